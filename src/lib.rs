@@ -1,0 +1,4 @@
+//! The map of this house.
+pub mod report;
+pub mod text;
+pub mod wire;

@@ -1,0 +1,2 @@
+//! Arguments to mode to exit code.
+fn main() {}

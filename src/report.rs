@@ -1,0 +1,174 @@
+//! What a program tells the person or script in front of it: the one vocabulary of both modes.
+//!
+//! `session` and `desk` make reports, `term` shows them: as lines for a person, or with `--json`
+//! as one object a line, `{"event":NAME, …}`. Fields and names are a stable interface; they are
+//! written out in `docs/JSON.md`.
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use std::net::SocketAddr;
+
+use crate::wire::{Author, Button, ConversationId, EndReason, Millis, Number, State};
+
+/// One thing told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Report {
+    /// The program is up; the first report of every process.
+    Ready {
+        /// `user`, `admin` or `bot`.
+        mode: &'static str,
+        /// The real address of a listener, port 0 resolved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        listen: Option<SocketAddr>,
+    },
+    /// Where a conversation is now.
+    State {
+        /// Which one.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// The state, as both sides know it.
+        state: State,
+        /// The place in the queue, from 1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+        /// The admin's name, where one was given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        admin: Option<String>,
+        /// Why it got here, where there is more than one way.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// Something was said.
+    Message(Told),
+    /// How the connection to the other side is.
+    Link {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// How it is now.
+        link: Link,
+        /// The desk's address as the user gave it; at the desk the customer's address.
+        desk: String,
+        /// Why it was lost.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// Own entries up to `number` are durable at the other side.
+    Delivered {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// The highest such number.
+        number: Number,
+    },
+    /// Own entries up to `number` were shown at the other side.
+    Seen {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// The highest such number.
+        number: Number,
+    },
+    /// Information.
+    Notice {
+        /// One line for a person.
+        text: String,
+    },
+    /// A customer wants to talk: a notice that also rings the bell.
+    #[serde(rename = "notice")]
+    Call {
+        /// One line for a person.
+        text: String,
+    },
+    /// A fault: something did not work, nothing was lost silently.
+    Error {
+        /// One line for a person: what failed, where, what to do.
+        text: String,
+    },
+}
+
+/// A message as it is told.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Its number at this desk; for people only.
+    #[serde(skip)]
+    pub ordinal: Option<u32>,
+    /// Whether this end's next line goes elsewhere, so that a person must see whose it is; for people only.
+    #[serde(skip)]
+    pub elsewhere: bool,
+    /// Whether it was said at this end; for people only.
+    #[serde(skip)]
+    pub own: bool,
+    /// By whom.
+    pub author: Author,
+    /// The author's name, where one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The text; an image's URL for an image, empty for a custom payload alone.
+    pub text: String,
+    /// Its number among its origin's entries.
+    pub number: Number,
+    /// When it was journaled by its origin; RFC 3339 in JSON.
+    #[serde(serialize_with = "rfc3339")]
+    pub at: Millis,
+    /// Choices the bot offers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub buttons: Vec<Button>,
+    /// The URL of an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// A payload of the bot's own making.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub custom: Option<Value>,
+    /// Said before this process, or before this desk had the conversation.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub history: bool,
+}
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Link {
+    /// Dialling, or waiting to dial again.
+    Connecting,
+    /// The other side has said welcome.
+    Connected,
+    /// Gone.
+    Lost,
+}
+
+/// Why a conversation got into its state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", untagged)]
+pub enum Reason {
+    /// It ended.
+    Ended(EndReason),
+    /// It came back to the bot.
+    Returned(Returned),
+}
+
+/// How a conversation came back to the bot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Returned {
+    /// The admin handed it back.
+    HandedBack,
+    /// The user gave up waiting.
+    Withdrawn,
+}
+
+fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    serializer.collect_str(&at)
+}

@@ -1,0 +1,122 @@
+//! Random ids and the conversation's secret: fixed bytes, lowercase hexadecimal on the wire.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// One conversation: 128 random bits, made by the user's side before its first connect.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConversationId([u8; 16]);
+
+/// One desk: 128 random bits, made with its journal. A desk that lost its journal is a new desk.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeskId([u8; 16]);
+
+/// What proves that a connection belongs to a conversation: 256 random bits, never shown or logged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Secret([u8; 32]);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}
+
+impl ConversationId {
+    /// The first four hexadecimal digits: enough to tell customers apart on a screen.
+    pub fn short(&self) -> String {
+        hex(&self.0[..2])
+    }
+}
+
+/// Bytes from hexadecimal, a shared shape of the three types.
+macro_rules! hexadecimal {
+    ($type:ident, $length:literal) => {
+        impl $type {
+            /// Wraps random bytes; the caller draws them, this room has no source of chance.
+            pub const fn new(bytes: [u8; $length]) -> $type {
+                $type(bytes)
+            }
+
+            /// The bytes as they are.
+            pub const fn bytes(&self) -> &[u8; $length] {
+                &self.0
+            }
+        }
+
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&hex(&self.0))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<$type, D::Error> {
+                deserializer.deserialize_str(Hexadecimal::<$length>).map($type)
+            }
+        }
+    };
+}
+
+hexadecimal!(ConversationId, 16);
+hexadecimal!(DeskId, 16);
+hexadecimal!(Secret, 32);
+
+macro_rules! shown {
+    ($type:ident) => {
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex(&self.0))
+            }
+        }
+        impl fmt::Debug for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&hex(&self.0))
+            }
+        }
+    };
+}
+
+shown!(ConversationId);
+shown!(DeskId);
+
+struct Hexadecimal<const N: usize>;
+
+impl<const N: usize> de::Visitor<'_> for Hexadecimal<N> {
+    type Value = [u8; N];
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lowercase hexadecimal digits", N * 2)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<[u8; N], E> {
+        let wrong = || E::invalid_value(de::Unexpected::Other("something else"), &self);
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        if pairs.len() != N || !rest.is_empty() {
+            return Err(wrong());
+        }
+        let mut bytes = [0; N];
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high).ok_or_else(wrong)? << 4 | digit(*low).ok_or_else(wrong)?;
+        }
+        Ok(bytes)
+    }
+}
+
+fn digit(letter: u8) -> Option<u8> {
+    match letter {
+        b'0'..=b'9' => Some(letter - b'0'),
+        b'a'..=b'f' => Some(letter - b'a' + 10),
+        _ => None,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(DIGITS[usize::from(byte >> 4)] as char);
+        text.push(DIGITS[usize::from(byte & 15)] as char);
+    }
+    text
+}
