@@ -1,2 +1,2 @@
-//! Arguments to mode to exit code.
-fn main() {}
+//! x
+fn main(){}

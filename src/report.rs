@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use std::net::SocketAddr;
 
-use crate::wire::{Author, Button, ConversationId, EndReason, Millis, Number, State};
+use crate::wire::{Author, Button, ConversationId, EndReason, Millis, Number, Said, State};
 
 /// One thing told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -134,6 +134,29 @@ pub struct Told {
     /// Said before this process, or before this desk had the conversation.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub history: bool,
+}
+
+impl Told {
+    /// An entry's message as it is told, of no particular place: the caller adds what only it knows.
+    pub fn new(conversation: ConversationId, number: Number, at: Millis, said: &Said) -> Told {
+        let image = said.image.as_deref().map(str::to_owned);
+        let text = if said.text.is_empty() { image.clone().unwrap_or_default() } else { said.text.to_string() };
+        Told {
+            conversation,
+            ordinal: None,
+            elsewhere: false,
+            own: false,
+            author: said.author,
+            name: said.name.as_deref().map(str::to_owned),
+            text,
+            number,
+            at,
+            buttons: said.buttons.clone(),
+            image,
+            custom: said.custom.as_deref().cloned(),
+            history: false,
+        }
+    }
 }
 
 /// How a connection is.

@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use ids::{ConversationId, DeskId, Secret};
+pub use ids::{Conn, ConversationId, DeskId, Secret};
 
 mod ids;
 
@@ -102,7 +102,7 @@ pub struct Hello {
     /// For each desk that had this conversation: its entries received, up to this number.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<DeskId, Number>,
-    /// The user's highest number. Controls up to it are history until it is reached.
+    /// The user's highest number that is for this desk. Controls up to it are history until it is reached.
     pub newest: Number,
 }
 
@@ -254,12 +254,15 @@ pub struct Said {
     /// A payload of the bot's own making.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<Box<Value>>,
+    /// A desk's automatic greeting: nobody typed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub greeting: bool,
 }
 
 impl Said {
     /// A plain text.
     pub fn text(author: Author, text: &str) -> Said {
-        Said { author, name: None, text: text.into(), buttons: Vec::new(), image: None, custom: None }
+        Said { author, name: None, text: text.into(), buttons: Vec::new(), image: None, custom: None, greeting: false }
     }
 
     /// Whether every part keeps its limit.

@@ -1,8 +1,13 @@
-//! Random ids and the conversation's secret: fixed bytes, lowercase hexadecimal on the wire.
+//! Names of things: a connection within a process; and on the wire, as lowercase hexadecimal, random ids and the
+//! conversation's secret.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// One connection, dialled or accepted; never reused within a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Conn(pub u64);
 
 /// One conversation: 128 random bits, made by the user's side before its first connect.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

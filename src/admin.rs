@@ -1,0 +1,406 @@
+//! `handoff admin`: the desk's loop.
+//!
+//! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send, show.
+//! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, at, bounded, never, select};
+
+use crate::args;
+use crate::clock::Now;
+use crate::command;
+use crate::desk::{Desk, Options, Output};
+use crate::journal::{Journal, Record};
+use crate::net::{self, Net};
+use crate::peers::Peers;
+use crate::report::{Report, Told};
+use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
+use crate::signals;
+use crate::term::{self, Screen, Typed};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, State};
+
+/// How long a program that ends waits for what it owes.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What wakes the loop.
+enum Event {
+    Typed(Typed),
+    Screen(term::Event),
+    Net(net::Event),
+    Signal(i32),
+    Due,
+}
+
+struct Inputs {
+    typed: Receiver<Typed>,
+    screen: Receiver<term::Event>,
+    net: Receiver<net::Event>,
+    signals: Receiver<i32>,
+}
+
+struct Admin {
+    desk: Desk,
+    journal: Journal,
+    peers: Peers,
+    screen: Screen,
+    json: bool,
+    pace: Pace<command::Admin>,
+    /// How many records of a conversation a person has seen.
+    drawn: HashMap<ConversationId, usize>,
+    /// At least one conversation was had.
+    had: bool,
+    /// A script's `/accept` is under way.
+    accepting: bool,
+    /// Leaving by then, with this exit code.
+    leaving: Option<(Instant, u8)>,
+    /// Something was not delivered, or went wrong in a script.
+    failed: bool,
+}
+
+/// Runs until the admin leaves. Returns the exit code.
+///
+/// # Errors
+/// One line for the person, when it cannot start.
+pub fn run(args: args::Admin) -> Result<u8, String> {
+    let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
+    let (net_events, net) = bounded(QUEUE_MAX);
+    let sockets = Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
+    let mut id = [0; 16];
+    getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
+    let inputs = Inputs { typed, screen: shown, net, signals: signals::listen()? };
+    screen.show(Report::Ready { mode: "admin", listen: Some(listen) });
+    if !listen.ip().is_loopback() {
+        screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
+    }
+    let mut admin = Admin {
+        desk: Desk::new(
+            DeskId::new(id),
+            Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept },
+        ),
+        journal: Journal::default(),
+        peers: Peers::new(sockets),
+        json: args.json,
+        pace: Pace::new(screen.is_interactive()),
+        screen,
+        drawn: HashMap::new(),
+        had: false,
+        accepting: false,
+        leaving: None,
+        failed: false,
+    };
+    let code = admin.run(&inputs);
+    admin.peers.finish(Duration::from_secs(1));
+    admin.screen.finish();
+    Ok(code)
+}
+
+impl Admin {
+    fn run(&mut self, inputs: &Inputs) -> u8 {
+        self.act();
+        loop {
+            self.handle(self.wait(inputs));
+            for _ in 0..BATCH_MAX {
+                let Some(event) = self.poll(inputs) else { break };
+                self.handle(event);
+            }
+            let now = Now::read();
+            self.act();
+            self.step(now);
+            self.act();
+            if let Some(code) = self.leave_when_done(now) {
+                return code;
+            }
+        }
+    }
+
+    fn wait(&self, inputs: &Inputs) -> Event {
+        let nothing = never();
+        let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
+        let due = self.deadline().map_or_else(never, at);
+        select! {
+            recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
+            recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
+            recv(inputs.screen) -> event => Event::Screen(event.unwrap_or_else(|_| term::Event::gone())),
+            recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
+            recv(due) -> _ => Event::Due,
+        }
+    }
+
+    /// Another input that waits already.
+    fn poll(&self, inputs: &Inputs) -> Option<Event> {
+        let net = || inputs.net.try_recv().ok().map(Event::Net);
+        let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
+        net().or_else(typed)
+    }
+
+    fn takes_lines(&self) -> bool {
+        self.leaving.is_none() && self.pace.takes_lines()
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        [self.leaving.map(|(by, _)| by), self.pace.deadline()].into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = Now::read();
+        match event {
+            Event::Net(event) => self.net(event, now),
+            Event::Typed(Typed::Line(line)) => self.typed(&line, now),
+            Event::Typed(Typed::Refused(why)) => self.fail(why),
+            Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
+            Event::Typed(Typed::End) => self.pace.ended(None, now),
+            Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
+            Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
+            Event::Screen(term::Event::Shown(_)) | Event::Due => {}
+            Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
+        }
+    }
+
+    fn net(&mut self, event: net::Event, now: Now) {
+        match event {
+            net::Event::Accepted { conn, .. } => self.peers.opened(conn),
+            net::Event::Received { conn, bytes } => {
+                let desk = &mut self.desk;
+                self.peers.received(conn, bytes, |message| match message {
+                    Ok(message) => desk.received(conn, message, now),
+                    Err(error) => desk.refuse(conn, &error),
+                });
+            }
+            net::Event::Closed { conn, why } => {
+                self.peers.gone(conn);
+                self.desk.disconnected(conn, &why.to_string());
+            }
+            net::Event::Connected { .. } => {}
+            net::Event::Trouble { what } => self.tell(Report::Error { text: what }),
+        }
+    }
+
+    /// A line came: a person's is done or refused at once, a script's waits until it can be done.
+    fn typed(&mut self, line: &str, now: Now) {
+        match command::Admin::parse(line) {
+            Ok(command) if self.pace.is_person() => {
+                if let Err(why) = self.obey(&command, now) {
+                    self.tell(Report::Error { text: why });
+                    if matches!(command, command::Admin::Say(_)) {
+                        self.screen.put_back(line.to_owned());
+                    }
+                }
+            }
+            Ok(command) => self.pace.push(command, now),
+            Err(why) => self.fail(why),
+        }
+    }
+
+    /// Does a script's line when it is due: what needs a conversation waits until there is one.
+    fn step(&mut self, now: Now) {
+        let Some(command) = self.pace.pending() else { return };
+        match &command {
+            command::Admin::Wait(limit) => {
+                let is_here = self.desk.is_unanswered() || !self.desk.has_focus();
+                match self.pace.waited(is_here, *limit, now) {
+                    Waiting::Over => self.pace.done(),
+                    Waiting::TooLong(why) => {
+                        self.pace.done();
+                        self.fail(why);
+                        self.leave(1, now);
+                    }
+                    Waiting::On => {}
+                }
+            }
+            command::Admin::Accept(ordinal) => self.step_accept(*ordinal, now),
+            command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
+                if self.obey(&command, now).is_ok() {
+                    self.pace.done();
+                }
+            }
+            _ => {
+                if let Err(why) = self.obey(&command, now) {
+                    self.fail(why);
+                }
+                self.pace.done();
+            }
+        }
+    }
+
+    /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
+    fn step_accept(&mut self, ordinal: Option<u32>, now: Now) {
+        if self.accepting && self.desk.is_accepting() {
+            return;
+        }
+        if self.accepting && self.desk.has_focus() {
+            self.accepting = false;
+            return self.pace.done();
+        }
+        self.accepting = self.desk.accept(ordinal, now).is_ok();
+    }
+
+    fn obey(&mut self, command: &command::Admin, now: Now) -> Result<(), String> {
+        match command {
+            command::Admin::Say(text) => self.desk.say(text, now)?,
+            command::Admin::Accept(ordinal) => self.desk.accept(*ordinal, now)?,
+            command::Admin::Switch(ordinal) => self.desk.switch(*ordinal)?,
+            command::Admin::Next => self.desk.next()?,
+            command::Admin::HandBack(note) => self.desk.hand_back(note.as_deref(), now)?,
+            command::Admin::Close(note) => self.desk.close(note.as_deref(), now)?,
+            command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
+            command::Admin::History(ordinal) => self.tell_history(self.desk.pick(*ordinal)?),
+            command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
+            command::Admin::Quit => self.leave(0, now),
+            command::Admin::Wait(_) => return Err("/wait is for scripts; you can simply wait".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The first interrupt leaves in order, the second at once.
+    fn interrupt(&mut self, code: u8, now: Now) {
+        match &mut self.leaving {
+            Some((by, _)) => *by = now.clock,
+            None => self.leave(code, now),
+        }
+    }
+
+    fn leave(&mut self, code: u8, now: Now) {
+        self.leaving.get_or_insert((now.clock + LEAVE_WITHIN, code));
+    }
+
+    /// The exit code, once there is nothing more to do.
+    fn leave_when_done(&mut self, now: Now) -> Option<u8> {
+        let idle = !self.desk.is_talking() && !self.desk.is_asking();
+        if self.leaving.is_none() && self.pace.is_over() && self.had && idle {
+            self.leave(0, now);
+        }
+        let (by, code) = self.leaving?;
+        if !self.desk.undelivered().is_empty() && now.clock < by {
+            return None;
+        }
+        for who in self.desk.waiting() {
+            self.notice(&format!("{who} is still waiting"));
+        }
+        self.tell_undelivered();
+        self.desk.leave();
+        self.act();
+        Some(if code == 0 { u8::from(self.failed) } else { code })
+    }
+
+    /// Records, then acts, until there is nothing to do; then what is due leaves.
+    fn act(&mut self) {
+        loop {
+            let (records, actions) = split(self.desk.outputs());
+            if records.is_empty() && actions.is_empty() {
+                break;
+            }
+            self.journal.commit(records);
+            for action in actions {
+                self.act_on(action);
+            }
+        }
+        let (journal, peers) = (&self.journal, &self.peers);
+        self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message));
+        self.peers.flush();
+        self.screen.prompt(self.desk.prompt());
+    }
+
+    fn act_on(&mut self, action: Output) {
+        match action {
+            Output::Tell(report) => self.tell(report),
+            Output::Send(conn, message) => {
+                self.peers.send(conn, &message);
+            }
+            Output::Welcomed(conn) => self.peers.welcomed(conn),
+            Output::Close(conn) => self.peers.close(conn),
+            Output::Record(..) | Output::RecordTheirs(..) | Output::Note(..) => {
+                unreachable!("records were committed before")
+            }
+        }
+    }
+
+    /// `--json` tells everything as it comes; a person sees what is said in the conversations they have.
+    fn tell(&mut self, report: Report) {
+        let active = match &report {
+            Report::State { conversation, state: State::Active, .. } => Some(*conversation),
+            _ => None,
+        };
+        self.had |= active.is_some();
+        match report {
+            Report::Message(told) if !self.json => return self.draw(told.conversation),
+            Report::Error { .. } => self.failed |= !self.pace.is_person(),
+            _ => {}
+        }
+        self.screen.show(report);
+        if let (Some(id), false) = (active, self.json) {
+            self.draw_as(id, true);
+        }
+    }
+
+    /// Shows a person what is new in a conversation of theirs.
+    fn draw(&mut self, id: ConversationId) {
+        if self.desk.is_heard(id) {
+            self.draw_as(id, false);
+        }
+    }
+
+    fn draw_as(&mut self, id: ConversationId, history: bool) {
+        let drawn = self.drawn.entry(id).or_default();
+        let records = self.journal.records(id);
+        for record in &records[*drawn..] {
+            show(&self.screen, &self.desk, id, record, history);
+        }
+        *drawn = records.len();
+    }
+
+    fn tell_history(&self, id: ConversationId) {
+        for record in self.journal.records(id) {
+            show(&self.screen, &self.desk, id, record, true);
+        }
+    }
+
+    /// Lines of ours that a customer's side does not have.
+    fn tell_undelivered(&mut self) {
+        for (id, numbers) in self.desk.undelivered() {
+            for number in numbers {
+                if let Entry { body: Body::Message(said), .. } = self.journal.own(id, number) {
+                    self.fail(format!("not delivered: {}", said.text));
+                }
+            }
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.failed = true;
+        self.screen.show(Report::Error { text: why });
+    }
+
+    fn notice(&self, text: &str) {
+        self.screen.show(Report::Notice { text: text.to_owned() });
+    }
+}
+
+/// Shows one record, if there is something to see.
+fn show(screen: &Screen, desk: &Desk, id: ConversationId, record: &Record, history: bool) {
+    if let Record::Note(note) = record {
+        screen.show(Report::Notice { text: format!("note: {note}") });
+    }
+    if let Some((entry, said)) = record.said() {
+        let told = desk.place(id, Told::new(id, entry.number, entry.at, said));
+        screen.show(Report::Message(Told { history, ..told }));
+    }
+}
+
+/// Records first, the rest in its order.
+fn split(outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+    let mut records = Vec::new();
+    let mut actions = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Record(id, entry) => records.push((id, Record::Own(entry))),
+            Output::RecordTheirs(id, entry) => records.push((id, Record::Theirs(entry))),
+            Output::Note(id, note) => records.push((id, Record::Note(note))),
+            action => actions.push(action),
+        }
+    }
+    (records, actions)
+}

@@ -1,0 +1,219 @@
+//! Arguments: read by `argh`, checked into plain values before anything starts.
+
+use argh::FromArgs;
+
+use crate::reply::Triggers;
+use crate::wire::{NAME_MAX, TEXT_MAX};
+
+/// Hands a Rasa chat over to a human, peer to peer, without losing a message.
+///
+/// Try it now, with nothing else installed: handoff demo
+#[derive(FromArgs, Debug)]
+pub struct Args {
+    #[argh(subcommand)]
+    /// what to be
+    pub mode: Mode,
+}
+
+/// What to be.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand)]
+pub enum Mode {
+    /// The customer.
+    User(User),
+    /// The desk.
+    Admin(Admin),
+    /// The built-in bot.
+    Bot(Bot),
+    /// All of it.
+    Demo(Demo),
+}
+
+/// The customer: chats with the bot, and with a person when the bot hands over.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "user")]
+pub struct User {
+    /// the desk to hand over to, HOST:PORT
+    #[argh(option)]
+    pub admin: String,
+    /// the bot's URL (default http://localhost:5005)
+    #[argh(option, default = "String::from(\"http://localhost:5005\")")]
+    pub bot: String,
+    /// a file with the token of the bot's API (or HANDOFF_BOT_TOKEN in the environment)
+    #[argh(option)]
+    pub bot_token_file: Option<String>,
+    /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
+    #[argh(option)]
+    pub trigger: Vec<String>,
+    /// what the agent shall call you
+    #[argh(option)]
+    pub name: Option<String>,
+    /// at the end of a script's input, leave after this many seconds instead of staying until closed
+    #[argh(option)]
+    pub linger: Option<u32>,
+    /// one JSON object a line on stdout
+    #[argh(switch)]
+    pub json: bool,
+    /// plain lines: no editing, no colour
+    #[argh(switch)]
+    pub plain: bool,
+}
+
+/// The desk: takes customers that were handed over.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "admin")]
+pub struct Admin {
+    /// where to listen, HOST:PORT (port 0 takes a free one and prints it)
+    #[argh(option)]
+    pub listen: String,
+    /// what the customers shall call you
+    #[argh(option)]
+    pub name: Option<String>,
+    /// a first line for every customer you accept (default: none)
+    #[argh(option)]
+    pub greeting: Option<String>,
+    /// accept whoever comes
+    #[argh(switch)]
+    pub auto_accept: bool,
+    /// one JSON object a line on stdout
+    #[argh(switch)]
+    pub json: bool,
+    /// plain lines: no editing, no colour
+    #[argh(switch)]
+    pub plain: bool,
+}
+
+/// The built-in bot: speaks Rasa's REST contract, to try things with.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "bot")]
+pub struct Bot {
+    /// where to listen, HOST:PORT (port 0 takes a free one and prints it)
+    #[argh(option)]
+    pub listen: String,
+    /// one JSON object a line on stdout
+    #[argh(switch)]
+    pub json: bool,
+}
+
+/// A bot, a desk and you as the customer, on this machine alone.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "demo")]
+pub struct Demo {
+    /// play a whole conversation by itself, and check it (always so when stdin is not a terminal)
+    #[argh(switch)]
+    pub script: bool,
+}
+
+/// Why the program does not start.
+#[derive(Debug)]
+pub enum Exit {
+    /// Help was asked for: print it.
+    Help(String),
+    /// The usage is wrong: say so.
+    Usage(String),
+}
+
+/// Reads the command line, without the program's name.
+///
+/// # Errors
+/// When there is nothing to run: help, or one line that says what is wrong.
+pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
+    match Args::from_args(&["handoff"], arguments) {
+        Ok(args) => args.mode.check().map_err(Exit::Usage),
+        Err(early) if early.status.is_ok() => Err(Exit::Help(early.output)),
+        Err(early) => Err(Exit::Usage(one_line(&early.output))),
+    }
+}
+
+impl Mode {
+    fn check(self) -> Result<Mode, String> {
+        match &self {
+            Mode::User(user) => {
+                address("--admin", &user.admin)?;
+                name(user.name.as_deref())?;
+                if user.trigger.iter().any(|text| text.trim().is_empty()) {
+                    return Err("--trigger must not be empty".to_owned());
+                }
+            }
+            Mode::Admin(admin) => {
+                address("--listen", &admin.listen)?;
+                name(admin.name.as_deref())?;
+                if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
+                    return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
+                }
+            }
+            Mode::Bot(bot) => address("--listen", &bot.listen)?,
+            Mode::Demo(_) => {}
+        }
+        Ok(self)
+    }
+}
+
+impl User {
+    /// The texts that hand over.
+    pub fn triggers(&self) -> Triggers {
+        if self.trigger.is_empty() { Triggers::default() } else { Triggers::new(&self.trigger) }
+    }
+}
+
+/// `HOST:PORT`, `[IPv6]:PORT`; the name itself is resolved later.
+fn address(option: &str, given: &str) -> Result<(), String> {
+    let wrong = || format!("{option} {given}: give HOST:PORT, such as localhost:5000");
+    let (host, port) = given.rsplit_once(':').ok_or_else(wrong)?;
+    let bare_v6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
+    if host.is_empty() || bare_v6 || port.parse::<u16>().is_err() {
+        return Err(wrong());
+    }
+    Ok(())
+}
+
+fn name(given: Option<&str>) -> Result<(), String> {
+    match given {
+        Some(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
+            Err(format!("--name must have 1 to {NAME_MAX} bytes"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// argh explains over several lines; a person gets one.
+fn one_line(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let help = |line: &&str| !line.starts_with("Run ");
+    lines.into_iter().filter(help).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(arguments: &[&str]) -> String {
+        match parse(arguments) {
+            Err(Exit::Usage(line)) => line,
+            other => panic!("{arguments:?} gave {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_address_says_what_to_give() {
+        for wrong in ["desk", "desk:", ":5000", "desk:port", "desk:70000", "::1:5000"] {
+            assert!(usage(&["user", "--admin", wrong]).ends_with("give HOST:PORT, such as localhost:5000"), "{wrong}");
+        }
+        assert!(matches!(parse(&["user", "--admin", "[::1]:5000"]), Ok(Mode::User(_))));
+    }
+
+    #[test]
+    fn usage_errors_are_one_line() {
+        for wrong in [&["user"][..], &[], &["serve"], &["admin", "--listen", "x:1", "--nope"]] {
+            let line = usage(wrong);
+            assert!(!line.is_empty() && !line.contains('\n'), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn names_and_triggers_must_say_something() {
+        assert!(usage(&["user", "--admin", "a:1", "--name", " "]).contains("--name"));
+        assert!(usage(&["user", "--admin", "a:1", "--trigger", ""]).contains("--trigger"));
+        assert!(usage(&["admin", "--listen", "a:1", "--greeting", ""]).contains("--greeting"));
+    }
+}

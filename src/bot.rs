@@ -1,0 +1,297 @@
+//! Rasa over blocking HTTP, in a few worker threads.
+//!
+//! `send` never blocks; every request is answered once, by its ticket, on the loop's channel. Asking
+//! and giving back have threads of their own: questions that hang never hold up a handback.
+//! Requests of one conversation are told apart by their tickets; to have one in flight, to discard a
+//! late answer and to try again is `session`'s. One HTTP exchange is `call`'s, its failures `fault`'s.
+//! The contract is DESIGN.md's ('Bot'); how Rasa behaves is recorded in `docs/RASA.md`.
+
+use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ureq::http::Uri;
+
+pub use fault::Fault;
+
+use crate::reply::Item;
+use crate::wire::Author;
+
+mod call;
+mod fault;
+
+/// A question is answered within this time, or never.
+pub const ASK_WITHIN: Duration = Duration::from_secs(30);
+/// A handback is answered within this time, or never.
+pub const RETURN_WITHIN: Duration = Duration::from_secs(10);
+/// For so long a refused connection is tried again: a bot that is starting refuses.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// Bytes of an answer's body, at most.
+pub const BODY_MAX: usize = 1024 * 1024;
+/// Lines a handback tells the bot, at most; the latest ones.
+pub const LINES_MAX: usize = 200;
+/// Bytes of the lines a handback tells the bot, at most, as JSON.
+pub const LINES_BYTES_MAX: usize = 256 * 1024;
+/// Threads that ask, at most; one more gives back.
+const ASKERS: usize = 3;
+
+/// Where the bot is, and how long to wait for it.
+#[derive(Clone)]
+pub struct Config {
+    /// The URL as it was given, for people.
+    peer: String,
+    /// Where a message goes.
+    webhook: String,
+    /// What stands before `/conversations/…`.
+    api: String,
+    /// The API's token: never shown.
+    token: Option<String>,
+    times: Times,
+}
+
+/// The waits, apart so that tests need not wait.
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    ask: Duration,
+    give_back: Duration,
+    patience: Duration,
+    /// Between two attempts to connect.
+    pause: Duration,
+}
+
+/// What the bot is asked to do.
+#[derive(Clone, Debug)]
+pub enum Request {
+    /// Answer a message.
+    Ask {
+        /// Rasa's id of the conversation: `[A-Za-z0-9_.:@-]` only, it is not percent-decoded there.
+        sender: String,
+        /// What the customer said.
+        text: String,
+    },
+    /// Take the conversation back, knowing what was said meanwhile.
+    Return {
+        /// Rasa's id of the conversation.
+        sender: String,
+        /// What user and admin said, oldest first.
+        said: Vec<Line>,
+    },
+}
+
+/// Something said while the bot was away.
+#[derive(Clone, Debug)]
+pub struct Line {
+    /// By whom; what the bot itself said it knows.
+    pub author: Author,
+    /// The admin's name, where one was given.
+    pub name: Option<String>,
+    /// The text.
+    pub text: String,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The ticket it was sent with.
+    pub ticket: u64,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a request, by its kind.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of an `Ask`: what the bot said.
+    Said(Result<Vec<Item>, Fault>),
+    /// Of a `Return`.
+    Returned(Result<Resumed, Fault>),
+}
+
+/// How the bot took a handback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// It answers again, and knows what was said.
+    Yes,
+    /// It answers again, but did not take what was said.
+    WithoutLines,
+    /// It says that it is still paused.
+    StillPaused,
+}
+
+/// The way to the bot.
+#[derive(Debug)]
+pub struct Bot {
+    askers: Pool,
+    returners: Pool,
+}
+
+impl Config {
+    /// Checks the URL: `http://localhost:5005`, or with a path the webhook itself.
+    ///
+    /// # Errors
+    /// One line: what is wrong, and what to give.
+    pub fn new(url: &str, token: Option<String>) -> Result<Config, String> {
+        const GIVE: &str = "give one like http://localhost:5005";
+        // Never repeated in an error: what stands before the @ or behind the ? may be a secret.
+        if url.contains('@') {
+            return Err(
+                "the bot's URL must not hold a user name or a password; leave out what stands before the @".into()
+            );
+        }
+        if url.contains(['?', '#']) {
+            return Err("the bot's URL must not hold a '?' or '#'; a token does not belong on the command line".into());
+        }
+        let uri: Uri = url.parse().map_err(|_| format!("the bot's URL '{url}' is not a URL; {GIVE}"))?;
+        let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
+        let Some(scheme) = scheme.filter(|scheme| scheme == "http" || scheme == "https") else {
+            return Err(format!("the bot's URL '{url}' does not begin with http:// or https://; {GIVE}"));
+        };
+        let authority = uri.authority().filter(|authority| !authority.host().is_empty());
+        let Some(authority) = authority else { return Err(format!("the bot's URL '{url}' names no host; {GIVE}")) };
+        let port = authority.as_str().strip_prefix(authority.host()).filter(|port| !port.is_empty());
+        if port.is_some() && !authority.port_u16().is_some_and(|port| port > 0) {
+            return Err(format!("the bot's URL '{url}' has a port that is none; {GIVE}"));
+        }
+        let origin = format!("{scheme}://{authority}");
+        let path = if uri.path() == "/" { "/webhooks/rest/webhook" } else { uri.path() };
+        let prefix = path.find("/webhooks/").map_or("", |at| &path[..at]);
+        Ok(Config {
+            peer: url.trim_end_matches('/').to_owned(),
+            webhook: format!("{origin}{path}"),
+            api: format!("{origin}{prefix}"),
+            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            times: Times {
+                ask: ASK_WITHIN,
+                give_back: RETURN_WITHIN,
+                patience: PATIENCE,
+                pause: Duration::from_millis(200),
+            },
+        })
+    }
+
+    /// The URL as it was given, for people.
+    pub fn url(&self) -> &str {
+        &self.peer
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the token: a Debug text ends in a log.
+        f.debug_struct("Config").field("webhook", &self.webhook).field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+impl Bot {
+    /// Opens the way. Nothing is dialled and no thread started before there is a request.
+    pub fn start(config: Config, answers: Sender<Answer>) -> Bot {
+        let config = Arc::new(config);
+        let askers = Pool::new(ASKERS, "bot-ask", config.clone(), answers.clone());
+        Bot { askers, returners: Pool::new(1, "bot-return", config, answers) }
+    }
+
+    /// Sends a request; its answer comes on the channel. Never blocks.
+    ///
+    /// Requests wait for a free thread in a queue without a bound: one in flight a conversation,
+    /// which is the caller's rule, is the bound.
+    pub fn send(&self, ticket: u64, request: Request) {
+        match request {
+            Request::Ask { .. } => self.askers.send(Job { ticket, request }),
+            Request::Return { .. } => self.returners.send(Job { ticket, request }),
+        }
+    }
+}
+
+struct Job {
+    ticket: u64,
+    request: Request,
+}
+
+/// Threads that do jobs, started when they are needed. They end when the pool is dropped, each after
+/// the job it has.
+#[derive(Debug)]
+struct Pool {
+    jobs: Sender<Job>,
+    most: usize,
+    started: AtomicUsize,
+    name: &'static str,
+    worker: Worker,
+}
+
+/// What a thread needs.
+#[derive(Clone, Debug)]
+struct Worker {
+    queue: Receiver<Job>,
+    /// Jobs waiting or being done.
+    open: Arc<AtomicUsize>,
+    config: Arc<Config>,
+    answers: Sender<Answer>,
+}
+
+impl Pool {
+    fn new(most: usize, name: &'static str, config: Arc<Config>, answers: Sender<Answer>) -> Pool {
+        let (jobs, queue) = unbounded();
+        let worker = Worker { queue, open: Arc::default(), config, answers };
+        Pool { jobs, most, started: AtomicUsize::new(0), name, worker }
+    }
+
+    fn send(&self, job: Job) {
+        let open = self.worker.open.fetch_add(1, Ordering::Relaxed);
+        // Cannot fail: `worker` holds a receiver.
+        let _ = self.jobs.send(job);
+        if open >= self.started.load(Ordering::Relaxed) {
+            self.start_one();
+        }
+    }
+
+    fn start_one(&self) {
+        let one_more = |started| (started < self.most).then_some(started + 1);
+        if self.started.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
+            return;
+        }
+        let worker = self.worker.clone();
+        if let Err(error) = thread::Builder::new().name(self.name.into()).spawn(move || worker.run()) {
+            // With another thread at work the job only waits.
+            if self.started.fetch_sub(1, Ordering::Relaxed) == 1 {
+                self.worker.refuse(&format!("no thread to ask it with: {error}"));
+            }
+        }
+    }
+}
+
+impl Worker {
+    fn run(self) {
+        for Job { ticket, request } in &self.queue {
+            // A library's panic must not cost the answer, nor the thread.
+            let outcome = panic::catch_unwind(AssertUnwindSafe(|| call::perform(&self.config, &request)))
+                .unwrap_or_else(|_| self.failed(&request, "a defect of this program"));
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            if self.answers.send(Answer { ticket, outcome }).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Answers what waits when nobody can do it.
+    fn refuse(&self, why: &str) {
+        for Job { ticket, request } in self.queue.try_iter() {
+            self.open.fetch_sub(1, Ordering::Relaxed);
+            let _ = self.answers.send(Answer { ticket, outcome: self.failed(&request, why) });
+        }
+    }
+
+    fn failed(&self, request: &Request, why: &str) -> Outcome {
+        let fault = Fault::Broken { peer: self.config.peer.clone(), why: why.to_owned() };
+        match request {
+            Request::Ask { .. } => Outcome::Said(Err(fault)),
+            Request::Return { .. } => Outcome::Returned(Err(fault)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,266 @@
+//! One exchange with Rasa: a POST and its answer, over ureq.
+//!
+//! A POST has no idempotency key. A refused connection is tried again for a while; that happens
+//! inside connecting, where nothing can have been sent yet. What fails later is never sent again,
+//! but for `resume`, which is idempotent.
+
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use ureq::http::{StatusCode, Uri};
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector, Transport,
+};
+use ureq::{Agent, Error};
+
+use super::{BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Times};
+use crate::reply::{self, Item};
+use crate::wire::Author;
+
+/// Does what is asked. Blocks up to the request's deadline.
+pub(super) fn perform(config: &Config, request: &Request) -> Outcome {
+    match request {
+        Request::Ask { sender, text } => Outcome::Said(ask(config, sender, text)),
+        Request::Return { sender, said } => Outcome::Returned(give_back(config, sender, said)),
+    }
+}
+
+fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
+    let body = json!({ "sender": sender, "message": text });
+    let (status, body) = post(config, &config.webhook, &[], &body, config.times.ask)?;
+    let peer = config.peer.clone();
+    match status {
+        StatusCode::OK => reply::parse(&body).map_err(|why| Fault::not_a_reply(&peer, &why)),
+        other => Err(Fault::Status { peer, status: other.as_u16() }),
+    }
+}
+
+fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Resumed, Fault> {
+    let lines = told(said);
+    let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500..=599, .. });
+    match resume(config, sender, &lines) {
+        // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
+        Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, &[])? {
+            Resumed::Yes => Ok(Resumed::WithoutLines),
+            other => Ok(other),
+        },
+        outcome => outcome,
+    }
+}
+
+/// What was said as Rasa's events: the latest, within the limits.
+fn told(said: &[Line]) -> Vec<Value> {
+    let mut bytes = 0;
+    let events = said.iter().rev().filter_map(event).take(LINES_MAX).take_while(|event| {
+        bytes += event.to_string().len();
+        bytes <= LINES_BYTES_MAX
+    });
+    let mut events: Vec<Value> = events.collect();
+    events.reverse();
+    events
+}
+
+/// Without a `timestamp`: an old one could make Rasa's session look expired. A `user` event without
+/// `parse_data` would cost the whole list.
+fn event(line: &Line) -> Option<Value> {
+    match (line.author, &line.name) {
+        (Author::User, _) => Some(json!({ "event": "user", "text": line.text, "parse_data": {} })),
+        (Author::Admin, Some(name)) => {
+            Some(json!({ "event": "bot", "text": line.text, "metadata": { "agent": name } }))
+        }
+        (Author::Admin, None) => Some(json!({ "event": "bot", "text": line.text })),
+        (Author::Bot, _) => None,
+    }
+}
+
+/// Tells the lines and ends the pause, in one request. A bare `resume` would make the next message
+/// run the bot's handoff action again.
+fn resume(config: &Config, sender: &str, lines: &[Value]) -> Result<Resumed, Fault> {
+    let peer = config.peer.clone();
+    // Rasa does not decode percents: such an id would be another one, or another path.
+    if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
+        return Err(Fault::Broken { peer, why: "the conversation's id cannot stand in a URL".into() });
+    }
+    let mut events = lines.to_vec();
+    events.push(json!({ "event": "resume" }));
+    events.push(json!({ "event": "action", "name": "action_listen" }));
+    let url = format!("{}/conversations/{sender}/tracker/events", config.api);
+    let token = config.token.as_deref().map(|token| ("token", token));
+    let query: Vec<_> = [("include_events", "NONE")].into_iter().chain(token).collect();
+    let (status, body) = post(config, &url, &query, &Value::from(events), config.times.give_back)?;
+    match status.as_u16() {
+        200 => match serde_json::from_slice::<Value>(&body).ok().and_then(|tracker| tracker.get("paused")?.as_bool()) {
+            Some(true) => Ok(Resumed::StillPaused),
+            Some(false) => Ok(Resumed::Yes),
+            None => Err(Fault::NotAReply { peer, why: "a tracker without 'paused'".into() }),
+        },
+        401 | 403 => Err(Fault::Token { peer, given: token.is_some() }),
+        404 | 405 => Err(Fault::NoApi { peer }),
+        status => Err(Fault::Status { peer, status }),
+    }
+}
+
+/// One POST. The body comes with status 200 only.
+fn post(
+    config: &Config,
+    url: &str,
+    query: &[(&str, &str)],
+    body: &Value,
+    within: Duration,
+) -> Result<(StatusCode, Vec<u8>), Fault> {
+    let peer = &config.peer;
+    let fault = |error| explain(config, error, within);
+    let request = agent(config.times, within).post(url).query_pairs(query.iter().copied());
+    let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
+    let mut answer = request.header("Connection", "close").send(body.to_string().as_bytes()).map_err(fault)?;
+    if answer.status() != StatusCode::OK {
+        return Ok((answer.status(), Vec::new()));
+    }
+    // ureq's limit counts a body of exactly that length as too long.
+    let limit = BODY_MAX as u64 + 1;
+    let body = match answer.body_mut().with_config().limit(limit).read_to_vec() {
+        Err(Error::BodyExceedsLimit(_)) => return Err(Fault::TooLong { peer: peer.clone() }),
+        body => body.map_err(fault)?,
+    };
+    Ok((StatusCode::OK, body))
+}
+
+/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept.
+fn agent(times: Times, within: Duration) -> Agent {
+    let config = Agent::config_builder()
+        .proxy(None)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .max_idle_connections(0)
+        .timeout_global(Some(within))
+        .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
+        .build();
+    let dialer = Dialer { tcp: TcpConnector::default(), tls: RustlsConnector::default(), times };
+    Agent::with_parts(config, dialer, NamedResolver(DefaultResolver::default()))
+}
+
+/// What failed before a byte of the request was out.
+#[derive(Debug)]
+enum Before {
+    Lookup(Error),
+    Connect(Error),
+    Tls(Error),
+}
+
+impl fmt::Display for Before {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Before {}
+
+/// The resolver, whose errors say that they are its own.
+#[derive(Debug)]
+struct NamedResolver(DefaultResolver);
+
+impl Resolver for NamedResolver {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &ureq::config::Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        self.0.resolve(uri, config, timeout).map_err(|error| Error::Other(Before::Lookup(error).into()))
+    }
+}
+
+/// Connects, again while it is refused, then TLS; its errors say that nothing was sent.
+struct Dialer {
+    tcp: TcpConnector,
+    tls: RustlsConnector,
+    times: Times,
+}
+
+impl fmt::Debug for Dialer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Dialer")
+    }
+}
+
+impl Connector for Dialer {
+    type Out = Box<dyn Transport>;
+
+    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let since = Instant::now();
+        let stream = loop {
+            match self.tcp.connect(details, None::<()>) {
+                Err(Error::Io(error)) if is_refusal(&error) && since.elapsed() < self.times.patience => {
+                    thread::sleep(self.times.pause);
+                }
+                stream => break stream.map_err(|error| Error::Other(Before::Connect(error).into()))?,
+            }
+        };
+        let stream = self.tls.connect(details, stream).map_err(|error| Error::Other(Before::Tls(error).into()))?;
+        Ok(stream.map(|stream| Box::new(stream) as Self::Out))
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::ConnectionRefused
+}
+
+/// An error as a fault: its phase, the peer, what to do. Never with ureq's own text of a URL, which
+/// may hold the token.
+fn explain(config: &Config, error: Error, within: Duration) -> Fault {
+    let peer = config.peer.clone();
+    let error = match error {
+        Error::Timeout(_) => return Fault::Slow { peer, within },
+        Error::Other(inner) => match inner.downcast::<Before>() {
+            Ok(before) => return explain_before(config, *before),
+            Err(inner) => Error::Other(inner),
+        },
+        other => other,
+    };
+    let why = match error {
+        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "it hung up before its answer was whole".into(),
+        error => why(&error),
+    };
+    Fault::Broken { peer, why }
+}
+
+fn explain_before(config: &Config, before: Before) -> Fault {
+    let peer = config.peer.clone();
+    match before {
+        Before::Lookup(error) => {
+            let host = config.webhook.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.to_owned()));
+            Fault::NotFound { host: host.unwrap_or(peer), why: why(&error) }
+        }
+        Before::Connect(error) => {
+            let refused = matches!(&error, Error::Io(error) if is_refusal(error));
+            Fault::Unreachable { peer, why: why(&error), refused }
+        }
+        Before::Tls(error) => Fault::Insecure { peer, why: why(&error) },
+    }
+}
+
+/// What an error says to a person.
+fn why(error: &Error) -> String {
+    match error {
+        // The kind is a plain sentence; where there is none, the system's own text is.
+        Error::Io(error) if error.raw_os_error().is_some() && error.kind() != ErrorKind::Other => {
+            match error.kind().to_string() {
+                kind if kind == "uncategorized error" => error.to_string(),
+                kind => kind,
+            }
+        }
+        Error::Io(error) => error.to_string(),
+        Error::Timeout(_) => "no answer in time".into(),
+        Error::HostNotFound => "it has no address".into(),
+        Error::Protocol(error) => format!("its answer is not HTTP ({error})"),
+        Error::Rustls(error) => error.to_string(),
+        Error::Tls(error) => (*error).to_owned(),
+        Error::LargeResponseHeader(..) => "its answer's header is too long".into(),
+        _ => "the request could not be made".into(),
+    }
+}

@@ -1,0 +1,127 @@
+//! Why a bot did not do what it was asked: one sentence a fault.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::reply::NotAReply;
+
+/// Why a request to the bot came to nothing. `peer` is the bot's URL as it was given.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Its host's name has no address.
+    NotFound {
+        /// The host.
+        host: String,
+        /// What the resolver said.
+        why: String,
+    },
+    /// Nobody answers there. Nothing was sent.
+    Unreachable {
+        /// Whom we tried.
+        peer: String,
+        /// What the system said.
+        why: String,
+        /// Whether the connection was refused, again and again.
+        refused: bool,
+    },
+    /// TLS failed. Nothing was sent.
+    Insecure {
+        /// Whom we tried.
+        peer: String,
+        /// What TLS said.
+        why: String,
+    },
+    /// No answer in time; the request may have been heard.
+    Slow {
+        /// Whom we asked.
+        peer: String,
+        /// How long we waited.
+        within: Duration,
+    },
+    /// The exchange broke; the request may have been heard.
+    Broken {
+        /// Whom we asked.
+        peer: String,
+        /// What happened.
+        why: String,
+    },
+    /// An answer with a status other than 200.
+    Status {
+        /// Whom we asked.
+        peer: String,
+        /// The status.
+        status: u16,
+    },
+    /// A 200 that is not what Rasa answers.
+    NotAReply {
+        /// Whom we asked.
+        peer: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An answer over 1 MiB.
+    TooLong {
+        /// Whom we asked.
+        peer: String,
+    },
+    /// There is no API beside the webhook.
+    NoApi {
+        /// Whom we asked.
+        peer: String,
+    },
+    /// The API wants another token.
+    Token {
+        /// Whom we asked.
+        peer: String,
+        /// Whether one was given.
+        given: bool,
+    },
+}
+
+impl Fault {
+    pub(super) fn not_a_reply(peer: &str, why: &NotAReply) -> Fault {
+        Fault::NotAReply { peer: peer.to_owned(), why: why.to_string() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::NotFound { host, why } => write!(f, "cannot find the bot's host '{host}': {why}"),
+            Fault::Unreachable { peer, why, refused: true } => {
+                write!(f, "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' needs none)")
+            }
+            Fault::Unreachable { peer, why, refused: false } => write!(f, "cannot reach the bot at {peer}: {why}"),
+            Fault::Insecure { peer, why } => write!(f, "cannot talk TLS with the bot at {peer}: {why}"),
+            Fault::Slow { peer, within } => {
+                write!(f, "the bot at {peer} gave no answer within {} s", within.as_secs_f32())
+            }
+            Fault::Broken { peer, why } => write!(f, "the exchange with the bot at {peer} broke: {why}"),
+            Fault::Status { peer, status } => write!(f, "the bot at {peer} answered {status}{}", hint(*status)),
+            Fault::NotAReply { peer, why } => {
+                write!(f, "the bot at {peer} answered with something that is not a Rasa reply: {why}")
+            }
+            Fault::TooLong { peer } => write!(f, "the bot at {peer} answered with more than 1 MiB"),
+            Fault::NoApi { peer } => {
+                write!(f, "the bot at {peer} has no API to hand back through; start Rasa with --enable-api")
+            }
+            Fault::Token { peer, given: true } => write!(f, "the API of the bot at {peer} refused the token"),
+            Fault::Token { peer, given: false } => {
+                write!(f, "the API of the bot at {peer} wants a token (Rasa's --auth-token)")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// What a person may do about a status.
+fn hint(status: u16) -> &'static str {
+    match status {
+        300..=399 => "; redirects are not followed, give the final URL",
+        401 | 403 => "; its webhook wants a login, which Rasa's own never does",
+        404 | 405 => "; is its REST channel on ('rest:' in credentials.yml)?",
+        500..=599 => "; its log says why",
+        _ => "",
+    }
+}

@@ -1,0 +1,201 @@
+//! What a typed line means: something to say, or a command, which is a slash typed at this end.
+//!
+//! `//` says a line that begins with a slash. Received text never comes here.
+
+use std::time::Duration;
+
+/// What a user types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum User {
+    /// To the bot or the admin.
+    Say(String),
+    /// End this conversation and start another.
+    New,
+    /// Ask for a person.
+    Human,
+    /// Give up waiting.
+    Bot,
+    /// End the conversation.
+    End,
+    /// Show it again.
+    History,
+    /// A script waits for the admin, at most so long.
+    Wait(Option<Duration>),
+    /// Show the commands.
+    Help,
+    /// Leave the program.
+    Quit,
+}
+
+/// What an admin types.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Admin {
+    /// To the customer in focus.
+    Say(String),
+    /// Show who talks and who waits.
+    List,
+    /// Take this customer, or the next.
+    Accept(Option<u32>),
+    /// The next line goes to this one.
+    Switch(u32),
+    /// The next line goes to the next one.
+    Next,
+    /// Give the customer back to the bot, with a private note.
+    HandBack(Option<String>),
+    /// Close the conversation, with a private note.
+    Close(Option<String>),
+    /// Show a conversation again.
+    History(Option<u32>),
+    /// A script waits for the customer, at most so long.
+    Wait(Option<Duration>),
+    /// Show the commands.
+    Help,
+    /// Leave the program.
+    Quit,
+}
+
+/// What `/help` shows a user.
+pub const USER_HELP: &str = "\
+/human           ask for a person
+/bot             stop waiting for a person, go back to the bot
+/end             end the conversation
+/new             end it and start another
+/history         show it again
+/wait [SECONDS]  (scripts) wait until the person has answered
+/quit            leave the program
+//text           say a line that begins with a slash";
+
+/// What `/help` shows an admin.
+pub const ADMIN_HELP: &str = "\
+/accept [N]       take the next customer, or customer N
+/list             who is talking, who is waiting
+/switch N, /next  choose who gets your lines
+/handback [NOTE]  give the customer back to the bot; the note stays here
+/close [NOTE]     close the conversation; the note stays here
+/history [N]      show a conversation again
+/wait [SECONDS]   (scripts) wait until the customer has answered
+/quit             leave the program
+//text            say a line that begins with a slash";
+
+impl User {
+    /// Reads a line a user typed.
+    ///
+    /// # Errors
+    /// One sentence, when it is a command that does not exist or is not complete.
+    pub fn parse(line: &str) -> Result<User, String> {
+        let (name, rest) = match split(line) {
+            Split::Say(text) => return Ok(User::Say(text)),
+            Split::Command(name, rest) => (name, rest),
+        };
+        let command = match name {
+            "wait" => return seconds(rest).map(User::Wait),
+            "new" => User::New,
+            "human" => User::Human,
+            "bot" => User::Bot,
+            "end" => User::End,
+            "history" => User::History,
+            "help" => User::Help,
+            "quit" => User::Quit,
+            _ => return Err(unknown(name)),
+        };
+        alone(name, rest, command)
+    }
+}
+
+impl Admin {
+    /// Reads a line an admin typed.
+    ///
+    /// # Errors
+    /// One sentence, when it is a command that does not exist or is not complete.
+    pub fn parse(line: &str) -> Result<Admin, String> {
+        let (name, rest) = match split(line) {
+            Split::Say(text) => return Ok(Admin::Say(text)),
+            Split::Command(name, rest) => (name, rest),
+        };
+        let note = || (!rest.is_empty()).then(|| rest.to_owned());
+        let command = match name {
+            "accept" => return ordinal(name, rest).map(Admin::Accept),
+            "history" => return ordinal(name, rest).map(Admin::History),
+            "switch" => {
+                let chosen = ordinal(name, rest)?;
+                return chosen.map(Admin::Switch).ok_or_else(|| "/switch takes a number; /list shows them".to_owned());
+            }
+            "wait" => return seconds(rest).map(Admin::Wait),
+            "handback" => return Ok(Admin::HandBack(note())),
+            "close" => return Ok(Admin::Close(note())),
+            "list" => Admin::List,
+            "next" => Admin::Next,
+            "help" => Admin::Help,
+            "quit" => Admin::Quit,
+            _ => return Err(unknown(name)),
+        };
+        alone(name, rest, command)
+    }
+}
+
+enum Split<'a> {
+    Say(String),
+    Command(&'a str, &'a str),
+}
+
+fn split(line: &str) -> Split<'_> {
+    let line = line.trim();
+    match line.strip_prefix('/') {
+        None => Split::Say(line.to_owned()),
+        Some(said) if said.starts_with('/') => Split::Say(said.to_owned()),
+        Some(command) => {
+            let (name, rest) = command.split_once(char::is_whitespace).unwrap_or((command, ""));
+            Split::Command(name, rest.trim())
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    format!("there is no command /{name}; /help shows them, //{name} says it")
+}
+
+fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
+    if rest.is_empty() { Ok(command) } else { Err(format!("/{name} stands alone; //{name} says it")) }
+}
+
+fn ordinal(name: &str, rest: &str) -> Result<Option<u32>, String> {
+    match rest.strip_prefix('#').unwrap_or(rest) {
+        "" => Ok(None),
+        number => number.parse().map(Some).map_err(|_| format!("/{name} takes a number; /list shows them")),
+    }
+}
+
+fn seconds(rest: &str) -> Result<Option<Duration>, String> {
+    match rest {
+        "" => Ok(None),
+        number => {
+            let seconds: u32 = number.parse().map_err(|_| "/wait takes whole seconds".to_owned())?;
+            Ok(Some(Duration::from_secs(seconds.into())))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slash_is_a_command_and_two_say_one() {
+        assert_eq!(User::parse(" hi there "), Ok(User::Say("hi there".to_owned())));
+        assert_eq!(User::parse("//human"), Ok(User::Say("/human".to_owned())));
+        assert_eq!(User::parse("/human"), Ok(User::Human));
+        assert_eq!(User::parse("/wait 3"), Ok(User::Wait(Some(Duration::from_secs(3)))));
+        assert_eq!(Admin::parse("/accept #2"), Ok(Admin::Accept(Some(2))));
+        assert_eq!(Admin::parse("/close the wrong\ndesk"), Ok(Admin::Close(Some("the wrong\ndesk".to_owned()))));
+    }
+
+    #[test]
+    fn a_mistyped_command_is_never_said_to_anyone() {
+        assert_eq!(User::parse("/hunan"), Err("there is no command /hunan; /help shows them, //hunan says it".to_owned()));
+        for wrong in ["/accept two", "/switch", "/next 3", "/wait soon", "/", "/list all"] {
+            assert!(Admin::parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(User::parse("/wait -1").is_err());
+        assert!(User::parse("/end now").is_err());
+    }
+}

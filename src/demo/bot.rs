@@ -1,0 +1,133 @@
+//! The built-in bot: what Rasa's REST channel and the pause and resume of its API look like from
+//! outside, so that `handoff bot` and `handoff demo` need nothing installed.
+//!
+//! It behaves as Rasa 3.6 was recorded to, odd input included, as far as `crate::bot` can see. HTTP
+//! is `http`'s, what it remembers `memory`'s, what it says `talk`'s. No more than a demo: it forgets
+//! all at its end, and knows no token.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use http::{Answer, Asked};
+use memory::Memory;
+
+mod http;
+mod memory;
+mod talk;
+
+/// Connections served at once; more wait in the system's queue.
+const WORKERS: usize = 16;
+
+/// Serves until the process ends. `ready` gets the real address, port 0 resolved.
+///
+/// # Errors
+/// One line, when it cannot listen.
+pub fn serve(listen: &str, ready: impl FnOnce(SocketAddr)) -> Result<(), String> {
+    ready(start(listen)?);
+    loop {
+        thread::park();
+    }
+}
+
+/// Serves in threads of its own until the process ends, and returns the real address.
+///
+/// # Errors
+/// One line, when it cannot listen.
+pub fn start(listen: &str) -> Result<SocketAddr, String> {
+    let cannot = |error: io::Error| format!("the demo bot cannot listen on {listen}: {error}");
+    let listener = TcpListener::bind(listen).map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    let (listener, memory) = (Arc::new(listener), Arc::new(Mutex::new(Memory::default())));
+    for _ in 0..WORKERS {
+        let (listener, memory) = (listener.clone(), memory.clone());
+        let work = move || work(&listener, &memory);
+        thread::Builder::new().name("demo-bot".into()).spawn(work).map_err(cannot)?;
+    }
+    Ok(address)
+}
+
+/// All workers wait on the one listener: the system hands each connection to one of them.
+fn work(listener: &TcpListener, memory: &Mutex<Memory>) {
+    loop {
+        match listener.accept() {
+            Ok((stream, _)) => http::exchange(stream, |asked| route(&asked, memory)),
+            // Out of descriptors, most often: better in a moment.
+            Err(_) => thread::sleep(Duration::from_millis(50)),
+        }
+    }
+}
+
+fn route(asked: &Asked, memory: &Mutex<Memory>) -> Answer {
+    let conversation = asked.path.strip_prefix("/conversations/");
+    let tracker = conversation.and_then(|rest| rest.strip_suffix("/tracker")).filter(|id| is_id(id));
+    let events = conversation.and_then(|rest| rest.strip_suffix("/tracker/events")).filter(|id| is_id(id));
+    match (asked.method.as_str(), asked.path.as_str()) {
+        ("GET", "/") => Answer::text("Hello from the handoff demo bot"),
+        ("GET", "/webhooks/rest/") => Answer::json(&json!({ "status": "ok" })),
+        ("POST", "/webhooks/rest/webhook") => webhook(&asked.body, memory),
+        ("GET", _) if tracker.is_some() => tracked(tracker.unwrap_or_default(), asked, memory),
+        ("POST", _) if events.is_some() => told(events.unwrap_or_default(), asked, memory),
+        (_, "/" | "/webhooks/rest/" | "/webhooks/rest/webhook") => Answer::fault(405, "another method is due here"),
+        _ if tracker.or(events).is_some() => Answer::fault(405, "another method is due here"),
+        _ => Answer::fault(404, "nothing is here"),
+    }
+}
+
+/// Rasa decodes no percents in an id, and takes any other character.
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && !id.contains('/')
+}
+
+/// Odd input gets what Rasa gives it: no message, no answer; no sender, a shared one.
+fn webhook(body: &[u8], memory: &Mutex<Memory>) -> Answer {
+    // An empty body and JSON that is no object are errors of Rasa's own code.
+    if body.is_empty() {
+        return Answer::fault(500, "the server encountered an internal error");
+    }
+    let asked = match serde_json::from_slice(body) {
+        Ok(Value::Object(asked)) => asked,
+        Ok(_) => return Answer::fault(500, "the server encountered an internal error"),
+        Err(_) => return Answer::fault(400, "Failed when parsing body as json"),
+    };
+    let sender = match asked.get("sender") {
+        Some(Value::String(sender)) if !sender.is_empty() => sender.clone(),
+        Some(Value::Number(sender)) => sender.to_string(),
+        _ => "default".to_owned(),
+    };
+    let Some(text) = asked.get("message").and_then(Value::as_str) else { return Answer::json(&json!([])) };
+    let heard = lock(memory).hear(&sender, text);
+    thread::sleep(heard.after);
+    Answer::json(&Value::from(heard.items))
+}
+
+fn tracked(id: &str, asked: &Asked, memory: &Mutex<Memory>) -> Answer {
+    Answer::json(&lock(memory).tracker(id, wants_events(asked)))
+}
+
+fn told(id: &str, asked: &Asked, memory: &Mutex<Memory>) -> Answer {
+    let Ok(events) = serde_json::from_slice(&asked.body) else {
+        return Answer::fault(400, "Failed when parsing body as json");
+    };
+    let mut memory = lock(memory);
+    match memory.tell(id, events) {
+        Ok(()) => Answer::json(&memory.tracker(id, wants_events(asked))),
+        Err((status, why)) => Answer::fault(status, why),
+    }
+}
+
+fn wants_events(asked: &Asked) -> bool {
+    !asked.query.split('&').any(|pair| pair == "include_events=NONE")
+}
+
+/// A worker that panicked leaves at worst one conversation half told: the demo goes on.
+fn lock(memory: &Mutex<Memory>) -> std::sync::MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! What the admin does: take, talk, move between conversations, hand back, close, look.
+
+use super::*;
+
+impl Desk {
+    /// `/accept [N]`: takes the customer with this number, or who waits longest and is connected.
+    ///
+    /// # Errors
+    /// When there is none; one sentence for the admin.
+    pub fn accept(&mut self, ordinal: Option<u32>, now: Now) -> Result<(), String> {
+        let id = match ordinal {
+            Some(ordinal) => self.find(ordinal)?,
+            None => self.next_in_queue().ok_or("nobody is waiting")?,
+        };
+        let conversation = &self.conversations[&id];
+        let who = self.who(id);
+        match (conversation.phase, conversation.open) {
+            (Phase::Queued, None) => {
+                self.ask(id, Ask::Accept { by_admin: true }, now);
+                Ok(())
+            }
+            (Phase::Queued, Some(_)) => Err(format!("{who} is being accepted; waiting for the customer's side")),
+            (Phase::Active, _) => Err(format!("you have {who} already; /switch goes there")),
+            _ => Err(format!("{who} is not waiting")),
+        }
+    }
+
+    /// `/switch N`: the next line goes to this active conversation.
+    ///
+    /// # Errors
+    /// When it is not active.
+    pub fn switch(&mut self, ordinal: u32) -> Result<(), String> {
+        let id = self.find(ordinal)?;
+        if !self.is_active(id) {
+            return Err(format!("{} is not talking to you; /accept takes who is waiting", self.who(id)));
+        }
+        self.focus = Some(id);
+        Ok(())
+    }
+
+    /// `/next`: goes on to the next active conversation, round and round.
+    ///
+    /// # Errors
+    /// When there is no other.
+    pub fn next(&mut self) -> Result<(), String> {
+        let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal as usize);
+        let (before, behind) = self.ordinals.split_at(after);
+        let found = behind.iter().chain(before).find(|id| self.is_active(**id)).copied();
+        match found {
+            Some(id) if self.focus != Some(id) => {
+                self.focus = Some(id);
+                Ok(())
+            }
+            _ => Err("there is no other conversation; /list shows who is waiting".to_owned()),
+        }
+    }
+
+    /// A line was typed: it goes to the conversation in focus.
+    ///
+    /// # Errors
+    /// When there is none that can take it; the line is the caller's to keep then.
+    pub fn say(&mut self, text: &str, now: Now) -> Result<(), String> {
+        let id = self.talking()?;
+        self.record_said(id, text, false, now);
+        Ok(())
+    }
+
+    /// `/handback [NOTE]`: gives the conversation in focus back to the bot.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn hand_back(&mut self, note: Option<&str>, now: Now) -> Result<(), String> {
+        self.end(Ask::HandBack, note, now)
+    }
+
+    /// `/close [NOTE]`: closes the conversation in focus.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn close(&mut self, note: Option<&str>, now: Now) -> Result<(), String> {
+        self.end(Ask::Close, note, now)
+    }
+
+    /// `/list`: who talks and who waits, a line each.
+    pub fn list(&self) -> Vec<String> {
+        let away = |id: &ConversationId| if self.conversations[id].link.is_none() { ", not connected" } else { "" };
+        let talking = self.ordinals.iter().filter(|id| self.is_active(**id)).map(|id| {
+            let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
+            format!("{} is talking to you{here}{}", self.who(*id), away(id))
+        });
+        let waiting = self.queue.iter().enumerate().map(|(at, id)| {
+            format!("{} is waiting, number {} in the queue{}", self.who(*id), at + 1, away(id))
+        });
+        let lines: Vec<String> = talking.chain(waiting).collect();
+        if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
+    }
+
+    /// The conversation with this number, or the one in focus.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn pick(&self, ordinal: Option<u32>) -> Result<ConversationId, String> {
+        match ordinal {
+            Some(ordinal) => self.find(ordinal),
+            None => self.focus.ok_or_else(|| "no conversation is open; give its number, /list shows them".to_owned()),
+        }
+    }
+
+    /// Who gets the next line, as the prompt shows it.
+    pub fn prompt(&self) -> String {
+        match self.focus {
+            Some(id) => self.who(id),
+            None if self.queue.is_empty() => "nobody".to_owned(),
+            None => format!("nobody, {} waiting", self.queue.len()),
+        }
+    }
+
+    /// Who gets the next line.
+    pub fn focus(&self) -> Option<ConversationId> {
+        self.focus
+    }
+
+    /// Whether the admin has this conversation, so that a person wants to see what is said in it.
+    pub fn is_heard(&self, id: ConversationId) -> bool {
+        self.conversations.get(&id).is_some_and(|conversation| conversation.told.0 == Phase::Active)
+    }
+
+    /// Whether the customer in focus said something since our last line.
+    pub fn is_unanswered(&self) -> bool {
+        self.focus.is_some_and(|id| self.conversations[&id].unanswered)
+    }
+
+    /// Whether a control of ours has no answer yet.
+    pub fn is_asking(&self) -> bool {
+        self.conversations.values().any(|conversation| conversation.open.is_some())
+    }
+
+    /// Whether somebody is talking to us.
+    pub fn is_talking(&self) -> bool {
+        self.conversations.values().any(|conversation| conversation.phase == Phase::Active)
+    }
+
+    /// Who is in the queue, longest first, as the admin knows them.
+    pub fn waiting(&self) -> Vec<String> {
+        self.queue.iter().map(|id| self.who(*id)).collect()
+    }
+
+    /// Our entries that a customer's side has not acknowledged: the conversations and their numbers.
+    pub fn undelivered(&self) -> Vec<(ConversationId, std::ops::RangeInclusive<Number>)> {
+        let owed = self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last);
+        owed.map(|(id, c)| (*id, c.sending.acked() + 1..=c.last)).collect()
+    }
+
+    /// Says goodbye to everyone: the desk closes its doors.
+    pub fn leave(&mut self) {
+        let mut conns: Vec<Conn> = self.links.keys().copied().collect();
+        conns.sort_unstable();
+        for conn in conns {
+            let text = "the desk is closing".to_owned();
+            self.out.push(Output::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.out.push(Output::Close(conn));
+        }
+    }
+
+    /// A customer as the admin knows them: number and name.
+    pub(super) fn who(&self, id: ConversationId) -> String {
+        let conversation = &self.conversations[&id];
+        format!("#{} {}", conversation.ordinal, conversation.called(id))
+    }
+
+    /// Asks the user's side for a change of owner.
+    pub(super) fn ask(&mut self, id: ConversationId, asked: Ask, now: Now) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        let request = conversation.request;
+        let body = match asked {
+            Ask::Accept { .. } => Body::Accept { request, name: self.options.name.clone() },
+            Ask::HandBack => Body::HandBack { request },
+            Ask::Close => Body::Close { request },
+        };
+        let number = self.record(id, body, now);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.open = Some(Open { number, asked });
+        }
+    }
+
+    pub(super) fn record_said(&mut self, id: ConversationId, text: &str, greeting: bool, now: Now) {
+        let name = self.options.name.as_deref().map(Into::into);
+        let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
+        let number = self.record(id, Body::Message(said.clone()), now);
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.unanswered &= greeting;
+        }
+        self.tell_said(id, number, now.wall, &said, false);
+    }
+
+    pub(super) fn is_focus_live(&self) -> bool {
+        self.focus.is_some_and(|id| self.is_active(id))
+    }
+
+    pub(super) fn lose_focus(&mut self, id: ConversationId) {
+        if self.focus == Some(id) {
+            self.focus = None;
+        }
+    }
+
+    /// Numbers and journals an entry of our own.
+    fn record(&mut self, id: ConversationId, body: Body, now: Now) -> Number {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return 0 };
+        conversation.last += 1;
+        let number = conversation.last;
+        self.out.push(Output::Record(id, Entry { number, at: now.wall, body }));
+        self.touch(id);
+        number
+    }
+
+    fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), String> {
+        let id = self.talking()?;
+        if let Some(note) = note {
+            self.out.push(Output::Note(id, note.to_owned()));
+        }
+        self.ask(id, asked, now);
+        Ok(())
+    }
+
+    /// The conversation in focus, if it can take a line.
+    fn talking(&self) -> Result<ConversationId, String> {
+        let Some(id) = self.focus else {
+            let hint = if self.queue.is_empty() { "nobody is waiting" } else { "/accept takes who is waiting" };
+            return Err(format!("you are talking to nobody; {hint}"));
+        };
+        match self.conversations[&id].open {
+            None => Ok(id),
+            Some(_) => Err(format!("{} is on the way out; waiting for the customer's side", self.who(id))),
+        }
+    }
+
+    fn next_in_queue(&self) -> Option<ConversationId> {
+        let ready = |conversation: &Conversation| conversation.link.is_some() && conversation.open.is_none();
+        self.queue.iter().find(|id| ready(&self.conversations[id])).copied()
+    }
+
+    fn is_active(&self, id: ConversationId) -> bool {
+        self.conversations[&id].phase == Phase::Active
+    }
+
+    fn find(&self, ordinal: u32) -> Result<ConversationId, String> {
+        let at = (ordinal as usize).checked_sub(1);
+        let found = at.and_then(|at| self.ordinals.get(at)).copied();
+        found.ok_or_else(|| format!("there is no conversation {ordinal}; /list shows them"))
+    }
+}

@@ -1,0 +1,267 @@
+//! Dialling: resolve a name, try its addresses in turn.
+//!
+//! std can do neither without blocking, so each dial has a thread of its own while it
+//! lasts: at most [`DIALERS`] at a time, the others wait. No thread can be taken out
+//! of a resolver that hangs; it is abandoned, told as failed and counts no more.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::{Command, Conn, Inbox, Limits, sentence};
+
+/// Dials under way at a time.
+pub(super) const DIALERS: usize = 4;
+/// Threads at a time with those abandoned in a resolver; beyond it dials fail at once.
+const THREADS_MAX: usize = 32;
+
+/// How a name becomes addresses.
+pub(super) type Resolve = fn(&str) -> io::Result<Vec<SocketAddr>>;
+
+/// The system's resolver.
+pub(super) fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(address.to_socket_addrs()?.collect())
+}
+
+/// The dials of the socket thread.
+pub(super) struct Dialers {
+    inbox: Arc<Inbox>,
+    waiting: VecDeque<(Conn, String)>,
+    threads: HashMap<Conn, Dialer>,
+}
+
+/// A thread that dials. It stays listed until it reports.
+struct Dialer {
+    address: String,
+    since: Instant,
+    resolving: bool,
+    /// Shared with the thread, which stops when it can.
+    given_up: Arc<AtomicBool>,
+    abandoned: bool,
+}
+
+/// A dial that failed, and the sentence that says why.
+pub(super) type Failed = (Conn, String);
+
+impl Dialers {
+    /// None yet; they report to `inbox`.
+    pub(super) fn new(inbox: Arc<Inbox>) -> Dialers {
+        Dialers {
+            inbox,
+            waiting: VecDeque::new(),
+            threads: HashMap::new(),
+        }
+    }
+
+    /// Starts to dial, or queues it.
+    pub(super) fn dial(
+        &mut self,
+        conn: Conn,
+        address: String,
+        now: Instant,
+        limits: &Limits,
+    ) -> Vec<Failed> {
+        self.waiting.push_back((conn, address));
+        self.start_waiting(now, limits)
+    }
+
+    /// The name has addresses: from here on the thread ends by itself in bounded time.
+    pub(super) fn resolved(&mut self, conn: Conn) {
+        if let Some(dialer) = self.threads.get_mut(&conn) {
+            dialer.resolving = false;
+        }
+    }
+
+    /// The thread has reported and ends; false when nobody waits for its result.
+    pub(super) fn reported(&mut self, conn: Conn) -> bool {
+        let dialer = self.threads.remove(&conn);
+        dialer.is_some_and(|dialer| !dialer.given_up.load(Ordering::Relaxed))
+    }
+
+    /// Gives a dial up; false when there is none of that name.
+    pub(super) fn cancel(&mut self, conn: Conn) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|(waiting, _)| *waiting != conn);
+        match self.threads.get(&conn) {
+            Some(dialer) => !dialer.given_up.swap(true, Ordering::Relaxed),
+            None => self.waiting.len() < before,
+        }
+    }
+
+    /// Gives all up, and says which they were.
+    pub(super) fn cancel_all(&mut self) -> Vec<Conn> {
+        let running = self.threads.keys().copied();
+        let all = running.chain(self.waiting.iter().map(|(conn, _)| *conn));
+        let all: Vec<Conn> = all.collect();
+        all.into_iter().filter(|conn| self.cancel(*conn)).collect()
+    }
+
+    /// Abandons resolvers that hang, and starts what waited for their place.
+    pub(super) fn sweep(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
+        let mut failed = Vec::new();
+        for (conn, dialer) in &mut self.threads {
+            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within
+            {
+                dialer.abandoned = true;
+                if !dialer.given_up.swap(true, Ordering::Relaxed) {
+                    let within = seconds(limits.resolve_within);
+                    let host = host_of(&dialer.address);
+                    failed.push((
+                        *conn,
+                        format!("cannot find {host}: no answer within {within}"),
+                    ));
+                }
+            }
+        }
+        failed.extend(self.start_waiting(now, limits));
+        failed
+    }
+
+    /// Whether a sweep could find something.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.waiting.is_empty() || self.running() > 0
+    }
+
+    /// Starts what waits while there is a place for it.
+    pub(super) fn start_waiting(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
+        let mut failed = Vec::new();
+        while self.running() < DIALERS
+            && let Some((conn, address)) = self.waiting.pop_front()
+        {
+            if let Err(error) = self.start(conn, &address, now, limits) {
+                failed.push((conn, format!("cannot dial {address}: {}", sentence(&error))));
+            }
+        }
+        failed
+    }
+
+    fn start(
+        &mut self,
+        conn: Conn,
+        address: &str,
+        now: Instant,
+        limits: &Limits,
+    ) -> io::Result<()> {
+        if self.threads.len() >= THREADS_MAX {
+            return Err(io::Error::other("too many name look-ups hang"));
+        }
+        let given_up = Arc::new(AtomicBool::new(false));
+        let task = Task {
+            conn,
+            address: address.to_owned(),
+            resolve: limits.resolve,
+            connect_within: limits.connect_within,
+            given_up: given_up.clone(),
+            inbox: self.inbox.clone(),
+        };
+        thread::Builder::new()
+            .name(format!("dial-{}", conn.0))
+            .spawn(move || task.run())?;
+        let dialer = Dialer {
+            address: address.to_owned(),
+            since: now,
+            resolving: true,
+            given_up,
+            abandoned: false,
+        };
+        self.threads.insert(conn, dialer);
+        Ok(())
+    }
+
+    fn running(&self) -> usize {
+        let running = self.threads.values().filter(|dialer| !dialer.abandoned);
+        running.count()
+    }
+}
+
+/// One dial, on its own thread.
+struct Task {
+    conn: Conn,
+    address: String,
+    resolve: Resolve,
+    connect_within: Duration,
+    given_up: Arc<AtomicBool>,
+    inbox: Arc<Inbox>,
+}
+
+impl Task {
+    fn run(self) {
+        let result = self.dial();
+        self.report(Command::Dialled(self.conn, result));
+    }
+
+    fn dial(&self) -> Result<(TcpStream, SocketAddr), String> {
+        let addresses = match (self.resolve)(&self.address) {
+            Ok(addresses) => addresses,
+            // std's words for a missing port help nobody.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+                let address = &self.address;
+                return Err(format!("cannot dial {address}: an address is HOST:PORT"));
+            }
+            Err(error) => {
+                let host = host_of(&self.address);
+                return Err(format!("cannot find {host}: {}", sentence(&error)));
+            }
+        };
+        self.report(Command::Resolved(self.conn));
+        let mut refusals = Vec::new();
+        for address in addresses {
+            if self.given_up.load(Ordering::Relaxed) {
+                break;
+            }
+            match connect(address, self.connect_within) {
+                Ok(socket) => return Ok((socket, address)),
+                Err(error) => refusals.push((address, self.refusal(&error))),
+            }
+        }
+        Err(self.summary(&refusals))
+    }
+
+    fn refusal(&self, error: &io::Error) -> String {
+        match error.kind() {
+            io::ErrorKind::TimedOut => format!("no answer within {}", seconds(self.connect_within)),
+            _ => sentence(error),
+        }
+    }
+
+    fn summary(&self, refusals: &[(SocketAddr, String)]) -> String {
+        let address = &self.address;
+        match refusals {
+            [] => format!("cannot find {}: it has no address", host_of(address)),
+            [(_, refusal)] => format!("cannot reach {address}: {refusal}"),
+            several => {
+                let each = several
+                    .iter()
+                    .map(|(at, refusal)| format!("{at}: {refusal}"));
+                let each: Vec<String> = each.collect();
+                format!("cannot reach {address} ({})", each.join("; "))
+            }
+        }
+    }
+
+    fn report(&self, command: Command) {
+        self.inbox.put(&mut vec![command]);
+    }
+}
+
+fn connect(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect_timeout(&address, within)?;
+    // TCP lets a socket reach itself when it happens to be given the port it dials; it
+    // would keep a desk on this machine from ever binding that port again.
+    if socket.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(socket)
+}
+
+fn host_of(address: &str) -> &str {
+    address.rsplit_once(':').map_or(address, |(host, _)| host)
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", duration.as_secs_f32())
+}

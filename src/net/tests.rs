@@ -1,0 +1,897 @@
+//! Real sockets on loopback, port 0. Every wait is for an event, with a deadline.
+//!
+//! What counts descriptors or processor time, or limits them, runs in a process of its
+//! own ([`alone`]), since tests of one binary share both.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const PING: &[u8] = b"ping";
+/// More than the kernel takes of one connection (4 MiB to send and what the peer's side
+/// holds), so that some of it waits in net.
+const PLENTY: usize = 24 << 20;
+
+/// A net and its events.
+struct End {
+    net: Net,
+    events: Receiver<Event>,
+}
+
+impl End {
+    fn new(limits: Limits) -> End {
+        End::with_room(limits, 256)
+    }
+
+    fn with_room(limits: Limits, room: usize) -> End {
+        let (sender, events) = bounded(room);
+        let net = Net::start_with(limits, sender).unwrap();
+        End { net, events }
+    }
+
+    fn listen(&self) -> SocketAddr {
+        let address = self.net.listen("127.0.0.1:0").unwrap();
+        self.net.flush();
+        address
+    }
+
+    fn dial(&self, address: impl ToString) -> Conn {
+        let conn = self.net.dial(&address.to_string());
+        self.net.flush();
+        conn
+    }
+
+    fn send(&self, conn: Conn, bytes: impl Into<Vec<u8>>) {
+        self.net.send(conn, bytes.into());
+        self.net.flush();
+    }
+
+    fn close(&self, conn: Conn) {
+        self.net.close(conn);
+        self.net.flush();
+    }
+
+    #[track_caller]
+    fn next(&self) -> Event {
+        self.events
+            .recv_timeout(PATIENCE)
+            .expect("an event in time")
+    }
+
+    #[track_caller]
+    fn accepted(&self) -> Conn {
+        match self.next() {
+            Event::Accepted { conn, .. } => conn,
+            other => panic!("not accepted: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn connected(&self, expected: Conn) {
+        match self.next() {
+            Event::Connected { conn, .. } if conn == expected => {}
+            other => panic!("not connected: {other:?}"),
+        }
+    }
+
+    /// The next event is this connection's end.
+    #[track_caller]
+    fn closed(&self, expected: Conn) -> Closed {
+        match self.next() {
+            Event::Closed { conn, why } if conn == expected => why,
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn trouble(&self) -> String {
+        match self.next() {
+            Event::Trouble { what } => what,
+            other => panic!("no trouble: {other:?}"),
+        }
+    }
+
+    /// What this connection brings, until there are `count` bytes.
+    #[track_caller]
+    fn received(&self, from: Conn, count: usize) -> Vec<u8> {
+        let mut all = Vec::new();
+        while all.len() < count {
+            match self.next() {
+                Event::Received { conn, bytes } if conn == from => all.extend(bytes),
+                other => panic!("nothing received after {} bytes: {other:?}", all.len()),
+            }
+        }
+        all
+    }
+
+    /// What this connection brings before it ends, and why it did.
+    #[track_caller]
+    fn rest(&self, from: Conn) -> (Vec<u8>, Closed) {
+        let mut all = Vec::new();
+        loop {
+            match self.next() {
+                Event::Received { conn, bytes } if conn == from => all.extend(bytes),
+                Event::Closed { conn, why } if conn == from => return (all, why),
+                other => panic!("neither received nor closed: {other:?}"),
+            }
+        }
+    }
+}
+
+/// The usual limits, but nothing is ever quiet, dead or late by itself.
+fn patient() -> Limits {
+    let hour = Duration::from_secs(3600);
+    let keepalive = Keepalive {
+        bytes: PING.to_vec(),
+        after: hour,
+        dead: hour,
+    };
+    Limits {
+        hello_within: hour,
+        tick: Duration::from_millis(20),
+        outbound_max: 4 * PLENTY,
+        ..Limits::with(keepalive)
+    }
+}
+
+/// Two ends and the connection between them, by its name at each.
+fn pair(limits: Limits) -> (End, Conn, End, Conn) {
+    let (desk, user) = (End::new(limits.clone()), End::new(limits));
+    let there = user.dial(desk.listen());
+    user.connected(there);
+    let here = desk.accepted();
+    (desk, here, user, there)
+}
+
+/// A net with one accepted connection to a plain blocking socket.
+fn raw_peer(limits: Limits) -> (End, Conn, TcpStream) {
+    let desk = End::new(limits);
+    let (conn, peer) = raw(&desk, desk.listen());
+    (desk, conn, peer)
+}
+
+fn raw(desk: &End, address: SocketAddr) -> (Conn, TcpStream) {
+    let peer = TcpStream::connect(address).unwrap();
+    peer.set_read_timeout(Some(PATIENCE)).unwrap();
+    (desk.accepted(), peer)
+}
+
+/// Bytes that differ wherever they are cut or swapped.
+fn pattern(count: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_u32;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as u8
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+/// Runs the test of that name in a process of its own, after `shell`; true in there.
+#[cfg(target_os = "linux")]
+fn alone(name: &str, shell: &str) -> bool {
+    const MARK: &str = "HANDOFF_TEST_ALONE";
+    if std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    let output = std::process::Command::new("sh")
+        .args(["-c", &format!("{shell} exec \"$0\" \"$@\"")])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", &format!("net::tests::{name}")])
+        .args(["--nocapture", "--test-threads=1"])
+        .env(MARK, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let ran = output.status.success() && text.contains("1 passed");
+    assert!(ran, "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    false
+}
+
+/// Processor time of the thread of that name.
+#[cfg(target_os = "linux")]
+fn busy(name: &str) -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    let mut paths = tasks.map(|task| task.unwrap().path());
+    let read = |path: &std::path::Path, file| std::fs::read_to_string(path.join(file)).unwrap();
+    let path = paths.find(|path| read(path, "comm").trim() == name);
+    let times = read(&path.expect("the thread"), "schedstat");
+    Duration::from_nanos(times.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+#[test]
+fn bytes_go_there_and_back() {
+    let (desk, here, user, there) = pair(patient());
+    user.send(there, "hello");
+    let bytes = desk.received(here, 5);
+    desk.send(here, bytes);
+    assert_eq!(user.received(there, 5), b"hello");
+}
+
+#[test]
+fn a_batch_leaves_in_one_write() {
+    let (desk, conn, mut peer) = raw_peer(patient());
+    for _ in 0..100 {
+        desk.net.send(conn, b"0123456789".to_vec());
+    }
+    desk.net.flush();
+    let mut bytes = [0; 2000];
+    assert_eq!(peer.read(&mut bytes).unwrap(), 1000);
+}
+
+#[test]
+fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
+    const WINDOW: usize = PLENTY;
+    let limits = patient();
+    // A channel of 2 is full most of the time: net blocks on it again and again.
+    let desk = End::with_room(limits.clone(), 2);
+    let user = End::with_room(limits, 2);
+    let there = user.dial(desk.listen());
+    user.connected(there);
+    let here = desk.accepted();
+    let echo = thread::spawn(move || {
+        loop {
+            match desk.next() {
+                Event::Received { bytes, .. } => desk.send(here, bytes),
+                Event::Closed { why, .. } => return why,
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let data = pattern(50 << 20);
+    let (mut sent, mut back, mut size) = (0, 0, 1);
+    while back < data.len() {
+        while sent < data.len() && sent - back < WINDOW {
+            size = size * 7 % 100_003;
+            let end = data.len().min(sent + size);
+            user.net.send(there, data[sent..end].to_vec());
+            sent = end;
+        }
+        user.net.flush();
+        let bytes = user.received(there, 1);
+        assert!(
+            bytes == data[back..back + bytes.len()],
+            "differs after {back}"
+        );
+        back += bytes.len();
+    }
+    user.close(there);
+    assert!(matches!(user.closed(there), Closed::ByUs));
+    assert!(matches!(echo.join().unwrap(), Closed::ByPeer));
+}
+
+#[test]
+fn close_flushes_what_is_queued_though_the_peer_has_sent_unread_bytes() {
+    let (desk, conn, mut peer) = raw_peer(patient());
+    let data = pattern(PLENTY);
+    desk.net.send(conn, data.clone());
+    desk.close(conn);
+    // Once it flushes, the close is under way.
+    let mut all = vec![0; 1];
+    peer.read_exact(&mut all).unwrap();
+    peer.write_all(&pattern(300_000)).unwrap();
+    peer.read_to_end(&mut all).unwrap();
+    assert!(all == data, "{} of {} bytes", all.len(), data.len());
+    drop(peer);
+    assert!(matches!(desk.closed(conn), Closed::ByUs));
+}
+
+#[test]
+fn both_ends_closing_at_once_both_end_as_closed_by_us() {
+    // Without room in the channel the desk cannot read to the end before it closes.
+    let (desk, user) = (End::with_room(patient(), 1), End::new(patient()));
+    let there = user.dial(desk.listen());
+    user.connected(there);
+    let here = desk.accepted();
+    user.net.send(there, pattern(PLENTY));
+    user.close(there);
+    desk.received(here, 1);
+    desk.close(here);
+    let (_, why) = desk.rest(here);
+    assert!(matches!(why, Closed::ByUs), "{why:?}");
+    assert!(matches!(user.closed(there), Closed::ByUs));
+}
+
+#[test]
+fn a_peer_that_has_ended_still_gets_what_a_close_flushes() {
+    let (desk, conn, mut peer) = raw_peer(patient());
+    let data = pattern(PLENTY);
+    desk.net.send(conn, data.clone());
+    desk.close(conn);
+    // Only now, so that it is read while flushing and not before the close.
+    let mut all = vec![0; 1];
+    peer.read_exact(&mut all).unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    peer.read_to_end(&mut all).unwrap();
+    assert!(all == data, "{} of {} bytes", all.len(), data.len());
+    assert!(matches!(desk.closed(conn), Closed::ByUs));
+}
+
+#[test]
+fn close_hands_over_all_and_the_peer_sees_a_clean_end() {
+    let (desk, here, user, there) = pair(patient());
+    let data = pattern(PLENTY);
+    desk.net.send(here, data.clone());
+    desk.close(here);
+    let (bytes, why) = user.rest(there);
+    assert!(bytes == data && matches!(why, Closed::ByPeer), "{why:?}");
+    assert!(matches!(desk.closed(here), Closed::ByUs));
+}
+
+#[test]
+fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
+    let limits = Limits {
+        linger: Duration::from_millis(200),
+        ..patient()
+    };
+    let (desk, conn, mut peer) = raw_peer(limits);
+    let since = Instant::now();
+    desk.close(conn);
+    assert_eq!(peer.read(&mut [0]).unwrap(), 0);
+    peer.write_all(b"still here").unwrap();
+    assert!(matches!(desk.closed(conn), Closed::ByUs));
+    let took = since.elapsed();
+    assert!(
+        took >= Duration::from_millis(200) && took < Duration::from_secs(2),
+        "{took:?}"
+    );
+}
+
+#[test]
+fn the_last_words_of_a_peer_are_read_though_writing_to_it_fails() {
+    // One place in the channel, and it is taken: the thread waits with the first bytes in hand.
+    let desk = End::with_room(patient(), 1);
+    let address = desk.listen();
+    let (conn, mut peer) = raw(&desk, address);
+    let (other, mut stopper) = raw(&desk, address);
+    desk.send(conn, "unread, so that the peer's end is a reset");
+    let mut one = [0];
+    peer.read_exact(&mut one).unwrap();
+    for _ in 0..3 {
+        stopper.write_all(&pattern(200_000)).unwrap();
+    }
+    peer.write_all(b"bye").unwrap();
+    drop(peer);
+    desk.send(conn, "too late");
+    let mut words = Vec::new();
+    let mut stopped = 0;
+    let why = loop {
+        match desk.next() {
+            Event::Received { conn: from, bytes } if from == conn => words.extend(bytes),
+            Event::Received { conn: from, bytes } if from == other => stopped += bytes.len(),
+            Event::Closed { conn: from, why } if from == conn => break why,
+            unexpected => panic!("{unexpected:?}"),
+        }
+    };
+    assert_eq!(words, b"bye", "after {stopped} bytes of the other: {why}");
+    assert!(matches!(why, Closed::Broken(_)), "{why:?}");
+}
+
+#[test]
+fn a_peer_that_vanishes_is_told_once() {
+    let (desk, here, user, _) = pair(patient());
+    drop(user);
+    assert!(!matches!(desk.closed(here), Closed::ByUs));
+    // To say something to it now is nothing: the next event is another's.
+    desk.send(here, "anyone?");
+    desk.close(here);
+    let nobody = desk.dial("nowhere");
+    desk.closed(nobody);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn nothing_spins_when_peers_vanish_or_idle() {
+    if !alone("nothing_spins_when_peers_vanish_or_idle", "") {
+        return;
+    }
+    let limits = Limits {
+        tick: TICK,
+        ..patient()
+    };
+    let desk = End::new(limits);
+    let address = desk.listen();
+    let (ended, vanished) = raw(&desk, address);
+    let (idle, _still_here) = raw(&desk, address);
+    let (half, mut peer) = raw(&desk, address);
+    drop(vanished);
+    desk.closed(ended);
+    // Flushing to a peer that has ended and does not read: its end stays readable.
+    desk.net.send(half, pattern(PLENTY));
+    desk.close(half);
+    peer.read_exact(&mut [0]).unwrap();
+    peer.shutdown(Shutdown::Write).unwrap();
+    let before = busy("net");
+    let waited = desk.events.recv_timeout(Duration::from_secs(2));
+    assert!(waited.is_err(), "{waited:?}");
+    let spent = busy("net") - before;
+    assert!(spent < Duration::from_millis(20), "{spent:?} in 2 s");
+    desk.close(idle);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_descriptors_it_rests_says_so_once_and_goes_on() {
+    if !alone(
+        "without_descriptors_it_rests_says_so_once_and_goes_on",
+        "ulimit -n 64;",
+    ) {
+        return;
+    }
+    let limits = Limits {
+        accept_pause: Duration::from_millis(100),
+        ..patient()
+    };
+    let desk = End::new(limits);
+    let address = desk.listen();
+    let (live, mut peer) = raw(&desk, address);
+    // std and /proc/self need one of their own now and then, so they are opened before.
+    let before = busy("net");
+    let mut hoard = Vec::new();
+    let error = loop {
+        match std::fs::File::open("/dev/null") {
+            Ok(file) => hoard.push(file),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.raw_os_error(), Some(24));
+    hoard.pop();
+    let _waiting = TcpStream::connect(address).unwrap();
+    let said = desk.trouble();
+    assert!(said.contains("too many open files"), "{said}");
+    let silence = desk.events.recv_timeout(Duration::from_secs(1));
+    assert!(silence.is_err(), "{silence:?}");
+    peer.write_all(b"live").unwrap();
+    assert_eq!(desk.received(live, 4), b"live");
+    drop(hoard);
+    let spent = busy("net") - before;
+    assert!(spent < Duration::from_millis(50), "{spent:?} in 1 s");
+    let said = desk.trouble();
+    assert!(said.contains("again"), "{said}");
+    desk.accepted();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_thousand_connections_leave_no_descriptor() {
+    if !alone("a_thousand_connections_leave_no_descriptor", "") {
+        return;
+    }
+    let before = descriptors();
+    let desk = End::new(patient());
+    let user = End::new(patient());
+    let address = desk.listen();
+    for round in 0..10 {
+        let there: Vec<Conn> = (0..100)
+            .map(|_| user.net.dial(&address.to_string()))
+            .collect();
+        user.net.flush();
+        let here: Vec<Conn> = there.iter().map(|_| desk.accepted()).collect();
+        for _ in &there {
+            assert!(matches!(user.next(), Event::Connected { .. }));
+        }
+        // In turn from either side; a few are left to `finish`.
+        let (closing, conns) = [(&user, &there), (&desk, &here)][round % 2];
+        conns[..96].iter().for_each(|conn| closing.net.close(*conn));
+        closing.net.flush();
+        for end in [&desk, &user] {
+            for _ in 0..96 {
+                assert!(matches!(end.next(), Event::Closed { .. }));
+            }
+        }
+    }
+    user.net.finish(PATIENCE);
+    desk.net.finish(PATIENCE);
+    drop((user.events, desk.events));
+    assert_eq!(descriptors(), before);
+}
+
+#[test]
+fn a_refused_dial_says_who_refused() {
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let user = End::new(patient());
+    let conn = user.dial(address);
+    let why = user.closed(conn).to_string();
+    assert_eq!(why, format!("cannot reach {address}: connection refused"));
+}
+
+#[test]
+fn a_dial_without_a_port_says_what_an_address_is() {
+    let user = End::new(patient());
+    let conn = user.dial("desk.example");
+    let why = user.closed(conn).to_string();
+    assert_eq!(why, "cannot dial desk.example: an address is HOST:PORT");
+}
+
+#[test]
+fn an_unknown_name_is_named() {
+    let limits = Limits {
+        resolve: |_| {
+            let text = "failed to lookup address information: Name or service not known";
+            Err(io::Error::other(text))
+        },
+        ..patient()
+    };
+    let user = End::new(limits);
+    let conn = user.dial("desk.example:5000");
+    let why = user.closed(conn).to_string();
+    assert_eq!(why, "cannot find desk.example: name or service not known");
+}
+
+#[test]
+fn a_name_without_addresses_is_not_found() {
+    let limits = Limits {
+        resolve: |_| Ok(Vec::new()),
+        ..patient()
+    };
+    let user = End::new(limits);
+    let conn = user.dial("desk.example:5000");
+    let why = user.closed(conn).to_string();
+    assert_eq!(why, "cannot find desk.example: it has no address");
+}
+
+#[test]
+fn the_second_address_is_dialled_when_the_first_refuses() {
+    // As localhost does: ::1 first, where nobody listens.
+    let limits = Limits {
+        resolve: |address| {
+            let second: SocketAddr = address.parse().expect("an address");
+            Ok(vec![
+                SocketAddr::new([127, 0, 0, 9].into(), second.port()),
+                second,
+            ])
+        },
+        ..patient()
+    };
+    let desk = End::new(patient());
+    let user = End::new(limits.clone());
+    let address = desk.listen();
+    let conn = user.dial(address);
+    match user.next() {
+        Event::Connected { conn: to, peer } => assert_eq!((to, peer), (conn, address)),
+        other => panic!("{other:?}"),
+    }
+    desk.net.finish(PATIENCE);
+    assert!(matches!(user.closed(conn), Closed::ByPeer));
+    let conn = user.dial(address);
+    let why = user.closed(conn).to_string();
+    let port = address.port();
+    let each =
+        format!("(127.0.0.9:{port}: connection refused; 127.0.0.1:{port}: connection refused)");
+    assert_eq!(why, format!("cannot reach {address} {each}"));
+}
+
+#[test]
+fn localhost_is_reached_whichever_of_its_addresses_listens() {
+    let desk = End::new(patient());
+    let user = End::new(patient());
+    let port = desk.listen().port();
+    let conn = user.dial(format!("localhost:{port}"));
+    user.connected(conn);
+}
+
+static HANGING: AtomicBool = AtomicBool::new(true);
+
+#[test]
+fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
+    let limits = Limits {
+        resolve_within: Duration::from_millis(300),
+        resolve: |address| {
+            while address.starts_with("hangs") && HANGING.load(Ordering::Relaxed) {
+                thread::yield_now();
+                thread::park_timeout(Duration::from_millis(10));
+            }
+            resolve_plainly(address)
+        },
+        ..patient()
+    };
+    let desk = End::new(patient());
+    let user = End::new(limits);
+    let address = desk.listen();
+    let hanging: Vec<Conn> = (0..dial::DIALERS)
+        .map(|_| user.net.dial("hangs:1"))
+        .collect();
+    // All places are taken: this one waits for the first to be abandoned.
+    let conn = user.dial(address);
+    for _ in &hanging {
+        match user.next() {
+            Event::Closed { conn, why } => {
+                assert!(hanging.contains(&conn));
+                assert_eq!(why.to_string(), "cannot find hangs: no answer within 0.3 s");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    user.connected(conn);
+    // Their answers come too late and change nothing.
+    HANGING.store(false, Ordering::Relaxed);
+    user.close(conn);
+    assert!(matches!(user.closed(conn), Closed::ByUs));
+}
+
+fn resolve_plainly(address: &str) -> io::Result<Vec<SocketAddr>> {
+    Ok(address.parse().into_iter().collect())
+}
+
+#[test]
+fn a_dial_closed_before_it_connects_is_told_as_closed_by_us() {
+    let (desk, user) = (End::new(patient()), End::new(patient()));
+    let address = desk.listen();
+    let conn = user.net.dial(&address.to_string());
+    user.close(conn);
+    assert!(matches!(user.closed(conn), Closed::ByUs));
+    let next = user.dial(address);
+    user.connected(next);
+}
+
+#[test]
+fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
+    let limits = Limits {
+        hello_within: Duration::from_millis(200),
+        ..patient()
+    };
+    let desk = End::new(limits);
+    let address = desk.listen();
+    let (silent, _peer) = raw(&desk, address);
+    let (greeted, mut peer) = raw(&desk, address);
+    desk.net.expect(greeted, None, "hello");
+    desk.net.flush();
+    let why = desk.closed(silent);
+    assert_eq!(why.to_string(), "the other side sent no hello in time");
+    peer.write_all(b"x").unwrap();
+    assert_eq!(desk.received(greeted, 1), b"x");
+    desk.net
+        .expect(greeted, Some(Duration::ZERO), "whole frame");
+    desk.net.flush();
+    assert!(matches!(
+        desk.closed(greeted),
+        Closed::Deadline("whole frame")
+    ));
+}
+
+#[test]
+fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
+    let mut limits = patient();
+    limits.keepalive.after = Duration::from_millis(100);
+    limits.keepalive.dead = Duration::from_millis(600);
+    let (desk, here, user, there) = pair(limits);
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        assert_eq!(user.received(there, PING.len()), PING);
+        assert_eq!(desk.received(here, PING.len()), PING);
+    }
+}
+
+#[test]
+fn a_silent_peer_is_closed() {
+    let mut limits = patient();
+    limits.keepalive.dead = Duration::from_millis(300);
+    let (desk, conn, mut peer) = raw_peer(limits);
+    let since = Instant::now();
+    for byte in 0..3 {
+        peer.write_all(&[byte]).unwrap();
+        assert_eq!(desk.received(conn, 1), [byte]);
+    }
+    assert!(matches!(desk.closed(conn), Closed::Silent));
+    assert!(since.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn nobody_is_late_for_what_a_full_channel_left_unread() {
+    let mut limits = patient();
+    limits.keepalive.dead = Duration::from_millis(500);
+    limits.hello_within = Duration::from_millis(500);
+    let desk = End::with_room(limits, 1);
+    let address = desk.listen();
+    let (flooding, mut flood) = raw(&desk, address);
+    let (other, mut peer) = raw(&desk, address);
+    desk.net.expect(flooding, None, "hello");
+    desk.net.flush();
+    flood.write_all(&pattern(400_000)).unwrap();
+    peer.write_all(b"hello").unwrap();
+    // The loop looks away for longer than both; the thread stands at the full channel.
+    let (_never, nothing) = bounded::<()>(0);
+    assert!(nothing.recv_timeout(Duration::from_secs(1)).is_err());
+    let mut heard = 0;
+    while heard < 5 {
+        match desk.next() {
+            Event::Received { conn, bytes } if conn == other => heard += bytes.len(),
+            Event::Received { conn, .. } if conn == flooding => {}
+            unexpected => panic!("{unexpected:?}"),
+        }
+    }
+    desk.net.expect(other, None, "hello");
+    desk.send(other, "welcome");
+    peer.read_exact(&mut [0; 7]).unwrap();
+}
+
+#[test]
+fn a_stalled_reader_is_closed_and_another_does_not_notice() {
+    let limits = Limits {
+        stalled_after: Duration::from_millis(700),
+        ..patient()
+    };
+    let desk = End::new(limits);
+    let address = desk.listen();
+    let (stalled, _unread) = raw(&desk, address);
+    let (live, mut peer) = raw(&desk, address);
+    peer.set_nodelay(true).unwrap();
+    desk.send(stalled, pattern(PLENTY));
+    let echo = thread::spawn(move || {
+        loop {
+            match desk.next() {
+                Event::Received { conn, bytes } => desk.send(conn, bytes),
+                Event::Closed { conn, why } => return (desk, conn, why),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let (mut slowest, mut trips) = (Duration::ZERO, 0);
+    while !echo.is_finished() {
+        let since = Instant::now();
+        peer.write_all(b"x").unwrap();
+        // The echo ends with the stalled one; then nobody answers.
+        peer.set_read_timeout(Some(Duration::from_millis(200)))
+            .unwrap();
+        match peer.read(&mut [0]) {
+            Ok(_) => slowest = slowest.max(since.elapsed()),
+            Err(error) if echo.is_finished() => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            Err(error) => panic!("{error}"),
+        }
+        trips += 1;
+    }
+    let (_desk, conn, why) = echo.join().unwrap();
+    assert!(
+        conn == stalled && conn != live && matches!(why, Closed::Stalled),
+        "{why:?}"
+    );
+    assert!(
+        slowest < Duration::from_millis(50),
+        "{slowest:?} of {trips}"
+    );
+}
+
+#[test]
+fn too_much_for_one_closes_that_one_only() {
+    let limits = Limits {
+        outbound_max: OUTBOUND_MAX,
+        ..patient()
+    };
+    let desk = End::new(limits);
+    let address = desk.listen();
+    let (full, _unread) = raw(&desk, address);
+    let (live, mut peer) = raw(&desk, address);
+    // The kernel takes some; that one of these is too much is certain.
+    for _ in 0..20 {
+        desk.net.send(full, pattern(1 << 20));
+    }
+    desk.net.send(live, b"alive".to_vec());
+    desk.net.flush();
+    assert!(matches!(desk.closed(full), Closed::Overflow));
+    let mut bytes = [0; 5];
+    peer.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"alive");
+}
+
+#[test]
+fn a_taken_port_is_named() {
+    let (desk, second) = (End::new(patient()), End::new(patient()));
+    let address = desk.listen();
+    let error = second.net.listen(&address.to_string()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    let sentence = error.to_string();
+    assert_eq!(
+        sentence,
+        format!("cannot listen on {address}: address already in use")
+    );
+}
+
+#[test]
+fn finish_delivers_what_is_queued_and_ends_the_thread() {
+    let (desk, here, user, there) = pair(patient());
+    let data = pattern(PLENTY);
+    desk.net.send(here, data.clone());
+    let reader = thread::spawn(move || user.rest(there));
+    desk.net.finish(PATIENCE);
+    let (bytes, why) = reader.join().unwrap();
+    assert!(bytes == data && matches!(why, Closed::ByPeer), "{why:?}");
+    let last = desk.events.try_recv();
+    assert!(
+        matches!(
+            last,
+            Ok(Event::Closed {
+                why: Closed::ByUs,
+                ..
+            })
+        ),
+        "{last:?}"
+    );
+    let ended = desk.events.recv_timeout(PATIENCE);
+    assert_eq!(
+        ended.unwrap_err(),
+        crossbeam_channel::RecvTimeoutError::Disconnected
+    );
+}
+
+#[test]
+fn finish_delivers_though_nobody_reads_the_full_channel() {
+    let desk = End::with_room(patient(), 1);
+    let (conn, mut peer) = raw(&desk, desk.listen());
+    peer.write_all(&pattern(200_000)).unwrap();
+    let data = pattern(PLENTY);
+    desk.net.send(conn, data.clone());
+    let reader = thread::spawn(move || {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).map(|_| all)
+    });
+    let since = Instant::now();
+    desk.net.finish(PATIENCE);
+    assert!(since.elapsed() < PATIENCE / 2);
+    assert!(reader.join().unwrap().unwrap() == data);
+}
+
+#[test]
+fn finish_waits_no_longer_than_told_for_a_peer_that_does_not_read() {
+    let desk = End::new(patient());
+    let (conn, _unread) = raw(&desk, desk.listen());
+    desk.send(conn, pattern(PLENTY));
+    let since = Instant::now();
+    desk.net.finish(Duration::from_millis(300));
+    // The thread too: its handle alone would not have waited longer anyway.
+    while desk.events.recv_timeout(PATIENCE).is_ok() {}
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn without_a_loop_the_thread_ends() {
+    let End { net, events } = End::new(patient());
+    let address = net.listen("127.0.0.1:0").unwrap();
+    net.flush();
+    drop(events);
+    let mut peer = TcpStream::connect(address).unwrap();
+    let ended = net.ended.recv_timeout(PATIENCE);
+    assert_eq!(
+        ended.unwrap_err(),
+        crossbeam_channel::RecvTimeoutError::Disconnected
+    );
+    assert!(!matches!(peer.read(&mut [0]), Ok(1..)));
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    assert!(size_of::<connection::Connection>() <= 192);
+}
+
+#[test]
+fn every_reason_is_a_sentence() {
+    let broken = io::Error::from_raw_os_error(104);
+    let reasons = [
+        Closed::ByUs,
+        Closed::ByPeer,
+        Closed::Dial("cannot reach desk.example:5000: connection refused".into()),
+        Closed::Silent,
+        Closed::Stalled,
+        Closed::Deadline("hello"),
+        Closed::Overflow,
+        Closed::Broken(broken),
+    ];
+    for reason in reasons {
+        let text = reason.to_string();
+        assert!(text.starts_with(char::is_lowercase), "{text}");
+        assert!(!text.ends_with('.') && !text.contains("os error"), "{text}");
+    }
+}

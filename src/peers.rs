@@ -1,0 +1,97 @@
+//! Connections that speak the wire: `net`'s bytes through `wire`'s decoder, and messages back.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::net::Net;
+use crate::wire::{self, Conn, Decoder, Message, WireError};
+
+/// How long a frame that began may take to be whole.
+const FRAME_WITHIN: Duration = Duration::from_secs(10);
+
+/// The connections of one process and the socket thread behind them.
+pub struct Peers {
+    net: Net,
+    streams: HashMap<Conn, Stream>,
+}
+
+#[derive(Default)]
+struct Stream {
+    decoder: Decoder,
+    /// The hello was accepted; before that the hello's own deadline counts.
+    welcomed: bool,
+    /// A frame has begun, and its deadline runs.
+    partial: bool,
+}
+
+impl Peers {
+    /// Takes over the socket thread.
+    pub fn new(net: Net) -> Peers {
+        Peers { net, streams: HashMap::new() }
+    }
+
+    /// The socket thread, to listen and dial.
+    pub fn net(&mut self) -> &mut Net {
+        &mut self.net
+    }
+
+    /// A connection stands.
+    pub fn opened(&mut self, conn: Conn) {
+        self.streams.insert(conn, Stream::default());
+    }
+
+    /// A connection is gone.
+    pub fn gone(&mut self, conn: Conn) {
+        self.streams.remove(&conn);
+    }
+
+    /// Bytes came: `each` gets every whole message, and at most one error, last.
+    pub fn received(&mut self, conn: Conn, bytes: Vec<u8>, mut each: impl FnMut(Result<Message, WireError>)) {
+        let Some(stream) = self.streams.get_mut(&conn) else { return };
+        stream.decoder.push(bytes);
+        loop {
+            match stream.decoder.message() {
+                Ok(Some(message)) => each(Ok(message)),
+                Ok(None) => break,
+                Err(error) => {
+                    self.streams.remove(&conn);
+                    return each(Err(error));
+                }
+            }
+        }
+        let partial = stream.decoder.is_partial();
+        if stream.welcomed && partial != stream.partial {
+            stream.partial = partial;
+            self.net.expect(conn, partial.then_some(FRAME_WITHIN), "the rest of a frame");
+        }
+    }
+
+    /// The hello was accepted: its deadline is met, and frames may be longer.
+    pub fn welcomed(&mut self, conn: Conn) {
+        if let Some(stream) = self.streams.get_mut(&conn) {
+            stream.welcomed = true;
+            stream.decoder.accept();
+            self.net.expect(conn, None, "");
+        }
+    }
+
+    /// Sends a message; it leaves at the next flush of the socket thread. Returns its size in bytes.
+    pub fn send(&self, conn: Conn, message: &Message) -> usize {
+        let mut bytes = Vec::with_capacity(64);
+        wire::encode(message, &mut bytes);
+        let size = bytes.len();
+        self.net.send(conn, bytes);
+        size
+    }
+
+    /// Closes a connection once everything sent has left; what still comes is not read.
+    pub fn close(&mut self, conn: Conn) {
+        self.streams.remove(&conn);
+        self.net.close(conn);
+    }
+
+    /// Closes all connections in order.
+    pub fn finish(self, within: Duration) {
+        self.net.finish(within);
+    }
+}

@@ -1,0 +1,231 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::wire::{self, Body, Entry, Message};
+
+fn read(body: &str) -> Reply {
+    Triggers::default().read(parse(body.as_bytes()).unwrap())
+}
+
+fn texts(reply: &Reply) -> Vec<&str> {
+    reply.said.iter().map(|said| &*said.text).collect()
+}
+
+/// Encodes as an entry of the largest numbers and reads it back: every limit is kept.
+fn assert_fits(said: &Said) {
+    let entry = Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said.clone()) };
+    let mut frame = Vec::new();
+    wire::encode(&Message::Entry(entry.clone()), &mut frame);
+    assert!(frame.len() <= ENTRY_MAX, "{} bytes", frame.len());
+    let mut decoder = wire::Decoder::default();
+    decoder.accept();
+    decoder.push(frame);
+    assert_eq!(decoder.message().unwrap(), Some(Message::Entry(entry)));
+}
+
+#[test]
+fn every_shape_of_rasa_is_read() {
+    let reply = read(
+        r#"[{"recipient_id":"p1","text":"Pick one","buttons":[{"title":"Yes","payload":"\/greet"}]},
+            {"recipient_id":"p1","image":"https:\/\/example.invalid\/cat.png"},
+            {"recipient_id":"p1","text":"Here","image":"https://example.invalid/dog.png"},
+            {"recipient_id":"p1","custom":{"kind":"card","nested":{"n":1}}}]"#,
+    );
+    assert_eq!(reply.handoff, None);
+    assert_eq!(texts(&reply), ["Pick one", "", "Here", ""]);
+    assert_eq!(reply.said[0].buttons, [Button { title: "Yes".into(), payload: "/greet".into() }]);
+    assert_eq!(reply.said[1].image.as_deref(), Some("https://example.invalid/cat.png"));
+    assert_eq!(reply.said[2].image.as_deref(), Some("https://example.invalid/dog.png"));
+    assert_eq!(reply.said[3].custom.as_deref(), Some(&json!({"kind":"card","nested":{"n":1}})));
+    assert_eq!(read("[]"), Reply::default());
+}
+
+#[test]
+fn odd_fields_are_taken_as_well_as_they_go() {
+    let reply = read(
+        r#"[{"text":7},{"text":true},{"text":null,"buttons":null,"image":null,"custom":null},{},
+            {"text":"x","buttons":[{"title":"only"},{"payload":"/p"},{},3,null]},{"text":"y","buttons":"no"},
+            {"text":["a",1]},{"attachment":{"type":"file"}},{"custom":{}},{"unheard":"of"}]"#,
+    );
+    assert_eq!(texts(&reply), ["7", "true", "x", "y", r#"["a",1]"#, ""]);
+    let buttons: Vec<_> = reply.said[2].buttons.iter().map(|b| (&*b.title, &*b.payload)).collect();
+    assert_eq!(buttons, [("only", "only"), ("/p", "/p")]);
+    assert_eq!(reply.said[5].custom.as_deref(), Some(&json!({"attachment":{"type":"file"}})));
+}
+
+#[test]
+fn what_is_not_a_reply_is_named() {
+    let error = |body: &[u8]| parse(body).unwrap_err().to_string();
+    assert_eq!(error(b"null"), "null where an array of messages is due");
+    assert_eq!(error(b"{}"), "an object where an array of messages is due");
+    assert_eq!(error(b"[\"\xff\"]"), "bytes that are not UTF-8");
+    assert_eq!(error(b"[{}, 3]"), "a number as message 2");
+    assert!(error(b"<html>").starts_with("text that is not JSON"));
+    assert!(error(b"").starts_with("text that is not JSON"));
+    assert!(error("[".repeat(100_000).as_bytes()).starts_with("text that is not JSON"));
+}
+
+#[test]
+fn the_trigger_is_found_in_all_three_variants() {
+    assert_eq!(read(r#"[{"text":"  human HANDOFF\n"}]"#), Reply { said: vec![], handoff: Some(Handoff::default()) });
+    let payload = read(r#"[{"custom":{"handoff":true,"reason":" user_request ","department":"support"}}]"#);
+    assert_eq!(payload, Reply { said: vec![], handoff: Some(Handoff { reason: Some("user_request".into()) }) });
+    let both = read(r#"[{"text":"Human Handoff"},{"custom":{"handoff":true,"reason":"order"}}]"#);
+    assert_eq!(both, Reply { said: vec![], handoff: Some(Handoff { reason: Some("order".into()) }) });
+    let one = read(r#"[{"text":"Human Handoff","custom":{"handoff":true,"reason":"order"}}]"#);
+    assert_eq!(one, both);
+}
+
+#[test]
+fn companions_of_the_trigger_are_messages() {
+    let reply = read(
+        r#"[{"text":"before"},{"text":"Human Handoff"},{"text":"A colleague comes","custom":{"handoff":true}},
+            {"text":"after"}]"#,
+    );
+    assert_eq!(texts(&reply), ["before", "A colleague comes", "after"]);
+    assert_eq!(reply.said[1].custom, None);
+    assert_eq!(reply.handoff, Some(Handoff::default()));
+}
+
+#[test]
+fn only_the_whole_text_and_a_true_truth_are_triggers() {
+    let reply = read(r#"[{"text":"Human Handoff?"},{"custom":{"handoff":"true"}},{"custom":{"handoff":false}}]"#);
+    assert_eq!((reply.said.len(), reply.handoff), (3, None));
+}
+
+#[test]
+fn other_triggers_replace_the_default() {
+    let triggers = Triggers::new([" ÜBERGABE ", "", "to a human"]);
+    let handoff = |text: &str| triggers.read(vec![Item { text: Some(text.into()), ..Item::default() }]).handoff;
+    assert!(handoff("übergabe").is_some() && handoff("To a Human").is_some());
+    assert!(handoff("Human Handoff").is_none() && handoff("").is_none());
+    assert!(Triggers::new([" "]).read(parse(br#"[{"text":"human handoff"}]"#).unwrap()).handoff.is_some());
+}
+
+#[test]
+fn the_trigger_counts_behind_a_flood_of_messages() {
+    let mut items = vec![Item { text: Some("x".into()), ..Item::default() }; 200];
+    items.push(Item { text: Some(TRIGGER.into()), ..Item::default() });
+    let reply = Triggers::default().read(items);
+    assert_eq!(reply.said.len(), ITEMS_MAX);
+    assert_eq!(&*reply.said[ITEMS_MAX - 1].text, CUT);
+    assert_eq!(&*reply.said[ITEMS_MAX - 2].text, "x");
+    assert!(reply.handoff.is_some());
+}
+
+#[test]
+fn a_long_text_is_cut_visibly_at_a_character() {
+    let reply = read(&json!([{"text": "ä".repeat(5000)}]).to_string());
+    let text = &reply.said[0].text;
+    assert!(text.ends_with("ä… [cut]") && text.len() <= TEXT_MAX && text.len() > TEXT_MAX - 3, "{}", text.len());
+    let exact = "a".repeat(TEXT_MAX);
+    assert_eq!(&*read(&json!([{ "text": exact }]).to_string()).said[0].text, exact);
+    let reason = read(&json!([{"custom": {"handoff": true, "reason": "r".repeat(500)}}]).to_string()).handoff.unwrap();
+    assert_eq!(reason.reason.map(|reason| reason.len()), Some(NAME_MAX));
+}
+
+#[test]
+fn buttons_over_their_limits_are_cut_or_dropped_visibly() {
+    let mut buttons = vec![json!({"title": "t".repeat(300), "payload": "/p"})];
+    buttons.push(json!({"title": "useless", "payload": "p".repeat(PAYLOAD_MAX + 1)}));
+    let said = &read(&json!([{"text": "Pick", "buttons": buttons}]).to_string()).said[0];
+    assert_eq!((said.buttons.len(), said.buttons[0].title.len()), (1, TITLE_MAX));
+    assert_eq!(&*said.text, "Pick\n… [cut]");
+    let many = vec![json!({"title": "t", "payload": "/p"}); BUTTONS_MAX + 1];
+    let said = &read(&json!([{ "buttons": many }]).to_string()).said[0];
+    assert_eq!((said.buttons.len(), &*said.text), (BUTTONS_MAX, CUT));
+}
+
+#[test]
+fn a_custom_payload_over_its_limit_is_named_instead() {
+    let said = &read(&json!([{"custom": {"big": "x".repeat(CUSTOM_MAX)}}]).to_string()).said[0];
+    assert_eq!(said.custom, None);
+    assert_eq!(&*said.text, "[a custom payload of 8202 bytes] … [cut]");
+}
+
+#[test]
+fn buttons_give_way_first_then_custom_then_text() {
+    // A control character is six bytes in JSON.
+    let six = |letters: usize| "\u{1}".repeat(letters);
+    let buttons = vec![json!({"title": six(TITLE_MAX), "payload": six(PAYLOAD_MAX)}); 9];
+    let said = &read(&json!([{"text": "Pick", "buttons": buttons}]).to_string()).said[0];
+    assert!(said.buttons.len() < 9 && said.buttons.len() > 5, "{} buttons", said.buttons.len());
+    assert_fits(said);
+
+    let custom = json!({"c": six(1300)});
+    let item = json!([{"text": six(TEXT_MAX), "custom": custom, "image": six(IMAGE_MAX), "buttons": buttons}]);
+    let said = &read(&item.to_string()).said[0];
+    assert!(said.buttons.is_empty() && said.custom.is_none() && said.image.is_some());
+    assert!(said.text.ends_with(CUT) && said.text.len() > TEXT_MAX / 2, "{}", said.text.len());
+    assert_fits(said);
+}
+
+#[test]
+fn a_typed_slash_never_reaches_rasa_as_one() {
+    assert_eq!(for_bot("  hello\n"), "hello");
+    assert_eq!(for_bot("/restart"), "\u{2215}restart");
+    assert_eq!(for_bot("\u{1c}\u{1f} \u{a0}\u{3000}\u{85}/restart\u{1d}"), "\u{2215}restart");
+    assert_eq!(for_bot("//x"), "\u{2215}/x");
+    assert_eq!(for_bot("a/b"), "a/b");
+    assert_eq!(for_bot(" \t"), "");
+}
+
+#[test]
+fn a_button_is_chosen_by_title_or_place() {
+    let button = |title: &str| Button { title: title.into(), payload: format!("/{title}") };
+    let buttons = [button("Yes"), button("No"), button("1"), button("ÄH ")];
+    let chosen = |typed: &str| choice(&buttons, typed).map(|button| button.title.as_str());
+    assert_eq!(chosen(" yes "), Some("Yes"));
+    assert_eq!(chosen("2"), Some("No"));
+    assert_eq!(chosen("1"), Some("1"), "the title goes first");
+    assert_eq!(chosen("äh"), Some("ÄH "));
+    for nothing in ["", "0", "5", "+2", "-1", "99999999999999999999999", "yes!"] {
+        assert_eq!(chosen(nothing), None, "{nothing}");
+    }
+}
+
+/// JSON in which the fields of an item are likely.
+fn json_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+        (any::<char>(), 0..12_000usize).prop_map(|(letter, times)| letter.to_string().repeat(times).into()),
+        Just(Value::from(TRIGGER)),
+    ];
+    leaf.prop_recursive(5, 200, 40, |inner| {
+        let key = prop_oneof!["text", "buttons", "title", "payload", "image", "custom", "handoff", "reason", ".{0,8}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..40).prop_map(Value::from),
+            prop::collection::vec((key, inner), 0..8).prop_map(|pairs| pairs.into_iter().collect()),
+        ]
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_json_breaks_the_reader_or_the_limits(values in prop::collection::vec(json_value(), 0..8)) {
+        let items = values.into_iter().filter(|value| value.is_object()).collect::<Vec<_>>();
+        let reply = Triggers::default().read(parse(Value::from(items).to_string().as_bytes()).unwrap());
+        reply.said.iter().for_each(assert_fits);
+    }
+
+    #[test]
+    fn no_large_item_breaks_the_limits(
+        letter in any::<char>(), text in 0..9000usize, title in 0..400usize, payload in 0..1100usize,
+        buttons in 0..40usize, custom in 0..9000usize, image in 0..3000usize,
+    ) {
+        let of = |times: usize| letter.to_string().repeat(times);
+        let buttons = vec![json!({"title": of(title), "payload": of(payload)}); buttons];
+        let item = json!([{"text": of(text), "buttons": buttons, "custom": {"c": of(custom)}, "image": of(image)}]);
+        read(&item.to_string()).said.iter().for_each(assert_fits);
+    }
+
+    #[test]
+    fn no_bytes_break_the_parser(body in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parse(&body);
+    }
+}

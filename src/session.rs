@@ -1,0 +1,447 @@
+//! The user's side of one conversation, and the arbiter of its state.
+//!
+//! ```text
+//!            trigger, /human                    accept
+//!   ┌─────┐ ────────────────▶ ┌────────┐ ───────────────▶ ┌────────┐
+//!   │ bot │                   │ queued │                  │ active │
+//!   └─────┘ ◀──────────────── └────────┘ ◀─────────────── └────────┘
+//!      ▲      /bot (withdrawn)            another desk      │   │
+//!      │                                                    │   │
+//!      └───────────────────── hand_back ────────────────────┘   │
+//!   any ── /end, close ──▶ closed ◀──────── /end, close ────────┘
+//! ```
+//!
+//! A line belongs to the owner at the moment it is recorded: in `bot` it is asked of the bot, in
+//! `queued` and `active` it is delivered to the desk. After the trigger the bot gets nothing: its
+//! reply in flight is discarded and what waited behind it is never asked.
+//!
+//! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that
+//! is recorded, of `settle`. Texts of the bot are read by `reply`, numbering is `delivery`'s.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::clock::Now;
+use crate::delivery::{Arrival, Backoff, Receiving, Sending};
+use crate::reply::{self, Reply};
+use crate::report::{self, Reason, Report, Returned, Told};
+use crate::wire::{
+    Asked, Author, Body, Button, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, Secret,
+    State, VERSION, Welcome,
+};
+
+mod bot;
+mod link;
+
+pub use link::WELCOME_WITHIN;
+#[cfg(test)]
+mod tests;
+
+/// Entries that may wait for a desk before further lines are refused.
+pub const OUTBOX_MAX: Number = 1_000;
+
+/// What the loop has to do, in this order.
+#[derive(Debug, PartialEq)]
+pub enum Output {
+    /// Journal an entry of our own.
+    Record(Entry),
+    /// Journal an entry of a desk's.
+    RecordTheirs(DeskId, Entry),
+    /// Tell the person or script.
+    Tell(Report),
+    /// Ask the bot; answer with `answered`.
+    Ask {
+        /// To name in the answer.
+        ticket: u64,
+        /// What the bot gets.
+        text: String,
+    },
+    /// Tell the bot that it owns the conversation again, and what was said without it in our own
+    /// entries above `since`; answer with `returned`.
+    Return {
+        /// To name in the answer.
+        ticket: u64,
+        /// The `requested` that began the stretch without the bot.
+        since: Number,
+    },
+    /// Dial the desk; answer with `dialled`.
+    Dial,
+    /// Send a message that has no number.
+    Send(Conn, Message),
+    /// The desk said welcome: frames may be longer, and its answer came in time.
+    Welcomed(Conn),
+    /// Close a connection once everything is sent.
+    Close(Conn),
+}
+
+/// Why a line cannot be taken: one sentence for the person who typed it.
+pub type Refusal = &'static str;
+
+/// What the bot's return brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resumed {
+    /// The bot answers again.
+    Yes,
+    /// It was told, and is paused all the same.
+    StillPaused,
+    /// It has no API to be told by.
+    NoApi(String),
+    /// It could not be told.
+    Failed(String),
+}
+
+/// One conversation at the user's side.
+pub struct Session {
+    id: ConversationId,
+    secret: Secret,
+    name: Option<String>,
+    /// The desk's address, for reports.
+    address: String,
+    phase: Phase,
+    /// Our highest number.
+    last: Number,
+    /// The `requested` in force, or the last one.
+    request: Number,
+    /// Our entries up to here are for the desk; above it, said to the bot, they stay here.
+    owed: Number,
+    /// A desk may have had the request that is over: it is dialled until it acked our part and sent its own.
+    parting: bool,
+    /// The marks for each desk that had this conversation, the present one last.
+    desks: Vec<(DeskId, Marks)>,
+    link: link::Link,
+    bot: bot::Turns,
+    /// The admin typed something since our last line.
+    unanswered: bool,
+    out: Vec<Output>,
+}
+
+/// Who owns the conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Phase {
+    Bot,
+    Queued { position: Option<u32> },
+    Active { desk: DeskId, admin: Option<String> },
+    Closed,
+}
+
+/// How far the entries are with one desk, both ways.
+#[derive(Clone, Debug, Default)]
+struct Marks {
+    sending: Sending,
+    receiving: Receiving,
+    /// Entries came since the last ack.
+    ack_due: bool,
+}
+
+impl Session {
+    /// A new conversation, owned by the bot. `seed` is random.
+    pub fn new(id: ConversationId, secret: Secret, name: Option<String>, address: String, seed: u64) -> Session {
+        let mut session = Session {
+            id,
+            secret,
+            name,
+            address,
+            phase: Phase::Bot,
+            last: 0,
+            request: 0,
+            owed: 0,
+            parting: false,
+            desks: Vec::new(),
+            link: link::Link::new(Backoff::new(seed)),
+            bot: bot::Turns::default(),
+            unanswered: false,
+            out: Vec::new(),
+        };
+        session.tell_state(None);
+        session
+    }
+
+    /// What to do since the last call, in order. Record all of it before any of the rest is done.
+    pub fn outputs(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// A line was typed. It belongs to whoever owns the conversation now.
+    ///
+    /// # Errors
+    /// When it cannot be taken; it is the caller's to keep then.
+    pub fn say(&mut self, typed: &str, now: Now) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            Phase::Bot => {
+                self.say_to_bot(typed, now);
+                Ok(())
+            }
+            Phase::Queued { .. } | Phase::Active { .. } => {
+                if self.waiting_for_desk() >= OUTBOX_MAX {
+                    return Err("1,000 lines are waiting for the desk; wait until they are delivered");
+                }
+                self.say_as_user(typed, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// `/human`: the user asks for a person, whatever the bot is doing.
+    ///
+    /// # Errors
+    /// When that is no news.
+    pub fn ask_for_human(&mut self, now: Now) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::Bot => {
+                self.request_human(None, now);
+                Ok(())
+            }
+            Phase::Queued { .. } => Err("you are already waiting for a person"),
+            Phase::Active { .. } => Err("you are already talking to a person"),
+            Phase::Closed => Err("the conversation is closed; /new starts another"),
+        }
+    }
+
+    /// `/bot`: the user gives up waiting.
+    ///
+    /// # Errors
+    /// When there is nothing to give up.
+    pub fn withdraw(&mut self, now: Now) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::Queued { .. } => {
+                self.record(Body::Withdrawn {}, now);
+                self.return_to_bot(Returned::Withdrawn);
+                Ok(())
+            }
+            Phase::Bot => Err("the bot is already answering"),
+            Phase::Active { .. } => Err("you are talking to a person, who can hand you back; /end ends the conversation"),
+            Phase::Closed => Err("the conversation is closed; /new starts another"),
+        }
+    }
+
+    /// `/end`, `/new`: the user ends the conversation.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn end(&mut self, now: Now) -> Result<(), Refusal> {
+        match self.phase {
+            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            _ => {
+                self.close(None, EndReason::UserEnded, now);
+                Ok(())
+            }
+        }
+    }
+
+    /// Time has passed: whatever is due by `now` happens.
+    pub fn tick(&mut self, now: Now) {
+        self.tick_bot(now);
+        self.tick_link(now);
+    }
+
+    /// When `tick` has something to do next.
+    pub fn deadline(&self) -> Option<Instant> {
+        [self.bot.deadline(), self.link.deadline()].into_iter().flatten().min()
+    }
+
+    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
+    /// The caller says with each sent message how many bytes it took.
+    pub fn settle(&mut self, entry: impl Fn(Number) -> Entry, mut send: impl FnMut(Conn, &Message) -> usize) {
+        let owed = self.owed();
+        let Some((conn, marks)) = self.linked() else { return };
+        if std::mem::take(&mut marks.ack_due) {
+            send(conn, &Message::Ack { number: marks.receiving.last() });
+        }
+        while let Some(number) = marks.sending.due(owed) {
+            let bytes = send(conn, &Message::Entry(entry(number)));
+            marks.sending.sent(bytes);
+        }
+    }
+
+    /// Who owns the conversation.
+    pub fn state(&self) -> State {
+        match self.phase {
+            Phase::Bot => State::Bot,
+            Phase::Queued { .. } => State::Queued,
+            Phase::Active { .. } => State::Active,
+            Phase::Closed => State::Closed,
+        }
+    }
+
+    /// Which conversation this is.
+    pub fn id(&self) -> ConversationId {
+        self.id
+    }
+
+    /// The admin's name, while one owns the conversation and gave one.
+    pub fn admin(&self) -> Option<&str> {
+        match &self.phase {
+            Phase::Active { admin, .. } => admin.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Our own numbers that a desk should have and has not acknowledged.
+    pub fn undelivered(&self) -> std::ops::RangeInclusive<Number> {
+        let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        acked + 1..=if self.parting || self.is_owned_by_desk() { self.owed() } else { 0 }
+    }
+
+    /// Nothing is owed and nothing is asked: the program may end without losing anything.
+    pub fn is_settled(&self) -> bool {
+        self.bot.is_idle() && !self.needs_desk()
+    }
+
+    /// Whether the bot owes an answer to a line, or has not been told that it owns the conversation again.
+    pub fn is_bot_busy(&self) -> bool {
+        !self.bot.is_idle()
+    }
+
+    /// Whether the admin typed something (a greeting is not typed) since our last line.
+    pub fn is_unanswered(&self) -> bool {
+        self.unanswered
+    }
+
+    /// How many of our entries wait for the desk.
+    fn waiting_for_desk(&self) -> Number {
+        let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        self.last.saturating_sub(acked.max(self.request))
+    }
+
+    /// Our highest number that is the desk's to have.
+    fn owed(&self) -> Number {
+        if self.is_owned_by_desk() { self.last } else { self.owed }
+    }
+
+    fn is_owned_by_desk(&self) -> bool {
+        matches!(self.phase, Phase::Queued { .. } | Phase::Active { .. })
+    }
+
+    /// Whether any desk may have heard of the request in force.
+    fn is_offered(&self) -> bool {
+        self.request > 0 && self.desks.iter().any(|(_, marks)| marks.sending.offered(self.request))
+    }
+
+    /// The bot asked for it, or the user did: a human takes over as soon as one can.
+    fn request_human(&mut self, reason: Option<String>, now: Now) {
+        self.bot.discard();
+        self.request = self.record(Body::Requested { reason }, now);
+        self.phase = Phase::Queued { position: None };
+        self.tell_state(None);
+        self.seek_desk();
+    }
+
+    /// An entry of the present desk's was new: it is recorded, and now it takes effect.
+    fn obey(&mut self, desk: DeskId, entry: Entry, now: Now) {
+        let of = Asked { desk, number: entry.number };
+        match entry.body {
+            Body::Message(said) => {
+                self.unanswered |= !said.greeting;
+                self.tell_said(entry.number, entry.at, &said);
+            }
+            Body::Accept { request, name } => match self.phase {
+                Phase::Queued { .. } if request == self.request => {
+                    self.record(Body::Accepted { of }, now);
+                    self.phase = Phase::Active { desk, admin: name };
+                    self.tell_state(None);
+                }
+                _ => self.refuse(of, now),
+            },
+            Body::HandBack { request } if self.is_with(desk, request) => {
+                self.record(Body::HandedBack { of }, now);
+                self.return_to_bot(Returned::HandedBack);
+            }
+            Body::Close { request } if self.is_with(desk, request) => self.close(Some(of), EndReason::AdminClosed, now),
+            Body::HandBack { .. } | Body::Close { .. } => self.refuse(of, now),
+            _ => self.notice("the desk sent something that this version cannot show; upgrade handoff"),
+        }
+    }
+
+    /// Whether this desk's admin owns the conversation by this request.
+    fn is_with(&self, desk: DeskId, request: Number) -> bool {
+        matches!(self.phase, Phase::Active { desk: owner, .. } if owner == desk) && request == self.request
+    }
+
+    /// A desk's control came too late: say why.
+    fn refuse(&mut self, of: Asked, now: Now) {
+        let why = match self.phase {
+            Phase::Bot => "the customer went back to the bot",
+            Phase::Queued { .. } => "the customer is waiting again",
+            Phase::Active { .. } => "another agent has the customer",
+            Phase::Closed => "the customer closed the conversation",
+        };
+        self.record(Body::Refused { of, why: why.to_owned() }, now);
+        if !self.is_owned_by_desk() {
+            self.owed = self.last;
+            self.parting = true;
+        }
+    }
+
+    fn close(&mut self, of: Option<Asked>, reason: EndReason, now: Now) {
+        self.bot.discard();
+        let was_bot = self.phase == Phase::Bot;
+        let number = self.record(Body::Closed { of, reason }, now);
+        // What was said to the bot since the last handback stays here, and so does its end.
+        if !was_bot {
+            self.owed = number;
+            self.parting |= self.is_offered();
+        }
+        self.phase = Phase::Closed;
+        self.tell_state(Some(Reason::Ended(reason)));
+        self.rest_if_delivered();
+    }
+
+    /// The bot owns the conversation from the entry just recorded on.
+    fn return_to_bot(&mut self, how: Returned) {
+        self.owed = self.last;
+        self.parting |= self.is_offered();
+        self.phase = Phase::Bot;
+        self.resume_bot(how);
+        self.rest_if_delivered();
+    }
+
+    /// Numbers and journals an entry of our own.
+    fn record(&mut self, body: Body, now: Now) -> Number {
+        self.last += 1;
+        self.out.push(Output::Record(Entry { number: self.last, at: now.wall, body }));
+        self.last
+    }
+
+    /// Journals something said at this side, and tells it.
+    fn record_said(&mut self, said: Said, now: Now) {
+        let number = self.record(Body::Message(said.clone()), now);
+        self.tell_said(number, now.wall, &said);
+    }
+
+    fn say_as_user(&mut self, typed: &str, now: Now) {
+        self.unanswered = false;
+        let name = self.name.as_deref().map(Into::into);
+        self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
+    }
+
+    fn tell(&mut self, report: Report) {
+        self.out.push(Output::Tell(report));
+    }
+
+    fn notice(&mut self, text: impl Into<String>) {
+        self.tell(Report::Notice { text: text.into() });
+    }
+
+    fn tell_said(&mut self, number: Number, at: u64, said: &Said) {
+        let own = said.author == Author::User;
+        let told = Told { own, ..Told::new(self.id, number, at, said) };
+        self.tell(Report::Message(told));
+    }
+
+    fn tell_state(&mut self, reason: Option<Reason>) {
+        let position = match self.phase {
+            Phase::Queued { position } => position,
+            _ => None,
+        };
+        self.tell(Report::State {
+            conversation: self.id,
+            ordinal: None,
+            customer: None,
+            state: self.state(),
+            position,
+            admin: self.admin().map(str::to_owned),
+            reason,
+        });
+    }
+}

@@ -1,0 +1,299 @@
+//! The connection to the desk: dial while something is owed, hello, resume, and rest.
+
+use super::*;
+
+/// How long the desk may take to answer the hello. The loop arms it on the connection.
+pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
+
+/// The connection, and when to try again.
+pub(super) struct Link {
+    now: Stage,
+    backoff: Backoff,
+    /// What was told last: failing attempts in a row are told once.
+    told: Option<report::Link>,
+}
+
+enum Stage {
+    /// No connection is wanted, or none may be had.
+    Down,
+    /// Dialling is due at this time.
+    Waiting(Instant),
+    /// A dial is under way, or the hello has no answer yet.
+    Opening(Option<Conn>),
+    /// Welcome was said by the last of `desks`.
+    Up { conn: Conn, since: Instant },
+    /// All is delivered and the connection is closing.
+    Closing(Conn),
+}
+
+impl Link {
+    pub(super) fn new(backoff: Backoff) -> Link {
+        Link { now: Stage::Down, backoff, told: None }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.now {
+            Stage::Waiting(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    /// The dial that was asked for is under way as `conn`.
+    pub fn dialled(&mut self, conn: Conn) {
+        self.link.now = Stage::Opening(Some(conn));
+        self.rest_if_delivered();
+    }
+
+    /// The connection stands: introduce ourselves.
+    pub fn connected(&mut self, conn: Conn) {
+        if !matches!(self.link.now, Stage::Opening(Some(dialled)) if dialled == conn) {
+            return;
+        }
+        let hello = Hello {
+            version: VERSION,
+            conversation: self.id,
+            secret: self.secret,
+            name: self.name.clone(),
+            received: self.desks.iter().map(|(desk, marks)| (*desk, marks.receiving.last())).collect(),
+            newest: self.owed(),
+        };
+        self.out.push(Output::Send(conn, Message::Hello(hello)));
+    }
+
+    /// A message came. Answers false when it breaks the rules of the wire.
+    pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+        match (&self.link.now, message) {
+            (Stage::Opening(Some(dialled)), message) if *dialled == conn => match message {
+                Message::Welcome(welcome) => self.welcomed(conn, &welcome, now),
+                Message::Busy { retry } => self.busy(conn, retry, now),
+                Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
+                Message::Ping {} => {}
+                _ => return false,
+            },
+            (Stage::Up { conn: up, .. }, message) if *up == conn => return self.hear(conn, message, now),
+            _ => {}
+        }
+        true
+    }
+
+    /// The connection is gone, or never came to be.
+    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+        match self.link.now {
+            Stage::Opening(Some(ours)) if ours == conn => self.retry(why, now),
+            Stage::Up { conn: up, since } if up == conn => {
+                if now.clock.duration_since(since) >= Backoff::HEALTHY {
+                    self.link.backoff.reset();
+                }
+                self.retry(why, now);
+            }
+            Stage::Closing(ours) if ours == conn => {
+                self.link.now = Stage::Down;
+                self.seek_desk();
+            }
+            _ => {}
+        }
+    }
+
+    /// The desk, its marks and the connection, while it is up.
+    pub(super) fn linked(&mut self) -> Option<(Conn, &mut Marks)> {
+        match self.link.now {
+            Stage::Up { conn, .. } => self.desks.last_mut().map(|(_, marks)| (conn, marks)),
+            _ => None,
+        }
+    }
+
+    /// Whether the connection is really gone.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self.link.now, Stage::Down | Stage::Waiting(_))
+    }
+
+    pub(super) fn tick_link(&mut self, now: Now) {
+        if matches!(self.link.now, Stage::Waiting(at) if at <= now.clock) {
+            self.dial();
+        }
+    }
+
+    /// Dials at once, if a desk is needed and none is on the line.
+    pub(super) fn seek_desk(&mut self) {
+        if self.needs_desk() && self.is_disconnected() {
+            self.tell_link(report::Link::Connecting, None);
+            self.dial();
+        }
+    }
+
+    /// Hangs up when the bot or nobody owns the conversation and both sides have all they are owed.
+    /// A desk sends its entries before it acks ours: once it acked all, nothing of its own is on the way.
+    pub(super) fn rest_if_delivered(&mut self) {
+        if self.needs_desk() {
+            return;
+        }
+        if let Some((conn, marks)) = self.linked()
+            && std::mem::take(&mut marks.ack_due)
+        {
+            let number = marks.receiving.last();
+            self.out.push(Output::Send(conn, Message::Ack { number }));
+        }
+        match self.link.now {
+            Stage::Up { conn, .. } | Stage::Opening(Some(conn)) => {
+                self.out.push(Output::Close(conn));
+                self.link.now = Stage::Closing(conn);
+            }
+            Stage::Waiting(_) => self.link.now = Stage::Down,
+            _ => {}
+        }
+    }
+
+    /// Whether a desk owns the conversation, or the two still owe each other something.
+    pub(super) fn needs_desk(&self) -> bool {
+        self.is_owned_by_desk() || self.parting
+    }
+
+    /// Whether the desk's refusal to talk ended all attempts.
+    pub fn is_parted(&self) -> bool {
+        self.needs_desk() && matches!(self.link.now, Stage::Down)
+    }
+
+    fn dial(&mut self) {
+        self.link.now = Stage::Opening(None);
+        self.out.push(Output::Dial);
+    }
+
+    /// The desk accepted the hello: compare marks, and go on where both were.
+    fn welcomed(&mut self, conn: Conn, welcome: &Welcome, now: Now) {
+        let former = match &self.phase {
+            Phase::Active { desk, .. } => Some(*desk),
+            _ => None,
+        };
+        let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
+        let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
+        let resumed = desk.1.sending.resume(welcome.received, self.last);
+        self.desks.push(desk);
+        if resumed.is_err() {
+            self.part(conn, "the desk has entries of this conversation that this side never made; /new starts another");
+            return;
+        }
+        self.link.now = Stage::Up { conn, since: now.clock };
+        self.out.push(Output::Welcomed(conn));
+        self.tell_link(report::Link::Connected, None);
+        if former.is_some_and(|former| former != welcome.desk) {
+            self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
+            self.request_human(None, now);
+        }
+    }
+
+    /// A message on a connection that is up.
+    fn hear(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+        match message {
+            Message::Entry(entry) => return self.take(entry, now),
+            Message::Ack { number } => return self.acked(number),
+            Message::Seen { number } => {
+                let conversation = self.id;
+                self.tell(Report::Seen { conversation, number });
+            }
+            Message::Position { position } => {
+                if let Phase::Queued { position: known } = &mut self.phase
+                    && *known != Some(position)
+                {
+                    *known = Some(position);
+                    self.tell_state(None);
+                }
+            }
+            Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
+            Message::Ping {} => {}
+            Message::Hello(_) | Message::Welcome(_) | Message::Busy { .. } => return false,
+        }
+        true
+    }
+
+    /// An entry of the desk's: exactly once, in order.
+    fn take(&mut self, entry: Entry, now: Now) -> bool {
+        let fits = match &entry.body {
+            Body::Message(said) => said.author == Author::Admin,
+            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
+            _ => false,
+        };
+        let Some((desk, marks)) = self.desks.last_mut() else { return false };
+        let arrival = marks.receiving.take(entry.number);
+        if !fits || arrival == Arrival::Gap {
+            return false;
+        }
+        marks.ack_due = true;
+        if arrival == Arrival::New {
+            let desk = *desk;
+            self.out.push(Output::RecordTheirs(desk, entry.clone()));
+            self.obey(desk, entry, now);
+        }
+        true
+    }
+
+    fn acked(&mut self, number: Number) -> bool {
+        let conversation = self.id;
+        let Some((_, marks)) = self.linked() else { return false };
+        match marks.sending.ack(number) {
+            Ok(true) => self.tell(Report::Delivered { conversation, number }),
+            Ok(false) => {}
+            Err(_) => return false,
+        }
+        if self.undelivered().is_empty() {
+            self.parting = false;
+            self.rest_if_delivered();
+        }
+        true
+    }
+
+    fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
+        self.out.push(Output::Close(conn));
+        let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
+        self.link.now = Stage::Waiting(now.clock + wait);
+        self.tell_link(report::Link::Lost, Some("the desk is full; trying again later".to_owned()));
+    }
+
+    /// The desk closes the connection and says why. Some reasons make another attempt useless.
+    fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        match code {
+            Code::Version | Code::Secret | Code::Replaced | Code::Fork => self.part(conn, text),
+            Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
+                self.out.push(Output::Close(conn));
+                self.retry(text, now);
+            }
+        }
+    }
+
+    /// Leaves the desk for good: what is not delivered stays undelivered.
+    fn part(&mut self, conn: Conn, why: &str) {
+        self.out.push(Output::Close(conn));
+        self.link.now = Stage::Down;
+        self.tell_link(report::Link::Lost, Some(why.to_owned()));
+        self.tell(Report::Error { text: format!("not connected to {} any more: {why}", self.address) });
+    }
+
+    /// Tries again later, for as long as a desk is needed.
+    fn retry(&mut self, why: &str, now: Now) {
+        let is_news = self.link.told != Some(report::Link::Lost);
+        self.tell_link(report::Link::Lost, Some(why.to_owned()));
+        if let Phase::Queued { position } = &mut self.phase {
+            *position = None;
+            if is_news {
+                self.notice("this side keeps trying to reach the desk; /bot goes back to the bot");
+            }
+        }
+        self.link.now =
+            if self.needs_desk() { Stage::Waiting(now.clock + self.link.backoff.wait()) } else { Stage::Down };
+    }
+
+    fn tell_link(&mut self, link: report::Link, why: Option<String>) {
+        if self.link.told.replace(link) == Some(link) {
+            return;
+        }
+        self.tell(Report::Link {
+            conversation: self.id,
+            ordinal: None,
+            customer: None,
+            link,
+            desk: self.address.clone(),
+            why,
+        });
+    }
+}

@@ -1,0 +1,263 @@
+//! stdin and the screen, for both modes: a person at a terminal, a pipe, or a script.
+//!
+//! A loop hands over `Report`s and takes lines. Two threads do the rest: the input thread is
+//! the only reader of stdin, the screen thread the only writer of stdout and stderr, so that
+//! nothing tears the line being typed and an output nobody reads holds up that thread alone.
+//! What a line means is the loop's; what a report says to a person is `words`' and `render`'s.
+//!
+//! The editor is our own, over `rustix`: rustyline cannot change its prompt or erase its line
+//! while it reads, reedline polls for what others print, and crossterm spins for ever once its
+//! terminal is gone (its issue 793).
+
+use std::cell::Cell;
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, unbounded};
+
+use crate::report::Report;
+use crate::text::Safe;
+use crate::wire::Author;
+use board::Board;
+use input::{Input, Waker};
+use mode::RawMode;
+use render::Look;
+use screen::{Command, Output, Way};
+
+mod board;
+mod editor;
+mod input;
+mod keys;
+mod layout;
+mod mode;
+mod render;
+mod screen;
+mod words;
+
+/// Reports not yet on the screen, from which on a loop stops taking what makes more of them.
+pub const BACKLOG_MAX: u64 = 10_000;
+/// Log lines waiting for the screen thread, at most; more are dropped and counted.
+const LOG_MAX: usize = 1_000;
+/// How long a dropped `Screen` waits for an output that nobody reads.
+const DROP_WAIT: Duration = Duration::from_secs(1);
+
+/// How to read and show.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Every report as one JSON object a line.
+    pub json: bool,
+    /// Lines: no editing, no colour.
+    pub plain: bool,
+    /// Bytes of a line, at most (`wire::TEXT_MAX`).
+    pub limit: usize,
+    /// Who types here: `User` or `Admin`.
+    pub me: Author,
+}
+
+/// What was typed.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// A line; several in one when they were pasted as a block. Never empty.
+    Line(String),
+    /// A line that cannot be taken, in one sentence. Reading goes on after it.
+    Refused(String),
+    /// End of input, or Ctrl-D on an empty line.
+    End,
+}
+
+/// What else the terminal tells the loop.
+#[derive(Debug)]
+pub enum Event {
+    /// Ctrl-C in the editor. Without the editor it is SIGINT, as everywhere.
+    Interrupt,
+    /// Reports up to this ticket are written. Tickets may be skipped, never go back.
+    Shown(u64),
+    /// stdout or the terminal is gone. Nothing is shown on it any more; may come twice.
+    Gone(io::Error),
+}
+
+/// The screen, as the loop holds it. Dropping it restores the terminal, at the latest after a second.
+pub struct Screen {
+    commands: Sender<Command>,
+    /// The last ticket given.
+    given: Cell<u64>,
+    /// Reports the screen thread is done with.
+    done: Arc<AtomicU64>,
+    interactive: bool,
+    mode: Option<Arc<RawMode>>,
+    waker: Waker,
+    threads: Option<Threads>,
+}
+
+/// The two threads. Each holds a sender of `ended` for as long as it lives.
+struct Threads {
+    screen: JoinHandle<()>,
+    input: JoinHandle<()>,
+    ended: Receiver<()>,
+}
+
+/// Takes stdin and the screen.
+///
+/// With an editor `Typed` is unbounded: a person types. Without one the channel holds one line and
+/// the reader's hand one more, so a pipe is not read ahead.
+///
+/// A terminal as stdin with stdout elsewhere (`handoff user | tee log`) is read line by line
+/// as the terminal edits it, shown plain, and still is a person: interactive.
+///
+/// # Errors
+/// When the terminal's mode cannot be set or a thread cannot be started.
+pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<Event>)> {
+    let (interactive, way) = choose(&options);
+    let editing = way == Way::Terminal;
+    let (commands, from_loop) = unbounded();
+    let (events, to_loop) = unbounded();
+    let (typed, lines) = if editing { unbounded() } else { bounded(1) };
+    let (keys, pressed) = if editing { unbounded() } else { (bounded(0).0, never()) };
+    let (log, logged) = bounded(LOG_MAX);
+    let (alive, ended) = bounded(0);
+    let done = Arc::new(AtomicU64::new(0));
+
+    let (input, waker) = Input::new()?;
+    let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
+    let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
+    let board = editing.then(|| Board::new(options.limit, typed.clone()));
+    let mut output = Output::new(way, look, board, mode.clone(), events.clone(), Arc::clone(&done))?;
+    let alive_too = alive.clone();
+    let screen = thread::Builder::new().name("screen".into()).spawn(move || {
+        let _alive = alive;
+        output.run(&from_loop, pressed, logged);
+    })?;
+    let input = thread::Builder::new().name("stdin".into()).spawn(move || {
+        let _alive = alive_too;
+        if editing { input.read_keys(&keys, &events) } else { input.read_lines(options.limit, &typed) }
+    })?;
+
+    *log_target() = Some(log);
+    let threads = Some(Threads { screen, input, ended });
+    Ok((Screen { commands, given: Cell::new(0), done, interactive, mode, waker, threads }, lines, to_loop))
+}
+
+/// Whether a person types, and how to show.
+fn choose(options: &Options) -> (bool, Way) {
+    let (stdin, stdout) = (io::stdin().is_terminal(), io::stdout().is_terminal());
+    let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+    let way = match options {
+        Options { json: true, .. } => Way::Json,
+        Options { plain: false, .. } if stdin && stdout && !dumb => Way::Terminal,
+        _ => Way::Plain,
+    };
+    (stdin && !options.json, way)
+}
+
+impl Screen {
+    /// Whether a person types; otherwise it is a script.
+    pub fn is_interactive(&self) -> bool {
+        self.interactive
+    }
+
+    /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
+    /// memory. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
+    /// until an `Event::Shown` brings it down.
+    pub fn show(&self, report: Report) -> u64 {
+        self.given.set(self.given.get() + 1);
+        self.send(Command::Show(Box::new(report)));
+        self.given.get()
+    }
+
+    /// Reports given and not yet written.
+    pub fn backlog(&self) -> u64 {
+        self.given.get() - self.done.load(Ordering::Relaxed)
+    }
+
+    /// Who gets the next line, e.g. `Ann (2)`, shown as `Ann (2)> `. Changes at once, also under
+    /// a line being edited; only the editor has a prompt.
+    pub fn prompt(&self, prompt: String) {
+        self.send(Command::Prompt(prompt));
+    }
+
+    /// Gives a line that was refused back: into the editor, as soon as it is empty. Without an editor a
+    /// person sees it on stderr.
+    pub fn put_back(&self, line: String) {
+        self.send(Command::PutBack(line));
+    }
+
+    /// Ends: everything shown is written, the terminal is as it was, the threads are gone.
+    /// Waits for an output that nobody reads; dropping the screen instead does not.
+    pub fn finish(mut self) {
+        self.stop();
+        if let Some(threads) = self.threads.take() {
+            // A thread that panicked has said so on stderr.
+            let _ = threads.input.join();
+            let _ = threads.screen.join();
+        }
+    }
+
+    /// Tells both threads to end. Log lines go straight to stderr from here.
+    fn stop(&self) {
+        *log_target() = None;
+        self.waker.stop();
+        self.send(Command::Finish);
+    }
+
+    fn send(&self, command: Command) {
+        // Fails only when the screen thread has panicked, which it has said itself.
+        let _ = self.commands.send(command);
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        if let Some(threads) = self.threads.take() {
+            self.stop();
+            let _ = threads.ended.recv_timeout(DROP_WAIT);
+        }
+        if let Some(mode) = &self.mode {
+            mode.leave();
+        }
+    }
+}
+
+/// Where the log goes while a screen has the terminal.
+static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
+/// Log lines that found no room.
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
+
+fn log_target() -> MutexGuard<'static, Option<Sender<String>>> {
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where env_logger writes (`Target::Pipe`): through the screen thread, or straight to stderr when
+/// there is none. Never blocks on a screen nobody reads; lines without room are dropped and counted.
+pub fn log_writer() -> Box<dyn Write + Send> {
+    Box::new(LogWriter)
+}
+
+struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes);
+        let line = Safe(line.trim_end_matches('\n')).to_string();
+        let target = log_target();
+        match target.as_ref().map(|target| target.try_send(line)) {
+            Some(Err(TrySendError::Full(_))) => {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+            }
+            Some(Err(TrySendError::Disconnected(line))) => writeln!(io::stderr(), "{line}")?,
+            Some(Ok(())) => {}
+            None => io::stderr().write_all(bytes)?,
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

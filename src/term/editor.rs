@@ -1,0 +1,274 @@
+//! The line being typed: text, cursor, what was cut, and the lines before it. Pure.
+//!
+//! It moves and deletes by grapheme, so that an emoji of seven characters is one step.
+//! A message may have several lines; how they are laid out is `layout`'s.
+
+use std::collections::VecDeque;
+use std::mem;
+
+use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+
+use super::keys::Key;
+
+/// Bytes the editor holds, at most: room to shorten a block that is over the limit of a message.
+pub(super) const EDITOR_MAX: usize = 64 * 1024;
+/// Lines the history keeps.
+const HISTORY_MAX: usize = 500;
+
+/// A text with a cursor, which always stands between two graphemes.
+#[derive(Default)]
+pub(super) struct Editor {
+    text: String,
+    /// In bytes.
+    cursor: usize,
+    /// What was cut last.
+    killed: String,
+    /// Lines sent, oldest first.
+    history: VecDeque<String>,
+    /// Where in the history we are, and what was being typed when we went there.
+    browsing: Option<(usize, String)>,
+}
+
+impl Editor {
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn cursor(&self) -> usize {
+        self.cursor
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// Puts `text` before the cursor; `false` when there is no room for it.
+    pub(super) fn insert(&mut self, text: &str) -> bool {
+        if self.text.len() + text.len() > EDITOR_MAX {
+            return false;
+        }
+        self.text.insert_str(self.cursor, text);
+        self.cursor += text.len();
+        self.settle();
+        true
+    }
+
+    /// The whole text, into the history; the editor is empty then.
+    pub(super) fn take(&mut self) -> String {
+        let text = mem::take(&mut self.text);
+        self.cursor = 0;
+        self.browsing = None;
+        if self.history.back() != Some(&text) && !text.trim().is_empty() {
+            self.history.push_back(text.clone());
+        }
+        if self.history.len() > HISTORY_MAX {
+            self.history.pop_front();
+        }
+        text
+    }
+
+    /// Another text, with the cursor at its end.
+    pub(super) fn set(&mut self, text: String) {
+        self.cursor = text.len();
+        self.text = text;
+    }
+
+    /// Does what an editing key does; other keys do nothing.
+    pub(super) fn press(&mut self, key: &Key) {
+        match key {
+            Key::Backspace => self.cut(self.left(), self.cursor, false),
+            Key::Delete | Key::DeleteOrEnd => self.cut(self.cursor, self.right(), false),
+            Key::KillToEnd => {
+                // At a line's end it takes the newline, or nothing would happen.
+                let end = self.line_end();
+                self.cut(self.cursor, if end == self.cursor { self.right() } else { end }, true);
+            }
+            Key::KillToStart => {
+                let start = self.line_start();
+                self.cut(if start == self.cursor { self.left() } else { start }, self.cursor, true);
+            }
+            Key::KillWord => self.cut(self.word_left(), self.cursor, true),
+            Key::Yank => {
+                let killed = mem::take(&mut self.killed);
+                self.insert(&killed);
+                self.killed = killed;
+            }
+            Key::Left => self.cursor = self.left(),
+            Key::Right => self.cursor = self.right(),
+            Key::WordLeft => self.cursor = self.word_left(),
+            Key::WordRight => self.cursor = self.word_right(),
+            Key::Home => self.cursor = self.line_start(),
+            Key::End => self.cursor = self.line_end(),
+            Key::Up => self.up(),
+            Key::Down => self.down(),
+            _ => {}
+        }
+    }
+
+    fn cut(&mut self, from: usize, to: usize, keep: bool) {
+        let cut: String = self.text.drain(from..to).collect();
+        if keep && !cut.is_empty() {
+            self.killed = cut;
+        }
+        self.cursor = from;
+        self.settle();
+    }
+
+    /// An edit may have joined what is before and behind the cursor to one grapheme: step behind it.
+    fn settle(&mut self) {
+        let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
+        if !grapheme.is_boundary(&self.text, 0).unwrap_or(true) {
+            self.cursor = self.right();
+        }
+    }
+
+    fn left(&self) -> usize {
+        let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
+        grapheme.prev_boundary(&self.text, 0).ok().flatten().unwrap_or(0)
+    }
+
+    fn right(&self) -> usize {
+        let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
+        grapheme.next_boundary(&self.text, 0).ok().flatten().unwrap_or(self.text.len())
+    }
+
+    fn word_left(&self) -> usize {
+        let before = self.text[..self.cursor].trim_end();
+        before.rfind(char::is_whitespace).map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8))
+    }
+
+    fn word_right(&self) -> usize {
+        let behind = &self.text[self.cursor..];
+        let word = behind.len() - behind.trim_start().len();
+        behind[word..].find(char::is_whitespace).map_or(self.text.len(), |end| self.cursor + word + end)
+    }
+
+    fn line_start(&self) -> usize {
+        self.text[..self.cursor].rfind('\n').map_or(0, |at| at + 1)
+    }
+
+    fn line_end(&self) -> usize {
+        self.text[self.cursor..].find('\n').map_or(self.text.len(), |at| self.cursor + at)
+    }
+
+    /// To the line above; from the first one, to what was sent before.
+    fn up(&mut self) {
+        let start = self.line_start();
+        if start > 0 {
+            let column = self.text[start..self.cursor].graphemes(true).count();
+            self.cursor = start - 1;
+            self.move_to_column(column);
+            return;
+        }
+        let older = self.browsing.as_ref().map_or(self.history.len(), |(at, _)| *at).checked_sub(1);
+        if let Some(line) = older.and_then(|older| self.history.get(older)).cloned() {
+            let draft = self.browsing.take().map_or_else(|| mem::take(&mut self.text), |(_, draft)| draft);
+            self.browsing = older.map(|older| (older, draft));
+            self.set(line);
+        }
+    }
+
+    /// To the line below; from the last one, to what was sent later, at last to what was being typed.
+    fn down(&mut self) {
+        let end = self.line_end();
+        if end < self.text.len() {
+            let column = self.text[self.line_start()..self.cursor].graphemes(true).count();
+            self.cursor = end + 1;
+            self.move_to_column(column);
+        } else if let Some((at, draft)) = self.browsing.take() {
+            if let Some(line) = self.history.get(at + 1).cloned() {
+                self.browsing = Some((at + 1, draft));
+                self.set(line);
+            } else {
+                self.set(draft);
+            }
+        }
+    }
+
+    /// To a grapheme of the line the cursor is in, or to its end.
+    fn move_to_column(&mut self, column: usize) {
+        let (start, end) = (self.line_start(), self.line_end());
+        self.cursor = start + self.text[start..end].graphemes(true).take(column).map(str::len).sum::<usize>();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Types `text`, presses `keys`, and gives the text with `|` for the cursor.
+    fn after(text: &str, keys: &[Key]) -> String {
+        let mut editor = Editor::default();
+        assert!(editor.insert(text));
+        keys.iter().for_each(|key| editor.press(key));
+        format!("{}|{}", &editor.text[..editor.cursor], &editor.text[editor.cursor..])
+    }
+
+    #[test]
+    fn a_grapheme_is_one_step() {
+        let family = "👩‍👩‍👧";
+        assert_eq!(after(&format!("a{family}"), &[Key::Left]), format!("a|{family}"));
+        assert_eq!(after(&format!("a{family}"), &[Key::Backspace]), "a|");
+        assert_eq!(after("ae\u{301}", &[Key::Home, Key::Right, Key::Delete]), "a|");
+        assert_eq!(after("שלום", &[Key::Left, Key::Left]), "של|ום");
+    }
+
+    #[test]
+    fn words_and_lines_are_cut_and_yanked() {
+        assert_eq!(after("one two ", &[Key::KillWord]), "one |");
+        assert_eq!(after("one two", &[Key::WordLeft, Key::KillToStart, Key::End, Key::Yank]), "twoone |");
+        assert_eq!(after("one two", &[Key::Home, Key::WordRight, Key::KillToEnd]), "one|");
+        assert_eq!(after("a\nb", &[Key::Up, Key::KillToEnd]), "a|b");
+        assert_eq!(after("a\u{3000}b", &[Key::WordLeft]), "a\u{3000}|b");
+    }
+
+    #[test]
+    fn up_and_down_move_in_a_block_first() {
+        assert_eq!(after("long line\nb\nthird", &[Key::Up, Key::Up]), "l|ong line\nb\nthird");
+        assert_eq!(after("a\nbc", &[Key::Up, Key::Home, Key::Down, Key::End]), "a\nbc|");
+    }
+
+    #[test]
+    fn history_gives_the_draft_back() {
+        let mut editor = Editor::default();
+        for line in ["one", "two", "two"] {
+            editor.insert(line);
+            editor.take();
+        }
+        editor.insert("draft");
+        let mut seen = Vec::new();
+        for key in [Key::Up, Key::Up, Key::Up, Key::Down, Key::Down, Key::Down] {
+            editor.press(&key);
+            seen.push(editor.text().to_owned());
+        }
+        assert_eq!(seen, ["two", "one", "one", "two", "draft", "draft"]);
+    }
+
+    #[test]
+    fn what_has_no_room_is_not_taken() {
+        let mut editor = Editor::default();
+        assert!(editor.insert(&"a".repeat(EDITOR_MAX)));
+        assert!(!editor.insert("b"));
+    }
+
+    proptest! {
+        #[test]
+        fn the_cursor_stays_between_graphemes(steps in prop::collection::vec((0..20usize, "[a \u{301}\u{200d}👩🇩🇪\u{600}\n]{0,3}"), 0..60)) {
+            let keys = [
+                Key::Backspace, Key::Delete, Key::Left, Key::Right, Key::WordLeft, Key::WordRight, Key::Home, Key::End,
+                Key::KillToEnd, Key::KillToStart, Key::KillWord, Key::Yank, Key::Up, Key::Down,
+            ];
+            let mut editor = Editor::default();
+            for (step, text) in steps {
+                match keys.get(step) {
+                    Some(key) => editor.press(key),
+                    None if step == 19 => drop(editor.take()),
+                    None => drop(editor.insert(&text)),
+                }
+                let boundary = editor.text.grapheme_indices(true).any(|(at, _)| at == editor.cursor);
+                prop_assert!(boundary || editor.cursor == editor.text.len());
+            }
+        }
+    }
+}

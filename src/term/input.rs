@@ -1,0 +1,264 @@
+//! The input thread: stdin as keys for the editor, or as lines for a script.
+//!
+//! It waits for stdin and for a waker, so that it can be ended and hears of a resized window.
+//! Memory is bounded: what is too long is dropped while it is read, and said.
+
+use std::io;
+use std::mem;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, bounded, select};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::stdio::stdin;
+use signal_hook::consts::SIGWINCH;
+use signal_hook::{SigId, low_level};
+
+use super::keys::{Decoder, Key};
+use super::{Event, Typed};
+
+/// Bytes of one read.
+const READ: usize = 8 * 1024;
+/// How long the rest of an escape sequence may take; a lone Escape is nothing.
+const ESCAPE_WAIT: Duration = Duration::from_millis(50);
+
+/// stdin, and what else wakes its reader.
+pub(super) struct Input {
+    woken: UnixStream,
+    stopped: Receiver<()>,
+    resized: SigId,
+}
+
+/// Ends the input thread.
+pub(super) struct Waker {
+    wake: UnixStream,
+    stop: Sender<()>,
+}
+
+/// What came.
+enum Came {
+    Bytes(usize),
+    Resized,
+    Stopped,
+    /// Nothing, for as long as was allowed.
+    Nothing,
+}
+
+impl Waker {
+    pub(super) fn stop(&self) {
+        let _ = self.stop.try_send(());
+        // The reader may be gone already.
+        let _ = self.wake.shutdown(std::net::Shutdown::Both);
+    }
+}
+
+impl Input {
+    pub(super) fn new() -> io::Result<(Input, Waker)> {
+        let (woken, wake) = UnixStream::pair()?;
+        let resized = low_level::pipe::register(SIGWINCH, wake.try_clone()?)?;
+        let (stop, stopped) = bounded(1);
+        Ok((Input { woken, stopped, resized }, Waker { wake, stop }))
+    }
+
+    /// Reads keys until stopped. Ctrl-C goes straight to the loop: the screen thread may hang in a write.
+    pub(super) fn read_keys(self, keys: &Sender<Key>, events: &Sender<Event>) {
+        let mut decoder = Decoder::default();
+        let mut bytes = [0; READ];
+        loop {
+            let wait = decoder.is_mid_escape().then_some(ESCAPE_WAIT);
+            match self.read(&mut bytes, wait) {
+                Ok(Came::Bytes(0)) => {
+                    let gone = io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal is gone");
+                    let _ = events.send(Event::Gone(gone));
+                    return;
+                }
+                Ok(Came::Bytes(length)) => decoder.push(&bytes[..length], |key| {
+                    let _ = match key {
+                        Key::Interrupt => events.send(Event::Interrupt).is_ok(),
+                        key => keys.send(key).is_ok(),
+                    };
+                }),
+                Ok(Came::Resized) => {
+                    let _ = keys.send(Key::Resized);
+                }
+                Ok(Came::Nothing) => decoder.give_up_escape(),
+                Ok(Came::Stopped) => return,
+                Err(error) => {
+                    let _ = events.send(Event::Gone(error));
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads lines until the end, or until stopped.
+    pub(super) fn read_lines(self, limit: usize, typed: &Sender<Typed>) {
+        let mut lines = Lines::new(limit);
+        let mut bytes = [0; READ];
+        loop {
+            match self.read(&mut bytes, None) {
+                Ok(Came::Bytes(0)) => break,
+                Ok(Came::Bytes(length)) => {
+                    let mut rest = &bytes[..length];
+                    while let Some(line) = lines.next(&mut rest) {
+                        if !self.send(typed, line) {
+                            return;
+                        }
+                    }
+                }
+                Ok(Came::Resized | Came::Nothing) => {}
+                Ok(Came::Stopped) => return,
+                Err(error) => {
+                    log::info!("stdin cannot be read: {error}");
+                    break;
+                }
+            }
+        }
+        if let Some(line) = lines.last()
+            && !self.send(typed, line)
+        {
+            return;
+        }
+        self.send(typed, Typed::End);
+    }
+
+    /// Waits until the loop takes it; `false` when it never will.
+    fn send(&self, typed: &Sender<Typed>, line: Typed) -> bool {
+        select! {
+            send(typed, line) -> sent => sent.is_ok(),
+            recv(self.stopped) -> _ => false,
+        }
+    }
+
+    fn read(&self, bytes: &mut [u8], wait: Option<Duration>) -> io::Result<Came> {
+        let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
+        loop {
+            let mut sources =
+                [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
+            match poll(&mut sources, wait.as_ref()) {
+                Ok(0) => return Ok(Came::Nothing),
+                Err(rustix::io::Errno::INTR) => continue,
+                polled => polled?,
+            };
+            let (readable, woken) = (!sources[0].revents().is_empty(), !sources[1].revents().is_empty());
+            if woken {
+                let mut signals = [0; 64];
+                let resized = rustix::io::read(&self.woken, &mut signals).is_ok_and(|length| length > 0);
+                return Ok(if resized { Came::Resized } else { Came::Stopped });
+            }
+            if readable {
+                match rustix::io::read(stdin(), &mut *bytes) {
+                    // Another program of this terminal may have set O_NONBLOCK.
+                    Err(rustix::io::Errno::INTR | rustix::io::Errno::AGAIN) => {}
+                    read => return Ok(Came::Bytes(read?)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Input {
+    fn drop(&mut self) {
+        low_level::unregister(self.resized);
+    }
+}
+
+/// Bytes to lines. Holds at most `limit` bytes and the end of a line.
+struct Lines {
+    limit: usize,
+    line: Vec<u8>,
+    /// The line is over the limit: the rest of it is dropped.
+    over: bool,
+}
+
+impl Lines {
+    fn new(limit: usize) -> Lines {
+        Lines { limit, line: Vec::new(), over: false }
+    }
+
+    /// The next whole line in `bytes`, which shrink to what is behind it.
+    fn next(&mut self, bytes: &mut &[u8]) -> Option<Typed> {
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|&byte| byte == b'\n');
+            let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            // One byte more, for a carriage return that does not count.
+            self.over |= part.len() > self.limit + 1 - self.line.len();
+            if !self.over {
+                self.line.extend_from_slice(part);
+            }
+            *bytes = rest.get(1..).unwrap_or_default();
+            if end.is_some()
+                && let Some(line) = self.last()
+            {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    /// What has come of a line, as one; `None` when it is empty.
+    fn last(&mut self) -> Option<Typed> {
+        let mut line = mem::take(&mut self.line);
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+        if mem::take(&mut self.over) || line.len() > self.limit {
+            return Some(Typed::Refused(format!("a line has more than {} bytes and is not taken", self.limit)));
+        }
+        match String::from_utf8(line) {
+            Ok(line) if line.trim().is_empty() => None,
+            Ok(line) => Some(Typed::Line(line)),
+            Err(_) => Some(Typed::Refused(format!(
+                "a line is not UTF-8 text of at most {} bytes and is not taken",
+                self.limit
+            ))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(limit: usize, pieces: &[&[u8]]) -> Vec<Typed> {
+        let mut lines = Lines::new(limit);
+        let mut all = Vec::new();
+        for mut piece in pieces.iter().copied() {
+            all.extend(std::iter::from_fn(|| lines.next(&mut piece)));
+        }
+        all.extend(lines.last());
+        all
+    }
+
+    fn line(text: &str) -> Typed {
+        Typed::Line(text.into())
+    }
+
+    #[test]
+    fn lines_are_split_wherever_the_reads_fall() {
+        assert_eq!(lines(9, &[b"one\r\ntw", b"o\n\n \n", b"three"]), [line("one"), line("two"), line("three")]);
+        assert_eq!(lines(9, &[b"one\r", b"\ntwo\r"]), [line("one"), line("two")]);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_refused_once_and_the_next_is_read() {
+        let long = lines(3, &[b"abc\r\nabcd\r\nab", b"cdefgh", b"ij\nxyz"]);
+        assert!(
+            matches!(&long[..], [Typed::Line(_), Typed::Refused(a), Typed::Refused(_), Typed::Line(_)] if a.contains("3 bytes"))
+        );
+    }
+
+    #[test]
+    fn an_endless_line_takes_no_memory() {
+        let mut endless = Lines::new(100);
+        for _ in 0..10_000 {
+            assert_eq!(endless.next(&mut &[b'a'; READ][..]), None);
+        }
+        assert!(endless.line.capacity() <= 2 * READ);
+    }
+
+    #[test]
+    fn a_line_that_is_not_utf_8_is_refused() {
+        assert!(matches!(&lines(9, &[b"\xff\nok\n"])[..], [Typed::Refused(_), Typed::Line(_)]));
+    }
+}

@@ -1,0 +1,269 @@
+//! Bytes of a terminal to keys. Pure.
+//!
+//! What readline users and the terminals of today send; anything else is dropped whole, so
+//! that no part of a sequence ends up as text.
+
+use std::mem;
+
+/// Bytes of a pasted block, at most; the editor refuses more with its own limit long before.
+const PASTE_MAX: usize = 64 * 1024;
+/// Bytes of an escape sequence, at most; longer is not one.
+const ESCAPE_MAX: usize = 32;
+const PASTE_END: &[u8] = b"\x1b[201~";
+
+/// A key, as the editor knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    /// Characters typed.
+    Text(String),
+    /// A pasted block, its line ends as `\n`.
+    Paste(String),
+    /// A pasted block too large to take.
+    PasteTooLong,
+    Enter,
+    /// A newline within the message: Alt-Enter.
+    Newline,
+    Backspace,
+    Delete,
+    /// Ctrl-D: the end on an empty line, otherwise `Delete`.
+    DeleteOrEnd,
+    Left,
+    Right,
+    WordLeft,
+    WordRight,
+    Up,
+    Down,
+    Home,
+    End,
+    KillToEnd,
+    KillToStart,
+    KillWord,
+    Yank,
+    /// Ctrl-L: a clean screen.
+    Redraw,
+    Interrupt,
+    /// Not a key: the window has another size.
+    Resized,
+}
+
+/// Keeps what is unfinished between reads.
+#[derive(Default)]
+pub(super) struct Decoder {
+    pending: Vec<u8>,
+    paste: Option<Paste>,
+}
+
+#[derive(Default)]
+struct Paste {
+    bytes: Vec<u8>,
+    /// Too long: only the end of it is kept, to find the mark.
+    over: bool,
+}
+
+impl Decoder {
+    /// Whether an escape sequence has begun; a lone Escape looks like that too.
+    pub(super) fn is_mid_escape(&self) -> bool {
+        self.paste.is_none() && self.pending.first() == Some(&0x1b)
+    }
+
+    /// Nothing followed: it was a lone Escape, which means nothing here.
+    pub(super) fn give_up_escape(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Takes what was read and gives its keys.
+    pub(super) fn push(&mut self, bytes: &[u8], mut key: impl FnMut(Key)) {
+        let mut text = String::new();
+        for &byte in bytes {
+            let Some(found) = self.step(byte) else { continue };
+            if let Key::Text(more) = found {
+                text.push_str(&more);
+            } else {
+                if !text.is_empty() {
+                    key(Key::Text(mem::take(&mut text)));
+                }
+                key(found);
+            }
+        }
+        if !text.is_empty() {
+            key(Key::Text(text));
+        }
+    }
+
+    fn step(&mut self, byte: u8) -> Option<Key> {
+        if let Some(paste) = &mut self.paste {
+            if !paste.push(byte) {
+                return None;
+            }
+            return self.paste.take().map(Paste::finish);
+        }
+        self.pending.push(byte);
+        let key = match self.pending.as_slice() {
+            [0x1b, rest @ ..] => {
+                if !is_whole(rest) {
+                    return None;
+                }
+                if rest == b"[200~" {
+                    self.paste = Some(Paste::default());
+                }
+                escape(rest)
+            }
+            [control] if *control < 0x20 || *control == 0x7f => control_key(*control),
+            letter => match std::str::from_utf8(letter) {
+                Ok(letter) => Some(Key::Text(letter.to_owned())),
+                // More of this letter has to come.
+                Err(error) if error.error_len().is_none() => return None,
+                Err(_) => None,
+            },
+        };
+        self.pending.clear();
+        key
+    }
+}
+
+impl Paste {
+    /// Whether that was the last byte.
+    fn push(&mut self, byte: u8) -> bool {
+        self.bytes.push(byte);
+        if self.bytes.len() > PASTE_MAX + PASTE_END.len() {
+            self.over = true;
+            self.bytes.drain(..PASTE_MAX);
+        }
+        self.bytes.ends_with(PASTE_END)
+    }
+
+    fn finish(self) -> Key {
+        let bytes = &self.bytes[..self.bytes.len() - PASTE_END.len()];
+        if self.over {
+            return Key::PasteTooLong;
+        }
+        let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
+        // A block copied with its last line end is not meant to have an empty line.
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        Key::Paste(text.chars().filter(|&letter| matches!(letter, '\n' | '\t') || !letter.is_control()).collect())
+    }
+}
+
+/// Whether what follows an Escape is complete.
+fn is_whole(rest: &[u8]) -> bool {
+    match rest {
+        [] | [b'[' | b'O'] => false,
+        [b'[', .., last] => (0x40..=0x7e).contains(last) || rest.len() >= ESCAPE_MAX,
+        _ => true,
+    }
+}
+
+/// The key of a complete sequence, without its Escape.
+fn escape(rest: &[u8]) -> Option<Key> {
+    let key = match rest {
+        b"\r" | b"\n" | b"[13;3u" | b"[13;2u" | b"[27;3;13~" | b"[27;2;13~" => Key::Newline,
+        b"\x7f" | b"\x08" => Key::KillWord,
+        b"b" => Key::WordLeft,
+        b"f" => Key::WordRight,
+        b"[3~" => Key::Delete,
+        b"[1~" | b"[7~" => Key::Home,
+        b"[4~" | b"[8~" => Key::End,
+        [b'[' | b'O', modifiers @ .., key] => match (key, modifiers) {
+            (b'C', b"1;5" | b"1;3") => Key::WordRight,
+            (b'D', b"1;5" | b"1;3") => Key::WordLeft,
+            (b'A', _) => Key::Up,
+            (b'B', _) => Key::Down,
+            (b'C', _) => Key::Right,
+            (b'D', _) => Key::Left,
+            (b'H', _) => Key::Home,
+            (b'F', _) => Key::End,
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(key)
+}
+
+fn control_key(control: u8) -> Option<Key> {
+    let key = match control {
+        b'\r' | b'\n' => Key::Enter,
+        b'\t' => Key::Text("\t".into()),
+        0x7f | 0x08 => Key::Backspace,
+        _ => match control + b'@' {
+            b'A' => Key::Home,
+            b'B' => Key::Left,
+            b'C' => Key::Interrupt,
+            b'D' => Key::DeleteOrEnd,
+            b'E' => Key::End,
+            b'F' => Key::Right,
+            b'K' => Key::KillToEnd,
+            b'L' => Key::Redraw,
+            b'N' => Key::Down,
+            b'P' => Key::Up,
+            b'U' => Key::KillToStart,
+            b'W' => Key::KillWord,
+            b'Y' => Key::Yank,
+            _ => return None,
+        },
+    };
+    Some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(pieces: &[&[u8]]) -> Vec<Key> {
+        let (mut decoder, mut keys) = (Decoder::default(), Vec::new());
+        for piece in pieces {
+            decoder.push(piece, |key| keys.push(key));
+        }
+        keys
+    }
+
+    fn text(text: &str) -> Key {
+        Key::Text(text.into())
+    }
+
+    #[test]
+    fn keys_are_the_same_wherever_the_reads_fall() {
+        let all = "a👩‍👩‍👧\x1b[1;5D\x1bOH\x1b[3~é\r\x1b\rb\x03".as_bytes();
+        let whole = keys(&[all]);
+        assert_eq!(
+            whole,
+            [
+                text("a👩‍👩‍👧"),
+                Key::WordLeft,
+                Key::Home,
+                Key::Delete,
+                text("é"),
+                Key::Enter,
+                Key::Newline,
+                text("b"),
+                Key::Interrupt
+            ]
+        );
+        let single: Vec<&[u8]> = all.chunks(1).collect();
+        let glue = |keys: Vec<Key>| {
+            keys.into_iter().map(|key| format!("{key:?}")).collect::<String>().replace("\")Text(\"", "")
+        };
+        assert_eq!(glue(keys(&single)), glue(whole));
+    }
+
+    #[test]
+    fn a_paste_is_one_key_without_controls() {
+        let paste = b"\x1b[200~one\r\ntwo\rth\x1b[31mree\n\x1b[201~x";
+        assert_eq!(keys(&[paste]), [Key::Paste("one\ntwo\nth[31mree".into()), text("x")]);
+    }
+
+    #[test]
+    fn a_huge_paste_is_dropped_whole() {
+        let huge = vec![b'a'; 3 * PASTE_MAX];
+        assert_eq!(keys(&[b"\x1b[200~", &huge, b"\x1b[201~", b"x"]), [Key::PasteTooLong, text("x")]);
+    }
+
+    #[test]
+    fn what_is_not_known_leaves_nothing_behind() {
+        assert_eq!(keys(&[b"\x1b[99;99z\x1b[?1;2c\x1bz\x00\xffok"]), [text("ok")]);
+        let mut decoder = Decoder::default();
+        decoder.push(b"\x1b", |_| panic!("not a key yet"));
+        assert!(decoder.is_mid_escape());
+        decoder.give_up_escape();
+        decoder.push(b"x", |key| assert_eq!(key, text("x")));
+    }
+}

@@ -1,0 +1,253 @@
+//! The screen thread: the only writer of stdout and stderr.
+//!
+//! It takes what waits (reports, keys, log lines), makes one write of it, and only then tells
+//! the loop what is shown. It may hang in a write for as long as nobody reads.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::mem;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, never, select};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::board::Board;
+use super::keys::Key;
+use super::layout::shown;
+use super::mode::{ENTER, Leave, RawMode};
+use super::render::{Look, Stream, plain, plain_note};
+use super::{DROPPED, Event};
+use crate::report::Report;
+
+/// What is written at once, at most, so that the first of a long stretch is not kept waiting.
+const BATCH: usize = 256;
+
+/// How to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One JSON object a line.
+    Json,
+    /// Lines.
+    Plain,
+    /// Lines drawn above an editor.
+    Terminal,
+}
+
+/// What the loop wants.
+pub(super) enum Command {
+    Show(Box<Report>),
+    Prompt(String),
+    PutBack(String),
+    Finish,
+}
+
+/// Everything the screen thread has.
+pub(super) struct Output {
+    way: Way,
+    look: Look,
+    board: Option<Board>,
+    mode: Option<Arc<RawMode>>,
+    events: Sender<Event>,
+    /// Reports taken, and how many of them the loop knows to be written.
+    taken: u64,
+    done: Arc<AtomicU64>,
+    /// Copies without a buffer: what is not written here is not written at exit either.
+    stdout: File,
+    stderr: File,
+    /// For stdout, next.
+    pending: Vec<u8>,
+    /// Rows to put above the editor, next; and whether anything is to be drawn at all.
+    above: Vec<String>,
+    dirty: bool,
+    /// stdout does not take any more.
+    gone: bool,
+}
+
+impl Output {
+    pub(super) fn new(
+        way: Way,
+        look: Look,
+        board: Option<Board>,
+        mode: Option<Arc<RawMode>>,
+        events: Sender<Event>,
+        done: Arc<AtomicU64>,
+    ) -> io::Result<Output> {
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let (pending, above) = (Vec::new(), Vec::new());
+        Ok(Output {
+            way,
+            look,
+            board,
+            mode,
+            events,
+            taken: 0,
+            done,
+            stdout,
+            stderr,
+            pending,
+            above,
+            dirty: true,
+            gone: false,
+        })
+    }
+
+    /// Shows until told to finish, or until the loop is gone.
+    pub(super) fn run(&mut self, commands: &Receiver<Command>, mut keys: Receiver<Key>, mut log: Receiver<String>) {
+        let mode = self.mode.clone();
+        let _leave = Leave(mode.as_deref());
+        if self.board.is_some() {
+            self.pending.extend_from_slice(ENTER);
+        }
+        self.write();
+        let mut going = true;
+        while going {
+            select! {
+                recv(commands) -> command => going = self.obey(command.unwrap_or(Command::Finish)),
+                recv(keys) -> key => key.map_or_else(|_| keys = never(), |key| self.press(&key)),
+                recv(log) -> line => line.map_or_else(|_| log = never(), |line| self.log(&line)),
+            }
+            // A burst becomes one write.
+            for command in commands.try_iter().take(BATCH) {
+                going = going && self.obey(command);
+            }
+            keys.try_iter().take(BATCH).for_each(|key| self.press(&key));
+            log.try_iter().take(BATCH).for_each(|line| self.log(&line));
+            self.write();
+        }
+        log.try_iter().for_each(|line| self.log(&line));
+        self.write();
+        if let Some(board) = &mut self.board {
+            self.pending = board.erase().into_bytes();
+            self.write_stdout();
+        }
+    }
+
+    /// Does what the loop wants; `false` to finish.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Show(report) => {
+                self.show(&report);
+                self.taken += 1;
+            }
+            Command::Prompt(prompt) => {
+                if let Some(board) = &mut self.board {
+                    board.prompt(prompt);
+                    self.dirty = true;
+                }
+            }
+            Command::PutBack(line) => match &mut self.board {
+                Some(board) => {
+                    board.put_back(line);
+                    self.dirty = true;
+                }
+                None => self.write_stderr(&plain_note(&format!("not sent: {}", shown(&line)))),
+            },
+            Command::Finish => return false,
+        }
+        true
+    }
+
+    fn show(&mut self, report: &Report) {
+        match (self.way, &self.board) {
+            (Way::Json, _) => {
+                // Fails for no report: string keys, and a Vec takes every byte.
+                let _ = serde_json::to_writer(&mut self.pending, report);
+                self.pending.push(b'\n');
+            }
+            (Way::Terminal, Some(board)) => {
+                if let Some(rows) = self.look.draw(report, board.columns()) {
+                    self.above.extend(rows);
+                    self.dirty = true;
+                }
+            }
+            _ => match plain(report, self.look.me) {
+                Some((Stream::Out, text)) => {
+                    self.pending.extend_from_slice(text.as_bytes());
+                    self.pending.push(b'\n');
+                }
+                Some((Stream::Err, text)) => self.write_stderr(&text),
+                None => {}
+            },
+        }
+    }
+
+    fn press(&mut self, key: &Key) {
+        if let Some(board) = &mut self.board {
+            self.above.extend(board.press(key, &self.look));
+            self.dirty = true;
+        }
+    }
+
+    fn log(&mut self, line: &str) {
+        let dropped = DROPPED.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            self.log_line(&format!("{dropped} log lines were dropped: the screen was not read"));
+        }
+        self.log_line(line);
+    }
+
+    fn log_line(&mut self, line: &str) {
+        match &self.board {
+            // On the same terminal as the editor it has to keep clear of it.
+            Some(board) if self.stderr.is_terminal() => {
+                self.above.extend(self.look.aside("", line, board.columns()));
+                self.dirty = true;
+            }
+            _ => self.write_stderr(line),
+        }
+    }
+
+    /// Writes everything that waits, and says what is shown then.
+    fn write(&mut self) {
+        if let Some(board) = &mut self.board
+            && mem::take(&mut self.dirty)
+        {
+            self.pending.extend(board.frame(&mem::take(&mut self.above), &self.look));
+        }
+        self.write_stdout();
+        if self.done.swap(self.taken, Ordering::Relaxed) < self.taken && !self.gone {
+            let _ = self.events.send(Event::Shown(self.taken));
+        }
+    }
+
+    fn write_stdout(&mut self) {
+        let bytes = mem::take(&mut self.pending);
+        if self.gone || bytes.is_empty() {
+            return;
+        }
+        if let Err(error) = write_all(&mut self.stdout, &bytes) {
+            self.gone = true;
+            let _ = self.events.send(Event::Gone(error));
+        }
+    }
+
+    /// One text to stderr, in its order with what is for stdout. A stderr that is gone is no fault.
+    fn write_stderr(&mut self, text: &str) {
+        self.write_stdout();
+        let _ = write_all(&mut self.stderr, format!("{text}\n").as_bytes());
+    }
+}
+
+/// `Write::write_all`, also where another program has set O_NONBLOCK on the terminal we share.
+fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut room = [PollFd::new(&*file, PollFlags::OUT)];
+                if let Err(error) = poll(&mut room, None)
+                    && error != rustix::io::Errno::INTR
+                {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,477 @@
+//! `handoff user`: the customer's loop.
+//!
+//! Drain what waits, let the session handle it, commit its records, and only then act: ask the bot,
+//! send, show. A person's lines are taken as they are typed; a script's when they are due.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
+
+use crate::args;
+use crate::bot::{self, Bot};
+use crate::clock::Now;
+use crate::command;
+use crate::journal::{Journal, Record};
+use crate::net::{self, Net};
+use crate::peers::Peers;
+use crate::report::{Report, Told};
+use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
+use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
+use crate::signals;
+use crate::term::{self, Screen, Typed};
+use crate::wire::{self, Author, Body, ConversationId, Entry, Message, Number, Secret, State};
+
+/// How long a program that ends waits for what it owes.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
+/// What wakes the loop.
+enum Event {
+    Typed(Typed),
+    Screen(term::Event),
+    Net(net::Event),
+    Bot(bot::Answer),
+    Signal(i32),
+    Due,
+}
+
+struct Inputs {
+    typed: Receiver<Typed>,
+    screen: Receiver<term::Event>,
+    net: Receiver<net::Event>,
+    bot: Receiver<bot::Answer>,
+    signals: Receiver<i32>,
+}
+
+struct User {
+    args: args::User,
+    triggers: crate::reply::Triggers,
+    session: Session,
+    journal: Journal,
+    peers: Peers,
+    bot: Bot,
+    screen: Screen,
+    pace: Pace<command::User>,
+    stage: Stage,
+    /// Something was not delivered, or went wrong in a script.
+    failed: bool,
+}
+
+/// Whether input is taken.
+enum Stage {
+    Talking,
+    /// Only what is owed still leaves, until then.
+    Leaving { by: Instant, then: Then },
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Exit(u8),
+    StartAnew,
+}
+
+/// Runs until the user leaves. Returns the exit code.
+///
+/// # Errors
+/// One line for the person, when it cannot start.
+pub fn run(args: args::User) -> Result<u8, String> {
+    let token = bot::token(args.bot_token_file.as_deref())?;
+    let config = bot::Config::new(&args.bot, token)?;
+    let options =
+        term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    let (net_events, net) = bounded(QUEUE_MAX);
+    let (answers, bot) = unbounded();
+    let sockets = Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
+    let inputs = Inputs { typed, screen: shown, net, bot, signals: signals::listen()? };
+    screen.show(Report::Ready { mode: "user", listen: None });
+    let mut user = User {
+        triggers: args.triggers(),
+        session: begin(&args)?,
+        journal: Journal::default(),
+        peers: Peers::new(sockets),
+        bot: Bot::start(config, answers),
+        pace: Pace::new(screen.is_interactive()),
+        screen,
+        stage: Stage::Talking,
+        failed: false,
+        args,
+    };
+    let code = user.run(&inputs)?;
+    user.peers.finish(Duration::from_secs(1));
+    user.screen.finish();
+    Ok(code)
+}
+
+/// A fresh conversation with ids of its own.
+fn begin(args: &args::User) -> Result<Session, String> {
+    let mut random = [0; 56];
+    getrandom::fill(&mut random).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let (id, rest) = random.split_first_chunk().expect("56 bytes were drawn");
+    let (secret, rest) = rest.split_first_chunk().expect("40 bytes are left");
+    let seed = rest.first_chunk().expect("8 bytes are left");
+    let (id, secret) = (ConversationId::new(*id), Secret::new(*secret));
+    Ok(Session::new(id, secret, args.name.clone(), args.admin.clone(), u64::from_ne_bytes(*seed)))
+}
+
+impl User {
+    fn run(&mut self, inputs: &Inputs) -> Result<u8, String> {
+        self.act();
+        loop {
+            self.handle(self.wait(inputs));
+            for _ in 0..BATCH_MAX {
+                let Some(event) = self.poll(inputs) else { break };
+                self.handle(event);
+            }
+            let now = Now::read();
+            self.session.tick(now);
+            self.step(now);
+            self.act();
+            if let Some(code) = self.leave_when_done(now)? {
+                return Ok(code);
+            }
+        }
+    }
+
+    fn wait(&self, inputs: &Inputs) -> Event {
+        let nothing = never();
+        let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
+        let due = self.deadline().map_or_else(never, at);
+        select! {
+            recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
+            recv(inputs.screen) -> event => Event::Screen(event.unwrap_or_else(|_| term::Event::gone())),
+            recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
+            recv(inputs.bot) -> answer => answer.map_or(Event::Due, Event::Bot),
+            recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
+            recv(due) -> _ => Event::Due,
+        }
+    }
+
+    /// Another input that waits already.
+    fn poll(&self, inputs: &Inputs) -> Option<Event> {
+        let net = || inputs.net.try_recv().ok().map(Event::Net);
+        let bot = || inputs.bot.try_recv().ok().map(Event::Bot);
+        let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
+        net().or_else(bot).or_else(typed)
+    }
+
+    fn takes_lines(&self) -> bool {
+        matches!(self.stage, Stage::Talking) && self.pace.takes_lines() && (self.pace.is_person() || !self.session.is_bot_busy())
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let leaving = match self.stage {
+            Stage::Leaving { by, .. } => Some(by),
+            Stage::Talking => None,
+        };
+        [leaving, self.session.deadline(), self.pace.deadline()].into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, event: Event) {
+        let now = Now::read();
+        match event {
+            Event::Typed(Typed::Line(line)) => self.typed(&line, now),
+            Event::Typed(Typed::Refused(why)) => self.fail(why),
+            Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
+            Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
+            Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
+            Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
+            Event::Screen(term::Event::Shown(_)) | Event::Due => {}
+            Event::Net(event) => self.net(event, now),
+            Event::Bot(answer) => self.answer(answer, now),
+            Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
+        }
+    }
+
+    fn net(&mut self, event: net::Event, now: Now) {
+        match event {
+            net::Event::Connected { conn, peer } => {
+                if !peer.ip().is_loopback() {
+                    self.tell(Report::Notice { text: format!("the connection to {peer} is not encrypted") });
+                }
+                self.peers.opened(conn);
+                self.peers.net().expect(conn, Some(WELCOME_WITHIN), "the desk's welcome");
+                self.session.connected(conn);
+            }
+            net::Event::Received { conn, bytes } => {
+                let session = &mut self.session;
+                let mut broken = None;
+                self.peers.received(conn, bytes, |message| match message {
+                    Ok(message) if session.received(conn, message, now) => {}
+                    Ok(_) => broken = Some("the desk broke the protocol".to_owned()),
+                    Err(error) => broken = Some(format!("the desk sent {error}")),
+                });
+                if let Some(why) = broken {
+                    self.peers.close(conn);
+                    self.session.disconnected(conn, &why, now);
+                }
+            }
+            net::Event::Closed { conn, why } => {
+                self.peers.gone(conn);
+                self.session.disconnected(conn, &why.to_string(), now);
+            }
+            net::Event::Accepted { .. } => {}
+            net::Event::Trouble { what } => self.tell(Report::Error { text: what }),
+        }
+    }
+
+    fn answer(&mut self, answer: bot::Answer, now: Now) {
+        match answer.outcome {
+            bot::Outcome::Said(said) => {
+                let reply = said.map(|items| self.triggers.read(items)).map_err(|fault| fault.to_string());
+                self.session.answered(answer.ticket, reply, now);
+            }
+            bot::Outcome::Returned(returned) => {
+                let outcome = match returned {
+                    Ok(bot::Resumed::Yes) => Resumed::Yes,
+                    Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
+                    Err(fault) if fault.is_no_api() => Resumed::NoApi(fault.to_string()),
+                    Err(fault) => Resumed::Failed(fault.to_string()),
+                };
+                self.session.returned(answer.ticket, outcome, now);
+            }
+        }
+    }
+
+    /// A line came: a person's is done or refused at once, a script's waits until it can be done.
+    fn typed(&mut self, line: &str, now: Now) {
+        match command::User::parse(line) {
+            Ok(command) if self.pace.is_person() => {
+                if let Err(why) = self.obey(&command, now) {
+                    self.tell(Report::Error { text: why });
+                    if matches!(command, command::User::Say(_)) {
+                        self.screen.put_back(line.to_owned());
+                    }
+                }
+            }
+            Ok(command) => self.pace.push(command, now),
+            Err(why) => self.fail(why),
+        }
+    }
+
+    /// Does a script's line when it is due.
+    fn step(&mut self, now: Now) {
+        let Some(command) = self.pace.pending() else { return };
+        match command {
+            command::User::Wait(limit) => match self.pace.waited(self.is_answered(), limit, now) {
+                Waiting::Over => self.pace.done(),
+                Waiting::TooLong(why) => {
+                    self.pace.done();
+                    self.fail(why);
+                    self.leave(Then::Exit(1), now);
+                }
+                Waiting::On => {}
+            },
+            command::User::Say(text) if self.session.state() == State::Closed => {
+                self.pace.done();
+                self.fail(format!("not delivered, the conversation is closed: {text}"));
+            }
+            command => {
+                if let Err(why) = self.obey(&command, now) {
+                    // A full outbox empties; everything else is the script's mistake.
+                    if matches!(command, command::User::Say(_)) {
+                        return;
+                    }
+                    self.fail(why);
+                }
+                self.pace.done();
+            }
+        }
+    }
+
+    /// Whether `/wait` is over: the admin has answered, or nobody will.
+    fn is_answered(&self) -> bool {
+        match self.session.state() {
+            State::Closed => true,
+            State::Bot => !self.session.is_bot_busy(),
+            State::Queued | State::Active => self.session.is_unanswered(),
+        }
+    }
+
+    fn obey(&mut self, command: &command::User, now: Now) -> Result<(), String> {
+        match command {
+            command::User::Say(text) => self.session.say(text, now)?,
+            command::User::Human => self.session.ask_for_human(now)?,
+            command::User::Bot => self.session.withdraw(now)?,
+            command::User::End => self.session.end(now)?,
+            command::User::New => self.leave(Then::StartAnew, now),
+            command::User::History => self.tell_history(),
+            command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
+            command::User::Quit => self.leave(Then::Exit(0), now),
+            command::User::Wait(_) => return Err("/wait is for scripts; you can simply wait".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The first interrupt leaves in order, the second at once.
+    fn interrupt(&mut self, code: u8, now: Now) {
+        match &mut self.stage {
+            Stage::Leaving { by, then: Then::Exit(_) } => *by = now.clock,
+            _ => self.leave(Then::Exit(code), now),
+        }
+    }
+
+    /// Ends the conversation, which no other process can go on with, and waits for what is owed.
+    fn leave(&mut self, then: Then, now: Now) {
+        if self.session.state() != State::Closed {
+            self.session.end(now).unwrap_or_else(|_| unreachable!("it is not closed"));
+        }
+        self.stage = Stage::Leaving { by: now.clock + LEAVE_WITHIN, then };
+    }
+
+    /// The exit code, once there is nothing more to do.
+    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, String> {
+        if matches!(self.stage, Stage::Talking) && self.is_script_done(now) {
+            self.leave(Then::Exit(0), now);
+            self.act();
+        }
+        let Stage::Leaving { by, then } = self.stage else { return Ok(None) };
+        if !(self.session.is_settled() && self.session.is_disconnected()) && now.clock < by {
+            return Ok(None);
+        }
+        self.tell_undelivered();
+        match then {
+            Then::Exit(0) => Ok(Some(u8::from(self.failed))),
+            Then::Exit(code) => Ok(Some(code)),
+            Then::StartAnew => {
+                self.session = begin(&self.args)?;
+                self.stage = Stage::Talking;
+                self.pace.done();
+                self.act();
+                Ok(None)
+            }
+        }
+    }
+
+    /// A script is done when its input is, and no person has the conversation; or when no desk will take it.
+    fn is_script_done(&mut self, now: Now) -> bool {
+        if self.pace.is_person() {
+            return false;
+        }
+        if self.session.is_parted() {
+            return true;
+        }
+        let is_with_desk = matches!(self.session.state(), State::Queued | State::Active);
+        self.pace.is_over() && !self.session.is_bot_busy() && (!is_with_desk || self.pace.lingered(now))
+    }
+
+    /// Records, then acts, until there is nothing to do; then what is due leaves.
+    fn act(&mut self) {
+        loop {
+            let (records, actions) = split(self.session.id(), self.session.outputs());
+            if records.is_empty() && actions.is_empty() {
+                break;
+            }
+            self.journal.commit(records);
+            for action in actions {
+                self.act_on(action);
+            }
+        }
+        let (journal, peers, id) = (&self.journal, &self.peers, self.session.id());
+        self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message));
+        self.peers.flush();
+        self.screen.prompt(self.prompt());
+    }
+
+    fn act_on(&mut self, action: Output) {
+        match action {
+            Output::Tell(report) => self.tell(report),
+            Output::Ask { ticket, text } => {
+                let sender = self.session.id().to_string();
+                self.bot.send(ticket, bot::Request::Ask { sender, text });
+            }
+            Output::Return { ticket, since } => {
+                let sender = self.session.id().to_string();
+                self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since) });
+            }
+            Output::Dial => {
+                let conn = self.peers.net().dial(&self.args.admin);
+                self.session.dialled(conn);
+            }
+            Output::Send(conn, message) => {
+                self.peers.send(conn, &message);
+            }
+            Output::Welcomed(conn) => self.peers.welcomed(conn),
+            Output::Close(conn) => {
+                if matches!(self.stage, Stage::Leaving { .. }) {
+                    let text = "the customer's program is ending".to_owned();
+                    self.peers.send(conn, &Message::Bye { code: wire::Code::Leaving, text });
+                }
+                self.peers.close(conn);
+            }
+            Output::Record(_) | Output::RecordTheirs(..) => unreachable!("records were committed before"),
+        }
+    }
+
+    /// What people said after the `requested` with this number: the stretch the bot did not hear.
+    fn said_since(&self, request: Number) -> Vec<bot::Line> {
+        let records = self.journal.records(self.session.id());
+        let is_request = |record: &Record| matches!(record, Record::Own(entry) if entry.number == request);
+        let after = records.iter().position(is_request).map_or(0, |at| at + 1);
+        let lines = records[after..].iter().filter_map(Record::said).map(|(entry, said)| bot::Line {
+            author: said.author,
+            name: said.name.as_deref().map(str::to_owned),
+            text: said.text.to_string(),
+            at: entry.at,
+        });
+        lines.collect()
+    }
+
+    fn tell_history(&self) {
+        let id = self.session.id();
+        for (entry, said) in self.journal.records(id).iter().filter_map(Record::said) {
+            let own = said.author == Author::User;
+            self.screen.show(Report::Message(Told { own, history: true, ..Told::new(id, entry.number, entry.at, said) }));
+        }
+    }
+
+    /// Lines that were for a person and that no desk has.
+    fn tell_undelivered(&mut self) {
+        let id = self.session.id();
+        for number in self.session.undelivered() {
+            if let Entry { body: Body::Message(said), .. } = self.journal.own(id, number)
+                && said.author == Author::User
+                && self.session.is_for_desk(number)
+            {
+                self.fail(format!("not delivered: {}", said.text));
+            }
+        }
+    }
+
+    /// Who gets the next line.
+    fn prompt(&self) -> String {
+        match self.session.state() {
+            State::Bot => "bot".to_owned(),
+            State::Queued => "waiting".to_owned(),
+            State::Active => self.session.admin().unwrap_or("agent").to_owned(),
+            State::Closed => "closed".to_owned(),
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.failed = true;
+        self.screen.show(Report::Error { text: why });
+    }
+
+    fn notice(&self, text: &str) {
+        self.screen.show(Report::Notice { text: text.to_owned() });
+    }
+
+    fn tell(&mut self, report: Report) {
+        self.failed |= matches!(report, Report::Error { .. }) && !self.pace.is_person();
+        self.screen.show(report);
+    }
+}
+
+/// Records first, the rest in its order.
+fn split(id: ConversationId, outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+    let mut records = Vec::new();
+    let mut actions = Vec::new();
+    for output in outputs {
+        match output {
+            Output::Record(entry) => records.push((id, Record::Own(entry))),
+            Output::RecordTheirs(_, entry) => records.push((id, Record::Theirs(entry))),
+            action => actions.push(action),
+        }
+    }
+    (records, actions)
+}

@@ -1,0 +1,370 @@
+//! Two pure ends over a line that cuts at any message, on virtual time, from a seed.
+//!
+//! After every history the line heals, and then both journals must tell the same story: every
+//! line once, in order, the same state at both ends, and never a request to the bot while it did not
+//! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use handoff::clock::Now;
+use handoff::desk::{self, Desk};
+use handoff::journal::{Journal, Record};
+use handoff::reply::{Handoff, Reply};
+use handoff::report::Report;
+use handoff::session::{self, Resumed, Session};
+use handoff::wire::{Author, Body, Conn, ConversationId, Decoder, DeskId, Entry, Message, Said, Secret, State, encode};
+
+const ID: ConversationId = ConversationId::new([7; 16]);
+
+/// Chance from a seed: SplitMix64.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % bound
+    }
+}
+
+/// One direction of a connection: frames on their way.
+#[derive(Default)]
+struct Way {
+    frames: VecDeque<Vec<u8>>,
+    decoder: Decoder,
+    closed: bool,
+}
+
+impl Way {
+    fn push(&mut self, message: &Message) -> usize {
+        let mut bytes = Vec::new();
+        encode(message, &mut bytes);
+        let size = bytes.len();
+        self.frames.push_back(bytes);
+        size
+    }
+
+    fn pop(&mut self) -> Option<Message> {
+        let frame = self.frames.pop_front()?;
+        self.decoder.push(frame);
+        Some(self.decoder.message().expect("our own frames are valid").expect("a whole frame was pushed"))
+    }
+}
+
+#[derive(Default)]
+struct Line {
+    conn: Option<Conn>,
+    up: Way,
+    down: Way,
+}
+
+struct World {
+    chance: Chance,
+    now: Now,
+    session: Session,
+    user: Journal,
+    desk: Desk,
+    desk_id: DeskId,
+    /// The present desk's journal, and those of desks that lost theirs.
+    journals: BTreeMap<DeskId, Journal>,
+    line: Line,
+    conns: u64,
+    asked: Option<u64>,
+    returning: Option<u64>,
+    said: u64,
+    user_state: State,
+    desk_state: Option<State>,
+}
+
+impl World {
+    fn new(seed: u64) -> World {
+        let desk_id = DeskId::new([1; 16]);
+        World {
+            chance: Chance(seed),
+            now: Now { clock: Instant::now(), wall: 0 },
+            session: Session::new(ID, Secret::new([9; 32]), None, "desk:1".to_owned(), seed),
+            user: Journal::default(),
+            desk: Desk::new(desk_id, desk::Options::default()),
+            desk_id,
+            journals: BTreeMap::from([(desk_id, Journal::default())]),
+            line: Line::default(),
+            conns: 0,
+            asked: None,
+            returning: None,
+            said: 0,
+            user_state: State::Bot,
+            desk_state: None,
+        }
+    }
+
+    /// One step of everybody, chosen by chance.
+    fn step(&mut self) {
+        match self.chance.below(100) {
+            0..15 => self.user_types(),
+            15..25 => self.admin_types(),
+            25..55 => self.deliver_up(),
+            55..80 => self.deliver_down(),
+            80..88 => self.bot_answers(),
+            88..91 => _ = self.session.ask_for_human(self.now),
+            91..92 => _ = self.session.withdraw(self.now),
+            92..95 => _ = self.desk.accept(None, self.now),
+            95..96 => _ = self.desk.hand_back(None, self.now),
+            96..97 => self.cut(),
+            97..98 => self.rarely(),
+            _ => self.pass(Duration::from_millis(700)),
+        }
+        self.settle();
+    }
+
+    fn rarely(&mut self) {
+        match self.chance.below(8) {
+            0 => _ = self.session.end(self.now),
+            1 => _ = self.desk.close(Some("private"), self.now),
+            2 => self.lose_desk(),
+            _ => self.cut(),
+        }
+    }
+
+    fn user_types(&mut self) {
+        self.said += 1;
+        let _ = self.session.say(&format!("user {}", self.said), self.now);
+    }
+
+    fn admin_types(&mut self) {
+        self.said += 1;
+        let _ = self.desk.say(&format!("admin {}", self.said), self.now);
+    }
+
+    fn bot_answers(&mut self) {
+        if let Some(ticket) = self.asked.take() {
+            self.said += 1;
+            let said = vec![Said::text(Author::Bot, &format!("bot {}", self.said))];
+            let handoff = (self.chance.below(4) == 0).then_some(Handoff { reason: None });
+            self.session.answered(ticket, Ok(Reply { said, handoff }), self.now);
+        }
+        if let Some(ticket) = self.returning.take() {
+            self.session.returned(ticket, Resumed::Yes, self.now);
+        }
+    }
+
+    fn deliver_up(&mut self) {
+        let Some(conn) = self.line.conn else { return };
+        match self.line.up.pop() {
+            Some(message) => self.desk.received(conn, message, self.now),
+            None if self.line.up.closed => {
+                self.line.up.closed = false;
+                self.desk.disconnected(conn, "closed");
+                self.cut();
+            }
+            None => {}
+        }
+    }
+
+    fn deliver_down(&mut self) {
+        let Some(conn) = self.line.conn else { return };
+        match self.line.down.pop() {
+            Some(message) => assert!(self.session.received(conn, message, self.now), "the desk broke the protocol"),
+            None if self.line.down.closed => self.cut(),
+            None => {}
+        }
+    }
+
+    /// The line breaks: a first part of what was on its way still arrives, the rest is lost.
+    fn cut(&mut self) {
+        let Some(conn) = self.line.conn else { return };
+        for _ in 0..self.chance.below(self.line.up.frames.len() as u64 + 1) {
+            let message = self.line.up.pop().expect("counted");
+            self.desk.received(conn, message, self.now);
+        }
+        self.line.conn = None;
+        self.line = Line::default();
+        self.desk.disconnected(conn, "cut");
+        self.session.disconnected(conn, "cut", self.now);
+    }
+
+    /// The desk's process dies with its journal: another desk answers at its address.
+    fn lose_desk(&mut self) {
+        self.cut();
+        self.settle();
+        let number = self.journals.len() as u8 + 1;
+        self.desk_id = DeskId::new([number; 16]);
+        self.desk = Desk::new(self.desk_id, desk::Options::default());
+        self.journals.insert(self.desk_id, Journal::default());
+        self.desk_state = None;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.clock += time;
+        self.now.wall += time.as_millis() as u64;
+        self.session.tick(self.now);
+    }
+
+    /// What both loops do after each batch.
+    fn settle(&mut self) {
+        loop {
+            let from_user = self.session.outputs();
+            let from_desk = self.desk.outputs();
+            if from_user.is_empty() && from_desk.is_empty() {
+                break;
+            }
+            from_user.into_iter().for_each(|output| self.act_for_user(output));
+            from_desk.into_iter().for_each(|output| self.act_for_desk(output));
+        }
+        let line = &mut self.line;
+        let alive = line.conn;
+        let user = &self.user;
+        self.session.settle(|number| user.own(ID, number), |conn, message| {
+            if alive == Some(conn) { line.up.push(message) } else { 1 }
+        });
+        let journal = &self.journals[&self.desk_id];
+        self.desk.settle(|id, number| journal.own(id, number), |conn, message| {
+            if alive == Some(conn) { line.down.push(message) } else { 1 }
+        });
+    }
+
+    fn act_for_user(&mut self, output: session::Output) {
+        use session::Output;
+        if std::env::var_os("MODEL_SEED").is_some() { eprintln!("{} user: {output:?}", self.now.wall); }
+        match output {
+            Output::Record(entry) => self.user.commit(vec![(ID, Record::Own(entry))]),
+            Output::RecordTheirs(_, entry) => self.user.commit(vec![(ID, Record::Theirs(entry))]),
+            Output::Ask { ticket, text } => {
+                self.check_asked(&text);
+                self.asked = Some(ticket);
+            }
+            Output::Return { ticket, .. } => self.returning = Some(ticket),
+            Output::Dial => {
+                self.conns += 1;
+                let conn = Conn(self.conns);
+                self.session.dialled(conn);
+                self.line = Line { conn: Some(conn), ..Line::default() };
+                self.session.connected(conn);
+            }
+            Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.up.push(&message),
+            Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.down.decoder.accept(),
+            Output::Close(conn) if self.line.conn == Some(conn) => {
+                self.line.up.closed = true;
+            }
+            Output::Tell(Report::State { state, .. }) => self.user_state = state,
+            _ => {}
+        }
+    }
+
+    fn act_for_desk(&mut self, output: desk::Output) {
+        use desk::Output;
+        if std::env::var_os("MODEL_SEED").is_some() { eprintln!("{} desk: {output:?}", self.now.wall); }
+        let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
+        match output {
+            Output::Record(id, entry) => journal.commit(vec![(id, Record::Own(entry))]),
+            Output::RecordTheirs(id, entry) => journal.commit(vec![(id, Record::Theirs(entry))]),
+            Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.down.push(&message),
+            Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.up.decoder.accept(),
+            Output::Close(conn) if self.line.conn == Some(conn) => self.line.down.closed = true,
+            Output::Tell(Report::State { state, .. }) => self.desk_state = Some(state),
+            _ => {}
+        }
+    }
+
+    /// No more faults: everything owed arrives.
+    fn heal(&mut self) {
+        for _ in 0..4_000 {
+            self.bot_answers();
+            self.deliver_up();
+            self.settle();
+            self.deliver_down();
+            self.pass(Duration::from_millis(50));
+            self.settle();
+        }
+    }
+
+    /// The bot may only be asked what was typed while it owned the conversation, and still does.
+    fn check_asked(&self, text: &str) {
+        let made = own(self.user.records(ID));
+        let at = made.iter().position(|entry| matches!(&entry.body, Body::Message(said) if &*said.text == text));
+        let (before, after) = made.split_at(at.expect("a line is recorded before it is asked"));
+        assert_eq!(state_after(before), State::Bot, "the bot was asked '{text}', which was not for it");
+        assert_eq!(state_after(&made), State::Bot, "the bot was asked '{text}' after it lost the conversation");
+        let handed_over = after.iter().any(|entry| matches!(entry.body, Body::Requested { .. }));
+        assert!(!handed_over, "the bot was asked '{text}', which went to the desk");
+    }
+
+    /// The oracle.
+    fn check(&self) {
+        let (user, desk) = (self.user.records(ID), self.journals[&self.desk_id].records(ID));
+        let (made, came, present, heard) = (own(user), theirs(desk), own(desk), theirs(user));
+        for (at, entry) in made.iter().enumerate() {
+            assert_eq!(entry.number, at as u64 + 1, "the user's numbers have a gap");
+            let by_bot = matches!(&entry.body, Body::Message(said) if said.author == Author::Bot);
+            assert!(!by_bot || state_after(&made[..at]) == State::Bot, "the bot spoke into a human's conversation");
+        }
+        assert_eq!(came, made[..came.len()], "the desk has another story than the user");
+        assert!(self.session.undelivered().is_empty(), "undelivered: {:?}", self.session.undelivered());
+        if !came.is_empty() {
+            let lacks = present.iter().find(|entry| matches!(entry.body, Body::Message(_)) && !heard.contains(entry));
+            assert_eq!(lacks, None, "the user lacks what the desk said");
+            assert_eq!(self.desk_state, Some(state_after(&came)), "the admin was told another state");
+        }
+        let said: Vec<Entry> = self.journals.values().flat_map(|journal| own(journal.records(ID))).collect();
+        for (at, entry) in heard.iter().enumerate() {
+            assert!(said.contains(entry), "the user heard what nobody said");
+            let is_message = matches!(entry.body, Body::Message(_));
+            assert!(!is_message || !heard[at + 1..].iter().any(|again| again.body == entry.body), "doubled: {entry:?}");
+        }
+        assert_eq!(self.user_state, state_after(&made), "the user was told another state");
+        let is_request = |entry: &&Entry| matches!(entry.body, Body::Requested { .. });
+        let request = made.iter().rfind(is_request).map_or(u64::MAX, |entry| entry.number);
+        let ended = made.iter().rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
+        if let Some(Entry { number, body: Body::Closed { .. }, .. }) = ended
+            && request <= came.len() as u64
+            && state_after(&made[..*number as usize - 1]) != State::Bot
+        {
+            assert_eq!(came.len(), made.len(), "the desk was not told of the end");
+        }
+    }
+}
+
+fn own(records: &[Record]) -> Vec<Entry> {
+    records.iter().filter_map(|record| if let Record::Own(entry) = record { Some(entry.clone()) } else { None }).collect()
+}
+
+fn theirs(records: &[Record]) -> Vec<Entry> {
+    let entry = |record: &Record| if let Record::Theirs(entry) = record { Some(entry.clone()) } else { None };
+    records.iter().filter_map(entry).collect()
+}
+
+/// Where a conversation is after these entries of the user's.
+fn state_after(entries: &[Entry]) -> State {
+    let state = |entry: &Entry| match entry.body {
+        Body::Requested { .. } => Some(State::Queued),
+        Body::Accepted { .. } => Some(State::Active),
+        Body::Withdrawn {} | Body::HandedBack { .. } => Some(State::Bot),
+        Body::Closed { .. } => Some(State::Closed),
+        _ => None,
+    };
+    entries.iter().rev().find_map(state).unwrap_or(State::Bot)
+}
+
+fn play(seed: u64) {
+    let mut world = World::new(seed);
+    world.settle();
+    for _ in 0..200 {
+        world.step();
+    }
+    world.heal();
+    world.check();
+}
+
+#[test]
+fn no_history_loses_or_doubles_a_line_or_interrupts() {
+    let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
+    let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
+    for seed in seed.map_or(0..runs, |seed| seed..seed + 1) {
+        if let Err(panic) = std::panic::catch_unwind(|| play(seed)) {
+            eprintln!("replay with MODEL_SEED={seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
