@@ -66,7 +66,8 @@ struct Admin {
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
     let (net_events, net) = bounded(QUEUE_MAX);
-    let sockets = Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let sockets =
+        Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
@@ -124,7 +125,7 @@ impl Admin {
         select! {
             recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(inputs.screen) -> event => Event::Screen(event.unwrap_or_else(|_| term::Event::gone())),
+            recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
             recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
             recv(due) -> _ => Event::Due,
         }
@@ -200,7 +201,7 @@ impl Admin {
         let Some(command) = self.pace.pending() else { return };
         match &command {
             command::Admin::Wait(limit) => {
-                let is_here = self.desk.is_unanswered() || !self.desk.has_focus();
+                let is_here = !self.desk.has_focus() || self.desk.hear();
                 match self.pace.waited(is_here, *limit, now) {
                     Waiting::Over => self.pace.done(),
                     Waiting::TooLong(why) => {
@@ -243,7 +244,7 @@ impl Admin {
             command::Admin::Say(text) => self.desk.say(text, now)?,
             command::Admin::Accept(ordinal) => self.desk.accept(*ordinal, now)?,
             command::Admin::Switch(ordinal) => self.desk.switch(*ordinal)?,
-            command::Admin::Next => self.desk.next()?,
+            command::Admin::Next => self.desk.switch_to_next()?,
             command::Admin::HandBack(note) => self.desk.hand_back(note.as_deref(), now)?,
             command::Admin::Close(note) => self.desk.close(note.as_deref(), now)?,
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),

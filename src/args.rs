@@ -154,6 +154,20 @@ impl User {
     pub fn triggers(&self) -> Triggers {
         if self.trigger.is_empty() { Triggers::default() } else { Triggers::new(&self.trigger) }
     }
+
+    /// The token of the bot's API, from the file or the environment: a command line is for all to see.
+    ///
+    /// # Errors
+    /// One line, when the file cannot be read.
+    pub fn bot_token(&self) -> Result<Option<String>, String> {
+        match &self.bot_token_file {
+            Some(file) => {
+                let token = std::fs::read_to_string(file);
+                token.map(Some).map_err(|e| format!("cannot read the bot's token from {file}: {e}"))
+            }
+            None => Ok(std::env::var("HANDOFF_BOT_TOKEN").ok()),
+        }
+    }
 }
 
 /// `HOST:PORT`, `[IPv6]:PORT`; the name itself is resolved later.

@@ -73,7 +73,8 @@ pub enum Request {
         /// What the customer said.
         text: String,
     },
-    /// Take the conversation back, knowing what was said meanwhile.
+    /// Take the conversation back, knowing what was said meanwhile. With nothing said it is idempotent
+    /// and may be sent again.
     Return {
         /// Rasa's id of the conversation.
         sender: String,
@@ -153,7 +154,7 @@ impl Config {
         let authority = uri.authority().filter(|authority| !authority.host().is_empty());
         let Some(authority) = authority else { return Err(format!("the bot's URL '{url}' names no host; {GIVE}")) };
         let port = authority.as_str().strip_prefix(authority.host()).filter(|port| !port.is_empty());
-        if port.is_some() && !authority.port_u16().is_some_and(|port| port > 0) {
+        if port.is_some() && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(format!("the bot's URL '{url}' has a port that is none; {GIVE}"));
         }
         let origin = format!("{scheme}://{authority}");

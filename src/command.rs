@@ -191,7 +191,10 @@ mod tests {
 
     #[test]
     fn a_mistyped_command_is_never_said_to_anyone() {
-        assert_eq!(User::parse("/hunan"), Err("there is no command /hunan; /help shows them, //hunan says it".to_owned()));
+        assert_eq!(
+            User::parse("/hunan"),
+            Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())
+        );
         for wrong in ["/accept two", "/switch", "/next 3", "/wait soon", "/", "/list all"] {
             assert!(Admin::parse(wrong).is_err(), "{wrong}");
         }

@@ -106,8 +106,8 @@ struct Conversation {
     open: Option<Open>,
     /// What the latest answer answered.
     answered: Option<Open>,
-    /// The customer said something since our last line.
-    unanswered: bool,
+    /// Lines the customer typed since our last one, that no `/wait` waited for.
+    unheard: u32,
     touched: bool,
 }
 
@@ -219,8 +219,7 @@ impl Desk {
             );
             return self.dismiss(conn, Code::Version, &why);
         }
-        let secret: [u8; 32] =
-            digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
+        let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
         let id = hello.conversation;
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret));
         if conversation.secret != secret {
@@ -288,7 +287,7 @@ impl Desk {
         match entry.body {
             Body::Message(said) => {
                 let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
-                conversation.unanswered |= live && said.author == Author::User;
+                conversation.unheard += u32::from(live && said.author == Author::User);
                 return self.tell_said(id, entry.number, entry.at, &said, !live);
             }
             Body::Requested { .. } => {
@@ -350,7 +349,8 @@ impl Desk {
     }
 
     fn announce_active(&mut self, id: ConversationId, now: Now) {
-        let by_admin = matches!(self.conversations[&id].answered, Some(Open { asked: Ask::Accept { by_admin: true }, .. }));
+        let by_admin =
+            matches!(self.conversations[&id].answered, Some(Open { asked: Ask::Accept { by_admin: true }, .. }));
         if by_admin || !self.is_focus_live() {
             self.focus = Some(id);
         }
@@ -473,7 +473,7 @@ impl Conversation {
             link: None,
             open: None,
             answered: None,
-            unanswered: false,
+            unheard: 0,
             touched: false,
         }
     }

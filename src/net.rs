@@ -12,8 +12,8 @@
 //! while it does no deadline runs. Dialers report to net's inbox, never to the loop.
 //!
 //! ```text
-//! loop --Net--> inbox --> thread.rs --Event--> loop
-//!                 ^          | starts
+//! loop --Net--> inbox --> sockets.rs --Event--> loop
+//!                 ^          | starts      (one connection: connection.rs)
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
@@ -33,6 +33,8 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use polling::{AsSource, Poller};
+
+pub use crate::wire::Conn;
 
 mod connection;
 mod dial;
@@ -58,23 +60,6 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub const TICK: Duration = Duration::from_secs(1);
 /// Bytes that may wait for one peer beyond what the kernel holds.
 pub const OUTBOUND_MAX: usize = 4 << 20;
-
-/// A connection, dialled or accepted; never reused within a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Conn(u64);
-
-impl Conn {
-    /// The connection of that number; net numbers its own, this is for tests of others.
-    pub const fn numbered(number: u64) -> Conn {
-        Conn(number)
-    }
-}
-
-impl fmt::Display for Conn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "connection {}", self.0)
-    }
-}
 
 /// What the socket thread tells the loop.
 #[derive(Debug)]
@@ -185,11 +170,8 @@ impl Net {
     }
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
-        let inbox = Arc::new(Inbox {
-            poller: Arc::new(Poller::new()?),
-            numbers: AtomicU64::new(1),
-            state: Mutex::default(),
-        });
+        let inbox =
+            Arc::new(Inbox { poller: Arc::new(Poller::new()?), numbers: AtomicU64::new(1), state: Mutex::default() });
         let (alive, handle_alive) = bounded(0);
         let (running, ended) = bounded::<Infallible>(0);
         let sockets = sockets::Sockets::new(inbox.clone(), limits, events, handle_alive);
@@ -197,12 +179,7 @@ impl Net {
             let _running = running;
             sockets.run();
         })?;
-        Ok(Net {
-            inbox,
-            queued: RefCell::default(),
-            alive: Some(alive),
-            ended,
-        })
+        Ok(Net { inbox, queued: RefCell::default(), alive: Some(alive), ended })
     }
 
     /// Listens on `address` (host and port; port 0 takes a free one) and returns the
@@ -395,17 +372,12 @@ impl<S: AsSource> Registered<S> {
         // `drop` deletes it before its fields, the source among them, are dropped. If
         // adding fails nothing is registered.
         unsafe { poller.add_with_mode(&source.source(), interest, level)? };
-        Ok(Registered {
-            source,
-            poller: poller.clone(),
-            key,
-        })
+        Ok(Registered { source, poller: poller.clone(), key })
     }
 
     fn want(&self, read: bool, write: bool) -> io::Result<()> {
         let interest = polling::Event::new(self.key, read, write);
-        self.poller
-            .modify_with_mode(&self.source, interest, polling::PollMode::Level)
+        self.poller.modify_with_mode(&self.source, interest, polling::PollMode::Level)
     }
 }
 
@@ -419,9 +391,7 @@ impl<S: AsSource> Drop for Registered<S> {
 fn sentence(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
-    let text = text
-        .strip_prefix("failed to lookup address information: ")
-        .unwrap_or(text);
+    let text = text.strip_prefix("failed to lookup address information: ").unwrap_or(text);
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),

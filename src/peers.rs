@@ -3,11 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::net::Net;
+use crate::net::{Keepalive, Net};
 use crate::wire::{self, Conn, Decoder, Message, WireError};
 
 /// How long a frame that began may take to be whole.
 const FRAME_WITHIN: Duration = Duration::from_secs(10);
+
+/// A sign of life is sent after this long without anything else.
+const PING_AFTER: Duration = Duration::from_secs(10);
+/// A peer without a sign of life for this long is dead.
+const DEAD_AFTER: Duration = Duration::from_secs(25);
 
 /// The connections of one process and the socket thread behind them.
 pub struct Peers {
@@ -30,9 +35,16 @@ impl Peers {
         Peers { net, streams: HashMap::new() }
     }
 
+    /// How the socket thread keeps connections alive, and knows dead ones.
+    pub fn keepalive() -> Keepalive {
+        let mut bytes = Vec::new();
+        wire::encode(&Message::Ping {}, &mut bytes);
+        Keepalive { bytes, after: PING_AFTER, dead: DEAD_AFTER }
+    }
+
     /// The socket thread, to listen and dial.
-    pub fn net(&mut self) -> &mut Net {
-        &mut self.net
+    pub fn net(&self) -> &Net {
+        &self.net
     }
 
     /// A connection stands.
@@ -82,6 +94,11 @@ impl Peers {
         let size = bytes.len();
         self.net.send(conn, bytes);
         size
+    }
+
+    /// What was sent since the last flush leaves.
+    pub fn flush(&self) {
+        self.net.flush();
     }
 
     /// Closes a connection once everything sent has left; what still comes is not read.

@@ -26,8 +26,8 @@ use crate::delivery::{Arrival, Backoff, Receiving, Sending};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
-    Asked, Author, Body, Button, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, Secret,
-    State, VERSION, Welcome,
+    Asked, Author, Body, Button, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
+    Secret, State, VERSION, Welcome,
 };
 
 mod bot;
@@ -82,6 +82,8 @@ pub type Refusal = &'static str;
 pub enum Resumed {
     /// The bot answers again.
     Yes,
+    /// The bot answers again, but could not be told what was said without it.
+    WithoutLines,
     /// It was told, and is paused all the same.
     StillPaused,
     /// It has no API to be told by.
@@ -110,8 +112,8 @@ pub struct Session {
     desks: Vec<(DeskId, Marks)>,
     link: link::Link,
     bot: bot::Turns,
-    /// The admin typed something since our last line.
-    unanswered: bool,
+    /// Lines the admin typed since our last one, that no `/wait` waited for.
+    unheard: u32,
     out: Vec<Output>,
 }
 
@@ -149,7 +151,7 @@ impl Session {
             desks: Vec::new(),
             link: link::Link::new(Backoff::new(seed)),
             bot: bot::Turns::default(),
-            unanswered: false,
+            unheard: 0,
             out: Vec::new(),
         };
         session.tell_state(None);
@@ -210,7 +212,9 @@ impl Session {
                 Ok(())
             }
             Phase::Bot => Err("the bot is already answering"),
-            Phase::Active { .. } => Err("you are talking to a person, who can hand you back; /end ends the conversation"),
+            Phase::Active { .. } => {
+                Err("you are talking to a person, who can hand you back; /end ends the conversation")
+            }
             Phase::Closed => Err("the conversation is closed; /new starts another"),
         }
     }
@@ -283,6 +287,11 @@ impl Session {
         acked + 1..=if self.parting || self.is_owned_by_desk() { self.owed() } else { 0 }
     }
 
+    /// Whether one of our entries was said to a person, not to the bot.
+    pub fn is_for_desk(&self, number: Number) -> bool {
+        number > self.request && number <= self.owed()
+    }
+
     /// Nothing is owed and nothing is asked: the program may end without losing anything.
     pub fn is_settled(&self) -> bool {
         self.bot.is_idle() && !self.needs_desk()
@@ -293,9 +302,11 @@ impl Session {
         !self.bot.is_idle()
     }
 
-    /// Whether the admin typed something (a greeting is not typed) since our last line.
-    pub fn is_unanswered(&self) -> bool {
-        self.unanswered
+    /// Takes one line that the admin typed (a greeting is not typed) since our last one, for a script's `/wait`.
+    pub fn hear(&mut self) -> bool {
+        let heard = self.unheard > 0;
+        self.unheard = self.unheard.saturating_sub(1);
+        heard
     }
 
     /// How many of our entries wait for the desk.
@@ -332,7 +343,7 @@ impl Session {
         let of = Asked { desk, number: entry.number };
         match entry.body {
             Body::Message(said) => {
-                self.unanswered |= !said.greeting;
+                self.unheard += u32::from(!said.greeting);
                 self.tell_said(entry.number, entry.at, &said);
             }
             Body::Accept { request, name } => match self.phase {
@@ -410,7 +421,7 @@ impl Session {
     }
 
     fn say_as_user(&mut self, typed: &str, now: Now) {
-        self.unanswered = false;
+        self.unheard = 0;
         let name = self.name.as_deref().map(Into::into);
         self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
     }

@@ -222,6 +222,21 @@ impl Drop for Screen {
 }
 
 /// Where the log goes while a screen has the terminal.
+/// Whether a person sits at both ends of this program: stdin and stdout are a terminal.
+pub fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stdout().is_terminal()
+}
+
+/// One text on stdout, of a program that has no screen. A reader that is gone does not matter.
+pub fn print(text: &str) {
+    let _ = writeln!(io::stdout(), "{}", Safe(text.trim_end()));
+}
+
+/// One line on stderr, of a program that has no screen (yet, or any more).
+pub fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "handoff: {}", Safe(line));
+}
+
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
 /// Log lines that found no room.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
@@ -241,15 +256,19 @@ struct LogWriter;
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
-        let line = Safe(line.trim_end_matches('\n')).to_string();
+        // What comes from a peer must not look like a record of its own.
+        let line = Safe(line.trim_end_matches('\n')).to_string().replace('\n', "\n  | ");
         let target = log_target();
-        match target.as_ref().map(|target| target.try_send(line)) {
-            Some(Err(TrySendError::Full(_))) => {
+        let sent = match target.as_ref() {
+            Some(target) => target.try_send(line),
+            None => Err(TrySendError::Disconnected(line)),
+        };
+        match sent {
+            Ok(()) => {}
+            Err(TrySendError::Full(_)) => {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
             }
-            Some(Err(TrySendError::Disconnected(line))) => writeln!(io::stderr(), "{line}")?,
-            Some(Ok(())) => {}
-            None => io::stderr().write_all(bytes)?,
+            Err(TrySendError::Disconnected(line)) => writeln!(io::stderr(), "{line}")?,
         }
         Ok(bytes.len())
     }

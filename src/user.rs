@@ -60,7 +60,10 @@ struct User {
 enum Stage {
     Talking,
     /// Only what is owed still leaves, until then.
-    Leaving { by: Instant, then: Then },
+    Leaving {
+        by: Instant,
+        then: Then,
+    },
 }
 
 #[derive(Clone, Copy)]
@@ -74,13 +77,12 @@ enum Then {
 /// # Errors
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
-    let token = bot::token(args.bot_token_file.as_deref())?;
-    let config = bot::Config::new(&args.bot, token)?;
-    let options =
-        term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    let config = bot::Config::new(&args.bot, args.bot_token()?)?;
+    let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, bot) = unbounded();
-    let sockets = Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let sockets =
+        Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let inputs = Inputs { typed, screen: shown, net, bot, signals: signals::listen()? };
     screen.show(Report::Ready { mode: "user", listen: None });
@@ -138,7 +140,7 @@ impl User {
         let due = self.deadline().map_or_else(never, at);
         select! {
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(inputs.screen) -> event => Event::Screen(event.unwrap_or_else(|_| term::Event::gone())),
+            recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
             recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
             recv(inputs.bot) -> answer => answer.map_or(Event::Due, Event::Bot),
             recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
@@ -155,7 +157,9 @@ impl User {
     }
 
     fn takes_lines(&self) -> bool {
-        matches!(self.stage, Stage::Talking) && self.pace.takes_lines() && (self.pace.is_person() || !self.session.is_bot_busy())
+        matches!(self.stage, Stage::Talking)
+            && self.pace.takes_lines()
+            && (self.pace.is_person() || !self.session.is_bot_busy())
     }
 
     fn deadline(&self) -> Option<Instant> {
@@ -196,8 +200,11 @@ impl User {
                 let session = &mut self.session;
                 let mut broken = None;
                 self.peers.received(conn, bytes, |message| match message {
-                    Ok(message) if session.received(conn, message, now) => {}
-                    Ok(_) => broken = Some("the desk broke the protocol".to_owned()),
+                    Ok(message) => {
+                        if !session.received(conn, message, now) {
+                            broken.get_or_insert("the desk broke the protocol".to_owned());
+                        }
+                    }
                     Err(error) => broken = Some(format!("the desk sent {error}")),
                 });
                 if let Some(why) = broken {
@@ -223,8 +230,9 @@ impl User {
             bot::Outcome::Returned(returned) => {
                 let outcome = match returned {
                     Ok(bot::Resumed::Yes) => Resumed::Yes,
+                    Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
                     Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
-                    Err(fault) if fault.is_no_api() => Resumed::NoApi(fault.to_string()),
+                    Err(fault @ bot::Fault::NoApi { .. }) => Resumed::NoApi(fault.to_string()),
                     Err(fault) => Resumed::Failed(fault.to_string()),
                 };
                 self.session.returned(answer.ticket, outcome, now);
@@ -252,15 +260,7 @@ impl User {
     fn step(&mut self, now: Now) {
         let Some(command) = self.pace.pending() else { return };
         match command {
-            command::User::Wait(limit) => match self.pace.waited(self.is_answered(), limit, now) {
-                Waiting::Over => self.pace.done(),
-                Waiting::TooLong(why) => {
-                    self.pace.done();
-                    self.fail(why);
-                    self.leave(Then::Exit(1), now);
-                }
-                Waiting::On => {}
-            },
+            command::User::Wait(limit) => self.step_wait(limit, now),
             command::User::Say(text) if self.session.state() == State::Closed => {
                 self.pace.done();
                 self.fail(format!("not delivered, the conversation is closed: {text}"));
@@ -278,12 +278,25 @@ impl User {
         }
     }
 
+    fn step_wait(&mut self, limit: Option<Duration>, now: Now) {
+        let is_here = self.is_answered();
+        match self.pace.waited(is_here, limit, now) {
+            Waiting::Over => self.pace.done(),
+            Waiting::TooLong(why) => {
+                self.pace.done();
+                self.fail(why);
+                self.leave(Then::Exit(1), now);
+            }
+            Waiting::On => {}
+        }
+    }
+
     /// Whether `/wait` is over: the admin has answered, or nobody will.
-    fn is_answered(&self) -> bool {
+    fn is_answered(&mut self) -> bool {
         match self.session.state() {
             State::Closed => true,
             State::Bot => !self.session.is_bot_busy(),
-            State::Queued | State::Active => self.session.is_unanswered(),
+            State::Queued | State::Active => self.session.hear(),
         }
     }
 
@@ -407,11 +420,10 @@ impl User {
         let records = self.journal.records(self.session.id());
         let is_request = |record: &Record| matches!(record, Record::Own(entry) if entry.number == request);
         let after = records.iter().position(is_request).map_or(0, |at| at + 1);
-        let lines = records[after..].iter().filter_map(Record::said).map(|(entry, said)| bot::Line {
+        let lines = records[after..].iter().filter_map(Record::said).map(|(_, said)| bot::Line {
             author: said.author,
             name: said.name.as_deref().map(str::to_owned),
             text: said.text.to_string(),
-            at: entry.at,
         });
         lines.collect()
     }
@@ -420,7 +432,11 @@ impl User {
         let id = self.session.id();
         for (entry, said) in self.journal.records(id).iter().filter_map(Record::said) {
             let own = said.author == Author::User;
-            self.screen.show(Report::Message(Told { own, history: true, ..Told::new(id, entry.number, entry.at, said) }));
+            self.screen.show(Report::Message(Told {
+                own,
+                history: true,
+                ..Told::new(id, entry.number, entry.at, said)
+            }));
         }
     }
 

@@ -134,7 +134,6 @@ fn agent(times: Times, within: Duration) -> Agent {
     let config = Agent::config_builder()
         .proxy(None)
         .max_redirects(0)
-        .max_redirects_will_error(false)
         .http_status_as_error(false)
         .max_idle_connections(0)
         .timeout_global(Some(within))

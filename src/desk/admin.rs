@@ -42,7 +42,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is no other.
-    pub fn next(&mut self) -> Result<(), String> {
+    pub fn switch_to_next(&mut self) -> Result<(), String> {
         let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal as usize);
         let (before, behind) = self.ordinals.split_at(after);
         let found = behind.iter().chain(before).find(|id| self.is_active(**id)).copied();
@@ -88,9 +88,11 @@ impl Desk {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
         });
-        let waiting = self.queue.iter().enumerate().map(|(at, id)| {
-            format!("{} is waiting, number {} in the queue{}", self.who(*id), at + 1, away(id))
-        });
+        let waiting = self
+            .queue
+            .iter()
+            .enumerate()
+            .map(|(at, id)| format!("{} is waiting, number {} in the queue{}", self.who(*id), at + 1, away(id)));
         let lines: Vec<String> = talking.chain(waiting).collect();
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
     }
@@ -115,9 +117,15 @@ impl Desk {
         }
     }
 
-    /// Who gets the next line.
-    pub fn focus(&self) -> Option<ConversationId> {
-        self.focus
+    /// Whether the next line goes to anybody.
+    pub fn has_focus(&self) -> bool {
+        self.focus.is_some()
+    }
+
+    /// Whether an admin's `/accept` has no answer yet.
+    pub fn is_accepting(&self) -> bool {
+        let accept = |open: Open| open.asked == Ask::Accept { by_admin: true };
+        self.queue.iter().any(|id| self.conversations[id].open.is_some_and(accept))
     }
 
     /// Whether the admin has this conversation, so that a person wants to see what is said in it.
@@ -125,9 +133,12 @@ impl Desk {
         self.conversations.get(&id).is_some_and(|conversation| conversation.told.0 == Phase::Active)
     }
 
-    /// Whether the customer in focus said something since our last line.
-    pub fn is_unanswered(&self) -> bool {
-        self.focus.is_some_and(|id| self.conversations[&id].unanswered)
+    /// Takes one line that the customer in focus typed since our last one, for a script's `/wait`.
+    pub fn hear(&mut self) -> bool {
+        let Some(conversation) = self.focus.and_then(|id| self.conversations.get_mut(&id)) else { return false };
+        let heard = conversation.unheard > 0;
+        conversation.unheard = conversation.unheard.saturating_sub(1);
+        heard
     }
 
     /// Whether a control of ours has no answer yet.
@@ -187,8 +198,8 @@ impl Desk {
         let name = self.options.name.as_deref().map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
         let number = self.record(id, Body::Message(said.clone()), now);
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.unanswered &= greeting;
+        if !greeting && let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.unheard = 0;
         }
         self.tell_said(id, number, now.wall, &said, false);
     }

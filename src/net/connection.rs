@@ -56,18 +56,11 @@ pub(super) enum Input {
 
 impl Connection {
     /// Takes over a connected socket.
-    pub(super) fn new(
-        poller: &Arc<Poller>,
-        conn: Conn,
-        socket: TcpStream,
-        now: Instant,
-    ) -> io::Result<Connection> {
+    pub(super) fn new(poller: &Arc<Poller>, conn: Conn, socket: TcpStream, now: Instant) -> io::Result<Connection> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         Ok(Connection {
-            stream: Stream {
-                socket: Registered::new(poller, conn, socket)?,
-            },
+            stream: Stream { socket: Registered::new(poller, conn, socket)? },
             phase: Phase::Open,
             out: Vec::new(),
             written: 0,
@@ -162,13 +155,7 @@ impl Connection {
     fn end_output(&mut self, now: Instant, limits: &Limits) {
         // It fails only when the connection is gone already; reading tells that too.
         let _ = self.stream.shutdown();
-        self.phase = if self.ended {
-            Phase::Over
-        } else {
-            Phase::Lingering {
-                until: now + limits.linger,
-            }
-        };
+        self.phase = if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
     }
 
     /// Reads once, at most a buffer's length: the rest is another turn's.
@@ -223,9 +210,7 @@ impl Connection {
 
     /// Whether the peer should hear that we live.
     pub(super) fn is_quiet(&self, now: Instant, limits: &Limits) -> bool {
-        self.phase == Phase::Open
-            && self.backlog() == 0
-            && now >= self.spoke + limits.keepalive.after
+        self.phase == Phase::Open && self.backlog() == 0 && now >= self.spoke + limits.keepalive.after
     }
 
     fn register(&self) -> io::Result<()> {

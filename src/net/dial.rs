@@ -50,21 +50,11 @@ pub(super) type Failed = (Conn, String);
 impl Dialers {
     /// None yet; they report to `inbox`.
     pub(super) fn new(inbox: Arc<Inbox>) -> Dialers {
-        Dialers {
-            inbox,
-            waiting: VecDeque::new(),
-            threads: HashMap::new(),
-        }
+        Dialers { inbox, waiting: VecDeque::new(), threads: HashMap::new() }
     }
 
     /// Starts to dial, or queues it.
-    pub(super) fn dial(
-        &mut self,
-        conn: Conn,
-        address: String,
-        now: Instant,
-        limits: &Limits,
-    ) -> Vec<Failed> {
+    pub(super) fn dial(&mut self, conn: Conn, address: String, now: Instant, limits: &Limits) -> Vec<Failed> {
         self.waiting.push_back((conn, address));
         self.start_waiting(now, limits)
     }
@@ -104,16 +94,12 @@ impl Dialers {
     pub(super) fn sweep(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         for (conn, dialer) in &mut self.threads {
-            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within
-            {
+            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within {
                 dialer.abandoned = true;
                 if !dialer.given_up.swap(true, Ordering::Relaxed) {
                     let within = seconds(limits.resolve_within);
                     let host = host_of(&dialer.address);
-                    failed.push((
-                        *conn,
-                        format!("cannot find {host}: no answer within {within}"),
-                    ));
+                    failed.push((*conn, format!("cannot find {host}: no answer within {within}")));
                 }
             }
         }
@@ -139,13 +125,7 @@ impl Dialers {
         failed
     }
 
-    fn start(
-        &mut self,
-        conn: Conn,
-        address: &str,
-        now: Instant,
-        limits: &Limits,
-    ) -> io::Result<()> {
+    fn start(&mut self, conn: Conn, address: &str, now: Instant, limits: &Limits) -> io::Result<()> {
         if self.threads.len() >= THREADS_MAX {
             return Err(io::Error::other("too many name look-ups hang"));
         }
@@ -158,16 +138,8 @@ impl Dialers {
             given_up: given_up.clone(),
             inbox: self.inbox.clone(),
         };
-        thread::Builder::new()
-            .name(format!("dial-{}", conn.0))
-            .spawn(move || task.run())?;
-        let dialer = Dialer {
-            address: address.to_owned(),
-            since: now,
-            resolving: true,
-            given_up,
-            abandoned: false,
-        };
+        thread::Builder::new().name(format!("dial-{}", conn.0)).spawn(move || task.run())?;
+        let dialer = Dialer { address: address.to_owned(), since: now, resolving: true, given_up, abandoned: false };
         self.threads.insert(conn, dialer);
         Ok(())
     }
@@ -234,9 +206,7 @@ impl Task {
             [] => format!("cannot find {}: it has no address", host_of(address)),
             [(_, refusal)] => format!("cannot reach {address}: {refusal}"),
             several => {
-                let each = several
-                    .iter()
-                    .map(|(at, refusal)| format!("{at}: {refusal}"));
+                let each = several.iter().map(|(at, refusal)| format!("{at}: {refusal}"));
                 let each: Vec<String> = each.collect();
                 format!("cannot reach {address} ({})", each.join("; "))
             }

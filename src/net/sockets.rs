@@ -92,11 +92,7 @@ impl Sockets {
             if self.is_over() {
                 break;
             }
-            let timeout = if idle {
-                self.timeout()
-            } else {
-                Some(Duration::ZERO)
-            };
+            let timeout = if idle { self.timeout() } else { Some(Duration::ZERO) };
             ready.clear();
             if let Err(error) = poller.wait(&mut ready, timeout) {
                 let what = format!("the network cannot be waited for: {}", sentence(&error));
@@ -132,10 +128,7 @@ impl Sockets {
 
     /// How long readiness may be waited for; `None` while nothing has a deadline.
     fn timeout(&mut self) -> Option<Duration> {
-        let paused = self
-            .listeners
-            .iter()
-            .any(|listener| listener.paused.is_some());
+        let paused = self.listeners.iter().any(|listener| listener.paused.is_some());
         if self.connections.is_empty() && !paused && !self.dialers.is_busy() {
             self.next_sweep = None;
             return None;
@@ -217,13 +210,9 @@ impl Sockets {
     fn listen(&mut self, socket: TcpListener, local: SocketAddr) {
         let conn = self.inbox.number();
         match Registered::new(&self.inbox.poller, conn, socket) {
-            Ok(socket) => self.listeners.push(Listener {
-                key: socket.key,
-                socket,
-                local,
-                paused: None,
-                in_trouble: false,
-            }),
+            Ok(socket) => {
+                self.listeners.push(Listener { key: socket.key, socket, local, paused: None, in_trouble: false })
+            }
             Err(error) => {
                 let what = format!("cannot listen on {local}: {}", sentence(&error));
                 self.tell(Event::Trouble { what });
@@ -231,12 +220,7 @@ impl Sockets {
         }
     }
 
-    fn dialled(
-        &mut self,
-        conn: Conn,
-        result: Result<(TcpStream, SocketAddr), String>,
-        now: Instant,
-    ) {
+    fn dialled(&mut self, conn: Conn, result: Result<(TcpStream, SocketAddr), String>, now: Instant) {
         if self.dialers.reported(conn) {
             match result {
                 Ok((socket, peer)) => self.connected(conn, socket, peer, now),

@@ -57,9 +57,7 @@ impl End {
 
     #[track_caller]
     fn next(&self) -> Event {
-        self.events
-            .recv_timeout(PATIENCE)
-            .expect("an event in time")
+        self.events.recv_timeout(PATIENCE).expect("an event in time")
     }
 
     #[track_caller]
@@ -125,17 +123,8 @@ impl End {
 /// The usual limits, but nothing is ever quiet, dead or late by itself.
 fn patient() -> Limits {
     let hour = Duration::from_secs(3600);
-    let keepalive = Keepalive {
-        bytes: PING.to_vec(),
-        after: hour,
-        dead: hour,
-    };
-    Limits {
-        hello_within: hour,
-        tick: Duration::from_millis(20),
-        outbound_max: 4 * PLENTY,
-        ..Limits::with(keepalive)
-    }
+    let keepalive = Keepalive { bytes: PING.to_vec(), after: hour, dead: hour };
+    Limits { hello_within: hour, tick: Duration::from_millis(20), outbound_max: 4 * PLENTY, ..Limits::with(keepalive) }
 }
 
 /// Two ends and the connection between them, by its name at each.
@@ -259,10 +248,7 @@ fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
         }
         user.net.flush();
         let bytes = user.received(there, 1);
-        assert!(
-            bytes == data[back..back + bytes.len()],
-            "differs after {back}"
-        );
+        assert!(bytes == data[back..back + bytes.len()], "differs after {back}");
         back += bytes.len();
     }
     user.close(there);
@@ -330,10 +316,7 @@ fn close_hands_over_all_and_the_peer_sees_a_clean_end() {
 
 #[test]
 fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
-    let limits = Limits {
-        linger: Duration::from_millis(200),
-        ..patient()
-    };
+    let limits = Limits { linger: Duration::from_millis(200), ..patient() };
     let (desk, conn, mut peer) = raw_peer(limits);
     let since = Instant::now();
     desk.close(conn);
@@ -341,10 +324,7 @@ fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
     peer.write_all(b"still here").unwrap();
     assert!(matches!(desk.closed(conn), Closed::ByUs));
     let took = since.elapsed();
-    assert!(
-        took >= Duration::from_millis(200) && took < Duration::from_secs(2),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
@@ -395,10 +375,7 @@ fn nothing_spins_when_peers_vanish_or_idle() {
     if !alone("nothing_spins_when_peers_vanish_or_idle", "") {
         return;
     }
-    let limits = Limits {
-        tick: TICK,
-        ..patient()
-    };
+    let limits = Limits { tick: TICK, ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
     let (ended, vanished) = raw(&desk, address);
@@ -411,6 +388,10 @@ fn nothing_spins_when_peers_vanish_or_idle() {
     desk.close(half);
     peer.read_exact(&mut [0]).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
+    // One that was blocked and is not any more: it is writable all the time.
+    let (drained, mut reader) = raw(&desk, address);
+    desk.send(drained, pattern(PLENTY));
+    reader.read_exact(&mut vec![0; PLENTY]).unwrap();
     let before = busy("net");
     let waited = desk.events.recv_timeout(Duration::from_secs(2));
     assert!(waited.is_err(), "{waited:?}");
@@ -422,16 +403,10 @@ fn nothing_spins_when_peers_vanish_or_idle() {
 #[cfg(target_os = "linux")]
 #[test]
 fn without_descriptors_it_rests_says_so_once_and_goes_on() {
-    if !alone(
-        "without_descriptors_it_rests_says_so_once_and_goes_on",
-        "ulimit -n 64;",
-    ) {
+    if !alone("without_descriptors_it_rests_says_so_once_and_goes_on", "ulimit -n 64;") {
         return;
     }
-    let limits = Limits {
-        accept_pause: Duration::from_millis(100),
-        ..patient()
-    };
+    let limits = Limits { accept_pause: Duration::from_millis(100), ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
     let (live, mut peer) = raw(&desk, address);
@@ -472,9 +447,7 @@ fn a_thousand_connections_leave_no_descriptor() {
     let user = End::new(patient());
     let address = desk.listen();
     for round in 0..10 {
-        let there: Vec<Conn> = (0..100)
-            .map(|_| user.net.dial(&address.to_string()))
-            .collect();
+        let there: Vec<Conn> = (0..100).map(|_| user.net.dial(&address.to_string())).collect();
         user.net.flush();
         let here: Vec<Conn> = there.iter().map(|_| desk.accepted()).collect();
         for _ in &there {
@@ -498,10 +471,7 @@ fn a_thousand_connections_leave_no_descriptor() {
 
 #[test]
 fn a_refused_dial_says_who_refused() {
-    let address = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let user = End::new(patient());
     let conn = user.dial(address);
     let why = user.closed(conn).to_string();
@@ -533,10 +503,7 @@ fn an_unknown_name_is_named() {
 
 #[test]
 fn a_name_without_addresses_is_not_found() {
-    let limits = Limits {
-        resolve: |_| Ok(Vec::new()),
-        ..patient()
-    };
+    let limits = Limits { resolve: |_| Ok(Vec::new()), ..patient() };
     let user = End::new(limits);
     let conn = user.dial("desk.example:5000");
     let why = user.closed(conn).to_string();
@@ -549,10 +516,7 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
     let limits = Limits {
         resolve: |address| {
             let second: SocketAddr = address.parse().expect("an address");
-            Ok(vec![
-                SocketAddr::new([127, 0, 0, 9].into(), second.port()),
-                second,
-            ])
+            Ok(vec![SocketAddr::new([127, 0, 0, 9].into(), second.port()), second])
         },
         ..patient()
     };
@@ -564,13 +528,13 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
         Event::Connected { conn: to, peer } => assert_eq!((to, peer), (conn, address)),
         other => panic!("{other:?}"),
     }
+    desk.accepted();
     desk.net.finish(PATIENCE);
     assert!(matches!(user.closed(conn), Closed::ByPeer));
     let conn = user.dial(address);
     let why = user.closed(conn).to_string();
     let port = address.port();
-    let each =
-        format!("(127.0.0.9:{port}: connection refused; 127.0.0.1:{port}: connection refused)");
+    let each = format!("(127.0.0.9:{port}: connection refused; 127.0.0.1:{port}: connection refused)");
     assert_eq!(why, format!("cannot reach {address} {each}"));
 }
 
@@ -601,9 +565,7 @@ fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
     let desk = End::new(patient());
     let user = End::new(limits);
     let address = desk.listen();
-    let hanging: Vec<Conn> = (0..dial::DIALERS)
-        .map(|_| user.net.dial("hangs:1"))
-        .collect();
+    let hanging: Vec<Conn> = (0..dial::DIALERS).map(|_| user.net.dial("hangs:1")).collect();
     // All places are taken: this one waits for the first to be abandoned.
     let conn = user.dial(address);
     for _ in &hanging {
@@ -639,10 +601,7 @@ fn a_dial_closed_before_it_connects_is_told_as_closed_by_us() {
 
 #[test]
 fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
-    let limits = Limits {
-        hello_within: Duration::from_millis(200),
-        ..patient()
-    };
+    let limits = Limits { hello_within: Duration::from_millis(200), ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
     let (silent, _peer) = raw(&desk, address);
@@ -653,13 +612,9 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
     assert_eq!(why.to_string(), "the other side sent no hello in time");
     peer.write_all(b"x").unwrap();
     assert_eq!(desk.received(greeted, 1), b"x");
-    desk.net
-        .expect(greeted, Some(Duration::ZERO), "whole frame");
+    desk.net.expect(greeted, Some(Duration::ZERO), "whole frame");
     desk.net.flush();
-    assert!(matches!(
-        desk.closed(greeted),
-        Closed::Deadline("whole frame")
-    ));
+    assert!(matches!(desk.closed(greeted), Closed::Deadline("whole frame")));
 }
 
 #[test]
@@ -705,25 +660,24 @@ fn nobody_is_late_for_what_a_full_channel_left_unread() {
     // The loop looks away for longer than both; the thread stands at the full channel.
     let (_never, nothing) = bounded::<()>(0);
     assert!(nothing.recv_timeout(Duration::from_secs(1)).is_err());
-    let mut heard = 0;
-    while heard < 5 {
+    let (mut flooded, mut heard) = (0, 0);
+    while flooded < 400_000 || heard < 5 {
         match desk.next() {
-            Event::Received { conn, bytes } if conn == other => heard += bytes.len(),
-            Event::Received { conn, .. } if conn == flooding => {}
+            Event::Received { conn, bytes } if conn == flooding => flooded += bytes.len(),
+            Event::Received { conn, bytes } if conn == other => {
+                heard += bytes.len();
+                desk.net.expect(other, None, "hello");
+                desk.send(other, "welcome");
+            }
             unexpected => panic!("{unexpected:?}"),
         }
     }
-    desk.net.expect(other, None, "hello");
-    desk.send(other, "welcome");
     peer.read_exact(&mut [0; 7]).unwrap();
 }
 
 #[test]
 fn a_stalled_reader_is_closed_and_another_does_not_notice() {
-    let limits = Limits {
-        stalled_after: Duration::from_millis(700),
-        ..patient()
-    };
+    let limits = Limits { stalled_after: Duration::from_millis(700), ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
     let (stalled, _unread) = raw(&desk, address);
@@ -739,37 +693,30 @@ fn a_stalled_reader_is_closed_and_another_does_not_notice() {
             }
         }
     });
-    let (mut slowest, mut trips) = (Duration::ZERO, 0);
+    let mut trips = Vec::new();
+    let start = Instant::now();
     while !echo.is_finished() {
+        assert!(start.elapsed() < PATIENCE, "nobody was closed");
         let since = Instant::now();
         peer.write_all(b"x").unwrap();
         // The echo ends with the stalled one; then nobody answers.
-        peer.set_read_timeout(Some(Duration::from_millis(200)))
-            .unwrap();
+        peer.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         match peer.read(&mut [0]) {
-            Ok(_) => slowest = slowest.max(since.elapsed()),
+            Ok(_) => trips.push(since.elapsed()),
             Err(error) if echo.is_finished() => assert_eq!(error.kind(), ErrorKind::WouldBlock),
             Err(error) => panic!("{error}"),
         }
-        trips += 1;
     }
     let (_desk, conn, why) = echo.join().unwrap();
-    assert!(
-        conn == stalled && conn != live && matches!(why, Closed::Stalled),
-        "{why:?}"
-    );
-    assert!(
-        slowest < Duration::from_millis(50),
-        "{slowest:?} of {trips}"
-    );
+    assert!(conn == stalled && conn != live && matches!(why, Closed::Stalled), "{why:?}");
+    trips.sort();
+    let p99 = trips[trips.len() * 99 / 100];
+    assert!(p99 < Duration::from_millis(50), "{p99:?} of {}", trips.len());
 }
 
 #[test]
 fn too_much_for_one_closes_that_one_only() {
-    let limits = Limits {
-        outbound_max: OUTBOUND_MAX,
-        ..patient()
-    };
+    let limits = Limits { outbound_max: OUTBOUND_MAX, ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
     let (full, _unread) = raw(&desk, address);
@@ -793,10 +740,7 @@ fn a_taken_port_is_named() {
     let error = second.net.listen(&address.to_string()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     let sentence = error.to_string();
-    assert_eq!(
-        sentence,
-        format!("cannot listen on {address}: address already in use")
-    );
+    assert_eq!(sentence, format!("cannot listen on {address}: address already in use"));
 }
 
 #[test]
@@ -809,21 +753,9 @@ fn finish_delivers_what_is_queued_and_ends_the_thread() {
     let (bytes, why) = reader.join().unwrap();
     assert!(bytes == data && matches!(why, Closed::ByPeer), "{why:?}");
     let last = desk.events.try_recv();
-    assert!(
-        matches!(
-            last,
-            Ok(Event::Closed {
-                why: Closed::ByUs,
-                ..
-            })
-        ),
-        "{last:?}"
-    );
+    assert!(matches!(last, Ok(Event::Closed { why: Closed::ByUs, .. })), "{last:?}");
     let ended = desk.events.recv_timeout(PATIENCE);
-    assert_eq!(
-        ended.unwrap_err(),
-        crossbeam_channel::RecvTimeoutError::Disconnected
-    );
+    assert_eq!(ended.unwrap_err(), crossbeam_channel::RecvTimeoutError::Disconnected);
 }
 
 #[test]
@@ -864,16 +796,13 @@ fn without_a_loop_the_thread_ends() {
     drop(events);
     let mut peer = TcpStream::connect(address).unwrap();
     let ended = net.ended.recv_timeout(PATIENCE);
-    assert_eq!(
-        ended.unwrap_err(),
-        crossbeam_channel::RecvTimeoutError::Disconnected
-    );
+    assert_eq!(ended.unwrap_err(), crossbeam_channel::RecvTimeoutError::Disconnected);
     assert!(!matches!(peer.read(&mut [0]), Ok(1..)));
 }
 
 #[test]
 fn an_idle_connection_is_small() {
-    assert!(size_of::<connection::Connection>() <= 192);
+    assert!(size_of::<connection::Connection>() <= 160);
 }
 
 #[test]

@@ -112,18 +112,25 @@ impl Session {
             _ => return,
         };
         self.bot.now = Turn::Idle;
-        self.bot.may_be_paused = outcome != Resumed::Yes;
+        self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
         self.tell_state(Some(Reason::Returned(how)));
         match outcome {
             Resumed::Yes => {}
-            Resumed::StillPaused => self.notice("the bot is still paused on its own side and may not answer; /human asks for a person"),
+            Resumed::WithoutLines => self.notice("the bot could not be told what was said without it"),
+            Resumed::StillPaused => {
+                self.notice("the bot is still paused on its own side and may not answer; /human asks for a person")
+            }
             Resumed::NoApi(why) if !self.bot.told_no_api => {
                 self.bot.told_no_api = true;
-                self.notice(format!("{why}; it does not know what was said without it, and a bot that paused itself stays silent"));
+                self.notice(format!(
+                    "{why}; it does not know what was said without it, and a bot that paused itself stays silent"
+                ));
             }
             Resumed::NoApi(_) => {}
             Resumed::Failed(fault) => {
-                self.notice(format!("the bot was not told that it is its turn again: {fault}; /human asks for a person"));
+                self.notice(format!(
+                    "the bot was not told that it is its turn again: {fault}; /human asks for a person"
+                ));
             }
         }
         self.ask_next(now);

@@ -72,7 +72,7 @@ impl Session {
                 Message::Ping {} => {}
                 _ => return false,
             },
-            (Stage::Up { conn: up, .. }, message) if *up == conn => return self.hear(conn, message, now),
+            (Stage::Up { conn: up, .. }, message) if *up == conn => return self.listen(conn, message, now),
             _ => {}
         }
         true
@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// A message on a connection that is up.
-    fn hear(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+    fn listen(&mut self, conn: Conn, message: Message, now: Now) -> bool {
         match message {
             Message::Entry(entry) => return self.take(entry, now),
             Message::Ack { number } => return self.acked(number),

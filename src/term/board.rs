@@ -262,7 +262,7 @@ mod tests {
         desk.press(Key::Home);
         desk.press(Key::Right);
         desk.above(&["bot: one", "bot: two"]);
-        assert_eq!(desk.seen(), "bot: one\nbot: two\nAnn (2)> a line that is too lo\n       │ ng for its row");
+        assert_eq!(desk.seen(), "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row");
         assert_eq!(desk.cursor(), (2, 10));
         desk.board.prompt("Bea (3)".into());
         desk.above(&[]);

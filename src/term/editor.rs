@@ -103,6 +103,7 @@ impl Editor {
             Key::Down => self.down(),
             _ => {}
         }
+        self.settle();
     }
 
     fn cut(&mut self, from: usize, to: usize, keep: bool) {
@@ -111,10 +112,9 @@ impl Editor {
             self.killed = cut;
         }
         self.cursor = from;
-        self.settle();
     }
 
-    /// An edit may have joined what is before and behind the cursor to one grapheme: step behind it.
+    /// What is before and behind the cursor may be one grapheme now, or a space with an accent: step behind it.
     fn settle(&mut self) {
         let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
         if !grapheme.is_boundary(&self.text, 0).unwrap_or(true) {

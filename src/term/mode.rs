@@ -35,6 +35,12 @@ impl RawMode {
     }
 }
 
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
 /// Held by the screen thread: leaves the editor's modes also when it panics.
 pub(super) struct Leave<'a>(pub(super) Option<&'a RawMode>);
 

@@ -77,6 +77,7 @@ struct World {
     said: u64,
     user_state: State,
     desk_state: Option<State>,
+    told: bool,
 }
 
 impl World {
@@ -97,6 +98,7 @@ impl World {
             said: 0,
             user_state: State::Bot,
             desk_state: None,
+            told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
 
@@ -216,18 +218,31 @@ impl World {
         let line = &mut self.line;
         let alive = line.conn;
         let user = &self.user;
-        self.session.settle(|number| user.own(ID, number), |conn, message| {
-            if alive == Some(conn) { line.up.push(message) } else { 1 }
-        });
+        self.session.settle(
+            |number| user.own(ID, number),
+            |conn, message| {
+                if alive == Some(conn) { line.up.push(message) } else { 1 }
+            },
+        );
         let journal = &self.journals[&self.desk_id];
-        self.desk.settle(|id, number| journal.own(id, number), |conn, message| {
-            if alive == Some(conn) { line.down.push(message) } else { 1 }
-        });
+        self.desk.settle(
+            |id, number| journal.own(id, number),
+            |conn, message| {
+                if alive == Some(conn) { line.down.push(message) } else { 1 }
+            },
+        );
+    }
+
+    /// A seed that is replayed tells what happened.
+    fn trace(&self, side: &str, output: &impl std::fmt::Debug) {
+        if self.told {
+            eprintln!("{:>6} {side}: {output:?}", self.now.wall);
+        }
     }
 
     fn act_for_user(&mut self, output: session::Output) {
         use session::Output;
-        if std::env::var_os("MODEL_SEED").is_some() { eprintln!("{} user: {output:?}", self.now.wall); }
+        self.trace("user", &output);
         match output {
             Output::Record(entry) => self.user.commit(vec![(ID, Record::Own(entry))]),
             Output::RecordTheirs(_, entry) => self.user.commit(vec![(ID, Record::Theirs(entry))]),
@@ -255,7 +270,7 @@ impl World {
 
     fn act_for_desk(&mut self, output: desk::Output) {
         use desk::Output;
-        if std::env::var_os("MODEL_SEED").is_some() { eprintln!("{} desk: {output:?}", self.now.wall); }
+        self.trace("desk", &output);
         let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
         match output {
             Output::Record(id, entry) => journal.commit(vec![(id, Record::Own(entry))]),
@@ -327,7 +342,10 @@ impl World {
 }
 
 fn own(records: &[Record]) -> Vec<Entry> {
-    records.iter().filter_map(|record| if let Record::Own(entry) = record { Some(entry.clone()) } else { None }).collect()
+    records
+        .iter()
+        .filter_map(|record| if let Record::Own(entry) = record { Some(entry.clone()) } else { None })
+        .collect()
 }
 
 fn theirs(records: &[Record]) -> Vec<Entry> {

@@ -1,0 +1,64 @@
+//! The demo on a terminal: you are the customer, this agent answers.
+
+use std::process::{Command, ExitStatus};
+
+use super::*;
+
+const WELCOME: &str = "\
+This is handoff's demo: a bot, a customer-care desk and you, all on this machine.
+Chat with the bot ('hello', 'buttons', 'a picture'), and then say: I want to talk to a human
+/help shows the commands, Ctrl-D leaves.";
+
+/// Runs until the customer leaves.
+pub(super) fn run() -> Result<u8, String> {
+    let mut stage = stage(&["--name", "Robin", "--auto-accept"])?;
+    let mut stdin = stage.admin.stdin()?;
+    let mut events = stage.events;
+    term::print(WELCOME);
+    term::print(&format!(
+        "To attach from other terminals: handoff user --admin {desk} --bot {bot}\n\
+         To be the agent yourself: handoff admin --listen 127.0.0.1:5000 --name YOU, and the same with --admin 127.0.0.1:5000\n",
+        desk = stage.desk,
+        bot = stage.bot_url,
+    ));
+    std::thread::Builder::new()
+        .name("agent".to_owned())
+        .spawn(move || answer(&mut events, &mut stdin))
+        .map_err(|e| format!("cannot start the agent: {e}"))?;
+    let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
+    let ended = Command::new(program)
+        .args(["user", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
+        .status()
+        .map_err(|e| format!("cannot start the customer: {e}"))?;
+    Ok(code(ended))
+}
+
+/// Answers what the customer says, and knows when to end.
+fn answer(events: &mut impl BufRead, stdin: &mut ChildStdin) {
+    while let Some(event) = next_event(events) {
+        let live = event["history"] != true && event["author"] == "user";
+        match event["event"].as_str() {
+            Some("state") if event["state"] == "active" => {
+                say(stdin, "Hello, this is Robin; I am a small script, but a real process on a real socket.");
+                say(stdin, "I have read what you told the bot. Say 'bot' to go back to it, or 'bye' to end.");
+            }
+            Some("message") if live => {
+                let text = event["text"].as_str().unwrap_or_default().to_lowercase();
+                if text.contains("bye") {
+                    say(stdin, "Goodbye!");
+                    say(stdin, "/close");
+                } else if text.contains("bot") {
+                    say(stdin, "I give you back to the bot. Ask it: what do you remember?");
+                    say(stdin, "/handback");
+                } else {
+                    say(stdin, "I see. ('bot' goes back to the bot, 'bye' ends)");
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn code(ended: ExitStatus) -> u8 {
+    ended.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
+}
