@@ -3,7 +3,7 @@
 //! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send, show.
 //! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
@@ -12,14 +12,15 @@ use crate::args;
 use crate::clock::Now;
 use crate::command;
 use crate::desk::{Desk, Options, Output};
-use crate::journal::{Journal, Record};
+use crate::keeper::{Keeper, Stop};
 use crate::net::{self, Net};
 use crate::peers::Peers;
+use crate::record::{Line, Record, What};
 use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
 use crate::term::{self, Screen, Typed};
-use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, State};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, State};
 
 /// How long a program that ends waits for what it owes.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -42,13 +43,15 @@ struct Inputs {
 
 struct Admin {
     desk: Desk,
-    journal: Journal,
+    keeper: Keeper,
     peers: Peers,
     screen: Screen,
     json: bool,
     pace: Pace<command::Admin>,
-    /// How many records of a conversation a person has seen.
-    drawn: HashMap<ConversationId, usize>,
+    /// Up to where in the commit order a person has seen a conversation.
+    drawn: HashMap<ConversationId, u64>,
+    /// Customers' lines on their way to the screen: ticket, conversation, number.
+    unseen: VecDeque<(u64, ConversationId, Number)>,
     /// At least one conversation was had.
     had: bool,
     /// A script's `/accept` is under way.
@@ -65,43 +68,60 @@ struct Admin {
 /// One line for the person, when it cannot start.
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
+    let mut profile = args.place().open()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let sockets =
         Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
+    let (stories, focus) = profile.journal.stories().map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
-    let inputs = Inputs { typed, screen: shown, net, signals: signals::listen()? };
+    let signals = signals::listen()?;
     screen.show(Report::Ready { mode: "admin", listen: Some(listen) });
     if !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }
+    let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
     let mut admin = Admin {
-        desk: Desk::new(
-            DeskId::new(id),
-            Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept },
-        ),
-        journal: Journal::default(),
+        desk: Desk::restore(id, options, &stories, focus),
+        keeper: Keeper::new(profile.journal, typed.clone(), signals.clone()),
         peers: Peers::new(sockets),
         json: args.json,
         pace: Pace::new(screen.is_interactive()),
         screen,
         drawn: HashMap::new(),
+        unseen: VecDeque::new(),
         had: false,
         accepting: false,
         leaving: None,
         failed: false,
     };
-    let code = admin.run(&inputs);
+    admin.go_on(stories.into_iter().map(|story| story.id));
+    let ended = admin.run(&Inputs { typed, screen: shown, net, signals });
     admin.peers.finish(Duration::from_secs(1));
     admin.screen.finish();
-    Ok(code)
+    match ended {
+        Ok(code) | Err(Stop::Signal(code)) => Ok(code),
+        Err(Stop::Broken(why)) => Err(why),
+    }
 }
 
 impl Admin {
-    fn run(&mut self, inputs: &Inputs) -> u8 {
-        self.act();
+    /// Tells every conversation again that goes on after a restart.
+    fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) {
+        for id in ids.filter(|id| self.desk.is_live(*id)) {
+            if self.json {
+                let lines = self.keeper.journal.lines(id, 0);
+                lines.iter().for_each(|line| _ = self.show(id, line, true));
+            }
+        }
+        self.desk.tell_states();
+    }
+
+    fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
+        self.act()?;
         loop {
             self.handle(self.wait(inputs));
             for _ in 0..BATCH_MAX {
@@ -109,11 +129,11 @@ impl Admin {
                 self.handle(event);
             }
             let now = Now::read();
-            self.act();
+            self.act()?;
             self.step(now);
-            self.act();
-            if let Some(code) = self.leave_when_done(now) {
-                return code;
+            self.act()?;
+            if let Some(code) = self.leave_when_done(now)? {
+                return Ok(code);
             }
         }
     }
@@ -156,7 +176,8 @@ impl Admin {
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
-            Event::Screen(term::Event::Shown(_)) | Event::Due => {}
+            Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
+            Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
     }
@@ -269,40 +290,41 @@ impl Admin {
     }
 
     /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self, now: Now) -> Option<u8> {
+    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
         let idle = !self.desk.is_talking() && !self.desk.is_asking();
         if self.leaving.is_none() && self.pace.is_over() && self.had && idle {
             self.leave(0, now);
         }
-        let (by, code) = self.leaving?;
+        let Some((by, code)) = self.leaving else { return Ok(None) };
         if !self.desk.undelivered().is_empty() && now.clock < by {
-            return None;
+            return Ok(None);
         }
         for who in self.desk.waiting() {
             self.notice(&format!("{who} is still waiting"));
         }
         self.tell_undelivered();
         self.desk.leave();
-        self.act();
-        Some(if code == 0 { u8::from(self.failed) } else { code })
+        self.act()?;
+        Ok(Some(if code == 0 { u8::from(self.failed) } else { code }))
     }
 
     /// Records, then acts, until there is nothing to do; then what is due leaves.
-    fn act(&mut self) {
+    fn act(&mut self) -> Result<(), Stop> {
         loop {
             let (records, actions) = split(self.desk.outputs());
             if records.is_empty() && actions.is_empty() {
                 break;
             }
-            self.journal.commit(records);
+            self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action);
             }
         }
-        let (journal, peers) = (&self.journal, &self.peers);
+        let (journal, peers) = (&self.keeper.journal, &self.peers);
         self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
-        self.screen.prompt(self.desk.prompt());
+        self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
+        Ok(())
     }
 
     fn act_on(&mut self, action: Output) {
@@ -313,9 +335,12 @@ impl Admin {
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
-            Output::Record(..) | Output::RecordTheirs(..) | Output::Note(..) => {
-                unreachable!("records were committed before")
+            Output::Verify(conn, id, entry) => {
+                if self.keeper.journal.theirs(id, None, entry.number) != Some(entry) {
+                    self.desk.fork(conn);
+                }
             }
+            Output::Record(..) => unreachable!("records were committed before"),
         }
     }
 
@@ -331,31 +356,61 @@ impl Admin {
             Report::Error { .. } => self.failed |= !self.pace.is_person(),
             _ => {}
         }
-        self.screen.show(report);
+        let theirs = match &report {
+            Report::Message(told) if told.author == Author::User => Some((told.conversation, told.number)),
+            _ => None,
+        };
+        let ticket = self.screen.show(report);
+        if let Some((id, number)) = theirs {
+            self.unseen.push_back((ticket, id, number));
+        }
         if let (Some(id), false) = (active, self.json) {
-            self.draw_as(id, true);
+            self.draw_new(id, true);
         }
     }
 
     /// Shows a person what is new in a conversation of theirs.
     fn draw(&mut self, id: ConversationId) {
         if self.desk.is_heard(id) {
-            self.draw_as(id, false);
+            self.draw_new(id, false);
         }
     }
 
-    fn draw_as(&mut self, id: ConversationId, history: bool) {
-        let drawn = self.drawn.entry(id).or_default();
-        let records = self.journal.records(id);
-        for record in &records[*drawn..] {
-            show(&self.screen, &self.desk, id, record, history);
+    fn draw_new(&mut self, id: ConversationId, history: bool) {
+        let drawn = self.drawn.get(&id).copied().unwrap_or_default();
+        for line in self.keeper.journal.lines(id, drawn) {
+            self.drawn.insert(id, line.place);
+            if let Some((ticket, number)) = self.show(id, &line, history) {
+                self.unseen.push_back((ticket, id, number));
+            }
         }
-        *drawn = records.len();
     }
 
     fn tell_history(&self, id: ConversationId) {
-        for record in self.journal.records(id) {
-            show(&self.screen, &self.desk, id, record, true);
+        for line in self.keeper.journal.lines(id, 0) {
+            self.show(id, &line, true);
+        }
+    }
+
+    /// Shows one line, if there is something to see; for a customer's, the ticket and its number.
+    fn show(&self, id: ConversationId, line: &Line, history: bool) -> Option<(u64, Number)> {
+        if let What::Note(note) = &line.what {
+            self.notice(&format!("note: {note}"));
+        }
+        let (entry, said) = line.said()?;
+        let told = self.desk.place(id, Told::new(id, entry.number, entry.at, said));
+        let ticket = self.screen.show(Report::Message(Told { history, ..told }));
+        (!line.own).then_some((ticket, entry.number))
+    }
+
+    /// Customers' lines up to this ticket are on the screen.
+    fn shown(&mut self, ticket: u64) {
+        let mut last = HashMap::new();
+        while let Some((_, id, number)) = self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket) {
+            last.insert(id, number);
+        }
+        for (id, number) in last {
+            self.desk.shown(id, number);
         }
     }
 
@@ -363,7 +418,7 @@ impl Admin {
     fn tell_undelivered(&mut self) {
         for (id, numbers) in self.desk.undelivered() {
             for number in numbers {
-                if let Entry { body: Body::Message(said), .. } = self.journal.own(id, number) {
+                if let Entry { body: Body::Message(said), .. } = self.keeper.journal.own(id, number) {
                     self.fail(format!("not delivered: {}", said.text));
                 }
             }
@@ -380,26 +435,13 @@ impl Admin {
     }
 }
 
-/// Shows one record, if there is something to see.
-fn show(screen: &Screen, desk: &Desk, id: ConversationId, record: &Record, history: bool) {
-    if let Record::Note(note) = record {
-        screen.show(Report::Notice { text: format!("note: {note}") });
-    }
-    if let Some((entry, said)) = record.said() {
-        let told = desk.place(id, Told::new(id, entry.number, entry.at, said));
-        screen.show(Report::Message(Told { history, ..told }));
-    }
-}
-
 /// Records first, the rest in its order.
 fn split(outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();
     for output in outputs {
         match output {
-            Output::Record(id, entry) => records.push((id, Record::Own(entry))),
-            Output::RecordTheirs(id, entry) => records.push((id, Record::Theirs(entry))),
-            Output::Note(id, note) => records.push((id, Record::Note(note))),
+            Output::Record(id, record) => records.push((id, record)),
             action => actions.push(action),
         }
     }

@@ -1,7 +1,10 @@
 //! Arguments: read by `argh`, checked into plain values before anything starts.
 
+use std::path::PathBuf;
+
 use argh::FromArgs;
 
+use crate::journal::Place;
 use crate::reply::Triggers;
 use crate::wire::{NAME_MAX, TEXT_MAX};
 
@@ -48,9 +51,21 @@ pub struct User {
     /// what the agent shall call you
     #[argh(option)]
     pub name: Option<String>,
+    /// start a new conversation instead of going on with the last one
+    #[argh(switch)]
+    pub new: bool,
     /// at the end of a script's input, leave after this many seconds instead of staying until closed
     #[argh(option)]
     pub linger: Option<u32>,
+    /// keep the journal under this folder (default: the platform's state folder)
+    #[argh(option)]
+    pub state: Option<PathBuf>,
+    /// which journal to use, to run several side by side (default: "default")
+    #[argh(option, default = "String::from(\"default\")")]
+    pub profile: String,
+    /// keep no journal: everything is forgotten at the end
+    #[argh(switch)]
+    pub ephemeral: bool,
     /// one JSON object a line on stdout
     #[argh(switch)]
     pub json: bool,
@@ -75,6 +90,15 @@ pub struct Admin {
     /// accept whoever comes
     #[argh(switch)]
     pub auto_accept: bool,
+    /// keep the journal under this folder (default: the platform's state folder)
+    #[argh(option)]
+    pub state: Option<PathBuf>,
+    /// which journal to use, to run several side by side (default: "default")
+    #[argh(option, default = "String::from(\"default\")")]
+    pub profile: String,
+    /// keep no journal: everything is forgotten at the end
+    #[argh(switch)]
+    pub ephemeral: bool,
     /// one JSON object a line on stdout
     #[argh(switch)]
     pub json: bool,
@@ -131,6 +155,7 @@ impl Mode {
             Mode::User(user) => {
                 address("--admin", &user.admin)?;
                 name(user.name.as_deref())?;
+                profile(&user.profile)?;
                 if user.trigger.iter().any(|text| text.trim().is_empty()) {
                     return Err("--trigger must not be empty".to_owned());
                 }
@@ -138,6 +163,7 @@ impl Mode {
             Mode::Admin(admin) => {
                 address("--listen", &admin.listen)?;
                 name(admin.name.as_deref())?;
+                profile(&admin.profile)?;
                 if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
@@ -149,7 +175,21 @@ impl Mode {
     }
 }
 
+impl Admin {
+    /// Where the desk's journal is.
+    pub fn place(&self) -> Place {
+        let (state, profile) = (self.state.clone(), self.profile.clone());
+        Place { state, mode: "admin", profile, ephemeral: self.ephemeral }
+    }
+}
+
 impl User {
+    /// Where the customer's journal is.
+    pub fn place(&self) -> Place {
+        let (state, profile) = (self.state.clone(), self.profile.clone());
+        Place { state, mode: "user", profile, ephemeral: self.ephemeral }
+    }
+
     /// The texts that hand over.
     pub fn triggers(&self) -> Triggers {
         if self.trigger.is_empty() { Triggers::default() } else { Triggers::new(&self.trigger) }
@@ -188,6 +228,15 @@ fn name(given: Option<&str>) -> Result<(), String> {
         }
         _ => Ok(()),
     }
+}
+
+/// A profile names a folder.
+fn profile(given: &str) -> Result<(), String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    if given.is_empty() || given.starts_with('.') || given.len() > 64 || !given.chars().all(plain) {
+        return Err("--profile takes a name of letters, digits, '-', '_' and '.', at most 64".to_owned());
+    }
+    Ok(())
 }
 
 /// argh explains over several lines; a person gets one.
@@ -229,5 +278,8 @@ mod tests {
         assert!(usage(&["user", "--admin", "a:1", "--name", " "]).contains("--name"));
         assert!(usage(&["user", "--admin", "a:1", "--trigger", ""]).contains("--trigger"));
         assert!(usage(&["admin", "--listen", "a:1", "--greeting", ""]).contains("--greeting"));
+        for wrong in ["", "..", "a/b", "a b"] {
+            assert!(usage(&["user", "--admin", "a:1", "--profile", wrong]).contains("--profile"), "{wrong}");
+        }
     }
 }

@@ -17,6 +17,8 @@ pub enum User {
     Bot,
     /// End the conversation.
     End,
+    /// Ask the bot again what it may not have got.
+    Again,
     /// Show it again.
     History,
     /// A script waits for the admin, at most so long.
@@ -60,6 +62,7 @@ pub const USER_HELP: &str = "\
 /bot             stop waiting for a person, go back to the bot
 /end             end the conversation
 /new             end it and start another
+/again           send the bot again what it may not have got
 /history         show it again
 /wait [SECONDS]  (scripts) wait until the person has answered
 /quit            leave the program
@@ -93,6 +96,7 @@ impl User {
             "human" => User::Human,
             "bot" => User::Bot,
             "end" => User::End,
+            "again" => User::Again,
             "history" => User::History,
             "help" => User::Help,
             "quit" => User::Quit,

@@ -7,6 +7,7 @@
 //! entries themselves are in the journal. Rules: `docs/PROTOCOL.md`, "Delivery".
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use crate::wire::Number;
@@ -27,8 +28,6 @@ pub struct Sending {
     flight: VecDeque<u32>,
     /// Their sum.
     bytes: usize,
-    /// The highest number that ever left, on any connection.
-    offered: Number,
 }
 
 /// The peer claims entries we never made: one of the two journals was restored from a backup.
@@ -36,6 +35,11 @@ pub struct Sending {
 pub struct Fork;
 
 impl Sending {
+    /// What the journal knew of the peer before a restart.
+    pub fn restore(acked: Number) -> Sending {
+        Sending { acked, sent: acked, ..Sending::default() }
+    }
+
     /// A new connection: the peer says how much it has, and its word is the truth.
     ///
     /// # Errors
@@ -44,7 +48,7 @@ impl Sending {
         if received > last {
             return Err(Fork);
         }
-        *self = Sending { acked: received, sent: received, offered: self.offered.max(received), ..Sending::default() };
+        *self = Sending { acked: received, sent: received, ..Sending::default() };
         Ok(())
     }
 
@@ -57,7 +61,6 @@ impl Sending {
     /// The due entry was handed to the connection in `bytes` bytes.
     pub fn sent(&mut self, bytes: usize) {
         self.sent += 1;
-        self.offered = self.offered.max(self.sent);
         self.flight.push_back(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.bytes += bytes;
     }
@@ -90,10 +93,39 @@ impl Sending {
     pub fn is_sent(&self, number: Number) -> bool {
         self.sent >= number
     }
+}
 
-    /// Whether `number` ever left towards this peer, so that it may be there.
-    pub fn offered(&self, number: Number) -> bool {
-        self.offered >= number
+/// What became of a line of ours, as far as the peer has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// Nothing is known, or nothing was said.
+    None,
+    /// It is durable there.
+    Delivered,
+    /// It was shown to a person there.
+    Seen,
+}
+
+impl fmt::Display for Mark {
+    /// As a prompt shows it behind a name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mark::None => Ok(()),
+            Mark::Delivered => f.write_str(" ✓"),
+            Mark::Seen => f.write_str(" ✓✓"),
+        }
+    }
+}
+
+impl Mark {
+    /// The mark of the entry `spoken` (0: none), given how far the peer acknowledged and showed.
+    pub fn of(spoken: Number, acked: Number, seen: Number) -> Mark {
+        match spoken {
+            0 => Mark::None,
+            _ if spoken <= seen => Mark::Seen,
+            _ if spoken <= acked => Mark::Delivered,
+            _ => Mark::None,
+        }
     }
 }
 
@@ -115,6 +147,11 @@ pub enum Arrival {
 }
 
 impl Receiving {
+    /// What the journal has of the peer after a restart.
+    pub fn restore(last: Number) -> Receiving {
+        Receiving { last }
+    }
+
     /// An entry with this number came.
     pub fn take(&mut self, number: Number) -> Arrival {
         if number == self.last + 1 {
@@ -197,7 +234,6 @@ mod tests {
         assert_eq!(sending.ack(1), Ok(false));
         assert_eq!(sending.resume(1, 3), Ok(()));
         assert_eq!(sending.due(3), Some(2));
-        assert!(sending.offered(3));
     }
 
     #[test]

@@ -95,7 +95,8 @@ fn address(events: &mut impl BufRead, name: &str) -> Result<String, String> {
 fn stage(desk: &[&str]) -> Result<Stage, String> {
     let (bot, mut bot_events) = Part::start("bot", &["bot", "--listen", "127.0.0.1:0", "--json"])?;
     let bot_url = format!("http://{}", address(&mut bot_events, "bot")?);
-    let (admin, mut events) = Part::start("desk", &[&["admin", "--listen", "127.0.0.1:0", "--json"], desk].concat())?;
+    let (admin, mut events) =
+        Part::start("desk", &[&["admin", "--listen", "127.0.0.1:0", "--json", "--ephemeral"], desk].concat())?;
     let desk = address(&mut events, "desk")?;
     Ok(Stage { bot, bot_url, admin, events, desk })
 }

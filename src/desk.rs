@@ -22,7 +22,8 @@ use std::collections::{HashMap, VecDeque};
 use ring::digest::{SHA256, digest};
 
 use crate::clock::Now;
-use crate::delivery::{Arrival, Receiving, Sending};
+use crate::delivery::{Arrival, Mark, Receiving, Sending};
+use crate::record::{Record, Story, What};
 use crate::report::{Link, Reason, Report, Returned, Told};
 use crate::wire::{
     Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, State, VERSION,
@@ -36,12 +37,10 @@ mod tests;
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
 pub enum Output {
-    /// Journal an entry of our own.
-    Record(ConversationId, Entry),
-    /// Journal an entry of the user's.
-    RecordTheirs(ConversationId, Entry),
-    /// Journal an admin's private note.
-    Note(ConversationId, String),
+    /// Journal this.
+    Record(ConversationId, Record),
+    /// The journal has this entry already; `fork` when it says something else there.
+    Verify(Conn, ConversationId, Entry),
     /// Tell the admin.
     Tell(Report),
     /// Send a message that has no number.
@@ -101,6 +100,10 @@ struct Conversation {
     /// Our highest number.
     last: Number,
     sending: Sending,
+    /// Shown to the customer, up to this number of ours.
+    seen: Number,
+    /// The number of our latest line.
+    spoken: Number,
     link: Option<Conn>,
     /// What we asked of the user's side and is not answered.
     open: Option<Open>,
@@ -149,6 +152,47 @@ impl Desk {
         }
     }
 
+    /// A desk as a restart finds it in the journal: its queue in the old order, its conversations and its focus.
+    pub fn restore(id: DeskId, options: Options, stories: &[Story], focus: Option<ConversationId>) -> Desk {
+        let mut desk = Desk::new(id, options);
+        let mut waiting = Vec::new();
+        for story in stories {
+            let mut conversation = Conversation::new(story.secret);
+            conversation.name = story.name.as_deref().map(Into::into);
+            conversation.last = story.own;
+            conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
+            let mut since = 0;
+            for line in &story.controls {
+                if let What::Entry(_, entry) = &line.what {
+                    conversation.recall(id, line.own, entry);
+                    if matches!(entry.body, Body::Requested { .. }) {
+                        since = line.place;
+                    }
+                }
+            }
+            conversation.told = (conversation.phase, conversation.request);
+            desk.ordinals.push(story.id);
+            conversation.ordinal = desk.ordinals.len() as u32;
+            if conversation.phase == Phase::Queued {
+                waiting.push((since, story.id));
+            }
+            desk.conversations.insert(story.id, conversation);
+        }
+        waiting.sort_unstable();
+        desk.queue = waiting.into_iter().map(|(_, id)| id).collect();
+        desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(|c| c.phase == Phase::Active));
+        desk
+    }
+
+    /// Tells where every live conversation is, after a restart.
+    pub fn tell_states(&mut self) {
+        for id in self.ordinals.clone() {
+            if matches!(self.conversations[&id].phase, Phase::Queued | Phase::Active) {
+                self.tell_state(id, None);
+            }
+        }
+    }
+
     /// What to do since the last call, in order. Record all of it before any of the rest is done.
     pub fn outputs(&mut self) -> Vec<Output> {
         std::mem::take(&mut self.out)
@@ -161,7 +205,7 @@ impl Desk {
             (None, Message::Hello(hello)) => self.hello(conn, hello),
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
-            (Some(id), Message::Seen { number }) => self.tell(Report::Seen { conversation: id, number }),
+            (Some(id), Message::Seen { number }) => self.seen(id, number),
             (_, Message::Ping {}) => {}
             (_, Message::Bye { code, text }) => {
                 log::info!("connection {}: the customer's side says goodbye: {code:?} {text:?}", conn.0);
@@ -227,8 +271,10 @@ impl Desk {
         }
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
         if conversation.sending.resume(mark, conversation.last).is_err() {
-            return self.dismiss(conn, Code::Fork, "you have entries of this desk that it never made");
+            // Our journal is older than what we said: it was restored from a backup.
+            self.raise(id, mark);
         }
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.newest = hello.newest;
         conversation.ack_due = true;
         conversation.elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, n)| n).sum();
@@ -250,6 +296,25 @@ impl Desk {
         }
     }
 
+    /// The customer has more of our entries than we do: go on above them, and remember that they are gone here.
+    fn raise(&mut self, id: ConversationId, mark: Number) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let first = conversation.last + 1;
+        conversation.last = mark;
+        conversation.sending.resume(mark, mark).unwrap_or_else(|_| unreachable!("the counter was raised to the mark"));
+        let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
+        let note = format!("lines {first}..{mark} are held by the customer only");
+        self.out.push(Output::Record(id, Record::Begun { secret, name }));
+        self.out.push(Output::Record(id, Record::Held(mark)));
+        self.out.push(Output::Record(id, Record::Note(note.clone())));
+        self.notice(format!("{}: {note}", self.who(id)));
+    }
+
+    /// The journal says something else under a number that came again: two stories, and no way to join them.
+    pub fn fork(&mut self, conn: Conn) {
+        self.dismiss(conn, Code::Fork, "this desk knows another entry under this number");
+    }
+
     /// An entry of the user's: exactly once, in order.
     fn take(&mut self, conn: Conn, id: ConversationId, entry: Entry, now: Now) {
         let fits = match &entry.body {
@@ -263,14 +328,16 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         match conversation.receiving.take(entry.number) {
             Arrival::Gap => return self.dismiss(conn, Code::Gap, "an entry is missing before this one"),
-            Arrival::Again => {}
+            Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
             Arrival::New => {
                 if conversation.ordinal == 0 {
                     self.ordinals.push(id);
                     conversation.ordinal = self.ordinals.len() as u32;
+                    let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
+                    self.out.push(Output::Record(id, Record::Begun { secret, name }));
                 }
-                self.out.push(Output::RecordTheirs(id, entry.clone()));
-                self.learn(id, entry);
+                self.out.push(Output::Record(id, Record::Theirs(None, entry.clone())));
+                self.learn(id, &entry);
                 self.announce(id, now);
             }
         }
@@ -280,38 +347,20 @@ impl Desk {
         self.touch(id);
     }
 
-    /// What the entry means for the conversation's state; the admin is told by `announce`.
-    fn learn(&mut self, id: ConversationId, entry: Entry) {
+    /// What the entry means for the conversation; the admin is told of its state by `announce`.
+    fn learn(&mut self, id: ConversationId, entry: &Entry) {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        match entry.body {
-            Body::Message(said) => {
-                let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
-                conversation.unheard += u32::from(live && said.author == Author::User);
-                return self.tell_said(id, entry.number, entry.at, &said, !live);
-            }
-            Body::Requested { .. } => {
-                conversation.phase = Phase::Queued;
-                conversation.request = entry.number;
-            }
-            Body::Withdrawn {} => conversation.phase = Phase::Bot(Returned::Withdrawn),
-            Body::HandedBack { .. } => conversation.phase = Phase::Bot(Returned::HandedBack),
-            Body::Closed { reason, .. } => conversation.phase = Phase::Closed(reason),
-            Body::Accepted { of } if of.desk == desk => conversation.phase = Phase::Active,
-            // Another desk had the customer then; who has it now is said by what follows.
-            Body::Accepted { .. } => conversation.phase = Phase::Bot(Returned::HandedBack),
-            Body::Refused { of, why } if of.desk == desk => {
-                if conversation.open.take_if(|open| open.number == of.number).is_some() {
-                    let who = self.who(id);
-                    self.notice(format!("{who}: {why}"));
-                }
-                return;
-            }
-            _ => return,
+        if let Body::Message(said) = &entry.body {
+            let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
+            conversation.unheard += u32::from(live && said.author == Author::User);
+            return self.tell_said(id, entry.number, entry.at, said, !live);
         }
-        // Whatever we asked is answered by this, or void.
-        if !matches!(conversation.phase, Phase::Queued) {
-            conversation.answered = conversation.open.take();
+        conversation.answered = None;
+        conversation.learn_control(desk, entry);
+        if let (Some(_), Body::Refused { why, .. }) = (conversation.answered, &entry.body) {
+            let who = self.who(id);
+            self.notice(format!("{who}: {why}"));
         }
     }
 
@@ -352,7 +401,7 @@ impl Desk {
         let by_admin =
             matches!(self.conversations[&id].answered, Some(Open { asked: Ask::Accept { by_admin: true }, .. }));
         if by_admin || !self.is_focus_live() {
-            self.focus = Some(id);
+            self.look_at(id);
         }
         self.tell_state(id, None);
         if let Some(text) = self.options.greeting.clone() {
@@ -375,6 +424,13 @@ impl Desk {
             Ok(false) => {}
             Err(_) => self.dismiss(conn, Code::Protocol, "this acknowledges what was never sent"),
         }
+    }
+
+    fn seen(&mut self, id: ConversationId, number: Number) {
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.seen = conversation.seen.max(number.min(conversation.last));
+        }
+        self.tell(Report::Seen { conversation: id, number });
     }
 
     /// Says why, and closes the connection.
@@ -470,12 +526,49 @@ impl Conversation {
             ack_due: false,
             last: 0,
             sending: Sending::default(),
+            seen: 0,
+            spoken: 0,
             link: None,
             open: None,
             answered: None,
             unheard: 0,
             touched: false,
         }
+    }
+
+    /// What an entry made of the state, when it was recorded.
+    fn recall(&mut self, desk: DeskId, own: bool, entry: &Entry) {
+        let asked = match &entry.body {
+            Body::Accept { .. } => Some(Ask::Accept { by_admin: true }),
+            Body::HandBack { .. } => Some(Ask::HandBack),
+            Body::Close { .. } => Some(Ask::Close),
+            _ => None,
+        };
+        match asked {
+            Some(asked) if own => self.open = Some(Open { number: entry.number, asked }),
+            _ if own => {}
+            _ => self.learn_control(desk, entry),
+        }
+    }
+
+    /// What an entry of the user's means for the state. True when it answers or voids what we asked.
+    fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
+        match &entry.body {
+            Body::Requested { .. } => {
+                self.phase = Phase::Queued;
+                self.request = entry.number;
+                return;
+            }
+            Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
+            Body::HandedBack { .. } => self.phase = Phase::Bot(Returned::HandedBack),
+            Body::Closed { reason, .. } => self.phase = Phase::Closed(*reason),
+            Body::Accepted { of } if of.desk == desk => self.phase = Phase::Active,
+            // Another desk had the customer then; who has it now is said by what follows.
+            Body::Accepted { .. } => self.phase = Phase::Bot(Returned::HandedBack),
+            Body::Refused { of, .. } if of.desk == desk && self.open.is_some_and(|open| open.number == of.number) => {}
+            _ => return,
+        }
+        self.answered = self.open.take();
     }
 
     fn state(&self) -> State {

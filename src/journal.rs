@@ -1,72 +1,142 @@
 //! The journal: every entry of every conversation, in the order it was committed.
 //!
-//! The loop of a mode is its one writer: it commits a batch of records before it acts on any of
-//! them. Kept in memory: it lives as long as the process.
+//! The loop of a mode is its one writer: it commits a batch of records, all or nothing, before it
+//! acts on any of them. On disk it is one SQLite file a profile (`disk`), safe against a power cut
+//! once `commit` returns; `--ephemeral` keeps it in memory (`memory`) for as long as the process lives.
 
-use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
 
-use crate::wire::{Body, ConversationId, Entry, Number, Said};
+use crate::record::{Line, Record, Story};
+use crate::wire::{ConversationId, DeskId, Entry, Number};
 
-/// One thing journaled in a conversation.
+mod disk;
+mod memory;
+mod place;
+
+pub use place::{Place, Profile};
+
+/// Why something was not journaled.
 #[derive(Debug)]
-pub enum Record {
-    /// An entry of our own numbering.
-    Own(Entry),
-    /// An entry of the peer's.
-    Theirs(Entry),
-    /// An admin's private note.
-    Note(String),
+pub enum Fault {
+    /// The disk is full: it may be tried again.
+    Full,
+    /// Nothing may be trusted any more: the program ends.
+    Broken(String),
 }
 
-/// All records of all conversations.
-#[derive(Debug, Default)]
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Full => write!(f, "the disk is full"),
+            Fault::Broken(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// All records of all conversations of one profile.
 pub struct Journal {
-    conversations: HashMap<ConversationId, Story>,
+    store: Store,
+    /// Records that may wait for the next batch.
+    waiting: Vec<(ConversationId, Record)>,
 }
 
-#[derive(Debug, Default)]
-struct Story {
-    records: Vec<Record>,
-    /// Where our own entries stand in `records`, by number.
-    own: Vec<u32>,
+enum Store {
+    Memory(memory::Memory),
+    Disk(disk::Disk),
 }
 
 impl Journal {
-    /// Commits a batch, all of it or nothing.
-    pub fn commit(&mut self, batch: Vec<(ConversationId, Record)>) {
-        for (id, record) in batch {
-            let story = self.conversations.entry(id).or_default();
-            if matches!(record, Record::Own(_)) {
-                story.own.push(story.records.len() as u32);
+    /// A journal that lives as long as the process.
+    pub fn in_memory() -> Journal {
+        Journal { store: Store::Memory(memory::Memory::default()), waiting: Vec::new() }
+    }
+
+    /// Opens or makes the journal in a file.
+    ///
+    /// # Errors
+    /// One line: what is wrong with the file and what to do.
+    pub fn open(file: &Path) -> Result<Journal, String> {
+        Ok(Journal { store: Store::Disk(disk::Disk::open(file)?), waiting: Vec::new() })
+    }
+
+    /// Whether it ends with the process.
+    pub fn is_ephemeral(&self) -> bool {
+        matches!(self.store, Store::Memory(_))
+    }
+
+    /// Commits a batch, all of it or nothing. Once it returns, a power cut does not undo it.
+    ///
+    /// # Errors
+    /// The batch is given back, to be tried again when the disk was full.
+    pub fn commit(
+        &mut self,
+        batch: Vec<(ConversationId, Record)>,
+    ) -> Result<(), (Fault, Vec<(ConversationId, Record)>)> {
+        let Store::Disk(disk) = &mut self.store else {
+            let Store::Memory(memory) = &mut self.store else { unreachable!("there are two stores") };
+            memory.commit(batch);
+            return Ok(());
+        };
+        if batch.iter().all(|(_, record)| record.may_wait()) {
+            self.waiting.extend(batch);
+            return Ok(());
+        }
+        match disk.commit(self.waiting.iter().chain(&batch)) {
+            Ok(()) => {
+                self.waiting.clear();
+                Ok(())
             }
-            story.records.push(record);
+            Err(fault) => Err((fault, batch)),
+        }
+    }
+
+    /// The desk's id in this journal, made at its first use.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn desk_id(&mut self, fresh: DeskId) -> Result<DeskId, Fault> {
+        match &mut self.store {
+            Store::Memory(_) => Ok(fresh),
+            Store::Disk(disk) => disk.desk_id(fresh),
         }
     }
 
     /// One of our own entries. Only numbers that were committed are asked for.
     pub fn own(&self, id: ConversationId, number: Number) -> Entry {
-        let story = &self.conversations[&id];
-        match &story.records[story.own[number as usize - 1] as usize] {
-            Record::Own(entry) => entry.clone(),
-            _ => unreachable!("the index points at our own entries"),
+        let found = match &self.store {
+            Store::Memory(memory) => memory.own(id, number),
+            Store::Disk(disk) => disk.own(id, number),
+        };
+        found.expect("only committed numbers are asked for, and the journal is read as it was written")
+    }
+
+    /// One entry of a peer's (a desk's, or with `None` the user's), if it was committed.
+    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
+        match &self.store {
+            Store::Memory(memory) => memory.theirs(id, desk, number),
+            Store::Disk(disk) => disk.theirs(id, desk, number),
         }
     }
 
-    /// A conversation's records, oldest first.
-    pub fn records(&self, id: ConversationId) -> &[Record] {
-        self.conversations.get(&id).map_or(&[], |story| &story.records)
+    /// What was journaled in a conversation behind a place in the commit order, oldest first.
+    pub fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
+        match &self.store {
+            Store::Memory(memory) => memory.lines(id, after),
+            Store::Disk(disk) => disk.lines(id, after),
+        }
     }
-}
 
-impl Record {
-    /// The message in it, if it is one.
-    pub fn said(&self) -> Option<(&Entry, &Said)> {
-        match self {
-            Record::Own(entry) | Record::Theirs(entry) => match &entry.body {
-                Body::Message(said) => Some((entry, said)),
-                _ => None,
-            },
-            Record::Note(_) => None,
+    /// All conversations as a restart finds them, oldest first, and the one in focus.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
+        match &self.store {
+            Store::Memory(_) => Ok((Vec::new(), None)),
+            Store::Disk(disk) => disk.stories(),
         }
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! Pure rooms know no socket, file, thread, clock or screen: [`wire`] (frames and messages), [`delivery`] (numbering and
 //! acks), [`session`] (the user's side), [`desk`] (the admin's side), [`reply`] (what a bot said), [`command`] (what a
-//! typed line means), [`script`] (when it is due), [`report`] (what is told), [`text`] (safe text).
+//! typed line means), [`script`] (when it is due), [`report`] (what is told), [`record`] (what is
+//! journaled), [`text`] (safe text).
 //!
 //! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (what is
 //! kept), [`term`] (stdin and the screen), [`clock`], [`signals`]. [`peers`] joins `net` and `wire`.
@@ -28,8 +29,10 @@ pub mod delivery;
 pub mod demo;
 pub mod desk;
 pub mod journal;
+pub mod keeper;
 pub mod net;
 pub mod peers;
+pub mod record;
 pub mod reply;
 pub mod report;
 pub mod script;

@@ -22,7 +22,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
-use crate::delivery::{Arrival, Backoff, Receiving, Sending};
+use crate::delivery::{Arrival, Backoff, Mark, Receiving, Sending};
+use crate::record::{Record, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
@@ -43,10 +44,8 @@ pub const OUTBOX_MAX: Number = 1_000;
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
 pub enum Output {
-    /// Journal an entry of our own.
-    Record(Entry),
-    /// Journal an entry of a desk's.
-    RecordTheirs(DeskId, Entry),
+    /// Journal this.
+    Record(Record),
     /// Tell the person or script.
     Tell(Report),
     /// Ask the bot; answer with `answered`.
@@ -72,6 +71,10 @@ pub enum Output {
     Welcomed(Conn),
     /// Close a connection once everything is sent.
     Close(Conn),
+    /// The journal has this entry of the desk's already; call `fork` when it says something else there.
+    Verify(Conn, DeskId, Entry),
+    /// The desk knows another story: this conversation cannot go on. What it was owed may go on in a new one.
+    Forked,
 }
 
 /// Why a line cannot be taken: one sentence for the person who typed it.
@@ -114,6 +117,10 @@ pub struct Session {
     bot: bot::Turns,
     /// Lines the admin typed since our last one, that no `/wait` waited for.
     unheard: u32,
+    /// The number of our latest line to a person.
+    spoken: Number,
+    /// The conversation goes on in another program: nothing more is recorded here.
+    replaced: bool,
     out: Vec<Output>,
 }
 
@@ -129,10 +136,21 @@ enum Phase {
 /// How far the entries are with one desk, both ways.
 #[derive(Clone, Debug, Default)]
 struct Marks {
+    /// The latest `requested` this desk may have.
+    request: Number,
+    /// Shown there, up to this number.
+    seen: Number,
     sending: Sending,
     receiving: Receiving,
     /// Entries came since the last ack.
     ack_due: bool,
+}
+
+impl Marks {
+    fn restore(request: Number, acked: Number, received: Number) -> Marks {
+        let (sending, receiving) = (Sending::restore(acked), Receiving::restore(received));
+        Marks { request, sending, receiving, ..Marks::default() }
+    }
 }
 
 impl Session {
@@ -152,10 +170,70 @@ impl Session {
             link: link::Link::new(Backoff::new(seed)),
             bot: bot::Turns::default(),
             unheard: 0,
+            spoken: 0,
+            replaced: false,
             out: Vec::new(),
         };
+        let Session { name, .. } = &session;
+        session.out.push(Output::Record(Record::Begun { secret: *secret.bytes(), name: name.clone() }));
         session.tell_state(None);
         session
+    }
+
+    /// A conversation as a restart finds it in the journal; `entry` reads our own entries from there.
+    pub fn restore(story: &Story, address: String, seed: u64, entry: impl Fn(Number) -> Entry) -> Session {
+        let secret = Secret::new(story.secret);
+        let mut session = Session::new(story.id, secret, story.name.clone(), address, seed);
+        session.out.clear();
+        session.last = story.own;
+        for (desk, request, acked) in &story.desks {
+            let received = story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
+            session.desks.push((*desk, Marks::restore(*request, *acked, received)));
+        }
+        let mut accepts = Vec::new();
+        for line in &story.controls {
+            match &line.what {
+                What::Entry(None, entry) if line.own => session.recall(entry, &accepts),
+                What::Entry(Some(desk), entry) => accepts.push((*desk, entry.clone())),
+                _ => {}
+            }
+        }
+        let settled = session.desks.last().is_some_and(|(_, marks)| marks.sending.acked() >= session.owed);
+        session.parting = !session.is_owned_by_desk() && session.is_offered() && !settled;
+        session.recover_bot(story, entry);
+        session.tell_state(None);
+        session.seek_desk();
+        session
+    }
+
+    /// What one of our own control entries made of the state, when it was recorded.
+    fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, Entry)]) {
+        match &entry.body {
+            Body::Requested { .. } => {
+                self.request = entry.number;
+                self.phase = Phase::Queued { position: None };
+            }
+            Body::Accepted { of } => {
+                let accept = accepts.iter().find(|(desk, accept)| *desk == of.desk && accept.number == of.number);
+                let admin = accept.and_then(|(_, accept)| match &accept.body {
+                    Body::Accept { name, .. } => name.clone(),
+                    _ => None,
+                });
+                self.phase = Phase::Active { desk: of.desk, admin };
+            }
+            Body::Withdrawn {} | Body::HandedBack { .. } => {
+                self.phase = Phase::Bot;
+                self.owed = entry.number;
+            }
+            Body::Closed { .. } => {
+                if self.phase != Phase::Bot {
+                    self.owed = entry.number;
+                }
+                self.phase = Phase::Closed;
+            }
+            Body::Refused { .. } if !self.is_owned_by_desk() => self.owed = entry.number,
+            _ => {}
+        }
     }
 
     /// What to do since the last call, in order. Record all of it before any of the rest is done.
@@ -169,6 +247,7 @@ impl Session {
     /// When it cannot be taken; it is the caller's to keep then.
     pub fn say(&mut self, typed: &str, now: Now) -> Result<(), Refusal> {
         match self.phase {
+            _ if self.replaced => Err("this conversation goes on in another program; /new starts another"),
             Phase::Closed => Err("the conversation is closed; /new starts another"),
             Phase::Bot => {
                 self.say_to_bot(typed, now);
@@ -248,7 +327,7 @@ impl Session {
     /// The caller says with each sent message how many bytes it took.
     pub fn settle(&mut self, entry: impl Fn(Number) -> Entry, mut send: impl FnMut(Conn, &Message) -> usize) {
         let owed = self.owed();
-        let Some((conn, marks)) = self.linked() else { return };
+        let Some((conn, (_, marks))) = self.linked() else { return };
         if std::mem::take(&mut marks.ack_due) {
             send(conn, &Message::Ack { number: marks.receiving.last() });
         }
@@ -309,6 +388,26 @@ impl Session {
         heard
     }
 
+    /// What became of our latest line to a person, as far as the desk has told.
+    pub fn mark(&self) -> Mark {
+        let Some((_, marks)) = self.desks.last() else { return Mark::None };
+        Mark::of(self.spoken, marks.sending.acked(), marks.seen)
+    }
+
+    /// The desk's lines up to this number are on the screen.
+    pub fn shown(&mut self, desk: DeskId, number: Number) {
+        if let Some((conn, (present, _))) = self.linked()
+            && present == desk
+        {
+            self.out.push(Output::Send(conn, Message::Seen { number }));
+        }
+    }
+
+    /// The desk whose lines are being told.
+    pub fn desk(&self) -> Option<DeskId> {
+        self.desks.last().map(|(desk, _)| *desk)
+    }
+
     /// How many of our entries wait for the desk.
     fn waiting_for_desk(&self) -> Number {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
@@ -320,21 +419,31 @@ impl Session {
         if self.is_owned_by_desk() { self.last } else { self.owed }
     }
 
+    /// The present desk may have the request in force from now on: that is journaled before it leaves.
+    fn offer(&mut self) {
+        let request = self.request;
+        if let Some((desk, marks)) = self.linked_desk() {
+            marks.request = request;
+            self.out.push(Output::Record(Record::Met(desk, request)));
+        }
+    }
+
     fn is_owned_by_desk(&self) -> bool {
         matches!(self.phase, Phase::Queued { .. } | Phase::Active { .. })
     }
 
     /// Whether any desk may have heard of the request in force.
     fn is_offered(&self) -> bool {
-        self.request > 0 && self.desks.iter().any(|(_, marks)| marks.sending.offered(self.request))
+        self.request > 0 && self.desks.iter().any(|(_, marks)| marks.request == self.request)
     }
 
     /// The bot asked for it, or the user did: a human takes over as soon as one can.
     fn request_human(&mut self, reason: Option<String>, now: Now) {
-        self.bot.discard();
+        self.discard_bot();
         self.request = self.record(Body::Requested { reason }, now);
         self.phase = Phase::Queued { position: None };
         self.tell_state(None);
+        self.offer();
         self.seek_desk();
     }
 
@@ -385,7 +494,7 @@ impl Session {
     }
 
     fn close(&mut self, of: Option<Asked>, reason: EndReason, now: Now) {
-        self.bot.discard();
+        self.discard_bot();
         let was_bot = self.phase == Phase::Bot;
         let number = self.record(Body::Closed { of, reason }, now);
         // What was said to the bot since the last handback stays here, and so does its end.
@@ -403,14 +512,14 @@ impl Session {
         self.owed = self.last;
         self.parting |= self.is_offered();
         self.phase = Phase::Bot;
-        self.resume_bot(how);
+        self.resume_bot(how, self.request);
         self.rest_if_delivered();
     }
 
     /// Numbers and journals an entry of our own.
     fn record(&mut self, body: Body, now: Now) -> Number {
         self.last += 1;
-        self.out.push(Output::Record(Entry { number: self.last, at: now.wall, body }));
+        self.out.push(Output::Record(Record::Own(Entry { number: self.last, at: now.wall, body })));
         self.last
     }
 
@@ -422,6 +531,9 @@ impl Session {
 
     fn say_as_user(&mut self, typed: &str, now: Now) {
         self.unheard = 0;
+        if self.phase != Phase::Bot {
+            self.spoken = self.last + 1;
+        }
         let name = self.name.as_deref().map(Into::into);
         self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
     }

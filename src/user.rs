@@ -3,6 +3,7 @@
 //! Drain what waits, let the session handle it, commit its records, and only then act: ask the bot,
 //! send, show. A person's lines are taken as they are typed; a script's when they are due.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
@@ -11,15 +12,16 @@ use crate::args;
 use crate::bot::{self, Bot};
 use crate::clock::Now;
 use crate::command;
-use crate::journal::{Journal, Record};
+use crate::keeper::{Keeper, Stop};
 use crate::net::{self, Net};
 use crate::peers::Peers;
+use crate::record::{Line, Record};
 use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
 use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
 use crate::term::{self, Screen, Typed};
-use crate::wire::{self, Author, Body, ConversationId, Entry, Message, Number, Secret, State};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
 /// How long a program that ends waits for what it owes.
 const LEAVE_WITHIN: Duration = Duration::from_secs(5);
@@ -46,11 +48,13 @@ struct User {
     args: args::User,
     triggers: crate::reply::Triggers,
     session: Session,
-    journal: Journal,
+    keeper: Keeper,
     peers: Peers,
     bot: Bot,
     screen: Screen,
     pace: Pace<command::User>,
+    /// The admin's lines that are on their way to the screen: ticket, desk, number.
+    unseen: VecDeque<(u64, DeskId, Number)>,
     stage: Stage,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
@@ -79,45 +83,82 @@ enum Then {
 pub fn run(args: args::User) -> Result<u8, String> {
     let config = bot::Config::new(&args.bot, args.bot_token()?)?;
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    let profile = args.place().open()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, bot) = unbounded();
     let sockets =
         Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
-    let inputs = Inputs { typed, screen: shown, net, bot, signals: signals::listen()? };
+    let signals = signals::listen()?;
+    let keeper = Keeper::new(profile.journal, typed.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None });
     let mut user = User {
         triggers: args.triggers(),
         session: begin(&args)?,
-        journal: Journal::default(),
+        keeper,
         peers: Peers::new(sockets),
         bot: Bot::start(config, answers),
         pace: Pace::new(screen.is_interactive()),
         screen,
+        unseen: VecDeque::new(),
         stage: Stage::Talking,
         failed: false,
         args,
     };
-    let code = user.run(&inputs)?;
+    user.go_on()?;
+    let ended = user.run(&Inputs { typed, screen: shown, net, bot, signals });
     user.peers.finish(Duration::from_secs(1));
     user.screen.finish();
-    Ok(code)
+    match ended {
+        Ok(code) | Err(Stop::Signal(code)) => Ok(code),
+        Err(Stop::Broken(why)) => Err(why),
+    }
 }
 
-/// A fresh conversation with ids of its own.
+/// A fresh conversation with an id and a secret of its own.
 fn begin(args: &args::User) -> Result<Session, String> {
-    let mut random = [0; 56];
-    getrandom::fill(&mut random).map_err(|e| format!("the system gives no random bytes: {e}"))?;
-    let (id, rest) = random.split_first_chunk().expect("56 bytes were drawn");
-    let (secret, rest) = rest.split_first_chunk().expect("40 bytes are left");
-    let seed = rest.first_chunk().expect("8 bytes are left");
-    let (id, secret) = (ConversationId::new(*id), Secret::new(*secret));
-    Ok(Session::new(id, secret, args.name.clone(), args.admin.clone(), u64::from_ne_bytes(*seed)))
+    let (id, secret) = (ConversationId::new(random()?), Secret::new(random()?));
+    Ok(Session::new(id, secret, args.name.clone(), args.admin.clone(), seed()?))
 }
+
+fn seed() -> Result<u64, String> {
+    random().map(u64::from_ne_bytes)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    Ok(bytes)
+}
+
+/// Lines of a conversation that a person sees again after a restart.
+const REDRAWN: usize = 20;
 
 impl User {
-    fn run(&mut self, inputs: &Inputs) -> Result<u8, String> {
-        self.act();
+    /// Goes on with the last conversation of the journal, if it has not ended.
+    fn go_on(&mut self) -> Result<(), String> {
+        let (stories, _) = self.keeper.journal.stories().map_err(|fault| fault.to_string())?;
+        let Some(story) = stories.last().filter(|_| !self.args.new) else { return Ok(()) };
+        let journal = &self.keeper.journal;
+        let session = Session::restore(story, self.args.admin.clone(), seed()?, |number| journal.own(story.id, number));
+        if session.state() == State::Closed && session.is_settled() {
+            return Ok(());
+        }
+        self.session = session;
+        let lines = self.keeper.journal.lines(story.id, 0);
+        let from = if self.args.json { 0 } else { lines.len().saturating_sub(REDRAWN) };
+        self.tell_lines(&lines[from..]);
+        if self.session.state() == State::Closed {
+            // It is over but for what is owed to the desk; then the fresh one begins.
+            self.stage = Stage::Leaving { by: Instant::now() + LEAVE_WITHIN, then: Then::StartAnew };
+        } else {
+            self.notice("this conversation goes on where it was; /new starts another");
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
+        self.act()?;
         loop {
             self.handle(self.wait(inputs));
             for _ in 0..BATCH_MAX {
@@ -127,7 +168,7 @@ impl User {
             let now = Now::read();
             self.session.tick(now);
             self.step(now);
-            self.act();
+            self.act()?;
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
             }
@@ -179,7 +220,8 @@ impl User {
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
             Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
-            Event::Screen(term::Event::Shown(_)) | Event::Due => {}
+            Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
+            Event::Due => {}
             Event::Net(event) => self.net(event, now),
             Event::Bot(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
@@ -307,7 +349,8 @@ impl User {
             command::User::Bot => self.session.withdraw(now)?,
             command::User::End => self.session.end(now)?,
             command::User::New => self.leave(Then::StartAnew, now),
-            command::User::History => self.tell_history(),
+            command::User::History => self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)),
+            command::User::Again => self.session.ask_again(now)?,
             command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
             command::User::Quit => self.leave(Then::Exit(0), now),
             command::User::Wait(_) => return Err("/wait is for scripts; you can simply wait".to_owned()),
@@ -323,35 +366,57 @@ impl User {
         }
     }
 
-    /// Ends the conversation, which no other process can go on with, and waits for what is owed.
+    /// Waits for what is owed. A conversation that no other process can go on with ends.
     fn leave(&mut self, then: Then, now: Now) {
-        if self.session.state() != State::Closed {
+        let ends = matches!(then, Then::StartAnew) || self.keeper.journal.is_ephemeral();
+        if ends && self.session.state() != State::Closed {
             self.session.end(now).unwrap_or_else(|_| unreachable!("it is not closed"));
         }
         self.stage = Stage::Leaving { by: now.clock + LEAVE_WITHIN, then };
     }
 
     /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, String> {
+    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
         if matches!(self.stage, Stage::Talking) && self.is_script_done(now) {
             self.leave(Then::Exit(0), now);
-            self.act();
+            self.act()?;
         }
         let Stage::Leaving { by, then } = self.stage else { return Ok(None) };
-        if !(self.session.is_settled() && self.session.is_disconnected()) && now.clock < by {
+        if !self.is_left() && now.clock < by {
             return Ok(None);
         }
+        self.session.leave();
+        self.act()?;
         self.tell_undelivered();
         match then {
             Then::Exit(0) => Ok(Some(u8::from(self.failed))),
             Then::Exit(code) => Ok(Some(code)),
             Then::StartAnew => {
-                self.session = begin(&self.args)?;
+                self.session = begin(&self.args).map_err(Stop::Broken)?;
                 self.stage = Stage::Talking;
                 self.pace.done();
-                self.act();
+                self.act()?;
                 Ok(None)
             }
+        }
+    }
+
+    /// Whether nothing is owed to anybody: what was typed is where it belongs.
+    fn is_left(&self) -> bool {
+        match self.session.state() {
+            State::Queued | State::Active => self.session.undelivered().is_empty() || self.session.is_parted(),
+            State::Bot | State::Closed => self.session.is_settled() && self.session.is_disconnected(),
+        }
+    }
+
+    /// The admin's lines up to this ticket are on the screen.
+    fn shown(&mut self, ticket: u64) {
+        let mut last = None;
+        while let Some((_, desk, number)) = self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket) {
+            last = Some((desk, number));
+        }
+        if let Some((desk, number)) = last {
+            self.session.shown(desk, number);
         }
     }
 
@@ -368,24 +433,25 @@ impl User {
     }
 
     /// Records, then acts, until there is nothing to do; then what is due leaves.
-    fn act(&mut self) {
+    fn act(&mut self) -> Result<(), Stop> {
         loop {
             let (records, actions) = split(self.session.id(), self.session.outputs());
             if records.is_empty() && actions.is_empty() {
                 break;
             }
-            self.journal.commit(records);
+            self.keeper.commit(records, &self.screen)?;
             for action in actions {
-                self.act_on(action);
+                self.act_on(action)?;
             }
         }
-        let (journal, peers, id) = (&self.journal, &self.peers, self.session.id());
+        let (journal, peers, id) = (&self.keeper.journal, &self.peers, self.session.id());
         self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
         self.screen.prompt(self.prompt());
+        Ok(())
     }
 
-    fn act_on(&mut self, action: Output) {
+    fn act_on(&mut self, action: Output) -> Result<(), Stop> {
         match action {
             Output::Tell(report) => self.tell(report),
             Output::Ask { ticket, text } => {
@@ -404,33 +470,52 @@ impl User {
                 self.peers.send(conn, &message);
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
-            Output::Close(conn) => {
-                if matches!(self.stage, Stage::Leaving { .. }) {
-                    let text = "the customer's program is ending".to_owned();
-                    self.peers.send(conn, &Message::Bye { code: wire::Code::Leaving, text });
+            Output::Close(conn) => self.peers.close(conn),
+            Output::Verify(conn, desk, entry) => {
+                if self.keeper.journal.theirs(self.session.id(), Some(desk), entry.number) != Some(entry) {
+                    self.session.fork(conn);
                 }
-                self.peers.close(conn);
             }
-            Output::Record(_) | Output::RecordTheirs(..) => unreachable!("records were committed before"),
+            Output::Forked => self.start_over()?,
+            Output::Record(_) => unreachable!("records were committed before"),
         }
+        Ok(())
     }
 
-    /// What people said after the `requested` with this number: the stretch the bot did not hear.
-    fn said_since(&self, request: Number) -> Vec<bot::Line> {
-        let records = self.journal.records(self.session.id());
-        let is_request = |record: &Record| matches!(record, Record::Own(entry) if entry.number == request);
-        let after = records.iter().position(is_request).map_or(0, |at| at + 1);
-        let lines = records[after..].iter().filter_map(Record::said).map(|(_, said)| bot::Line {
+    /// A conversation that forked goes on as a new one, with what no desk has of it.
+    fn start_over(&mut self) -> Result<(), Stop> {
+        if !matches!(self.session.state(), State::Queued | State::Active) {
+            return Ok(());
+        }
+        let lines = self.undelivered();
+        self.session = begin(&self.args).map_err(Stop::Broken)?;
+        self.notice("a new conversation goes on with what you said and nobody has read");
+        let now = Now::read();
+        let refused = self.session.ask_for_human(now).err();
+        let refused = lines.iter().fold(refused, |refused, line| refused.or(self.session.say(line, now).err()));
+        if let Some(why) = refused {
+            self.fail(why.to_owned());
+        }
+        Ok(())
+    }
+
+    /// What people said after our entry with this number: the stretch the bot did not hear.
+    fn said_since(&self, number: Number) -> Vec<bot::Line> {
+        let lines = self.keeper.journal.lines(self.session.id(), 0);
+        let is_own = |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
+        let after = lines.iter().position(is_own).map_or(lines.len(), |at| at + 1);
+        let said = lines[after..].iter().filter_map(Line::said).filter(|(_, said)| said.author != Author::Bot);
+        let line = |(_, said): (&Entry, &wire::Said)| bot::Line {
             author: said.author,
             name: said.name.as_deref().map(str::to_owned),
             text: said.text.to_string(),
-        });
-        lines.collect()
+        };
+        said.map(line).collect()
     }
 
-    fn tell_history(&self) {
+    fn tell_lines(&self, lines: &[Line]) {
         let id = self.session.id();
-        for (entry, said) in self.journal.records(id).iter().filter_map(Record::said) {
+        for (entry, said) in lines.iter().filter_map(Line::said) {
             let own = said.author == Author::User;
             self.screen.show(Report::Message(Told {
                 own,
@@ -441,26 +526,30 @@ impl User {
     }
 
     /// Lines that were for a person and that no desk has.
+    fn undelivered(&self) -> Vec<String> {
+        let for_desk = self.session.undelivered().filter(|number| self.session.is_for_desk(*number));
+        let text = |number| match self.keeper.journal.own(self.session.id(), number).body {
+            Body::Message(said) if said.author == Author::User => Some(said.text.to_string()),
+            _ => None,
+        };
+        for_desk.filter_map(text).collect()
+    }
+
     fn tell_undelivered(&mut self) {
-        let id = self.session.id();
-        for number in self.session.undelivered() {
-            if let Entry { body: Body::Message(said), .. } = self.journal.own(id, number)
-                && said.author == Author::User
-                && self.session.is_for_desk(number)
-            {
-                self.fail(format!("not delivered: {}", said.text));
-            }
+        for text in self.undelivered() {
+            self.fail(format!("not delivered: {text}"));
         }
     }
 
-    /// Who gets the next line.
+    /// Who gets the next line, and what became of the last.
     fn prompt(&self) -> String {
-        match self.session.state() {
-            State::Bot => "bot".to_owned(),
-            State::Queued => "waiting".to_owned(),
-            State::Active => self.session.admin().unwrap_or("agent").to_owned(),
-            State::Closed => "closed".to_owned(),
-        }
+        let who = match self.session.state() {
+            State::Bot => return "bot".to_owned(),
+            State::Closed => return "closed".to_owned(),
+            State::Queued => "waiting",
+            State::Active => self.session.admin().unwrap_or("agent"),
+        };
+        format!("{who}{}", self.session.mark())
     }
 
     fn fail(&mut self, why: String) {
@@ -474,7 +563,16 @@ impl User {
 
     fn tell(&mut self, report: Report) {
         self.failed |= matches!(report, Report::Error { .. }) && !self.pace.is_person();
-        self.screen.show(report);
+        let theirs = match &report {
+            Report::Message(told) if told.author == Author::Admin => {
+                self.session.desk().map(|desk| (desk, told.number))
+            }
+            _ => None,
+        };
+        let ticket = self.screen.show(report);
+        if let Some((desk, number)) = theirs {
+            self.unseen.push_back((ticket, desk, number));
+        }
     }
 }
 
@@ -484,8 +582,7 @@ fn split(id: ConversationId, outputs: Vec<Output>) -> (Vec<(ConversationId, Reco
     let mut actions = Vec::new();
     for output in outputs {
         match output {
-            Output::Record(entry) => records.push((id, Record::Own(entry))),
-            Output::RecordTheirs(_, entry) => records.push((id, Record::Theirs(entry))),
+            Output::Record(record) => records.push((id, record)),
             action => actions.push(action),
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn run() -> Result<u8, String> {
         .map_err(|e| format!("cannot start the agent: {e}"))?;
     let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
     let ended = Command::new(program)
-        .args(["user", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
+        .args(["user", "--ephemeral", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
         .status()
         .map_err(|e| format!("cannot start the customer: {e}"))?;
     Ok(code(ended))

@@ -33,8 +33,10 @@ You are welcome.
 /// Plays, prints and checks a whole conversation.
 pub(super) fn run() -> Result<u8, String> {
     let mut stage = stage(&["--name", "Robin"])?;
-    let (mut user, user_events) =
-        Part::start("customer", &["user", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "Ann", "--json"])?;
+    let (mut user, user_events) = Part::start(
+        "customer",
+        &["user", "--ephemeral", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "Ann", "--json"],
+    )?;
     feed(&mut stage.admin, AGENT)?;
     feed(&mut user, CUSTOMER)?;
     let (told, events) = channel();

@@ -34,7 +34,7 @@ impl Desk {
         if !self.is_active(id) {
             return Err(format!("{} is not talking to you; /accept takes who is waiting", self.who(id)));
         }
-        self.focus = Some(id);
+        self.look_at(id);
         Ok(())
     }
 
@@ -48,7 +48,7 @@ impl Desk {
         let found = behind.iter().chain(before).find(|id| self.is_active(**id)).copied();
         match found {
             Some(id) if self.focus != Some(id) => {
-                self.focus = Some(id);
+                self.look_at(id);
                 Ok(())
             }
             _ => Err("there is no other conversation; /list shows who is waiting".to_owned()),
@@ -117,6 +117,19 @@ impl Desk {
         }
     }
 
+    /// What became of our latest line in the conversation in focus, as far as the customer's side has told.
+    pub fn mark(&self) -> Mark {
+        let Some(conversation) = self.focus.and_then(|id| self.conversations.get(&id)) else { return Mark::None };
+        Mark::of(conversation.spoken, conversation.sending.acked(), conversation.seen)
+    }
+
+    /// The customer's lines up to this number are on the screen.
+    pub fn shown(&mut self, id: ConversationId, number: Number) {
+        if let Some(conn) = self.conversations.get(&id).and_then(|conversation| conversation.link) {
+            self.out.push(Output::Send(conn, Message::Seen { number }));
+        }
+    }
+
     /// Whether the next line goes to anybody.
     pub fn has_focus(&self) -> bool {
         self.focus.is_some()
@@ -126,6 +139,11 @@ impl Desk {
     pub fn is_accepting(&self) -> bool {
         let accept = |open: Open| open.asked == Ask::Accept { by_admin: true };
         self.queue.iter().any(|id| self.conversations[id].open.is_some_and(accept))
+    }
+
+    /// Whether somebody waits or talks in this conversation.
+    pub fn is_live(&self, id: ConversationId) -> bool {
+        self.conversations.get(&id).is_some_and(|c| matches!(c.phase, Phase::Queued | Phase::Active))
     }
 
     /// Whether the admin has this conversation, so that a person wants to see what is said in it.
@@ -200,8 +218,15 @@ impl Desk {
         let number = self.record(id, Body::Message(said.clone()), now);
         if !greeting && let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.unheard = 0;
+            conversation.spoken = number;
         }
         self.tell_said(id, number, now.wall, &said, false);
+    }
+
+    /// The next line goes here.
+    pub(super) fn look_at(&mut self, id: ConversationId) {
+        self.focus = Some(id);
+        self.out.push(Output::Record(id, Record::Focus));
     }
 
     pub(super) fn is_focus_live(&self) -> bool {
@@ -219,7 +244,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return 0 };
         conversation.last += 1;
         let number = conversation.last;
-        self.out.push(Output::Record(id, Entry { number, at: now.wall, body }));
+        self.out.push(Output::Record(id, Record::Own(Entry { number, at: now.wall, body })));
         self.touch(id);
         number
     }
@@ -227,7 +252,7 @@ impl Desk {
     fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), String> {
         let id = self.talking()?;
         if let Some(note) = note {
-            self.out.push(Output::Note(id, note.to_owned()));
+            self.out.push(Output::Record(id, Record::Note(note.to_owned())));
         }
         self.ask(id, asked, now);
         Ok(())

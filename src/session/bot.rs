@@ -10,7 +10,9 @@ const SLOW_AFTER: Duration = Duration::from_secs(10);
 pub(super) struct Turns {
     now: Turn,
     /// Lines recorded behind the one in flight, as the bot will get them.
-    waiting: VecDeque<String>,
+    waiting: VecDeque<(Number, String)>,
+    /// Lines that were in flight or waiting when the program ended: only the user can tell whether to ask them again.
+    unsure: VecDeque<(Number, String)>,
     /// What the bot's last reply offers to choose from.
     buttons: Vec<Button>,
     last_ticket: u64,
@@ -36,13 +38,6 @@ enum Turn {
 }
 
 impl Turns {
-    /// Whatever is in flight is history, whatever waits is not for the bot any more.
-    pub(super) fn discard(&mut self) {
-        self.now = Turn::Idle;
-        self.waiting = VecDeque::new();
-        self.buttons = Vec::new();
-    }
-
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.now, Turn::Idle)
     }
@@ -61,6 +56,32 @@ impl Turns {
 }
 
 impl Session {
+    /// Whatever is in flight is history, whatever waits is not for the bot any more.
+    pub(super) fn discard_bot(&mut self) {
+        match std::mem::take(&mut self.bot.now) {
+            Turn::Asking { .. } => self.out.push(Output::Record(Record::Asking(None))),
+            Turn::Returning { .. } => self.out.push(Output::Record(Record::Returning(false))),
+            Turn::Idle => {}
+        }
+        self.bot.waiting = VecDeque::new();
+        self.bot.buttons = Vec::new();
+        self.forget_unsure();
+    }
+
+    /// `/again`: asks the bot once more what it may not have got.
+    ///
+    /// # Errors
+    /// When there is nothing of that kind.
+    pub fn ask_again(&mut self, now: Now) -> Result<(), Refusal> {
+        if self.bot.unsure.is_empty() {
+            return Err("there is nothing to send again");
+        }
+        let unsure = std::mem::take(&mut self.bot.unsure);
+        self.bot.waiting.extend(unsure);
+        self.ask_next(now);
+        Ok(())
+    }
+
     /// A line for the bot: a choice among its buttons, or what was typed.
     pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
         let asked = match reply::choice(&self.bot.buttons, typed) {
@@ -75,14 +96,18 @@ impl Session {
             }
         };
         self.bot.buttons = Vec::new();
-        self.bot.waiting.push_back(asked);
+        self.forget_unsure();
+        self.bot.waiting.push_back((self.last, asked));
         self.ask_next(now);
     }
 
     /// The bot answered the request with this ticket, or failed to.
     pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
         match self.bot.now {
-            Turn::Asking { ticket: asked, .. } if asked == ticket => self.bot.now = Turn::Idle,
+            Turn::Asking { ticket: asked, .. } if asked == ticket => {
+                self.bot.now = Turn::Idle;
+                self.out.push(Output::Record(Record::Asking(None)));
+            }
             _ => return log::info!("a reply of the bot came after the handoff and is discarded"),
         }
         match answer {
@@ -112,6 +137,7 @@ impl Session {
             _ => return,
         };
         self.bot.now = Turn::Idle;
+        self.out.push(Output::Record(Record::Returning(false)));
         self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
         self.tell_state(Some(Reason::Returned(how)));
         match outcome {
@@ -146,10 +172,38 @@ impl Session {
     }
 
     /// Tells the bot before it is asked anything again.
-    pub(super) fn resume_bot(&mut self, how: Returned) {
+    pub(super) fn resume_bot(&mut self, how: Returned, since: Number) {
         let ticket = self.bot.ticket();
         self.bot.now = Turn::Returning { ticket, how };
-        self.out.push(Output::Return { ticket, since: self.request });
+        self.out.push(Output::Record(Record::Returning(true)));
+        self.out.push(Output::Return { ticket, since });
+    }
+
+    /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
+    /// conversation again is told again, which is harmless.
+    pub(super) fn recover_bot(&mut self, story: &Story, entry: impl Fn(Number) -> Entry) {
+        let first = story.asking.unwrap_or(self.owed + 1);
+        let for_bot = |number: Number| match entry(number).body {
+            Body::Message(said) if said.author == Author::User => Some((number, reply::for_bot(&said.text))),
+            _ => None,
+        };
+        if self.phase != Phase::Bot {
+            return;
+        }
+        if story.returning {
+            self.bot.waiting = (first..=self.last).filter_map(for_bot).collect();
+            self.resume_bot(Returned::HandedBack, self.last);
+        } else if story.asking.is_some() {
+            self.bot.unsure = (first..=self.last).filter_map(for_bot).collect();
+            let lines: Vec<&str> = self.bot.unsure.iter().map(|(_, text)| text.as_str()).collect();
+            self.notice(format!("the bot may not have got this: {}; /again sends it again", lines.join(" / ")));
+        }
+    }
+
+    fn forget_unsure(&mut self) {
+        if !std::mem::take(&mut self.bot.unsure).is_empty() {
+            self.out.push(Output::Record(Record::Asking(None)));
+        }
     }
 
     /// Asks what waits, if nothing is in flight.
@@ -157,9 +211,10 @@ impl Session {
         if !self.bot.is_idle() || self.phase != Phase::Bot {
             return;
         }
-        let Some(text) = self.bot.waiting.pop_front() else { return };
+        let Some((number, text)) = self.bot.waiting.pop_front() else { return };
         let ticket = self.bot.ticket();
         self.bot.now = Turn::Asking { ticket, slow_at: Some(now.clock + SLOW_AFTER) };
+        self.out.push(Output::Record(Record::Asking(Some(number))));
         self.out.push(Output::Ask { ticket, text });
     }
 

@@ -96,12 +96,27 @@ impl Session {
         }
     }
 
-    /// The desk, its marks and the connection, while it is up.
-    pub(super) fn linked(&mut self) -> Option<(Conn, &mut Marks)> {
+    /// The connection, the desk and its marks, while it is up.
+    pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
         match self.link.now {
-            Stage::Up { conn, .. } => self.desks.last_mut().map(|(_, marks)| (conn, marks)),
+            Stage::Up { conn, .. } => self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks))),
             _ => None,
         }
+    }
+
+    /// The desk and its marks, while it is up.
+    pub(super) fn linked_desk(&mut self) -> Option<(DeskId, &mut Marks)> {
+        self.linked().map(|(_, desk)| desk)
+    }
+
+    /// The program ends: the desk is told, and the conversation goes on when it is started again.
+    pub fn leave(&mut self) {
+        if let Stage::Up { conn, .. } | Stage::Opening(Some(conn)) = self.link.now {
+            let text = "the customer's program is ending".to_owned();
+            self.out.push(Output::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.out.push(Output::Close(conn));
+        }
+        self.link.now = Stage::Down;
     }
 
     /// Whether the connection is really gone.
@@ -129,7 +144,7 @@ impl Session {
         if self.needs_desk() {
             return;
         }
-        if let Some((conn, marks)) = self.linked()
+        if let Some((conn, (_, marks))) = self.linked()
             && std::mem::take(&mut marks.ack_due)
         {
             let number = marks.receiving.last();
@@ -171,8 +186,7 @@ impl Session {
         let resumed = desk.1.sending.resume(welcome.received, self.last);
         self.desks.push(desk);
         if resumed.is_err() {
-            self.part(conn, "the desk has entries of this conversation that this side never made; /new starts another");
-            return;
+            return self.fork(conn);
         }
         self.link.now = Stage::Up { conn, since: now.clock };
         self.out.push(Output::Welcomed(conn));
@@ -180,16 +194,21 @@ impl Session {
         if former.is_some_and(|former| former != welcome.desk) {
             self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
             self.request_human(None, now);
+        } else if self.needs_desk() {
+            self.offer();
         }
     }
 
     /// A message on a connection that is up.
     fn listen(&mut self, conn: Conn, message: Message, now: Now) -> bool {
         match message {
-            Message::Entry(entry) => return self.take(entry, now),
+            Message::Entry(entry) => return self.take(conn, entry, now),
             Message::Ack { number } => return self.acked(number),
             Message::Seen { number } => {
-                let conversation = self.id;
+                let (conversation, last) = (self.id, self.last);
+                if let Some((_, marks)) = self.linked_desk() {
+                    marks.seen = marks.seen.max(number.min(last));
+                }
                 self.tell(Report::Seen { conversation, number });
             }
             Message::Position { position } => {
@@ -208,7 +227,7 @@ impl Session {
     }
 
     /// An entry of the desk's: exactly once, in order.
-    fn take(&mut self, entry: Entry, now: Now) -> bool {
+    fn take(&mut self, conn: Conn, entry: Entry, now: Now) -> bool {
         let fits = match &entry.body {
             Body::Message(said) => said.author == Author::Admin,
             Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
@@ -220,9 +239,11 @@ impl Session {
             return false;
         }
         marks.ack_due = true;
-        if arrival == Arrival::New {
-            let desk = *desk;
-            self.out.push(Output::RecordTheirs(desk, entry.clone()));
+        let desk = *desk;
+        if arrival == Arrival::Again {
+            self.out.push(Output::Verify(conn, desk, entry));
+        } else {
+            self.out.push(Output::Record(Record::Theirs(Some(desk), entry.clone())));
             self.obey(desk, entry, now);
         }
         true
@@ -230,9 +251,12 @@ impl Session {
 
     fn acked(&mut self, number: Number) -> bool {
         let conversation = self.id;
-        let Some((_, marks)) = self.linked() else { return false };
+        let Some((desk, marks)) = self.linked_desk() else { return false };
         match marks.sending.ack(number) {
-            Ok(true) => self.tell(Report::Delivered { conversation, number }),
+            Ok(true) => {
+                self.out.push(Output::Record(Record::Acked(desk, number)));
+                self.tell(Report::Delivered { conversation, number });
+            }
             Ok(false) => {}
             Err(_) => return false,
         }
@@ -253,12 +277,25 @@ impl Session {
     /// The desk closes the connection and says why. Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
         match code {
-            Code::Version | Code::Secret | Code::Replaced | Code::Fork => self.part(conn, text),
+            Code::Replaced => {
+                self.replaced = true;
+                self.part(conn, text);
+            }
+            Code::Fork => self.fork(conn),
+            Code::Version | Code::Secret => self.part(conn, text),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
                 self.retry(text, now);
             }
         }
+    }
+
+    /// The two journals tell different stories under the same numbers: one of them was restored from a backup.
+    pub fn fork(&mut self, conn: Conn) {
+        let why = "the desk and this side remember different things under the same numbers";
+        self.out.push(Output::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
+        self.part(conn, why);
+        self.out.push(Output::Forked);
     }
 
     /// Leaves the desk for good: what is not delivered stays undelivered.

@@ -1,4 +1,5 @@
-//! Two pure ends over a line that cuts at any message, on virtual time, from a seed.
+//! Two pure ends over a line that cuts at any message, processes that die between commit and act, on virtual
+//! time, from a seed.
 //!
 //! After every history the line heals, and then both journals must tell the same story: every
 //! line once, in order, the same state at both ends, and never a request to the bot while it did not
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
 use handoff::desk::{self, Desk};
-use handoff::journal::{Journal, Record};
+use handoff::record::{Line as Recorded, Record, Story, What};
 use handoff::reply::{Handoff, Reply};
 use handoff::report::Report;
 use handoff::session::{self, Resumed, Session};
@@ -54,6 +55,65 @@ impl Way {
     }
 }
 
+/// What is on a disk: everything committed.
+#[derive(Clone, Default)]
+struct Kept {
+    records: Vec<Record>,
+}
+
+impl Kept {
+    fn own(&self, number: u64) -> Entry {
+        own(&self.records)[number as usize - 1].clone()
+    }
+
+    /// As a restart finds it. What may wait for the next batch may be lost.
+    fn story(&self) -> Story {
+        let mut story = Story {
+            id: ID,
+            secret: [9; 32],
+            name: None,
+            own: 0,
+            theirs: Vec::new(),
+            asking: None,
+            returning: false,
+            desks: Vec::new(),
+            controls: Vec::new(),
+        };
+        for (place, record) in self.records.iter().enumerate() {
+            let mut control = |own: bool, desk: Option<DeskId>, entry: &Entry| {
+                if !matches!(entry.body, Body::Message(_)) {
+                    let what = What::Entry(desk, entry.clone());
+                    story.controls.push(Recorded { place: place as u64, own, what });
+                }
+            };
+            match record {
+                Record::Own(entry) => {
+                    control(true, None, entry);
+                    story.own = entry.number;
+                }
+                Record::Theirs(desk, entry) => {
+                    control(false, *desk, entry);
+                    story.theirs.retain(|(of, _)| of != desk);
+                    story.theirs.push((*desk, entry.number));
+                }
+                Record::Begun { secret, .. } => story.secret = *secret,
+                Record::Asking(number) => story.asking = *number,
+                Record::Returning(is) => story.returning = *is,
+                Record::Met(desk, request) => {
+                    let acked = story.desks.iter().find(|(of, ..)| of == desk).map_or(0, |(.., acked)| *acked);
+                    story.desks.retain(|(of, ..)| of != desk);
+                    story.desks.push((*desk, *request, acked));
+                }
+                Record::Acked(desk, number) => {
+                    story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
+                }
+                Record::Note(_) | Record::Held(_) | Record::Focus => {}
+            }
+        }
+        story
+    }
+}
+
 #[derive(Default)]
 struct Line {
     conn: Option<Conn>,
@@ -65,11 +125,11 @@ struct World {
     chance: Chance,
     now: Now,
     session: Session,
-    user: Journal,
+    user: Kept,
     desk: Desk,
     desk_id: DeskId,
     /// The present desk's journal, and those of desks that lost theirs.
-    journals: BTreeMap<DeskId, Journal>,
+    journals: BTreeMap<DeskId, Kept>,
     line: Line,
     conns: u64,
     asked: Option<u64>,
@@ -77,6 +137,9 @@ struct World {
     said: u64,
     user_state: State,
     desk_state: Option<State>,
+    /// What the bot was asked, and whether the user asked for it again.
+    questions: Vec<String>,
+    again: bool,
     told: bool,
 }
 
@@ -87,10 +150,10 @@ impl World {
             chance: Chance(seed),
             now: Now { clock: Instant::now(), wall: 0 },
             session: Session::new(ID, Secret::new([9; 32]), None, "desk:1".to_owned(), seed),
-            user: Journal::default(),
+            user: Kept::default(),
             desk: Desk::new(desk_id, desk::Options::default()),
             desk_id,
-            journals: BTreeMap::from([(desk_id, Journal::default())]),
+            journals: BTreeMap::from([(desk_id, Kept::default())]),
             line: Line::default(),
             conns: 0,
             asked: None,
@@ -98,6 +161,8 @@ impl World {
             said: 0,
             user_state: State::Bot,
             desk_state: None,
+            questions: Vec::new(),
+            again: false,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -122,10 +187,13 @@ impl World {
     }
 
     fn rarely(&mut self) {
-        match self.chance.below(8) {
+        match self.chance.below(10) {
             0 => _ = self.session.end(self.now),
             1 => _ = self.desk.close(Some("private"), self.now),
             2 => self.lose_desk(),
+            3 => self.kill_user(),
+            4 => self.kill_desk(),
+            5..7 => self.again |= self.session.ask_again(self.now).is_ok(),
             _ => self.cut(),
         }
     }
@@ -194,8 +262,38 @@ impl World {
         let number = self.journals.len() as u8 + 1;
         self.desk_id = DeskId::new([number; 16]);
         self.desk = Desk::new(self.desk_id, desk::Options::default());
-        self.journals.insert(self.desk_id, Journal::default());
+        self.journals.insert(self.desk_id, Kept::default());
         self.desk_state = None;
+    }
+
+    /// The user's process dies: what was committed is there, what was to be done is not done.
+    fn kill_user(&mut self) {
+        self.user_types();
+        let records = self.session.outputs().into_iter();
+        let records = records.filter_map(|output| if let session::Output::Record(r) = output { Some(r) } else { None });
+        self.user.records.extend(records);
+        self.cut();
+        (self.asked, self.returning) = (None, None);
+        let (story, user) = (self.user.story(), self.user.clone());
+        let seed = self.chance.below(u64::MAX);
+        self.session = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number));
+    }
+
+    /// The desk's process dies, and is started again.
+    fn kill_desk(&mut self) {
+        self.admin_types();
+        let records = self.desk.outputs().into_iter();
+        let records = records.filter_map(|output| if let desk::Output::Record(_, r) = output { Some(r) } else { None });
+        let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
+        journal.records.extend(records);
+        let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story()] };
+        let journal = journal.clone();
+        self.cut();
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(ID));
+        // Live conversations are told again; the others are over, and the admin sees that they are not listed.
+        let over = |state: &State| matches!(state, State::Bot | State::Closed);
+        self.desk_state = stories.first().map(|_| state_after(&theirs(&journal.records))).filter(over);
+        self.desk.tell_states();
     }
 
     fn pass(&mut self, time: Duration) {
@@ -219,14 +317,14 @@ impl World {
         let alive = line.conn;
         let user = &self.user;
         self.session.settle(
-            |number| user.own(ID, number),
+            |number| user.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.up.push(message) } else { 1 }
             },
         );
         let journal = &self.journals[&self.desk_id];
         self.desk.settle(
-            |id, number| journal.own(id, number),
+            |_, number| journal.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.down.push(message) } else { 1 }
             },
@@ -244,10 +342,15 @@ impl World {
         use session::Output;
         self.trace("user", &output);
         match output {
-            Output::Record(entry) => self.user.commit(vec![(ID, Record::Own(entry))]),
-            Output::RecordTheirs(_, entry) => self.user.commit(vec![(ID, Record::Theirs(entry))]),
+            Output::Record(record) => self.user.records.push(record),
+            Output::Verify(_, desk, entry) => {
+                assert!(self.user.records.contains(&Record::Theirs(Some(desk), entry)), "a fork out of nothing");
+            }
+            Output::Forked => panic!("a fork out of nothing"),
             Output::Ask { ticket, text } => {
                 self.check_asked(&text);
+                assert!(self.again || !self.questions.contains(&text), "the bot was asked '{text}' twice");
+                self.questions.push(text);
                 self.asked = Some(ticket);
             }
             Output::Return { ticket, .. } => self.returning = Some(ticket),
@@ -273,8 +376,10 @@ impl World {
         self.trace("desk", &output);
         let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
         match output {
-            Output::Record(id, entry) => journal.commit(vec![(id, Record::Own(entry))]),
-            Output::RecordTheirs(id, entry) => journal.commit(vec![(id, Record::Theirs(entry))]),
+            Output::Record(_, record) => journal.records.push(record),
+            Output::Verify(_, _, entry) => {
+                assert!(journal.records.contains(&Record::Theirs(None, entry)), "a fork out of nothing");
+            }
             Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.down.push(&message),
             Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.up.decoder.accept(),
             Output::Close(conn) if self.line.conn == Some(conn) => self.line.down.closed = true,
@@ -297,7 +402,7 @@ impl World {
 
     /// The bot may only be asked what was typed while it owned the conversation, and still does.
     fn check_asked(&self, text: &str) {
-        let made = own(self.user.records(ID));
+        let made = own(&self.user.records);
         let at = made.iter().position(|entry| matches!(&entry.body, Body::Message(said) if &*said.text == text));
         let (before, after) = made.split_at(at.expect("a line is recorded before it is asked"));
         assert_eq!(state_after(before), State::Bot, "the bot was asked '{text}', which was not for it");
@@ -308,7 +413,7 @@ impl World {
 
     /// The oracle.
     fn check(&self) {
-        let (user, desk) = (self.user.records(ID), self.journals[&self.desk_id].records(ID));
+        let (user, desk) = (&self.user.records, &self.journals[&self.desk_id].records);
         let (made, came, present, heard) = (own(user), theirs(desk), own(desk), theirs(user));
         for (at, entry) in made.iter().enumerate() {
             assert_eq!(entry.number, at as u64 + 1, "the user's numbers have a gap");
@@ -322,7 +427,7 @@ impl World {
             assert_eq!(lacks, None, "the user lacks what the desk said");
             assert_eq!(self.desk_state, Some(state_after(&came)), "the admin was told another state");
         }
-        let said: Vec<Entry> = self.journals.values().flat_map(|journal| own(journal.records(ID))).collect();
+        let said: Vec<Entry> = self.journals.values().flat_map(|journal| own(&journal.records)).collect();
         for (at, entry) in heard.iter().enumerate() {
             assert!(said.contains(entry), "the user heard what nobody said");
             let is_message = matches!(entry.body, Body::Message(_));
@@ -349,7 +454,7 @@ fn own(records: &[Record]) -> Vec<Entry> {
 }
 
 fn theirs(records: &[Record]) -> Vec<Entry> {
-    let entry = |record: &Record| if let Record::Theirs(entry) = record { Some(entry.clone()) } else { None };
+    let entry = |record: &Record| if let Record::Theirs(_, entry) = record { Some(entry.clone()) } else { None };
     records.iter().filter_map(entry).collect()
 }
 

@@ -1,0 +1,318 @@
+//! The journal in a SQLite file: write-ahead log, synchronous commits, one writer.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+
+use super::Fault;
+use crate::record::{Line, Record, Story, What};
+use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
+
+/// The schema's version, kept in the file. A newer one is refused, an older one migrated.
+const VERSION: i64 = 1;
+
+/// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
+const OWN: i64 = 0;
+const NOTE: i64 = -1;
+
+const SCHEMA: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE conversation (
+        key INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE,
+        secret BLOB NOT NULL,
+        name TEXT,
+        held INTEGER NOT NULL DEFAULT 0,
+        asking INTEGER,
+        returning INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
+    CREATE TABLE peer (
+        key INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL REFERENCES conversation,
+        desk BLOB,
+        request INTEGER NOT NULL DEFAULT 0,
+        acked INTEGER NOT NULL DEFAULT 0,
+        met INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (conversation, desk)
+    ) STRICT;
+    -- The key is the commit order. 'origin' is 0 for our own, -1 for a note, else a peer's key.
+    CREATE TABLE entry (
+        key INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL REFERENCES conversation,
+        origin INTEGER NOT NULL,
+        number INTEGER,
+        at INTEGER NOT NULL,
+        stored INTEGER NOT NULL,
+        control INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX entry_number ON entry (conversation, origin, number);
+    CREATE INDEX entry_control ON entry (conversation, key) WHERE control = 1;
+";
+
+pub(super) struct Disk {
+    connection: Connection,
+    /// Keys of conversations and of peers, so that a commit need not look them up.
+    conversations: HashMap<ConversationId, i64>,
+    peers: HashMap<(i64, Option<DeskId>), i64>,
+}
+
+impl Disk {
+    pub(super) fn open(file: &Path) -> Result<Disk, String> {
+        let failed = |e: rusqlite::Error| format!("cannot use the journal {}: {e}", file.display());
+        let connection = Connection::open(file).map_err(failed)?;
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        match version {
+            0 => {
+                let make = format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;");
+                connection.execute_batch(&make).map_err(failed)?;
+            }
+            VERSION => {}
+            _ => {
+                return Err(format!(
+                    "the journal {} was written by a newer handoff; use that one, or another --profile",
+                    file.display()
+                ));
+            }
+        }
+        let mut disk = Disk { connection, conversations: HashMap::new(), peers: HashMap::new() };
+        disk.load_keys().map_err(failed)?;
+        Ok(disk)
+    }
+
+    fn load_keys(&mut self) -> rusqlite::Result<()> {
+        let mut all = self.connection.prepare("SELECT key, id FROM conversation")?;
+        let rows = all.query_map([], |row| Ok((ConversationId::new(row.get(1)?), row.get(0)?)))?;
+        self.conversations = rows.collect::<rusqlite::Result<_>>()?;
+        let mut all = self.connection.prepare("SELECT key, conversation, desk FROM peer")?;
+        let rows = all.query_map([], |row| Ok(((row.get(1)?, desk(row, 2)?), row.get(0)?)))?;
+        self.peers = rows.collect::<rusqlite::Result<_>>()?;
+        Ok(())
+    }
+
+    pub(super) fn commit<'a>(
+        &mut self,
+        batch: impl Iterator<Item = &'a (ConversationId, Record)>,
+    ) -> Result<(), Fault> {
+        let written = self.write(batch);
+        if written.is_err() {
+            // What failed may have ended the transaction already. Keys of what was undone are forgotten.
+            let _ = self.connection.execute_batch("ROLLBACK");
+            self.load_keys().map_err(fault)?;
+        }
+        written.map_err(fault)
+    }
+
+    fn write<'a>(&mut self, batch: impl Iterator<Item = &'a (ConversationId, Record)>) -> rusqlite::Result<()> {
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let stored = crate::clock::Now::read().wall;
+        for (id, record) in batch {
+            if let Record::Begun { secret, name } = record {
+                self.begin(*id, secret, name.as_deref())?;
+                continue;
+            }
+            let key = self.conversations.get(id).copied().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            match record {
+                Record::Begun { .. } => {}
+                Record::Own(entry) => self.insert(key, OWN, entry, stored)?,
+                Record::Theirs(desk, entry) => {
+                    let peer = self.peer(key, *desk)?;
+                    self.insert(key, peer, entry, stored)?;
+                }
+                Record::Note(note) => {
+                    let sql =
+                        "INSERT INTO entry (conversation, origin, at, stored, control, body) VALUES (?, ?, ?, ?, 0, ?)";
+                    self.run(sql, params![key, NOTE, stored as i64, stored as i64, note])?;
+                }
+                Record::Held(number) => {
+                    self.run("UPDATE conversation SET held = ? WHERE key = ?", params![*number as i64, key])?;
+                }
+                Record::Asking(number) => {
+                    let number = number.map(|number| number as i64);
+                    self.run("UPDATE conversation SET asking = ? WHERE key = ?", params![number, key])?;
+                }
+                Record::Returning(is) => {
+                    self.run("UPDATE conversation SET returning = ? WHERE key = ?", params![is, key])?;
+                }
+                Record::Met(desk, request) => {
+                    let peer = self.peer(key, Some(*desk))?;
+                    let sql = "UPDATE peer SET request = ?, met = (SELECT max(met) + 1 FROM peer) WHERE key = ?";
+                    self.run(sql, params![*request as i64, peer])?;
+                }
+                Record::Acked(desk, number) => {
+                    let peer = self.peer(key, Some(*desk))?;
+                    self.run("UPDATE peer SET acked = ? WHERE key = ?", params![*number as i64, peer])?;
+                }
+                Record::Focus => {
+                    self.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)", params![id.bytes()])?;
+                }
+            }
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+    }
+
+    fn begin(&mut self, id: ConversationId, secret: &[u8; 32], name: Option<&str>) -> rusqlite::Result<()> {
+        let sql = "INSERT INTO conversation (id, secret, name) VALUES (?, ?, ?)
+                   ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING key";
+        let mut insert = self.connection.prepare_cached(sql)?;
+        let key = insert.query_row(params![id.bytes(), secret, name], |row| row.get(0))?;
+        self.conversations.insert(id, key);
+        Ok(())
+    }
+
+    /// A peer's key, made at its first entry.
+    fn peer(&mut self, conversation: i64, desk: Option<DeskId>) -> rusqlite::Result<i64> {
+        if let Some(key) = self.peers.get(&(conversation, desk)) {
+            return Ok(*key);
+        }
+        let sql = "INSERT INTO peer (conversation, desk) VALUES (?, ?) RETURNING key";
+        let bytes = desk.as_ref().map(DeskId::bytes);
+        let key = self.connection.prepare_cached(sql)?.query_row(params![conversation, bytes], |row| row.get(0))?;
+        self.peers.insert((conversation, desk), key);
+        Ok(key)
+    }
+
+    fn insert(&self, conversation: i64, origin: i64, entry: &Entry, stored: u64) -> rusqlite::Result<()> {
+        let control = !matches!(entry.body, Body::Message(_));
+        let body = serde_json::to_string(&entry.body).expect("a body has string keys");
+        let sql =
+            "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let (number, at) = (entry.number as i64, entry.at as i64);
+        self.run(sql, params![conversation, origin, number, at, stored as i64, control, body])
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(values).map(drop)
+    }
+
+    pub(super) fn desk_id(&mut self, fresh: DeskId) -> Result<DeskId, Fault> {
+        let find = "SELECT value FROM meta WHERE name = 'desk'";
+        let known = self.connection.query_row(find, [], |row| row.get(0)).optional().map_err(fault)?;
+        if let Some(known) = known {
+            return Ok(DeskId::new(known));
+        }
+        self.run("INSERT INTO meta (name, value) VALUES ('desk', ?)", params![fresh.bytes()]).map_err(fault)?;
+        Ok(fresh)
+    }
+
+    pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
+        self.entry(*self.conversations.get(&id)?, OWN, number)
+    }
+
+    pub(super) fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
+        let conversation = *self.conversations.get(&id)?;
+        self.entry(conversation, *self.peers.get(&(conversation, desk))?, number)
+    }
+
+    fn entry(&self, conversation: i64, origin: i64, number: Number) -> Option<Entry> {
+        let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
+        let read = |row: &Row<'_>| entry(row, 0);
+        let found = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut select| select.query_row([conversation, origin, number as i64], read).optional());
+        found.unwrap_or_else(|error| {
+            log::error!("cannot read the journal: {error}");
+            None
+        })
+    }
+
+    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
+        let Some(key) = self.conversations.get(&id) else { return Vec::new() };
+        let lines = self.select("entry.conversation = ? AND entry.key > ?", [*key, after as i64]);
+        lines.unwrap_or_else(|error| {
+            log::error!("cannot read the journal: {error}");
+            Vec::new()
+        })
+    }
+
+    /// Lines that fit a condition, in the commit order.
+    fn select(&self, condition: &str, values: [i64; 2]) -> rusqlite::Result<Vec<Line>> {
+        let sql = format!(
+            "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
+             WHERE {condition} ORDER BY entry.key"
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let lines = select.query_map(values, |row| {
+            let origin: i64 = row.get(1)?;
+            let what = match origin {
+                NOTE => What::Note(row.get(5)?),
+                _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
+            };
+            Ok(Line { place: row.get::<_, i64>(0)? as u64, own: origin <= OWN, what })
+        })?;
+        lines.collect()
+    }
+
+    pub(super) fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
+        let focus = "SELECT value FROM meta WHERE name = 'focus'";
+        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(fault)?;
+        Ok((self.read_stories().map_err(fault)?, focus.map(ConversationId::new)))
+    }
+
+    fn read_stories(&self) -> rusqlite::Result<Vec<Story>> {
+        let sql = "SELECT key, id, secret, name, held, asking, returning FROM conversation ORDER BY key";
+        let mut select = self.connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        let mut stories = Vec::new();
+        while let Some(row) = rows.next()? {
+            let key: i64 = row.get(0)?;
+            let last = |origin: i64| -> rusqlite::Result<Number> {
+                let sql = "SELECT coalesce(max(number), 0) FROM entry WHERE conversation = ? AND origin = ?";
+                self.connection.prepare_cached(sql)?.query_row([key, origin], |row| Ok(row.get::<_, i64>(0)? as Number))
+            };
+            let sql = "SELECT key, desk, request, acked FROM peer WHERE conversation = ? ORDER BY met, key";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let mut peers = select.query([key])?;
+            let (mut theirs, mut desks) = (Vec::new(), Vec::new());
+            while let Some(peer) = peers.next()? {
+                let desk = desk(peer, 1)?;
+                theirs.push((desk, last(peer.get(0)?)?));
+                if let Some(desk) = desk {
+                    desks.push((desk, peer.get::<_, i64>(2)? as Number, peer.get::<_, i64>(3)? as Number));
+                }
+            }
+            stories.push(Story {
+                id: ConversationId::new(row.get(1)?),
+                secret: row.get(2)?,
+                name: row.get(3)?,
+                own: last(OWN)?.max(row.get::<_, i64>(4)? as Number),
+                theirs,
+                asking: row.get::<_, Option<i64>>(5)?.map(|number| number as Number),
+                returning: row.get(6)?,
+                desks,
+                controls: self.select("control = 1 AND entry.conversation = ? AND entry.key > ?", [key, 0])?,
+            });
+        }
+        Ok(stories)
+    }
+}
+
+/// An entry from three columns: number, at, body.
+fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<Entry> {
+    let body: String = row.get(first + 2)?;
+    let read = |e: serde_json::Error| {
+        rusqlite::Error::FromSqlConversionFailure(first + 2, rusqlite::types::Type::Text, Box::new(e))
+    };
+    Ok(Entry {
+        number: row.get::<_, i64>(first)? as Number,
+        at: row.get::<_, i64>(first + 1)? as u64,
+        body: serde_json::from_str(&body).map_err(read)?,
+    })
+}
+
+fn desk(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeskId>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(DeskId::new))
+}
+
+/// A full disk may be waited for; after any other failure nothing is certain.
+fn fault(error: rusqlite::Error) -> Fault {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Fault::Full,
+        _ => Fault::Broken(format!("the journal failed: {error}; start again, what was acknowledged is kept")),
+    }
+}

@@ -1,0 +1,93 @@
+//! Where a journal is: one folder a profile, for its owner alone, and one process at a time.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::Journal;
+
+/// Which journal to use.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The state folder; the platform's own when `None`.
+    pub state: Option<PathBuf>,
+    /// `user` or `admin`.
+    pub mode: &'static str,
+    /// Which of that mode's journals.
+    pub profile: String,
+    /// None at all: in memory.
+    pub ephemeral: bool,
+}
+
+/// A profile in use. Its lock lasts as long as this value.
+pub struct Profile {
+    /// The journal in it.
+    pub journal: Journal,
+    #[expect(dead_code, reason = "the lock is held by holding the file")]
+    lock: Option<File>,
+}
+
+impl Place {
+    /// Opens the journal for this process alone.
+    ///
+    /// # Errors
+    /// One line: what is in the way and what to do.
+    pub fn open(&self) -> Result<Profile, String> {
+        if self.ephemeral {
+            return Ok(Profile { journal: Journal::in_memory(), lock: None });
+        }
+        let base = match &self.state {
+            Some(state) => state.clone(),
+            None => platform_state()?,
+        };
+        let folder = base.join(self.mode).join(&self.profile);
+        let failed = |what: &str, path: &Path, e: std::io::Error| format!("cannot {what} {}: {e}", path.display());
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(|e| failed("make the folder", &folder, e))?;
+        refuse_open_to_others(&folder)?;
+        let file = folder.join("lock");
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(&file).map_err(|e| failed("open", &file, e))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(self.in_use(&folder)),
+            Err(TryLockError::Error(e)) => return Err(failed("lock", &file, e)),
+        }
+        let journal = Journal::open(&folder.join("journal.sqlite"))?;
+        Ok(Profile { journal, lock: Some(lock) })
+    }
+
+    fn in_use(&self, folder: &Path) -> String {
+        format!(
+            "another 'handoff {mode}' is using {folder}; end it, or take another profile with --profile NAME",
+            mode = self.mode,
+            folder = folder.display()
+        )
+    }
+}
+
+/// What customers say is nobody else's to read.
+fn refuse_open_to_others(folder: &Path) -> Result<(), String> {
+    let metadata = folder.metadata().map_err(|e| format!("cannot look at {}: {e}", folder.display()))?;
+    if metadata.mode() & 0o077 != 0 {
+        return Err(format!("{0} is open to other users; run: chmod 700 {0}", folder.display()));
+    }
+    Ok(())
+}
+
+/// The XDG state folder; on macOS the folder it has for this.
+fn platform_state() -> Result<PathBuf, String> {
+    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || set("HOME").ok_or("HOME is not set; say where to keep the journal with --state DIR, or --ephemeral");
+    if cfg!(target_os = "macos") {
+        return Ok(home()?.join("Library/Application Support/handoff"));
+    }
+    match set("XDG_STATE_HOME") {
+        Some(state) => Ok(state.join("handoff")),
+        None => Ok(home()?.join(".local/state/handoff")),
+    }
+}

@@ -1,0 +1,101 @@
+//! What is journaled: the records the pure rooms make, and what they are given back at a restart.
+
+use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
+
+/// One thing journaled in a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    /// The conversation begins here. The user's side keeps its secret, a desk only the hash of it.
+    Begun {
+        /// The secret, or its SHA-256.
+        secret: [u8; 32],
+        /// What the customer wants to be called.
+        name: Option<String>,
+    },
+    /// An entry of our own numbering.
+    Own(Entry),
+    /// An entry of the peer's: of a desk's, or (`None`) of the user's.
+    Theirs(Option<DeskId>, Entry),
+    /// An admin's private note, or the desk's own remark.
+    Note(String),
+    /// Desk: our entries up to this number are held by the customer only.
+    Held(Number),
+    /// User: this line of ours is being asked of the bot; `None`: no line is.
+    Asking(Option<Number>),
+    /// User: the bot is being told that it owns the conversation again.
+    Returning(bool),
+    /// User: this desk may have our `requested` of this number.
+    Met(DeskId, Number),
+    /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait for the next batch.
+    Acked(DeskId, Number),
+    /// Desk: the admin's next line goes here. May wait for the next batch.
+    Focus,
+}
+
+impl Record {
+    /// Whether it may wait until something that matters is committed.
+    pub fn may_wait(&self) -> bool {
+        matches!(self, Record::Acked(..) | Record::Focus)
+    }
+}
+
+/// What a reader of a conversation sees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line {
+    /// Its place in the commit order.
+    pub place: u64,
+    /// Whether it is of our own numbering.
+    pub own: bool,
+    /// What it is.
+    pub what: What,
+}
+
+/// An entry, or something private.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A numbered entry of ours, or of the peer's.
+    Entry(Option<DeskId>, Entry),
+    /// A private note.
+    Note(String),
+}
+
+impl Line {
+    /// The entry, if it is one.
+    pub fn entry(&self) -> Option<&Entry> {
+        match &self.what {
+            What::Entry(_, entry) => Some(entry),
+            What::Note(_) => None,
+        }
+    }
+
+    /// The message in it, if it is one.
+    pub fn said(&self) -> Option<(&Entry, &Said)> {
+        match self.entry() {
+            Some(entry @ Entry { body: Body::Message(said), .. }) => Some((entry, said)),
+            _ => None,
+        }
+    }
+}
+
+/// A conversation as a restart finds it.
+#[derive(Clone, Debug)]
+pub struct Story {
+    /// Which one.
+    pub id: ConversationId,
+    /// The secret, or its SHA-256.
+    pub secret: [u8; 32],
+    /// What the customer wants to be called.
+    pub name: Option<String>,
+    /// Our own highest number, and the peers'.
+    pub own: Number,
+    /// The highest number of each peer.
+    pub theirs: Vec<(Option<DeskId>, Number)>,
+    /// The line that was being asked of the bot.
+    pub asking: Option<Number>,
+    /// The bot was being told that it owns the conversation again.
+    pub returning: bool,
+    /// Desks, the latest last: which, the latest request it may have, and what it acknowledged.
+    pub desks: Vec<(DeskId, Number, Number)>,
+    /// Its control entries, in the commit order.
+    pub controls: Vec<Line>,
+}
