@@ -191,15 +191,22 @@ impl Session {
             session.desks.push((*desk, Marks::restore(*request, *acked, received)));
         }
         let mut accepts = Vec::new();
+        // Where the last stretch ended that a desk may have heard of.
+        let mut end = 0;
         for line in &story.controls {
             match &line.what {
-                What::Entry(None, entry) if line.own => session.recall(entry, &accepts),
+                What::Entry(None, entry) if line.own => {
+                    session.recall(entry, &accepts);
+                    if !session.is_owned_by_desk() && session.is_offered() && session.owed == entry.number {
+                        end = entry.number;
+                    }
+                }
                 What::Entry(Some(desk), entry) => accepts.push((*desk, entry.clone())),
                 _ => {}
             }
         }
-        let settled = session.desks.last().is_some_and(|(_, marks)| marks.sending.acked() >= session.owed);
-        session.parting = !session.is_owned_by_desk() && session.is_offered() && !settled;
+        let acked = session.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        session.parting = !session.is_owned_by_desk() && acked < end;
         session.recover_bot(story, entry);
         session.tell_state(None);
         session.seek_desk();

@@ -140,6 +140,8 @@ struct World {
     /// What the bot was asked, and whether the user asked for it again.
     questions: Vec<String>,
     again: bool,
+    /// Lines the user was told of that the bot may not have got.
+    doubted: String,
     told: bool,
 }
 
@@ -163,6 +165,7 @@ impl World {
             desk_state: None,
             questions: Vec::new(),
             again: false,
+            doubted: String::new(),
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -367,6 +370,7 @@ impl World {
                 self.line.up.closed = true;
             }
             Output::Tell(Report::State { state, .. }) => self.user_state = state,
+            Output::Tell(Report::Notice { text }) => self.doubted += &text,
             _ => {}
         }
     }
@@ -390,6 +394,7 @@ impl World {
 
     /// No more faults: everything owed arrives.
     fn heal(&mut self) {
+        self.again |= self.session.ask_again(self.now).is_ok();
         for _ in 0..4_000 {
             self.bot_answers();
             self.deliver_up();
@@ -434,6 +439,12 @@ impl World {
             assert!(!is_message || !heard[at + 1..].iter().any(|again| again.body == entry.body), "doubled: {entry:?}");
         }
         assert_eq!(self.user_state, state_after(&made), "the user was told another state");
+        for entry in made.iter().rev().take_while(|entry| matches!(entry.body, Body::Message(_))) {
+            let Body::Message(said) = &entry.body else { continue };
+            let text = said.text.to_string();
+            let asked = said.author != Author::User || self.questions.contains(&text) || self.doubted.contains(&text);
+            assert!(asked || self.user_state != State::Bot, "the bot was never asked '{}'", said.text);
+        }
         let is_request = |entry: &&Entry| matches!(entry.body, Body::Requested { .. });
         let request = made.iter().rfind(is_request).map_or(u64::MAX, |entry| entry.number);
         let ended = made.iter().rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
