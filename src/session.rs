@@ -206,7 +206,7 @@ impl Session {
             }
         }
         let acked = session.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
-        session.parting = !session.is_owned_by_desk() && acked < end;
+        session.parting = acked < end;
         session.recover_bot(story, entry);
         session.tell_state(None);
         session.seek_desk();
