@@ -15,6 +15,7 @@ mod terminal;
 // The tests.
 mod bot;
 mod demo;
+mod flow;
 mod handback;
 mod handoff;
 mod link;
@@ -22,5 +23,6 @@ mod many;
 mod model;
 mod scripts;
 mod text;
+mod typed;
 mod usage;
 mod wire;
