@@ -1,5 +1,28 @@
 //! What a user would notice, on real processes; and both pure ends against a hostile world.
 
 #![allow(clippy::print_stderr, reason = "a failing test says how to replay it")]
+#![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
+// What tests are made with.
+mod fake_bot;
+mod home;
+mod lines;
+mod proxy;
+mod raw;
+mod run;
+mod terminal;
+
+// The tests.
+mod bot;
+mod demo;
+mod flow;
+mod handback;
+mod handoff;
+mod link;
+mod many;
 mod model;
+mod scripts;
+mod text;
+mod typed;
+mod usage;
+mod wire;

@@ -1,0 +1,73 @@
+//! Where a process under test lives: a fresh folder, and an environment with nothing else in it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+/// `handoff`, with nothing of this machine's around it.
+pub fn command(home: &Home, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_handoff"));
+    command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    for name in ["HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+        command.env(name, &home.0);
+    }
+    command.current_dir(&home.0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A fresh folder. Gone when dropped, unless the test failed.
+pub struct Home(pub PathBuf);
+
+impl Home {
+    /// Makes one.
+    pub fn new() -> Home {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let name = format!("{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::create_dir_all(&path).expect("cargo made its folder for temporary files");
+        Home(path)
+    }
+
+    /// What is in it.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        let mut folders = vec![self.0.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+                if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+            }
+        }
+        files
+    }
+
+    /// Processes that live in it.
+    pub fn inhabitants(&self) -> Vec<u32> {
+        let home = format!("HOME={}", self.0.display()).into_bytes();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let lives_here = |id: &u32| {
+            let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == home)
+        };
+        ids.filter(lives_here).collect()
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}
+
+/// An address where nobody listens, and that no other test and no other program gets: of a loopback
+/// network that only this function uses.
+pub fn nobody_at() -> String {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let host = format!("127.77.{}.{}", std::process::id() % 251, 1 + GIVEN.fetch_add(1, Ordering::Relaxed));
+    let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
+    free.local_addr().expect("a listener has an address").to_string()
+}

@@ -1,0 +1,136 @@
+//! A customer's side made of bare bytes: what a desk does with frames no honest program sends.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::run::WITHIN;
+
+/// One connection to a desk.
+pub struct Raw {
+    stream: TcpStream,
+    /// Every frame read so far.
+    pub read: Vec<Value>,
+}
+
+/// One JSON object as a frame.
+pub fn frame(message: &Value) -> Vec<u8> {
+    framed(message.to_string().as_bytes())
+}
+
+/// Any body as a frame.
+pub fn framed(body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).expect("a test's frame is short");
+    [&length.to_be_bytes()[..], body].concat()
+}
+
+/// A hello of conversation `id` (two hexadecimal digits, repeated), which has entries up to `newest`.
+pub fn hello(id: &str, newest: u64) -> Value {
+    json!({"hello": {"version": 1, "conversation": id.repeat(16), "secret": id.repeat(32), "newest": newest}})
+}
+
+/// An entry of the customer's side.
+pub fn entry(number: u64, body: &Value) -> Value {
+    json!({"entry": {"number": number, "at": 0, "body": body}})
+}
+
+/// A message's body.
+pub fn said(author: &str, text: &str) -> Value {
+    json!({"message": {"author": author, "text": text}})
+}
+
+impl Raw {
+    /// Connects.
+    #[track_caller]
+    pub fn connect(desk: &str) -> Raw {
+        let stream = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        stream.set_nodelay(true).expect("a fresh socket takes options");
+        Raw { stream, read: Vec::new() }
+    }
+
+    /// Connects, and says a hello that the desk welcomes.
+    #[track_caller]
+    pub fn welcomed(desk: &str, id: &str, newest: u64) -> Raw {
+        let mut raw = Raw::connect(desk);
+        raw.say(&hello(id, newest));
+        raw.until("welcome");
+        raw
+    }
+
+    /// Sends bytes. A desk that hangs up meanwhile is what the test is about.
+    pub fn send(&mut self, bytes: &[u8]) {
+        let _ = self.stream.write_all(bytes);
+    }
+
+    /// Sends a message.
+    pub fn say(&mut self, message: &Value) {
+        self.send(&frame(message));
+    }
+
+    /// Ends the sending half.
+    pub fn end(&mut self) {
+        let _ = self.stream.shutdown(Shutdown::Write);
+    }
+
+    /// The next frame; `None` when the desk hung up.
+    #[track_caller]
+    pub fn next(&mut self) -> Option<Value> {
+        let mut length = [0; 4];
+        if !self.fill(&mut length) {
+            return None;
+        }
+        let mut body = vec![0; u32::from_be_bytes(length) as usize];
+        assert!(self.fill(&mut body), "the desk hung up within a frame; before it: {:?}", self.read);
+        let message: Value = serde_json::from_slice(&body).expect("a desk speaks JSON");
+        self.read.push(message.clone());
+        Some(message)
+    }
+
+    /// The content of the next message of this type; others are passed over.
+    #[track_caller]
+    pub fn until(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next();
+            let message = message.unwrap_or_else(|| panic!("the desk hung up before a '{kind}': {:?}", self.read));
+            if let Some(content) = message.get(kind) {
+                return content.clone();
+            }
+        }
+    }
+
+    /// What the desk says last, code and text, before it hangs up.
+    #[track_caller]
+    pub fn bye(&mut self) -> (String, String) {
+        let bye = self.until("bye");
+        assert_eq!(self.next(), None, "a bye is the last frame");
+        let field = |name: &str| bye[name].as_str().expect("a bye has a code and a text").to_owned();
+        (field("code"), field("text"))
+    }
+
+    /// Waits until the desk hangs up.
+    #[track_caller]
+    pub fn hung_up(&mut self) {
+        while self.next().is_some() {}
+    }
+
+    /// Reads all of it; `false` at the end before the first byte.
+    #[track_caller]
+    fn fill(&mut self, bytes: &mut [u8]) -> bool {
+        let deadline = Instant::now() + WITHIN;
+        let mut filled = 0;
+        while filled < bytes.len() {
+            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            self.stream.set_read_timeout(Some(left)).expect("the socket takes options");
+            match self.stream.read(&mut bytes[filled..]) {
+                Ok(0) if filled == 0 => return false,
+                Err(e) if filled == 0 && e.kind() == ErrorKind::ConnectionReset => return false,
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Ok(length @ 1..) => filled += length,
+                other => panic!("the desk did not finish its frame ({other:?}); before it: {:?}", self.read),
+            }
+        }
+        true
+    }
+}
