@@ -7,7 +7,7 @@ use crate::net::{Keepalive, Net};
 use crate::wire::{self, Conn, Decoder, Message, WireError};
 
 /// How long a frame that began may take to be whole.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
+pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
 /// A sign of life is sent after this long without anything else.
 const PING_AFTER: Duration = Duration::from_secs(10);

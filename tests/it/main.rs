@@ -7,5 +7,6 @@ mod handoff;
 mod home;
 mod lines;
 mod model;
+mod protocol;
 mod raw;
 mod run;
