@@ -5,6 +5,7 @@
 
 mod handoff;
 mod home;
+mod json;
 mod lines;
 mod model;
 mod protocol;
