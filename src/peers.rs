@@ -63,7 +63,13 @@ impl Peers {
         stream.decoder.push(bytes);
         loop {
             match stream.decoder.message() {
-                Ok(Some(message)) => each(Ok(message)),
+                Ok(Some(message)) => {
+                    // What follows the desk's welcome may be long, and may be here already.
+                    if matches!(message, Message::Welcome(_)) {
+                        stream.decoder.accept();
+                    }
+                    each(Ok(message));
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.streams.remove(&conn);
