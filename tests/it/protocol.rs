@@ -1,6 +1,8 @@
 //! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side, its examples go
 //! through the real decoder, and its limits are the code's.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
@@ -13,7 +15,7 @@ use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, 
 use handoff::{net, wire::encode};
 use serde_json::{Value, json};
 
-use crate::raw::{Raw, framed};
+use crate::raw::{self, Raw, framed};
 use crate::run::Handoff;
 
 const DOCUMENT: &str = include_str!("../../docs/PROTOCOL.md");
@@ -420,4 +422,39 @@ fn the_documented_limits_are_the_codes() {
         })
         .collect();
     assert_eq!(documented, limits);
+}
+
+#[test]
+fn a_long_entry_right_behind_the_welcome_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut user = Handoff::user(&address, "http://127.0.0.1:9", &[]);
+    user.say("/human");
+    let (mut stream, _) = listener.accept().expect("the user's side dials");
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).expect("the hello's length");
+    let text = "y".repeat(wire::TEXT_MAX);
+    let welcome = json!({"welcome": {"desk": "2".repeat(32), "received": 0, "state": "queued"}});
+    let entry = json!({"entry": {"number": 1, "at": 0, "body": {"message": {"author": "admin", "text": text}}}});
+    let both = [framed(welcome.to_string().as_bytes()), framed(entry.to_string().as_bytes())].concat();
+    stream.write_all(&both).expect("the user's side reads");
+    user.until_text(&text);
+}
+
+#[test]
+fn marks_beyond_all_bounds_do_not_end_the_desk() {
+    let mut admin = Handoff::admin(&[]);
+    let mut raw = Raw::connect(&admin.address());
+    let mut hello = raw::hello("a1", 1);
+    hello["hello"]["received"] = json!({ "0".repeat(32): u64::MAX, "1".repeat(32): u64::MAX });
+    raw.say(&hello);
+    raw.say(&raw::entry(1, &json!({"requested": {}})));
+    raw.until("position");
+    admin.until_state("queued");
+}
+
+#[test]
+fn only_an_entry_may_have_an_unknown_body() {
+    let hello = r#"{"hello":{"number":1,"at":0,"body":{"later":{}}}}"#;
+    assert!(matches!(decoded(hello), Err(WireError::Json(_))), "{:?}", decoded(hello));
 }
