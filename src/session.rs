@@ -27,8 +27,8 @@ use crate::record::{Record, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
-    Asked, Author, Body, Button, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
-    Secret, State, VERSION, Welcome,
+    Asked, Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, EndReason, Entry, Hello, Message,
+    Number, Said, Secret, State, VERSION, Welcome,
 };
 
 mod bot;

@@ -56,7 +56,13 @@ impl Session {
             conversation: self.id,
             secret: self.secret,
             name: self.name.clone(),
-            received: self.desks.iter().map(|(desk, marks)| (*desk, marks.receiving.last())).collect(),
+            received: self
+                .desks
+                .iter()
+                .rev()
+                .take(DESKS_MAX)
+                .map(|(desk, marks)| (*desk, marks.receiving.last()))
+                .collect(),
             newest: self.owed(),
         };
         self.out.push(Output::Send(conn, Message::Hello(hello)));
