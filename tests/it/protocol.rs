@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
 use handoff::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
-use handoff::journal::{Journal, Record};
+use handoff::journal::Journal;
 use handoff::peers::{FRAME_WITHIN, Peers};
 use handoff::reply::{self, Triggers};
 use handoff::session::{Output, Resumed, Session, WELCOME_WITHIN};
@@ -204,7 +204,7 @@ impl User {
         let name = hello["name"].as_str().map(str::to_owned);
         User {
             session: Session::new(id, secret, name, "desk:1".to_owned(), 1),
-            journal: Journal::default(),
+            journal: Journal::in_memory(),
             id,
             now: Now { clock: Instant::now(), wall: 0 },
             conn: Conn(0),
@@ -238,8 +238,7 @@ impl User {
 
     fn act(&mut self, output: Output) {
         match output {
-            Output::Record(entry) => self.journal.commit(vec![(self.id, Record::Own(entry))]),
-            Output::RecordTheirs(_, entry) => self.journal.commit(vec![(self.id, Record::Theirs(entry))]),
+            Output::Record(record) => self.journal.commit(vec![(self.id, record)]).expect("memory takes everything"),
             Output::Ask { ticket, .. } => self.asked = Some(ticket),
             Output::Return { ticket, .. } => self.session.returned(ticket, Resumed::Yes, self.now),
             Output::Dial => {
