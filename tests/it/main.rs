@@ -26,3 +26,4 @@ mod text;
 mod typed;
 mod usage;
 mod wire;
+mod wrong_desk;
