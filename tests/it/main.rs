@@ -28,3 +28,4 @@ mod text;
 mod typed;
 mod usage;
 mod wire;
+mod wrong_desk;
