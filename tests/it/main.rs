@@ -7,5 +7,6 @@ mod handoff;
 mod home;
 mod lines;
 mod model;
+mod rasa;
 mod raw;
 mod run;
