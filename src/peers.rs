@@ -74,7 +74,7 @@ impl Peers {
         let partial = stream.decoder.is_partial();
         if stream.welcomed && partial != stream.partial {
             stream.partial = partial;
-            self.net.expect(conn, partial.then_some(FRAME_WITHIN), "the rest of a frame");
+            self.net.expect(conn, partial.then_some(FRAME_WITHIN), "whole frame");
         }
     }
 

@@ -284,7 +284,8 @@ impl Session {
     /// Our own numbers that a desk should have and has not acknowledged.
     pub fn undelivered(&self) -> std::ops::RangeInclusive<Number> {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
-        acked + 1..=if self.parting || self.is_owned_by_desk() { self.owed() } else { 0 }
+        let due = self.parting || self.phase == Phase::Closed || self.is_owned_by_desk();
+        acked + 1..=if due { self.owed() } else { 0 }
     }
 
     /// Whether one of our entries was said to a person, not to the bot.

@@ -193,7 +193,7 @@ impl User {
                     self.tell(Report::Notice { text: format!("the connection to {peer} is not encrypted") });
                 }
                 self.peers.opened(conn);
-                self.peers.net().expect(conn, Some(WELCOME_WITHIN), "the desk's welcome");
+                self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
                 self.session.connected(conn);
             }
             net::Event::Received { conn, bytes } => {

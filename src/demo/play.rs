@@ -1,8 +1,9 @@
 //! The demo by itself: both sides from scripts, told side by side, and checked.
 
-use std::sync::mpsc::{Sender, channel};
+use crossbeam_channel::{Sender, select, unbounded};
 
 use super::*;
+use crate::signals;
 
 const CUSTOMER: &str = "\
 hello
@@ -32,16 +33,26 @@ You are welcome.
 
 /// Plays, prints and checks a whole conversation.
 pub(super) fn run() -> Result<u8, String> {
+    let signals = signals::listen()?;
     let mut stage = stage(&["--name", "Robin"])?;
     let (mut user, user_events) =
         Part::start("customer", &["user", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "Ann", "--json"])?;
     feed(&mut stage.admin, AGENT)?;
     feed(&mut user, CUSTOMER)?;
-    let (told, events) = channel();
+    let (told, events) = unbounded();
     listen("desk", stage.events, told.clone())?;
     listen("customer", user_events, told)?;
     let mut story = Story::default();
-    for (side, event) in events {
+    loop {
+        let (side, event) = select! {
+            recv(events) -> told => match told {
+                Ok(told) => told,
+                // Both sides have said their last.
+                Err(_) => break,
+            },
+            // The parts end with what is dropped here.
+            recv(signals) -> signal => return Ok(signals::exit_code(signal.unwrap_or_default())),
+        };
         if let Some(line) = line(&event) {
             term::print(&format!("{side:>8} │ {line}"));
         }

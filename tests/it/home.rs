@@ -1,5 +1,6 @@
 //! Where a process under test lives: a fresh folder, and an environment with nothing else in it.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,6 +41,18 @@ impl Home {
         }
         files
     }
+
+    /// Processes that live in it.
+    pub fn inhabitants(&self) -> Vec<u32> {
+        let home = format!("HOME={}", self.0.display()).into_bytes();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let lives_here = |id: &u32| {
+            let environment = std::fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == home)
+        };
+        ids.filter(lives_here).collect()
+    }
 }
 
 impl Drop for Home {
@@ -48,4 +61,13 @@ impl Drop for Home {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// An address where nobody listens, and that no other test and no other program gets: of a loopback
+/// network that only this function uses.
+pub fn nobody_at() -> String {
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let host = format!("127.77.{}.{}", std::process::id() % 251, 1 + GIVEN.fetch_add(1, Ordering::Relaxed));
+    let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
+    free.local_addr().expect("a listener has an address").to_string()
 }

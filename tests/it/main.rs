@@ -3,10 +3,25 @@
 #![allow(clippy::print_stderr, reason = "a failing test says how to replay it")]
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
-mod handoff;
+// What tests are made with.
+mod fake_bot;
 mod home;
 mod lines;
-mod model;
-mod rasa;
+mod proxy;
 mod raw;
 mod run;
+mod terminal;
+
+// The tests.
+mod bot;
+mod demo;
+mod handback;
+mod handoff;
+mod link;
+mod many;
+mod model;
+mod rasa;
+mod scripts;
+mod text;
+mod usage;
+mod wire;

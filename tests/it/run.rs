@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command};
 use std::sync::Arc;
 use std::thread;
@@ -240,9 +240,14 @@ impl Handoff {
         Pid::from_child(&self.child)
     }
 
-    /// Its home.
-    pub fn home(&self) -> &Path {
-        &self.home.0
+    /// What it left in its home.
+    pub fn home_files(&self) -> Vec<PathBuf> {
+        self.home.files()
+    }
+
+    /// Processes that have this one's home as theirs, and so come from it.
+    pub fn still_here(&self) -> Vec<u32> {
+        self.home.inhabitants()
     }
 
     /// Whether it still runs.

@@ -1,0 +1,113 @@
+//! A bot as a test wants it: every request is recorded, every answer is the test's own.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use serde_json::{Value, json};
+
+/// One request, recorded before it is answered.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub path: String,
+    pub body: Value,
+}
+
+/// What it was asked so far, and where it is.
+pub struct FakeBot {
+    url: String,
+    asked: Arc<Mutex<Vec<Asked>>>,
+}
+
+impl FakeBot {
+    /// Every request gets these bytes.
+    pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
+        let (asked, answer) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(answer));
+        let record = asked.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (record, answer) = (record.clone(), answer.clone());
+                thread::spawn(move || exchange(stream, &record, &*answer));
+            }
+        });
+        FakeBot { url, asked }
+    }
+
+    /// Messages get these items; there is no API.
+    pub fn saying(items: impl Fn(&str) -> Value + Send + Sync + 'static) -> FakeBot {
+        FakeBot::start(move |asked| match asked.is_message() {
+            true => ok(&items(asked.text())),
+            false => http("404 Not Found", "", b"no API here"),
+        })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// All requests so far.
+    pub fn asked(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The messages so far.
+    pub fn texts(&self) -> Vec<String> {
+        self.asked().iter().filter(|asked| asked.is_message()).map(|asked| asked.text().to_owned()).collect()
+    }
+}
+
+impl Asked {
+    /// Whether it is a customer's message.
+    pub fn is_message(&self) -> bool {
+        self.path == "/webhooks/rest/webhook"
+    }
+
+    pub fn text(&self) -> &str {
+        self.body["message"].as_str().unwrap_or_default()
+    }
+
+    pub fn sender(&self) -> String {
+        self.body["sender"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// One text as a bot's whole answer.
+pub fn text(text: &str) -> Value {
+    json!([{ "recipient_id": "x", "text": text }])
+}
+
+/// A good answer.
+pub fn ok(body: &Value) -> Vec<u8> {
+    http("200 OK", "Content-Type: application/json\r\n", body.to_string().as_bytes())
+}
+
+/// Any answer.
+pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+/// Reads one request and answers it. A customer that hangs up is no fault.
+fn exchange(mut stream: TcpStream, record: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Vec<u8>) {
+    let mut reader = BufReader::new(&stream);
+    let (mut line, mut path, mut length) = (String::new(), None, 0);
+    while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
+        let target = line.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
+        path.get_or_insert(target.to_owned());
+        if let Some(("content-length", value)) = line.to_lowercase().split_once(':') {
+            length = value.trim().parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    let Some(path) = path else { return };
+    let mut body = vec![0; length];
+    if reader.read_exact(&mut body).is_err() {
+        return;
+    }
+    let asked = Asked { path, body: serde_json::from_slice(&body).unwrap_or_default() };
+    record.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
+    let _ = stream.write_all(&answer(&asked));
+}

@@ -1,0 +1,166 @@
+//! Both modes as parts of scripts: what a line waits for, when they end, and with which code.
+
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::fake_bot::{FakeBot, text};
+use crate::home::nobody_at;
+use crate::raw::{Raw, entry};
+use crate::run::Handoff;
+
+fn bot() -> FakeBot {
+    FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
+}
+
+#[test]
+fn input_left_after_the_conversation_was_closed_is_undelivered() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    admin.script("/accept\nbye\n/close\n");
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait\n/wait\ntoo late\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (1, 0));
+    let errors = user.events_of("error");
+    assert!(errors.len() == 1 && errors[0]["text"].to_string().contains("too late"), "{errors:?}");
+    assert!(!admin.messages().iter().any(|(_, text)| text == "too late"));
+}
+
+#[test]
+fn a_wait_whose_time_is_over_is_an_error() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait 1\nnever said\n");
+    user.until_told("error", "nobody answered within 1 s");
+    assert_eq!(user.exit_code(), 1);
+    assert!(!user.messages().iter().any(|(_, text)| text == "never said"));
+    admin.until_state("closed");
+}
+
+#[test]
+fn a_user_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
+    let bot = bot();
+    let admin = &mut Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &["--linger", "1"]);
+    user.script("human\n");
+    assert_eq!(user.until_state("closed")["reason"], "user_ended");
+    assert_eq!(user.exit_code(), 0);
+    assert_eq!(admin.until_state("closed")["reason"], "user_ended");
+    let mut patient = Handoff::user(&admin.address(), bot.url(), &[]);
+    patient.script("human\n");
+    patient.until(|event| event["position"] == 1);
+    admin.script("/accept\nI took my time\n/close\n");
+    patient.until_text("I took my time");
+    assert_eq!(patient.exit_code(), 0);
+}
+
+#[test]
+fn what_never_reached_a_desk_is_shown_as_undelivered() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &["--linger", "0"]);
+    user.script("human\nmy order is late\n");
+    assert_eq!(user.exit_code(), 1);
+    let errors = user.events_of("error");
+    assert!(errors.iter().any(|e| e["text"].to_string().contains("not delivered: my order is late")), "{errors:?}");
+    assert!(!errors.iter().any(|e| e["text"].to_string().contains("not delivered: human")), "that was the bot's");
+}
+
+#[test]
+fn a_desk_at_the_end_of_its_input_ends_when_done_and_says_who_still_waits() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let address = admin.address();
+    let mut ann = Handoff::user(&address, bot.url(), &["--name", "Ann"]);
+    ann.say("human");
+    ann.until(|event| event["position"] == 1);
+    let mut bob = Handoff::user(&address, bot.url(), &["--name", "Bob"]);
+    bob.say("human");
+    bob.until(|event| event["position"] == 2);
+    admin.script("/accept\nhello\n/close\n");
+    assert_eq!(admin.exit_code(), 0);
+    admin.until_told("notice", "#2 Bob is still waiting");
+    assert_eq!(ann.until_state("closed")["reason"], "admin_closed");
+    let lost = bob.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("the desk is closing"), "{lost}");
+    bob.until_told("notice", "keeps trying");
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_said_to_nobody() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
+    user.script("/hunan\nhi\n");
+    assert_eq!(user.exit_code(), 1);
+    user.until_told("error", "there is no command /hunan");
+    assert_eq!(bot.texts(), ["hi"], "the script goes on");
+    let mut admin = Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n");
+    admin.script("/accept\n/clsoe\n/close\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 1));
+    assert!(user.messages().iter().all(|(author, _)| author == "user"));
+}
+
+#[test]
+fn an_accept_that_came_too_late_takes_the_next_customer() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let address = admin.address();
+    // Ann gives up in the moment she is accepted: her side answers both in its own time.
+    let mut ann = Raw::welcomed(&address, "a1", 1);
+    ann.say(&entry(1, &json!({"requested": {}})));
+    ann.until("position");
+    let mut bob = Handoff::user(&address, bot.url(), &["--name", "Bob"]);
+    bob.say("human");
+    bob.until(|event| event["position"] == 2);
+    admin.script("/accept\nfor whoever is here\n/close\n");
+    let accept = ann.until("entry");
+    assert_eq!(accept["body"], json!({"accept": {"request": 1}}));
+    let desk = ann.read[0]["welcome"]["desk"].clone();
+    ann.say(&entry(2, &json!({"withdrawn": {}})));
+    ann.say(&entry(3, &json!({"refused": {"of": {"desk": desk, "number": 1}, "why": "the customer gave up"}})));
+    ann.say(&json!({"ack": {"number": 1}}));
+    bob.until_text("for whoever is here");
+    bob.close_stdin();
+    assert_eq!((bob.exit_code(), admin.exit_code()), (0, 0));
+}
+
+#[test]
+fn a_reader_that_went_away_ends_it_quietly() {
+    let bot = bot();
+    for json in [&["--json"][..], &[]] {
+        let address = nobody_at();
+        let arguments = [&["user", "--admin", &address, "--bot", bot.url()], json].concat();
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut user = Handoff::start_with(&arguments, |command| {
+            command.stdout(Stdio::from(writer));
+        });
+        drop(reader);
+        user.type_bytes(b"one\ntwo\n");
+        assert_eq!(user.exit_code(), 0, "a closed pipe is no failure");
+        let panicked = user.stderr().into_iter().filter(|line| line.contains("panic") || line.contains("pipe"));
+        assert_eq!(panicked.count(), 0);
+    }
+}
+
+#[test]
+fn signals_end_both_modes_with_their_codes_and_leave_nothing_behind() {
+    let bot = bot();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let mut admin = Handoff::admin(&["--auto-accept"]);
+        let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+        user.say("human");
+        user.until_state("active");
+        user.signal(signal);
+        assert_eq!(user.exit_code(), code);
+        assert_eq!(admin.until_state("closed")["reason"], "user_ended");
+        admin.signal(signal);
+        assert_eq!(admin.exit_code(), code);
+        for end in [&user, &admin] {
+            assert_eq!(end.home_files(), [] as [std::path::PathBuf; 0]);
+            assert_eq!(end.still_here(), [] as [u32; 0], "processes left behind");
+        }
+    }
+}
