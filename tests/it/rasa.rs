@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use crate::run::Handoff;
+use crate::terminal::typed_user;
 
 const GREETING: &str = "Hello! How can I help you?";
 
@@ -253,6 +254,33 @@ fn a_bot_that_was_never_asked_takes_over_from_a_person() {
     stage.hand_off("/human");
     stage.close();
     stage.assert_same();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
+    let rasa = Rasa::with_api();
+    let mut admin = Handoff::admin(&[]);
+    let (mut user, mut keyboard) = typed_user(&admin.address(), &rasa.url);
+    keyboard.type_line("be slow");
+    user.until_out(|line| line == "user: be slow");
+    keyboard.type_line("/human");
+    let conversation = admin.until_state("queued")["conversation"].as_str().expect("it has an id").to_owned();
+    admin.say("/accept");
+    admin.say("What is it?");
+    user.until_out(|line| line == "admin: What is it?");
+    // Rasa does one thing after the other: it takes the handback when the slow answer is out.
+    admin.say("/handback");
+    admin.until_state("bot");
+    keyboard.type_line("hello");
+    user.until_out(|line| line == format!("bot: {GREETING}"));
+    let said: Vec<String> = rasa.events(&conversation).iter().map(text).filter(|text| !text.is_empty()).collect();
+    assert_eq!(said, ["be slow", "Sorry for the wait.", "What is it?", "hello", GREETING]);
+    keyboard.type_line("/human");
+    admin.until_state("queued");
+    for lines in [user.stdout(), admin.stdout()] {
+        assert!(!lines.iter().any(|line| line.contains("Sorry for the wait.")), "{lines:#?}");
+    }
 }
 
 #[test]
