@@ -2,9 +2,6 @@
 # What cargo needs before it can build, installed where that is possible. Sourced
 # by scripts/demo and scripts/test, which run on a machine that has Rust and little else.
 
-# In French or in Chinese, grep and sort would read programs' output differently.
-export LC_ALL=C.UTF-8
-
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 die() {
@@ -18,11 +15,21 @@ need_toolchain() {
         PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
         command -v cargo >/dev/null || die 'needs Rust; get it from https://rustup.rs'
     fi
+    need_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
     # Of C we build one dependency (ring); and cargo links with cc.
     can_link_c || apt_install gcc libc6-dev
     can_link_c || die 'needs a C compiler and its headers; on Debian: apt install gcc libc6-dev'
     # For cargo's and pip's downloads. Elsewhere they lie elsewhere, and it works or says why not.
     [ ! -e /etc/debian_version ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install ca-certificates
+}
+
+# Debian's own is years older, and an old cargo does not even understand Cargo.toml.
+need_rust() {
+    local is
+    is=$(rustc --version) || die 'rustc does not run; is there a toolchain? (rustup default stable)'
+    read -r _ is _ <<<"$is"
+    [ "$(printf '%s\n' "$1" "${is%%-*}" | sort -V | head -n 1)" = "$1" ] ||
+        die "needs Rust $1, and this is $is; get it with 'rustup update stable', or from https://rustup.rs"
 }
 
 can_link_c() {
