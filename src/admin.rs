@@ -151,7 +151,7 @@ impl Admin {
         match event {
             Event::Net(event) => self.net(event, now),
             Event::Typed(Typed::Line(line)) => self.typed(&line, now),
-            Event::Typed(Typed::Refused(why)) => self.fail(why),
+            Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
@@ -192,7 +192,7 @@ impl Admin {
                 }
             }
             Ok(command) => self.pace.push(command, now),
-            Err(why) => self.fail(why),
+            Err(why) => self.tell(Report::Error { text: why }),
         }
     }
 

@@ -174,7 +174,7 @@ impl User {
         let now = Now::read();
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(&line, now),
-            Event::Typed(Typed::Refused(why)) => self.fail(why),
+            Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
             Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
@@ -252,7 +252,7 @@ impl User {
                 }
             }
             Ok(command) => self.pace.push(command, now),
-            Err(why) => self.fail(why),
+            Err(why) => self.tell(Report::Error { text: why }),
         }
     }
 

@@ -1,6 +1,10 @@
 //! The demo on a terminal: you are the customer, this agent answers.
 
-use std::process::{Command, ExitStatus};
+use std::process::ExitStatus;
+
+use rustix::process::{Pid, Signal, kill_process};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::*;
 
@@ -25,12 +29,30 @@ pub(super) fn run() -> Result<u8, String> {
         .name("agent".to_owned())
         .spawn(move || answer(&mut events, &mut stdin))
         .map_err(|e| format!("cannot start the agent: {e}"))?;
+    // Listened for before there is a child, so that none is missed.
+    let mut signals =
+        Signals::new([SIGCHLD, SIGTERM, SIGHUP]).map_err(|e| format!("cannot listen for signals: {e}"))?;
     let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
-    let ended = Command::new(program)
+    let mut customer = Command::new(program)
         .args(["user", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
-        .status()
+        .spawn()
         .map_err(|e| format!("cannot start the customer: {e}"))?;
-    Ok(code(ended))
+    for signal in signals.forever() {
+        match customer.try_wait() {
+            Ok(Some(ended)) => return Ok(code(ended)),
+            Ok(None) if signal == SIGCHLD => {}
+            // It leaves in order, and the terminal as it was; the bot and the desk end with the stage.
+            Ok(None) => tell_to_end(&customer),
+            Err(error) => return Err(format!("lost the customer: {error}")),
+        }
+    }
+    Ok(1)
+}
+
+/// Passes a request to end on.
+fn tell_to_end(customer: &Child) {
+    // It may be ending by itself, which is as good.
+    let _ = kill_process(Pid::from_child(customer), Signal::TERM);
 }
 
 /// Answers what the customer says, and knows when to end.

@@ -167,9 +167,9 @@ fn a_person_can_be_asked_for_with_the_bot_dead() {
 fn lines_typed_behind_the_triggering_one_go_to_the_admin_and_never_to_the_bot() {
     let gate = Arc::<Flag>::default();
     let open = gate.clone();
-    let bot = FakeBot::start(move |_| {
+    let bot = FakeBot::start(move |asked| {
         assert!(open.wait(WITHIN), "the test opens the gate");
-        ok(&text("Human Handoff"))
+        ok(&if asked.is_message() { text("Human Handoff") } else { json!({"paused": false}) })
     });
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url());
@@ -182,12 +182,15 @@ fn lines_typed_behind_the_triggering_one_go_to_the_admin_and_never_to_the_bot() 
     admin.until_state("active");
     keyboard.type_line("and wet");
     admin.until_text("and wet");
-    admin.say("/close");
-    user.until_err(|line| line.contains("closed the conversation"));
-    let said = ["a human!", "my order is 17", "it is late", "and wet"].map(|line| pair("user", line));
+    assert_eq!(bot.asked().len(), 1, "after the trigger the bot gets nothing");
+    admin.say("/handback");
+    user.until_err(|line| line.contains("handed you back"));
+    keyboard.type_line("human again");
+    admin.until_state("queued");
+    admin.until_state("active");
+    assert_eq!(bot.texts(), ["a human!", "human again"], "nor later what was not for it");
+    let said = ["a human!", "my order is 17", "it is late", "and wet", "human again"].map(|line| pair("user", line));
     assert_eq!(admin.messages(), said);
-    assert_eq!(bot.texts(), ["a human!"], "after the trigger the bot gets nothing");
-    assert_eq!(bot.asked().len(), 1, "not even its API");
 }
 
 #[test]

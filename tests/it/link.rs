@@ -75,6 +75,7 @@ fn a_desk_that_was_killed_and_started_anew_has_the_whole_conversation_once() {
     user.until_state("closed");
     user.close_stdin();
     assert_eq!(user.exit_code(), 0, "all was delivered");
+    second.until_state("closed");
     let said: Vec<String> = second.messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["human", "my order is late", "are you there?", "somebody else here"]);
     let own: Vec<Value> = user.events_of("message").into_iter().filter(|event| event["author"] == "user").collect();
@@ -172,6 +173,34 @@ fn a_line_that_breaks_again_and_again_in_the_middle_of_a_frame_loses_and_doubles
         assert_eq!(of(end, "user")[1..], lines("user"));
         assert_eq!(of(end, "admin"), lines("admin"));
     }
+}
+
+#[test]
+fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
+    let bot = bot();
+    let admin = &mut Handoff::admin(&["--auto-accept"]);
+    let desk = admin.address();
+    let users: Vec<(Handoff, Proxy)> = (0..32)
+        .map(|n| {
+            let proxy = Proxy::start(&desk, usize::MAX, move |dialled| if dialled == 0 { n * 23 } else { usize::MAX });
+            let mut user = Handoff::user(&proxy.address, bot.url(), &[]);
+            user.type_bytes(b"human\none\ntwo\n");
+            (user, proxy)
+        })
+        .collect();
+    let mut broken = 0;
+    for (n, (mut user, proxy)) in users.into_iter().enumerate() {
+        user.until_state("active");
+        user.script("/end\n");
+        assert_eq!(user.exit_code(), 0, "cut after {} bytes", n * 23);
+        broken += usize::from(proxy.dialled.load(Ordering::SeqCst) > 1);
+        let id = user.events_of("state")[0]["conversation"].clone();
+        admin.until(|event| event["conversation"] == id && event["state"] == "closed");
+        let came = admin.events_of("message").into_iter().filter(|event| event["conversation"] == id);
+        let came: Vec<Value> = came.map(|event| event["text"].clone()).collect();
+        assert_eq!(came, ["human", "one", "two"], "cut after {} bytes", n * 23);
+    }
+    assert!(broken > 16, "the line did break: {broken} times");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod terminal;
 // The tests.
 mod bot;
 mod demo;
+mod flow;
 mod handback;
 mod handoff;
 mod link;
@@ -23,5 +24,6 @@ mod model;
 mod rasa;
 mod scripts;
 mod text;
+mod typed;
 mod usage;
 mod wire;

@@ -77,8 +77,9 @@ fn nobody_gets_anothers_line_and_the_desk_can_tell_them_apart() {
             user.say(&format!("{name} {round}"));
         }
     }
-    for name in ["Ann", "Bob"] {
+    for (user, name) in users.iter_mut().zip(["Ann", "Bob"]) {
         let last = format!("{name} 19");
+        user.until_text(&last);
         let seen = |admin: &Handoff| admin.messages().iter().any(|(_, text)| *text == last);
         while !seen(&admin) {
             admin.until_event("message");

@@ -9,6 +9,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command};
 use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ pub const WITHIN: Duration = Duration::from_secs(20);
 pub struct Handoff {
     command: String,
     child: Child,
-    stdin: Option<ChildStdin>,
+    /// To the thread that types: a program that does not read holds up no test.
+    stdin: Option<Sender<Vec<u8>>>,
     out: Lines,
     err: Lines,
     ended: Arc<Flag>,
@@ -50,7 +52,7 @@ impl Handoff {
         let out = Lines::read(child.stdout.take());
         let err = Lines::read(child.stderr.take());
         let ended = Flag::when_over(&child);
-        Handoff { command: command_line, stdin: child.stdin.take(), child, out, err, ended, home }
+        Handoff { command: command_line, stdin: child.stdin.take().map(typist), child, out, err, ended, home }
     }
 
     /// The built-in bot; `url` is where it is.
@@ -112,8 +114,9 @@ impl Handoff {
     /// Types bytes as they are.
     #[track_caller]
     pub fn type_bytes(&mut self, bytes: &[u8]) {
-        let stdin = self.stdin.as_mut().expect("the test has not closed stdin");
-        stdin.write_all(bytes).unwrap_or_else(|e| panic!("'{}' takes no input: {e}", self.command));
+        let stdin = self.stdin.as_ref().expect("the test has not closed stdin");
+        // Fails only when the program has ended, which the next wait shows.
+        let _ = stdin.send(bytes.to_vec());
     }
 
     /// Ends the input.
@@ -282,6 +285,13 @@ impl Drop for Handoff {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Types what it is sent, and ends the input when there is no more.
+fn typist(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
+    let (sender, typed) = channel::<Vec<u8>>();
+    thread::spawn(move || typed.iter().try_for_each(|bytes| stdin.write_all(&bytes)));
+    sender
 }
 
 fn parse(command: &str, line: &str) -> Value {

@@ -1,49 +1,124 @@
-//! A person at a terminal: a pseudo-terminal the test types into.
+//! A person at a terminal: a pseudo-terminal the test types into, and an emulator of what they see.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Instant;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::run::Handoff;
+use crate::run::{Handoff, WITHIN};
 
-/// The master side: what the person's keyboard is. What it echoes is read and dropped.
+const COLUMNS: u16 = 100;
+const ROWS: u16 = 40;
+
+/// The side of a terminal where the person is.
 pub struct Keyboard(File);
 
 impl Keyboard {
-    /// A terminal; the other side is the program's.
-    fn new() -> (Keyboard, File) {
+    /// A terminal: this side, the program's side, and what is written to it.
+    fn new() -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
-        grantpt(&master).expect("it is ours");
-        unlockpt(&master).expect("it is ours");
-        let name = ptsname(&master, Vec::new()).expect("it has a name");
-        let name = std::ffi::OsString::from_vec(name.into_bytes());
-        let slave = OpenOptions::new().read(true).write(true).open(name).expect("the other side");
-        (Keyboard(File::from(master)), slave)
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+        let name = std::ffi::OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
+        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).expect("a terminal has a size");
+        let slave = OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
+        let keyboard = Keyboard(File::from(master));
+        let mut screen = keyboard.0.try_clone().expect("a descriptor");
+        let (sender, written) = channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = screen.read(&mut bytes) {
+                // Nobody may look: what is echoed is read away all the same.
+                let _ = sender.send(bytes[..length].to_vec());
+            }
+        });
+        (keyboard, slave.into(), written)
     }
 
-    /// Types a line and Enter.
+    /// Presses keys.
+    pub fn press(&mut self, keys: &str) {
+        self.0.write_all(keys.as_bytes()).expect("a keyboard takes keys");
+    }
+
+    /// Types a line and Enter, where the terminal edits it.
     pub fn type_line(&mut self, line: &str) {
-        self.0.write_all(format!("{line}\n").as_bytes()).expect("a keyboard takes keys");
+        self.press(&format!("{line}\n"));
     }
 }
 
 /// A customer who types, so that lines are taken at once and not as a script's; stdout is a pipe.
 #[track_caller]
 pub fn typed_user(admin: &str, bot_url: &str) -> (Handoff, Keyboard) {
-    let (keyboard, terminal) = Keyboard::new();
-    let mut echo = keyboard.0.try_clone().expect("a terminal can be had twice");
-    thread::spawn(move || {
-        let mut bytes = [0; 4096];
-        while echo.read(&mut bytes).is_ok_and(|length| length > 0) {}
-    });
-    let arguments = ["user", "--admin", admin, "--bot", bot_url];
-    let user = Handoff::start_with(&arguments, |command| {
-        command.stdin(Stdio::from(OwnedFd::from(terminal)));
+    let (keyboard, terminal, _) = Keyboard::new();
+    let user = Handoff::start_with(&["user", "--admin", admin, "--bot", bot_url], |command| {
+        command.stdin(Stdio::from(terminal));
     });
     (user, keyboard)
+}
+
+/// A program that has a whole terminal.
+pub struct Terminal {
+    pub program: Handoff,
+    keyboard: Keyboard,
+    written: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+}
+
+impl Terminal {
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Terminal {
+        let (keyboard, terminal, written) = Keyboard::new();
+        let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
+        let program = Handoff::start_with(arguments, |command| {
+            command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "xterm-256color").env("NO_COLOR", "1");
+        });
+        let size = |size| NonZero::new(size).expect("a size");
+        let screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 200);
+        Terminal { program, keyboard, written, screen }
+    }
+
+    /// Presses keys; Enter is `\r`.
+    pub fn press(&mut self, keys: &str) {
+        self.keyboard.press(keys);
+    }
+
+    /// Waits until the person sees this.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str) -> String {
+        self.until(|seen| seen.contains(text), text)
+    }
+
+    /// Waits until the screen ends so: the prompt and what is typed behind it.
+    #[track_caller]
+    pub fn prompts(&mut self, text: &str) -> String {
+        self.until(|seen| seen.ends_with(text), text)
+    }
+
+    #[track_caller]
+    fn until(&mut self, so: impl Fn(&str) -> bool, text: &str) -> String {
+        let end = Instant::now() + WITHIN;
+        loop {
+            let seen = self.screen.screen().contents();
+            if so(&seen) {
+                return seen;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.written.recv_timeout(left) else { panic!("no '{text}' on the screen:\n{seen}") };
+            self.screen.process(&bytes);
+        }
+    }
+
+    /// Whether the terminal edits lines itself, as before the program came.
+    pub fn is_cooked(&self) -> bool {
+        let modes = tcgetattr(&self.keyboard.0).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
 }

@@ -31,6 +31,7 @@ fn every_script_and_every_sign_arrives_as_it_was_typed() {
         user.say(line);
         admin.until_text(line);
         admin.say(line);
+        admin.until(|event| event["author"] == "admin" && event["text"] == line);
         user.until(|event| event["author"] == "admin" && event["text"] == line);
     }
     assert_eq!(bot.texts()[..8], TEXTS);
