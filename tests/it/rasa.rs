@@ -3,9 +3,11 @@
 //! Rasa's own memory, its tracker, is the witness. Its id of a conversation is ours. `scripts/test`
 //! starts three servers: one with the API, one without, one whose API wants a token.
 
+use std::time::Instant;
+
 use serde_json::Value;
 
-use crate::run::Handoff;
+use crate::run::{Handoff, WITHIN};
 use crate::terminal::typed_user;
 
 const GREETING: &str = "Hello! How can I help you?";
@@ -50,6 +52,15 @@ impl Rasa {
     fn heard(&self, conversation: &str) -> Vec<String> {
         let heard = |event: &Value| (event["event"] == "user").then(|| text(event));
         self.events(conversation).iter().filter_map(heard).collect()
+    }
+
+    /// Waits until it has said it. It tells nobody when that is: it is asked until then.
+    #[track_caller]
+    fn until_said(&self, conversation: &str, said: &str) {
+        let deadline = Instant::now() + WITHIN;
+        while !self.events(conversation).iter().any(|event| event["event"] == "bot" && text(event) == said) {
+            assert!(Instant::now() < deadline, "Rasa did not say '{said}'");
+        }
     }
 
     fn is_paused(&self, conversation: &str) -> bool {
@@ -269,7 +280,7 @@ fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
     admin.say("/accept");
     admin.say("What is it?");
     user.until_out(|line| line == "admin: What is it?");
-    // Rasa does one thing after the other: it takes the handback when the slow answer is out.
+    rasa.until_said(&conversation, "Sorry for the wait.");
     admin.say("/handback");
     admin.until_state("bot");
     keyboard.type_line("hello");
