@@ -23,6 +23,7 @@ mod link;
 mod many;
 mod model;
 mod protocol;
+mod rasa;
 mod scripts;
 mod text;
 mod typed;

@@ -1,0 +1,57 @@
+# shellcheck shell=bash
+# What cargo needs before it can build, installed where that is possible. Sourced
+# by scripts/demo and scripts/test, which run on a machine that has Rust and little else.
+
+say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
+
+die() {
+    say "$*"
+    exit 1
+}
+
+need_toolchain() {
+    if ! command -v cargo >/dev/null; then
+        # rustup's installer changes the PATH of new shells only.
+        PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+        command -v cargo >/dev/null || die 'needs Rust; get it from https://rustup.rs'
+    fi
+    need_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
+    # Of C we build one dependency (ring); and cargo links with cc.
+    can_link_c || apt_install gcc libc6-dev
+    can_link_c || die 'needs a C compiler and its headers; on Debian: apt install gcc libc6-dev'
+    # For cargo's and pip's downloads. Elsewhere they lie elsewhere, and it works or says why not.
+    [ ! -e /etc/debian_version ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install ca-certificates
+}
+
+# Debian's own is years older, and an old cargo does not even understand Cargo.toml.
+need_rust() {
+    local is
+    is=$(rustc --version) || die 'rustc does not run; is there a toolchain? (rustup default stable)'
+    read -r _ is _ <<<"$is"
+    [ "$(printf '%s\n' "$1" "${is%%-*}" | sort -V | head -n 1)" = "$1" ] ||
+        die "needs Rust $1, and this is $is; get it with 'rustup update stable', or from https://rustup.rs"
+}
+
+can_link_c() {
+    command -v cc >/dev/null && (
+        probe=$(mktemp)
+        trap 'rm -f "$probe"' EXIT
+        printf '#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n' | cc -x c -o "$probe" - 2>/dev/null
+    )
+}
+
+# Only as root, and never in the way: who called checks again.
+apt_install() {
+    [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
+    say "installing $* with apt"
+    local log
+    log=$(mktemp)
+    # The lists may be there, or be too old.
+    if ! apt_quietly install -y --no-install-recommends "$@" >"$log" 2>&1; then
+        apt_quietly update >"$log" 2>&1 || true
+        apt_quietly install -y --no-install-recommends "$@" >>"$log" 2>&1 || tail -n 20 "$log" >&2
+    fi
+    rm -f "$log"
+}
+
+apt_quietly() { DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null; }

@@ -1,0 +1,438 @@
+//! The whole road against a real Rasa: what it says, what it is told, and what it never hears.
+//!
+//! Rasa's own memory, its tracker, is the witness. Its id of a conversation is ours. `scripts/test`
+//! starts three servers: one with the API, one without, one whose API wants a token.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::run::{Handoff, WITHIN};
+use crate::terminal::typed_user;
+
+const GREETING: &str = "Hello! How can I help you?";
+
+/// A running server.
+struct Rasa {
+    url: String,
+    token: Option<String>,
+}
+
+impl Rasa {
+    #[track_caller]
+    fn with_api() -> Rasa {
+        Rasa { url: variable("HANDOFF_RASA_URL"), token: None }
+    }
+
+    #[track_caller]
+    fn without_api() -> Rasa {
+        Rasa { url: variable("HANDOFF_RASA_NO_API_URL"), token: None }
+    }
+
+    #[track_caller]
+    fn with_token() -> Rasa {
+        Rasa { url: variable("HANDOFF_RASA_TOKEN_URL"), token: Some(variable("HANDOFF_RASA_TOKEN")) }
+    }
+
+    /// What it remembers of a conversation.
+    fn tracker(&self, conversation: &str) -> Value {
+        let url = format!("{}/conversations/{conversation}/tracker", self.url);
+        let token = self.token.as_deref().map(|token| ("token", token));
+        let query = [("include_events", "ALL")].into_iter().chain(token);
+        let mut answer = ureq::get(&url).query_pairs(query).call().expect("Rasa gives a tracker");
+        let body = answer.body_mut().read_to_string().expect("a tracker is text");
+        serde_json::from_str(&body).expect("a tracker is JSON")
+    }
+
+    fn events(&self, conversation: &str) -> Vec<Value> {
+        self.tracker(conversation)["events"].as_array().expect("a tracker has events").clone()
+    }
+
+    /// The texts it got, from whomever.
+    fn heard(&self, conversation: &str) -> Vec<String> {
+        let heard = |event: &Value| (event["event"] == "user").then(|| text(event));
+        self.events(conversation).iter().filter_map(heard).collect()
+    }
+
+    /// Waits until it has said it. It tells nobody when that is: it is asked until then.
+    #[track_caller]
+    fn until_said(&self, conversation: &str, said: &str) {
+        let deadline = Instant::now() + WITHIN;
+        while !self.events(conversation).iter().any(|event| event["event"] == "bot" && text(event) == said) {
+            assert!(Instant::now() < deadline, "Rasa did not say '{said}'");
+        }
+    }
+
+    fn is_paused(&self, conversation: &str) -> bool {
+        self.tracker(conversation)["paused"] == true
+    }
+}
+
+#[track_caller]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: scripts/test starts Rasa and sets it"))
+}
+
+fn text(event: &Value) -> String {
+    event["text"].as_str().unwrap_or_default().to_owned()
+}
+
+/// A customer and a desk around a Rasa.
+struct Stage {
+    rasa: Rasa,
+    admin: Handoff,
+    user: Handoff,
+    conversation: String,
+}
+
+impl Stage {
+    #[track_caller]
+    fn new(rasa: Rasa) -> Stage {
+        let token = rasa.token.clone();
+        Stage::with_customers_token(rasa, token.as_deref())
+    }
+
+    #[track_caller]
+    fn with_customers_token(rasa: Rasa, token: Option<&str>) -> Stage {
+        let mut admin = Handoff::admin(&["--name", "Robin"]);
+        let arguments = ["user", "--admin", &admin.address(), "--bot", &rasa.url, "--name", "Ann", "--json"];
+        let mut user = Handoff::start_with(&arguments, |command| {
+            token.map(|token| command.env("HANDOFF_BOT_TOKEN", token));
+        });
+        let conversation = user.until_state("bot")["conversation"].as_str().expect("it has an id").to_owned();
+        Stage { rasa, admin, user, conversation }
+    }
+
+    /// The customer says it, and the bot answers so.
+    #[track_caller]
+    fn ask(&mut self, line: &str, answer: &str) -> Value {
+        self.user.say(line);
+        self.user.until(|event| event["author"] == "bot" && event["text"] == answer)
+    }
+
+    /// The customer says it, and is with Robin.
+    #[track_caller]
+    fn hand_off(&mut self, line: &str) {
+        self.user.say(line);
+        self.user.until_state("queued");
+        self.admin.until_state("queued");
+        self.admin.say("/accept");
+        self.user.until_state("active");
+        self.admin.until_state("active");
+    }
+
+    /// Robin says it, then the customer.
+    #[track_caller]
+    fn talk(&mut self, admin: &str, user: &str) {
+        self.admin.say(admin);
+        self.user.until_text(admin);
+        self.user.say(user);
+        self.admin.until_text(user);
+    }
+
+    #[track_caller]
+    fn hand_back(&mut self) {
+        self.admin.say("/handback");
+        assert_eq!(self.user.until_state("bot")["reason"], "handed_back");
+        self.admin.until_state("bot");
+    }
+
+    /// Robin closes it, and both programs end well.
+    #[track_caller]
+    fn close(&mut self) {
+        self.admin.say("/close");
+        assert_eq!(self.user.until_state("closed")["reason"], "admin_closed");
+        self.admin.close_stdin();
+        self.user.close_stdin();
+        assert_eq!((self.user.exit_code(), self.admin.exit_code()), (0, 0));
+        assert_eq!(self.user.events_of("error"), [] as [Value; 0]);
+    }
+
+    /// Both ends have the same lines, in the same order.
+    #[track_caller]
+    fn assert_same(&self) {
+        assert_eq!(self.user.messages(), self.admin.messages());
+    }
+
+    fn heard(&self) -> Vec<String> {
+        self.rasa.heard(&self.conversation)
+    }
+}
+
+/// The main road, for one of the bot's ways to ask for a human.
+#[track_caller]
+fn there_and_back(trigger: &str, pauses: bool) {
+    let mut stage = Stage::new(Rasa::with_api());
+    stage.ask("hello", GREETING);
+    stage.ask("send two messages", "First message");
+    stage.user.until_text("Second message");
+    stage.ask("show me a picture", "Here is a picture.");
+    let picture = stage.user.until_text("https://example.invalid/cat.png");
+    assert_eq!(picture["image"], picture["text"]);
+    stage.user.say("show me a card");
+    let card = stage.user.until(|event| event["author"] == "bot");
+    assert_eq!((text(&card).as_str(), &card["custom"]["kind"]), ("", &Value::from("card")));
+    let question = stage.ask("buttons please", "Do you like buttons?");
+    assert_eq!(question["buttons"][1]["title"], "No");
+    stage.user.say("2");
+    stage.user.until(|event| event["author"] == "user" && event["text"] == "No");
+    stage.user.until_text("You said no.");
+    stage.ask("what can you do?", "I can't do much, but I'm able to call a human.");
+    assert_eq!(stage.heard()[4..], ["buttons please", "/deny", "what can you do?"]);
+
+    stage.hand_off(trigger);
+    stage.assert_same();
+    let told = stage.admin.events_of("message");
+    assert!(told.len() == 17 && told.iter().all(|message| message["history"] == true), "{told:#?}");
+    assert_eq!(stage.rasa.is_paused(&stage.conversation), pauses);
+    let heard = stage.heard();
+    stage.talk("Hello, it's Robin. What is it?", "I can't find the O'Neill form — 見つかりません 🙈");
+    stage.talk("Here it is.", "Thanks!");
+    assert_eq!(stage.heard(), heard, "the bot heard something while Robin had the customer");
+
+    let before = stage.rasa.events(&stage.conversation).len();
+    stage.hand_back();
+    assert!(!stage.rasa.is_paused(&stage.conversation), "'bot' was shown before Rasa was told");
+    let told = stage.rasa.events(&stage.conversation).split_off(before);
+    let told: Vec<_> = told.iter().map(|event| (event["event"].as_str().unwrap_or_default(), text(event))).collect();
+    let human = [
+        ("bot", "Hello, it's Robin. What is it?"),
+        ("user", "I can't find the O'Neill form — 見つかりません 🙈"),
+        ("bot", "Here it is."),
+        ("user", "Thanks!"),
+        ("resume", ""),
+        ("action", ""),
+    ];
+    assert_eq!(told, human.map(|(event, text)| (event, text.to_owned())));
+    stage.ask("hello", GREETING);
+    stage.ask("who are you", "I am an example bot.");
+
+    stage.hand_off(trigger);
+    stage.assert_same();
+    let heard = stage.heard();
+    stage.talk("Robin again. Yes?", "One more thing.");
+    stage.close();
+    stage.assert_same();
+    assert_eq!(stage.heard(), heard, "the bot heard something while Robin had the customer");
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_text_hands_over_and_back_and_over_again() {
+    there_and_back("I want to talk to a human", false);
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_payload_hands_over_and_back_and_over_again() {
+    there_and_back("payload handoff", false);
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn an_action_that_pauses_the_bot_hands_over_and_back_and_over_again() {
+    there_and_back("action handoff", true);
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn slash_human_hands_over_though_the_bot_did_not_ask() {
+    let mut stage = Stage::new(Rasa::with_api());
+    stage.ask("hello", GREETING);
+    stage.hand_off("/human");
+    stage.talk("What is it?", "You tell me.");
+    assert_eq!(stage.heard(), ["hello"]);
+    stage.hand_back();
+    assert_eq!(stage.heard(), ["hello", "You tell me."]);
+    stage.ask("bye", "Goodbye!");
+    stage.hand_off("/human");
+    stage.close();
+    stage.assert_same();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_bot_that_was_never_asked_takes_over_from_a_person() {
+    let mut stage = Stage::new(Rasa::with_api());
+    stage.hand_off("/human");
+    stage.talk("What is it?", "Can I have the bot?");
+    stage.hand_back();
+    stage.ask("hello", GREETING);
+    stage.hand_off("action handoff");
+    stage.hand_back();
+    stage.ask("hello", GREETING);
+    assert_eq!(stage.heard(), ["Can I have the bot?", "hello", "action handoff", "hello"]);
+    stage.hand_off("/human");
+    stage.close();
+    stage.assert_same();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
+    let rasa = Rasa::with_api();
+    let mut admin = Handoff::admin(&[]);
+    let (mut user, mut keyboard) = typed_user(&admin.address(), &rasa.url);
+    keyboard.type_line("be slow");
+    user.until_out(|line| line == "user: be slow");
+    keyboard.type_line("/human");
+    let conversation = admin.until_state("queued")["conversation"].as_str().expect("it has an id").to_owned();
+    admin.say("/accept");
+    admin.say("What is it?");
+    user.until_out(|line| line == "admin: What is it?");
+    rasa.until_said(&conversation, "Sorry for the wait.");
+    admin.say("/handback");
+    admin.until_state("bot");
+    keyboard.type_line("hello");
+    user.until_out(|line| line == format!("bot: {GREETING}"));
+    let said: Vec<String> = rasa.events(&conversation).iter().map(text).filter(|text| !text.is_empty()).collect();
+    assert_eq!(said, ["be slow", "Sorry for the wait.", "What is it?", "hello", GREETING]);
+    keyboard.type_line("/human");
+    admin.until_state("queued");
+    for lines in [user.stdout(), admin.stdout()] {
+        assert!(!lines.iter().any(|line| line.contains("Sorry for the wait.")), "{lines:#?}");
+    }
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn giving_up_the_queue_resumes_a_paused_bot() {
+    let mut stage = Stage::new(Rasa::with_api());
+    stage.user.say("action handoff");
+    stage.user.until_state("queued");
+    stage.admin.until_state("queued");
+    stage.user.say("Is anybody there?");
+    stage.admin.until_text("Is anybody there?");
+    assert!(stage.rasa.is_paused(&stage.conversation));
+    stage.user.say("/bot");
+    assert_eq!(stage.user.until_state("bot")["reason"], "withdrawn");
+    assert!(!stage.rasa.is_paused(&stage.conversation));
+    stage.ask("hello", GREETING);
+    assert_eq!(stage.heard(), ["action handoff", "Is anybody there?", "hello"]);
+    stage.hand_off("action handoff");
+    stage.close();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn without_the_api_a_handback_is_excused_once_and_works() {
+    let mut stage = Stage::new(Rasa::without_api());
+    for trigger in ["I want to talk to a human", "payload handoff", "I want to talk to a human"] {
+        stage.ask("hello", GREETING);
+        stage.hand_off(trigger);
+        stage.talk("What is it?", "Nothing.");
+        stage.hand_back();
+    }
+    stage.ask("bye", "Goodbye!");
+    let notices: Vec<String> = stage.user.events_of("notice").iter().map(text).collect();
+    let about: Vec<_> = notices.iter().filter(|notice| notice.contains("--enable-api")).collect();
+    assert_eq!(about.len(), 1, "{notices:#?}");
+    stage.hand_off("/human");
+    stage.close();
+    stage.assert_same();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_bot_that_stays_paused_without_the_api_is_not_just_silent() {
+    let mut stage = Stage::new(Rasa::without_api());
+    stage.hand_off("action handoff");
+    stage.hand_back();
+    stage.user.until_told("notice", "--enable-api");
+    stage.user.say("hello");
+    stage.user.until_told("notice", "probably still paused");
+    stage.hand_off("/human");
+    stage.close();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn the_api_takes_its_token_from_the_environment() {
+    let mut stage = Stage::new(Rasa::with_token());
+    stage.hand_off("action handoff");
+    stage.talk("What is it?", "Nothing.");
+    stage.hand_back();
+    stage.ask("hello", GREETING);
+    assert_eq!(stage.heard(), ["action handoff", "Nothing.", "hello"]);
+    assert_eq!(stage.user.events_of("notice"), [] as [Value; 0]);
+    stage.hand_off("/human");
+    stage.close();
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_wrong_token_or_none_is_told() {
+    for (given, told) in [(Some("another one"), "refused the token"), (None, "wants a token")] {
+        let mut stage = Stage::with_customers_token(Rasa::with_token(), given);
+        stage.hand_off("action handoff");
+        stage.hand_back();
+        let notice = stage.user.until_told("notice", told);
+        assert!(!text(&notice).contains("another one"), "{notice}");
+        stage.user.say("hello");
+        stage.user.until_told("notice", "probably still paused");
+        assert!(stage.rasa.is_paused(&stage.conversation));
+        stage.hand_off("/human");
+        stage.close();
+    }
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn a_typed_slash_is_no_command_to_rasa() {
+    let mut stage = Stage::new(Rasa::with_api());
+    stage.ask("hello", GREETING);
+    for typed in ["//restart", "  //restart", "//affirm"] {
+        stage.ask(typed, "Sorry, I did not understand that.");
+    }
+    // Robin gets it as it was typed; in the bot's memory it is only something that was said.
+    stage.hand_off("action handoff");
+    stage.user.say("//restart");
+    stage.admin.until_text("/restart");
+    stage.hand_back();
+    let heard = stage.heard();
+    assert_eq!(heard[1..4], ["\u{2215}restart", "\u{2215}restart", "\u{2215}affirm"]);
+    assert_eq!(heard[5..], ["/restart"]);
+    let restarted = stage.rasa.events(&stage.conversation).iter().any(|event| event["event"] == "restart");
+    assert!(!restarted);
+    stage.ask("hello", GREETING);
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn the_scripts_of_the_readme_say_the_whole_conversation_at_both_ends() {
+    let rasa = Rasa::with_api();
+    let mut admin = Handoff::plain_admin(&[]);
+    admin.script("/accept\nHello, what is it?\n/wait\nOn its way.\n/close\n");
+    let mut user = Handoff::plain_user(&admin.address(), &rasa.url, &[]);
+    user.script("hi\nI want to talk to a human\n/wait\nmy order is late\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
+    let said = [
+        "user: hi",
+        "bot: Hello! How can I help you?",
+        "user: I want to talk to a human",
+        "admin: Hello, what is it?",
+        "user: my order is late",
+        "admin: On its way.",
+    ];
+    assert_eq!(user.stdout(), said);
+    assert_eq!(admin.stdout(), said.map(|line| format!("#1 {line}")));
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn two_customers_are_two_conversations_to_rasa() {
+    let mut one = Stage::new(Rasa::with_api());
+    let mut other = Stage::new(Rasa::with_api());
+    assert_ne!(one.conversation, other.conversation);
+    one.user.say("action handoff");
+    other.user.say("buttons please");
+    one.user.until_state("queued");
+    other.user.until_text("Do you like buttons?");
+    assert!(one.rasa.is_paused(&one.conversation) && !other.rasa.is_paused(&other.conversation));
+    one.user.say("1");
+    other.user.say("1");
+    one.admin.until_text("1");
+    other.user.until_text("You said yes.");
+    assert_eq!(one.heard(), ["action handoff"]);
+    assert_eq!(other.heard(), ["buttons please", "/affirm"]);
+}
