@@ -25,7 +25,7 @@ const SCHEMA: &str = "
         name TEXT,
         held INTEGER NOT NULL DEFAULT 0,
         asking INTEGER,
-        returning INTEGER NOT NULL DEFAULT 0
+        resuming INTEGER NOT NULL DEFAULT 0
     ) STRICT;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
     CREATE TABLE peer (
@@ -136,7 +136,7 @@ impl Disk {
                     self.run("UPDATE conversation SET asking = ? WHERE key = ?", params![number, key])?;
                 }
                 Record::Returning(is) => {
-                    self.run("UPDATE conversation SET returning = ? WHERE key = ?", params![is, key])?;
+                    self.run("UPDATE conversation SET resuming = ? WHERE key = ?", params![is, key])?;
                 }
                 Record::Met(desk, request) => {
                     let peer = self.peer(key, Some(*desk))?;
@@ -255,7 +255,7 @@ impl Disk {
     }
 
     fn read_stories(&self) -> rusqlite::Result<Vec<Story>> {
-        let sql = "SELECT key, id, secret, name, held, asking, returning FROM conversation ORDER BY key";
+        let sql = "SELECT key, id, secret, name, held, asking, resuming FROM conversation ORDER BY key";
         let mut select = self.connection.prepare(sql)?;
         let mut rows = select.query([])?;
         let mut stories = Vec::new();
