@@ -121,6 +121,21 @@ fn a_desk_whose_customer_vanished_is_told_and_does_not_spin() {
 }
 
 #[test]
+fn a_desk_without_input_and_without_customers_waits_and_does_not_spin() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let address = admin.address();
+    admin.close_stdin();
+    let mut user = Handoff::user(&address, bot.url(), &[]);
+    user.script("human\n/wait 2\n");
+    user.until(|event| event["position"] == 1);
+    let before = ticks(&admin);
+    user.until_told("error", "nobody answered within 2 s");
+    assert!(ticks(&admin) - before < 40, "over 0.4 s of CPU in 2 s of waiting");
+    assert!(admin.is_running(), "it had no conversation yet");
+}
+
+#[test]
 fn bytes_that_come_one_at_a_time_or_three_at_a_time_are_the_same_conversation() {
     let mut bot = Handoff::bot();
     let url = bot.url();

@@ -27,3 +27,4 @@ mod text;
 mod typed;
 mod usage;
 mod wire;
+mod wrong_desk;

@@ -1,7 +1,7 @@
 //! A customer's side made of bare bytes: what a desk does with frames no honest program sends.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -47,6 +47,13 @@ impl Raw {
     pub fn connect(desk: &str) -> Raw {
         let stream = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
         stream.set_nodelay(true).expect("a fresh socket takes options");
+        Raw { stream, read: Vec::new() }
+    }
+
+    /// Takes the next connection of a listener: the other way round, for a desk of bare bytes.
+    #[track_caller]
+    pub fn accept(listener: &TcpListener) -> Raw {
+        let (stream, _) = listener.accept().expect("somebody dials");
         Raw { stream, read: Vec::new() }
     }
 

@@ -1,5 +1,6 @@
 //! Both modes as parts of scripts: what a line waits for, when they end, and with which code.
 
+use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -37,6 +38,20 @@ fn a_wait_whose_time_is_over_is_an_error() {
     assert_eq!(user.exit_code(), 1);
     assert!(!user.messages().iter().any(|(_, text)| text == "never said"));
     admin.until_state("closed");
+}
+
+#[test]
+fn a_wait_is_over_at_once_when_nobody_owes_an_answer_and_when_the_conversation_moves_on() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
+    user.script("/wait\nhi\n/wait\n/wait 0\nhi again\n");
+    assert_eq!(user.exit_code(), 0, "the bot owns it and has answered");
+    let mut admin = Handoff::admin(&[]);
+    admin.script("/wait\n/accept\n/handback\n/accept\n/wait\n/close\n");
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait\nhuman, please\nthis is for you\n/wait\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0), "a handback and a close end a wait too");
+    assert_eq!(bot.texts(), ["hi", "hi again", "human", "human, please"]);
 }
 
 #[test]
@@ -137,8 +152,13 @@ fn a_reader_that_went_away_ends_it_quietly() {
         let mut user = Handoff::start_with(&arguments, |command| {
             command.stdout(Stdio::from(writer));
         });
+        user.say("one");
+        let mut reader = BufReader::new(reader);
+        let mut first = String::new();
+        reader.read_line(&mut first).expect("the first line is there");
+        assert!(first.contains(if json.is_empty() { "one" } else { "ready" }), "{first}");
         drop(reader);
-        user.type_bytes(b"one\ntwo\n");
+        user.say("two");
         assert_eq!(user.exit_code(), 0, "a closed pipe is no failure");
         let panicked = user.stderr().into_iter().filter(|line| line.contains("panic") || line.contains("pipe"));
         assert_eq!(panicked.count(), 0);

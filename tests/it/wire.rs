@@ -119,7 +119,13 @@ fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
     let mut chat = Chat::start();
     let bye = |chat: &Chat, messages: &[Value]| {
         let mut raw = Raw::connect(&chat.desk);
-        messages.iter().for_each(|message| raw.say(message));
+        for message in messages {
+            raw.say(message);
+            // What follows a hello comes after its welcome: longer frames are allowed then.
+            if messages.len() > 1 && message.get("hello").is_some() && raw.read.is_empty() {
+                raw.until("welcome");
+            }
+        }
         raw.bye()
     };
     let mut other = hello("d1", 0);
@@ -251,4 +257,36 @@ fn who_says_nothing_is_hung_up_on() {
     silent.hung_up();
     slow.hung_up();
     chat.goes_on();
+}
+
+#[test]
+#[ignore = "open: the desk believes an 'accepted' that answers no 'accept' of its own"]
+fn a_customer_cannot_accept_itself() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut admin = Handoff::admin(&[]);
+    let mut raw = Raw::welcomed(&admin.address(), "ee", 2);
+    let desk = raw.read[0]["welcome"]["desk"].clone();
+    raw.say(&entry(1, &json!({"requested": {}})));
+    raw.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": 1}}})));
+    assert_eq!(raw.bye().0, "protocol");
+    assert!(!admin.events_of("state").iter().any(|event| event["state"] == "active"), "nobody accepted it");
+    // The next line is for whom the admin accepts, not for the stranger.
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.say("human");
+    admin.say("/accept 2");
+    user.until_state("active");
+    admin.say("for the one I took");
+    user.until_text("for the one I took");
+}
+
+#[test]
+#[ignore = "open: a 'seen' beyond what was ever sent is told as if it were so"]
+fn what_was_never_sent_is_not_told_as_seen() {
+    let mut chat = Chat::start();
+    let mut raw = Raw::welcomed(&chat.desk, "ef", 1);
+    raw.say(&entry(1, &json!({"requested": {}})));
+    raw.say(&json!({"seen": {"number": 99}}));
+    assert_eq!(raw.bye().0, "protocol");
+    chat.goes_on();
+    assert_eq!(chat.admin.events_of("seen"), [] as [Value; 0]);
 }

@@ -1,0 +1,118 @@
+//! What a customer's side does with a desk that is none, or is not what it says.
+
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::fake_bot::{FakeBot, text};
+use crate::raw::{Raw, entry, framed, said};
+use crate::run::Handoff;
+
+/// A customer who asked for a person at this address.
+fn asking(listener: &TcpListener) -> (Handoff, FakeBot) {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let desk = listener.local_addr().expect("a listener has an address").to_string();
+    let mut user = Handoff::user(&desk, bot.url(), &["--linger", "0"]);
+    user.say("human");
+    (user, bot)
+}
+
+fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
+}
+
+fn welcome(received: u64) -> Value {
+    json!({"welcome": {"desk": "d".repeat(32), "received": received, "state": "bot"}})
+}
+
+#[test]
+fn garbage_instead_of_a_welcome_is_a_lost_link_with_the_reason_and_the_user_goes_on_trying() {
+    let listener = listen();
+    let (mut user, _bot) = asking(&listener);
+    let garbage = [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "a frame of"),
+        (vec![0; 4], "a frame of length 0"),
+        (framed(b"hello, customer"), "not a message"),
+    ];
+    for (n, (bytes, part)) in garbage.into_iter().enumerate() {
+        let mut desk = Raw::accept(&listener);
+        assert_eq!(desk.until("hello")["version"], 1);
+        desk.send(&bytes);
+        desk.hung_up();
+        // Failing attempts in a row are told once.
+        if n == 0 {
+            let lost = user.until(|event| event["link"] == "lost");
+            assert!(lost["why"].to_string().contains(part), "{lost}");
+            user.until_told("notice", "keeps trying");
+        }
+    }
+    user.say("still here");
+    user.until_text("still here");
+    let mut desk = Raw::accept(&listener);
+    desk.until("hello");
+    desk.say(&welcome(0));
+    assert_eq!(desk.until("entry")["number"], 1);
+    user.until(|event| event["link"] == "connected");
+}
+
+#[test]
+fn a_desk_that_breaks_the_rules_loses_the_connection_and_nothing_of_it_is_shown() {
+    let message = said("admin", "let me in");
+    let cases = [
+        ("an entry before the welcome", None, entry(1, &message)),
+        ("a gap", Some(0), entry(2, &message)),
+        ("words of the customer's", Some(0), entry(1, &said("user", "I never said that"))),
+        ("an ack of what was never sent", Some(0), json!({"ack": {"number": 99}})),
+        ("a hello", Some(0), crate::raw::hello("aa", 0)),
+        ("the customer's own control", Some(0), entry(1, &json!({"requested": {}}))),
+    ];
+    for (name, received, wrong) in cases {
+        let listener = listen();
+        let (mut user, _bot) = asking(&listener);
+        let mut desk = Raw::accept(&listener);
+        desk.until("hello");
+        if let Some(received) = received {
+            desk.say(&welcome(received));
+            desk.until("entry");
+        }
+        desk.say(&wrong);
+        desk.hung_up();
+        let lost = user.until(|event| event["link"] == "lost");
+        assert!(lost["why"].to_string().contains("broke the protocol"), "{name}: {lost}");
+        assert_eq!(user.messages().len(), 1, "{name}");
+    }
+}
+
+#[test]
+fn a_desk_that_cannot_be_talked_to_any_more_ends_a_script_with_the_reason() {
+    let bye = |code: &str| json!({"bye": {"code": code, "text": format!("because of the {code}")}});
+    for (answer, part) in [
+        (bye("version"), "because of the version"),
+        (bye("secret"), "because of the secret"),
+        (bye("replaced"), "because of the replaced"),
+        (welcome(99), "entries of this conversation that this side never made"),
+    ] {
+        let listener = listen();
+        let (mut user, _bot) = asking(&listener);
+        let mut desk = Raw::accept(&listener);
+        desk.until("hello");
+        desk.say(&answer);
+        desk.hung_up();
+        user.until_told("error", part);
+        assert_eq!(user.exit_code(), 1, "{part}");
+    }
+}
+
+#[test]
+fn a_full_desk_is_told_and_tried_again() {
+    let listener = listen();
+    let (mut user, _bot) = asking(&listener);
+    let mut desk = Raw::accept(&listener);
+    desk.until("hello");
+    desk.say(&json!({"busy": {"retry": 1}}));
+    desk.hung_up();
+    let lost = user.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("the desk is full"), "{lost}");
+    let mut desk = Raw::accept(&listener);
+    desk.until("hello");
+}
