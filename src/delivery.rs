@@ -141,8 +141,10 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(250);
-    const LAST: Duration = Duration::from_secs(15);
+    /// The first bound.
+    pub const FIRST: Duration = Duration::from_millis(250);
+    /// The bound grows to this.
+    pub const LAST: Duration = Duration::from_secs(15);
     /// A connection that lived this long was healthy: the next failure starts from the first bound.
     pub const HEALTHY: Duration = Duration::from_secs(10);
 

@@ -231,7 +231,8 @@ impl Desk {
         }
         conversation.newest = hello.newest;
         conversation.ack_due = true;
-        conversation.elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, n)| n).sum();
+        let elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
+        conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let state = conversation.state();

@@ -7,7 +7,7 @@ use crate::net::{Keepalive, Net};
 use crate::wire::{self, Conn, Decoder, Message, WireError};
 
 /// How long a frame that began may take to be whole.
-const FRAME_WITHIN: Duration = Duration::from_secs(10);
+pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
 /// A sign of life is sent after this long without anything else.
 const PING_AFTER: Duration = Duration::from_secs(10);
@@ -63,7 +63,13 @@ impl Peers {
         stream.decoder.push(bytes);
         loop {
             match stream.decoder.message() {
-                Ok(Some(message)) => each(Ok(message)),
+                Ok(Some(message)) => {
+                    // What follows the desk's welcome may be long, and may be here already.
+                    if matches!(message, Message::Welcome(_)) {
+                        stream.decoder.accept();
+                    }
+                    each(Ok(message));
+                }
                 Ok(None) => break,
                 Err(error) => {
                     self.streams.remove(&conn);

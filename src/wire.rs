@@ -479,6 +479,9 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
         let must = content.get("must") == Some(&Value::Bool(true));
         return Some(if must { Err(WireError::Unknown(kind.chars().take(64).collect())) } else { Ok(None) });
     }
+    if kind != "entry" {
+        return None;
+    }
     let (number, at) = (content.get("number")?.as_u64()?, content.get("at")?.as_u64()?);
     let later = content.get("body")?;
     let (kind, _) = only(later)?;
