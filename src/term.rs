@@ -9,7 +9,7 @@
 //! while it reads, reedline polls for what others print, and crossterm spins for ever once its
 //! terminal is gone (its issue 793).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -87,6 +87,8 @@ pub struct Screen {
     given: Cell<u64>,
     /// Reports the screen thread is done with.
     done: Arc<AtomicU64>,
+    /// The last prompt given.
+    prompted: RefCell<String>,
     interactive: bool,
     mode: Option<Arc<RawMode>>,
     waker: Waker,
@@ -138,7 +140,11 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
 
     *log_target() = Some(log);
     let threads = Some(Threads { screen, input, ended });
-    Ok((Screen { commands, given: Cell::new(0), done, interactive, mode, waker, threads }, lines, to_loop))
+    Ok((
+        Screen { commands, given: Cell::new(0), done, prompted: RefCell::default(), interactive, mode, waker, threads },
+        lines,
+        to_loop,
+    ))
 }
 
 /// Whether a person types, and how to show.
@@ -176,7 +182,11 @@ impl Screen {
     /// Who gets the next line, e.g. `Ann (2)`, shown as `Ann (2)> `. Changes at once, also under
     /// a line being edited; only the editor has a prompt.
     pub fn prompt(&self, prompt: String) {
-        self.send(Command::Prompt(prompt));
+        // A loop calls this every turn: the screen thread is woken only for what it would draw.
+        if self.mode.is_some() && *self.prompted.borrow() != prompt {
+            self.prompted.replace(prompt.clone());
+            self.send(Command::Prompt(prompt));
+        }
     }
 
     /// Gives a line that was refused back: into the editor, as soon as it is empty. Without an editor a
