@@ -33,8 +33,8 @@ struct Extent {
     queues: usize,
 }
 
-const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 200_000, connects: 3_000, starts: 15, queues: 3 };
-const QUICK: Extent = Extent { rounds: 3, trips: 1_000, entries: 50_000, connects: 1_500, starts: 7, queues: 1 };
+const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 400_000, connects: 3_000, starts: 15, queues: 3 };
+const QUICK: Extent = Extent { rounds: 3, trips: 1_000, entries: 200_000, connects: 1_500, starts: 7, queues: 1 };
 
 fn main() -> Result<(), Broken> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

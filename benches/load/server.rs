@@ -1,11 +1,11 @@
 //! A process under load: the desk or the echo, and what the system says it costs.
 
-use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use crate::{Broken, broken};
 
@@ -59,8 +59,9 @@ pub(crate) struct Status {
 impl Server {
     pub(crate) fn start(what: What) -> Result<Server, Broken> {
         let mut command = match what {
-            What::Echo | What::Wakes => Command::new(std::env::current_exe()?),
-            _ => Command::new(env!("CARGO_BIN_EXE_handoff")),
+            What::Echo | What::Wakes => Command::new(env::current_exe()?),
+            // Another build, to compare with.
+            _ => Command::new(env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into())),
         };
         match what {
             What::Echo => command.arg("echo").stdout(Stdio::piped()),
