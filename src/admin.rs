@@ -309,6 +309,7 @@ impl Admin {
             self.tell(report);
         }
         self.screen.prompt(self.desk.prompt());
+        self.screen.flush();
     }
 
     fn act_on(&mut self, action: Output) {

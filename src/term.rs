@@ -87,6 +87,8 @@ pub struct Screen {
     given: Cell<u64>,
     /// Reports the screen thread is done with.
     done: Arc<AtomicU64>,
+    /// Reports given since the last flush.
+    held: RefCell<Vec<Report>>,
     /// The last prompt given.
     prompted: RefCell<String>,
     interactive: bool,
@@ -141,7 +143,17 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     *log_target() = Some(log);
     let threads = Some(Threads { screen, input, ended });
     Ok((
-        Screen { commands, given: Cell::new(0), done, prompted: RefCell::default(), interactive, mode, waker, threads },
+        Screen {
+            commands,
+            given: Cell::new(0),
+            done,
+            held: RefCell::default(),
+            prompted: RefCell::default(),
+            interactive,
+            mode,
+            waker,
+            threads,
+        },
         lines,
         to_loop,
     ))
@@ -166,12 +178,20 @@ impl Screen {
     }
 
     /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
-    /// memory. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
+    /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
     /// until an `Event::Shown` brings it down.
     pub fn show(&self, report: Report) -> u64 {
         self.given.set(self.given.get() + 1);
-        self.send(Command::Show(Box::new(report)));
+        self.held.borrow_mut().push(report);
         self.given.get()
+    }
+
+    /// What was shown since the last time goes to the screen: once a turn, so that its thread is woken once for all of it.
+    pub fn flush(&self) {
+        let held = self.held.take();
+        if !held.is_empty() {
+            self.hand_over(Command::Show(held));
+        }
     }
 
     /// Reports given and not yet written.
@@ -213,7 +233,13 @@ impl Screen {
         self.send(Command::Finish);
     }
 
+    /// A command, behind everything shown before it.
     fn send(&self, command: Command) {
+        self.flush();
+        self.hand_over(command);
+    }
+
+    fn hand_over(&self, command: Command) {
         // Fails only when the screen thread has panicked, which it has said itself.
         let _ = self.commands.send(command);
     }
