@@ -11,9 +11,9 @@ use handoff::wire::{
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
+use crate::measures::{Broken, broken};
 use crate::server::{Server, What};
 use crate::table::Sample;
-use crate::{Broken, broken};
 
 /// Customers of the flood, and the entries each keeps in flight.
 const CUSTOMERS: usize = 100;

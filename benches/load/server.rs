@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use crate::{Broken, broken};
+use crate::measures::{Broken, broken};
 
 /// A desk that does not listen by then is broken.
 const START_WITHIN: Duration = Duration::from_secs(10);
