@@ -23,7 +23,7 @@ struct Extent {
     queues: usize,
 }
 
-const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 400_000, connects: 3_000, starts: 15, queues: 3 };
+const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 200_000, connects: 3_000, starts: 15, queues: 3 };
 const QUICK: Extent = Extent { rounds: 3, trips: 1_000, entries: 200_000, connects: 1_500, starts: 7, queues: 1 };
 
 /// Measures what the arguments name, and prints the table.
