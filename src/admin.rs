@@ -270,8 +270,9 @@ impl Admin {
 
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self, now: Now) -> Option<u8> {
-        let idle = !self.desk.is_talking() && !self.desk.is_asking();
-        if self.leaving.is_none() && self.pace.is_over() && self.had && idle {
+        // Only a script at its end asks the desk: that looks at every conversation.
+        let over = self.leaving.is_none() && self.pace.is_over() && self.had;
+        if over && !self.desk.is_talking() && !self.desk.is_asking() {
             self.leave(0, now);
         }
         let (by, code) = self.leaving?;
@@ -289,8 +290,10 @@ impl Admin {
 
     /// Records, then acts, until there is nothing to do; then what is due leaves.
     fn act(&mut self) {
+        // Told last: no ack waits for the screen.
+        let mut reports = Vec::new();
         loop {
-            let (records, actions) = split(self.desk.outputs());
+            let (records, actions) = split(self.desk.outputs(), &mut reports);
             if records.is_empty() && actions.is_empty() {
                 break;
             }
@@ -302,19 +305,22 @@ impl Admin {
         let (journal, peers) = (&self.journal, &self.peers);
         self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
+        for report in reports {
+            self.tell(report);
+        }
         self.screen.prompt(self.desk.prompt());
+        self.screen.flush();
     }
 
     fn act_on(&mut self, action: Output) {
         match action {
-            Output::Tell(report) => self.tell(report),
             Output::Send(conn, message) => {
                 self.peers.send(conn, &message);
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
-            Output::Record(..) | Output::RecordTheirs(..) | Output::Note(..) => {
-                unreachable!("records were committed before")
+            Output::Record(..) | Output::RecordTheirs(..) | Output::Note(..) | Output::Tell(..) => {
+                unreachable!("records were committed before, reports are told after")
             }
         }
     }
@@ -391,8 +397,8 @@ fn show(screen: &Screen, desk: &Desk, id: ConversationId, record: &Record, histo
     }
 }
 
-/// Records first, the rest in its order.
-fn split(outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+/// Records first, reports last, the rest in its order.
+fn split(outputs: Vec<Output>, reports: &mut Vec<Report>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();
     for output in outputs {
@@ -400,6 +406,7 @@ fn split(outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
             Output::Record(id, entry) => records.push((id, Record::Own(entry))),
             Output::RecordTheirs(id, entry) => records.push((id, Record::Theirs(entry))),
             Output::Note(id, note) => records.push((id, Record::Note(note))),
+            Output::Tell(report) => reports.push(report),
             action => actions.push(action),
         }
     }

@@ -270,8 +270,8 @@ impl Desk {
                     self.ordinals.push(id);
                     conversation.ordinal = self.ordinals.len() as u32;
                 }
-                self.out.push(Output::RecordTheirs(id, entry.clone()));
-                self.learn(id, entry);
+                self.learn(id, &entry);
+                self.out.push(Output::RecordTheirs(id, entry));
                 self.announce(id, now);
             }
         }
@@ -282,14 +282,14 @@ impl Desk {
     }
 
     /// What the entry means for the conversation's state; the admin is told by `announce`.
-    fn learn(&mut self, id: ConversationId, entry: Entry) {
+    fn learn(&mut self, id: ConversationId, entry: &Entry) {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        match entry.body {
+        match &entry.body {
             Body::Message(said) => {
                 let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
                 conversation.unheard += u32::from(live && said.author == Author::User);
-                return self.tell_said(id, entry.number, entry.at, &said, !live);
+                return self.tell_said(id, entry.number, entry.at, said, !live);
             }
             Body::Requested { .. } => {
                 conversation.phase = Phase::Queued;
@@ -297,7 +297,7 @@ impl Desk {
             }
             Body::Withdrawn {} => conversation.phase = Phase::Bot(Returned::Withdrawn),
             Body::HandedBack { .. } => conversation.phase = Phase::Bot(Returned::HandedBack),
-            Body::Closed { reason, .. } => conversation.phase = Phase::Closed(reason),
+            Body::Closed { reason, .. } => conversation.phase = Phase::Closed(*reason),
             Body::Accepted { of } if of.desk == desk => conversation.phase = Phase::Active,
             // Another desk had the customer then; who has it now is said by what follows.
             Body::Accepted { .. } => conversation.phase = Phase::Bot(Returned::HandedBack),
@@ -389,8 +389,11 @@ impl Desk {
     fn leave_queue(&mut self, id: ConversationId) {
         let Some(at) = self.queue.iter().position(|queued| *queued == id) else { return };
         self.queue.remove(at);
-        for behind in self.queue.iter().skip(at).copied().collect::<Vec<_>>() {
-            self.send_position(behind);
+        // Their places are counted here: to look each one up would be quadratic.
+        for (place, behind) in self.queue.iter().enumerate().skip(at) {
+            if let Some(conn) = self.conversations[behind].link {
+                self.out.push(Output::Send(conn, Message::Position { position: place as u32 + 1 }));
+            }
         }
     }
 
