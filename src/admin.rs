@@ -291,8 +291,9 @@ impl Admin {
 
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
-        let idle = !self.desk.is_talking() && !self.desk.is_asking();
-        if self.leaving.is_none() && self.pace.is_over() && self.had && idle {
+        // Only a script at its end asks the desk: that looks at every conversation.
+        let over = self.leaving.is_none() && self.pace.is_over() && self.had;
+        if over && !self.desk.is_talking() && !self.desk.is_asking() {
             self.leave(0, now);
         }
         let Some((by, code)) = self.leaving else { return Ok(None) };
@@ -310,8 +311,10 @@ impl Admin {
 
     /// Records, then acts, until there is nothing to do; then what is due leaves.
     fn act(&mut self) -> Result<(), Stop> {
+        // Told last: no ack waits for the screen.
+        let mut reports = Vec::new();
         loop {
-            let (records, actions) = split(self.desk.outputs());
+            let (records, actions) = split(self.desk.outputs(), &mut reports);
             if records.is_empty() && actions.is_empty() {
                 break;
             }
@@ -323,13 +326,16 @@ impl Admin {
         let (journal, peers) = (&self.keeper.journal, &self.peers);
         self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
+        for report in reports {
+            self.tell(report);
+        }
         self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
+        self.screen.flush();
         Ok(())
     }
 
     fn act_on(&mut self, action: Output) {
         match action {
-            Output::Tell(report) => self.tell(report),
             Output::Send(conn, message) => {
                 self.peers.send(conn, &message);
             }
@@ -340,7 +346,9 @@ impl Admin {
                     self.desk.fork(conn);
                 }
             }
-            Output::Record(..) => unreachable!("records were committed before"),
+            Output::Record(..) | Output::Tell(..) => {
+                unreachable!("records were committed before, reports are told after")
+            }
         }
     }
 
@@ -435,13 +443,14 @@ impl Admin {
     }
 }
 
-/// Records first, the rest in its order.
-fn split(outputs: Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+/// Records first, reports last, the rest in its order.
+fn split(outputs: Vec<Output>, reports: &mut Vec<Report>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();
     for output in outputs {
         match output {
             Output::Record(id, record) => records.push((id, record)),
+            Output::Tell(report) => reports.push(report),
             action => actions.push(action),
         }
     }

@@ -99,6 +99,8 @@ struct Conversation {
     ack_due: bool,
     /// Our highest number.
     last: Number,
+    /// Our entries up to here may be held by the customer only: our journal was restored.
+    held: Number,
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
@@ -127,6 +129,17 @@ enum Phase {
 struct Open {
     number: Number,
     asked: Ask,
+}
+
+impl Open {
+    fn is_answered_by(self, body: &Body) -> bool {
+        matches!(
+            (self.asked, body),
+            (Ask::Accept { .. }, Body::Accepted { .. })
+                | (Ask::HandBack, Body::HandedBack { .. })
+                | (Ask::Close, Body::Closed { .. })
+        )
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +173,7 @@ impl Desk {
             let mut conversation = Conversation::new(story.secret);
             conversation.name = story.name.as_deref().map(Into::into);
             conversation.last = story.own;
+            conversation.held = story.held;
             conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
             let mut since = 0;
             for line in &story.controls {
@@ -205,7 +219,7 @@ impl Desk {
             (None, Message::Hello(hello)) => self.hello(conn, hello),
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
-            (Some(id), Message::Seen { number }) => self.seen(id, number),
+            (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
             (_, Message::Ping {}) => {}
             (_, Message::Bye { code, text }) => {
                 log::info!("connection {}: the customer's side says goodbye: {code:?} {text:?}", conn.0);
@@ -302,6 +316,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let first = conversation.last + 1;
         conversation.last = mark;
+        conversation.held = mark;
         conversation.sending.resume(mark, mark).unwrap_or_else(|_| unreachable!("the counter was raised to the mark"));
         let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
         let note = format!("lines {first}..{mark} are held by the customer only");
@@ -323,7 +338,7 @@ impl Desk {
             Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => false,
             _ => true,
         };
-        if !fits {
+        if !fits || !self.is_answer(id, &entry) {
             return self.dismiss(conn, Code::Protocol, "this entry is not a customer's to make");
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
@@ -337,8 +352,8 @@ impl Desk {
                     let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
                     self.out.push(Output::Record(id, Record::Begun { secret, name }));
                 }
-                self.out.push(Output::Record(id, Record::Theirs(None, entry.clone())));
                 self.learn(id, &entry);
+                self.out.push(Output::Record(id, Record::Theirs(None, entry)));
                 self.announce(id, now);
             }
         }
@@ -346,6 +361,18 @@ impl Desk {
             conversation.ack_due = true;
         }
         self.touch(id);
+    }
+
+    /// Whether an answer answers what we asked; an entry that is new and answers nothing we asked is made up.
+    fn is_answer(&self, id: ConversationId, entry: &Entry) -> bool {
+        let Some(conversation) = self.conversations.get(&id) else { return false };
+        let of = match &entry.body {
+            Body::Accepted { of } | Body::HandedBack { of } | Body::Closed { of: Some(of), .. } => of,
+            _ => return true,
+        };
+        let lost = of.number <= conversation.held;
+        let asked = conversation.open.is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
+        of.desk != self.id || entry.number <= conversation.receiving.last() || lost || asked
     }
 
     /// What the entry means for the conversation; the admin is told of its state by `announce`.
@@ -427,10 +454,12 @@ impl Desk {
         }
     }
 
-    fn seen(&mut self, id: ConversationId, number: Number) {
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.seen = conversation.seen.max(number.min(conversation.last));
+    fn seen(&mut self, conn: Conn, id: ConversationId, number: Number) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if !conversation.sending.is_sent(number) {
+            return self.dismiss(conn, Code::Protocol, "this has seen what was never sent");
         }
+        conversation.seen = conversation.seen.max(number);
         self.tell(Report::Seen { conversation: id, number });
     }
 
@@ -445,8 +474,11 @@ impl Desk {
     fn leave_queue(&mut self, id: ConversationId) {
         let Some(at) = self.queue.iter().position(|queued| *queued == id) else { return };
         self.queue.remove(at);
-        for behind in self.queue.iter().skip(at).copied().collect::<Vec<_>>() {
-            self.send_position(behind);
+        // Their places are counted here: to look each one up would be quadratic.
+        for (place, behind) in self.queue.iter().enumerate().skip(at) {
+            if let Some(conn) = self.conversations[behind].link {
+                self.out.push(Output::Send(conn, Message::Position { position: place as u32 + 1 }));
+            }
         }
     }
 
@@ -526,6 +558,7 @@ impl Conversation {
             receiving: Receiving::default(),
             ack_due: false,
             last: 0,
+            held: 0,
             sending: Sending::default(),
             seen: 0,
             spoken: 0,

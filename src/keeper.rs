@@ -55,6 +55,7 @@ impl Keeper {
             if !std::mem::replace(&mut told, true) {
                 let text = "the disk is full: nothing is lost, and nothing goes on until there is room".to_owned();
                 screen.show(Report::Error { text });
+                screen.flush();
             }
             self.wait(screen)?;
         }
@@ -76,6 +77,7 @@ impl Keeper {
                     Ok(Typed::Line(line)) => {
                         screen.show(Report::Error { text: "the disk is full: this line is not taken".to_owned() });
                         screen.put_back(line);
+                        screen.flush();
                     }
                     Ok(Typed::Refused(_)) => {}
                     Ok(Typed::End) | Err(_) => return Err(Stop::Signal(1)),

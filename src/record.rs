@@ -86,8 +86,10 @@ pub struct Story {
     pub secret: [u8; 32],
     /// What the customer wants to be called.
     pub name: Option<String>,
-    /// Our own highest number, and the peers'.
+    /// Our own highest number.
     pub own: Number,
+    /// Our entries up to here may be held by the peer only.
+    pub held: Number,
     /// The highest number of each peer.
     pub theirs: Vec<(Option<DeskId>, Number)>,
     /// The line that was being asked of the bot.

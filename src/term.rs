@@ -9,7 +9,7 @@
 //! while it reads, reedline polls for what others print, and crossterm spins for ever once its
 //! terminal is gone (its issue 793).
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -87,6 +87,10 @@ pub struct Screen {
     given: Cell<u64>,
     /// Reports the screen thread is done with.
     done: Arc<AtomicU64>,
+    /// Reports given since the last flush.
+    held: RefCell<Vec<Report>>,
+    /// The last prompt given.
+    prompted: RefCell<String>,
     interactive: bool,
     mode: Option<Arc<RawMode>>,
     waker: Waker,
@@ -138,7 +142,21 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
 
     *log_target() = Some(log);
     let threads = Some(Threads { screen, input, ended });
-    Ok((Screen { commands, given: Cell::new(0), done, interactive, mode, waker, threads }, lines, to_loop))
+    Ok((
+        Screen {
+            commands,
+            given: Cell::new(0),
+            done,
+            held: RefCell::default(),
+            prompted: RefCell::default(),
+            interactive,
+            mode,
+            waker,
+            threads,
+        },
+        lines,
+        to_loop,
+    ))
 }
 
 /// Whether a person types, and how to show.
@@ -160,12 +178,20 @@ impl Screen {
     }
 
     /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
-    /// memory. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
+    /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
     /// until an `Event::Shown` brings it down.
     pub fn show(&self, report: Report) -> u64 {
         self.given.set(self.given.get() + 1);
-        self.send(Command::Show(Box::new(report)));
+        self.held.borrow_mut().push(report);
         self.given.get()
+    }
+
+    /// What was shown since the last time goes to the screen: once a turn, so that its thread is woken once for all of it.
+    pub fn flush(&self) {
+        let held = self.held.take();
+        if !held.is_empty() {
+            self.hand_over(Command::Show(held));
+        }
     }
 
     /// Reports given and not yet written.
@@ -176,7 +202,11 @@ impl Screen {
     /// Who gets the next line, e.g. `Ann (2)`, shown as `Ann (2)> `. Changes at once, also under
     /// a line being edited; only the editor has a prompt.
     pub fn prompt(&self, prompt: String) {
-        self.send(Command::Prompt(prompt));
+        // A loop calls this every turn: the screen thread is woken only for what it would draw.
+        if self.mode.is_some() && *self.prompted.borrow() != prompt {
+            self.prompted.replace(prompt.clone());
+            self.send(Command::Prompt(prompt));
+        }
     }
 
     /// Gives a line that was refused back: into the editor, as soon as it is empty. Without an editor a
@@ -203,7 +233,13 @@ impl Screen {
         self.send(Command::Finish);
     }
 
+    /// A command, behind everything shown before it.
     fn send(&self, command: Command) {
+        self.flush();
+        self.hand_over(command);
+    }
+
+    fn hand_over(&self, command: Command) {
         // Fails only when the screen thread has panicked, which it has said itself.
         let _ = self.commands.send(command);
     }

@@ -448,6 +448,7 @@ impl User {
         self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
         self.screen.prompt(self.prompt());
+        self.screen.flush();
         Ok(())
     }
 

@@ -281,6 +281,7 @@ impl Disk {
                 secret: row.get(2)?,
                 name: row.get(3)?,
                 own: last(OWN)?.max(row.get::<_, i64>(4)? as Number),
+                held: row.get::<_, i64>(4)? as Number,
                 theirs,
                 asking: row.get::<_, Option<i64>>(5)?.map(|number| number as Number),
                 returning: row.get(6)?,

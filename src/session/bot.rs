@@ -16,6 +16,8 @@ pub(super) struct Turns {
     /// What the bot's last reply offers to choose from.
     buttons: Vec<Button>,
     last_ticket: u64,
+    /// The request that is really under way, discarded or not.
+    in_flight: Option<u64>,
     /// The user was told that the bot has no API.
     told_no_api: bool,
     /// The bot could not be told that it owns the conversation again: it may stay silent.
@@ -34,6 +36,8 @@ enum Turn {
     Returning {
         ticket: u64,
         how: Returned,
+        /// The own entry that began the stretch without the bot.
+        since: Number,
     },
 }
 
@@ -103,10 +107,15 @@ impl Session {
 
     /// The bot answered the request with this ticket, or failed to.
     pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
+        self.bot.in_flight = self.bot.in_flight.filter(|other| *other != ticket);
         match self.bot.now {
             Turn::Asking { ticket: asked, .. } if asked == ticket => {
                 self.bot.now = Turn::Idle;
                 self.out.push(Output::Record(Record::Asking(None)));
+            }
+            Turn::Returning { ticket, since, .. } => {
+                log::info!("a reply of the bot came after the handoff and is discarded");
+                return self.out.push(Output::Return { ticket, since });
             }
             _ => return log::info!("a reply of the bot came after the handoff and is discarded"),
         }
@@ -133,7 +142,7 @@ impl Session {
     /// The bot was told that it owns the conversation again, or could not be.
     pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
         let how = match self.bot.now {
-            Turn::Returning { ticket: asked, how } if asked == ticket => how,
+            Turn::Returning { ticket: asked, how, .. } if asked == ticket => how,
             _ => return,
         };
         self.bot.now = Turn::Idle;
@@ -174,9 +183,12 @@ impl Session {
     /// Tells the bot before it is asked anything again.
     pub(super) fn resume_bot(&mut self, how: Returned, since: Number) {
         let ticket = self.bot.ticket();
-        self.bot.now = Turn::Returning { ticket, how };
+        self.bot.now = Turn::Returning { ticket, how, since };
         self.out.push(Output::Record(Record::Returning(true)));
-        self.out.push(Output::Return { ticket, since });
+        // A request under way may reach the bot late, and must not find it back in office.
+        if self.bot.in_flight.is_none() {
+            self.out.push(Output::Return { ticket, since });
+        }
     }
 
     /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
@@ -214,6 +226,7 @@ impl Session {
         let Some((number, text)) = self.bot.waiting.pop_front() else { return };
         let ticket = self.bot.ticket();
         self.bot.now = Turn::Asking { ticket, slow_at: Some(now.clock + SLOW_AFTER) };
+        self.bot.in_flight = Some(ticket);
         self.out.push(Output::Record(Record::Asking(Some(number))));
         self.out.push(Output::Ask { ticket, text });
     }

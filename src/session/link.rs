@@ -211,10 +211,12 @@ impl Session {
             Message::Entry(entry) => return self.take(conn, entry, now),
             Message::Ack { number } => return self.acked(number),
             Message::Seen { number } => {
-                let (conversation, last) = (self.id, self.last);
-                if let Some((_, marks)) = self.linked_desk() {
-                    marks.seen = marks.seen.max(number.min(last));
+                let conversation = self.id;
+                let Some((_, marks)) = self.linked_desk() else { return false };
+                if !marks.sending.is_sent(number) {
+                    return false;
                 }
+                marks.seen = marks.seen.max(number);
                 self.tell(Report::Seen { conversation, number });
             }
             Message::Position { position } => {

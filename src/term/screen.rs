@@ -37,7 +37,7 @@ pub(super) enum Way {
 
 /// What the loop wants.
 pub(super) enum Command {
-    Show(Box<Report>),
+    Show(Vec<Report>),
     Prompt(String),
     PutBack(String),
     Finish,
@@ -128,9 +128,9 @@ impl Output {
     /// Does what the loop wants; `false` to finish.
     fn obey(&mut self, command: Command) -> bool {
         match command {
-            Command::Show(report) => {
-                self.show(&report);
-                self.taken += 1;
+            Command::Show(reports) => {
+                reports.iter().for_each(|report| self.show(report));
+                self.taken += reports.len() as u64;
             }
             Command::Prompt(prompt) => {
                 if let Some(board) = &mut self.board {

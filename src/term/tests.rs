@@ -90,6 +90,7 @@ fn obey(screen: &Screen, line: &str) {
         "log" => drop(log_writer().write_all(format!("{text}\n").as_bytes())),
         _ => panic!("an unknown command: {line}"),
     }
+    screen.flush();
 }
 
 fn said(text: &str) -> Told {

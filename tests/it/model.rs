@@ -73,6 +73,7 @@ impl Kept {
             secret: [9; 32],
             name: None,
             own: 0,
+            held: 0,
             theirs: Vec::new(),
             asking: None,
             returning: false,

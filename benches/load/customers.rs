@@ -1,0 +1,296 @@
+//! The load: customers that speak the real wire, in one process.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use handoff::wire::{
+    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Said, Secret, VERSION,
+};
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+
+use crate::measures::{Broken, broken};
+use crate::server::{Server, What};
+use crate::table::Sample;
+
+/// Customers of the flood, and the entries each keeps in flight.
+const CUSTOMERS: usize = 100;
+const IN_FLIGHT: u64 = 16;
+/// Connections opened at once.
+const AT_ONCE: usize = 64;
+/// What each says: a hundred bytes.
+const TEXT: &str =
+    "My order of last week has not come yet, and the page says that it was delivered on Monday; what now?";
+
+/// One customer's connection.
+pub(crate) struct Customer {
+    socket: TcpStream,
+    decoder: Decoder,
+    out: Vec<u8>,
+    /// The last entry sent, and the last acked.
+    sent: Number,
+    acked: Number,
+    welcomed: bool,
+}
+
+impl Customer {
+    /// A connection on which nothing was said.
+    pub(crate) fn open(address: SocketAddr) -> Result<Customer, Broken> {
+        let socket = TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let mut decoder = Decoder::default();
+        decoder.accept();
+        Ok(Customer { socket, decoder, out: Vec::new(), sent: 0, acked: 0, welcomed: false })
+    }
+
+    /// A customer who asked for a human and waits.
+    pub(crate) fn queued(address: SocketAddr) -> Result<Customer, Broken> {
+        let mut customer = Customer::open(address)?;
+        customer.hello(0);
+        customer.request();
+        customer.flush()?;
+        while customer.acked < customer.sent {
+            customer.read(&mut [0; 4096])?;
+        }
+        Ok(customer)
+    }
+
+    /// So many entries, each when the one before is acked; or, by an echo, has come back.
+    pub(crate) fn trips(&mut self, count: usize, acked: bool, times: &mut Sample) -> Result<(), Broken> {
+        let mut buffer = [0; 4096];
+        for _ in 0..count {
+            self.say();
+            let size = self.out.len();
+            let since = Instant::now();
+            self.flush()?;
+            if acked {
+                while self.acked < self.sent {
+                    self.read(&mut buffer)?;
+                }
+            } else {
+                self.socket.read_exact(&mut buffer[..size])?;
+            }
+            times.add(since.elapsed().as_secs_f64());
+        }
+        Ok(())
+    }
+
+    fn hello(&mut self, newest: Number) {
+        let mut random = [0; 48];
+        getrandom::fill(&mut random).expect("the system has random bytes");
+        let (id, secret) = random.split_at(16);
+        let hello = Hello {
+            version: VERSION,
+            conversation: ConversationId::new(id.try_into().expect("16 bytes")),
+            secret: Secret::new(secret.try_into().expect("32 bytes")),
+            name: None,
+            received: Default::default(),
+            newest,
+        };
+        wire::encode(&Message::Hello(hello), &mut self.out);
+    }
+
+    fn request(&mut self) {
+        self.entry(Body::Requested { reason: None });
+    }
+
+    fn say(&mut self) {
+        self.entry(Body::Message(Said::text(Author::User, TEXT)));
+    }
+
+    fn entry(&mut self, body: Body) {
+        self.sent += 1;
+        let entry = Entry { number: self.sent, at: 1_760_000_000_000, body };
+        wire::encode(&Message::Entry(entry), &mut self.out);
+    }
+
+    /// Writes what waits. It is little: a socket that does not take it all is broken.
+    fn flush(&mut self) -> Result<(), Broken> {
+        if !self.out.is_empty() {
+            self.socket.write_all(&self.out)?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads once, and takes note of acks.
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
+        let count = match self.socket.read(buffer) {
+            Ok(0) => return Err(broken("the desk hung up").into()),
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
+            Err(error) => return Err(error.into()),
+        };
+        self.decoder.push(buffer[..count].to_vec());
+        while let Some(message) = self.decoder.message()? {
+            match message {
+                Message::Ack { number } => self.acked = number,
+                Message::Welcome(_) => self.welcomed = true,
+                Message::Bye { text, .. } => return Err(broken(text).into()),
+                _ => {}
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Many customers behind one epoll.
+struct Crowd {
+    poller: OwnedFd,
+    customers: Vec<Customer>,
+    ready: Vec<epoll::Event>,
+    buffer: Vec<u8>,
+}
+
+impl Crowd {
+    fn new() -> Result<Crowd, Broken> {
+        let poller = epoll::create(CreateFlags::CLOEXEC)?;
+        Ok(Crowd { poller, customers: Vec::new(), ready: Vec::with_capacity(1024), buffer: vec![0; 1 << 16] })
+    }
+
+    /// From here on its socket does not block.
+    fn add(&mut self, customer: Customer) -> Result<(), Broken> {
+        self.watch(&customer, self.customers.len())?;
+        self.customers.push(customer);
+        Ok(())
+    }
+
+    fn watch(&self, customer: &Customer, at: usize) -> Result<(), Broken> {
+        customer.socket.set_nonblocking(true)?;
+        epoll::add(&self.poller, &customer.socket, EventData::new_u64(at as u64), EventFlags::IN)?;
+        Ok(())
+    }
+
+    /// Who has something to read.
+    fn wait(&mut self) -> Result<Vec<usize>, Broken> {
+        self.ready.clear();
+        epoll::wait(&self.poller, spare_capacity(&mut self.ready), None)?;
+        Ok(self.ready.iter().map(|event| event.data.u64() as usize).collect())
+    }
+}
+
+/// Sends `entries` from a hundred customers, all acked at the end. CPU of the server and wall time, in seconds.
+pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broken> {
+    let is_echo = server.what == What::Echo;
+    let mut crowd = Crowd::new()?;
+    for _ in 0..CUSTOMERS {
+        crowd.add(if is_echo { Customer::open(server.address)? } else { Customer::queued(server.address)? })?;
+    }
+    let first = crowd.customers[0].sent;
+    let last = first + (entries / CUSTOMERS) as u64;
+    let mut owed = crowd.customers.len();
+    // Bytes that came back, of an echo; and how many make one entry.
+    let mut echoed = vec![0; CUSTOMERS];
+    let mut sizes = vec![std::collections::VecDeque::new(); CUSTOMERS];
+    let (cpu, since) = (server.cpu()?, Instant::now());
+    for (customer, sizes) in crowd.customers.iter_mut().zip(&mut sizes) {
+        refill(customer, last, sizes)?;
+    }
+    while owed > 0 {
+        for at in crowd.wait()? {
+            let customer = &mut crowd.customers[at];
+            if is_echo {
+                echoed[at] += customer.socket.read(&mut crowd.buffer)?;
+                while let Some(size) = sizes[at].front().copied().filter(|size| *size <= echoed[at]) {
+                    sizes[at].pop_front();
+                    echoed[at] -= size;
+                    customer.acked += 1;
+                }
+            } else {
+                customer.read(&mut crowd.buffer)?;
+            }
+            owed -= usize::from(customer.acked == last);
+            refill(customer, last, &mut sizes[at])?;
+        }
+    }
+    Ok((server.cpu()? - cpu, since.elapsed().as_secs_f64()))
+}
+
+/// As many entries as may be in flight, in one write.
+fn refill(customer: &mut Customer, last: Number, sizes: &mut std::collections::VecDeque<usize>) -> Result<(), Broken> {
+    while customer.sent < last && customer.sent - customer.acked < IN_FLIGHT {
+        let before = customer.out.len();
+        customer.say();
+        sizes.push_back(customer.out.len() - before);
+    }
+    customer.flush()
+}
+
+/// Connects, says hello, waits for the answer and hangs up, 64 at once. How many a second.
+pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
+    let is_echo = server.what == What::Echo;
+    let mut crowd = Crowd::new()?;
+    let since = Instant::now();
+    for _ in 0..AT_ONCE {
+        crowd.add(greet(server.address)?)?;
+    }
+    let (mut started, mut done) = (AT_ONCE, 0);
+    while done < count {
+        for at in crowd.wait()? {
+            let customer = &mut crowd.customers[at];
+            let is_answered = if is_echo {
+                customer.socket.read(&mut crowd.buffer)? > 0
+            } else {
+                customer.read(&mut crowd.buffer)?;
+                customer.welcomed
+            };
+            if !is_answered {
+                continue;
+            }
+            done += 1;
+            if started < count {
+                started += 1;
+                let next = greet(server.address)?;
+                crowd.watch(&next, at)?;
+                crowd.customers[at] = next;
+            } else {
+                epoll::delete(&crowd.poller, &crowd.customers[at].socket)?;
+            }
+        }
+    }
+    Ok(count as f64 / since.elapsed().as_secs_f64())
+}
+
+fn greet(address: SocketAddr) -> Result<Customer, Broken> {
+    let mut customer = Customer::open(address)?;
+    customer.hello(0);
+    customer.flush()?;
+    Ok(customer)
+}
+
+/// Customers who wait in the queue and say nothing more.
+pub(crate) struct Queue {
+    address: SocketAddr,
+    crowd: Crowd,
+}
+
+impl Queue {
+    pub(crate) fn new(address: SocketAddr) -> Result<Queue, Broken> {
+        Ok(Queue { address, crowd: Crowd::new()? })
+    }
+
+    /// More of them, each with a transcript of ten entries, until there are `count` and all is acked.
+    pub(crate) fn grow(&mut self, count: usize) -> Result<(), Broken> {
+        let mut owed = 0;
+        while self.crowd.customers.len() < count || owed > 0 {
+            while owed < AT_ONCE && self.crowd.customers.len() < count {
+                let mut customer = Customer::open(self.address)?;
+                customer.hello(11);
+                (0..10).for_each(|_| customer.say());
+                customer.request();
+                customer.flush()?;
+                self.crowd.add(customer)?;
+                owed += 1;
+            }
+            for at in self.crowd.wait()? {
+                let customer = &mut self.crowd.customers[at];
+                let before = customer.acked;
+                customer.read(&mut self.crowd.buffer)?;
+                owed -= usize::from(before < customer.sent && customer.acked == customer.sent);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! What is measured, and against which goal.
+
+use std::error::Error;
+use std::io;
+
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+use crate::customers::{self, Customer};
+use crate::echo;
+use crate::server::{Server, What};
+use crate::table::{self, Row, Sample};
+
+/// Anything that breaks ends the run: there is no table then.
+pub(crate) type Broken = Box<dyn Error>;
+
+/// How much is measured.
+struct Extent {
+    rounds: usize,
+    trips: usize,
+    entries: usize,
+    connects: usize,
+    starts: usize,
+    queues: usize,
+}
+
+const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 200_000, connects: 3_000, starts: 15, queues: 3 };
+const QUICK: Extent = Extent { rounds: 3, trips: 1_000, entries: 200_000, connects: 1_500, starts: 7, queues: 1 };
+
+/// Measures what the arguments name, and prints the table.
+pub(crate) fn run() -> Result<(), Broken> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|it| it == "echo") {
+        return Ok(echo::run()?);
+    }
+    if arguments.iter().any(|it| it == "wakes") {
+        return Ok(echo::run_with_wakes()?);
+    }
+    // `cargo test --all-targets` starts benches too, without this.
+    if !arguments.iter().any(|it| it == "--bench") {
+        println!("scripts/bench starts this");
+        return Ok(());
+    }
+    // `scripts/bench trips` and so on measures that alone.
+    let only = |name: &str| {
+        let named: Vec<_> = arguments.iter().filter(|it| !it.starts_with('-')).collect();
+        named.is_empty() || named.iter().any(|it| *it == name)
+    };
+    let extent = if arguments.iter().any(|it| it == "--quick") { QUICK } else { FULL };
+    let mut rows = Vec::new();
+    if only("trips") {
+        rows.extend(trips(&extent)?);
+    }
+    if only("flood") {
+        rows.extend(flood(&extent)?);
+    }
+    if only("connects") {
+        rows.push(connects(&extent)?);
+    }
+    if only("queue") {
+        rows.extend(queue(&extent)?);
+    }
+    if only("start") {
+        rows.extend(start(&extent)?);
+    }
+    table::print(&rows);
+    Ok(())
+}
+
+/// An entry to its ack, one at a time: the median of a round, over the echo's of the same bytes.
+///
+/// Once with everything on one CPU, so that only work counts; and once where the scheduler puts it: on a virtual machine
+/// the wake of a CPU that sleeps costs more than all of this work, and only the echo is spared it.
+fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let everywhere = sched_getaffinity(None)?;
+    let mut one = CpuSet::new();
+    one.set((0..CpuSet::MAX_CPU).rev().find(|cpu| everywhere.is_set(*cpu)).unwrap_or(0));
+    sched_setaffinity(None, &one)?;
+    let mut rows = trips_placed(extent, "one CPU")?;
+    sched_setaffinity(None, &everywhere)?;
+    rows.extend(trips_placed(extent, "free")?);
+    Ok(rows)
+}
+
+fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
+    let kinds = [What::Echo, What::Wakes, What::Plain, What::Json];
+    let mut servers = Vec::new();
+    for kind in kinds {
+        let server = Server::start(kind)?;
+        let is_desk = matches!(kind, What::Plain | What::Json);
+        let customer = if is_desk { Customer::queued(server.address)? } else { Customer::open(server.address)? };
+        servers.push((server, customer));
+    }
+    let mut times = kinds.map(|_| Sample::default());
+    let mut ratios = kinds.map(|_| Sample::default());
+    for round in 0..extent.rounds {
+        let mut trips = kinds.map(|_| Sample::default());
+        // In turns of a tenth each, so that all see the same weather; who is first changes.
+        for turn in 0..10 * kinds.len() {
+            let at = (turn + round) % kinds.len();
+            servers[at].1.trips(extent.trips / 10, at > 1, &mut trips[at])?;
+        }
+        for at in 0..kinds.len() {
+            times[at].add(trips[at].median() * 1e6);
+            ratios[at].add(trips[at].median() / trips[0].median());
+        }
+    }
+    let row = |at: usize| Row {
+        measure: format!("entry to ack, p50, one at a time ({}, {placed})", kinds[at].name()),
+        goal: if at > 1 { "<= 2.50 x echo".into() } else { String::new() },
+        measured: format!("{:.2} x ({})", ratios[at].median(), ratios[at].spread(2)),
+        scale: format!("{:.1} us; echo {:.1} us", times[at].median(), times[0].median()),
+        reached: (at > 1).then(|| ratios[at].median() <= 2.5),
+    };
+    Ok(vec![row(1), row(2), row(3)])
+}
+
+/// A hundred customers with sixteen entries in flight each: the server's CPU time for a million.
+fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let kinds = [What::Echo, What::Plain, What::Json];
+    let mut cpu = [Sample::default(), Sample::default(), Sample::default()];
+    let mut rate = [Sample::default(), Sample::default(), Sample::default()];
+    for round in 0..extent.rounds.div_ceil(2) {
+        for at in 0..kinds.len() {
+            let at = (at + round) % kinds.len();
+            let server = Server::start(kinds[at])?;
+            let (spent, took) = customers::flood(&server, extent.entries)?;
+            cpu[at].add(spent * 1e6 / extent.entries as f64);
+            rate[at].add(extent.entries as f64 / took);
+        }
+    }
+    let row = |at: usize| Row {
+        measure: format!("100 customers x 16 in flight: CPU a million entries ({})", kinds[at].name()),
+        goal: "<= 2.00 s".into(),
+        measured: format!("{:.2} s ({})", cpu[at].median(), cpu[at].spread(2)),
+        scale: format!("{:.0}k entries/s; echo {:.2} s", rate[at].median() / 1e3, cpu[0].median()),
+        reached: Some(cpu[at].median() <= 2.0),
+    };
+    Ok(vec![row(1), row(2)])
+}
+
+/// Connect, hello, welcome and close, 64 at once: how many a second, over the echo's.
+fn connects(extent: &Extent) -> Result<Row, Broken> {
+    let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Plain)?);
+    let (mut echoed, mut welcomed, mut ratios) = (Sample::default(), Sample::default(), Sample::default());
+    for _ in 0..extent.rounds {
+        let limit = customers::connects(&echo, extent.connects)?;
+        let rate = customers::connects(&desk, extent.connects)?;
+        echoed.add(limit);
+        welcomed.add(rate);
+        ratios.add(rate / limit);
+    }
+    Ok(Row {
+        measure: "connect, hello, welcome a second, 64 at once".into(),
+        goal: ">= 0.60 x echo".into(),
+        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
+        scale: format!("{:.0}/s; echo {:.0}/s", welcomed.median(), echoed.median()),
+        reached: Some(ratios.median() >= 0.6),
+    })
+}
+
+/// Idle queued conversations, each with a transcript of ten entries: what one more costs.
+fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    const FEW: usize = 1_000;
+    const MANY: usize = 10_000;
+    let (mut slopes, mut sizes, mut spent) = (Sample::default(), Sample::default(), Sample::default());
+    let mut threads = (0, 0);
+    for _ in 0..extent.queues {
+        let desk = Server::start(What::Plain)?;
+        let mut waiting = customers::Queue::new(desk.address)?;
+        waiting.grow(FEW)?;
+        let few = desk.status()?;
+        waiting.grow(MANY)?;
+        let many = desk.status()?;
+        slopes.add((many.rss - few.rss) as f64 / (MANY - FEW) as f64 / 1024.0);
+        sizes.add(many.rss as f64 / f64::from(1 << 20));
+        spent.add(desk.cpu()?);
+        threads = (few.threads, many.threads);
+    }
+    Ok(vec![
+        Row {
+            measure: "an idle queued conversation of 10 entries: RSS, 1,000 to 10,000".into(),
+            goal: "<= 6.0 KiB".into(),
+            measured: format!("{:.1} KiB ({})", slopes.median(), slopes.spread(1)),
+            scale: format!("{:.0} MiB at 10,000; {:.2} s of CPU until there", sizes.median(), spent.median()),
+            reached: Some(slopes.median() <= 6.0),
+        },
+        Row {
+            measure: "threads at 1,000 and at 10,000 of them".into(),
+            goal: "the same".into(),
+            measured: format!("{} and {}", threads.0, threads.1),
+            scale: String::new(),
+            reached: Some(threads.0 == threads.1),
+        },
+    ])
+}
+
+/// From `spawn` to the line that says where it listens, and what it weighs then.
+fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let (mut echo, mut desk, mut rss) = (Sample::default(), Sample::default(), Sample::default());
+    for _ in 0..extent.starts {
+        echo.add(Server::start(What::Echo)?.took.as_secs_f64() * 1e3);
+        let started = Server::start(What::Read)?;
+        desk.add(started.took.as_secs_f64() * 1e3);
+        rss.add(started.status()?.rss as f64 / f64::from(1 << 20));
+    }
+    Ok(vec![
+        Row {
+            measure: "start to listening".into(),
+            goal: "<= 5.0 ms".into(),
+            measured: format!("{:.1} ms ({})", desk.median(), desk.spread(1)),
+            scale: format!("echo {:.1} ms", echo.median()),
+            reached: Some(desk.median() <= 5.0),
+        },
+        Row {
+            measure: "RSS then".into(),
+            goal: "<= 8.0 MiB".into(),
+            measured: format!("{:.1} MiB ({})", rss.median(), rss.spread(1)),
+            scale: String::new(),
+            reached: Some(rss.median() <= 8.0),
+        },
+    ])
+}
+
+/// What cannot be, unless something broke.
+pub(crate) fn broken(what: impl Into<String>) -> io::Error {
+    io::Error::other(what.into())
+}

@@ -1,0 +1,147 @@
+//! A process under load: the desk or the echo, and what the system says it costs.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, fs};
+
+use crate::measures::{Broken, broken};
+
+/// A desk that does not listen by then is broken.
+const START_WITHIN: Duration = Duration::from_secs(10);
+
+/// What to start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum What {
+    /// The raw epoll echo: the limit.
+    Echo,
+    /// The echo with two thread wakes.
+    Wakes,
+    /// A desk without `--json`: what waits in the queue is counted, not drawn. stdout is /dev/null.
+    Plain,
+    /// A desk that tells all as JSON, to /dev/null: what its reader costs is not the desk's.
+    Json,
+    /// The same, with its stdout read here, for the moment of its `ready`.
+    Read,
+}
+
+impl What {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            What::Echo => "echo",
+            What::Wakes => "echo with two thread wakes",
+            What::Plain => "plain",
+            What::Json | What::Read => "--json",
+        }
+    }
+}
+
+/// A process that listens. It is killed when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// A desk's input stays open: at its end a script's desk would leave.
+    _input: ChildStdin,
+    pub(crate) what: What,
+    pub(crate) address: SocketAddr,
+    /// From the spawn to knowing where it listens.
+    pub(crate) took: Duration,
+}
+
+/// What `/proc/PID/status` says.
+pub(crate) struct Status {
+    /// In bytes.
+    pub(crate) rss: u64,
+    pub(crate) threads: u64,
+}
+
+impl Server {
+    pub(crate) fn start(what: What) -> Result<Server, Broken> {
+        let mut command = match what {
+            What::Echo | What::Wakes => Command::new(env::current_exe()?),
+            // Another build, to compare with.
+            _ => Command::new(env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into())),
+        };
+        match what {
+            What::Echo => command.arg("echo").stdout(Stdio::piped()),
+            What::Wakes => command.arg("wakes").stdout(Stdio::piped()),
+            What::Plain => command.args(["admin", "--plain"]).stdout(Stdio::null()).stderr(Stdio::piped()),
+            What::Json => command.args(["admin", "--json"]).stdout(Stdio::null()),
+            What::Read => command.args(["admin", "--json"]).stdout(Stdio::piped()),
+        };
+        if !matches!(what, What::Echo | What::Wakes) {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        let since = Instant::now();
+        let mut child = command.env_remove("RUST_LOG").stdin(Stdio::piped()).spawn()?;
+        let input = child.stdin.take().expect("piped above");
+        let address = match (child.stdout.take(), child.stderr.take()) {
+            (Some(stdout), _) => said(stdout)?,
+            (_, Some(stderr)) => said(stderr)?,
+            _ => listening(child.id())?,
+        };
+        Ok(Server { child, _input: input, what, address, took: since.elapsed() })
+    }
+
+    /// User and system time so far, in seconds.
+    pub(crate) fn cpu(&self) -> Result<f64, Broken> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // After the name, which may hold anything: utime and stime are the 12th and 13th.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
+        let (user, system) = ticks(11).zip(ticks(12)).ok_or_else(|| broken("/proc/PID/stat is not as expected"))?;
+        Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
+    }
+
+    pub(crate) fn status(&self) -> Result<Status, Broken> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let field = |name: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok())
+                .ok_or_else(|| broken(format!("no {name} in /proc/PID/status")))
+        };
+        Ok(Status { rss: field("VmRSS:")? * 1024, threads: field("Threads:")? })
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The `127.0.0.1:PORT` of the first line; what is said after it is read and dropped.
+fn said(output: impl Read + Send + 'static) -> Result<SocketAddr, Broken> {
+    let mut output = BufReader::with_capacity(1 << 16, output);
+    let mut line = String::new();
+    output.read_line(&mut line)?;
+    let host = "127.0.0.1:";
+    let port = line.find(host).and_then(|at| line[at + host.len()..].split(|it: char| !it.is_ascii_digit()).next());
+    let port = port.and_then(|port| port.parse().ok()).ok_or_else(|| broken(format!("no address in: {line}")))?;
+    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+    Ok(SocketAddr::new([127, 0, 0, 1].into(), port))
+}
+
+/// Where a process listens that does not say so: its socket in the system's table.
+fn listening(pid: u32) -> Result<SocketAddr, Broken> {
+    let until = Instant::now() + START_WITHIN;
+    while Instant::now() < until {
+        let mut own = Vec::new();
+        for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))? {
+            let link = fs::read_link(descriptor?.path()).unwrap_or_default();
+            own.extend(link.to_str().and_then(|it| it.strip_prefix("socket:[")?.strip_suffix(']')).map(str::to_owned));
+        }
+        for line in fs::read_to_string("/proc/net/tcp")?.lines() {
+            // Its address is the 2nd field, its state the 4th (0A listens), its inode the 10th.
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            if fields.get(3) == Some(&"0A") && fields.get(9).is_some_and(|inode| own.iter().any(|it| it == inode)) {
+                let port = fields[1].rsplit(':').next().and_then(|it| u16::from_str_radix(it, 16).ok());
+                return Ok(SocketAddr::new([127, 0, 0, 1].into(), port.ok_or_else(|| broken("no port"))?));
+            }
+        }
+        thread::yield_now();
+    }
+    Err(broken("the desk does not listen").into())
+}
