@@ -4,11 +4,11 @@
 //!
 //! Pure rooms know no socket, file, thread, clock or screen: [`wire`] (frames and messages), [`delivery`] (numbering and
 //! acks), [`session`] (the user's side), [`desk`] (the admin's side), [`reply`] (what a bot said), [`command`] (what a
-//! typed line means), [`script`] (when it is due), [`report`] (what is told), [`record`] (what is
-//! journaled), [`text`] (safe text).
+//! typed line means), [`script`] (when it is due), [`record`] (what is journaled), [`report`] (what is told), [`text`]
+//! (safe text).
 //!
-//! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (what is
-//! kept), [`term`] (stdin and the screen), [`clock`], [`signals`]. [`peers`] joins `net` and `wire`.
+//! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
+//! (stdin and the screen), [`clock`], [`signals`]. [`peers`] joins `net` and `wire`, [`keeper`] waits for the journal.
 //!
 //! Modes are the loops: [`user`], [`admin`], [`demo`]. [`args`] reads the command line.
 //!
