@@ -1,1 +1,122 @@
+//! The queue, and who may say what a customer decided.
 
+use std::time::Instant;
+
+use super::*;
+use crate::wire::{Asked, Secret};
+
+fn now() -> Now {
+    Now { clock: Instant::now(), wall: 0 }
+}
+
+fn id(n: u8) -> ConversationId {
+    ConversationId::new([n; 16])
+}
+
+fn desk() -> Desk {
+    Desk::new(DeskId::new([1; 16]), Options::default())
+}
+
+/// A customer connects as connection `n` and asks for a person.
+fn joins(desk: &mut Desk, n: u8) {
+    let hello = Hello {
+        version: VERSION,
+        conversation: id(n),
+        secret: Secret::new([n; 32]),
+        name: None,
+        received: Default::default(),
+        newest: 1,
+    };
+    desk.received(Conn(n.into()), Message::Hello(hello), now());
+    says(desk, n, 1, Body::Requested { reason: None });
+}
+
+fn says(desk: &mut Desk, n: u8, number: Number, body: Body) {
+    desk.received(Conn(n.into()), Message::Entry(Entry { number, at: 0, body }), now());
+}
+
+/// The places in the queue that were told since the last call: connection and place.
+fn places(desk: &mut Desk) -> Vec<(u64, u32)> {
+    let place = |output: Output| match output {
+        Output::Send(conn, Message::Position { position }) => Some((conn.0, position)),
+        _ => None,
+    };
+    desk.outputs().into_iter().filter_map(place).collect()
+}
+
+/// The code of the goodbye that a connection was told since the last call.
+fn bye(desk: &mut Desk, n: u8) -> Option<Code> {
+    desk.outputs().into_iter().find_map(|output| match output {
+        Output::Send(Conn(conn), Message::Bye { code, .. }) if conn == u64::from(n) => Some(code),
+        _ => None,
+    })
+}
+
+#[test]
+fn who_waits_behind_moves_up_and_is_told() {
+    let mut desk = desk();
+    (1..=3).for_each(|n| joins(&mut desk, n));
+    assert_eq!(places(&mut desk), [(1, 1), (2, 2), (3, 3)]);
+    says(&mut desk, 1, 2, Body::Withdrawn {});
+    assert_eq!(places(&mut desk), [(2, 1), (3, 2)]);
+}
+
+#[test]
+fn accept_passes_over_whose_line_is_down_and_takes_a_number_all_the_same() {
+    let mut desk = desk();
+    (1..=3).for_each(|n| joins(&mut desk, n));
+    desk.disconnected(Conn(1), "cut");
+    desk.accept(None, now()).unwrap();
+    desk.outputs();
+    says(&mut desk, 2, 2, Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 1 } });
+    assert_eq!(desk.prompt(), "#2 Customer 0202");
+    desk.accept(Some(1), now()).unwrap();
+    assert!(desk.accept(Some(1), now()).unwrap_err().contains("is being accepted"));
+    assert!(desk.accept(Some(9), now()).unwrap_err().contains("/list"));
+}
+
+#[test]
+fn an_answer_to_nothing_we_asked_is_made_up() {
+    let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
+    for body in
+        [Body::Accepted { of }, Body::HandedBack { of }, Body::Closed { of: Some(of), reason: EndReason::AdminClosed }]
+    {
+        let mut desk = desk();
+        joins(&mut desk, 1);
+        desk.outputs();
+        says(&mut desk, 1, 2, body);
+        assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
+        assert!(!desk.is_talking());
+    }
+    // An answer of another kind than the question is made up too.
+    let mut desk = desk();
+    joins(&mut desk, 1);
+    desk.accept(None, now()).unwrap();
+    desk.outputs();
+    says(&mut desk, 1, 2, Body::HandedBack { of });
+    assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
+}
+
+#[test]
+fn a_line_for_nobody_is_refused_with_what_to_do() {
+    let mut desk = desk();
+    assert!(desk.say("hello?", now()).unwrap_err().contains("nobody is waiting"));
+    joins(&mut desk, 1);
+    assert!(desk.say("hello?", now()).unwrap_err().contains("/accept"));
+}
+
+#[test]
+fn a_stranger_who_says_nothing_leaves_nothing() {
+    let mut desk = desk();
+    let hello = Hello {
+        version: VERSION,
+        conversation: id(1),
+        secret: Secret::new([1; 32]),
+        name: None,
+        received: Default::default(),
+        newest: 0,
+    };
+    desk.received(Conn(1), Message::Hello(hello), now());
+    desk.disconnected(Conn(1), "gone");
+    assert!(desk.conversations.is_empty() && desk.links.is_empty() && desk.ordinals.is_empty());
+}

@@ -1,1 +1,140 @@
+//! What depends on time, or on messages that cross on the wire.
 
+use super::*;
+use crate::reply::Handoff;
+
+const DESK: DeskId = DeskId::new([1; 16]);
+const CONN: Conn = Conn(1);
+
+fn now(seconds: u64) -> Now {
+    // One start for all of a test's moments.
+    thread_local!(static START: Instant = Instant::now());
+    Now { clock: START.with(|start| *start) + Duration::from_secs(seconds), wall: seconds * 1000 }
+}
+
+fn session() -> Session {
+    Session::new(ConversationId::new([7; 16]), Secret::new([9; 32]), None, "desk:1".to_owned(), 1)
+}
+
+/// A session whose `requested` has this number, connected to a desk that has everything.
+fn queued() -> (Session, Number) {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    let request = session.request;
+    session.dialled(CONN);
+    session.connected(CONN);
+    let welcome = Welcome { desk: DESK, received: request, state: State::Bot };
+    assert!(session.received(CONN, Message::Welcome(welcome), now(0)));
+    session.outputs();
+    (session, request)
+}
+
+fn from_desk(session: &mut Session, number: Number, body: Body) -> Vec<Output> {
+    assert!(session.received(CONN, Message::Entry(Entry { number, at: 0, body }), now(1)));
+    session.outputs()
+}
+
+fn own(outputs: &[Output]) -> Vec<&Body> {
+    let body = |output: &'_ Output| matches!(output, Output::Record(Record::Own(_)));
+    outputs
+        .iter()
+        .filter(|output| body(output))
+        .map(|output| match output {
+            Output::Record(Record::Own(entry)) => &entry.body,
+            _ => unreachable!("filtered"),
+        })
+        .collect()
+}
+
+fn notices(outputs: &[Output]) -> String {
+    let text = |output: &Output| match output {
+        Output::Tell(Report::Notice { text } | Report::Error { text }) => Some(text.clone()),
+        _ => None,
+    };
+    outputs.iter().filter_map(text).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_slow_bot_is_told_of_once_after_ten_seconds() {
+    let mut session = session();
+    session.say("hello", now(0)).unwrap();
+    session.outputs();
+    session.tick(now(9));
+    assert_eq!(notices(&session.outputs()), "");
+    assert_eq!(session.deadline(), Some(now(10).clock));
+    session.tick(now(10));
+    assert!(notices(&session.outputs()).contains("/human asks for a person"));
+    session.tick(now(20));
+    assert_eq!(notices(&session.outputs()), "");
+}
+
+#[test]
+fn an_accept_that_names_an_older_request_is_refused() {
+    let (mut session, request) = queued();
+    session.withdraw(now(1)).unwrap();
+    session.ask_for_human(now(2)).unwrap();
+    session.outputs();
+    let outputs = from_desk(&mut session, 1, Body::Accept { request, name: None });
+    assert!(matches!(own(&outputs)[..], [Body::Refused { .. }]), "{outputs:?}");
+    assert_eq!(session.state(), State::Queued);
+    let request = session.request;
+    let outputs = from_desk(&mut session, 2, Body::Accept { request, name: Some("Robin".to_owned()) });
+    assert!(matches!(own(&outputs)[..], [Body::Accepted { of: Asked { desk: DESK, number: 2 } }]), "{outputs:?}");
+    assert_eq!(session.admin(), Some("Robin"));
+}
+
+#[test]
+fn a_handback_and_a_close_of_a_conversation_that_moved_on_are_refused_and_say_why() {
+    let (mut session, request) = queued();
+    session.end(now(1)).unwrap();
+    session.outputs();
+    for (number, body) in [(1, Body::HandBack { request }), (2, Body::Close { request })] {
+        let outputs = from_desk(&mut session, number, body);
+        match own(&outputs)[..] {
+            [Body::Refused { why, .. }] => assert_eq!(why, "the customer closed the conversation"),
+            _ => panic!("{outputs:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
+    let mut session = session();
+    session.say("where is my order", now(0)).unwrap();
+    let asked = session.outputs();
+    let Some(Output::Ask { ticket, .. }) = asked.iter().find(|o| matches!(o, Output::Ask { .. })) else {
+        panic!("{asked:?}")
+    };
+    session.ask_for_human(now(1)).unwrap();
+    session.withdraw(now(2)).unwrap();
+    let is_return = |output: &Output| matches!(output, Output::Return { .. });
+    assert!(!session.outputs().iter().any(is_return));
+    let late = Reply { said: vec![Said::text(Author::Bot, "too late")], handoff: Some(Handoff::default()) };
+    session.answered(*ticket, Ok(late), now(3));
+    let outputs = session.outputs();
+    assert!(outputs.iter().any(is_return) && own(&outputs).is_empty(), "{outputs:?}");
+}
+
+#[test]
+fn a_full_desk_is_dialled_again_not_before_it_said() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    session.dialled(CONN);
+    session.connected(CONN);
+    assert!(session.received(CONN, Message::Busy { retry: 30 }, now(0)));
+    session.outputs();
+    session.tick(now(29));
+    assert!(!session.outputs().contains(&Output::Dial));
+    session.tick(now(31));
+    assert!(session.outputs().contains(&Output::Dial));
+}
+
+#[test]
+fn the_queue_takes_a_thousand_lines_and_no_more() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    for n in 0..OUTBOX_MAX {
+        session.say(&format!("line {n}"), now(1)).unwrap();
+    }
+    assert!(session.say("one too many", now(1)).unwrap_err().contains("1,000 lines"));
+}
