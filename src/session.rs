@@ -39,7 +39,9 @@ pub use link::WELCOME_WITHIN;
 mod tests;
 
 /// Entries that may wait for a desk before further lines are refused.
-pub const OUTBOX_MAX: Number = 1_000;
+pub const OUTBOX_MAX: usize = 1_000;
+/// Bytes of text that may wait for a desk before further lines are refused.
+pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
@@ -117,6 +119,8 @@ pub struct Session {
     bot: bot::Turns,
     /// Lines the admin typed since our last one, that no `/wait` waited for.
     unheard: u32,
+    /// Lines to a person that may not be delivered yet: numbers and bytes.
+    outbox: VecDeque<(Number, usize)>,
     /// The number of our latest line to a person.
     spoken: Number,
     /// The conversation goes on in another program: nothing more is recorded here.
@@ -170,6 +174,7 @@ impl Session {
             link: link::Link::new(Backoff::new(seed)),
             bot: bot::Turns::default(),
             unheard: 0,
+            outbox: VecDeque::new(),
             spoken: 0,
             replaced: false,
             out: Vec::new(),
@@ -261,8 +266,8 @@ impl Session {
                 Ok(())
             }
             Phase::Queued { .. } | Phase::Active { .. } => {
-                if self.waiting_for_desk() >= OUTBOX_MAX {
-                    return Err("1,000 lines are waiting for the desk; wait until they are delivered");
+                if self.is_outbox_full() {
+                    return Err("too many lines are waiting for the desk; wait until they are delivered");
                 }
                 self.say_as_user(typed, now);
                 Ok(())
@@ -416,10 +421,11 @@ impl Session {
         self.desks.last().map(|(desk, _)| *desk)
     }
 
-    /// How many of our entries wait for the desk.
-    fn waiting_for_desk(&self) -> Number {
+    /// Whether as much waits for the desk as may.
+    fn is_outbox_full(&mut self) -> bool {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
-        self.last.saturating_sub(acked.max(self.request))
+        while self.outbox.pop_front_if(|(number, _)| *number <= acked).is_some() {}
+        self.outbox.len() >= OUTBOX_MAX || self.outbox.iter().map(|(_, bytes)| bytes).sum::<usize>() >= OUTBOX_BYTES_MAX
     }
 
     /// Our highest number that is the desk's to have.
@@ -541,6 +547,7 @@ impl Session {
         self.unheard = 0;
         if self.phase != Phase::Bot {
             self.spoken = self.last + 1;
+            self.outbox.push_back((self.spoken, typed.len()));
         }
         let name = self.name.as_deref().map(Into::into);
         self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);

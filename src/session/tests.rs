@@ -130,11 +130,20 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
 }
 
 #[test]
-fn the_queue_takes_a_thousand_lines_and_no_more() {
-    let mut session = session();
-    session.ask_for_human(now(0)).unwrap();
-    for n in 0..OUTBOX_MAX {
-        session.say(&format!("line {n}"), now(1)).unwrap();
+fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it_is_delivered() {
+    let full = |session: &mut Session| session.say("one too many", now(1)).is_err_and(|why| why.contains("too many"));
+    let (mut short, request) = queued();
+    let (mut long, _) = queued();
+    for _ in 0..OUTBOX_MAX {
+        short.say("hi", now(1)).unwrap();
     }
-    assert!(session.say("one too many", now(1)).unwrap_err().contains("1,000 lines"));
+    for _ in 0..OUTBOX_BYTES_MAX / 8192 {
+        long.say(&"x".repeat(8192), now(1)).unwrap();
+    }
+    assert!(full(&mut short) && full(&mut long));
+    let said = short.outputs();
+    let entry = |number| Entry { number, at: 0, body: own(&said)[(number - request - 1) as usize].clone() };
+    short.settle(entry, |_, _| 100);
+    assert!(short.received(CONN, Message::Ack { number: request + 1 }, now(2)));
+    assert_eq!(short.say("there is room again", now(2)), Ok(()));
 }
