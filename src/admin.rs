@@ -4,6 +4,7 @@
 //! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
@@ -85,7 +86,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     }
     let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
     let mut admin = Admin {
-        desk: Desk::restore(id, options, &stories, focus),
+        desk: Desk::restore(id, options, &stories, focus, Now::read()),
         keeper: Keeper::new(profile.journal, typed.clone(), signals.clone()),
         peers: Peers::new(sockets),
         json: args.json,
@@ -129,6 +130,7 @@ impl Admin {
                 self.handle(event);
             }
             let now = Now::read();
+            self.desk.tick(now);
             self.act()?;
             self.step(now);
             self.act()?;
@@ -163,7 +165,7 @@ impl Admin {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.leaving.map(|(by, _)| by), self.pace.deadline()].into_iter().flatten().min()
+        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline())].into_iter().flatten().min()
     }
 
     fn handle(&mut self, event: Event) {
@@ -303,7 +305,7 @@ impl Admin {
         for who in self.desk.waiting() {
             self.notice(&format!("{who} is still waiting"));
         }
-        self.tell_undelivered();
+        self.tell_undelivered(self.desk.undelivered());
         self.desk.leave();
         self.act()?;
         Ok(Some(if code == 0 { u8::from(self.failed) } else { code }))
@@ -341,6 +343,10 @@ impl Admin {
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
+            Output::GivenUp(id) => {
+                let owed = self.desk.undelivered().into_iter().filter(|(of, _)| *of == id).collect();
+                self.tell_undelivered(owed);
+            }
             Output::Verify(conn, id, entry) => {
                 if self.keeper.journal.theirs(id, None, entry.number) != Some(entry) {
                     self.desk.fork(conn);
@@ -423,8 +429,8 @@ impl Admin {
     }
 
     /// Lines of ours that a customer's side does not have.
-    fn tell_undelivered(&mut self) {
-        for (id, numbers) in self.desk.undelivered() {
+    fn tell_undelivered(&mut self, owed: Vec<(ConversationId, RangeInclusive<Number>)>) {
+        for (id, numbers) in owed {
             for number in numbers {
                 if let Entry { body: Body::Message(said), .. } = self.keeper.journal.own(id, number) {
                     self.fail(format!("not delivered: {}", said.text));

@@ -8,14 +8,20 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use crate::clock::Now;
 use crate::wire::Number;
 
 /// Entries in flight, at most.
 pub const WINDOW_ENTRIES: usize = 256;
 /// Encoded bytes in flight, at most (one entry may exceed it alone).
 pub const WINDOW_BYTES: usize = 1024 * 1024;
+
+/// A conversation in which nothing was recorded for this long, while the program ran, is given up.
+pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often it is journaled how long that is already: time in which the program did not run does not count.
+pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
 /// How far our own entries are with one peer.
 #[derive(Clone, Debug, Default)]
@@ -92,6 +98,53 @@ impl Sending {
     /// Whether everything up to `number` was handed to the present connection.
     pub fn is_sent(&self, number: Number) -> bool {
         self.sent >= number
+    }
+}
+
+/// For how long nothing was recorded in a conversation, while the program ran.
+#[derive(Clone, Copy, Debug)]
+pub struct Idle {
+    /// In earlier lives of the program, since the last entry.
+    pub before: Duration,
+    /// In this life, since then.
+    pub since: Instant,
+    /// Of all this, so much is journaled.
+    pub noted: Duration,
+}
+
+/// What a look at `Idle` brings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// Give up.
+    TooLong,
+    /// Journal that it is this long.
+    Note(Duration),
+    /// Wait on.
+    On,
+}
+
+impl Idle {
+    /// Something was recorded just now.
+    pub fn new(now: Now) -> Idle {
+        Idle { before: Duration::ZERO, since: now.clock, noted: Duration::ZERO }
+    }
+
+    /// How long it is.
+    pub fn tick(&mut self, now: Now) -> Waited {
+        let idle = self.before + now.clock.saturating_duration_since(self.since);
+        if idle >= LIFETIME {
+            Waited::TooLong
+        } else if idle >= self.noted + IDLE_NOTED {
+            self.noted = idle;
+            Waited::Note(idle)
+        } else {
+            Waited::On
+        }
+    }
+
+    /// When to look again.
+    pub fn deadline(&self) -> Instant {
+        self.since + (self.noted + IDLE_NOTED).min(LIFETIME).saturating_sub(self.before)
     }
 }
 

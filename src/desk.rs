@@ -18,11 +18,12 @@
 //! recorded, of `settle`.
 
 use std::collections::{HashMap, VecDeque};
+use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
 
 use crate::clock::Now;
-use crate::delivery::{Arrival, Mark, Receiving, Sending};
+use crate::delivery::{Arrival, IDLE_NOTED, Idle, LIFETIME, Mark, Receiving, Sending, Waited};
 use crate::record::{Record, Story, What};
 use crate::report::{Link, Reason, Report, Returned, Told};
 use crate::wire::{
@@ -52,6 +53,8 @@ pub enum Output {
     Welcomed(Conn),
     /// Close a connection once everything is sent.
     Close(Conn),
+    /// This customer is given up: our lines that they do not have are undelivered.
+    GivenUp(ConversationId),
 }
 
 /// What an admin may set.
@@ -79,6 +82,8 @@ pub struct Desk {
     links: HashMap<Conn, ConversationId>,
     /// Whose acks or entries are due.
     touched: Vec<ConversationId>,
+    /// When to look for customers who are away too long.
+    look_again: Instant,
     out: Vec<Output>,
 }
 
@@ -117,6 +122,9 @@ struct Conversation {
     /// Lines the customer typed since our last one, that no `/wait` waited for.
     unheard: u32,
     touched: bool,
+    idle: Idle,
+    /// Given up after so long without a sign of the customer; comes back with them.
+    asleep: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +162,7 @@ enum Ask {
 
 impl Desk {
     /// A desk without conversations. `id` is made with its journal.
-    pub fn new(id: DeskId, options: Options) -> Desk {
+    pub fn new(id: DeskId, options: Options, now: Now) -> Desk {
         Desk {
             id,
             options,
@@ -164,16 +172,19 @@ impl Desk {
             focus: None,
             links: HashMap::new(),
             touched: Vec::new(),
+            look_again: now.clock + IDLE_NOTED,
             out: Vec::new(),
         }
     }
 
     /// A desk as a restart finds it in the journal: its queue in the old order, its conversations and its focus.
-    pub fn restore(id: DeskId, options: Options, stories: &[Story], focus: Option<ConversationId>) -> Desk {
-        let mut desk = Desk::new(id, options);
+    pub fn restore(id: DeskId, options: Options, stories: &[Story], focus: Option<ConversationId>, now: Now) -> Desk {
+        let mut desk = Desk::new(id, options, now);
         let mut waiting = Vec::new();
         for story in stories {
-            let mut conversation = Conversation::new(story.secret);
+            let mut conversation = Conversation::new(story.secret, now);
+            conversation.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
+            conversation.asleep = story.idle >= LIFETIME;
             conversation.name = story.name.as_deref().map(Into::into);
             conversation.last = story.own;
             conversation.held = story.held;
@@ -190,21 +201,55 @@ impl Desk {
             conversation.told = (conversation.phase, conversation.request);
             desk.ordinals.push(story.id);
             conversation.ordinal = desk.ordinals.len() as u32;
-            if conversation.phase == Phase::Queued {
+            if conversation.phase == Phase::Queued && !conversation.asleep {
                 waiting.push((since, story.id));
             }
             desk.conversations.insert(story.id, conversation);
         }
         waiting.sort_unstable();
         desk.queue = waiting.into_iter().map(|(_, id)| id).collect();
-        desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(|c| c.phase == Phase::Active));
+        desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
         desk
+    }
+
+    /// Time has passed: customers without a sign of life for too long are given up.
+    pub fn tick(&mut self, now: Now) {
+        if now.clock < self.look_again {
+            return;
+        }
+        self.look_again = now.clock + IDLE_NOTED;
+        let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
+        let away: Vec<_> = self.ordinals.iter().filter(|id| away(&self.conversations[id])).copied().collect();
+        for id in away {
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            match conversation.idle.tick(now) {
+                Waited::TooLong => self.give_up(id),
+                Waited::Note(idle) => self.out.push(Output::Record(id, Record::Idle(idle))),
+                Waited::On => {}
+            }
+        }
+    }
+
+    /// When `tick` has something to do next.
+    pub fn deadline(&self) -> Instant {
+        self.look_again
+    }
+
+    /// No sign of a customer for too long: out of the queue and out of sight, until they come back.
+    fn give_up(&mut self, id: ConversationId) {
+        self.leave_queue(id);
+        self.lose_focus(id);
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.asleep = true;
+        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
+        self.out.push(Output::GivenUp(id));
+        self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
     }
 
     /// Tells where every live conversation is, after a restart.
     pub fn tell_states(&mut self) {
         for id in self.ordinals.clone() {
-            if matches!(self.conversations[&id].phase, Phase::Queued | Phase::Active) {
+            if self.conversations[&id].is_live() {
                 self.tell_state(id, None);
             }
         }
@@ -219,7 +264,7 @@ impl Desk {
     pub fn received(&mut self, conn: Conn, message: Message, now: Now) {
         let known = self.links.get(&conn).copied();
         match (known, message) {
-            (None, Message::Hello(hello)) => self.hello(conn, hello),
+            (None, Message::Hello(hello)) => self.hello(conn, hello, now),
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
@@ -273,7 +318,7 @@ impl Desk {
     }
 
     /// A user's side introduces itself.
-    fn hello(&mut self, conn: Conn, hello: Hello) {
+    fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         if hello.version != VERSION {
             let why = format!(
                 "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
@@ -288,7 +333,7 @@ impl Desk {
         if mark > made + HELD_MAX {
             return self.dismiss(conn, Code::Fork, "you have entries of this desk that it never made");
         }
-        let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret));
+        let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
         if conversation.secret != secret {
             return self.dismiss(conn, Code::Secret, "this conversation belongs to somebody else");
         }
@@ -303,6 +348,7 @@ impl Desk {
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
+        let woke = std::mem::take(&mut conversation.asleep);
         let state = conversation.state();
         let former = conversation.link.replace(conn);
         self.links.insert(conn, id);
@@ -313,6 +359,10 @@ impl Desk {
         self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
         self.out.push(Output::Welcomed(conn));
         self.touch(id);
+        if woke {
+            self.is_busy(id, now);
+            self.wake(id, now);
+        }
         if matches!(state, State::Queued | State::Active) {
             self.tell_link(id, Link::Connected, None);
             self.send_position(id);
@@ -362,6 +412,7 @@ impl Desk {
                 }
                 self.learn(id, &entry);
                 self.out.push(Output::Record(id, Record::Theirs(None, entry)));
+                self.is_busy(id, now);
                 self.announce(id, now);
             }
         }
@@ -414,6 +465,21 @@ impl Desk {
             Phase::Active => self.announce_active(id, now),
             Phase::Bot(how) => self.announce_end(id, Some(Reason::Returned(how))),
             Phase::Closed(why) => self.announce_end(id, Some(Reason::Ended(why))),
+        }
+    }
+
+    /// A customer who was given up is back.
+    fn wake(&mut self, id: ConversationId, now: Now) {
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.told = (Phase::Bot(Returned::HandedBack), 0);
+        }
+        self.announce(id, now);
+    }
+
+    /// Something was recorded in a conversation.
+    fn is_busy(&mut self, id: ConversationId, now: Now) {
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.idle = Idle::new(now);
         }
     }
 
@@ -553,7 +619,7 @@ impl Desk {
 }
 
 impl Conversation {
-    fn new(secret: [u8; 32]) -> Conversation {
+    fn new(secret: [u8; 32], now: Now) -> Conversation {
         Conversation {
             ordinal: 0,
             secret,
@@ -575,6 +641,8 @@ impl Conversation {
             answered: None,
             unheard: 0,
             touched: false,
+            idle: Idle::new(now),
+            asleep: false,
         }
     }
 
@@ -613,8 +681,18 @@ impl Conversation {
         self.answered = self.open.take();
     }
 
+    /// Somebody waits or talks here.
+    fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Queued | Phase::Active) && !self.asleep
+    }
+
+    fn is_active(&self) -> bool {
+        self.phase == Phase::Active && !self.asleep
+    }
+
     fn state(&self) -> State {
         match self.phase {
+            _ if self.asleep => State::Closed,
             Phase::Bot(_) => State::Bot,
             Phase::Queued => State::Queued,
             Phase::Active => State::Active,

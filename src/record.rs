@@ -1,5 +1,7 @@
 //! What is journaled: the records the pure rooms make, and what they are given back at a restart.
 
+use std::time::Duration;
+
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 
 /// One thing journaled in a conversation.
@@ -28,6 +30,8 @@ pub enum Record {
     Met(DeskId, Number),
     /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait for the next batch.
     Acked(DeskId, Number),
+    /// Nothing was recorded here for this long, while the program ran. The next entry ends that.
+    Idle(Duration),
     /// Desk: the admin's next line goes here. May wait for the next batch.
     Focus,
 }
@@ -92,6 +96,8 @@ pub struct Story {
     pub held: Number,
     /// The highest number of each peer.
     pub theirs: Vec<(Option<DeskId>, Number)>,
+    /// For how long nothing was recorded, while the program ran.
+    pub idle: Duration,
     /// The line that was being asked of the bot.
     pub asking: Option<Number>,
     /// The bot was being told that it owns the conversation again.

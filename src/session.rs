@@ -22,7 +22,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::clock::Now;
-use crate::delivery::{Arrival, Backoff, Mark, Receiving, Sending};
+use crate::delivery::{Arrival, Backoff, Idle, Mark, Receiving, Sending, Waited};
 use crate::record::{Record, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
@@ -77,6 +77,8 @@ pub enum Output {
     Verify(Conn, DeskId, Entry),
     /// The desk knows another story: this conversation cannot go on. What it was owed may go on in a new one.
     Forked,
+    /// Nobody will get these entries of ours any more: the conversation was given up.
+    GivenUp(std::ops::RangeInclusive<Number>),
 }
 
 /// Why a line cannot be taken: one sentence for the person who typed it.
@@ -117,6 +119,7 @@ pub struct Session {
     desks: Vec<(DeskId, Marks)>,
     link: link::Link,
     bot: bot::Turns,
+    idle: Idle,
     /// Lines the admin typed since our last one, that no `/wait` waited for.
     unheard: u32,
     /// Lines to a person that may not be delivered yet: numbers and bytes.
@@ -159,7 +162,14 @@ impl Marks {
 
 impl Session {
     /// A new conversation, owned by the bot. `seed` is random.
-    pub fn new(id: ConversationId, secret: Secret, name: Option<String>, address: String, seed: u64) -> Session {
+    pub fn new(
+        id: ConversationId,
+        secret: Secret,
+        name: Option<String>,
+        address: String,
+        seed: u64,
+        now: Now,
+    ) -> Session {
         let mut session = Session {
             id,
             secret,
@@ -173,6 +183,7 @@ impl Session {
             desks: Vec::new(),
             link: link::Link::new(Backoff::new(seed)),
             bot: bot::Turns::default(),
+            idle: Idle::new(now),
             unheard: 0,
             outbox: VecDeque::new(),
             spoken: 0,
@@ -186,11 +197,12 @@ impl Session {
     }
 
     /// A conversation as a restart finds it in the journal; `entry` reads our own entries from there.
-    pub fn restore(story: &Story, address: String, seed: u64, entry: impl Fn(Number) -> Entry) -> Session {
+    pub fn restore(story: &Story, address: String, seed: u64, entry: impl Fn(Number) -> Entry, now: Now) -> Session {
         let secret = Secret::new(story.secret);
-        let mut session = Session::new(story.id, secret, story.name.clone(), address, seed);
+        let mut session = Session::new(story.id, secret, story.name.clone(), address, seed, now);
         session.out.clear();
         session.last = story.own;
+        session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         for (desk, request, acked) in &story.desks {
             let received = story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
             session.desks.push((*desk, Marks::restore(*request, *acked, received)));
@@ -327,12 +339,16 @@ impl Session {
     /// Time has passed: whatever is due by `now` happens.
     pub fn tick(&mut self, now: Now) {
         self.tick_bot(now);
+        if self.needs_desk() {
+            self.tick_idle(now);
+        }
         self.tick_link(now);
     }
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.bot.deadline(), self.link.deadline()].into_iter().flatten().min()
+        let idle = self.needs_desk().then(|| self.idle.deadline());
+        [self.bot.deadline(), self.link.deadline(), idle].into_iter().flatten().min()
     }
 
     /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
@@ -530,9 +546,27 @@ impl Session {
         self.rest_if_delivered();
     }
 
+    /// A desk that cannot be had for so long is not waited for any more.
+    fn tick_idle(&mut self, now: Now) {
+        match self.idle.tick(now) {
+            Waited::TooLong => {
+                let owed = self.undelivered();
+                self.close(None, EndReason::Inactivity, now);
+                if self.linked().is_none() {
+                    self.parting = false;
+                    self.rest_if_delivered();
+                    self.out.push(Output::GivenUp(owed));
+                }
+            }
+            Waited::Note(idle) => self.out.push(Output::Record(Record::Idle(idle))),
+            Waited::On => {}
+        }
+    }
+
     /// Numbers and journals an entry of our own.
     fn record(&mut self, body: Body, now: Now) -> Number {
         self.last += 1;
+        self.idle = Idle::new(now);
         self.out.push(Output::Record(Record::Own(Entry { number: self.last, at: now.wall, body })));
         self.last
     }

@@ -4,6 +4,7 @@
 //! send, show. A person's lines are taken as they are typed; a script's when they are due.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
@@ -118,7 +119,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
 /// A fresh conversation with an id and a secret of its own.
 fn begin(args: &args::User) -> Result<Session, String> {
     let (id, secret) = (ConversationId::new(random()?), Secret::new(random()?));
-    Ok(Session::new(id, secret, args.name.clone(), args.admin.clone(), seed()?))
+    Ok(Session::new(id, secret, args.name.clone(), args.admin.clone(), seed()?, Now::read()))
 }
 
 fn seed() -> Result<u64, String> {
@@ -140,7 +141,13 @@ impl User {
         let (stories, _) = self.keeper.journal.stories().map_err(|fault| fault.to_string())?;
         let Some(story) = stories.last().filter(|_| !self.args.new) else { return Ok(()) };
         let journal = &self.keeper.journal;
-        let session = Session::restore(story, self.args.admin.clone(), seed()?, |number| journal.own(story.id, number));
+        let session = Session::restore(
+            story,
+            self.args.admin.clone(),
+            seed()?,
+            |number| journal.own(story.id, number),
+            Now::read(),
+        );
         if session.state() == State::Closed && session.is_settled() {
             return Ok(());
         }
@@ -387,7 +394,7 @@ impl User {
         }
         self.session.leave();
         self.act()?;
-        self.tell_undelivered();
+        self.tell_undelivered(self.session.undelivered());
         match then {
             Then::Exit(0) => Ok(Some(u8::from(self.failed))),
             Then::Exit(code) => Ok(Some(code)),
@@ -478,6 +485,7 @@ impl User {
                 }
             }
             Output::Forked => self.start_over()?,
+            Output::GivenUp(numbers) => self.tell_undelivered(numbers),
             Output::Record(_) => unreachable!("records were committed before"),
         }
         Ok(())
@@ -488,7 +496,7 @@ impl User {
         if !matches!(self.session.state(), State::Queued | State::Active) {
             return Ok(());
         }
-        let lines = self.undelivered();
+        let lines = self.undelivered(self.session.undelivered());
         self.session = begin(&self.args).map_err(Stop::Broken)?;
         self.notice("a new conversation goes on with what you said and nobody has read");
         let now = Now::read();
@@ -527,8 +535,8 @@ impl User {
     }
 
     /// Lines that were for a person and that no desk has.
-    fn undelivered(&self) -> Vec<String> {
-        let for_desk = self.session.undelivered().filter(|number| self.session.is_for_desk(*number));
+    fn undelivered(&self, owed: RangeInclusive<Number>) -> Vec<String> {
+        let for_desk = owed.filter(|number| self.session.is_for_desk(*number));
         let text = |number| match self.keeper.journal.own(self.session.id(), number).body {
             Body::Message(said) if said.author == Author::User => Some(said.text.to_string()),
             _ => None,
@@ -536,8 +544,8 @@ impl User {
         for_desk.filter_map(text).collect()
     }
 
-    fn tell_undelivered(&mut self) {
-        for text in self.undelivered() {
+    fn tell_undelivered(&mut self, owed: RangeInclusive<Number>) {
+        for text in self.undelivered(owed) {
             self.fail(format!("not delivered: {text}"));
         }
     }

@@ -306,6 +306,8 @@ pub enum EndReason {
     UserEnded,
     /// The admin closed it.
     AdminClosed,
+    /// Nothing was said for too long.
+    Inactivity,
     /// A reason of a later version.
     #[serde(other)]
     Error,

@@ -143,7 +143,7 @@ impl Desk {
 
     /// Whether somebody waits or talks in this conversation.
     pub fn is_live(&self, id: ConversationId) -> bool {
-        self.conversations.get(&id).is_some_and(|c| matches!(c.phase, Phase::Queued | Phase::Active))
+        self.conversations.get(&id).is_some_and(Conversation::is_live)
     }
 
     /// Whether the admin has this conversation, so that a person wants to see what is said in it.
@@ -166,7 +166,7 @@ impl Desk {
 
     /// Whether somebody is talking to us.
     pub fn is_talking(&self) -> bool {
-        self.conversations.values().any(|conversation| conversation.phase == Phase::Active)
+        self.conversations.values().any(Conversation::is_active)
     }
 
     /// Who is in the queue, longest first, as the admin knows them.
@@ -245,6 +245,7 @@ impl Desk {
         conversation.last += 1;
         let number = conversation.last;
         self.out.push(Output::Record(id, Record::Own(Entry { number, at: now.wall, body })));
+        self.is_busy(id, now);
         self.touch(id);
         number
     }
@@ -276,7 +277,7 @@ impl Desk {
     }
 
     fn is_active(&self, id: ConversationId) -> bool {
-        self.conversations[&id].phase == Phase::Active
+        self.conversations[&id].is_active()
     }
 
     fn find(&self, ordinal: u32) -> Result<ConversationId, String> {

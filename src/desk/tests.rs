@@ -1,12 +1,18 @@
 //! The queue, and who may say what a customer decided.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::*;
 use crate::wire::{Asked, Secret};
 
 fn now() -> Now {
-    Now { clock: Instant::now(), wall: 0 }
+    after(Duration::ZERO)
+}
+
+fn after(time: Duration) -> Now {
+    // One start for all of a test's moments.
+    thread_local!(static START: Instant = Instant::now());
+    Now { clock: START.with(|start| *start) + time, wall: 0 }
 }
 
 fn id(n: u8) -> ConversationId {
@@ -14,7 +20,7 @@ fn id(n: u8) -> ConversationId {
 }
 
 fn desk() -> Desk {
-    Desk::new(DeskId::new([1; 16]), Options::default())
+    Desk::new(DeskId::new([1; 16]), Options::default(), now())
 }
 
 /// A customer connects as connection `n` and asks for a person.
@@ -95,6 +101,27 @@ fn an_answer_to_nothing_we_asked_is_made_up() {
     desk.outputs();
     says(&mut desk, 1, 2, Body::HandedBack { of });
     assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
+}
+
+#[test]
+fn a_customer_away_for_a_day_is_given_up_and_is_back_in_the_queue_when_they_come_back() {
+    let mut desk = desk();
+    joins(&mut desk, 1);
+    desk.disconnected(Conn(1), "cut");
+    desk.tick(after(LIFETIME - IDLE_NOTED));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+    desk.tick(after(LIFETIME));
+    assert_eq!(desk.waiting(), [] as [&str; 0]);
+    let hello = Hello {
+        version: VERSION,
+        conversation: id(1),
+        secret: Secret::new([1; 32]),
+        name: None,
+        received: Default::default(),
+        newest: 1,
+    };
+    desk.received(Conn(2), Message::Hello(hello), after(LIFETIME));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }
 
 #[test]

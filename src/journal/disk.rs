@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
@@ -24,6 +25,9 @@ const SCHEMA: &str = "
         secret BLOB NOT NULL,
         name TEXT,
         held INTEGER NOT NULL DEFAULT 0,
+        -- Milliseconds without an entry while the program ran, as of the entry 'idle_at'.
+        idle INTEGER NOT NULL DEFAULT 0,
+        idle_at INTEGER,
         asking INTEGER,
         resuming INTEGER NOT NULL DEFAULT 0
     ) STRICT;
@@ -147,6 +151,11 @@ impl Disk {
                     let peer = self.peer(key, Some(*desk))?;
                     self.run("UPDATE peer SET acked = ? WHERE key = ?", params![*number as i64, peer])?;
                 }
+                Record::Idle(idle) => {
+                    let sql = "UPDATE conversation SET idle = ?1,
+                               idle_at = (SELECT max(key) FROM entry WHERE conversation = ?2) WHERE key = ?2";
+                    self.run(sql, params![idle.as_millis() as i64, key])?;
+                }
                 Record::Focus => {
                     self.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)", params![id.bytes()])?;
                 }
@@ -255,7 +264,9 @@ impl Disk {
     }
 
     fn read_stories(&self) -> rusqlite::Result<Vec<Story>> {
-        let sql = "SELECT key, id, secret, name, held, asking, resuming FROM conversation ORDER BY key";
+        let sql = "SELECT key, id, secret, name, held, asking, resuming,
+                   CASE WHEN idle_at IS (SELECT max(key) FROM entry WHERE conversation = conversation.key) THEN idle ELSE 0 END
+                   FROM conversation ORDER BY key";
         let mut select = self.connection.prepare(sql)?;
         let mut rows = select.query([])?;
         let mut stories = Vec::new();
@@ -283,6 +294,7 @@ impl Disk {
                 own: last(OWN)?.max(row.get::<_, i64>(4)? as Number),
                 held: row.get::<_, i64>(4)? as Number,
                 theirs,
+                idle: Duration::from_millis(row.get::<_, i64>(7)? as u64),
                 asking: row.get::<_, Option<i64>>(5)?.map(|number| number as Number),
                 returning: row.get(6)?,
                 desks,

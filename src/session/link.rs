@@ -251,6 +251,7 @@ impl Session {
         if arrival == Arrival::Again {
             self.out.push(Output::Verify(conn, desk, entry));
         } else {
+            self.idle = Idle::new(now);
             self.out.push(Output::Record(Record::Theirs(Some(desk), entry.clone())));
             self.obey(desk, entry, now);
         }

@@ -13,7 +13,7 @@ fn now(seconds: u64) -> Now {
 }
 
 fn session() -> Session {
-    Session::new(ConversationId::new([7; 16]), Secret::new([9; 32]), None, "desk:1".to_owned(), 1)
+    Session::new(ConversationId::new([7; 16]), Secret::new([9; 32]), None, "desk:1".to_owned(), 1, now(0))
 }
 
 /// A session whose `requested` has this number, connected to a desk that has everything.
@@ -113,6 +113,48 @@ fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
     session.answered(*ticket, Ok(late), now(3));
     let outputs = session.outputs();
     assert!(outputs.iter().any(is_return) && own(&outputs).is_empty(), "{outputs:?}");
+}
+
+#[test]
+fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_not_count() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    session.say("is anybody there?", now(1)).unwrap();
+    session.dialled(CONN);
+    session.disconnected(CONN, "refused", now(1));
+    session.outputs();
+    session.tick(now(1 + 600));
+    let idle = Duration::from_secs(600);
+    assert!(session.outputs().contains(&Output::Record(Record::Idle(idle))));
+    // Killed, and started again much later: the day goes on where it was.
+    let story = Story {
+        id: session.id,
+        secret: [9; 32],
+        name: None,
+        own: 2,
+        held: 0,
+        theirs: Vec::new(),
+        idle: Duration::from_secs(86_000),
+        asking: None,
+        returning: false,
+        desks: Vec::new(),
+        controls: vec![crate::record::Line {
+            place: 1,
+            own: true,
+            what: What::Entry(None, Entry { number: 1, at: 0, body: Body::Requested { reason: None } }),
+        }],
+    };
+    let entry = |number| Entry { number, at: 0, body: Body::Message(Said::text(Author::User, "is anybody there?")) };
+    let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000));
+    session.dialled(CONN);
+    session.disconnected(CONN, "refused", now(500_001));
+    session.outputs();
+    session.tick(now(500_399));
+    assert_eq!(session.state(), State::Queued);
+    session.tick(now(500_400));
+    let outputs = session.outputs();
+    assert!(matches!(own(&outputs)[..], [Body::Closed { of: None, reason: EndReason::Inactivity }]), "{outputs:?}");
+    assert!(outputs.contains(&Output::GivenUp(1..=2)) && session.is_disconnected(), "{outputs:?}");
 }
 
 #[test]

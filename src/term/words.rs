@@ -67,6 +67,9 @@ fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: 
         (State::Bot, _) => return None,
         (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => "you ended the conversation".into(),
         (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => "the agent closed the conversation".into(),
+        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
+            "the conversation is closed: nothing was said for 24 hours".into()
+        }
         (State::Closed, _) => "the conversation is closed".into(),
     };
     Some(text)
@@ -85,6 +88,7 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<Rea
         (State::Bot, _) => format!("{who} is back with the bot"),
         (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => format!("{who}: closed (by the customer)"),
         (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => format!("{who}: closed (by the desk)"),
+        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => format!("{who}: no sign of them for 24 hours"),
         (State::Closed, _) => format!("{who}: closed"),
     }
 }

@@ -155,7 +155,7 @@ fn every_event_and_every_value_is_recorded_or_named() {
     values.extend([Author::User, Author::Bot, Author::Admin].map(|v| value(serde_json::to_value(v))));
     values.extend([Link::Connecting, Link::Connected, Link::Lost].map(|v| value(serde_json::to_value(v))));
     values.extend([Returned::HandedBack, Returned::Withdrawn].map(|v| value(serde_json::to_value(v))));
-    let ends = [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Error];
+    let ends = [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
     values.extend(ends.map(|v| value(serde_json::to_value(v))));
     for value in values {
         let value = value.as_str().expect("a name");

@@ -75,6 +75,7 @@ impl Kept {
             own: 0,
             held: 0,
             theirs: Vec::new(),
+            idle: Duration::ZERO,
             asking: None,
             returning: false,
             desks: Vec::new(),
@@ -108,7 +109,7 @@ impl Kept {
                 Record::Acked(desk, number) => {
                     story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
                 }
-                Record::Note(_) | Record::Held(_) | Record::Focus => {}
+                Record::Note(_) | Record::Held(_) | Record::Idle(_) | Record::Focus => {}
             }
         }
         story
@@ -149,12 +150,13 @@ struct World {
 impl World {
     fn new(seed: u64) -> World {
         let desk_id = DeskId::new([1; 16]);
+        let now = Now { clock: Instant::now(), wall: 0 };
         World {
             chance: Chance(seed),
-            now: Now { clock: Instant::now(), wall: 0 },
-            session: Session::new(ID, Secret::new([9; 32]), None, "desk:1".to_owned(), seed),
+            now,
+            session: Session::new(ID, Secret::new([9; 32]), None, "desk:1".to_owned(), seed, now),
             user: Kept::default(),
-            desk: Desk::new(desk_id, desk::Options::default()),
+            desk: Desk::new(desk_id, desk::Options::default(), now),
             desk_id,
             journals: BTreeMap::from([(desk_id, Kept::default())]),
             line: Line::default(),
@@ -265,7 +267,7 @@ impl World {
         self.settle();
         let number = self.journals.len() as u8 + 1;
         self.desk_id = DeskId::new([number; 16]);
-        self.desk = Desk::new(self.desk_id, desk::Options::default());
+        self.desk = Desk::new(self.desk_id, desk::Options::default(), self.now);
         self.journals.insert(self.desk_id, Kept::default());
         self.desk_state = None;
     }
@@ -280,7 +282,7 @@ impl World {
         (self.asked, self.returning) = (None, None);
         let (story, user) = (self.user.story(), self.user.clone());
         let seed = self.chance.below(u64::MAX);
-        self.session = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number));
+        self.session = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
     }
 
     /// The desk's process dies, and is started again.
@@ -293,7 +295,7 @@ impl World {
         let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story()] };
         let journal = journal.clone();
         self.cut();
-        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(ID));
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(ID), self.now);
         // Live conversations are told again; the others are over, and the admin sees that they are not listed.
         let over = |state: &State| matches!(state, State::Bot | State::Closed);
         self.desk_state = stories.first().map(|_| state_after(&theirs(&journal.records))).filter(over);
@@ -350,7 +352,7 @@ impl World {
             Output::Verify(_, desk, entry) => {
                 assert!(self.user.records.contains(&Record::Theirs(Some(desk), entry)), "a fork out of nothing");
             }
-            Output::Forked => panic!("a fork out of nothing"),
+            Output::Forked | Output::GivenUp(_) => panic!("this conversation had no reason to end"),
             Output::Ask { ticket, text } => {
                 self.check_asked(&text);
                 assert!(self.again || !self.questions.contains(&text), "the bot was asked '{text}' twice");

@@ -202,11 +202,12 @@ impl User {
         let id: ConversationId = serde_json::from_value(hello["conversation"].clone()).expect("an id");
         let secret: Secret = serde_json::from_value(hello["secret"].clone()).expect("a secret");
         let name = hello["name"].as_str().map(str::to_owned);
+        let now = Now { clock: Instant::now(), wall: 0 };
         User {
-            session: Session::new(id, secret, name, "desk:1".to_owned(), 1),
+            session: Session::new(id, secret, name, "desk:1".to_owned(), 1, now),
             journal: Journal::in_memory(),
             id,
-            now: Now { clock: Instant::now(), wall: 0 },
+            now,
             conn: Conn(0),
             dialling: false,
             closed: false,
