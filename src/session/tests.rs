@@ -154,7 +154,10 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     session.tick(now(500_400));
     let outputs = session.outputs();
     assert!(matches!(own(&outputs)[..], [Body::Closed { of: None, reason: EndReason::Inactivity }]), "{outputs:?}");
-    assert!(outputs.contains(&Output::GivenUp(1..=2)) && session.is_disconnected(), "{outputs:?}");
+    assert!(outputs.contains(&Output::GivenUp(1..=2)), "{outputs:?}");
+    // A dial that was under way is not used any more.
+    session.dialled(Conn(2));
+    assert_eq!(session.outputs(), [Output::Close(Conn(2))]);
 }
 
 #[test]
