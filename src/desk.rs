@@ -174,6 +174,7 @@ impl Desk {
             conversation.name = story.name.as_deref().map(Into::into);
             conversation.last = story.own;
             conversation.held = story.held;
+            conversation.sending = Sending::restore(story.delivered);
             conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
             let mut since = 0;
             for line in &story.controls {
@@ -446,6 +447,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         match conversation.sending.ack(number) {
             Ok(true) => {
+                self.out.push(Output::Record(id, Record::Delivered(number)));
                 self.tell(Report::Delivered { conversation: id, number });
                 self.touch(id);
             }

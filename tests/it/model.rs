@@ -77,6 +77,7 @@ impl Kept {
             theirs: Vec::new(),
             asking: None,
             returning: false,
+            delivered: 0,
             desks: Vec::new(),
             controls: Vec::new(),
         };
@@ -108,6 +109,7 @@ impl Kept {
                 Record::Acked(desk, number) => {
                     story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
                 }
+                Record::Delivered(number) => story.delivered = *number,
                 Record::Note(_) | Record::Held(_) | Record::Focus => {}
             }
         }
