@@ -104,6 +104,8 @@ struct Conversation {
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
+    /// Shown to the admin while the link was down, up to this number of the user's.
+    shown: Number,
     /// The number of our latest line.
     spoken: Number,
     link: Option<Conn>,
@@ -296,7 +298,7 @@ impl Desk {
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
-        let state = conversation.state();
+        let (state, shown) = (conversation.state(), std::mem::take(&mut conversation.shown));
         let former = conversation.link.replace(conn);
         self.links.insert(conn, id);
         if let Some(former) = former {
@@ -305,6 +307,9 @@ impl Desk {
         }
         self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
         self.out.push(Output::Welcomed(conn));
+        if shown > 0 {
+            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+        }
         self.touch(id);
         if matches!(state, State::Queued | State::Active) {
             self.tell_link(id, Link::Connected, None);
@@ -461,8 +466,10 @@ impl Desk {
         if !conversation.sending.is_sent(number) {
             return self.dismiss(conn, Code::Protocol, "this has seen what was never sent");
         }
-        conversation.seen = conversation.seen.max(number);
-        self.tell(Report::Seen { conversation: id, number });
+        if number > conversation.seen {
+            conversation.seen = number;
+            self.tell(Report::Seen { conversation: id, number });
+        }
     }
 
     /// Says why, and closes the connection.
@@ -563,6 +570,7 @@ impl Conversation {
             held: 0,
             sending: Sending::default(),
             seen: 0,
+            shown: 0,
             spoken: 0,
             link: None,
             open: None,
