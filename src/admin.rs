@@ -115,7 +115,8 @@ impl Admin {
         for id in ids.filter(|id| self.desk.is_live(*id)) {
             if self.json {
                 let lines = self.keeper.journal.lines(id, 0);
-                lines.iter().for_each(|line| _ = self.show(id, line, true));
+                let shown = lines.iter().filter_map(|line| self.show(id, line, true));
+                self.unseen.extend(shown.map(|(ticket, number)| (ticket, id, number)).collect::<Vec<_>>());
             }
         }
         self.desk.tell_states();

@@ -112,6 +112,8 @@ struct Conversation {
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
+    /// Shown to the admin while the link was down, up to this number of the user's.
+    shown: Number,
     /// The number of our latest line.
     spoken: Number,
     link: Option<Conn>,
@@ -188,6 +190,7 @@ impl Desk {
             conversation.name = story.name.as_deref().map(Into::into);
             conversation.last = story.own;
             conversation.held = story.held;
+            conversation.sending = Sending::restore(story.delivered);
             conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
             let mut since = 0;
             for line in &story.controls {
@@ -349,7 +352,7 @@ impl Desk {
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let woke = std::mem::take(&mut conversation.asleep);
-        let state = conversation.state();
+        let (state, shown) = (conversation.state(), std::mem::take(&mut conversation.shown));
         let former = conversation.link.replace(conn);
         self.links.insert(conn, id);
         if let Some(former) = former {
@@ -358,6 +361,9 @@ impl Desk {
         }
         self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
         self.out.push(Output::Welcomed(conn));
+        if shown > 0 {
+            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+        }
         self.touch(id);
         if woke {
             self.is_busy(id, now);
@@ -520,6 +526,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         match conversation.sending.ack(number) {
             Ok(true) => {
+                self.out.push(Output::Record(id, Record::Delivered(number)));
                 self.tell(Report::Delivered { conversation: id, number });
                 self.touch(id);
             }
@@ -533,8 +540,10 @@ impl Desk {
         if !conversation.sending.is_sent(number) {
             return self.dismiss(conn, Code::Protocol, "this has seen what was never sent");
         }
-        conversation.seen = conversation.seen.max(number);
-        self.tell(Report::Seen { conversation: id, number });
+        if number > conversation.seen {
+            conversation.seen = number;
+            self.tell(Report::Seen { conversation: id, number });
+        }
     }
 
     /// Says why, and closes the connection.
@@ -635,6 +644,7 @@ impl Conversation {
             held: 0,
             sending: Sending::default(),
             seen: 0,
+            shown: 0,
             spoken: 0,
             link: None,
             open: None,

@@ -89,7 +89,12 @@ impl Journal {
                 self.waiting.clear();
                 Ok(())
             }
-            Err(fault) => Err((fault, batch)),
+            Err(fault) => {
+                if matches!(fault, Fault::Broken(_)) {
+                    self.waiting.clear();
+                }
+                Err((fault, batch))
+            }
         }
     }
 
@@ -137,6 +142,18 @@ impl Journal {
         match &self.store {
             Store::Memory(_) => Ok((Vec::new(), None)),
             Store::Disk(disk) => disk.stories(),
+        }
+    }
+}
+
+impl Drop for Journal {
+    /// What may wait waits no longer than the process: what was acknowledged is not offered again at the next start.
+    fn drop(&mut self) {
+        if let Store::Disk(disk) = &mut self.store
+            && !self.waiting.is_empty()
+            && let Err(fault) = disk.commit(self.waiting.iter())
+        {
+            log::error!("what the other side acknowledged last is not journaled: {fault}");
         }
     }
 }

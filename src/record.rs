@@ -30,6 +30,8 @@ pub enum Record {
     Met(DeskId, Number),
     /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait for the next batch.
     Acked(DeskId, Number),
+    /// Desk: the user's side acknowledged our entries up to this number. Likewise.
+    Delivered(Number),
     /// Nothing was recorded here for this long, while the program ran. The next entry ends that.
     Idle(Duration),
     /// Desk: the admin's next line goes here. May wait for the next batch.
@@ -39,7 +41,7 @@ pub enum Record {
 impl Record {
     /// Whether it may wait until something that matters is committed.
     pub fn may_wait(&self) -> bool {
-        matches!(self, Record::Acked(..) | Record::Focus)
+        matches!(self, Record::Acked(..) | Record::Delivered(_))
     }
 }
 
@@ -94,6 +96,8 @@ pub struct Story {
     pub own: Number,
     /// Our entries up to here may be held by the peer only.
     pub held: Number,
+    /// The user's side acknowledged our entries up to here.
+    pub delivered: Number,
     /// The highest number of each peer.
     pub theirs: Vec<(Option<DeskId>, Number)>,
     /// For how long nothing was recorded, while the program ran.

@@ -147,6 +147,8 @@ struct Marks {
     request: Number,
     /// Shown there, up to this number.
     seen: Number,
+    /// Shown here while the link was down, up to this number of the desk's.
+    shown: Number,
     sending: Sending,
     receiving: Receiving,
     /// Entries came since the last ack.
@@ -429,6 +431,8 @@ impl Session {
             && present == desk
         {
             self.out.push(Output::Send(conn, Message::Seen { number }));
+        } else if let Some((_, marks)) = self.desks.iter_mut().find(|(of, _)| *of == desk) {
+            marks.shown = marks.shown.max(number);
         }
     }
 

@@ -16,7 +16,7 @@ use crate::command;
 use crate::keeper::{Keeper, Stop};
 use crate::net::{self, Net};
 use crate::peers::Peers;
-use crate::record::{Line, Record};
+use crate::record::{Line, Record, What};
 use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
 use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
@@ -522,15 +522,19 @@ impl User {
         said.map(line).collect()
     }
 
-    fn tell_lines(&self, lines: &[Line]) {
+    fn tell_lines(&mut self, lines: &[Line]) {
         let id = self.session.id();
-        for (entry, said) in lines.iter().filter_map(Line::said) {
+        for line in lines {
+            let Some((entry, said)) = line.said() else { continue };
             let own = said.author == Author::User;
-            self.screen.show(Report::Message(Told {
+            let ticket = self.screen.show(Report::Message(Told {
                 own,
                 history: true,
                 ..Told::new(id, entry.number, entry.at, said)
             }));
+            if let What::Entry(Some(desk), _) = line.what {
+                self.unseen.push_back((ticket, desk, entry.number));
+            }
         }
     }
 

@@ -125,8 +125,10 @@ impl Desk {
 
     /// The customer's lines up to this number are on the screen.
     pub fn shown(&mut self, id: ConversationId, number: Number) {
-        if let Some(conn) = self.conversations.get(&id).and_then(|conversation| conversation.link) {
-            self.out.push(Output::Send(conn, Message::Seen { number }));
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        match conversation.link {
+            Some(conn) => self.out.push(Output::Send(conn, Message::Seen { number })),
+            None => conversation.shown = conversation.shown.max(number),
         }
     }
 

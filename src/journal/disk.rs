@@ -156,6 +156,10 @@ impl Disk {
                                idle_at = (SELECT max(key) FROM entry WHERE conversation = ?2) WHERE key = ?2";
                     self.run(sql, params![idle.as_millis() as i64, key])?;
                 }
+                Record::Delivered(number) => {
+                    let peer = self.peer(key, None)?;
+                    self.run("UPDATE peer SET acked = ? WHERE key = ?", params![*number as i64, peer])?;
+                }
                 Record::Focus => {
                     self.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)", params![id.bytes()])?;
                 }
@@ -279,12 +283,14 @@ impl Disk {
             let sql = "SELECT key, desk, request, acked FROM peer WHERE conversation = ? ORDER BY met, key";
             let mut select = self.connection.prepare_cached(sql)?;
             let mut peers = select.query([key])?;
-            let (mut theirs, mut desks) = (Vec::new(), Vec::new());
+            let (mut theirs, mut desks, mut delivered) = (Vec::new(), Vec::new(), 0);
             while let Some(peer) = peers.next()? {
                 let desk = desk(peer, 1)?;
                 theirs.push((desk, last(peer.get(0)?)?));
-                if let Some(desk) = desk {
-                    desks.push((desk, peer.get::<_, i64>(2)? as Number, peer.get::<_, i64>(3)? as Number));
+                let acked = peer.get::<_, i64>(3)? as Number;
+                match desk {
+                    Some(desk) => desks.push((desk, peer.get::<_, i64>(2)? as Number, acked)),
+                    None => delivered = acked,
                 }
             }
             stories.push(Story {
@@ -293,6 +299,7 @@ impl Disk {
                 name: row.get(3)?,
                 own: last(OWN)?.max(row.get::<_, i64>(4)? as Number),
                 held: row.get::<_, i64>(4)? as Number,
+                delivered,
                 theirs,
                 idle: Duration::from_millis(row.get::<_, i64>(7)? as u64),
                 asking: row.get::<_, Option<i64>>(5)?.map(|number| number as Number),

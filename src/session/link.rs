@@ -196,6 +196,10 @@ impl Session {
         }
         self.link.now = Stage::Up { conn, since: now.clock };
         self.out.push(Output::Welcomed(conn));
+        let shown = self.linked().map_or(0, |(_, (_, marks))| std::mem::take(&mut marks.shown));
+        if shown > 0 {
+            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+        }
         self.tell_link(report::Link::Connected, None);
         if former.is_some_and(|former| former != welcome.desk) {
             self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
@@ -216,8 +220,10 @@ impl Session {
                 if !marks.sending.is_sent(number) {
                     return false;
                 }
-                marks.seen = marks.seen.max(number);
-                self.tell(Report::Seen { conversation, number });
+                if number > marks.seen {
+                    marks.seen = number;
+                    self.tell(Report::Seen { conversation, number });
+                }
             }
             Message::Position { position } => {
                 if let Phase::Queued { position: known } = &mut self.phase

@@ -6,6 +6,7 @@
 // What tests are made with.
 mod fake_bot;
 mod home;
+mod house;
 mod lines;
 mod proxy;
 mod raw;
@@ -24,6 +25,7 @@ mod many;
 mod model;
 mod protocol;
 mod rasa;
+mod restart;
 mod scripts;
 mod text;
 mod typed;

@@ -78,6 +78,7 @@ impl Kept {
             idle: Duration::ZERO,
             asking: None,
             returning: false,
+            delivered: 0,
             desks: Vec::new(),
             controls: Vec::new(),
         };
@@ -109,6 +110,7 @@ impl Kept {
                 Record::Acked(desk, number) => {
                     story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
                 }
+                Record::Delivered(number) => story.delivered = *number,
                 Record::Note(_) | Record::Held(_) | Record::Idle(_) | Record::Focus => {}
             }
         }

@@ -1,0 +1,130 @@
+//! What was under way with the bot when the user was killed.
+
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use serde_json::json;
+
+use crate::fake_bot::{FakeBot, http, ok, text};
+use crate::house::House;
+use crate::run::WITHIN;
+
+/// A bot that tells when a request came, and does not answer those with the word 'slow' before it is let.
+fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
+    let (came, coming) = channel();
+    let (go, going) = channel();
+    let (came, going) = (Mutex::new(came), Mutex::new(going));
+    let bot = FakeBot::start(move |asked| {
+        let what = if asked.is_message() { asked.text().to_owned() } else { asked.path.clone() };
+        let _ = came.lock().unwrap().send(what.clone());
+        if what.contains("slow") || (api && !asked.is_message()) {
+            // A test that has ended lets everybody go.
+            let _ = going.lock().unwrap().recv();
+        }
+        match asked.is_message() {
+            true if what.contains("human") => ok(&text("Human Handoff")),
+            true => ok(&text(&format!("heard {what}"))),
+            false if api => ok(&json!({})),
+            false => http("404 Not Found", "", b"no API here"),
+        }
+    });
+    (bot, coming, go)
+}
+
+#[test]
+fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
+    let (bot, came, go) = slow_bot(false);
+    let house = House::with(bot);
+    let mut user = house.user(&[]);
+    user.say("slow one");
+    assert_eq!(came.recv_timeout(WITHIN).unwrap(), "slow one");
+    user.kill();
+    drop(go);
+    let mut user = house.user(&[]);
+    let notice = user.until_told("notice", "the bot may not have got this: slow one; /again sends it again");
+    assert!(notice["text"].is_string());
+    user.until_state("bot");
+    // A restart is no reason to send it either, and the question stays open.
+    user.kill();
+    let mut user = house.user(&[]);
+    user.until_told("notice", "the bot may not have got this: slow one");
+    user.until_state("bot");
+    assert_eq!(house.bot.texts(), ["slow one"]);
+    user.say("/again");
+    user.until_text("heard slow one");
+    user.say("/again");
+    user.until_told("error", "there is nothing to send again");
+    assert_eq!(house.bot.texts(), ["slow one", "slow one"]);
+    user.kill();
+    let mut user = house.user(&[]);
+    user.until_state("bot");
+    assert!(user.events_of("notice").iter().all(|notice| !notice["text"].to_string().contains("may not have got")));
+}
+
+#[test]
+fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() {
+    let (bot, came, go) = slow_bot(false);
+    let house = House::with(bot);
+    let arguments: Vec<&str> = house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+    let mut user = crate::terminal::Terminal::start(&arguments);
+    user.prompts("bot> ");
+    for line in ["slow one", "two", "three"] {
+        user.press(&format!("{line}\r"));
+        user.sees(&format!("user: {line}"));
+    }
+    assert_eq!(came.recv_timeout(WITHIN).unwrap(), "slow one");
+    user.program.kill();
+    drop(go);
+    let mut user = house.user(&[]);
+    user.until_told("notice", "the bot may not have got this: slow one / two / three; /again sends it again");
+    user.say("/again");
+    for text in ["heard slow one", "heard two", "heard three"] {
+        user.until_text(text);
+    }
+    assert_eq!(house.bot.texts(), ["slow one", "slow one", "two", "three"]);
+}
+
+#[test]
+fn another_line_instead_of_again_lets_the_old_one_go() {
+    let (bot, came, go) = slow_bot(false);
+    let house = House::with(bot);
+    let mut user = house.user(&[]);
+    user.say("slow one");
+    came.recv_timeout(WITHIN).unwrap();
+    user.kill();
+    drop(go);
+    let mut user = house.user(&[]);
+    user.until_told("notice", "may not have got");
+    user.say("something else");
+    user.until_text("heard something else");
+    user.say("/again");
+    user.until_told("error", "there is nothing to send again");
+    assert_eq!(house.bot.texts(), ["slow one", "something else"]);
+}
+
+#[test]
+fn a_bot_that_was_being_told_of_its_turn_at_the_kill_is_told_again() {
+    let (bot, came, go) = slow_bot(true);
+    let house = House::with(bot);
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("/handback");
+    assert_eq!(came.recv_timeout(WITHIN).unwrap(), "a human");
+    let tracker = came.recv_timeout(WITHIN).unwrap();
+    assert!(tracker.contains("/tracker"), "{tracker}");
+    user.kill();
+    let tolds = |house: &House| house.bot.asked().iter().filter(|asked| !asked.is_message()).count();
+    let before = tolds(&house);
+    drop(go);
+    let mut user = house.user(&[]);
+    assert_eq!(user.until_state("bot").get("admin"), None);
+    user.say("back again");
+    user.until_text("heard back again");
+    assert!(tolds(&house) > before, "it was told of its turn again");
+    let asked = house.bot.asked();
+    assert!(asked.last().unwrap().is_message(), "and before it was asked anything");
+    assert_eq!(house.bot.texts(), ["a human", "back again"]);
+}

@@ -1,0 +1,226 @@
+//! A desk that was killed, or left, and is started again.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::house::{House, conversation, said, told, told_again};
+use crate::run::Handoff;
+
+/// A customer of this name, with this place in the queue.
+fn queued(house: &House, name: &str, position: u32) -> Handoff {
+    let mut user = house.user(&["--profile", name, "--name", name]);
+    user.say(&format!("a human, {name} asks"));
+    user.until(|event| event["position"] == position);
+    user
+}
+
+/// The events of a kind of this conversation.
+fn of<'a>(events: &'a [Value], id: &Value, kind: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["conversation"] == *id && event["event"] == kind).collect()
+}
+
+#[test]
+fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_users_come_back() {
+    let house = House::new();
+    let mut admin = house.admin(&[]);
+    let mut ann = queued(&house, "Ann", 1);
+    let mut bob = queued(&house, "Bob", 2);
+    let mut cy = queued(&house, "Cy", 3);
+    let mut dan = queued(&house, "Dan", 4);
+    for (accept, user) in [("/accept 3", &mut cy), ("/accept 1", &mut ann)] {
+        admin.say(accept);
+        user.until_state("active");
+    }
+    admin.until(|event| event["state"] == "active");
+    admin.until(|event| event["state"] == "active");
+    admin.say("for Ann");
+    ann.until_text("for Ann");
+    admin.say("/switch 3");
+    admin.say("/list");
+    admin.until_told("notice", "#3 Cy is talking to you, gets your lines");
+    admin.kill();
+    let users = [&mut ann, &mut bob, &mut cy, &mut dan];
+    for user in users {
+        user.until(|event| event["link"] == "lost");
+    }
+    let mut admin = house.admin(&[]);
+    for user in [&mut ann, &mut bob, &mut cy, &mut dan] {
+        user.until(|event| event["link"] == "connected");
+    }
+    admin.say("to whom it was to go");
+    cy.until_text("to whom it was to go");
+    bob.until(|event| event["position"] == 1);
+    dan.until(|event| event["position"] == 2);
+    let ids = [&ann, &bob, &cy, &dan].map(conversation);
+    let states: Vec<(Value, Value)> = ids
+        .iter()
+        .map(|id| {
+            let events = admin.events();
+            let states = of(&events, id, "state");
+            assert_eq!(states.len(), 1, "each is told where it is, once: {states:?}");
+            (states[0]["state"].clone(), states[0]["position"].clone())
+        })
+        .collect();
+    let expected = [("active".into(), Value::Null), ("queued".into(), 1.into()), ("active".into(), Value::Null)];
+    assert_eq!(states[..3], expected);
+    assert_eq!(states[3], ("queued".into(), 2.into()));
+    assert_eq!(told_again(&admin, &ids[0]), said(&[("user", "a human, Ann asks"), ("admin", "for Ann")]));
+    assert_eq!(told_again(&admin, &ids[1]), said(&[("user", "a human, Bob asks")]));
+    admin.say("/accept");
+    bob.until_state("active");
+    for (user, id) in [&ann, &bob, &cy].into_iter().zip(&ids) {
+        assert_eq!(told(&admin, id), told(user, id));
+    }
+    assert!(of(&ann.events(), &ids[0], "state").iter().filter(|state| state["state"] == "active").count() == 1);
+}
+
+#[test]
+fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+    let id = conversation(&user);
+    for life in 0..3 {
+        admin.kill();
+        user.until(|event| event["link"] == "lost");
+        for line in 0..50 {
+            user.say(&format!("line {life}.{line}"));
+        }
+        user.until_text(&format!("line {life}.49"));
+        admin = house.admin(&["--auto-accept"]);
+        admin.until_text(&format!("line {life}.49"));
+    }
+    assert_eq!(told(&admin, &id), told(&user, &id));
+    assert_eq!(told(&user, &id).len(), 152);
+}
+
+/// The desk's command is open at the kill: the customer, who is held still, has not heard of it.
+#[track_caller]
+fn open_at_the_kill(command: &str) -> (House, Handoff, Handoff) {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    user.signal(Signal::STOP);
+    admin.say(command);
+    // The next line is taken once the command is journaled.
+    admin.say("/list");
+    admin.until_told("notice", "is talking to you");
+    admin.kill();
+    let admin = house.admin(&[]);
+    user.signal(Signal::CONT);
+    (house, admin, user)
+}
+
+#[test]
+fn a_handback_that_was_open_at_the_kill_takes_effect_after_the_restart() {
+    let (_house, mut admin, mut user) = open_at_the_kill("/handback all is well");
+    assert_eq!(user.until_state("bot")["reason"], "handed_back");
+    assert_eq!(admin.until_state("bot")["reason"], "handed_back");
+    user.say("hi");
+    user.until_text("heard hi");
+}
+
+#[test]
+fn a_close_that_was_open_at_the_kill_takes_effect_after_the_restart() {
+    let (_house, mut admin, mut user) = open_at_the_kill("/close");
+    assert_eq!(user.until_state("closed")["reason"], "admin_closed");
+    assert_eq!(admin.until_state("closed")["reason"], "admin_closed");
+    user.close_stdin();
+    assert_eq!(user.exit_code(), 0);
+}
+
+#[test]
+fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
+    let house = House::new();
+    let mut admin = house.admin(&[]);
+    let mut user = queued(&house, "Ann", 1);
+    user.signal(Signal::STOP);
+    admin.say("/accept");
+    admin.until_event("notice");
+    // A script's accept waits for its answer: the journal tells when it is there.
+    let journal = house.journal("admin");
+    let accepts = || -> i64 {
+        let sql = "SELECT count(*) FROM entry WHERE origin = 0";
+        journal.query_row(sql, [], |row| row.get(0)).expect("the schema of the journal")
+    };
+    let end = std::time::Instant::now() + crate::run::WITHIN;
+    while accepts() == 0 {
+        assert!(std::time::Instant::now() < end, "the accept is not journaled");
+        std::thread::yield_now();
+    }
+    admin.kill();
+    let mut admin = house.admin(&[]);
+    user.signal(Signal::CONT);
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+}
+
+#[test]
+fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anything() {
+    let house = House::new();
+    let mut admin = house.admin(&[]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    admin.script("/accept\nhello\n/wait\n/close\n");
+    user.until_text("hello");
+    user.script("thanks\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
+    let mut admin = house.admin(&[]);
+    admin.signal(Signal::TERM);
+    assert_eq!(admin.exit_code(), 128 + 15);
+    assert!(admin.events_of("error").is_empty(), "all was delivered");
+    assert!(admin.messages().is_empty(), "it is over");
+}
+
+#[test]
+fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+    user.script("/end\n");
+    admin.until_state("closed");
+    assert_eq!(user.exit_code(), 0);
+    admin.kill();
+    let mut admin = house.admin(&[]);
+    admin.signal(Signal::TERM);
+    admin.exit_code();
+    assert!(admin.events_of("error").is_empty(), "all was delivered");
+}
+
+#[test]
+fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+    admin.say("/quit");
+    assert_eq!(admin.exit_code(), 0);
+    let lost = user.until(|event| event["link"] == "lost");
+    assert_eq!(lost["why"], "the desk is closing");
+    user.say("still there?");
+    let mut admin = house.admin(&[]);
+    admin.until_text("still there?");
+    admin.say("yes");
+    user.until_text("yes");
+    let id = conversation(&user);
+    assert_eq!(told(&admin, &id), told(&user, &id));
+}

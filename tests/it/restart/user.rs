@@ -1,0 +1,153 @@
+//! A user that was killed, or left, and is started again.
+
+use rustix::process::Signal;
+
+use crate::fake_bot::{FakeBot, text};
+use crate::house::{House, conversation, said, told, told_again};
+use crate::terminal::Terminal;
+
+const GOES_ON: &str = "this conversation goes on where it was";
+
+#[test]
+fn a_user_killed_while_the_bot_answers_goes_on_where_it_was() {
+    let house = House::new();
+    let mut user = house.user(&[]);
+    for line in ["hi", "there"] {
+        user.say(line);
+        user.until_text(&format!("heard {line}"));
+    }
+    let (before, id) = (user.messages(), conversation(&user));
+    user.kill();
+    let mut user = house.user(&[]);
+    user.until_told("notice", GOES_ON);
+    user.until_state("bot");
+    assert_eq!(told_again(&user, &id), before, "each once, in order");
+    user.say("again");
+    user.until_text("heard again");
+    let senders: Vec<String> = house.bot.asked().iter().map(|asked| asked.sender()).collect();
+    assert!(senders.iter().all(|sender| *sender == senders[0]), "one conversation to the bot: {senders:?}");
+    assert_eq!(house.bot.texts(), ["hi", "there", "again"]);
+    assert_eq!(told(&user, &id).len(), 6);
+}
+
+#[test]
+fn a_user_killed_in_the_queue_goes_on_where_it_was() {
+    let house = House::new();
+    let mut admin = house.admin(&[]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until(|event| event["position"] == 1);
+    user.say("my order is late");
+    admin.until_text("my order is late");
+    let (before, id) = (user.messages(), conversation(&user));
+    user.kill();
+    admin.until(|event| event["link"] == "lost");
+    let mut user = house.user(&[]);
+    user.until_told("notice", GOES_ON);
+    user.until(|event| event["position"] == 1);
+    assert_eq!(told_again(&user, &id), before);
+    admin.say("/accept");
+    user.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+    assert_eq!(told(&admin, &id), told(&user, &id), "the desk was told nothing twice");
+    assert_eq!(house.bot.texts(), ["a human"]);
+}
+
+#[test]
+fn a_user_killed_while_talking_goes_on_where_it_was() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept", "--name", "Robin"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    user.say("one");
+    admin.until_text("one");
+    admin.say("two");
+    user.until_text("two");
+    let (before, id) = (user.messages(), conversation(&user));
+    user.kill();
+    admin.until(|event| event["link"] == "lost");
+    admin.say("said while you were away");
+    let mut user = house.user(&[]);
+    user.until_told("notice", GOES_ON);
+    assert_eq!(user.until_state("active")["admin"], "Robin");
+    assert_eq!(told_again(&user, &id), before);
+    user.until_text("said while you were away");
+    user.say("three");
+    admin.until_text("three");
+    assert_eq!(told(&admin, &id), told(&user, &id));
+    assert_eq!(house.bot.texts(), ["a human"]);
+}
+
+#[test]
+fn a_user_started_with_new_or_told_new_starts_afresh() {
+    let house = House::new();
+    let mut user = house.user(&[]);
+    user.say("hi");
+    user.until_text("heard hi");
+    let first = conversation(&user);
+    user.kill();
+    let mut user = house.user(&["--new"]);
+    let second = user.until_state("bot")["conversation"].clone();
+    assert_ne!(second, first);
+    assert_eq!(user.messages(), []);
+    user.say("two");
+    user.until_text("heard two");
+    user.say("/new");
+    assert_eq!(user.until_state("closed")["conversation"], second);
+    let third = user.until_state("bot")["conversation"].clone();
+    assert_ne!(third, second);
+    user.say("three");
+    user.until_text("heard three");
+    user.kill();
+    let mut user = house.user(&[]);
+    user.until_told("notice", GOES_ON);
+    user.until_state("bot");
+    assert_eq!(told_again(&user, &third), said(&[("user", "three"), ("bot", "heard three")]));
+    assert_eq!(user.messages().len(), 2, "of the latest conversation only");
+}
+
+#[test]
+fn a_closed_conversation_is_not_gone_on_with() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    admin.say("/close");
+    let first = user.until_state("closed")["conversation"].clone();
+    admin.until_state("closed");
+    user.close_stdin();
+    assert_eq!(user.exit_code(), 0);
+    let mut user = house.user(&[]);
+    assert_ne!(user.until_state("bot")["conversation"], first);
+    user.say("hi");
+    user.until_text("heard hi");
+    assert_eq!(user.messages().len(), 2);
+    assert!(user.events_of("notice").is_empty(), "nothing goes on");
+}
+
+#[test]
+fn a_person_sees_the_last_lines_again_and_is_told_that_it_goes_on() {
+    let house = House::with(FakeBot::saying(|said| text(&format!("re {said}"))));
+    let arguments = ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--state", house.state()];
+    let mut user = Terminal::start(&arguments);
+    user.prompts("bot> ");
+    for line in 1..=15 {
+        user.press(&format!("line {line}\r"));
+        user.sees(&format!("re line {line}"));
+    }
+    user.program.signal(Signal::KILL);
+    user.program.exit_code();
+    let mut user = Terminal::start(&arguments);
+    let seen = user.sees(GOES_ON);
+    let lines: Vec<&str> = seen.lines().map(str::trim).filter(|line| line.contains("line ")).collect();
+    let expected: Vec<String> = (6..=15).flat_map(|n| [format!("line {n}"), format!("re line {n}")]).collect();
+    assert_eq!(lines.len(), expected.len(), "{seen}");
+    for (line, expected) in lines.iter().zip(&expected) {
+        assert!(line.ends_with(expected.as_str()), "{seen}");
+    }
+    user.prompts("bot> ");
+}
