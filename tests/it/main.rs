@@ -6,6 +6,7 @@
 // What tests are made with.
 mod fake_bot;
 mod home;
+mod kept;
 mod lines;
 mod proxy;
 mod raw;
@@ -19,6 +20,7 @@ mod flow;
 mod handback;
 mod handoff;
 mod json;
+mod kill;
 mod link;
 mod many;
 mod model;
