@@ -36,6 +36,9 @@ impl Item {
     }
 }
 
+/// The controls of the user's side that change the owner.
+pub const CONTROLS: [&str; 5] = ["requested", "accepted", "handed_back", "withdrawn", "closed"];
+
 /// Where a profile's journal is.
 pub fn journal(state: &Path, mode: &str) -> PathBuf {
     state.join(mode).join("default/journal.sqlite")
@@ -133,18 +136,21 @@ pub fn check_together(user: &BTreeMap<String, Kept>, desk: &BTreeMap<String, Kep
     Ok(())
 }
 
-/// Up to where the user's entries are the desk's to have.
+/// Up to where the user's entries are the desk's to have: what was said to the bot since the last handback is not.
 fn owed(own: &[Item]) -> usize {
-    let state = |item: &Item| ["requested", "accepted", "handed_back", "withdrawn", "closed"].map(|name| item.is(name));
-    let last = own.iter().rposition(|item| state(item).contains(&true));
-    match last {
-        None => 0,
-        Some(at) if own[at].is("requested") || own[at].is("accepted") => own.len(),
-        // A conversation that ended while the bot had it: its last stretch stays where it is.
-        Some(at) if own[at].is("closed") => {
-            let before = owed(&own[..at]);
-            if before == at { at + 1 } else { before }
+    let is_control = |item: &&Item| CONTROLS.iter().any(|name| item.is(name));
+    let is_with_desk = |item: &Item| item.is("requested") || item.is("accepted");
+    let mut owed = 0;
+    let mut controls = own.iter().filter(is_control).peekable();
+    let mut was_with_desk = false;
+    while let Some(control) = controls.next() {
+        if is_with_desk(control) {
+            was_with_desk = true;
+            owed = controls.peek().map_or(own.len(), |next| next.number as usize);
+        } else if was_with_desk {
+            was_with_desk = false;
+            owed = control.number as usize;
         }
-        Some(at) => at + 1,
     }
+    owed
 }

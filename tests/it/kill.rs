@@ -576,7 +576,7 @@ fn start(arguments: &[String], armed: Option<&str>) -> Handoff {
 }
 
 fn is_control(item: &Item) -> bool {
-    ["requested", "accepted", "handed_back", "withdrawn", "closed"].iter().any(|name| item.is(name))
+    kept::CONTROLS.iter().any(|name| item.is(name))
 }
 
 /// Whether the bot owns a conversation whose last control this is.
@@ -632,7 +632,8 @@ fn kill(goal: u64, seed: u64, worlds: u64) {
     );
 }
 
-fn number(name: &str, otherwise: u64) -> u64 {
+/// A number from the environment.
+pub fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).map_or(otherwise, |given| given.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 

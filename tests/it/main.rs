@@ -24,6 +24,9 @@ mod kill;
 mod link;
 mod many;
 mod model;
+mod order;
+#[cfg(feature = "failpoints")]
+mod power;
 mod protocol;
 mod rasa;
 mod scripts;
