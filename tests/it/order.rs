@@ -20,8 +20,9 @@ enum Did {
     /// A sync of the log began, and one ended.
     SyncBegan,
     Synced,
-    Sent(Vec<u8>),
-    Received(Vec<u8>),
+    /// On this socket.
+    Sent(String, Vec<u8>),
+    Received(String, Vec<u8>),
 }
 
 /// `handoff` under `strace`.
@@ -45,7 +46,7 @@ fn read(trace: &Path) -> Vec<Did> {
         let Some((thread, call)) = line.split_once(' ') else { continue };
         let call = call.trim_start();
         let is_sync = |call: &str| call.starts_with("fdatasync(") || call.starts_with("fsync(");
-        let is_log = |call: &str| call.split('>').next().unwrap_or_default().ends_with("-wal");
+        let is_log = |call: &str| file(call).ends_with("-wal");
         let whole = match call.strip_prefix("<... ") {
             Some(resumed) => {
                 let tail = resumed.split_once("resumed>").map_or("", |(_, tail)| tail);
@@ -59,7 +60,7 @@ fn read(trace: &Path) -> Vec<Did> {
                     begun.insert(thread.to_owned(), first.to_owned());
                     // A send may be seen by the other side before it ends.
                     if first.starts_with("send") {
-                        did.push(Did::Sent(bytes(first)));
+                        did.push(Did::Sent(file(first), bytes(first)));
                         begun.remove(thread);
                     }
                     continue;
@@ -69,38 +70,69 @@ fn read(trace: &Path) -> Vec<Did> {
         };
         let name = whole.split('(').next().unwrap_or_default();
         let ended_well = whole.rsplit(" = ").next().is_some_and(|result| !result.starts_with('-'));
-        let is_socket = whole.split('>').next().unwrap_or_default().contains("socket:");
+        let is_socket = file(&whole).starts_with("socket:");
         match name {
             _ if !ended_well => {}
             "fdatasync" | "fsync" if is_log(&whole) => did.push(Did::Synced),
             "write" | "writev" | "pwrite64" if is_log(&whole) => did.push(Did::Logged(bytes(&whole))),
-            "sendto" | "sendmsg" | "write" | "writev" if is_socket => did.push(Did::Sent(bytes(&whole))),
-            "recvfrom" | "read" if is_socket => did.push(Did::Received(bytes(&whole))),
+            "sendto" | "sendmsg" | "write" | "writev" if is_socket => did.push(Did::Sent(file(&whole), bytes(&whole))),
+            "recvfrom" | "read" if is_socket => did.push(Did::Received(file(&whole), bytes(&whole))),
             _ => {}
         }
     }
     did
 }
 
-/// The bytes between the quotes of a call: `\x2f\x00`.
+/// What the call's descriptor is: a path, or `socket:[…]`.
+fn file(call: &str) -> String {
+    let name = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(name, _)| name);
+    if name.starts_with("\\x") { String::from_utf8_lossy(&unescaped(name)).into_owned() } else { name.to_owned() }
+}
+
+/// The bytes between the quotes of a call.
 fn bytes(call: &str) -> Vec<u8> {
-    let quoted = call.split('"').skip(1).step_by(2);
-    let bytes = quoted.flat_map(|quoted| quoted.split("\\x").skip(1));
-    bytes.filter_map(|byte| u8::from_str_radix(byte.get(..2)?, 16).ok()).collect()
+    call.split('"').skip(1).step_by(2).flat_map(unescaped).collect()
+}
+
+/// `\x2f\x00`
+fn unescaped(text: &str) -> Vec<u8> {
+    text.split("\\x").skip(1).filter_map(|byte| u8::from_str_radix(byte.get(..2)?, 16).ok()).collect()
+}
+
+struct Frame {
+    /// The place of the call that brought its last byte.
+    at: usize,
+    message: Value,
+    text: String,
+}
+
+impl Frame {
+    /// An entry's number.
+    fn entry(&self) -> Option<u64> {
+        self.message["entry"]["number"].as_u64()
+    }
+
+    /// An entry's body as it stands in the frame, which is as it is journaled.
+    fn body(&self) -> &str {
+        let body = self.text.split_once("\"body\":").expect("an entry has a body").1;
+        body.strip_suffix("}}").expect("the body comes last")
+    }
 }
 
 /// Whole frames, each with the place of the call that brought its last byte.
-fn frames<'a>(parts: impl Iterator<Item = (usize, &'a Vec<u8>)>) -> Vec<(usize, Value)> {
-    let (mut stream, mut frames) = (Vec::new(), Vec::new());
-    for (at, part) in parts {
-        // Requests to the bot have connections of their own.
-        if stream.is_empty() && (part.starts_with(b"POST") || part.starts_with(b"HTTP")) {
+fn frames<'a>(parts: impl Iterator<Item = (usize, &'a str, &'a [u8])>) -> Vec<Frame> {
+    let (mut streams, mut frames) = (BTreeMap::<&str, Vec<u8>>::new(), Vec::new());
+    for (at, socket, part) in parts {
+        let stream = streams.entry(socket).or_default();
+        stream.extend_from_slice(part);
+        // What is asked of the bot goes over sockets of its own.
+        if ["POST", "HTTP"].iter().any(|http| stream.starts_with(http.as_bytes())) {
             continue;
         }
-        stream.extend_from_slice(part);
         while let Some(length) = stream.first_chunk().map(|length| u32::from_be_bytes(*length) as usize) {
             let Some(body) = stream.get(4..4 + length) else { break };
-            frames.push((at, serde_json::from_slice(body).expect("a frame is JSON")));
+            let message = serde_json::from_slice(body).expect("a frame is JSON");
+            frames.push(Frame { at, message, text: String::from_utf8_lossy(body).into_owned() });
             stream.drain(..4 + length);
         }
     }
@@ -108,8 +140,8 @@ fn frames<'a>(parts: impl Iterator<Item = (usize, &'a Vec<u8>)>) -> Vec<(usize, 
 }
 
 /// When a body was on the disk: after the first sync that began when the log had it.
-fn durable(did: &[Did], body: &Value) -> Option<usize> {
-    let needle = body.to_string().into_bytes();
+fn durable(did: &[Did], body: &str) -> Option<usize> {
+    let needle = body.as_bytes();
     let has = |log: &[u8]| log.windows(needle.len()).any(|part| part == needle);
     let logged = did.iter().position(|did| matches!(did, Did::Logged(log) if has(log)))?;
     synced_after(did, logged)
@@ -124,41 +156,42 @@ fn synced_after(did: &[Did], at: usize) -> Option<usize> {
 fn check(side: &str, did: &[Did]) -> (usize, usize) {
     let part = |sent: bool| {
         did.iter().enumerate().filter_map(move |(at, did)| match did {
-            Did::Sent(bytes) if sent => Some((at, bytes)),
-            Did::Received(bytes) if !sent => Some((at, bytes)),
+            Did::Sent(socket, bytes) if sent => Some((at, &**socket, &**bytes)),
+            Did::Received(socket, bytes) if !sent => Some((at, &**socket, &**bytes)),
             _ => None,
         })
     };
     let (sent, received) = (frames(part(true)), frames(part(false)));
     let (mut acks, mut entries) = (0, 0);
-    for (at, message) in &sent {
-        if let Some(number) = message["ack"]["number"].as_u64() {
-            acks += 1;
-            let acked = received.iter().filter(|(_, m)| m["entry"]["number"].as_u64().is_some_and(|n| n <= number));
+    for Frame { at, message, text } in &sent {
+        let ack = message["ack"]["number"].as_u64();
+        acks += usize::from(ack.is_some());
+        // What a welcome says is there is acknowledged, too.
+        if let Some(number) = ack.or(message["welcome"]["received"].as_u64()) {
+            let acked = received.iter().filter(|frame| frame.entry().is_some_and(|entry| entry <= number));
             let acked: Vec<_> = acked.collect();
             assert_eq!(acked.len() as u64, number, "{side}: an acknowledgement of what did not come");
-            for (came, entry) in acked {
-                let synced = synced_after(did, *came);
-                assert!(synced.is_some_and(|synced| synced < *at), "{side}: ack {number} left before a sync");
-                let kept = durable(did, &entry["entry"]["body"]);
-                assert!(kept.is_some_and(|kept| kept < *at), "{side}: ack {number} left before {entry} was kept");
+            for entry in acked {
+                let synced = synced_after(did, entry.at);
+                assert!(synced.is_some_and(|synced| synced < *at), "{side}: {text} left before a sync");
+                let kept = durable(did, entry.body());
+                assert!(
+                    kept.is_some_and(|kept| kept < *at),
+                    "{side}: {text} left before this was kept: {}",
+                    entry.text
+                );
             }
         }
-        if message.get("entry").is_some() {
-            entries += 1;
-            let kept = durable(did, &message["entry"]["body"]);
-            assert!(kept.is_some_and(|kept| kept < *at), "{side}: {message} left before it was kept");
-        }
-        if let Some(hello) = message.get("hello") {
+        // The conversation's id and secret, or the desk's id.
+        if message.get("hello").is_some() || message.get("welcome").is_some() {
             let synced = synced_after(did, 0);
-            assert!(synced.is_some_and(|synced| synced < *at), "{side}: {hello} left before the conversation was kept");
+            assert!(synced.is_some_and(|synced| synced < *at), "{side}: {text} left before who we are was kept");
         }
-        if message.get("welcome").is_some() {
-            let hello = received.iter().find(|(_, message)| message.get("hello").is_some());
-            let (came, _) = hello.expect("a welcome answers a hello");
-            let synced = synced_after(did, *came);
-            assert!(synced.is_some_and(|synced| synced < *at), "{side}: a welcome left before the customer was kept");
-        }
+    }
+    for frame in sent.iter().filter(|frame| frame.entry().is_some()) {
+        entries += 1;
+        let kept = durable(did, frame.body());
+        assert!(kept.is_some_and(|kept| kept < frame.at), "{side}: {} left before it was kept", frame.text);
     }
     (acks, entries)
 }
