@@ -333,7 +333,9 @@ impl Admin {
             self.tell(report);
         }
         self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
+        crate::failpoint::hit("before-show");
         self.screen.flush();
+        crate::failpoint::hit("after-show");
         Ok(())
     }
 

@@ -8,7 +8,8 @@
 //! (safe text).
 //!
 //! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
-//! (stdin and the screen), [`clock`], [`signals`]. [`peers`] joins `net` and `wire`, [`keeper`] waits for the journal.
+//! (stdin and the screen), [`clock`], [`signals`]. [`failpoint`] is for tests. [`peers`] joins `net` and `wire`,
+//! [`keeper`] waits for the journal.
 //!
 //! Modes are the loops: [`user`], [`admin`], [`demo`]. [`args`] reads the command line.
 //!
@@ -28,6 +29,7 @@ pub mod command;
 pub mod delivery;
 pub mod demo;
 pub mod desk;
+pub mod failpoint;
 pub mod journal;
 pub mod keeper;
 pub mod net;

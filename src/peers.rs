@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::failpoint;
 use crate::net::{Keepalive, Net};
 use crate::wire::{self, Conn, Decoder, Message, WireError};
 
@@ -95,10 +96,13 @@ impl Peers {
 
     /// Sends a message; it leaves at the next flush of the socket thread. Returns its size in bytes.
     pub fn send(&self, conn: Conn, message: &Message) -> usize {
+        let is_ack = matches!(message, Message::Ack { .. });
+        failpoint::hit(if is_ack { "before-ack" } else { "before-queue" });
         let mut bytes = Vec::with_capacity(64);
         wire::encode(message, &mut bytes);
         let size = bytes.len();
         self.net.send(conn, bytes);
+        failpoint::hit(if is_ack { "after-ack" } else { "after-queue" });
         size
     }
 

@@ -455,7 +455,9 @@ impl User {
         self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message));
         self.peers.flush();
         self.screen.prompt(self.prompt());
+        crate::failpoint::hit("before-show");
         self.screen.flush();
+        crate::failpoint::hit("after-show");
         Ok(())
     }
 

@@ -68,7 +68,7 @@ impl Disk {
         let failed = |e: rusqlite::Error| format!("cannot use the journal {}: {e}", file.display());
         let connection = Connection::open(file).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", crate::failpoint::synchronous()).map_err(failed)?;
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         match version {
             0 => {
@@ -102,7 +102,9 @@ impl Disk {
         &mut self,
         batch: impl Iterator<Item = &'a (ConversationId, Record)>,
     ) -> Result<(), Fault> {
+        crate::failpoint::hit("before-commit");
         let written = self.write(batch);
+        crate::failpoint::hit("after-commit");
         if written.is_err() {
             // What failed may have ended the transaction already. Keys of what was undone are forgotten.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -165,6 +167,7 @@ impl Disk {
                 }
             }
         }
+        crate::failpoint::hit("in-commit");
         self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
     }
 

@@ -230,7 +230,10 @@ impl Stream {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&self.socket.source).write(bytes)
+        crate::failpoint::hit("before-send");
+        let taken = (&self.socket.source).write(bytes);
+        crate::failpoint::hit("after-send");
+        taken
     }
 
     fn shutdown(&mut self) -> io::Result<()> {

@@ -133,6 +133,7 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
         name: None,
         own: 2,
         held: 0,
+        delivered: 0,
         theirs: Vec::new(),
         idle: Duration::from_secs(86_000),
         asking: None,

@@ -7,6 +7,7 @@
 mod fake_bot;
 mod home;
 mod house;
+mod kept;
 mod lines;
 mod proxy;
 mod raw;
@@ -20,9 +21,13 @@ mod flow;
 mod handback;
 mod handoff;
 mod json;
+mod kill;
 mod link;
 mod many;
 mod model;
+mod order;
+#[cfg(feature = "failpoints")]
+mod power;
 mod protocol;
 mod rasa;
 mod restart;

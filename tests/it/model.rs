@@ -503,7 +503,8 @@ fn play(seed: u64) {
 fn no_history_loses_or_doubles_a_line_or_interrupts() {
     let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
     let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
-    for seed in seed.map_or(0..runs, |seed| seed..seed + 1) {
+    let from = std::env::var("MODEL_FROM").ok().map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
+    for seed in seed.map_or(from..from + runs, |seed| seed..seed + 1) {
         if let Err(panic) = std::panic::catch_unwind(|| play(seed)) {
             eprintln!("replay with MODEL_SEED={seed}");
             std::panic::resume_unwind(panic);

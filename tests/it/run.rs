@@ -131,6 +131,13 @@ impl Handoff {
         self.close_stdin();
     }
 
+    /// The next event that is there already, behind the last one waited for.
+    #[track_caller]
+    pub fn next_event(&mut self) -> Option<Value> {
+        let line = self.out.until(Duration::ZERO, |_| true)?;
+        Some(parse(&self.command, &line))
+    }
+
     /// The next event that fits, behind the last one waited for.
     #[track_caller]
     pub fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {

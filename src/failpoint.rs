@@ -1,0 +1,36 @@
+//! Dying at a named place, for `scripts/faults`. A normal build has nothing of it.
+//!
+//! `HANDOFF_FAILPOINT=name:n` ends the process as `kill -9` would, at the n-th hit of that point.
+
+/// Ends the process here, if the environment names this point and it was hit often enough.
+#[cfg(feature = "failpoints")]
+pub fn hit(name: &str) {
+    use std::sync::LazyLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static CHOSEN: LazyLock<Option<(String, AtomicU64)>> = LazyLock::new(|| {
+        let chosen = std::env::var("HANDOFF_FAILPOINT").ok()?;
+        let (name, hits) = chosen.split_once(':')?;
+        Some((name.to_owned(), AtomicU64::new(hits.parse().ok()?)))
+    });
+    if let Some((chosen, left)) = &*CHOSEN
+        && chosen == name
+        && left.fetch_sub(1, Ordering::Relaxed) == 1
+    {
+        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+/// Nothing.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+pub fn hit(_: &str) {}
+
+/// How durable a commit is: fully. `HANDOFF_SYNCHRONOUS=NORMAL` is the control that must fail.
+pub fn synchronous() -> String {
+    #[cfg(feature = "failpoints")]
+    if let Ok(chosen) = std::env::var("HANDOFF_SYNCHRONOUS") {
+        return chosen;
+    }
+    "FULL".to_owned()
+}

@@ -1,0 +1,156 @@
+//! The journals of two ends, read from their files as they lie on the disk; and the oracle over both.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::Value;
+
+/// The entries of one conversation in one journal: `None` is the owner's own numbering.
+#[derive(Default)]
+pub struct Kept {
+    /// Our own, in the commit order.
+    pub own: Vec<Item>,
+    /// The peer's, in the commit order.
+    pub theirs: Vec<Item>,
+}
+
+/// One entry as it was committed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub number: i64,
+    pub at: i64,
+    pub body: Value,
+}
+
+impl Item {
+    /// What was said and by whom, if it is a message.
+    pub fn said(&self) -> Option<(&str, &str)> {
+        let said = self.body.get("message")?;
+        Some((said["author"].as_str()?, said["text"].as_str()?))
+    }
+
+    /// Whether it is a control of this name.
+    pub fn is(&self, control: &str) -> bool {
+        self.body.get(control).is_some()
+    }
+}
+
+/// The controls of the user's side that change the owner.
+pub const CONTROLS: [&str; 5] = ["requested", "accepted", "handed_back", "withdrawn", "closed"];
+
+/// Where a profile's journal is.
+pub fn journal(state: &Path, mode: &str) -> PathBuf {
+    state.join(mode).join("default/journal.sqlite")
+}
+
+/// Every conversation by its id, of a journal that a process may have open.
+pub fn read(file: &Path) -> BTreeMap<String, Kept> {
+    if !file.exists() {
+        return BTreeMap::new();
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || Connection::open_with_flags(file, flags);
+    open().and_then(|journal| read_all(&journal)).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
+}
+
+/// The same of a journal whose process died: from a copy, so that nothing is tidied up before the restart.
+pub fn read_copy(file: &Path, copy: &Path) -> BTreeMap<String, Kept> {
+    if !file.exists() {
+        return BTreeMap::new();
+    }
+    let _ = std::fs::remove_dir_all(copy);
+    std::fs::create_dir_all(copy).expect("a scratch folder can be made");
+    for tail in ["", "-wal"] {
+        let from = PathBuf::from(format!("{}{tail}", file.display()));
+        if from.exists() {
+            std::fs::copy(&from, copy.join(format!("journal.sqlite{tail}"))).expect("a journal can be copied");
+        }
+    }
+    let copied = Connection::open(copy.join("journal.sqlite"));
+    copied.and_then(|journal| read_all(&journal)).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
+}
+
+fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
+    let is_made: i64 = journal.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let mut all = BTreeMap::<String, Kept>::new();
+    if is_made == 0 {
+        return Ok(all);
+    }
+    let sql = "SELECT lower(hex(conversation.id)), origin, number, at, body FROM entry
+               JOIN conversation ON conversation.key = entry.conversation WHERE number IS NOT NULL ORDER BY entry.key";
+    let mut select = journal.prepare(sql)?;
+    let item = |row: &Row<'_>| -> rusqlite::Result<(String, i64, Item)> {
+        let body: String = row.get(4)?;
+        let body = serde_json::from_str(&body).expect("a body is JSON");
+        Ok((row.get(0)?, row.get(1)?, Item { number: row.get(2)?, at: row.get(3)?, body }))
+    };
+    for row in select.query_map([], item)? {
+        let (id, origin, item) = row?;
+        let kept = all.entry(id).or_default();
+        if origin == 0 { kept.own.push(item) } else { kept.theirs.push(item) }
+    }
+    Ok(all)
+}
+
+/// What is wrong with one side's journal by itself: both numberings begin at 1 and have neither gap nor double.
+pub fn check_alone(side: &str, all: &BTreeMap<String, Kept>) -> Result<(), String> {
+    for (id, kept) in all {
+        for (whose, items) in [("its own", &kept.own), ("the other side's", &kept.theirs)] {
+            for (at, item) in items.iter().enumerate() {
+                if item.number != at as i64 + 1 {
+                    return Err(format!(
+                        "{side}, {id}: of {whose} entries number {} stands at {}",
+                        item.number,
+                        at + 1
+                    ));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether everything that is owed arrived, and nothing else: what the user holds of the desk is what the desk
+/// said, and what the desk holds is the user's story up to its last control.
+pub fn check_together(user: &BTreeMap<String, Kept>, desk: &BTreeMap<String, Kept>) -> Result<(), String> {
+    if let Some(id) = desk.keys().find(|id| !user.contains_key(*id)) {
+        return Err(format!("the desk has a conversation {id} that the user has not"));
+    }
+    let nothing = Kept::default();
+    for (id, user) in user {
+        let desk = desk.get(id).unwrap_or(&nothing);
+        if let Some(item) = desk.theirs.iter().zip(&user.own).find(|(copy, own)| copy != own) {
+            return Err(format!("{id}: the desk has another story than the user: {item:?}"));
+        }
+        if desk.theirs.len() < owed(&user.own) {
+            return Err(format!("{id}: the desk lacks the user's {} to {}", desk.theirs.len() + 1, owed(&user.own)));
+        }
+        if desk.theirs.len() > user.own.len() {
+            return Err(format!("{id}: the desk has {} entries, the user {}", desk.theirs.len(), user.own.len()));
+        }
+        if user.theirs != desk.own {
+            return Err(format!("{id}: the desk said {}, the user has {}", desk.own.len(), user.theirs.len()));
+        }
+    }
+    Ok(())
+}
+
+/// Up to where the user's entries are the desk's to have: what was said to the bot since the last handback is not.
+fn owed(own: &[Item]) -> usize {
+    let is_control = |item: &&Item| CONTROLS.iter().any(|name| item.is(name));
+    let is_with_desk = |item: &Item| item.is("requested") || item.is("accepted");
+    let mut owed = 0;
+    let mut controls = own.iter().filter(is_control).peekable();
+    let mut was_with_desk = false;
+    while let Some(control) = controls.next() {
+        if is_with_desk(control) {
+            was_with_desk = true;
+            owed = controls.peek().map_or(own.len(), |next| next.number as usize);
+        } else if was_with_desk {
+            was_with_desk = false;
+            owed = control.number as usize;
+        }
+    }
+    owed
+}
