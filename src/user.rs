@@ -90,7 +90,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
-    let keeper = Keeper::new(profile.journal, typed.clone(), signals.clone());
+    let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None });
     let mut user = User {
         triggers: args.triggers(),
