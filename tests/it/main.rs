@@ -16,6 +16,7 @@ mod terminal;
 // The tests.
 mod bot;
 mod demo;
+mod faults;
 mod flow;
 mod handback;
 mod handoff;
