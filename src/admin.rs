@@ -87,7 +87,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
     let mut admin = Admin {
         desk: Desk::restore(id, options, &stories, focus, Now::read()),
-        keeper: Keeper::new(profile.journal, typed.clone(), signals.clone()),
+        keeper: Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone()),
         peers: Peers::new(sockets),
         json: args.json,
         pace: Pace::new(screen.is_interactive()),

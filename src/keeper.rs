@@ -11,7 +11,7 @@ use crate::journal::{Fault, Journal};
 use crate::record::Record;
 use crate::report::Report;
 use crate::signals;
-use crate::term::{Screen, Typed};
+use crate::term::{self, Screen, Typed};
 use crate::wire::ConversationId;
 
 /// How often a full disk is tried again.
@@ -22,6 +22,7 @@ pub struct Keeper {
     /// What was committed can be read from it.
     pub journal: Journal,
     typed: Receiver<Typed>,
+    shown: Receiver<term::Event>,
     signals: Receiver<i32>,
 }
 
@@ -35,9 +36,14 @@ pub enum Stop {
 }
 
 impl Keeper {
-    /// Keeps `journal`; `typed` and `signals` are the loop's own inputs.
-    pub fn new(journal: Journal, typed: Receiver<Typed>, signals: Receiver<i32>) -> Keeper {
-        Keeper { journal, typed, signals }
+    /// Keeps `journal`; the rest are the loop's own inputs.
+    pub fn new(
+        journal: Journal,
+        typed: Receiver<Typed>,
+        shown: Receiver<term::Event>,
+        signals: Receiver<i32>,
+    ) -> Keeper {
+        Keeper { journal, typed, shown, signals }
     }
 
     /// Commits a batch. Returns when it is durable.
@@ -73,6 +79,12 @@ impl Keeper {
             select! {
                 recv(again) -> _ => return Ok(()),
                 recv(self.signals) -> signal => return Err(Stop::Signal(signal.map_or(1, signals::exit_code))),
+                recv(self.shown) -> event => match event {
+                    Ok(term::Event::Interrupt) => return Err(Stop::Signal(130)),
+                    // Tickets are cumulative: the next one says it all.
+                    Ok(term::Event::Shown(_)) => {}
+                    Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
+                },
                 recv(typed) -> typed => match typed {
                     Ok(Typed::Line(line)) => {
                         screen.show(Report::Error { text: "the disk is full: this line is not taken".to_owned() });

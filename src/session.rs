@@ -81,6 +81,8 @@ pub enum Output {
     GivenUp(std::ops::RangeInclusive<Number>),
 }
 
+const REPLACED: Refusal = "this conversation goes on in another program; /new starts another";
+
 /// Why a line cannot be taken: one sentence for the person who typed it.
 pub type Refusal = &'static str;
 
@@ -147,6 +149,8 @@ struct Marks {
     request: Number,
     /// Shown there, up to this number.
     seen: Number,
+    /// Our highest number that this desk may ever have got.
+    offered: Number,
     /// Shown here while the link was down, up to this number of the desk's.
     shown: Number,
     sending: Sending,
@@ -156,9 +160,10 @@ struct Marks {
 }
 
 impl Marks {
-    fn restore(request: Number, acked: Number, received: Number) -> Marks {
+    /// Of what the journal has, nobody knows what left.
+    fn restore(request: Number, acked: Number, received: Number, offered: Number) -> Marks {
         let (sending, receiving) = (Sending::restore(acked), Receiving::restore(received));
-        Marks { request, sending, receiving, ..Marks::default() }
+        Marks { request, offered, sending, receiving, ..Marks::default() }
     }
 }
 
@@ -207,7 +212,7 @@ impl Session {
         session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         for (desk, request, acked) in &story.desks {
             let received = story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
-            session.desks.push((*desk, Marks::restore(*request, *acked, received)));
+            session.desks.push((*desk, Marks::restore(*request, *acked, received, story.own)));
         }
         let mut accepts = Vec::new();
         // Where the last stretch ended that a desk may have heard of.
@@ -273,7 +278,7 @@ impl Session {
     /// When it cannot be taken; it is the caller's to keep then.
     pub fn say(&mut self, typed: &str, now: Now) -> Result<(), Refusal> {
         match self.phase {
-            _ if self.replaced => Err("this conversation goes on in another program; /new starts another"),
+            _ if self.replaced => Err(REPLACED),
             Phase::Closed => Err("the conversation is closed; /new starts another"),
             Phase::Bot => {
                 self.say_to_bot(typed, now);
@@ -295,6 +300,7 @@ impl Session {
     /// When that is no news.
     pub fn ask_for_human(&mut self, now: Now) -> Result<(), Refusal> {
         match self.phase {
+            _ if self.replaced => Err(REPLACED),
             Phase::Bot => {
                 self.request_human(None, now);
                 Ok(())
@@ -311,6 +317,7 @@ impl Session {
     /// When there is nothing to give up.
     pub fn withdraw(&mut self, now: Now) -> Result<(), Refusal> {
         match self.phase {
+            _ if self.replaced => Err(REPLACED),
             Phase::Queued { .. } => {
                 self.record(Body::Withdrawn {}, now);
                 self.return_to_bot(Returned::Withdrawn);
@@ -330,6 +337,7 @@ impl Session {
     /// When it has ended.
     pub fn end(&mut self, now: Now) -> Result<(), Refusal> {
         match self.phase {
+            _ if self.replaced => Err(REPLACED),
             Phase::Closed => Err("the conversation is closed; /new starts another"),
             _ => {
                 self.close(None, EndReason::UserEnded, now);
@@ -364,6 +372,7 @@ impl Session {
         while let Some(number) = marks.sending.due(owed) {
             let bytes = send(conn, &Message::Entry(entry(number)));
             marks.sending.sent(bytes);
+            marks.offered = marks.offered.max(number);
         }
     }
 

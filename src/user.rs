@@ -91,7 +91,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
-    let keeper = Keeper::new(profile.journal, typed.clone(), signals.clone());
+    let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None });
     let mut user = User {
         triggers: args.triggers(),
@@ -377,7 +377,8 @@ impl User {
     fn leave(&mut self, then: Then, now: Now) {
         let ends = matches!(then, Then::StartAnew) || self.keeper.journal.is_ephemeral();
         if ends && self.session.state() != State::Closed {
-            self.session.end(now).unwrap_or_else(|_| unreachable!("it is not closed"));
+            // Another program may have it, which it goes on in.
+            let _ = self.session.end(now);
         }
         self.stage = Stage::Leaving { by: now.clock + LEAVE_WITHIN, then };
     }

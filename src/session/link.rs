@@ -189,7 +189,9 @@ impl Session {
         };
         let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
         let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
-        let resumed = desk.1.sending.resume(welcome.received, self.last);
+        // More than it may have got of what we have: it was told another story than the one we tell.
+        let known = self.last.min(desk.1.offered);
+        let resumed = desk.1.sending.resume(welcome.received, known);
         self.desks.push(desk);
         if resumed.is_err() {
             return self.fork(conn);

@@ -17,6 +17,7 @@ mod terminal;
 // The tests.
 mod bot;
 mod demo;
+mod faults;
 mod flow;
 mod handback;
 mod handoff;

@@ -6,6 +6,8 @@ use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
@@ -19,7 +21,7 @@ const COLUMNS: u16 = 100;
 const ROWS: u16 = 40;
 
 /// The side of a terminal where the person is.
-pub struct Keyboard(File);
+pub struct Keyboard(File, Arc<AtomicBool>);
 
 impl Keyboard {
     /// A terminal: this side, the program's side, and what is written to it.
@@ -30,7 +32,8 @@ impl Keyboard {
         let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("a terminal has a size");
         let slave = OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
-        let keyboard = Keyboard(File::from(master));
+        let keyboard = Keyboard(File::from(master), Arc::default());
+        let closed = keyboard.1.clone();
         let mut screen = keyboard.0.try_clone().expect("a descriptor");
         let (sender, written) = channel();
         thread::spawn(move || {
@@ -38,6 +41,9 @@ impl Keyboard {
             while let Ok(length @ 1..) = screen.read(&mut bytes) {
                 // Nobody may look: what is echoed is read away all the same.
                 let _ = sender.send(bytes[..length].to_vec());
+                if closed.load(Ordering::SeqCst) {
+                    return;
+                }
             }
         });
         (keyboard, slave.into(), written)
@@ -114,6 +120,15 @@ impl Terminal {
             let Ok(bytes) = self.written.recv_timeout(left) else { panic!("no '{text}' on the screen:\n{seen}") };
             self.screen.process(&bytes);
         }
+    }
+
+    /// Closes the window: the terminal is gone, its program is left.
+    pub fn hang_up(self) -> Handoff {
+        let Terminal { program, mut keyboard, .. } = self;
+        keyboard.1.store(true, Ordering::SeqCst);
+        // What it draws for the key is the last that is read.
+        keyboard.press("x");
+        program
     }
 
     /// Whether the terminal edits lines itself, as before the program came.

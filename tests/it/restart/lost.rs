@@ -1,1 +1,210 @@
-//! lost
+//! A journal that is lost, or set back to an older copy.
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::house::{House, conversation, said, told};
+use crate::run::Handoff;
+
+/// A desk and a customer who talk.
+fn talking(house: &House) -> (Handoff, Handoff) {
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("hi");
+    user.until_text("heard hi");
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    (admin, user)
+}
+
+/// Both say a line, and each has the other's.
+#[track_caller]
+fn exchange(admin: &mut Handoff, user: &mut Handoff, what: &str) {
+    let (mine, theirs) = (format!("user {what}"), format!("admin {what}"));
+    user.say(&mine);
+    admin.until_text(&mine);
+    admin.say(&theirs);
+    user.until_text(&theirs);
+}
+
+/// Leaves in order.
+#[track_caller]
+fn leave(end: &mut Handoff) {
+    end.signal(Signal::TERM);
+    end.exit_code();
+}
+
+#[test]
+fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    exchange(&mut admin, &mut user, "one");
+    let id = conversation(&user);
+    admin.kill();
+    house.forget("admin");
+    user.until(|event| event["link"] == "lost");
+    user.say("user two");
+    let mut admin = house.admin(&[]);
+    user.until_told("notice", "the desk lost what it knew of you; you are in its queue again, with all that was said");
+    user.until(|event| event["position"] == 1);
+    admin.until_told("notice", "2 entries of another desk are held by");
+    admin.say("/accept");
+    user.until_state("active");
+    exchange(&mut admin, &mut user, "three");
+    let expected = [
+        ("user", "hi"),
+        ("bot", "heard hi"),
+        ("user", "a human"),
+        ("user", "user one"),
+        ("user", "user two"),
+        ("user", "user three"),
+        ("admin", "admin three"),
+    ];
+    assert_eq!(told(&admin, &id), said(&expected));
+    assert_eq!(told(&user, &id).len(), 8, "and nothing is told twice at the user's");
+    // All of it is there in each one's next life, too.
+    leave(&mut admin);
+    leave(&mut user);
+    let (mut admin, mut user) = (house.admin(&[]), house.user(&[]));
+    exchange(&mut admin, &mut user, "four");
+    assert_eq!((told(&admin, &id).len(), told(&user, &id).len()), (9, 10));
+}
+
+#[test]
+fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    exchange(&mut admin, &mut user, "one");
+    let id = conversation(&user);
+    leave(&mut admin);
+    house.back_up("admin");
+    let mut admin = house.admin(&[]);
+    exchange(&mut admin, &mut user, "two");
+    let last = admin.messages().len();
+    assert_eq!(last, 7);
+    admin.kill();
+    house.set_back("admin");
+    let mut admin = house.admin(&[]);
+    // The accept is the desk's first entry, 'admin one' its second.
+    admin.until_told("notice", "lines 3..3 are held by the customer only");
+    exchange(&mut admin, &mut user, "three");
+    let number = admin.events_of("message").last().unwrap()["number"].clone();
+    assert_eq!(number, 4, "it goes on above what the customer has");
+    let texts: Vec<String> = told(&admin, &id).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts[3..], ["user one", "admin one", "user two", "user three", "admin three"]);
+    admin.kill();
+    let mut admin = house.admin(&[]);
+    exchange(&mut admin, &mut user, "four");
+    admin.say("/history");
+    admin.until_told("notice", "lines 3..3 are held by the customer only");
+    let all = told(&user, &id);
+    assert_eq!(all.len(), 3 + 8, "the customer has all of it, once: {all:?}");
+}
+
+#[test]
+fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    exchange(&mut admin, &mut user, "one");
+    let id = conversation(&user);
+    leave(&mut user);
+    house.back_up("user");
+    let mut user = house.user(&[]);
+    exchange(&mut admin, &mut user, "two");
+    user.say("user lost");
+    admin.until_text("user lost");
+    user.kill();
+    admin.kill();
+    house.set_back("user");
+    let mut user = house.user(&[]);
+    user.until_state("active");
+    user.say("nobody has this");
+    user.until_text("nobody has this");
+    let mut admin = house.admin(&["--auto-accept"]);
+    user.until_told("notice", "a new conversation goes on with what you said and nobody has read");
+    let new = user.until_state("active")["conversation"].clone();
+    assert_ne!(new, id);
+    admin.until(|event| event["conversation"] == new && event["text"] == "nobody has this");
+    admin.until(|event| event["conversation"] == new && event["state"] == "active");
+    let error = user.events_of("error");
+    assert_eq!(error.len(), 1, "{error:?}");
+    assert!(error[0]["text"].to_string().contains("remember different things"), "{error:?}");
+    admin.say("/switch 2");
+    exchange(&mut admin, &mut user, "three");
+    let expected = [("user", "nobody has this"), ("user", "user three"), ("admin", "admin three")];
+    assert_eq!(told(&admin, &new), said(&expected));
+    assert_eq!(house.bot.texts(), ["hi", "a human"]);
+}
+
+#[test]
+fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    leave(&mut user);
+    house.back_up("user");
+    let mut user = house.user(&[]);
+    exchange(&mut admin, &mut user, "one");
+    user.kill();
+    admin.kill();
+    house.set_back("user");
+    let mut user = house.user(&[]);
+    user.until_state("active");
+    let lines: Vec<String> = (0..5).map(|line| format!("nobody has {line}")).collect();
+    lines.iter().for_each(|line| user.say(line));
+    user.until_text(&lines[4]);
+    let mut admin = house.admin(&["--auto-accept"]);
+    admin.until_text(&lines[4]);
+    let came: Vec<Value> = admin.events_of("message").iter().map(|event| event["text"].clone()).collect();
+    let came: Vec<&str> = came.iter().filter_map(Value::as_str).filter(|text| text.starts_with("nobody")).collect();
+    assert_eq!(came, lines, "every line is delivered");
+}
+
+#[test]
+fn a_user_set_back_to_the_bot_forks_at_the_next_handoff() {
+    let house = House::new();
+    let mut user = house.user(&[]);
+    user.say("hi");
+    user.until_text("heard hi");
+    leave(&mut user);
+    house.back_up("user");
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    let id = conversation(&user);
+    exchange(&mut admin, &mut user, "one");
+    user.kill();
+    house.set_back("user");
+    let mut user = house.user(&[]);
+    user.say("another human");
+    user.until_told("notice", "a new conversation goes on");
+    let new = user.until_state("active")["conversation"].clone();
+    assert_ne!(new, id);
+    admin.until(|event| event["conversation"] == new && event["state"] == "active");
+}
+
+#[test]
+#[ignore = "open: lines a desk takes before it hears that its journal was set back are not delivered, and not told so"]
+fn a_desk_set_back_that_speaks_first_loses_no_line() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    leave(&mut admin);
+    house.back_up("admin");
+    let mut admin = house.admin(&[]);
+    for line in ["one", "two", "three"] {
+        exchange(&mut admin, &mut user, line);
+    }
+    user.signal(Signal::STOP);
+    admin.kill();
+    house.set_back("admin");
+    let mut admin = house.admin(&[]);
+    for line in 0..5 {
+        admin.say(&format!("nobody has {line}"));
+    }
+    admin.until_text("nobody has 4");
+    user.signal(Signal::CONT);
+    user.until_text("nobody has 4");
+    let heard = user.messages().into_iter().filter(|(_, text)| text.starts_with("nobody"));
+    assert_eq!(heard.count(), 5);
+}

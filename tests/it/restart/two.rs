@@ -1,1 +1,116 @@
-//! two
+//! The same conversation from two programs, and a conversation that is not one's own.
+
+use crate::house::{House, conversation, told};
+use crate::run::Handoff;
+
+/// A customer who talks, and a second program with a copy of what the first kept, which talks on.
+fn two(house: &House) -> (Handoff, Handoff, Handoff) {
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut older = house.user(&[]);
+    older.say("a human");
+    older.until_state("active");
+    admin.until_state("active");
+    admin.say("hello");
+    older.until_text("hello");
+    older.kill();
+    admin.until(|event| event["link"] == "lost");
+    house.clone_user("copy");
+    let mut older = house.user(&[]);
+    older.until(|event| event["link"] == "connected");
+    let newer = house.user(&["--profile", "copy"]);
+    (admin, older, newer)
+}
+
+#[test]
+fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again() {
+    let house = House::new();
+    let (mut admin, mut older, mut newer) = two(&house);
+    let told_older = older.until_told("error", "this conversation goes on in another program");
+    assert!(told_older["text"].to_string().contains(&house.desk), "{told_older}");
+    newer.until_state("active");
+    newer.say("from the newer");
+    admin.until_text("from the newer");
+    // A script has nothing more to do.
+    assert_eq!(older.exit_code(), 1);
+    admin.say("still with you");
+    newer.until_text("still with you");
+    newer.say("good");
+    admin.until_text("good");
+    let id = conversation(&newer);
+    assert_eq!(told(&admin, &id), told(&newer, &id), "nothing lost, nothing doubled");
+    let links = older.events_of("link");
+    assert_eq!(links.last().unwrap()["link"], "lost", "it does not dial again: {links:?}");
+}
+
+#[test]
+fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut newer = house.user(&[]);
+    newer.say("a human");
+    newer.until_state("active");
+    admin.until_state("active");
+    newer.kill();
+    admin.until(|event| event["link"] == "lost");
+    house.clone_user("copy");
+    let arguments: Vec<&str> =
+        house.user_arguments(&["--profile", "copy"]).into_iter().filter(|word| *word != "--json").collect();
+    let mut older = crate::terminal::Terminal::start(&arguments);
+    older.prompts("agent> ");
+    admin.until(|event| event["link"] == "connected");
+    let mut newer = house.user(&[]);
+    older.sees("this conversation goes on in another program");
+    for line in ["/bot", "/human", "/end", "a line"] {
+        older.press(&format!("{line}\r"));
+    }
+    let seen = older.prompts("agent> a line");
+    assert_eq!(
+        seen.matches("in another program; /new starts another").count(),
+        4,
+        "each is refused, the line is kept: {seen}"
+    );
+    older.press("\x15");
+    newer.until_state("active");
+    newer.say("still here");
+    admin.until_text("still here");
+    let id = conversation(&newer);
+    let states: Vec<_> = admin.events_of("state").into_iter().map(|event| event["state"].clone()).collect();
+    assert_eq!(states, ["queued", "active"], "nothing changed at the desk");
+    assert_eq!(told(&admin, &id), told(&newer, &id));
+    older.press("/new\r");
+    older.prompts("bot> ");
+    older.press("hi\r");
+    older.sees("heard hi");
+    older.press("/quit\r");
+    assert_eq!(older.program.exit_code(), 0);
+    newer.say("and still");
+    admin.until_text("and still");
+}
+
+#[test]
+fn a_user_with_a_wrong_secret_is_refused_and_the_right_one_goes_on() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut right = house.user(&[]);
+    right.say("a human");
+    right.until_state("active");
+    admin.until_state("active");
+    right.kill();
+    house.clone_user("copy");
+    let mut right = house.user(&[]);
+    right.until(|event| event["link"] == "connected");
+    let journal = house.profile("user").with_file_name("copy").join("journal.sqlite");
+    let journal = rusqlite::Connection::open(journal).expect("it was copied");
+    journal.execute("UPDATE conversation SET secret = randomblob(32)", []).expect("the schema of the journal");
+    drop(journal);
+    let mut wrong = house.user(&["--profile", "copy"]);
+    wrong.until_told("error", "this conversation belongs to somebody else");
+    wrong.close_stdin();
+    wrong.exit_code();
+    right.say("I am the right one");
+    admin.until_text("I am the right one");
+    admin.say("indeed");
+    right.until_text("indeed");
+    assert!(right.events_of("error").is_empty());
+    assert!(wrong.messages().iter().all(|(_, text)| text != "indeed"));
+}

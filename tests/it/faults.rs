@@ -1,0 +1,56 @@
+//! The matrix of faults that a machine, a disk or a line brings, each on real processes.
+//!
+//! What needs root or a tool that is not there is skipped, and says so.
+
+use std::process::{Command, Stdio};
+
+use crate::run::Handoff;
+
+mod disk;
+mod line;
+mod many;
+mod output;
+mod signals;
+mod system;
+
+/// Runs `handoff` under another program, such as `strace -D …`, which must keep its process id.
+fn under(wrapper: &[&str]) -> impl FnOnce(&mut Command) + use<> {
+    let wrapper: Vec<String> = wrapper.iter().map(|word| (*word).to_owned()).collect();
+    move |command| {
+        let mut wrapped = Command::new(&wrapper[0]);
+        wrapped.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args()).env_clear();
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                wrapped.env(name, value);
+            }
+        }
+        wrapped.current_dir(command.get_current_dir().expect("a process under test has a home"));
+        wrapped.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        *command = wrapped;
+    }
+}
+
+/// Whether this command works here; says that the test is skipped if not.
+fn can(command: &[&str]) -> bool {
+    let mut tried = Command::new(command[0]);
+    tried.args(&command[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let works = tried.status().is_ok_and(|status| status.success());
+    if !works {
+        skip(&format!("'{}' does not work here", command.join(" ")));
+    }
+    works
+}
+
+/// Says that this test is skipped, past the harness that keeps what a good test prints to itself.
+fn skip(why: &str) {
+    use std::io::Write;
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "{test} is skipped: {why}");
+}
+
+/// CPU time used so far, in ticks of 10 ms.
+fn ticks(process: &Handoff) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid())).expect("it runs");
+    let behind_name = stat.rsplit(')').next().expect("the name stands in parentheses");
+    behind_name.split_whitespace().skip(11).take(2).map(|time| time.parse::<u64>().expect("a number")).sum()
+}

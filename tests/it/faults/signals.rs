@@ -1,0 +1,159 @@
+//! SIGINT, SIGTERM, SIGHUP, a closed terminal, a closed stdout.
+
+use std::process::Command;
+use std::time::Instant;
+
+use rustix::process::Signal;
+
+use crate::house::{House, conversation, told};
+use crate::run::Handoff;
+use crate::terminal::Terminal;
+
+const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
+
+fn talking(house: &House) -> (Handoff, Handoff) {
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    (admin, user)
+}
+
+#[test]
+fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    let id = conversation(&user);
+    for (signal, code) in SIGNALS {
+        user.say(&format!("before {code}"));
+        user.until_text(&format!("before {code}"));
+        user.signal(signal);
+        assert_eq!(user.exit_code(), code);
+        admin.until(|event| event["link"] == "lost");
+        assert!(user.events_of("error").is_empty(), "all was delivered");
+        user = house.user(&[]);
+        user.until_state("active");
+        admin.until(|event| event["link"] == "connected");
+        admin.say(&format!("after {code}"));
+        user.until_text(&format!("after {code}"));
+    }
+    assert_eq!(told(&admin, &id), told(&user, &id));
+}
+
+#[test]
+fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    let id = conversation(&user);
+    for (signal, code) in SIGNALS {
+        admin.say(&format!("before {code}"));
+        admin.until_text(&format!("before {code}"));
+        admin.signal(signal);
+        assert_eq!(admin.exit_code(), code);
+        let lost = user.until(|event| event["link"] == "lost");
+        assert_eq!(lost["why"], "the desk is closing");
+        user.say(&format!("meanwhile {code}"));
+        admin = house.admin(&[]);
+        admin.until_text(&format!("meanwhile {code}"));
+    }
+    assert_eq!(told(&admin, &id), told(&user, &id));
+}
+
+#[test]
+fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    // The desk is held still: what is said is owed.
+    admin.signal(Signal::STOP);
+    user.say("one");
+    user.until_text("one");
+    interrupt_twice(&mut user);
+    user.until_told("error", "not delivered: one");
+    admin.signal(Signal::CONT);
+    let mut user = house.user(&[]);
+    user.until_state("active");
+    admin.until_text("one");
+    user.signal(Signal::STOP);
+    admin.say("two");
+    admin.until_text("two");
+    interrupt_twice(&mut admin);
+    user.signal(Signal::CONT);
+    let _admin = house.admin(&[]);
+    user.until_text("two");
+}
+
+/// Interrupts until it ends: signals that come together count as one.
+#[track_caller]
+fn interrupt_twice(end: &mut Handoff) {
+    let since = Instant::now();
+    while end.is_running() {
+        end.signal(Signal::INT);
+        assert!(since.elapsed().as_secs() < 4, "the second does not wait: {:?}", since.elapsed());
+        std::thread::yield_now();
+    }
+    assert_eq!(end.exit_code(), 130);
+}
+
+#[test]
+fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
+    for closed in ["user", "admin"] {
+        let house = House::new();
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let hold = |command: &mut Command| {
+            command.stdout(writer);
+        };
+        let (mut admin, mut user) = match closed {
+            "user" => (house.admin(&["--auto-accept"]), Handoff::start_with(&house.user_arguments(&[]), hold)),
+            _ => (Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold), house.user(&[])),
+        };
+        user.say("a human");
+        let (gone, other) = if closed == "user" { (&mut user, &mut admin) } else { (&mut admin, &mut user) };
+        other.until_state("active");
+        drop(reader);
+        other.say("does anybody read this");
+        let id = conversation(other);
+        other.until(|event| event["link"] == "lost");
+        assert!(gone.exit_code() < 2, "it leaves in order");
+        if closed == "user" {
+            user = house.user(&[]);
+        } else {
+            admin = house.admin(&[]);
+            admin.until_text("does anybody read this");
+        }
+        if closed == "user" {
+            user.until_text("does anybody read this");
+        }
+        user.say("we go on");
+        admin.until_text("we go on");
+        admin.say("so we do");
+        user.until_text("so we do");
+        admin.until_text("so we do");
+        let all = told(&admin, &id);
+        assert_eq!(all, told(&user, &id));
+        assert!(all.iter().any(|(_, text)| text == "does anybody read this"), "{all:?}");
+    }
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_the_program_and_the_journal_is_whole() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let arguments: Vec<&str> = house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+    let mut user = Terminal::start(&arguments);
+    user.press("a human\r");
+    user.prompts("agent> ");
+    user.press("one\r");
+    admin.until_text("one");
+    let mut program = user.hang_up();
+    program.exit_code();
+    admin.until(|event| event["link"] == "lost");
+    admin.say("are you there");
+    let mut user = house.user(&[]);
+    user.until_state("active");
+    user.until_text("are you there");
+    user.say("again");
+    admin.until_text("again");
+    let id = conversation(&user);
+    assert_eq!(told(&admin, &id), told(&user, &id));
+}

@@ -1,0 +1,147 @@
+//! Faults of system calls, by strace: a failed sync, no descriptors; and a clock that is a day off.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::process::Command;
+
+use super::{can, ticks, under};
+use crate::house::{House, conversation, told};
+use crate::run::Handoff;
+
+/// `strace` works here, which many containers forbid.
+fn can_trace() -> bool {
+    can(&["strace", "-D", "-o", "/dev/null", "true"])
+}
+
+#[test]
+fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_a_restart() {
+    if !can_trace() {
+        return;
+    }
+    for (when, mode) in [(8, "admin"), (12, "admin"), (9, "user"), (14, "user")] {
+        let house = House::new();
+        let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
+        let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
+        let (mut admin, mut user) = match mode {
+            "admin" => {
+                let admin = Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), under(&strace));
+                (admin, house.user(&[]))
+            }
+            _ => {
+                let admin = house.admin(&["--auto-accept"]);
+                (admin, Handoff::start_with(&house.user_arguments(&[]), under(&strace)))
+            }
+        };
+        user.say("a human");
+        let (broken, other) = if mode == "admin" { (&mut admin, &mut user) } else { (&mut user, &mut admin) };
+        other.until_state("active");
+        // One at a time, so that each is a sync of its own, until the one that fails.
+        for line in 0..30 {
+            other.say(&format!("line {line}"));
+            let event = other.until(|event| event["event"] == "delivered" || event["link"] == "lost");
+            if event["event"] == "link" {
+                break;
+            }
+        }
+        assert_eq!(broken.exit_code(), 1, "{mode} at {when}");
+        let said = broken.stderr();
+        let [line] = &said[..] else { panic!("one line is said: {said:?}") };
+        assert!(line.contains("the journal failed") && line.contains("start again"), "{line}");
+        let acked =
+            |end: &Handoff| end.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max();
+        let (acked, id) = (acked(other).unwrap_or(0), conversation(other));
+        let (mut admin, mut user) = match mode {
+            "admin" => (house.admin(&["--auto-accept"]), user),
+            _ => (admin, house.user(&[])),
+        };
+        user.say("after the fault");
+        admin.until_text("after the fault");
+        admin.say("all is well");
+        user.until_text("all is well");
+        let all = told(&admin, &id);
+        assert_eq!(all, told(&user, &id), "{mode} at {when}, acked {acked}");
+        let journal = house.journal(mode);
+        let kept: i64 =
+            journal.query_row("SELECT max(number) FROM entry WHERE origin > 0", [], |row| row.get(0)).unwrap();
+        assert!(kept as u64 >= acked, "{mode}: {kept} are kept of {acked} acknowledged");
+    }
+}
+
+#[test]
+fn a_desk_without_descriptors_does_not_spin_serves_who_is_there_and_accepts_again_later() {
+    if !can(&["prlimit", "--version"]) {
+        return;
+    }
+    let house = House::new();
+    let limited = under(&["prlimit", "--nofile=40"]);
+    let mut admin = Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), limited);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    // Strangers take every descriptor there is.
+    let mut strangers: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
+    let trouble = admin.until_event("error");
+    assert!(trouble["text"].to_string().contains("cannot accept"), "{trouble}");
+    let (before, since) = (ticks(&admin), std::time::Instant::now());
+    let mut rounds = 0;
+    // Until the desk closes them for saying no hello, 5 s later.
+    strangers[0].set_nonblocking(true).unwrap();
+    while matches!(strangers[0].read(&mut [0]), Err(e) if e.kind() == std::io::ErrorKind::WouldBlock) {
+        if rounds < 20 {
+            let asked = std::time::Instant::now();
+            user.say(&format!("line {rounds}"));
+            admin.until_text(&format!("line {rounds}"));
+            assert!(asked.elapsed().as_millis() < 1_000, "a live chat goes on: {:?}", asked.elapsed());
+            rounds += 1;
+        } else {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(rounds, 20);
+    let (used, lasted) = (ticks(&admin) - before, since.elapsed());
+    assert!(used as u128 * 10 * 20 < lasted.as_millis() + 4_000, "{used} ticks in {lasted:?}: over 5 % CPU");
+    drop(strangers);
+    let mut second = house.user(&["--profile", "second"]);
+    second.say("a human, too");
+    second.until_state("active");
+}
+
+#[test]
+fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
+    let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let library = libraries.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|file| file.exists());
+    let Some(library) = library else {
+        return super::skip("libfaketime is not there");
+    };
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let arguments = house.user_arguments(&[]);
+    let fake = |offset: &'static str| {
+        let library = library.clone();
+        move |command: &mut Command| {
+            command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("DONT_FAKE_MONOTONIC", "1");
+        }
+    };
+    let mut user = Handoff::start_with(&arguments, fake("-1d"));
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    let mut lives = 0;
+    for offset in ["+1d", "-1d", "+0"] {
+        lives += 1;
+        user.say(&format!("user {lives}"));
+        admin.until_text(&format!("user {lives}"));
+        admin.say(&format!("admin {lives}"));
+        user.until_text(&format!("admin {lives}"));
+        user.kill();
+        user = Handoff::start_with(&arguments, fake(offset));
+        user.until_state("active");
+    }
+    let id = conversation(&user);
+    let texts: Vec<String> = told(&user, &id).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["a human", "user 1", "admin 1", "user 2", "admin 2", "user 3", "admin 3"]);
+    assert_eq!(told(&admin, &id), told(&user, &id));
+    let at: Vec<String> = user.events_of("message").iter().map(|event| event["at"].to_string()).collect();
+    assert!(!at.is_sorted(), "the clock did jump: {at:?}");
+}
