@@ -348,7 +348,7 @@ impl World {
     fn revive(&mut self, who: Who) {
         self.kills += 1;
         let total = self.all_kills.fetch_add(1, Ordering::Relaxed) + 1;
-        if total % 10 == 0 {
+        if total.is_multiple_of(10) {
             eprintln!("{total} kills; this world: {} kills, {} lines", self.kills, self.lines);
         }
         self.by_failpoint += u64::from(self.ends[&who].armed.is_some() && cfg!(feature = "failpoints"));

@@ -200,7 +200,7 @@ fn power(cuts: u64, seed: u64) {
             }
             Err(why) => panic!("cut {number}: {why}"),
         }
-        if (number + 1) % 10 == 0 {
+        if (number + 1).is_multiple_of(10) {
             let _ = writeln!(stderr, "{} cuts, {promised} entries acknowledged, 0 lost", number + 1);
         }
     }
