@@ -306,6 +306,9 @@ impl World {
             && at <= Instant::now()
         {
             self.end(who).process.kill();
+            if self.chance.below(8) == 0 {
+                BOTH.iter().for_each(|who| self.end(*who).process.kill());
+            }
             self.plan_kill();
         }
         for who in BOTH {
