@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::fake_bot::{Asked, FakeBot, ok, text};
@@ -305,7 +306,12 @@ impl World {
         if let Some((at, who)) = self.next_kill
             && at <= Instant::now()
         {
-            self.end(who).process.kill();
+            match self.chance.below(10) {
+                0 => BOTH.iter().for_each(|who| self.end(*who).process.kill()),
+                // Told to end, it says goodbye; the conversation goes on all the same.
+                1 => self.end(who).process.signal(Signal::TERM),
+                _ => self.end(who).process.kill(),
+            }
             self.plan_kill();
         }
         for who in BOTH {
@@ -313,7 +319,8 @@ impl World {
             if is_dead {
                 // All that it told is there after this.
                 let code = self.end(who).process.exit_code();
-                assert_eq!(code, 137, "seed {}: the {who:?} ended by itself", self.seed);
+                assert!([137, 143].contains(&code), "seed {}: the {who:?} ended by itself with {code}", self.seed);
+                self.kills += u64::from(code == 137);
             }
             self.hear(who);
             if is_dead {
@@ -346,10 +353,9 @@ impl World {
 
     /// It died: its journal is looked at, and it is started again.
     fn revive(&mut self, who: Who) {
-        self.kills += 1;
         let total = self.all_kills.fetch_add(1, Ordering::Relaxed) + 1;
-        if total % 10 == 0 {
-            eprintln!("{total} kills; this world: {} kills, {} lines", self.kills, self.lines);
+        if total.is_multiple_of(10) {
+            eprintln!("{total} restarts; this world: {} kills, {} lines", self.kills, self.lines);
         }
         self.by_failpoint += u64::from(self.ends[&who].armed.is_some() && cfg!(feature = "failpoints"));
         let copy = self.home.0.join("copy");
@@ -368,7 +374,7 @@ impl World {
         thread::sleep(Duration::from_millis(pause));
         let armed = (self.kills < self.goal && self.is_to_kill() && self.chance.below(2) == 0).then(|| {
             let name = FAILPOINTS[self.chance.below(FAILPOINTS.len() as u64) as usize];
-            format!("{name}:{}", 1 + self.chance.below(12))
+            format!("{name}:{}", 1 + self.chance.below(40))
         });
         self.end(who).again(kept, armed);
     }
@@ -453,7 +459,7 @@ impl World {
     fn finish(&mut self) {
         for who in BOTH {
             let end = self.end(who);
-            end.process.signal(rustix::process::Signal::TERM);
+            end.process.signal(Signal::TERM);
             end.process.exit_code();
             assert_eq!(end.process.still_here(), [] as [u32; 0], "a process is left over");
         }

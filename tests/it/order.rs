@@ -26,8 +26,9 @@ enum Did {
 }
 
 /// `handoff` under `strace`.
-fn traced(arguments: &[&str], trace: &Path) -> Handoff {
+fn traced(arguments: &[&str], trace: &Path, prepare: &dyn Fn(&mut Command)) -> Handoff {
     Handoff::start_with(arguments, |command| {
+        prepare(command);
         let inner = std::mem::replace(command, Command::new("strace"));
         command.args(["-f", "-y", "-xx", "-s", "70000", "-o"]).arg(trace);
         command.args(["-e", "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg,recvfrom,read", "--"]);
@@ -153,7 +154,8 @@ fn synced_after(did: &[Did], at: usize) -> Option<usize> {
 }
 
 /// Checks one end's trace: how many acknowledgements and entries left, each after its sync.
-fn check(side: &str, did: &[Did]) -> (usize, usize) {
+fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
+    let did = &read(trace)[..];
     let part = |sent: bool| {
         did.iter().enumerate().filter_map(move |(at, did)| match did {
             Did::Sent(socket, bytes) if sent => Some((at, &**socket, &**bytes)),
@@ -164,36 +166,54 @@ fn check(side: &str, did: &[Did]) -> (usize, usize) {
     let (sent, received) = (frames(part(true)), frames(part(false)));
     let (mut acks, mut entries) = (0, 0);
     for Frame { at, message, text } in &sent {
+        let must = |synced: Option<usize>, what: &str| match synced {
+            Some(synced) if synced < *at => Ok(()),
+            _ => Err(format!("{side}: {text} left before {what} was on the disk")),
+        };
         let ack = message["ack"]["number"].as_u64();
         acks += usize::from(ack.is_some());
         // What a welcome says is there is acknowledged, too.
         if let Some(number) = ack.or(message["welcome"]["received"].as_u64()) {
             let acked = received.iter().filter(|frame| frame.entry().is_some_and(|entry| entry <= number));
             let acked: Vec<_> = acked.collect();
-            assert_eq!(acked.len() as u64, number, "{side}: an acknowledgement of what did not come");
+            if acked.len() as u64 != number {
+                return Err(format!("{side}: {text} acknowledges what did not come"));
+            }
             for entry in acked {
-                let synced = synced_after(did, entry.at);
-                assert!(synced.is_some_and(|synced| synced < *at), "{side}: {text} left before a sync");
-                let kept = durable(did, entry.body());
-                assert!(
-                    kept.is_some_and(|kept| kept < *at),
-                    "{side}: {text} left before this was kept: {}",
-                    entry.text
-                );
+                must(synced_after(did, entry.at), &entry.text)?;
+                must(durable(did, entry.body()), &entry.text)?;
             }
         }
         // The conversation's id and secret, or the desk's id.
         if message.get("hello").is_some() || message.get("welcome").is_some() {
-            let synced = synced_after(did, 0);
-            assert!(synced.is_some_and(|synced| synced < *at), "{side}: {text} left before who we are was kept");
+            must(synced_after(did, 0), "who we are")?;
         }
     }
     for frame in sent.iter().filter(|frame| frame.entry().is_some()) {
         entries += 1;
-        let kept = durable(did, frame.body());
-        assert!(kept.is_some_and(|kept| kept < frame.at), "{side}: {} left before it was kept", frame.text);
+        if durable(did, frame.body()).is_none_or(|kept| kept >= frame.at) {
+            return Err(format!("{side}: {} left before it was on the disk", frame.text));
+        }
     }
-    (acks, entries)
+    Ok((acks, entries))
+}
+
+/// A session under trace, and what its traces show.
+fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
+    let home = Home::new();
+    let (user_trace, desk_trace) = (home.0.join("user.trace"), home.0.join("desk.trace"));
+    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
+    let mut admin = traced(&["admin", "--listen", "127.0.0.1:0", "--json"], &desk_trace, prepare);
+    let turns: String = (0..20).map(|turn| format!("/wait\nanswer {turn}\n")).collect();
+    admin.script(&format!("/accept\n{turns}/handback\n/accept\nagain\n/close\n"));
+    let user = ["user", "--admin", &admin.address(), "--bot", bot.url(), "--json"];
+    let mut user = traced(&user, &user_trace, prepare);
+    let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
+    user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
+    let (from_user, from_desk) = (check("the user", &user_trace)?, check("the desk", &desk_trace)?);
+    assert!(from_user.0 >= 20 && from_desk.0 >= 20, "{from_user:?} {from_desk:?}: the trace shows too little");
+    Ok((from_user.0 + from_desk.0, from_user.1 + from_desk.1))
 }
 
 #[test]
@@ -206,22 +226,14 @@ fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
             writeln!(stderr, "skipped: the order of syncs and acknowledgements needs strace, which does not run here");
         return;
     }
-    let home = Home::new();
-    let (user_trace, desk_trace) = (home.0.join("user.trace"), home.0.join("desk.trace"));
-    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
-    let mut admin = traced(&["admin", "--listen", "127.0.0.1:0", "--json"], &desk_trace);
-    let turns: String = (0..20).map(|turn| format!("/wait\nanswer {turn}\n")).collect();
-    admin.script(&format!("/accept\n{turns}/handback\n/accept\nagain\n/close\n"));
-    let mut user = traced(&["user", "--admin", &admin.address(), "--bot", bot.url(), "--json"], &user_trace);
-    let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
-    user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));
-    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    let (from_user, from_desk) = (check("the user", &read(&user_trace)), check("the desk", &read(&desk_trace)));
-    assert!(from_user.0 >= 20 && from_desk.0 >= 20, "{from_user:?} {from_desk:?}: the trace shows too little");
+    let (acks, entries) = session(&|_| {}).unwrap_or_else(|why| panic!("{why}"));
     let _ = writeln!(
         stderr,
-        "{} acknowledgements and {} entries left, each after the sync of what it speaks of",
-        from_user.0 + from_desk.0,
-        from_user.1 + from_desk.1
+        "{acks} acknowledgements and {entries} entries left, 0 of them before the sync of what they speak of"
     );
+    if cfg!(feature = "failpoints") {
+        let control = session(&|command| _ = command.env("HANDOFF_SYNCHRONOUS", "NORMAL"));
+        let why = control.expect_err("the control without syncs looks as good: the trace proves nothing");
+        let _ = writeln!(stderr, "the control without syncs fails, as it must: {why}");
+    }
 }
