@@ -251,9 +251,11 @@ impl Desk {
 
     /// Tells where every live conversation is, after a restart.
     pub fn tell_states(&mut self) {
+        // Their places are counted here: to look each one up would be quadratic.
+        let places: HashMap<_, _> = self.queue.iter().copied().zip(1..).collect();
         for id in self.ordinals.clone() {
             if self.conversations[&id].is_live() {
-                self.tell_state(id, None);
+                self.tell_state_at(id, places.get(&id).copied(), None);
             }
         }
     }
@@ -601,6 +603,11 @@ impl Desk {
     }
 
     fn tell_state(&mut self, id: ConversationId, reason: Option<Reason>) {
+        let position = self.queue.iter().position(|queued| *queued == id).map(|at| at as u32 + 1);
+        self.tell_state_at(id, position, reason);
+    }
+
+    fn tell_state_at(&mut self, id: ConversationId, position: Option<u32>, reason: Option<Reason>) {
         let conversation = &self.conversations[&id];
         let active = conversation.phase == Phase::Active;
         self.tell(Report::State {
@@ -608,7 +615,7 @@ impl Desk {
             ordinal: Some(conversation.ordinal),
             customer: Some(conversation.called(id)),
             state: conversation.state(),
-            position: self.queue.iter().position(|queued| *queued == id).map(|at| at as u32 + 1),
+            position,
             admin: if active { self.options.name.clone() } else { None },
             reason,
         });

@@ -21,7 +21,7 @@ const IN_FLIGHT: u64 = 16;
 /// Connections opened at once.
 const AT_ONCE: usize = 64;
 /// What each says: a hundred bytes.
-const TEXT: &str =
+pub(crate) const TEXT: &str =
     "My order of last week has not come yet, and the page says that it was delivered on Monday; what now?";
 
 /// One customer's connection.
@@ -223,10 +223,10 @@ pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
     let is_echo = server.what == What::Echo;
     let mut crowd = Crowd::new()?;
     let since = Instant::now();
-    for _ in 0..AT_ONCE {
+    for _ in 0..AT_ONCE.min(count) {
         crowd.add(greet(server.address)?)?;
     }
-    let (mut started, mut done) = (AT_ONCE, 0);
+    let (mut started, mut done) = (AT_ONCE.min(count), 0);
     while done < count {
         for at in crowd.wait()? {
             let customer = &mut crowd.customers[at];

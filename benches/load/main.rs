@@ -10,6 +10,8 @@
 #[cfg(target_os = "linux")]
 mod customers;
 #[cfg(target_os = "linux")]
+mod durable;
+#[cfg(target_os = "linux")]
 mod echo;
 #[cfg(target_os = "linux")]
 mod measures;

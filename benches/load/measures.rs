@@ -2,10 +2,12 @@
 
 use std::error::Error;
 use std::io;
+use std::path::Path;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::customers::{self, Customer};
+use crate::durable::{self, Folder};
 use crate::echo;
 use crate::server::{Server, What};
 use crate::table::{self, Row, Sample};
@@ -14,12 +16,12 @@ use crate::table::{self, Row, Sample};
 pub(crate) type Broken = Box<dyn Error>;
 
 /// How much is measured.
-struct Extent {
-    rounds: usize,
-    trips: usize,
-    entries: usize,
+pub(crate) struct Extent {
+    pub(crate) rounds: usize,
+    pub(crate) trips: usize,
+    pub(crate) entries: usize,
     connects: usize,
-    starts: usize,
+    pub(crate) starts: usize,
     queues: usize,
 }
 
@@ -61,6 +63,21 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("start") {
         rows.extend(start(&extent)?);
+    }
+    if only("durable-trips") {
+        rows.extend(durable::round_trips(&extent)?);
+    }
+    if only("durable-flood") {
+        rows.extend(durable::flood(&extent)?);
+    }
+    let mut many = None;
+    if only("durable-queue") {
+        let (row, folder) = durable_queue(&extent)?;
+        rows.push(row);
+        many = folder;
+    }
+    if only("durable-start") || many.is_some() {
+        rows.extend(durable::start(&extent, many.as_ref())?);
     }
     table::print(&rows);
     Ok(())
@@ -158,32 +175,54 @@ fn connects(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// Idle queued conversations, each with a transcript of ten entries: what one more costs.
-fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    const FEW: usize = 1_000;
-    const MANY: usize = 10_000;
-    let (mut slopes, mut sizes, mut spent) = (Sample::default(), Sample::default(), Sample::default());
-    let mut threads = (0, 0);
-    for _ in 0..extent.queues {
-        let desk = Server::start(What::Plain)?;
+/// Idle queued conversations: how few and how many.
+const FEW: usize = 1_000;
+const MANY: usize = 10_000;
+
+/// What they cost.
+#[derive(Default)]
+struct Waiting {
+    slopes: Sample,
+    sizes: Sample,
+    spent: Sample,
+    threads: (u64, u64),
+}
+
+impl Waiting {
+    /// Idle queued conversations, each with a transcript of ten entries: what one more costs.
+    fn measure(&mut self, state: Option<&Path>) -> Result<(), Broken> {
+        let desk = Server::start_in(What::Plain, state)?;
         let mut waiting = customers::Queue::new(desk.address)?;
         waiting.grow(FEW)?;
         let few = desk.status()?;
         waiting.grow(MANY)?;
         let many = desk.status()?;
-        slopes.add((many.rss - few.rss) as f64 / (MANY - FEW) as f64 / 1024.0);
-        sizes.add(many.rss as f64 / f64::from(1 << 20));
-        spent.add(desk.cpu()?);
-        threads = (few.threads, many.threads);
+        self.slopes.add((many.rss as f64 - few.rss as f64) / (MANY - FEW) as f64 / 1024.0);
+        self.sizes.add(many.rss as f64 / f64::from(1 << 20));
+        self.spent.add(desk.cpu()?);
+        self.threads = (few.threads, many.threads);
+        Ok(())
     }
-    Ok(vec![
+
+    fn row(&self, kind: &str, goal: f64) -> Row {
         Row {
-            measure: "an idle queued conversation of 10 entries: RSS, 1,000 to 10,000".into(),
-            goal: "<= 6.0 KiB".into(),
-            measured: format!("{:.1} KiB ({})", slopes.median(), slopes.spread(1)),
-            scale: format!("{:.0} MiB at 10,000; {:.2} s of CPU until there", sizes.median(), spent.median()),
-            reached: Some(slopes.median() <= 6.0),
-        },
+            measure: format!("{kind}an idle queued conversation of 10 entries: RSS, 1,000 to 10,000"),
+            goal: format!("<= {goal:.1} KiB"),
+            measured: format!("{:.1} KiB ({})", self.slopes.median(), self.slopes.spread(1)),
+            scale: format!("{:.0} MiB at 10,000; {:.2} s of CPU until there", self.sizes.median(), self.spent.median()),
+            reached: Some(self.slopes.median() <= goal),
+        }
+    }
+}
+
+fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let mut waiting = Waiting::default();
+    for _ in 0..extent.queues {
+        waiting.measure(None)?;
+    }
+    let threads = waiting.threads;
+    Ok(vec![
+        waiting.row("", 6.0),
         Row {
             measure: "threads at 1,000 and at 10,000 of them".into(),
             goal: "the same".into(),
@@ -192,6 +231,16 @@ fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
             reached: Some(threads.0 == threads.1),
         },
     ])
+}
+
+/// The same with a journal; it is handed over, to start from.
+fn durable_queue(extent: &Extent) -> Result<(Row, Option<Folder>), Broken> {
+    let (mut waiting, mut last) = (Waiting::default(), None);
+    for _ in 0..extent.queues {
+        let folder = last.insert(Folder::new()?);
+        waiting.measure(Some(folder.path()))?;
+    }
+    Ok((waiting.row("durable: ", 3.0), last))
 }
 
 /// From `spawn` to the line that says where it listens, and what it weighs then.

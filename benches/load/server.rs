@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -57,18 +58,23 @@ pub(crate) struct Status {
 }
 
 impl Server {
+    /// A desk without a journal, or an echo.
     pub(crate) fn start(what: What) -> Result<Server, Broken> {
+        Server::start_in(what, None)
+    }
+
+    /// A desk with its journal in that folder.
+    pub(crate) fn start_in(what: What, state: Option<&Path>) -> Result<Server, Broken> {
         let mut command = match what {
             What::Echo | What::Wakes => Command::new(env::current_exe()?),
-            // Another build, to compare with.
-            _ => Command::new(env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into())),
+            _ => handoff("admin", state),
         };
         match what {
             What::Echo => command.arg("echo").stdout(Stdio::piped()),
             What::Wakes => command.arg("wakes").stdout(Stdio::piped()),
-            What::Plain => command.args(["admin", "--plain"]).stdout(Stdio::null()).stderr(Stdio::piped()),
-            What::Json => command.args(["admin", "--json"]).stdout(Stdio::null()),
-            What::Read => command.args(["admin", "--json"]).stdout(Stdio::piped()),
+            What::Plain => command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped()),
+            What::Json => command.arg("--json").stdout(Stdio::null()),
+            What::Read => command.arg("--json").stdout(Stdio::piped()),
         };
         if !matches!(what, What::Echo | What::Wakes) {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -82,6 +88,10 @@ impl Server {
             _ => listening(child.id())?,
         };
         Ok(Server { child, _input: input, what, address, took: since.elapsed() })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// User and system time so far, in seconds.
@@ -105,6 +115,18 @@ impl Server {
     }
 }
 
+/// The program in one of its modes, with a journal or without. `HANDOFF` names another build, to compare with.
+pub(crate) fn handoff(mode: &str, state: Option<&Path>) -> Command {
+    let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
+    let mut command = Command::new(program);
+    command.arg(mode).env_remove("RUST_LOG");
+    match state {
+        Some(state) => command.arg("--state").arg(state),
+        None => command.arg("--ephemeral"),
+    };
+    command
+}
+
 impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
@@ -117,10 +139,15 @@ fn said(output: impl Read + Send + 'static) -> Result<SocketAddr, Broken> {
     let mut output = BufReader::with_capacity(1 << 16, output);
     let mut line = String::new();
     output.read_line(&mut line)?;
+    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
+    address(&line)
+}
+
+/// The `127.0.0.1:PORT` in a line.
+pub(crate) fn address(line: &str) -> Result<SocketAddr, Broken> {
     let host = "127.0.0.1:";
     let port = line.find(host).and_then(|at| line[at + host.len()..].split(|it: char| !it.is_ascii_digit()).next());
     let port = port.and_then(|port| port.parse().ok()).ok_or_else(|| broken(format!("no address in: {line}")))?;
-    thread::spawn(move || io::copy(&mut output, &mut io::sink()));
     Ok(SocketAddr::new([127, 0, 0, 1].into(), port))
 }
 

@@ -239,28 +239,17 @@ impl Disk {
 
     pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
         let Some(key) = self.conversations.get(&id) else { return Vec::new() };
-        let lines = self.select("entry.conversation = ? AND entry.key > ?", [*key, after as i64]);
-        lines.unwrap_or_else(|error| {
+        self.read_lines(*key, after).unwrap_or_else(|error| {
             log::error!("cannot read the journal: {error}");
             Vec::new()
         })
     }
 
-    /// Lines that fit a condition, in the commit order.
-    fn select(&self, condition: &str, values: [i64; 2]) -> rusqlite::Result<Vec<Line>> {
-        let sql = format!(
-            "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
-             WHERE {condition} ORDER BY entry.key"
-        );
-        let mut select = self.connection.prepare_cached(&sql)?;
-        let lines = select.query_map(values, |row| {
-            let origin: i64 = row.get(1)?;
-            let what = match origin {
-                NOTE => What::Note(row.get(5)?),
-                _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
-            };
-            Ok(Line { place: row.get::<_, i64>(0)? as u64, own: origin <= OWN, what })
-        })?;
+    fn read_lines(&self, conversation: i64, after: u64) -> rusqlite::Result<Vec<Line>> {
+        let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
+                   WHERE entry.conversation = ? AND entry.key > ? ORDER BY entry.key";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let lines = select.query_map([conversation, after as i64], line)?;
         lines.collect()
     }
 
@@ -270,49 +259,74 @@ impl Disk {
         Ok((self.read_stories().map_err(fault)?, focus.map(ConversationId::new)))
     }
 
+    /// Three queries for all of them, each in the order of the conversations' keys.
     fn read_stories(&self) -> rusqlite::Result<Vec<Story>> {
         let sql = "SELECT key, id, secret, name, held, asking, resuming,
-                   CASE WHEN idle_at IS (SELECT max(key) FROM entry WHERE conversation = conversation.key) THEN idle ELSE 0 END
+                       (SELECT max(number) FROM entry WHERE conversation = conversation.key AND origin = 0),
+                       CASE WHEN idle > 0 AND idle_at = (SELECT max(key) FROM entry WHERE conversation = conversation.key)
+                            THEN idle ELSE 0 END
                    FROM conversation ORDER BY key";
         let mut select = self.connection.prepare(sql)?;
         let mut rows = select.query([])?;
-        let mut stories = Vec::new();
+        let (mut keys, mut stories) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
-            let key: i64 = row.get(0)?;
-            let last = |origin: i64| -> rusqlite::Result<Number> {
-                let sql = "SELECT coalesce(max(number), 0) FROM entry WHERE conversation = ? AND origin = ?";
-                self.connection.prepare_cached(sql)?.query_row([key, origin], |row| Ok(row.get::<_, i64>(0)? as Number))
-            };
-            let sql = "SELECT key, desk, request, acked FROM peer WHERE conversation = ? ORDER BY met, key";
-            let mut select = self.connection.prepare_cached(sql)?;
-            let mut peers = select.query([key])?;
-            let (mut theirs, mut desks, mut delivered) = (Vec::new(), Vec::new(), 0);
-            while let Some(peer) = peers.next()? {
-                let desk = desk(peer, 1)?;
-                theirs.push((desk, last(peer.get(0)?)?));
-                let acked = peer.get::<_, i64>(3)? as Number;
-                match desk {
-                    Some(desk) => desks.push((desk, peer.get::<_, i64>(2)? as Number, acked)),
-                    None => delivered = acked,
-                }
-            }
+            let held = row.get::<_, i64>(4)? as Number;
+            keys.push(row.get::<_, i64>(0)?);
             stories.push(Story {
                 id: ConversationId::new(row.get(1)?),
                 secret: row.get(2)?,
                 name: row.get(3)?,
-                own: last(OWN)?.max(row.get::<_, i64>(4)? as Number),
-                held: row.get::<_, i64>(4)? as Number,
-                delivered,
-                theirs,
-                idle: Duration::from_millis(row.get::<_, i64>(7)? as u64),
-                asking: row.get::<_, Option<i64>>(5)?.map(|number| number as Number),
+                own: number(row, 7)?.unwrap_or(0).max(held),
+                held,
+                delivered: 0,
+                theirs: Vec::new(),
+                idle: Duration::from_millis(row.get::<_, i64>(8)? as u64),
+                asking: number(row, 5)?,
                 returning: row.get(6)?,
-                desks,
-                controls: self.select("control = 1 AND entry.conversation = ? AND entry.key > ?", [key, 0])?,
+                desks: Vec::new(),
+                controls: Vec::new(),
             });
+        }
+        let story = |key: i64| keys.binary_search(&key).map_err(|_| rusqlite::Error::QueryReturnedNoRows);
+        let sql = "SELECT conversation, desk, request, acked,
+                       (SELECT max(number) FROM entry WHERE conversation = peer.conversation AND origin = peer.key)
+                   FROM peer ORDER BY conversation, met, key";
+        let mut select = self.connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let story = &mut stories[story(row.get(0)?)?];
+            let desk = desk(row, 1)?;
+            story.theirs.push((desk, number(row, 4)?.unwrap_or(0)));
+            let acked = number(row, 3)?.unwrap_or(0);
+            match desk {
+                Some(desk) => story.desks.push((desk, number(row, 2)?.unwrap_or(0), acked)),
+                None => story.delivered = acked,
+            }
+        }
+        let sql = "SELECT entry.key, origin, desk, number, at, body, entry.conversation
+                   FROM entry LEFT JOIN peer ON peer.key = origin
+                   WHERE control = 1 ORDER BY entry.conversation, entry.key";
+        let mut select = self.connection.prepare(sql)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            stories[story(row.get(6)?)?].controls.push(line(row)?);
         }
         Ok(stories)
     }
+}
+
+/// A line from six columns: key, origin, desk, number, at, body.
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    let origin: i64 = row.get(1)?;
+    let what = match origin {
+        NOTE => What::Note(row.get(5)?),
+        _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
+    };
+    Ok(Line { place: row.get::<_, i64>(0)? as u64, own: origin <= OWN, what })
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Number>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|number| number as Number))
 }
 
 /// An entry from three columns: number, at, body.
