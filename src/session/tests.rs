@@ -23,8 +23,11 @@ fn queued() -> (Session, Number) {
     let request = session.request;
     session.dialled(CONN);
     session.connected(CONN);
-    let welcome = Welcome { desk: DESK, received: request, state: State::Bot };
+    let welcome = Welcome { desk: DESK, received: 0, state: State::Bot };
     assert!(session.received(CONN, Message::Welcome(welcome), now(0)));
+    let entry = |number| Entry { number, at: 0, body: Body::Requested { reason: None } };
+    session.settle(entry, |_, _| 100);
+    assert!(session.received(CONN, Message::Ack { number: request }, now(0)));
     session.outputs();
     (session, request)
 }
