@@ -71,11 +71,6 @@ impl Raw {
         let _ = self.stream.write_all(bytes);
     }
 
-    /// Sends bytes; `false` when the desk has hung up.
-    pub fn send_all(&mut self, bytes: &[u8]) -> bool {
-        self.stream.write_all(bytes).is_ok()
-    }
-
     /// Sends a message.
     pub fn say(&mut self, message: &Value) {
         self.send(&frame(message));

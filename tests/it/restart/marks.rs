@@ -64,7 +64,7 @@ fn unread(reads_not: &str) {
     // The pipe holds 64 KiB: what was seen by now is less than that, and the last line is not.
     let seen = |end: &Handoff| end.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max();
     let before = seen(teller).unwrap_or(0);
-    assert!(before < last.as_u64().unwrap() - 100, "{before} of {last} are said to be seen");
+    assert!(before < last.as_u64().expect("a number") - 100, "{before} of {last} are said to be seen");
     // It goes on: all of it is there, and only now it is seen.
     let (sender, read) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
