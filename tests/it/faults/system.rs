@@ -135,6 +135,7 @@ fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
         admin.until_text(&format!("user {lives}"));
         admin.say(&format!("admin {lives}"));
         user.until_text(&format!("admin {lives}"));
+        admin.until_text(&format!("admin {lives}"));
         user.kill();
         user = Handoff::start_with(&arguments, fake(offset));
         user.until_state("active");
