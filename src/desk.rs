@@ -34,6 +34,9 @@ mod admin;
 #[cfg(test)]
 mod tests;
 
+/// Entries of ours that a customer may hold and we do not, at most: more than a restored backup explains is made up.
+pub const HELD_MAX: Number = 1 << 20;
+
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
 pub enum Output {
@@ -225,8 +228,9 @@ impl Desk {
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
             (_, Message::Ping {}) => {}
             (_, Message::Bye { code, text }) => {
-                log::info!("connection {}: the customer's side says goodbye: {code:?} {text:?}", conn.0);
+                log::info!("{conn}: the customer's side says goodbye: {code:?}");
                 self.out.push(Output::Close(conn));
+                self.disconnected(conn, &text);
             }
             (_, _) => self.dismiss(conn, Code::Protocol, "this message has no place here"),
         }
@@ -282,11 +286,15 @@ impl Desk {
         }
         let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
         let id = hello.conversation;
+        let mark = hello.received.get(&self.id).copied().unwrap_or(0);
+        let made = self.conversations.get(&id).map_or(0, |conversation| conversation.last);
+        if mark > made + HELD_MAX {
+            return self.dismiss(conn, Code::Fork, "you have entries of this desk that it never made");
+        }
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret));
         if conversation.secret != secret {
             return self.dismiss(conn, Code::Secret, "this conversation belongs to somebody else");
         }
-        let mark = hello.received.get(&self.id).copied().unwrap_or(0);
         if conversation.sending.resume(mark, conversation.last).is_err() {
             // Our journal is older than what we said: it was restored from a backup.
             self.raise(id, mark);

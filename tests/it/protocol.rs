@@ -163,14 +163,14 @@ fn the_documented_session_is_what_a_real_desk_says() {
     assert_eq!(admin.exit_code(), 0);
 }
 
-/// The desk's next frame; pings, and acks lower than an expected one, are passed over.
+/// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are passed over.
 fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
     let awaited = number(&parse(expected));
     loop {
         let said = raw.next().unwrap_or_else(|| panic!("the desk hung up before {expected}"));
         let early = number(&said).is_some_and(|said| awaited.is_some_and(|awaited| said < awaited));
-        if said.get("ping").is_none() && !early {
+        if said.get("ping").is_none() && said.get("seen").is_none() && !early {
             return said;
         }
     }

@@ -97,7 +97,8 @@ fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
     user.press("half a line\x03");
     assert_eq!(user.program.exit_code(), 130);
     assert!(user.is_cooked());
-    assert_eq!(admin.until_state("closed")["reason"], "user_ended");
+    let lost = admin.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("ending"), "the goodbye comes first: {lost}");
 }
 
 #[test]

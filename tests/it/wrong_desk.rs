@@ -90,7 +90,6 @@ fn a_desk_that_cannot_be_talked_to_any_more_ends_a_script_with_the_reason() {
         (bye("version"), "because of the version"),
         (bye("secret"), "because of the secret"),
         (bye("replaced"), "because of the replaced"),
-        (welcome(99), "entries of this conversation that this side never made"),
     ] {
         let listener = listen();
         let (mut user, _bot) = asking(&listener);
@@ -101,6 +100,25 @@ fn a_desk_that_cannot_be_talked_to_any_more_ends_a_script_with_the_reason() {
         user.until_told("error", part);
         assert_eq!(user.exit_code(), 1, "{part}");
     }
+}
+
+#[test]
+fn a_desk_that_knows_another_story_gets_a_new_conversation_with_what_nobody_has_read() {
+    let listener = listen();
+    let (mut user, _bot) = asking(&listener);
+    user.say("my order is late");
+    user.until_text("my order is late");
+    let mut desk = Raw::accept(&listener);
+    let first = desk.until("hello")["conversation"].clone();
+    desk.say(&welcome(99));
+    assert_eq!(desk.bye().0, "fork");
+    user.until_told("notice", "a new conversation goes on");
+    let mut desk = Raw::accept(&listener);
+    let hello = desk.until("hello");
+    assert_ne!(hello["conversation"], first);
+    desk.say(&welcome(0));
+    assert!(desk.until("entry")["body"].get("requested").is_some());
+    assert_eq!(desk.until("entry")["body"]["message"]["text"], "my order is late");
 }
 
 #[test]
