@@ -37,6 +37,7 @@ fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
         admin.until(|event| event["link"] == "connected");
         admin.say(&format!("after {code}"));
         user.until_text(&format!("after {code}"));
+        admin.until_text(&format!("after {code}"));
     }
     assert_eq!(told(&admin, &id), told(&user, &id));
 }
@@ -153,6 +154,7 @@ fn a_terminal_that_is_closed_ends_the_program_and_the_journal_is_whole() {
     user.until_state("active");
     user.until_text("are you there");
     user.say("again");
+    user.until_text("again");
     admin.until_text("again");
     let id = conversation(&user);
     assert_eq!(told(&admin, &id), told(&user, &id));

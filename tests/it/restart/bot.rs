@@ -16,10 +16,10 @@ fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
     let (came, going) = (Mutex::new(came), Mutex::new(going));
     let bot = FakeBot::start(move |asked| {
         let what = if asked.is_message() { asked.text().to_owned() } else { asked.path.clone() };
-        let _ = came.lock().expect("no test thread panicked").send(what.clone());
+        let _ = came.lock().expect("nobody panics with it").send(what.clone());
         if what.contains("slow") || (api && !asked.is_message()) {
             // A test that has ended lets everybody go.
-            let _ = going.lock().expect("no test thread panicked").recv();
+            let _ = going.lock().expect("nobody panics with it").recv();
         }
         match asked.is_message() {
             true if what.contains("human") => ok(&text("Human Handoff")),

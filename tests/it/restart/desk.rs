@@ -35,6 +35,7 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
     admin.until(|event| event["state"] == "active");
     admin.say("for Ann");
     ann.until_text("for Ann");
+    admin.until_text("for Ann");
     admin.say("/switch 3");
     admin.say("/list");
     admin.until_told("notice", "#3 Cy is talking to you, gets your lines");
@@ -84,6 +85,7 @@ fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() 
     admin.until_state("active");
     admin.say("hello");
     user.until_text("hello");
+    admin.until_text("hello");
     let id = conversation(&user);
     for life in 0..3 {
         admin.kill();
@@ -163,6 +165,7 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
     admin.until_state("active");
     admin.say("hello");
     user.until_text("hello");
+    admin.until_text("hello");
 }
 
 #[test]
@@ -192,6 +195,7 @@ fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
     admin.until_state("active");
     admin.say("hello");
     user.until_text("hello");
+    admin.until_text("hello");
     user.script("/end\n");
     admin.until_state("closed");
     assert_eq!(user.exit_code(), 0);
@@ -212,6 +216,7 @@ fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
     admin.until_state("active");
     admin.say("hello");
     user.until_text("hello");
+    admin.until_text("hello");
     admin.say("/quit");
     assert_eq!(admin.exit_code(), 0);
     let lost = user.until(|event| event["link"] == "lost");
@@ -221,6 +226,7 @@ fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
     admin.until_text("still there?");
     admin.say("yes");
     user.until_text("yes");
+    admin.until_text("yes");
     let id = conversation(&user);
     assert_eq!(told(&admin, &id), told(&user, &id));
 }

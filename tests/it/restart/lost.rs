@@ -26,6 +26,7 @@ fn exchange(admin: &mut Handoff, user: &mut Handoff, what: &str) {
     admin.until_text(&mine);
     admin.say(&theirs);
     user.until_text(&theirs);
+    admin.until_text(&theirs);
 }
 
 /// Leaves in order.

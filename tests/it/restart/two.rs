@@ -34,6 +34,7 @@ fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again(
     assert_eq!(older.exit_code(), 1);
     admin.say("still with you");
     newer.until_text("still with you");
+    admin.until_text("still with you");
     newer.say("good");
     admin.until_text("good");
     let id = conversation(&newer);

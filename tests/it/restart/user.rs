@@ -50,6 +50,7 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
     user.until_state("active");
     admin.say("hello");
     user.until_text("hello");
+    admin.until_text("hello");
     assert_eq!(told(&admin, &id), told(&user, &id), "the desk was told nothing twice");
     assert_eq!(house.bot.texts(), ["a human"]);
 }
@@ -65,6 +66,7 @@ fn a_user_killed_while_talking_goes_on_where_it_was() {
     admin.until_text("one");
     admin.say("two");
     user.until_text("two");
+    admin.until_text("two");
     let (before, id) = (user.messages(), conversation(&user));
     user.kill();
     admin.until(|event| event["link"] == "lost");
