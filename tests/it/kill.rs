@@ -23,7 +23,7 @@ use crate::run::Handoff;
 /// How long anything may take; a link that was lost several times is dialled again after up to 15 s.
 const WITHIN: Duration = Duration::from_secs(40);
 /// A request that left before the trigger may come in this much later.
-const ON_ITS_WAY: i64 = 100;
+const ON_ITS_WAY: i64 = 250;
 /// Where a process dies by itself.
 const FAILPOINTS: [&str; 11] = [
     "before-commit",
