@@ -23,7 +23,7 @@ use crate::run::Handoff;
 /// How long anything may take; a link that was lost several times is dialled again after up to 15 s.
 const WITHIN: Duration = Duration::from_secs(40);
 /// A request that left before the trigger may come in this much later.
-const ON_ITS_WAY: i64 = 100;
+const ON_ITS_WAY: i64 = 250;
 /// Where a process dies by itself.
 const FAILPOINTS: [&str; 11] = [
     "before-commit",
@@ -83,6 +83,8 @@ struct End {
     errors: Vec<String>,
     /// Where this life ends by itself.
     armed: Option<String>,
+    /// And not by itself.
+    is_ended_by_us: bool,
 }
 
 struct World {
@@ -232,7 +234,7 @@ impl World {
                 if world.is_to_kill() && world.chance.below(12) == 0 {
                     // Right after it was entered: now, or within the time a commit takes.
                     thread::sleep(Duration::from_micros(world.chance.below(3_000)));
-                    world.end(*who).process.kill();
+                    world.end(*who).signal(Signal::KILL);
                 }
             }
             lines.iter().all(|(who, line)| world.accepted[who].contains(line))
@@ -280,7 +282,7 @@ impl World {
                 world.end(who).process.say(command);
                 if world.is_to_kill() && world.chance.below(8) == 0 {
                     thread::sleep(Duration::from_micros(world.chance.below(3_000)));
-                    world.end(who).process.kill();
+                    world.end(who).signal(Signal::KILL);
                 }
             }
             sent_in = Some(life);
@@ -307,10 +309,10 @@ impl World {
             && at <= Instant::now()
         {
             match self.chance.below(10) {
-                0 => BOTH.iter().for_each(|who| self.end(*who).process.kill()),
+                0 => BOTH.iter().for_each(|who| self.end(*who).signal(Signal::KILL)),
                 // Told to end, it says goodbye; the conversation goes on all the same.
-                1 => self.end(who).process.signal(Signal::TERM),
-                _ => self.end(who).process.kill(),
+                1 => self.end(who).signal(Signal::TERM),
+                _ => self.end(who).signal(Signal::KILL),
             }
             self.plan_kill();
         }
@@ -357,7 +359,7 @@ impl World {
         if total.is_multiple_of(10) {
             eprintln!("{total} restarts; this world: {} kills, {} lines", self.kills, self.lines);
         }
-        self.by_failpoint += u64::from(self.ends[&who].armed.is_some() && cfg!(feature = "failpoints"));
+        self.by_failpoint += u64::from(!self.ends[&who].is_ended_by_us);
         let copy = self.home.0.join("copy");
         let kept = kept::read_copy(&self.ends[&who].journal, &copy);
         self.check_one(who, &kept);
@@ -509,6 +511,7 @@ impl End {
             heard: HashSet::new(),
             errors: Vec::new(),
             armed: None,
+            is_ended_by_us: false,
         }
     }
 
@@ -525,6 +528,14 @@ impl End {
         self.told_state = false;
         self.doubt = None;
         self.armed = armed;
+        self.is_ended_by_us = false;
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        if self.process.is_running() {
+            self.is_ended_by_us = true;
+            self.process.signal(signal);
+        }
     }
 
     fn told(&mut self, event: &Value, who: Who, seed: u64) {
