@@ -20,7 +20,7 @@ use crate::record::{Line, Record, What};
 use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
-use crate::term::{self, Screen, Typed};
+use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, State};
 
 /// How long a program that ends waits for what it owes.
@@ -55,8 +55,9 @@ struct Admin {
     unseen: VecDeque<(u64, ConversationId, Number)>,
     /// At least one conversation was had.
     had: bool,
-    /// A script's `/accept` is under way.
-    accepting: bool,
+    auto_accept: bool,
+    /// A script's `/accept` of this customer is under way.
+    accepting: Option<ConversationId>,
     /// Leaving by then, with this exit code.
     leaving: Option<(Instant, u8)>,
     /// Something was not delivered, or went wrong in a script.
@@ -95,7 +96,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         drawn: HashMap::new(),
         unseen: VecDeque::new(),
         had: false,
-        accepting: false,
+        auto_accept: args.auto_accept,
+        accepting: None,
         leaving: None,
         failed: false,
     };
@@ -145,8 +147,10 @@ impl Admin {
         let nothing = never();
         let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
         let due = self.deadline().map_or_else(never, at);
+        let silence = never();
+        let net = if self.screen.backlog() < BACKLOG_MAX { &inputs.net } else { &silence };
         select! {
-            recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
+            recv(net) -> event => event.map_or(Event::Due, Event::Net),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
             recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
@@ -156,7 +160,8 @@ impl Admin {
 
     /// Another input that waits already.
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
-        let net = || inputs.net.try_recv().ok().map(Event::Net);
+        let room = self.screen.backlog() < BACKLOG_MAX;
+        let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
         let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
         net().or_else(typed)
     }
@@ -209,9 +214,11 @@ impl Admin {
         match command::Admin::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now) {
-                    self.tell(Report::Error { text: why });
                     if matches!(command, command::Admin::Say(_)) {
+                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") });
                         self.screen.put_back(line.to_owned());
+                    } else {
+                        self.tell(Report::Error { text: why });
                     }
                 }
             }
@@ -240,6 +247,12 @@ impl Admin {
             command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
                 if self.obey(&command, now).is_ok() {
                     self.pace.done();
+                } else if self.is_forsaken() {
+                    self.pace.done();
+                    self.fail(match command {
+                        command::Admin::Say(text) => format!("not delivered, the customer is gone: {text}"),
+                        _ => "the customer is gone; there is nothing to hand back or close".to_owned(),
+                    });
                 }
             }
             _ => {
@@ -251,22 +264,26 @@ impl Admin {
         }
     }
 
+    /// Whether no conversation will come by itself for a line that needs one.
+    fn is_forsaken(&self) -> bool {
+        self.had && !self.auto_accept && !self.desk.is_talking() && !self.desk.is_asking()
+    }
+
     /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
     fn step_accept(&mut self, ordinal: Option<u32>, now: Now) {
-        if self.accepting && self.desk.is_accepting() {
+        if self.accepting.is_some() && self.desk.is_accepting() {
             return;
         }
-        if self.accepting && self.desk.has_focus() {
-            self.accepting = false;
+        if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {
             return self.pace.done();
         }
-        self.accepting = self.desk.accept(ordinal, now).is_ok();
+        self.accepting = self.desk.accept(ordinal, now).ok();
     }
 
     fn obey(&mut self, command: &command::Admin, now: Now) -> Result<(), String> {
         match command {
             command::Admin::Say(text) => self.desk.say(text, now)?,
-            command::Admin::Accept(ordinal) => self.desk.accept(*ordinal, now)?,
+            command::Admin::Accept(ordinal) => _ = self.desk.accept(*ordinal, now)?,
             command::Admin::Switch(ordinal) => self.desk.switch(*ordinal)?,
             command::Admin::Next => self.desk.switch_to_next()?,
             command::Admin::HandBack(note) => self.desk.hand_back(note.as_deref(), now)?,
@@ -346,10 +363,7 @@ impl Admin {
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
-            Output::GivenUp(id) => {
-                let owed = self.desk.undelivered().into_iter().filter(|(of, _)| *of == id).collect();
-                self.tell_undelivered(owed);
-            }
+            Output::GivenUp(id, owed) => self.tell_undelivered(vec![(id, owed)]),
             Output::Verify(conn, id, entry) => {
                 if self.keeper.journal.theirs(id, None, entry.number) != Some(entry) {
                     self.desk.fork(conn);

@@ -142,6 +142,9 @@ pub enum Exit {
 /// # Errors
 /// When there is nothing to run: help, or one line that says what is wrong.
 pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
+    if arguments == ["--version"] {
+        return Err(Exit::Help(format!("handoff {}", env!("CARGO_PKG_VERSION"))));
+    }
     match Args::from_args(&["handoff"], arguments) {
         Ok(args) => args.mode.check().map_err(Exit::Usage),
         Err(early) if early.status.is_ok() => Err(Exit::Help(early.output)),
@@ -243,7 +246,7 @@ fn profile(given: &str) -> Result<(), String> {
 fn one_line(output: &str) -> String {
     let lines: Vec<&str> = output.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let help = |line: &&str| !line.starts_with("Run ");
-    lines.into_iter().filter(help).collect::<Vec<_>>().join(" ")
+    lines.into_iter().filter(help).collect::<Vec<_>>().join(" ").trim_end_matches('.').to_owned()
 }
 
 #[cfg(test)]

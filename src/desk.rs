@@ -54,7 +54,7 @@ pub enum Output {
     /// Close a connection once everything is sent.
     Close(Conn),
     /// This customer is given up: our lines that they do not have are undelivered.
-    GivenUp(ConversationId),
+    GivenUp(ConversationId, std::ops::RangeInclusive<Number>),
 }
 
 /// What an admin may set.
@@ -190,7 +190,7 @@ impl Desk {
             conversation.name = story.name.as_deref().map(Into::into);
             conversation.last = story.own;
             conversation.held = story.held;
-            conversation.sending = Sending::restore(story.delivered);
+            conversation.sending = Sending::restore(story.delivered.max(story.held));
             conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
             let mut since = 0;
             for line in &story.controls {
@@ -245,7 +245,8 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.asleep = true;
         self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
-        self.out.push(Output::GivenUp(id));
+        let owed = conversation.sending.acked() + 1..=conversation.last;
+        self.out.push(Output::GivenUp(id, owed));
         self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
     }
 
@@ -293,7 +294,7 @@ impl Desk {
         let Some(id) = self.links.remove(&conn) else { return };
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
-        if conversation.receiving.last() == 0 {
+        if conversation.ordinal == 0 {
             self.conversations.remove(&id);
         } else if matches!(conversation.phase, Phase::Queued | Phase::Active) {
             self.tell_link(id, Link::Lost, Some(why.to_owned()));
@@ -333,15 +334,16 @@ impl Desk {
         }
         let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
         let id = hello.conversation;
-        let mark = hello.received.get(&self.id).copied().unwrap_or(0);
-        let made = self.conversations.get(&id).map_or(0, |conversation| conversation.last);
-        if mark > made + HELD_MAX {
-            return self.dismiss(conn, Code::Fork, "you have entries of this desk that it never made");
-        }
-        let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
-        if conversation.secret != secret {
+        let known = self.conversations.get(&id);
+        if known.is_some_and(|conversation| conversation.secret != secret) {
             return self.dismiss(conn, Code::Secret, "this conversation belongs to somebody else");
         }
+        let mark = hello.received.get(&self.id).copied().unwrap_or(0);
+        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
+        if mark > made + HELD_MAX || mark < held {
+            return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
+        }
+        let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
         if conversation.sending.resume(mark, conversation.last).is_err() {
             // Our journal is older than what we said: it was restored from a backup.
             self.raise(id, mark);
@@ -384,10 +386,17 @@ impl Desk {
         conversation.last = mark;
         conversation.held = mark;
         conversation.sending.resume(mark, mark).unwrap_or_else(|_| unreachable!("the counter was raised to the mark"));
-        let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
-        let note = format!("lines {first}..{mark} are held by the customer only");
-        self.out.push(Output::Record(id, Record::Begun { secret, name }));
-        self.out.push(Output::Record(id, Record::Held(mark)));
+        // A conversation without an entry is not journaled: a stranger leaves nothing.
+        if conversation.ordinal > 0 {
+            self.remember_held(id, first);
+        }
+    }
+
+    /// Journals and tells which of our entries are gone here.
+    fn remember_held(&mut self, id: ConversationId, first: Number) {
+        let held = self.conversations[&id].held;
+        let note = format!("lines {first}..{held} are held by the customer only");
+        self.out.push(Output::Record(id, Record::Held(held)));
         self.out.push(Output::Record(id, Record::Note(note.clone())));
         self.notice(format!("{}: {note}", self.who(id)));
     }
@@ -416,7 +425,11 @@ impl Desk {
                     self.ordinals.push(id);
                     conversation.ordinal = self.ordinals.len() as u32;
                     let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
+                    let held = conversation.held;
                     self.out.push(Output::Record(id, Record::Begun { secret, name }));
+                    if held > 0 {
+                        self.remember_held(id, 1);
+                    }
                 }
                 self.learn(id, &entry);
                 self.out.push(Output::Record(id, Record::Theirs(None, entry)));
@@ -480,6 +493,7 @@ impl Desk {
     fn wake(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.told = (Phase::Bot(Returned::HandedBack), 0);
+            conversation.answered = None;
         }
         self.announce(id, now);
     }
@@ -502,19 +516,20 @@ impl Desk {
             self.notice(format!("{elsewhere} entries of another desk are held by {name} only"));
         }
         self.send_position(id);
-        if self.options.auto_accept {
+        if self.options.auto_accept && self.conversations[&id].open.is_none() {
             self.ask(id, Ask::Accept { by_admin: false }, now);
         }
     }
 
     fn announce_active(&mut self, id: ConversationId, now: Now) {
-        let by_admin =
-            matches!(self.conversations[&id].answered, Some(Open { asked: Ask::Accept { by_admin: true }, .. }));
-        if by_admin || !self.is_focus_live() {
+        let answered = self.conversations[&id].answered.map(|open| open.asked);
+        // What only the customer says we asked (our journal is older) moves no line of the admin's.
+        let accepted = matches!(answered, Some(Ask::Accept { .. }));
+        if answered == Some(Ask::Accept { by_admin: true }) || accepted && !self.is_focus_live() {
             self.look_at(id);
         }
         self.tell_state(id, None);
-        if let Some(text) = self.options.greeting.clone() {
+        if let (true, Some(text)) = (accepted, self.options.greeting.clone()) {
             self.record_said(id, &text, true, now);
         }
     }

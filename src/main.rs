@@ -24,7 +24,9 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Err(Exit::Usage(line)) => {
-            term::complain(&format!("{line}; see 'handoff --help'"));
+            let mode = arguments.first().filter(|mode| ["user", "admin", "bot", "demo"].contains(mode));
+            let mode = mode.map_or(String::new(), |mode| format!(" {mode}"));
+            term::complain(&format!("{line}; see 'handoff{mode} --help'"));
             Ok(2)
         }
     };

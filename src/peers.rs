@@ -62,6 +62,7 @@ impl Peers {
     pub fn received(&mut self, conn: Conn, bytes: Vec<u8>, mut each: impl FnMut(Result<Message, WireError>)) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
         stream.decoder.push(bytes);
+        let mut whole = false;
         loop {
             match stream.decoder.message() {
                 Ok(Some(message)) => {
@@ -69,6 +70,7 @@ impl Peers {
                     if matches!(message, Message::Welcome(_)) {
                         stream.decoder.accept();
                     }
+                    whole = true;
                     each(Ok(message));
                 }
                 Ok(None) => break,
@@ -79,7 +81,8 @@ impl Peers {
             }
         }
         let partial = stream.decoder.is_partial();
-        if stream.welcomed && partial != stream.partial {
+        // Each frame that begins has its own time, also right behind another.
+        if stream.welcomed && (partial != stream.partial || partial && whole) {
             stream.partial = partial;
             self.net.expect(conn, partial.then_some(FRAME_WITHIN), "whole frame");
         }

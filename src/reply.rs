@@ -14,6 +14,8 @@ use crate::wire::{
 
 /// Messages of one reply, at most.
 pub const ITEMS_MAX: usize = 64;
+/// Levels of lists and objects in a custom payload, at most: deeper, a peer's JSON reader may refuse the entry around it.
+pub const DEPTH_MAX: usize = 64;
 /// The text that starts a handoff unless another one is given.
 pub const TRIGGER: &str = "Human Handoff";
 /// How a reader sees that something was left out.
@@ -251,12 +253,21 @@ fn said(item: Item) -> Said {
         mark(&mut said, CUT);
     }
     match item.custom.map(|custom| (custom.to_string().len(), custom)) {
-        Some((bytes, _)) if bytes > CUSTOM_MAX => mark(&mut said, &without(bytes)),
+        Some((bytes, custom)) if bytes > CUSTOM_MAX || depth(&custom) > DEPTH_MAX => mark(&mut said, &without(bytes)),
         Some((_, custom)) => said.custom = Some(custom.into()),
         None => {}
     }
     give_way(&mut said);
     said
+}
+
+/// How many levels of lists and objects a value has.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Buttons, custom and text give way, in this order, until the entry fits: limits count bytes as

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::delivery::{Arrival, Backoff, Idle, Mark, Receiving, Sending, Waited};
-use crate::record::{Record, Story, What};
+use crate::record::{Line, Record, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
@@ -97,7 +97,9 @@ pub enum Resumed {
     StillPaused,
     /// It has no API to be told by.
     NoApi(String),
-    /// It could not be told.
+    /// It could not be reached: it was told nothing.
+    Unreached(String),
+    /// It could not be told; it may have got some of it.
     Failed(String),
 }
 
@@ -189,7 +191,7 @@ impl Session {
             parting: false,
             desks: Vec::new(),
             link: link::Link::new(Backoff::new(seed)),
-            bot: bot::Turns::default(),
+            bot: bot::Turns::new(seed),
             idle: Idle::new(now),
             unheard: 0,
             outbox: VecDeque::new(),
@@ -349,7 +351,7 @@ impl Session {
     /// Time has passed: whatever is due by `now` happens.
     pub fn tick(&mut self, now: Now) {
         self.tick_bot(now);
-        if self.needs_desk() {
+        if self.needs_desk() && self.linked().is_none() {
             self.tick_idle(now);
         }
         self.tick_link(now);
@@ -357,7 +359,7 @@ impl Session {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        let idle = self.needs_desk().then(|| self.idle.deadline());
+        let idle = (self.needs_desk() && !self.is_up()).then(|| self.idle.deadline());
         [self.bot.deadline(), self.link.deadline(), idle].into_iter().flatten().min()
     }
 
@@ -555,7 +557,7 @@ impl Session {
         self.owed = self.last;
         self.parting |= self.is_offered();
         self.phase = Phase::Bot;
-        self.resume_bot(how, self.request);
+        self.resume_bot(Some(how), self.request);
         self.rest_if_delivered();
     }
 
@@ -564,12 +566,12 @@ impl Session {
         match self.idle.tick(now) {
             Waited::TooLong => {
                 let owed = self.undelivered();
-                self.close(None, EndReason::Inactivity, now);
-                if self.linked().is_none() {
-                    self.parting = false;
-                    self.rest_if_delivered();
-                    self.out.push(Output::GivenUp(owed));
+                if self.phase != Phase::Closed {
+                    self.close(None, EndReason::Inactivity, now);
                 }
+                self.parting = false;
+                self.rest_if_delivered();
+                self.out.push(Output::GivenUp(owed));
             }
             Waited::Note(idle) => self.out.push(Output::Record(Record::Idle(idle))),
             Waited::On => {}

@@ -21,7 +21,7 @@ use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
 use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
-use crate::term::{self, Screen, Typed};
+use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
 /// How long a program that ends waits for what it owes.
@@ -186,10 +186,12 @@ impl User {
         let nothing = never();
         let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
         let due = self.deadline().map_or_else(never, at);
+        let silence = never();
+        let net = if self.screen.backlog() < BACKLOG_MAX { &inputs.net } else { &silence };
         select! {
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
             recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
-            recv(inputs.net) -> event => event.map_or(Event::Due, Event::Net),
+            recv(net) -> event => event.map_or(Event::Due, Event::Net),
             recv(inputs.bot) -> answer => answer.map_or(Event::Due, Event::Bot),
             recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
             recv(due) -> _ => Event::Due,
@@ -198,7 +200,8 @@ impl User {
 
     /// Another input that waits already.
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
-        let net = || inputs.net.try_recv().ok().map(Event::Net);
+        let room = self.screen.backlog() < BACKLOG_MAX;
+        let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
         let bot = || inputs.bot.try_recv().ok().map(Event::Bot);
         let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
         net().or_else(bot).or_else(typed)
@@ -211,11 +214,11 @@ impl User {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let leaving = match self.stage {
+        let own = match self.stage {
             Stage::Leaving { by, .. } => Some(by),
-            Stage::Talking => None,
+            Stage::Talking => self.pace.deadline(),
         };
-        [leaving, self.session.deadline(), self.pace.deadline()].into_iter().flatten().min()
+        [own, self.session.deadline()].into_iter().flatten().min()
     }
 
     fn handle(&mut self, event: Event) {
@@ -249,9 +252,10 @@ impl User {
                 let session = &mut self.session;
                 let mut broken = None;
                 self.peers.received(conn, bytes, |message| match message {
+                    Ok(_) if broken.is_some() => {}
                     Ok(message) => {
                         if !session.received(conn, message, now) {
-                            broken.get_or_insert("the desk broke the protocol".to_owned());
+                            broken = Some("the desk broke the protocol".to_owned());
                         }
                     }
                     Err(error) => broken = Some(format!("the desk sent {error}")),
@@ -282,6 +286,9 @@ impl User {
                     Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
                     Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
                     Err(fault @ bot::Fault::NoApi { .. }) => Resumed::NoApi(fault.to_string()),
+                    Err(fault @ (bot::Fault::Unreachable { .. } | bot::Fault::NotFound { .. })) => {
+                        Resumed::Unreached(fault.to_string())
+                    }
                     Err(fault) => Resumed::Failed(fault.to_string()),
                 };
                 self.session.returned(answer.ticket, outcome, now);
@@ -294,9 +301,11 @@ impl User {
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now) {
-                    self.tell(Report::Error { text: why });
                     if matches!(command, command::User::Say(_)) {
+                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") });
                         self.screen.put_back(line.to_owned());
+                    } else {
+                        self.tell(Report::Error { text: why });
                     }
                 }
             }
@@ -401,6 +410,7 @@ impl User {
             Then::Exit(code) => Ok(Some(code)),
             Then::StartAnew => {
                 self.session = begin(&self.args).map_err(Stop::Broken)?;
+                self.unseen.clear();
                 self.stage = Stage::Talking;
                 self.pace.done();
                 self.act()?;
@@ -501,6 +511,7 @@ impl User {
         }
         let lines = self.undelivered(self.session.undelivered());
         self.session = begin(&self.args).map_err(Stop::Broken)?;
+        self.unseen.clear();
         self.notice("a new conversation goes on with what you said and nobody has read");
         let now = Now::read();
         let refused = self.session.ask_for_human(now).err();

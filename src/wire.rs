@@ -325,7 +325,7 @@ pub enum WireError {
         /// What is allowed now.
         limit: usize,
     },
-    /// Somebody speaks HTTP to us.
+    /// Somebody speaks HTTP.
     Http,
     /// Not a JSON object of ours.
     Json(String),
@@ -342,7 +342,7 @@ impl fmt::Display for WireError {
             WireError::TooLong { length, limit } => {
                 write!(f, "a frame of {length} bytes where at most {limit} are allowed")
             }
-            WireError::Http => write!(f, "an HTTP request; this port speaks the handoff protocol, not HTTP"),
+            WireError::Http => write!(f, "HTTP, and not the handoff protocol; is it the right port?"),
             WireError::Json(why) => write!(f, "a frame that is not a message: {why}"),
             WireError::Unknown(kind) => {
                 write!(f, "a message '{kind}' that this version does not know; upgrade handoff")
@@ -430,7 +430,8 @@ impl Decoder {
             return Err(WireError::Empty);
         }
         if length > self.limit {
-            let http = [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC", b"PRI "];
+            let http =
+                [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC", b"PRI ", b"HTTP"];
             if http.contains(&head) {
                 return Err(WireError::Http);
             }
@@ -454,7 +455,9 @@ impl Decoder {
 fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
     match serde_json::from_slice(body) {
         Ok(message) => check(message).map(Some),
-        Err(error) => decode_later(body).unwrap_or_else(|| Err(WireError::Json(error.to_string()))),
+        Err(error) => {
+            decode_later(body).unwrap_or_else(|| Err(WireError::Json(error.to_string().chars().take(200).collect())))
+        }
     }
 }
 
@@ -506,6 +509,7 @@ fn check(message: Message) -> Result<Message, WireError> {
     let fits = match &message {
         Message::Hello(hello) => short(&hello.name) && hello.received.len() <= DESKS_MAX,
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
+        Message::Entry(entry) if entry.number == 0 => false,
         Message::Entry(entry) => match &entry.body {
             Body::Message(said) => said.fits(),
             Body::Requested { reason } => short(reason),

@@ -18,10 +18,13 @@ pub(super) fn run() -> Result<u8, String> {
     let mut stage = stage(&["--name", "Robin", "--auto-accept"])?;
     let mut stdin = stage.admin.stdin()?;
     let mut events = stage.events;
+    let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
     term::print(WELCOME);
     term::print(&format!(
-        "To attach from other terminals: handoff user --admin {desk} --bot {bot}\n\
-         To be the agent yourself: handoff admin --listen 127.0.0.1:5000 --name YOU, and the same with --admin 127.0.0.1:5000\n",
+        "Another customer, from another terminal:\n  {program} user --admin {desk} --bot {bot} --ephemeral\n\
+         A desk of your own, and a customer for it:\n  {program} admin --listen 127.0.0.1:5000 --ephemeral\n  \
+         {program} user --admin 127.0.0.1:5000 --bot {bot} --ephemeral\n",
+        program = program.display(),
         desk = stage.desk,
         bot = stage.bot_url,
     ));
@@ -32,7 +35,6 @@ pub(super) fn run() -> Result<u8, String> {
     // Listened for before there is a child, so that none is missed.
     let mut signals =
         Signals::new([SIGCHLD, SIGTERM, SIGHUP]).map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
     let mut customer = Command::new(program)
         .args(["user", "--ephemeral", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
         .spawn()

@@ -97,7 +97,10 @@ fn line(event: &Value) -> Option<String> {
     let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
     match event["event"].as_str()? {
         "message" => Some(format!("{:<5} {}", text("author"), text("text"))),
-        "state" => Some(format!("----- {}", text("state"))),
+        "state" => match event["position"].as_u64() {
+            Some(position) => Some(format!("----- number {position} in the queue")),
+            None => Some(format!("----- {}", text("state"))),
+        },
         "notice" | "error" => Some(format!("----- {}", text("text"))),
         _ => None,
     }

@@ -7,7 +7,7 @@ impl Desk {
     ///
     /// # Errors
     /// When there is none; one sentence for the admin.
-    pub fn accept(&mut self, ordinal: Option<u32>, now: Now) -> Result<(), String> {
+    pub fn accept(&mut self, ordinal: Option<u32>, now: Now) -> Result<ConversationId, String> {
         let id = match ordinal {
             Some(ordinal) => self.find(ordinal)?,
             None => self.next_in_queue().ok_or("nobody is waiting")?,
@@ -17,7 +17,7 @@ impl Desk {
         match (conversation.phase, conversation.open) {
             (Phase::Queued, None) => {
                 self.ask(id, Ask::Accept { by_admin: true }, now);
-                Ok(())
+                Ok(id)
             }
             (Phase::Queued, Some(_)) => Err(format!("{who} is being accepted; waiting for the customer's side")),
             (Phase::Active, _) => Err(format!("you have {who} already; /switch goes there")),
@@ -84,7 +84,7 @@ impl Desk {
     /// `/list`: who talks and who waits, a line each.
     pub fn list(&self) -> Vec<String> {
         let away = |id: &ConversationId| if self.conversations[id].link.is_none() { ", not connected" } else { "" };
-        let talking = self.ordinals.iter().filter(|id| self.is_active(**id)).map(|id| {
+        let talking = self.active().map(|id| {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
         });
@@ -112,8 +112,12 @@ impl Desk {
     pub fn prompt(&self) -> String {
         match self.focus {
             Some(id) => self.who(id),
-            None if self.queue.is_empty() => "nobody".to_owned(),
-            None => format!("nobody, {} waiting", self.queue.len()),
+            None => match (self.active().count(), self.queue.len()) {
+                (0, 0) => "nobody".to_owned(),
+                (0, waiting) => format!("nobody, {waiting} waiting"),
+                (open, 0) => format!("nobody, {open} open"),
+                (open, waiting) => format!("nobody, {open} open, {waiting} waiting"),
+            },
         }
     }
 
@@ -163,7 +167,7 @@ impl Desk {
 
     /// Whether a control of ours has no answer yet.
     pub fn is_asking(&self) -> bool {
-        self.conversations.values().any(|conversation| conversation.open.is_some())
+        self.conversations.values().any(|conversation| conversation.open.is_some() && !conversation.asleep)
     }
 
     /// Whether somebody is talking to us.
@@ -178,7 +182,7 @@ impl Desk {
 
     /// Our entries that a customer's side has not acknowledged: the conversations and their numbers.
     pub fn undelivered(&self) -> Vec<(ConversationId, std::ops::RangeInclusive<Number>)> {
-        let owed = self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last);
+        let owed = self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last && !c.asleep);
         owed.map(|(id, c)| (*id, c.sending.acked() + 1..=c.last)).collect()
     }
 
@@ -258,13 +262,20 @@ impl Desk {
             self.out.push(Output::Record(id, Record::Note(note.to_owned())));
         }
         self.ask(id, asked, now);
+        if self.conversations[&id].link.is_none() {
+            self.notice(format!("{} is not connected; it takes effect when they are back", self.who(id)));
+        }
         Ok(())
     }
 
     /// The conversation in focus, if it can take a line.
     fn talking(&self) -> Result<ConversationId, String> {
         let Some(id) = self.focus else {
-            let hint = if self.queue.is_empty() { "nobody is waiting" } else { "/accept takes who is waiting" };
+            let hint = match (self.active().next(), self.queue.front()) {
+                (Some(_), _) => "/next goes on to who is open",
+                (None, Some(_)) => "/accept takes who is waiting",
+                (None, None) => "nobody is waiting",
+            };
             return Err(format!("you are talking to nobody; {hint}"));
         };
         match self.conversations[&id].open {
@@ -276,6 +287,11 @@ impl Desk {
     fn next_in_queue(&self) -> Option<ConversationId> {
         let ready = |conversation: &Conversation| conversation.link.is_some() && conversation.open.is_none();
         self.queue.iter().find(|id| ready(&self.conversations[id])).copied()
+    }
+
+    /// Who talks to us, by their number.
+    fn active(&self) -> impl Iterator<Item = &ConversationId> {
+        self.ordinals.iter().filter(|id| self.is_active(**id))
     }
 
     fn is_active(&self, id: ConversationId) -> bool {

@@ -13,8 +13,8 @@ pub(super) struct Memory {
 #[derive(Default)]
 struct Kept {
     records: Vec<Record>,
-    /// Where our own entries stand in `records`, by number.
-    own: Vec<u32>,
+    /// Our own entries' numbers, and where they stand in `records`. Numbers a customer alone holds are left out.
+    own: Vec<(Number, u32)>,
 }
 
 impl Memory {
@@ -24,8 +24,8 @@ impl Memory {
                 continue;
             }
             let kept = self.conversations.entry(id).or_default();
-            if matches!(record, Record::Own(_)) {
-                kept.own.push(kept.records.len() as u32);
+            if let Record::Own(entry) = &record {
+                kept.own.push((entry.number, kept.records.len() as u32));
             }
             kept.records.push(record);
         }
@@ -33,8 +33,8 @@ impl Memory {
 
     pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
         let kept = self.conversations.get(&id)?;
-        let at = *kept.own.get(usize::try_from(number).ok()?.checked_sub(1)?)?;
-        match kept.records.get(at as usize)? {
+        let at = kept.own.binary_search_by_key(&number, |(own, _)| *own).ok()?;
+        match kept.records.get(kept.own[at].1 as usize)? {
             Record::Own(entry) => Some(entry.clone()),
             _ => None,
         }

@@ -237,3 +237,19 @@ proptest! {
         let _ = parse(&body);
     }
 }
+
+#[test]
+fn a_custom_payload_too_deep_for_a_peer_is_cut_visibly_and_the_rest_can_be_read_back() {
+    for (levels, kept) in [(DEPTH_MAX, true), (DEPTH_MAX + 1, false), (120, false)] {
+        let body = format!(r#"[{{"custom":{}{}}}]"#, "[".repeat(levels), "]".repeat(levels));
+        let reply = Triggers::default().read(parse(body.as_bytes()).unwrap());
+        let said = reply.said[0].clone();
+        assert_eq!((said.custom.is_some(), said.text.contains("cut")), (kept, !kept), "{levels}");
+        let mut frame = Vec::new();
+        let entry = crate::wire::Entry { number: 1, at: 0, body: crate::wire::Body::Message(said) };
+        crate::wire::encode(&crate::wire::Message::Entry(entry), &mut frame);
+        let mut decoder = crate::wire::Decoder::default();
+        decoder.push(frame);
+        assert!(decoder.message().unwrap().is_some(), "{levels}");
+    }
+}

@@ -20,6 +20,9 @@ pub(super) struct Turns {
     in_flight: Option<u64>,
     /// The user was told that the bot has no API.
     told_no_api: bool,
+    /// The bot could not be told what was said above this number, nor that it owns the conversation: before it is
+    /// asked anything it is told again.
+    untold: Option<Number>,
     /// The bot could not be told that it owns the conversation again: it may stay silent.
     may_be_paused: bool,
 }
@@ -30,18 +33,26 @@ enum Turn {
     Idle,
     Asking {
         ticket: u64,
+        /// The line, as the bot was to get it.
+        line: (Number, String),
         /// When to say that the bot is slow; `None` once said.
         slow_at: Option<Instant>,
     },
     Returning {
         ticket: u64,
-        how: Returned,
+        /// How the conversation came back; `None` when that was told already and the bot was not.
+        how: Option<Returned>,
         /// The own entry that began the stretch without the bot.
         since: Number,
     },
 }
 
 impl Turns {
+    /// `seed` is random: an answer to another conversation's request fits no ticket of this one.
+    pub(super) fn new(seed: u64) -> Turns {
+        Turns { last_ticket: seed, ..Turns::default() }
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.now, Turn::Idle)
     }
@@ -54,7 +65,7 @@ impl Turns {
     }
 
     fn ticket(&mut self) -> u64 {
-        self.last_ticket += 1;
+        self.last_ticket = self.last_ticket.wrapping_add(1);
         self.last_ticket
     }
 }
@@ -65,8 +76,10 @@ impl Session {
         match std::mem::take(&mut self.bot.now) {
             Turn::Asking { .. } => self.out.push(Output::Record(Record::Asking(None))),
             Turn::Returning { .. } => self.out.push(Output::Record(Record::Returning(false))),
+            Turn::Idle if self.bot.untold.is_some() => self.out.push(Output::Record(Record::Returning(false))),
             Turn::Idle => {}
         }
+        self.bot.untold = None;
         self.bot.waiting = VecDeque::new();
         self.bot.buttons = Vec::new();
         self.forget_unsure();
@@ -107,18 +120,22 @@ impl Session {
 
     /// The bot answered the request with this ticket, or failed to.
     pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
-        self.bot.in_flight = self.bot.in_flight.filter(|other| *other != ticket);
-        match self.bot.now {
-            Turn::Asking { ticket: asked, .. } if asked == ticket => {
-                self.bot.now = Turn::Idle;
-                self.out.push(Output::Record(Record::Asking(None)));
-            }
-            Turn::Returning { ticket, since, .. } => {
-                log::info!("a reply of the bot came after the handoff and is discarded");
-                return self.out.push(Output::Return { ticket, since });
-            }
-            _ => return log::info!("a reply of the bot came after the handoff and is discarded"),
+        let late = self.bot.in_flight.take_if(|asked| *asked == ticket);
+        if late != Some(ticket) {
+            return log::info!("an answer of the bot to nothing that was asked is discarded");
         }
+        let line = match std::mem::take(&mut self.bot.now) {
+            Turn::Asking { ticket: asked, line, .. } if asked == ticket => line,
+            now => {
+                log::info!("a reply of the bot came after the handoff and is discarded");
+                if let Turn::Returning { ticket, since, .. } = now {
+                    self.out.push(Output::Return { ticket, since });
+                }
+                self.bot.now = now;
+                return;
+            }
+        };
+        self.out.push(Output::Record(Record::Asking(None)));
         match answer {
             Ok(reply) => {
                 if reply.said.is_empty() && reply.handoff.is_none() {
@@ -134,21 +151,35 @@ impl Session {
                     return self.request_human(handoff.reason, now);
                 }
             }
-            Err(fault) => self.tell(Report::Error { text: format!("{fault}; /human asks for a person") }),
+            Err(fault) => {
+                self.bot.unsure.push_back(line);
+                let text = format!("{fault}; /again sends your line again, /human asks for a person");
+                self.tell(Report::Error { text });
+            }
         }
         self.ask_next(now);
     }
 
     /// The bot was told that it owns the conversation again, or could not be.
     pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
-        let how = match self.bot.now {
-            Turn::Returning { ticket: asked, how, .. } if asked == ticket => how,
+        let (how, since) = match self.bot.now {
+            Turn::Returning { ticket: asked, how, since } if asked == ticket => (how, since),
             _ => return,
         };
         self.bot.now = Turn::Idle;
-        self.out.push(Output::Record(Record::Returning(false)));
+        self.bot.untold = match &outcome {
+            Resumed::Unreached(_) => Some(since),
+            // It may have the lines already: it is told once more that it is its turn, and nothing else.
+            Resumed::Failed(_) => Some(self.last),
+            _ => None,
+        };
+        if self.bot.untold.is_none() {
+            self.out.push(Output::Record(Record::Returning(false)));
+        }
         self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
-        self.tell_state(Some(Reason::Returned(how)));
+        if let Some(how) = how {
+            self.tell_state(Some(Reason::Returned(how)));
+        }
         match outcome {
             Resumed::Yes => {}
             Resumed::WithoutLines => self.notice("the bot could not be told what was said without it"),
@@ -162,13 +193,11 @@ impl Session {
                 ));
             }
             Resumed::NoApi(_) => {}
-            Resumed::Failed(fault) => {
-                self.notice(format!(
-                    "the bot was not told that it is its turn again: {fault}; /human asks for a person"
-                ));
+            Resumed::Unreached(fault) | Resumed::Failed(fault) => {
+                self.notice(format!("the bot does not know yet what was said without it: {fault}"));
             }
         }
-        self.ask_next(now);
+        self.ask_waiting(now);
     }
 
     pub(super) fn tick_bot(&mut self, now: Now) {
@@ -181,8 +210,9 @@ impl Session {
     }
 
     /// Tells the bot before it is asked anything again.
-    pub(super) fn resume_bot(&mut self, how: Returned, since: Number) {
+    pub(super) fn resume_bot(&mut self, how: Option<Returned>, since: Number) {
         let ticket = self.bot.ticket();
+        self.bot.untold = None;
         self.bot.now = Turn::Returning { ticket, how, since };
         self.out.push(Output::Record(Record::Returning(true)));
         // A request under way may reach the bot late, and must not find it back in office.
@@ -194,7 +224,12 @@ impl Session {
     /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
     /// conversation again is told again, which is harmless.
     pub(super) fn recover_bot(&mut self, story: &Story, entry: impl Fn(Number) -> Entry) {
-        let first = story.asking.unwrap_or(self.owed + 1);
+        let is_return = |line: &&Line| {
+            let back = |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
+            line.own && line.entry().is_some_and(back)
+        };
+        let returned = story.controls.iter().rfind(is_return).and_then(Line::entry).map_or(0, |entry| entry.number);
+        let first = story.asking.unwrap_or(returned + 1);
         let for_bot = |number: Number| match entry(number).body {
             Body::Message(said) if said.author == Author::User => Some((number, reply::for_bot(&said.text))),
             _ => None,
@@ -204,7 +239,7 @@ impl Session {
         }
         if story.returning {
             self.bot.waiting = (first..=self.last).filter_map(for_bot).collect();
-            self.resume_bot(Returned::HandedBack, self.last);
+            self.resume_bot(None, self.last);
         } else if story.asking.is_some() {
             self.bot.unsure = (first..=self.last).filter_map(for_bot).collect();
             let lines: Vec<&str> = self.bot.unsure.iter().map(|(_, text)| text.as_str()).collect();
@@ -220,12 +255,20 @@ impl Session {
 
     /// Asks what waits, if nothing is in flight.
     fn ask_next(&mut self, now: Now) {
-        if !self.bot.is_idle() || self.phase != Phase::Bot {
+        if !self.bot.is_idle() || self.phase != Phase::Bot || self.bot.waiting.is_empty() {
             return;
         }
+        match self.bot.untold.take() {
+            Some(since) => self.resume_bot(None, since),
+            None => self.ask_waiting(now),
+        }
+    }
+
+    fn ask_waiting(&mut self, now: Now) {
         let Some((number, text)) = self.bot.waiting.pop_front() else { return };
         let ticket = self.bot.ticket();
-        self.bot.now = Turn::Asking { ticket, slow_at: Some(now.clock + SLOW_AFTER) };
+        let line = (number, text.clone());
+        self.bot.now = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
         self.bot.in_flight = Some(ticket);
         self.out.push(Output::Record(Record::Asking(Some(number))));
         self.out.push(Output::Ask { ticket, text });

@@ -125,6 +125,11 @@ impl Session {
         self.link.now = Stage::Down;
     }
 
+    /// Whether the desk has said welcome, and the connection stands.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.link.now, Stage::Up { .. })
+    }
+
     /// Whether the connection is really gone.
     pub fn is_disconnected(&self) -> bool {
         matches!(self.link.now, Stage::Down | Stage::Waiting(_))
@@ -249,9 +254,9 @@ impl Session {
             Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
             _ => false,
         };
-        let Some((desk, marks)) = self.desks.last_mut() else { return false };
+        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits) else { return false };
         let arrival = marks.receiving.take(entry.number);
-        if !fits || arrival == Arrival::Gap {
+        if arrival == Arrival::Gap {
             return false;
         }
         marks.ack_due = true;
@@ -325,6 +330,9 @@ impl Session {
 
     /// Tries again later, for as long as a desk is needed.
     fn retry(&mut self, why: &str, now: Now) {
+        if self.linked().is_some() {
+            self.idle = Idle::new(now);
+        }
         let is_news = self.link.told != Some(report::Link::Lost);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         if let Phase::Queued { position } = &mut self.phase {

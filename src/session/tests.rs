@@ -196,3 +196,59 @@ fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it
     assert!(short.received(CONN, Message::Ack { number: request + 1 }, now(2)));
     assert_eq!(short.say("there is room again", now(2)), Ok(()));
 }
+
+#[test]
+fn an_answer_to_a_former_conversation_is_not_taken_for_one_in_this() {
+    let asked = |seed| {
+        let id = ConversationId::new([7; 16]);
+        let mut session = Session::new(id, Secret::new([9; 32]), None, "desk:1".to_owned(), seed, now(0));
+        session.say("where is my order", now(0)).unwrap();
+        let ticket = session.outputs().iter().find_map(|output| match output {
+            Output::Ask { ticket, .. } => Some(*ticket),
+            _ => None,
+        });
+        (session, ticket.unwrap())
+    };
+    let ((_, former), (mut session, _)) = (asked(1), asked(2));
+    let late = Reply { said: vec![Said::text(Author::Bot, "to the former")], handoff: None };
+    session.answered(former, Ok(late), now(1));
+    assert!(own(&session.outputs()).is_empty() && session.is_bot_busy());
+}
+
+#[test]
+fn a_line_the_bot_did_not_answer_can_be_sent_again() {
+    let mut session = session();
+    session.say("hello", now(0)).unwrap();
+    let ask = |outputs: &[Output]| match outputs.iter().find(|output| matches!(output, Output::Ask { .. })) {
+        Some(Output::Ask { ticket, text }) => (*ticket, text.clone()),
+        _ => panic!("{outputs:?}"),
+    };
+    let (ticket, _) = ask(&session.outputs());
+    session.answered(ticket, Err("cannot reach the bot".to_owned()), now(1));
+    assert!(notices(&session.outputs()).contains("/again"));
+    session.ask_again(now(2)).unwrap();
+    assert_eq!(ask(&session.outputs()).1, "hello");
+    assert!(session.ask_again(now(2)).is_err());
+}
+
+#[test]
+fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    let request = session.request;
+    session.withdraw(now(1)).unwrap();
+    let returned = |outputs: &[Output]| match outputs.iter().find(|output| matches!(output, Output::Return { .. })) {
+        Some(Output::Return { ticket, since }) => (*ticket, *since),
+        _ => panic!("{outputs:?}"),
+    };
+    let (ticket, _) = returned(&session.outputs());
+    session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(2));
+    session.outputs();
+    session.say("are you back?", now(3)).unwrap();
+    let outputs = session.outputs();
+    let (ticket, since) = returned(&outputs);
+    assert!(since == request && !outputs.iter().any(|output| matches!(output, Output::Ask { .. })), "{outputs:?}");
+    // Away again: it is asked all the same, and told before the next question.
+    session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
+    assert!(session.outputs().iter().any(|output| matches!(output, Output::Ask { .. })));
+}

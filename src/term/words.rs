@@ -97,6 +97,8 @@ fn user_link(desk: &str, link: Link, why: &str) -> String {
     match link {
         Link::Connecting => format!("connecting to {desk}"),
         Link::Connected => format!("connected to {desk}"),
+        // It never stood: the reason says where it was dialled.
+        Link::Lost if why.starts_with(": cannot ") => format!("{}; trying again", &why[2..]),
         Link::Lost => format!("connection to {desk} lost{why}; trying again"),
     }
 }

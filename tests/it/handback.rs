@@ -29,7 +29,9 @@ fn the_bot_remembers_what_was_said_without_it_and_a_second_handoff_goes_on_count
     assert_eq!(user.until_state("bot")["reason"], "handed_back");
     admin.until_state("bot");
     user.say("what do you remember?");
-    user.until(|event| event["text"] == "I remember: you said \"my order is 17\"; Robin said \"it's on its way\".");
+    user.until(|event| {
+        event["text"] == "The last I remember: you said \"my order is 17\"; Robin said \"it's on its way\"."
+    });
     user.say("a human again");
     admin.say("/accept");
     user.until_state("active");

@@ -160,7 +160,7 @@ fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
 #[test]
 fn the_demo_on_a_terminal_lets_the_newcomer_be_the_customer_and_ends_with_them() {
     let mut demo = Terminal::start(&["demo"]);
-    demo.sees("To attach from other terminals: handoff user --admin 127.0.0.1:");
+    demo.sees("Another customer, from another terminal:");
     demo.prompts("bot> ");
     demo.press("I want to talk to a human\r");
     demo.sees("Robin joined");

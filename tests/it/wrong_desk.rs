@@ -30,7 +30,7 @@ fn garbage_instead_of_a_welcome_is_a_lost_link_with_the_reason_and_the_user_goes
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let garbage = [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "a frame of"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "HTTP, and not the handoff protocol"),
         (vec![0; 4], "a frame of length 0"),
         (framed(b"hello, customer"), "not a message"),
     ];

@@ -90,5 +90,5 @@ fn remembered(lines: &[(Option<&str>, &str)]) -> String {
         let text: String = text.chars().take(200).collect();
         format!("{} said \"{text}\"", who.unwrap_or("you"))
     };
-    format!("I remember: {}.", lines.iter().map(quote).collect::<Vec<_>>().join("; "))
+    format!("The last I remember: {}.", lines.iter().map(quote).collect::<Vec<_>>().join("; "))
 }

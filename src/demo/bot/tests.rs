@@ -165,7 +165,7 @@ fn it_remembers_what_a_human_said() {
         {"event": "slot", "name": "order", "value": 17},
     ]);
     assert_eq!(bot.tell("m", events).1["latest_message"]["text"], "my order 17 is late");
-    let remembered = "I remember: you said \"my order 17 is late\"; Jane said \"I resend it\".";
+    let remembered = "The last I remember: you said \"my order 17 is late\"; Jane said \"I resend it\".";
     assert_eq!(bot.texts("m", "what do you remember"), [remembered]);
     let tracker = bot.tracker("m");
     let texts: Vec<_> = tracker["events"].as_array().unwrap().iter().map(|event| &event["text"]).collect();
@@ -281,6 +281,6 @@ fn our_own_side_hands_off_and_back() {
     let returned = outcome(Request::Return { sender: "c1".into(), said: vec![line] });
     assert!(matches!(returned, Outcome::Returned(Ok(Resumed::Yes))), "{returned:?}");
     let reply = ask("what do you remember");
-    assert_eq!(&*reply.said[0].text, "I remember: Jane said \"It is on its way\".");
+    assert_eq!(&*reply.said[0].text, "The last I remember: Jane said \"It is on its way\".");
     assert_eq!(reply.handoff, None);
 }
