@@ -377,6 +377,11 @@ impl Desk {
             self.tell_link(id, Link::Connected, None);
             self.send_position(id);
         }
+        // Who waited already when the desk was started.
+        let waits = |conversation: &Conversation| conversation.told.0 == Phase::Queued && conversation.open.is_none();
+        if self.options.auto_accept && waits(&self.conversations[&id]) {
+            self.ask(id, Ask::Accept { by_admin: false }, now);
+        }
     }
 
     /// The customer has more of our entries than we do: go on above them, and remember that they are gone here.
@@ -693,10 +698,11 @@ impl Conversation {
         }
     }
 
-    /// What an entry of the user's means for the state. True when it answers or voids what we asked.
+    /// What an entry of the user's means for the state, and whether it answers or voids what we asked.
     fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
             Body::Requested { .. } => {
+                self.unheard = 0;
                 self.phase = Phase::Queued;
                 self.request = entry.number;
                 return;

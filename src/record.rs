@@ -34,7 +34,7 @@ pub enum Record {
     Delivered(Number),
     /// Nothing was recorded here for this long, while the program ran. The next entry ends that.
     Idle(Duration),
-    /// Desk: the admin's next line goes here. May wait for the next batch.
+    /// Desk: the admin's next line goes here.
     Focus,
 }
 

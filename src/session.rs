@@ -485,6 +485,7 @@ impl Session {
     /// The bot asked for it, or the user did: a human takes over as soon as one can.
     fn request_human(&mut self, reason: Option<String>, now: Now) {
         self.discard_bot();
+        self.unheard = 0;
         self.request = self.record(Body::Requested { reason }, now);
         self.phase = Phase::Queued { position: None };
         self.tell_state(None);
