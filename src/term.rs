@@ -257,7 +257,6 @@ impl Drop for Screen {
     }
 }
 
-/// Where the log goes while a screen has the terminal.
 /// Whether a person sits at both ends of this program: stdin and stdout are a terminal.
 pub fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
@@ -273,6 +272,7 @@ pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "handoff: {}", Safe(line));
 }
 
+/// Where the log goes while a screen has the terminal.
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
 /// Log lines that found no room.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
