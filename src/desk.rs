@@ -32,6 +32,8 @@ use crate::wire::{
 };
 
 mod admin;
+mod away;
+mod restart;
 #[cfg(test)]
 mod tests;
 
@@ -176,88 +178,6 @@ impl Desk {
             touched: Vec::new(),
             look_again: now.clock + IDLE_NOTED,
             out: Vec::new(),
-        }
-    }
-
-    /// A desk as a restart finds it in the journal: its queue in the old order, its conversations and its focus.
-    pub fn restore(id: DeskId, options: Options, stories: &[Story], focus: Option<ConversationId>, now: Now) -> Desk {
-        let mut desk = Desk::new(id, options, now);
-        let mut waiting = Vec::new();
-        for story in stories {
-            let mut conversation = Conversation::new(story.secret, now);
-            conversation.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
-            conversation.asleep = story.idle >= LIFETIME;
-            conversation.name = story.name.as_deref().map(Into::into);
-            conversation.last = story.own;
-            conversation.held = story.held;
-            conversation.sending = Sending::restore(story.delivered.max(story.held));
-            conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
-            let mut since = 0;
-            for line in &story.controls {
-                if let What::Entry(_, entry) = &line.what {
-                    conversation.recall(id, line.own, entry);
-                    if matches!(entry.body, Body::Requested { .. }) {
-                        since = line.place;
-                    }
-                }
-            }
-            conversation.told = (conversation.phase, conversation.request);
-            desk.ordinals.push(story.id);
-            conversation.ordinal = desk.ordinals.len() as u32;
-            if conversation.phase == Phase::Queued && !conversation.asleep {
-                waiting.push((since, story.id));
-            }
-            desk.conversations.insert(story.id, conversation);
-        }
-        waiting.sort_unstable();
-        desk.queue = waiting.into_iter().map(|(_, id)| id).collect();
-        desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
-        desk
-    }
-
-    /// Time has passed: customers without a sign of life for too long are given up.
-    pub fn tick(&mut self, now: Now) {
-        if now.clock < self.look_again {
-            return;
-        }
-        self.look_again = now.clock + IDLE_NOTED;
-        let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
-        let away: Vec<_> = self.ordinals.iter().filter(|id| away(&self.conversations[id])).copied().collect();
-        for id in away {
-            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
-            match conversation.idle.tick(now) {
-                Waited::TooLong => self.give_up(id),
-                Waited::Note(idle) => self.out.push(Output::Record(id, Record::Idle(idle))),
-                Waited::On => {}
-            }
-        }
-    }
-
-    /// When `tick` has something to do next.
-    pub fn deadline(&self) -> Instant {
-        self.look_again
-    }
-
-    /// No sign of a customer for too long: out of the queue and out of sight, until they come back.
-    fn give_up(&mut self, id: ConversationId) {
-        self.leave_queue(id);
-        self.lose_focus(id);
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.asleep = true;
-        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
-        let owed = conversation.sending.acked() + 1..=conversation.last;
-        self.out.push(Output::GivenUp(id, owed));
-        self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
-    }
-
-    /// Tells where every live conversation is, after a restart.
-    pub fn tell_states(&mut self) {
-        // Their places are counted here: to look each one up would be quadratic.
-        let places: HashMap<_, _> = self.queue.iter().copied().zip(1..).collect();
-        for id in self.ordinals.clone() {
-            if self.conversations[&id].is_live() {
-                self.tell_state_at(id, places.get(&id).copied(), None);
-            }
         }
     }
 
@@ -494,15 +414,6 @@ impl Desk {
         }
     }
 
-    /// A customer who was given up is back.
-    fn wake(&mut self, id: ConversationId, now: Now) {
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.told = (Phase::Bot(Returned::HandedBack), 0);
-            conversation.answered = None;
-        }
-        self.announce(id, now);
-    }
-
     /// Something was recorded in a conversation.
     fn is_busy(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(&id) {
@@ -680,21 +591,6 @@ impl Conversation {
             touched: false,
             idle: Idle::new(now),
             asleep: false,
-        }
-    }
-
-    /// What an entry made of the state, when it was recorded.
-    fn recall(&mut self, desk: DeskId, own: bool, entry: &Entry) {
-        let asked = match &entry.body {
-            Body::Accept { .. } => Some(Ask::Accept { by_admin: true }),
-            Body::HandBack { .. } => Some(Ask::HandBack),
-            Body::Close { .. } => Some(Ask::Close),
-            _ => None,
-        };
-        match asked {
-            Some(asked) if own => self.open = Some(Open { number: entry.number, asked }),
-            _ if own => {}
-            _ => self.learn_control(desk, entry),
         }
     }
 

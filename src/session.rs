@@ -33,6 +33,7 @@ use crate::wire::{
 
 mod bot;
 mod link;
+mod restart;
 
 pub use link::WELCOME_WITHIN;
 #[cfg(test)]
@@ -161,14 +162,6 @@ struct Marks {
     ack_due: bool,
 }
 
-impl Marks {
-    /// Of what the journal has, nobody knows what left.
-    fn restore(request: Number, acked: Number, received: Number, offered: Number) -> Marks {
-        let (sending, receiving) = (Sending::restore(acked), Receiving::restore(received));
-        Marks { request, offered, sending, receiving, ..Marks::default() }
-    }
-}
-
 impl Session {
     /// A new conversation, owned by the bot. `seed` is random.
     pub fn new(
@@ -203,70 +196,6 @@ impl Session {
         session.out.push(Output::Record(Record::Begun { secret: *secret.bytes(), name: name.clone() }));
         session.tell_state(None);
         session
-    }
-
-    /// A conversation as a restart finds it in the journal; `entry` reads our own entries from there.
-    pub fn restore(story: &Story, address: String, seed: u64, entry: impl Fn(Number) -> Entry, now: Now) -> Session {
-        let secret = Secret::new(story.secret);
-        let mut session = Session::new(story.id, secret, story.name.clone(), address, seed, now);
-        session.out.clear();
-        session.last = story.own;
-        session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
-        for (desk, request, acked) in &story.desks {
-            let received = story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
-            session.desks.push((*desk, Marks::restore(*request, *acked, received, story.own)));
-        }
-        let mut accepts = Vec::new();
-        // Where the last stretch ended that a desk may have heard of.
-        let mut end = 0;
-        for line in &story.controls {
-            match &line.what {
-                What::Entry(None, entry) if line.own => {
-                    session.recall(entry, &accepts);
-                    if !session.is_owned_by_desk() && session.is_offered() && session.owed == entry.number {
-                        end = entry.number;
-                    }
-                }
-                What::Entry(Some(desk), entry) => accepts.push((*desk, entry.clone())),
-                _ => {}
-            }
-        }
-        let acked = session.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
-        session.parting = acked < end;
-        session.recover_bot(story, entry);
-        session.tell_state(None);
-        session.seek_desk();
-        session
-    }
-
-    /// What one of our own control entries made of the state, when it was recorded.
-    fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, Entry)]) {
-        match &entry.body {
-            Body::Requested { .. } => {
-                self.request = entry.number;
-                self.phase = Phase::Queued { position: None };
-            }
-            Body::Accepted { of } => {
-                let accept = accepts.iter().find(|(desk, accept)| *desk == of.desk && accept.number == of.number);
-                let admin = accept.and_then(|(_, accept)| match &accept.body {
-                    Body::Accept { name, .. } => name.clone(),
-                    _ => None,
-                });
-                self.phase = Phase::Active { desk: of.desk, admin };
-            }
-            Body::Withdrawn {} | Body::HandedBack { .. } => {
-                self.phase = Phase::Bot;
-                self.owed = entry.number;
-            }
-            Body::Closed { .. } => {
-                if self.phase != Phase::Bot {
-                    self.owed = entry.number;
-                }
-                self.phase = Phase::Closed;
-            }
-            Body::Refused { .. } if !self.is_owned_by_desk() => self.owed = entry.number,
-            _ => {}
-        }
     }
 
     /// What to do since the last call, in order. Record all of it before any of the rest is done.

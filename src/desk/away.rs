@@ -1,0 +1,49 @@
+//! Customers without a sign of life: given up after a day, and back when they come back.
+
+use super::*;
+
+impl Desk {
+    /// Time has passed: customers without a sign of life for too long are given up.
+    pub fn tick(&mut self, now: Now) {
+        if now.clock < self.look_again {
+            return;
+        }
+        self.look_again = now.clock + IDLE_NOTED;
+        let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
+        let away: Vec<_> = self.ordinals.iter().filter(|id| away(&self.conversations[id])).copied().collect();
+        for id in away {
+            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
+            match conversation.idle.tick(now) {
+                Waited::TooLong => self.give_up(id),
+                Waited::Note(idle) => self.out.push(Output::Record(id, Record::Idle(idle))),
+                Waited::On => {}
+            }
+        }
+    }
+
+    /// When `tick` has something to do next.
+    pub fn deadline(&self) -> Instant {
+        self.look_again
+    }
+
+    /// No sign of a customer for too long: out of the queue and out of sight, until they come back.
+    fn give_up(&mut self, id: ConversationId) {
+        self.leave_queue(id);
+        self.lose_focus(id);
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.asleep = true;
+        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
+        let owed = conversation.sending.acked() + 1..=conversation.last;
+        self.out.push(Output::GivenUp(id, owed));
+        self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
+    }
+
+    /// A customer who was given up is back.
+    pub(super) fn wake(&mut self, id: ConversationId, now: Now) {
+        if let Some(conversation) = self.conversations.get_mut(&id) {
+            conversation.told = (Phase::Bot(Returned::HandedBack), 0);
+            conversation.answered = None;
+        }
+        self.announce(id, now);
+    }
+}
