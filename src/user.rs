@@ -139,7 +139,7 @@ impl User {
     /// Goes on with the last conversation of the journal, if it has not ended.
     fn go_on(&mut self) -> Result<(), String> {
         let (stories, _) = self.keeper.journal.stories().map_err(|fault| fault.to_string())?;
-        let Some(story) = stories.last().filter(|_| !self.args.new) else { return Ok(()) };
+        let Some(story) = stories.last() else { return Ok(()) };
         let journal = &self.keeper.journal;
         let session = Session::restore(
             story,
@@ -152,15 +152,15 @@ impl User {
             return Ok(());
         }
         self.session = session;
+        if self.args.new || self.session.state() == State::Closed {
+            // It is over but for what is owed to the desk; then the fresh one begins.
+            self.leave(Then::StartAnew, Now::read());
+            return Ok(());
+        }
         let lines = self.keeper.journal.lines(story.id, 0);
         let from = if self.args.json { 0 } else { lines.len().saturating_sub(REDRAWN) };
         self.tell_lines(&lines[from..]);
-        if self.session.state() == State::Closed {
-            // It is over but for what is owed to the desk; then the fresh one begins.
-            self.stage = Stage::Leaving { by: Instant::now() + LEAVE_WITHIN, then: Then::StartAnew };
-        } else {
-            self.notice("this conversation goes on where it was; /new starts another");
-        }
+        self.notice("this conversation goes on where it was; /new starts another");
         Ok(())
     }
 
