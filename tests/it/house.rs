@@ -112,6 +112,19 @@ pub fn told(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     of.map(|event| (field(&event, "author"), field(&event, "text"))).collect()
 }
 
+/// Both ends tell the same of a conversation, once neither is behind: an end may act before it prints.
+#[track_caller]
+pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
+    loop {
+        let (here, there) = (told(one, id), told(other, id));
+        if here.len() == there.len() {
+            return assert_eq!(here, there);
+        }
+        let behind = if here.len() < there.len() { &mut *one } else { &mut *other };
+        behind.until(|event| event["event"] == "message" && event["conversation"] == *id);
+    }
+}
+
 /// What a process told of a conversation before its first state, all of it as history.
 #[track_caller]
 pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {

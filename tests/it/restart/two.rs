@@ -1,6 +1,6 @@
 //! The same conversation from two programs, and a conversation that is not one's own.
 
-use crate::house::{House, conversation, told};
+use crate::house::{House, conversation, same_story};
 use crate::run::Handoff;
 
 /// A customer who talks, and a second program with a copy of what the first kept, which talks on.
@@ -38,7 +38,7 @@ fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again(
     newer.say("good");
     admin.until_text("good");
     let id = conversation(&newer);
-    assert_eq!(told(&admin, &id), told(&newer, &id), "nothing lost, nothing doubled");
+    same_story(&mut admin, &mut newer, &id);
     let links = older.events_of("link");
     assert_eq!(links.last().unwrap()["link"], "lost", "it does not dial again: {links:?}");
 }
@@ -77,7 +77,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     let id = conversation(&newer);
     let states: Vec<_> = admin.events_of("state").into_iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["queued", "active"], "nothing changed at the desk");
-    assert_eq!(told(&admin, &id), told(&newer, &id));
+    same_story(&mut admin, &mut newer, &id);
     older.press("/new\r");
     older.prompts("bot> ");
     older.press("hi\r");

@@ -3,7 +3,7 @@
 use rustix::process::Signal;
 
 use crate::fake_bot::{FakeBot, text};
-use crate::house::{House, conversation, said, told, told_again};
+use crate::house::{House, conversation, said, same_story, told, told_again};
 use crate::terminal::Terminal;
 
 const GOES_ON: &str = "this conversation goes on where it was";
@@ -51,7 +51,7 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
-    assert_eq!(told(&admin, &id), told(&user, &id), "the desk was told nothing twice");
+    same_story(&mut admin, &mut user, &id);
     assert_eq!(house.bot.texts(), ["a human"]);
 }
 
@@ -78,7 +78,7 @@ fn a_user_killed_while_talking_goes_on_where_it_was() {
     user.until_text("said while you were away");
     user.say("three");
     admin.until_text("three");
-    assert_eq!(told(&admin, &id), told(&user, &id));
+    same_story(&mut admin, &mut user, &id);
     assert_eq!(house.bot.texts(), ["a human"]);
 }
 
