@@ -20,7 +20,7 @@ use crate::home::{Home, command};
 use crate::lines::{Flag, Lines};
 
 /// How long anything may take.
-pub const WITHIN: Duration = Duration::from_secs(20);
+pub const WITHIN: Duration = Duration::from_secs(45);
 
 /// One process. Killed when dropped.
 pub struct Handoff {
