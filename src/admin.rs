@@ -18,13 +18,10 @@ use crate::net::{self, Net};
 use crate::peers::Peers;
 use crate::record::{Line, Record, What};
 use crate::report::{Report, Told};
-use crate::script::{BATCH_MAX, Pace, QUEUE_MAX, Waiting};
+use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, State};
-
-/// How long a program that ends waits for what it owes.
-const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// What wakes the loop.
 enum Event {

@@ -9,6 +9,9 @@ pub const BATCH_MAX: usize = 1_000;
 /// Events of the socket thread that may wait for the loop; beyond it, sockets are not read.
 pub const QUEUE_MAX: usize = 4_096;
 
+/// How long a program that ends waits for what it owes.
+pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+
 /// Where a script is.
 pub struct Pace<C> {
     person: bool,
