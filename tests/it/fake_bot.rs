@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
+    pub query: String,
     pub body: Value,
 }
 
@@ -93,21 +94,25 @@ pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 /// Reads one request and answers it. A customer that hangs up is no fault.
 fn exchange(mut stream: TcpStream, record: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Vec<u8>) {
     let mut reader = BufReader::new(&stream);
-    let (mut line, mut path, mut length) = (String::new(), None, 0);
+    let (mut line, mut target, mut length) = (String::new(), None, 0);
     while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
-        let target = line.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
-        path.get_or_insert(target.to_owned());
+        target.get_or_insert(line.split(' ').nth(1).unwrap_or_default().to_owned());
         if let Some(("content-length", value)) = line.to_lowercase().split_once(':') {
             length = value.trim().parse().unwrap_or(0);
         }
         line.clear();
     }
-    let Some(path) = path else { return };
+    let Some(target) = target else { return };
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let mut body = vec![0; length];
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    let asked = Asked { path, body: serde_json::from_slice(&body).unwrap_or_default() };
+    let asked = Asked {
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
     record.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
     let _ = stream.write_all(&answer(&asked));
 }

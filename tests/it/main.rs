@@ -33,6 +33,7 @@ mod protocol;
 mod rasa;
 mod restart;
 mod scripts;
+mod secrets;
 mod text;
 mod typed;
 mod usage;

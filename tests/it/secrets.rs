@@ -1,0 +1,94 @@
+//! Where secrets may stand: files for their owner alone and the environment, never a command line.
+
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::fake_bot::{FakeBot, ok, text};
+use crate::house::House;
+use crate::run::Handoff;
+
+const TOKEN: &str = "t0k3n-of-the-bot";
+
+fn write(file: &Path, content: &str, mode: u32) {
+    fs::write(file, content).expect("a file of the test's own");
+    fs::set_permissions(file, Permissions::from_mode(mode)).expect("the file is ours");
+}
+
+/// Hands over at 'human', and has an API.
+fn bot() -> FakeBot {
+    FakeBot::start(|asked| match asked.is_message() {
+        true => ok(&text(if asked.text() == "human" { "Human Handoff" } else { "bot here" })),
+        false => ok(&json!({"paused": false})),
+    })
+}
+
+/// What all users of the machine can read of this process.
+fn command_line(pid: u32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).replace('\0', " ").trim_end().to_owned()
+}
+
+/// Nothing in it is long and random enough to be a secret or a key.
+#[track_caller]
+fn is_public(line: &str, secrets: &[&str]) {
+    let line = line.to_lowercase();
+    assert!(!secrets.iter().any(|secret| line.contains(&secret.to_lowercase())), "{line}");
+    let random = |word: &str| word.len() >= 32 && word.bytes().any(|byte| byte.is_ascii_digit());
+    let word = line.split(|letter: char| !letter.is_ascii_alphanumeric() && !"+=".contains(letter)).find(|w| random(w));
+    assert_eq!(word, None, "{line}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
+    let house = House::with(bot());
+    let token = Path::new(house.state()).join("token");
+    write(&token, &format!("{TOKEN}\n"), 0o600);
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&["--bot-token-file", token.to_str().expect("UTF-8")]);
+    user.say("human");
+    user.until_state("active");
+    admin.until_state("active");
+    let secret: String =
+        house.journal("user").query_row("SELECT hex(secret) FROM conversation", [], |row| row.get(0)).unwrap();
+    for end in [&admin, &user] {
+        let line = command_line(end.pid().as_raw_nonzero().get().cast_unsigned());
+        assert!(line.contains("--state"), "{line}");
+        is_public(&line, &[TOKEN, &secret]);
+    }
+    admin.say("/handback");
+    user.until_state("bot");
+    assert!(house.bot.asked().iter().any(|asked| asked.query.contains(TOKEN)), "the token was used");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn no_command_line_of_the_demos_children_shows_a_secret() {
+    let mut demo = Handoff::start_with(&["demo", "--script"], |command| _ = command.env("HANDOFF_BOT_TOKEN", TOKEN));
+    demo.until_out(|line| line.contains("customer"));
+    let lines: Vec<String> = demo.still_here().into_iter().map(command_line).collect();
+    let modes: BTreeSet<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
+    assert_eq!(modes, BTreeSet::from(["admin", "bot", "demo", "user"]), "{lines:?}");
+    lines.iter().for_each(|line| is_public(line, &[TOKEN]));
+    assert_eq!(demo.exit_code(), 0);
+}
+
+#[test]
+fn a_token_file_that_others_can_read_or_that_is_no_token_is_refused_before_anything_starts() {
+    let house = House::new();
+    let file = Path::new(house.state()).join("token");
+    let name = file.to_str().expect("UTF-8");
+    let loose = format!("the bot's token is open to other users; run: chmod 600 {name}");
+    let empty = format!("the bot's token is missing: {name} is empty");
+    let more = format!("the bot's token must be one line and nothing else: {name} has more");
+    for (content, mode, line) in [(TOKEN, 0o640, loose), ("\n", 0o600, empty), ("one\ntwo\n", 0o600, more)] {
+        write(&file, content, mode);
+        let mut user = house.user(&["--bot-token-file", name]);
+        assert_eq!((user.exit_code(), user.stdout()), (1, Vec::new()));
+        assert_eq!(user.stderr(), [format!("handoff: {line}")]);
+    }
+}
