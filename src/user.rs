@@ -54,6 +54,8 @@ struct User {
     /// The admin's lines that are on their way to the screen: ticket, desk, number.
     unseen: VecDeque<(u64, DeskId, Number)>,
     stage: Stage,
+    /// The person was told what is wrong with the way to the bot.
+    warned: bool,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
 }
@@ -90,6 +92,9 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let signals = signals::listen()?;
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None });
+    if let Some(text) = config.warning() {
+        screen.show(Report::Notice { text });
+    }
     let mut user = User {
         triggers: args.triggers(),
         session: begin(&args)?,
@@ -100,6 +105,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         screen,
         unseen: VecDeque::new(),
         stage: Stage::Talking,
+        warned: false,
         failed: false,
         args,
     };
@@ -278,7 +284,12 @@ impl User {
                 self.session.answered(answer.ticket, reply, now);
             }
             bot::Outcome::Returned(returned) => {
-                let outcome = match returned {
+                if let Some(text) = returned.as_ref().ok().and_then(|taken| taken.warning.clone())
+                    && !std::mem::replace(&mut self.warned, true)
+                {
+                    self.tell(Report::Notice { text });
+                }
+                let outcome = match returned.map(|taken| taken.how) {
                     Ok(bot::Resumed::Yes) => Resumed::Yes,
                     Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
                     Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,

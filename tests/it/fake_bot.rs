@@ -1,7 +1,7 @@
 //! A bot as a test wants it: every request is recorded, every answer is the test's own.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -24,7 +24,12 @@ pub struct FakeBot {
 impl FakeBot {
     /// Every request gets these bytes.
     pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        FakeBot::at(Ipv4Addr::LOCALHOST.into(), answer)
+    }
+
+    /// The same, at another of this machine's addresses.
+    pub fn at(ip: IpAddr, answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
+        let listener = TcpListener::bind((ip, 0)).expect("an address of ours has a free port");
         let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let (asked, answer) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(answer));
         let record = asked.clone();

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
+use std::net::{IpAddr, Ipv4Addr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::fake_bot::{FakeBot, ok, text};
+use crate::fake_bot::{Asked, FakeBot, ok, text};
+use crate::home::reachable_at;
 use crate::house::House;
 use crate::run::Handoff;
 
@@ -18,12 +20,56 @@ fn write(file: &Path, content: &str, mode: u32) {
     fs::set_permissions(file, Permissions::from_mode(mode)).expect("the file is ours");
 }
 
-/// Hands over at 'human', and has an API.
-fn bot() -> FakeBot {
-    FakeBot::start(|asked| match asked.is_message() {
+/// Hands over at 'human', and has an API that asks for nothing.
+fn bot(ip: IpAddr) -> FakeBot {
+    FakeBot::at(ip, |asked| match asked.is_message() {
         true => ok(&text(if asked.text() == "human" { "Human Handoff" } else { "bot here" })),
         false => ok(&json!({"paused": false})),
     })
+}
+
+/// Through one handoff and back, twice; what the customer was told of the way to the bot, and every request it got.
+fn warnings(ip: IpAddr, token: Option<&str>) -> (Vec<String>, Vec<Asked>) {
+    let bot = bot(ip);
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let arguments = ["user", "--admin", &admin.address(), "--bot", bot.url(), "--json"];
+    let mut user = Handoff::start_with(&arguments, |command| {
+        token.map(|token| command.env("HANDOFF_BOT_TOKEN", token));
+    });
+    for _ in 0..2 {
+        user.say("human");
+        user.until_state("active");
+        admin.until_state("active");
+        admin.say("/handback");
+        user.until(|event| event["reason"] == "handed_back");
+    }
+    let notices =
+        user.events_of("notice").into_iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned());
+    (notices.filter(|text| text.contains("token")).collect(), bot.asked())
+}
+
+#[test]
+fn a_bot_whose_api_lets_anyone_in_is_warned_of_once_and_without_a_request_more() {
+    let Some(ip) = reachable_at() else { return };
+    let (told, asked) = warnings(ip, None);
+    let [told] = &told[..] else { panic!("one notice: {told:?}") };
+    for part in
+        ["asks for no token", &ip.to_string(), "read and change every conversation", "--auth-token", "--bot-token-file"]
+    {
+        assert!(told.contains(part), "{told}");
+    }
+    let messages: Vec<bool> = asked.iter().map(Asked::is_message).collect();
+    assert_eq!(messages, [true, false, true, false], "a line and a handback, twice");
+    assert_eq!(warnings(Ipv4Addr::LOCALHOST.into(), None).0, [] as [String; 0], "only this machine reaches it");
+}
+
+#[test]
+fn a_token_that_leaves_the_machine_unencrypted_is_warned_of_before_it_does() {
+    let Some(ip) = reachable_at() else { return };
+    let (told, _) = warnings(ip, Some(TOKEN));
+    let [told] = &told[..] else { panic!("one notice: {told:?}") };
+    assert!(told.contains("goes unencrypted to") && told.contains("https://") && !told.contains(TOKEN), "{told}");
+    assert_eq!(warnings(Ipv4Addr::LOCALHOST.into(), Some(TOKEN)).0, [] as [String; 0]);
 }
 
 /// What all users of the machine can read of this process.
@@ -45,7 +91,7 @@ fn is_public(line: &str, secrets: &[&str]) {
 #[test]
 #[cfg(target_os = "linux")]
 fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
-    let house = House::with(bot());
+    let house = House::with(bot(Ipv4Addr::LOCALHOST.into()));
     let token = Path::new(house.state()).join("token");
     write(&token, &format!("{TOKEN}\n"), 0o600);
     let mut admin = house.admin(&["--auto-accept"]);
