@@ -222,17 +222,20 @@ impl Desk {
     }
 
     /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
-    pub fn settle(
+    ///
+    /// # Errors
+    /// When an entry cannot be read: nothing leaves after it.
+    pub fn settle<E>(
         &mut self,
-        entry: impl Fn(ConversationId, Number) -> Entry,
+        entry: impl Fn(ConversationId, Number) -> Result<Entry, E>,
         mut send: impl FnMut(Conn, &Message) -> usize,
-    ) {
+    ) -> Result<(), E> {
         for id in std::mem::take(&mut self.touched) {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.touched = false;
             let Some(conn) = conversation.link else { continue };
             while let Some(number) = conversation.sending.due(conversation.last) {
-                let bytes = send(conn, &Message::Entry(entry(id, number)));
+                let bytes = send(conn, &Message::Entry(entry(id, number)?));
                 conversation.sending.sent(bytes);
             }
             // The customer's side may hang up at our ack: what we said before comes first.
@@ -241,6 +244,7 @@ impl Desk {
                 send(conn, &Message::Ack { number: conversation.receiving.last() });
             }
         }
+        Ok(())
     }
 
     /// A user's side introduces itself.

@@ -16,7 +16,10 @@ mod place;
 
 pub use place::{Place, Profile};
 
-/// Why something was not journaled.
+/// What to do about a journal that cannot be read.
+const RESTORE: &str = "restore it from a backup, or begin another with --profile NAME";
+
+/// Why something was not journaled, or cannot be read.
 #[derive(Debug)]
 pub enum Fault {
     /// The disk is full: it may be tried again.
@@ -110,26 +113,35 @@ impl Journal {
     }
 
     /// One of our own entries. Only numbers that were committed are asked for.
-    pub fn own(&self, id: ConversationId, number: Number) -> Entry {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn own(&self, id: ConversationId, number: Number) -> Result<Entry, Fault> {
         let found = match &self.store {
             Store::Memory(memory) => memory.own(id, number),
-            Store::Disk(disk) => disk.own(id, number),
+            Store::Disk(disk) => disk.own(id, number)?,
         };
-        found.expect("only committed numbers are asked for, and the journal is read as it was written")
+        found.ok_or_else(|| Fault::Broken(format!("the journal has lost entry {number} of a conversation; {RESTORE}")))
     }
 
     /// One entry of a peer's (a desk's, or with `None` the user's), if it was committed.
-    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Result<Option<Entry>, Fault> {
         match &self.store {
-            Store::Memory(memory) => memory.theirs(id, desk, number),
+            Store::Memory(memory) => Ok(memory.theirs(id, desk, number)),
             Store::Disk(disk) => disk.theirs(id, desk, number),
         }
     }
 
     /// What was journaled in a conversation behind a place in the commit order, oldest first.
-    pub fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lines(&self, id: ConversationId, after: u64) -> Result<Vec<Line>, Fault> {
         match &self.store {
-            Store::Memory(memory) => memory.lines(id, after),
+            Store::Memory(memory) => Ok(memory.lines(id, after)),
             Store::Disk(disk) => disk.lines(id, after),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 
-use super::Fault;
+use super::{Fault, RESTORE};
 use crate::record::{Line, Record, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
@@ -215,34 +215,41 @@ impl Disk {
         Ok(fresh)
     }
 
-    pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
-        self.entry(*self.conversations.get(&id)?, OWN, number)
+    pub(super) fn own(&self, id: ConversationId, number: Number) -> Result<Option<Entry>, Fault> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(None) };
+        self.entry(*conversation, OWN, number)
     }
 
-    pub(super) fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
-        let conversation = *self.conversations.get(&id)?;
-        self.entry(conversation, *self.peers.get(&(conversation, desk))?, number)
+    pub(super) fn theirs(
+        &self,
+        id: ConversationId,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> Result<Option<Entry>, Fault> {
+        let Some(conversation) = self.conversations.get(&id) else { return Ok(None) };
+        let Some(peer) = self.peers.get(&(*conversation, desk)) else { return Ok(None) };
+        self.entry(*conversation, *peer, number)
     }
 
-    fn entry(&self, conversation: i64, origin: i64, number: Number) -> Option<Entry> {
+    fn entry(&self, conversation: i64, origin: i64, number: Number) -> Result<Option<Entry>, Fault> {
         let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
         let read = |row: &Row<'_>| entry(row, 0);
         let found = self
             .connection
             .prepare_cached(sql)
             .and_then(|mut select| select.query_row([conversation, origin, number as i64], read).optional());
-        found.unwrap_or_else(|error| {
-            log::error!("cannot read the journal: {error}");
-            None
-        })
+        found.map_err(|error| self.unreadable(&error))
     }
 
-    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
-        let Some(key) = self.conversations.get(&id) else { return Vec::new() };
-        self.read_lines(*key, after).unwrap_or_else(|error| {
-            log::error!("cannot read the journal: {error}");
-            Vec::new()
-        })
+    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Result<Vec<Line>, Fault> {
+        let Some(key) = self.conversations.get(&id) else { return Ok(Vec::new()) };
+        self.read_lines(*key, after).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.
+    fn unreadable(&self, error: &rusqlite::Error) -> Fault {
+        let file = self.connection.path().unwrap_or_default();
+        Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
     }
 
     fn read_lines(&self, conversation: i64, after: u64) -> rusqlite::Result<Vec<Line>> {
@@ -255,8 +262,9 @@ impl Disk {
 
     pub(super) fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
         let focus = "SELECT value FROM meta WHERE name = 'focus'";
-        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(fault)?;
-        Ok((self.read_stories().map_err(fault)?, focus.map(ConversationId::new)))
+        let unreadable = |error| self.unreadable(&error);
+        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(unreadable)?;
+        Ok((self.read_stories().map_err(unreadable)?, focus.map(ConversationId::new)))
     }
 
     /// Three queries for all of them, each in the order of the conversations' keys.

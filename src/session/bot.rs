@@ -223,28 +223,36 @@ impl Session {
 
     /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
     /// conversation again is told again, which is harmless.
-    pub(super) fn recover_bot(&mut self, story: &Story, entry: impl Fn(Number) -> Entry) {
+    pub(super) fn recover_bot<E>(
+        &mut self,
+        story: &Story,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+    ) -> Result<(), E> {
         let is_return = |line: &&Line| {
             let back = |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
             line.own && line.entry().is_some_and(back)
         };
         let returned = story.controls.iter().rfind(is_return).and_then(Line::entry).map_or(0, |entry| entry.number);
         let first = story.asking.unwrap_or(returned + 1);
-        let for_bot = |number: Number| match entry(number).body {
-            Body::Message(said) if said.author == Author::User => Some((number, reply::for_bot(&said.text))),
-            _ => None,
+        let for_bot = |number: Number| match entry(number) {
+            Ok(Entry { body: Body::Message(said), .. }) if said.author == Author::User => {
+                Some(Ok((number, reply::for_bot(&said.text))))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Err(error)),
         };
         if self.phase != Phase::Bot {
-            return;
+            return Ok(());
         }
         if story.returning {
-            self.bot.waiting = (first..=self.last).filter_map(for_bot).collect();
+            self.bot.waiting = (first..=self.last).filter_map(for_bot).collect::<Result<_, E>>()?;
             self.resume_bot(None, self.last);
         } else if story.asking.is_some() {
-            self.bot.unsure = (first..=self.last).filter_map(for_bot).collect();
+            self.bot.unsure = (first..=self.last).filter_map(for_bot).collect::<Result<_, E>>()?;
             let lines: Vec<&str> = self.bot.unsure.iter().map(|(_, text)| text.as_str()).collect();
             self.notice(format!("the bot may not have got this: {}; /again sends it again", lines.join(" / ")));
         }
+        Ok(())
     }
 
     fn forget_unsure(&mut self) {

@@ -6,6 +6,7 @@
 //! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
@@ -62,8 +63,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn own(&self, number: u64) -> Entry {
-        own(&self.records)[number as usize - 1].clone()
+    fn own(&self, number: u64) -> Result<Entry, Infallible> {
+        Ok(own(&self.records)[number as usize - 1].clone())
     }
 
     /// As a restart finds it. What may wait for the next batch may be lost.
@@ -284,7 +285,8 @@ impl World {
         (self.asked, self.returning) = (None, None);
         let (story, user) = (self.user.story(), self.user.clone());
         let seed = self.chance.below(u64::MAX);
-        self.session = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
+        let Ok(session) = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
+        self.session = session;
     }
 
     /// The desk's process dies, and is started again.
@@ -324,14 +326,14 @@ impl World {
         let line = &mut self.line;
         let alive = line.conn;
         let user = &self.user;
-        self.session.settle(
+        let Ok(()) = self.session.settle(
             |number| user.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.up.push(message) } else { 1 }
             },
         );
         let journal = &self.journals[&self.desk_id];
-        self.desk.settle(
+        let Ok(()) = self.desk.settle(
             |_, number| journal.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.down.push(message) } else { 1 }
