@@ -13,6 +13,7 @@ use crate::args;
 use crate::clock::Now;
 use crate::command;
 use crate::desk::{Desk, Options, Output};
+use crate::journal::Journal;
 use crate::keeper::{Keeper, Stop};
 use crate::net::{self, Net};
 use crate::peers::Peers;
@@ -21,7 +22,11 @@ use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
-use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, State};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Message, Number, State};
+
+/// Conversations of which it is known what a person has seen, at most: beyond it, those that left the desk's memory are
+/// shown whole when they are back.
+const DRAWN_MAX: usize = 10_000;
 
 /// What wakes the loop.
 enum Event {
@@ -114,7 +119,7 @@ impl Admin {
         for id in ids.filter(|id| self.desk.is_live(*id)) {
             if self.json {
                 let lines = self.keeper.journal.lines(id, 0)?;
-                let shown = lines.iter().filter_map(|line| self.show(id, line, true));
+                let shown = lines.iter().filter_map(|line| self.show(id, None, line, true));
                 self.unseen.extend(shown.map(|(ticket, number)| (ticket, id, number)).collect::<Vec<_>>());
             }
         }
@@ -193,11 +198,17 @@ impl Admin {
         match event {
             net::Event::Accepted { conn, .. } => self.peers.opened(conn),
             net::Event::Received { conn, bytes } => {
-                let desk = &mut self.desk;
+                let (desk, journal) = (&mut self.desk, &self.keeper.journal);
+                let mut unread = Ok(());
                 self.peers.received(conn, bytes, |message| match message {
-                    Ok(message) => desk.received(conn, message, now),
+                    _ if unread.is_err() => {}
+                    Ok(message) => {
+                        unread = recall(desk, journal, &message, now);
+                        desk.received(conn, message, now);
+                    }
                     Err(error) => desk.refuse(conn, &error),
                 });
+                unread?;
             }
             net::Event::Closed { conn, why } => {
                 self.peers.gone(conn);
@@ -233,7 +244,7 @@ impl Admin {
         let Some(command) = self.pace.pending() else { return Ok(()) };
         match &command {
             command::Admin::Wait(limit) => {
-                let is_here = !self.desk.has_focus() || self.desk.hear();
+                let is_here = self.desk.focus().is_none() || self.desk.hear();
                 match self.pace.waited(is_here, *limit, now) {
                     Waiting::Over => self.pace.done(),
                     Waiting::TooLong(why) => {
@@ -292,10 +303,7 @@ impl Admin {
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
-            command::Admin::History(ordinal) => match self.desk.pick(*ordinal) {
-                Ok(id) => self.tell_history(id)?,
-                Err(why) => return Ok(Err(why)),
-            },
+            command::Admin::History(ordinal) => return self.tell_history(*ordinal),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
             command::Admin::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait".to_owned())),
@@ -355,6 +363,7 @@ impl Admin {
         for report in reports {
             self.tell(report)?;
         }
+        self.desk.forget();
         self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
         crate::failpoint::hit("before-show");
         self.screen.flush();
@@ -414,30 +423,45 @@ impl Admin {
     }
 
     fn draw_new(&mut self, id: ConversationId, history: bool) -> Result<(), Stop> {
+        if self.drawn.len() >= DRAWN_MAX {
+            self.drawn.retain(|id, _| self.desk.knows(*id));
+        }
         let drawn = self.drawn.get(&id).copied().unwrap_or_default();
         for line in self.keeper.journal.lines(id, drawn)? {
             self.drawn.insert(id, line.place);
-            if let Some((ticket, number)) = self.show(id, &line, history) {
+            if let Some((ticket, number)) = self.show(id, None, &line, history) {
                 self.unseen.push_back((ticket, id, number));
             }
         }
         Ok(())
     }
 
-    fn tell_history(&self, id: ConversationId) -> Result<(), Stop> {
+    /// Of the conversation with this number, also one that has left the desk's memory, or of the one in focus.
+    fn tell_history(&self, ordinal: Option<u32>) -> Result<Result<(), String>, Stop> {
+        let id = match ordinal {
+            Some(ordinal) => self.keeper.journal.conversation(ordinal)?,
+            None => self.desk.focus(),
+        };
+        let Some(id) = id else {
+            return Ok(Err(match ordinal {
+                Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
+                None => "no conversation is open; give its number, /list shows them".to_owned(),
+            }));
+        };
         for line in self.keeper.journal.lines(id, 0)? {
-            self.show(id, &line, true);
+            self.show(id, ordinal, &line, true);
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
-    /// Shows one line, if there is something to see; for a customer's, the ticket and its number.
-    fn show(&self, id: ConversationId, line: &Line, history: bool) -> Option<(u64, Number)> {
+    /// Shows one line, if there is something to see; for a customer's, the ticket and its number. The ordinal is for
+    /// a conversation that the desk does not know any more.
+    fn show(&self, id: ConversationId, ordinal: Option<u32>, line: &Line, history: bool) -> Option<(u64, Number)> {
         if let What::Note(note) = &line.what {
             self.notice(&format!("note: {note}"));
         }
         let (entry, said) = line.said()?;
-        let told = self.desk.place(id, Told::new(id, entry.number, entry.at, said));
+        let told = self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
         let ticket = self.screen.show(Report::Message(Told { history, ..told }));
         (!line.own).then_some((ticket, entry.number))
     }
@@ -473,6 +497,17 @@ impl Admin {
     fn notice(&self, text: &str) {
         self.screen.show(Report::Notice { text: text.to_owned() });
     }
+}
+
+/// A customer who left the desk's memory says hello again: what was said is known again before that is heard.
+fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Result<(), Stop> {
+    if let Message::Hello(hello) = message
+        && !desk.knows(hello.conversation)
+        && let Some(story) = journal.story(hello.conversation)?
+    {
+        desk.recall(&story, now);
+    }
+    Ok(())
 }
 
 /// Records first, reports last, the rest in its order.

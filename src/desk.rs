@@ -17,7 +17,7 @@
 //! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that is
 //! recorded, of `settle`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
@@ -70,13 +70,17 @@ pub struct Options {
     pub auto_accept: bool,
 }
 
-/// All that one desk knows.
+/// All that one desk knows of who is here or is waited for. Who left is in the journal, until they are back.
 pub struct Desk {
     id: DeskId,
     options: Options,
     conversations: HashMap<ConversationId, Conversation>,
-    /// Conversations by their number at this desk, from 1.
-    ordinals: Vec<ConversationId>,
+    /// They, by their number at this desk, from 1.
+    ordinals: BTreeMap<u32, ConversationId>,
+    /// The highest of these numbers that was ever given.
+    begun: u32,
+    /// Whose line went down since the last look at who may leave.
+    parted: Vec<ConversationId>,
     /// Who waits, longest first.
     queue: VecDeque<ConversationId>,
     /// Who gets the next line.
@@ -118,6 +122,8 @@ struct Conversation {
     shown: Number,
     /// The number of our latest line.
     spoken: Number,
+    /// The same, as far back as the journal goes.
+    typed: Number,
     link: Option<Conn>,
     /// What we asked of the user's side and is not answered.
     open: Option<Open>,
@@ -171,7 +177,9 @@ impl Desk {
             id,
             options,
             conversations: HashMap::new(),
-            ordinals: Vec::new(),
+            ordinals: BTreeMap::new(),
+            begun: 0,
+            parted: Vec::new(),
             queue: VecDeque::new(),
             focus: None,
             links: HashMap::new(),
@@ -214,6 +222,7 @@ impl Desk {
         let Some(id) = self.links.remove(&conn) else { return };
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
+        self.parted.push(id);
         if conversation.ordinal == 0 {
             self.conversations.remove(&id);
         } else if matches!(conversation.phase, Phase::Queued | Phase::Active) {
@@ -351,8 +360,9 @@ impl Desk {
             Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
             Arrival::New => {
                 if conversation.ordinal == 0 {
-                    self.ordinals.push(id);
-                    conversation.ordinal = self.ordinals.len() as u32;
+                    self.begun += 1;
+                    conversation.ordinal = self.begun;
+                    self.ordinals.insert(self.begun, id);
                     let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
                     let held = conversation.held;
                     self.out.push(Output::Record(id, Record::Begun { secret, name }));
@@ -533,7 +543,7 @@ impl Desk {
 
     /// A message as this admin is to see it: whose it is, and where.
     pub fn place(&self, id: ConversationId, told: Told) -> Told {
-        let ordinal = self.conversations.get(&id).map(|conversation| conversation.ordinal);
+        let ordinal = self.conversations.get(&id).map(|conversation| conversation.ordinal).or(told.ordinal);
         Told { ordinal, elsewhere: self.focus != Some(id), own: told.author == Author::Admin, ..told }
     }
 
@@ -588,6 +598,7 @@ impl Conversation {
             seen: 0,
             shown: 0,
             spoken: 0,
+            typed: 0,
             link: None,
             open: None,
             answered: None,

@@ -83,17 +83,21 @@ impl Line {
     }
 }
 
-/// A conversation as a restart finds it.
+/// A conversation as a restart finds it, or who left memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// Which one.
     pub id: ConversationId,
+    /// Its place among the conversations of its journal, from 1.
+    pub ordinal: u32,
     /// The secret, or its SHA-256.
     pub secret: [u8; 32],
     /// What the customer wants to be called.
     pub name: Option<String>,
     /// Our own highest number.
     pub own: Number,
+    /// The highest number of a line of ours that a person typed.
+    pub typed: Number,
     /// Our entries up to here may be held by the peer only.
     pub held: Number,
     /// The user's side acknowledged our entries up to here.

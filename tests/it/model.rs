@@ -73,7 +73,9 @@ impl Kept {
             id: ID,
             secret: [9; 32],
             name: None,
+            ordinal: 1,
             own: 0,
+            typed: 0,
             held: 0,
             theirs: Vec::new(),
             idle: Duration::ZERO,
@@ -94,6 +96,9 @@ impl Kept {
                 Record::Own(entry) => {
                     control(true, None, entry);
                     story.own = entry.number;
+                    if matches!(entry.body, Body::Message(_)) {
+                        story.typed = entry.number;
+                    }
                 }
                 Record::Theirs(desk, entry) => {
                     control(false, *desk, entry);
@@ -147,6 +152,8 @@ struct World {
     again: bool,
     /// Lines the user was told of that the bot may not have got.
     doubted: String,
+    /// How often the desk had forgotten the customer and knew them again.
+    recalled: u32,
     told: bool,
 }
 
@@ -172,6 +179,7 @@ impl World {
             questions: Vec::new(),
             again: false,
             doubted: String::new(),
+            recalled: 0,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -232,7 +240,7 @@ impl World {
     fn deliver_up(&mut self) {
         let Some(conn) = self.line.conn else { return };
         match self.line.up.pop() {
-            Some(message) => self.desk.received(conn, message, self.now),
+            Some(message) => self.hear(conn, message),
             None if self.line.up.closed => {
                 self.line.up.closed = false;
                 self.desk.disconnected(conn, "closed");
@@ -240,6 +248,18 @@ impl World {
             }
             None => {}
         }
+    }
+
+    /// The desk hears a message, and recalls before whom it had forgotten.
+    fn hear(&mut self, conn: Conn, message: Message) {
+        let journal = &self.journals[&self.desk_id];
+        if matches!(message, Message::Hello(_)) && !self.desk.knows(ID) && !journal.records.is_empty() {
+            self.desk.recall(&journal.story(), self.now);
+            self.recalled += 1;
+            // What came last of a backlog that broke off was not told, and is not told again.
+            self.desk_state = Some(state_after(&theirs(&journal.records)));
+        }
+        self.desk.received(conn, message, self.now);
     }
 
     fn deliver_down(&mut self) {
@@ -256,7 +276,7 @@ impl World {
         let Some(conn) = self.line.conn else { return };
         for _ in 0..self.chance.below(self.line.up.frames.len() as u64 + 1) {
             let message = self.line.up.pop().expect("counted");
-            self.desk.received(conn, message, self.now);
+            self.hear(conn, message);
         }
         self.line.conn = None;
         self.line = Line::default();
@@ -339,6 +359,7 @@ impl World {
                 if alive == Some(conn) { line.down.push(message) } else { 1 }
             },
         );
+        self.desk.forget();
     }
 
     /// A seed that is replayed tells what happened.
@@ -491,7 +512,7 @@ fn state_after(entries: &[Entry]) -> State {
     entries.iter().rev().find_map(state).unwrap_or(State::Bot)
 }
 
-fn play(seed: u64) {
+fn play(seed: u64) -> u32 {
     let mut world = World::new(seed);
     world.settle();
     for _ in 0..200 {
@@ -499,6 +520,7 @@ fn play(seed: u64) {
     }
     world.heal();
     world.check();
+    world.recalled
 }
 
 #[test]
@@ -506,10 +528,15 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
     let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
     let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
     let from = std::env::var("MODEL_FROM").ok().map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
+    let mut recalled = 0;
     for seed in seed.map_or(from..from + runs, |seed| seed..seed + 1) {
-        if let Err(panic) = std::panic::catch_unwind(|| play(seed)) {
-            eprintln!("replay with MODEL_SEED={seed}");
-            std::panic::resume_unwind(panic);
+        match std::panic::catch_unwind(|| play(seed)) {
+            Ok(times) => recalled += times,
+            Err(panic) => {
+                eprintln!("replay with MODEL_SEED={seed}");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    assert!(seed.is_some() || recalled > 0, "no desk ever forgot a customer who came back");
 }
