@@ -286,6 +286,9 @@ impl Desk {
         conversation.ack_due = true;
         let elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
+        if conversation.ordinal > 0 && conversation.name.as_deref() != hello.name.as_deref() {
+            self.out.push(Output::Record(id, Record::Begun { secret, name: hello.name.clone() }));
+        }
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let woke = std::mem::take(&mut conversation.asleep);

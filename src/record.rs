@@ -7,7 +7,8 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// The conversation begins here. The user's side keeps its secret, a desk only the hash of it.
+    /// The conversation begins here, or the customer has another name. The user's side keeps its secret, a desk only the
+    /// hash of it.
     Begun {
         /// The secret, or its SHA-256.
         secret: [u8; 32],

@@ -141,11 +141,15 @@ const REDRAWN: usize = 20;
 impl User {
     /// Goes on with the last conversation of the journal, if it has not ended.
     fn go_on(&mut self) -> Result<(), Stop> {
-        let (stories, _) = self.keeper.journal.stories()?;
-        let Some(story) = stories.last() else { return Ok(()) };
+        let (mut stories, _) = self.keeper.journal.stories()?;
+        let Some(mut story) = stories.pop() else { return Ok(()) };
+        let renamed = !self.args.new && self.args.name.is_some() && self.args.name != story.name;
+        if renamed {
+            story.name.clone_from(&self.args.name);
+        }
         let journal = &self.keeper.journal;
         let session = Session::restore(
-            story,
+            &story,
             self.args.admin.clone(),
             seed().map_err(Stop::Broken)?,
             |number| journal.own(story.id, number),
@@ -155,6 +159,10 @@ impl User {
             return Ok(());
         }
         self.session = session;
+        if renamed {
+            let record = Record::Begun { secret: story.secret, name: story.name };
+            self.keeper.commit(vec![(story.id, record)], &self.screen)?;
+        }
         if self.args.new || self.session.state() == State::Closed {
             // It is over but for what is owed to the desk; then the fresh one begins.
             self.leave(Then::StartAnew, Now::read());
