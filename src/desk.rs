@@ -115,6 +115,8 @@ struct Conversation {
     last: Number,
     /// Our entries up to here may be held by the customer only: our journal was restored.
     held: Number,
+    /// Our entries up to here may have been sent. Those above were made since the restart, without the customer.
+    offered: Number,
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
@@ -277,11 +279,12 @@ impl Desk {
             return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
         }
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
-        if conversation.sending.resume(mark, conversation.last).is_err() {
+        if conversation.sending.resume(mark, conversation.offered.min(conversation.last)).is_err() {
             // Our journal is older than what we said: it was restored from a backup.
             self.raise(id, mark);
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.offered = Number::MAX;
         conversation.newest = hello.newest;
         conversation.ack_due = true;
         let elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
@@ -320,16 +323,36 @@ impl Desk {
         }
     }
 
-    /// The customer has more of our entries than we do: go on above them, and remember that they are gone here.
+    /// The customer has more of our entries than we ever sent: go on above them, and remember that they are gone here.
+    /// What was said since the restart had their numbers, and moves above them, too.
     fn raise(&mut self, id: ConversationId, mark: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let first = conversation.last + 1;
-        conversation.last = mark;
+        let from = conversation.offered.min(conversation.last) + 1;
+        let by = mark + 1 - from;
+        let moves = conversation.last >= from;
+        conversation.last += by;
         conversation.held = mark;
-        conversation.sending.resume(mark, mark).unwrap_or_else(|_| unreachable!("the counter was raised to the mark"));
+        let last = conversation.last;
+        conversation
+            .sending
+            .resume(mark, last)
+            .unwrap_or_else(|_| unreachable!("the counter was raised above the mark"));
+        let open = conversation.open.as_mut().map(|open| &mut open.number);
+        let named = [Some(&mut conversation.spoken), Some(&mut conversation.typed), open];
+        named.into_iter().flatten().filter(|number| **number >= from).for_each(|number| *number += by);
         // A conversation without an entry is not journaled: a stranger leaves nothing.
         if conversation.ordinal > 0 {
-            self.remember_held(id, first);
+            if moves {
+                self.out.push(Output::Record(id, Record::Moved { from, by }));
+            }
+            self.remember_held(id, from);
+            if moves {
+                self.notice(format!(
+                    "{}: what you said since the restart follows as {}..{last}",
+                    self.who(id),
+                    mark + 1
+                ));
+            }
         }
     }
 
@@ -597,6 +620,7 @@ impl Conversation {
             ack_due: false,
             last: 0,
             held: 0,
+            offered: Number::MAX,
             sending: Sending::default(),
             seen: 0,
             shown: 0,

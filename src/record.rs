@@ -23,6 +23,13 @@ pub enum Record {
     Note(String),
     /// Desk: our entries up to this number are held by the customer only.
     Held(Number),
+    /// Desk: our entries from this number on have numbers higher by so much: nobody was sent them yet.
+    Moved {
+        /// The first of them, as it was.
+        from: Number,
+        /// By how much.
+        by: Number,
+    },
     /// User: this line of ours is being asked of the bot; `None`: no line is.
     Asking(Option<Number>),
     /// User: the bot is being told that it owns the conversation again.

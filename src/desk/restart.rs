@@ -40,7 +40,7 @@ impl Desk {
         conversation.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         conversation.asleep = story.idle >= LIFETIME;
         conversation.name = story.name.as_deref().map(Into::into);
-        conversation.last = story.own;
+        (conversation.last, conversation.offered) = (story.own, story.own);
         conversation.typed = story.typed;
         conversation.held = story.held;
         conversation.sending = Sending::restore(story.delivered.max(story.held));

@@ -134,6 +134,14 @@ impl Disk {
                 Record::Held(number) => {
                     self.run("UPDATE conversation SET held = ? WHERE key = ?", params![*number as i64, key])?;
                 }
+                Record::Moved { from, by } => {
+                    // In two steps: on the way no number may be there twice.
+                    let sql =
+                        "UPDATE entry SET number = -(number + ?) WHERE conversation = ? AND origin = ? AND number >= ?";
+                    self.run(sql, params![*by as i64, key, OWN, *from as i64])?;
+                    let sql = "UPDATE entry SET number = -number WHERE conversation = ? AND origin = ? AND number < 0";
+                    self.run(sql, params![key, OWN])?;
+                }
                 Record::Asking(number) => {
                     let number = number.map(|number| number as i64);
                     self.run("UPDATE conversation SET asking = ? WHERE key = ?", params![number, key])?;

@@ -42,8 +42,13 @@ impl Memory {
                 Record::Delivered(number) => kept.delivered = number,
                 Record::Idle(idle) => kept.idle = idle,
                 Record::Own(_) | Record::Theirs(..) | Record::Note(_) => kept.push(record),
-                // Only a restart asks for these, and there is none.
-                Record::Asking(_) | Record::Returning(_) | Record::Met(..) | Record::Acked(..) | Record::Focus => {}
+                // Only a restart asks for these, or brings them about, and there is none.
+                Record::Asking(_)
+                | Record::Returning(_)
+                | Record::Met(..)
+                | Record::Acked(..)
+                | Record::Moved { .. }
+                | Record::Focus => {}
             }
         }
     }

@@ -64,7 +64,7 @@ struct Kept {
 
 impl Kept {
     fn own(&self, number: u64) -> Result<Entry, Infallible> {
-        Ok(own(&self.records)[number as usize - 1].clone())
+        Ok(own(&self.records).into_iter().find(|entry| entry.number == number).expect("it was committed"))
     }
 
     /// As a restart finds it. What may wait for the next batch may be lost.
@@ -117,9 +117,19 @@ impl Kept {
                     story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
                 }
                 Record::Delivered(number) => story.delivered = *number,
-                Record::Note(_) | Record::Held(_) | Record::Idle(_) | Record::Focus => {}
+                Record::Held(number) => story.held = *number,
+                Record::Moved { from, by } => {
+                    let numbers = story.controls.iter_mut().filter(|line| line.own).map(|line| match &mut line.what {
+                        What::Entry(_, entry) => &mut entry.number,
+                        What::Note(_) => unreachable!("a note is no control"),
+                    });
+                    let moved = numbers.chain([&mut story.own, &mut story.typed]).filter(|number| **number >= *from);
+                    moved.for_each(|number| *number += by);
+                }
+                Record::Note(_) | Record::Idle(_) | Record::Focus => {}
             }
         }
+        story.own = story.own.max(story.held);
         story
     }
 }
@@ -154,6 +164,9 @@ struct World {
     doubted: String,
     /// How often the desk had forgotten the customer and knew them again.
     recalled: u32,
+    /// What was in a desk's journal that was set back, and whether it has not heard of the customer since.
+    lost: Vec<Entry>,
+    set_back: bool,
     told: bool,
 }
 
@@ -180,6 +193,8 @@ impl World {
             again: false,
             doubted: String::new(),
             recalled: 0,
+            lost: Vec::new(),
+            set_back: false,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -210,7 +225,8 @@ impl World {
             2 => self.lose_desk(),
             3 => self.kill_user(),
             4 => self.kill_desk(),
-            5..7 => self.again |= self.session.ask_again(self.now).is_ok(),
+            5 => self.set_back_desk(),
+            6 => self.again |= self.session.ask_again(self.now).is_ok(),
             _ => self.cut(),
         }
     }
@@ -259,6 +275,7 @@ impl World {
             // What came last of a backlog that broke off was not told, and is not told again.
             self.desk_state = Some(state_after(&theirs(&journal.records)));
         }
+        self.set_back &= !matches!(message, Message::Hello(_));
         self.desk.received(conn, message, self.now);
     }
 
@@ -291,6 +308,7 @@ impl World {
         let number = self.journals.len() as u8 + 1;
         self.desk_id = DeskId::new([number; 16]);
         self.desk = Desk::new(self.desk_id, desk::Options::default(), self.now);
+        self.set_back = false;
         self.journals.insert(self.desk_id, Kept::default());
         self.desk_state = None;
     }
@@ -311,11 +329,45 @@ impl World {
 
     /// The desk's process dies, and is started again.
     fn kill_desk(&mut self) {
+        // Of what was said since it was set back nobody knows any more that it was.
+        if self.set_back {
+            return;
+        }
         self.admin_types();
         let records = self.desk.outputs().into_iter();
         let records = records.filter_map(|output| if let desk::Output::Record(_, r) = output { Some(r) } else { None });
         let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
         journal.records.extend(records);
+        self.start_desk();
+    }
+
+    /// The desk's process dies, its journal is an older copy, and the admin talks before the customer is on the line.
+    fn set_back_desk(&mut self) {
+        if self.set_back {
+            return;
+        }
+        self.cut();
+        self.settle();
+        let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
+        let kept = self.chance.below(journal.records.len() as u64 + 1) as usize;
+        self.lost.extend(own(&journal.records));
+        journal.records.truncate(kept);
+        self.start_desk();
+        self.set_back = true;
+        for _ in 0..self.chance.below(6) {
+            match self.chance.below(8) {
+                0 => _ = self.desk.accept(None, self.now),
+                1 => _ = self.desk.accept(Some(1), self.now),
+                2 => _ = self.desk.hand_back(None, self.now),
+                3 => _ = self.desk.close(None, self.now),
+                _ => self.admin_types(),
+            }
+            self.settle();
+        }
+    }
+
+    fn start_desk(&mut self) {
+        let journal = &self.journals[&self.desk_id];
         let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story()] };
         let journal = journal.clone();
         self.cut();
@@ -458,12 +510,14 @@ impl World {
         let is_given_up = self.session.state() == State::Closed && self.session.is_settled();
         let undelivered = self.session.undelivered();
         assert!(undelivered.is_empty() || is_given_up, "undelivered: {undelivered:?}");
-        if !came.is_empty() {
+        // A customer who owed a desk nothing when it was set back does not come to hear of it.
+        if !came.is_empty() && !self.set_back {
             let lacks = present.iter().find(|entry| matches!(entry.body, Body::Message(_)) && !heard.contains(entry));
             assert_eq!(lacks, None, "the user lacks what the desk said");
             assert_eq!(self.desk_state, Some(state_after(&came)), "the admin was told another state");
         }
-        let said: Vec<Entry> = self.journals.values().flat_map(|journal| own(&journal.records)).collect();
+        let said: Vec<Entry> =
+            self.journals.values().flat_map(|journal| own(&journal.records)).chain(self.lost.clone()).collect();
         for (at, entry) in heard.iter().enumerate() {
             assert!(said.contains(entry), "the user heard what nobody said");
             let is_message = matches!(entry.body, Body::Message(_));
@@ -481,6 +535,7 @@ impl World {
         let ended = made.iter().rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
         if let Some(Entry { number, body: Body::Closed { .. }, .. }) = ended
             && request <= came.len() as u64
+            && !self.set_back
             && state_after(&made[..*number as usize - 1]) != State::Bot
         {
             assert_eq!(came.len(), made.len(), "the desk was not told of the end");
@@ -489,10 +544,17 @@ impl World {
 }
 
 fn own(records: &[Record]) -> Vec<Entry> {
-    records
-        .iter()
-        .filter_map(|record| if let Record::Own(entry) = record { Some(entry.clone()) } else { None })
-        .collect()
+    let mut entries: Vec<Entry> = Vec::new();
+    for record in records {
+        match record {
+            Record::Own(entry) => entries.push(entry.clone()),
+            Record::Moved { from, by } => {
+                entries.iter_mut().filter(|entry| entry.number >= *from).for_each(|entry| entry.number += by);
+            }
+            _ => {}
+        }
+    }
+    entries
 }
 
 fn theirs(records: &[Record]) -> Vec<Entry> {
