@@ -3,7 +3,7 @@
 //! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send, show.
 //! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -51,6 +51,8 @@ struct Admin {
     screen: Screen,
     json: bool,
     pace: Pace<command::Admin>,
+    /// Conversations that the admin has, as far as was told: one that has ended since still has lines to show.
+    heard: HashSet<ConversationId>,
     /// Up to where in the commit order a person has seen a conversation.
     drawn: HashMap<ConversationId, u64>,
     /// Customers' lines on their way to the screen: ticket, conversation, number.
@@ -95,6 +97,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         json: args.json,
         pace: Pace::new(screen.is_interactive()),
         screen,
+        heard: HashSet::new(),
         drawn: HashMap::new(),
         unseen: VecDeque::new(),
         had: false,
@@ -398,6 +401,10 @@ impl Admin {
             _ => None,
         };
         self.had |= active.is_some();
+        match &report {
+            Report::State { conversation, .. } if active.is_none() => _ = self.heard.remove(conversation),
+            _ => self.heard.extend(active),
+        }
         match report {
             Report::Message(told) if !self.json => return self.draw(told.conversation),
             Report::Error { .. } => self.failed |= !self.pace.is_person(),
@@ -419,7 +426,7 @@ impl Admin {
 
     /// Shows a person what is new in a conversation of theirs.
     fn draw(&mut self, id: ConversationId) -> Result<(), Stop> {
-        if self.desk.is_heard(id) { self.draw_new(id, false) } else { Ok(()) }
+        if self.heard.contains(&id) { self.draw_new(id, false) } else { Ok(()) }
     }
 
     fn draw_new(&mut self, id: ConversationId, history: bool) -> Result<(), Stop> {

@@ -141,7 +141,7 @@ impl Desk {
         self.conversations.get(&id).is_some_and(Conversation::is_live)
     }
 
-    /// Whether the admin has this conversation, so that a person wants to see what is said in it.
+    /// Whether the admin has this conversation.
     pub fn is_heard(&self, id: ConversationId) -> bool {
         self.conversations.get(&id).is_some_and(|conversation| conversation.told.0 == Phase::Active)
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::fake_bot::{FakeBot, text};
-use crate::raw::{Raw, entry, hello, said};
+use crate::raw::{Raw, entry, frame, hello, said};
 use crate::run::Handoff;
 
 /// A customer who asked for a person, and is told this place.
@@ -206,6 +206,24 @@ fn auto_accept_never_takes_the_focus_from_a_live_conversation() {
     admin.say("for Bob");
     bob.until_text("for Bob");
     assert_eq!((heard(&ann), heard(&bob)), (vec!["for Ann still".to_owned()], vec!["for Bob".to_owned()]));
+}
+
+#[test]
+fn a_last_line_that_comes_together_with_the_end_is_shown_to_a_person() {
+    let mut admin = Handoff::plain_admin(&["--auto-accept"]);
+    let mut customer = Raw::connect(&admin.address());
+    customer.say(&hello("a1", 1));
+    let desk = customer.until("welcome")["desk"].clone();
+    customer.say(&entry(1, &json!({"requested": {}})));
+    let accept = customer.until("entry")["number"].clone();
+    customer.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": accept}}})));
+    admin.until_err(|line| line.contains("you have the conversation"));
+    let last = entry(3, &said("user", "thank you, bye"));
+    let end = entry(4, &json!({"closed": {"reason": "user_ended"}}));
+    customer.send(&[frame(&last), frame(&end)].concat());
+    admin.until_err(|line| line.contains("closed"));
+    customer.until("ack");
+    admin.until_out(|line| line.ends_with("thank you, bye"));
 }
 
 #[test]
