@@ -1,6 +1,7 @@
 //! The connection to the desk: dial while something is owed, hello, resume, and rest.
 
 use super::*;
+use crate::text::Line;
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -307,7 +308,8 @@ impl Session {
             Code::Version | Code::Secret => self.part(conn, text),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
-                self.retry(text, now);
+                // Its words never stand alone, as if they were this program's.
+                self.retry(&format!("the desk says: {text}"), now);
             }
         }
     }
@@ -325,7 +327,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {} any more: {why}", self.address) });
+        self.tell(Report::Error { text: format!("not connected to {} any more: {}", self.address, Line(why)) });
     }
 
     /// Tries again later, for as long as a desk is needed.
