@@ -393,6 +393,55 @@ mod tests {
     }
 
     #[test]
+    fn a_button_is_not_what_a_text_can_look_like() {
+        let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
+        bot.buttons = vec![Button { title: "Yes, and a title too long for it".into(), payload: "/x".into() }];
+        let rows = drawn(&mut look(false), bot.clone(), 24);
+        assert_eq!(rows[1..], ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]);
+        assert_eq!(plain_message(&bot), "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it");
+    }
+
+    #[test]
+    fn a_name_of_which_nothing_is_seen_is_none_and_a_long_one_is_cut() {
+        let named = |name: &str| plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") });
+        assert_eq!(named(" \u{3164}\u{2800}"), "user: hi");
+        assert_eq!(named(&"é".repeat(40)), format!("user {}…: hi", "é".repeat(31)));
+        assert_eq!(named("Robin (admin)"), "user Robin (admin): hi");
+    }
+
+    #[test]
+    fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
+        let lines = |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
+        assert_eq!(lines("one two three four five", 20), "bot: one two three \n  | four five");
+        assert_eq!(lines("one two", 8), "bot:\n  | one \n  | two");
+    }
+
+    #[test]
+    fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
+        for unit in [
+            "\u{1b}",
+            "\u{301}",
+            "a\u{301}",
+            "👩\u{200d}",
+            " ",
+            "x ",
+            "\n",
+            "\u{1100}",
+            "क\u{94d}",
+            "日",
+            "🇩",
+            "\u{d4e}",
+        ] {
+            let text = unit.repeat(8 * 1024 / unit.len());
+            let begun = std::time::Instant::now();
+            let rows = drawn(&mut look(true), told(Author::User, &text), 80);
+            // Linear work takes milliseconds unoptimized; a square of it would take minutes.
+            assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{unit:?} took {:?}", begun.elapsed());
+            assert!(rows.len() <= text.len() + 2, "{unit:?} has {} rows", rows.len());
+        }
+    }
+
+    #[test]
     fn history_stands_between_two_lines() {
         let mut look = look(false);
         let old = || Told { history: true, ..told(Author::User, "old") };
