@@ -59,46 +59,21 @@ impl<'a> Name<'a> {
 
     /// Whether all of it is shown.
     pub fn fits(&self) -> bool {
-        self.letters().iter().map(|(_, letters)| letters).sum::<usize>() <= NAME_LETTERS_MAX
+        self.whole().graphemes(true).count() <= NAME_LETTERS_MAX
     }
 
-    /// What is shown, in pieces that are not cut, each with its count of letters.
-    fn letters(&self) -> Vec<(String, usize)> {
-        let mut pieces: Vec<(String, usize)> = Vec::new();
-        let mut kept = String::new();
-        let keep = |kept: &mut String, pieces: &mut Vec<(String, usize)>| {
-            pieces.extend(kept.graphemes(true).map(|letter| (letter.to_owned(), 1)));
-            kept.clear();
-        };
-        for part in Parts::new(self.0, Kind::Name) {
-            match part {
-                Part::Kept(letter) => kept.push_str(letter),
-                part => {
-                    keep(&mut kept, &mut pieces);
-                    let token = part.to_string();
-                    let letters = token.len();
-                    pieces.push((token, letters));
-                }
-            }
-        }
-        keep(&mut kept, &mut pieces);
-        pieces
+    fn whole(&self) -> String {
+        Parts::new(self.0, Kind::Name).map(|part| part.to_string()).collect()
     }
 }
 
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pieces = self.letters();
+        let whole = self.whole();
         if self.fits() {
-            return pieces.iter().try_for_each(|(piece, _)| f.write_str(piece));
+            return f.write_str(&whole);
         }
-        let mut room = NAME_LETTERS_MAX - 1;
-        for (piece, letters) in &pieces {
-            let Some(left) = room.checked_sub(*letters) else { break };
-            room = left;
-            f.write_str(piece)?;
-        }
-        f.write_str("…")
+        whole.graphemes(true).take(NAME_LETTERS_MAX - 1).chain(["…"]).try_for_each(|letter| f.write_str(letter))
     }
 }
 
