@@ -561,6 +561,7 @@ impl Desk {
             link,
             desk: self.id.to_string(),
             why,
+            parted: false,
         });
     }
 }

@@ -42,5 +42,6 @@ pub mod session;
 pub mod signals;
 pub mod term;
 pub mod text;
+pub mod tls;
 pub mod user;
 pub mod wire;

@@ -102,6 +102,13 @@ impl Session {
         }
     }
 
+    /// What answered is not the desk it must be: it is told nothing, and is not dialled again.
+    pub fn distrust(&mut self, conn: Conn, why: &str) {
+        if matches!(self.link.now, Stage::Opening(Some(ours)) if ours == conn) {
+            self.part(conn, why);
+        }
+    }
+
     /// The connection, the desk and its marks, while it is up.
     pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
         match self.link.now {
@@ -304,7 +311,7 @@ impl Session {
                 self.part(conn, text);
             }
             Code::Fork => self.fork(conn),
-            Code::Version | Code::Secret => self.part(conn, text),
+            Code::Version | Code::Secret | Code::Tls => self.part(conn, text),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
                 self.retry(text, now);
@@ -325,7 +332,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {} any more: {why}", self.address) });
+        self.tell(Report::Error { text: format!("not connected to {}: {why}", self.address) });
     }
 
     /// Tries again later, for as long as a desk is needed.
@@ -356,6 +363,7 @@ impl Session {
             link,
             desk: self.address.clone(),
             why,
+            parted: matches!(self.link.now, Stage::Down) && self.needs_desk(),
         });
     }
 }

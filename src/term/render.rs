@@ -295,7 +295,7 @@ mod tests {
         let notice = Report::Notice { text: "one\ntwo".into() };
         assert_eq!(plain(&notice, Author::User), Some((Stream::Err, "handoff: one\n  | two".into())));
         let listen = Some("127.0.0.1:5000".parse().expect("an address"));
-        let ready = Report::Ready { mode: "admin", listen };
+        let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
         assert_eq!(plain(&ready, Author::Admin), Some((Stream::Err, "handoff: listening on 127.0.0.1:5000".into())));
         let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };
         assert_eq!(plain(&seen, Author::User), None);

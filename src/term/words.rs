@@ -18,6 +18,9 @@ pub(super) enum Tone {
 /// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has none.
 pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, String)> {
     let text = match report {
+        Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
+            format!("listening on {listen}, key {key}")
+        }
         Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
         Report::State { state, position, admin, reason, ordinal, customer, .. } => {
             let (admin, position) = (admin.as_deref(), *position);
@@ -27,6 +30,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, String)> {
                 user_state(*state, position, admin, *reason)?
             }
         }
+        // What is parted has an error of its own, which says why.
+        Report::Link { parted: true, .. } => return None,
         Report::Link { link, desk, why, ordinal, customer, .. } => {
             let why = why.as_deref().map(|why| format!(": {}", shown_on_one_line(why))).unwrap_or_default();
             if me == Author::Admin {
@@ -158,6 +163,7 @@ mod tests {
             link: Link::Lost,
             desk: "desk:5000".into(),
             why: Some("no\nhandoff: all is well".into()),
+            parted: false,
         };
         let (_, text) = words(&report, Author::User).expect("a lost link is told");
         assert_eq!(text, "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again");

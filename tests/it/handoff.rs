@@ -84,7 +84,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
 /// DESIGN.md's table.
 fn check_fields(event: &Value) {
     let (required, optional): (&[&str], &[&str]) = match event["event"].as_str().expect("every event has a name") {
-        "ready" => (&["mode"], &["listen"]),
+        "ready" => (&["mode"], &["listen", "fingerprint"]),
         "state" => (&["conversation", "state"], &["position", "admin", "reason"]),
         "message" => {
             (&["conversation", "author", "text", "number", "at"], &["name", "buttons", "image", "custom", "history"])

@@ -11,7 +11,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     let mut bot = Handoff::bot();
     let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
     let screen = admin.sees("listening on 127.0.0.1:");
-    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
     let address = address.expect("an address").to_owned();
     let url = bot.url();
     let user = |name: &str| Terminal::start(&["user", "--admin", &address, "--bot", &url, "--name", name]);
