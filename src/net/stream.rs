@@ -144,7 +144,7 @@ fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<
 fn broken(error: Error) -> Closed {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => {
-            Closed::Distrusted("it shows a certificate whose key it does not have".to_owned())
+            Closed::Distrusted("its certificate is a copy or a forgery: a signature is wrong".to_owned())
         }
         Error::InvalidCertificate(error) => {
             Closed::Distrusted(format!("its certificate is not to be trusted: {error}"))

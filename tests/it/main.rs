@@ -34,6 +34,7 @@ mod rasa;
 mod restart;
 mod scripts;
 mod text;
+mod tls;
 mod typed;
 mod usage;
 mod wire;

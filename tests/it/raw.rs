@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use handoff::tls::{Identity, KnownDesks, Security, Trust};
 use rustls::Connection as Tls;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use crate::run::WITHIN;
@@ -59,8 +60,20 @@ impl Raw {
     pub fn accept(listener: &TcpListener) -> Raw {
         static DESK: LazyLock<Security> =
             LazyLock::new(|| Identity::fresh().and_then(Identity::security).expect("the system has random bytes"));
+        Raw::accept_as(listener, &DESK)
+    }
+
+    /// The same, with an identity of the test's choice.
+    #[track_caller]
+    pub fn accept_as(listener: &TcpListener, identity: &Security) -> Raw {
         let (socket, _) = listener.accept().expect("somebody dials");
-        Raw::over(socket, &DESK, "")
+        Raw::over(socket, identity, "")
+    }
+
+    /// What the desk has shown.
+    #[track_caller]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.tls.peer_certificates().expect("the handshake is done")[0].clone()
     }
 
     fn over(socket: TcpStream, security: &Security, address: &str) -> Raw {
@@ -154,7 +167,10 @@ impl Raw {
             self.socket.set_read_timeout(Some(left)).expect("the socket takes options");
             match self.receive(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return false,
-                Err(e) if filled == 0 && e.kind() == ErrorKind::ConnectionReset => return false,
+                // Reset, or TLS ended before it began.
+                Err(e) if filled == 0 && [ErrorKind::ConnectionReset, ErrorKind::Other].contains(&e.kind()) => {
+                    return false;
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Ok(length @ 1..) => filled += length,
                 other => panic!("the desk did not finish its frame ({other:?}); before it: {:?}", self.read),
