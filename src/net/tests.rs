@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use super::*;
 
+mod tls;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 const PING: &[u8] = b"ping";
 const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
@@ -131,7 +133,10 @@ fn patient() -> Limits {
 
 /// Two ends and the connection between them, by its name at each.
 fn pair(limits: Limits) -> (End, Conn, End, Conn) {
-    let (desk, user) = (End::new(limits.clone()), End::new(limits));
+    join(End::new(limits.clone()), End::new(limits))
+}
+
+fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
     let there = user.dial(desk.listen());
     user.connected(there);
     let here = desk.accepted();
@@ -222,14 +227,12 @@ fn a_batch_leaves_in_one_write() {
 
 #[test]
 fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
-    const WINDOW: usize = PLENTY;
-    let limits = patient();
     // A channel of 2 is full most of the time: net blocks on it again and again.
-    let desk = End::with_room(limits.clone(), 2);
-    let user = End::with_room(limits, 2);
-    let there = user.dial(desk.listen());
-    user.connected(there);
-    let here = desk.accepted();
+    echo(50 << 20, join(End::with_room(patient(), 2), End::with_room(patient(), 2)));
+}
+
+fn echo(length: usize, (desk, here, user, there): (End, Conn, End, Conn)) {
+    const WINDOW: usize = PLENTY;
     let echo = thread::spawn(move || {
         loop {
             match desk.next() {
@@ -239,7 +242,7 @@ fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
             }
         }
     });
-    let data = pattern(50 << 20);
+    let data = pattern(length);
     let (mut sent, mut back, mut size) = (0, 0, 1);
     while back < data.len() {
         while sent < data.len() && sent - back < WINDOW {
