@@ -403,6 +403,7 @@ fn the_documented_limits_are_the_codes() {
         ("bytes in flight", WINDOW_BYTES as u64),
         ("bytes waiting for a peer", net::OUTBOUND_MAX as u64),
         ("address to answer", millis(net::CONNECT_WITHIN)),
+        ("TLS handshake", millis(net::HANDSHAKE_WITHIN)),
         ("hello", millis(net::HELLO_WITHIN)),
         ("welcome", millis(WELCOME_WITHIN)),
         ("rest of a frame", millis(FRAME_WITHIN)),
