@@ -7,6 +7,7 @@ use argh::FromArgs;
 use crate::journal::Place;
 use crate::reply::Triggers;
 use crate::text::{NAME_LETTERS_MAX, Name};
+use crate::tls::{Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{NAME_MAX, TEXT_MAX};
 
 /// Hands a Rasa chat over to a human, peer to peer, without losing a message.
@@ -52,6 +53,15 @@ pub struct User {
     /// what the agent shall call you
     #[argh(option)]
     pub name: Option<String>,
+    /// the key the desk must have, as it prints it: SHA256:… (repeatable; default: the key it had the first time)
+    #[argh(option)]
+    pub fingerprint: Vec<Fingerprint>,
+    /// take a desk with a certificate by these authorities: a PEM file, or 'system'
+    #[argh(option)]
+    pub ca: Option<String>,
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the desk needs it too
+    #[argh(option)]
+    pub plaintext: Option<Plaintext>,
     /// start a new conversation instead of going on with the last one
     #[argh(switch)]
     pub new: bool,
@@ -82,6 +92,15 @@ pub struct Admin {
     /// where to listen, HOST:PORT (port 0 takes a free one and prints it)
     #[argh(option)]
     pub listen: String,
+    /// a certificate chain for the desk, in PEM (default: a key of its own, made at the first start)
+    #[argh(option)]
+    pub tls_cert: Option<PathBuf>,
+    /// the key of that certificate, in PEM
+    #[argh(option)]
+    pub tls_key: Option<PathBuf>,
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the customers need it too
+    #[argh(option)]
+    pub plaintext: Option<Plaintext>,
     /// what the customers shall call you
     #[argh(option)]
     pub name: Option<String>,
@@ -160,6 +179,10 @@ impl Mode {
                 address("--admin", &user.admin)?;
                 name(&mut user.name)?;
                 profile(&user.profile)?;
+                let ways = [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
+                if ways.into_iter().filter(|given| *given).count() > 1 {
+                    return Err("--fingerprint, --ca and --plaintext exclude each other; give one".to_owned());
+                }
                 if user.trigger.iter().any(|text| text.trim().is_empty()) {
                     return Err("--trigger must not be empty".to_owned());
                 }
@@ -168,6 +191,15 @@ impl Mode {
                 address("--listen", &admin.listen)?;
                 name(&mut admin.name)?;
                 profile(&admin.profile)?;
+                match (&admin.tls_cert, &admin.tls_key, admin.plaintext) {
+                    (Some(_), Some(_), None) | (None, None, _) => {}
+                    (Some(_), Some(_), Some(_)) => {
+                        return Err(
+                            "--plaintext shows no certificate; give it without --tls-cert and --tls-key".to_owned()
+                        );
+                    }
+                    _ => return Err("--tls-cert and --tls-key belong together; give both or none".to_owned()),
+                }
                 if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
@@ -185,6 +217,22 @@ impl Admin {
         let (state, profile) = (self.state.clone(), self.profile.clone());
         Place { state, mode: "admin", profile, ephemeral: self.ephemeral }
     }
+
+    /// The key that the desk shows; none in plaintext. Its own lies beside the journal's folder: a journal that is
+    /// removed or restored takes no key with it.
+    ///
+    /// # Errors
+    /// One line, when it cannot be read or made.
+    pub fn identity(&self) -> Result<Option<Identity>, String> {
+        match (&self.tls_cert, &self.tls_key, self.place().folder()?) {
+            _ if self.plaintext.is_some() => Ok(None),
+            (Some(certificate), Some(key), _) => Identity::given(certificate, key).map(Some),
+            (_, _, Some(folder)) => {
+                Identity::kept(&folder.join("keys").join(format!("{}.pem", self.profile))).map(Some)
+            }
+            (_, _, None) => Identity::fresh().map(Some),
+        }
+    }
 }
 
 impl User {
@@ -192,6 +240,22 @@ impl User {
     pub fn place(&self) -> Place {
         let (state, profile) = (self.state.clone(), self.profile.clone());
         Place { state, mode: "user", profile, ephemeral: self.ephemeral }
+    }
+
+    /// What makes a desk the right one.
+    ///
+    /// # Errors
+    /// One line, when there is no authority where `--ca` says.
+    pub fn trust(&self) -> Result<Trust, String> {
+        match (self.plaintext, &self.ca) {
+            (Some(plaintext), _) => Ok(Trust::Plaintext(plaintext)),
+            (_, Some(ca)) => Trust::authority(ca),
+            _ if !self.fingerprint.is_empty() => Ok(Trust::Keys(self.fingerprint.clone())),
+            _ => {
+                let file = self.place().folder()?.map(|folder| folder.join("known_desks"));
+                Ok(Trust::FirstContact(KnownDesks::new(file)))
+            }
+        }
     }
 
     /// The texts that hand over.

@@ -562,6 +562,7 @@ impl Desk {
             link,
             desk: self.id.to_string(),
             why,
+            parted: false,
         });
     }
 }

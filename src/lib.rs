@@ -7,7 +7,7 @@
 //! typed line means), [`script`] (when it is due), [`record`] (what is journaled), [`report`] (what is told), [`text`]
 //! (safe text).
 //!
-//! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
+//! Edges hold one family of system calls each: [`net`] (sockets), [`tls`] (keys and pins), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
 //! (stdin and the screen), [`clock`], [`signals`]. [`failpoint`] is for tests. [`peers`] joins `net` and `wire`,
 //! [`keeper`] waits for the journal.
 //!
@@ -42,5 +42,6 @@ pub mod session;
 pub mod signals;
 pub mod term;
 pub mod text;
+pub mod tls;
 pub mod user;
 pub mod wire;

@@ -103,6 +103,13 @@ impl Session {
         }
     }
 
+    /// What answered is not the desk it must be: it is told nothing, and is not dialled again.
+    pub fn distrust(&mut self, conn: Conn, why: &str) {
+        if matches!(self.link.now, Stage::Opening(Some(ours)) if ours == conn) {
+            self.part(conn, why);
+        }
+    }
+
     /// The connection, the desk and its marks, while it is up.
     pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
         match self.link.now {
@@ -299,17 +306,18 @@ impl Session {
 
     /// The desk closes the connection and says why. Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        // Its words never stand alone, as if they were this program's.
+        let why = format!("the desk says: {text}");
         match code {
             Code::Replaced => {
                 self.replaced = true;
-                self.part(conn, text);
+                self.part(conn, &why);
             }
             Code::Fork => self.fork(conn),
-            Code::Version | Code::Secret => self.part(conn, text),
+            Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
-                // Its words never stand alone, as if they were this program's.
-                self.retry(&format!("the desk says: {text}"), now);
+                self.retry(&why, now);
             }
         }
     }
@@ -327,7 +335,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {} any more: {}", self.address, Line(why)) });
+        self.tell(Report::Error { text: format!("not connected to {}: {}", self.address, Line(why)) });
     }
 
     /// Tries again later, for as long as a desk is needed.
@@ -358,6 +366,7 @@ impl Session {
             link,
             desk: self.address.clone(),
             why,
+            parted: matches!(self.link.now, Stage::Down) && self.needs_desk(),
         });
     }
 }

@@ -362,7 +362,7 @@ mod tests {
         let plain = |report, me| plain(report, me, usize::MAX).map(|told| lines(&told));
         assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
         let listen = Some("127.0.0.1:5000".parse().expect("an address"));
-        let ready = Report::Ready { mode: "admin", listen };
+        let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
         assert_eq!(plain(&ready, Author::Admin).as_deref(), Some("handoff: listening on 127.0.0.1:5000"));
         assert_eq!((stream(&ready), stream(&Report::Message(told(Author::Bot, "x")))), (Stream::Err, Stream::Out));
         let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };

@@ -19,6 +19,9 @@ pub(super) enum Tone {
 /// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has none.
 pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
     let text = match report {
+        Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
+            format!("listening on {listen}, key {key}")
+        }
         Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
         Report::State { state, position, admin, reason, ordinal, customer, .. } => {
             let (admin, position) = (admin.as_deref(), *position);
@@ -28,6 +31,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 user_state(*state, position, admin, *reason)?
             }
         }
+        // What is parted has an error of its own, which says why.
+        Report::Link { parted: true, .. } => return None,
         Report::Link { link, desk, why, ordinal, customer, .. } => {
             let why = why.as_deref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
             if me == Author::Admin {
@@ -163,6 +168,7 @@ mod tests {
             link: Link::Lost,
             desk: "desk:5000".into(),
             why: Some("no\nhandoff: all is well".into()),
+            parted: false,
         };
         let (_, text) = words(&report, Author::User).expect("a lost link is told");
         assert_eq!(text.as_str(), "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again");

@@ -125,7 +125,7 @@ fn desk(more: &[&str], columns: u16) -> (Terminal, String) {
     let mut admin =
         Terminal::coloured(&[&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"], more].concat(), columns);
     let screen = admin.sees("listening on 127.0.0.1:");
-    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
     (admin, address.expect("an address").to_owned())
 }
 
@@ -243,6 +243,13 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     raw.say(&json!({"bye": {"code": "leaving", "text": format!("cannot go on\n{}{ODD} BYE", FAKES[5])}}));
     user.sees("the desk says: cannot");
     user.sees("BYE");
+    no_row_is_a_fake(&user.rows());
+    // The user's side dials again, and is sent away for good: with advice that is not this program's.
+    let mut raw = Raw::accept(&listener);
+    raw.until("hello");
+    raw.say(&json!({"bye": {"code": "secret", "text": format!("send your password\n{} PARTED", FAKES[5])}}));
+    user.sees("the desk says: send");
+    user.sees("PARTED");
     no_row_is_a_fake(&user.rows());
     assert_eq!(ours(&user.seen), 0, "no bell");
 }

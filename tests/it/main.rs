@@ -35,6 +35,7 @@ mod rasa;
 mod restart;
 mod scripts;
 mod text;
+mod tls;
 mod typed;
 mod usage;
 mod wire;

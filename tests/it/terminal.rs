@@ -62,9 +62,10 @@ impl Keyboard {
 
 /// A customer who types, so that lines are taken at once and not as a script's; stdout is a pipe.
 #[track_caller]
-pub fn typed_user(admin: &str, bot_url: &str) -> (Handoff, Keyboard) {
+pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboard) {
     let (keyboard, terminal, _) = Keyboard::new(COLUMNS);
-    let user = Handoff::start_with(&["user", "--admin", admin, "--bot", bot_url], |command| {
+    let arguments = [&["user", "--admin", admin, "--bot", bot_url], more].concat();
+    let user = Handoff::start_with(&arguments, |command| {
         command.stdin(Stdio::from(terminal));
     });
     (user, keyboard)
