@@ -6,6 +6,7 @@ use argh::FromArgs;
 
 use crate::journal::Place;
 use crate::reply::Triggers;
+use crate::text::{NAME_LETTERS_MAX, Name};
 use crate::tls::{Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{NAME_MAX, TEXT_MAX};
 
@@ -172,11 +173,11 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
 }
 
 impl Mode {
-    fn check(self) -> Result<Mode, String> {
-        match &self {
+    fn check(mut self) -> Result<Mode, String> {
+        match &mut self {
             Mode::User(user) => {
                 address("--admin", &user.admin)?;
-                name(user.name.as_deref())?;
+                name(&mut user.name)?;
                 profile(&user.profile)?;
                 let ways = [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
                 if ways.into_iter().filter(|given| *given).count() > 1 {
@@ -188,7 +189,7 @@ impl Mode {
             }
             Mode::Admin(admin) => {
                 address("--listen", &admin.listen)?;
-                name(admin.name.as_deref())?;
+                name(&mut admin.name)?;
                 profile(&admin.profile)?;
                 match (&admin.tls_cert, &admin.tls_key, admin.plaintext) {
                     (Some(_), Some(_), None) | (None, None, _) => {}
@@ -288,12 +289,16 @@ fn address(option: &str, given: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn name(given: Option<&str>) -> Result<(), String> {
-    match given {
-        Some(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
-            Err(format!("--name must have 1 to {NAME_MAX} bytes"))
+/// A name that is shown as it was given; blanks at its ends are typing errors.
+fn name(given: &mut Option<String>) -> Result<(), String> {
+    let Some(given) = given else { return Ok(()) };
+    *given = given.trim().to_owned();
+    match Name::new(given) {
+        None => Err("--name must have something that can be seen".to_owned()),
+        Some(name) if given.len() > NAME_MAX || !name.fits() => {
+            Err(format!("--name may have {NAME_LETTERS_MAX} letters and {NAME_MAX} bytes at most"))
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
     }
 }
 
@@ -342,7 +347,16 @@ mod tests {
 
     #[test]
     fn names_and_triggers_must_say_something() {
-        assert!(usage(&["user", "--admin", "a:1", "--name", " "]).contains("--name"));
+        for (name, why) in
+            [(" ", "seen"), ("\u{1b}\u{3164}", "seen"), (&"é".repeat(33), "32 letters"), (&"👩‍👩‍👧".repeat(8), "128 bytes")]
+        {
+            assert!(usage(&["user", "--admin", "a:1", "--name", name]).contains(why), "{name:?}");
+        }
+        let Ok(Mode::User(user)) = parse(&["user", "--admin", "a:1", "--name", &format!(" {} ", "é".repeat(32))])
+        else {
+            panic!("32 letters are a name")
+        };
+        assert_eq!(user.name, Some("é".repeat(32)));
         assert!(usage(&["user", "--admin", "a:1", "--trigger", ""]).contains("--trigger"));
         assert!(usage(&["admin", "--listen", "a:1", "--greeting", ""]).contains("--greeting"));
         for wrong in ["", "..", "a/b", "a b"] {

@@ -22,6 +22,7 @@ use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
+use crate::text::Name;
 use crate::tls::Trust;
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
@@ -587,8 +588,12 @@ impl User {
         let who = match self.session.state() {
             State::Bot => return "bot".to_owned(),
             State::Closed => return "closed".to_owned(),
-            State::Queued => "waiting",
-            State::Active => self.session.admin().unwrap_or("agent"),
+            State::Queued => "waiting".to_owned(),
+            // An agent may be called "bot": the role stands before the name.
+            State::Active => match self.session.admin().and_then(Name::new) {
+                Some(name) => format!("agent {name}"),
+                None => "agent".to_owned(),
+            },
         };
         format!("{who}{}", self.session.mark())
     }

@@ -1,6 +1,7 @@
 //! The connection to the desk: dial while something is owed, hello, resume, and rest.
 
 use super::*;
+use crate::text::Line;
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -305,16 +306,18 @@ impl Session {
 
     /// The desk closes the connection and says why. Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        // Its words never stand alone, as if they were this program's.
+        let why = format!("the desk says: {text}");
         match code {
             Code::Replaced => {
                 self.replaced = true;
-                self.part(conn, text);
+                self.part(conn, &why);
             }
             Code::Fork => self.fork(conn),
-            Code::Version | Code::Secret | Code::Tls => self.part(conn, text),
+            Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
-                self.retry(text, now);
+                self.retry(&why, now);
             }
         }
     }
@@ -332,7 +335,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {}: {why}", self.address) });
+        self.tell(Report::Error { text: format!("not connected to {}: {}", self.address, Line(why)) });
     }
 
     /// Tries again later, for as long as a desk is needed.

@@ -21,6 +21,7 @@ mod faults;
 mod flow;
 mod handback;
 mod handoff;
+mod hostile;
 mod json;
 mod kill;
 mod link;
