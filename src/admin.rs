@@ -22,6 +22,7 @@ use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
+use crate::tls::{Plaintext, Security};
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Message, Number, State};
 
 /// Conversations of which it is known what a person has seen, at most: beyond it, those that left the desk's memory are
@@ -75,18 +76,25 @@ struct Admin {
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
     let mut profile = args.place().open()?;
+    let (security, fingerprint) = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
-    let sockets =
-        Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let sockets = Net::start(Peers::settings(security), net_events);
+    let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
+    if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
+        return Err(format!(
+            "--plaintext loopback is for this machine only, and {listen} is not; leave it away, or give --plaintext \
+             anywhere inside a tunnel"
+        ));
+    }
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
     let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
     let (stories, focus) = profile.journal.stories().map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
-    screen.show(Report::Ready { mode: "admin", listen: Some(listen) });
-    if !listen.ip().is_loopback() {
+    screen.show(Report::Ready { mode: "admin", listen: Some(listen), fingerprint });
+    if args.plaintext.is_some() && !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }
     let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
@@ -114,6 +122,13 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         Ok(code) | Err(Stop::Signal(code)) => Ok(code),
         Err(Stop::Broken(why)) => Err(why),
     }
+}
+
+/// How customers reach this desk, and the key they will see.
+fn secure(args: &args::Admin) -> Result<(Security, Option<String>), String> {
+    let Some(identity) = args.identity()? else { return Ok((Security::Plaintext, None)) };
+    let fingerprint = identity.fingerprint()?.to_string();
+    Ok((identity.security()?, Some(fingerprint)))
 }
 
 impl Admin {
@@ -219,6 +234,7 @@ impl Admin {
             }
             net::Event::Connected { .. } => {}
             net::Event::Trouble { what } => self.tell(Report::Error { text: what })?,
+            net::Event::Stranger { what } => self.notice(&what),
         }
         Ok(())
     }

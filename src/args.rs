@@ -8,6 +8,8 @@ use argh::FromArgs;
 use crate::journal::Place;
 use crate::reply::Triggers;
 use crate::secret;
+use crate::text::{NAME_LETTERS_MAX, Name};
+use crate::tls::{Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{NAME_MAX, TEXT_MAX};
 
 /// Hands a Rasa chat over to a human, peer to peer, without losing a message.
@@ -53,6 +55,15 @@ pub struct User {
     /// what the agent shall call you
     #[argh(option)]
     pub name: Option<String>,
+    /// the key the desk must have, as it prints it: SHA256:… (repeatable; default: the key it had the first time)
+    #[argh(option)]
+    pub fingerprint: Vec<Fingerprint>,
+    /// take a desk with a certificate by these authorities: a PEM file, or 'system'
+    #[argh(option)]
+    pub ca: Option<String>,
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the desk needs it too
+    #[argh(option)]
+    pub plaintext: Option<Plaintext>,
     /// start a new conversation instead of going on with the last one
     #[argh(switch)]
     pub new: bool,
@@ -83,6 +94,15 @@ pub struct Admin {
     /// where to listen, HOST:PORT (port 0 takes a free one and prints it)
     #[argh(option)]
     pub listen: String,
+    /// a certificate chain for the desk, in PEM (default: a key of its own, made at the first start)
+    #[argh(option)]
+    pub tls_cert: Option<PathBuf>,
+    /// the key of that certificate, in PEM
+    #[argh(option)]
+    pub tls_key: Option<PathBuf>,
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the customers need it too
+    #[argh(option)]
+    pub plaintext: Option<Plaintext>,
     /// what the customers shall call you
     #[argh(option)]
     pub name: Option<String>,
@@ -155,20 +175,33 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
 }
 
 impl Mode {
-    fn check(self) -> Result<Mode, String> {
-        match &self {
+    fn check(mut self) -> Result<Mode, String> {
+        match &mut self {
             Mode::User(user) => {
                 address("--admin", &user.admin)?;
-                name(user.name.as_deref())?;
+                name(&mut user.name)?;
                 profile(&user.profile)?;
+                let ways = [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
+                if ways.into_iter().filter(|given| *given).count() > 1 {
+                    return Err("--fingerprint, --ca and --plaintext exclude each other; give one".to_owned());
+                }
                 if user.trigger.iter().any(|text| text.trim().is_empty()) {
                     return Err("--trigger must not be empty".to_owned());
                 }
             }
             Mode::Admin(admin) => {
                 address("--listen", &admin.listen)?;
-                name(admin.name.as_deref())?;
+                name(&mut admin.name)?;
                 profile(&admin.profile)?;
+                match (&admin.tls_cert, &admin.tls_key, admin.plaintext) {
+                    (Some(_), Some(_), None) | (None, None, _) => {}
+                    (Some(_), Some(_), Some(_)) => {
+                        return Err(
+                            "--plaintext shows no certificate; give it without --tls-cert and --tls-key".to_owned()
+                        );
+                    }
+                    _ => return Err("--tls-cert and --tls-key belong together; give both or none".to_owned()),
+                }
                 if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
@@ -186,6 +219,22 @@ impl Admin {
         let (state, profile) = (self.state.clone(), self.profile.clone());
         Place { state, mode: "admin", profile, ephemeral: self.ephemeral }
     }
+
+    /// The key that the desk shows; none in plaintext. Its own lies beside the journal's folder: a journal that is
+    /// removed or restored takes no key with it.
+    ///
+    /// # Errors
+    /// One line, when it cannot be read or made.
+    pub fn identity(&self) -> Result<Option<Identity>, String> {
+        match (&self.tls_cert, &self.tls_key, self.place().folder()?) {
+            _ if self.plaintext.is_some() => Ok(None),
+            (Some(certificate), Some(key), _) => Identity::given(certificate, key).map(Some),
+            (_, _, Some(folder)) => {
+                Identity::kept(&folder.join("keys").join(format!("{}.pem", self.profile))).map(Some)
+            }
+            (_, _, None) => Identity::fresh().map(Some),
+        }
+    }
 }
 
 impl User {
@@ -193,6 +242,22 @@ impl User {
     pub fn place(&self) -> Place {
         let (state, profile) = (self.state.clone(), self.profile.clone());
         Place { state, mode: "user", profile, ephemeral: self.ephemeral }
+    }
+
+    /// What makes a desk the right one.
+    ///
+    /// # Errors
+    /// One line, when there is no authority where `--ca` says.
+    pub fn trust(&self) -> Result<Trust, String> {
+        match (self.plaintext, &self.ca) {
+            (Some(plaintext), _) => Ok(Trust::Plaintext(plaintext)),
+            (_, Some(ca)) => Trust::authority(ca),
+            _ if !self.fingerprint.is_empty() => Ok(Trust::Keys(self.fingerprint.clone())),
+            _ => {
+                let file = self.place().folder()?.map(|folder| folder.join("known_desks"));
+                Ok(Trust::FirstContact(KnownDesks::new(file)))
+            }
+        }
     }
 
     /// The texts that hand over.
@@ -227,12 +292,16 @@ fn address(option: &str, given: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn name(given: Option<&str>) -> Result<(), String> {
-    match given {
-        Some(name) if name.trim().is_empty() || name.len() > NAME_MAX => {
-            Err(format!("--name must have 1 to {NAME_MAX} bytes"))
+/// A name that is shown as it was given; blanks at its ends are typing errors.
+fn name(given: &mut Option<String>) -> Result<(), String> {
+    let Some(given) = given else { return Ok(()) };
+    *given = given.trim().to_owned();
+    match Name::new(given) {
+        None => Err("--name must have something that can be seen".to_owned()),
+        Some(name) if given.len() > NAME_MAX || !name.fits() => {
+            Err(format!("--name may have {NAME_LETTERS_MAX} letters and {NAME_MAX} bytes at most"))
         }
-        _ => Ok(()),
+        Some(_) => Ok(()),
     }
 }
 
@@ -281,7 +350,16 @@ mod tests {
 
     #[test]
     fn names_and_triggers_must_say_something() {
-        assert!(usage(&["user", "--admin", "a:1", "--name", " "]).contains("--name"));
+        for (name, why) in
+            [(" ", "seen"), ("\u{1b}\u{3164}", "seen"), (&"é".repeat(33), "32 letters"), (&"👩‍👩‍👧".repeat(8), "128 bytes")]
+        {
+            assert!(usage(&["user", "--admin", "a:1", "--name", name]).contains(why), "{name:?}");
+        }
+        let Ok(Mode::User(user)) = parse(&["user", "--admin", "a:1", "--name", &format!(" {} ", "é".repeat(32))])
+        else {
+            panic!("32 letters are a name")
+        };
+        assert_eq!(user.name, Some("é".repeat(32)));
         assert!(usage(&["user", "--admin", "a:1", "--trigger", ""]).contains("--trigger"));
         assert!(usage(&["admin", "--listen", "a:1", "--greeting", ""]).contains("--greeting"));
         for wrong in ["", "..", "a/b", "a b"] {

@@ -26,6 +26,7 @@ use crate::clock::Now;
 use crate::delivery::{Arrival, IDLE_NOTED, Idle, LIFETIME, Mark, Receiving, Sending, Waited};
 use crate::record::{Record, Story, What};
 use crate::report::{Link, Reason, Report, Returned, Told};
+use crate::text::{Line, Name};
 use crate::wire::{
     Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, State, VERSION,
     Welcome, WireError,
@@ -433,7 +434,7 @@ impl Desk {
         conversation.learn_control(desk, entry);
         if let (Some(_), Body::Refused { why, .. }) = (conversation.answered, &entry.body) {
             let who = self.who(id);
-            self.notice(format!("{who}: {why}"));
+            self.notice(format!("{who}: the customer's side refused: {}", Line(why)));
         }
     }
 
@@ -601,6 +602,7 @@ impl Desk {
             link,
             desk: self.id.to_string(),
             why,
+            parted: false,
         });
     }
 }
@@ -676,8 +678,9 @@ impl Conversation {
         }
     }
 
-    /// What the customer is called at this desk.
+    /// What the customer is called at this desk. It stands in sentences, so it is made safe here already.
     fn called(&self, id: ConversationId) -> String {
-        self.name.as_deref().map_or_else(|| format!("Customer {}", id.short()), str::to_owned)
+        let name = self.name.as_deref().and_then(Name::new);
+        name.map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
     }
 }

@@ -7,9 +7,9 @@
 //! typed line means), [`script`] (when it is due), [`record`] (what is journaled), [`report`] (what is told), [`text`]
 //! (safe text).
 //!
-//! Edges hold one family of system calls each: [`net`] (sockets), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
-//! (stdin and the screen), [`clock`], [`signals`], [`secret`] (secrets from files). [`failpoint`] is for tests.
-//! [`peers`] joins `net` and `wire`, [`keeper`] waits for the journal.
+//! Edges hold one family of system calls each: [`net`] (sockets), [`tls`] (keys and pins), [`bot`] (HTTP to Rasa),
+//! [`journal`] (SQLite), [`term`] (stdin and the screen), [`clock`], [`signals`], [`secret`] (secrets from files).
+//! [`failpoint`] is for tests. [`peers`] joins `net` and `wire`, [`keeper`] waits for the journal.
 //!
 //! Modes are the loops: [`user`], [`admin`], [`demo`]. [`args`] reads the command line.
 //!
@@ -44,5 +44,6 @@ pub mod session;
 pub mod signals;
 pub mod term;
 pub mod text;
+pub mod tls;
 pub mod user;
 pub mod wire;

@@ -25,7 +25,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -34,16 +34,20 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use polling::{AsSource, Poller};
 
+use crate::tls::{Fingerprint, Security};
 pub use crate::wire::Conn;
 
 mod connection;
 mod dial;
 mod sockets;
+mod stream;
 
 #[cfg(test)]
 mod tests;
 
-/// An accepted connection must have brought its hello within this; see [`Net::expect`].
+/// TLS must be agreed on within this, on both ends.
+pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
+/// A connection that was accepted, and is past TLS, must have brought its hello within this; see [`Net::expect`].
 pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
 /// A peer that takes none of the bytes queued for it for this long is cut off.
 pub const STALLED_AFTER: Duration = Duration::from_secs(10);
@@ -64,19 +68,21 @@ pub const OUTBOUND_MAX: usize = 4 << 20;
 /// What the socket thread tells the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// A peer dialled one of our listeners; its hello is awaited for [`HELLO_WITHIN`].
+    /// A peer dialled one of our listeners, and TLS stands; its hello is awaited for [`HELLO_WITHIN`].
     Accepted {
         /// Its name from now on.
         conn: Conn,
         /// Where it came from.
         peer: SocketAddr,
     },
-    /// What was dialled answered.
+    /// What was dialled answered, and TLS stands.
     Connected {
         /// What [`Net::dial`] returned.
         conn: Conn,
         /// The address that answered, of those the name has.
         peer: SocketAddr,
+        /// The key it proved to own; none in plaintext.
+        key: Option<Fingerprint>,
     },
     /// Bytes came, cut anywhere.
     Received {
@@ -99,6 +105,11 @@ pub enum Event {
         /// That line.
         what: String,
     },
+    /// A stranger speaks what we do not; told once in a process, since anybody can.
+    Stranger {
+        /// One line a person understands.
+        what: String,
+    },
 }
 
 /// Why a connection ended; its `Display` is a sentence for a person.
@@ -110,6 +121,14 @@ pub enum Closed {
     ByPeer,
     /// It never came to be: the whole sentence, with the address and what went wrong.
     Dial(String),
+    /// The peer speaks plaintext, and we TLS.
+    Plaintext,
+    /// The peer speaks TLS, and we plaintext.
+    Encrypted,
+    /// TLS came to nothing: the whole sentence.
+    Tls(String),
+    /// TLS says that the peer is not who it claims to be: the whole sentence.
+    Distrusted(String),
     /// Not a byte for [`Keepalive::dead`].
     Silent,
     /// The peer took nothing for [`STALLED_AFTER`] though something was waiting.
@@ -127,7 +146,9 @@ impl fmt::Display for Closed {
         match self {
             Closed::ByUs => f.write_str("the connection was closed at this end"),
             Closed::ByPeer => f.write_str("the other side closed the connection"),
-            Closed::Dial(sentence) => f.write_str(sentence),
+            Closed::Dial(sentence) | Closed::Tls(sentence) | Closed::Distrusted(sentence) => f.write_str(sentence),
+            Closed::Plaintext => f.write_str("the other side speaks plaintext, and this side TLS"),
+            Closed::Encrypted => f.write_str("the other side speaks TLS, and this side plaintext"),
             Closed::Silent => f.write_str("nothing was heard from the other side for too long"),
             Closed::Stalled => f.write_str("the other side stopped reading"),
             Closed::Deadline(what) => write!(f, "the other side sent no {what} in time"),
@@ -150,6 +171,17 @@ pub struct Keepalive {
     pub dead: Duration,
 }
 
+/// How the socket thread is to work.
+#[derive(Clone)]
+pub struct Settings {
+    /// What keeps connections alive, and tells dead ones.
+    pub keepalive: Keepalive,
+    /// TLS, or none.
+    pub security: Security,
+    /// What a peer is sent, past TLS, that speaks plaintext to our TLS or TLS to our plaintext: a frame that says so.
+    pub refusal: Vec<u8>,
+}
+
 /// The loop's handle of the socket thread.
 ///
 /// No call blocks, [`listen`](Net::listen) and [`finish`](Net::finish) excepted. What
@@ -165,8 +197,8 @@ pub struct Net {
 impl Net {
     /// Starts the socket thread. `events` should be bounded: when it is full, net stops
     /// reading; when its receiver is gone, net ends.
-    pub fn start(keepalive: Keepalive, events: Sender<Event>) -> io::Result<Net> {
-        Net::start_with(Limits::with(keepalive), events)
+    pub fn start(settings: Settings, events: Sender<Event>) -> io::Result<Net> {
+        Net::start_with(Limits::with(settings), events)
     }
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
@@ -259,11 +291,19 @@ enum Command {
     Listen(TcpListener, SocketAddr),
     Dial(Conn, String),
     Resolved(Conn),
-    Dialled(Conn, Result<(std::net::TcpStream, SocketAddr), String>),
+    Dialled(Conn, Result<Dialled, String>),
     Send(Conn, Vec<u8>),
     Expect(Conn, Option<Duration>, &'static str),
     Close(Conn),
     Finish(Duration),
+}
+
+/// What a dialer brings.
+struct Dialled {
+    socket: TcpStream,
+    peer: SocketAddr,
+    /// As it was given: TLS asks for the host by name.
+    address: String,
 }
 
 /// Where commands wait for the socket thread; unbounded, as nobody may block on it. It
@@ -320,10 +360,11 @@ impl Inbox {
     }
 }
 
-/// The constants above, so that tests need not wait for them.
+/// The settings, and the constants above so that tests need not wait for them.
 #[derive(Clone)]
 struct Limits {
-    keepalive: Keepalive,
+    settings: Settings,
+    handshake_within: Duration,
     hello_within: Duration,
     stalled_after: Duration,
     linger: Duration,
@@ -336,9 +377,10 @@ struct Limits {
 }
 
 impl Limits {
-    fn with(keepalive: Keepalive) -> Limits {
+    fn with(settings: Settings) -> Limits {
         Limits {
-            keepalive,
+            settings,
+            handshake_within: HANDSHAKE_WITHIN,
             hello_within: HELLO_WITHIN,
             stalled_after: STALLED_AFTER,
             linger: LINGER,

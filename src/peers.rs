@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::failpoint;
-use crate::net::{Keepalive, Net};
-use crate::wire::{self, Conn, Decoder, Message, WireError};
+use crate::net::{Keepalive, Net, Settings};
+use crate::tls::Security;
+use crate::wire::{self, Code, Conn, Decoder, Message, WireError};
 
 /// How long a frame that began may take to be whole.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
@@ -36,11 +37,20 @@ impl Peers {
         Peers { net, streams: HashMap::new() }
     }
 
-    /// How the socket thread keeps connections alive, and knows dead ones.
-    pub fn keepalive() -> Keepalive {
-        let mut bytes = Vec::new();
-        wire::encode(&Message::Ping {}, &mut bytes);
-        Keepalive { bytes, after: PING_AFTER, dead: DEAD_AFTER }
+    /// How the socket thread keeps connections alive, knows dead ones, and what it says to who speaks something else.
+    pub fn settings(security: Security) -> Settings {
+        let frame = |message: &Message| {
+            let mut bytes = Vec::new();
+            wire::encode(message, &mut bytes);
+            bytes
+        };
+        let text = match security {
+            Security::Plaintext => "this desk speaks plaintext; give --plaintext too, if a tunnel leads to it",
+            _ => "this desk speaks TLS; leave --plaintext away",
+        };
+        let refusal = frame(&Message::Bye { code: Code::Tls, text: text.to_owned() });
+        let keepalive = Keepalive { bytes: frame(&Message::Ping {}), after: PING_AFTER, dead: DEAD_AFTER };
+        Settings { keepalive, security, refusal }
     }
 
     /// The socket thread, to listen and dial.

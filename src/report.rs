@@ -21,6 +21,9 @@ pub enum Report {
         /// The real address of a listener, port 0 resolved.
         #[serde(skip_serializing_if = "Option::is_none")]
         listen: Option<SocketAddr>,
+        /// The key of a listener that speaks TLS, as people compare it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        fingerprint: Option<String>,
     },
     /// Where a conversation is now.
     State {
@@ -63,6 +66,9 @@ pub enum Report {
         /// Why it was lost.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// Whether it was lost for good: nobody dials again. For people only.
+        #[serde(skip)]
+        parted: bool,
     },
     /// Own entries up to `number` are durable at the other side.
     Delivered {

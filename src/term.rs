@@ -269,7 +269,12 @@ pub fn print(text: &str) {
 
 /// One line on stderr, of a program that has no screen (yet, or any more).
 pub fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "handoff: {}", Safe(line));
+    let _ = writeln!(io::stderr(), "handoff: {}", marked(line));
+}
+
+/// A safe text whose lines but the first cannot pose as lines of their own.
+fn marked(text: &str) -> String {
+    Safe(text).to_string().replace('\n', "\n  | ")
 }
 
 /// Where the log goes while a screen has the terminal.
@@ -292,19 +297,18 @@ struct LogWriter;
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let line = String::from_utf8_lossy(bytes);
-        // What comes from a peer must not look like a record of its own.
-        let line = Safe(line.trim_end_matches('\n')).to_string().replace('\n', "\n  | ");
+        let line = line.trim_end_matches('\n');
         let target = log_target();
         let sent = match target.as_ref() {
-            Some(target) => target.try_send(line),
-            None => Err(TrySendError::Disconnected(line)),
+            Some(target) => target.try_send(line.to_owned()),
+            None => Err(TrySendError::Disconnected(line.to_owned())),
         };
         match sent {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
             }
-            Err(TrySendError::Disconnected(line)) => writeln!(io::stderr(), "{line}")?,
+            Err(TrySendError::Disconnected(line)) => writeln!(io::stderr(), "{}", marked(&line))?,
         }
         Ok(bytes.len())
     }

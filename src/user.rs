@@ -22,6 +22,8 @@ use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::session::{Output, Refusal, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
+use crate::text::Name;
+use crate::tls::Trust;
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
 /// What wakes the loop.
@@ -45,6 +47,7 @@ struct Inputs {
 struct User {
     args: args::User,
     triggers: crate::reply::Triggers,
+    trust: Trust,
     session: Session,
     keeper: Keeper,
     peers: Peers,
@@ -84,19 +87,21 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let config = bot::Config::new(&args.bot, args.bot_token()?)?;
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
     let profile = args.place().open()?;
+    let trust = args.trust()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, bot) = unbounded();
-    let sockets =
-        Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let sockets = Net::start(Peers::settings(trust.security()?), net_events);
+    let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
-    screen.show(Report::Ready { mode: "user", listen: None });
+    screen.show(Report::Ready { mode: "user", listen: None, fingerprint: None });
     if let Some(text) = config.warning() {
         screen.show(Report::Notice { text });
     }
     let mut user = User {
         triggers: args.triggers(),
+        trust,
         session: begin(&args)?,
         keeper,
         peers: Peers::new(sockets),
@@ -252,14 +257,20 @@ impl User {
 
     fn net(&mut self, event: net::Event, now: Now) {
         match event {
-            net::Event::Connected { conn, peer } => {
-                if !peer.ip().is_loopback() {
-                    self.tell(Report::Notice { text: format!("the connection to {peer} is not encrypted") });
+            net::Event::Connected { conn, peer, key } => match self.trust.judge(&self.args.admin, peer, key) {
+                Ok(news) => {
+                    if let Some(news) = news {
+                        self.notice(&news);
+                    }
+                    self.peers.opened(conn);
+                    self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
+                    self.session.connected(conn);
                 }
-                self.peers.opened(conn);
-                self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
-                self.session.connected(conn);
-            }
+                Err(why) => {
+                    self.peers.close(conn);
+                    self.session.distrust(conn, &why);
+                }
+            },
             net::Event::Received { conn, bytes } => {
                 let session = &mut self.session;
                 let mut broken = None;
@@ -279,9 +290,16 @@ impl User {
             }
             net::Event::Closed { conn, why } => {
                 self.peers.gone(conn);
-                self.session.disconnected(conn, &why.to_string(), now);
+                match why {
+                    net::Closed::Plaintext => {
+                        let what = "give --plaintext here too, if a tunnel leads to it";
+                        self.session.distrust(conn, &format!("{why}; {what}"));
+                    }
+                    net::Closed::Distrusted(why) => self.session.distrust(conn, &why),
+                    _ => self.session.disconnected(conn, &why.to_string(), now),
+                }
             }
-            net::Event::Accepted { .. } => {}
+            net::Event::Accepted { .. } | net::Event::Stranger { .. } => {}
             net::Event::Trouble { what } => self.tell(Report::Error { text: what }),
         }
     }
@@ -597,8 +615,12 @@ impl User {
         let who = match self.session.state() {
             State::Bot => return "bot".to_owned(),
             State::Closed => return "closed".to_owned(),
-            State::Queued => "waiting",
-            State::Active => self.session.admin().unwrap_or("agent"),
+            State::Queued => "waiting".to_owned(),
+            // An agent may be called "bot": the role stands before the name.
+            State::Active => match self.session.admin().and_then(Name::new) {
+                Some(name) => format!("agent {name}"),
+                None => "agent".to_owned(),
+            },
         };
         format!("{who}{}", self.session.mark())
     }

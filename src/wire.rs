@@ -149,6 +149,8 @@ pub enum Code {
     Fork,
     /// A number was skipped; dial again to resume.
     Gap,
+    /// One side speaks TLS and the other does not; do not dial again.
+    Tls,
     /// A code of a later version.
     #[serde(other)]
     Other,

@@ -33,12 +33,8 @@ impl Place {
     /// # Errors
     /// One line: what is in the way and what to do.
     pub fn open(&self) -> Result<Profile, String> {
-        if self.ephemeral {
+        let Some(base) = self.folder()? else {
             return Ok(Profile { journal: Journal::in_memory(), lock: None });
-        }
-        let base = match &self.state {
-            Some(state) => state.clone(),
-            None => platform_state()?,
         };
         let folder = base.join(self.mode).join(&self.profile);
         let failed = |what: &str, path: &Path, e: std::io::Error| format!("cannot {what} {}: {e}", path.display());
@@ -59,6 +55,18 @@ impl Place {
         }
         let journal = Journal::open(&folder.join("journal.sqlite"))?;
         Ok(Profile { journal, lock: Some(lock) })
+    }
+
+    /// The state folder, for what outlives a journal; none if nothing is kept.
+    ///
+    /// # Errors
+    /// When the platform does not say where it is.
+    pub fn folder(&self) -> Result<Option<PathBuf>, String> {
+        match &self.state {
+            _ if self.ephemeral => Ok(None),
+            Some(state) => Ok(Some(state.clone())),
+            None => platform_state().map(Some),
+        }
     }
 
     fn in_use(&self, folder: &Path) -> String {

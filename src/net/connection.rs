@@ -1,25 +1,30 @@
 //! One connection of the socket thread: its bytes in both directions and its clocks.
 //!
 //! ```text
-//! Open --close--> Flushing --all written, shutdown(Write)--> Lingering --peer's end--> over
+//! Opening --TLS handshake--> Open --close--> Flushing --all written, shutdown(Write)--> Lingering --peer's end--> over
 //! ```
 //!
-//! [`Stream`] is the one place where plain bytes become socket bytes: TLS goes there
-//! (sans-IO, in this thread) and nothing else of net changes.
+//! In plaintext it begins `Open`. What plain bytes are on the socket is `stream`'s.
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Instant;
 
 use polling::Poller;
+use rustls::Connection as Tls;
 
-use super::{Closed, Conn, Limits, Registered};
+use super::stream::Stream;
+use super::{Closed, Conn, Event, Limits, Registered};
 
-/// An idle one holds no buffer: under 250 bytes in all.
+/// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
+    end: End,
+    /// Whether the loop waits to hear of its end.
+    known: bool,
+    peer: SocketAddr,
     /// What waits to be written, from `written` on. One buffer, so that many small
     /// sends leave in one write; freed when empty.
     out: Vec<u8>,
@@ -36,8 +41,18 @@ pub(super) struct Connection {
     deadline: Option<(Instant, &'static str)>,
 }
 
+/// Who called whom.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum End {
+    /// The peer dialled us. The loop knows of it once it is open.
+    Accepted,
+    /// We dialled the peer; the loop waits to hear of it.
+    Dialled,
+}
+
 #[derive(Clone, Copy, PartialEq)]
 enum Phase {
+    Opening,
     Open,
     Flushing,
     Lingering { until: Instant },
@@ -46,8 +61,10 @@ enum Phase {
 
 /// What reading brought.
 pub(super) enum Input {
-    /// So many bytes at the front of the buffer.
-    Bytes(usize),
+    /// The handshake is done; and plain bytes, if any came behind it.
+    Opened(Vec<u8>),
+    /// Plain bytes, at least one.
+    Bytes(Vec<u8>),
     /// Nothing that matters: none there yet, or it came after our close.
     Nothing,
     /// Nothing more will.
@@ -55,13 +72,23 @@ pub(super) enum Input {
 }
 
 impl Connection {
-    /// Takes over a connected socket.
-    pub(super) fn new(poller: &Arc<Poller>, conn: Conn, socket: TcpStream, now: Instant) -> io::Result<Connection> {
+    /// Takes over a connected socket; with TLS the handshake comes first.
+    pub(super) fn new(
+        poller: &Arc<Poller>,
+        conn: Conn,
+        (socket, peer): (TcpStream, SocketAddr),
+        end: End,
+        tls: Option<Box<Tls>>,
+        now: Instant,
+    ) -> io::Result<Connection> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         Ok(Connection {
-            stream: Stream { socket: Registered::new(poller, conn, socket)? },
-            phase: Phase::Open,
+            phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
+            stream: Stream::new(Registered::new(poller, conn, socket)?, tls),
+            end,
+            known: end == End::Dialled,
+            peer,
             out: Vec::new(),
             written: 0,
             blocked: false,
@@ -73,9 +100,39 @@ impl Connection {
         })
     }
 
+    /// Whether the handshake is still to come.
+    pub(super) fn is_opening(&self) -> bool {
+        self.phase == Phase::Opening
+    }
+
+    /// What the loop is told once it is open.
+    pub(super) fn opened(&mut self, conn: Conn) -> Event {
+        self.known = true;
+        let peer = self.peer;
+        match self.end {
+            End::Accepted => Event::Accepted { conn, peer },
+            End::Dialled => Event::Connected { conn, peer, key: self.stream.key() },
+        }
+    }
+
+    /// Whether the loop waits to hear of its end.
+    pub(super) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    /// Who is on the other side.
+    pub(super) fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    /// Whether the peer dialled us.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.end == End::Accepted
+    }
+
     /// Arms or clears the deadline.
     pub(super) fn expect(&mut self, deadline: Option<(Instant, &'static str)>) {
-        if self.phase == Phase::Open {
+        if matches!(self.phase, Phase::Opening | Phase::Open) {
             self.deadline = deadline;
         }
     }
@@ -104,6 +161,11 @@ impl Connection {
         self.out.len() - self.written
     }
 
+    /// Whether anything waits to be written, of ours or of TLS's own.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.backlog() > 0 || self.stream.is_waiting()
+    }
+
     /// Whether a write would be in vain until the poller says otherwise.
     pub(super) fn is_blocked(&self) -> bool {
         self.blocked
@@ -116,32 +178,40 @@ impl Connection {
 
     /// No more from us than what is queued. What comes from now on is discarded.
     pub(super) fn close(&mut self) {
-        if self.phase == Phase::Open {
-            self.phase = Phase::Flushing;
-            self.deadline = None;
+        match self.phase {
+            // Nothing was said yet.
+            Phase::Opening => self.phase = Phase::Over,
+            Phase::Open => {
+                self.phase = Phase::Flushing;
+                self.deadline = None;
+            }
+            Phase::Flushing | Phase::Lingering { .. } | Phase::Over => {}
         }
     }
 
-    /// Writes what the socket takes, in one call, and when all is out takes the next
-    /// step of a close.
+    /// Says why it ends to a peer that is not what it must be, as far as the socket takes it at once.
+    pub(super) fn refuse(&mut self, why: &Closed, refusal: &[u8]) {
+        match why {
+            Closed::Plaintext | Closed::Encrypted if self.is_accepted() => self.stream.write_past_tls(refusal),
+            Closed::Tls(_) | Closed::Distrusted(_) => _ = self.stream.write(&[]),
+            _ => {}
+        }
+    }
+
+    /// Writes what the socket takes, once, and when all is out takes the next step of a close.
     pub(super) fn write(&mut self, now: Instant, limits: &Limits) -> io::Result<()> {
-        if self.backlog() > 0 {
-            let taken = match self.stream.write(&self.out[self.written..]) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(count) => count,
-                Err(error) if is_not_now(&error) => 0,
-                Err(error) => return Err(error),
-            };
-            if taken > 0 {
+        if self.is_waiting() {
+            let written = self.stream.write(&self.out[self.written..])?;
+            self.written += written.taken;
+            if written.moved {
                 self.moved = now;
-                self.written += taken;
             }
         }
-        let blocked = self.backlog() > 0;
-        if !blocked && !self.out.is_empty() {
+        if self.backlog() == 0 && !self.out.is_empty() {
             self.out = Vec::new();
             self.written = 0;
         }
+        let blocked = self.is_waiting();
         if blocked != self.blocked {
             self.blocked = blocked;
             self.register()?;
@@ -154,7 +224,7 @@ impl Connection {
 
     fn end_output(&mut self, now: Instant, limits: &Limits) {
         // It fails only when the connection is gone already; reading tells that too.
-        let _ = self.stream.shutdown();
+        let _ = self.stream.end();
         self.phase = if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
     }
 
@@ -164,23 +234,37 @@ impl Connection {
             Ok(0) => self.ended(),
             Ok(count) => {
                 self.heard = now;
-                match self.phase {
-                    Phase::Open => Input::Bytes(count),
-                    _ => Input::Nothing,
-                }
+                self.take(&buffer[..count])
             }
             Err(error) if is_not_now(&error) => Input::Nothing,
             Err(error) => match self.phase {
-                Phase::Open | Phase::Flushing => Input::Ended(Closed::Broken(error)),
+                Phase::Opening | Phase::Open | Phase::Flushing => Input::Ended(Closed::Broken(error)),
                 // All was written, and the peer has no more to say.
                 Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
             },
         }
     }
 
+    /// What came from the socket, as plain bytes.
+    fn take(&mut self, raw: &[u8]) -> Input {
+        if !matches!(self.phase, Phase::Opening | Phase::Open) {
+            return Input::Nothing;
+        }
+        match self.stream.decode(raw) {
+            Ok(bytes) if self.phase == Phase::Opening && self.stream.is_open() => {
+                self.phase = Phase::Open;
+                self.deadline = None;
+                Input::Opened(bytes)
+            }
+            Ok(bytes) if bytes.is_empty() => Input::Nothing,
+            Ok(bytes) => Input::Bytes(bytes),
+            Err(why) => Input::Ended(why),
+        }
+    }
+
     fn ended(&mut self) -> Input {
         match self.phase {
-            Phase::Open => Input::Ended(Closed::ByPeer),
+            Phase::Opening | Phase::Open => Input::Ended(Closed::ByPeer),
             Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
             // Both ends close at once: the peer has said all, but it still reads.
             Phase::Flushing => {
@@ -202,42 +286,20 @@ impl Connection {
             Some((at, what)) if now >= at => return Some(Closed::Deadline(what)),
             _ => {}
         }
-        if self.backlog() > 0 && now >= self.moved + limits.stalled_after {
+        if self.is_waiting() && now >= self.moved + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && now >= self.heard + limits.keepalive.dead).then_some(Closed::Silent)
+        (!self.ended && now >= self.heard + limits.settings.keepalive.dead).then_some(Closed::Silent)
     }
 
     /// Whether the peer should hear that we live.
     pub(super) fn is_quiet(&self, now: Instant, limits: &Limits) -> bool {
-        self.phase == Phase::Open && self.backlog() == 0 && now >= self.spoke + limits.keepalive.after
+        self.phase == Phase::Open && !self.is_waiting() && now >= self.spoke + limits.settings.keepalive.after
     }
 
     fn register(&self) -> io::Result<()> {
         // An end that was read is told again and again to who still wants to read.
-        self.stream.socket.want(!self.ended, self.blocked)
-    }
-}
-
-/// Plain bytes on this side, socket bytes on the other.
-struct Stream {
-    socket: Registered<TcpStream>,
-}
-
-impl Stream {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.socket.source).read(buffer)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        crate::failpoint::hit("before-send");
-        let taken = (&self.socket.source).write(bytes);
-        crate::failpoint::hit("after-send");
-        taken
-    }
-
-    fn shutdown(&mut self) -> io::Result<()> {
-        self.socket.source.shutdown(Shutdown::Write)
+        self.stream.want(!self.ended, self.blocked)
     }
 }
 

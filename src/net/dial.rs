@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Command, Conn, Inbox, Limits, sentence};
+use super::{Command, Conn, Dialled, Inbox, Limits, sentence};
 
 /// Dials under way at a time.
 pub(super) const DIALERS: usize = 4;
@@ -166,7 +166,7 @@ impl Task {
         self.report(Command::Dialled(self.conn, result));
     }
 
-    fn dial(&self) -> Result<(TcpStream, SocketAddr), String> {
+    fn dial(&self) -> Result<Dialled, String> {
         let addresses = match (self.resolve)(&self.address) {
             Ok(addresses) => addresses,
             // std's words for a missing port help nobody.
@@ -186,7 +186,7 @@ impl Task {
                 break;
             }
             match connect(address, self.connect_within) {
-                Ok(socket) => return Ok((socket, address)),
+                Ok(socket) => return Ok(Dialled { socket, peer: address, address: self.address.clone() }),
                 Err(error) => refusals.push((address, self.refusal(&error))),
             }
         }

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
-use super::connection::{Connection, Input, is_not_now};
+use super::connection::{Connection, End, Input, is_not_now};
 use super::dial::{Dialers, Failed};
-use super::{Closed, Command, Conn, Event, Inbox, Limits, Registered, sentence};
+use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 64 << 10;
@@ -45,6 +45,8 @@ pub(super) struct Sockets {
     next_sweep: Option<Instant>,
     ending: Option<Instant>,
     loop_gone: bool,
+    /// The loop was told of a stranger who speaks something else.
+    stranger_told: bool,
 }
 
 struct Listener {
@@ -80,6 +82,7 @@ impl Sockets {
             next_sweep: None,
             ending: None,
             loop_gone: false,
+            stranger_told: false,
         }
     }
 
@@ -104,6 +107,7 @@ impl Sockets {
             for event in ready.iter() {
                 self.serve(event, now);
             }
+            self.write_fresh(now);
             self.sweep(now);
         }
         let left: Vec<Conn> = self.connections.keys().copied().collect();
@@ -158,7 +162,7 @@ impl Sockets {
 
     /// Ends a connection: its socket first, then the word to the loop.
     fn end(&mut self, conn: Conn, why: Closed) {
-        if self.connections.remove(&conn).is_some() {
+        if self.connections.remove(&conn).is_some_and(|connection| connection.is_known()) {
             self.tell(Event::Closed { conn, why });
         }
     }
@@ -220,27 +224,56 @@ impl Sockets {
         }
     }
 
-    fn dialled(&mut self, conn: Conn, result: Result<(TcpStream, SocketAddr), String>, now: Instant) {
+    fn dialled(&mut self, conn: Conn, result: Result<Dialled, String>, now: Instant) {
         if self.dialers.reported(conn) {
-            match result {
-                Ok((socket, peer)) => self.connected(conn, socket, peer, now),
-                Err(sentence) => self.tell_failed(vec![(conn, sentence)]),
+            let opened = result.and_then(|dialled| {
+                let tls = self.limits.settings.security.connection(&dialled.address);
+                let (peer, socket) = (dialled.peer, (dialled.socket, dialled.peer));
+                self.open(conn, socket, End::Dialled, tls?, now)
+                    .map_err(|error| format!("cannot use the connection to {peer}: {}", sentence(&error)))
+            });
+            if let Err(why) = opened {
+                self.tell_failed(vec![(conn, why)]);
             }
         }
         let failed = self.dialers.start_waiting(now, &self.limits);
         self.tell_failed(failed);
     }
 
-    fn connected(&mut self, conn: Conn, socket: TcpStream, peer: SocketAddr, now: Instant) {
-        match Connection::new(&self.inbox.poller, conn, socket, now) {
-            Ok(connection) => {
-                self.connections.insert(conn, connection);
-                self.tell(Event::Connected { conn, peer });
-            }
-            Err(error) => {
-                let why = format!("cannot use the connection to {peer}: {}", sentence(&error));
-                self.tell_failed(vec![(conn, why)]);
-            }
+    /// A socket is there: TLS begins, or all is open already.
+    fn open(
+        &mut self,
+        conn: Conn,
+        socket: (TcpStream, SocketAddr),
+        end: End,
+        tls: Option<Box<rustls::Connection>>,
+        now: Instant,
+    ) -> io::Result<()> {
+        let connection = Connection::new(&self.inbox.poller, conn, socket, end, tls, now)?;
+        let opening = connection.is_opening();
+        self.connections.insert(conn, connection);
+        if opening {
+            self.expect(conn, self.limits.handshake_within, "TLS handshake", now);
+            self.write(conn, now);
+        } else {
+            self.opened(conn, now);
+        }
+        Ok(())
+    }
+
+    /// Both may speak now.
+    fn opened(&mut self, conn: Conn, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let (event, accepted) = (connection.opened(conn), connection.is_accepted());
+        if accepted {
+            self.expect(conn, self.limits.hello_within, "hello", now);
+        }
+        self.tell(event);
+    }
+
+    fn expect(&mut self, conn: Conn, within: Duration, what: &'static str, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.expect(Some((now + within, what)));
         }
     }
 
@@ -311,6 +344,7 @@ impl Sockets {
 
     fn read(&mut self, conn: Conn, now: Instant) {
         if let Some(why) = self.read_or_end(conn, now).err() {
+            self.turn_away(conn, &why);
             self.end(conn, why);
         }
     }
@@ -320,14 +354,34 @@ impl Sockets {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Ok(false);
         };
-        match connection.read(&mut self.buffer, now) {
-            Input::Bytes(count) => {
-                let bytes = self.buffer[..count].to_vec();
-                self.tell(Event::Received { conn, bytes });
-                Ok(true)
-            }
-            Input::Nothing => Ok(false),
-            Input::Ended(why) => Err(why),
+        let input = connection.read(&mut self.buffer, now);
+        if connection.is_waiting() {
+            // TLS answers what it read.
+            self.fresh.push(conn);
+        }
+        let (opened, bytes) = match input {
+            Input::Opened(bytes) => (true, bytes),
+            Input::Bytes(bytes) => (false, bytes),
+            Input::Nothing => return Ok(false),
+            Input::Ended(why) => return Err(why),
+        };
+        if opened {
+            self.opened(conn, now);
+        }
+        if !bytes.is_empty() {
+            self.tell(Event::Received { conn, bytes });
+        }
+        Ok(true)
+    }
+
+    /// A peer that is not what it must be hears why, if it can.
+    fn turn_away(&mut self, conn: Conn, why: &Closed) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        connection.refuse(why, &self.limits.settings.refusal);
+        let is_other = matches!(why, Closed::Plaintext | Closed::Encrypted) && connection.is_accepted();
+        if is_other && !std::mem::replace(&mut self.stranger_told, true) {
+            let what = format!("somebody called from {}: {why} (this is said once)", connection.peer().ip());
+            self.tell(Event::Stranger { what });
         }
     }
 
@@ -382,10 +436,8 @@ impl Sockets {
     fn accepted(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) {
         let conn = self.inbox.number();
         // It fails when the peer is gone already: nobody was told of it, nobody need be.
-        if let Ok(mut connection) = Connection::new(&self.inbox.poller, conn, socket, now) {
-            connection.expect(Some((now + self.limits.hello_within, "hello")));
-            self.connections.insert(conn, connection);
-            self.tell(Event::Accepted { conn, peer });
+        if let Ok(tls) = self.limits.settings.security.connection("") {
+            let _ = self.open(conn, (socket, peer), End::Accepted, tls, now);
         }
     }
 
@@ -426,7 +478,7 @@ impl Sockets {
             if let Some(why) = connection.overdue(now, &self.limits) {
                 overdue.push((*conn, why));
             } else if connection.is_quiet(now, &self.limits) {
-                connection.queue(self.limits.keepalive.bytes.clone(), now);
+                connection.queue(self.limits.settings.keepalive.bytes.clone(), now);
                 self.fresh.push(*conn);
             }
         }

@@ -10,8 +10,11 @@ use std::time::Instant;
 
 use super::*;
 
+mod tls;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 const PING: &[u8] = b"ping";
+const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
 /// More than the kernel takes of one connection (4 MiB to send and what the peer's side
 /// holds), so that some of it waits in net.
 const PLENTY: usize = 24 << 20;
@@ -124,12 +127,16 @@ impl End {
 fn patient() -> Limits {
     let hour = Duration::from_secs(3600);
     let keepalive = Keepalive { bytes: PING.to_vec(), after: hour, dead: hour };
-    Limits { hello_within: hour, tick: Duration::from_millis(20), outbound_max: 4 * PLENTY, ..Limits::with(keepalive) }
+    let settings = Settings { keepalive, security: Security::Plaintext, refusal: REFUSAL.to_vec() };
+    Limits { hello_within: hour, tick: Duration::from_millis(20), outbound_max: 4 * PLENTY, ..Limits::with(settings) }
 }
 
 /// Two ends and the connection between them, by its name at each.
 fn pair(limits: Limits) -> (End, Conn, End, Conn) {
-    let (desk, user) = (End::new(limits.clone()), End::new(limits));
+    join(End::new(limits.clone()), End::new(limits))
+}
+
+fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
     let there = user.dial(desk.listen());
     user.connected(there);
     let here = desk.accepted();
@@ -220,14 +227,12 @@ fn a_batch_leaves_in_one_write() {
 
 #[test]
 fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
-    const WINDOW: usize = PLENTY;
-    let limits = patient();
     // A channel of 2 is full most of the time: net blocks on it again and again.
-    let desk = End::with_room(limits.clone(), 2);
-    let user = End::with_room(limits, 2);
-    let there = user.dial(desk.listen());
-    user.connected(there);
-    let here = desk.accepted();
+    echo(50 << 20, join(End::with_room(patient(), 2), End::with_room(patient(), 2)));
+}
+
+fn echo(length: usize, (desk, here, user, there): (End, Conn, End, Conn)) {
+    const WINDOW: usize = PLENTY;
     let echo = thread::spawn(move || {
         loop {
             match desk.next() {
@@ -237,7 +242,7 @@ fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
             }
         }
     });
-    let data = pattern(50 << 20);
+    let data = pattern(length);
     let (mut sent, mut back, mut size) = (0, 0, 1);
     while back < data.len() {
         while sent < data.len() && sent - back < WINDOW {
@@ -525,7 +530,7 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
     let address = desk.listen();
     let conn = user.dial(address);
     match user.next() {
-        Event::Connected { conn: to, peer } => assert_eq!((to, peer), (conn, address)),
+        Event::Connected { conn: to, peer, key: None } => assert_eq!((to, peer), (conn, address)),
         other => panic!("{other:?}"),
     }
     desk.accepted();
@@ -620,8 +625,8 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
 #[test]
 fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
     let mut limits = patient();
-    limits.keepalive.after = Duration::from_millis(100);
-    limits.keepalive.dead = Duration::from_millis(600);
+    limits.settings.keepalive.after = Duration::from_millis(100);
+    limits.settings.keepalive.dead = Duration::from_millis(600);
     let (desk, here, user, there) = pair(limits);
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(1) {
@@ -633,7 +638,7 @@ fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
 #[test]
 fn a_silent_peer_is_closed() {
     let mut limits = patient();
-    limits.keepalive.dead = Duration::from_millis(300);
+    limits.settings.keepalive.dead = Duration::from_millis(300);
     let (desk, conn, mut peer) = raw_peer(limits);
     let since = Instant::now();
     for byte in 0..3 {
@@ -647,7 +652,7 @@ fn a_silent_peer_is_closed() {
 #[test]
 fn nobody_is_late_for_what_a_full_channel_left_unread() {
     let mut limits = patient();
-    limits.keepalive.dead = Duration::from_millis(500);
+    limits.settings.keepalive.dead = Duration::from_millis(500);
     limits.hello_within = Duration::from_millis(500);
     let desk = End::with_room(limits, 1);
     let address = desk.listen();
@@ -802,7 +807,7 @@ fn without_a_loop_the_thread_ends() {
 
 #[test]
 fn an_idle_connection_is_small() {
-    assert!(size_of::<connection::Connection>() <= 160);
+    assert!(size_of::<connection::Connection>() <= 208, "{}", size_of::<connection::Connection>());
 }
 
 #[test]

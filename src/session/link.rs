@@ -1,6 +1,7 @@
 //! The connection to the desk: dial while something is owed, hello, resume, and rest.
 
 use super::*;
+use crate::text::Line;
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -99,6 +100,13 @@ impl Session {
                 self.seek_desk();
             }
             _ => {}
+        }
+    }
+
+    /// What answered is not the desk it must be: it is told nothing, and is not dialled again.
+    pub fn distrust(&mut self, conn: Conn, why: &str) {
+        if matches!(self.link.now, Stage::Opening(Some(ours)) if ours == conn) {
+            self.part(conn, why);
         }
     }
 
@@ -298,16 +306,18 @@ impl Session {
 
     /// The desk closes the connection and says why. Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        // Its words never stand alone, as if they were this program's.
+        let why = format!("the desk says: {text}");
         match code {
             Code::Replaced => {
                 self.replaced = true;
-                self.part(conn, text);
+                self.part(conn, &why);
             }
             Code::Fork => self.fork(conn),
-            Code::Version | Code::Secret => self.part(conn, text),
+            Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
                 self.out.push(Output::Close(conn));
-                self.retry(text, now);
+                self.retry(&why, now);
             }
         }
     }
@@ -325,7 +335,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {} any more: {why}", self.address) });
+        self.tell(Report::Error { text: format!("not connected to {}: {}", self.address, Line(why)) });
     }
 
     /// Tries again later, for as long as a desk is needed.
@@ -356,6 +366,7 @@ impl Session {
             link,
             desk: self.address.clone(),
             why,
+            parted: matches!(self.link.now, Stage::Down) && self.needs_desk(),
         });
     }
 }

@@ -78,6 +78,24 @@ fn a_slow_bot_is_told_of_once_after_ten_seconds() {
 }
 
 #[test]
+fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    session.dialled(CONN);
+    session.outputs();
+    session.distrust(CONN, "its key is another one");
+    let outputs = session.outputs();
+    assert!(notices(&outputs).contains("not connected to desk:1: its key is another one") && session.is_parted());
+    session.disconnected(CONN, "closed", now(0));
+    session.tick(now(3600));
+    assert!(!session.outputs().contains(&Output::Dial));
+    // A person who has looked into it asks again.
+    session.withdraw(now(3601)).unwrap();
+    session.ask_for_human(now(3602)).unwrap();
+    assert!(session.outputs().contains(&Output::Dial));
+}
+
+#[test]
 fn an_accept_that_names_an_older_request_is_refused() {
     let (mut session, request) = queued();
     session.withdraw(now(1)).unwrap();

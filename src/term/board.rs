@@ -13,8 +13,8 @@ use rustix::termios::tcgetwinsize;
 use super::Typed;
 use super::editor::{EDITOR_MAX, Editor};
 use super::keys::Key;
-use super::layout::{Edited, clip, edited, shown_on_one_line, width};
-use super::render::Look;
+use super::layout::{Edited, Shown, clip, edited, width};
+use super::render::{Look, Row};
 
 /// Columns and rows where the terminal does not tell.
 const SIZE: (usize, usize) = (80, 24);
@@ -22,7 +22,7 @@ const SIZE: (usize, usize) = (80, 24);
 /// The prompt, the line, and what of them is on the screen.
 pub(super) struct Board {
     editor: Editor,
-    prompt: String,
+    prompt: Shown,
     limit: usize,
     typed: Sender<Typed>,
     /// Lines the loop refused, waiting for an empty editor.
@@ -49,7 +49,7 @@ impl Board {
     pub(super) fn new(limit: usize, typed: Sender<Typed>) -> Board {
         let mut board = Board {
             editor: Editor::default(),
-            prompt: String::new(),
+            prompt: Shown::default(),
             limit,
             typed,
             returned: VecDeque::new(),
@@ -67,8 +67,8 @@ impl Board {
         self.columns
     }
 
-    pub(super) fn prompt(&mut self, prompt: String) {
-        self.prompt = prompt;
+    pub(super) fn prompt(&mut self, prompt: &str) {
+        self.prompt = Shown::line(prompt);
     }
 
     /// A refused line: to the editor when that is empty, so that it never mixes with what is being typed.
@@ -78,7 +78,7 @@ impl Board {
     }
 
     /// Takes a key; gives the rows that it puts above the line.
-    pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<String> {
+    pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
         match key {
             Key::Enter => return self.enter(look),
             Key::DeleteOrEnd if self.editor.is_empty() => self.tell(Typed::End),
@@ -93,7 +93,7 @@ impl Board {
         Vec::new()
     }
 
-    fn enter(&mut self, look: &Look) -> Vec<String> {
+    fn enter(&mut self, look: &Look) -> Vec<Row> {
         let (text, limit) = (self.editor.text(), self.limit);
         if text.len() > limit {
             let fault = format!("this line has {} bytes, at most {limit} can be sent: shorten it", text.len());
@@ -103,7 +103,7 @@ impl Board {
         let mut above = Vec::new();
         if line.starts_with('/') && !line.starts_with("//") {
             // A message comes back from the journal; a command would leave no trace.
-            above = look.aside("> ", &super::layout::shown(&line), self.columns);
+            above = look.aside("> ", &Shown::text(&line), self.columns);
         }
         if !line.trim().is_empty() {
             self.tell(Typed::Line(line));
@@ -112,7 +112,7 @@ impl Board {
         above
     }
 
-    fn too_long(&self, look: &Look) -> Vec<String> {
+    fn too_long(&self, look: &Look) -> Vec<Row> {
         let limit = self.limit;
         let fault =
             format!("that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent at once");
@@ -138,14 +138,14 @@ impl Board {
     }
 
     /// The bytes that put rows above the line and draw it anew.
-    pub(super) fn frame(&mut self, above: &[String], look: &Look) -> Vec<u8> {
+    pub(super) fn frame(&mut self, above: &[Row], look: &Look) -> Vec<u8> {
         let mut out = self.erase();
         out.push_str("\x1b[?7l");
         if std::mem::take(&mut self.clear) {
             out.push_str("\x1b[2J\x1b[H");
         }
         for row in above {
-            out.push_str(row);
+            out.push_str(row.as_str());
             out.push_str("\r\n");
         }
         self.draw(&mut out, look);
@@ -160,8 +160,8 @@ impl Board {
     }
 
     fn draw(&mut self, out: &mut String, look: &Look) {
-        let prompt = format!("{}> ", clip(&shown_on_one_line(&self.prompt), self.columns / 3));
-        let indent = width(&prompt);
+        let prompt = clip(&self.prompt, self.columns / 3).and(&Shown::own("> "));
+        let indent = width(prompt.as_str());
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
         let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
@@ -175,21 +175,21 @@ impl Board {
             0 => look.paint_prompt(&prompt),
             at => {
                 let mark = if more && at + 1 == shown.len() { "↓ " } else { "│ " };
-                look.paint_prompt(&format!("{}{mark}", " ".repeat(indent.saturating_sub(2))))
+                look.paint_prompt(&Shown::blanks(indent.saturating_sub(2)).and(&Shown::own(mark)))
             }
         };
 
         for (at, text) in shown.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\r\n" };
-            out.push_str(&format!("{gap}{}{text}", prefix(at)));
+            out.push_str(&format!("{gap}{}{text}", prefix(at).as_str()));
         }
         let up = shown.len() - 1 - row;
         if up > 0 {
             out.push_str(&format!("\x1b[{up}A"));
         }
-        let before = &shown[row][..before];
-        out.push_str(&format!("\r{}{before}", prefix(row)));
-        let widths = shown.iter().map(|text| indent + width(text)).collect();
+        let before = &shown[row].as_str()[..before];
+        out.push_str(&format!("\r{}{before}", prefix(row).as_str()));
+        let widths = shown.iter().map(|text| indent + width(text.as_str())).collect();
         self.drawn = Some(Drawn { widths, row, column: indent + width(before) });
     }
 }
@@ -222,7 +222,7 @@ mod tests {
         let (sender, typed) = unbounded();
         let mut board = Board::new(20, sender);
         (board.columns, board.rows) = (columns, rows);
-        board.prompt("Ann (2)".into());
+        board.prompt("Ann (2)");
         let look = Look::new(Author::Admin, true);
         let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
         let screen = vt100::Parser::new(size(rows), size(columns), 100);
@@ -241,7 +241,7 @@ mod tests {
         }
 
         fn above(&mut self, rows: &[&str]) {
-            let rows: Vec<String> = rows.iter().map(|&row| row.to_owned()).collect();
+            let rows = rows.iter().flat_map(|row| self.look.aside("", &Shown::line(row), 80)).collect::<Vec<_>>();
             let frame = self.board.frame(&rows, &self.look);
             self.screen.process(&frame);
         }
@@ -264,7 +264,7 @@ mod tests {
         desk.above(&["bot: one", "bot: two"]);
         assert_eq!(desk.seen(), "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row");
         assert_eq!(desk.cursor(), (2, 10));
-        desk.board.prompt("Bea (3)".into());
+        desk.board.prompt("Bea (3)");
         desk.above(&[]);
         assert!(desk.seen().contains("\nBea (3)> a line"), "{}", desk.seen());
     }
@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn a_tiny_window_and_a_wide_prompt_do_no_harm() {
         let mut desk = desk(4, 2);
-        desk.board.prompt("日本語\u{1b}[31m".into());
+        desk.board.prompt("日本語\u{1b}[31m");
         desk.text("日本👩‍👩‍👧");
         for key in [Key::Home, Key::Right, Key::End, Key::Enter] {
             desk.press(key);

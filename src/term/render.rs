@@ -3,19 +3,24 @@
 //! Every line but a message's first has a prefix no message can start with, and the role
 //! stands before the name: nothing a peer writes can pose as another speaker.
 
+use std::iter::{once, repeat};
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
-use super::layout::{shown, shown_on_one_line, width, wrap};
+use super::layout::{Shown, width, wrap};
 use super::words::{Tone, words};
 use crate::report::{Report, Told};
+use crate::text::Name;
 use crate::wire::{Author, ConversationId, Millis};
 
 /// Before every line of a message but its first, in plain.
 const PLAIN_MORE: &str = "  | ";
 /// The same in a terminal.
 const MORE: &str = "  │ ";
+/// Before a button, where no line of a message begins.
+const CHOICE: &str = "  ";
 /// Columns a message's first row has at least; with less it starts on the next one.
 const FIRST_MIN: usize = 12;
 
@@ -32,37 +37,60 @@ pub(super) enum Stream {
     Err,
 }
 
-/// A report as plain lines, without the last line end.
-pub(super) fn plain(report: &Report, me: Author) -> Option<(Stream, String)> {
+/// Where a plain report goes.
+pub(super) fn stream(report: &Report) -> Stream {
+    if matches!(report, Report::Message(_)) { Stream::Out } else { Stream::Err }
+}
+
+/// A report as plain lines of so many columns, each without its line end; `None` if it shows nothing.
+pub(super) fn plain(report: &Report, me: Author, columns: usize) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
-        return Some((Stream::Out, plain_message(told)));
+        return Some(plain_message(told, columns));
     }
     let (_, text) = words(report, me)?;
-    Some((Stream::Err, plain_note(&text)))
+    Some(plain_note("handoff: ", &text, columns))
 }
 
-/// A shown text as the program's own, for stderr.
-pub(super) fn plain_note(text: &str) -> String {
-    format!("handoff: {}", text.replace('\n', &format!("\n{PLAIN_MORE}")))
+/// The program's own lines, for stderr.
+pub(super) fn plain_note(mark: &'static str, text: &Shown, columns: usize) -> Vec<Shown> {
+    let rows = wrap(text, room(columns, width(mark)), room(columns, PLAIN_MORE.len()));
+    prefixed(mark, PLAIN_MORE, &rows)
 }
 
-fn plain_message(told: &Told) -> String {
+fn plain_message(told: &Told, columns: usize) -> Vec<Shown> {
     let number = told.ordinal.map(|ordinal| format!("#{ordinal} ")).unwrap_or_default();
-    let mut lines = text_of(told);
-    let gap = if lines[0].is_empty() { "" } else { " " };
-    lines[0] = format!("{number}{}:{gap}{}", speaker(told), lines[0]);
-    let mut text = lines.join(&format!("\n{PLAIN_MORE}"));
-    for choice in choices(told) {
-        text.push_str("\n  ");
-        text.push_str(&choice);
+    let head = Shown::line(&format!("{number}{}", speaker(told)));
+    let used = width(head.as_str()) + 1;
+    let rest = room(columns, PLAIN_MORE.len());
+    let mut lines = Vec::new();
+    if columns.saturating_sub(used) < FIRST_MIN {
+        // A long name in a narrow window: the speaker has rows of its own.
+        lines.extend(prefixed("", PLAIN_MORE, &wrap(&head, columns.max(1), rest)));
+        lines.extend(prefixed(PLAIN_MORE, PLAIN_MORE, &wrap(&text_of(told), rest, rest)));
+    } else {
+        let rows = wrap(&text_of(told), columns - used, rest);
+        let first = rows.first().filter(|row| !row.is_empty()).map(|row| Shown::own(" ").and(row));
+        lines.push(head.and(&first.unwrap_or_default()));
+        lines.extend(prefixed(PLAIN_MORE, PLAIN_MORE, &rows[1..]));
     }
-    text
+    let choices = choices(told, columns, rest);
+    lines.extend(choices.iter().flat_map(|rows| prefixed(CHOICE, PLAIN_MORE, rows)));
+    lines
 }
 
-/// The role, and the name where there is one.
+/// Rows with something before the first and something before the others.
+fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Shown> {
+    let prefixes = once(first).chain(repeat(rest));
+    prefixes.zip(rows).map(|(prefix, row)| Shown::own(prefix).and(row)).collect()
+}
+
+/// The role, the name where there is one, and a colon.
 fn speaker(told: &Told) -> String {
-    let name = told.name.as_deref().map(|name| format!(" {}", shown_on_one_line(name))).unwrap_or_default();
-    format!("{}{name}", role(told.author))
+    let role = role(told.author);
+    match told.name.as_deref().and_then(Name::new) {
+        Some(name) => format!("{role} {name}:"),
+        None => format!("{role}:"),
+    }
 }
 
 fn role(author: Author) -> &'static str {
@@ -73,23 +101,43 @@ fn role(author: Author) -> &'static str {
     }
 }
 
-/// What was said, as lines; at least one. An image is its URL, a custom payload alone its JSON.
-fn text_of(told: &Told) -> Vec<String> {
-    let mut lines: Vec<String> = shown(&told.text).split('\n').map(str::to_owned).collect();
-    let image = told.image.as_deref().filter(|image| *image != told.text).map(shown_on_one_line);
+/// What was said. An image is its URL, a custom payload alone its JSON.
+fn text_of(told: &Told) -> Shown {
+    let image = told.image.as_deref().filter(|image| *image != told.text).map(Shown::line);
     let custom = told.custom.as_ref().filter(|_| told.text.is_empty() && image.is_none()).map(Value::to_string);
-    for more in [image, custom.map(|custom| shown(&custom))].into_iter().flatten() {
-        if told.text.is_empty() {
-            lines[0] = more;
-        } else {
-            lines.push(more);
-        }
+    let more = image.or(custom.as_deref().map(Shown::line));
+    match more {
+        None => Shown::text(&told.text),
+        Some(more) if told.text.is_empty() => more,
+        Some(more) => Shown::text(&told.text).and(&Shown::own("\n")).and(&more),
     }
-    lines
 }
 
-fn choices(told: &Told) -> impl Iterator<Item = String> {
-    told.buttons.iter().zip(1..).map(|(button, at)| format!("{at}) {}", shown_on_one_line(&button.title)))
+/// Each button's rows, to stand behind `CHOICE` and the prefix.
+fn choices(told: &Told, columns: usize, rest: usize) -> Vec<Vec<Shown>> {
+    let choice = |(button, at): (&crate::wire::Button, u32)| Shown::line(&format!("{at}) {}", button.title));
+    told.buttons.iter().zip(1..).map(|button| wrap(&choice(button), room(columns, CHOICE.len()), rest)).collect()
+}
+
+/// A row of a terminal: shown text in our colours.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Row(String);
+
+impl Row {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn and(mut self, more: &Row) -> Row {
+        self.0.push_str(&more.0);
+        self
+    }
+
+    /// The bell rings when it is written.
+    fn ringing(mut self) -> Row {
+        self.0.push('\x07');
+        self
+    }
 }
 
 /// How to draw, and what the rows above are: history has a line above it and one below.
@@ -107,99 +155,104 @@ impl Look {
     }
 
     /// A report as rows of a terminal of so many columns, each without its line end; `None` if it shows nothing.
-    pub(super) fn draw(&mut self, report: &Report, columns: usize) -> Option<Vec<String>> {
+    pub(super) fn draw(&mut self, report: &Report, columns: usize) -> Option<Vec<Row>> {
         if let Report::Message(told) = report {
-            let mut rows: Vec<String> = self.divider(told).into_iter().collect();
+            let mut rows: Vec<Row> = self.divider(told).into_iter().collect();
             rows.extend(self.message(told, columns));
             return Some(rows);
         }
         let (tone, text) = words(report, self.me)?;
         let mut rows = Vec::new();
         if self.history.take().is_some() {
-            rows.push(self.paint(DIM, "── now ──"));
+            rows.push(self.paint(DIM, &Shown::own("── now ──")));
         }
         let (mark, style) = match tone {
             Tone::News => ("-- ", DIM),
             Tone::Call => ("** ", "1"),
             Tone::Fault => ("!! ", RED),
         };
-        let bell = if tone == Tone::Call { "\x07" } else { "" };
         rows.extend(self.note(mark, style, &text, columns));
-        if let Some(last) = rows.last_mut() {
-            last.push_str(bell);
+        if tone == Tone::Call {
+            let last = rows.pop().unwrap_or_default();
+            rows.push(last.ringing());
         }
         Some(rows)
     }
 
     /// Something the program says, as rows under a mark.
-    pub(super) fn note(&self, mark: &str, style: &str, text: &str, columns: usize) -> Vec<String> {
-        let rest = room(columns, MORE);
-        let rows = wrap(text, room(columns, mark), rest);
-        let prefixes = std::iter::once(mark).chain(std::iter::repeat(MORE));
-        prefixes.zip(rows).map(|(prefix, row)| self.paint(style, &format!("{prefix}{row}"))).collect()
+    pub(super) fn note(&self, mark: &'static str, style: &str, text: &Shown, columns: usize) -> Vec<Row> {
+        let rows = wrap(text, room(columns, width(mark)), room(columns, width(MORE)));
+        prefixed(mark, MORE, &rows).iter().map(|row| self.paint(style, row)).collect()
     }
 
     /// A fault of the editor's own.
-    pub(super) fn fault(&self, text: &str, columns: usize) -> Vec<String> {
-        self.note("!! ", RED, text, columns)
+    pub(super) fn fault(&self, text: &str, columns: usize) -> Vec<Row> {
+        self.note("!! ", RED, &Shown::line(text), columns)
     }
 
     /// The program's own words that need no attention: a log line, a command typed.
-    pub(super) fn aside(&self, mark: &str, text: &str, columns: usize) -> Vec<String> {
+    pub(super) fn aside(&self, mark: &'static str, text: &Shown, columns: usize) -> Vec<Row> {
         self.note(mark, DIM, text, columns)
     }
 
     /// In colour, where there is colour.
-    pub(super) fn paint(&self, style: &str, text: &str) -> String {
-        if self.colour && !text.is_empty() { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+    fn paint(&self, style: &str, text: &Shown) -> Row {
+        Row(if self.colour && !text.is_empty() && !style.is_empty() {
+            format!("\x1b[{style}m{text}\x1b[0m")
+        } else {
+            text.to_string()
+        })
     }
 
-    /// The prompt's row, and the mark of the rows below.
-    pub(super) fn paint_prompt(&self, prompt: &str) -> String {
+    /// The prompt, or what stands below it.
+    pub(super) fn paint_prompt(&self, prompt: &Shown) -> Row {
         self.paint("1", prompt)
     }
 
-    fn message(&self, told: &Told, columns: usize) -> Vec<String> {
-        let time = format!("{} ", self.local(told.at).strftime("%H:%M"));
-        let number = match told.ordinal {
+    fn message(&self, told: &Told, columns: usize) -> Vec<Row> {
+        let time = Shown::line(&format!("{} ", self.local(told.at).strftime("%H:%M")));
+        let number = Shown::line(&match told.ordinal {
             Some(ordinal) if told.elsewhere => format!("[#{ordinal}]"),
             Some(ordinal) => format!("#{ordinal}"),
             None => String::new(),
-        };
-        let gap = if number.is_empty() { "" } else { " " };
-        let speaker = format!("{}:", speaker(told));
-        let used = width(&time) + width(&number) + gap.len() + width(&speaker) + 1;
-        let lines = text_of(told).join("\n");
-        let rest = room(columns, MORE);
-
-        let painted = self.paint(if told.elsewhere { ELSEWHERE } else { DIM }, &number);
+        });
+        let gap = Shown::own(if number.is_empty() { "" } else { " " });
+        let speaker = Shown::line(&speaker(told));
+        let head = time.clone().and(&number).and(&gap).and(&speaker);
+        let used = width(head.as_str()) + 1;
+        let text = text_of(told);
+        let rest = room(columns, width(MORE));
         let speaker_style = if told.history { DIM } else { style(told.author) };
-        let (mut rows, texts) = if used + FIRST_MIN <= columns {
-            let head = format!("{}{painted}{gap}{}", self.paint(DIM, &time), self.paint(speaker_style, &speaker));
-            let mut texts = wrap(&lines, columns - used, rest).into_iter();
-            let first = texts.next().unwrap_or_default();
-            let gap = if first.is_empty() { "" } else { " " };
-            (vec![format!("{head}{gap}{}", self.body(told, &first))], texts.collect())
+        let body_style = if told.history { DIM } else { "" };
+        let more = |prefix: &'static str, rows: &[Shown]| -> Vec<Row> {
+            let prefixes = once(prefix).chain(repeat(MORE)).map(|prefix| self.paint(DIM, &Shown::own(prefix)));
+            prefixes.zip(rows).map(|(prefix, row)| prefix.and(&self.paint(body_style, row))).collect()
+        };
+
+        let mut rows: Vec<Row>;
+        if used + FIRST_MIN <= columns {
+            let texts = wrap(&text, columns - used, rest);
+            let first = texts.first().filter(|first| !first.is_empty());
+            let first = first.map(|first| self.paint("", &Shown::own(" ")).and(&self.paint(body_style, first)));
+            let head = self
+                .paint(DIM, &time)
+                .and(&self.paint(if told.elsewhere { ELSEWHERE } else { DIM }, &number))
+                .and(&self.paint("", &gap))
+                .and(&self.paint(speaker_style, &speaker));
+            rows = vec![head.and(&first.unwrap_or_default())];
+            rows.extend(more(MORE, &texts[1..]));
         } else {
             // A long name in a narrow window: the speaker has rows of its own.
-            let head = wrap(&format!("{time}{number}{gap}{speaker}"), columns.max(1), rest);
-            let prefixes = std::iter::once("").chain(std::iter::repeat(MORE));
-            let rows = prefixes.zip(head).map(|(prefix, row)| self.paint(speaker_style, &format!("{prefix}{row}")));
-            (rows.collect::<Vec<_>>(), wrap(&lines, rest, rest))
-        };
-        let choices = choices(told).flat_map(|choice| wrap(&choice, rest, rest));
-        rows.extend(
-            texts.into_iter().chain(choices).map(|row| format!("{}{}", self.paint(DIM, MORE), self.body(told, &row))),
-        );
+            let heads = prefixed("", MORE, &wrap(&head, columns.max(1), rest));
+            rows = heads.iter().map(|row| self.paint(speaker_style, row)).collect();
+            rows.extend(more(MORE, &wrap(&text, rest, rest)));
+        }
+        rows.extend(choices(told, columns, rest).iter().flat_map(|choice| more(CHOICE, choice)));
         rows
     }
 
-    fn body(&self, told: &Told, row: &str) -> String {
-        if told.history { self.paint(DIM, row) } else { row.to_owned() }
-    }
-
     /// The line above or below a stretch of history, where one begins or ends.
-    fn divider(&mut self, told: &Told) -> Option<String> {
+    fn divider(&mut self, told: &Told) -> Option<Row> {
         let history = told.history.then_some(told.conversation);
         if history == self.history {
             return None;
@@ -210,7 +263,7 @@ impl Look {
             (true, None) => format!("── earlier, {} ──", self.local(told.at).date()),
             (false, _) => "── now ──".into(),
         };
-        Some(self.paint(DIM, &line))
+        Some(self.paint(DIM, &Shown::line(&line)))
     }
 
     fn local(&self, at: Millis) -> Zoned {
@@ -219,9 +272,9 @@ impl Look {
     }
 }
 
-/// Columns left behind a prefix.
-fn room(columns: usize, prefix: &str) -> usize {
-    columns.saturating_sub(width(prefix)).max(1)
+/// Columns left behind a prefix of so many.
+fn room(columns: usize, prefix: usize) -> usize {
+    columns.saturating_sub(prefix).max(1)
 }
 
 fn style(author: Author) -> &'static str {
@@ -260,7 +313,20 @@ mod tests {
     }
 
     fn drawn(look: &mut Look, told: Told, columns: usize) -> Vec<String> {
-        look.draw(&Report::Message(told), columns).unwrap_or_default()
+        rows(look, &Report::Message(told), columns)
+    }
+
+    fn rows(look: &mut Look, report: &Report, columns: usize) -> Vec<String> {
+        look.draw(report, columns).unwrap_or_default().into_iter().map(|row| row.0).collect()
+    }
+
+    /// As a pipe gets it.
+    fn plain_message(told: &Told) -> String {
+        lines(&super::plain_message(told, usize::MAX))
+    }
+
+    fn lines(lines: &[Shown]) -> String {
+        lines.iter().map(Shown::as_str).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -293,10 +359,12 @@ mod tests {
     #[test]
     fn what_is_not_a_message_goes_to_stderr() {
         let notice = Report::Notice { text: "one\ntwo".into() };
-        assert_eq!(plain(&notice, Author::User), Some((Stream::Err, "handoff: one\n  | two".into())));
+        let plain = |report, me| plain(report, me, usize::MAX).map(|told| lines(&told));
+        assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
         let listen = Some("127.0.0.1:5000".parse().expect("an address"));
-        let ready = Report::Ready { mode: "admin", listen };
-        assert_eq!(plain(&ready, Author::Admin), Some((Stream::Err, "handoff: listening on 127.0.0.1:5000".into())));
+        let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
+        assert_eq!(plain(&ready, Author::Admin).as_deref(), Some("handoff: listening on 127.0.0.1:5000"));
+        assert_eq!((stream(&ready), stream(&Report::Message(told(Author::Bot, "x")))), (Stream::Err, Stream::Out));
         let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };
         assert_eq!(plain(&seen, Author::User), None);
     }
@@ -325,6 +393,55 @@ mod tests {
     }
 
     #[test]
+    fn a_button_is_not_what_a_text_can_look_like() {
+        let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
+        bot.buttons = vec![Button { title: "Yes, and a title too long for it".into(), payload: "/x".into() }];
+        let rows = drawn(&mut look(false), bot.clone(), 24);
+        assert_eq!(rows[1..], ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]);
+        assert_eq!(plain_message(&bot), "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it");
+    }
+
+    #[test]
+    fn a_name_of_which_nothing_is_seen_is_none_and_a_long_one_is_cut() {
+        let named = |name: &str| plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") });
+        assert_eq!(named(" \u{3164}\u{2800}"), "user: hi");
+        assert_eq!(named(&"é".repeat(40)), format!("user {}…: hi", "é".repeat(31)));
+        assert_eq!(named("Robin (admin)"), "user Robin (admin): hi");
+    }
+
+    #[test]
+    fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
+        let lines = |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
+        assert_eq!(lines("one two three four five", 20), "bot: one two three \n  | four five");
+        assert_eq!(lines("one two", 8), "bot:\n  | one \n  | two");
+    }
+
+    #[test]
+    fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
+        for unit in [
+            "\u{1b}",
+            "\u{301}",
+            "a\u{301}",
+            "👩\u{200d}",
+            " ",
+            "x ",
+            "\n",
+            "\u{1100}",
+            "क\u{94d}",
+            "日",
+            "🇩",
+            "\u{d4e}",
+        ] {
+            let text = unit.repeat(8 * 1024 / unit.len());
+            let begun = std::time::Instant::now();
+            let rows = drawn(&mut look(true), told(Author::User, &text), 80);
+            // Linear work takes milliseconds unoptimized; a square of it would take minutes.
+            assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{unit:?} took {:?}", begun.elapsed());
+            assert!(rows.len() <= text.len() + 2, "{unit:?} has {} rows", rows.len());
+        }
+    }
+
+    #[test]
     fn history_stands_between_two_lines() {
         let mut look = look(false);
         let old = || Told { history: true, ..told(Author::User, "old") };
@@ -333,7 +450,7 @@ mod tests {
         assert_eq!(drawn(&mut look, told(Author::Bot, "new"), 80), ["── now ──", "14:03 bot: new"]);
         drawn(&mut look, old(), 80);
         let notice = Report::Notice { text: "x".into() };
-        assert_eq!(look.draw(&notice, 80), Some(vec!["── now ──".to_owned(), "-- x".into()]));
+        assert_eq!(rows(&mut look, &notice, 80), ["── now ──", "-- x"]);
     }
 
     #[test]
@@ -349,6 +466,6 @@ mod tests {
     #[test]
     fn a_call_rings() {
         let call = Report::Call { text: "Ann wants to talk".into() };
-        assert_eq!(look(false).draw(&call, 80), Some(vec!["** Ann wants to talk\x07".to_owned()]));
+        assert_eq!(rows(&mut look(false), &call, 80), ["** Ann wants to talk\x07"]);
     }
 }

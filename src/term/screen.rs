@@ -1,7 +1,8 @@
 //! The screen thread: the only writer of stdout and stderr.
 //!
 //! It takes what waits (reports, keys, log lines), makes one write of it, and only then tells
-//! the loop what is shown. It may hang in a write for as long as nobody reads.
+//! the loop what is shown. It may hang in a write for as long as nobody reads. What it writes is JSON, `layout::Shown`
+//! or `render::Row`, and the moves of a cursor: nothing a peer wrote gets here in any other way.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -12,12 +13,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::tcgetwinsize;
 
 use super::board::Board;
 use super::keys::Key;
-use super::layout::shown;
+use super::layout::Shown;
 use super::mode::{ENTER, Leave, RawMode};
-use super::render::{Look, Stream, plain, plain_note};
+use super::render::{Look, Row, Stream, plain, plain_note, stream};
 use super::{DROPPED, Event};
 use crate::report::Report;
 
@@ -54,15 +56,36 @@ pub(super) struct Output {
     taken: u64,
     done: Arc<AtomicU64>,
     /// Copies without a buffer: what is not written here is not written at exit either.
-    stdout: File,
-    stderr: File,
+    stdout: Outlet,
+    stderr: Outlet,
     /// For stdout, next.
     pending: Vec<u8>,
     /// Rows to put above the editor, next; and whether anything is to be drawn at all.
-    above: Vec<String>,
+    above: Vec<Row>,
     dirty: bool,
     /// stdout does not take any more.
     gone: bool,
+}
+
+/// stdout or stderr.
+struct Outlet {
+    file: File,
+    is_terminal: bool,
+}
+
+impl Outlet {
+    fn new(stream: &(impl AsFd + IsTerminal)) -> io::Result<Outlet> {
+        Ok(Outlet { file: File::from(stream.as_fd().try_clone_to_owned()?), is_terminal: stream.is_terminal() })
+    }
+
+    /// Columns of a plain line. A terminal would break a longer one itself, with nothing before the rest of it; the last
+    /// column stays free, as some break already there. A pipe's reader gets whole lines.
+    fn columns(&self) -> usize {
+        let size = self.is_terminal.then(|| tcgetwinsize(&self.file).ok()).flatten();
+        size.map(|size| usize::from(size.ws_col))
+            .filter(|&columns| columns > 0)
+            .map_or(usize::MAX, |columns| columns - 1)
+    }
 }
 
 impl Output {
@@ -74,8 +97,7 @@ impl Output {
         events: Sender<Event>,
         done: Arc<AtomicU64>,
     ) -> io::Result<Output> {
-        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-        let stderr = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        let (stdout, stderr) = (Outlet::new(&io::stdout())?, Outlet::new(&io::stderr())?);
         let (pending, above) = (Vec::new(), Vec::new());
         Ok(Output {
             way,
@@ -134,7 +156,7 @@ impl Output {
             }
             Command::Prompt(prompt) => {
                 if let Some(board) = &mut self.board {
-                    board.prompt(prompt);
+                    board.prompt(&prompt);
                     self.dirty = true;
                 }
             }
@@ -143,7 +165,7 @@ impl Output {
                     board.put_back(line);
                     self.dirty = true;
                 }
-                None => self.write_stderr(&plain_note(&format!("not sent: {}", shown(&line)))),
+                None => self.note("handoff: ", &format!("not sent: {line}")),
             },
             Command::Finish => return false,
         }
@@ -163,14 +185,15 @@ impl Output {
                     self.dirty = true;
                 }
             }
-            _ => match plain(report, self.look.me) {
-                Some((Stream::Out, text)) => {
-                    self.pending.extend_from_slice(text.as_bytes());
-                    self.pending.push(b'\n');
+            _ => {
+                let stream = stream(report);
+                let columns = if stream == Stream::Out { self.stdout.columns() } else { self.stderr.columns() };
+                let Some(lines) = plain(report, self.look.me, columns) else { return };
+                match stream {
+                    Stream::Out => put_lines(&mut self.pending, &lines),
+                    Stream::Err => self.write_stderr(&lines),
                 }
-                Some((Stream::Err, text)) => self.write_stderr(&text),
-                None => {}
-            },
+            }
         }
     }
 
@@ -192,12 +215,18 @@ impl Output {
     fn log_line(&mut self, line: &str) {
         match &self.board {
             // On the same terminal as the editor it has to keep clear of it.
-            Some(board) if self.stderr.is_terminal() => {
-                self.above.extend(self.look.aside("", line, board.columns()));
+            Some(board) if self.stderr.is_terminal => {
+                self.above.extend(self.look.aside("", &Shown::text(line), board.columns()));
                 self.dirty = true;
             }
-            _ => self.write_stderr(line),
+            _ => self.note("", line),
         }
+    }
+
+    /// Something the program says, as plain lines on stderr.
+    fn note(&mut self, mark: &'static str, text: &str) {
+        let lines = plain_note(mark, &Shown::text(text), self.stderr.columns());
+        self.write_stderr(&lines);
     }
 
     /// Writes everything that waits, and says what is shown then.
@@ -218,16 +247,25 @@ impl Output {
         if self.gone || bytes.is_empty() {
             return;
         }
-        if let Err(error) = write_all(&mut self.stdout, &bytes) {
+        if let Err(error) = write_all(&mut self.stdout.file, &bytes) {
             self.gone = true;
             let _ = self.events.send(Event::Gone(error));
         }
     }
 
-    /// One text to stderr, in its order with what is for stdout. A stderr that is gone is no fault.
-    fn write_stderr(&mut self, text: &str) {
+    /// Lines to stderr, in their order with what is for stdout. A stderr that is gone is no fault.
+    fn write_stderr(&mut self, lines: &[Shown]) {
         self.write_stdout();
-        let _ = write_all(&mut self.stderr, format!("{text}\n").as_bytes());
+        let mut bytes = Vec::new();
+        put_lines(&mut bytes, lines);
+        let _ = write_all(&mut self.stderr.file, &bytes);
+    }
+}
+
+fn put_lines(bytes: &mut Vec<u8>, lines: &[Shown]) {
+    for line in lines {
+        bytes.extend_from_slice(line.as_str().as_bytes());
+        bytes.push(b'\n');
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a person reads of everything that is not a message: one true sentence each. Pure.
 
-use super::layout::{shown, shown_on_one_line};
+use super::layout::Shown;
 use crate::report::{Link, Reason, Report, Returned};
+use crate::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
 /// How loud a sentence is.
@@ -16,8 +17,11 @@ pub(super) enum Tone {
 }
 
 /// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has none.
-pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, String)> {
+pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
     let text = match report {
+        Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
+            format!("listening on {listen}, key {key}")
+        }
         Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
         Report::State { state, position, admin, reason, ordinal, customer, .. } => {
             let (admin, position) = (admin.as_deref(), *position);
@@ -27,30 +31,32 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, String)> {
                 user_state(*state, position, admin, *reason)?
             }
         }
+        // What is parted has an error of its own, which says why.
+        Report::Link { parted: true, .. } => return None,
         Report::Link { link, desk, why, ordinal, customer, .. } => {
-            let why = why.as_deref().map(|why| format!(": {}", shown_on_one_line(why))).unwrap_or_default();
+            let why = why.as_deref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
             if me == Author::Admin {
                 desk_link(&called(*ordinal, customer.as_deref()), *link, &why)
             } else {
-                user_link(&shown_on_one_line(desk), *link, &why)
+                user_link(&Line(desk).to_string(), *link, &why)
             }
         }
-        Report::Notice { text } => shown(text),
-        Report::Call { text } => return Some((Tone::Call, shown(text))),
-        Report::Error { text } => return Some((Tone::Fault, shown(text))),
+        Report::Notice { text } => text.clone(),
+        Report::Call { text } => return Some((Tone::Call, Shown::text(text))),
+        Report::Error { text } => return Some((Tone::Fault, Shown::text(text))),
         Report::Ready { listen: None, .. } | Report::Message(_) | Report::Delivered { .. } | Report::Seen { .. } => {
             return None;
         }
     };
-    Some((Tone::News, text))
+    Some((Tone::News, Shown::text(&text)))
 }
 
 /// A customer, as the desk speaks of one: `#2 Ann`.
 fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
-    match (ordinal, customer.map(shown_on_one_line)) {
+    match (ordinal, customer.and_then(Name::new)) {
         (Some(ordinal), Some(customer)) => format!("#{ordinal} {customer}"),
         (Some(ordinal), None) => format!("#{ordinal}"),
-        (None, Some(customer)) => customer,
+        (None, Some(customer)) => customer.to_string(),
         (None, None) => "a customer".into(),
     }
 }
@@ -61,7 +67,11 @@ fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: 
             Some(position) => format!("you are number {position} in the queue"),
             None => "you asked for a person; waiting for the desk".into(),
         },
-        (State::Active, _) => format!("{} joined", admin.map_or("an agent".into(), shown_on_one_line)),
+        // The role before the name here, too: an agent may be called anything.
+        (State::Active, _) => match admin.and_then(Name::new) {
+            Some(name) => format!("agent {name} joined"),
+            None => "an agent joined".into(),
+        },
         (State::Bot, Some(Reason::Returned(Returned::HandedBack))) => "the agent handed you back to the bot".into(),
         (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => "back with the bot".into(),
         (State::Bot, _) => return None,
@@ -123,7 +133,7 @@ mod tests {
         let (ordinal, customer) = (desk.then_some(2), desk.then(|| "Ann".to_owned()));
         let report =
             Report::State { conversation: CONVERSATION, ordinal, customer, state, position, admin: None, reason };
-        words(&report, me).map(|(_, text)| text).unwrap_or_default()
+        words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()
     }
 
     #[test]
@@ -158,8 +168,9 @@ mod tests {
             link: Link::Lost,
             desk: "desk:5000".into(),
             why: Some("no\nhandoff: all is well".into()),
+            parted: false,
         };
         let (_, text) = words(&report, Author::User).expect("a lost link is told");
-        assert_eq!(text, "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again");
+        assert_eq!(text.as_str(), "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again");
     }
 }

@@ -187,7 +187,7 @@ fn a_wrong_bot_url_is_one_line_before_anything_starts() {
 fn asking_for_a_person_needs_no_answer_of_a_slow_bot() {
     let mut bot = Handoff::bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let (mut user, mut keyboard) = crate::terminal::typed_user(&admin.address(), &bot.url());
+    let (mut user, mut keyboard) = crate::terminal::typed_user(&admin.address(), &bot.url(), &[]);
     keyboard.type_line("slow, please");
     user.until_out(|line| line == "user: slow, please");
     keyboard.type_line("/human");

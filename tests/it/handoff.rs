@@ -84,7 +84,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
 /// DESIGN.md's table.
 fn check_fields(event: &Value) {
     let (required, optional): (&[&str], &[&str]) = match event["event"].as_str().expect("every event has a name") {
-        "ready" => (&["mode"], &["listen"]),
+        "ready" => (&["mode"], &["listen", "fingerprint"]),
         "state" => (&["conversation", "state"], &["position", "admin", "reason"]),
         "message" => {
             (&["conversation", "author", "text", "number", "at"], &["name", "buttons", "image", "custom", "history"])
@@ -172,7 +172,7 @@ fn lines_typed_behind_the_triggering_one_go_to_the_admin_and_never_to_the_bot() 
         ok(&if asked.is_message() { text("Human Handoff") } else { json!({"paused": false}) })
     });
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url());
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     for line in ["a human!", "my order is 17", "it is late"] {
         keyboard.type_line(line);
         user.until_out(|shown| shown == format!("user: {line}"));
@@ -205,7 +205,7 @@ fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
         })
     });
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url());
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     keyboard.type_line("slow");
     user.until_out(|line| line == "user: slow");
     keyboard.type_line("/human");

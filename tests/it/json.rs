@@ -42,6 +42,7 @@ fn reports() -> Vec<(Report, Report)> {
         link: Link::Lost,
         desk: text(),
         why,
+        parted: true,
     };
     let said = Said {
         name: Some("name".into()),
@@ -55,8 +56,8 @@ fn reports() -> Vec<(Report, Report)> {
     let same = |report: Report| (report.clone(), report);
     vec![
         (
-            Report::Ready { mode: "admin", listen: Some(([127, 0, 0, 1], 1).into()) },
-            Report::Ready { mode: "user", listen: None },
+            Report::Ready { mode: "admin", listen: Some(([127, 0, 0, 1], 1).into()), fingerprint: Some(text()) },
+            Report::Ready { mode: "user", listen: None, fingerprint: None },
         ),
         (state(Some(1), Some(text()), Some(Reason::Returned(Returned::Withdrawn))), state(None, None, None)),
         (Report::Message(full), Report::Message(bare)),

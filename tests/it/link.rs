@@ -52,8 +52,10 @@ fn with_no_desk_the_user_is_told_so_can_go_back_and_reaches_a_desk_that_starts_l
 #[test]
 fn a_desk_that_was_killed_and_started_anew_has_the_whole_conversation_once() {
     let (bot, address) = (bot(), nobody_at());
-    let mut first = admin_at(&address, &[]);
-    let mut user = Handoff::user(&address, bot.url(), &[]);
+    // With TLS it would be another desk than the one that was met.
+    let plaintext = ["--plaintext", "loopback"];
+    let mut first = admin_at(&address, &plaintext);
+    let mut user = Handoff::user(&address, bot.url(), &plaintext);
     user.say("human");
     first.say("/accept");
     user.until_state("active");
@@ -64,7 +66,7 @@ fn a_desk_that_was_killed_and_started_anew_has_the_whole_conversation_once() {
     first.kill();
     user.until(|event| event["link"] == "lost");
     user.say("are you there?");
-    let mut second = admin_at(&address, &[]);
+    let mut second = admin_at(&address, &plaintext);
     user.until_state("queued");
     user.until(|event| event["position"] == 1);
     second.say("/accept");
@@ -223,12 +225,16 @@ fn a_desk_that_is_silent_or_has_no_name_is_told_with_its_phase() {
     let bot = bot();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let silent_at = silent.local_addr().expect("a listener has an address").to_string();
-    let mut users =
-        [Handoff::user("no-such-host.invalid:5000", bot.url(), &[]), Handoff::user(&silent_at, bot.url(), &[])];
+    let mut users = [
+        Handoff::user("no-such-host.invalid:5000", bot.url(), &[]),
+        Handoff::user(&silent_at, bot.url(), &["--plaintext", "loopback"]),
+        Handoff::user(&silent_at, bot.url(), &[]),
+    ];
     for user in &mut users {
         user.say("human");
     }
-    for (user, part) in users.iter_mut().zip(["no-such-host.invalid", "sent no welcome in time"]) {
+    let parts = ["no-such-host.invalid", "sent no welcome in time", "sent no TLS handshake in time"];
+    for (user, part) in users.iter_mut().zip(parts) {
         let lost = user.until(|event| event["link"] == "lost");
         assert!(lost["why"].to_string().contains(part), "{lost}");
         user.until_told("notice", "keeps trying");

@@ -203,10 +203,12 @@ fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
     let home = Home::new();
     let (user_trace, desk_trace) = (home.0.join("user.trace"), home.0.join("desk.trace"));
     let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
-    let mut admin = traced(&["admin", "--listen", "127.0.0.1:0", "--json"], &desk_trace, prepare);
+    // In plaintext: the trace shows what leaves.
+    let mut admin =
+        traced(&["admin", "--listen", "127.0.0.1:0", "--json", "--plaintext", "loopback"], &desk_trace, prepare);
     let turns: String = (0..20).map(|turn| format!("/wait\nanswer {turn}\n")).collect();
     admin.script(&format!("/accept\n{turns}/handback\n/accept\nagain\n/close\n"));
-    let user = ["user", "--admin", &admin.address(), "--bot", bot.url(), "--json"];
+    let user = ["user", "--admin", &admin.address(), "--bot", bot.url(), "--json", "--plaintext", "loopback"];
     let mut user = traced(&user, &user_trace, prepare);
     let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
     user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));

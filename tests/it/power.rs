@@ -128,7 +128,7 @@ fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> 
 /// `handoff` with its journal on the disk that is cut.
 fn start(rig: &Rig, synchronous: &str, arguments: &[&str]) -> Handoff {
     let state = rig.path("a/state").display().to_string();
-    let arguments = [arguments, &["--json", "--state", &state]].concat();
+    let arguments = [arguments, &["--json", "--state", &state, "--plaintext", "loopback"]].concat();
     Handoff::start_with(&arguments, |command| _ = command.env("HANDOFF_SYNCHRONOUS", synchronous))
 }
 

@@ -1,7 +1,6 @@
 //! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side, its examples go
 //! through the real decoder, and its limits are the code's.
 
-use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
@@ -387,7 +386,7 @@ fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
 #[test]
 fn the_documented_limits_are_the_codes() {
     let millis = |within: Duration| u64::try_from(within.as_millis()).expect("a short time");
-    let keepalive = Peers::keepalive();
+    let keepalive = Peers::settings(handoff::tls::Security::Plaintext).keepalive;
     let limits = [
         ("version", u64::from(wire::VERSION)),
         ("frame body", wire::FRAME_MAX as u64),
@@ -405,6 +404,7 @@ fn the_documented_limits_are_the_codes() {
         ("bytes in flight", WINDOW_BYTES as u64),
         ("bytes waiting for a peer", net::OUTBOUND_MAX as u64),
         ("address to answer", millis(net::CONNECT_WITHIN)),
+        ("TLS handshake", millis(net::HANDSHAKE_WITHIN)),
         ("hello", millis(net::HELLO_WITHIN)),
         ("welcome", millis(WELCOME_WITHIN)),
         ("rest of a frame", millis(FRAME_WITHIN)),
@@ -433,14 +433,13 @@ fn a_long_entry_right_behind_the_welcome_is_taken() {
     let address = listener.local_addr().expect("it is bound").to_string();
     let mut user = Handoff::user(&address, "http://127.0.0.1:9", &[]);
     user.say("/human");
-    let (mut stream, _) = listener.accept().expect("the user's side dials");
-    let mut head = [0; 4];
-    stream.read_exact(&mut head).expect("the hello's length");
+    let mut desk = Raw::accept(&listener);
+    desk.until("hello");
     let text = "y".repeat(wire::TEXT_MAX);
     let welcome = json!({"welcome": {"desk": "2".repeat(32), "received": 0, "state": "queued"}});
     let entry = json!({"entry": {"number": 1, "at": 0, "body": {"message": {"author": "admin", "text": text}}}});
     let both = [framed(welcome.to_string().as_bytes()), framed(entry.to_string().as_bytes())].concat();
-    stream.write_all(&both).expect("the user's side reads");
+    desk.send(&both);
     user.until_text(&text);
 }
 

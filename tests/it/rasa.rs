@@ -272,7 +272,7 @@ fn a_bot_that_was_never_asked_takes_over_from_a_person() {
 fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
     let rasa = Rasa::with_api();
     let mut admin = Handoff::admin(&[]);
-    let (mut user, mut keyboard) = typed_user(&admin.address(), &rasa.url);
+    let (mut user, mut keyboard) = typed_user(&admin.address(), &rasa.url, &[]);
     keyboard.type_line("be slow");
     user.until_out(|line| line == "user: be slow");
     keyboard.type_line("/human");

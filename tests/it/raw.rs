@@ -1,16 +1,21 @@
-//! A customer's side made of bare bytes: what a desk does with frames no honest program sends.
+//! A customer's side made of bare frames: what a desk does with frames no honest program sends. Over TLS, as they come.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
+use handoff::tls::{Identity, KnownDesks, Security, Trust};
+use rustls::Connection as Tls;
+use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 
 use crate::run::WITHIN;
 
 /// One connection to a desk.
 pub struct Raw {
-    stream: TcpStream,
+    socket: TcpStream,
+    tls: Box<Tls>,
     /// Every frame read so far.
     pub read: Vec<Value>,
 }
@@ -45,16 +50,36 @@ impl Raw {
     /// Connects.
     #[track_caller]
     pub fn connect(desk: &str) -> Raw {
-        let stream = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
-        stream.set_nodelay(true).expect("a fresh socket takes options");
-        Raw { stream, read: Vec::new() }
+        let socket = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        let anybody = Trust::FirstContact(KnownDesks::new(None)).security().expect("TLS can be set up");
+        Raw::over(socket, &anybody, desk)
     }
 
-    /// Takes the next connection of a listener: the other way round, for a desk of bare bytes.
+    /// Takes the next connection of a listener: the other way round, for a desk of bare frames.
     #[track_caller]
     pub fn accept(listener: &TcpListener) -> Raw {
-        let (stream, _) = listener.accept().expect("somebody dials");
-        Raw { stream, read: Vec::new() }
+        static DESK: LazyLock<Security> =
+            LazyLock::new(|| Identity::fresh().and_then(Identity::security).expect("the system has random bytes"));
+        Raw::accept_as(listener, &DESK)
+    }
+
+    /// The same, with an identity of the test's choice.
+    #[track_caller]
+    pub fn accept_as(listener: &TcpListener, identity: &Security) -> Raw {
+        let (socket, _) = listener.accept().expect("somebody dials");
+        Raw::over(socket, identity, "")
+    }
+
+    /// What the desk has shown.
+    #[track_caller]
+    pub fn certificate(&self) -> CertificateDer<'static> {
+        self.tls.peer_certificates().expect("the handshake is done")[0].clone()
+    }
+
+    fn over(socket: TcpStream, security: &Security, address: &str) -> Raw {
+        socket.set_nodelay(true).expect("a fresh socket takes options");
+        let tls = security.connection(address).expect("the address has a host").expect("it is not plaintext");
+        Raw { socket, tls, read: Vec::new() }
     }
 
     /// Connects, and says a hello that the desk welcomes.
@@ -68,7 +93,15 @@ impl Raw {
 
     /// Sends bytes. A desk that hangs up meanwhile is what the test is about.
     pub fn send(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        while self.tls.is_handshaking() && self.tls.complete_io(&mut self.socket).is_ok() {}
+        for piece in bytes.chunks(16 << 10) {
+            let _ = self.tls.writer().write_all(piece);
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        while self.tls.wants_write() && self.tls.write_tls(&mut self.socket).is_ok() {}
     }
 
     /// Sends a message.
@@ -78,7 +111,9 @@ impl Raw {
 
     /// Ends the sending half.
     pub fn end(&mut self) {
-        let _ = self.stream.shutdown(Shutdown::Write);
+        self.tls.send_close_notify();
+        self.flush();
+        let _ = self.socket.shutdown(Shutdown::Write);
     }
 
     /// The next frame; `None` when the desk hung up.
@@ -129,15 +164,32 @@ impl Raw {
         let mut filled = 0;
         while filled < bytes.len() {
             let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-            self.stream.set_read_timeout(Some(left)).expect("the socket takes options");
-            match self.stream.read(&mut bytes[filled..]) {
+            self.socket.set_read_timeout(Some(left)).expect("the socket takes options");
+            match self.receive(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return false,
-                Err(e) if filled == 0 && e.kind() == ErrorKind::ConnectionReset => return false,
+                // Reset, or TLS ended before it began.
+                Err(e) if filled == 0 && [ErrorKind::ConnectionReset, ErrorKind::Other].contains(&e.kind()) => {
+                    return false;
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Ok(length @ 1..) => filled += length,
                 other => panic!("the desk did not finish its frame ({other:?}); before it: {:?}", self.read),
             }
         }
         true
+    }
+
+    /// Some plain bytes; none at the end.
+    fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.tls.reader().read(bytes) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {}
+                Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(0),
+                read => return read,
+            }
+            self.tls.read_tls(&mut self.socket)?;
+            self.tls.process_new_packets().map_err(io::Error::other)?;
+            self.flush();
+        }
     }
 }

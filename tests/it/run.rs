@@ -95,8 +95,8 @@ impl Handoff {
             return address.unwrap_or_else(|| panic!("'{}' did not say where it listens", self.command));
         }
         let line = self.until_err(|line| line.contains("listening on"));
-        let address = line.rsplit(' ').next().unwrap_or_default();
-        address.trim_start_matches("http://").to_owned()
+        let address = line.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        address.unwrap_or_default().trim_start_matches("http://").to_owned()
     }
 
     /// A bot's URL.

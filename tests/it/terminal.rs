@@ -25,11 +25,11 @@ pub struct Keyboard(File, Arc<AtomicBool>);
 
 impl Keyboard {
     /// A terminal: this side, the program's side, and what is written to it.
-    fn new() -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
+    fn new(columns: u16) -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
         let name = std::ffi::OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
-        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
+        let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("a terminal has a size");
         let slave = OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
         let keyboard = Keyboard(File::from(master), Arc::default());
@@ -62,9 +62,10 @@ impl Keyboard {
 
 /// A customer who types, so that lines are taken at once and not as a script's; stdout is a pipe.
 #[track_caller]
-pub fn typed_user(admin: &str, bot_url: &str) -> (Handoff, Keyboard) {
-    let (keyboard, terminal, _) = Keyboard::new();
-    let user = Handoff::start_with(&["user", "--admin", admin, "--bot", bot_url], |command| {
+pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboard) {
+    let (keyboard, terminal, _) = Keyboard::new(COLUMNS);
+    let arguments = [&["user", "--admin", admin, "--bot", bot_url], more].concat();
+    let user = Handoff::start_with(&arguments, |command| {
         command.stdin(Stdio::from(terminal));
     });
     (user, keyboard)
@@ -75,20 +76,33 @@ pub struct Terminal {
     pub program: Handoff,
     keyboard: Keyboard,
     written: Receiver<Vec<u8>>,
+    /// All that was written and looked at.
+    pub seen: Vec<u8>,
     screen: vt100::Parser,
 }
 
 impl Terminal {
     #[track_caller]
     pub fn start(arguments: &[&str]) -> Terminal {
-        let (keyboard, terminal, written) = Keyboard::new();
+        Terminal::open(arguments, COLUMNS, "1")
+    }
+
+    /// In colour, in a window of so many columns.
+    #[track_caller]
+    pub fn coloured(arguments: &[&str], columns: u16) -> Terminal {
+        Terminal::open(arguments, columns, "")
+    }
+
+    #[track_caller]
+    fn open(arguments: &[&str], columns: u16, no_color: &str) -> Terminal {
+        let (keyboard, terminal, written) = Keyboard::new(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
         let program = Handoff::start_with(arguments, |command| {
-            command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "xterm-256color").env("NO_COLOR", "1");
+            command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "xterm-256color").env("NO_COLOR", no_color);
         });
         let size = |size| NonZero::new(size).expect("a size");
-        let screen = vt100::Parser::new(size(ROWS), size(COLUMNS), 200);
-        Terminal { program, keyboard, written, screen }
+        let screen = vt100::Parser::new(size(ROWS), size(columns), 200);
+        Terminal { program, keyboard, written, seen: Vec::new(), screen }
     }
 
     /// Presses keys; Enter is `\r`.
@@ -119,7 +133,13 @@ impl Terminal {
             let left = end.saturating_duration_since(Instant::now());
             let Ok(bytes) = self.written.recv_timeout(left) else { panic!("no '{text}' on the screen:\n{seen}") };
             self.screen.process(&bytes);
+            self.seen.extend_from_slice(&bytes);
         }
+    }
+
+    /// The rows of the window.
+    pub fn rows(&self) -> Vec<String> {
+        self.screen.screen().rows(0, u16::MAX).collect()
     }
 
     /// Closes the window: the terminal is gone, its program is left.

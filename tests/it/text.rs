@@ -83,8 +83,8 @@ fn a_line_of_8_kib_is_taken_and_one_byte_more_is_an_error_that_names_the_limit()
 #[test]
 fn the_longest_line_of_signs_that_json_writes_in_six_fits_a_frame_both_ways() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
-    let mut admin = Handoff::admin(&["--auto-accept", "--name", &"\u{2}".repeat(128)]);
-    let mut user = Handoff::user(&admin.address(), bot.url(), &["--name", &"\u{3}".repeat(128)]);
+    let mut admin = Handoff::admin(&["--auto-accept", "--name", &format!("x{}", "\u{2}".repeat(6))]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &["--name", &format!("x{}", "\u{3}".repeat(6))]);
     user.say("human");
     user.until_state("active");
     let worst = format!("x{}x", "\u{1}".repeat(8190));

@@ -11,7 +11,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     let mut bot = Handoff::bot();
     let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
     let screen = admin.sees("listening on 127.0.0.1:");
-    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split_whitespace().next());
+    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
     let address = address.expect("an address").to_owned();
     let url = bot.url();
     let user = |name: &str| Terminal::start(&["user", "--admin", &address, "--bot", &url, "--name", name]);
@@ -105,7 +105,7 @@ fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
 fn a_new_conversation_is_another_one_to_bot_and_desk() {
     let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url());
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     keyboard.type_line("human");
     admin.until_state("active");
     keyboard.type_line("/new");
@@ -128,7 +128,7 @@ fn a_new_conversation_is_another_one_to_bot_and_desk() {
 fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url());
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     for (line, part) in [
         ("/bot", "the bot is already answering"),
         ("/wait", "/wait is for scripts"),

@@ -60,7 +60,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
 #[test]
 fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_and_not_all_at_once() {
     let house = House::new();
-    let mut admin = house.admin(&[]);
+    let mut admin = house.admin(&["--plaintext", "loopback"]);
     let (sender, welcomes) = channel();
     for n in 1..=CUSTOMERS {
         let (sender, desk) = (sender.clone(), house.desk.clone());
@@ -80,7 +80,7 @@ fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_
     let before = order(&admin);
     admin.kill();
     let since = Instant::now();
-    let mut admin = house.admin(&[]);
+    let mut admin = house.admin(&["--plaintext", "loopback"]);
     let mut back = Vec::new();
     for _ in 1..=CUSTOMERS {
         let left = Duration::from_secs(20).saturating_sub(since.elapsed());

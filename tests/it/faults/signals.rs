@@ -53,7 +53,7 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
         admin.signal(signal);
         assert_eq!(admin.exit_code(), code);
         let lost = user.until(|event| event["link"] == "lost");
-        assert_eq!(lost["why"], "the desk is closing");
+        assert_eq!(lost["why"], "the desk says: the desk is closing");
         user.say(&format!("meanwhile {code}"));
         admin = house.admin(&[]);
         admin.until_text(&format!("meanwhile {code}"));

@@ -18,19 +18,22 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
     if !can_trace() {
         return;
     }
+    // In plaintext: the only syncs are the journal's.
+    let plain = ["--plaintext", "loopback"];
+    let admin_plain = ["--auto-accept", "--plaintext", "loopback"];
     for (when, mode) in [(9, "admin"), (14, "admin"), (12, "user"), (16, "user")] {
         let house = House::new();
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
         let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
         let (mut admin, mut user) = match mode {
             "admin" => {
-                let mut admin = Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), under(&strace));
+                let mut admin = Handoff::start_with(&house.admin_arguments(&admin_plain), under(&strace));
                 admin.address();
-                (admin, house.user(&[]))
+                (admin, house.user(&plain))
             }
             _ => {
-                let admin = house.admin(&["--auto-accept"]);
-                (admin, Handoff::start_with(&house.user_arguments(&[]), under(&strace)))
+                let admin = house.admin(&admin_plain);
+                (admin, Handoff::start_with(&house.user_arguments(&plain), under(&strace)))
             }
         };
         user.say("a human");
@@ -48,8 +51,8 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
             |end: &Handoff| end.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max();
         let (acked, id) = (acked(other).unwrap_or(0), conversation(other));
         let (mut admin, mut user) = match mode {
-            "admin" => (house.admin(&["--auto-accept"]), user),
-            _ => (admin, house.user(&[])),
+            "admin" => (house.admin(&admin_plain), user),
+            _ => (admin, house.user(&plain)),
         };
         // What was lost with the failed batch was not acknowledged, and comes again.
         user.say("after the fault");

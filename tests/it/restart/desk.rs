@@ -220,7 +220,7 @@ fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
     admin.say("/quit");
     assert_eq!(admin.exit_code(), 0);
     let lost = user.until(|event| event["link"] == "lost");
-    assert_eq!(lost["why"], "the desk is closing");
+    assert_eq!(lost["why"], "the desk says: the desk is closing");
     user.say("still there?");
     let mut admin = house.admin(&[]);
     admin.until_text("still there?");

@@ -1,0 +1,155 @@
+//! Plain bytes on this side, socket bytes on the other: as they are, or through TLS.
+//!
+//! rustls moves no bytes itself; it is fed what the socket brought and asked what the socket shall take,
+//! all in the socket thread.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use rustls::{CertificateError, Connection as Tls, Error};
+
+use super::connection::is_not_now;
+use super::{Closed, Fingerprint, Registered};
+
+/// The first byte of every TLS handshake (RFC 8446, 5.1: content type 22).
+const TLS_HANDSHAKE: u8 = 22;
+/// The first byte of every frame: none is 16 MiB long.
+const FRAME: u8 = 0;
+
+/// A socket and what its bytes mean.
+pub(super) struct Stream {
+    socket: Registered<TcpStream>,
+    tls: Option<Box<Tls>>,
+    /// The peer has said something.
+    met: bool,
+}
+
+/// What a write came to.
+#[derive(Default)]
+pub(super) struct Written {
+    /// Plain bytes that need not be given again.
+    pub(super) taken: usize,
+    /// Whether the socket took anything.
+    pub(super) moved: bool,
+}
+
+impl Stream {
+    pub(super) fn new(socket: Registered<TcpStream>, tls: Option<Box<Tls>>) -> Stream {
+        Stream { socket, tls, met: false }
+    }
+
+    /// What the poller shall tell.
+    pub(super) fn want(&self, read: bool, write: bool) -> io::Result<()> {
+        self.socket.want(read, write)
+    }
+
+    /// Whether plain bytes may be written.
+    pub(super) fn is_open(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
+    }
+
+    /// Whether TLS has bytes of its own for the socket.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// The key that the peer has proven to own.
+    pub(super) fn key(&self) -> Option<Fingerprint> {
+        self.tls.as_ref()?.peer_certificates()?.first().and_then(Fingerprint::of)
+    }
+
+    /// Socket bytes, for `decode`.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket.source).read(buffer)
+    }
+
+    /// What socket bytes mean: plain bytes, maybe none.
+    pub(super) fn decode(&mut self, mut raw: &[u8]) -> Result<Vec<u8>, Closed> {
+        if !std::mem::replace(&mut self.met, true) {
+            match (&self.tls, raw.first()) {
+                (Some(_), Some(&FRAME)) => return Err(Closed::Plaintext),
+                (None, Some(&TLS_HANDSHAKE)) => return Err(Closed::Encrypted),
+                _ => {}
+            }
+        }
+        let Some(tls) = &mut self.tls else { return Ok(raw.to_vec()) };
+        let mut plain = Vec::new();
+        while !raw.is_empty() {
+            // It takes some at a time; nothing once the peer has said that it is done.
+            if tls.read_tls(&mut raw).map_err(Closed::Broken)? == 0 {
+                break;
+            }
+            let waiting = tls.process_new_packets().map_err(broken)?.plaintext_bytes_to_read();
+            let at = plain.len();
+            plain.resize(at + waiting, 0);
+            tls.reader().read_exact(&mut plain[at..]).map_err(Closed::Broken)?;
+        }
+        Ok(plain)
+    }
+
+    /// Writes what the socket takes now. TLS takes as much as it can hold, and is waiting with what the socket did not.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
+        crate::failpoint::hit("before-send");
+        let written = match &mut self.tls {
+            None => write_plain(&self.socket.source, bytes),
+            Some(tls) => write_tls(tls, &self.socket.source, bytes),
+        };
+        crate::failpoint::hit("after-send");
+        written
+    }
+
+    /// Writes past TLS, to a peer that does not speak it.
+    pub(super) fn write_past_tls(&mut self, bytes: &[u8]) {
+        // If the socket does not take it the peer sees the end alone.
+        let _ = (&self.socket.source).write(bytes);
+    }
+
+    /// No more from us. TLS says so itself, for who relies on it.
+    pub(super) fn end(&mut self) -> io::Result<()> {
+        if let Some(tls) = &mut self.tls {
+            tls.send_close_notify();
+            write_tls(tls, &self.socket.source, &[])?;
+        }
+        self.socket.source.shutdown(Shutdown::Write)
+    }
+}
+
+fn write_plain(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
+    match socket.write(bytes) {
+        Ok(0) if !bytes.is_empty() => Err(io::ErrorKind::WriteZero.into()),
+        Ok(taken) => Ok(Written { taken, moved: taken > 0 }),
+        Err(error) if is_not_now(&error) => Ok(Written::default()),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
+    let mut written = Written::default();
+    // What was taken before goes first: so no more than one piece waits here.
+    if !tls.wants_write() {
+        written.taken = tls.writer().write(bytes)?;
+    }
+    while tls.wants_write() {
+        match tls.write_tls(&mut socket) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(_) => written.moved = true,
+            Err(error) if is_not_now(&error) => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(written)
+}
+
+/// Why TLS cannot go on.
+fn broken(error: Error) -> Closed {
+    match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => {
+            Closed::Distrusted("its certificate is a copy or a forgery: a signature is wrong".to_owned())
+        }
+        Error::InvalidCertificate(error) => {
+            Closed::Distrusted(format!("its certificate is not to be trusted: {error}"))
+        }
+        Error::AlertReceived(alert) => Closed::Tls(format!("the other side ended TLS: {alert:?}")),
+        error => Closed::Tls(format!("TLS failed: {error}")),
+    }
+}

@@ -1,0 +1,96 @@
+//! The same over TLS; and what is no TLS, which the loop never hears of.
+
+use super::*;
+use crate::tls::{Identity, KnownDesks, Trust};
+
+fn desk() -> Limits {
+    let mut limits = patient();
+    limits.settings.security = Identity::fresh().and_then(Identity::security).unwrap();
+    limits
+}
+
+fn user() -> Limits {
+    let mut limits = patient();
+    limits.settings.security = Trust::FirstContact(KnownDesks::new(None)).security().unwrap();
+    limits
+}
+
+/// What a customer's side says first.
+fn client_hello() -> Vec<u8> {
+    let mut tls = user().settings.security.connection("desk:1").unwrap().unwrap();
+    let mut bytes = Vec::new();
+    tls.write_tls(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn ten_megabytes_both_ways_over_tls_under_backpressure_are_intact() {
+    echo(10 << 20, join(End::with_room(desk(), 2), End::with_room(user(), 2)));
+}
+
+#[test]
+fn close_hands_over_all_over_tls_and_the_peer_sees_a_clean_end() {
+    let (desk, here, user, there) = join(End::new(desk()), End::new(user()));
+    let data = pattern(PLENTY);
+    desk.net.send(here, data.clone());
+    desk.close(here);
+    let (bytes, why) = user.rest(there);
+    assert!(bytes == data && matches!(why, Closed::ByPeer), "{why:?}");
+    assert!(matches!(desk.closed(here), Closed::ByUs));
+}
+
+#[test]
+fn a_handshake_that_is_not_done_in_time_is_closed_and_the_loop_never_hears_of_it() {
+    let desk = End::new(Limits { handshake_within: Duration::from_millis(200), ..desk() });
+    let address = desk.listen();
+    let hello = client_hello();
+    for length in [0, 1, hello.len() - 1, hello.len()] {
+        let mut peer = TcpStream::connect(address).unwrap();
+        peer.set_read_timeout(Some(PATIENCE)).unwrap();
+        peer.write_all(&hello[..length]).unwrap();
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer.is_empty(), length < hello.len(), "a whole hello is answered, half of one is not");
+    }
+    assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());
+}
+
+#[test]
+fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
+    let (desk, here, user, there) = join(End::new(desk()), End::new(user()));
+    let address = desk.listen();
+    let garbage = pattern(64);
+    for length in 1..=64 {
+        // A first byte of TLS, so that it is looked at as TLS.
+        for first in [22, garbage[0] | 1] {
+            let mut peer = TcpStream::connect(address).unwrap();
+            peer.set_read_timeout(Some(PATIENCE)).unwrap();
+            peer.write_all(&[&[first], &garbage[1..length]].concat()).unwrap();
+            peer.shutdown(Shutdown::Write).unwrap();
+            let mut answer = Vec::new();
+            let _ = peer.read_to_end(&mut answer);
+            assert!(answer.len() < 64, "an alert at most: {answer:?}");
+        }
+    }
+    assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());
+    user.send(there, "well?");
+    assert_eq!(desk.received(here, 5), b"well?");
+}
+
+#[test]
+fn a_peer_that_speaks_plaintext_is_told_so_and_the_loop_once() {
+    let desk = End::new(desk());
+    let address = desk.listen();
+    for _ in 0..3 {
+        let mut peer = TcpStream::connect(address).unwrap();
+        peer.write_all(&[0, 0, 0, 9]).unwrap();
+        let mut answer = Vec::new();
+        peer.read_to_end(&mut answer).unwrap();
+        assert_eq!(answer, REFUSAL);
+    }
+    match desk.next() {
+        Event::Stranger { what } => assert!(what.contains("127.0.0.1") && what.contains("plaintext"), "{what}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());
+}

@@ -1,0 +1,137 @@
+//! TLS between the two sides: who a desk is, and whom the user's side trusts.
+//!
+//! TLS 1.3 only, over rustls with ring. A desk is known by its key, as ssh knows a host: the
+//! [`Fingerprint`] of the key is what people compare and what is pinned. `identity` is the desk's key,
+//! `trust` what the user's side believes. This room makes configurations and judges keys; the bytes are
+//! moved by `net`, which holds one [`Security`] for all its connections. Rules: `docs/SECURITY.md`.
+
+use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use ring::digest::{SHA256, digest};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
+
+pub use identity::Identity;
+pub use trust::{KnownDesks, Trust};
+
+mod identity;
+mod trust;
+
+/// What both sides say they speak within TLS (ALPN, RFC 7301): a server of something else that has
+/// the same certificate hangs up.
+const PROTOCOL: &[u8] = b"handoff/1";
+
+/// How the connections of a process are secured.
+#[derive(Clone)]
+pub enum Security {
+    /// They are not: `--plaintext`.
+    Plaintext,
+    /// A desk's.
+    Listener(Arc<ServerConfig>),
+    /// The user's side's.
+    Dialer(Arc<ClientConfig>),
+}
+
+impl Security {
+    /// TLS for a connection with the peer at `address` (HOST:PORT, as it was given); none in plaintext.
+    ///
+    /// # Errors
+    /// When the host is no name that TLS knows.
+    pub fn connection(&self, address: &str) -> Result<Option<Box<Connection>>, String> {
+        let connection = match self {
+            Security::Plaintext => return Ok(None),
+            Security::Listener(config) => ServerConnection::new(config.clone()).map(Connection::Server),
+            Security::Dialer(config) => {
+                let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+                let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+                let name = name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
+                ClientConnection::new(config.clone(), name).map(Connection::Client)
+            }
+        };
+        connection.map(Box::new).map(Some).map_err(|error| error.to_string())
+    }
+}
+
+/// A desk's key, as people compare it: SHA-256 of the certificate's SubjectPublicKeyInfo (RFC 5280, 4.1).
+///
+/// It is written as ssh writes it: `SHA256:` and unpadded base64.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a certificate's key; none if it is no certificate.
+    pub fn of(certificate: &CertificateDer<'_>) -> Option<Fingerprint> {
+        let certificate = ParsedCertificate::try_from(certificate).ok()?;
+        let key = digest(&SHA256, &certificate.subject_public_key_info());
+        Some(Fingerprint(key.as_ref().try_into().expect("SHA-256 has 32 bytes")))
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SHA256:{}", STANDARD_NO_PAD.encode(self.0))
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for Fingerprint {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Fingerprint, String> {
+        let bytes = text.strip_prefix("SHA256:").and_then(|key| STANDARD_NO_PAD.decode(key).ok());
+        let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Fingerprint).ok_or_else(|| {
+            format!("'{text}' is no fingerprint; it is 'SHA256:' and 43 letters, as the desk prints it at its start")
+        })
+    }
+}
+
+/// Where plaintext may go, for tests and within tunnels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    /// On this machine only.
+    Loopback,
+    /// Wherever the operator says: something else encrypts.
+    Anywhere,
+}
+
+impl FromStr for Plaintext {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Plaintext, String> {
+        match text {
+            "loopback" => Ok(Plaintext::Loopback),
+            "anywhere" => Ok(Plaintext::Anywhere),
+            _ => Err("give 'loopback' (this machine only) or 'anywhere' (inside a tunnel that encrypts)".to_owned()),
+        }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// A key that others can read is no secret.
+fn refuse_open_to_others(file: &Path) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
+    if metadata.permissions().mode() & 0o077 != 0 {
+        return Err(format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

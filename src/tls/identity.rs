@@ -1,0 +1,127 @@
+//! The desk's key: made at its first start and kept, or given by the operator with a certificate.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::TLS13;
+use rustls::{InconsistentKeys, ServerConfig};
+
+use super::{Fingerprint, PROTOCOL, Security, provider, refuse_open_to_others};
+
+/// What a desk shows, and can prove to own.
+pub struct Identity {
+    /// Its own certificate first.
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// The key in this file, which is made if it is not there.
+    ///
+    /// Only the key is kept: a certificate about it is made at each start.
+    ///
+    /// # Errors
+    /// One line: what is wrong with the file and what to do.
+    pub fn kept(file: &Path) -> Result<Identity, String> {
+        match fs::read_to_string(file) {
+            Ok(pem) => {
+                refuse_open_to_others(file)?;
+                let key = KeyPair::from_pem(&pem);
+                Identity::of(&key.map_err(|_| {
+                    let file = file.display();
+                    format!("{file} is no private key; restore it, or remove it to get a new one that customers must be told of")
+                })?)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let key = new_key()?;
+                keep(&key, file).map_err(|e| format!("cannot keep the desk's key in {}: {e}", file.display()))?;
+                Identity::of(&key)
+            }
+            Err(error) => Err(format!("cannot read the desk's key from {}: {error}", file.display())),
+        }
+    }
+
+    /// A key that nobody keeps.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn fresh() -> Result<Identity, String> {
+        Identity::of(&new_key()?)
+    }
+
+    /// A certificate chain and its key, both PEM.
+    ///
+    /// # Errors
+    /// One line: which file, and what is wrong with it.
+    pub fn given(certificate: &Path, key: &Path) -> Result<Identity, String> {
+        let unreadable = |file: &Path, what, error| format!("{} is no {what} in PEM: {error}", file.display());
+        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+        let chain: Vec<_> = chain.map_err(|error| unreadable(certificate, "certificate", error))?;
+        if chain.is_empty() {
+            return Err(format!("{} holds no certificate in PEM", certificate.display()));
+        }
+        refuse_open_to_others(key)?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
+        Ok(Identity { chain, key })
+    }
+
+    /// What people compare.
+    ///
+    /// # Errors
+    /// When the operator's certificate cannot be read.
+    pub fn fingerprint(&self) -> Result<Fingerprint, String> {
+        Fingerprint::of(&self.chain[0]).ok_or_else(|| "the desk's certificate cannot be read".to_owned())
+    }
+
+    /// The desk's end of TLS. No sessions are resumed: each connection proves the key.
+    ///
+    /// # Errors
+    /// When key and certificate do not belong together.
+    pub fn security(self) -> Result<Security, String> {
+        let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
+        let config = config.map_err(|error| error.to_string())?.with_no_client_auth();
+        let mut config = config.with_single_cert(self.chain, self.key).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned()
+            }
+            error => format!("the desk's certificate and key cannot be used: {error}"),
+        })?;
+        config.send_tls13_tickets = 0;
+        config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Ok(Security::Listener(Arc::new(config)))
+    }
+
+    /// A certificate that says nothing but whose key it is.
+    fn of(key: &KeyPair) -> Result<Identity, String> {
+        let mut about = CertificateParams::default();
+        about.distinguished_name.push(DnType::CommonName, "handoff desk");
+        let certificate = about.self_signed(key).map_err(|e| format!("cannot make the desk's certificate: {e}"))?;
+        let der = PrivateKeyDer::try_from(key.serialize_der());
+        let key = der.map_err(|e| format!("cannot use the desk's key: {e}"))?;
+        Ok(Identity { chain: vec![certificate.der().clone()], key })
+    }
+}
+
+fn new_key() -> Result<KeyPair, String> {
+    KeyPair::generate().map_err(|error| format!("cannot make the desk's key: {error}"))
+}
+
+/// All or nothing: a start that is cut short leaves no half of a key.
+fn keep(key: &KeyPair, file: &Path) -> std::io::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let part = file.with_extension("part");
+    let _ = fs::remove_file(&part);
+    let mut writing = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    writing.write_all(key.serialize_pem().as_bytes())?;
+    writing.sync_all()?;
+    fs::rename(&part, file)?;
+    File::open(folder)?.sync_all()
+}

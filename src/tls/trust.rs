@@ -1,0 +1,220 @@
+//! Whom the user's side trusts: a desk it was told of, one that an authority vouches for, or the one
+//! it met first.
+//!
+//! The handshake proves that a desk owns the key it shows. Whether that key is the right one is judged
+//! by [`Trust::judge`] before the first byte of ours leaves; only an authority's word is judged within
+//! the handshake.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::TLS13;
+use rustls::{ClientConfig, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore, SignatureScheme};
+
+use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider, refuse_open_to_others};
+
+/// What makes a desk the right one.
+pub enum Trust {
+    /// Nothing: `--plaintext`.
+    Plaintext(Plaintext),
+    /// One of these keys: `--fingerprint`.
+    Keys(Vec<Fingerprint>),
+    /// A certificate by one of these authorities, with the name that was dialled: `--ca`.
+    Authority(RootCertStore),
+    /// The key it had the first time.
+    FirstContact(KnownDesks),
+}
+
+impl Trust {
+    /// The authorities in a PEM file, or the system's: `--ca FILE|system`.
+    ///
+    /// # Errors
+    /// One line, when there is none.
+    pub fn authority(given: &str) -> Result<Trust, String> {
+        let mut roots = RootCertStore::empty();
+        if given == "system" {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        } else {
+            let unreadable = |error| format!("--ca {given} holds no certificate in PEM: {error}");
+            let certificates = CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            roots.add_parsable_certificates(certificates.map_err(unreadable)?);
+        }
+        if roots.is_empty() {
+            return Err(format!("--ca {given}: there is no authority's certificate; give a PEM file, or 'system'"));
+        }
+        Ok(Trust::Authority(roots))
+    }
+
+    /// The user's side's end of TLS.
+    ///
+    /// # Errors
+    /// When it cannot be set up.
+    pub fn security(&self) -> Result<Security, String> {
+        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
+        let builder = builder.map_err(|error| error.to_string())?;
+        let mut config = match self {
+            Trust::Plaintext(_) => return Ok(Security::Plaintext),
+            Trust::Authority(roots) => builder.with_root_certificates(roots.clone()).with_no_client_auth(),
+            Trust::Keys(_) | Trust::FirstContact(_) => {
+                let verifier = Arc::new(OwnsItsKey(provider()));
+                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            }
+        };
+        config.resumption = Resumption::disabled();
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Ok(Security::Dialer(Arc::new(config)))
+    }
+
+    /// Whether what answered at `address` (as it was given) from `peer` with this key may be talked to.
+    /// What a person should know of it is the answer.
+    ///
+    /// # Errors
+    /// Why not, and what to do: a sentence.
+    pub fn judge(
+        &mut self,
+        address: &str,
+        peer: SocketAddr,
+        key: Option<Fingerprint>,
+    ) -> Result<Option<String>, String> {
+        let shown = || key.ok_or_else(|| "its certificate cannot be read".to_owned());
+        match self {
+            Trust::Plaintext(_) if peer.ip().is_loopback() => Ok(None),
+            Trust::Plaintext(Plaintext::Anywhere) => Ok(Some(format!("the connection to {peer} is not encrypted"))),
+            Trust::Plaintext(Plaintext::Loopback) => Err(format!(
+                "--plaintext loopback is for this machine only, and it is at {peer}; \
+                 leave it away, or give --plaintext anywhere inside a tunnel"
+            )),
+            Trust::Authority(_) => Ok(None),
+            Trust::Keys(keys) => {
+                let shown = shown()?;
+                if keys.contains(&shown) {
+                    return Ok(None);
+                }
+                let asked: Vec<String> = keys.iter().map(Fingerprint::to_string).collect();
+                Err(format!("its key is {shown}, and --fingerprint asks for {}", asked.join(" or ")))
+            }
+            Trust::FirstContact(known) => known.meet(address, shown()?),
+        }
+    }
+}
+
+/// The keys of desks that were met, an address and a fingerprint a line: `known_desks`.
+pub struct KnownDesks {
+    /// None: they are forgotten at the end.
+    file: Option<PathBuf>,
+    text: String,
+}
+
+impl KnownDesks {
+    /// Kept in this file, which need not be there; or nowhere.
+    pub fn new(file: Option<PathBuf>) -> KnownDesks {
+        KnownDesks { file, text: String::new() }
+    }
+
+    /// A desk with this key answered at this address: the same as before, or the first there.
+    fn meet(&mut self, address: &str, shown: Fingerprint) -> Result<Option<String>, String> {
+        let address = address.to_lowercase();
+        let Some(path) = self.file.clone() else {
+            let remedy = |_| "end this program".to_owned();
+            let line = self.compare(&address, shown, remedy)?;
+            return Ok(line.map(|line| {
+                self.text.push_str(&line);
+                format!("first contact with the desk at {address}: its key is {shown}")
+            }));
+        };
+        let path_shown = path.display();
+        let failed = |e: io::Error| format!("cannot use {path_shown}, where the keys of desks are remembered: {e}");
+        let mut file = open(&path).map_err(failed)?;
+        refuse_open_to_others(&path)?;
+        self.text.clear();
+        file.read_to_string(&mut self.text).map_err(failed)?;
+        let Some(line) = self.compare(&address, shown, |line| format!("remove line {line} of {path_shown}"))? else {
+            return Ok(None);
+        };
+        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        Ok(Some(format!("first contact with the desk at {address}: its key {shown} is remembered in {path_shown}")))
+    }
+
+    /// The line to add for a desk that is new; none for one that is known.
+    fn compare(
+        &self,
+        address: &str,
+        shown: Fingerprint,
+        remedy: impl Fn(usize) -> String,
+    ) -> Result<Option<String>, String> {
+        let mut lines = self.text.lines().zip(1..).filter_map(|(line, number)| Some((number, line.split_once(' ')?)));
+        let Some((number, (_, known))) = lines.find(|(_, (of, _))| *of == address) else {
+            // A last line without its end was cut short, and is no line.
+            let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
+            return Ok(Some(format!("{end}{address} {shown}\n")));
+        };
+        if known.trim() == shown.to_string() {
+            return Ok(None);
+        }
+        Err(format!(
+            "its key is {shown}, and it was {} before; if the desk was set up anew, {} and start again; if it was not, \
+             somebody else answers in its place",
+            known.trim(),
+            remedy(number)
+        ))
+    }
+}
+
+/// Opens the file for one process at a time, to read and to add.
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    }
+    let file = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+/// Takes any certificate whose key made the handshake's signature: a copied certificate does not pass.
+/// Whose key it is, [`Trust::judge`] asks.
+#[derive(Debug)]
+struct OwnsItsKey(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for OwnsItsKey {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Err(PeerIncompatible::Tls12NotOffered.into())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
