@@ -3,7 +3,7 @@
 //! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send, show.
 //! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use crate::args;
 use crate::clock::Now;
 use crate::command;
 use crate::desk::{Desk, Options, Output};
+use crate::journal::Journal;
 use crate::keeper::{Keeper, Stop};
 use crate::net::{self, Net};
 use crate::peers::Peers;
@@ -22,7 +23,11 @@ use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::tls::{Plaintext, Security};
-use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, State};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Message, Number, State};
+
+/// Conversations of which it is known what a person has seen, at most: beyond it, those that left the desk's memory are
+/// shown whole when they are back.
+const DRAWN_MAX: usize = 10_000;
 
 /// What wakes the loop.
 enum Event {
@@ -47,6 +52,8 @@ struct Admin {
     screen: Screen,
     json: bool,
     pace: Pace<command::Admin>,
+    /// Conversations that the admin has, as far as was told: one that has ended since still has lines to show.
+    heard: HashSet<ConversationId>,
     /// Up to where in the commit order a person has seen a conversation.
     drawn: HashMap<ConversationId, u64>,
     /// Customers' lines on their way to the screen: ticket, conversation, number.
@@ -98,6 +105,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         json: args.json,
         pace: Pace::new(screen.is_interactive()),
         screen,
+        heard: HashSet::new(),
         drawn: HashMap::new(),
         unseen: VecDeque::new(),
         had: false,
@@ -106,8 +114,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         leaving: None,
         failed: false,
     };
-    admin.go_on(stories.into_iter().map(|story| story.id));
-    let ended = admin.run(&Inputs { typed, screen: shown, net, signals });
+    let inputs = Inputs { typed, screen: shown, net, signals };
+    let ended = admin.go_on(stories.into_iter().map(|story| story.id)).and_then(|()| admin.run(&inputs));
     admin.peers.finish(Duration::from_secs(1));
     admin.screen.finish();
     match ended {
@@ -125,29 +133,30 @@ fn secure(args: &args::Admin) -> Result<(Security, Option<String>), String> {
 
 impl Admin {
     /// Tells every conversation again that goes on after a restart.
-    fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) {
+    fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Stop> {
         for id in ids.filter(|id| self.desk.is_live(*id)) {
             if self.json {
-                let lines = self.keeper.journal.lines(id, 0);
-                let shown = lines.iter().filter_map(|line| self.show(id, line, true));
+                let lines = self.keeper.journal.lines(id, 0)?;
+                let shown = lines.iter().filter_map(|line| self.show(id, None, line, true));
                 self.unseen.extend(shown.map(|(ticket, number)| (ticket, id, number)).collect::<Vec<_>>());
             }
         }
         self.desk.tell_states();
+        Ok(())
     }
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
         loop {
-            self.handle(self.wait(inputs));
+            self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
                 let Some(event) = self.poll(inputs) else { break };
-                self.handle(event);
+                self.handle(event)?;
             }
             let now = Now::read();
             self.desk.tick(now);
             self.act()?;
-            self.step(now);
+            self.step(now)?;
             self.act()?;
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
@@ -186,12 +195,12 @@ impl Admin {
         [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline())].into_iter().flatten().min()
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) -> Result<(), Stop> {
         let now = Now::read();
         match event {
-            Event::Net(event) => self.net(event, now),
-            Event::Typed(Typed::Line(line)) => self.typed(&line, now),
-            Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why }),
+            Event::Net(event) => self.net(event, now)?,
+            Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
+            Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why })?,
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
@@ -200,52 +209,61 @@ impl Admin {
             Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
+        Ok(())
     }
 
-    fn net(&mut self, event: net::Event, now: Now) {
+    fn net(&mut self, event: net::Event, now: Now) -> Result<(), Stop> {
         match event {
             net::Event::Accepted { conn, .. } => self.peers.opened(conn),
             net::Event::Received { conn, bytes } => {
-                let desk = &mut self.desk;
+                let (desk, journal) = (&mut self.desk, &self.keeper.journal);
+                let mut unread = Ok(());
                 self.peers.received(conn, bytes, |message| match message {
-                    Ok(message) => desk.received(conn, message, now),
+                    _ if unread.is_err() => {}
+                    Ok(message) => {
+                        unread = recall(desk, journal, &message, now);
+                        desk.received(conn, message, now);
+                    }
                     Err(error) => desk.refuse(conn, &error),
                 });
+                unread?;
             }
             net::Event::Closed { conn, why } => {
                 self.peers.gone(conn);
                 self.desk.disconnected(conn, &why.to_string());
             }
             net::Event::Connected { .. } => {}
-            net::Event::Trouble { what } => self.tell(Report::Error { text: what }),
+            net::Event::Trouble { what } => self.tell(Report::Error { text: what })?,
             net::Event::Stranger { what } => self.notice(&what),
         }
+        Ok(())
     }
 
     /// A line came: a person's is done or refused at once, a script's waits until it can be done.
-    fn typed(&mut self, line: &str, now: Now) {
+    fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
         match command::Admin::parse(line) {
             Ok(command) if self.pace.is_person() => {
-                if let Err(why) = self.obey(&command, now) {
+                if let Err(why) = self.obey(&command, now)? {
                     if matches!(command, command::Admin::Say(_)) {
-                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") });
+                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") })?;
                         self.screen.put_back(line.to_owned());
                     } else {
-                        self.tell(Report::Error { text: why });
+                        self.tell(Report::Error { text: why })?;
                     }
                 }
             }
             Ok(command) => self.pace.push(command, now),
-            Err(why) => self.tell(Report::Error { text: why }),
+            Err(why) => self.tell(Report::Error { text: why })?,
         }
+        Ok(())
     }
 
     /// Does a script's line when it is due: what needs a conversation waits until there is one.
-    fn step(&mut self, now: Now) {
-        let Some(command) = self.pace.pending() else { return };
+    fn step(&mut self, now: Now) -> Result<(), Stop> {
+        let Some(command) = self.pace.pending() else { return Ok(()) };
         match &command {
             command::Admin::Wait(limit) => {
-                let is_here = !self.desk.has_focus() || self.desk.hear();
+                let is_here = self.desk.focus().is_none() || self.desk.hear();
                 match self.pace.waited(is_here, *limit, now) {
                     Waiting::Over => self.pace.done(),
                     Waiting::TooLong(why) => {
@@ -258,7 +276,7 @@ impl Admin {
             }
             command::Admin::Accept(ordinal) => self.step_accept(*ordinal, now),
             command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
-                if self.obey(&command, now).is_ok() {
+                if self.obey(&command, now)?.is_ok() {
                     self.pace.done();
                 } else if self.is_forsaken() {
                     self.pace.done();
@@ -269,12 +287,13 @@ impl Admin {
                 }
             }
             _ => {
-                if let Err(why) = self.obey(&command, now) {
+                if let Err(why) = self.obey(&command, now)? {
                     self.fail(why);
                 }
                 self.pace.done();
             }
         }
+        Ok(())
     }
 
     /// Whether no conversation will come by itself for a line that needs one.
@@ -293,21 +312,22 @@ impl Admin {
         self.accepting = self.desk.accept(ordinal, now).ok();
     }
 
-    fn obey(&mut self, command: &command::Admin, now: Now) -> Result<(), String> {
+    /// Does what was typed, or says why not.
+    fn obey(&mut self, command: &command::Admin, now: Now) -> Result<Result<(), String>, Stop> {
         match command {
-            command::Admin::Say(text) => self.desk.say(text, now)?,
-            command::Admin::Accept(ordinal) => _ = self.desk.accept(*ordinal, now)?,
-            command::Admin::Switch(ordinal) => self.desk.switch(*ordinal)?,
-            command::Admin::Next => self.desk.switch_to_next()?,
-            command::Admin::HandBack(note) => self.desk.hand_back(note.as_deref(), now)?,
-            command::Admin::Close(note) => self.desk.close(note.as_deref(), now)?,
+            command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
+            command::Admin::Accept(ordinal) => return Ok(self.desk.accept(*ordinal, now).map(drop)),
+            command::Admin::Switch(ordinal) => return Ok(self.desk.switch(*ordinal)),
+            command::Admin::Next => return Ok(self.desk.switch_to_next()),
+            command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
+            command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
-            command::Admin::History(ordinal) => self.tell_history(self.desk.pick(*ordinal)?),
+            command::Admin::History(ordinal) => return self.tell_history(*ordinal),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
-            command::Admin::Wait(_) => return Err("/wait is for scripts; you can simply wait".to_owned()),
+            command::Admin::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait".to_owned())),
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// The first interrupt leaves in order, the second at once.
@@ -336,7 +356,7 @@ impl Admin {
         for who in self.desk.waiting() {
             self.notice(&format!("{who} is still waiting"));
         }
-        self.tell_undelivered(self.desk.undelivered());
+        self.tell_undelivered(self.desk.undelivered())?;
         self.desk.leave();
         self.act()?;
         Ok(Some(if code == 0 { u8::from(self.failed) } else { code }))
@@ -353,15 +373,16 @@ impl Admin {
             }
             self.keeper.commit(records, &self.screen)?;
             for action in actions {
-                self.act_on(action);
+                self.act_on(action)?;
             }
         }
         let (journal, peers) = (&self.keeper.journal, &self.peers);
-        self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message));
+        self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
         self.peers.flush();
         for report in reports {
-            self.tell(report);
+            self.tell(report)?;
         }
+        self.desk.forget();
         self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
         crate::failpoint::hit("before-show");
         self.screen.flush();
@@ -369,16 +390,16 @@ impl Admin {
         Ok(())
     }
 
-    fn act_on(&mut self, action: Output) {
+    fn act_on(&mut self, action: Output) -> Result<(), Stop> {
         match action {
             Output::Send(conn, message) => {
                 self.peers.send(conn, &message);
             }
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
-            Output::GivenUp(id, owed) => self.tell_undelivered(vec![(id, owed)]),
+            Output::GivenUp(id, owed) => self.tell_undelivered(vec![(id, owed)])?,
             Output::Verify(conn, id, entry) => {
-                if self.keeper.journal.theirs(id, None, entry.number) != Some(entry) {
+                if self.keeper.journal.theirs(id, None, entry.number)? != Some(entry) {
                     self.desk.fork(conn);
                 }
             }
@@ -386,15 +407,20 @@ impl Admin {
                 unreachable!("records were committed before, reports are told after")
             }
         }
+        Ok(())
     }
 
     /// `--json` tells everything as it comes; a person sees what is said in the conversations they have.
-    fn tell(&mut self, report: Report) {
+    fn tell(&mut self, report: Report) -> Result<(), Stop> {
         let active = match &report {
             Report::State { conversation, state: State::Active, .. } => Some(*conversation),
             _ => None,
         };
         self.had |= active.is_some();
+        match &report {
+            Report::State { conversation, .. } if active.is_none() => _ = self.heard.remove(conversation),
+            _ => self.heard.extend(active),
+        }
         match report {
             Report::Message(told) if !self.json => return self.draw(told.conversation),
             Report::Error { .. } => self.failed |= !self.pace.is_person(),
@@ -409,40 +435,56 @@ impl Admin {
             self.unseen.push_back((ticket, id, number));
         }
         if let (Some(id), false) = (active, self.json) {
-            self.draw_new(id, true);
+            self.draw_new(id, true)?;
         }
+        Ok(())
     }
 
     /// Shows a person what is new in a conversation of theirs.
-    fn draw(&mut self, id: ConversationId) {
-        if self.desk.is_heard(id) {
-            self.draw_new(id, false);
-        }
+    fn draw(&mut self, id: ConversationId) -> Result<(), Stop> {
+        if self.heard.contains(&id) { self.draw_new(id, false) } else { Ok(()) }
     }
 
-    fn draw_new(&mut self, id: ConversationId, history: bool) {
+    fn draw_new(&mut self, id: ConversationId, history: bool) -> Result<(), Stop> {
+        if self.drawn.len() >= DRAWN_MAX {
+            self.drawn.retain(|id, _| self.desk.knows(*id));
+        }
         let drawn = self.drawn.get(&id).copied().unwrap_or_default();
-        for line in self.keeper.journal.lines(id, drawn) {
+        for line in self.keeper.journal.lines(id, drawn)? {
             self.drawn.insert(id, line.place);
-            if let Some((ticket, number)) = self.show(id, &line, history) {
+            if let Some((ticket, number)) = self.show(id, None, &line, history) {
                 self.unseen.push_back((ticket, id, number));
             }
         }
+        Ok(())
     }
 
-    fn tell_history(&self, id: ConversationId) {
-        for line in self.keeper.journal.lines(id, 0) {
-            self.show(id, &line, true);
+    /// Of the conversation with this number, also one that has left the desk's memory, or of the one in focus.
+    fn tell_history(&self, ordinal: Option<u32>) -> Result<Result<(), String>, Stop> {
+        let id = match ordinal {
+            Some(ordinal) => self.keeper.journal.conversation(ordinal)?,
+            None => self.desk.focus(),
+        };
+        let Some(id) = id else {
+            return Ok(Err(match ordinal {
+                Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
+                None => "no conversation is open; give its number, /list shows them".to_owned(),
+            }));
+        };
+        for line in self.keeper.journal.lines(id, 0)? {
+            self.show(id, ordinal, &line, true);
         }
+        Ok(Ok(()))
     }
 
-    /// Shows one line, if there is something to see; for a customer's, the ticket and its number.
-    fn show(&self, id: ConversationId, line: &Line, history: bool) -> Option<(u64, Number)> {
+    /// Shows one line, if there is something to see; for a customer's, the ticket and its number. The ordinal is for
+    /// a conversation that the desk does not know any more.
+    fn show(&self, id: ConversationId, ordinal: Option<u32>, line: &Line, history: bool) -> Option<(u64, Number)> {
         if let What::Note(note) = &line.what {
             self.notice(&format!("note: {note}"));
         }
         let (entry, said) = line.said()?;
-        let told = self.desk.place(id, Told::new(id, entry.number, entry.at, said));
+        let told = self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
         let ticket = self.screen.show(Report::Message(Told { history, ..told }));
         (!line.own).then_some((ticket, entry.number))
     }
@@ -459,14 +501,15 @@ impl Admin {
     }
 
     /// Lines of ours that a customer's side does not have.
-    fn tell_undelivered(&mut self, owed: Vec<(ConversationId, RangeInclusive<Number>)>) {
+    fn tell_undelivered(&mut self, owed: Vec<(ConversationId, RangeInclusive<Number>)>) -> Result<(), Stop> {
         for (id, numbers) in owed {
             for number in numbers {
-                if let Entry { body: Body::Message(said), .. } = self.keeper.journal.own(id, number) {
+                if let Entry { body: Body::Message(said), .. } = self.keeper.journal.own(id, number)? {
                     self.fail(format!("not delivered: {}", said.text));
                 }
             }
         }
+        Ok(())
     }
 
     fn fail(&mut self, why: String) {
@@ -477,6 +520,17 @@ impl Admin {
     fn notice(&self, text: &str) {
         self.screen.show(Report::Notice { text: text.to_owned() });
     }
+}
+
+/// A customer who left the desk's memory says hello again: what was said is known again before that is heard.
+fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Result<(), Stop> {
+    if let Message::Hello(hello) = message
+        && !desk.knows(hello.conversation)
+        && let Some(story) = journal.story(hello.conversation)?
+    {
+        desk.recall(&story, now);
+    }
+    Ok(())
 }
 
 /// Records first, reports last, the rest in its order.

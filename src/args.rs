@@ -1,11 +1,13 @@
 //! Arguments: read by `argh`, checked into plain values before anything starts.
 
+use std::env::VarError;
 use std::path::PathBuf;
 
 use argh::FromArgs;
 
 use crate::journal::Place;
 use crate::reply::Triggers;
+use crate::secret;
 use crate::text::{NAME_LETTERS_MAX, Name};
 use crate::tls::{Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{NAME_MAX, TEXT_MAX};
@@ -46,7 +48,7 @@ pub struct User {
     pub bot: String,
     /// a file with the token of the bot's API (or HANDOFF_BOT_TOKEN in the environment)
     #[argh(option)]
-    pub bot_token_file: Option<String>,
+    pub bot_token_file: Option<PathBuf>,
     /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
     #[argh(option)]
     pub trigger: Vec<String>,
@@ -266,14 +268,15 @@ impl User {
     /// The token of the bot's API, from the file or the environment: a command line is for all to see.
     ///
     /// # Errors
-    /// One line, when the file cannot be read.
+    /// One line, when there is one that cannot be used.
     pub fn bot_token(&self) -> Result<Option<String>, String> {
-        match &self.bot_token_file {
-            Some(file) => {
-                let token = std::fs::read_to_string(file);
-                token.map(Some).map_err(|e| format!("cannot read the bot's token from {file}: {e}"))
-            }
-            None => Ok(std::env::var("HANDOFF_BOT_TOKEN").ok()),
+        if let Some(file) = &self.bot_token_file {
+            return secret::read("the bot's token", file).map(Some);
+        }
+        match std::env::var("HANDOFF_BOT_TOKEN") {
+            Ok(token) => Ok(Some(token)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err("the bot's token in HANDOFF_BOT_TOKEN is not text".to_owned()),
         }
     }
 }

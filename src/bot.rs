@@ -7,6 +7,7 @@
 //! The contract is DESIGN.md's ('Bot'); how Rasa behaves is recorded in `docs/RASA.md`.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -109,7 +110,16 @@ pub enum Outcome {
     /// Of an `Ask`: what the bot said.
     Said(Result<Vec<Item>, Fault>),
     /// Of a `Return`.
-    Returned(Result<Resumed, Fault>),
+    Returned(Result<Taken, Fault>),
+}
+
+/// A handback the bot took.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// How it took it.
+    pub how: Resumed,
+    /// What is wrong with the way there, for the person to hear once.
+    pub warning: Option<String>,
 }
 
 /// How the bot took a handback.
@@ -178,6 +188,26 @@ impl Config {
     pub fn url(&self) -> &str {
         &self.peer
     }
+
+    /// What is wrong with the way there that can be told before anything is sent: a token that others can read.
+    pub fn warning(&self) -> Option<String> {
+        let uri: Uri = self.api.parse().ok()?;
+        let is_clear = self.token.is_some() && uri.scheme_str() == Some("http") && !is_here(uri.host()?);
+        is_clear.then(|| {
+            format!(
+                "the bot's token goes unencrypted to {}: whoever is on the way can read it and use it; \
+                 give an https:// URL, or go through a tunnel to this machine",
+                self.peer
+            )
+        })
+    }
+}
+
+/// Whether a URL's host is this machine by its name alone.
+fn is_here(host: &str) -> bool {
+    let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
+    let named = host == "localhost" || host.ends_with(".localhost");
+    named || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
 }
 
 impl fmt::Debug for Config {

@@ -17,7 +17,7 @@
 //! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that is
 //! recorded, of `settle`.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Instant;
 
 use ring::digest::{SHA256, digest};
@@ -71,13 +71,17 @@ pub struct Options {
     pub auto_accept: bool,
 }
 
-/// All that one desk knows.
+/// All that one desk knows of who is here or is waited for. Who left is in the journal, until they are back.
 pub struct Desk {
     id: DeskId,
     options: Options,
     conversations: HashMap<ConversationId, Conversation>,
-    /// Conversations by their number at this desk, from 1.
-    ordinals: Vec<ConversationId>,
+    /// They, by their number at this desk, from 1.
+    ordinals: BTreeMap<u32, ConversationId>,
+    /// The highest of these numbers that was ever given.
+    begun: u32,
+    /// Whose line went down since the last look at who may leave.
+    parted: Vec<ConversationId>,
     /// Who waits, longest first.
     queue: VecDeque<ConversationId>,
     /// Who gets the next line.
@@ -112,6 +116,8 @@ struct Conversation {
     last: Number,
     /// Our entries up to here may be held by the customer only: our journal was restored.
     held: Number,
+    /// Our entries up to here may have been sent. Those above were made since the restart, without the customer.
+    offered: Number,
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
@@ -119,6 +125,8 @@ struct Conversation {
     shown: Number,
     /// The number of our latest line.
     spoken: Number,
+    /// The same, as far back as the journal goes.
+    typed: Number,
     link: Option<Conn>,
     /// What we asked of the user's side and is not answered.
     open: Option<Open>,
@@ -172,7 +180,9 @@ impl Desk {
             id,
             options,
             conversations: HashMap::new(),
-            ordinals: Vec::new(),
+            ordinals: BTreeMap::new(),
+            begun: 0,
+            parted: Vec::new(),
             queue: VecDeque::new(),
             focus: None,
             links: HashMap::new(),
@@ -215,6 +225,7 @@ impl Desk {
         let Some(id) = self.links.remove(&conn) else { return };
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
+        self.parted.push(id);
         if conversation.ordinal == 0 {
             self.conversations.remove(&id);
         } else if matches!(conversation.phase, Phase::Queued | Phase::Active) {
@@ -223,17 +234,20 @@ impl Desk {
     }
 
     /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
-    pub fn settle(
+    ///
+    /// # Errors
+    /// When an entry cannot be read: nothing leaves after it.
+    pub fn settle<E>(
         &mut self,
-        entry: impl Fn(ConversationId, Number) -> Entry,
+        entry: impl Fn(ConversationId, Number) -> Result<Entry, E>,
         mut send: impl FnMut(Conn, &Message) -> usize,
-    ) {
+    ) -> Result<(), E> {
         for id in std::mem::take(&mut self.touched) {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.touched = false;
             let Some(conn) = conversation.link else { continue };
             while let Some(number) = conversation.sending.due(conversation.last) {
-                let bytes = send(conn, &Message::Entry(entry(id, number)));
+                let bytes = send(conn, &Message::Entry(entry(id, number)?));
                 conversation.sending.sent(bytes);
             }
             // The customer's side may hang up at our ack: what we said before comes first.
@@ -242,6 +256,7 @@ impl Desk {
                 send(conn, &Message::Ack { number: conversation.receiving.last() });
             }
         }
+        Ok(())
     }
 
     /// A user's side introduces itself.
@@ -265,15 +280,19 @@ impl Desk {
             return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
         }
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
-        if conversation.sending.resume(mark, conversation.last).is_err() {
+        if conversation.sending.resume(mark, conversation.offered.min(conversation.last)).is_err() {
             // Our journal is older than what we said: it was restored from a backup.
             self.raise(id, mark);
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        conversation.offered = Number::MAX;
         conversation.newest = hello.newest;
         conversation.ack_due = true;
         let elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
+        if conversation.ordinal > 0 && conversation.name.as_deref() != hello.name.as_deref() {
+            self.out.push(Output::Record(id, Record::Begun { secret, name: hello.name.clone() }));
+        }
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let woke = std::mem::take(&mut conversation.asleep);
@@ -305,16 +324,36 @@ impl Desk {
         }
     }
 
-    /// The customer has more of our entries than we do: go on above them, and remember that they are gone here.
+    /// The customer has more of our entries than we ever sent: go on above them, and remember that they are gone here.
+    /// What was said since the restart had their numbers, and moves above them, too.
     fn raise(&mut self, id: ConversationId, mark: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let first = conversation.last + 1;
-        conversation.last = mark;
+        let from = conversation.offered.min(conversation.last) + 1;
+        let by = mark + 1 - from;
+        let moves = conversation.last >= from;
+        conversation.last += by;
         conversation.held = mark;
-        conversation.sending.resume(mark, mark).unwrap_or_else(|_| unreachable!("the counter was raised to the mark"));
+        let last = conversation.last;
+        conversation
+            .sending
+            .resume(mark, last)
+            .unwrap_or_else(|_| unreachable!("the counter was raised above the mark"));
+        let open = conversation.open.as_mut().map(|open| &mut open.number);
+        let named = [Some(&mut conversation.spoken), Some(&mut conversation.typed), open];
+        named.into_iter().flatten().filter(|number| **number >= from).for_each(|number| *number += by);
         // A conversation without an entry is not journaled: a stranger leaves nothing.
         if conversation.ordinal > 0 {
-            self.remember_held(id, first);
+            if moves {
+                self.out.push(Output::Record(id, Record::Moved { from, by }));
+            }
+            self.remember_held(id, from);
+            if moves {
+                self.notice(format!(
+                    "{}: what you said since the restart follows as {}..{last}",
+                    self.who(id),
+                    mark + 1
+                ));
+            }
         }
     }
 
@@ -348,8 +387,9 @@ impl Desk {
             Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
             Arrival::New => {
                 if conversation.ordinal == 0 {
-                    self.ordinals.push(id);
-                    conversation.ordinal = self.ordinals.len() as u32;
+                    self.begun += 1;
+                    conversation.ordinal = self.begun;
+                    self.ordinals.insert(self.begun, id);
                     let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
                     let held = conversation.held;
                     self.out.push(Output::Record(id, Record::Begun { secret, name }));
@@ -530,7 +570,7 @@ impl Desk {
 
     /// A message as this admin is to see it: whose it is, and where.
     pub fn place(&self, id: ConversationId, told: Told) -> Told {
-        let ordinal = self.conversations.get(&id).map(|conversation| conversation.ordinal);
+        let ordinal = self.conversations.get(&id).map(|conversation| conversation.ordinal).or(told.ordinal);
         Told { ordinal, elsewhere: self.focus != Some(id), own: told.author == Author::Admin, ..told }
     }
 
@@ -582,10 +622,12 @@ impl Conversation {
             ack_due: false,
             last: 0,
             held: 0,
+            offered: Number::MAX,
             sending: Sending::default(),
             seen: 0,
             shown: 0,
             spoken: 0,
+            typed: 0,
             link: None,
             open: None,
             answered: None,

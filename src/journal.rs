@@ -16,7 +16,10 @@ mod place;
 
 pub use place::{Place, Profile};
 
-/// Why something was not journaled.
+/// What to do about a journal that cannot be read.
+const RESTORE: &str = "restore it from a backup, or begin another with --profile NAME";
+
+/// Why something was not journaled, or cannot be read.
 #[derive(Debug)]
 pub enum Fault {
     /// The disk is full: it may be tried again.
@@ -110,27 +113,58 @@ impl Journal {
     }
 
     /// One of our own entries. Only numbers that were committed are asked for.
-    pub fn own(&self, id: ConversationId, number: Number) -> Entry {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn own(&self, id: ConversationId, number: Number) -> Result<Entry, Fault> {
         let found = match &self.store {
             Store::Memory(memory) => memory.own(id, number),
-            Store::Disk(disk) => disk.own(id, number),
+            Store::Disk(disk) => disk.own(id, number)?,
         };
-        found.expect("only committed numbers are asked for, and the journal is read as it was written")
+        found.ok_or_else(|| Fault::Broken(format!("the journal has lost entry {number} of a conversation; {RESTORE}")))
     }
 
     /// One entry of a peer's (a desk's, or with `None` the user's), if it was committed.
-    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Result<Option<Entry>, Fault> {
         match &self.store {
-            Store::Memory(memory) => memory.theirs(id, desk, number),
+            Store::Memory(memory) => Ok(memory.theirs(id, desk, number)),
             Store::Disk(disk) => disk.theirs(id, desk, number),
         }
     }
 
     /// What was journaled in a conversation behind a place in the commit order, oldest first.
-    pub fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lines(&self, id: ConversationId, after: u64) -> Result<Vec<Line>, Fault> {
         match &self.store {
-            Store::Memory(memory) => memory.lines(id, after),
+            Store::Memory(memory) => Ok(memory.lines(id, after)),
             Store::Disk(disk) => disk.lines(id, after),
+        }
+    }
+
+    /// The conversation with this place in the journal, from 1.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn conversation(&self, ordinal: u32) -> Result<Option<ConversationId>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.conversation(ordinal)),
+            Store::Disk(disk) => disk.conversation(ordinal),
+        }
+    }
+
+    /// One conversation as a restart would find it, if it was begun.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn story(&self, id: ConversationId) -> Result<Option<Story>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.story(id)),
+            Store::Disk(disk) => disk.story(id),
         }
     }
 
@@ -155,5 +189,54 @@ impl Drop for Journal {
         {
             log::error!("what the other side acknowledged last is not journaled: {fault}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::wire::{Author, Body, Said};
+
+    #[test]
+    fn both_stores_tell_the_same_story_of_a_desks_conversation() {
+        let folder = std::env::temp_dir().join(format!("handoff-journal-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut journals = [Journal::in_memory(), Journal::open(&folder.join("journal.sqlite")).unwrap()];
+        let (one, other) = (ConversationId::new([1; 16]), ConversationId::new([2; 16]));
+        let entry = |number, body| Entry { number, at: 7, body };
+        let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
+        let batch = [
+            Record::Begun { secret: [3; 32], name: Some("Ann".to_owned()) },
+            Record::Theirs(None, entry(1, Body::Message(Said::text(Author::User, "hello")))),
+            Record::Held(2),
+            Record::Theirs(None, entry(2, Body::Requested { reason: None })),
+            Record::Own(entry(3, Body::Accept { request: 2, name: None })),
+            Record::Own(entry(4, Body::Message(Said::text(Author::Admin, "typed")))),
+            Record::Own(entry(5, Body::Message(greeting))),
+            Record::Note("private".to_owned()),
+            Record::Delivered(4),
+            Record::Begun { secret: [3; 32], name: Some("Anna".to_owned()) },
+            Record::Idle(Duration::from_secs(600)),
+        ];
+        let stories = journals.each_mut().map(|journal| {
+            let begun = Record::Begun { secret: [4; 32], name: None };
+            journal.commit(vec![(other, begun)]).unwrap();
+            journal.commit(batch.iter().map(|record| (one, record.clone())).collect()).unwrap();
+            assert_eq!(journal.conversation(2).unwrap(), Some(one));
+            assert_eq!((journal.conversation(0).unwrap(), journal.conversation(3).unwrap()), (None, None));
+            assert!(journal.story(ConversationId::new([9; 16])).unwrap().is_none());
+            let mut story = journal.story(one).unwrap().unwrap();
+            // Places are the store's own.
+            story.controls.iter_mut().for_each(|line| line.place = 0);
+            story
+        });
+        let [memory, disk] = stories.map(|story| format!("{story:?}"));
+        assert_eq!(memory, disk);
+        let story = journals[0].story(one).unwrap().unwrap();
+        assert_eq!((story.ordinal, story.own, story.typed, story.delivered, story.held), (2, 5, 4, 4, 2));
+        assert_eq!((story.name.as_deref(), story.idle), (Some("Anna"), Duration::from_secs(600)));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

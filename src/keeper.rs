@@ -26,13 +26,19 @@ pub struct Keeper {
     signals: Receiver<i32>,
 }
 
-/// Why a batch is not and will not be journaled. The program ends.
+/// Why the journal cannot be gone on with. The program ends.
 #[derive(Debug)]
 pub enum Stop {
     /// The journal failed: one line for the person.
     Broken(String),
     /// It was told to end while the disk was full; its exit code.
     Signal(u8),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Broken(fault.to_string())
+    }
 }
 
 impl Keeper {

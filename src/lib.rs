@@ -7,9 +7,9 @@
 //! typed line means), [`script`] (when it is due), [`record`] (what is journaled), [`report`] (what is told), [`text`]
 //! (safe text).
 //!
-//! Edges hold one family of system calls each: [`net`] (sockets), [`tls`] (keys and pins), [`bot`] (HTTP to Rasa), [`journal`] (SQLite), [`term`]
-//! (stdin and the screen), [`clock`], [`signals`]. [`failpoint`] is for tests. [`peers`] joins `net` and `wire`,
-//! [`keeper`] waits for the journal.
+//! Edges hold one family of system calls each: [`net`] (sockets), [`tls`] (keys and pins), [`bot`] (HTTP to Rasa),
+//! [`journal`] (SQLite), [`term`] (stdin and the screen), [`clock`], [`signals`], [`secret`] (secrets from files).
+//! [`failpoint`] is for tests. [`peers`] joins `net` and `wire`, [`keeper`] waits for the journal.
 //!
 //! Modes are the loops: [`user`], [`admin`], [`demo`]. [`args`] reads the command line.
 //!
@@ -19,7 +19,8 @@
 //! # Log levels (`RUST_LOG`)
 //!
 //! `error`: a fault the program lives with. `info`: what was discarded or refused, and why. `debug`: connections
-//! coming and going. No text of a message at any of these.
+//! coming and going. No text of a message at any of these. Of the libraries only what is `warn` or worse is printed:
+//! their finer levels tell whole requests, and a bot's token is part of one.
 
 pub mod admin;
 pub mod args;
@@ -38,6 +39,7 @@ pub mod record;
 pub mod reply;
 pub mod report;
 pub mod script;
+pub mod secret;
 pub mod session;
 pub mod signals;
 pub mod term;

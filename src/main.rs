@@ -4,14 +4,10 @@ use std::process::ExitCode;
 
 use handoff::args::{self, Exit, Mode};
 use handoff::{admin, demo, term, user};
+use log::{Level, Log};
 
 fn main() -> ExitCode {
-    env_logger::Builder::from_default_env()
-        // Its finer levels print whole URLs, and a bot's token is part of one.
-        .filter_module("ureq", log::LevelFilter::Warn)
-        .filter_module("ureq_proto", log::LevelFilter::Warn)
-        .target(env_logger::Target::Pipe(term::log_writer()))
-        .init();
+    start_log();
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match args::parse(&arguments) {
@@ -36,5 +32,36 @@ fn main() -> ExitCode {
             term::complain(&line);
             ExitCode::FAILURE
         }
+    }
+}
+
+fn start_log() {
+    let target = env_logger::Target::Pipe(term::log_writer());
+    let logger = env_logger::Builder::from_default_env().target(target).build();
+    let most = logger.filter();
+    // Fails only where there is a log already.
+    if log::set_boxed_logger(Box::new(Discreet(logger))).is_ok() {
+        log::set_max_level(most);
+    }
+}
+
+/// Keeps the libraries' finer levels out of the log, whatever `RUST_LOG` says: they tell whole requests, with what
+/// was said and a bot's token in the URL.
+struct Discreet(env_logger::Logger);
+
+impl Log for Discreet {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        let own = metadata.target().split("::").next() == Some(env!("CARGO_CRATE_NAME"));
+        (own || metadata.level() <= Level::Warn) && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        if self.enabled(record.metadata()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
     }
 }

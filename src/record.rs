@@ -7,7 +7,8 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// The conversation begins here. The user's side keeps its secret, a desk only the hash of it.
+    /// The conversation begins here, or the customer has another name. The user's side keeps its secret, a desk only the
+    /// hash of it.
     Begun {
         /// The secret, or its SHA-256.
         secret: [u8; 32],
@@ -22,6 +23,13 @@ pub enum Record {
     Note(String),
     /// Desk: our entries up to this number are held by the customer only.
     Held(Number),
+    /// Desk: our entries from this number on have numbers higher by so much: nobody was sent them yet.
+    Moved {
+        /// The first of them, as it was.
+        from: Number,
+        /// By how much.
+        by: Number,
+    },
     /// User: this line of ours is being asked of the bot; `None`: no line is.
     Asking(Option<Number>),
     /// User: the bot is being told that it owns the conversation again.
@@ -83,17 +91,21 @@ impl Line {
     }
 }
 
-/// A conversation as a restart finds it.
+/// A conversation as a restart finds it, or who left memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// Which one.
     pub id: ConversationId,
+    /// Its place among the conversations of its journal, from 1.
+    pub ordinal: u32,
     /// The secret, or its SHA-256.
     pub secret: [u8; 32],
     /// What the customer wants to be called.
     pub name: Option<String>,
     /// Our own highest number.
     pub own: Number,
+    /// The highest number of a line of ours that a person typed.
+    pub typed: Number,
     /// Our entries up to here may be held by the peer only.
     pub held: Number,
     /// The user's side acknowledged our entries up to here.

@@ -294,17 +294,25 @@ impl Session {
 
     /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
     /// The caller says with each sent message how many bytes it took.
-    pub fn settle(&mut self, entry: impl Fn(Number) -> Entry, mut send: impl FnMut(Conn, &Message) -> usize) {
+    ///
+    /// # Errors
+    /// When an entry cannot be read: nothing leaves after it.
+    pub fn settle<E>(
+        &mut self,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+        mut send: impl FnMut(Conn, &Message) -> usize,
+    ) -> Result<(), E> {
         let owed = self.owed();
-        let Some((conn, (_, marks))) = self.linked() else { return };
+        let Some((conn, (_, marks))) = self.linked() else { return Ok(()) };
         if std::mem::take(&mut marks.ack_due) {
             send(conn, &Message::Ack { number: marks.receiving.last() });
         }
         while let Some(number) = marks.sending.due(owed) {
-            let bytes = send(conn, &Message::Entry(entry(number)));
+            let bytes = send(conn, &Message::Entry(entry(number)?));
             marks.sending.sent(bytes);
             marks.offered = marks.offered.max(number);
         }
+        Ok(())
     }
 
     /// Who owns the conversation.

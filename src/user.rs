@@ -19,7 +19,7 @@ use crate::peers::Peers;
 use crate::record::{Line, Record, What};
 use crate::report::{Report, Told};
 use crate::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
-use crate::session::{Output, Resumed, Session, WELCOME_WITHIN};
+use crate::session::{Output, Refusal, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::text::Name;
@@ -57,6 +57,8 @@ struct User {
     /// The admin's lines that are on their way to the screen: ticket, desk, number.
     unseen: VecDeque<(u64, DeskId, Number)>,
     stage: Stage,
+    /// The person was told what is wrong with the way to the bot.
+    warned: bool,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
 }
@@ -94,6 +96,9 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let signals = signals::listen()?;
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None, fingerprint: None });
+    if let Some(text) = config.warning() {
+        screen.show(Report::Notice { text });
+    }
     let mut user = User {
         triggers: args.triggers(),
         trust,
@@ -105,11 +110,12 @@ pub fn run(args: args::User) -> Result<u8, String> {
         screen,
         unseen: VecDeque::new(),
         stage: Stage::Talking,
+        warned: false,
         failed: false,
         args,
     };
-    user.go_on()?;
-    let ended = user.run(&Inputs { typed, screen: shown, net, bot, signals });
+    let inputs = Inputs { typed, screen: shown, net, bot, signals };
+    let ended = user.go_on().and_then(|()| user.run(&inputs));
     user.peers.finish(Duration::from_secs(1));
     user.screen.finish();
     match ended {
@@ -139,27 +145,35 @@ const REDRAWN: usize = 20;
 
 impl User {
     /// Goes on with the last conversation of the journal, if it has not ended.
-    fn go_on(&mut self) -> Result<(), String> {
-        let (stories, _) = self.keeper.journal.stories().map_err(|fault| fault.to_string())?;
-        let Some(story) = stories.last() else { return Ok(()) };
+    fn go_on(&mut self) -> Result<(), Stop> {
+        let (mut stories, _) = self.keeper.journal.stories()?;
+        let Some(mut story) = stories.pop() else { return Ok(()) };
+        let renamed = !self.args.new && self.args.name.is_some() && self.args.name != story.name;
+        if renamed {
+            story.name.clone_from(&self.args.name);
+        }
         let journal = &self.keeper.journal;
         let session = Session::restore(
-            story,
+            &story,
             self.args.admin.clone(),
-            seed()?,
+            seed().map_err(Stop::Broken)?,
             |number| journal.own(story.id, number),
             Now::read(),
-        );
+        )?;
         if session.state() == State::Closed && session.is_settled() {
             return Ok(());
         }
         self.session = session;
+        if renamed {
+            let record = Record::Begun { secret: story.secret, name: story.name };
+            self.keeper.commit(vec![(story.id, record)], &self.screen)?;
+        }
         if self.args.new || self.session.state() == State::Closed {
             // It is over but for what is owed to the desk; then the fresh one begins.
             self.leave(Then::StartAnew, Now::read());
             return Ok(());
         }
-        let lines = self.keeper.journal.lines(story.id, 0);
+        let lines = self.keeper.journal.lines(story.id, 0)?;
         let from = if self.args.json { 0 } else { lines.len().saturating_sub(REDRAWN) };
         self.tell_lines(&lines[from..]);
         self.notice("this conversation goes on where it was; /new starts another");
@@ -169,14 +183,14 @@ impl User {
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
         loop {
-            self.handle(self.wait(inputs));
+            self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
                 let Some(event) = self.poll(inputs) else { break };
-                self.handle(event);
+                self.handle(event)?;
             }
             let now = Now::read();
             self.session.tick(now);
-            self.step(now);
+            self.step(now)?;
             self.act()?;
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
@@ -223,10 +237,10 @@ impl User {
         [own, self.session.deadline()].into_iter().flatten().min()
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) -> Result<(), Stop> {
         let now = Now::read();
         match event {
-            Event::Typed(Typed::Line(line)) => self.typed(&line, now),
+            Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
             Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
@@ -238,6 +252,7 @@ impl User {
             Event::Bot(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
+        Ok(())
     }
 
     fn net(&mut self, event: net::Event, now: Now) {
@@ -296,7 +311,12 @@ impl User {
                 self.session.answered(answer.ticket, reply, now);
             }
             bot::Outcome::Returned(returned) => {
-                let outcome = match returned {
+                if let Some(text) = returned.as_ref().ok().and_then(|taken| taken.warning.clone())
+                    && !std::mem::replace(&mut self.warned, true)
+                {
+                    self.tell(Report::Notice { text });
+                }
+                let outcome = match returned.map(|taken| taken.how) {
                     Ok(bot::Resumed::Yes) => Resumed::Yes,
                     Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
                     Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
@@ -312,10 +332,11 @@ impl User {
     }
 
     /// A line came: a person's is done or refused at once, a script's waits until it can be done.
-    fn typed(&mut self, line: &str, now: Now) {
+    fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
-                if let Err(why) = self.obey(&command, now) {
+                if let Err(why) = self.obey(&command, now)? {
+                    let why = why.to_owned();
                     if matches!(command, command::User::Say(_)) {
                         self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") });
                         self.screen.put_back(line.to_owned());
@@ -327,11 +348,12 @@ impl User {
             Ok(command) => self.pace.push(command, now),
             Err(why) => self.tell(Report::Error { text: why }),
         }
+        Ok(())
     }
 
     /// Does a script's line when it is due.
-    fn step(&mut self, now: Now) {
-        let Some(command) = self.pace.pending() else { return };
+    fn step(&mut self, now: Now) -> Result<(), Stop> {
+        let Some(command) = self.pace.pending() else { return Ok(()) };
         match command {
             command::User::Wait(limit) => self.step_wait(limit, now),
             command::User::Say(text) if self.session.state() == State::Closed => {
@@ -339,16 +361,17 @@ impl User {
                 self.fail(format!("not delivered, the conversation is closed: {text}"));
             }
             command => {
-                if let Err(why) = self.obey(&command, now) {
+                if let Err(why) = self.obey(&command, now)? {
                     // A full outbox empties; everything else is the script's mistake.
                     if matches!(command, command::User::Say(_)) {
-                        return;
+                        return Ok(());
                     }
-                    self.fail(why);
+                    self.fail(why.to_owned());
                 }
                 self.pace.done();
             }
         }
+        Ok(())
     }
 
     fn step_wait(&mut self, limit: Option<Duration>, now: Now) {
@@ -373,20 +396,21 @@ impl User {
         }
     }
 
-    fn obey(&mut self, command: &command::User, now: Now) -> Result<(), String> {
+    /// Does what was typed, or says why not.
+    fn obey(&mut self, command: &command::User, now: Now) -> Result<Result<(), Refusal>, Stop> {
         match command {
-            command::User::Say(text) => self.session.say(text, now)?,
-            command::User::Human => self.session.ask_for_human(now)?,
-            command::User::Bot => self.session.withdraw(now)?,
-            command::User::End => self.session.end(now)?,
+            command::User::Say(text) => return Ok(self.session.say(text, now)),
+            command::User::Human => return Ok(self.session.ask_for_human(now)),
+            command::User::Bot => return Ok(self.session.withdraw(now)),
+            command::User::End => return Ok(self.session.end(now)),
             command::User::New => self.leave(Then::StartAnew, now),
-            command::User::History => self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)),
-            command::User::Again => self.session.ask_again(now)?,
+            command::User::History => self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)?),
+            command::User::Again => return Ok(self.session.ask_again(now)),
             command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
             command::User::Quit => self.leave(Then::Exit(0), now),
-            command::User::Wait(_) => return Err("/wait is for scripts; you can simply wait".to_owned()),
+            command::User::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait")),
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// The first interrupt leaves in order, the second at once.
@@ -419,7 +443,7 @@ impl User {
         }
         self.session.leave();
         self.act()?;
-        self.tell_undelivered(self.session.undelivered());
+        self.tell_undelivered(self.session.undelivered())?;
         match then {
             Then::Exit(0) => Ok(Some(u8::from(self.failed))),
             Then::Exit(code) => Ok(Some(code)),
@@ -478,7 +502,7 @@ impl User {
             }
         }
         let (journal, peers, id) = (&self.keeper.journal, &self.peers, self.session.id());
-        self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message));
+        self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
         self.peers.flush();
         self.screen.prompt(self.prompt());
         crate::failpoint::hit("before-show");
@@ -496,7 +520,7 @@ impl User {
             }
             Output::Return { ticket, since } => {
                 let sender = self.session.id().to_string();
-                self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since) });
+                self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
             }
             Output::Dial => {
                 let conn = self.peers.net().dial(&self.args.admin);
@@ -508,12 +532,12 @@ impl User {
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
             Output::Verify(conn, desk, entry) => {
-                if self.keeper.journal.theirs(self.session.id(), Some(desk), entry.number) != Some(entry) {
+                if self.keeper.journal.theirs(self.session.id(), Some(desk), entry.number)? != Some(entry) {
                     self.session.fork(conn);
                 }
             }
             Output::Forked => self.start_over()?,
-            Output::GivenUp(numbers) => self.tell_undelivered(numbers),
+            Output::GivenUp(numbers) => self.tell_undelivered(numbers)?,
             Output::Record(_) => unreachable!("records were committed before"),
         }
         Ok(())
@@ -524,7 +548,7 @@ impl User {
         if !matches!(self.session.state(), State::Queued | State::Active) {
             return Ok(());
         }
-        let lines = self.undelivered(self.session.undelivered());
+        let lines = self.undelivered(self.session.undelivered())?;
         self.session = begin(&self.args).map_err(Stop::Broken)?;
         self.unseen.clear();
         self.notice("a new conversation goes on with what you said and nobody has read");
@@ -538,8 +562,8 @@ impl User {
     }
 
     /// What people said after our entry with this number: the stretch the bot did not hear.
-    fn said_since(&self, number: Number) -> Vec<bot::Line> {
-        let lines = self.keeper.journal.lines(self.session.id(), 0);
+    fn said_since(&self, number: Number) -> Result<Vec<bot::Line>, Stop> {
+        let lines = self.keeper.journal.lines(self.session.id(), 0)?;
         let is_own = |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
         let after = lines.iter().position(is_own).map_or(lines.len(), |at| at + 1);
         let said = lines[after..].iter().filter_map(Line::said).filter(|(_, said)| said.author != Author::Bot);
@@ -548,7 +572,7 @@ impl User {
             name: said.name.as_deref().map(str::to_owned),
             text: said.text.to_string(),
         };
-        said.map(line).collect()
+        Ok(said.map(line).collect())
     }
 
     fn tell_lines(&mut self, lines: &[Line]) {
@@ -568,19 +592,22 @@ impl User {
     }
 
     /// Lines that were for a person and that no desk has.
-    fn undelivered(&self, owed: RangeInclusive<Number>) -> Vec<String> {
-        let for_desk = owed.filter(|number| self.session.is_for_desk(*number));
-        let text = |number| match self.keeper.journal.own(self.session.id(), number).body {
-            Body::Message(said) if said.author == Author::User => Some(said.text.to_string()),
-            _ => None,
-        };
-        for_desk.filter_map(text).collect()
+    fn undelivered(&self, owed: RangeInclusive<Number>) -> Result<Vec<String>, Stop> {
+        let mut lines = Vec::new();
+        for number in owed.filter(|number| self.session.is_for_desk(*number)) {
+            match self.keeper.journal.own(self.session.id(), number)?.body {
+                Body::Message(said) if said.author == Author::User => lines.push(said.text.to_string()),
+                _ => {}
+            }
+        }
+        Ok(lines)
     }
 
-    fn tell_undelivered(&mut self, owed: RangeInclusive<Number>) {
-        for text in self.undelivered(owed) {
+    fn tell_undelivered(&mut self, owed: RangeInclusive<Number>) -> Result<(), Stop> {
+        for text in self.undelivered(owed)? {
             self.fail(format!("not delivered: {text}"));
         }
+        Ok(())
     }
 
     /// Who gets the next line, and what became of the last.

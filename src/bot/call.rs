@@ -6,6 +6,8 @@
 
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +19,7 @@ use ureq::unversioned::transport::{
 };
 use ureq::{Agent, Error};
 
-use super::{BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Times};
+use super::{BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken, Times};
 use crate::reply::{self, Item};
 use crate::wire::Author;
 
@@ -31,21 +33,21 @@ pub(super) fn perform(config: &Config, request: &Request) -> Outcome {
 
 fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
     let body = json!({ "sender": sender, "message": text });
-    let (status, body) = post(config, &config.webhook, &[], &body, config.times.ask)?;
+    let answer = post(config, &config.webhook, &[], &body, config.times.ask)?;
     let peer = config.peer.clone();
-    match status {
-        StatusCode::OK => reply::parse(&body).map_err(|why| Fault::not_a_reply(&peer, &why)),
+    match answer.status {
+        StatusCode::OK => reply::parse(&answer.body).map_err(|why| Fault::not_a_reply(&peer, &why)),
         other => Err(Fault::Status { peer, status: other.as_u16() }),
     }
 }
 
-fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Resumed, Fault> {
+fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500..=599, .. });
     match resume(config, sender, &lines) {
         // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
         Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, &[])? {
-            Resumed::Yes => Ok(Resumed::WithoutLines),
+            Taken { how: Resumed::Yes, warning } => Ok(Taken { how: Resumed::WithoutLines, warning }),
             other => Ok(other),
         },
         outcome => outcome,
@@ -79,7 +81,10 @@ fn event(line: &Line) -> Option<Value> {
 
 /// Tells the lines and ends the pause, in one request. A bare `resume` would make the next message
 /// run the bot's handoff action again.
-fn resume(config: &Config, sender: &str, lines: &[Value]) -> Result<Resumed, Fault> {
+///
+/// An API that takes it without a token takes anything from anybody: that is told from this answer, so that no request
+/// is made for it.
+fn resume(config: &Config, sender: &str, lines: &[Value]) -> Result<Taken, Fault> {
     let peer = config.peer.clone();
     // Rasa does not decode percents: such an id would be another one, or another path.
     if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
@@ -91,34 +96,47 @@ fn resume(config: &Config, sender: &str, lines: &[Value]) -> Result<Resumed, Fau
     let url = format!("{}/conversations/{sender}/tracker/events", config.api);
     let token = config.token.as_deref().map(|token| ("token", token));
     let query: Vec<_> = [("include_events", "NONE")].into_iter().chain(token).collect();
-    let (status, body) = post(config, &url, &query, &Value::from(events), config.times.give_back)?;
-    match status.as_u16() {
-        200 => match serde_json::from_slice::<Value>(&body).ok().and_then(|tracker| tracker.get("paused")?.as_bool()) {
-            Some(true) => Ok(Resumed::StillPaused),
-            Some(false) => Ok(Resumed::Yes),
-            None => Err(Fault::NotAReply { peer, why: "a tracker without 'paused'".into() }),
+    let answer = post(config, &url, &query, &Value::from(events), config.times.give_back)?;
+    let paused = |body: &[u8]| serde_json::from_slice::<Value>(body).ok()?.get("paused")?.as_bool();
+    let how = match answer.status.as_u16() {
+        200 => match paused(&answer.body) {
+            Some(true) => Resumed::StillPaused,
+            Some(false) => Resumed::Yes,
+            None => return Err(Fault::NotAReply { peer, why: "a tracker without 'paused'".into() }),
         },
-        401 | 403 => Err(Fault::Token { peer, given: token.is_some() }),
-        404 | 405 => Err(Fault::NoApi { peer }),
-        status => Err(Fault::Status { peer, status }),
-    }
+        401 | 403 => return Err(Fault::Token { peer, given: token.is_some() }),
+        404 | 405 => return Err(Fault::NoApi { peer }),
+        status => return Err(Fault::Status { peer, status }),
+    };
+    let warning = (token.is_none() && answer.far).then(|| {
+        format!(
+            "the API of the bot at {peer} asks for no token: anyone who reaches that port can read and change every \
+             conversation with the bot; start Rasa with --auth-token, and give the token here with --bot-token-file"
+        )
+    });
+    Ok(Taken { how, warning })
 }
 
-/// One POST. The body comes with status 200 only.
-fn post(
-    config: &Config,
-    url: &str,
-    query: &[(&str, &str)],
-    body: &Value,
-    within: Duration,
-) -> Result<(StatusCode, Vec<u8>), Fault> {
+/// What came back.
+struct Exchange {
+    status: StatusCode,
+    /// Empty but for status 200.
+    body: Vec<u8>,
+    /// The bot's address is not of this machine's loopback.
+    far: bool,
+}
+
+/// One POST.
+fn post(config: &Config, url: &str, query: &[(&str, &str)], body: &Value, within: Duration) -> Result<Exchange, Fault> {
     let peer = &config.peer;
     let fault = |error| explain(config, error, within);
-    let request = agent(config.times, within).post(url).query_pairs(query.iter().copied());
+    let far = Arc::new(AtomicBool::new(false));
+    let request = agent(config.times, within, far.clone()).post(url).query_pairs(query.iter().copied());
     let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
     let mut answer = request.header("Connection", "close").send(body.to_string().as_bytes()).map_err(fault)?;
-    if answer.status() != StatusCode::OK {
-        return Ok((answer.status(), Vec::new()));
+    let (status, far) = (answer.status(), far.load(Ordering::Relaxed));
+    if status != StatusCode::OK {
+        return Ok(Exchange { status, body: Vec::new(), far });
     }
     // ureq's limit counts a body of exactly that length as too long.
     let limit = BODY_MAX as u64 + 1;
@@ -126,11 +144,12 @@ fn post(
         Err(Error::BodyExceedsLimit(_)) => return Err(Fault::TooLong { peer: peer.clone() }),
         body => body.map_err(fault)?,
     };
-    Ok((StatusCode::OK, body))
+    Ok(Exchange { status, body, far })
 }
 
-/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept.
-fn agent(times: Times, within: Duration) -> Agent {
+/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept. It says in `far`
+/// whether it left this machine.
+fn agent(times: Times, within: Duration, far: Arc<AtomicBool>) -> Agent {
     let config = Agent::config_builder()
         .proxy(None)
         .max_redirects(0)
@@ -139,7 +158,7 @@ fn agent(times: Times, within: Duration) -> Agent {
         .timeout_global(Some(within))
         .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
         .build();
-    let dialer = Dialer { tcp: TcpConnector::default(), tls: RustlsConnector::default(), times };
+    let dialer = Dialer { tcp: TcpConnector::default(), tls: RustlsConnector::default(), times, far };
     Agent::with_parts(config, dialer, NamedResolver(DefaultResolver::default()))
 }
 
@@ -179,6 +198,7 @@ struct Dialer {
     tcp: TcpConnector,
     tls: RustlsConnector,
     times: Times,
+    far: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Dialer {
@@ -191,6 +211,8 @@ impl Connector for Dialer {
     type Out = Box<dyn Transport>;
 
     fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let here = details.addrs.iter().all(|address| address.ip().to_canonical().is_loopback());
+        self.far.store(!here, Ordering::Relaxed);
         let since = Instant::now();
         let stream = loop {
             match self.tcp.connect(details, None::<()>) {

@@ -169,6 +169,54 @@ fn an_endless_body_is_left() {
 }
 
 #[test]
+fn an_answer_of_a_gibibyte_is_left_at_the_limit() {
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = written.clone();
+    let fake = Fake::new(move |_, stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1073741824\r\n\r\n");
+        while stream.write_all(&[b' '; 4096]).is_ok() {
+            count.fetch_add(4096, Ordering::SeqCst);
+        }
+    });
+    assert!(ask(fake.config()).unwrap_err().ends_with("answered with more than 1 MiB"));
+    // What the system keeps for a socket is little beside it.
+    assert!(written.load(Ordering::SeqCst) < 64 * BODY_MAX, "{written:?}");
+}
+
+#[test]
+fn nothing_is_unpacked() {
+    // gzip of a mebibyte of blanks would be a kibibyte; these ten bytes are how any gzip begins.
+    let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
+    for coding in ["gzip", "deflate", "br"] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n", gzip.len());
+        let fake = Fake::new(move |_, stream| drop(stream.write_all(&[head.as_bytes(), gzip].concat())));
+        assert!(ask(fake.config()).unwrap_err().ends_with("bytes that are not UTF-8"));
+        assert!(!fake.request(0).to_lowercase().contains("accept-encoding"), "{}", fake.request(0));
+    }
+}
+
+#[test]
+fn headers_without_end_are_left() {
+    let floods: [(&[u8], &[u8]); 3] = [
+        (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
+        (b"HTTP/1.1 200 OK\r\nx: ", &[b'y'; 4096]),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ];
+    for (start, flood) in floods {
+        let fake = Fake::new(move |_, stream| {
+            let _ = stream.write_all(start);
+            while stream.write_all(flood).is_ok() {}
+        });
+        let mut config = fake.config();
+        config.times.ask = Duration::from_secs(2);
+        let (since, error) = (Instant::now(), ask(config).unwrap_err());
+        assert!(error.contains("broke: ") || error.ends_with("gave no answer within 2 s"), "{error}");
+        assert!(since.elapsed() < Duration::from_secs(4), "{error}: {:?}", since.elapsed());
+        assert_eq!(fake.connections(), 1, "{error}");
+    }
+}
+
+#[test]
 fn a_redirect_is_not_followed() {
     let elsewhere = Fake::answering("200 OK", "[]");
     let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", elsewhere.address);
@@ -285,7 +333,10 @@ fn questions_that_hang_hold_up_neither_each_other_nor_a_handback() {
     (1..=5).for_each(|ticket| bot.send(ticket, question()));
     bot.send(6, Request::Return { sender: "c1".into(), said: vec![] });
     let first = answers.recv_timeout(Duration::from_millis(900)).unwrap();
-    assert!(matches!(first, Answer { ticket: 6, outcome: Outcome::Returned(Ok(Resumed::Yes)) }), "{first:?}");
+    assert!(
+        matches!(first, Answer { ticket: 6, outcome: Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. })) }),
+        "{first:?}"
+    );
     let mut tickets: Vec<u64> =
         (1..=5).map(|_| answers.recv_timeout(Duration::from_secs(10)).unwrap().ticket).collect();
     tickets.sort();
@@ -335,6 +386,28 @@ fn the_url_is_checked_and_completed() {
     }
     for url in ["http://me:s3cret@h:5005", "http://h/?token=s3cret", "http://h/#s3cret"] {
         assert!(!refused(url).contains("s3cret"), "{}", refused(url));
+    }
+}
+
+#[test]
+fn a_token_that_goes_unencrypted_to_another_machine_is_warned_of_and_not_repeated() {
+    let warning = |url: &str, token: &str| Config::new(url, Some(token.to_owned())).unwrap().warning();
+    for here in [
+        "localhost:5005",
+        "LOCALHOST",
+        "rasa.localhost",
+        "127.0.0.1:5005",
+        "127.9.9.9",
+        "[::1]:5005",
+        "[::ffff:127.0.0.1]",
+    ] {
+        assert_eq!(warning(&format!("http://{here}"), "s3cret"), None, "{here}");
+    }
+    for there in ["rasa.example:5005", "192.0.2.1:5005", "[2001:db8::1]", "0.0.0.0", "localhost.example"] {
+        let said = warning(&format!("http://{there}"), "s3cret").unwrap();
+        assert!(said.contains(there) && said.contains("https://") && !said.contains("s3cret"), "{said}");
+        assert_eq!(warning(&format!("https://{there}"), "s3cret"), None, "{there}");
+        assert_eq!(warning(&format!("http://{there}"), " "), None, "{there}");
     }
 }
 

@@ -43,9 +43,9 @@ impl Desk {
     /// # Errors
     /// When there is no other.
     pub fn switch_to_next(&mut self) -> Result<(), String> {
-        let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal as usize);
-        let (before, behind) = self.ordinals.split_at(after);
-        let found = behind.iter().chain(before).find(|id| self.is_active(**id)).copied();
+        let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal);
+        let mut round = self.ordinals.range(after + 1..).chain(self.ordinals.range(..=after)).map(|(_, id)| *id);
+        let found = round.find(|id| self.is_active(*id));
         match found {
             Some(id) if self.focus != Some(id) => {
                 self.look_at(id);
@@ -97,15 +97,9 @@ impl Desk {
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
     }
 
-    /// The conversation with this number, or the one in focus.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn pick(&self, ordinal: Option<u32>) -> Result<ConversationId, String> {
-        match ordinal {
-            Some(ordinal) => self.find(ordinal),
-            None => self.focus.ok_or_else(|| "no conversation is open; give its number, /list shows them".to_owned()),
-        }
+    /// Who gets the next line.
+    pub fn focus(&self) -> Option<ConversationId> {
+        self.focus
     }
 
     /// Who gets the next line, as the prompt shows it.
@@ -136,11 +130,6 @@ impl Desk {
         }
     }
 
-    /// Whether the next line goes to anybody.
-    pub fn has_focus(&self) -> bool {
-        self.focus.is_some()
-    }
-
     /// Whether an admin's `/accept` has no answer yet.
     pub fn is_accepting(&self) -> bool {
         let accept = |open: Open| open.asked == Ask::Accept { by_admin: true };
@@ -152,7 +141,7 @@ impl Desk {
         self.conversations.get(&id).is_some_and(Conversation::is_live)
     }
 
-    /// Whether the admin has this conversation, so that a person wants to see what is said in it.
+    /// Whether the admin has this conversation.
     pub fn is_heard(&self, id: ConversationId) -> bool {
         self.conversations.get(&id).is_some_and(|conversation| conversation.told.0 == Phase::Active)
     }
@@ -224,7 +213,7 @@ impl Desk {
         let number = self.record(id, Body::Message(said.clone()), now);
         if !greeting && let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.unheard = 0;
-            conversation.spoken = number;
+            (conversation.spoken, conversation.typed) = (number, number);
         }
         self.tell_said(id, number, now.wall, &said, false);
     }
@@ -291,7 +280,7 @@ impl Desk {
 
     /// Who talks to us, by their number.
     fn active(&self) -> impl Iterator<Item = &ConversationId> {
-        self.ordinals.iter().filter(|id| self.is_active(**id))
+        self.ordinals.values().filter(|id| self.is_active(**id))
     }
 
     fn is_active(&self, id: ConversationId) -> bool {
@@ -299,8 +288,12 @@ impl Desk {
     }
 
     fn find(&self, ordinal: u32) -> Result<ConversationId, String> {
-        let at = (ordinal as usize).checked_sub(1);
-        let found = at.and_then(|at| self.ordinals.get(at)).copied();
-        found.ok_or_else(|| format!("there is no conversation {ordinal}; /list shows them"))
+        match self.ordinals.get(&ordinal) {
+            Some(id) => Ok(*id),
+            None if (1..=self.begun).contains(&ordinal) => {
+                Err(format!("conversation {ordinal} has ended; /history {ordinal} shows it"))
+            }
+            None => Err(format!("there is no conversation {ordinal}; /list shows them")),
+        }
     }
 }

@@ -10,7 +10,7 @@ impl Desk {
         }
         self.look_again = now.clock + IDLE_NOTED;
         let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
-        let away: Vec<_> = self.ordinals.iter().filter(|id| away(&self.conversations[id])).copied().collect();
+        let away: Vec<_> = self.ordinals.values().filter(|id| away(&self.conversations[id])).copied().collect();
         for id in away {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             match conversation.idle.tick(now) {
@@ -32,6 +32,7 @@ impl Desk {
         self.lose_focus(id);
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.asleep = true;
+        self.parted.push(id);
         self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
         let owed = conversation.sending.acked() + 1..=conversation.last;
         self.out.push(Output::GivenUp(id, owed));

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::journal::Journal;
 use crate::wire::{Asked, Secret};
 
 fn now() -> Now {
@@ -23,17 +24,20 @@ fn desk() -> Desk {
     Desk::new(DeskId::new([1; 16]), Options::default(), now())
 }
 
-/// A customer connects as connection `n` and asks for a person.
-fn joins(desk: &mut Desk, n: u8) {
-    let hello = Hello {
+fn hello(n: u8) -> Hello {
+    Hello {
         version: VERSION,
         conversation: id(n),
         secret: Secret::new([n; 32]),
         name: None,
         received: Default::default(),
         newest: 1,
-    };
-    desk.received(Conn(n.into()), Message::Hello(hello), now());
+    }
+}
+
+/// A customer connects as connection `n` and asks for a person.
+fn joins(desk: &mut Desk, n: u8) {
+    desk.received(Conn(n.into()), Message::Hello(hello(n)), now());
     says(desk, n, 1, Body::Requested { reason: None });
 }
 
@@ -130,6 +134,82 @@ fn a_line_for_nobody_is_refused_with_what_to_do() {
     assert!(desk.say("hello?", now()).unwrap_err().contains("nobody is waiting"));
     joins(&mut desk, 1);
     assert!(desk.say("hello?", now()).unwrap_err().contains("/accept"));
+}
+
+/// What a desk's outputs would have journaled of conversation `n`, as a restart finds it.
+fn story(journal: &Journal, n: u8) -> Story {
+    journal.story(id(n)).unwrap().expect("it was begun")
+}
+
+/// Commits what is to be, and forgets who left.
+fn settle(desk: &mut Desk, journal: &mut Journal) {
+    let records = desk.outputs().into_iter().filter_map(|output| match output {
+        Output::Record(id, record) => Some((id, record)),
+        _ => None,
+    });
+    journal.commit(records.collect()).unwrap();
+    desk.settle(|id, number| journal.own(id, number), |_, _| 100).unwrap();
+    desk.forget();
+}
+
+#[test]
+fn strangers_who_begin_and_end_conversations_all_day_leave_nothing_in_memory() {
+    let (mut desk, mut journal) = (desk(), Journal::in_memory());
+    desk.options.auto_accept = true;
+    for n in 1..=200 {
+        joins(&mut desk, n);
+        says(&mut desk, n, 2, Body::Closed { of: None, reason: EndReason::UserEnded });
+        desk.disconnected(Conn(n.into()), "gone");
+        // With another's secret: known again for as long as it takes to turn it away.
+        settle(&mut desk, &mut journal);
+        assert!(!desk.knows(id(n)));
+        desk.recall(&story(&journal, n), now());
+        let mut hello = hello(n);
+        hello.secret = Secret::new([n + 1; 32]);
+        desk.received(Conn(1000 + u64::from(n)), Message::Hello(hello), now());
+        settle(&mut desk, &mut journal);
+    }
+    assert!(desk.conversations.is_empty() && desk.ordinals.is_empty() && desk.links.is_empty());
+    assert!(desk.queue.is_empty() && desk.touched.is_empty() && desk.parted.is_empty());
+}
+
+#[test]
+fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
+    let (mut desk, mut journal) = (desk(), Journal::in_memory());
+    (1..=2).for_each(|n| joins(&mut desk, n));
+    says(&mut desk, 1, 2, Body::Withdrawn {});
+    desk.disconnected(Conn(1), "gone");
+    settle(&mut desk, &mut journal);
+    assert!(!desk.knows(id(1)) && desk.knows(id(2)));
+    assert_eq!(desk.accept(Some(1), now()).unwrap_err(), "conversation 1 has ended; /history 1 shows it");
+    assert_eq!(journal.conversation(1).unwrap(), Some(id(1)));
+    joins(&mut desk, 3);
+    desk.recall(&story(&journal, 1), now());
+    desk.received(Conn(4), Message::Hello(hello(1)), now());
+    let welcomed =
+        |output: &Output| matches!(output, Output::Send(_, Message::Welcome(welcome)) if welcome.received == 2);
+    assert!(desk.out.iter().any(welcomed));
+    desk.received(Conn(4), Message::Entry(Entry { number: 3, at: 0, body: Body::Requested { reason: None } }), now());
+    assert_eq!(desk.waiting(), ["#2 Customer 0202", "#3 Customer 0303", "#1 Customer 0101"]);
+}
+
+#[test]
+fn who_left_before_a_typed_line_was_delivered_stays_until_it_is() {
+    let (mut desk, mut journal) = (desk(), Journal::in_memory());
+    joins(&mut desk, 1);
+    desk.accept(None, now()).unwrap();
+    let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
+    says(&mut desk, 1, 2, Body::Accepted { of });
+    desk.say("wait!", now()).unwrap();
+    says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
+    desk.disconnected(Conn(1), "gone");
+    settle(&mut desk, &mut journal);
+    assert_eq!(desk.undelivered(), [(id(1), 1..=2)], "it is told at the end, if it comes to that");
+    let back = Hello { received: [(DeskId::new([1; 16]), 2)].into(), ..hello(1) };
+    desk.received(Conn(2), Message::Hello(back), now());
+    desk.disconnected(Conn(2), "gone");
+    settle(&mut desk, &mut journal);
+    assert!(!desk.knows(id(1)));
 }
 
 #[test]

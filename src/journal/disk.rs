@@ -1,12 +1,13 @@
 //! The journal in a SQLite file: write-ahead log, synchronous commits, one writer.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter};
 
-use super::Fault;
+use super::{Fault, RESTORE};
 use crate::record::{Line, Record, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
@@ -56,9 +57,14 @@ const SCHEMA: &str = "
     CREATE INDEX entry_control ON entry (conversation, key) WHERE control = 1;
 ";
 
+/// Statements there are, about.
+const STATEMENTS: usize = 32;
+/// Keys of each kind that are remembered, at most.
+const KEYS_MAX: usize = 4096;
+
 pub(super) struct Disk {
     connection: Connection,
-    /// Keys of conversations and of peers, so that a commit need not look them up.
+    /// Keys of conversations and of peers that were used lately, so that a commit need not look them up.
     conversations: HashMap<ConversationId, i64>,
     peers: HashMap<(i64, Option<DeskId>), i64>,
 }
@@ -69,6 +75,7 @@ impl Disk {
         let connection = Connection::open(file).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", crate::failpoint::synchronous()).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         match version {
             0 => {
@@ -83,19 +90,7 @@ impl Disk {
                 ));
             }
         }
-        let mut disk = Disk { connection, conversations: HashMap::new(), peers: HashMap::new() };
-        disk.load_keys().map_err(failed)?;
-        Ok(disk)
-    }
-
-    fn load_keys(&mut self) -> rusqlite::Result<()> {
-        let mut all = self.connection.prepare("SELECT key, id FROM conversation")?;
-        let rows = all.query_map([], |row| Ok((ConversationId::new(row.get(1)?), row.get(0)?)))?;
-        self.conversations = rows.collect::<rusqlite::Result<_>>()?;
-        let mut all = self.connection.prepare("SELECT key, conversation, desk FROM peer")?;
-        let rows = all.query_map([], |row| Ok(((row.get(1)?, desk(row, 2)?), row.get(0)?)))?;
-        self.peers = rows.collect::<rusqlite::Result<_>>()?;
-        Ok(())
+        Ok(Disk { connection, conversations: HashMap::new(), peers: HashMap::new() })
     }
 
     pub(super) fn commit<'a>(
@@ -108,7 +103,8 @@ impl Disk {
         if written.is_err() {
             // What failed may have ended the transaction already. Keys of what was undone are forgotten.
             let _ = self.connection.execute_batch("ROLLBACK");
-            self.load_keys().map_err(fault)?;
+            self.conversations.clear();
+            self.peers.clear();
         }
         written.map_err(fault)
     }
@@ -121,7 +117,8 @@ impl Disk {
                 self.begin(*id, secret, name.as_deref())?;
                 continue;
             }
-            let key = self.conversations.get(id).copied().ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let key = self.find(*id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            remember(&mut self.conversations, *id, key);
             match record {
                 Record::Begun { .. } => {}
                 Record::Own(entry) => self.insert(key, OWN, entry, stored)?,
@@ -136,6 +133,14 @@ impl Disk {
                 }
                 Record::Held(number) => {
                     self.run("UPDATE conversation SET held = ? WHERE key = ?", params![*number as i64, key])?;
+                }
+                Record::Moved { from, by } => {
+                    // In two steps: on the way no number may be there twice.
+                    let sql =
+                        "UPDATE entry SET number = -(number + ?) WHERE conversation = ? AND origin = ? AND number >= ?";
+                    self.run(sql, params![*by as i64, key, OWN, *from as i64])?;
+                    let sql = "UPDATE entry SET number = -number WHERE conversation = ? AND origin = ? AND number < 0";
+                    self.run(sql, params![key, OWN])?;
                 }
                 Record::Asking(number) => {
                     let number = number.map(|number| number as i64);
@@ -176,19 +181,41 @@ impl Disk {
                    ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING key";
         let mut insert = self.connection.prepare_cached(sql)?;
         let key = insert.query_row(params![id.bytes(), secret, name], |row| row.get(0))?;
-        self.conversations.insert(id, key);
+        remember(&mut self.conversations, id, key);
         Ok(())
+    }
+
+    /// A conversation's key. Keys are given in the order of the conversations, from 1, and no conversation is ever
+    /// deleted: so it is its place, too.
+    fn find(&self, id: ConversationId) -> rusqlite::Result<Option<i64>> {
+        if let Some(key) = self.conversations.get(&id) {
+            return Ok(Some(*key));
+        }
+        let mut select = self.connection.prepare_cached("SELECT key FROM conversation WHERE id = ?")?;
+        select.query_row([id.bytes()], |row| row.get(0)).optional()
+    }
+
+    /// A peer's key, if it has an entry.
+    fn find_peer(&self, conversation: i64, desk: Option<DeskId>) -> rusqlite::Result<Option<i64>> {
+        if let Some(key) = self.peers.get(&(conversation, desk)) {
+            return Ok(Some(*key));
+        }
+        // UNIQUE takes each NULL for another one: the user is looked for before it is inserted.
+        let mut select = self.connection.prepare_cached("SELECT key FROM peer WHERE conversation = ? AND desk IS ?")?;
+        select.query_row(params![conversation, desk.as_ref().map(DeskId::bytes)], |row| row.get(0)).optional()
     }
 
     /// A peer's key, made at its first entry.
     fn peer(&mut self, conversation: i64, desk: Option<DeskId>) -> rusqlite::Result<i64> {
-        if let Some(key) = self.peers.get(&(conversation, desk)) {
-            return Ok(*key);
-        }
-        let sql = "INSERT INTO peer (conversation, desk) VALUES (?, ?) RETURNING key";
-        let bytes = desk.as_ref().map(DeskId::bytes);
-        let key = self.connection.prepare_cached(sql)?.query_row(params![conversation, bytes], |row| row.get(0))?;
-        self.peers.insert((conversation, desk), key);
+        let key = match self.find_peer(conversation, desk)? {
+            Some(key) => key,
+            None => {
+                let sql = "INSERT INTO peer (conversation, desk) VALUES (?, ?) RETURNING key";
+                let values = params![conversation, desk.as_ref().map(DeskId::bytes)];
+                self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?
+            }
+        };
+        remember(&mut self.peers, (conversation, desk), key);
         Ok(key)
     }
 
@@ -215,34 +242,58 @@ impl Disk {
         Ok(fresh)
     }
 
-    pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
-        self.entry(*self.conversations.get(&id)?, OWN, number)
+    pub(super) fn own(&self, id: ConversationId, number: Number) -> Result<Option<Entry>, Fault> {
+        self.read_entry(id, None, number).map_err(|error| self.unreadable(&error))
     }
 
-    pub(super) fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
-        let conversation = *self.conversations.get(&id)?;
-        self.entry(conversation, *self.peers.get(&(conversation, desk))?, number)
+    pub(super) fn theirs(
+        &self,
+        id: ConversationId,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> Result<Option<Entry>, Fault> {
+        self.read_entry(id, Some(desk), number).map_err(|error| self.unreadable(&error))
     }
 
-    fn entry(&self, conversation: i64, origin: i64, number: Number) -> Option<Entry> {
+    /// An entry of a peer's, or (`None`) of our own.
+    fn read_entry(
+        &self,
+        id: ConversationId,
+        peer: Option<Option<DeskId>>,
+        number: Number,
+    ) -> rusqlite::Result<Option<Entry>> {
+        let Some(conversation) = self.find(id)? else { return Ok(None) };
+        let origin = match peer {
+            None => Some(OWN),
+            Some(desk) => self.find_peer(conversation, desk)?,
+        };
+        let Some(origin) = origin else { return Ok(None) };
         let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
-        let read = |row: &Row<'_>| entry(row, 0);
-        let found = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut select| select.query_row([conversation, origin, number as i64], read).optional());
-        found.unwrap_or_else(|error| {
-            log::error!("cannot read the journal: {error}");
-            None
-        })
+        let mut select = self.connection.prepare_cached(sql)?;
+        select.query_row([conversation, origin, number as i64], |row| entry(row, 0)).optional()
     }
 
-    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
-        let Some(key) = self.conversations.get(&id) else { return Vec::new() };
-        self.read_lines(*key, after).unwrap_or_else(|error| {
-            log::error!("cannot read the journal: {error}");
-            Vec::new()
-        })
+    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Result<Vec<Line>, Fault> {
+        let read = |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_lines(key, after));
+        self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
+    }
+
+    pub(super) fn conversation(&self, ordinal: u32) -> Result<Option<ConversationId>, Fault> {
+        let sql = "SELECT id FROM conversation WHERE key = ?";
+        let found = self.connection.query_row(sql, [ordinal], |row| row.get(0).map(ConversationId::new)).optional();
+        found.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(super) fn story(&self, id: ConversationId) -> Result<Option<Story>, Fault> {
+        let read = |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_stories(Some(key)));
+        let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;
+        Ok(stories.into_iter().next())
+    }
+
+    /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.
+    fn unreadable(&self, error: &rusqlite::Error) -> Fault {
+        let file = self.connection.path().unwrap_or_default();
+        Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
     }
 
     fn read_lines(&self, conversation: i64, after: u64) -> rusqlite::Result<Vec<Line>> {
@@ -255,28 +306,37 @@ impl Disk {
 
     pub(super) fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
         let focus = "SELECT value FROM meta WHERE name = 'focus'";
-        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(fault)?;
-        Ok((self.read_stories().map_err(fault)?, focus.map(ConversationId::new)))
+        let unreadable = |error| self.unreadable(&error);
+        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(unreadable)?;
+        Ok((self.read_stories(None).map_err(unreadable)?, focus.map(ConversationId::new)))
     }
 
-    /// Three queries for all of them, each in the order of the conversations' keys.
-    fn read_stories(&self) -> rusqlite::Result<Vec<Story>> {
-        let sql = "SELECT key, id, secret, name, held, asking, resuming,
-                       (SELECT max(number) FROM entry WHERE conversation = conversation.key AND origin = 0),
-                       CASE WHEN idle > 0 AND idle_at = (SELECT max(key) FROM entry WHERE conversation = conversation.key)
-                            THEN idle ELSE 0 END
-                   FROM conversation ORDER BY key";
-        let mut select = self.connection.prepare(sql)?;
-        let mut rows = select.query([])?;
+    /// Three queries for all of them, or for the one with this key, each in the order of the conversations' keys.
+    fn read_stories(&self, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
+        let only_if = |column: &str| only.map_or(String::new(), |_| format!("AND {column} = ?1"));
+        let sql = format!(
+            "SELECT key, id, secret, name, held, asking, resuming,
+                 (SELECT max(number) FROM entry WHERE conversation = conversation.key AND origin = 0),
+                 CASE WHEN idle > 0 AND idle_at = (SELECT max(key) FROM entry WHERE conversation = conversation.key)
+                      THEN idle ELSE 0 END,
+                 (SELECT number FROM entry WHERE conversation = conversation.key AND origin = 0 AND control = 0
+                      AND json_extract(body, '$.message.greeting') IS NULL ORDER BY number DESC LIMIT 1)
+             FROM conversation WHERE true {} ORDER BY key",
+            only_if("key")
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
         let (mut keys, mut stories) = (Vec::new(), Vec::new());
         while let Some(row) = rows.next()? {
             let held = row.get::<_, i64>(4)? as Number;
             keys.push(row.get::<_, i64>(0)?);
             stories.push(Story {
                 id: ConversationId::new(row.get(1)?),
+                ordinal: row.get(0)?,
                 secret: row.get(2)?,
                 name: row.get(3)?,
                 own: number(row, 7)?.unwrap_or(0).max(held),
+                typed: number(row, 9)?.unwrap_or(0),
                 held,
                 delivered: 0,
                 theirs: Vec::new(),
@@ -288,11 +348,14 @@ impl Disk {
             });
         }
         let story = |key: i64| keys.binary_search(&key).map_err(|_| rusqlite::Error::QueryReturnedNoRows);
-        let sql = "SELECT conversation, desk, request, acked,
-                       (SELECT max(number) FROM entry WHERE conversation = peer.conversation AND origin = peer.key)
-                   FROM peer ORDER BY conversation, met, key";
-        let mut select = self.connection.prepare(sql)?;
-        let mut rows = select.query([])?;
+        let sql = format!(
+            "SELECT conversation, desk, request, acked,
+                 (SELECT max(number) FROM entry WHERE conversation = peer.conversation AND origin = peer.key)
+             FROM peer WHERE true {} ORDER BY conversation, met, key",
+            only_if("conversation")
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
         while let Some(row) = rows.next()? {
             let story = &mut stories[story(row.get(0)?)?];
             let desk = desk(row, 1)?;
@@ -303,16 +366,27 @@ impl Disk {
                 None => story.delivered = acked,
             }
         }
-        let sql = "SELECT entry.key, origin, desk, number, at, body, entry.conversation
-                   FROM entry LEFT JOIN peer ON peer.key = origin
-                   WHERE control = 1 ORDER BY entry.conversation, entry.key";
-        let mut select = self.connection.prepare(sql)?;
-        let mut rows = select.query([])?;
+        let sql = format!(
+            "SELECT entry.key, origin, desk, number, at, body, entry.conversation
+             FROM entry LEFT JOIN peer ON peer.key = origin
+             WHERE control = 1 {} ORDER BY entry.conversation, entry.key",
+            only_if("entry.conversation")
+        );
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
         while let Some(row) = rows.next()? {
             stories[story(row.get(6)?)?].controls.push(line(row)?);
         }
         Ok(stories)
     }
+}
+
+/// Keeps a key at hand; when there are too many, those in use are looked up again.
+fn remember<K: Eq + Hash>(keys: &mut HashMap<K, i64>, of: K, key: i64) {
+    if keys.len() >= KEYS_MAX {
+        keys.clear();
+    }
+    keys.insert(of, key);
 }
 
 /// A line from six columns: key, origin, desk, number, at, body.

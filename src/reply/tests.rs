@@ -74,6 +74,26 @@ fn what_is_not_a_reply_is_named() {
 }
 
 #[test]
+fn json_made_to_hurt_is_a_value_or_named() {
+    let error = |body: String| parse(body.as_bytes()).unwrap_err().to_string();
+    let levels = |levels: usize| format!(r#"[{{"custom":{}{}}}]"#, "[".repeat(levels), "]".repeat(levels));
+    assert!(error(levels(500_000)).contains("recursion limit"));
+    assert!(error(r#"[{"custom":1e999}]"#.into()).contains("number out of range"));
+    assert!(error(format!(r#"[{{"custom":{}}}]"#, "9".repeat(1_000_000))).contains("number out of range"));
+    for (number, read) in [("18446744073709551616", 18446744073709551616.0), ("1e308", 1e308), ("-0", -0.0)] {
+        let reply = self::read(&format!(r#"[{{"custom":{number}}}]"#));
+        assert_eq!(reply.said[0].custom.as_deref().and_then(Value::as_f64), Some(read));
+        assert_fits(&reply.said[0]);
+    }
+    // Of a key that comes twice the last one counts, for the trigger as for what is shown.
+    let twice = self::read(r#"[{"text":"Human Handoff","text":"hi","custom":{"handoff":true,"handoff":false}}]"#);
+    assert_eq!((texts(&twice), &twice.handoff), (vec!["hi"], &None));
+    let keys: String = (0..50_000).map(|key| format!(r#""{key}":0,"#)).collect();
+    let many = self::read(&format!(r#"[{{"custom":{{{keys}"last":0}}}}]"#));
+    assert!(many.said[0].custom.is_none() && many.said[0].text.ends_with(CUT), "{}", many.said[0].text);
+}
+
+#[test]
 fn the_trigger_is_found_in_all_three_variants() {
     assert_eq!(read(r#"[{"text":"  human HANDOFF\n"}]"#), Reply { said: vec![], handoff: Some(Handoff::default()) });
     let payload = read(r#"[{"custom":{"handoff":true,"reason":" user_request ","department":"support"}}]"#);

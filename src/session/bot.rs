@@ -101,18 +101,10 @@ impl Session {
 
     /// A line for the bot: a choice among its buttons, or what was typed.
     pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
-        let asked = match reply::choice(&self.bot.buttons, typed) {
-            Some(button) => {
-                let (title, payload) = (button.title.clone(), button.payload.clone());
-                self.say_as_user(&title, now);
-                if payload.is_empty() { reply::for_bot(&title) } else { payload }
-            }
-            None => {
-                self.say_as_user(typed, now);
-                reply::for_bot(typed)
-            }
-        };
-        self.bot.buttons = Vec::new();
+        let buttons = std::mem::take(&mut self.bot.buttons);
+        let chosen = reply::choice(&buttons, typed);
+        self.say_as_user(chosen.map_or(typed, |button| &button.title), now);
+        let asked = as_asked(chosen, typed);
         self.forget_unsure();
         self.bot.waiting.push_back((self.last, asked));
         self.ask_next(now);
@@ -223,28 +215,40 @@ impl Session {
 
     /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
     /// conversation again is told again, which is harmless.
-    pub(super) fn recover_bot(&mut self, story: &Story, entry: impl Fn(Number) -> Entry) {
+    pub(super) fn recover_bot<E>(
+        &mut self,
+        story: &Story,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+    ) -> Result<(), E> {
         let is_return = |line: &&Line| {
             let back = |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
             line.own && line.entry().is_some_and(back)
         };
         let returned = story.controls.iter().rfind(is_return).and_then(Line::entry).map_or(0, |entry| entry.number);
         let first = story.asking.unwrap_or(returned + 1);
-        let for_bot = |number: Number| match entry(number).body {
-            Body::Message(said) if said.author == Author::User => Some((number, reply::for_bot(&said.text))),
-            _ => None,
-        };
         if self.phase != Phase::Bot {
-            return;
+            return Ok(());
+        }
+        self.bot.buttons = offered_before(self.last + 1, &entry)?;
+        if !story.returning && story.asking.is_none() {
+            return Ok(());
+        }
+        let (mut lines, mut said) = (VecDeque::new(), Vec::new());
+        for number in first..=self.last {
+            if let Some(line) = by(Author::User, entry(number)?) {
+                let buttons = offered_before(number, &entry)?;
+                lines.push_back((number, as_asked(reply::choice(&buttons, &line.text), &line.text)));
+                said.push(line.text);
+            }
         }
         if story.returning {
-            self.bot.waiting = (first..=self.last).filter_map(for_bot).collect();
+            self.bot.waiting = lines;
             self.resume_bot(None, self.last);
-        } else if story.asking.is_some() {
-            self.bot.unsure = (first..=self.last).filter_map(for_bot).collect();
-            let lines: Vec<&str> = self.bot.unsure.iter().map(|(_, text)| text.as_str()).collect();
-            self.notice(format!("the bot may not have got this: {}; /again sends it again", lines.join(" / ")));
+        } else {
+            self.bot.unsure = lines;
+            self.notice(format!("the bot may not have got this: {}; /again sends it again", said.join(" / ")));
         }
+        Ok(())
     }
 
     fn forget_unsure(&mut self) {
@@ -280,5 +284,35 @@ impl Session {
         } else {
             "the bot gave no answer; /human asks for a person"
         });
+    }
+}
+
+/// What the bot gets for a line: the payload of the button that was chosen with it, or the text.
+fn as_asked(chosen: Option<&Button>, text: &str) -> String {
+    match chosen {
+        Some(button) if !button.payload.is_empty() => button.payload.clone(),
+        Some(button) => reply::for_bot(&button.title),
+        None => reply::for_bot(text),
+    }
+}
+
+/// What the bot offered to choose from when the entry with this number was made: the last buttons it showed since
+/// anything else happened.
+fn offered_before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Vec<Button>, E> {
+    for before in (1..number).rev() {
+        match by(Author::Bot, entry(before)?) {
+            Some(said) if said.buttons.is_empty() => {}
+            Some(said) => return Ok(said.buttons),
+            None => break,
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What this author said in an entry, if it is of theirs.
+fn by(author: Author, entry: Entry) -> Option<Said> {
+    match entry.body {
+        Body::Message(said) if said.author == author => Some(said),
+        _ => None,
     }
 }

@@ -4,7 +4,16 @@ use super::*;
 
 impl Session {
     /// A conversation as a restart finds it in the journal; `entry` reads our own entries from there.
-    pub fn restore(story: &Story, address: String, seed: u64, entry: impl Fn(Number) -> Entry, now: Now) -> Session {
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn restore<E>(
+        story: &Story,
+        address: String,
+        seed: u64,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+        now: Now,
+    ) -> Result<Session, E> {
         let secret = Secret::new(story.secret);
         let mut session = Session::new(story.id, secret, story.name.clone(), address, seed, now);
         session.out.clear();
@@ -31,10 +40,10 @@ impl Session {
         }
         let acked = session.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
         session.parting = acked < end;
-        session.recover_bot(story, entry);
+        session.recover_bot(story, entry)?;
         session.tell_state(None);
         session.seek_desk();
-        session
+        Ok(session)
     }
 
     /// What one of our own control entries made of the state, when it was recorded.

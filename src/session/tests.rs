@@ -1,5 +1,7 @@
 //! What depends on time, or on messages that cross on the wire.
 
+use std::convert::Infallible;
+
 use super::*;
 use crate::reply::Handoff;
 
@@ -25,11 +27,15 @@ fn queued() -> (Session, Number) {
     session.connected(CONN);
     let welcome = Welcome { desk: DESK, received: 0, state: State::Bot };
     assert!(session.received(CONN, Message::Welcome(welcome), now(0)));
-    let entry = |number| Entry { number, at: 0, body: Body::Requested { reason: None } };
-    session.settle(entry, |_, _| 100);
+    session.settle(journaled(|_| Body::Requested { reason: None }), |_, _| 100).unwrap();
     assert!(session.received(CONN, Message::Ack { number: request }, now(0)));
     session.outputs();
     (session, request)
+}
+
+/// A journal in which our entries say this.
+fn journaled(body: impl Fn(Number) -> Body) -> impl Fn(Number) -> Result<Entry, Infallible> {
+    move |number| Ok(Entry { number, at: 0, body: body(number) })
 }
 
 fn from_desk(session: &mut Session, number: Number, body: Body) -> Vec<Output> {
@@ -152,7 +158,9 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
         id: session.id,
         secret: [9; 32],
         name: None,
+        ordinal: 1,
         own: 2,
+        typed: 2,
         held: 0,
         delivered: 0,
         theirs: Vec::new(),
@@ -166,8 +174,8 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
             what: What::Entry(None, Entry { number: 1, at: 0, body: Body::Requested { reason: None } }),
         }],
     };
-    let entry = |number| Entry { number, at: 0, body: Body::Message(Said::text(Author::User, "is anybody there?")) };
-    let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000));
+    let entry = journaled(|_| Body::Message(Said::text(Author::User, "is anybody there?")));
+    let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000)).unwrap();
     session.dialled(CONN);
     session.disconnected(CONN, "refused", now(500_001));
     session.outputs();
@@ -209,8 +217,8 @@ fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it
     }
     assert!(full(&mut short) && full(&mut long));
     let said = short.outputs();
-    let entry = |number| Entry { number, at: 0, body: own(&said)[(number - request - 1) as usize].clone() };
-    short.settle(entry, |_, _| 100);
+    let entry = journaled(|number| own(&said)[(number - request - 1) as usize].clone());
+    short.settle(entry, |_, _| 100).unwrap();
     assert!(short.received(CONN, Message::Ack { number: request + 1 }, now(2)));
     assert_eq!(short.say("there is room again", now(2)), Ok(()));
 }

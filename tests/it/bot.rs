@@ -79,6 +79,30 @@ fn several_items_an_image_a_custom_payload_and_an_apostrophe_are_all_told() {
 }
 
 #[test]
+fn nothing_a_bot_names_is_ever_fetched() {
+    let trap = FakeBot::saying(|_| json!([]));
+    let there = trap.url().to_owned();
+    let bot = FakeBot::saying(move |_| {
+        let link = |path: &str| format!("{there}/{path}");
+        json!([
+            {"text": link("text"), "image": link("image.png")},
+            {"custom": {"url": link("custom"), "attachment": {"type": "image", "payload": {"src": link("src")}}}},
+            {"attachment": {"type": "video", "payload": {"src": link("video")}}},
+            {"text": "Where?", "buttons": [{"title": link("title"), "payload": link("payload"), "url": link("url")}]},
+            {"text": "Human Handoff"},
+        ])
+    });
+    let mut admin = Handoff::plain_admin(&["--auto-accept"]);
+    let mut user = Handoff::plain_user(&admin.address(), bot.url(), &[]);
+    user.say("hello");
+    admin.until_out(|line| line.contains("image.png"));
+    user.until_out(|line| line.contains("image.png"));
+    user.say("bye");
+    admin.until_out(|line| line.ends_with("bye"));
+    assert_eq!(trap.asked().len(), 0);
+}
+
+#[test]
 fn a_slash_never_reaches_the_bot_as_one() {
     let bot = FakeBot::saying(|_| text("ok"));
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);

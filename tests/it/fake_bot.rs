@@ -1,7 +1,7 @@
 //! A bot as a test wants it: every request is recorded, every answer is the test's own.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub path: String,
+    pub query: String,
     pub body: Value,
 }
 
@@ -23,7 +24,12 @@ pub struct FakeBot {
 impl FakeBot {
     /// Every request gets these bytes.
     pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        FakeBot::at(Ipv4Addr::LOCALHOST.into(), answer)
+    }
+
+    /// The same, at another of this machine's addresses.
+    pub fn at(ip: IpAddr, answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
+        let listener = TcpListener::bind((ip, 0)).expect("an address of ours has a free port");
         let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
         let (asked, answer) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(answer));
         let record = asked.clone();
@@ -93,21 +99,25 @@ pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
 /// Reads one request and answers it. A customer that hangs up is no fault.
 fn exchange(mut stream: TcpStream, record: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Vec<u8>) {
     let mut reader = BufReader::new(&stream);
-    let (mut line, mut path, mut length) = (String::new(), None, 0);
+    let (mut line, mut target, mut length) = (String::new(), None, 0);
     while reader.read_line(&mut line).is_ok_and(|bytes| bytes > 2) {
-        let target = line.split(' ').nth(1).unwrap_or_default().split('?').next().unwrap_or_default();
-        path.get_or_insert(target.to_owned());
+        target.get_or_insert(line.split(' ').nth(1).unwrap_or_default().to_owned());
         if let Some(("content-length", value)) = line.to_lowercase().split_once(':') {
             length = value.trim().parse().unwrap_or(0);
         }
         line.clear();
     }
-    let Some(path) = path else { return };
+    let Some(target) = target else { return };
+    let (path, query) = target.split_once('?').unwrap_or((&target, ""));
     let mut body = vec![0; length];
     if reader.read_exact(&mut body).is_err() {
         return;
     }
-    let asked = Asked { path, body: serde_json::from_slice(&body).unwrap_or_default() };
+    let asked = Asked {
+        path: path.to_owned(),
+        query: query.to_owned(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    };
     record.lock().unwrap_or_else(PoisonError::into_inner).push(asked.clone());
     let _ = stream.write_all(&answer(&asked));
 }

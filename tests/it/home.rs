@@ -1,6 +1,6 @@
 //! Where a process under test lives: a fresh folder, and an environment with nothing else in it.
 
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -70,4 +70,12 @@ pub fn nobody_at() -> String {
     let host = format!("127.77.{}.{}", std::process::id() % 251, 1 + GIVEN.fetch_add(1, Ordering::Relaxed));
     let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
     free.local_addr().expect("a listener has an address").to_string()
+}
+
+/// An address of this machine that others can reach it at, if it has one. Nothing is sent to find it.
+pub fn reachable_at() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.77:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }

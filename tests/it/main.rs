@@ -34,6 +34,7 @@ mod protocol;
 mod rasa;
 mod restart;
 mod scripts;
+mod secrets;
 mod text;
 mod tls;
 mod typed;

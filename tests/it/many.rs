@@ -1,8 +1,9 @@
 //! Several customers at one desk.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fake_bot::{FakeBot, text};
+use crate::raw::{Raw, entry, frame, hello, said};
 use crate::run::Handoff;
 
 /// A customer who asked for a person, and is told this place.
@@ -205,4 +206,55 @@ fn auto_accept_never_takes_the_focus_from_a_live_conversation() {
     admin.say("for Bob");
     bob.until_text("for Bob");
     assert_eq!((heard(&ann), heard(&bob)), (vec!["for Ann still".to_owned()], vec!["for Bob".to_owned()]));
+}
+
+#[test]
+fn a_last_line_that_comes_together_with_the_end_is_shown_to_a_person() {
+    let mut admin = Handoff::plain_admin(&["--auto-accept"]);
+    let mut customer = Raw::connect(&admin.address());
+    customer.say(&hello("a1", 1));
+    let desk = customer.until("welcome")["desk"].clone();
+    customer.say(&entry(1, &json!({"requested": {}})));
+    let accept = customer.until("entry")["number"].clone();
+    customer.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": accept}}})));
+    admin.until_err(|line| line.contains("you have the conversation"));
+    let last = entry(3, &said("user", "thank you, bye"));
+    let end = entry(4, &json!({"closed": {"reason": "user_ended"}}));
+    customer.send(&[frame(&last), frame(&end)].concat());
+    admin.until_err(|line| line.contains("closed"));
+    customer.until("ack");
+    admin.until_out(|line| line.ends_with("thank you, bye"));
+}
+
+#[test]
+fn a_customer_who_left_keeps_the_number_and_the_history_and_is_known_again() {
+    for more in [&["--ephemeral"][..], &[]] {
+        let mut admin = Handoff::plain_admin(more);
+        let desk = admin.address();
+        let mut first = Raw::welcomed(&desk, "a1", 3);
+        first.say(&entry(1, &said("user", "what the first one said")));
+        first.say(&entry(2, &json!({"requested": {}})));
+        first.say(&entry(3, &json!({"withdrawn": {}})));
+        first.until("ack");
+        drop(first);
+        let mut second = Raw::welcomed(&desk, "b2", 1);
+        second.say(&entry(1, &json!({"requested": {}})));
+        second.until("position");
+        // With another's id, but not the secret.
+        let mut stranger = Raw::connect(&desk);
+        let mut other = hello("a1", 3);
+        other["hello"]["secret"] = "c3".repeat(32).into();
+        stranger.say(&other);
+        assert_eq!(stranger.bye().0, "secret");
+        admin.say("/history 1");
+        admin.until_out(|line| line.contains("#1") && line.ends_with("what the first one said"));
+        admin.say("/history 3");
+        admin.until_err(|line| line.contains("there is no conversation 3"));
+        admin.say("/accept 1");
+        let mut first = Raw::connect(&desk);
+        first.say(&hello("a1", 4));
+        assert_eq!(first.until("welcome")["received"], 3, "all of it is known");
+        first.say(&entry(4, &json!({"requested": {}})));
+        assert_eq!(first.until("entry")["body"]["accept"]["request"], 4);
+    }
 }

@@ -6,6 +6,7 @@
 //! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
@@ -62,8 +63,8 @@ struct Kept {
 }
 
 impl Kept {
-    fn own(&self, number: u64) -> Entry {
-        own(&self.records)[number as usize - 1].clone()
+    fn own(&self, number: u64) -> Result<Entry, Infallible> {
+        Ok(own(&self.records).into_iter().find(|entry| entry.number == number).expect("it was committed"))
     }
 
     /// As a restart finds it. What may wait for the next batch may be lost.
@@ -72,7 +73,9 @@ impl Kept {
             id: ID,
             secret: [9; 32],
             name: None,
+            ordinal: 1,
             own: 0,
+            typed: 0,
             held: 0,
             theirs: Vec::new(),
             idle: Duration::ZERO,
@@ -93,6 +96,9 @@ impl Kept {
                 Record::Own(entry) => {
                     control(true, None, entry);
                     story.own = entry.number;
+                    if matches!(entry.body, Body::Message(_)) {
+                        story.typed = entry.number;
+                    }
                 }
                 Record::Theirs(desk, entry) => {
                     control(false, *desk, entry);
@@ -111,9 +117,19 @@ impl Kept {
                     story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
                 }
                 Record::Delivered(number) => story.delivered = *number,
-                Record::Note(_) | Record::Held(_) | Record::Idle(_) | Record::Focus => {}
+                Record::Held(number) => story.held = *number,
+                Record::Moved { from, by } => {
+                    let numbers = story.controls.iter_mut().filter(|line| line.own).map(|line| match &mut line.what {
+                        What::Entry(_, entry) => &mut entry.number,
+                        What::Note(_) => unreachable!("a note is no control"),
+                    });
+                    let moved = numbers.chain([&mut story.own, &mut story.typed]).filter(|number| **number >= *from);
+                    moved.for_each(|number| *number += by);
+                }
+                Record::Note(_) | Record::Idle(_) | Record::Focus => {}
             }
         }
+        story.own = story.own.max(story.held);
         story
     }
 }
@@ -146,6 +162,11 @@ struct World {
     again: bool,
     /// Lines the user was told of that the bot may not have got.
     doubted: String,
+    /// How often the desk had forgotten the customer and knew them again.
+    recalled: u32,
+    /// What was in a desk's journal that was set back, and whether it has not heard of the customer since.
+    lost: Vec<Entry>,
+    set_back: bool,
     told: bool,
 }
 
@@ -171,6 +192,9 @@ impl World {
             questions: Vec::new(),
             again: false,
             doubted: String::new(),
+            recalled: 0,
+            lost: Vec::new(),
+            set_back: false,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -201,7 +225,8 @@ impl World {
             2 => self.lose_desk(),
             3 => self.kill_user(),
             4 => self.kill_desk(),
-            5..7 => self.again |= self.session.ask_again(self.now).is_ok(),
+            5 => self.set_back_desk(),
+            6 => self.again |= self.session.ask_again(self.now).is_ok(),
             _ => self.cut(),
         }
     }
@@ -231,7 +256,7 @@ impl World {
     fn deliver_up(&mut self) {
         let Some(conn) = self.line.conn else { return };
         match self.line.up.pop() {
-            Some(message) => self.desk.received(conn, message, self.now),
+            Some(message) => self.hear(conn, message),
             None if self.line.up.closed => {
                 self.line.up.closed = false;
                 self.desk.disconnected(conn, "closed");
@@ -239,6 +264,19 @@ impl World {
             }
             None => {}
         }
+    }
+
+    /// The desk hears a message, and recalls before whom it had forgotten.
+    fn hear(&mut self, conn: Conn, message: Message) {
+        let journal = &self.journals[&self.desk_id];
+        if matches!(message, Message::Hello(_)) && !self.desk.knows(ID) && !journal.records.is_empty() {
+            self.desk.recall(&journal.story(), self.now);
+            self.recalled += 1;
+            // What came last of a backlog that broke off was not told, and is not told again.
+            self.desk_state = Some(state_after(&theirs(&journal.records)));
+        }
+        self.set_back &= !matches!(message, Message::Hello(_));
+        self.desk.received(conn, message, self.now);
     }
 
     fn deliver_down(&mut self) {
@@ -255,7 +293,7 @@ impl World {
         let Some(conn) = self.line.conn else { return };
         for _ in 0..self.chance.below(self.line.up.frames.len() as u64 + 1) {
             let message = self.line.up.pop().expect("counted");
-            self.desk.received(conn, message, self.now);
+            self.hear(conn, message);
         }
         self.line.conn = None;
         self.line = Line::default();
@@ -270,6 +308,7 @@ impl World {
         let number = self.journals.len() as u8 + 1;
         self.desk_id = DeskId::new([number; 16]);
         self.desk = Desk::new(self.desk_id, desk::Options::default(), self.now);
+        self.set_back = false;
         self.journals.insert(self.desk_id, Kept::default());
         self.desk_state = None;
     }
@@ -284,16 +323,51 @@ impl World {
         (self.asked, self.returning) = (None, None);
         let (story, user) = (self.user.story(), self.user.clone());
         let seed = self.chance.below(u64::MAX);
-        self.session = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
+        let Ok(session) = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
+        self.session = session;
     }
 
     /// The desk's process dies, and is started again.
     fn kill_desk(&mut self) {
+        // Of what was said since it was set back nobody knows any more that it was.
+        if self.set_back {
+            return;
+        }
         self.admin_types();
         let records = self.desk.outputs().into_iter();
         let records = records.filter_map(|output| if let desk::Output::Record(_, r) = output { Some(r) } else { None });
         let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
         journal.records.extend(records);
+        self.start_desk();
+    }
+
+    /// The desk's process dies, its journal is an older copy, and the admin talks before the customer is on the line.
+    fn set_back_desk(&mut self) {
+        if self.set_back {
+            return;
+        }
+        self.cut();
+        self.settle();
+        let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
+        let kept = self.chance.below(journal.records.len() as u64 + 1) as usize;
+        self.lost.extend(own(&journal.records));
+        journal.records.truncate(kept);
+        self.start_desk();
+        self.set_back = true;
+        for _ in 0..self.chance.below(6) {
+            match self.chance.below(8) {
+                0 => _ = self.desk.accept(None, self.now),
+                1 => _ = self.desk.accept(Some(1), self.now),
+                2 => _ = self.desk.hand_back(None, self.now),
+                3 => _ = self.desk.close(None, self.now),
+                _ => self.admin_types(),
+            }
+            self.settle();
+        }
+    }
+
+    fn start_desk(&mut self) {
+        let journal = &self.journals[&self.desk_id];
         let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story()] };
         let journal = journal.clone();
         self.cut();
@@ -324,19 +398,20 @@ impl World {
         let line = &mut self.line;
         let alive = line.conn;
         let user = &self.user;
-        self.session.settle(
+        let Ok(()) = self.session.settle(
             |number| user.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.up.push(message) } else { 1 }
             },
         );
         let journal = &self.journals[&self.desk_id];
-        self.desk.settle(
+        let Ok(()) = self.desk.settle(
             |_, number| journal.own(number),
             |conn, message| {
                 if alive == Some(conn) { line.down.push(message) } else { 1 }
             },
         );
+        self.desk.forget();
     }
 
     /// A seed that is replayed tells what happened.
@@ -435,12 +510,14 @@ impl World {
         let is_given_up = self.session.state() == State::Closed && self.session.is_settled();
         let undelivered = self.session.undelivered();
         assert!(undelivered.is_empty() || is_given_up, "undelivered: {undelivered:?}");
-        if !came.is_empty() {
+        // A customer who owed a desk nothing when it was set back does not come to hear of it.
+        if !came.is_empty() && !self.set_back {
             let lacks = present.iter().find(|entry| matches!(entry.body, Body::Message(_)) && !heard.contains(entry));
             assert_eq!(lacks, None, "the user lacks what the desk said");
             assert_eq!(self.desk_state, Some(state_after(&came)), "the admin was told another state");
         }
-        let said: Vec<Entry> = self.journals.values().flat_map(|journal| own(&journal.records)).collect();
+        let said: Vec<Entry> =
+            self.journals.values().flat_map(|journal| own(&journal.records)).chain(self.lost.clone()).collect();
         for (at, entry) in heard.iter().enumerate() {
             assert!(said.contains(entry), "the user heard what nobody said");
             let is_message = matches!(entry.body, Body::Message(_));
@@ -458,6 +535,7 @@ impl World {
         let ended = made.iter().rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
         if let Some(Entry { number, body: Body::Closed { .. }, .. }) = ended
             && request <= came.len() as u64
+            && !self.set_back
             && state_after(&made[..*number as usize - 1]) != State::Bot
         {
             assert_eq!(came.len(), made.len(), "the desk was not told of the end");
@@ -466,10 +544,17 @@ impl World {
 }
 
 fn own(records: &[Record]) -> Vec<Entry> {
-    records
-        .iter()
-        .filter_map(|record| if let Record::Own(entry) = record { Some(entry.clone()) } else { None })
-        .collect()
+    let mut entries: Vec<Entry> = Vec::new();
+    for record in records {
+        match record {
+            Record::Own(entry) => entries.push(entry.clone()),
+            Record::Moved { from, by } => {
+                entries.iter_mut().filter(|entry| entry.number >= *from).for_each(|entry| entry.number += by);
+            }
+            _ => {}
+        }
+    }
+    entries
 }
 
 fn theirs(records: &[Record]) -> Vec<Entry> {
@@ -489,7 +574,7 @@ fn state_after(entries: &[Entry]) -> State {
     entries.iter().rev().find_map(state).unwrap_or(State::Bot)
 }
 
-fn play(seed: u64) {
+fn play(seed: u64) -> u32 {
     let mut world = World::new(seed);
     world.settle();
     for _ in 0..200 {
@@ -497,6 +582,7 @@ fn play(seed: u64) {
     }
     world.heal();
     world.check();
+    world.recalled
 }
 
 #[test]
@@ -504,10 +590,15 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
     let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
     let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
     let from = std::env::var("MODEL_FROM").ok().map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
+    let mut recalled = 0;
     for seed in seed.map_or(from..from + runs, |seed| seed..seed + 1) {
-        if let Err(panic) = std::panic::catch_unwind(|| play(seed)) {
-            eprintln!("replay with MODEL_SEED={seed}");
-            std::panic::resume_unwind(panic);
+        match std::panic::catch_unwind(|| play(seed)) {
+            Ok(times) => recalled += times,
+            Err(panic) => {
+                eprintln!("replay with MODEL_SEED={seed}");
+                std::panic::resume_unwind(panic);
+            }
         }
     }
+    assert!(seed.is_some() || recalled > 0, "no desk ever forgot a customer who came back");
 }

@@ -227,7 +227,7 @@ impl User {
             outputs.into_iter().for_each(|output| self.act(output));
         }
         let (journal, id, sent) = (&self.journal, self.id, &mut self.sent);
-        self.session.settle(
+        let settled = self.session.settle(
             |number| journal.own(id, number),
             |_, message| {
                 sent.push(message.clone());
@@ -236,6 +236,7 @@ impl User {
                 bytes.len()
             },
         );
+        settled.expect("memory can be read");
     }
 
     fn act(&mut self, output: Output) {

@@ -8,7 +8,10 @@ fn line(author: Author, name: Option<&str>, text: &str) -> Line {
 
 fn give_back(config: Config, said: Vec<Line>) -> Result<Resumed, Fault> {
     match outcome(config, Request::Return { sender: "c1".into(), said }) {
-        Outcome::Returned(resumed) => resumed,
+        Outcome::Returned(taken) => taken.map(|taken| {
+            assert_eq!(taken.warning, None, "the bot is on this machine");
+            taken.how
+        }),
         other => panic!("{other:?}"),
     }
 }

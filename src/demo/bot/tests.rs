@@ -5,7 +5,7 @@ use std::time::Instant;
 use crossbeam_channel::unbounded;
 
 use super::*;
-use crate::bot::{Bot, Config, Line, Outcome, Request, Resumed};
+use crate::bot::{Bot, Config, Line, Outcome, Request, Resumed, Taken};
 use crate::reply::{Item, Reply, Triggers, for_bot};
 use crate::wire::Author;
 
@@ -279,7 +279,7 @@ fn our_own_side_hands_off_and_back() {
     assert_eq!(ask("/restart"), Reply::default(), "a typed slash does not end the pause");
     let line = Line { author: Author::Admin, name: Some("Jane".into()), text: "It is on its way".into() };
     let returned = outcome(Request::Return { sender: "c1".into(), said: vec![line] });
-    assert!(matches!(returned, Outcome::Returned(Ok(Resumed::Yes))), "{returned:?}");
+    assert!(matches!(returned, Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. }))), "{returned:?}");
     let reply = ask("what do you remember");
     assert_eq!(&*reply.said[0].text, "The last I remember: Jane said \"It is on its way\".");
     assert_eq!(reply.handoff, None);

@@ -84,6 +84,59 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     assert_eq!(house.bot.texts(), ["slow one", "slow one", "two", "three"]);
 }
 
+/// A bot that offers a choice for 'ask', and tells when something else came, to which it gives no answer before it is let.
+fn offering() -> (FakeBot, Receiver<String>, Sender<()>) {
+    let (came, coming) = channel();
+    let (go, going) = channel();
+    let (came, going) = (Mutex::new(came), Mutex::new(going));
+    let bot = FakeBot::saying(move |said| {
+        if said == "ask" {
+            let button = |title: &str, payload: &str| json!({"title": title, "payload": payload});
+            let buttons = [button("Yes", "/affirm"), button("No", "/deny")];
+            return json!([{"text": "Which?", "buttons": buttons}, {"text": "Take your time."}]);
+        }
+        let _ = came.lock().expect("nobody panics with it").send(said.to_owned());
+        let _ = going.lock().expect("nobody panics with it").recv();
+        text("noted")
+    });
+    (bot, coming, go)
+}
+
+#[test]
+fn a_button_chosen_before_the_kill_is_sent_again_as_its_payload_and_not_as_its_title() {
+    let (bot, came, go) = offering();
+    let house = House::with(bot);
+    let mut user = house.user(&[]);
+    user.say("ask");
+    user.until_text("Take your time.");
+    user.say("2");
+    assert_eq!(came.recv_timeout(WITHIN).unwrap(), "/deny");
+    user.kill();
+    drop(go);
+    let mut user = house.user(&[]);
+    user.until_told("notice", "the bot may not have got this: No; /again sends it again");
+    user.say("/again");
+    user.until_text("noted");
+    assert_eq!(house.bot.texts(), ["ask", "/deny", "/deny"]);
+}
+
+#[test]
+fn buttons_shown_before_a_restart_can_still_be_chosen() {
+    let (bot, _, go) = offering();
+    drop(go);
+    let house = House::with(bot);
+    let mut user = house.user(&[]);
+    user.say("ask");
+    user.until_text("Take your time.");
+    user.kill();
+    let mut user = house.user(&[]);
+    user.until_state("bot");
+    user.say("2");
+    user.until_text("noted");
+    assert_eq!(house.bot.texts(), ["ask", "/deny"]);
+    assert!(user.messages().contains(&("user".to_owned(), "No".to_owned())));
+}
+
 #[test]
 fn another_line_instead_of_again_lets_the_old_one_go() {
     let (bot, came, go) = slow_bot(false);

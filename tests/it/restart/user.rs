@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use crate::fake_bot::{FakeBot, text};
 use crate::house::{House, conversation, said, same_story, told, told_again};
+use crate::run::Handoff;
 use crate::terminal::Terminal;
 
 const GOES_ON: &str = "this conversation goes on where it was";
@@ -109,6 +110,29 @@ fn a_user_started_with_new_or_told_new_starts_afresh() {
     user.until_state("bot");
     assert_eq!(told_again(&user, &third), said(&[("user", "three"), ("bot", "heard three")]));
     assert_eq!(user.messages().len(), 2, "of the latest conversation only");
+}
+
+#[test]
+fn a_customer_who_takes_another_name_is_called_so_at_the_desk_after_its_restart_too() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&["--name", "Ann"]);
+    user.say("a human");
+    user.until_state("active");
+    user.kill();
+    let mut user = house.user(&["--name", "Anna"]);
+    user.say("one");
+    assert_eq!(admin.until_text("one")["name"], "Anna");
+    user.kill();
+    admin.kill();
+    let arguments = house.admin_arguments(&[]);
+    let arguments: Vec<&str> = arguments.into_iter().filter(|word| *word != "--json").collect();
+    let mut admin = Handoff::start(&arguments);
+    admin.until_err(|line| line.contains("#1 Anna"));
+    // Without a name the last one holds.
+    let mut user = house.user(&[]);
+    user.say("two");
+    assert_eq!(user.until_text("two")["name"], "Anna");
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! A journal that cannot be read any more while it is in use: one line and the end, and nothing done on its word.
+
+use serde_json::Value;
+
+use crate::house::House;
+use crate::run::Handoff;
+
+/// What stands in a journal where somebody else's bytes were written.
+const DAMAGE: &str = "UPDATE entry SET body = '{' WHERE body LIKE '%one%'";
+
+/// A desk and a customer who talk.
+fn talking(house: &House) -> (Handoff, Handoff) {
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    admin.until_state("active");
+    user.say("one");
+    admin.until_text("one");
+    user.until_event("seen");
+    (admin, user)
+}
+
+/// It says where and what to do, in its last line, and ends.
+#[track_caller]
+fn ends(end: &mut Handoff, mode: &str) {
+    assert_eq!(end.exit_code(), 1);
+    let said = end.stderr();
+    let [line] = &said[..] else { panic!("one line: {said:?}") };
+    for part in
+        ["handoff: cannot read the journal", &format!("{mode}/default/journal.sqlite"), "restore it from a backup"]
+    {
+        assert!(line.contains(part), "{line}");
+    }
+}
+
+#[test]
+fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    admin.kill();
+    user.until(|event| event["link"] == "lost");
+    ["one more", "two"].iter().for_each(|line| user.say(line));
+    user.until_text("two");
+    house.journal("user").execute(DAMAGE, []).expect("the file is ours");
+    let mut admin = house.admin(&[]);
+    ends(&mut user, "user");
+    admin.until(|event| event["link"] == "connected");
+    admin.until(|event| event["link"] == "lost");
+    let texts: Vec<Value> = admin.events_of("message").into_iter().map(|event| event["text"].clone()).collect();
+    assert!(!texts.contains(&"two".into()), "{texts:?}");
+    // It does not start on it either.
+    let mut user = house.user(&[]);
+    ends(&mut user, "user");
+}
+
+#[test]
+fn a_desk_whose_journal_cannot_be_read_ends_at_the_look_at_it() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    house.journal("admin").execute(DAMAGE, []).expect("the file is ours");
+    admin.say("/history");
+    ends(&mut admin, "admin");
+    assert!(user.is_running());
+    user.until(|event| event["link"] == "lost");
+}
+
+#[test]
+fn a_desk_that_cannot_read_what_came_again_does_not_take_it_for_another_story() {
+    let house = House::new();
+    let (mut admin, mut user) = talking(&house);
+    user.kill();
+    house.journal("admin").execute(DAMAGE, []).expect("the file is ours");
+    // A customer's side that sends it again.
+    let id =
+        house.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| row.get::<_, String>(0));
+    let secret = "SELECT lower(hex(secret)) FROM conversation";
+    let secret = house.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
+    let mut raw = crate::raw::Raw::connect(&house.desk);
+    let hello = serde_json::json!({"version": 1, "conversation": id.unwrap(), "secret": secret.unwrap(), "newest": 3});
+    raw.say(&serde_json::json!({ "hello": hello }));
+    raw.until("welcome");
+    raw.say(&crate::raw::entry(4, &crate::raw::said("user", "one")));
+    raw.hung_up();
+    assert!(
+        !raw.read.iter().any(|message| message.get("bye").is_some_and(|bye| bye["code"] == "fork")),
+        "{:?}",
+        raw.read
+    );
+    ends(&mut admin, "admin");
+}
