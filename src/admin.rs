@@ -71,6 +71,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let (net_events, net) = bounded(QUEUE_MAX);
     let sockets =
         Net::start(Peers::keepalive(), net_events).map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let connections = sockets.at_most(args.connections);
     let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
@@ -82,11 +83,20 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }
-    let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
+    if connections < args.connections {
+        screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
+    }
+    let options = Options {
+        name: args.name,
+        greeting: args.greeting,
+        auto_accept: args.auto_accept,
+        customers: args.customers,
+        customers_per_address: args.per_address,
+    };
     let mut admin = Admin {
         desk: Desk::restore(id, options, &stories, focus, Now::read()),
         keeper: Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone()),
-        peers: Peers::new(sockets),
+        peers: Peers::new(sockets, Some(args.rate)),
         json: args.json,
         pace: Pace::new(screen.is_interactive()),
         screen,
@@ -189,10 +199,13 @@ impl Admin {
 
     fn net(&mut self, event: net::Event, now: Now) {
         match event {
-            net::Event::Accepted { conn, .. } => self.peers.opened(conn),
+            net::Event::Accepted { conn, peer } => {
+                self.peers.opened(conn, now.clock);
+                self.desk.opened(conn, peer.ip().into());
+            }
             net::Event::Received { conn, bytes } => {
                 let desk = &mut self.desk;
-                self.peers.received(conn, bytes, |message| match message {
+                self.peers.received(conn, bytes, now.clock, |message| match message {
                     Ok(message) => desk.received(conn, message, now),
                     Err(error) => desk.refuse(conn, &error),
                 });
@@ -461,6 +474,12 @@ impl Admin {
     fn notice(&self, text: &str) {
         self.screen.show(Report::Notice { text: text.to_owned() });
     }
+}
+
+fn too_few_files(connections: usize, wanted: usize) -> String {
+    format!(
+        "the system's limit of open files leaves room for {connections} connections, not {wanted}; 'ulimit -n' raises it"
+    )
 }
 
 /// Records first, reports last, the rest in its order.

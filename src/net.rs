@@ -9,11 +9,18 @@
 //! Neither side can hold the other up for ever: the loop never blocks on net (bytes
 //! waiting for a peer are bounded by [`OUTBOUND_MAX`], and a breach ends that
 //! connection alone); net blocks on a full event channel and so stops reading, and
-//! while it does no deadline runs. Dialers report to net's inbox, never to the loop.
+//! while it does no deadline runs. Of each connection one [`Event::Received`] is under way
+//! at most, until [`Net::read_on`]: what waits for the loop is bounded by the connections,
+//! and who sends much waits behind who sends little. Dialers report to net's inbox, never
+//! to the loop.
+//!
+//! Who was accepted is a stranger until the loop lets it in ([`Net::admit`]). Strangers are
+//! few ([`STRANGERS`], [`STRANGERS_PER_ADDRESS`]), are served after all others, and the loop
+//! hears of none that says nothing.
 //!
 //! ```text
 //! loop --Net--> inbox --> sockets.rs --Event--> loop
-//!                 ^          | starts      (one connection: connection.rs)
+//!                 ^          | starts      (one connection: connection.rs; strangers.rs)
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
@@ -37,8 +44,10 @@ use polling::{AsSource, Poller};
 pub use crate::wire::Conn;
 
 mod connection;
+mod descriptors;
 mod dial;
 mod sockets;
+mod strangers;
 
 #[cfg(test)]
 mod tests;
@@ -58,13 +67,20 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Deadlines are looked at this often, while there is anything that has one.
 pub const TICK: Duration = Duration::from_secs(1);
+/// Connections at once, unless [`Net::at_most`] says otherwise.
+pub const CONNECTIONS: usize = 4_096;
+/// Of these, so many that were accepted and not let in. The oldest makes room for one more.
+pub const STRANGERS: usize = 512;
+/// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
+pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// Bytes that may wait for one peer beyond what the kernel holds.
 pub const OUTBOUND_MAX: usize = 4 << 20;
 
 /// What the socket thread tells the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// A peer dialled one of our listeners; its hello is awaited for [`HELLO_WITHIN`].
+    /// A peer dialled one of our listeners, and its first bytes are the next event. Its
+    /// hello is awaited for [`HELLO_WITHIN`]. Of who says nothing, nothing is told.
     Accepted {
         /// Its name from now on.
         conn: Conn,
@@ -78,11 +94,11 @@ pub enum Event {
         /// The address that answered, of those the name has.
         peer: SocketAddr,
     },
-    /// Bytes came, cut anywhere.
+    /// Bytes came, cut anywhere. No more of them are read until [`Net::read_on`].
     Received {
         /// From whom.
         conn: Conn,
-        /// At least one, at most 64 KiB.
+        /// At least one, at most 16 KiB.
         bytes: Vec<u8>,
     },
     /// Told exactly once for each connection, and last; also for a dial that failed or
@@ -118,6 +134,8 @@ pub enum Closed {
     Deadline(&'static str),
     /// More than [`OUTBOUND_MAX`] would have waited for the peer.
     Overflow,
+    /// It was the oldest stranger, and others came.
+    Crowded,
     /// The network or the peer's machine broke it off.
     Broken(io::Error),
 }
@@ -132,6 +150,7 @@ impl fmt::Display for Closed {
             Closed::Stalled => f.write_str("the other side stopped reading"),
             Closed::Deadline(what) => write!(f, "the other side sent no {what} in time"),
             Closed::Overflow => f.write_str("too much was waiting for the other side to read it"),
+            Closed::Crowded => f.write_str("too many others wanted to be let in"),
             Closed::Broken(error) => write!(f, "the connection broke: {}", sentence(error)),
         }
     }
@@ -212,6 +231,25 @@ impl Net {
         self.queue(Command::Send(conn, bytes));
     }
 
+    /// How many connections there may be. Raises the system's limit of open files if it must, and
+    /// can; returns for how many there is room, which may be fewer.
+    pub fn at_most(&self, connections: usize) -> usize {
+        let room = descriptors::room_for(connections);
+        self.queue(Command::AtMost(room));
+        room
+    }
+
+    /// Lets a stranger in: it makes room for nobody any more.
+    pub fn admit(&self, conn: Conn) {
+        self.queue(Command::Admit(conn));
+    }
+
+    /// What was received is dealt with: the connection is read again after this `rest`. While it
+    /// is not read it is neither silent nor late; a stranger's hello may still be.
+    pub fn read_on(&self, conn: Conn, rest: Duration) {
+        self.queue(Command::ReadOn(conn, rest));
+    }
+
     /// Arms the one deadline of a connection (`Some`), in place of the one before, or
     /// clears it (`None`). Once it is over: [`Closed::Deadline`] with `what`, a noun.
     pub fn expect(&self, conn: Conn, within: Option<Duration>, what: &'static str) {
@@ -262,6 +300,9 @@ enum Command {
     Dialled(Conn, Result<(std::net::TcpStream, SocketAddr), String>),
     Send(Conn, Vec<u8>),
     Expect(Conn, Option<Duration>, &'static str),
+    AtMost(usize),
+    Admit(Conn),
+    ReadOn(Conn, Duration),
     Close(Conn),
     Finish(Duration),
 }
@@ -332,6 +373,9 @@ struct Limits {
     accept_pause: Duration,
     tick: Duration,
     outbound_max: usize,
+    connections: usize,
+    strangers: usize,
+    strangers_per_address: usize,
     resolve: dial::Resolve,
 }
 
@@ -347,6 +391,9 @@ impl Limits {
             accept_pause: ACCEPT_PAUSE,
             tick: TICK,
             outbound_max: OUTBOUND_MAX,
+            connections: CONNECTIONS,
+            strangers: STRANGERS,
+            strangers_per_address: STRANGERS_PER_ADDRESS,
             resolve: dial::resolve,
         }
     }

@@ -94,7 +94,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         triggers: args.triggers(),
         session: begin(&args)?,
         keeper,
-        peers: Peers::new(sockets),
+        peers: Peers::new(sockets, None),
         bot: Bot::start(config, answers),
         pace: Pace::new(screen.is_interactive()),
         screen,
@@ -241,14 +241,14 @@ impl User {
                 if !peer.ip().is_loopback() {
                     self.tell(Report::Notice { text: format!("the connection to {peer} is not encrypted") });
                 }
-                self.peers.opened(conn);
+                self.peers.opened(conn, now.clock);
                 self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
                 self.session.connected(conn);
             }
             net::Event::Received { conn, bytes } => {
                 let session = &mut self.session;
                 let mut broken = None;
-                self.peers.received(conn, bytes, |message| match message {
+                self.peers.received(conn, bytes, now.clock, |message| match message {
                     Ok(_) if broken.is_some() => {}
                     Ok(message) => {
                         if !session.received(conn, message, now) {

@@ -32,6 +32,7 @@ impl Desk {
                 waiting.push((since, story.id));
             }
             desk.conversations.insert(story.id, conversation);
+            desk.review(story.id);
         }
         waiting.sort_unstable();
         desk.queue = waiting.into_iter().map(|(_, id)| id).collect();

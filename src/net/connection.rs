@@ -10,13 +10,13 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polling::Poller;
 
 use super::{Closed, Conn, Limits, Registered};
 
-/// An idle one holds no buffer: under 250 bytes in all.
+/// An idle one holds no buffer: under 300 bytes in all.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
@@ -28,6 +28,12 @@ pub(super) struct Connection {
     blocked: bool,
     /// The peer's end was read while we still flush.
     ended: bool,
+    /// The loop let it in, or we dialled it.
+    admitted: bool,
+    /// Not to be read for now.
+    held: Option<Held>,
+    /// The poller does not tell what comes, since it is not to be read.
+    deaf: bool,
     /// When a byte came last, when we queued something last, when the peer took
     /// something last.
     heard: Instant,
@@ -44,6 +50,13 @@ enum Phase {
     Over,
 }
 
+/// What came last is with the loop; or the loop said that it shall rest.
+#[derive(Clone, Copy)]
+struct Held {
+    since: Instant,
+    until: Option<Instant>,
+}
+
 /// What reading brought.
 pub(super) enum Input {
     /// So many bytes at the front of the buffer.
@@ -56,7 +69,13 @@ pub(super) enum Input {
 
 impl Connection {
     /// Takes over a connected socket.
-    pub(super) fn new(poller: &Arc<Poller>, conn: Conn, socket: TcpStream, now: Instant) -> io::Result<Connection> {
+    pub(super) fn new(
+        poller: &Arc<Poller>,
+        conn: Conn,
+        socket: TcpStream,
+        admitted: bool,
+        now: Instant,
+    ) -> io::Result<Connection> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
         Ok(Connection {
@@ -66,6 +85,9 @@ impl Connection {
             written: 0,
             blocked: false,
             ended: false,
+            admitted,
+            held: None,
+            deaf: false,
             heard: now,
             spoke: now,
             moved: now,
@@ -78,6 +100,56 @@ impl Connection {
         if self.phase == Phase::Open {
             self.deadline = deadline;
         }
+    }
+
+    /// Lets it in.
+    pub(super) fn admit(&mut self) {
+        self.admitted = true;
+    }
+
+    /// Whether it is no stranger.
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted
+    }
+
+    /// Whether it is not to be read.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Until when it rests, if it does.
+    pub(super) fn rests_until(&self) -> Option<Instant> {
+        self.held.and_then(|held| held.until)
+    }
+
+    /// What was read is dealt with: reads again, or rests until then.
+    pub(super) fn read_on(&mut self, until: Option<Instant>, now: Instant) -> io::Result<()> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        self.excuse(now - held.since);
+        if until.is_some() {
+            self.held = Some(Held { since: now, until });
+            return Ok(());
+        }
+        self.listen()
+    }
+
+    /// It was not read for so long, and so it was neither silent nor late. A stranger is: it has its time, however it
+    /// uses it.
+    fn excuse(&mut self, unread: Duration) {
+        self.heard += unread;
+        if let (true, Some((at, _))) = (self.admitted, &mut self.deadline) {
+            *at += unread;
+        }
+    }
+
+    /// The poller tells again what comes.
+    fn listen(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.deaf) { self.register() } else { Ok(()) }
+    }
+
+    /// Something came that is not to be read: the poller need not tell it again.
+    pub(super) fn defer(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.deaf, true) { Ok(()) } else { self.register() }
     }
 
     /// Queues `bytes`; nothing after `close`.
@@ -119,6 +191,9 @@ impl Connection {
         if self.phase == Phase::Open {
             self.phase = Phase::Flushing;
             self.deadline = None;
+            self.held = None;
+            // If this fails the peer's end is not heard: the linger is waited for.
+            let _ = self.listen();
         }
     }
 
@@ -164,10 +239,11 @@ impl Connection {
             Ok(0) => self.ended(),
             Ok(count) => {
                 self.heard = now;
-                match self.phase {
-                    Phase::Open => Input::Bytes(count),
-                    _ => Input::Nothing,
+                if self.phase != Phase::Open {
+                    return Input::Nothing;
                 }
+                self.held.get_or_insert(Held { since: now, until: None });
+                Input::Bytes(count)
             }
             Err(error) if is_not_now(&error) => Input::Nothing,
             Err(error) => match self.phase {
@@ -198,14 +274,15 @@ impl Connection {
         if let Phase::Lingering { until } = self.phase {
             return (now >= until).then_some(Closed::ByUs);
         }
+        let excused = self.held.is_some();
         match self.deadline {
-            Some((at, what)) if now >= at => return Some(Closed::Deadline(what)),
+            Some((at, what)) if now >= at && !(excused && self.admitted) => return Some(Closed::Deadline(what)),
             _ => {}
         }
         if self.backlog() > 0 && now >= self.moved + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && now >= self.heard + limits.keepalive.dead).then_some(Closed::Silent)
+        (!self.ended && !excused && now >= self.heard + limits.keepalive.dead).then_some(Closed::Silent)
     }
 
     /// Whether the peer should hear that we live.
@@ -215,7 +292,7 @@ impl Connection {
 
     fn register(&self) -> io::Result<()> {
         // An end that was read is told again and again to who still wants to read.
-        self.stream.socket.want(!self.ended, self.blocked)
+        self.stream.socket.want(!self.ended && !self.deaf, self.blocked)
     }
 }
 

@@ -33,6 +33,7 @@ mod protocol;
 mod rasa;
 mod restart;
 mod scripts;
+mod strangers;
 mod text;
 mod typed;
 mod usage;

@@ -6,6 +6,7 @@
 //! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
@@ -367,6 +368,7 @@ impl World {
                 let conn = Conn(self.conns);
                 self.session.dialled(conn);
                 self.line = Line { conn: Some(conn), ..Line::default() };
+                self.desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
                 self.session.connected(conn);
             }
             Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.up.push(&message),

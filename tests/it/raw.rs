@@ -1,9 +1,10 @@
 //! A customer's side made of bare bytes: what a desk does with frames no honest program sends.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::{self, AddressFamily, SocketType};
 use serde_json::{Value, json};
 
 use crate::run::WITHIN;
@@ -46,6 +47,18 @@ impl Raw {
     #[track_caller]
     pub fn connect(desk: &str) -> Raw {
         let stream = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        stream.set_nodelay(true).expect("a fresh socket takes options");
+        Raw { stream, read: Vec::new() }
+    }
+
+    /// Connects from 127.0.0.`host`: to a desk on loopback, another address than the others'.
+    #[track_caller]
+    pub fn connect_from(host: u8, desk: &str) -> Raw {
+        let desk: SocketAddr = desk.parse().expect("a desk says its address in numbers");
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has sockets");
+        net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0))).expect("all of 127/8 is loopback");
+        net::connect(&socket, &desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true).expect("a fresh socket takes options");
         Raw { stream, read: Vec::new() }
     }
