@@ -348,6 +348,8 @@ impl Admin {
             if records.is_empty() && actions.is_empty() {
                 break;
             }
+            // More may be read meanwhile.
+            self.peers.flush();
             self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action);

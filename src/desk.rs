@@ -428,8 +428,6 @@ impl Desk {
         }
         conversation.answered = None;
         conversation.learn_control(desk, entry);
-        self.review(id);
-        let Some(conversation) = self.conversations.get(&id) else { return };
         if let (Some(_), Body::Refused { why, .. }) = (conversation.answered, &entry.body) {
             let who = self.who(id);
             self.notice(format!("{who}: {why}"));

@@ -264,7 +264,7 @@ impl Net {
     }
 
     /// Hands over what was asked for since the last time: at most one wake of the thread
-    /// for a whole batch, none when it is awake.
+    /// for a whole batch, none when it is awake, or need not be.
     pub fn flush(&self) {
         self.inbox.put(&mut self.queued.borrow_mut());
     }
@@ -307,6 +307,13 @@ enum Command {
     Finish(Duration),
 }
 
+impl Command {
+    /// Whether it cannot wait for the thread to wake by itself. To read on can, until something comes.
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Command::ReadOn(_, Duration::ZERO))
+    }
+}
+
 /// Where commands wait for the socket thread; unbounded, as nobody may block on it. It
 /// holds what one batch of the loop made, since the thread takes all there is each turn.
 struct Inbox {
@@ -321,6 +328,8 @@ struct Waiting {
     /// The thread waits for readiness and must be woken. Kept under the same lock as
     /// the commands, so that no wake is missed and none is made in vain.
     asleep: bool,
+    /// Something came that is not to be read yet: whoever is to be read on must wake the thread.
+    deaf: bool,
 }
 
 impl Inbox {
@@ -332,12 +341,13 @@ impl Inbox {
         if commands.is_empty() {
             return;
         }
-        let asleep = {
+        let urgent = commands.iter().any(Command::is_urgent);
+        let wakes = {
             let mut waiting = self.lock();
             waiting.commands.append(commands);
-            std::mem::take(&mut waiting.asleep)
+            (urgent || waiting.deaf) && std::mem::take(&mut waiting.asleep)
         };
-        if asleep {
+        if wakes {
             // It fails only when the poller is gone, and then nobody waits.
             let _ = self.poller.notify();
         }
@@ -345,8 +355,9 @@ impl Inbox {
 
     /// Moves all there is to `commands`, which is empty. If there is none, the thread
     /// counts as asleep from here on.
-    fn take(&self, commands: &mut Vec<Command>) {
+    fn take(&self, commands: &mut Vec<Command>, deaf: bool) {
         let mut waiting = self.lock();
+        waiting.deaf = deaf;
         std::mem::swap(&mut waiting.commands, commands);
         waiting.asleep = commands.is_empty();
     }

@@ -454,6 +454,8 @@ impl User {
             if records.is_empty() && actions.is_empty() {
                 break;
             }
+            // More may be read meanwhile.
+            self.peers.flush();
             self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action)?;

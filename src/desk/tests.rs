@@ -184,6 +184,8 @@ fn a_place_is_free_again_however_a_conversation_ends() {
         joins(&mut desk, 1);
         if let Some(end) = end {
             says(&mut desk, 1, 2, end);
+            dials(&mut desk, 2, 9, 2, now());
+            assert!(busy(&mut desk, 9).is_some(), "who is connected has a place");
             desk.disconnected(Conn(1), "bye");
         } else {
             desk.disconnected(Conn(1), "cut");

@@ -117,6 +117,11 @@ impl Connection {
         self.held.is_some()
     }
 
+    /// Whether what comes is not even told.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
     /// Until when it rests, if it does.
     pub(super) fn rests_until(&self) -> Option<Instant> {
         self.held.and_then(|held| held.until)

@@ -16,11 +16,14 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
 use super::connection::{Connection, Input, is_not_now};
 use super::dial::{Dialers, Failed};
-use super::strangers::Strangers;
+use super::strangers::{Strangers, in_turns};
 use super::{Closed, Command, Conn, Event, Inbox, Limits, Registered, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
+/// What a stranger may bring in a turn: most hellos, and little else. All that strangers can make wait for the loop is
+/// this for each.
+const STRANGER_READ_MAX: usize = 1 << 10;
 /// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
 const STRANGERS_A_TURN: usize = 16;
 /// What one listener may accept in a turn, likewise. No more than are served: so each stranger that says something
@@ -44,6 +47,8 @@ pub(super) struct Sockets {
     served: usize,
     /// When connections that rest are read again.
     resting: BTreeSet<(Instant, Conn)>,
+    /// Some connection may have something that is not to be read yet.
+    deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,
     commands: Vec<Command>,
@@ -85,6 +90,7 @@ impl Sockets {
             strangers: Strangers::default(),
             served: 0,
             resting: BTreeSet::new(),
+            deaf: false,
             listeners: Vec::new(),
             commands: Vec::new(),
             fresh: Vec::new(),
@@ -112,6 +118,8 @@ impl Sockets {
                 self.tell(Event::Trouble { what });
                 break;
             }
+            // What came may be read on by now: that alone woke nobody.
+            self.obey();
             self.inbox.awake();
             let now = self.now();
             self.turn(&ready, now);
@@ -188,7 +196,7 @@ impl Sockets {
     fn obey(&mut self) -> bool {
         for _ in 0..COMMAND_ROUNDS {
             let mut commands = std::mem::take(&mut self.commands);
-            self.inbox.take(&mut commands);
+            self.inbox.take(&mut commands, self.deaf);
             let none = commands.is_empty();
             if !none {
                 let now = self.now();
@@ -350,9 +358,7 @@ impl Sockets {
                 None => doors.extend(self.listeners.iter().position(|it| it.key == event.key)),
             }
         }
-        strangers.sort_unstable_by_key(|event| event.key);
-        let next = strangers.partition_point(|event| event.key <= self.served);
-        strangers.rotate_left(next);
+        in_turns(&mut strangers, |event| event.key, self.served);
         for event in strangers.into_iter().take(STRANGERS_A_TURN) {
             self.served = event.key;
             self.serve(event, now);
@@ -380,6 +386,7 @@ impl Sockets {
             // A poller tells that however little it is asked for. What the peer said last has no ack, nor will have.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
+            self.deaf = true;
             connection.defer().err().map(Closed::Broken)
         };
         if let Some(why) = over {
@@ -392,7 +399,8 @@ impl Sockets {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Ok(false);
         };
-        match connection.read(&mut self.buffer, now) {
+        let most = if connection.is_admitted() { READ_MAX } else { STRANGER_READ_MAX };
+        match connection.read(&mut self.buffer[..most], now) {
             Input::Bytes(count) => {
                 let bytes = self.buffer[..count].to_vec();
                 if let Some(peer) = self.strangers.introduce(conn) {
@@ -525,6 +533,7 @@ impl Sockets {
             return;
         }
         self.next_sweep = Some(now + self.limits.tick);
+        self.deaf = self.connections.values().any(Connection::is_deaf);
         let mut overdue = Vec::new();
         for (conn, connection) in &mut self.connections {
             if let Some(why) = connection.overdue(now, &self.limits) {

@@ -65,3 +65,10 @@ impl Strangers {
         Some(stranger)
     }
 }
+
+/// Orders those that are ready so that who was served last is the last: each has its turn, however loud the others are.
+pub(super) fn in_turns<T>(ready: &mut [T], key: impl Fn(&T) -> usize, served: usize) {
+    ready.sort_unstable_by_key(&key);
+    let next = ready.partition_point(|one| key(one) <= served);
+    ready.rotate_left(next);
+}

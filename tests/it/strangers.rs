@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::fake_bot::{FakeBot, text};
+use crate::house::House;
 use crate::raw::{Raw, entry, frame, hello, said};
 use crate::run::{Handoff, WITHIN};
 
@@ -184,6 +185,21 @@ fn a_full_desk_says_so_and_takes_the_next_when_the_first_is_gone() {
     admin.until_state("closed");
     let said: Vec<String> = admin.messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["human", "a human", "I can wait"]);
+}
+
+#[test]
+fn who_waited_when_a_full_desk_was_killed_still_has_the_place() {
+    let house = House::new();
+    let mut admin = house.admin(&["--customers", "1"]);
+    let mut raw = Raw::welcomed(&house.desk, "a1", 1);
+    raw.say(&entry(1, &json!({"requested": {}})));
+    while raw.until("ack")["number"] != 1 {}
+    admin.kill();
+    let _admin = house.admin(&["--customers", "1"]);
+    let mut other = Raw::connect(&house.desk);
+    other.say(&hello("a2", 0));
+    other.until("busy");
+    Raw::welcomed(&house.desk, "a1", 1);
 }
 
 #[test]
