@@ -80,6 +80,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let (net_events, net) = bounded(QUEUE_MAX);
     let sockets = Net::start(Peers::settings(security), net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    let connections = sockets.at_most(args.connections);
     let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
@@ -97,11 +98,20 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if args.plaintext.is_some() && !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }
-    let options = Options { name: args.name, greeting: args.greeting, auto_accept: args.auto_accept };
+    if connections < args.connections {
+        screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
+    }
+    let options = Options {
+        name: args.name,
+        greeting: args.greeting,
+        auto_accept: args.auto_accept,
+        customers: args.customers,
+        customers_per_address: args.per_address,
+    };
     let mut admin = Admin {
         desk: Desk::restore(id, options, &stories, focus, Now::read()),
         keeper: Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone()),
-        peers: Peers::new(sockets),
+        peers: Peers::new(sockets, Some(args.rate)),
         json: args.json,
         pace: Pace::new(screen.is_interactive()),
         screen,
@@ -214,11 +224,14 @@ impl Admin {
 
     fn net(&mut self, event: net::Event, now: Now) -> Result<(), Stop> {
         match event {
-            net::Event::Accepted { conn, .. } => self.peers.opened(conn),
+            net::Event::Accepted { conn, peer } => {
+                self.peers.opened(conn, now.clock);
+                self.desk.opened(conn, peer.ip().into());
+            }
             net::Event::Received { conn, bytes } => {
                 let (desk, journal) = (&mut self.desk, &self.keeper.journal);
                 let mut unread = Ok(());
-                self.peers.received(conn, bytes, |message| match message {
+                self.peers.received(conn, bytes, now.clock, |message| match message {
                     _ if unread.is_err() => {}
                     Ok(message) => {
                         unread = recall(desk, journal, &message, now);
@@ -371,6 +384,8 @@ impl Admin {
             if records.is_empty() && actions.is_empty() {
                 break;
             }
+            // More may be read meanwhile.
+            self.peers.flush();
             self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action)?;
@@ -531,6 +546,12 @@ fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Re
         desk.recall(&story, now);
     }
     Ok(())
+}
+
+fn too_few_files(connections: usize, wanted: usize) -> String {
+    format!(
+        "the system's limit of open files leaves room for {connections} connections, not {wanted}; 'ulimit -n' raises it"
+    )
 }
 
 /// Records first, reports last, the rest in its order.

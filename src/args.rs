@@ -5,7 +5,10 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+use crate::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::journal::Place;
+use crate::net::{CONNECTIONS, STRANGERS};
+use crate::peers::rate::RATE;
 use crate::reply::Triggers;
 use crate::secret;
 use crate::text::{NAME_LETTERS_MAX, Name};
@@ -112,6 +115,18 @@ pub struct Admin {
     /// accept whoever comes
     #[argh(switch)]
     pub auto_accept: bool,
+    /// customers there is room for, connected or waiting; others are asked to come back later (default 3000)
+    #[argh(option, default = "CUSTOMERS")]
+    pub customers: usize,
+    /// of these, from one address (default 256; behind a tunnel or a proxy all come from one)
+    #[argh(option, default = "CUSTOMERS_PER_ADDRESS")]
+    pub per_address: usize,
+    /// connections, with those of strangers who have not said who they are (default 4096)
+    #[argh(option, default = "CONNECTIONS")]
+    pub connections: usize,
+    /// entries a second from one customer, and ten times that at once; who sends more is read later (default 20)
+    #[argh(option, default = "RATE")]
+    pub rate: u32,
     /// keep the journal under this folder (default: the platform's state folder)
     #[argh(option)]
     pub state: Option<PathBuf>,
@@ -205,6 +220,7 @@ impl Mode {
                 if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
+                caps(admin)?;
             }
             Mode::Bot(bot) => address("--listen", &bot.listen)?,
             Mode::Demo(_) => {}
@@ -305,6 +321,25 @@ fn name(given: &mut Option<String>) -> Result<(), String> {
     }
 }
 
+/// Customers fit among the connections, with room for strangers to become customers.
+fn caps(admin: &Admin) -> Result<(), String> {
+    for (option, given) in
+        [("--customers", admin.customers), ("--per-address", admin.per_address), ("--rate", admin.rate as usize)]
+    {
+        if given == 0 {
+            return Err(format!("{option} must be at least 1"));
+        }
+    }
+    let least = admin.customers.saturating_add(STRANGERS);
+    if admin.connections < least {
+        return Err(format!(
+            "--customers {} needs --connections {least} or more: {STRANGERS} are for strangers",
+            admin.customers
+        ));
+    }
+    Ok(())
+}
+
 /// A profile names a folder.
 fn profile(given: &str) -> Result<(), String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
@@ -345,6 +380,17 @@ mod tests {
         for wrong in [&["user"][..], &[], &["serve"], &["admin", "--listen", "x:1", "--nope"]] {
             let line = usage(wrong);
             assert!(!line.is_empty() && !line.contains('\n'), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn customers_leave_room_for_strangers() {
+        let line = usage(&["admin", "--listen", "a:1", "--customers", "4000"]);
+        assert_eq!(line, "--customers 4000 needs --connections 4512 or more: 512 are for strangers");
+        let fits = ["admin", "--listen", "a:1", "--customers", "4000", "--connections", "4512"];
+        assert!(matches!(parse(&fits), Ok(Mode::Admin(_))));
+        for option in ["--customers", "--per-address", "--rate"] {
+            assert!(usage(&["admin", "--listen", "a:1", option, "0"]).starts_with(option));
         }
     }
 

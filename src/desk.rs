@@ -28,13 +28,15 @@ use crate::record::{Record, Story, What};
 use crate::report::{Link, Reason, Report, Returned, Told};
 use crate::text::{Line, Name};
 use crate::wire::{
-    Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, State, VERSION,
-    Welcome, WireError,
+    Address, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, State,
+    VERSION, Welcome, WireError,
 };
+use room::{Place, Room};
 
 mod admin;
 mod away;
 mod restart;
+pub mod room;
 #[cfg(test)]
 mod tests;
 
@@ -61,7 +63,7 @@ pub enum Output {
 }
 
 /// What an admin may set.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What the admin wants to be called.
     pub name: Option<String>,
@@ -69,6 +71,22 @@ pub struct Options {
     pub greeting: Option<String>,
     /// Accept whoever comes.
     pub auto_accept: bool,
+    /// Customers there is room for.
+    pub customers: usize,
+    /// Of these, from one address.
+    pub customers_per_address: usize,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            name: None,
+            greeting: None,
+            auto_accept: false,
+            customers: room::CUSTOMERS,
+            customers_per_address: room::CUSTOMERS_PER_ADDRESS,
+        }
+    }
 }
 
 /// All that one desk knows of who is here or is waited for. Who left is in the journal, until they are back.
@@ -86,7 +104,12 @@ pub struct Desk {
     queue: VecDeque<ConversationId>,
     /// Who gets the next line.
     focus: Option<ConversationId>,
+    /// Connections without a hello, and where they come from.
+    strangers: HashMap<Conn, Address>,
     links: HashMap<Conn, ConversationId>,
+    room: Room,
+    /// How often somebody was asked to come back later.
+    turned_away: u32,
     /// Whose acks or entries are due.
     touched: Vec<ConversationId>,
     /// When to look for customers who are away too long.
@@ -128,6 +151,8 @@ struct Conversation {
     /// The same, as far back as the journal goes.
     typed: Number,
     link: Option<Conn>,
+    /// Its place in the room, while it has one.
+    place: Option<Place>,
     /// What we asked of the user's side and is not answered.
     open: Option<Open>,
     /// What the latest answer answered.
@@ -185,7 +210,10 @@ impl Desk {
             parted: Vec::new(),
             queue: VecDeque::new(),
             focus: None,
+            strangers: HashMap::new(),
             links: HashMap::new(),
+            room: Room::default(),
+            turned_away: 0,
             touched: Vec::new(),
             look_again: now.clock + IDLE_NOTED,
             out: Vec::new(),
@@ -222,13 +250,17 @@ impl Desk {
 
     /// A connection is gone.
     pub fn disconnected(&mut self, conn: Conn, why: &str) {
+        self.strangers.remove(&conn);
         let Some(id) = self.links.remove(&conn) else { return };
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
         self.parted.push(id);
-        if conversation.ordinal == 0 {
+        let (is_nobody, waits) =
+            (conversation.ordinal == 0, matches!(conversation.phase, Phase::Queued | Phase::Active));
+        self.review(id);
+        if is_nobody {
             self.conversations.remove(&id);
-        } else if matches!(conversation.phase, Phase::Queued | Phase::Active) {
+        } else if waits {
             self.tell_link(id, Link::Lost, Some(why.to_owned()));
         }
     }
@@ -261,6 +293,7 @@ impl Desk {
 
     /// A user's side introduces itself.
     fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
+        let Some(address) = self.strangers.remove(&conn) else { return };
         if hello.version != VERSION {
             let why = format!(
                 "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
@@ -278,6 +311,9 @@ impl Desk {
         let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
         if mark > made + HELD_MAX || mark < held {
             return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
+        }
+        if !self.has_room(conn, id, address) {
+            return;
         }
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
         if conversation.sending.resume(mark, conversation.offered.min(conversation.last)).is_err() {
@@ -303,6 +339,7 @@ impl Desk {
             self.links.remove(&former);
             self.dismiss(former, Code::Replaced, "this conversation goes on in another program");
         }
+        self.seat(id, address);
         self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
         self.out.push(Output::Welcomed(conn));
         if shown > 0 {
@@ -629,6 +666,7 @@ impl Conversation {
             spoken: 0,
             typed: 0,
             link: None,
+            place: None,
             open: None,
             answered: None,
             unheard: 0,

@@ -9,11 +9,18 @@
 //! Neither side can hold the other up for ever: the loop never blocks on net (bytes
 //! waiting for a peer are bounded by [`OUTBOUND_MAX`], and a breach ends that
 //! connection alone); net blocks on a full event channel and so stops reading, and
-//! while it does no deadline runs. Dialers report to net's inbox, never to the loop.
+//! while it does no deadline runs. Of each connection one [`Event::Received`] is under way
+//! at most, until [`Net::read_on`]: what waits for the loop is bounded by the connections,
+//! and who sends much waits behind who sends little. Dialers report to net's inbox, never
+//! to the loop.
+//!
+//! Who was accepted is a stranger until the loop lets it in ([`Net::admit`]). Strangers are
+//! few ([`STRANGERS`], [`STRANGERS_PER_ADDRESS`]), are served after all others, and the loop
+//! hears of none that says nothing.
 //!
 //! ```text
 //! loop --Net--> inbox --> sockets.rs --Event--> loop
-//!                 ^          | starts      (one connection: connection.rs)
+//!                 ^          | starts      (one connection: connection.rs; strangers.rs)
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
@@ -38,8 +45,10 @@ use crate::tls::{Fingerprint, Security};
 pub use crate::wire::Conn;
 
 mod connection;
+mod descriptors;
 mod dial;
 mod sockets;
+mod strangers;
 mod stream;
 
 #[cfg(test)]
@@ -62,13 +71,20 @@ pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Deadlines are looked at this often, while there is anything that has one.
 pub const TICK: Duration = Duration::from_secs(1);
+/// Connections at once, unless [`Net::at_most`] says otherwise.
+pub const CONNECTIONS: usize = 4_096;
+/// Of these, so many that were accepted and not let in. The oldest makes room for one more.
+pub const STRANGERS: usize = 512;
+/// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
+pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// Bytes that may wait for one peer beyond what the kernel holds.
 pub const OUTBOUND_MAX: usize = 4 << 20;
 
 /// What the socket thread tells the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// A peer dialled one of our listeners, and TLS stands; its hello is awaited for [`HELLO_WITHIN`].
+    /// A peer dialled one of our listeners, TLS stands, and its first bytes are the next event. Its
+    /// hello is awaited for [`HELLO_WITHIN`]. Of who says nothing, nothing is told.
     Accepted {
         /// Its name from now on.
         conn: Conn,
@@ -84,11 +100,11 @@ pub enum Event {
         /// The key it proved to own; none in plaintext.
         key: Option<Fingerprint>,
     },
-    /// Bytes came, cut anywhere.
+    /// Bytes came, cut anywhere. No more of them are read until [`Net::read_on`].
     Received {
         /// From whom.
         conn: Conn,
-        /// At least one, at most 64 KiB.
+        /// At least one, at most 16 KiB.
         bytes: Vec<u8>,
     },
     /// Told exactly once for each connection, and last; also for a dial that failed or
@@ -137,6 +153,8 @@ pub enum Closed {
     Deadline(&'static str),
     /// More than [`OUTBOUND_MAX`] would have waited for the peer.
     Overflow,
+    /// It was the oldest stranger, and others came.
+    Crowded,
     /// The network or the peer's machine broke it off.
     Broken(io::Error),
 }
@@ -153,6 +171,7 @@ impl fmt::Display for Closed {
             Closed::Stalled => f.write_str("the other side stopped reading"),
             Closed::Deadline(what) => write!(f, "the other side sent no {what} in time"),
             Closed::Overflow => f.write_str("too much was waiting for the other side to read it"),
+            Closed::Crowded => f.write_str("too many others wanted to be let in"),
             Closed::Broken(error) => write!(f, "the connection broke: {}", sentence(error)),
         }
     }
@@ -244,6 +263,25 @@ impl Net {
         self.queue(Command::Send(conn, bytes));
     }
 
+    /// How many connections there may be. Raises the system's limit of open files if it must, and
+    /// can; returns for how many there is room, which may be fewer.
+    pub fn at_most(&self, connections: usize) -> usize {
+        let room = descriptors::room_for(connections);
+        self.queue(Command::AtMost(room));
+        room
+    }
+
+    /// Lets a stranger in: it makes room for nobody any more.
+    pub fn admit(&self, conn: Conn) {
+        self.queue(Command::Admit(conn));
+    }
+
+    /// What was received is dealt with: the connection is read again after this `rest`. While it
+    /// is not read it is neither silent nor late; a stranger's hello may still be.
+    pub fn read_on(&self, conn: Conn, rest: Duration) {
+        self.queue(Command::ReadOn(conn, rest));
+    }
+
     /// Arms the one deadline of a connection (`Some`), in place of the one before, or
     /// clears it (`None`). Once it is over: [`Closed::Deadline`] with `what`, a noun.
     pub fn expect(&self, conn: Conn, within: Option<Duration>, what: &'static str) {
@@ -258,7 +296,7 @@ impl Net {
     }
 
     /// Hands over what was asked for since the last time: at most one wake of the thread
-    /// for a whole batch, none when it is awake.
+    /// for a whole batch, none when it is awake, or need not be.
     pub fn flush(&self) {
         self.inbox.put(&mut self.queued.borrow_mut());
     }
@@ -294,6 +332,9 @@ enum Command {
     Dialled(Conn, Result<Dialled, String>),
     Send(Conn, Vec<u8>),
     Expect(Conn, Option<Duration>, &'static str),
+    AtMost(usize),
+    Admit(Conn),
+    ReadOn(Conn, Duration),
     Close(Conn),
     Finish(Duration),
 }
@@ -304,6 +345,13 @@ struct Dialled {
     peer: SocketAddr,
     /// As it was given: TLS asks for the host by name.
     address: String,
+}
+
+impl Command {
+    /// Whether it cannot wait for the thread to wake by itself. To read on can, until something comes.
+    fn is_urgent(&self) -> bool {
+        !matches!(self, Command::ReadOn(_, Duration::ZERO))
+    }
 }
 
 /// Where commands wait for the socket thread; unbounded, as nobody may block on it. It
@@ -320,6 +368,8 @@ struct Waiting {
     /// The thread waits for readiness and must be woken. Kept under the same lock as
     /// the commands, so that no wake is missed and none is made in vain.
     asleep: bool,
+    /// Something came that is not to be read yet: whoever is to be read on must wake the thread.
+    deaf: bool,
 }
 
 impl Inbox {
@@ -331,12 +381,13 @@ impl Inbox {
         if commands.is_empty() {
             return;
         }
-        let asleep = {
+        let urgent = commands.iter().any(Command::is_urgent);
+        let wakes = {
             let mut waiting = self.lock();
             waiting.commands.append(commands);
-            std::mem::take(&mut waiting.asleep)
+            (urgent || waiting.deaf) && std::mem::take(&mut waiting.asleep)
         };
-        if asleep {
+        if wakes {
             // It fails only when the poller is gone, and then nobody waits.
             let _ = self.poller.notify();
         }
@@ -344,8 +395,9 @@ impl Inbox {
 
     /// Moves all there is to `commands`, which is empty. If there is none, the thread
     /// counts as asleep from here on.
-    fn take(&self, commands: &mut Vec<Command>) {
+    fn take(&self, commands: &mut Vec<Command>, deaf: bool) {
         let mut waiting = self.lock();
+        waiting.deaf = deaf;
         std::mem::swap(&mut waiting.commands, commands);
         waiting.asleep = commands.is_empty();
     }
@@ -373,6 +425,9 @@ struct Limits {
     accept_pause: Duration,
     tick: Duration,
     outbound_max: usize,
+    connections: usize,
+    strangers: usize,
+    strangers_per_address: usize,
     resolve: dial::Resolve,
 }
 
@@ -389,6 +444,9 @@ impl Limits {
             accept_pause: ACCEPT_PAUSE,
             tick: TICK,
             outbound_max: OUTBOUND_MAX,
+            connections: CONNECTIONS,
+            strangers: STRANGERS,
+            strangers_per_address: STRANGERS_PER_ADDRESS,
             resolve: dial::resolve,
         }
     }

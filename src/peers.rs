@@ -1,12 +1,16 @@
 //! Connections that speak the wire: `net`'s bytes through `wire`'s decoder, and messages back.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::failpoint;
 use crate::net::{Keepalive, Net, Settings};
 use crate::tls::Security;
 use crate::wire::{self, Code, Conn, Decoder, Message, WireError};
+
+use rate::Rate;
+
+pub mod rate;
 
 /// How long a frame that began may take to be whole.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
@@ -20,11 +24,13 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
+    /// Frames a second that each may bring; `None` where the other side is one that was chosen.
+    rate: Option<u32>,
 }
 
-#[derive(Default)]
 struct Stream {
     decoder: Decoder,
+    rate: Option<Rate>,
     /// The hello was accepted; before that the hello's own deadline counts.
     welcomed: bool,
     /// A frame has begun, and its deadline runs.
@@ -32,9 +38,9 @@ struct Stream {
 }
 
 impl Peers {
-    /// Takes over the socket thread.
-    pub fn new(net: Net) -> Peers {
-        Peers { net, streams: HashMap::new() }
+    /// Takes over the socket thread. With a `rate`, each peer may bring so many entries a second; see [`rate`].
+    pub fn new(net: Net, rate: Option<u32>) -> Peers {
+        Peers { net, streams: HashMap::new(), rate }
     }
 
     /// How the socket thread keeps connections alive, knows dead ones, and what it says to who speaks something else.
@@ -59,8 +65,9 @@ impl Peers {
     }
 
     /// A connection stands.
-    pub fn opened(&mut self, conn: Conn) {
-        self.streams.insert(conn, Stream::default());
+    pub fn opened(&mut self, conn: Conn, now: Instant) {
+        let rate = self.rate.map(|rate| Rate::new(rate, now));
+        self.streams.insert(conn, Stream { decoder: Decoder::default(), rate, welcomed: false, partial: false });
     }
 
     /// A connection is gone.
@@ -68,9 +75,17 @@ impl Peers {
         self.streams.remove(&conn);
     }
 
-    /// Bytes came: `each` gets every whole message, and at most one error, last.
-    pub fn received(&mut self, conn: Conn, bytes: Vec<u8>, mut each: impl FnMut(Result<Message, WireError>)) {
+    /// Bytes came: `each` gets every whole message, and at most one error, last. More are read at once, or when who
+    /// brought too many frames has rested.
+    pub fn received(
+        &mut self,
+        conn: Conn,
+        bytes: Vec<u8>,
+        now: Instant,
+        mut each: impl FnMut(Result<Message, WireError>),
+    ) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
+        stream.rate.iter_mut().for_each(|rate| rate.read(bytes.len()));
         stream.decoder.push(bytes);
         let mut whole = false;
         loop {
@@ -80,6 +95,7 @@ impl Peers {
                     if matches!(message, Message::Welcome(_)) {
                         stream.decoder.accept();
                     }
+                    stream.rate.iter_mut().for_each(|rate| rate.note(&message));
                     whole = true;
                     each(Ok(message));
                 }
@@ -90,6 +106,10 @@ impl Peers {
                 }
             }
         }
+        let frames = stream.decoder.frames();
+        let rest = stream.rate.as_mut().map_or(Duration::ZERO, |rate| rate.pay(frames, now));
+        // Before the deadline of a frame that began: what was waited for so far is none of its time.
+        self.net.read_on(conn, rest);
         let partial = stream.decoder.is_partial();
         // Each frame that begins has its own time, also right behind another.
         if stream.welcomed && (partial != stream.partial || partial && whole) {
@@ -98,11 +118,12 @@ impl Peers {
         }
     }
 
-    /// The hello was accepted: its deadline is met, and frames may be longer.
+    /// The hello was accepted: its deadline is met, it is no stranger's any more, and frames may be longer.
     pub fn welcomed(&mut self, conn: Conn) {
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.welcomed = true;
             stream.decoder.accept();
+            self.net.admit(conn);
             self.net.expect(conn, None, "");
         }
     }

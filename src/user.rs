@@ -104,7 +104,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         trust,
         session: begin(&args)?,
         keeper,
-        peers: Peers::new(sockets),
+        peers: Peers::new(sockets, None),
         bot: Bot::start(config, answers),
         pace: Pace::new(screen.is_interactive()),
         screen,
@@ -262,7 +262,7 @@ impl User {
                     if let Some(news) = news {
                         self.notice(&news);
                     }
-                    self.peers.opened(conn);
+                    self.peers.opened(conn, now.clock);
                     self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
                     self.session.connected(conn);
                 }
@@ -274,7 +274,7 @@ impl User {
             net::Event::Received { conn, bytes } => {
                 let session = &mut self.session;
                 let mut broken = None;
-                self.peers.received(conn, bytes, |message| match message {
+                self.peers.received(conn, bytes, now.clock, |message| match message {
                     Ok(_) if broken.is_some() => {}
                     Ok(message) => {
                         if !session.received(conn, message, now) {
@@ -496,6 +496,8 @@ impl User {
             if records.is_empty() && actions.is_empty() {
                 break;
             }
+            // More may be read meanwhile.
+            self.peers.flush();
             self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action)?;

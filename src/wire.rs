@@ -11,7 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use ids::{Conn, ConversationId, DeskId, Secret};
+pub use ids::{Address, Conn, ConversationId, DeskId, Secret};
 
 mod ids;
 
@@ -376,17 +376,20 @@ pub struct Decoder {
     /// Where the next frame starts in `buffer`.
     at: usize,
     limit: usize,
+    /// Whole frames of the last push, also those that were ignored.
+    frames: usize,
 }
 
 impl Default for Decoder {
     fn default() -> Decoder {
-        Decoder { buffer: Vec::new(), at: 0, limit: FRAME_MAX_BEFORE_HELLO }
+        Decoder { buffer: Vec::new(), at: 0, limit: FRAME_MAX_BEFORE_HELLO, frames: 0 }
     }
 }
 
 impl Decoder {
     /// Takes what was read. Call `message` until it has nothing before pushing more.
     pub fn push(&mut self, bytes: Vec<u8>) {
+        self.frames = 0;
         if self.buffer.is_empty() {
             self.buffer = bytes;
         } else {
@@ -397,6 +400,11 @@ impl Decoder {
     /// The hello was accepted: frames may be as long as `FRAME_MAX`.
     pub fn accept(&mut self) {
         self.limit = FRAME_MAX;
+    }
+
+    /// How many frames were whole since the last push, those of later versions that were ignored too.
+    pub fn frames(&self) -> usize {
+        self.frames
     }
 
     /// Whether a frame has begun and is not whole yet.
@@ -417,6 +425,7 @@ impl Decoder {
             let body = &self.buffer[self.at + 4..end];
             let message = decode(body)?;
             self.at = end;
+            self.frames += 1;
             if message.is_some() {
                 return Ok(message);
             }

@@ -111,7 +111,8 @@ struct Pair {
 
 impl Pair {
     fn start(state: Option<&Path>) -> Result<Pair, Broken> {
-        let mut admin = Talker::start("admin", &["--json", "--auto-accept", "--listen", "127.0.0.1:0"], state)?;
+        let arguments = [&["--json", "--auto-accept", "--listen", "127.0.0.1:0"][..], &server::ROOM].concat();
+        let mut admin = Talker::start("admin", &arguments, state)?;
         let address = server::address(&admin.wait("\"ready\"")?)?.to_string();
         // Nobody is asked there: the conversation goes to the admin at once.
         let bot = "http://127.0.0.1:9";

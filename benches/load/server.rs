@@ -13,6 +13,10 @@ use crate::measures::{Broken, broken};
 /// A desk that does not listen by then is broken.
 const START_WITHIN: Duration = Duration::from_secs(10);
 
+/// Ten thousand customers from one address, as fast as they can: no desk's defaults.
+pub(crate) const ROOM: [&str; 8] =
+    ["--connections", "12000", "--customers", "11000", "--per-address", "11000", "--rate", "1000000000"];
+
 /// What to start.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
@@ -77,7 +81,7 @@ impl Server {
             What::Read => command.arg("--json").stdout(Stdio::piped()),
         };
         if !matches!(what, What::Echo | What::Wakes) {
-            command.args(["--listen", "127.0.0.1:0"]);
+            command.args(["--listen", "127.0.0.1:0"]).args(ROOM);
         }
         let since = Instant::now();
         let mut child = command.env_remove("RUST_LOG").stdin(Stdio::piped()).spawn()?;

@@ -33,8 +33,9 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.asleep = true;
         self.parted.push(id);
-        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
         let owed = conversation.sending.acked() + 1..=conversation.last;
+        self.review(id);
+        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
         self.out.push(Output::GivenUp(id, owed));
         self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
     }

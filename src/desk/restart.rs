@@ -20,6 +20,7 @@ impl Desk {
                 };
                 waiting.push((story.controls.iter().rfind(request).map_or(0, |line| line.place), story.id));
             }
+            desk.review(story.id);
         }
         desk.forget();
         waiting.sort_unstable();

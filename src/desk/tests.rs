@@ -1,7 +1,9 @@
 //! The queue, and who may say what a customer decided.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use super::room::{RETRY_FIRST, RETRY_SPREAD};
 use super::*;
 use crate::journal::Journal;
 use crate::wire::{Asked, Secret};
@@ -35,10 +37,37 @@ fn hello(n: u8) -> Hello {
     }
 }
 
+/// Customer `n` connects from the address of that number, and says hello.
+fn dials(desk: &mut Desk, n: u8, conn: u64, address: u8, now: Now) {
+    greets(desk, hello(n), conn, address, now);
+}
+
+fn greets(desk: &mut Desk, hello: Hello, conn: u64, address: u8, now: Now) {
+    desk.opened(Conn(conn), IpAddr::from(Ipv4Addr::new(192, 0, 2, address)).into());
+    desk.received(Conn(conn), Message::Hello(hello), now);
+}
+
 /// A customer connects as connection `n` and asks for a person.
 fn joins(desk: &mut Desk, n: u8) {
-    desk.received(Conn(n.into()), Message::Hello(hello(n)), now());
+    dials(desk, n, n.into(), n, now());
     says(desk, n, 1, Body::Requested { reason: None });
+}
+
+/// A desk with room for so many, and so many from one address.
+fn small(customers: usize, customers_per_address: usize) -> Desk {
+    let options = Options { customers, customers_per_address, ..Options::default() };
+    Desk::new(DeskId::new([1; 16]), options, now())
+}
+
+/// When this connection shall come back, if it was told so since the last call; and that it was then closed.
+fn busy(desk: &mut Desk, conn: u64) -> Option<u32> {
+    let outputs = desk.outputs();
+    let retry = outputs.iter().find_map(|output| match output {
+        Output::Send(to, Message::Busy { retry }) if to.0 == conn => Some(*retry),
+        _ => None,
+    })?;
+    assert!(outputs.contains(&Output::Close(Conn(conn))) && !outputs.contains(&Output::Welcomed(Conn(conn))));
+    Some(retry)
 }
 
 fn says(desk: &mut Desk, n: u8, number: Number, body: Body) {
@@ -116,15 +145,7 @@ fn a_customer_away_for_a_day_is_given_up_and_is_back_in_the_queue_when_they_come
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
     desk.tick(after(LIFETIME));
     assert_eq!(desk.waiting(), [] as [&str; 0]);
-    let hello = Hello {
-        version: VERSION,
-        conversation: id(1),
-        secret: Secret::new([1; 32]),
-        name: None,
-        received: Default::default(),
-        newest: 1,
-    };
-    desk.received(Conn(2), Message::Hello(hello), after(LIFETIME));
+    dials(&mut desk, 1, 2, 1, after(LIFETIME));
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }
 
@@ -166,7 +187,7 @@ fn strangers_who_begin_and_end_conversations_all_day_leave_nothing_in_memory() {
         desk.recall(&story(&journal, n), now());
         let mut hello = hello(n);
         hello.secret = Secret::new([n + 1; 32]);
-        desk.received(Conn(1000 + u64::from(n)), Message::Hello(hello), now());
+        greets(&mut desk, hello, 1000 + u64::from(n), n, now());
         settle(&mut desk, &mut journal);
     }
     assert!(desk.conversations.is_empty() && desk.ordinals.is_empty() && desk.links.is_empty());
@@ -185,7 +206,7 @@ fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
     assert_eq!(journal.conversation(1).unwrap(), Some(id(1)));
     joins(&mut desk, 3);
     desk.recall(&story(&journal, 1), now());
-    desk.received(Conn(4), Message::Hello(hello(1)), now());
+    dials(&mut desk, 1, 4, 1, now());
     let welcomed =
         |output: &Output| matches!(output, Output::Send(_, Message::Welcome(welcome)) if welcome.received == 2);
     assert!(desk.out.iter().any(welcomed));
@@ -206,7 +227,7 @@ fn who_left_before_a_typed_line_was_delivered_stays_until_it_is() {
     settle(&mut desk, &mut journal);
     assert_eq!(desk.undelivered(), [(id(1), 1..=2)], "it is told at the end, if it comes to that");
     let back = Hello { received: [(DeskId::new([1; 16]), 2)].into(), ..hello(1) };
-    desk.received(Conn(2), Message::Hello(back), now());
+    greets(&mut desk, back, 2, 1, now());
     desk.disconnected(Conn(2), "gone");
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)));
@@ -215,15 +236,85 @@ fn who_left_before_a_typed_line_was_delivered_stays_until_it_is() {
 #[test]
 fn a_stranger_who_says_nothing_leaves_nothing() {
     let mut desk = desk();
-    let hello = Hello {
-        version: VERSION,
-        conversation: id(1),
-        secret: Secret::new([1; 32]),
-        name: None,
-        received: Default::default(),
-        newest: 0,
-    };
-    desk.received(Conn(1), Message::Hello(hello), now());
+    dials(&mut desk, 1, 1, 1, now());
     desk.disconnected(Conn(1), "gone");
     assert!(desk.conversations.is_empty() && desk.links.is_empty() && desk.ordinals.is_empty());
+    assert!(desk.strangers.is_empty() && desk.room == Room::default());
+}
+
+#[test]
+fn a_full_desk_takes_nobody_new_until_somebody_is_gone() {
+    let mut desk = small(2, 9);
+    (1..=3).for_each(|n| dials(&mut desk, n, n.into(), n, now()));
+    assert!(busy(&mut desk, 3).is_some());
+    // Who waits keeps the place, connected or not.
+    says(&mut desk, 1, 1, Body::Requested { reason: None });
+    desk.disconnected(Conn(1), "cut");
+    dials(&mut desk, 3, 4, 3, now());
+    assert!(busy(&mut desk, 4).is_some());
+    dials(&mut desk, 1, 5, 1, now());
+    assert!(busy(&mut desk, 5).is_none(), "who waits is let in again");
+    // Who is connected has a place, and who has neither gives it back.
+    desk.disconnected(Conn(2), "gone");
+    dials(&mut desk, 3, 6, 3, now());
+    assert!(busy(&mut desk, 6).is_none());
+}
+
+#[test]
+fn a_place_is_free_again_however_a_conversation_ends() {
+    let closed = Body::Closed { of: None, reason: EndReason::UserEnded };
+    for end in [Some(Body::Withdrawn {}), Some(closed), None] {
+        let mut desk = small(1, 9);
+        joins(&mut desk, 1);
+        if let Some(end) = end {
+            says(&mut desk, 1, 2, end);
+            dials(&mut desk, 2, 9, 2, now());
+            assert!(busy(&mut desk, 9).is_some(), "who is connected has a place");
+            desk.disconnected(Conn(1), "bye");
+        } else {
+            desk.disconnected(Conn(1), "cut");
+            desk.tick(after(LIFETIME));
+        }
+        assert!(desk.room == Room::default());
+        joins(&mut desk, 2);
+        assert_eq!(desk.waiting(), ["#2 Customer 0202"]);
+    }
+}
+
+#[test]
+fn one_address_has_its_share_wherever_its_customers_go() {
+    let mut desk = small(9, 1);
+    dials(&mut desk, 1, 1, 77, now());
+    dials(&mut desk, 2, 2, 77, now());
+    assert!(busy(&mut desk, 2).is_some());
+    dials(&mut desk, 2, 3, 78, now());
+    assert!(busy(&mut desk, 3).is_none(), "another address has its own");
+    // The first goes on from elsewhere, and leaves its share there.
+    dials(&mut desk, 1, 4, 79, now());
+    dials(&mut desk, 3, 5, 77, now());
+    assert!(busy(&mut desk, 5).is_none());
+    (1..=5).for_each(|conn| desk.disconnected(Conn(conn), "gone"));
+    assert!(desk.room == Room::default());
+}
+
+#[test]
+fn who_is_turned_away_comes_back_at_another_time_than_others() {
+    let mut desk = small(0, 9);
+    let mut retries: Vec<u32> = (1..=25)
+        .map(|n| {
+            dials(&mut desk, n, n.into(), n, now());
+            busy(&mut desk, n.into()).expect("there is no room at all")
+        })
+        .collect();
+    retries.sort_unstable();
+    assert_eq!(retries, (RETRY_FIRST..RETRY_FIRST + RETRY_SPREAD).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_network_of_ipv6_is_one_address_and_ipv4_is_itself_however_it_is_written() {
+    let address = |text: &str| Address::from(text.parse::<IpAddr>().unwrap());
+    assert_eq!(address("2001:db8:1:2::3"), address("2001:db8:1:2:ffff::4"));
+    assert_ne!(address("2001:db8:1:2::3"), address("2001:db8:1:3::3"));
+    assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
+    assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
 }

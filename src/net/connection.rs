@@ -9,22 +9,18 @@
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use polling::Poller;
 use rustls::Connection as Tls;
 
 use super::stream::Stream;
-use super::{Closed, Conn, Event, Limits, Registered};
+use super::{Closed, Conn, Fingerprint, Limits, Registered};
 
 /// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
-    end: End,
-    /// Whether the loop waits to hear of its end.
-    known: bool,
-    peer: SocketAddr,
     /// What waits to be written, from `written` on. One buffer, so that many small
     /// sends leave in one write; freed when empty.
     out: Vec<u8>,
@@ -33,21 +29,18 @@ pub(super) struct Connection {
     blocked: bool,
     /// The peer's end was read while we still flush.
     ended: bool,
+    /// The loop let it in, or we dialled it.
+    admitted: bool,
+    /// Not to be read for now.
+    held: Option<Held>,
+    /// The poller does not tell what comes, since it is not to be read.
+    deaf: bool,
     /// When a byte came last, when we queued something last, when the peer took
     /// something last.
     heard: Instant,
     spoke: Instant,
     moved: Instant,
     deadline: Option<(Instant, &'static str)>,
-}
-
-/// Who called whom.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum End {
-    /// The peer dialled us. The loop knows of it once it is open.
-    Accepted,
-    /// We dialled the peer; the loop waits to hear of it.
-    Dialled,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -57,6 +50,13 @@ enum Phase {
     Flushing,
     Lingering { until: Instant },
     Over,
+}
+
+/// What came last is with the loop; or the loop said that it shall rest.
+#[derive(Clone, Copy)]
+struct Held {
+    since: Instant,
+    until: Option<Instant>,
 }
 
 /// What reading brought.
@@ -76,8 +76,8 @@ impl Connection {
     pub(super) fn new(
         poller: &Arc<Poller>,
         conn: Conn,
-        (socket, peer): (TcpStream, SocketAddr),
-        end: End,
+        socket: TcpStream,
+        admitted: bool,
         tls: Option<Box<Tls>>,
         now: Instant,
     ) -> io::Result<Connection> {
@@ -86,13 +86,13 @@ impl Connection {
         Ok(Connection {
             phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
             stream: Stream::new(Registered::new(poller, conn, socket)?, tls),
-            end,
-            known: end == End::Dialled,
-            peer,
             out: Vec::new(),
             written: 0,
             blocked: false,
             ended: false,
+            admitted,
+            held: None,
+            deaf: false,
             heard: now,
             spoke: now,
             moved: now,
@@ -105,29 +105,14 @@ impl Connection {
         self.phase == Phase::Opening
     }
 
-    /// What the loop is told once it is open.
-    pub(super) fn opened(&mut self, conn: Conn) -> Event {
-        self.known = true;
-        let peer = self.peer;
-        match self.end {
-            End::Accepted => Event::Accepted { conn, peer },
-            End::Dialled => Event::Connected { conn, peer, key: self.stream.key() },
-        }
-    }
-
-    /// Whether the loop waits to hear of its end.
-    pub(super) fn is_known(&self) -> bool {
-        self.known
-    }
-
     /// Who is on the other side.
-    pub(super) fn peer(&self) -> SocketAddr {
-        self.peer
+    pub(super) fn peer(&self) -> io::Result<SocketAddr> {
+        self.stream.peer()
     }
 
-    /// Whether the peer dialled us.
-    pub(super) fn is_accepted(&self) -> bool {
-        self.end == End::Accepted
+    /// The key that the other side has proven to own.
+    pub(super) fn key(&self) -> Option<Fingerprint> {
+        self.stream.key()
     }
 
     /// Arms or clears the deadline.
@@ -135,6 +120,61 @@ impl Connection {
         if matches!(self.phase, Phase::Opening | Phase::Open) {
             self.deadline = deadline;
         }
+    }
+
+    /// Lets it in.
+    pub(super) fn admit(&mut self) {
+        self.admitted = true;
+    }
+
+    /// Whether it is no stranger.
+    pub(super) fn is_admitted(&self) -> bool {
+        self.admitted
+    }
+
+    /// Whether it is not to be read.
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Whether what comes is not even told.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    /// Until when it rests, if it does.
+    pub(super) fn rests_until(&self) -> Option<Instant> {
+        self.held.and_then(|held| held.until)
+    }
+
+    /// What was read is dealt with: reads again, or rests until then.
+    pub(super) fn read_on(&mut self, until: Option<Instant>, now: Instant) -> io::Result<()> {
+        let Some(held) = self.held.take() else { return Ok(()) };
+        self.excuse(now - held.since);
+        if until.is_some() {
+            self.held = Some(Held { since: now, until });
+            return Ok(());
+        }
+        self.listen()
+    }
+
+    /// It was not read for so long, and so it was neither silent nor late. A stranger is: it has its time, however it
+    /// uses it.
+    fn excuse(&mut self, unread: Duration) {
+        self.heard += unread;
+        if let (true, Some((at, _))) = (self.admitted, &mut self.deadline) {
+            *at += unread;
+        }
+    }
+
+    /// The poller tells again what comes.
+    fn listen(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.deaf) { self.register() } else { Ok(()) }
+    }
+
+    /// Something came that is not to be read: the poller need not tell it again.
+    pub(super) fn defer(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.deaf, true) { Ok(()) } else { self.register() }
     }
 
     /// Queues `bytes`; nothing after `close`.
@@ -184,17 +224,21 @@ impl Connection {
             Phase::Open => {
                 self.phase = Phase::Flushing;
                 self.deadline = None;
+                self.held = None;
+                // If this fails the peer's end is not heard: the linger is waited for.
+                let _ = self.listen();
             }
             Phase::Flushing | Phase::Lingering { .. } | Phase::Over => {}
         }
     }
 
-    /// Says why it ends to a peer that is not what it must be, as far as the socket takes it at once.
-    pub(super) fn refuse(&mut self, why: &Closed, refusal: &[u8]) {
-        match why {
-            Closed::Plaintext | Closed::Encrypted if self.is_accepted() => self.stream.write_past_tls(refusal),
-            Closed::Tls(_) | Closed::Distrusted(_) => _ = self.stream.write(&[]),
-            _ => {}
+    /// Says why it ends to a peer that is not what it must be, as far as the socket takes it at once: past TLS, if
+    /// that is not what the peer speaks, else as TLS says it.
+    pub(super) fn refuse(&mut self, past_tls: Option<&[u8]>) {
+        match past_tls {
+            Some(refusal) => self.stream.write_past_tls(refusal),
+            // If the socket does not take it the peer sees the end alone.
+            None => _ = self.stream.write(&[]),
         }
     }
 
@@ -250,16 +294,19 @@ impl Connection {
         if !matches!(self.phase, Phase::Opening | Phase::Open) {
             return Input::Nothing;
         }
-        match self.stream.decode(raw) {
-            Ok(bytes) if self.phase == Phase::Opening && self.stream.is_open() => {
-                self.phase = Phase::Open;
-                self.deadline = None;
-                Input::Opened(bytes)
-            }
-            Ok(bytes) if bytes.is_empty() => Input::Nothing,
-            Ok(bytes) => Input::Bytes(bytes),
-            Err(why) => Input::Ended(why),
+        let bytes = match self.stream.decode(raw) {
+            Ok(bytes) => bytes,
+            Err(why) => return Input::Ended(why),
+        };
+        if !bytes.is_empty() {
+            self.held.get_or_insert(Held { since: self.heard, until: None });
         }
+        if self.phase == Phase::Opening && self.stream.is_open() {
+            self.phase = Phase::Open;
+            self.deadline = None;
+            return Input::Opened(bytes);
+        }
+        if bytes.is_empty() { Input::Nothing } else { Input::Bytes(bytes) }
     }
 
     fn ended(&mut self) -> Input {
@@ -282,14 +329,15 @@ impl Connection {
         if let Phase::Lingering { until } = self.phase {
             return (now >= until).then_some(Closed::ByUs);
         }
+        let excused = self.held.is_some();
         match self.deadline {
-            Some((at, what)) if now >= at => return Some(Closed::Deadline(what)),
+            Some((at, what)) if now >= at && !(excused && self.admitted) => return Some(Closed::Deadline(what)),
             _ => {}
         }
         if self.is_waiting() && now >= self.moved + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && now >= self.heard + limits.settings.keepalive.dead).then_some(Closed::Silent)
+        (!self.ended && !excused && now >= self.heard + limits.settings.keepalive.dead).then_some(Closed::Silent)
     }
 
     /// Whether the peer should hear that we live.
@@ -299,7 +347,7 @@ impl Connection {
 
     fn register(&self) -> io::Result<()> {
         // An end that was read is told again and again to who still wants to read.
-        self.stream.want(!self.ended, self.blocked)
+        self.stream.want(!self.ended && !self.deaf, self.blocked)
     }
 }
 

@@ -1,10 +1,11 @@
 //! The socket thread itself: commands in, readiness in, bytes and events out.
 //!
 //! A turn: take all commands, write what they queued (one write a connection), wait
-//! for readiness, serve each ready socket once and boundedly, and once a tick look at
-//! all deadlines. With nothing that has a deadline it sleeps without a timeout.
+//! for readiness, serve each ready socket once and boundedly (who was let in, then some
+//! strangers, then who waits to be accepted), and once a tick look at all deadlines.
+//! With nothing that has a deadline it sleeps without a timeout.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -13,18 +14,25 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
-use super::connection::{Connection, End, Input, is_not_now};
+use super::connection::{Connection, Input, is_not_now};
 use super::dial::{Dialers, Failed};
+use super::strangers::{Strangers, in_turns};
 use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.
-const READ_MAX: usize = 64 << 10;
-/// What one listener may accept in a turn, likewise.
-const ACCEPT_MAX: usize = 128;
+const READ_MAX: usize = 16 << 10;
+/// What a stranger may bring in a turn: most hellos, and little else. All that strangers can make wait for the loop is
+/// this for each.
+const STRANGER_READ_MAX: usize = 1 << 10;
+/// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
+const STRANGERS_A_TURN: usize = 16;
+/// What one listener may accept in a turn, likewise. No more than are served: so each stranger that says something
+/// is heard before the ones behind it can drive it out.
+const ACCEPT_MAX: usize = STRANGERS_A_TURN;
 /// How often commands are taken before readiness is looked at again, likewise.
 const COMMAND_ROUNDS: usize = 8;
 /// Reads that may follow a failed write: what the peer said before it went.
-const LAST_WORDS_MAX: usize = 64;
+const LAST_WORDS_MAX: usize = 4;
 
 /// All sockets of the process.
 pub(super) struct Sockets {
@@ -34,6 +42,13 @@ pub(super) struct Sockets {
     /// Disconnected once the handle finishes or is gone: no longer wait for the loop.
     handle_alive: Receiver<Infallible>,
     connections: HashMap<Conn, Connection>,
+    strangers: Strangers,
+    /// The stranger that was served last: its followers are next.
+    served: usize,
+    /// When connections that rest are read again.
+    resting: BTreeSet<(Instant, Conn)>,
+    /// Some connection may have something that is not to be read yet.
+    deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,
     commands: Vec<Command>,
@@ -74,6 +89,10 @@ impl Sockets {
             events,
             handle_alive,
             connections: HashMap::new(),
+            strangers: Strangers::default(),
+            served: 0,
+            resting: BTreeSet::new(),
+            deaf: false,
             listeners: Vec::new(),
             commands: Vec::new(),
             fresh: Vec::new(),
@@ -102,11 +121,12 @@ impl Sockets {
                 self.tell(Event::Trouble { what });
                 break;
             }
+            // What came may be read on by now: that alone woke nobody.
+            self.obey();
             self.inbox.awake();
             let now = self.now();
-            for event in ready.iter() {
-                self.serve(event, now);
-            }
+            self.turn(&ready, now);
+            self.wake(now);
             self.write_fresh(now);
             self.sweep(now);
         }
@@ -139,7 +159,8 @@ impl Sockets {
         }
         let now = self.now();
         let sweep = *self.next_sweep.get_or_insert(now + self.limits.tick);
-        let at = self.ending.map_or(sweep, |ending| sweep.min(ending));
+        let rested = self.resting.first().map(|(at, _)| *at);
+        let at = [Some(sweep), self.ending, rested].into_iter().flatten().min().unwrap_or(sweep);
         Some(at.saturating_duration_since(now))
     }
 
@@ -160,9 +181,14 @@ impl Sockets {
         }
     }
 
-    /// Ends a connection: its socket first, then the word to the loop.
+    /// Ends a connection: its socket first, then the word to the loop, if it knows of it.
     fn end(&mut self, conn: Conn, why: Closed) {
-        if self.connections.remove(&conn).is_some_and(|connection| connection.is_known()) {
+        let Some(connection) = self.connections.remove(&conn) else { return };
+        if let Some(until) = connection.rests_until() {
+            self.resting.remove(&(until, conn));
+        }
+        drop(connection);
+        if self.strangers.leave(conn).is_none_or(|stranger| stranger.told) {
             self.tell(Event::Closed { conn, why });
         }
     }
@@ -174,7 +200,7 @@ impl Sockets {
     fn obey(&mut self) -> bool {
         for _ in 0..COMMAND_ROUNDS {
             let mut commands = std::mem::take(&mut self.commands);
-            self.inbox.take(&mut commands);
+            self.inbox.take(&mut commands, self.deaf);
             let none = commands.is_empty();
             if !none {
                 let now = self.now();
@@ -206,6 +232,9 @@ impl Sockets {
                     connection.expect(within.map(|within| (now + within, what)));
                 }
             }
+            Command::AtMost(connections) => self.limits.connections = connections,
+            Command::Admit(conn) => self.admit(conn),
+            Command::ReadOn(conn, rest) => self.read_on(conn, rest, now),
             Command::Close(conn) => self.close(conn),
             Command::Finish(within) => self.finish(now + within),
         }
@@ -228,8 +257,8 @@ impl Sockets {
         if self.dialers.reported(conn) {
             let opened = result.and_then(|dialled| {
                 let tls = self.limits.settings.security.connection(&dialled.address);
-                let (peer, socket) = (dialled.peer, (dialled.socket, dialled.peer));
-                self.open(conn, socket, End::Dialled, tls?, now)
+                let peer = dialled.peer;
+                self.open(conn, dialled.socket, true, tls?, now)
                     .map_err(|error| format!("cannot use the connection to {peer}: {}", sentence(&error)))
             });
             if let Err(why) = opened {
@@ -244,12 +273,12 @@ impl Sockets {
     fn open(
         &mut self,
         conn: Conn,
-        socket: (TcpStream, SocketAddr),
-        end: End,
+        socket: TcpStream,
+        admitted: bool,
         tls: Option<Box<rustls::Connection>>,
         now: Instant,
     ) -> io::Result<()> {
-        let connection = Connection::new(&self.inbox.poller, conn, socket, end, tls, now)?;
+        let connection = Connection::new(&self.inbox.poller, conn, socket, admitted, tls, now)?;
         let opening = connection.is_opening();
         self.connections.insert(conn, connection);
         if opening {
@@ -264,11 +293,13 @@ impl Sockets {
     /// Both may speak now.
     fn opened(&mut self, conn: Conn, now: Instant) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let (event, accepted) = (connection.opened(conn), connection.is_accepted());
-        if accepted {
-            self.expect(conn, self.limits.hello_within, "hello", now);
+        if !connection.is_admitted() {
+            return self.expect(conn, self.limits.hello_within, "hello", now);
         }
-        self.tell(event);
+        match (connection.peer(), connection.key()) {
+            (Ok(peer), key) => self.tell(Event::Connected { conn, peer, key }),
+            (Err(error), _) => self.end(conn, Closed::Broken(error)),
+        }
     }
 
     fn expect(&mut self, conn: Conn, within: Duration, what: &'static str, now: Instant) {
@@ -302,8 +333,30 @@ impl Sockets {
         }
     }
 
+    fn admit(&mut self, conn: Conn) {
+        if let Some(connection) = self.connections.get_mut(&conn) {
+            connection.admit();
+            self.strangers.leave(conn);
+        }
+    }
+
+    fn read_on(&mut self, conn: Conn, rest: Duration, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        if connection.rests_until().is_some() {
+            return;
+        }
+        let until = (!rest.is_zero()).then(|| now + rest);
+        if let Err(error) = connection.read_on(until, now) {
+            return self.end(conn, Closed::Broken(error));
+        }
+        self.resting.extend(connection.rests_until().map(|until| (until, conn)));
+    }
+
     fn close(&mut self, conn: Conn) {
         if let Some(connection) = self.connections.get_mut(&conn) {
+            if let Some(until) = connection.rests_until() {
+                self.resting.remove(&(until, conn));
+            }
             connection.close();
             self.fresh.push(conn);
         } else if self.dialers.cancel(conn) {
@@ -319,6 +372,7 @@ impl Sockets {
             let why = Closed::ByUs;
             self.tell(Event::Closed { conn, why });
         }
+        self.resting.clear();
         for (conn, connection) in &mut self.connections {
             connection.close();
             self.fresh.push(*conn);
@@ -328,22 +382,49 @@ impl Sockets {
 
 /// Readiness.
 impl Sockets {
-    fn serve(&mut self, event: polling::Event, now: Instant) {
-        let conn = Conn(event.key as u64);
-        if self.connections.contains_key(&conn) {
-            if event.readable {
-                self.read(conn, now);
+    /// Serves who is ready: all who were let in, some strangers in turns, and who waits at the door. The rest stays
+    /// ready.
+    fn turn(&mut self, ready: &polling::Events, now: Instant) {
+        let (mut strangers, mut doors) = (Vec::new(), Vec::new());
+        for event in ready.iter() {
+            match self.connections.get(&Conn(event.key as u64)) {
+                Some(connection) if connection.is_admitted() => self.serve(event, now),
+                Some(_) => strangers.push(event),
+                None => doors.extend(self.listeners.iter().position(|it| it.key == event.key)),
             }
-            if event.writable {
-                self.write(conn, now);
-            }
-        } else if let Some(at) = self.listeners.iter().position(|it| it.key == event.key) {
+        }
+        in_turns(&mut strangers, |event| event.key, self.served);
+        for event in strangers.into_iter().take(STRANGERS_A_TURN) {
+            self.served = event.key;
+            self.serve(event, now);
+        }
+        for at in doors {
             self.accept(at, now);
         }
     }
 
-    fn read(&mut self, conn: Conn, now: Instant) {
-        if let Some(why) = self.read_or_end(conn, now).err() {
+    fn serve(&mut self, event: polling::Event, now: Instant) {
+        let conn = Conn(event.key as u64);
+        if event.readable {
+            self.read(conn, &event, now);
+        }
+        if event.writable {
+            self.write(conn, now);
+        }
+    }
+
+    fn read(&mut self, conn: Conn, event: &polling::Event, now: Instant) {
+        let Some(connection) = self.connections.get_mut(&conn) else { return };
+        let over = if !connection.is_held() {
+            self.read_or_end(conn, now).err()
+        } else if event.is_interrupt() || event.is_err() == Some(true) {
+            // A poller tells that however little it is asked for. What the peer said last has no ack, nor will have.
+            Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
+        } else {
+            self.deaf = true;
+            connection.defer().err().map(Closed::Broken)
+        };
+        if let Some(why) = over {
             self.turn_away(conn, &why);
             self.end(conn, why);
         }
@@ -354,7 +435,8 @@ impl Sockets {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Ok(false);
         };
-        let input = connection.read(&mut self.buffer, now);
+        let most = if connection.is_admitted() { READ_MAX } else { STRANGER_READ_MAX };
+        let input = connection.read(&mut self.buffer[..most], now);
         if connection.is_waiting() {
             // TLS answers what it read.
             self.fresh.push(conn);
@@ -369,18 +451,23 @@ impl Sockets {
             self.opened(conn, now);
         }
         if !bytes.is_empty() {
+            if let Some(peer) = self.strangers.introduce(conn) {
+                self.tell(Event::Accepted { conn, peer });
+            }
             self.tell(Event::Received { conn, bytes });
         }
         Ok(true)
     }
 
-    /// A peer that is not what it must be hears why, if it can.
+    /// A stranger that is not what it must be hears why, if it can; the loop hears of the first one.
     fn turn_away(&mut self, conn: Conn, why: &Closed) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        connection.refuse(why, &self.limits.settings.refusal);
-        let is_other = matches!(why, Closed::Plaintext | Closed::Encrypted) && connection.is_accepted();
-        if is_other && !std::mem::replace(&mut self.stranger_told, true) {
-            let what = format!("somebody called from {}: {why} (this is said once)", connection.peer().ip());
+        let is_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
+        let stranger = self.strangers.peer(conn).filter(|_| is_other);
+        connection.refuse(stranger.map(|_| &*self.limits.settings.refusal));
+        if let (Some(peer), false) = (stranger, self.stranger_told) {
+            self.stranger_told = true;
+            let what = format!("somebody called from {}: {why} (this is said once)", peer.ip());
             self.tell(Event::Stranger { what });
         }
     }
@@ -407,7 +494,8 @@ impl Sockets {
             Err(error) => {
                 // The peer may have said why it goes before it went: that is read first.
                 let mut reads = 0;
-                while reads < LAST_WORDS_MAX && matches!(self.read_or_end(conn, now), Ok(true)) {
+                let rests = connection.rests_until().is_some();
+                while !rests && reads < LAST_WORDS_MAX && matches!(self.read_or_end(conn, now), Ok(true)) {
                     reads += 1;
                 }
                 self.end(conn, Closed::Broken(error));
@@ -433,12 +521,30 @@ impl Sockets {
         }
     }
 
+    /// Keeps a new connection, if there is room; else it is closed by being dropped.
     fn accepted(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) {
+        if !self.make_room(peer) {
+            return;
+        }
         let conn = self.inbox.number();
         // It fails when the peer is gone already: nobody was told of it, nobody need be.
-        if let Ok(tls) = self.limits.settings.security.connection("") {
-            let _ = self.open(conn, (socket, peer), End::Accepted, tls, now);
+        let Ok(tls) = self.limits.settings.security.connection("") else { return };
+        if self.open(conn, socket, false, tls, now).is_ok() {
+            self.strangers.join(conn, peer);
         }
+    }
+
+    /// Whether there is room for a stranger. The oldest of them goes for it, never one who was let in.
+    fn make_room(&mut self, peer: SocketAddr) -> bool {
+        if self.strangers.count_at(peer.ip().into()) >= self.limits.strangers_per_address {
+            return false;
+        }
+        let is_full = self.connections.len() >= self.limits.connections;
+        if !is_full && self.strangers.count() < self.limits.strangers {
+            return true;
+        }
+        let oldest = self.strangers.oldest();
+        oldest.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
     /// Rests: the listener stays ready, and to try at once would be to spin.
@@ -467,12 +573,24 @@ impl Sockets {
 
 /// Time.
 impl Sockets {
+    /// Reads again whose rest is over.
+    fn wake(&mut self, now: Instant) {
+        while let Some((_, conn)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
+            self.resting.pop_first();
+            let Some(connection) = self.connections.get_mut(&conn) else { continue };
+            if let Err(error) = connection.read_on(None, now) {
+                self.end(conn, Closed::Broken(error));
+            }
+        }
+    }
+
     /// Looks at all deadlines, once a tick.
     fn sweep(&mut self, now: Instant) {
         if self.next_sweep.is_none_or(|at| now < at) {
             return;
         }
         self.next_sweep = Some(now + self.limits.tick);
+        self.deaf = self.connections.values().any(Connection::is_deaf);
         let mut overdue = Vec::new();
         for (conn, connection) in &mut self.connections {
             if let Some(why) = connection.overdue(now, &self.limits) {

@@ -4,7 +4,7 @@
 //! all in the socket thread.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use rustls::{CertificateError, Connection as Tls, Error};
 
@@ -51,6 +51,11 @@ impl Stream {
     /// Whether TLS has bytes of its own for the socket.
     pub(super) fn is_waiting(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
+    }
+
+    /// Who is on the other side.
+    pub(super) fn peer(&self) -> io::Result<SocketAddr> {
+        self.socket.source.peer_addr()
     }
 
     /// The key that the peer has proven to own.
@@ -100,7 +105,6 @@ impl Stream {
 
     /// Writes past TLS, to a peer that does not speak it.
     pub(super) fn write_past_tls(&mut self, bytes: &[u8]) {
-        // If the socket does not take it the peer sees the end alone.
         let _ = (&self.socket.source).write(bytes);
     }
 

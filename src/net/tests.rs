@@ -10,11 +10,14 @@ use std::time::Instant;
 
 use super::*;
 
+mod strangers;
 mod tls;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const PING: &[u8] = b"ping";
 const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
+/// Nothing is told of a stranger who says nothing.
+const FIRST: &[u8] = b"!";
 /// More than the kernel takes of one connection (4 MiB to send and what the peer's side
 /// holds), so that some of it waits in net.
 const PLENTY: usize = 24 << 20;
@@ -58,9 +61,31 @@ impl End {
         self.net.flush();
     }
 
+    /// The next event; what it brought is dealt with.
     #[track_caller]
     fn next(&self) -> Event {
+        let event = self.next_unanswered();
+        if let Event::Received { conn, .. } = event {
+            self.read_on(conn, Duration::ZERO);
+        }
+        event
+    }
+
+    #[track_caller]
+    fn next_unanswered(&self) -> Event {
         self.events.recv_timeout(PATIENCE).expect("an event in time")
+    }
+
+    fn read_on(&self, conn: Conn, rest: Duration) {
+        self.net.read_on(conn, rest);
+        self.net.flush();
+    }
+
+    /// Nothing is told for this long.
+    #[track_caller]
+    fn silent_for(&self, time: Duration) {
+        let told = self.events.recv_timeout(time);
+        assert!(told.is_err(), "{told:?}");
     }
 
     #[track_caller]
@@ -77,6 +102,14 @@ impl End {
             Event::Connected { conn, .. } if conn == expected => {}
             other => panic!("not connected: {other:?}"),
         }
+    }
+
+    /// The next event is a stranger's first byte.
+    #[track_caller]
+    fn met(&self) -> Conn {
+        let conn = self.accepted();
+        assert_eq!(self.received(conn, 1), FIRST);
+        conn
     }
 
     /// The next event is this connection's end.
@@ -139,7 +172,8 @@ fn pair(limits: Limits) -> (End, Conn, End, Conn) {
 fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
     let there = user.dial(desk.listen());
     user.connected(there);
-    let here = desk.accepted();
+    user.send(there, FIRST);
+    let here = desk.met();
     (desk, here, user, there)
 }
 
@@ -151,9 +185,10 @@ fn raw_peer(limits: Limits) -> (End, Conn, TcpStream) {
 }
 
 fn raw(desk: &End, address: SocketAddr) -> (Conn, TcpStream) {
-    let peer = TcpStream::connect(address).unwrap();
+    let mut peer = TcpStream::connect(address).unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
-    (desk.accepted(), peer)
+    peer.write_all(FIRST).unwrap();
+    (desk.met(), peer)
 }
 
 /// Bytes that differ wherever they are cut or swapped.
@@ -283,7 +318,8 @@ fn both_ends_closing_at_once_both_end_as_closed_by_us() {
     let (desk, user) = (End::with_room(patient(), 1), End::new(patient()));
     let there = user.dial(desk.listen());
     user.connected(there);
-    let here = desk.accepted();
+    user.send(there, FIRST);
+    let here = desk.met();
     user.net.send(there, pattern(PLENTY));
     user.close(there);
     desk.received(here, 1);
@@ -334,16 +370,16 @@ fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
 
 #[test]
 fn the_last_words_of_a_peer_are_read_though_writing_to_it_fails() {
-    // One place in the channel, and it is taken: the thread waits with the first bytes in hand.
+    // One place in the channel, and it is taken: the thread waits with other bytes in hand.
     let desk = End::with_room(patient(), 1);
     let address = desk.listen();
     let (conn, mut peer) = raw(&desk, address);
-    let (other, mut stopper) = raw(&desk, address);
+    let mut stoppers = [raw(&desk, address), raw(&desk, address), raw(&desk, address)];
     desk.send(conn, "unread, so that the peer's end is a reset");
     let mut one = [0];
     peer.read_exact(&mut one).unwrap();
-    for _ in 0..3 {
-        stopper.write_all(&pattern(200_000)).unwrap();
+    for (_, stopper) in &mut stoppers {
+        stopper.write_all(b"stop").unwrap();
     }
     peer.write_all(b"bye").unwrap();
     drop(peer);
@@ -353,7 +389,7 @@ fn the_last_words_of_a_peer_are_read_though_writing_to_it_fails() {
     let why = loop {
         match desk.next() {
             Event::Received { conn: from, bytes } if from == conn => words.extend(bytes),
-            Event::Received { conn: from, bytes } if from == other => stopped += bytes.len(),
+            Event::Received { bytes, .. } => stopped += bytes.len(),
             Event::Closed { conn: from, why } if from == conn => break why,
             unexpected => panic!("{unexpected:?}"),
         }
@@ -426,7 +462,7 @@ fn without_descriptors_it_rests_says_so_once_and_goes_on() {
     };
     assert_eq!(error.raw_os_error(), Some(24));
     hoard.pop();
-    let _waiting = TcpStream::connect(address).unwrap();
+    let mut waiting = TcpStream::connect(address).unwrap();
     let said = desk.trouble();
     assert!(said.contains("too many open files"), "{said}");
     let silence = desk.events.recv_timeout(Duration::from_secs(1));
@@ -438,7 +474,8 @@ fn without_descriptors_it_rests_says_so_once_and_goes_on() {
     assert!(spent < Duration::from_millis(50), "{spent:?} in 1 s");
     let said = desk.trouble();
     assert!(said.contains("again"), "{said}");
-    desk.accepted();
+    waiting.write_all(FIRST).unwrap();
+    desk.met();
 }
 
 #[cfg(target_os = "linux")]
@@ -451,19 +488,24 @@ fn a_thousand_connections_leave_no_descriptor() {
     let desk = End::new(patient());
     let user = End::new(patient());
     let address = desk.listen();
-    for round in 0..10 {
-        let there: Vec<Conn> = (0..100).map(|_| user.net.dial(&address.to_string())).collect();
+    for round in 0..17 {
+        let there: Vec<Conn> = (0..60).map(|_| user.net.dial(&address.to_string())).collect();
         user.net.flush();
-        let here: Vec<Conn> = there.iter().map(|_| desk.accepted()).collect();
         for _ in &there {
-            assert!(matches!(user.next(), Event::Connected { .. }));
+            match user.next() {
+                Event::Connected { conn, .. } => user.net.send(conn, FIRST.to_vec()),
+                other => panic!("{other:?}"),
+            }
         }
+        user.net.flush();
+        let here: Vec<Conn> = there.iter().map(|_| desk.met()).collect();
+        here.iter().for_each(|conn| desk.net.admit(*conn));
         // In turn from either side; a few are left to `finish`.
         let (closing, conns) = [(&user, &there), (&desk, &here)][round % 2];
-        conns[..96].iter().for_each(|conn| closing.net.close(*conn));
+        conns[..56].iter().for_each(|conn| closing.net.close(*conn));
         closing.net.flush();
         for end in [&desk, &user] {
-            for _ in 0..96 {
+            for _ in 0..56 {
                 assert!(matches!(end.next(), Event::Closed { .. }));
             }
         }
@@ -533,7 +575,8 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
         Event::Connected { conn: to, peer, key: None } => assert_eq!((to, peer), (conn, address)),
         other => panic!("{other:?}"),
     }
-    desk.accepted();
+    user.send(conn, FIRST);
+    desk.met();
     desk.net.finish(PATIENCE);
     assert!(matches!(user.closed(conn), Closed::ByPeer));
     let conn = user.dial(address);
@@ -609,12 +652,16 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
     let limits = Limits { hello_within: Duration::from_millis(200), ..patient() };
     let desk = End::new(limits);
     let address = desk.listen();
-    let (silent, _peer) = raw(&desk, address);
+    let (late, _peer) = raw(&desk, address);
+    let mut silent = TcpStream::connect(address).unwrap();
     let (greeted, mut peer) = raw(&desk, address);
     desk.net.expect(greeted, None, "hello");
     desk.net.flush();
-    let why = desk.closed(silent);
+    let why = desk.closed(late);
     assert_eq!(why.to_string(), "the other side sent no hello in time");
+    // It said nothing at all, so nothing is told of it.
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(!matches!(silent.read(&mut [0]), Ok(1..)));
     peer.write_all(b"x").unwrap();
     assert_eq!(desk.received(greeted, 1), b"x");
     desk.net.expect(greeted, Some(Duration::ZERO), "whole frame");
@@ -800,6 +847,7 @@ fn without_a_loop_the_thread_ends() {
     net.flush();
     drop(events);
     let mut peer = TcpStream::connect(address).unwrap();
+    peer.write_all(FIRST).unwrap();
     let ended = net.ended.recv_timeout(PATIENCE);
     assert_eq!(ended.unwrap_err(), crossbeam_channel::RecvTimeoutError::Disconnected);
     assert!(!matches!(peer.read(&mut [0]), Ok(1..)));
@@ -821,6 +869,7 @@ fn every_reason_is_a_sentence() {
         Closed::Stalled,
         Closed::Deadline("hello"),
         Closed::Overflow,
+        Closed::Crowded,
         Closed::Broken(broken),
     ];
     for reason in reasons {

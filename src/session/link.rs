@@ -301,7 +301,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
         self.link.now = Stage::Waiting(now.clock + wait);
-        self.tell_link(report::Link::Lost, Some("the desk is full; trying again later".to_owned()));
+        self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
     }
 
     /// The desk closes the connection and says why. Some reasons make another attempt useless.
@@ -343,6 +343,13 @@ impl Session {
         if self.linked().is_some() {
             self.idle = Idle::new(now);
         }
+        self.lose(why);
+        self.link.now =
+            if self.needs_desk() { Stage::Waiting(now.clock + self.link.backoff.wait()) } else { Stage::Down };
+    }
+
+    /// Tells that the desk is not there, and what to do if somebody waits for it.
+    fn lose(&mut self, why: &str) {
         let is_news = self.link.told != Some(report::Link::Lost);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         if let Phase::Queued { position } = &mut self.phase {
@@ -351,8 +358,6 @@ impl Session {
                 self.notice("this side keeps trying to reach the desk; /bot goes back to the bot");
             }
         }
-        self.link.now =
-            if self.needs_desk() { Stage::Waiting(now.clock + self.link.backoff.wait()) } else { Stage::Down };
     }
 
     fn tell_link(&mut self, link: report::Link, why: Option<String>) {

@@ -1,13 +1,27 @@
-//! Names of things: a connection within a process; and on the wire, as lowercase hexadecimal, random ids and the
+//! Names of things: a connection within a process, and where it came from; on the wire, as lowercase hexadecimal, random ids and the
 //! conversation's secret.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// One connection, dialled or accepted; never reused within a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conn(pub u64);
+
+/// Where a connection came from, as the caps count: an IPv4 address, or the /64 of an IPv6 one, which is one network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Address(IpAddr);
+
+impl From<IpAddr> for Address {
+    fn from(ip: IpAddr) -> Address {
+        match ip.to_canonical() {
+            IpAddr::V6(v6) => Address(IpAddr::V6((v6.to_bits() >> 64 << 64).into())),
+            v4 => Address(v4),
+        }
+    }
+}
 
 /// One conversation: 128 random bits, made by the user's side before its first connect.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -35,6 +35,7 @@ mod rasa;
 mod restart;
 mod scripts;
 mod secrets;
+mod strangers;
 mod text;
 mod tls;
 mod typed;

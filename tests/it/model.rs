@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
@@ -442,6 +443,7 @@ impl World {
                 let conn = Conn(self.conns);
                 self.session.dialled(conn);
                 self.line = Line { conn: Some(conn), ..Line::default() };
+                self.desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
                 self.session.connected(conn);
             }
             Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.up.push(&message),

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
 use handoff::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
+use handoff::desk::room;
 use handoff::journal::Journal;
-use handoff::peers::{FRAME_WITHIN, Peers};
+use handoff::peers::{FRAME_WITHIN, Peers, rate};
 use handoff::reply::{self, Triggers};
 use handoff::session::{Output, Resumed, Session, WELCOME_WITHIN};
 use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, WireError};
@@ -415,6 +416,17 @@ fn the_documented_limits_are_the_codes() {
         ("first backoff", millis(Backoff::FIRST)),
         ("longest backoff", millis(Backoff::LAST)),
         ("healthy after", millis(Backoff::HEALTHY)),
+        ("connections", net::CONNECTIONS as u64),
+        ("strangers", net::STRANGERS as u64),
+        ("strangers of an address", net::STRANGERS_PER_ADDRESS as u64),
+        ("customers", room::CUSTOMERS as u64),
+        ("customers of an address", room::CUSTOMERS_PER_ADDRESS as u64),
+        ("frames a second", rate::RATE.into()),
+        ("frames at once", u64::from(rate::RATE) * rate::BURST.as_secs()),
+        ("free entries", rate::BACKLOG_ENTRIES as u64),
+        ("bytes for entries to be free", rate::BACKLOG_BYTES as u64),
+        ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
+        ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
     ];
     let table = DOCUMENT.split_once("| limit | value |\n| --- | --- |\n").expect("the table of limits").1;
     let rows = table.lines().take_while(|line| line.starts_with('|'));

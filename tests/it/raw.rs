@@ -1,11 +1,12 @@
 //! A customer's side made of bare frames: what a desk does with frames no honest program sends. Over TLS, as they come.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use handoff::tls::{Identity, KnownDesks, Security, Trust};
+use rustix::net::{self, AddressFamily, SocketType};
 use rustls::Connection as Tls;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
@@ -51,8 +52,22 @@ impl Raw {
     #[track_caller]
     pub fn connect(desk: &str) -> Raw {
         let socket = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        Raw::to_desk(socket, desk)
+    }
+
+    fn to_desk(socket: TcpStream, desk: &str) -> Raw {
         let anybody = Trust::FirstContact(KnownDesks::new(None)).security().expect("TLS can be set up");
         Raw::over(socket, &anybody, desk)
+    }
+
+    /// Connects from 127.0.0.`host`: to a desk on loopback, another address than the others'.
+    #[track_caller]
+    pub fn connect_from(host: u8, desk: &str) -> Raw {
+        let at: SocketAddr = desk.parse().expect("a desk says its address in numbers");
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has sockets");
+        net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0))).expect("all of 127/8 is loopback");
+        net::connect(&socket, &at).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        Raw::to_desk(TcpStream::from(socket), desk)
     }
 
     /// Takes the next connection of a listener: the other way round, for a desk of bare frames.

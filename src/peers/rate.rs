@@ -1,0 +1,138 @@
+//! How much one customer may bring: so many frames a second, and a burst of them at once.
+//!
+//! Nothing is dropped: who is over it is not read for a while. What was read counts, however much that is, so a
+//! connection may go into debt by one read's worth. The backlog that a hello announced is free, within bounds. Pure:
+//! time is an argument.
+
+use std::time::{Duration, Instant};
+
+use crate::wire::{Message, Number};
+
+/// Entries a second from one customer, unless the admin says otherwise.
+pub const RATE: u32 = 20;
+/// A burst is what the rate allows in this time.
+pub const BURST: Duration = Duration::from_secs(10);
+/// Entries of the backlog that are free, at most, on one connection.
+pub const BACKLOG_ENTRIES: usize = 10_000;
+/// Bytes that a connection may have brought for its backlog to be free.
+pub const BACKLOG_BYTES: usize = 16 << 20;
+
+/// What one connection brought.
+pub(super) struct Rate {
+    /// What one frame costs, in time.
+    each: Duration,
+    /// When all that came is paid for.
+    paid: Instant,
+    /// The hello's `newest`.
+    newest: Number,
+    free: usize,
+    bytes: usize,
+    /// Of the frames being counted, so many are of the backlog.
+    exempt: usize,
+}
+
+impl Rate {
+    /// Nothing came yet.
+    pub(super) fn new(a_second: u32, now: Instant) -> Rate {
+        Rate { each: Duration::from_secs(1) / a_second, paid: now, newest: 0, free: 0, bytes: 0, exempt: 0 }
+    }
+
+    /// So many bytes were read.
+    pub(super) fn read(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// One of the messages in them.
+    pub(super) fn note(&mut self, message: &Message) {
+        match message {
+            Message::Hello(hello) => self.newest = hello.newest,
+            Message::Entry(entry) if entry.number <= self.newest => {
+                let is_free = self.free < BACKLOG_ENTRIES && self.bytes <= BACKLOG_BYTES;
+                self.free += usize::from(is_free);
+                self.exempt += usize::from(is_free);
+            }
+            _ => {}
+        }
+    }
+
+    /// There were so many frames in all. How long the connection has to rest.
+    pub(super) fn pay(&mut self, frames: usize, now: Instant) -> Duration {
+        let frames = frames - std::mem::take(&mut self.exempt);
+        let cost = self.each.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));
+        self.paid = self.paid.max(now) + cost;
+        (self.paid - now).saturating_sub(BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Body, ConversationId, Entry, Hello, Secret, VERSION};
+
+    fn entry(number: Number) -> Message {
+        Message::Entry(Entry { number, at: 0, body: Body::Withdrawn {} })
+    }
+
+    fn hello(newest: Number) -> Message {
+        let (conversation, secret) = (ConversationId::new([1; 16]), Secret::new([1; 32]));
+        Message::Hello(Hello {
+            version: VERSION,
+            conversation,
+            secret,
+            name: None,
+            received: Default::default(),
+            newest,
+        })
+    }
+
+    #[test]
+    fn a_burst_passes_and_what_is_over_it_is_paid_for_by_resting() {
+        let start = Instant::now();
+        let mut rate = Rate::new(20, start);
+        assert_eq!(rate.pay(200, start), Duration::ZERO);
+        assert_eq!(rate.pay(1, start), Duration::from_millis(50));
+        // One read's worth of debt, however much that is.
+        assert_eq!(rate.pay(1_000, start), Duration::from_millis(50_050));
+        let rested = start + Duration::from_millis(50_050);
+        assert_eq!(rate.pay(1, rested), Duration::from_millis(50));
+    }
+
+    #[test]
+    fn over_a_long_time_it_is_the_rate_and_a_pause_brings_one_burst_back_and_no_more() {
+        let start = Instant::now();
+        let (mut rate, mut now, mut count) = (Rate::new(20, start), start, 0);
+        while now < start + Duration::from_secs(100) {
+            count += 7;
+            now += rate.pay(7, now) + Duration::from_millis(1);
+        }
+        assert!((2_000..=2_000 + 200 + 7).contains(&count), "{count} in 100 s");
+        now += Duration::from_secs(3_600);
+        assert_eq!(rate.pay(200, now), Duration::ZERO);
+        assert!(rate.pay(1, now) > Duration::ZERO);
+    }
+
+    #[test]
+    fn the_backlog_of_a_hello_is_free_and_what_is_said_behind_it_is_not() {
+        let start = Instant::now();
+        let mut rate = Rate::new(20, start);
+        rate.note(&hello(5_000));
+        (1..=5_000).for_each(|number| rate.note(&entry(number)));
+        assert_eq!(rate.pay(5_001, start), Duration::ZERO);
+        (5_001..=5_300).for_each(|number| rate.note(&entry(number)));
+        assert_eq!(rate.pay(300, start), Duration::from_millis(101 * 50));
+    }
+
+    #[test]
+    fn a_backlog_without_end_is_free_up_to_its_bounds() {
+        let start = Instant::now();
+        let mut rate = Rate::new(20, start);
+        rate.note(&hello(Number::MAX));
+        (1..=20_000).for_each(|number| rate.note(&entry(number)));
+        assert_eq!(rate.pay(20_000, start), Duration::from_millis(9_800 * 50));
+        let mut rate = Rate::new(20, start);
+        rate.note(&hello(Number::MAX));
+        rate.read(BACKLOG_BYTES + 1);
+        (1..=300).for_each(|number| rate.note(&entry(number)));
+        assert_eq!(rate.pay(300, start), Duration::from_millis(100 * 50));
+    }
+}
