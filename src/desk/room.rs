@@ -79,10 +79,10 @@ impl Desk {
         self.room.take(Some(address));
     }
 
-    /// A conversation changed: it takes a place if it needs one, and gives it back when it does not.
+    /// Nobody is connected to this conversation: it has a place as long as it waits or talks.
     pub(super) fn review(&mut self, id: ConversationId) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let needs = conversation.is_live() || conversation.link.is_some();
+        let needs = conversation.is_live();
         match conversation.place {
             None if needs => {
                 conversation.place = Some(None);

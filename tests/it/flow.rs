@@ -19,7 +19,7 @@ fn what_does_not_fit_the_outbox_waits_in_the_pipe_and_all_of_it_arrives() {
     let lines: Vec<String> = (0..1_500).map(|line| format!("line {line}")).collect();
     user.script(&format!("human\n{}\n", lines.join("\n")));
     user.until_text("line 999");
-    let mut admin = Handoff::start(&["admin", "--listen", &address, "--json"]);
+    let mut admin = Handoff::start(&["admin", "--listen", &address, "--json", "--rate", "1000"]);
     admin.until_text("line 1499");
     assert!(user.messages().len() == 1_501, "each is told once");
     admin.script("/accept\n/close\n");
