@@ -167,6 +167,7 @@ struct World {
     /// What was in a desk's journal that was set back, and whether it has not heard of the customer since.
     lost: Vec<Entry>,
     set_back: bool,
+    was_set_back: bool,
     told: bool,
 }
 
@@ -195,6 +196,7 @@ impl World {
             recalled: 0,
             lost: Vec::new(),
             set_back: false,
+            was_set_back: false,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -343,7 +345,8 @@ impl World {
 
     /// The desk's process dies, its journal is an older copy, and the admin talks before the customer is on the line.
     fn set_back_desk(&mut self) {
-        if self.set_back {
+        // Of an older copy of what it is now, too, nobody would know.
+        if self.was_set_back {
             return;
         }
         self.cut();
@@ -353,7 +356,7 @@ impl World {
         self.lost.extend(own(&journal.records));
         journal.records.truncate(kept);
         self.start_desk();
-        self.set_back = true;
+        (self.set_back, self.was_set_back) = (true, true);
         for _ in 0..self.chance.below(6) {
             match self.chance.below(8) {
                 0 => _ = self.desk.accept(None, self.now),
