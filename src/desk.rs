@@ -28,8 +28,8 @@ use crate::record::{Record, Story, What};
 use crate::report::{Link, Reason, Report, Returned, Told};
 use crate::text::{Line, Name};
 use crate::wire::{
-    Address, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said, State,
-    VERSION, Welcome, WireError,
+    Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
+    State, VERSION, Welcome, WireError,
 };
 use room::{Place, Room};
 
@@ -449,9 +449,8 @@ impl Desk {
     /// Whether an answer answers what we asked; an entry that is new and answers nothing we asked is made up.
     fn is_answer(&self, id: ConversationId, entry: &Entry) -> bool {
         let Some(conversation) = self.conversations.get(&id) else { return false };
-        let of = match &entry.body {
-            Body::Accepted { of } | Body::HandedBack { of } | Body::Closed { of: Some(of), .. } => of,
-            _ => return true,
+        let Some(of) = entry.body.answers().filter(|_| !matches!(entry.body, Body::Refused { .. })) else {
+            return true;
         };
         let lost = of.number <= conversation.held;
         let asked = conversation.open.is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
@@ -694,7 +693,9 @@ impl Conversation {
             Body::Refused { of, .. } if of.desk == desk && self.open.is_some_and(|open| open.number == of.number) => {}
             _ => return,
         }
-        self.answered = self.open.take();
+        // An answer to what we asked before our journal was set back leaves open what we asked since.
+        let is_older = |of: &Asked| of.desk == desk && self.open.is_some_and(|open| open.number > of.number);
+        self.answered = if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
     }
 
     /// Somebody waits or talks here.

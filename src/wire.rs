@@ -228,6 +228,19 @@ pub enum Body {
     Unknown(Value),
 }
 
+impl Body {
+    /// The desk's control entry that this answers, if it does.
+    pub fn answers(&self) -> Option<&Asked> {
+        match self {
+            Body::Accepted { of }
+            | Body::Refused { of, .. }
+            | Body::HandedBack { of }
+            | Body::Closed { of: Some(of), .. } => Some(of),
+            _ => None,
+        }
+    }
+}
+
 /// A desk's control entry, as the user's answer names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {

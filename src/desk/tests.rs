@@ -318,3 +318,25 @@ fn a_network_of_ipv6_is_one_address_and_ipv4_is_itself_however_it_is_written() {
     assert_eq!(address("::ffff:192.0.2.1"), address("192.0.2.1"));
     assert_ne!(address("192.0.2.1"), address("192.0.2.2"));
 }
+
+#[test]
+fn an_answer_to_what_a_lost_entry_asked_leaves_open_what_was_asked_since() {
+    let mut desk = desk();
+    let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
+    desk.received(
+        Conn(1),
+        Message::Hello(Hello { received: [(ours(0).desk, 4)].into(), newest: 2, ..hello(1) }),
+        now(),
+    );
+    says(&mut desk, 1, 1, Body::Requested { reason: None });
+    says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "hello?")));
+    desk.accept(None, now()).unwrap();
+    says(&mut desk, 1, 3, Body::Accepted { of: ours(3) });
+    assert!(desk.is_talking() && desk.is_asking());
+    desk.outputs();
+    says(&mut desk, 1, 4, Body::Refused { of: ours(5), why: "another agent has the customer".to_owned() });
+    let told =
+        |output: &Output| matches!(output, Output::Tell(Report::Notice { text }) if text.contains("another agent"));
+    assert!(desk.outputs().iter().any(told));
+    assert!(desk.is_talking() && !desk.is_asking());
+}
