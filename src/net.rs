@@ -67,6 +67,8 @@ pub const LINGER: Duration = Duration::from_secs(2);
 pub const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
 /// Each address of a name gets this long to answer.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// Connections that may wait for us to accept them; the system may allow fewer.
+const BACKLOG: i32 = 1024;
 /// Accepting rests this long after it failed, for want of descriptors mostly.
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 /// Deadlines are looked at this often, while there is anything that has one.
@@ -239,6 +241,8 @@ impl Net {
         let bind = || {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
+            // std takes 128: who dials while a crowd does would have to dial again, a second later.
+            rustix::net::listen(&listener, BACKLOG)?;
             let local = listener.local_addr()?;
             Ok((listener, local))
         };

@@ -323,11 +323,7 @@ fn a_network_of_ipv6_is_one_address_and_ipv4_is_itself_however_it_is_written() {
 fn an_answer_to_what_a_lost_entry_asked_leaves_open_what_was_asked_since() {
     let mut desk = desk();
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
-    desk.received(
-        Conn(1),
-        Message::Hello(Hello { received: [(ours(0).desk, 4)].into(), newest: 2, ..hello(1) }),
-        now(),
-    );
+    greets(&mut desk, Hello { received: [(ours(0).desk, 4)].into(), newest: 2, ..hello(1) }, 1, 1, now());
     says(&mut desk, 1, 1, Body::Requested { reason: None });
     says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "hello?")));
     desk.accept(None, now()).unwrap();

@@ -39,6 +39,7 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
     user.say("a human");
     user.until(|event| event["position"] == 1);
     user.say("my order is late");
+    user.until_text("my order is late");
     admin.until_text("my order is late");
     let (before, id) = (user.messages(), conversation(&user));
     user.kill();
