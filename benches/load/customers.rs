@@ -317,9 +317,16 @@ impl Strangers<'_> {
             let source = Ipv4Addr::new(127, 0, 0, 2 + (self.open.len() / 32) as u8);
             let mut stream = Stream::open_from(source, self.desk)?;
             (self.begin)(&mut stream)?;
+            stream.socket().set_nonblocking(true)?;
             self.open.push(stream);
         }
         // A desk accepts a part of those who wait each turn, and answers after each.
-        self.customer.trips(16, true, &mut Sample::default())
+        self.customer.trips(16, true, &mut Sample::default())?;
+        // It must suffer all of them still: who was sent away costs nothing.
+        let is_over = |stream: &Stream| !matches!(stream.socket().peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        if self.open.iter().any(is_over) {
+            return Err(broken("the desk hung up on a stranger").into());
+        }
+        Ok(())
     }
 }
