@@ -1,7 +1,7 @@
 //! The load: customers that speak the real wire, in one process.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
@@ -13,6 +13,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 use crate::measures::{Broken, broken};
 use crate::server::{Server, What};
+use crate::stream::Stream;
 use crate::table::Sample;
 
 /// Customers of the flood, and the entries each keeps in flight.
@@ -26,7 +27,7 @@ pub(crate) const TEXT: &str =
 
 /// One customer's connection.
 pub(crate) struct Customer {
-    socket: TcpStream,
+    stream: Stream,
     decoder: Decoder,
     out: Vec<u8>,
     /// The last entry sent, and the last acked.
@@ -37,17 +38,15 @@ pub(crate) struct Customer {
 
 impl Customer {
     /// A connection on which nothing was said.
-    pub(crate) fn open(address: SocketAddr) -> Result<Customer, Broken> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
+    pub(crate) fn open(server: &Server) -> Result<Customer, Broken> {
         let mut decoder = Decoder::default();
         decoder.accept();
-        Ok(Customer { socket, decoder, out: Vec::new(), sent: 0, acked: 0, welcomed: false })
+        Ok(Customer { stream: Stream::open(server)?, decoder, out: Vec::new(), sent: 0, acked: 0, welcomed: false })
     }
 
     /// A customer who asked for a human and waits.
-    pub(crate) fn queued(address: SocketAddr) -> Result<Customer, Broken> {
-        let mut customer = Customer::open(address)?;
+    pub(crate) fn queued(server: &Server) -> Result<Customer, Broken> {
+        let mut customer = Customer::open(server)?;
         customer.hello(0);
         customer.request();
         customer.flush()?;
@@ -70,7 +69,7 @@ impl Customer {
                     self.read(&mut buffer)?;
                 }
             } else {
-                self.socket.read_exact(&mut buffer[..size])?;
+                self.stream.read_exact(&mut buffer[..size])?;
             }
             times.add(since.elapsed().as_secs_f64());
         }
@@ -109,7 +108,7 @@ impl Customer {
     /// Writes what waits. It is little: a socket that does not take it all is broken.
     fn flush(&mut self) -> Result<(), Broken> {
         if !self.out.is_empty() {
-            self.socket.write_all(&self.out)?;
+            self.stream.write_all(&self.out)?;
             self.out.clear();
         }
         Ok(())
@@ -117,7 +116,7 @@ impl Customer {
 
     /// Reads once, and takes note of acks.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
-        let count = match self.socket.read(buffer) {
+        let count = match self.stream.read(buffer) {
             Ok(0) => return Err(broken("the desk hung up").into()),
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(0),
@@ -158,8 +157,8 @@ impl Crowd {
     }
 
     fn watch(&self, customer: &Customer, at: usize) -> Result<(), Broken> {
-        customer.socket.set_nonblocking(true)?;
-        epoll::add(&self.poller, &customer.socket, EventData::new_u64(at as u64), EventFlags::IN)?;
+        customer.stream.socket().set_nonblocking(true)?;
+        epoll::add(&self.poller, customer.stream.socket(), EventData::new_u64(at as u64), EventFlags::IN)?;
         Ok(())
     }
 
@@ -176,7 +175,7 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
     let is_echo = server.what == What::Echo;
     let mut crowd = Crowd::new()?;
     for _ in 0..CUSTOMERS {
-        crowd.add(if is_echo { Customer::open(server.address)? } else { Customer::queued(server.address)? })?;
+        crowd.add(if is_echo { Customer::open(server)? } else { Customer::queued(server)? })?;
     }
     let first = crowd.customers[0].sent;
     let last = first + (entries / CUSTOMERS) as u64;
@@ -193,7 +192,7 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
             let customer = &mut crowd.customers[at];
             let before = customer.acked;
             if is_echo {
-                echoed[at] += customer.socket.read(&mut crowd.buffer)?;
+                echoed[at] += customer.stream.read(&mut crowd.buffer)?;
                 while let Some(size) = sizes[at].front().copied().filter(|size| *size <= echoed[at]) {
                     sizes[at].pop_front();
                     echoed[at] -= size;
@@ -226,14 +225,14 @@ pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
     let mut crowd = Crowd::new()?;
     let since = Instant::now();
     for _ in 0..AT_ONCE.min(count) {
-        crowd.add(greet(server.address)?)?;
+        crowd.add(greet(server)?)?;
     }
     let (mut started, mut done) = (AT_ONCE.min(count), 0);
     while done < count {
         for at in crowd.wait()? {
             let customer = &mut crowd.customers[at];
             let is_answered = if is_echo {
-                customer.socket.read(&mut crowd.buffer)? > 0
+                customer.stream.read(&mut crowd.buffer)? > 0
             } else {
                 customer.read(&mut crowd.buffer)?;
                 customer.welcomed
@@ -244,33 +243,33 @@ pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
             done += 1;
             if started < count {
                 started += 1;
-                let next = greet(server.address)?;
+                let next = greet(server)?;
                 crowd.watch(&next, at)?;
                 crowd.customers[at] = next;
             } else {
-                epoll::delete(&crowd.poller, &crowd.customers[at].socket)?;
+                epoll::delete(&crowd.poller, crowd.customers[at].stream.socket())?;
             }
         }
     }
     Ok(count as f64 / since.elapsed().as_secs_f64())
 }
 
-fn greet(address: SocketAddr) -> Result<Customer, Broken> {
-    let mut customer = Customer::open(address)?;
+fn greet(server: &Server) -> Result<Customer, Broken> {
+    let mut customer = Customer::open(server)?;
     customer.hello(0);
     customer.flush()?;
     Ok(customer)
 }
 
 /// Customers who wait in the queue and say nothing more.
-pub(crate) struct Queue {
-    address: SocketAddr,
+pub(crate) struct Queue<'a> {
+    desk: &'a Server,
     crowd: Crowd,
 }
 
-impl Queue {
-    pub(crate) fn new(address: SocketAddr) -> Result<Queue, Broken> {
-        Ok(Queue { address, crowd: Crowd::new()? })
+impl Queue<'_> {
+    pub(crate) fn new(desk: &Server) -> Result<Queue<'_>, Broken> {
+        Ok(Queue { desk, crowd: Crowd::new()? })
     }
 
     /// More of them, each with a transcript of ten entries, until there are `count` and all is acked.
@@ -278,7 +277,7 @@ impl Queue {
         let mut owed = 0;
         while self.crowd.customers.len() < count || owed > 0 {
             while owed < AT_ONCE && self.crowd.customers.len() < count {
-                let mut customer = Customer::open(self.address)?;
+                let mut customer = Customer::open(self.desk)?;
                 customer.hello(11);
                 (0..10).for_each(|_| customer.say());
                 customer.request();
@@ -292,6 +291,41 @@ impl Queue {
                 customer.read(&mut self.crowd.buffer)?;
                 owed -= usize::from(before < customer.sent && customer.acked == customer.sent);
             }
+        }
+        Ok(())
+    }
+}
+
+/// Connections over TLS that say no hello.
+pub(crate) struct Strangers<'a> {
+    desk: &'a Server,
+    /// How each begins.
+    begin: fn(&mut Stream) -> io::Result<()>,
+    /// One whom the desk answers: then it has taken in what came before.
+    customer: Customer,
+    open: Vec<Stream>,
+}
+
+impl Strangers<'_> {
+    pub(crate) fn new(desk: &Server, begin: fn(&mut Stream) -> io::Result<()>) -> Result<Strangers<'_>, Broken> {
+        Ok(Strangers { desk, begin, customer: Customer::queued(desk)?, open: Vec::new() })
+    }
+
+    /// More of them, until there are `count`, a few from each address.
+    pub(crate) fn grow(&mut self, count: usize) -> Result<(), Broken> {
+        while self.open.len() < count {
+            let source = Ipv4Addr::new(127, 0, 0, 2 + (self.open.len() / 32) as u8);
+            let mut stream = Stream::open_from(source, self.desk)?;
+            (self.begin)(&mut stream)?;
+            stream.socket().set_nonblocking(true)?;
+            self.open.push(stream);
+        }
+        // A desk accepts a part of those who wait each turn, and answers after each.
+        self.customer.trips(16, true, &mut Sample::default())?;
+        // It must suffer all of them still: who was sent away costs nothing.
+        let is_over = |stream: &Stream| !matches!(stream.socket().peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        if self.open.iter().any(is_over) {
+            return Err(broken("the desk hung up on a stranger").into());
         }
         Ok(())
     }

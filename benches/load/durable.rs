@@ -111,12 +111,13 @@ struct Pair {
 
 impl Pair {
     fn start(state: Option<&Path>) -> Result<Pair, Broken> {
-        let arguments = [&["--json", "--auto-accept", "--listen", "127.0.0.1:0"][..], &server::ROOM].concat();
-        let mut admin = Talker::start("admin", &arguments, state)?;
+        let plaintext = ["--json", "--plaintext", "loopback", "--auto-accept", "--listen", "127.0.0.1:0"];
+        let mut admin = Talker::start("admin", &[&plaintext[..], &server::ROOM].concat(), state)?;
         let address = server::address(&admin.wait("\"ready\"")?)?.to_string();
         // Nobody is asked there: the conversation goes to the admin at once.
         let bot = "http://127.0.0.1:9";
-        let mut user = Talker::start("user", &["--json", "--admin", &address, "--bot", bot], state)?;
+        let call = ["--json", "--plaintext", "loopback", "--admin", &address, "--bot", bot];
+        let mut user = Talker::start("user", &call, state)?;
         user.say("/human")?;
         user.wait("\"active\"")?;
         admin.wait("\"active\"")?;
@@ -296,7 +297,7 @@ fn syncs() -> Result<Option<Row>, Broken> {
     const REST: usize = 200;
     let folder = Folder::new()?;
     let desk = Server::start_in(What::Plain, Some(folder.path()))?;
-    let mut customer = Customer::queued(desk.address)?;
+    let mut customer = Customer::queued(&desk)?;
     let log = folder.path().join("strace");
     let Some(strace) = Strace::attach(&desk, &log) else { return Ok(None) };
     customer.trips(REST, true, &mut Sample::default())?;
@@ -358,7 +359,7 @@ pub(crate) fn start(extent: &Extent, many: Option<&Folder>) -> Result<Vec<Row>, 
         for _ in 0..extent.starts {
             let folder = folder()?;
             let since = Instant::now();
-            let desk = Server::start_in(What::Plain, Some(folder.path()))?;
+            let desk = Server::start_in(What::Tls, Some(folder.path()))?;
             took.add(desk.took.as_secs_f64() * 1e3);
             customers::connects(&desk, 1)?;
             served.add(since.elapsed().as_secs_f64() * 1e3);

@@ -10,6 +10,7 @@ use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
 use crate::echo;
 use crate::server::{Server, What};
+use crate::stream::{self, Stream};
 use crate::table::{self, Row, Sample};
 
 /// Anything that breaks ends the run: there is no table then.
@@ -57,9 +58,13 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("connects") {
         rows.push(connects(&extent)?);
+        rows.push(handshakes(&extent)?);
     }
     if only("queue") {
         rows.extend(queue(&extent)?);
+    }
+    if only("strangers") {
+        rows.extend(strangers(&extent)?);
     }
     if only("start") {
         rows.extend(start(&extent)?);
@@ -99,16 +104,19 @@ fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
 }
 
 fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
-    let kinds = [What::Echo, What::Wakes, What::Plain, What::Json];
+    let kinds = [What::Echo, What::Wakes, What::Plain, What::Json, What::Tls];
+    const PLAIN: usize = 2;
+    const TLS: usize = 4;
     let mut servers = Vec::new();
     for kind in kinds {
         let server = Server::start(kind)?;
-        let is_desk = matches!(kind, What::Plain | What::Json);
-        let customer = if is_desk { Customer::queued(server.address)? } else { Customer::open(server.address)? };
+        let is_echo = matches!(kind, What::Echo | What::Wakes);
+        let customer = if is_echo { Customer::open(&server)? } else { Customer::queued(&server)? };
         servers.push((server, customer));
     }
     let mut times = kinds.map(|_| Sample::default());
     let mut ratios = kinds.map(|_| Sample::default());
+    let mut over_plain = Sample::default();
     for round in 0..extent.rounds {
         let mut trips = kinds.map(|_| Sample::default());
         // In turns of a tenth each, so that all see the same weather; who is first changes.
@@ -120,6 +128,7 @@ fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
             times[at].add(trips[at].median() * 1e6);
             ratios[at].add(trips[at].median() / trips[0].median());
         }
+        over_plain.add(trips[TLS].median() / trips[PLAIN].median());
     }
     let row = |at: usize| Row {
         measure: format!("entry to ack, p50, one at a time ({}, {placed})", kinds[at].name()),
@@ -128,14 +137,21 @@ fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
         scale: format!("{:.1} us; echo {:.1} us", times[at].median(), times[0].median()),
         reached: (at > 1).then(|| ratios[at].median() <= 2.5),
     };
-    Ok(vec![row(1), row(2), row(3)])
+    let over_tls = Row {
+        measure: format!("entry to ack, p50, one at a time ({}, {placed})", kinds[TLS].name()),
+        goal: "<= 1.30 x plaintext".into(),
+        measured: format!("{:.2} x ({})", over_plain.median(), over_plain.spread(2)),
+        scale: format!("{:.1} us; plaintext {:.1} us", times[TLS].median(), times[PLAIN].median()),
+        reached: Some(over_plain.median() <= 1.3),
+    };
+    Ok(vec![row(1), row(2), row(3), over_tls])
 }
 
 /// A hundred customers with sixteen entries in flight each: the server's CPU time for a million.
 fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let kinds = [What::Echo, What::Plain, What::Json];
-    let mut cpu = [Sample::default(), Sample::default(), Sample::default()];
-    let mut rate = [Sample::default(), Sample::default(), Sample::default()];
+    let kinds = [What::Echo, What::Plain, What::Json, What::Tls];
+    let mut cpu = kinds.map(|_| Sample::default());
+    let mut rate = kinds.map(|_| Sample::default());
     for round in 0..extent.rounds.div_ceil(2) {
         for at in 0..kinds.len() {
             let at = (at + round) % kinds.len();
@@ -145,14 +161,15 @@ fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
             rate[at].add(extent.entries as f64 / took);
         }
     }
+    let goal = |at: usize| kinds[at] != What::Tls;
     let row = |at: usize| Row {
         measure: format!("100 customers x 16 in flight: CPU a million entries ({})", kinds[at].name()),
-        goal: "<= 2.00 s".into(),
+        goal: if goal(at) { "<= 2.00 s".into() } else { String::new() },
         measured: format!("{:.2} s ({})", cpu[at].median(), cpu[at].spread(2)),
         scale: format!("{:.0}k entries/s; echo {:.2} s", rate[at].median() / 1e3, cpu[0].median()),
-        reached: Some(cpu[at].median() <= 2.0),
+        reached: goal(at).then(|| cpu[at].median() <= 2.0),
     };
-    Ok(vec![row(1), row(2)])
+    Ok(vec![row(1), row(2), row(3)])
 }
 
 /// Connect, hello, welcome and close, 64 at once: how many a second, over the echo's.
@@ -175,6 +192,49 @@ fn connects(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
+/// The same over TLS, each with a full handshake: the CPU time that nobody can spare, over the desk's.
+///
+/// rustls alone has both halves in one thread and in memory, with the configurations of the two sides. The desk has one
+/// half, in its socket thread, and the load the other on another CPU, where it is the slower: rates would compare one CPU
+/// with two, and tell of the load. So CPU time is compared: that of the desk's half alone and of an echo's connection,
+/// which is the sockets' part of it, over all that the desk spends. The rates stand beside it.
+fn handshakes(extent: &Extent) -> Result<Row, Broken> {
+    let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Tls)?);
+    let [mut ratios, mut rates, mut spent, mut echoed, mut halves, mut wholes] = [(); 6].map(|()| Sample::default());
+    for _ in 0..extent.rounds {
+        let (echo, _) = connects_spent(&echo, extent)?;
+        let alone = stream::alone(extent.connects)?;
+        let (each, rate) = connects_spent(&desk, extent)?;
+        ratios.add((alone.server + echo) / each);
+        rates.add(rate);
+        spent.add(each * 1e6);
+        echoed.add(echo * 1e6);
+        halves.add(alone.server * 1e6);
+        wholes.add(1.0 / (alone.client + alone.server));
+    }
+    Ok(Row {
+        measure: "the same over TLS: CPU of rustls' half alone and an echo's connection, of the desk's".into(),
+        goal: ">= 0.60 x".into(),
+        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
+        scale: format!(
+            "{:.0} us; rustls {:.0} us, echo {:.0} us; {:.0}/s; rustls alone, both halves on one CPU, {:.0}/s",
+            spent.median(),
+            halves.median(),
+            echoed.median(),
+            rates.median(),
+            wholes.median()
+        ),
+        reached: Some(ratios.median() >= 0.6),
+    })
+}
+
+/// What each spends, in seconds of CPU, and how many a second.
+fn connects_spent(server: &Server, extent: &Extent) -> Result<(f64, f64), Broken> {
+    let before = server.cpu()?;
+    let rate = customers::connects(server, extent.connects)?;
+    Ok(((server.cpu()? - before) / extent.connects as f64, rate))
+}
+
 /// Idle queued conversations: how few and how many.
 const FEW: usize = 1_000;
 const MANY: usize = 10_000;
@@ -190,9 +250,9 @@ struct Waiting {
 
 impl Waiting {
     /// Idle queued conversations, each with a transcript of ten entries: what one more costs.
-    fn measure(&mut self, state: Option<&Path>) -> Result<(), Broken> {
-        let desk = Server::start_in(What::Plain, state)?;
-        let mut waiting = customers::Queue::new(desk.address)?;
+    fn measure(&mut self, what: What, state: Option<&Path>) -> Result<(), Broken> {
+        let desk = Server::start_in(what, state)?;
+        let mut waiting = customers::Queue::new(&desk)?;
         waiting.grow(FEW)?;
         let few = desk.status()?;
         waiting.grow(MANY)?;
@@ -216,13 +276,15 @@ impl Waiting {
 }
 
 fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let mut waiting = Waiting::default();
+    let [mut waiting, mut over_tls] = [(); 2].map(|()| Waiting::default());
     for _ in 0..extent.queues {
-        waiting.measure(None)?;
+        waiting.measure(What::Plain, None)?;
+        over_tls.measure(What::Tls, None)?;
     }
     let threads = waiting.threads;
     Ok(vec![
         waiting.row("", 6.0),
+        over_tls.row("TLS: ", 20.0),
         Row {
             measure: "threads at 1,000 and at 10,000 of them".into(),
             goal: "the same".into(),
@@ -238,9 +300,38 @@ fn durable_queue(extent: &Extent) -> Result<(Row, Option<Folder>), Broken> {
     let (mut waiting, mut last) = (Waiting::default(), None);
     for _ in 0..extent.queues {
         let folder = last.insert(Folder::new()?);
-        waiting.measure(Some(folder.path()))?;
+        waiting.measure(What::Plain, Some(folder.path()))?;
     }
     Ok((waiting.row("durable: ", 3.0), last))
+}
+
+/// Connections over TLS before their hello: what one more costs.
+fn strangers(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    // As many as a desk suffers at once.
+    const FEW: usize = 64;
+    const MANY: usize = 448;
+    let measure = |what: &str, begin: fn(&mut Stream) -> io::Result<()>| -> Result<Row, Broken> {
+        let mut slopes = Sample::default();
+        for _ in 0..extent.rounds {
+            let desk = Server::start(What::Tls)?;
+            let mut strangers = customers::Strangers::new(&desk, begin)?;
+            strangers.grow(FEW)?;
+            let few = desk.status()?.rss;
+            strangers.grow(MANY)?;
+            slopes.add((desk.status()?.rss as f64 - few as f64) / (MANY - FEW) as f64 / 1024.0);
+        }
+        Ok(Row {
+            measure: format!("a connection {what}, no hello: RSS, {FEW} to {MANY}"),
+            goal: "<= 24.0 KiB".into(),
+            measured: format!("{:.1} KiB ({})", slopes.median(), slopes.spread(1)),
+            scale: String::new(),
+            reached: Some(slopes.median() <= 24.0),
+        })
+    };
+    Ok(vec![
+        measure("with TLS agreed on", Stream::agree)?,
+        measure("half way into TLS's first message", Stream::begin)?,
+    ])
 }
 
 /// From `spawn` to the line that says where it listens, and what it weighs then.

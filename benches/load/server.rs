@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
+use handoff::tls::{KnownDesks, Security, Trust};
+
 use crate::measures::{Broken, broken};
 
 /// A desk that does not listen by then is broken.
@@ -17,7 +19,7 @@ const START_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) const ROOM: [&str; 8] =
     ["--connections", "12000", "--customers", "11000", "--per-address", "11000", "--rate", "1000000000"];
 
-/// What to start.
+/// What to start. Desks speak plaintext, as the echo does, where it is not said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
     /// The raw epoll echo: the limit.
@@ -26,9 +28,11 @@ pub(crate) enum What {
     Wakes,
     /// A desk without `--json`: what waits in the queue is counted, not drawn. stdout is /dev/null.
     Plain,
+    /// The same over TLS.
+    Tls,
     /// A desk that tells all as JSON, to /dev/null: what its reader costs is not the desk's.
     Json,
-    /// The same, with its stdout read here, for the moment of its `ready`.
+    /// The same over TLS, with its stdout read here, for the moment of its `ready`.
     Read,
 }
 
@@ -38,6 +42,7 @@ impl What {
             What::Echo => "echo",
             What::Wakes => "echo with two thread wakes",
             What::Plain => "plain",
+            What::Tls => "plain, TLS",
             What::Json | What::Read => "--json",
         }
     }
@@ -50,6 +55,8 @@ pub(crate) struct Server {
     _input: ChildStdin,
     pub(crate) what: What,
     pub(crate) address: SocketAddr,
+    /// What its customers speak.
+    pub(crate) security: Security,
     /// From the spawn to knowing where it listens.
     pub(crate) took: Duration,
 }
@@ -76,13 +83,16 @@ impl Server {
         match what {
             What::Echo => command.arg("echo").stdout(Stdio::piped()),
             What::Wakes => command.arg("wakes").stdout(Stdio::piped()),
-            What::Plain => command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped()),
+            What::Plain | What::Tls => command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped()),
             What::Json => command.arg("--json").stdout(Stdio::null()),
             What::Read => command.arg("--json").stdout(Stdio::piped()),
         };
+        let is_tls = matches!(what, What::Tls | What::Read);
         if !matches!(what, What::Echo | What::Wakes) {
             command.args(["--listen", "127.0.0.1:0"]).args(ROOM);
+            command.args(if is_tls { [].as_slice() } else { &["--plaintext", "loopback"] });
         }
+        let security = if is_tls { customers_tls()? } else { Security::Plaintext };
         let since = Instant::now();
         let mut child = command.env_remove("RUST_LOG").stdin(Stdio::piped()).spawn()?;
         let input = child.stdin.take().expect("piped above");
@@ -91,7 +101,7 @@ impl Server {
             (_, Some(stderr)) => said(stderr)?,
             _ => listening(child.id())?,
         };
-        Ok(Server { child, _input: input, what, address, took: since.elapsed() })
+        Ok(Server { child, _input: input, what, address, security, took: since.elapsed() })
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -117,6 +127,11 @@ impl Server {
         };
         Ok(Status { rss: field("VmRSS:")? * 1024, threads: field("Threads:")? })
     }
+}
+
+/// TLS as customers speak it who meet a desk for the first time.
+pub(crate) fn customers_tls() -> Result<Security, Broken> {
+    Ok(Trust::FirstContact(KnownDesks::new(None)).security()?)
 }
 
 /// The program in one of its modes, with a journal or without. `HANDOFF` names another build, to compare with.
