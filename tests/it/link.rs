@@ -197,9 +197,9 @@ fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
     let bot = bot();
     let admin = &mut Handoff::admin(&["--auto-accept"]);
     let desk = admin.address();
-    let users: Vec<(Handoff, Proxy)> = (0..32)
+    let users: Vec<(Handoff, Proxy)> = (0..48)
         .map(|n| {
-            let proxy = Proxy::start(&desk, usize::MAX, move |dialled| if dialled == 0 { n * 23 } else { usize::MAX });
+            let proxy = Proxy::start(&desk, usize::MAX, move |dialled| if dialled == 0 { n * 41 } else { usize::MAX });
             let mut user = Handoff::user(&proxy.address, bot.url(), &[]);
             user.type_bytes(b"human\none\ntwo\n");
             (user, proxy)
@@ -209,15 +209,15 @@ fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
     for (n, (mut user, proxy)) in users.into_iter().enumerate() {
         user.until_state("active");
         user.script("/end\n");
-        assert_eq!(user.exit_code(), 0, "cut after {} bytes", n * 23);
+        assert_eq!(user.exit_code(), 0, "cut after {} bytes", n * 41);
         broken += usize::from(proxy.dialled.load(Ordering::SeqCst) > 1);
         let id = user.events_of("state")[0]["conversation"].clone();
         admin.until(|event| event["conversation"] == id && event["state"] == "closed");
         let came = admin.events_of("message").into_iter().filter(|event| event["conversation"] == id);
         let came: Vec<Value> = came.map(|event| event["text"].clone()).collect();
-        assert_eq!(came, ["human", "one", "two"], "cut after {} bytes", n * 23);
+        assert_eq!(came, ["human", "one", "two"], "cut after {} bytes", n * 41);
     }
-    assert!(broken > 16, "the line did break: {broken} times");
+    assert!(broken > 24, "the line did break: {broken} times");
 }
 
 #[test]

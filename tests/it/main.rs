@@ -35,6 +35,7 @@ mod rasa;
 mod restart;
 mod scripts;
 mod secrets;
+mod security;
 mod strangers;
 mod text;
 mod tls;
