@@ -346,7 +346,10 @@ fn a_peer_that_has_ended_still_gets_what_a_close_flushes() {
 
 #[test]
 fn close_hands_over_all_and_the_peer_sees_a_clean_end() {
-    let (desk, here, user, there) = pair(patient());
+    hands_over_all(pair(patient()));
+}
+
+fn hands_over_all((desk, here, user, there): (End, Conn, End, Conn)) {
     let data = pattern(PLENTY);
     desk.net.send(here, data.clone());
     desk.close(here);

@@ -30,13 +30,7 @@ fn ten_megabytes_both_ways_over_tls_under_backpressure_are_intact() {
 
 #[test]
 fn close_hands_over_all_over_tls_and_the_peer_sees_a_clean_end() {
-    let (desk, here, user, there) = join(End::new(desk()), End::new(user()));
-    let data = pattern(PLENTY);
-    desk.net.send(here, data.clone());
-    desk.close(here);
-    let (bytes, why) = user.rest(there);
-    assert!(bytes == data && matches!(why, Closed::ByPeer), "{why:?}");
-    assert!(matches!(desk.closed(here), Closed::ByUs));
+    hands_over_all(join(End::new(desk()), End::new(user())));
 }
 
 #[test]
