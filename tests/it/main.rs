@@ -33,6 +33,7 @@ mod protocol;
 mod rasa;
 mod restart;
 mod scripts;
+mod supply;
 mod text;
 mod typed;
 mod usage;
