@@ -10,80 +10,73 @@ use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/ARCHITECTURE.md");
 const DENY: &str = include_str!("../../deny.toml");
+const FUZZED: &str = include_str!("../../fuzz/Cargo.lock");
 
-/// What cargo knows of us and of all that we depend on, for all targets.
-fn metadata() -> Value {
-    let arguments = ["metadata", "--locked", "--all-features", "--format-version", "1"];
-    let output = Command::new(env!("CARGO")).args(arguments).output().expect("cargo runs");
-    assert!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).expect("it is JSON")
+/// What this cargo says of us.
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO")).args(arguments).arg("--locked").output().expect("cargo runs");
+    assert!(output.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it is text")
 }
 
-fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
-    value[key].as_array().unwrap_or_else(|| panic!("'{key}' is a list"))
+/// What Cargo.toml names, for the program and for its tests.
+fn direct() -> (BTreeSet<String>, BTreeSet<String>) {
+    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_str(&metadata).expect("it is JSON");
+    let named = metadata["packages"][0]["dependencies"].as_array().expect("a list").iter();
+    let (tests, program): (Vec<_>, Vec<_>) = named.partition(|dependency| dependency["kind"] == "dev");
+    let names = |list: Vec<&Value>| list.iter().filter_map(|one| one["name"].as_str().map(str::to_owned)).collect();
+    (names(program), names(tests))
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
-    value[key].as_str().unwrap_or_else(|| panic!("'{key}' is a text"))
-}
-
-/// What Cargo.toml names, for the program or for its tests.
-fn direct(metadata: &Value, dev: bool) -> BTreeSet<&str> {
-    let root = text(&metadata["resolve"], "root");
-    let us = list(metadata, "packages").iter().find(|package| package["id"] == root).expect("we are a package");
-    let named = list(us, "dependencies").iter().filter(|dependency| (dependency["kind"] == "dev") == dev);
-    named.map(|dependency| text(dependency, "name")).collect()
-}
-
-/// Names of all that is part of the program, or builds it, on any target.
-fn shipped(metadata: &Value) -> BTreeSet<&str> {
-    let nodes = list(&metadata["resolve"], "nodes");
-    let mut ids = BTreeSet::new();
-    let mut next = vec![text(&metadata["resolve"], "root")];
-    while let Some(id) = next.pop() {
-        if ids.insert(id) {
-            let node = nodes.iter().find(|node| node["id"] == id).expect("every package is resolved");
-            let ships = |dep: &&Value| list(dep, "dep_kinds").iter().any(|kind| kind["kind"] != "dev");
-            next.extend(list(node, "deps").iter().filter(ships).map(|dep| text(dep, "pkg")));
-        }
-    }
-    let packages = list(metadata, "packages").iter().filter(|package| ids.contains(text(package, "id")));
-    packages.map(|package| text(package, "name")).collect()
+/// Names and versions of all that is part of the program, or builds it, on any target.
+fn shipped() -> BTreeSet<(String, String)> {
+    let tree = cargo(&["tree", "--target", "all", "--edges", "no-dev", "--all-features", "--prefix", "none"]);
+    let package = |line: &str| line.split_once(" v").map(|(name, rest)| (name.to_owned(), rest.to_owned()));
+    let version = |(name, rest): (String, String)| (name, rest.split(' ').next().unwrap_or_default().to_owned());
+    tree.lines().filter_map(package).map(version).collect()
 }
 
 /// The crates in the document's table: those of the program, and those of the tests.
-fn documented() -> (BTreeSet<&'static str>, BTreeSet<&'static str>) {
+fn documented() -> (BTreeSet<String>, BTreeSet<String>) {
     let table = DOCUMENT.split_once("| crate | why |\n").expect("the table of dependencies").1;
     let cells = table.lines().skip(1).take_while(|line| line.starts_with('|')).filter_map(|row| row.split('|').nth(1));
     let (tests, program): (Vec<&str>, Vec<&str>) = cells.partition(|cell| cell.contains("tests only"));
-    let names =
-        |cells: Vec<&'static str>| cells.into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    let names = |cells: Vec<&'static str>| {
+        cells.into_iter().flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+    };
     (names(program), names(tests))
 }
 
 /// The crates that deny.toml bans.
-fn banned() -> BTreeSet<&'static str> {
+fn banned() -> Vec<&'static str> {
     let list = DENY.split_once("\ndeny = [").and_then(|(_, rest)| rest.split_once("\n]")).expect("the list of bans").0;
     list.lines().filter_map(|line| line.trim().strip_prefix("{ crate = \"")?.split('"').next()).collect()
 }
 
 #[test]
 fn the_table_of_dependencies_names_every_crate_and_no_other() {
-    let metadata = metadata();
     let (program, tests) = documented();
-    let used = direct(&metadata, false);
+    let (used, used_by_tests) = direct();
     assert_eq!(program, used, "docs/ARCHITECTURE.md | Cargo.toml, dependencies");
-    let only_tests: BTreeSet<&str> = &direct(&metadata, true) - &used;
-    assert_eq!(tests, only_tests, "docs/ARCHITECTURE.md | Cargo.toml, dev-dependencies");
+    assert_eq!(tests, &used_by_tests - &used, "docs/ARCHITECTURE.md | Cargo.toml, dev-dependencies");
 }
 
 #[test]
 fn nothing_banned_is_in_what_ships_on_any_target() {
-    let (metadata, banned) = (metadata(), banned());
-    let shipped = shipped(&metadata);
-    assert!(shipped.len() > 20 && banned.contains("tokio"), "{shipped:?} without {banned:?}");
-    let found: BTreeSet<_> = shipped.intersection(&banned).collect();
+    let (shipped, banned) = (shipped(), banned());
+    assert!(shipped.len() > 20 && banned.contains(&"tokio"), "{shipped:?} without {banned:?}");
+    let found: Vec<_> = shipped.iter().filter(|(name, _)| banned.contains(&name.as_str())).collect();
     assert!(found.is_empty(), "{found:?} is in the tree: cargo tree --locked --target all -i NAME says why");
+}
+
+#[test]
+fn the_fuzz_targets_are_built_of_what_ships() {
+    let is_locked =
+        |(name, version): &(String, String)| FUZZED.contains(&format!("name = \"{name}\"\nversion = \"{version}\"\n"));
+    let lacking: Vec<_> = shipped().into_iter().filter(|package| !is_locked(package)).collect();
+    let hint = "cp Cargo.lock fuzz/ && cargo update --workspace --manifest-path fuzz/Cargo.toml";
+    assert!(lacking.is_empty(), "fuzz/Cargo.lock lacks {lacking:?}; {hint}");
 }
 
 #[test]
