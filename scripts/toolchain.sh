@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # What cargo needs before it can build, installed where that is possible. Sourced
-# by scripts/demo and scripts/test, which run on a machine that has Rust and little else.
+# by the other scripts, which run on a machine that has Rust and little else.
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
@@ -30,6 +30,13 @@ need_rust() {
     read -r _ is _ <<<"$is"
     [ "$(printf '%s\n' "$1" "${is%%-*}" | sort -V | head -n 1)" = "$1" ] ||
         die "needs Rust $1, and this is $is; get it with 'rustup update stable', or from https://rustup.rs"
+}
+
+# need_tool NAME VERSION: cargo-NAME of exactly this version, under target/.
+need_tool() {
+    PATH=$PWD/target/tools/bin:$PATH
+    [ "$(cargo "$1" --version 2>/dev/null)" = "cargo-$1 $2" ] ||
+        cargo install --locked --root target/tools "cargo-$1" --version "$2" || die "cannot install cargo-$1 $2, see above"
 }
 
 can_link_c() {

@@ -517,7 +517,7 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     if KNOWN_BODIES.contains(&kind) {
         return None;
     }
-    Some(Ok(Some(Message::Entry(Entry { number, at, body: Body::Unknown(later.clone()) }))))
+    Some(check(Message::Entry(Entry { number, at, body: Body::Unknown(later.clone()) })).map(Some))
 }
 
 /// The one key of an object, and its value.

@@ -79,6 +79,15 @@ impl Session {
             Turn::Idle if self.bot.untold.is_some() => self.out.push(Output::Record(Record::Returning(false))),
             Turn::Idle => {}
         }
+        // What was to leave after this batch does not: the batch ends with a conversation that is not the bot's.
+        self.out.retain(|output| match output {
+            Output::Ask { .. } => {
+                self.bot.in_flight = None;
+                false
+            }
+            Output::Return { .. } => false,
+            _ => true,
+        });
         self.bot.untold = None;
         self.bot.waiting = VecDeque::new();
         self.bot.buttons = Vec::new();

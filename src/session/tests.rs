@@ -125,6 +125,23 @@ fn a_handback_and_a_close_of_a_conversation_that_moved_on_are_refused_and_say_wh
 }
 
 #[test]
+fn a_line_and_a_request_in_one_batch_leave_nothing_for_the_bot() {
+    let for_bot = |output: &Output| matches!(output, Output::Ask { .. } | Output::Return { .. });
+    let mut session = session();
+    session.say("where is my order", now(0)).unwrap();
+    session.ask_for_human(now(0)).unwrap();
+    let outputs = session.outputs();
+    assert!(!outputs.iter().any(for_bot), "{outputs:?}");
+    session.withdraw(now(1)).unwrap();
+    session.ask_for_human(now(1)).unwrap();
+    let outputs = session.outputs();
+    assert!(!outputs.iter().any(for_bot), "{outputs:?}");
+    // Nothing is under way that the next return would have to wait for.
+    session.withdraw(now(2)).unwrap();
+    assert!(session.outputs().iter().any(for_bot));
+}
+
+#[test]
 fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
     let mut session = session();
     session.say("where is my order", now(0)).unwrap();

@@ -5,6 +5,8 @@
 
 // What tests are made with.
 mod fake_bot;
+#[path = "../../fuzz/src/lib.rs"]
+mod fuzz;
 mod home;
 mod house;
 mod kept;
@@ -16,6 +18,7 @@ mod terminal;
 
 // The tests.
 mod bot;
+mod corpus;
 mod demo;
 mod faults;
 mod flow;
@@ -37,6 +40,7 @@ mod scripts;
 mod secrets;
 mod security;
 mod strangers;
+mod supply;
 mod text;
 mod tls;
 mod typed;

@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 
 use handoff::clock::Now;
 use handoff::desk::{self, Desk};
-use handoff::record::{Line as Recorded, Record, Story, What};
+use handoff::record::{Record, Story};
 use handoff::reply::{Handoff, Reply};
 use handoff::report::Report;
 use handoff::session::{self, Resumed, Session};
 use handoff::wire::{Author, Body, Conn, ConversationId, Decoder, DeskId, Entry, Message, Said, Secret, State, encode};
+
+use crate::fuzz::story;
 
 const ID: ConversationId = ConversationId::new([7; 16]);
 
@@ -68,70 +70,9 @@ impl Kept {
         Ok(own(&self.records).into_iter().find(|entry| entry.number == number).expect("it was committed"))
     }
 
-    /// As a restart finds it. What may wait for the next batch may be lost.
+    /// As a restart finds it.
     fn story(&self) -> Story {
-        let mut story = Story {
-            id: ID,
-            secret: [9; 32],
-            name: None,
-            ordinal: 1,
-            own: 0,
-            typed: 0,
-            held: 0,
-            theirs: Vec::new(),
-            idle: Duration::ZERO,
-            asking: None,
-            returning: false,
-            delivered: 0,
-            desks: Vec::new(),
-            controls: Vec::new(),
-        };
-        for (place, record) in self.records.iter().enumerate() {
-            let mut control = |own: bool, desk: Option<DeskId>, entry: &Entry| {
-                if !matches!(entry.body, Body::Message(_)) {
-                    let what = What::Entry(desk, entry.clone());
-                    story.controls.push(Recorded { place: place as u64, own, what });
-                }
-            };
-            match record {
-                Record::Own(entry) => {
-                    control(true, None, entry);
-                    story.own = entry.number;
-                    if matches!(entry.body, Body::Message(_)) {
-                        story.typed = entry.number;
-                    }
-                }
-                Record::Theirs(desk, entry) => {
-                    control(false, *desk, entry);
-                    story.theirs.retain(|(of, _)| of != desk);
-                    story.theirs.push((*desk, entry.number));
-                }
-                Record::Begun { secret, .. } => story.secret = *secret,
-                Record::Asking(number) => story.asking = *number,
-                Record::Returning(is) => story.returning = *is,
-                Record::Met(desk, request) => {
-                    let acked = story.desks.iter().find(|(of, ..)| of == desk).map_or(0, |(.., acked)| *acked);
-                    story.desks.retain(|(of, ..)| of != desk);
-                    story.desks.push((*desk, *request, acked));
-                }
-                Record::Acked(desk, number) => {
-                    story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
-                }
-                Record::Delivered(number) => story.delivered = *number,
-                Record::Held(number) => story.held = *number,
-                Record::Moved { from, by } => {
-                    let numbers = story.controls.iter_mut().filter(|line| line.own).map(|line| match &mut line.what {
-                        What::Entry(_, entry) => &mut entry.number,
-                        What::Note(_) => unreachable!("a note is no control"),
-                    });
-                    let moved = numbers.chain([&mut story.own, &mut story.typed]).filter(|number| **number >= *from);
-                    moved.for_each(|number| *number += by);
-                }
-                Record::Note(_) | Record::Idle(_) | Record::Focus => {}
-            }
-        }
-        story.own = story.own.max(story.held);
-        story
+        story(ID, self.records.iter().enumerate())
     }
 }
 

@@ -177,6 +177,17 @@ fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
 }
 
 #[test]
+fn an_entry_numbered_0_is_refused_whatever_its_body() {
+    let chat = Chat::start();
+    for body in [said("user", "hi"), json!({"sticker": {"name": "cat"}})] {
+        let mut raw = Raw::welcomed(&chat.desk, "e0", 0);
+        raw.say(&entry(0, &body));
+        let (code, why) = raw.bye();
+        assert!(code == "protocol" && why.contains("over its limit"), "{code}: {why}");
+    }
+}
+
+#[test]
 fn what_a_later_version_may_send_is_no_fault() {
     let mut chat = Chat::start();
     let mut raw = Raw::connect(&chat.desk);

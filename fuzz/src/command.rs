@@ -1,0 +1,30 @@
+//! Whatever is typed, only what does not begin with one slash is said to anyone, and all of it.
+
+use std::fmt::Debug;
+
+use handoff::command::{Admin, User};
+
+pub fn command(data: &[u8]) {
+    let line = String::from_utf8_lossy(data);
+    let user = User::parse(&line);
+    check(&line, &user, |command| if let User::Say(text) = command { Some(text) } else { None });
+    let admin = Admin::parse(&line);
+    check(&line, &admin, |command| if let Admin::Say(text) = command { Some(text) } else { None });
+    if let Ok(Admin::Accept(Some(n)) | Admin::History(Some(n)) | Admin::Switch(n)) = admin {
+        assert!(line.contains(&n.to_string()), "{line:?} means number {n}");
+    }
+}
+
+fn check<T: Debug>(line: &str, parsed: &Result<T, String>, said: impl Fn(&T) -> Option<&String>) {
+    let line = line.trim();
+    let expected = match line.strip_prefix('/') {
+        None => Some(line),
+        Some(text) if text.starts_with('/') => Some(text),
+        Some(_) => None,
+    };
+    let is_said = parsed.as_ref().ok().and_then(said).map(String::as_str);
+    assert_eq!(is_said, expected, "{line:?} was read as {parsed:?}");
+    if let Err(why) = parsed {
+        assert!(!why.is_empty() && !why.contains('\n'), "{why:?} is not one line");
+    }
+}

@@ -1,0 +1,456 @@
+//! Whatever customers send, in whatever order, and whatever the admin and the clock do meanwhile, on several connections
+//! and across restarts: what the desk journals has no gaps, and what it sends is journaled, in order, and for nobody but
+//! the customer whose connection it is.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::{Duration, Instant};
+
+use handoff::clock::Now;
+use handoff::desk::{Desk, Options, Output};
+use handoff::record::{Record, Story};
+use handoff::report::Report;
+use handoff::wire::{
+    Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry, FRAME_MAX_BEFORE_HELLO,
+    Hello, Message, Number, Said, Secret, State, Welcome,
+};
+use ring::digest::{SHA256, digest};
+use serde_json::json;
+
+use super::choices::Choices;
+use super::frames::encoded;
+use super::story;
+
+const DESK: DeskId = DeskId::new([1; 16]);
+const OTHER_DESK: DeskId = DeskId::new([2; 16]);
+/// Connections at a time.
+const WIRES: usize = 4;
+/// Conversations there are.
+const CUSTOMERS: u8 = 3;
+
+pub fn desk(data: &[u8]) {
+    let mut choices = Choices(data);
+    let mut world = World::new(choices.byte());
+    while !choices.is_over() {
+        let step = choices.byte();
+        world.step(step % 32, &mut choices);
+        // Else the next input comes in the same batch.
+        if step < 224 {
+            world.act();
+        }
+    }
+    world.act();
+}
+
+/// The desk's loop, its journal and its connections.
+struct World {
+    now: Now,
+    options: Options,
+    desk: Desk,
+    journal: Vec<(ConversationId, Record)>,
+    /// So many records are of former batches.
+    former: usize,
+    /// The user's highest number that is journaled, and was sent, of each conversation.
+    theirs: BTreeMap<ConversationId, (Number, Number)>,
+    own: BTreeMap<ConversationId, Number>,
+    focus: Option<ConversationId>,
+    wires: [Option<Wire>; WIRES],
+    conns: u64,
+}
+
+/// One connection.
+struct Wire {
+    conn: Conn,
+    /// The hello that was sent: whose, with which secret, and its mark.
+    hello: Option<(ConversationId, Secret, Number)>,
+    welcomed: bool,
+    /// The desk said goodbye.
+    left: bool,
+    closed: bool,
+    /// The desk's highest number that was sent here.
+    sent: Number,
+}
+
+impl World {
+    fn new(options: u8) -> World {
+        let now = Now { clock: Instant::now(), wall: 0 };
+        let options = Options {
+            name: (options & 1 != 0).then(|| "Alice".to_owned()),
+            greeting: (options & 2 != 0).then(|| "Good day.".to_owned()),
+            auto_accept: options & 4 != 0,
+            customers: if options & 8 != 0 { 2 } else { 100 },
+            customers_per_address: if options & 16 != 0 { 1 } else { 100 },
+        };
+        World {
+            now,
+            desk: Desk::new(DESK, options.clone(), now),
+            options,
+            journal: Vec::new(),
+            former: 0,
+            theirs: BTreeMap::new(),
+            own: BTreeMap::new(),
+            focus: None,
+            wires: [const { None }; WIRES],
+            conns: 0,
+        }
+    }
+
+    fn step(&mut self, step: u8, choices: &mut Choices) {
+        match step {
+            0..=2 => self.greet(choices),
+            3..=13 => self.sends(choices),
+            14 => self.hangs_up(choices),
+            15..=17 => _ = self.desk.accept(ordinal(choices), self.now),
+            18 => _ = self.desk.switch(choices.below(6).into()),
+            19 => _ = self.desk.switch_to_next(),
+            20..=22 => _ = self.desk.say("what the admin typed", self.now),
+            23 => _ = self.desk.hand_back(choices.of(&[None, Some("a note")]), self.now),
+            24 => _ = self.desk.close(choices.of(&[None, Some("a note")]), self.now),
+            25 => {
+                let id = customer(choices);
+                let number = self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+                self.desk.shown(id, number);
+            }
+            26 => self.pass(choices),
+            27 => self.restart(choices),
+            28 => self.look(),
+            29 => _ = self.desk.hear(),
+            30 => {
+                self.desk.leave();
+                self.act();
+                self.restart(choices);
+            }
+            _ => self.desk.tick(self.now),
+        }
+    }
+
+    /// A hello on one of the connections, most often a fresh one.
+    fn greet(&mut self, choices: &mut Choices) {
+        let slot = usize::from(choices.byte());
+        let id = customer(choices);
+        let odd = choices.byte();
+        let secret = Secret::new([if odd & 7 == 7 { 8 } else { 9 }; 32]);
+        let last = self.own.get(&id).copied().unwrap_or(0);
+        let mark = if odd & 8 == 0 { last } else { self.number(last, choices) };
+        let theirs = self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+        let hello = Hello {
+            version: if odd & 0xf0 == 0xf0 { 2 } else { 1 },
+            conversation: id,
+            secret,
+            name: (odd & 16 != 0).then(|| "Ann".to_owned()),
+            received: [(DESK, mark), (OTHER_DESK, choices.byte().into())].into(),
+            newest: self.number(theirs, choices),
+        };
+        if odd & 32 == 0 {
+            self.close(slot);
+        }
+        let wire = self.wire(slot);
+        wire.hello = wire.hello.or(Some((id, secret, mark)));
+        let conn = wire.conn;
+        if !self.desk.knows(id)
+            && let Some(story) = self.stories().into_iter().find(|story| story.id == id)
+        {
+            self.desk.recall(&story, self.now);
+        }
+        self.desk.received(conn, Message::Hello(hello), self.now);
+    }
+
+    /// A message that is no hello, on one of the connections.
+    fn sends(&mut self, choices: &mut Choices) {
+        let slot = usize::from(choices.byte());
+        let kind = choices.byte();
+        let id = self.wire(slot).hello.map_or(ConversationId::new([0; 16]), |(id, ..)| id);
+        let own = self.own.get(&id).copied().unwrap_or(0);
+        let message = match kind % 16 {
+            0..=8 => self.entry(id, kind / 16, choices),
+            9..=11 => Message::Ack { number: self.number(own, choices) },
+            12 => Message::Seen { number: self.number(own, choices) },
+            13 => Message::Ping {},
+            14 => Message::Bye { code: Code::Leaving, text: "bye".to_owned() },
+            _ => Message::Welcome(Welcome { desk: OTHER_DESK, received: 0, state: State::Active }),
+        };
+        let conn = self.wire(slot).conn;
+        self.desk.received(conn, message, self.now);
+    }
+
+    fn entry(&mut self, id: ConversationId, kind: u8, choices: &mut Choices) -> Message {
+        let own = self.own.get(&id).copied().unwrap_or(0);
+        let (_, sent) = self.theirs.get(&id).copied().unwrap_or_default();
+        let number = if kind == 15 { self.number(sent, choices) } else { sent + 1 };
+        let said = |author| Body::Message(Said::text(author, "what was said"));
+        let mut of = || Asked {
+            desk: choices.of(&[DESK, DESK, DESK, OTHER_DESK]),
+            number: own.saturating_sub(choices.below(3).into()),
+        };
+        let body = match kind {
+            0 | 15 => said(Author::User),
+            1 => said(Author::Bot),
+            2 => said(Author::Admin),
+            3..=5 => Body::Requested { reason: None },
+            6 => Body::Withdrawn {},
+            7 | 8 => Body::Accepted { of: of() },
+            9 => Body::HandedBack { of: of() },
+            10 => Body::Closed { of: Some(of()), reason: EndReason::AdminClosed },
+            11 => Body::Closed { of: None, reason: EndReason::UserEnded },
+            12 => Body::Refused { of: of(), why: "too late".to_owned() },
+            13 => Body::Close { request: number },
+            _ => Body::Unknown(json!({"later": {}})),
+        };
+        let (_, sent) = self.theirs.entry(id).or_default();
+        *sent = number.max(*sent).min(*sent + 1);
+        Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })
+    }
+
+    /// A number about `last`, or none that is honest.
+    fn number(&self, last: Number, choices: &mut Choices) -> Number {
+        match choices.below(16) {
+            0 => 0,
+            1 => Number::MAX,
+            2 => last + (1 << 20) + 1,
+            away @ 3..=5 => last + Number::from(away) - 2,
+            away @ 6..=8 => last.saturating_sub(Number::from(away) - 5),
+            _ => last,
+        }
+    }
+
+    fn hangs_up(&mut self, choices: &mut Choices) {
+        self.close(usize::from(choices.byte()));
+    }
+
+    /// The connection in this place is gone.
+    fn close(&mut self, slot: usize) {
+        if let Some(wire) = self.wires[slot % WIRES].take() {
+            self.desk.disconnected(wire.conn, "cut");
+        }
+    }
+
+    /// The connection in this place: a fresh one, if the one that was there is closed.
+    fn wire(&mut self, slot: usize) -> &mut Wire {
+        if self.wires[slot % WIRES].as_ref().is_some_and(|wire| wire.closed) {
+            self.close(slot);
+        }
+        let (conns, desk) = (&mut self.conns, &mut self.desk);
+        self.wires[slot % WIRES].get_or_insert_with(|| {
+            *conns += 1;
+            desk.opened(Conn(*conns), IpAddr::from(Ipv4Addr::new(192, 0, 2, slot as u8 % 2)).into());
+            Wire { conn: Conn(*conns), hello: None, welcomed: false, left: false, closed: false, sent: 0 }
+        })
+    }
+
+    fn pass(&mut self, choices: &mut Choices) {
+        let minutes = choices.of(&[1, 10, 60, 12 * 60, 24 * 60]);
+        self.now.clock += Duration::from_secs(minutes * 60);
+        self.now.wall += minutes * 60_000;
+        self.desk.tick(self.now);
+        assert!(self.desk.deadline() > self.now.clock, "the desk would never sleep again");
+    }
+
+    /// The process dies before or after its commit, and is started again.
+    fn restart(&mut self, choices: &mut Choices) {
+        if choices.below(2) == 0 {
+            for output in self.desk.outputs() {
+                if let Output::Record(id, record) = output {
+                    self.commit(id, record);
+                }
+            }
+        }
+        self.wires = [const { None }; WIRES];
+        let stories = self.stories();
+        self.desk = Desk::restore(DESK, self.options.clone(), &stories, self.focus, self.now);
+        self.desk.tell_states();
+    }
+
+    fn stories(&self) -> Vec<Story> {
+        let mut begun: Vec<ConversationId> = Vec::new();
+        for (id, record) in &self.journal {
+            if matches!(record, Record::Begun { .. }) && !begun.contains(id) {
+                begun.push(*id);
+            }
+        }
+        let records = |id| self.journal.iter().enumerate().filter(move |(_, (of, _))| *of == id);
+        let story = |id| story(id, records(id).map(|(place, (_, record))| (place, record)));
+        begun.into_iter().zip(1..).map(|(id, ordinal)| Story { ordinal, ..story(id) }).collect()
+    }
+
+    /// What an admin may look at.
+    fn look(&mut self) {
+        self.act();
+        let lines = self.desk.list().len() + self.desk.waiting().len() + self.desk.prompt().len();
+        assert!(lines > 0);
+        let _ = (self.desk.mark(), self.desk.focus());
+        for (id, owed) in self.desk.undelivered() {
+            assert!(*owed.end() <= self.own.get(&id).copied().unwrap_or(0), "more is owed than was ever said");
+        }
+        assert!(!self.desk.is_talking() || self.journal.len() > 1);
+    }
+
+    /// What the loop does after each batch.
+    fn act(&mut self) {
+        loop {
+            let outputs = self.desk.outputs();
+            if outputs.is_empty() {
+                break;
+            }
+            self.former = self.journal.len();
+            let mut actions = Vec::new();
+            for output in outputs {
+                match output {
+                    Output::Record(id, record) => self.commit(id, record),
+                    action => actions.push(action),
+                }
+            }
+            actions.into_iter().for_each(|action| self.act_on(action));
+        }
+        let (journal, own, theirs, wires) = (&self.journal, &self.own, &self.theirs, &mut self.wires);
+        let settled = self.desk.settle(
+            |id, number| {
+                let mine = |(of, record): &(ConversationId, Record)| match record {
+                    Record::Own(entry) if *of == id && entry.number == number => Some(entry.clone()),
+                    _ => None,
+                };
+                Ok::<_, Infallible>(journal.iter().find_map(mine).expect("only what is journaled is asked for"))
+            },
+            |conn, message| {
+                let frame = encoded(message).len();
+                let Some(wire) = alive(wires, conn) else { return frame };
+                let (id, ..) = wire.hello.expect("only who said hello is sent something");
+                assert!(wire.welcomed && !wire.left, "{message:?} to a connection that is not accepted");
+                let owned = own.get(&id).copied().unwrap_or(0);
+                match message {
+                    Message::Entry(entry) => {
+                        assert!(
+                            journal.contains(&(id, Record::Own(entry.clone()))),
+                            "{entry:?} is not this customer's"
+                        );
+                        assert_eq!(entry.number, wire.sent + 1, "entries have a gap");
+                        wire.sent = entry.number;
+                    }
+                    Message::Ack { number } => {
+                        let journaled = theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+                        assert!(*number <= journaled, "entry {number} is acknowledged and not journaled");
+                        assert!(wire.sent >= owned, "an ack left before what was said");
+                    }
+                    other => panic!("{other:?} has no number to be settled"),
+                }
+                frame
+            },
+        );
+        settled.expect("no read fails here");
+        self.desk.forget();
+        self.theirs.values_mut().for_each(|(journaled, sent)| *sent = *journaled);
+    }
+
+    fn commit(&mut self, id: ConversationId, record: Record) {
+        let begun = |of: &ConversationId, record: &Record| match record {
+            Record::Begun { secret, .. } if *of == id => Some(*secret),
+            _ => None,
+        };
+        let before = self.journal.iter().find_map(|(of, record)| begun(of, record));
+        match begun(&id, &record) {
+            Some(secret) => assert!(before.is_none_or(|first| first == secret), "{record:?}: another secret"),
+            None => assert!(before.is_some(), "{record:?} in a conversation that has not begun"),
+        }
+        let own = self.own.entry(id).or_default();
+        let (theirs, sent) = self.theirs.entry(id).or_default();
+        match &record {
+            Record::Own(entry) => {
+                assert_eq!(entry.number, *own + 1, "our numbers have a gap");
+                assert!(encoded(&Message::Entry(entry.clone())).len() <= 4 + ENTRY_MAX);
+                *own = entry.number;
+            }
+            Record::Theirs(None, entry) => {
+                assert_eq!(entry.number, *theirs + 1, "the customer's numbers have a gap");
+                *theirs = entry.number;
+                *sent = entry.number.max(*sent);
+            }
+            Record::Held(number) => {
+                *own = (*own).max(*number);
+            }
+            Record::Moved { from, by } => {
+                *own += by;
+                for (of, record) in &mut self.journal {
+                    match record {
+                        Record::Own(entry) if *of == id && entry.number >= *from => entry.number += by,
+                        _ => {}
+                    }
+                }
+            }
+            Record::Delivered(number) => assert!(number <= own, "what was never said was delivered"),
+            Record::Focus => self.focus = Some(id),
+            Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
+            other => panic!("{other:?} is not a desk's to journal"),
+        }
+        self.journal.push((id, record));
+    }
+
+    fn act_on(&mut self, action: Output) {
+        match action {
+            Output::Send(conn, message) => self.send(conn, &message),
+            Output::Welcomed(conn) => {
+                assert!(alive(&mut self.wires, conn).is_none_or(|wire| wire.welcomed), "accepted without a word");
+            }
+            Output::Close(conn) => {
+                if let Some(wire) = alive(&mut self.wires, conn) {
+                    wire.closed = true;
+                }
+            }
+            Output::Verify(conn, id, entry) => {
+                assert!(entry.number <= self.theirs[&id].0, "a number that is not journaled is taken for known");
+                if !self.journal.contains(&(id, Record::Theirs(None, entry))) {
+                    self.desk.fork(conn);
+                }
+            }
+            Output::Tell(report) => {
+                let ordinal = match &report {
+                    Report::State { ordinal, .. } | Report::Link { ordinal, .. } => *ordinal,
+                    Report::Message(told) => told.ordinal,
+                    _ => Some(1),
+                };
+                assert!(ordinal.is_some_and(|ordinal| ordinal > 0), "{report:?} is of no conversation an admin knows");
+                serde_json::to_string(&report).expect("a report is JSON");
+            }
+            Output::GivenUp(id, owed) => assert!(*owed.end() <= self.own[&id]),
+            Output::Record(..) => unreachable!("records were committed before"),
+        }
+    }
+
+    /// What has no number leaves.
+    fn send(&mut self, conn: Conn, message: &Message) {
+        let frame = encoded(message).len();
+        let Some(wire) = alive(&mut self.wires, conn) else { return };
+        assert!(!wire.left, "{message:?} after a goodbye");
+        match message {
+            Message::Bye { .. } => wire.left = true,
+            Message::Busy { retry: 5..30 } if !wire.welcomed => wire.left = true,
+            Message::Welcome(Welcome { desk, received, .. }) => {
+                let (id, secret, mark) = wire.hello.expect("a welcome answers a hello");
+                assert!(!wire.welcomed && *desk == DESK);
+                assert!(*received <= self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled));
+                let hash = digest(&SHA256, secret.bytes());
+                let forged = self.journal[..self.former].iter().any(|(of, record)| match record {
+                    Record::Begun { secret, .. } => *of == id && secret != hash.as_ref(),
+                    _ => false,
+                });
+                assert!(!forged, "welcomed with another secret");
+                (wire.welcomed, wire.sent) = (true, mark);
+            }
+            Message::Seen { .. } | Message::Position { position: 1.. } if wire.welcomed => {}
+            other => panic!("{other:?} to a connection that is not accepted, or not a desk's to send"),
+        }
+        assert!(frame <= 4 + FRAME_MAX_BEFORE_HELLO || wire.welcomed, "{message:?} is too long for a stranger");
+    }
+}
+
+/// The connection, while what is sent on it leaves.
+fn alive(wires: &mut [Option<Wire>], conn: Conn) -> Option<&mut Wire> {
+    wires.iter_mut().flatten().find(|wire| wire.conn == conn && !wire.closed)
+}
+
+fn customer(choices: &mut Choices) -> ConversationId {
+    ConversationId::new([choices.below(CUSTOMERS) + 1; 16])
+}
+
+fn ordinal(choices: &mut Choices) -> Option<u32> {
+    choices.of(&[None, Some(0), Some(1), Some(2), Some(3), Some(u32::MAX)])
+}

@@ -1,0 +1,153 @@
+//! Whatever bytes a peer sends, in whatever pieces: the decoder makes the same of them, holds no more than the frame that
+//! is not whole yet, and what it takes keeps the limits and goes through a frame, and the journal, unchanged.
+
+use handoff::wire::{
+    BUTTONS_MAX, Body, CUSTOM_MAX, Code, DESKS_MAX, Decoder, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, IMAGE_MAX, Message,
+    NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, WireError, encode,
+};
+
+use super::choices::{Choices, stretched};
+
+/// The first byte says whether the rest is bytes as they come or lines to be framed, and whether frames may be long from
+/// the start; the second in which pieces they come.
+pub fn frames(data: &[u8]) {
+    let mut choices = Choices(data);
+    let (form, pieces) = (choices.byte(), choices.byte());
+    let bytes = if form & 1 == 0 { choices.0.to_vec() } else { framed(choices.0) };
+    let accepted = form & 2 != 0;
+    let whole = read(&bytes, accepted, [bytes.len()]);
+    // Long ones in larger pieces: some dozens are enough.
+    let least = 1 + bytes.len() / 64;
+    let cut = read(&bytes, accepted, (0..).map(|n| least + usize::from(pieces) * n % 97));
+    assert_eq!(whole, cut, "bytes mean something else when they come in pieces");
+    for message in &whole.0 {
+        check(message);
+    }
+    if let Some(error) = whole.1 {
+        let bye = encoded(&Message::Bye { code: Code::Protocol, text: error.to_string() });
+        assert!(bye.len() <= 4 + FRAME_MAX_BEFORE_HELLO, "a stranger could not read why: {error}");
+    }
+}
+
+/// Each line as one frame.
+fn framed(data: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for line in data.split(|byte| *byte == b'\n') {
+        let body = stretched(line, 2 * TEXT_MAX);
+        bytes.extend((body.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(&body);
+    }
+    bytes
+}
+
+/// All that a decoder makes of the bytes, in pieces of these sizes, and why it stopped.
+fn read(bytes: &[u8], accepted: bool, pieces: impl IntoIterator<Item = usize>) -> (Vec<Message>, Option<WireError>) {
+    let mut decoder = Decoder::default();
+    let mut accepted = accepted;
+    if accepted {
+        decoder.accept();
+    }
+    let (mut messages, mut rest) = (Vec::new(), bytes);
+    for piece in pieces {
+        if rest.is_empty() {
+            break;
+        }
+        let (now, later) = rest.split_at(piece.min(rest.len()));
+        decoder.push(now.to_vec());
+        rest = later;
+        loop {
+            match decoder.message() {
+                Ok(Some(message)) => {
+                    // As the user's side does.
+                    if matches!(message, Message::Welcome(_)) {
+                        decoder.accept();
+                        accepted = true;
+                    }
+                    messages.push(message);
+                }
+                Ok(None) => break,
+                Err(error) => return (messages, Some(error)),
+            }
+        }
+    }
+    check_memory(&decoder, bytes, accepted);
+    (messages, None)
+}
+
+/// A decoder that has nothing more to give is as one that only ever saw the frame that is not whole yet.
+fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
+    let mut unfinished = bytes;
+    while let Some((head, body)) = unfinished.split_first_chunk::<4>() {
+        let Some(next) = body.get(u32::from_be_bytes(*head) as usize..) else { break };
+        unfinished = next;
+    }
+    let limit = if accepted { FRAME_MAX } else { FRAME_MAX_BEFORE_HELLO };
+    assert!(unfinished.len() < 4 + limit, "an unfinished frame of {} bytes is held", unfinished.len());
+    let mut fresh = Decoder::default();
+    if accepted {
+        fresh.accept();
+    }
+    fresh.push(unfinished.to_vec());
+    assert_eq!(decoder.is_partial(), !unfinished.is_empty());
+    // But for what it counts.
+    let held = |decoder: &Decoder| format!("{decoder:?}").split(", frames").next().map(str::to_owned);
+    assert_eq!(held(decoder), held(&fresh), "the decoder holds more than an unfinished frame");
+}
+
+/// One message that was taken: its limits, and the way it goes from here.
+fn check(message: &Message) {
+    let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
+    let fits = match message {
+        Message::Hello(hello) => short(&hello.name) && hello.received.len() <= DESKS_MAX,
+        Message::Bye { text, .. } => text.len() <= TEXT_MAX,
+        Message::Entry(entry) => match &entry.body {
+            Body::Requested { reason: name } | Body::Accept { name, .. } => short(name),
+            Body::Refused { why, .. } => why.len() <= TEXT_MAX,
+            _ => true,
+        },
+        _ => true,
+    };
+    assert!(fits, "{message:?} is over its limits");
+    if let Message::Entry(entry) = message {
+        assert!(entry.number > 0, "an entry numbered 0");
+        let journaled = serde_json::to_string(&entry.body).expect("a body is JSON");
+        let read: Body = serde_json::from_str(&journaled).unwrap_or_else(|e| panic!("the journal cannot be read: {e}"));
+        assert_eq!(read, entry.body, "the journal gives back something else");
+        match &entry.body {
+            Body::Message(said) => check_limits(said),
+            // It is only journaled: nobody but its maker sends it.
+            Body::Unknown(_) => return,
+            _ => {}
+        }
+    }
+    assert_eq!(
+        decoded(encoded(message)),
+        Ok(Some(message.clone())),
+        "another message comes out of a frame than went in"
+    );
+}
+
+/// The limits of docs/PROTOCOL.md for something said.
+pub fn check_limits(said: &Said) {
+    let name = said.name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
+    let image = said.image.as_ref().is_none_or(|image| image.len() <= IMAGE_MAX);
+    let custom = said.custom.as_ref().is_none_or(|custom| custom.to_string().len() <= CUSTOM_MAX);
+    let buttons = said.buttons.iter().all(|b| b.title.len() <= TITLE_MAX && b.payload.len() <= PAYLOAD_MAX);
+    let fits = name && image && custom && buttons && said.buttons.len() <= BUTTONS_MAX && said.text.len() <= TEXT_MAX;
+    assert!(fits, "{said:?} is over its limits");
+}
+
+/// A message as one frame.
+pub fn encoded(message: &Message) -> Vec<u8> {
+    let mut frame = Vec::new();
+    encode(message, &mut frame);
+    frame
+}
+
+/// What one frame says, once the hello is accepted.
+pub fn decoded(frame: Vec<u8>) -> Result<Option<Message>, WireError> {
+    let mut decoder = Decoder::default();
+    decoder.accept();
+    decoder.push(frame);
+    decoder.message()
+}

@@ -1,0 +1,28 @@
+//! What must hold whatever comes in: a function for each fuzz target, that panics when it does not.
+//!
+//! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test` replays the inputs that
+//! are kept in `fuzz/corpus` (`tests/it/corpus.rs` includes this file). Nothing of this is in the program.
+
+mod choices;
+mod command;
+mod desk;
+mod frames;
+mod reply;
+mod session;
+mod story;
+mod text;
+
+pub use command::command;
+pub use frames::frames;
+pub use reply::reply;
+pub use story::story;
+pub use text::text;
+
+/// Both ends, each against a peer without scruples; the first byte says which.
+pub fn ends(data: &[u8]) {
+    match data.split_first() {
+        Some((which, data)) if which % 2 == 0 => desk::desk(data),
+        Some((_, data)) => session::session(data),
+        None => {}
+    }
+}

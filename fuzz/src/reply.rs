@@ -1,0 +1,35 @@
+//! Whatever a bot answers, what is journaled of it keeps the wire's limits, and comes out of a frame as it went in.
+
+use handoff::reply::{self, ITEMS_MAX, Triggers, for_bot};
+use handoff::wire::{Author, Body, ENTRY_MAX, Entry, Message, NAME_MAX};
+
+use super::choices::stretched;
+use super::frames::{check_limits, decoded, encoded};
+
+pub fn reply(data: &[u8]) {
+    let items = match reply::parse(&stretched(data, 2 * ENTRY_MAX)) {
+        Ok(items) => items,
+        Err(why) => return assert!(why.to_string().len() < 200, "{why}"),
+    };
+    let reply = Triggers::default().read(items);
+    assert!(reply.said.len() <= ITEMS_MAX, "{} messages in a reply", reply.said.len());
+    let reason = reply.handoff.and_then(|handoff| handoff.reason).unwrap_or_default();
+    assert!(reason.len() <= NAME_MAX, "a reason of {} bytes", reason.len());
+    for said in reply.said {
+        assert_eq!(said.author, Author::Bot);
+        check_limits(&said);
+        for typed in [&*said.text].into_iter().chain(said.buttons.iter().map(|button| &*button.title)) {
+            // As Python strips.
+            let blank = |letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f');
+            let asked = for_bot(typed);
+            assert!(!asked.trim_start_matches(blank).starts_with('/'), "the bot would take {typed:?} for a command");
+            if let Some(button) = reply::choice(&said.buttons, typed) {
+                assert!(said.buttons.contains(button));
+            }
+        }
+        let message = Message::Entry(Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said) });
+        let frame = encoded(&message);
+        assert!(frame.len() <= 4 + ENTRY_MAX, "an entry of {} bytes", frame.len());
+        assert_eq!(decoded(frame), Ok(Some(message)));
+    }
+}

@@ -1,0 +1,11 @@
+//! Whatever a peer's text holds, what is shown of it moves no cursor and stays in bounds.
+
+use handoff::text::Safe;
+
+pub fn text(data: &[u8]) {
+    let raw = String::from_utf8_lossy(data);
+    let shown = Safe(&raw).to_string();
+    let control = shown.chars().find(|letter| letter.is_control() && *letter != '\n');
+    assert_eq!(control, None, "a control character is shown as it is");
+    assert!(shown.len() <= 12 * raw.len() + 64, "{} bytes became {}", raw.len(), shown.len());
+}

@@ -1,0 +1,29 @@
+//! The inputs in `fuzz/corpus`, each through its fuzz target: what `scripts/fuzz` found once is looked at in every run.
+
+use std::fs;
+use std::panic::catch_unwind;
+
+use crate::fuzz;
+
+type Target = (&'static str, fn(&[u8]));
+
+#[test]
+fn no_kept_input_breaks_what_must_hold() {
+    let targets: [Target; 5] = [
+        ("frames", fuzz::frames),
+        ("ends", fuzz::ends),
+        ("reply", fuzz::reply),
+        ("text", fuzz::text),
+        ("command", fuzz::command),
+    ];
+    for (name, target) in targets {
+        let folder = format!("{}/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
+        let files = fs::read_dir(&folder).unwrap_or_else(|e| panic!("{folder}: {e}"));
+        let files: Vec<_> = files.map(|file| file.expect("it can be read").path()).collect();
+        assert!(files.len() > 5, "{folder} holds {} inputs only", files.len());
+        for file in files {
+            let input = fs::read(&file).expect("it can be read");
+            assert!(catch_unwind(|| target(&input)).is_ok(), "{} breaks '{name}', see above", file.display());
+        }
+    }
+}
