@@ -255,8 +255,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
         self.parted.push(id);
-        let (is_nobody, waits) =
-            (conversation.ordinal == 0, matches!(conversation.phase, Phase::Queued | Phase::Active));
+        let (is_nobody, waits) = (conversation.ordinal == 0, conversation.is_live());
         self.review(id);
         if is_nobody {
             self.conversations.remove(&id);
@@ -698,9 +697,10 @@ impl Conversation {
         self.answered = if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
     }
 
-    /// Somebody waits or talks here.
+    /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends it is not over.
     fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Queued | Phase::Active) && !self.asleep
+        let is_live = |phase| matches!(phase, Phase::Queued | Phase::Active);
+        (is_live(self.phase) || is_live(self.told.0)) && !self.asleep
     }
 
     fn is_active(&self) -> bool {
