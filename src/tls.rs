@@ -6,7 +6,8 @@
 //! moved by `net`, which holds one [`Security`] for all its connections. Rules: `docs/SECURITY.md`.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -131,10 +132,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// A key that others can read is no secret.
-fn refuse_open_to_others(file: &Path) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
-    if metadata.permissions().mode() & 0o077 != 0 {
+/// A key that others can read is no secret. The open file is looked at: another one may be put in its place meanwhile.
+fn refuse_open_to_others(open: &File, file: &Path) -> Result<(), String> {
+    let metadata = open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
+    if metadata.mode() & 0o077 != 0 {
         return Err(format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
     }
     Ok(())
