@@ -53,7 +53,9 @@ impl Security {
             Security::Listener(config) => ServerConnection::new(config.clone()).map(Connection::Server),
             Security::Dialer(config) => {
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-                let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+                let bare = host.trim_matches(['[', ']']);
+                // The zone of an address (RFC 4007) is this machine's name of a network.
+                let name = ServerName::try_from(bare.split('%').next().unwrap_or(bare).to_owned());
                 let name = name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
                 ClientConnection::new(config.clone(), name).map(Connection::Client)
             }

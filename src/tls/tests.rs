@@ -146,3 +146,11 @@ fn no_key_is_no_desk_and_plaintext_stays_where_it_was_allowed() {
     let told = Trust::Plaintext(Plaintext::Anywhere).judge(ADDRESS, far, None);
     assert_eq!(told, Ok(Some("the connection to 192.0.2.1:5000 is not encrypted".to_owned())));
 }
+
+#[test]
+fn a_desk_on_this_link_can_be_dialled() {
+    let security = first_contact(None).security().unwrap();
+    for address in ["[fe80::1%2]:5000", "[fe80::1]:5000", "192.0.2.1:5000", "my_desk:5000", "desk.example.:5000"] {
+        assert!(security.connection(address).is_ok(), "{address}");
+    }
+}
