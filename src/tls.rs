@@ -27,9 +27,9 @@ pub use trust::{KnownDesks, Trust};
 mod identity;
 mod trust;
 
-/// What both sides say they speak within TLS (ALPN, RFC 7301): a server of something else that has
-/// the same certificate hangs up.
-const PROTOCOL: &[u8] = b"handoff/1";
+/// What both sides say they speak within TLS (ALPN, RFC 7301): who has the same certificate for something
+/// else hangs up, or is hung up on.
+pub(crate) const PROTOCOL: &[u8] = b"handoff/1";
 
 /// How the connections of a process are secured.
 #[derive(Clone)]

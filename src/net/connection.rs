@@ -302,6 +302,9 @@ impl Connection {
             self.held.get_or_insert(Held { since: self.heard, until: None });
         }
         if self.phase == Phase::Opening && self.stream.is_open() {
+            if !self.stream.is_ours() {
+                return Input::Ended(Closed::Distrusted("it speaks TLS, and nothing of handoff's within".to_owned()));
+            }
             self.phase = Phase::Open;
             self.deadline = None;
             return Input::Opened(bytes);
