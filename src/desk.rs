@@ -293,24 +293,12 @@ impl Desk {
     /// A user's side introduces itself.
     fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         let Some(address) = self.strangers.remove(&conn) else { return };
-        if hello.version != VERSION {
-            let why = format!(
-                "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
-                hello.version
-            );
-            return self.dismiss(conn, Code::Version, &why);
-        }
         let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
-        let id = hello.conversation;
-        let known = self.conversations.get(&id);
-        if known.is_some_and(|conversation| conversation.secret != secret) {
-            return self.dismiss(conn, Code::Secret, "this conversation belongs to somebody else");
-        }
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
-        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
-        if mark > made + HELD_MAX || mark < held {
-            return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
+        if let Err((code, why)) = self.judge(&hello, secret, mark) {
+            return self.dismiss(conn, code, &why);
         }
+        let id = hello.conversation;
         if !self.has_room(conn, id, address) {
             return;
         }
@@ -358,6 +346,26 @@ impl Desk {
         if self.options.auto_accept && waits(&self.conversations[&id]) {
             self.ask(id, Ask::Accept { by_admin: false }, now);
         }
+    }
+
+    /// Whether a hello is one that this desk can answer, whoever else is here.
+    fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), (Code, String)> {
+        if hello.version != VERSION {
+            let why = format!(
+                "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
+                hello.version
+            );
+            return Err((Code::Version, why));
+        }
+        let known = self.conversations.get(&hello.conversation);
+        if known.is_some_and(|conversation| conversation.secret != secret) {
+            return Err((Code::Secret, "this conversation belongs to somebody else".to_owned()));
+        }
+        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
+        if mark > made + HELD_MAX || mark < held {
+            return Err((Code::Fork, "you have other entries of this desk than it made".to_owned()));
+        }
+        Ok(())
     }
 
     /// The customer has more of our entries than we ever sent: go on above them, and remember that they are gone here.
