@@ -22,7 +22,7 @@ use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, se
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
 /// What a stranger may bring in a turn: most hellos, and little else. All that strangers can make wait for the loop is
-/// this for each.
+/// this for each; through TLS a record, which is 16 KiB at most.
 const STRANGER_READ_MAX: usize = 1 << 10;
 /// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
 const STRANGERS_A_TURN: usize = 16;
