@@ -4,7 +4,7 @@
 //! and giving back have threads of their own: questions that hang never hold up a handback.
 //! Requests of one conversation are told apart by their tickets; to have one in flight, to discard a
 //! late answer and to try again is `session`'s. One HTTP exchange is `call`'s, its failures `fault`'s.
-//! The contract is DESIGN.md's ('Bot'); how Rasa behaves is recorded in `docs/RASA.md`.
+//! How Rasa behaves is recorded in `docs/RASA.md`.
 
 use std::fmt;
 use std::net::IpAddr;

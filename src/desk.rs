@@ -255,8 +255,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
         self.parted.push(id);
-        let (is_nobody, waits) =
-            (conversation.ordinal == 0, matches!(conversation.phase, Phase::Queued | Phase::Active));
+        let (is_nobody, waits) = (conversation.ordinal == 0, conversation.is_live());
         self.review(id);
         if is_nobody {
             self.conversations.remove(&id);
@@ -294,24 +293,12 @@ impl Desk {
     /// A user's side introduces itself.
     fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         let Some(address) = self.strangers.remove(&conn) else { return };
-        if hello.version != VERSION {
-            let why = format!(
-                "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
-                hello.version
-            );
-            return self.dismiss(conn, Code::Version, &why);
-        }
         let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
-        let id = hello.conversation;
-        let known = self.conversations.get(&id);
-        if known.is_some_and(|conversation| conversation.secret != secret) {
-            return self.dismiss(conn, Code::Secret, "this conversation belongs to somebody else");
-        }
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
-        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
-        if mark > made + HELD_MAX || mark < held {
-            return self.dismiss(conn, Code::Fork, "you have other entries of this desk than it made");
+        if let Err((code, why)) = self.judge(&hello, secret, mark) {
+            return self.dismiss(conn, code, &why);
         }
+        let id = hello.conversation;
         if !self.has_room(conn, id, address) {
             return;
         }
@@ -359,6 +346,26 @@ impl Desk {
         if self.options.auto_accept && waits(&self.conversations[&id]) {
             self.ask(id, Ask::Accept { by_admin: false }, now);
         }
+    }
+
+    /// Whether a hello is one that this desk can answer, whoever else is here.
+    fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), (Code, String)> {
+        if hello.version != VERSION {
+            let why = format!(
+                "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
+                hello.version
+            );
+            return Err((Code::Version, why));
+        }
+        let known = self.conversations.get(&hello.conversation);
+        if known.is_some_and(|conversation| conversation.secret != secret) {
+            return Err((Code::Secret, "this conversation belongs to somebody else".to_owned()));
+        }
+        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
+        if mark > made + HELD_MAX || mark < held {
+            return Err((Code::Fork, "you have other entries of this desk than it made".to_owned()));
+        }
+        Ok(())
     }
 
     /// The customer has more of our entries than we ever sent: go on above them, and remember that they are gone here.
@@ -698,9 +705,10 @@ impl Conversation {
         self.answered = if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
     }
 
-    /// Somebody waits or talks here.
+    /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends it is not over.
     fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Queued | Phase::Active) && !self.asleep
+        let is_live = |phase| matches!(phase, Phase::Queued | Phase::Active);
+        (is_live(self.phase) || is_live(self.told.0)) && !self.asleep
     }
 
     fn is_active(&self) -> bool {

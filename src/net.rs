@@ -1,7 +1,7 @@
-//! The one socket thread: listens, dials, moves bytes, keeps deadlines.
+//! The one socket thread: listens, dials, does TLS, moves bytes, keeps deadlines.
 //!
-//! All sockets of a process live in one thread behind a readiness poller (DESIGN.md,
-//! rule 3). It knows nothing of frames or messages: what a byte means, who may speak
+//! All sockets of a process live in one thread behind a readiness poller (`docs/ARCHITECTURE.md`,
+//! rule 2). It knows nothing of frames or messages: what a byte means, who may speak
 //! and when to redial is left to the loop. [`Net`] is the loop's handle; calls are
 //! queued and [`Net::flush`] hands them over, once a batch. What happens comes back
 //! as [`Event`]s over the bounded channel the loop made.
@@ -20,11 +20,11 @@
 //!
 //! ```text
 //! loop --Net--> inbox --> sockets.rs --Event--> loop
-//!                 ^          | starts      (one connection: connection.rs; strangers.rs)
+//!                 ^          | starts      (one connection: connection.rs, its bytes or TLS: stream.rs; strangers.rs)
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
-//! The numbers are those of DESIGN.md, "Liveness" and "Bounds"; they are kept to
+//! The numbers are those of `docs/PROTOCOL.md`, "Limits"; they are kept to
 //! [`TICK`], by one sweep over the connections.
 
 use std::cell::RefCell;
@@ -75,7 +75,7 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub const TICK: Duration = Duration::from_secs(1);
 /// Connections at once, unless [`Net::at_most`] says otherwise.
 pub const CONNECTIONS: usize = 4_096;
-/// Of these, so many that were accepted and not let in. The oldest makes room for one more.
+/// Of these, so many that were accepted and not let in. For one more goes the oldest of the address that has most.
 pub const STRANGERS: usize = 512;
 /// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
@@ -106,7 +106,7 @@ pub enum Event {
     Received {
         /// From whom.
         conn: Conn,
-        /// At least one, at most 16 KiB.
+        /// At least one; at most 16 KiB, and through TLS what was there of a record already: less than 32 KiB.
         bytes: Vec<u8>,
     },
     /// Told exactly once for each connection, and last; also for a dial that failed or
@@ -155,7 +155,7 @@ pub enum Closed {
     Deadline(&'static str),
     /// More than [`OUTBOUND_MAX`] would have waited for the peer.
     Overflow,
-    /// It was the oldest stranger, and others came.
+    /// It was the oldest stranger of the address that had most, and others came.
     Crowded,
     /// The network or the peer's machine broke it off.
     Broken(io::Error),
@@ -466,7 +466,7 @@ struct Registered<S: AsSource> {
 impl<S: AsSource> Registered<S> {
     /// Registers `source` for reading, level-triggered: no call re-arms it, and what one
     /// turn leaves unread is told again.
-    #[allow(unsafe_code)] // DESIGN.md, rule 12: the poller's registration
+    #[allow(unsafe_code)] // docs/ARCHITECTURE.md, rule 11: the poller's registration
     fn new(poller: &Arc<Poller>, conn: Conn, source: S) -> io::Result<Registered<S>> {
         let key = conn.0 as usize;
         let interest = polling::Event::readable(key);

@@ -6,7 +6,8 @@
 //! moved by `net`, which holds one [`Security`] for all its connections. Rules: `docs/SECURITY.md`.
 
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ pub use trust::{KnownDesks, Trust};
 mod identity;
 mod trust;
 
-/// What both sides say they speak within TLS (ALPN, RFC 7301): a server of something else that has
-/// the same certificate hangs up.
-const PROTOCOL: &[u8] = b"handoff/1";
+/// What both sides say they speak within TLS (ALPN, RFC 7301): who has the same certificate for something
+/// else hangs up, or is hung up on.
+pub(crate) const PROTOCOL: &[u8] = b"handoff/1";
 
 /// How the connections of a process are secured.
 #[derive(Clone)]
@@ -52,7 +53,9 @@ impl Security {
             Security::Listener(config) => ServerConnection::new(config.clone()).map(Connection::Server),
             Security::Dialer(config) => {
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-                let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned());
+                let bare = host.trim_matches(['[', ']']);
+                // The zone of an address (RFC 4007) is this machine's name of a network.
+                let name = ServerName::try_from(bare.split('%').next().unwrap_or(bare).to_owned());
                 let name = name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
                 ClientConnection::new(config.clone(), name).map(Connection::Client)
             }
@@ -131,10 +134,10 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// A key that others can read is no secret.
-fn refuse_open_to_others(file: &Path) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
-    if metadata.permissions().mode() & 0o077 != 0 {
+/// A key that others can read is no secret. The open file is looked at: another one may be put in its place meanwhile.
+fn refuse_open_to_others(open: &File, file: &Path) -> Result<(), String> {
+    let metadata = open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
+    if metadata.mode() & 0o077 != 0 {
         return Err(format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
     }
     Ok(())

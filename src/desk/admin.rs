@@ -274,7 +274,9 @@ impl Desk {
     }
 
     fn next_in_queue(&self) -> Option<ConversationId> {
-        let ready = |conversation: &Conversation| conversation.link.is_some() && conversation.open.is_none();
+        // Who withdrew in a backlog that is not over stays in the queue until it is.
+        let waits = |conversation: &Conversation| conversation.phase == Phase::Queued && conversation.open.is_none();
+        let ready = |conversation: &Conversation| conversation.link.is_some() && waits(conversation);
         self.queue.iter().find(|id| ready(&self.conversations[id])).copied()
     }
 

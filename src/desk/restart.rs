@@ -86,8 +86,7 @@ impl Desk {
 impl Conversation {
     /// Not connected, not waited for, and has every line that an admin typed.
     fn has_left(&self) -> bool {
-        let is_live = |phase| matches!(phase, Phase::Queued | Phase::Active);
-        let is_over = !is_live(self.phase) && !is_live(self.told.0) && self.sending.acked() >= self.typed;
+        let is_over = !self.is_live() && self.sending.acked() >= self.typed;
         self.link.is_none() && (self.asleep || is_over)
     }
 

@@ -336,3 +336,31 @@ fn an_answer_to_what_a_lost_entry_asked_leaves_open_what_was_asked_since() {
     assert!(desk.outputs().iter().any(told));
     assert!(desk.is_talking() && !desk.is_asking());
 }
+
+/// Customer `n` waits, comes back as connection `conn` with a backlog that has no end, and withdraws in it.
+fn withdraws_in_a_backlog_without_end(desk: &mut Desk, n: u8, conn: u64) {
+    joins(desk, n);
+    greets(desk, Hello { newest: Number::MAX, ..hello(n) }, conn, n, now());
+    let withdrawn = Entry { number: 2, at: 0, body: Body::Withdrawn {} };
+    desk.received(Conn(conn), Message::Entry(withdrawn), now());
+}
+
+#[test]
+fn who_withdrew_in_a_backlog_without_end_is_passed_over() {
+    let mut desk = desk();
+    withdraws_in_a_backlog_without_end(&mut desk, 1, 101);
+    joins(&mut desk, 2);
+    assert_eq!(desk.accept(None, now()), Ok(id(2)));
+}
+
+#[test]
+fn who_withdrew_in_a_backlog_that_broke_off_keeps_the_place_in_the_room_as_in_the_queue() {
+    let mut desk = small(1, 9);
+    withdraws_in_a_backlog_without_end(&mut desk, 1, 101);
+    desk.disconnected(Conn(101), "cut");
+    dials(&mut desk, 2, 2, 2, now());
+    assert_eq!((busy(&mut desk, 2).is_some(), desk.waiting().len()), (true, 1));
+    desk.tick(after(LIFETIME));
+    desk.forget();
+    assert!(desk.room == Room::default() && desk.queue.is_empty() && desk.conversations.is_empty());
+}

@@ -35,10 +35,10 @@ pub(super) struct Connection {
     held: Option<Held>,
     /// The poller does not tell what comes, since it is not to be read.
     deaf: bool,
-    /// When a byte came last, when we queued something last, when the peer took
-    /// something last.
+    /// When a byte came last, when we queued something last (the loop begins), when the
+    /// peer took something last.
     heard: Instant,
-    spoke: Instant,
+    spoke: Option<Instant>,
     moved: Instant,
     deadline: Option<(Instant, &'static str)>,
 }
@@ -94,7 +94,7 @@ impl Connection {
             held: None,
             deaf: false,
             heard: now,
-            spoke: now,
+            spoke: None,
             moved: now,
             deadline: None,
         })
@@ -182,7 +182,7 @@ impl Connection {
         if self.phase != Phase::Open || bytes.is_empty() {
             return;
         }
-        self.spoke = now;
+        self.spoke = Some(now);
         if self.out.is_empty() {
             self.out = bytes;
             self.moved = now;
@@ -302,6 +302,9 @@ impl Connection {
             self.held.get_or_insert(Held { since: self.heard, until: None });
         }
         if self.phase == Phase::Opening && self.stream.is_open() {
+            if !self.stream.is_ours() {
+                return Input::Ended(Closed::Distrusted("it speaks TLS, and nothing of handoff's within".to_owned()));
+            }
             self.phase = Phase::Open;
             self.deadline = None;
             return Input::Opened(bytes);
@@ -340,9 +343,10 @@ impl Connection {
         (!self.ended && !excused && now >= self.heard + limits.settings.keepalive.dead).then_some(Closed::Silent)
     }
 
-    /// Whether the peer should hear that we live.
+    /// Whether the peer should hear that we live. Not before the loop said something: it may not be the one to talk to.
     pub(super) fn is_quiet(&self, now: Instant, limits: &Limits) -> bool {
-        self.phase == Phase::Open && !self.is_waiting() && now >= self.spoke + limits.settings.keepalive.after
+        let is_quiet = |spoke| now >= spoke + limits.settings.keepalive.after;
+        self.phase == Phase::Open && !self.is_waiting() && self.spoke.is_some_and(is_quiet)
     }
 
     fn register(&self) -> io::Result<()> {

@@ -22,7 +22,7 @@ use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, se
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
 /// What a stranger may bring in a turn: most hellos, and little else. All that strangers can make wait for the loop is
-/// this for each.
+/// this for each; through TLS a record, which is 16 KiB at most.
 const STRANGER_READ_MAX: usize = 1 << 10;
 /// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
 const STRANGERS_A_TURN: usize = 16;
@@ -534,7 +534,7 @@ impl Sockets {
         }
     }
 
-    /// Whether there is room for a stranger. The oldest of them goes for it, never one who was let in.
+    /// Whether there is room for a stranger. Another of them goes for it, never one who was let in.
     fn make_room(&mut self, peer: SocketAddr) -> bool {
         if self.strangers.count_at(peer.ip().into()) >= self.limits.strangers_per_address {
             return false;
@@ -543,8 +543,8 @@ impl Sockets {
         if !is_full && self.strangers.count() < self.limits.strangers {
             return true;
         }
-        let oldest = self.strangers.oldest();
-        oldest.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
+        let first = self.strangers.first_to_go();
+        first.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
     /// Rests: the listener stays ready, and to try at once would be to spin.

@@ -1,8 +1,10 @@
-//! Connections that were accepted and not let in yet: who came first, and how many each address has.
+//! Connections that were accepted and not let in yet: how many each address has, and who goes for one more.
 //!
-//! Kept in order and counted as they come and go: a flood costs no search.
+//! Who goes is of the address that has the most: whoever comes in numbers drives out their own, and not the one that
+//! comes from elsewhere and needs its time for TLS.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use super::Conn;
@@ -11,9 +13,9 @@ use crate::wire::Address;
 /// All of them.
 #[derive(Default)]
 pub(super) struct Strangers {
-    /// Oldest first: connections are numbered as they come.
-    all: BTreeMap<Conn, Stranger>,
-    each: HashMap<Address, usize>,
+    all: HashMap<Conn, Stranger>,
+    /// Of each address, the oldest first: connections are numbered as they come.
+    each: HashMap<Address, BTreeSet<Conn>>,
 }
 
 /// One of them.
@@ -31,18 +33,19 @@ impl Strangers {
 
     /// How many there are from this address.
     pub(super) fn count_at(&self, address: Address) -> usize {
-        self.each.get(&address).copied().unwrap_or(0)
+        self.each.get(&address).map_or(0, BTreeSet::len)
     }
 
-    /// Who came first.
-    pub(super) fn oldest(&self) -> Option<Conn> {
-        self.all.keys().next().copied()
+    /// Who goes for one more: the oldest of the address that has the most; of all where they have as many.
+    pub(super) fn first_to_go(&self) -> Option<Conn> {
+        let shares = self.each.values().filter_map(|conns| Some((conns.len(), Reverse(*conns.first()?))));
+        shares.max().map(|(_, Reverse(oldest))| oldest)
     }
 
     /// Somebody came.
     pub(super) fn join(&mut self, conn: Conn, peer: SocketAddr) {
         self.all.insert(conn, Stranger { peer, told: false });
-        *self.each.entry(peer.ip().into()).or_default() += 1;
+        self.each.entry(peer.ip().into()).or_default().insert(conn);
     }
 
     /// Where this one comes from; none if it is no stranger.
@@ -61,9 +64,9 @@ impl Strangers {
     pub(super) fn leave(&mut self, conn: Conn) -> Option<Stranger> {
         let stranger = self.all.remove(&conn)?;
         let address = stranger.peer.ip().into();
-        if let Some(count) = self.each.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(conns) = self.each.get_mut(&address) {
+            conns.remove(&conn);
+            if conns.is_empty() {
                 self.each.remove(&address);
             }
         }

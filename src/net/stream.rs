@@ -10,6 +10,7 @@ use rustls::{CertificateError, Connection as Tls, Error};
 
 use super::connection::is_not_now;
 use super::{Closed, Fingerprint, Registered};
+use crate::tls::PROTOCOL;
 
 /// The first byte of every TLS handshake (RFC 8446, 5.1: content type 22).
 const TLS_HANDSHAKE: u8 = 22;
@@ -46,6 +47,11 @@ impl Stream {
     /// Whether plain bytes may be written.
     pub(super) fn is_open(&self) -> bool {
         self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
+    }
+
+    /// Whether the peer has said that it speaks this protocol, as far as TLS asks it.
+    pub(super) fn is_ours(&self) -> bool {
+        self.tls.as_ref().is_none_or(|tls| tls.alpn_protocol() == Some(PROTOCOL))
     }
 
     /// Whether TLS has bytes of its own for the socket.

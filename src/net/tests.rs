@@ -678,11 +678,25 @@ fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
     limits.settings.keepalive.after = Duration::from_millis(100);
     limits.settings.keepalive.dead = Duration::from_millis(600);
     let (desk, here, user, there) = pair(limits);
+    desk.send(here, PING);
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(1) {
         assert_eq!(user.received(there, PING.len()), PING);
         assert_eq!(desk.received(here, PING.len()), PING);
     }
+}
+
+#[test]
+fn no_sign_of_life_leaves_before_the_loop_has_said_something() {
+    let mut limits = patient();
+    limits.settings.keepalive.after = Duration::ZERO;
+    let (desk, user) = (End::new(patient()), End::new(limits));
+    let there = user.dial(desk.listen());
+    user.connected(there);
+    desk.silent_for(Duration::from_millis(100));
+    user.send(there, FIRST);
+    let here = desk.accepted();
+    assert!(desk.received(here, FIRST.len() + PING.len()).starts_with(&[FIRST, PING].concat()));
 }
 
 #[test]

@@ -1,13 +1,13 @@
 //! The desk's key: made at its first start and kept, or given by the operator with a certificate.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rcgen::{CertificateParams, DnType, KeyPair};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::TLS13;
 use rustls::{InconsistentKeys, ServerConfig};
@@ -29,9 +29,12 @@ impl Identity {
     /// # Errors
     /// One line: what is wrong with the file and what to do.
     pub fn kept(file: &Path) -> Result<Identity, String> {
-        match fs::read_to_string(file) {
-            Ok(pem) => {
-                refuse_open_to_others(file)?;
+        let unreadable = |e: io::Error| format!("cannot read the desk's key from {}: {e}", file.display());
+        match File::open(file) {
+            Ok(mut open) => {
+                refuse_open_to_others(&open, file)?;
+                let mut pem = String::new();
+                open.read_to_string(&mut pem).map_err(unreadable)?;
                 let key = KeyPair::from_pem(&pem);
                 Identity::of(&key.map_err(|_| {
                     let file = file.display();
@@ -43,7 +46,7 @@ impl Identity {
                 keep(&key, file).map_err(|e| format!("cannot keep the desk's key in {}: {e}", file.display()))?;
                 Identity::of(&key)
             }
-            Err(error) => Err(format!("cannot read the desk's key from {}: {error}", file.display())),
+            Err(error) => Err(unreadable(error)),
         }
     }
 
@@ -66,8 +69,9 @@ impl Identity {
         if chain.is_empty() {
             return Err(format!("{} holds no certificate in PEM", certificate.display()));
         }
-        refuse_open_to_others(key)?;
-        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, "private key", error))?;
+        let open = File::open(key).map_err(|error| unreadable(key, "private key", pem::Error::Io(error)))?;
+        refuse_open_to_others(&open, key)?;
+        let key = PrivateKeyDer::from_pem_reader(open).map_err(|error| unreadable(key, "private key", error))?;
         Ok(Identity { chain, key })
     }
 
@@ -114,7 +118,7 @@ fn new_key() -> Result<KeyPair, String> {
 }
 
 /// All or nothing: a start that is cut short leaves no half of a key.
-fn keep(key: &KeyPair, file: &Path) -> std::io::Result<()> {
+fn keep(key: &KeyPair, file: &Path) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let part = file.with_extension("part");

@@ -104,9 +104,25 @@ fn a_line_of_known_desks_that_was_cut_short_or_damaged_lets_nobody_in() {
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         first_contact(Some(file.clone())).judge(ADDRESS, PEER, Some(key))
     };
-    assert!(judge(format!("# mine\n\ndesk.example:5000 {}\n", &key.to_string()[..20])).unwrap_err().contains("line 3"));
+    for damaged in [format!(" {}", &key.to_string()[..20]), String::new(), " ssh-ed25519".to_owned()] {
+        let why = judge(format!("# mine\n\ndesk.example:5000{damaged}\n")).unwrap_err();
+        assert!(why.contains("is damaged") && why.contains("line 3") && !why.contains("before"), "{why}");
+    }
     assert!(judge("desk.example:50".to_owned()).is_ok_and(|told| told.is_some()));
     assert!(fs::read_to_string(&file).unwrap().contains(&format!("\ndesk.example:5000 {key}\n")));
+}
+
+#[test]
+fn a_line_of_known_desks_that_a_person_wrote_counts() {
+    let folder = Folder::new("written");
+    let (file, keys) = (folder.file("known_desks"), [key(), key()]);
+    for line in ["Desk.Example:5000 KEY\n", "\tdesk.example:5000\t KEY \r\n", "desk.example:5000 KEY # Ann's"] {
+        fs::write(&file, line.replace("KEY", &keys[0].to_string())).unwrap();
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        let judge = |key| first_contact(Some(file.clone())).judge(ADDRESS, PEER, Some(key));
+        assert_eq!(judge(keys[0]), Ok(None), "{line:?}");
+        assert!(judge(keys[1]).unwrap_err().contains("remove line 1"), "{line:?}");
+    }
 }
 
 #[test]
@@ -129,4 +145,12 @@ fn no_key_is_no_desk_and_plaintext_stays_where_it_was_allowed() {
     assert!(loopback.judge(ADDRESS, far, None).unwrap_err().contains("--plaintext anywhere"));
     let told = Trust::Plaintext(Plaintext::Anywhere).judge(ADDRESS, far, None);
     assert_eq!(told, Ok(Some("the connection to 192.0.2.1:5000 is not encrypted".to_owned())));
+}
+
+#[test]
+fn a_desk_on_this_link_can_be_dialled() {
+    let security = first_contact(None).security().unwrap();
+    for address in ["[fe80::1%2]:5000", "[fe80::1]:5000", "192.0.2.1:5000", "my_desk:5000", "desk.example.:5000"] {
+        assert!(security.connection(address).is_ok(), "{address}");
+    }
 }

@@ -122,7 +122,7 @@ impl KnownDesks {
 
     /// A desk with this key answered at this address: the same as before, or the first there.
     fn meet(&mut self, address: &str, shown: Fingerprint) -> Result<Option<String>, String> {
-        let address = address.to_lowercase();
+        let address = address.to_ascii_lowercase();
         let Some(path) = self.file.clone() else {
             let remedy = |_| "end this program".to_owned();
             let line = self.compare(&address, shown, remedy)?;
@@ -134,7 +134,7 @@ impl KnownDesks {
         let path_shown = path.display();
         let failed = |e: io::Error| format!("cannot use {path_shown}, where the keys of desks are remembered: {e}");
         let mut file = open(&path).map_err(failed)?;
-        refuse_open_to_others(&path)?;
+        refuse_open_to_others(&file, &path)?;
         self.text.clear();
         file.read_to_string(&mut self.text).map_err(failed)?;
         let Some(line) = self.compare(&address, shown, |line| format!("remove line {line} of {path_shown}"))? else {
@@ -151,21 +151,33 @@ impl KnownDesks {
         shown: Fingerprint,
         remedy: impl Fn(usize) -> String,
     ) -> Result<Option<String>, String> {
-        let mut lines = self.text.lines().zip(1..).filter_map(|(line, number)| Some((number, line.split_once(' ')?)));
-        let Some((number, (_, known))) = lines.find(|(_, (of, _))| *of == address) else {
-            // A last line without its end was cut short, and is no line.
+        let Some((number, known)) = self.line_of(address) else {
+            // The last line may have been cut short.
             let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
             return Ok(Some(format!("{end}{address} {shown}\n")));
         };
-        if known.trim() == shown.to_string() {
-            return Ok(None);
+        match known {
+            Some(known) if known == shown => Ok(None),
+            Some(known) => Err(format!(
+                "its key is {shown}, and it was {known} before; if the desk was set up anew, {} and start again; if it \
+                 was not, somebody else answers in its place",
+                remedy(number)
+            )),
+            None => Err(format!(
+                "its key is {shown}, and what was remembered of its key is damaged; if the desk prints this one at its \
+                 start, {} and start again",
+                remedy(number)
+            )),
         }
-        Err(format!(
-            "its key is {shown}, and it was {} before; if the desk was set up anew, {} and start again; if it was not, \
-             somebody else answers in its place",
-            known.trim(),
-            remedy(number)
-        ))
+    }
+
+    /// The first line about this address, and the key in it, if that is whole.
+    fn line_of(&self, address: &str) -> Option<(usize, Option<Fingerprint>)> {
+        self.text.lines().zip(1..).find_map(|(line, number)| {
+            let mut words = line.split_whitespace();
+            let is_it = words.next()?.eq_ignore_ascii_case(address);
+            is_it.then(|| (number, words.next().and_then(|key| key.parse().ok())))
+        })
     }
 }
 

@@ -81,7 +81,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
     assert!(!user.events().iter().any(|event| event.to_string().contains("a note")), "a note is private to the desk");
 }
 
-/// DESIGN.md's table.
+/// The table of `docs/JSON.md`.
 fn check_fields(event: &Value) {
     let (required, optional): (&[&str], &[&str]) = match event["event"].as_str().expect("every event has a name") {
         "ready" => (&["mode"], &["listen", "fingerprint"]),

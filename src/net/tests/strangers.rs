@@ -263,3 +263,17 @@ fn each_stranger_has_a_turn_however_many_are_ready() {
     assert_eq!(order(6), [7, 9, 2, 5]);
     assert_eq!(order(9), [2, 5, 7, 9]);
 }
+
+#[test]
+fn who_comes_in_numbers_from_several_addresses_drives_out_their_own_alone() {
+    let desk = End::new(Limits { strangers: 6, strangers_per_address: 4, ..patient() });
+    let address = desk.listen();
+    let mut slow = silent(9, address);
+    let mut crowd = Vec::new();
+    for n in 0..30 {
+        crowd.push(speaks(1 + n % 3, address));
+        while !matches!(desk.next(), Event::Received { .. }) {}
+    }
+    slow.write_all(b"at last").unwrap();
+    while !matches!(desk.next(), Event::Received { bytes, .. } if bytes == b"at last") {}
+}

@@ -72,6 +72,33 @@ fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
 }
 
 #[test]
+fn who_has_tls_for_something_else_is_hung_up_on_unheard() {
+    let (mut other_desk, mut other_user) = (desk(), user());
+    match (&mut other_desk.settings.security, &mut other_user.settings.security) {
+        (Security::Listener(desk), Security::Dialer(user)) => {
+            Arc::make_mut(desk).alpn_protocols.clear();
+            Arc::make_mut(user).alpn_protocols.clear();
+        }
+        _ => unreachable!("both have TLS"),
+    }
+    let (user, other_desk) = (End::new(user()), End::new(other_desk));
+    let there = user.dial(other_desk.listen());
+    assert!(matches!(user.closed(there), Closed::Distrusted(_)));
+    assert!(other_desk.events.is_empty(), "{:?}", other_desk.events.try_recv());
+
+    let desk = End::new(desk());
+    let mut socket = TcpStream::connect(desk.listen()).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut tls = other_user.settings.security.connection("desk:1").unwrap().unwrap();
+    tls.writer().write_all(FIRST).unwrap();
+    while tls.wants_write() || tls.is_handshaking() {
+        tls.complete_io(&mut socket).unwrap();
+    }
+    let _ = socket.read_to_end(&mut Vec::new());
+    assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());
+}
+
+#[test]
 fn a_peer_that_speaks_plaintext_is_told_so_and_the_loop_once() {
     let desk = End::new(desk());
     let address = desk.listen();
