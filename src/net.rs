@@ -75,7 +75,8 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 pub const TICK: Duration = Duration::from_secs(1);
 /// Connections at once, unless [`Net::at_most`] says otherwise.
 pub const CONNECTIONS: usize = 4_096;
-/// Of these, so many that were accepted and not let in. The oldest makes room for one more.
+/// Of these, so many that were accepted and not let in. The oldest of the address that has the most makes room for one
+/// more.
 pub const STRANGERS: usize = 512;
 /// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
@@ -155,7 +156,7 @@ pub enum Closed {
     Deadline(&'static str),
     /// More than [`OUTBOUND_MAX`] would have waited for the peer.
     Overflow,
-    /// It was the oldest stranger, and others came.
+    /// It was a stranger, of the address that had the most, and others came.
     Crowded,
     /// The network or the peer's machine broke it off.
     Broken(io::Error),

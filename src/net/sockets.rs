@@ -534,7 +534,7 @@ impl Sockets {
         }
     }
 
-    /// Whether there is room for a stranger. The oldest of them goes for it, never one who was let in.
+    /// Whether there is room for a stranger. One of them goes for it, never one who was let in.
     fn make_room(&mut self, peer: SocketAddr) -> bool {
         if self.strangers.count_at(peer.ip().into()) >= self.limits.strangers_per_address {
             return false;
@@ -543,8 +543,8 @@ impl Sockets {
         if !is_full && self.strangers.count() < self.limits.strangers {
             return true;
         }
-        let oldest = self.strangers.oldest();
-        oldest.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
+        let goes = self.strangers.first_to_go();
+        goes.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
     /// Rests: the listener stays ready, and to try at once would be to spin.

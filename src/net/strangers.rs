@@ -2,7 +2,8 @@
 //!
 //! Kept in order and counted as they come and go: a flood costs no search.
 
-use std::collections::{BTreeMap, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 
 use super::Conn;
@@ -11,9 +12,9 @@ use crate::wire::Address;
 /// All of them.
 #[derive(Default)]
 pub(super) struct Strangers {
+    all: HashMap<Conn, Stranger>,
     /// Oldest first: connections are numbered as they come.
-    all: BTreeMap<Conn, Stranger>,
-    each: HashMap<Address, usize>,
+    each: HashMap<Address, BTreeSet<Conn>>,
 }
 
 /// One of them.
@@ -31,18 +32,20 @@ impl Strangers {
 
     /// How many there are from this address.
     pub(super) fn count_at(&self, address: Address) -> usize {
-        self.each.get(&address).copied().unwrap_or(0)
+        self.each.get(&address).map_or(0, BTreeSet::len)
     }
 
-    /// Who came first.
-    pub(super) fn oldest(&self) -> Option<Conn> {
-        self.all.keys().next().copied()
+    /// Who makes room for one more: who came first, of the address that has the most. So a crowd of few addresses
+    /// drives out its own, however fast it comes.
+    pub(super) fn first_to_go(&self) -> Option<Conn> {
+        let first = self.each.values().filter_map(|conns| Some((conns.len(), Reverse(*conns.first()?))));
+        first.max().map(|(_, Reverse(conn))| conn)
     }
 
     /// Somebody came.
     pub(super) fn join(&mut self, conn: Conn, peer: SocketAddr) {
         self.all.insert(conn, Stranger { peer, told: false });
-        *self.each.entry(peer.ip().into()).or_default() += 1;
+        self.each.entry(peer.ip().into()).or_default().insert(conn);
     }
 
     /// Where this one comes from; none if it is no stranger.
@@ -61,9 +64,9 @@ impl Strangers {
     pub(super) fn leave(&mut self, conn: Conn) -> Option<Stranger> {
         let stranger = self.all.remove(&conn)?;
         let address = stranger.peer.ip().into();
-        if let Some(count) = self.each.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(conns) = self.each.get_mut(&address) {
+            conns.remove(&conn);
+            if conns.is_empty() {
                 self.each.remove(&address);
             }
         }
