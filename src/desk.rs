@@ -18,7 +18,7 @@
 //! recorded, of `settle`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
 
@@ -42,6 +42,9 @@ mod tests;
 
 /// Entries of ours that a customer may hold and we do not, at most: more than a restored backup explains is made up.
 pub const HELD_MAX: Number = 1 << 20;
+
+/// Who waits is told of moving up this often at most.
+pub const PLACES_TOLD: Duration = Duration::from_secs(1);
 
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
@@ -102,6 +105,10 @@ pub struct Desk {
     parted: Vec<ConversationId>,
     /// Who waits, longest first.
     queue: VecDeque<ConversationId>,
+    /// From this place on they have moved up and were not told,
+    moved: Option<usize>,
+    /// which they are then at the soonest.
+    tell_places: Instant,
     /// Who gets the next line.
     focus: Option<ConversationId>,
     /// Connections without a hello, and where they come from.
@@ -209,6 +216,8 @@ impl Desk {
             begun: 0,
             parted: Vec::new(),
             queue: VecDeque::new(),
+            moved: None,
+            tell_places: now.clock,
             focus: None,
             strangers: HashMap::new(),
             links: HashMap::new(),
@@ -570,12 +579,22 @@ impl Desk {
         self.disconnected(conn, why);
     }
 
-    /// Takes a conversation out of the queue, and tells those behind it that they moved up.
+    /// Takes a conversation out of the queue. Those behind it have moved up.
     fn leave_queue(&mut self, id: ConversationId) {
         let Some(at) = self.queue.iter().position(|queued| *queued == id) else { return };
         self.queue.remove(at);
+        self.moved = Some(self.moved.map_or(at, |from| from.min(at)));
+    }
+
+    /// Tells those who moved up, if it is time: who comes and goes all the time does not have all others told each time.
+    fn tell_places(&mut self, now: Now) {
+        if now.clock < self.tell_places {
+            return;
+        }
+        let Some(from) = self.moved.take() else { return };
+        self.tell_places = now.clock + PLACES_TOLD;
         // Their places are counted here: to look each one up would be quadratic.
-        for (place, behind) in self.queue.iter().enumerate().skip(at) {
+        for (place, behind) in self.queue.iter().enumerate().skip(from) {
             if let Some(conn) = self.conversations[behind].link {
                 self.out.push(Output::Send(conn, Message::Position { position: place as u32 + 1 }));
             }

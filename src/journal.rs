@@ -239,4 +239,20 @@ mod tests {
         assert_eq!((story.name.as_deref(), story.idle), (Some("Anna"), Duration::from_secs(600)));
         std::fs::remove_dir_all(&folder).unwrap();
     }
+
+    #[test]
+    fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
+        let folder = std::env::temp_dir().join(format!("handoff-journal-many-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let (mut journal, id) = (Journal::open(&folder.join("journal.sqlite")).unwrap(), ConversationId::new([1; 16]));
+        let body = |number| if number % 2 == 1 { Body::Requested { reason: None } } else { Body::Withdrawn {} };
+        let theirs = |number| (id, Record::Theirs(None, Entry { number, at: 7, body: body(number) }));
+        let begun = Record::Begun { secret: [3; 32], name: None };
+        journal.commit(std::iter::once((id, begun)).chain((1..=20_001).map(theirs)).collect()).unwrap();
+        let story = journal.story(id).unwrap().unwrap();
+        assert_eq!(story.theirs, [(None, 20_001)]);
+        let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
+        assert_eq!(controls.collect::<Vec<_>>(), (20_001 - 255..=20_001).collect::<Vec<_>>(), "the latest, in order");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -8,7 +8,7 @@ use crate::net::{Keepalive, Net, Settings};
 use crate::tls::Security;
 use crate::wire::{self, Code, Conn, Decoder, Message, WireError};
 
-use rate::Rate;
+use rate::{Bulk, Rate};
 
 pub mod rate;
 
@@ -24,8 +24,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
-    /// Frames a second that each may bring; `None` where the other side is one that was chosen.
-    rate: Option<u32>,
+    /// Frames a second that each may bring, and what all may; `None` where the other side is one that was chosen.
+    rate: Option<(u32, Bulk)>,
 }
 
 struct Stream {
@@ -40,7 +40,7 @@ struct Stream {
 impl Peers {
     /// Takes over the socket thread. With a `rate`, each peer may bring so many entries a second; see [`rate`].
     pub fn new(net: Net, rate: Option<u32>) -> Peers {
-        Peers { net, streams: HashMap::new(), rate }
+        Peers { net, streams: HashMap::new(), rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))) }
     }
 
     /// How the socket thread keeps connections alive, knows dead ones, and what it says to who speaks something else.
@@ -66,7 +66,7 @@ impl Peers {
 
     /// A connection stands.
     pub fn opened(&mut self, conn: Conn, now: Instant) {
-        let rate = self.rate.map(|rate| Rate::new(rate, now));
+        let rate = self.rate.as_ref().map(|(rate, _)| Rate::new(*rate, now));
         self.streams.insert(conn, Stream { decoder: Decoder::default(), rate, welcomed: false, partial: false });
     }
 
@@ -85,7 +85,8 @@ impl Peers {
         mut each: impl FnMut(Result<Message, WireError>),
     ) {
         let Some(stream) = self.streams.get_mut(&conn) else { return };
-        stream.rate.iter_mut().for_each(|rate| rate.read(bytes.len()));
+        let length = bytes.len();
+        stream.rate.iter_mut().for_each(|rate| rate.read(length));
         stream.decoder.push(bytes);
         let mut whole = false;
         loop {
@@ -107,7 +108,8 @@ impl Peers {
             }
         }
         let frames = stream.decoder.frames();
-        let rest = stream.rate.as_mut().map_or(Duration::ZERO, |rate| rate.pay(frames, now));
+        let own = stream.rate.as_mut().map_or(Duration::ZERO, |rate| rate.pay(frames, now));
+        let rest = own.max(self.rate.as_mut().map_or(Duration::ZERO, |(_, bulk)| bulk.queue(length, frames, now)));
         // Before the deadline of a frame that began: what was waited for so far is none of its time.
         self.net.read_on(conn, rest);
         let partial = stream.decoder.is_partial();

@@ -59,6 +59,8 @@ struct User {
     stage: Stage,
     /// The person was told what is wrong with the way to the bot.
     warned: bool,
+    /// A conversation that forked goes on in this one.
+    started_over: bool,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
 }
@@ -111,6 +113,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         unseen: VecDeque::new(),
         stage: Stage::Talking,
         warned: false,
+        started_over: false,
         failed: false,
         args,
     };
@@ -449,6 +452,7 @@ impl User {
             Then::Exit(code) => Ok(Some(code)),
             Then::StartAnew => {
                 self.session = begin(&self.args).map_err(Stop::Broken)?;
+                self.started_over = false;
                 self.unseen.clear();
                 self.stage = Stage::Talking;
                 self.pace.done();
@@ -547,7 +551,9 @@ impl User {
 
     /// A conversation that forked goes on as a new one, with what no desk has of it.
     fn start_over(&mut self) -> Result<(), Stop> {
-        if !matches!(self.session.state(), State::Queued | State::Active) {
+        let goes_on = matches!(self.session.state(), State::Queued | State::Active);
+        // A desk that contradicts what was begun for its sake, too, would have us begin for ever.
+        if !goes_on || std::mem::replace(&mut self.started_over, true) {
             return Ok(());
         }
         let lines = self.undelivered(self.session.undelivered())?;

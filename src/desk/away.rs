@@ -1,13 +1,18 @@
-//! Customers without a sign of life: given up after a day, and back when they come back.
+//! What time does at a desk: customers without a sign of life are given up after a day, and back when they come back;
+//! who waits is told of moving up.
 
 use super::*;
 
 impl Desk {
-    /// Time has passed: customers without a sign of life for too long are given up.
+    /// Time has passed: customers without a sign of life for too long are given up, and who moved up is told.
     pub fn tick(&mut self, now: Now) {
-        if now.clock < self.look_again {
-            return;
+        if now.clock >= self.look_again {
+            self.look_for_signs(now);
         }
+        self.tell_places(now);
+    }
+
+    fn look_for_signs(&mut self, now: Now) {
         self.look_again = now.clock + IDLE_NOTED;
         let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
         let away: Vec<_> = self.ordinals.values().filter(|id| away(&self.conversations[id])).copied().collect();
@@ -23,7 +28,7 @@ impl Desk {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
-        self.look_again
+        if self.moved.is_some() { self.tell_places.min(self.look_again) } else { self.look_again }
     }
 
     /// No sign of a customer for too long: out of the queue and out of sight, until they come back.

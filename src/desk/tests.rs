@@ -97,7 +97,27 @@ fn who_waits_behind_moves_up_and_is_told() {
     (1..=3).for_each(|n| joins(&mut desk, n));
     assert_eq!(places(&mut desk), [(1, 1), (2, 2), (3, 3)]);
     says(&mut desk, 1, 2, Body::Withdrawn {});
+    desk.tick(now());
     assert_eq!(places(&mut desk), [(2, 1), (3, 2)]);
+}
+
+#[test]
+fn who_comes_and_goes_all_the_time_has_the_others_told_once_a_second() {
+    let mut desk = desk();
+    (1..=3).for_each(|n| joins(&mut desk, n));
+    places(&mut desk);
+    let (start, mut told) = (now(), Vec::new());
+    for number in 1..=500 {
+        says(&mut desk, 1, 2 * number, Body::Withdrawn {});
+        says(&mut desk, 1, 2 * number + 1, Body::Requested { reason: None });
+        desk.tick(start);
+        told.extend(places(&mut desk).into_iter().filter(|(conn, _)| *conn != 1));
+    }
+    assert_eq!(told, [(2, 1), (3, 2)]);
+    says(&mut desk, 2, 2, Body::Withdrawn {});
+    assert_eq!(desk.deadline(), start.clock + PLACES_TOLD);
+    desk.tick(after(PLACES_TOLD));
+    assert_eq!(places(&mut desk), [(3, 1), (1, 2)], "nobody is left with a place that is not so");
 }
 
 #[test]

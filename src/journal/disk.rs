@@ -59,6 +59,8 @@ const SCHEMA: &str = "
 
 /// Statements there are, about.
 const STATEMENTS: usize = 32;
+/// Controls of a conversation that comes back, at most. Between one `requested` and the next there are a handful.
+const CONTROLS_MAX: usize = 256;
 /// Keys of each kind that are remembered, at most.
 const KEYS_MAX: usize = 4096;
 
@@ -366,10 +368,11 @@ impl Disk {
                 None => story.delivered = acked,
             }
         }
+        // One that comes back is read while others wait: the latest controls say where it is.
+        let latest = only.map_or(String::new(), |_| format!("ORDER BY entry.key DESC LIMIT {CONTROLS_MAX}"));
         let sql = format!(
-            "SELECT entry.key, origin, desk, number, at, body, entry.conversation
-             FROM entry LEFT JOIN peer ON peer.key = origin
-             WHERE control = 1 {} ORDER BY entry.conversation, entry.key",
+            "SELECT * FROM (SELECT entry.key AS place, origin, desk, number, at, body, entry.conversation AS of
+                 FROM entry LEFT JOIN peer ON peer.key = origin WHERE control = 1 {} {latest}) ORDER BY of, place",
             only_if("entry.conversation")
         );
         let mut select = self.connection.prepare_cached(&sql)?;

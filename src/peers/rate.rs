@@ -1,5 +1,7 @@
 //! How much one customer may bring: so many frames a second, and a burst of them at once.
 //!
+//! What all bring who bring much at a time has a bound of its own ([`BULK`]), the free backlog too.
+//!
 //! Nothing is dropped: who is over it is not read for a while. What was read counts, however much that is, so a
 //! connection may go into debt by one read's worth. The backlog that a hello announced is free, within bounds. Pure:
 //! time is an argument.
@@ -16,6 +18,15 @@ pub const BURST: Duration = Duration::from_secs(10);
 pub const BACKLOG_ENTRIES: usize = 10_000;
 /// Bytes that a connection may have brought for its backlog to be free.
 pub const BACKLOG_BYTES: usize = 16 << 20;
+
+/// Bytes a second that all who bring much at a time may bring together, at the usual rate; more at a higher one.
+pub const BULK: usize = 8 << 20;
+/// What a frame costs beyond its bytes, in bytes.
+const FRAME_WORTH: usize = 1 << 10;
+/// A line or two, which is not much.
+const LITTLE: usize = 4 << 10;
+/// So far ahead of that pace they may be.
+const BULK_AHEAD: Duration = Duration::from_millis(5);
 
 /// What one connection brought.
 pub(super) struct Rate {
@@ -61,6 +72,31 @@ impl Rate {
         let cost = self.each.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));
         self.paid = self.paid.max(now) + cost;
         (self.paid - now).saturating_sub(BURST)
+    }
+}
+
+/// The line that all stand in who bring much at a time, so that who says a line waits for none of them.
+pub(super) struct Bulk {
+    /// Bytes a second.
+    pace: f64,
+    /// When all that came is dealt with.
+    clear: Instant,
+}
+
+impl Bulk {
+    /// Nothing came yet. With a higher rate for each there is more for all.
+    pub(super) fn new(rate: u32, now: Instant) -> Bulk {
+        Bulk { pace: BULK as f64 * f64::from(rate.max(RATE)) / f64::from(RATE), clear: now }
+    }
+
+    /// Somebody brought so many bytes and frames at a time. How long they have to rest.
+    pub(super) fn queue(&mut self, bytes: usize, frames: usize, now: Instant) -> Duration {
+        let much = bytes + frames * FRAME_WORTH;
+        if much <= LITTLE {
+            return Duration::ZERO;
+        }
+        self.clear = self.clear.max(now) + Duration::from_secs_f64(much as f64 / self.pace);
+        (self.clear - now).saturating_sub(BULK_AHEAD)
     }
 }
 
@@ -120,6 +156,20 @@ mod tests {
         assert_eq!(rate.pay(5_001, start), Duration::ZERO);
         (5_001..=5_300).for_each(|number| rate.note(&entry(number)));
         assert_eq!(rate.pay(300, start), Duration::from_millis(101 * 50));
+    }
+
+    #[test]
+    fn who_brings_much_waits_for_all_who_do_and_who_says_a_line_for_nobody() {
+        let start = Instant::now();
+        let mut bulk = Bulk::new(RATE, start);
+        let rests: Vec<Duration> = (0..512).map(|_| bulk.queue(15 << 10, 1, start)).collect();
+        assert_eq!(rests[0], Duration::ZERO);
+        assert_eq!(rests[511], Duration::from_secs(1) - BULK_AHEAD, "512 of 16 KiB are 8 MiB");
+        assert_eq!(bulk.queue(1 << 10, 1, start), Duration::ZERO);
+        // Frames that are small cost what they are worth: 4,096 of these are 6 MiB.
+        let later = start + Duration::from_secs(10);
+        let rest = bulk.queue(4_096 << 9, 4_096, later);
+        assert_eq!(rest, Duration::from_millis(750) - BULK_AHEAD);
     }
 
     #[test]

@@ -425,6 +425,7 @@ fn the_documented_limits_are_the_codes() {
         ("frames at once", u64::from(rate::RATE) * rate::BURST.as_secs()),
         ("free entries", rate::BACKLOG_ENTRIES as u64),
         ("bytes for entries to be free", rate::BACKLOG_BYTES as u64),
+        ("bytes a second of all who bring much", rate::BULK as u64),
         ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
         ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
     ];

@@ -122,6 +122,31 @@ fn a_desk_that_knows_another_story_gets_a_new_conversation_with_what_nobody_has_
 }
 
 #[test]
+fn a_desk_that_contradicts_whatever_it_hears_makes_nobody_begin_for_ever() {
+    for answer in [welcome(u64::MAX), json!({"bye": {"code": "fork", "text": "no"}})] {
+        let listener = listen();
+        let (mut user, _bot) = asking(&listener);
+        user.say("my order is late");
+        user.until_text("my order is late");
+        for _ in 0..2 {
+            let mut desk = Raw::accept(&listener);
+            desk.until("hello");
+            desk.say(&answer);
+            desk.hung_up();
+        }
+        user.until_told("error", "remember different things");
+        user.until_told("error", "remember different things");
+        // It is for the person to try once more.
+        user.until_told("error", "not delivered: my order is late");
+        assert_eq!(user.exit_code(), 1);
+        assert_eq!(
+            user.events_of("notice").iter().filter(|event| event["text"].to_string().contains("a new conv")).count(),
+            1
+        );
+    }
+}
+
+#[test]
 fn a_full_desk_is_told_and_tried_again() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);

@@ -80,6 +80,16 @@ fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
 }
 
 #[test]
+fn a_crowd_of_one_address_drives_out_its_own_and_not_who_came_before_it() {
+    let desk = End::new(Limits { strangers: 3, ..patient() });
+    let address = desk.listen();
+    let (conn, mut slow) = raw(&desk, address);
+    let mut crowd: Vec<TcpStream> = (0..20).map(|_| silent(2, address)).collect();
+    crowd[..18].iter_mut().for_each(hung_up);
+    desk.let_in(conn, &mut slow);
+}
+
+#[test]
 fn where_there_is_no_room_at_all_a_stranger_goes_and_nobody_who_was_let_in() {
     let desk = End::new(patient());
     assert_eq!(desk.net.at_most(2), 2);
