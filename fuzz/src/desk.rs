@@ -375,6 +375,8 @@ impl World {
                         _ => {}
                     }
                 }
+                // That is all of it: what it was before is not kept.
+                return;
             }
             Record::Delivered(number) => assert!(number <= own, "what was never said was delivered"),
             Record::Focus => self.focus = Some(id),
