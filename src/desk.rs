@@ -31,10 +31,12 @@ use crate::wire::{
     Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
     State, VERSION, Welcome, WireError,
 };
+use links::Links;
 use room::{Place, Room};
 
 mod admin;
 mod away;
+mod links;
 mod restart;
 pub mod room;
 #[cfg(test)]
@@ -109,6 +111,10 @@ pub struct Desk {
     moved: Option<usize>,
     /// which they are then at the soonest.
     tell_places: Instant,
+    /// Whose link came or went, which the admin is not told yet,
+    flapped: Vec<ConversationId>,
+    /// and is then at the soonest, if not at once.
+    tell_links_again: Option<Instant>,
     /// Who gets the next line.
     focus: Option<ConversationId>,
     /// Connections without a hello, and where they come from.
@@ -158,6 +164,7 @@ struct Conversation {
     /// The same, as far back as the journal goes.
     typed: Number,
     link: Option<Conn>,
+    links: Links,
     /// Its place in the room, while it has one.
     place: Option<Place>,
     /// What we asked of the user's side and is not answered.
@@ -218,6 +225,8 @@ impl Desk {
             queue: VecDeque::new(),
             moved: None,
             tell_places: now.clock,
+            flapped: Vec::new(),
+            tell_links_again: None,
             focus: None,
             strangers: HashMap::new(),
             links: HashMap::new(),
@@ -264,12 +273,11 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.link = None;
         self.parted.push(id);
-        let (is_nobody, waits) = (conversation.ordinal == 0, conversation.is_live());
+        let is_nobody = conversation.ordinal == 0;
+        self.flap(id, Some(why));
         self.review(id);
         if is_nobody {
             self.conversations.remove(&id);
-        } else if waits {
-            self.tell_link(id, Link::Lost, Some(why.to_owned()));
         }
     }
 
@@ -346,10 +354,8 @@ impl Desk {
             self.is_busy(id, now);
             self.wake(id, now);
         }
-        if matches!(state, State::Queued | State::Active) {
-            self.tell_link(id, Link::Connected, None);
-            self.send_position(id);
-        }
+        self.flap(id, None);
+        self.send_position(id);
         // Who waited already when the desk was started.
         let waits = |conversation: &Conversation| conversation.told.0 == Phase::Queued && conversation.open.is_none();
         if self.options.auto_accept && waits(&self.conversations[&id]) {
@@ -691,6 +697,7 @@ impl Conversation {
             spoken: 0,
             typed: 0,
             link: None,
+            links: Links::new(now),
             place: None,
             open: None,
             answered: None,

@@ -10,6 +10,7 @@ impl Desk {
             self.look_for_signs(now);
         }
         self.tell_places(now);
+        self.tell_links(now);
     }
 
     fn look_for_signs(&mut self, now: Now) {
@@ -28,7 +29,8 @@ impl Desk {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
-        if self.moved.is_some() { self.tell_places.min(self.look_again) } else { self.look_again }
+        let places = self.moved.map(|_| self.tell_places);
+        [places, self.tell_links_again].into_iter().flatten().fold(self.look_again, Instant::min)
     }
 
     /// No sign of a customer for too long: out of the queue and out of sight, until they come back.

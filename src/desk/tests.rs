@@ -121,6 +121,38 @@ fn who_comes_and_goes_all_the_time_has_the_others_told_once_a_second() {
 }
 
 #[test]
+fn whose_link_comes_and_goes_all_the_time_is_told_of_now_and_then_and_at_last_as_it_is() {
+    let mut desk = desk();
+    joins(&mut desk, 1);
+    let told = |desk: &mut Desk, now: Now| {
+        desk.tick(now);
+        let link = |output: Output| match output {
+            Output::Tell(Report::Link { link, .. }) => Some(link),
+            _ => None,
+        };
+        desk.outputs().into_iter().filter_map(link).collect::<Vec<_>>()
+    };
+    let start = now();
+    assert_eq!(told(&mut desk, start), [Link::Connected]);
+    let mut all = Vec::new();
+    for conn in 1..=300 {
+        desk.disconnected(Conn(conn), "cut");
+        all.extend(told(&mut desk, start));
+        dials(&mut desk, 1, conn + 1, 1, start);
+        all.extend(told(&mut desk, start));
+    }
+    assert_eq!(all.len(), 9, "{all:?}");
+    desk.disconnected(Conn(301), "cut");
+    assert_eq!(told(&mut desk, start), [], "it was lost when it was told of last");
+    dials(&mut desk, 1, 400, 1, start);
+    assert_eq!(told(&mut desk, start), []);
+    let later = after(Duration::from_secs(60));
+    assert_eq!(desk.deadline(), later.clock);
+    assert_eq!(told(&mut desk, later), [Link::Connected]);
+    assert!(desk.flapped.is_empty());
+}
+
+#[test]
 fn accept_passes_over_whose_line_is_down_and_takes_a_number_all_the_same() {
     let mut desk = desk();
     (1..=3).for_each(|n| joins(&mut desk, n));
