@@ -124,7 +124,7 @@ pub struct Admin {
     /// connections, with those of strangers who have not said who they are (default 4096)
     #[argh(option, default = "CONNECTIONS")]
     pub connections: usize,
-    /// entries a second from one customer, and ten times that at once; who sends more is read later (default 20)
+    /// messages a second of one connection, and ten times that at once; who sends more is read later (default 20)
     #[argh(option, default = "RATE")]
     pub rate: u32,
     /// keep the journal under this folder (default: the platform's state folder)
