@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
 // What tests are made with.
+mod chat;
 mod fake_bot;
 mod home;
 mod house;
@@ -15,8 +16,10 @@ mod run;
 mod terminal;
 
 // The tests.
+mod attack;
 mod bot;
 mod demo;
+mod evil_desk;
 mod faults;
 mod flow;
 mod handback;
