@@ -26,6 +26,8 @@ const READ_MAX: usize = 16 << 10;
 const STRANGER_READ_MAX: usize = 1 << 10;
 /// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
 const STRANGERS_A_TURN: usize = 16;
+/// And no more of them once they took so long: on a slow machine a handshake takes milliseconds.
+const STRANGERS_FOR: Duration = Duration::from_millis(2);
 /// What one listener may accept in a turn, likewise. No more than are served: so each stranger that says something
 /// is heard before the ones behind it can drive it out.
 const ACCEPT_MAX: usize = STRANGERS_A_TURN;
@@ -394,12 +396,17 @@ impl Sockets {
             }
         }
         in_turns(&mut strangers, |event| event.key, self.served);
-        for event in strangers.into_iter().take(STRANGERS_A_TURN) {
+        let (since, mut accepts) = (Instant::now(), ACCEPT_MAX);
+        for (before, event) in strangers.into_iter().take(STRANGERS_A_TURN).enumerate() {
             self.served = event.key;
             self.serve(event, now);
+            if since.elapsed() >= STRANGERS_FOR {
+                accepts = before + 1;
+                break;
+            }
         }
         for at in doors {
-            self.accept(at, now);
+            self.accept(at, accepts, now);
         }
     }
 
@@ -504,8 +511,8 @@ impl Sockets {
     }
 
     /// Accepts who waits, boundedly.
-    fn accept(&mut self, at: usize, now: Instant) {
-        for _ in 0..ACCEPT_MAX {
+    fn accept(&mut self, at: usize, most: usize, now: Instant) {
+        for _ in 0..most {
             match self.listeners[at].socket.source.accept() {
                 Ok((socket, peer)) => {
                     self.end_trouble(at);
@@ -616,7 +623,7 @@ impl Sockets {
             if listener.paused.is_some_and(|until| now >= until) {
                 listener.paused = None;
                 let _ = listener.socket.want(true, false);
-                self.accept(at, now);
+                self.accept(at, ACCEPT_MAX, now);
             }
         }
     }

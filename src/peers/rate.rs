@@ -22,7 +22,7 @@ pub const BACKLOG_BYTES: usize = 16 << 20;
 /// Bytes a second that all who bring much at a time may bring together, at the usual rate; more at a higher one.
 pub const BULK: usize = 8 << 20;
 /// What a frame costs beyond its bytes, in bytes.
-const FRAME_WORTH: usize = 1 << 10;
+const FRAME_WORTH: usize = 256;
 /// A line or two, which is not much.
 const LITTLE: usize = 4 << 10;
 /// So far ahead of that pace they may be.
@@ -162,14 +162,14 @@ mod tests {
     fn who_brings_much_waits_for_all_who_do_and_who_says_a_line_for_nobody() {
         let start = Instant::now();
         let mut bulk = Bulk::new(RATE, start);
-        let rests: Vec<Duration> = (0..512).map(|_| bulk.queue(15 << 10, 1, start)).collect();
+        let rests: Vec<Duration> = (0..512).map(|_| bulk.queue(15 << 10, 4, start)).collect();
         assert_eq!(rests[0], Duration::ZERO);
         assert_eq!(rests[511], Duration::from_secs(1) - BULK_AHEAD, "512 of 16 KiB are 8 MiB");
         assert_eq!(bulk.queue(1 << 10, 1, start), Duration::ZERO);
-        // Frames that are small cost what they are worth: 4,096 of these are 6 MiB.
+        // Frames that are small cost what they are worth: 4,096 of these are 3 MiB.
         let later = start + Duration::from_secs(10);
         let rest = bulk.queue(4_096 << 9, 4_096, later);
-        assert_eq!(rest, Duration::from_millis(750) - BULK_AHEAD);
+        assert_eq!(rest, Duration::from_millis(375) - BULK_AHEAD);
     }
 
     #[test]

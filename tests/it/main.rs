@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
 // What tests are made with.
+mod chat;
 mod fake_bot;
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
@@ -17,9 +18,11 @@ mod run;
 mod terminal;
 
 // The tests.
+mod attack;
 mod bot;
 mod corpus;
 mod demo;
+mod evil_desk;
 mod faults;
 mod flow;
 mod handback;

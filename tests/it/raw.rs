@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
@@ -63,11 +64,36 @@ impl Raw {
     /// Connects from 127.0.0.`host`: to a desk on loopback, another address than the others'.
     #[track_caller]
     pub fn connect_from(host: u8, desk: &str) -> Raw {
+        Raw::connect_as(host, desk, |_| {})
+    }
+
+    /// The same, with a kernel that holds next to nothing of what is not read.
+    #[track_caller]
+    pub fn connect_narrow(host: u8, desk: &str) -> Raw {
+        Raw::connect_as(host, desk, |socket| {
+            net::sockopt::set_socket_recv_buffer_size(socket, 2048).expect("a fresh socket takes options");
+        })
+    }
+
+    #[track_caller]
+    fn connect_as(host: u8, desk: &str, prepare: impl FnOnce(&OwnedFd)) -> Raw {
         let at: SocketAddr = desk.parse().expect("a desk says its address in numbers");
         let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has sockets");
+        prepare(&socket);
         net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0))).expect("all of 127/8 is loopback");
         net::connect(&socket, &at).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
         Raw::to_desk(TcpStream::from(socket), desk)
+    }
+
+    /// The socket beneath TLS.
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// New keys for what is sent, and asks for new ones for what comes.
+    pub fn update_keys(&mut self) {
+        let _ = self.tls.refresh_traffic_keys();
+        self.flush();
     }
 
     /// Takes the next connection of a listener: the other way round, for a desk of bare frames.

@@ -1,10 +1,10 @@
 //! What strangers can do to a desk is bounded: who waits at the door, how fast one may talk, for how many there is room.
 
-use std::fs;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use crate::chat::{Chat, one_at_a_time, weight};
 use crate::fake_bot::{FakeBot, text};
 use crate::house::House;
 use crate::raw::{Raw, entry, frame, hello, said};
@@ -12,50 +12,6 @@ use crate::run::{Handoff, WITHIN};
 
 fn bot() -> FakeBot {
     FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
-}
-
-/// A customer in a chat; how long each of its lines takes to be acknowledged.
-struct Chat {
-    raw: Raw,
-    last: u64,
-    trips: Vec<Duration>,
-}
-
-impl Chat {
-    #[track_caller]
-    fn start(desk: &str) -> Chat {
-        let mut raw = Raw::welcomed(desk, "cc", 1);
-        raw.say(&entry(1, &json!({"requested": {}})));
-        while raw.until("ack")["number"] != 1 {}
-        Chat { raw, last: 1, trips: Vec::new() }
-    }
-
-    #[track_caller]
-    fn trip(&mut self) {
-        self.last += 1;
-        let since = Instant::now();
-        self.raw.say(&entry(self.last, &said("user", "still there?")));
-        while self.raw.until("ack")["number"] != self.last {}
-        self.trips.push(since.elapsed());
-    }
-
-    /// The slowest of all trips but one in a hundred.
-    fn p99(&mut self) -> Duration {
-        self.trips.sort_unstable();
-        self.trips[self.trips.len() * 99 / 100]
-    }
-}
-
-/// Resident memory in bytes, threads and descriptors of a process.
-fn weight(process: &Handoff) -> (u64, u64, usize) {
-    let folder = format!("/proc/{}", process.pid().as_raw_pid());
-    let status = fs::read_to_string(format!("{folder}/status")).expect("it runs");
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the system tells it");
-        line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).expect("a number")
-    };
-    let descriptors = fs::read_dir(format!("{folder}/fd")).expect("it is ours").count();
-    (field("VmRSS:") * 1024, field("Threads:"), descriptors)
 }
 
 #[test]
@@ -219,6 +175,7 @@ fn one_address_takes_no_more_than_its_share_of_a_desk() {
 /// So many who say a byte now and then, and so many who say nothing, come while somebody chats.
 #[track_caller]
 fn crowd(slow: usize, silent: usize) {
+    let _alone = one_at_a_time();
     // Without a journal: the disk is not what is looked at.
     let mut admin = Handoff::admin(&["--ephemeral", "--rate", "100000"]);
     let desk = admin.address();
@@ -266,7 +223,8 @@ fn crowd(slow: usize, silent: usize) {
     let (first, last) = (weights[0], weights[weights.len() - 1]);
     assert_eq!(first.1, last.1, "threads");
     assert!(weights.iter().all(|(.., descriptors)| *descriptors < slow + 512 + 32), "{weights:?}");
-    assert!(last.0 < first.0 + (8 << 20), "memory: {weights:?}");
+    // What was said in the chat is kept in memory.
+    assert!(last.0 < first.0 + (8 << 20) + 256 * trips as u64, "memory: {weights:?}");
     drop(strangers);
     for customer in &mut customers {
         customer.end();
