@@ -207,8 +207,8 @@ impl World {
         match choices.below(16) {
             0 => 0,
             1 => Number::MAX,
-            2 => last + (1 << 20) + 1,
-            away @ 3..=5 => last + Number::from(away) - 2,
+            2 => last.saturating_add((1 << 20) + 1),
+            away @ 3..=5 => last.saturating_add(Number::from(away) - 2),
             away @ 6..=8 => last.saturating_sub(Number::from(away) - 5),
             _ => last,
         }

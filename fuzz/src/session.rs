@@ -233,7 +233,7 @@ impl World {
         match choices.below(16) {
             0 => 0,
             1 => Number::MAX,
-            away @ 2..=4 => last + Number::from(away) - 1,
+            away @ 2..=4 => last.saturating_add(Number::from(away) - 1),
             away @ 5..=7 => last.saturating_sub(Number::from(away) - 4),
             _ => last,
         }
