@@ -76,7 +76,7 @@ struct Admin {
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
     let mut profile = args.place().open()?;
-    let (security, fingerprint) = secure(&args)?;
+    let (security, fingerprint, has_new_key) = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let sockets = Net::start(Peers::settings(security), net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
@@ -97,6 +97,10 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     screen.show(Report::Ready { mode: "admin", listen: Some(listen), fingerprint });
     if args.plaintext.is_some() && !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
+    }
+    if has_new_key && !stories.is_empty() {
+        let text = "this desk has a new key: customers who knew the old one will refuse it";
+        screen.show(Report::Notice { text: text.to_owned() });
     }
     if connections < args.connections {
         screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
@@ -134,11 +138,11 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     }
 }
 
-/// How customers reach this desk, and the key they will see.
-fn secure(args: &args::Admin) -> Result<(Security, Option<String>), String> {
-    let Some(identity) = args.identity()? else { return Ok((Security::Plaintext, None)) };
-    let fingerprint = identity.fingerprint()?.to_string();
-    Ok((identity.security()?, Some(fingerprint)))
+/// How customers reach this desk, the key they will see, and whether that was made just now.
+fn secure(args: &args::Admin) -> Result<(Security, Option<String>, bool), String> {
+    let Some(identity) = args.identity()? else { return Ok((Security::Plaintext, None, false)) };
+    let (fingerprint, is_new) = (identity.fingerprint()?.to_string(), identity.is_new);
+    Ok((identity.security()?, Some(fingerprint), is_new))
 }
 
 impl Admin {

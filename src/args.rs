@@ -133,7 +133,7 @@ pub struct Admin {
     /// which journal to use, to run several side by side (default: "default")
     #[argh(option, default = "String::from(\"default\")")]
     pub profile: String,
-    /// keep no journal: everything is forgotten at the end
+    /// keep no journal, and no key: everything is forgotten at the end, and customers meet another desk next time
     #[argh(switch)]
     pub ephemeral: bool,
     /// one JSON object a line on stdout
@@ -179,6 +179,9 @@ pub enum Exit {
 /// # Errors
 /// When there is nothing to run: help, or one line that says what is wrong.
 pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
+    // Which argh does not know, and everybody tries.
+    let arguments: Vec<&str> = arguments.iter().map(|given| if *given == "-h" { "--help" } else { *given }).collect();
+    let arguments = &*arguments;
     if arguments == ["--version"] {
         return Err(Exit::Help(format!("handoff {}", env!("CARGO_PKG_VERSION"))));
     }

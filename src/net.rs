@@ -145,6 +145,8 @@ pub enum Closed {
     Encrypted,
     /// TLS came to nothing: the whole sentence.
     Tls(String),
+    /// The peer does not take what we show in TLS: its alert.
+    Refused(String),
     /// TLS says that the peer is not who it claims to be: the whole sentence.
     Distrusted(String),
     /// Not a byte for [`Keepalive::dead`].
@@ -167,6 +169,9 @@ impl fmt::Display for Closed {
             Closed::ByUs => f.write_str("the connection was closed at this end"),
             Closed::ByPeer => f.write_str("the other side closed the connection"),
             Closed::Dial(sentence) | Closed::Tls(sentence) | Closed::Distrusted(sentence) => f.write_str(sentence),
+            Closed::Refused(alert) => {
+                write!(f, "the other side does not take this side's certificate or TLS ({alert})")
+            }
             Closed::Plaintext => f.write_str("the other side speaks plaintext, and this side TLS"),
             Closed::Encrypted => f.write_str("the other side speaks TLS, and this side plaintext"),
             Closed::Silent => f.write_str("nothing was heard from the other side for too long"),

@@ -51,7 +51,7 @@ impl Peers {
             bytes
         };
         let text = match security {
-            Security::Plaintext => "this desk speaks plaintext; give --plaintext too, if a tunnel leads to it",
+            Security::Plaintext => "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it",
             _ => "this desk speaks TLS; leave --plaintext away",
         };
         let refusal = frame(&Message::Bye { code: Code::Tls, text: text.to_owned() });

@@ -236,6 +236,11 @@ impl Session {
                 self.request_human(None, now);
                 Ok(())
             }
+            // A person who has looked into why nobody dials any more.
+            Phase::Queued { .. } | Phase::Active { .. } if self.is_parted() => {
+                self.seek_desk();
+                Ok(())
+            }
             Phase::Queued { .. } => Err("you are already waiting for a person"),
             Phase::Active { .. } => Err("you are already talking to a person"),
             Phase::Closed => Err("the conversation is closed; /new starts another"),

@@ -97,9 +97,9 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Fingerprint, String> {
         let bytes = text.strip_prefix("SHA256:").and_then(|key| STANDARD_NO_PAD.decode(key).ok());
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(Fingerprint).ok_or_else(|| {
-            format!("'{text}' is no fingerprint; it is 'SHA256:' and 43 letters, as the desk prints it at its start")
-        })
+        bytes
+            .map(Fingerprint)
+            .ok_or_else(|| "a fingerprint is 'SHA256:' and 43 letters, as the desk prints it at its start".to_owned())
     }
 }
 

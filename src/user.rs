@@ -271,7 +271,7 @@ impl User {
                 }
                 Err(why) => {
                     self.peers.close(conn);
-                    self.session.distrust(conn, &why);
+                    self.distrust(conn, &why);
                 }
             },
             net::Event::Received { conn, bytes } => {
@@ -295,16 +295,22 @@ impl User {
                 self.peers.gone(conn);
                 match why {
                     net::Closed::Plaintext => {
-                        let what = "give --plaintext here too, if a tunnel leads to it";
-                        self.session.distrust(conn, &format!("{why}; {what}"));
+                        let what = "give --plaintext anywhere here too, but only if a tunnel leads to it";
+                        self.distrust(conn, &format!("{why}; {what}"));
                     }
-                    net::Closed::Distrusted(why) => self.session.distrust(conn, &why),
+                    net::Closed::Distrusted(why) => self.distrust(conn, &why),
                     _ => self.session.disconnected(conn, &why.to_string(), now),
                 }
             }
             net::Event::Accepted { .. } | net::Event::Stranger { .. } => {}
             net::Event::Trouble { what } => self.tell(Report::Error { text: what }),
         }
+    }
+
+    /// What answered is not the desk it must be: nobody dials again but at a person's word.
+    fn distrust(&mut self, conn: wire::Conn, why: &str) {
+        let what = if self.pace.is_person() { "; /human tries again" } else { "" };
+        self.session.distrust(conn, &format!("{why}{what}"));
     }
 
     fn answer(&mut self, answer: bot::Answer, now: Now) {
@@ -612,8 +618,10 @@ impl User {
     }
 
     fn tell_undelivered(&mut self, owed: RangeInclusive<Number>) -> Result<(), Stop> {
+        let goes_on = matches!(self.session.state(), State::Queued | State::Active);
+        let kept = if goes_on { " yet, kept for the next start" } else { "" };
         for text in self.undelivered(owed)? {
-            self.fail(format!("not delivered: {text}"));
+            self.fail(format!("not delivered{kept}: {text}"));
         }
         Ok(())
     }
@@ -623,6 +631,7 @@ impl User {
         let who = match self.session.state() {
             State::Bot => return "bot".to_owned(),
             State::Closed => return "closed".to_owned(),
+            _ if self.session.is_parted() => return "not connected".to_owned(),
             State::Queued => "waiting".to_owned(),
             // An agent may be called "bot": the role stands before the name.
             State::Active => match self.session.admin().and_then(Name::new) {

@@ -17,6 +17,9 @@ impl Desk {
         match (conversation.phase, conversation.open) {
             (Phase::Queued, None) => {
                 self.ask(id, Ask::Accept { by_admin: true }, now);
+                if self.conversations[&id].link.is_none() {
+                    self.notice(format!("{who} is not connected; you have them when they are back"));
+                }
                 Ok(id)
             }
             (Phase::Queued, Some(_)) => Err(format!("{who} is being accepted; waiting for the customer's side")),

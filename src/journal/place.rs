@@ -53,7 +53,10 @@ impl Place {
             Err(TryLockError::WouldBlock) => return Err(self.in_use(&folder)),
             Err(TryLockError::Error(e)) => return Err(failed("lock", &file, e)),
         }
-        let journal = Journal::open(&folder.join("journal.sqlite"))?;
+        let file = folder.join("journal.sqlite");
+        // SQLite would make it readable to all; what lies beside it has its mode.
+        OpenOptions::new().create(true).append(true).mode(0o600).open(&file).map_err(|e| failed("open", &file, e))?;
+        let journal = Journal::open(&file)?;
         Ok(Profile { journal, lock: Some(lock) })
     }
 

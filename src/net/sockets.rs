@@ -469,10 +469,11 @@ impl Sockets {
     /// A stranger that is not what it must be hears why, if it can; the loop hears of the first one.
     fn turn_away(&mut self, conn: Conn, why: &Closed) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
-        let is_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
-        let stranger = self.strangers.peer(conn).filter(|_| is_other);
-        connection.refuse(stranger.map(|_| &*self.limits.settings.refusal));
-        if let (Some(peer), false) = (stranger, self.stranger_told) {
+        let speaks_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
+        let stranger = self.strangers.peer(conn);
+        connection.refuse(stranger.filter(|_| speaks_other).map(|_| &*self.limits.settings.refusal));
+        let is_news = (speaks_other || matches!(why, Closed::Refused(_))) && !self.stranger_told;
+        if let Some(peer) = stranger.filter(|_| is_news) {
             self.stranger_told = true;
             let what = format!("somebody called from {}: {why} (this is said once)", peer.ip());
             self.tell(Event::Stranger { what });

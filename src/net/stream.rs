@@ -157,9 +157,25 @@ fn broken(error: Error) -> Closed {
             Closed::Distrusted("its certificate is a copy or a forgery: a signature is wrong".to_owned())
         }
         Error::InvalidCertificate(error) => {
-            Closed::Distrusted(format!("its certificate is not to be trusted: {error}"))
+            Closed::Distrusted(format!("its certificate is not to be trusted: {}", fault(&error)))
         }
-        Error::AlertReceived(alert) => Closed::Tls(format!("the other side ended TLS: {alert:?}")),
+        Error::AlertReceived(alert) => Closed::Refused(format!("{alert:?}")),
         error => Closed::Tls(format!("TLS failed: {error}")),
+    }
+}
+
+/// What is wrong with a certificate, as a person would say it.
+fn fault(error: &CertificateError) -> String {
+    match error {
+        CertificateError::UnknownIssuer => "none of the authorities of --ca has signed it".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "it is for another name than the one that was dialled".to_owned()
+        }
+        CertificateError::Other(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
+            "it is an authority's own; a certificate that signed itself is trusted by --fingerprint".to_owned()
+        }
+        error => error.to_string(),
     }
 }

@@ -19,6 +19,8 @@ pub struct Identity {
     /// Its own certificate first.
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
+    /// The key was made just now, to be kept.
+    pub is_new: bool,
 }
 
 impl Identity {
@@ -44,7 +46,7 @@ impl Identity {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = new_key()?;
                 keep(&key, file).map_err(|e| format!("cannot keep the desk's key in {}: {e}", file.display()))?;
-                Identity::of(&key)
+                Ok(Identity { is_new: true, ..Identity::of(&key)? })
             }
             Err(error) => Err(unreadable(error)),
         }
@@ -63,16 +65,23 @@ impl Identity {
     /// # Errors
     /// One line: which file, and what is wrong with it.
     pub fn given(certificate: &Path, key: &Path) -> Result<Identity, String> {
-        let unreadable = |file: &Path, what, error| format!("{} is no {what} in PEM: {error}", file.display());
+        let unreadable = |file: &Path, what, error| match error {
+            pem::Error::Io(error) => format!("cannot read {}: {error}", file.display()),
+            error => format!("{} is no {what} in PEM: {error}", file.display()),
+        };
         let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
         let chain: Vec<_> = chain.map_err(|error| unreadable(certificate, "certificate", error))?;
         if chain.is_empty() {
             return Err(format!("{} holds no certificate in PEM", certificate.display()));
         }
-        let open = File::open(key).map_err(|error| unreadable(key, "private key", pem::Error::Io(error)))?;
+        let open =
+            File::open(key).map_err(|error| unreadable(key, "unencrypted private key", pem::Error::Io(error)))?;
         refuse_open_to_others(&open, key)?;
-        let key = PrivateKeyDer::from_pem_reader(open).map_err(|error| unreadable(key, "private key", error))?;
-        Ok(Identity { chain, key })
+        let key =
+            PrivateKeyDer::from_pem_reader(open).map_err(|error| unreadable(key, "unencrypted private key", error))?;
+        let identity = Identity { chain, key, is_new: false };
+        identity.fingerprint().map_err(|why| format!("{}: {why}", certificate.display()))?;
+        Ok(identity)
     }
 
     /// What people compare.
@@ -80,7 +89,9 @@ impl Identity {
     /// # Errors
     /// When the operator's certificate cannot be read.
     pub fn fingerprint(&self) -> Result<Fingerprint, String> {
-        Fingerprint::of(&self.chain[0]).ok_or_else(|| "the desk's certificate cannot be read".to_owned())
+        Fingerprint::of(&self.chain[0]).ok_or_else(|| {
+            "no certificate of X.509 version 3, as TLS wants it (openssl: -addext subjectAltName=DNS:HOST)".to_owned()
+        })
     }
 
     /// The desk's end of TLS. No sessions are resumed: each connection proves the key.
@@ -109,7 +120,7 @@ impl Identity {
         let certificate = about.self_signed(key).map_err(|e| format!("cannot make the desk's certificate: {e}"))?;
         let der = PrivateKeyDer::try_from(key.serialize_der());
         let key = der.map_err(|e| format!("cannot use the desk's key: {e}"))?;
-        Ok(Identity { chain: vec![certificate.der().clone()], key })
+        Ok(Identity { chain: vec![certificate.der().clone()], key, is_new: false })
     }
 }
 

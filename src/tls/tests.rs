@@ -38,8 +38,8 @@ fn first_contact(file: Option<PathBuf>) -> Trust {
     Trust::FirstContact(KnownDesks::new(file))
 }
 
-fn open_to_others(file: &Path) {
-    fs::set_permissions(file, Permissions::from_mode(0o644)).unwrap();
+fn set_mode(file: &Path, mode: u32) {
+    fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_key_that_is_open_to_others_or_damaged_is_refused_with_what_to_do() {
     let folder = Folder::new("loose");
     let file = folder.file("default.pem");
     Identity::kept(&file).unwrap();
-    open_to_others(&file);
+    set_mode(&file, 0o644);
     let why = Identity::kept(&file).err().unwrap();
     assert_eq!(why, format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -91,7 +91,9 @@ fn the_first_key_at_an_address_is_remembered_and_another_one_refused() {
     }
     assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2, "a refused key is not remembered");
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-    open_to_others(&file);
+    set_mode(&file, 0o444);
+    assert_eq!(judge(ADDRESS, keys[0]), Ok(None), "who can read it learns nothing, and to read it is enough");
+    set_mode(&file, 0o664);
     assert!(judge(ADDRESS, keys[0]).unwrap_err().contains("chmod 600"), "anybody could have written it");
 }
 

@@ -6,21 +6,21 @@
 //! the handshake.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore, SignatureScheme};
 
-use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider, refuse_open_to_others};
+use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider};
 
 /// What makes a desk the right one.
 pub enum Trust {
@@ -44,7 +44,10 @@ impl Trust {
         if given == "system" {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         } else {
-            let unreadable = |error| format!("--ca {given} holds no certificate in PEM: {error}");
+            let unreadable = |error| match error {
+                pem::Error::Io(error) => format!("cannot read --ca {given}: {error}"),
+                error => format!("--ca {given} holds no certificate in PEM: {error}"),
+            };
             let certificates = CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
             roots.add_parsable_certificates(certificates.map_err(unreadable)?);
         }
@@ -100,7 +103,10 @@ impl Trust {
                     return Ok(None);
                 }
                 let asked: Vec<String> = keys.iter().map(Fingerprint::to_string).collect();
-                Err(format!("its key is {shown}, and --fingerprint asks for {}", asked.join(" or ")))
+                Err(format!(
+                    "its key is {shown}, and --fingerprint asks for {}; compare it with what the desk prints at its start",
+                    asked.join(" or ")
+                ))
             }
             Trust::FirstContact(known) => known.meet(address, shown()?),
         }
@@ -124,24 +130,42 @@ impl KnownDesks {
     fn meet(&mut self, address: &str, shown: Fingerprint) -> Result<Option<String>, String> {
         let address = address.to_ascii_lowercase();
         let Some(path) = self.file.clone() else {
-            let remedy = |_| "end this program".to_owned();
-            let line = self.compare(&address, shown, remedy)?;
+            let line = self.compare(&address, shown, |_| "end this program".to_owned())?;
             return Ok(line.map(|line| {
                 self.text.push_str(&line);
                 format!("first contact with the desk at {address}: its key is {shown}")
             }));
         };
-        let path_shown = path.display();
-        let failed = |e: io::Error| format!("cannot use {path_shown}, where the keys of desks are remembered: {e}");
-        let mut file = open(&path).map_err(failed)?;
-        refuse_open_to_others(&file, &path)?;
+        let remedy = |line| format!("remove line {line} of {}", path.display());
+        let failed = |e: io::Error| format!("cannot read {}, where the keys of desks are: {e}", path.display());
+        self.text.clear();
+        match File::open(&path) {
+            Ok(mut file) => {
+                refuse_writable_by_others(&file, &path)?;
+                file.read_to_string(&mut self.text).map_err(failed)?;
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(failed(e)),
+        }
+        if self.compare(&address, shown, remedy)?.is_none() {
+            return Ok(None);
+        }
+        let (mut file, path) = match open(&path) {
+            Ok(file) => (file, path.display()),
+            // As ssh does: where nothing can be kept each contact is the first, and is told.
+            Err(e) => {
+                return Ok(Some(format!(
+                    "first contact with the desk at {address}: its key is {shown}, and cannot be remembered in {}: {e}",
+                    path.display()
+                )));
+            }
+        };
+        // Another process may have met it meanwhile.
         self.text.clear();
         file.read_to_string(&mut self.text).map_err(failed)?;
-        let Some(line) = self.compare(&address, shown, |line| format!("remove line {line} of {path_shown}"))? else {
-            return Ok(None);
-        };
+        let Some(line) = self.compare(&address, shown, remedy)? else { return Ok(None) };
         file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        Ok(Some(format!("first contact with the desk at {address}: its key {shown} is remembered in {path_shown}")))
+        Ok(Some(format!("first contact with the desk at {address}: its key {shown} is remembered in {path}")))
     }
 
     /// The line to add for a desk that is new; none for one that is known.
@@ -179,6 +203,15 @@ impl KnownDesks {
             is_it.then(|| (number, words.next().and_then(|key| key.parse().ok())))
         })
     }
+}
+
+/// Whoever can write there says whom we trust.
+fn refuse_writable_by_others(file: &File, path: &Path) -> Result<(), String> {
+    let metadata = file.metadata().map_err(|e| format!("cannot look at {}: {e}", path.display()))?;
+    if metadata.permissions().mode() & 0o022 != 0 {
+        return Err(format!("{0} can be changed by other users; run: chmod 600 {0}", path.display()));
+    }
+    Ok(())
 }
 
 /// Opens the file for one process at a time, to read and to add.

@@ -79,8 +79,13 @@ fn what_never_reached_a_desk_is_shown_as_undelivered() {
     user.script("human\nmy order is late\n");
     assert_eq!(user.exit_code(), 1);
     let errors = user.events_of("error");
-    assert!(errors.iter().any(|e| e["text"].to_string().contains("not delivered: my order is late")), "{errors:?}");
-    assert!(!errors.iter().any(|e| e["text"].to_string().contains("not delivered: human")), "that was the bot's");
+    assert!(
+        errors
+            .iter()
+            .any(|e| e["text"].to_string().contains("not delivered yet, kept for the next start: my order is late")),
+        "{errors:?}"
+    );
+    assert!(!errors.iter().any(|e| e["text"].to_string().contains("human")), "that was the bot's");
 }
 
 #[test]

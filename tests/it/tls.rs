@@ -191,9 +191,37 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
     user.until_err(|line| {
         line.contains("not connected to") && line.contains(&format!("--fingerprint asks for {wrong}"))
     });
+    // Who has looked into it tries again, without going back.
+    keyboard.type_line("/human");
+    let mut heard = Raw::accept(&impostor);
+    heard.hung_up();
+    assert!(heard.read.is_empty());
     keyboard.type_line("/bot");
     user.until_err(|line| line.ends_with("back with the bot"));
     assert!(!user.stderr().iter().any(|line| line.contains("trying again")), "nobody tries again");
+}
+
+#[test]
+fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    assert!(!admin.events_of("notice").iter().any(|event| event["text"].to_string().contains("new key")));
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    user.kill();
+    admin.kill();
+    fs::remove_dir_all(Path::new(house.state()).join("keys")).expect("the key is there");
+    let mut admin = house.admin(&[]);
+    admin.until_told("notice", "this desk has a new key: customers who knew the old one will refuse it");
+    // What a customer's side refuses within the handshake, the desk hears of: here its name.
+    let authority = Authority::new();
+    let [certificate, key] = authority.vouch_for("elsewhere");
+    let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);
+    let mut user = Handoff::user(&admin.address(), house.bot.url(), &["--ca", &authority.file("ca.pem")]);
+    user.say("a human");
+    user.until_told("error", "it is for another name than the one that was dialled");
+    admin.until_told("notice", "does not take this side's certificate");
 }
 
 #[test]
@@ -245,7 +273,7 @@ fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
     let mut heard = Vec::new();
     let _ = desk.read_to_end(&mut heard);
     assert!(heard.starts_with(&[22, 3]) && !contains(&heard, "hello"), "a ClientHello and nothing else");
-    user.until_told("error", "the other side speaks plaintext, and this side TLS; give --plaintext here too");
+    user.until_told("error", "the other side speaks plaintext, and this side TLS; give --plaintext anywhere here too");
     assert_eq!(user.exit_code(), 1);
 }
 
@@ -373,7 +401,7 @@ fn certificates_and_keys_that_cannot_be_used_are_one_line() {
     let cases = [
         ([&certificate, &other], "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned()),
         ([&certificate, &loose], format!("run: chmod 600 {loose}")),
-        ([&certificate, &authority.file("empty.key")], "no private key in PEM".to_owned()),
+        ([&certificate, &authority.file("empty.key")], "no unencrypted private key in PEM".to_owned()),
         ([&key, &key], "holds no certificate in PEM".to_owned()),
         ([&missing, &key], "missing.pem".to_owned()),
     ];

@@ -70,7 +70,7 @@ fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
     user.say("one");
     user.until_text("one");
     interrupt_twice(&mut user);
-    user.until_told("error", "not delivered: one");
+    user.until_told("error", "not delivered yet, kept for the next start: one");
     admin.signal(Signal::CONT);
     let mut user = house.user(&[]);
     user.until_state("active");

@@ -64,7 +64,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     for line in ["/bot", "/human", "/end", "a line"] {
         older.press(&format!("{line}\r"));
     }
-    let seen = older.prompts("agent> a line");
+    let seen = older.prompts("not connected> a line");
     assert_eq!(
         seen.matches("in another program; /new starts another").count(),
         4,
