@@ -6,7 +6,7 @@
 //!
 //! In plaintext it begins `Open`. What plain bytes are on the socket is `stream`'s.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use polling::Poller;
 use rustls::Connection as Tls;
 
-use super::stream::Stream;
+use super::stream::{Stream, is_not_now};
 use super::{Closed, Conn, Fingerprint, Limits, Registered};
 
 /// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
@@ -353,9 +353,4 @@ impl Connection {
         // An end that was read is told again and again to who still wants to read.
         self.stream.want(!self.ended && !self.deaf, self.blocked)
     }
-}
-
-/// Not an error: the poller tells when there is more to do.
-pub(super) fn is_not_now(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

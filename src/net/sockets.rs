@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
-use super::connection::{Connection, Input, is_not_now};
+use super::connection::{Connection, Input};
 use super::dial::{Dialers, Failed};
 use super::strangers::{Strangers, in_turns};
+use super::stream::is_not_now;
 use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.

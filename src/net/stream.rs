@@ -3,12 +3,11 @@
 //! rustls moves no bytes itself; it is fed what the socket brought and asked what the socket shall take,
 //! all in the socket thread.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use rustls::{CertificateError, Connection as Tls, Error};
 
-use super::connection::is_not_now;
 use super::{Closed, Fingerprint, Registered};
 use crate::tls::PROTOCOL;
 
@@ -178,4 +177,9 @@ fn fault(error: &CertificateError) -> String {
         }
         error => error.to_string(),
     }
+}
+
+/// Not an error: the poller tells when there is more to do.
+pub(super) fn is_not_now(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
