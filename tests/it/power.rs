@@ -143,7 +143,7 @@ fn stop_and_cut(rig: &Rig, process: &Handoff) {
 /// What the desk acknowledged of a customer's entries.
 fn cut_desk(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     let mut rig = Rig::new()?;
-    let mut desk = start(&rig, synchronous, &["admin", "--listen", "127.0.0.1:0"]);
+    let mut desk = start(&rig, synchronous, &["admin", "--listen", "127.0.0.1:0", "--rate", "1000000"]);
     let address = desk.address();
     let acked = Arc::<AtomicU64>::default();
     let counted = acked.clone();
@@ -167,7 +167,7 @@ fn cut_desk(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
 fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     let mut rig = Rig::new()?;
     let bot = FakeBot::saying(|_| json!([]));
-    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let mut admin = Handoff::admin(&["--auto-accept", "--plaintext", "loopback"]);
     let address = admin.address();
     let mut user = start(&rig, synchronous, &["user", "--admin", &address, "--bot", bot.url()]);
     user.say("/human");
