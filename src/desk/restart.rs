@@ -66,6 +66,8 @@ impl Desk {
                 && let Some(conversation) = self.conversations.remove(&id)
             {
                 self.ordinals.remove(&conversation.ordinal);
+                // Who came and went within a backlog that never ended was never announced to have left.
+                self.lose_focus(id);
             }
         }
     }

@@ -267,6 +267,24 @@ fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
 }
 
 #[test]
+fn who_leaves_within_a_backlog_that_never_ended_takes_no_desk_along() {
+    let (mut desk, mut journal) = (desk(), Journal::in_memory());
+    let announced = Hello { newest: 99, ..hello(1) };
+    greets(&mut desk, announced, 1, 1, now());
+    says(&mut desk, 1, 1, Body::Requested { reason: None });
+    let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
+    let other = Asked { desk: DeskId::new([2; 16]), number: 1 };
+    says(&mut desk, 1, 2, Body::Accepted { of: ours(0) });
+    let _ = desk.switch_to_next();
+    says(&mut desk, 1, 3, Body::Accepted { of: other });
+    desk.disconnected(Conn(1), "gone");
+    settle(&mut desk, &mut journal);
+    assert!(!desk.knows(id(1)));
+    assert!(desk.say("who is there?", now()).unwrap_err().contains("talking to nobody"));
+    assert_eq!((desk.prompt(), desk.focus()), ("nobody".to_owned(), None));
+}
+
+#[test]
 fn who_left_before_a_typed_line_was_delivered_stays_until_it_is() {
     let (mut desk, mut journal) = (desk(), Journal::in_memory());
     joins(&mut desk, 1);
