@@ -354,7 +354,8 @@ fn the_api_takes_its_token_from_the_environment() {
     stage.hand_back();
     stage.ask("hello", GREETING);
     assert_eq!(stage.heard(), ["action handoff", "Nothing.", "hello"]);
-    assert_eq!(stage.user.events_of("notice"), [] as [Value; 0]);
+    let of_bot = |notice: &Value| !text(notice).contains("first contact with the desk");
+    assert_eq!(stage.user.events_of("notice").into_iter().filter(of_bot).collect::<Vec<_>>(), [] as [Value; 0]);
     stage.hand_off("/human");
     stage.close();
 }
