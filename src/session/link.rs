@@ -371,7 +371,7 @@ impl Session {
             link,
             desk: self.address.clone(),
             why,
-            parted: matches!(self.link.now, Stage::Down) && self.needs_desk(),
+            parted: link == report::Link::Lost && matches!(self.link.now, Stage::Down) && self.needs_desk(),
         });
     }
 }

@@ -257,6 +257,8 @@ impl World {
         (self.set_back, self.unlisted) = (false, false);
         self.journals.insert(self.desk_id, Kept::default());
         self.desk_state = None;
+        // Who dialled the one that died has no line to this one.
+        self.cut();
     }
 
     /// The user's process dies: what was committed is there, what was to be done is not done.
