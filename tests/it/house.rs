@@ -44,6 +44,17 @@ impl House {
         Handoff::start(&self.user_arguments(more))
     }
 
+    /// A desk and a customer who talk.
+    #[track_caller]
+    pub fn talking(&self) -> (Handoff, Handoff) {
+        let mut admin = self.admin(&["--auto-accept"]);
+        let mut user = self.user(&[]);
+        user.say("a human");
+        user.until_state("active");
+        admin.until_state("active");
+        (admin, user)
+    }
+
     pub fn admin_arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
         [&["admin", "--listen", &self.desk, "--json", "--state", self.state()], more].concat()
     }

@@ -11,19 +11,10 @@ use crate::terminal::Terminal;
 
 const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
 
-fn talking(house: &House) -> (Handoff, Handoff) {
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
-    (admin, user)
-}
-
 #[test]
 fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
     let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let (mut admin, mut user) = house.talking();
     let id = conversation(&user);
     for (signal, code) in SIGNALS {
         user.say(&format!("before {code}"));
@@ -45,7 +36,7 @@ fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
 #[test]
 fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
     let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let (mut admin, mut user) = house.talking();
     let id = conversation(&user);
     for (signal, code) in SIGNALS {
         admin.say(&format!("before {code}"));
@@ -64,7 +55,7 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
 #[test]
 fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
     let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let (mut admin, mut user) = house.talking();
     // The desk is held still: what is said is owed.
     admin.signal(Signal::STOP);
     user.say("one");

@@ -159,11 +159,7 @@ fn another_line_instead_of_again_lets_the_old_one_go() {
 fn a_bot_that_was_being_told_of_its_turn_at_the_kill_is_told_again() {
     let (bot, came, go) = slow_bot(true);
     let house = House::with(bot);
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("/handback");
     assert_eq!(came.recv_timeout(WITHIN).unwrap(), "a human");
     let tracker = came.recv_timeout(WITHIN).unwrap();

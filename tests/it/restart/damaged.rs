@@ -10,11 +10,7 @@ const DAMAGE: &str = "UPDATE entry SET body = '{' WHERE body LIKE '%one%'";
 
 /// A desk and a customer who talk.
 fn talking(house: &House) -> (Handoff, Handoff) {
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     user.say("one");
     admin.until_text("one");
     user.until_event("seen");

@@ -78,11 +78,7 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
 #[test]
 fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
@@ -105,11 +101,7 @@ fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() 
 #[track_caller]
 fn open_at_the_kill(command: &str) -> (House, Handoff, Handoff) {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, user) = house.talking();
     user.signal(Signal::STOP);
     admin.say(command);
     // The next line is taken once the command is journaled.
@@ -188,11 +180,7 @@ fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anythi
 #[test]
 fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
@@ -209,11 +197,7 @@ fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
 #[test]
 fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");

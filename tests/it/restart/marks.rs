@@ -96,11 +96,7 @@ fn a_desk_that_nobody_reads_says_seen_only_once_it_was_read() {
 #[test]
 fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("hello");
     user.until_text("hello");
     // The desk has the line and is killed before it shows it: it is shown by its next life, before anybody dials.

@@ -139,11 +139,7 @@ fn a_customer_who_takes_another_name_is_called_so_at_the_desk_after_its_restart_
 #[test]
 fn a_closed_conversation_is_not_gone_on_with() {
     let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
-    user.say("a human");
-    user.until_state("active");
-    admin.until_state("active");
+    let (mut admin, mut user) = house.talking();
     admin.say("/close");
     let first = user.until_state("closed")["conversation"].clone();
     admin.until_state("closed");
