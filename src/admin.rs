@@ -382,9 +382,9 @@ impl Admin {
     /// Records, then acts, until there is nothing to do; then what is due leaves.
     fn act(&mut self) -> Result<(), Stop> {
         // Told last: no ack waits for the screen.
-        let mut reports = Vec::new();
+        let mut told = Vec::new();
         loop {
-            let (records, actions) = split(self.desk.outputs(), &mut reports);
+            let (records, actions) = split(self.desk.outputs(), &mut told);
             if records.is_empty() && actions.is_empty() {
                 break;
             }
@@ -398,8 +398,14 @@ impl Admin {
         let (journal, peers) = (&self.keeper.journal, &self.peers);
         self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
         self.peers.flush();
-        for report in reports {
-            self.tell(report)?;
+        for output in told {
+            match output {
+                Output::Tell(report) => self.tell(report)?,
+                Output::TellEntries { conversation, numbers, history } => {
+                    self.tell_entries(conversation, numbers, history)?;
+                }
+                _ => unreachable!("`split` put nothing else here"),
+            }
         }
         self.desk.forget();
         self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
@@ -422,8 +428,20 @@ impl Admin {
                     self.desk.fork(conn);
                 }
             }
-            Output::Record(..) | Output::Tell(..) => {
+            Output::Record(..) | Output::Tell(..) | Output::TellEntries { .. } => {
                 unreachable!("records were committed before, reports are told after")
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells messages of the customer's that waited for the state of their conversation.
+    fn tell_entries(&mut self, id: ConversationId, numbers: RangeInclusive<Number>, history: bool) -> Result<(), Stop> {
+        for number in numbers {
+            let entry = self.keeper.journal.theirs(id, None, number)?;
+            if let Some(Entry { at, body: Body::Message(said), .. }) = entry {
+                let told = self.desk.place(id, Told::new(id, number, at, &said));
+                self.tell(Report::Message(Told { history, ..told }))?;
             }
         }
         Ok(())
@@ -558,14 +576,14 @@ fn too_few_files(connections: usize, wanted: usize) -> String {
     )
 }
 
-/// Records first, reports last, the rest in its order.
-fn split(outputs: Vec<Output>, reports: &mut Vec<Report>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+/// Tells apart what is recorded, what is told the admin (at the end of `told`), and the rest.
+fn split(outputs: Vec<Output>, told: &mut Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();
     for output in outputs {
         match output {
             Output::Record(id, record) => records.push((id, record)),
-            Output::Tell(report) => reports.push(report),
+            Output::Tell(_) | Output::TellEntries { .. } => told.push(output),
             action => actions.push(action),
         }
     }

@@ -18,6 +18,7 @@
 //! recorded, of `settle`.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use ring::digest::{SHA256, digest};
@@ -45,6 +46,10 @@ mod tests;
 /// Entries of ours that a customer may hold and we do not, at most: more than a restored backup explains is made up.
 pub const HELD_MAX: Number = 1 << 20;
 
+/// Messages that wait until the admin is told of their conversation's state, at most: a customer's
+/// side keeps no more lines for a desk that is away. Messages beyond it are told at once.
+pub const UNTOLD_MAX: Number = 1_000;
+
 /// Who waits is told of moving up this often at most.
 pub const PLACES_TOLD: Duration = Duration::from_secs(1);
 
@@ -57,6 +62,15 @@ pub enum Output {
     Verify(Conn, ConversationId, Entry),
     /// Tell the admin.
     Tell(Report),
+    /// Tell the admin the customer's messages with these numbers, from the journal.
+    TellEntries {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Numbers of the customer's entries; controls among them are passed over.
+        numbers: RangeInclusive<Number>,
+        /// Whether they belong to a request that is over.
+        history: bool,
+    },
     /// Send a message that has no number.
     Send(Conn, Message),
     /// The hello was accepted: frames may be longer, and it came in time.
@@ -64,7 +78,7 @@ pub enum Output {
     /// Close a connection once everything is sent.
     Close(Conn),
     /// This customer is given up: our lines that they do not have are undelivered.
-    GivenUp(ConversationId, std::ops::RangeInclusive<Number>),
+    GivenUp(ConversationId, RangeInclusive<Number>),
 }
 
 /// What an admin may set.
@@ -140,8 +154,12 @@ struct Conversation {
     phase: Phase,
     /// The user's `requested` in force, or the last one.
     request: Number,
+    /// The reason that this `requested` gave.
+    reason: Option<Box<str>>,
     /// Of this, the admin was told.
     told: (Phase, Number),
+    /// The first message that the admin hears of only after the state it belongs to; 0 for none.
+    first_untold: Number,
     /// The user's highest number at its hello: until it is reached, controls are history.
     newest: Number,
     /// Entries of other desks, which only the customer has.
@@ -157,7 +175,7 @@ struct Conversation {
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
     seen: Number,
-    /// Shown to the admin while the link was down, up to this number of the user's.
+    /// The highest number of the user's that was shown to the admin.
     shown: Number,
     /// The number of our latest line.
     spoken: Number,
@@ -320,9 +338,14 @@ impl Desk {
             return;
         }
         let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
-        if conversation.sending.resume(mark, conversation.offered.min(conversation.last)).is_err() {
+        let acked = conversation.sending.acked();
+        let known = conversation.offered.min(conversation.last);
+        match conversation.sending.resume(mark, known) {
+            // The connection before this one lost the customer's latest `ack`.
+            Ok(()) if mark > acked => self.tell_delivered(id, mark),
+            Ok(()) => {}
             // Our journal is older than what we said: it was restored from a backup.
-            self.raise(id, mark);
+            Err(_) => self.raise(id, mark),
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.offered = Number::MAX;
@@ -336,7 +359,7 @@ impl Desk {
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let woke = std::mem::take(&mut conversation.asleep);
-        let (state, shown) = (conversation.state(), std::mem::take(&mut conversation.shown));
+        let (state, shown) = (conversation.state(), conversation.shown);
         let former = conversation.link.replace(conn);
         self.links.insert(conn, id);
         if let Some(former) = former {
@@ -346,6 +369,7 @@ impl Desk {
         self.seat(id, address);
         self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
         self.out.push(Output::Welcomed(conn));
+        // The connection before this one may have lost our latest `seen`.
         if shown > 0 {
             self.out.push(Output::Send(conn, Message::Seen { number: shown }));
         }
@@ -486,10 +510,19 @@ impl Desk {
         if let Body::Message(said) = &entry.body {
             let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
             conversation.unheard += u32::from(live && said.author == Author::User);
+            if live && conversation.told != (conversation.phase, conversation.request) {
+                return self.tell_later(id, entry.number);
+            }
             return self.tell_said(id, entry.number, entry.at, said, !live);
         }
         conversation.answered = None;
+        let request = conversation.request;
         conversation.learn_control(desk, entry);
+        let is_live = matches!(conversation.phase, Phase::Queued | Phase::Active);
+        if !is_live || conversation.request != request {
+            self.tell_untold(id, entry.number - 1, true);
+        }
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
         if let (Some(_), Body::Refused { why, .. }) = (conversation.answered, &entry.body) {
             let who = self.who(id);
             self.notice(format!("{who}: the customer's side refused: {}", Line(why)));
@@ -513,6 +546,27 @@ impl Desk {
         }
     }
 
+    /// A message within a backlog belongs to a state that the admin was not told of yet: the
+    /// state comes first (docs/JSON.md, "Order"), so the message waits for it.
+    fn tell_later(&mut self, id: ConversationId, number: Number) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if conversation.first_untold == 0 {
+            conversation.first_untold = number;
+        }
+        if number - conversation.first_untold >= UNTOLD_MAX {
+            self.tell_untold(id, number, false);
+        }
+    }
+
+    /// Tells the messages that waited, up to number `last`.
+    fn tell_untold(&mut self, id: ConversationId, last: Number, history: bool) {
+        let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        let first = std::mem::take(&mut conversation.first_untold);
+        if first > 0 {
+            self.out.push(Output::TellEntries { conversation: id, numbers: first..=last, history });
+        }
+    }
+
     /// Something was recorded in a conversation.
     fn is_busy(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(&id) {
@@ -523,7 +577,7 @@ impl Desk {
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
         self.queue.push_back(id);
         self.lose_focus(id);
-        self.tell_state(id, None);
+        self.tell_state_in(id);
         let conversation = &self.conversations[&id];
         let (name, elsewhere) = (conversation.called(id), conversation.elsewhere);
         self.tell(Report::Call { text: format!("Hey! {name} wants to talk to you") });
@@ -543,10 +597,17 @@ impl Desk {
         if answered == Some(Ask::Accept { by_admin: true }) || accepted && !self.is_focus_live() {
             self.look_at(id);
         }
-        self.tell_state(id, None);
+        self.tell_state_in(id);
         if let (true, Some(text)) = (accepted, self.options.greeting.clone()) {
             self.record_said(id, &text, true, now);
         }
+    }
+
+    /// Tells the state of a conversation that somebody waits or talks in, and what waited for it.
+    fn tell_state_in(&mut self, id: ConversationId) {
+        self.tell_state(id, None);
+        let last = self.conversations[&id].receiving.last();
+        self.tell_untold(id, last, false);
     }
 
     fn announce_end(&mut self, id: ConversationId, reason: Option<Reason>) {
@@ -558,13 +619,18 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         match conversation.sending.ack(number) {
             Ok(true) => {
-                self.out.push(Output::Record(id, Record::Delivered(number)));
-                self.tell(Report::Delivered { conversation: id, number });
+                self.tell_delivered(id, number);
                 self.touch(id);
             }
             Ok(false) => {}
             Err(_) => self.dismiss(conn, Code::Protocol, "this acknowledges what was never sent"),
         }
+    }
+
+    /// The customer's side acknowledges more than before: our entries up to `number`.
+    fn tell_delivered(&mut self, id: ConversationId, number: Number) {
+        self.out.push(Output::Record(id, Record::Delivered(number)));
+        self.tell(Report::Delivered { conversation: id, number });
     }
 
     fn seen(&mut self, conn: Conn, id: ConversationId, number: Number) {
@@ -650,6 +716,7 @@ impl Desk {
     fn tell_state_at(&mut self, id: ConversationId, position: Option<u32>, reason: Option<Reason>) {
         let conversation = &self.conversations[&id];
         let active = conversation.phase == Phase::Active;
+        let asked = conversation.why().map(|why| Reason::Requested(why.to_owned()));
         self.tell(Report::State {
             conversation: id,
             ordinal: Some(conversation.ordinal),
@@ -657,7 +724,7 @@ impl Desk {
             state: conversation.state(),
             position,
             admin: if active { self.options.name.clone() } else { None },
-            reason,
+            reason: reason.or(asked),
         });
     }
 
@@ -683,7 +750,9 @@ impl Conversation {
             name: None,
             phase: Phase::Bot(Returned::HandedBack),
             request: 0,
+            reason: None,
             told: (Phase::Bot(Returned::HandedBack), 0),
+            first_untold: 0,
             newest: 0,
             elsewhere: 0,
             receiving: Receiving::default(),
@@ -711,10 +780,11 @@ impl Conversation {
     /// What an entry of the user's means for the state, and whether it answers or voids what we asked.
     fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
-            Body::Requested { .. } => {
+            Body::Requested { reason } => {
                 self.unheard = 0;
                 self.phase = Phase::Queued;
                 self.request = entry.number;
+                self.reason = reason.as_deref().map(Into::into);
                 return;
             }
             Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
@@ -739,6 +809,11 @@ impl Conversation {
 
     fn is_active(&self) -> bool {
         self.phase == Phase::Active && !self.asleep
+    }
+
+    /// Why the customer waits, where the bot said so.
+    fn why(&self) -> Option<&str> {
+        self.reason.as_deref().filter(|_| self.phase == Phase::Queued && !self.asleep)
     }
 
     fn state(&self) -> State {

@@ -178,9 +178,11 @@ pub enum Link {
 }
 
 /// Why a conversation got into its state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Reason {
+    /// A person was asked for; why, in the bot's words.
+    Requested(String),
     /// It ended.
     Ended(EndReason),
     /// It came back to the bot.

@@ -154,7 +154,7 @@ struct Marks {
     seen: Number,
     /// Our highest number that this desk may ever have got.
     offered: Number,
-    /// Shown here while the link was down, up to this number of the desk's.
+    /// The highest number of the desk's that this side has shown.
     shown: Number,
     sending: Sending,
     receiving: Receiving,
@@ -378,14 +378,18 @@ impl Session {
         Mark::of(self.spoken, marks.sending.acked(), marks.seen)
     }
 
-    /// The desk's lines up to this number are on the screen.
+    /// The desk's lines up to this number are on the screen. The desk hears of it now, or after
+    /// its next welcome.
     pub fn shown(&mut self, desk: DeskId, number: Number) {
+        let Some((_, marks)) = self.desks.iter_mut().find(|(of, _)| *of == desk) else { return };
+        if number <= marks.shown {
+            return;
+        }
+        marks.shown = number;
         if let Some((conn, (present, _))) = self.linked()
             && present == desk
         {
             self.out.push(Output::Send(conn, Message::Seen { number }));
-        } else if let Some((_, marks)) = self.desks.iter_mut().find(|(of, _)| *of == desk) {
-            marks.shown = marks.shown.max(number);
         }
     }
 

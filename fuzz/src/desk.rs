@@ -412,6 +412,9 @@ impl World {
                 assert!(ordinal.is_some_and(|ordinal| ordinal > 0), "{report:?} is of no conversation an admin knows");
                 serde_json::to_string(&report).expect("a report is JSON");
             }
+            Output::TellEntries { conversation, numbers, .. } => {
+                assert!(*numbers.end() <= self.theirs[&conversation].0);
+            }
             Output::GivenUp(id, owed) => assert!(*owed.end() <= self.own[&id]),
             Output::Record(..) => unreachable!("records were committed before"),
         }

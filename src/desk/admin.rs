@@ -91,11 +91,11 @@ impl Desk {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
         });
-        let waiting = self
-            .queue
-            .iter()
-            .enumerate()
-            .map(|(at, id)| format!("{} is waiting, number {} in the queue{}", self.who(*id), at + 1, away(id)));
+        let waiting = self.queue.iter().enumerate().map(|(at, id)| {
+            let why = self.conversations[id].why().map(|why| format!(": {}", Line(why)));
+            let why = why.unwrap_or_default();
+            format!("{} is waiting, number {} in the queue{}{why}", self.who(*id), at + 1, away(id))
+        });
         let lines: Vec<String> = talking.chain(waiting).collect();
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
     }
@@ -124,12 +124,16 @@ impl Desk {
         Mark::of(conversation.spoken, conversation.sending.acked(), conversation.seen)
     }
 
-    /// The customer's lines up to this number are on the screen.
+    /// The customer's lines up to this number are on the screen. The customer's side hears of it
+    /// now, or after its next hello.
     pub fn shown(&mut self, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        match conversation.link {
-            Some(conn) => self.out.push(Output::Send(conn, Message::Seen { number })),
-            None => conversation.shown = conversation.shown.max(number),
+        if number <= conversation.shown {
+            return;
+        }
+        conversation.shown = number;
+        if let Some(conn) = conversation.link {
+            self.out.push(Output::Send(conn, Message::Seen { number }));
         }
     }
 
@@ -173,7 +177,7 @@ impl Desk {
     }
 
     /// Our entries that a customer's side has not acknowledged: the conversations and their numbers.
-    pub fn undelivered(&self) -> Vec<(ConversationId, std::ops::RangeInclusive<Number>)> {
+    pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
         let owed = self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last && !c.asleep);
         owed.map(|(id, c)| (*id, c.sending.acked() + 1..=c.last)).collect()
     }

@@ -204,18 +204,24 @@ impl Session {
         let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
         // More than it may have got of what we have: it was told another story than the one we tell.
         let known = self.last.min(desk.1.offered);
+        let acked = desk.1.sending.acked();
         let resumed = desk.1.sending.resume(welcome.received, known);
+        let shown = desk.1.shown;
         self.desks.push(desk);
         if resumed.is_err() {
             return self.fork(conn);
         }
         self.link.now = Stage::Up { conn, since: now.clock };
         self.out.push(Output::Welcomed(conn));
-        let shown = self.linked().map_or(0, |(_, (_, marks))| std::mem::take(&mut marks.shown));
+        // The connection before this one may have lost our latest `seen`.
         if shown > 0 {
             self.out.push(Output::Send(conn, Message::Seen { number: shown }));
         }
         self.tell_link(report::Link::Connected, None);
+        // It may have lost the desk's latest `ack` as well.
+        if welcome.received > acked {
+            self.tell_delivered(welcome.desk, welcome.received);
+        }
         if former.is_some_and(|former| former != welcome.desk) {
             self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
             self.request_human(None, now);
@@ -280,13 +286,9 @@ impl Session {
     }
 
     fn acked(&mut self, number: Number) -> bool {
-        let conversation = self.id;
         let Some((desk, marks)) = self.linked_desk() else { return false };
         match marks.sending.ack(number) {
-            Ok(true) => {
-                self.out.push(Output::Record(Record::Acked(desk, number)));
-                self.tell(Report::Delivered { conversation, number });
-            }
+            Ok(true) => self.tell_delivered(desk, number),
             Ok(false) => {}
             Err(_) => return false,
         }
@@ -295,6 +297,12 @@ impl Session {
             self.rest_if_delivered();
         }
         true
+    }
+
+    /// The desk acknowledges more than before: our entries up to `number`.
+    fn tell_delivered(&mut self, desk: DeskId, number: Number) {
+        self.out.push(Output::Record(Record::Acked(desk, number)));
+        self.tell(Report::Delivered { conversation: self.id, number });
     }
 
     fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {

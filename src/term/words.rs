@@ -24,11 +24,11 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         }
         Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
         Report::State { state, position, admin, reason, ordinal, customer, .. } => {
-            let (admin, position) = (admin.as_deref(), *position);
+            let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
-                desk_state(&called(*ordinal, customer.as_deref()), *state, position, *reason)
+                desk_state(&called(*ordinal, customer.as_deref()), *state, position, reason)
             } else {
-                user_state(*state, position, admin, *reason)?
+                user_state(*state, position, admin, reason)?
             }
         }
         // What is parted has an error of its own, which says why.
@@ -61,7 +61,7 @@ fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
     }
 }
 
-fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: Option<Reason>) -> Option<String> {
+fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: Option<&Reason>) -> Option<String> {
     let text = match (state, reason) {
         (State::Queued, _) => match position {
             Some(position) => format!("you are number {position} in the queue"),
@@ -85,12 +85,18 @@ fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: 
     Some(text)
 }
 
-fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<Reason>) -> String {
+fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Reason>) -> String {
     match (state, reason) {
-        (State::Queued, _) => match position {
-            Some(position) => format!("{who} is waiting (number {position} in the queue)"),
-            None => format!("{who} is waiting"),
-        },
+        (State::Queued, reason) => {
+            let why = match reason {
+                Some(Reason::Requested(why)) => format!(": {}", Line(why)),
+                _ => String::new(),
+            };
+            match position {
+                Some(position) => format!("{who} is waiting (number {position} in the queue){why}"),
+                None => format!("{who} is waiting{why}"),
+            }
+        }
         (State::Active, _) => format!("{who}: you have the conversation; /handback or /close ends it"),
         (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => {
             format!("{who} stopped waiting and is back with the bot")
