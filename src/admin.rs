@@ -78,10 +78,10 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let mut profile = args.place().open()?;
     let (security, fingerprint, has_new_key) = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
-    let sockets = Net::start(Peers::settings(security), net_events);
+    let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let connections = sockets.at_most(args.connections);
-    let listen = sockets.listen(&args.listen).map_err(|e| e.to_string())?;
+    let listen = sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
             "--plaintext loopback is for this machine only, and {listen} is not; leave it away, or give --plaintext \
@@ -228,7 +228,7 @@ impl Admin {
 
     fn net(&mut self, event: net::Event, now: Now) -> Result<(), Stop> {
         match event {
-            net::Event::Accepted { conn, peer } => {
+            net::Event::Accepted { conn, peer, .. } => {
                 self.peers.opened(conn, now.clock);
                 self.desk.opened(conn, peer.ip().into());
             }

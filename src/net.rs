@@ -6,8 +6,11 @@
 //! queued and [`Net::flush`] hands them over, once a batch. What happens comes back
 //! as [`Event`]s over the bounded channel the loop made.
 //!
+//! Each listener and each dial has [`Settings`] of its own: how it is secured, and which
+//! [`Dialect`]s it may speak. Where there are several, TLS chooses by their names (ALPN).
+//!
 //! Neither side can hold the other up for ever: the loop never blocks on net (bytes
-//! waiting for a peer are bounded by [`OUTBOUND_MAX`], and a breach ends that
+//! waiting for a peer are bounded by [`Dialect::outbound_max`], and a breach ends that
 //! connection alone); net blocks on a full event channel and so stops reading, and
 //! while it does no deadline runs. Of each connection one [`Event::Received`] is under way
 //! at most, until [`Net::read_on`]: what waits for the loop is bounded by the connections,
@@ -79,19 +82,21 @@ pub const CONNECTIONS: usize = 4_096;
 pub const STRANGERS: usize = 512;
 /// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
-/// Bytes that may wait for one peer beyond what the kernel holds.
+/// Bytes that may wait for one peer beyond what the kernel holds, unless its dialect says otherwise.
 pub const OUTBOUND_MAX: usize = 4 << 20;
 
 /// What the socket thread tells the loop.
 #[derive(Debug)]
 pub enum Event {
     /// A peer dialled one of our listeners, TLS stands, and its first bytes are the next event. Its
-    /// hello is awaited for [`HELLO_WITHIN`]. Of who says nothing, nothing is told.
+    /// hello is awaited for [`Dialect::hello_within`]. A peer that says nothing has no event.
     Accepted {
         /// Its name from now on.
         conn: Conn,
         /// Where it came from.
         peer: SocketAddr,
+        /// The name of the dialect that it speaks.
+        dialect: &'static str,
     },
     /// What was dialled answered, and TLS stands.
     Connected {
@@ -155,7 +160,7 @@ pub enum Closed {
     Stalled,
     /// What [`Net::expect`] was told to expect did not come in time.
     Deadline(&'static str),
-    /// More than [`OUTBOUND_MAX`] would have waited for the peer.
+    /// More than [`Dialect::outbound_max`] would have waited for the peer.
     Overflow,
     /// It was the oldest stranger of the address that had most, and others came.
     Crowded,
@@ -197,15 +202,54 @@ pub struct Keepalive {
     pub dead: Duration,
 }
 
-/// How the socket thread is to work.
-#[derive(Clone)]
-pub struct Settings {
+/// What is spoken on a connection, as far as it matters to who moves the bytes.
+#[derive(Clone, Debug)]
+pub struct Dialect {
+    /// Its name, also within TLS (ALPN, RFC 7301).
+    pub name: &'static str,
+    /// The bytes that begin it in plaintext: a peer that sends one of them where TLS is due does
+    /// not speak TLS.
+    pub first_bytes: &'static [u8],
     /// What keeps connections alive, and tells dead ones.
     pub keepalive: Keepalive,
-    /// TLS, or none.
-    pub security: Security,
-    /// What a peer is sent, past TLS, that speaks plaintext to our TLS or TLS to our plaintext: a frame that says so.
+    /// What is sent, past TLS, to a peer that speaks plaintext to our TLS or TLS to our plaintext:
+    /// a frame that says so.
     pub refusal: Vec<u8>,
+    /// A connection that was accepted, and is past TLS, must bring its hello within this.
+    pub hello_within: Duration,
+    /// Bytes that may wait for one peer beyond what the kernel holds.
+    pub outbound_max: usize,
+}
+
+/// How the connections of one listener, or of one dial, are secured, what they speak, and how many
+/// strangers a listener bears.
+#[derive(Clone)]
+pub struct Settings {
+    /// TLS, or none.
+    security: Security,
+    /// What may be spoken: at least one. In plaintext it is the first, in TLS the two sides agree.
+    /// Each connection shares them: a thin pointer keeps it small.
+    dialects: Arc<Vec<Dialect>>,
+    strangers: usize,
+    strangers_per_address: usize,
+}
+
+impl Settings {
+    /// With the usual bounds on strangers: [`STRANGERS`], [`STRANGERS_PER_ADDRESS`].
+    ///
+    /// # Panics
+    /// Without a dialect, or with more than 255: that is the caller's mistake.
+    pub fn new(security: Security, dialects: impl Into<Vec<Dialect>>) -> Settings {
+        let dialects: Vec<Dialect> = dialects.into();
+        assert!((1..=255).contains(&dialects.len()), "a connection needs something to speak");
+        let names = dialects.iter().map(|dialect| dialect.name.as_bytes().to_vec()).collect();
+        Settings {
+            security: security.speaking(names),
+            dialects: Arc::new(dialects),
+            strangers: STRANGERS,
+            strangers_per_address: STRANGERS_PER_ADDRESS,
+        }
+    }
 }
 
 /// The loop's handle of the socket thread.
@@ -223,8 +267,8 @@ pub struct Net {
 impl Net {
     /// Starts the socket thread. `events` should be bounded: when it is full, net stops
     /// reading; when its receiver is gone, net ends.
-    pub fn start(settings: Settings, events: Sender<Event>) -> io::Result<Net> {
-        Net::start_with(Limits::with(settings), events)
+    pub fn start(events: Sender<Event>) -> io::Result<Net> {
+        Net::start_with(Limits::default(), events)
     }
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
@@ -242,7 +286,7 @@ impl Net {
 
     /// Listens on `address` (host and port; port 0 takes a free one) and returns the
     /// real address. Resolves and binds before it returns: for the start of a program.
-    pub fn listen(&self, address: &str) -> io::Result<SocketAddr> {
+    pub fn listen(&self, address: &str, settings: Settings) -> io::Result<SocketAddr> {
         let bind = || {
             let listener = TcpListener::bind(address)?;
             listener.set_nonblocking(true)?;
@@ -255,14 +299,14 @@ impl Net {
             let what = format!("cannot listen on {address}: {}", sentence(&error));
             io::Error::new(error.kind(), what)
         })?;
-        self.queue(Command::Listen(listener, local));
+        self.queue(Command::Listen(listener, local, settings));
         Ok(local)
     }
 
     /// Dials `address` (host and port); [`Event::Connected`] or [`Event::Closed`] follows.
-    pub fn dial(&self, address: &str) -> Conn {
+    pub fn dial(&self, address: &str, settings: Settings) -> Conn {
         let conn = self.inbox.number();
-        self.queue(Command::Dial(conn, address.to_owned()));
+        self.queue(Command::Dial(conn, Target { address: address.to_owned(), settings }));
         conn
     }
 
@@ -335,8 +379,8 @@ impl Drop for Net {
 
 /// What the loop asks for and what dialers report.
 enum Command {
-    Listen(TcpListener, SocketAddr),
-    Dial(Conn, String),
+    Listen(TcpListener, SocketAddr, Settings),
+    Dial(Conn, Target),
     Resolved(Conn),
     Dialled(Conn, Result<Dialled, String>),
     Send(Conn, Vec<u8>),
@@ -348,12 +392,19 @@ enum Command {
     Finish(Duration),
 }
 
+/// What is dialled.
+#[derive(Clone)]
+struct Target {
+    /// As it was given: TLS asks for the host by name.
+    address: String,
+    settings: Settings,
+}
+
 /// What a dialer brings.
 struct Dialled {
     socket: TcpStream,
     peer: SocketAddr,
-    /// As it was given: TLS asks for the host by name.
-    address: String,
+    target: Target,
 }
 
 impl Command {
@@ -421,41 +472,31 @@ impl Inbox {
     }
 }
 
-/// The settings, and the constants above so that tests need not wait for them.
+/// The constants above that hold for all connections, so that tests need not wait for them.
 #[derive(Clone)]
 struct Limits {
-    settings: Settings,
     handshake_within: Duration,
-    hello_within: Duration,
     stalled_after: Duration,
     linger: Duration,
     resolve_within: Duration,
     connect_within: Duration,
     accept_pause: Duration,
     tick: Duration,
-    outbound_max: usize,
     connections: usize,
-    strangers: usize,
-    strangers_per_address: usize,
     resolve: dial::Resolve,
 }
 
-impl Limits {
-    fn with(settings: Settings) -> Limits {
+impl Default for Limits {
+    fn default() -> Limits {
         Limits {
-            settings,
             handshake_within: HANDSHAKE_WITHIN,
-            hello_within: HELLO_WITHIN,
             stalled_after: STALLED_AFTER,
             linger: LINGER,
             resolve_within: RESOLVE_WITHIN,
             connect_within: CONNECT_WITHIN,
             accept_pause: ACCEPT_PAUSE,
             tick: TICK,
-            outbound_max: OUTBOUND_MAX,
             connections: CONNECTIONS,
-            strangers: STRANGERS,
-            strangers_per_address: STRANGERS_PER_ADDRESS,
             resolve: dial::resolve,
         }
     }

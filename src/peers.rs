@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::failpoint;
-use crate::net::{Keepalive, Net, Settings};
-use crate::tls::Security;
+use crate::net::{Dialect, HELLO_WITHIN, Keepalive, Net, OUTBOUND_MAX, Settings};
+use crate::tls::{self, Security};
 use crate::wire::{self, Code, Conn, Decoder, Message, WireError};
 
 use rate::{Bulk, Rate};
@@ -43,20 +43,32 @@ impl Peers {
         Peers { net, streams: HashMap::new(), rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))) }
     }
 
-    /// How the socket thread keeps connections alive, knows dead ones, and what it says to who speaks something else.
+    /// Connections that speak the wire, secured like this.
     pub fn settings(security: Security) -> Settings {
+        let text = match security {
+            Security::Plaintext => "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it",
+            _ => "this desk speaks TLS; leave --plaintext away",
+        };
+        Settings::new(security, [Peers::dialect(text)])
+    }
+
+    /// The wire, as the socket thread knows it. `refusal` is the text of the `bye` for a peer that
+    /// speaks plaintext to TLS, or TLS to plaintext.
+    pub fn dialect(refusal: &str) -> Dialect {
         let frame = |message: &Message| {
             let mut bytes = Vec::new();
             wire::encode(message, &mut bytes);
             bytes
         };
-        let text = match security {
-            Security::Plaintext => "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it",
-            _ => "this desk speaks TLS; leave --plaintext away",
-        };
-        let refusal = frame(&Message::Bye { code: Code::Tls, text: text.to_owned() });
-        let keepalive = Keepalive { bytes: frame(&Message::Ping {}), after: PING_AFTER, dead: DEAD_AFTER };
-        Settings { keepalive, security, refusal }
+        Dialect {
+            name: tls::PROTOCOL,
+            // A frame begins with the first byte of its length, and no frame is 16 MiB long.
+            first_bytes: &[0],
+            keepalive: Keepalive { bytes: frame(&Message::Ping {}), after: PING_AFTER, dead: DEAD_AFTER },
+            refusal: frame(&Message::Bye { code: Code::Tls, text: refusal.to_owned() }),
+            hello_within: HELLO_WITHIN,
+            outbound_max: OUTBOUND_MAX,
+        }
     }
 
     /// The socket thread, to listen and dial.

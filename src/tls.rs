@@ -3,7 +3,7 @@
 //! TLS 1.3 only, over rustls with ring. A desk is known by its key, as ssh knows a host: the
 //! [`Fingerprint`] of the key is what people compare and what is pinned. `identity` is the desk's key,
 //! `trust` what the user's side believes. This room makes configurations and judges keys; the bytes are
-//! moved by `net`, which holds one [`Security`] for all its connections. Rules: `docs/SECURITY.md`.
+//! moved by `net`, where each listener and each dial has a [`Security`]. Rules: `docs/SECURITY.md`.
 
 use std::fmt;
 use std::fs::File;
@@ -27,9 +27,9 @@ pub use trust::{KnownDesks, Trust};
 mod identity;
 mod trust;
 
-/// What both sides say they speak within TLS (ALPN, RFC 7301): who has the same certificate for something
-/// else hangs up, or is hung up on.
-pub(crate) const PROTOCOL: &[u8] = b"handoff/1";
+/// What both sides say they speak within TLS (ALPN, RFC 7301), so that a server with the same
+/// certificate for something else is not taken for a desk.
+pub(crate) const PROTOCOL: &str = "handoff/1";
 
 /// How the connections of a process are secured.
 #[derive(Clone)]
@@ -43,6 +43,23 @@ pub enum Security {
 }
 
 impl Security {
+    /// The same, offering these names within TLS (ALPN, RFC 7301), in the order of preference.
+    pub fn speaking(self, names: Vec<Vec<u8>>) -> Security {
+        match self {
+            Security::Plaintext => Security::Plaintext,
+            Security::Listener(config) => {
+                let mut config = Arc::unwrap_or_clone(config);
+                config.alpn_protocols = names;
+                Security::Listener(Arc::new(config))
+            }
+            Security::Dialer(config) => {
+                let mut config = Arc::unwrap_or_clone(config);
+                config.alpn_protocols = names;
+                Security::Dialer(Arc::new(config))
+            }
+        }
+    }
+
     /// TLS for a connection with the peer at `address` (HOST:PORT, as it was given); none in plaintext.
     ///
     /// # Errors

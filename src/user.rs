@@ -48,6 +48,8 @@ struct User {
     args: args::User,
     triggers: crate::reply::Triggers,
     trust: Trust,
+    /// How the desk is dialled.
+    desk: net::Settings,
     session: Session,
     keeper: Keeper,
     peers: Peers,
@@ -92,7 +94,8 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let trust = args.trust()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, bot) = unbounded();
-    let sockets = Net::start(Peers::settings(trust.security()?), net_events);
+    let desk = Peers::settings(trust.security()?);
+    let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
@@ -104,6 +107,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let mut user = User {
         triggers: args.triggers(),
         trust,
+        desk,
         session: begin(&args)?,
         keeper,
         peers: Peers::new(sockets, None),
@@ -535,7 +539,7 @@ impl User {
                 self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
             }
             Output::Dial => {
-                let conn = self.peers.net().dial(&self.args.admin);
+                let conn = self.peers.net().dial(&self.args.admin, self.desk.clone());
                 self.session.dialled(conn);
             }
             Output::Send(conn, message) => {

@@ -15,12 +15,15 @@ use polling::Poller;
 use rustls::Connection as Tls;
 
 use super::stream::{Stream, is_not_now};
-use super::{Closed, Conn, Fingerprint, Limits, Registered};
+use super::{Closed, Conn, Dialect, Fingerprint, Limits, Registered};
 
 /// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
+    /// What it may speak, and which of that it does; until TLS has agreed on one, the first.
+    dialects: Arc<Vec<Dialect>>,
+    spoken: u8,
     /// What waits to be written, from `written` on. One buffer, so that many small
     /// sends leave in one write; freed when empty.
     out: Vec<u8>,
@@ -78,6 +81,7 @@ impl Connection {
         conn: Conn,
         socket: TcpStream,
         admitted: bool,
+        dialects: Arc<Vec<Dialect>>,
         tls: Option<Box<Tls>>,
         now: Instant,
     ) -> io::Result<Connection> {
@@ -86,6 +90,8 @@ impl Connection {
         Ok(Connection {
             phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
             stream: Stream::new(Registered::new(poller, conn, socket)?, tls),
+            dialects,
+            spoken: 0,
             out: Vec::new(),
             written: 0,
             blocked: false,
@@ -103,6 +109,11 @@ impl Connection {
     /// Whether the handshake is still to come.
     pub(super) fn is_opening(&self) -> bool {
         self.phase == Phase::Opening
+    }
+
+    /// What is spoken here.
+    pub(super) fn dialect(&self) -> &Dialect {
+        &self.dialects[usize::from(self.spoken)]
     }
 
     /// Who is on the other side.
@@ -294,7 +305,7 @@ impl Connection {
         if !matches!(self.phase, Phase::Opening | Phase::Open) {
             return Input::Nothing;
         }
-        let bytes = match self.stream.decode(raw) {
+        let bytes = match self.stream.decode(raw, &self.dialects) {
             Ok(bytes) => bytes,
             Err(why) => return Input::Ended(why),
         };
@@ -302,9 +313,10 @@ impl Connection {
             self.held.get_or_insert(Held { since: self.heard, until: None });
         }
         if self.phase == Phase::Opening && self.stream.is_open() {
-            if !self.stream.is_ours() {
+            let Some(agreed) = self.stream.agreed(&self.dialects) else {
                 return Input::Ended(Closed::Distrusted("it speaks TLS, and nothing of handoff's within".to_owned()));
-            }
+            };
+            self.spoken = agreed;
             self.phase = Phase::Open;
             self.deadline = None;
             return Input::Opened(bytes);
@@ -340,12 +352,12 @@ impl Connection {
         if self.is_waiting() && now >= self.moved + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && !excused && now >= self.heard + limits.settings.keepalive.dead).then_some(Closed::Silent)
+        (!self.ended && !excused && now >= self.heard + self.dialect().keepalive.dead).then_some(Closed::Silent)
     }
 
     /// Whether the peer should hear that we live. Not before the loop said something: it may not be the one to talk to.
-    pub(super) fn is_quiet(&self, now: Instant, limits: &Limits) -> bool {
-        let is_quiet = |spoke| now >= spoke + limits.settings.keepalive.after;
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        let is_quiet = |spoke| now >= spoke + self.dialect().keepalive.after;
         self.phase == Phase::Open && !self.is_waiting() && self.spoke.is_some_and(is_quiet)
     }
 

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Command, Conn, Dialled, Inbox, Limits, sentence};
+use super::{Command, Conn, Dialled, Inbox, Limits, Target, sentence};
 
 /// Dials under way at a time.
 pub(super) const DIALERS: usize = 4;
@@ -30,7 +30,7 @@ pub(super) fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 /// The dials of the socket thread.
 pub(super) struct Dialers {
     inbox: Arc<Inbox>,
-    waiting: VecDeque<(Conn, String)>,
+    waiting: VecDeque<(Conn, Target)>,
     threads: HashMap<Conn, Dialer>,
 }
 
@@ -54,8 +54,8 @@ impl Dialers {
     }
 
     /// Starts to dial, or queues it.
-    pub(super) fn dial(&mut self, conn: Conn, address: String, now: Instant, limits: &Limits) -> Vec<Failed> {
-        self.waiting.push_back((conn, address));
+    pub(super) fn dial(&mut self, conn: Conn, target: Target, now: Instant, limits: &Limits) -> Vec<Failed> {
+        self.waiting.push_back((conn, target));
         self.start_waiting(now, limits)
     }
 
@@ -116,30 +116,32 @@ impl Dialers {
     pub(super) fn start_waiting(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         while self.running() < DIALERS
-            && let Some((conn, address)) = self.waiting.pop_front()
+            && let Some((conn, target)) = self.waiting.pop_front()
         {
-            if let Err(error) = self.start(conn, &address, now, limits) {
+            let address = target.address.clone();
+            if let Err(error) = self.start(conn, target, now, limits) {
                 failed.push((conn, format!("cannot dial {address}: {}", sentence(&error))));
             }
         }
         failed
     }
 
-    fn start(&mut self, conn: Conn, address: &str, now: Instant, limits: &Limits) -> io::Result<()> {
+    fn start(&mut self, conn: Conn, target: Target, now: Instant, limits: &Limits) -> io::Result<()> {
         if self.threads.len() >= THREADS_MAX {
             return Err(io::Error::other("too many name look-ups hang"));
         }
         let given_up = Arc::new(AtomicBool::new(false));
+        let address = target.address.clone();
         let task = Task {
             conn,
-            address: address.to_owned(),
+            target,
             resolve: limits.resolve,
             connect_within: limits.connect_within,
             given_up: given_up.clone(),
             inbox: self.inbox.clone(),
         };
         thread::Builder::new().name(format!("dial-{}", conn.0)).spawn(move || task.run())?;
-        let dialer = Dialer { address: address.to_owned(), since: now, resolving: true, given_up, abandoned: false };
+        let dialer = Dialer { address, since: now, resolving: true, given_up, abandoned: false };
         self.threads.insert(conn, dialer);
         Ok(())
     }
@@ -153,7 +155,7 @@ impl Dialers {
 /// One dial, on its own thread.
 struct Task {
     conn: Conn,
-    address: String,
+    target: Target,
     resolve: Resolve,
     connect_within: Duration,
     given_up: Arc<AtomicBool>,
@@ -167,15 +169,15 @@ impl Task {
     }
 
     fn dial(&self) -> Result<Dialled, String> {
-        let addresses = match (self.resolve)(&self.address) {
+        let addresses = match (self.resolve)(&self.target.address) {
             Ok(addresses) => addresses,
             // std's words for a missing port help nobody.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
-                let address = &self.address;
+                let address = &self.target.address;
                 return Err(format!("cannot dial {address}: an address is HOST:PORT"));
             }
             Err(error) => {
-                let host = host_of(&self.address);
+                let host = host_of(&self.target.address);
                 return Err(format!("cannot find {host}: {}", sentence(&error)));
             }
         };
@@ -186,7 +188,7 @@ impl Task {
                 break;
             }
             match connect(address, self.connect_within) {
-                Ok(socket) => return Ok(Dialled { socket, peer: address, address: self.address.clone() }),
+                Ok(socket) => return Ok(Dialled { socket, peer: address, target: self.target.clone() }),
                 Err(error) => refusals.push((address, self.refusal(&error))),
             }
         }
@@ -201,7 +203,7 @@ impl Task {
     }
 
     fn summary(&self, refusals: &[(SocketAddr, String)]) -> String {
-        let address = &self.address;
+        let address = &self.target.address;
         match refusals {
             [] => format!("cannot find {}: it has no address", host_of(address)),
             [(_, refusal)] => format!("cannot reach {address}: {refusal}"),

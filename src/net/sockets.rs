@@ -18,7 +18,7 @@ use super::connection::{Connection, Input};
 use super::dial::{Dialers, Failed};
 use super::strangers::{Strangers, in_turns};
 use super::stream::is_not_now;
-use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, sentence};
+use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, Settings, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
@@ -71,6 +71,7 @@ struct Listener {
     key: usize,
     socket: Registered<TcpListener>,
     local: SocketAddr,
+    settings: Settings,
     /// Accepting failed; it is tried again then.
     paused: Option<Instant>,
     /// The loop was told of it.
@@ -222,9 +223,9 @@ impl Sockets {
 
     fn command(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Listen(socket, local) => self.listen(socket, local),
-            Command::Dial(conn, address) => {
-                let failed = self.dialers.dial(conn, address, now, &self.limits);
+            Command::Listen(socket, local, settings) => self.listen(socket, local, settings),
+            Command::Dial(conn, target) => {
+                let failed = self.dialers.dial(conn, target, now, &self.limits);
                 self.tell_failed(failed);
             }
             Command::Resolved(conn) => self.dialers.resolved(conn),
@@ -243,11 +244,12 @@ impl Sockets {
         }
     }
 
-    fn listen(&mut self, socket: TcpListener, local: SocketAddr) {
+    fn listen(&mut self, socket: TcpListener, local: SocketAddr, settings: Settings) {
         let conn = self.inbox.number();
         match Registered::new(&self.inbox.poller, conn, socket) {
             Ok(socket) => {
-                self.listeners.push(Listener { key: socket.key, socket, local, paused: None, in_trouble: false })
+                let key = socket.key;
+                self.listeners.push(Listener { key, socket, local, settings, paused: None, in_trouble: false });
             }
             Err(error) => {
                 let what = format!("cannot listen on {local}: {}", sentence(&error));
@@ -259,9 +261,9 @@ impl Sockets {
     fn dialled(&mut self, conn: Conn, result: Result<Dialled, String>, now: Instant) {
         if self.dialers.reported(conn) {
             let opened = result.and_then(|dialled| {
-                let tls = self.limits.settings.security.connection(&dialled.address);
-                let peer = dialled.peer;
-                self.open(conn, dialled.socket, true, tls?, now)
+                let Dialled { socket, peer, target } = dialled;
+                let tls = target.settings.security.connection(&target.address)?;
+                self.open(conn, socket, true, &target.settings, tls, now)
                     .map_err(|error| format!("cannot use the connection to {peer}: {}", sentence(&error)))
             });
             if let Err(why) = opened {
@@ -278,10 +280,12 @@ impl Sockets {
         conn: Conn,
         socket: TcpStream,
         admitted: bool,
+        settings: &Settings,
         tls: Option<Box<rustls::Connection>>,
         now: Instant,
     ) -> io::Result<()> {
-        let connection = Connection::new(&self.inbox.poller, conn, socket, admitted, tls, now)?;
+        let (poller, dialects) = (&self.inbox.poller, settings.dialects.clone());
+        let connection = Connection::new(poller, conn, socket, admitted, dialects, tls, now)?;
         let opening = connection.is_opening();
         self.connections.insert(conn, connection);
         if opening {
@@ -297,7 +301,8 @@ impl Sockets {
     fn opened(&mut self, conn: Conn, now: Instant) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         if !connection.is_admitted() {
-            return self.expect(conn, self.limits.hello_within, "hello", now);
+            let within = connection.dialect().hello_within;
+            return self.expect(conn, within, "hello", now);
         }
         match (connection.peer(), connection.key()) {
             (Ok(peer), key) => self.tell(Event::Connected { conn, peer, key }),
@@ -326,11 +331,12 @@ impl Sockets {
             self.fresh.push(conn);
         }
         connection.queue(bytes, now);
-        if connection.backlog() > self.limits.outbound_max {
+        let most = connection.dialect().outbound_max;
+        if connection.backlog() > most {
             // What the kernel can take does not count.
             self.write(conn, now);
             let left = self.connections.get(&conn).map_or(0, Connection::backlog);
-            if left > self.limits.outbound_max {
+            if left > most {
                 self.end(conn, Closed::Overflow);
             }
         }
@@ -445,6 +451,7 @@ impl Sockets {
         };
         let most = if connection.is_admitted() { READ_MAX } else { STRANGER_READ_MAX };
         let input = connection.read(&mut self.buffer[..most], now);
+        let dialect = connection.dialect().name;
         if connection.is_waiting() {
             // TLS answers what it read.
             self.fresh.push(conn);
@@ -460,7 +467,7 @@ impl Sockets {
         }
         if !bytes.is_empty() {
             if let Some(peer) = self.strangers.introduce(conn) {
-                self.tell(Event::Accepted { conn, peer });
+                self.tell(Event::Accepted { conn, peer, dialect });
             }
             self.tell(Event::Received { conn, bytes });
         }
@@ -472,7 +479,8 @@ impl Sockets {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let speaks_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
         let stranger = self.strangers.peer(conn);
-        connection.refuse(stranger.filter(|_| speaks_other).map(|_| &*self.limits.settings.refusal));
+        let refusal = (stranger.is_some() && speaks_other).then(|| connection.dialect().refusal.clone());
+        connection.refuse(refusal.as_deref());
         let is_news = (speaks_other || matches!(why, Closed::Refused(_))) && !self.stranger_told;
         if let Some(peer) = stranger.filter(|_| is_news) {
             self.stranger_told = true;
@@ -518,7 +526,7 @@ impl Sockets {
             match self.listeners[at].socket.source.accept() {
                 Ok((socket, peer)) => {
                     self.end_trouble(at);
-                    self.accepted(socket, peer, now);
+                    self.accepted(at, socket, peer, now);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.end_trouble(at);
@@ -531,28 +539,32 @@ impl Sockets {
     }
 
     /// Keeps a new connection, if there is room; else it is closed by being dropped.
-    fn accepted(&mut self, socket: TcpStream, peer: SocketAddr, now: Instant) {
-        if !self.make_room(peer) {
+    fn accepted(&mut self, at: usize, socket: TcpStream, peer: SocketAddr, now: Instant) {
+        if !self.make_room(at, peer) {
             return;
         }
+        let Listener { key, settings, .. } = &self.listeners[at];
+        let (door, settings) = (*key, settings.clone());
         let conn = self.inbox.number();
         // It fails when the peer is gone already: nobody was told of it, nobody need be.
-        let Ok(tls) = self.limits.settings.security.connection("") else { return };
-        if self.open(conn, socket, false, tls, now).is_ok() {
-            self.strangers.join(conn, peer);
+        let Ok(tls) = settings.security.connection("") else { return };
+        if self.open(conn, socket, false, &settings, tls, now).is_ok() {
+            self.strangers.join(conn, door, peer);
         }
     }
 
-    /// Whether there is room for a stranger. Another of them goes for it, never one who was let in.
-    fn make_room(&mut self, peer: SocketAddr) -> bool {
-        if self.strangers.count_at(peer.ip().into()) >= self.limits.strangers_per_address {
+    /// Whether there is room for a stranger at this listener. Another stranger of the same listener
+    /// goes for it, never a connection that was let in.
+    fn make_room(&mut self, at: usize, peer: SocketAddr) -> bool {
+        let Listener { key: door, settings, .. } = &self.listeners[at];
+        if self.strangers.count_at(*door, peer.ip().into()) >= settings.strangers_per_address {
             return false;
         }
         let is_full = self.connections.len() >= self.limits.connections;
-        if !is_full && self.strangers.count() < self.limits.strangers {
+        if !is_full && self.strangers.count(*door) < settings.strangers {
             return true;
         }
-        let first = self.strangers.first_to_go();
+        let first = self.strangers.first_to_go(*door);
         first.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
@@ -604,8 +616,8 @@ impl Sockets {
         for (conn, connection) in &mut self.connections {
             if let Some(why) = connection.overdue(now, &self.limits) {
                 overdue.push((*conn, why));
-            } else if connection.is_quiet(now, &self.limits) {
-                connection.queue(self.limits.settings.keepalive.bytes.clone(), now);
+            } else if connection.is_quiet(now) {
+                connection.queue(connection.dialect().keepalive.bytes.clone(), now);
                 self.fresh.push(*conn);
             }
         }

@@ -1,7 +1,8 @@
-//! Connections that were accepted and not let in yet: how many each address has, and who goes for one more.
+//! Connections that were accepted and not let in yet: how many each address has at each listener,
+//! and which one is closed to make room for one more.
 //!
-//! Who goes is of the address that has the most: whoever comes in numbers drives out their own, and not the one that
-//! comes from elsewhere and needs its time for TLS.
+//! The one that is closed is of the address that has the most: a crowd from few addresses drives out
+//! its own members, and not a customer from elsewhere who needs the time that TLS takes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -14,38 +15,46 @@ use crate::wire::Address;
 #[derive(Default)]
 pub(super) struct Strangers {
     all: HashMap<Conn, Stranger>,
-    /// Of each address, the oldest first: connections are numbered as they come.
-    each: HashMap<Address, BTreeSet<Conn>>,
+    /// The connections of each address at each listener, the oldest first: connections are numbered
+    /// as they come.
+    each: HashMap<(usize, Address), BTreeSet<Conn>>,
+    /// How many there are at each listener.
+    counts: HashMap<usize, usize>,
 }
 
 /// One of them.
 pub(super) struct Stranger {
+    /// The key of the listener that accepted it.
+    door: usize,
     pub(super) peer: SocketAddr,
     /// The loop knows of it.
     pub(super) told: bool,
 }
 
 impl Strangers {
-    /// How many there are.
-    pub(super) fn count(&self) -> usize {
-        self.all.len()
+    /// How many there are at this listener.
+    pub(super) fn count(&self, door: usize) -> usize {
+        self.counts.get(&door).copied().unwrap_or(0)
     }
 
-    /// How many there are from this address.
-    pub(super) fn count_at(&self, address: Address) -> usize {
-        self.each.get(&address).map_or(0, BTreeSet::len)
+    /// How many there are at this listener from this address.
+    pub(super) fn count_at(&self, door: usize, address: Address) -> usize {
+        self.each.get(&(door, address)).map_or(0, BTreeSet::len)
     }
 
-    /// Who goes for one more: the oldest of the address that has the most; of all where they have as many.
-    pub(super) fn first_to_go(&self) -> Option<Conn> {
-        let shares = self.each.values().filter_map(|conns| Some((conns.len(), Reverse(*conns.first()?))));
+    /// The connection that makes room for one more at this listener: the oldest of the address that
+    /// has the most; where addresses have as many as each other, the oldest of all theirs.
+    pub(super) fn first_to_go(&self, door: usize) -> Option<Conn> {
+        let here = self.each.iter().filter(|((at, _), _)| *at == door);
+        let shares = here.filter_map(|(_, conns)| Some((conns.len(), Reverse(*conns.first()?))));
         shares.max().map(|(_, Reverse(oldest))| oldest)
     }
 
-    /// Somebody came.
-    pub(super) fn join(&mut self, conn: Conn, peer: SocketAddr) {
-        self.all.insert(conn, Stranger { peer, told: false });
-        self.each.entry(peer.ip().into()).or_default().insert(conn);
+    /// A listener accepted a connection.
+    pub(super) fn join(&mut self, conn: Conn, door: usize, peer: SocketAddr) {
+        self.all.insert(conn, Stranger { door, peer, told: false });
+        self.each.entry((door, peer.ip().into())).or_default().insert(conn);
+        *self.counts.entry(door).or_default() += 1;
     }
 
     /// Where this one comes from; none if it is no stranger.
@@ -63,12 +72,15 @@ impl Strangers {
     /// This one was let in, or is gone.
     pub(super) fn leave(&mut self, conn: Conn) -> Option<Stranger> {
         let stranger = self.all.remove(&conn)?;
-        let address = stranger.peer.ip().into();
-        if let Some(conns) = self.each.get_mut(&address) {
+        let at = (stranger.door, stranger.peer.ip().into());
+        if let Some(conns) = self.each.get_mut(&at) {
             conns.remove(&conn);
             if conns.is_empty() {
-                self.each.remove(&address);
+                self.each.remove(&at);
             }
+        }
+        if let Some(count) = self.counts.get_mut(&stranger.door) {
+            *count -= 1;
         }
         Some(stranger)
     }

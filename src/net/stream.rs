@@ -8,13 +8,10 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use rustls::{CertificateError, Connection as Tls, Error};
 
-use super::{Closed, Fingerprint, Registered};
-use crate::tls::PROTOCOL;
+use super::{Closed, Dialect, Fingerprint, Registered};
 
 /// The first byte of every TLS handshake (RFC 8446, 5.1: content type 22).
 const TLS_HANDSHAKE: u8 = 22;
-/// The first byte of every frame: none is 16 MiB long.
-const FRAME: u8 = 0;
 
 /// A socket and what its bytes mean.
 pub(super) struct Stream {
@@ -48,9 +45,12 @@ impl Stream {
         self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
     }
 
-    /// Whether the peer has said that it speaks this protocol, as far as TLS asks it.
-    pub(super) fn is_ours(&self) -> bool {
-        self.tls.as_ref().is_none_or(|tls| tls.alpn_protocol() == Some(PROTOCOL))
+    /// Which of these dialects TLS has agreed on; in plaintext the first. None where the peer named none of them.
+    pub(super) fn agreed(&self, dialects: &[Dialect]) -> Option<u8> {
+        let Some(tls) = &self.tls else { return Some(0) };
+        let name = tls.alpn_protocol()?;
+        let at = dialects.iter().position(|dialect| dialect.name.as_bytes() == name)?;
+        u8::try_from(at).ok()
     }
 
     /// Whether TLS has bytes of its own for the socket.
@@ -73,12 +73,16 @@ impl Stream {
         (&self.socket.source).read(buffer)
     }
 
-    /// What socket bytes mean: plain bytes, maybe none.
-    pub(super) fn decode(&mut self, mut raw: &[u8]) -> Result<Vec<u8>, Closed> {
-        if !std::mem::replace(&mut self.met, true) {
-            match (&self.tls, raw.first()) {
-                (Some(_), Some(&FRAME)) => return Err(Closed::Plaintext),
-                (None, Some(&TLS_HANDSHAKE)) => return Err(Closed::Encrypted),
+    /// What socket bytes mean: plain bytes, maybe none. The first one tells whether the peer speaks
+    /// TLS, or one of these dialects without it.
+    pub(super) fn decode(&mut self, mut raw: &[u8], dialects: &[Dialect]) -> Result<Vec<u8>, Closed> {
+        if !std::mem::replace(&mut self.met, true)
+            && let Some(first) = raw.first()
+        {
+            let begins = |dialect: &Dialect| dialect.first_bytes.contains(first);
+            match &self.tls {
+                Some(_) if dialects.iter().any(begins) => return Err(Closed::Plaintext),
+                None if *first == TLS_HANDSHAKE => return Err(Closed::Encrypted),
                 _ => {}
             }
         }

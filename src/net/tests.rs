@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::*;
 
+mod doors;
 mod strangers;
 mod tls;
 
@@ -22,31 +23,32 @@ const FIRST: &[u8] = b"!";
 /// holds), so that some of it waits in net.
 const PLENTY: usize = 24 << 20;
 
-/// A net and its events.
+/// A net, its events, and how it listens and dials.
 struct End {
     net: Net,
     events: Receiver<Event>,
+    settings: Settings,
 }
 
 impl End {
-    fn new(limits: Limits) -> End {
-        End::with_room(limits, 256)
+    fn new(setup: Setup) -> End {
+        End::with_room(setup, 256)
     }
 
-    fn with_room(limits: Limits, room: usize) -> End {
+    fn with_room(setup: Setup, room: usize) -> End {
         let (sender, events) = bounded(room);
-        let net = Net::start_with(limits, sender).unwrap();
-        End { net, events }
+        let net = Net::start_with(setup.limits(), sender).unwrap();
+        End { net, events, settings: setup.settings() }
     }
 
     fn listen(&self) -> SocketAddr {
-        let address = self.net.listen("127.0.0.1:0").unwrap();
+        let address = self.net.listen("127.0.0.1:0", self.settings.clone()).unwrap();
         self.net.flush();
         address
     }
 
     fn dial(&self, address: impl ToString) -> Conn {
-        let conn = self.net.dial(&address.to_string());
+        let conn = self.net.dial(&address.to_string(), self.settings.clone());
         self.net.flush();
         conn
     }
@@ -156,17 +158,83 @@ impl End {
     }
 }
 
+/// How a net is started, listens and dials: all that tests set otherwise than a program does.
+#[derive(Clone)]
+struct Setup {
+    security: Security,
+    keepalive: Keepalive,
+    hello_within: Duration,
+    outbound_max: usize,
+    strangers: usize,
+    strangers_per_address: usize,
+    handshake_within: Duration,
+    stalled_after: Duration,
+    linger: Duration,
+    resolve_within: Duration,
+    connect_within: Duration,
+    accept_pause: Duration,
+    tick: Duration,
+    resolve: dial::Resolve,
+}
+
+impl Setup {
+    fn limits(&self) -> Limits {
+        Limits {
+            handshake_within: self.handshake_within,
+            stalled_after: self.stalled_after,
+            linger: self.linger,
+            resolve_within: self.resolve_within,
+            connect_within: self.connect_within,
+            accept_pause: self.accept_pause,
+            tick: self.tick,
+            resolve: self.resolve,
+            ..Limits::default()
+        }
+    }
+
+    fn dialect(&self, name: &'static str) -> Dialect {
+        Dialect {
+            name,
+            first_bytes: &[0],
+            keepalive: self.keepalive.clone(),
+            refusal: REFUSAL.to_vec(),
+            hello_within: self.hello_within,
+            outbound_max: self.outbound_max,
+        }
+    }
+
+    fn settings(&self) -> Settings {
+        let (strangers, strangers_per_address) = (self.strangers, self.strangers_per_address);
+        let settings = Settings::new(self.security.clone(), [self.dialect("handoff/1")]);
+        Settings { strangers, strangers_per_address, ..settings }
+    }
+}
+
 /// The usual limits, but nothing is ever quiet, dead or late by itself.
-fn patient() -> Limits {
+fn patient() -> Setup {
     let hour = Duration::from_secs(3600);
-    let keepalive = Keepalive { bytes: PING.to_vec(), after: hour, dead: hour };
-    let settings = Settings { keepalive, security: Security::Plaintext, refusal: REFUSAL.to_vec() };
-    Limits { hello_within: hour, tick: Duration::from_millis(20), outbound_max: 4 * PLENTY, ..Limits::with(settings) }
+    let usual = Limits::default();
+    Setup {
+        security: Security::Plaintext,
+        keepalive: Keepalive { bytes: PING.to_vec(), after: hour, dead: hour },
+        hello_within: hour,
+        outbound_max: 4 * PLENTY,
+        strangers: STRANGERS,
+        strangers_per_address: STRANGERS_PER_ADDRESS,
+        handshake_within: usual.handshake_within,
+        stalled_after: usual.stalled_after,
+        linger: usual.linger,
+        resolve_within: usual.resolve_within,
+        connect_within: usual.connect_within,
+        accept_pause: usual.accept_pause,
+        tick: Duration::from_millis(20),
+        resolve: usual.resolve,
+    }
 }
 
 /// Two ends and the connection between them, by its name at each.
-fn pair(limits: Limits) -> (End, Conn, End, Conn) {
-    join(End::new(limits.clone()), End::new(limits))
+fn pair(setup: Setup) -> (End, Conn, End, Conn) {
+    join(End::new(setup.clone()), End::new(setup))
 }
 
 fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
@@ -178,8 +246,8 @@ fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
 }
 
 /// A net with one accepted connection to a plain blocking socket.
-fn raw_peer(limits: Limits) -> (End, Conn, TcpStream) {
-    let desk = End::new(limits);
+fn raw_peer(setup: Setup) -> (End, Conn, TcpStream) {
+    let desk = End::new(setup);
     let (conn, peer) = raw(&desk, desk.listen());
     (desk, conn, peer)
 }
@@ -360,8 +428,8 @@ fn hands_over_all((desk, here, user, there): (End, Conn, End, Conn)) {
 
 #[test]
 fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
-    let limits = Limits { linger: Duration::from_millis(200), ..patient() };
-    let (desk, conn, mut peer) = raw_peer(limits);
+    let setup = Setup { linger: Duration::from_millis(200), ..patient() };
+    let (desk, conn, mut peer) = raw_peer(setup);
     let since = Instant::now();
     desk.close(conn);
     assert_eq!(peer.read(&mut [0]).unwrap(), 0);
@@ -419,8 +487,8 @@ fn nothing_spins_when_peers_vanish_or_idle() {
     if !alone("nothing_spins_when_peers_vanish_or_idle", "") {
         return;
     }
-    let limits = Limits { tick: TICK, ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { tick: TICK, ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (ended, vanished) = raw(&desk, address);
     let (idle, _still_here) = raw(&desk, address);
@@ -450,8 +518,8 @@ fn without_descriptors_it_rests_says_so_once_and_goes_on() {
     if !alone("without_descriptors_it_rests_says_so_once_and_goes_on", "ulimit -n 64;") {
         return;
     }
-    let limits = Limits { accept_pause: Duration::from_millis(100), ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { accept_pause: Duration::from_millis(100), ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (live, mut peer) = raw(&desk, address);
     // std and /proc/self need one of their own now and then, so they are opened before.
@@ -492,7 +560,7 @@ fn a_thousand_connections_leave_no_descriptor() {
     let user = End::new(patient());
     let address = desk.listen();
     for round in 0..17 {
-        let there: Vec<Conn> = (0..60).map(|_| user.net.dial(&address.to_string())).collect();
+        let there: Vec<Conn> = (0..60).map(|_| user.net.dial(&address.to_string(), user.settings.clone())).collect();
         user.net.flush();
         for _ in &there {
             match user.next() {
@@ -538,14 +606,14 @@ fn a_dial_without_a_port_says_what_an_address_is() {
 
 #[test]
 fn an_unknown_name_is_named() {
-    let limits = Limits {
+    let setup = Setup {
         resolve: |_| {
             let text = "failed to lookup address information: Name or service not known";
             Err(io::Error::other(text))
         },
         ..patient()
     };
-    let user = End::new(limits);
+    let user = End::new(setup);
     let conn = user.dial("desk.example:5000");
     let why = user.closed(conn).to_string();
     assert_eq!(why, "cannot find desk.example: name or service not known");
@@ -553,8 +621,8 @@ fn an_unknown_name_is_named() {
 
 #[test]
 fn a_name_without_addresses_is_not_found() {
-    let limits = Limits { resolve: |_| Ok(Vec::new()), ..patient() };
-    let user = End::new(limits);
+    let setup = Setup { resolve: |_| Ok(Vec::new()), ..patient() };
+    let user = End::new(setup);
     let conn = user.dial("desk.example:5000");
     let why = user.closed(conn).to_string();
     assert_eq!(why, "cannot find desk.example: it has no address");
@@ -563,7 +631,7 @@ fn a_name_without_addresses_is_not_found() {
 #[test]
 fn the_second_address_is_dialled_when_the_first_refuses() {
     // As localhost does: ::1 first, where nobody listens.
-    let limits = Limits {
+    let setup = Setup {
         resolve: |address| {
             let second: SocketAddr = address.parse().expect("an address");
             Ok(vec![SocketAddr::new([127, 0, 0, 9].into(), second.port()), second])
@@ -571,7 +639,7 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
         ..patient()
     };
     let desk = End::new(patient());
-    let user = End::new(limits.clone());
+    let user = End::new(setup.clone());
     let address = desk.listen();
     let conn = user.dial(address);
     match user.next() {
@@ -602,7 +670,7 @@ static HANGING: AtomicBool = AtomicBool::new(true);
 
 #[test]
 fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
-    let limits = Limits {
+    let setup = Setup {
         resolve_within: Duration::from_millis(300),
         resolve: |address| {
             while address.starts_with("hangs") && HANGING.load(Ordering::Relaxed) {
@@ -614,9 +682,9 @@ fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
         ..patient()
     };
     let desk = End::new(patient());
-    let user = End::new(limits);
+    let user = End::new(setup);
     let address = desk.listen();
-    let hanging: Vec<Conn> = (0..dial::DIALERS).map(|_| user.net.dial("hangs:1")).collect();
+    let hanging: Vec<Conn> = (0..dial::DIALERS).map(|_| user.net.dial("hangs:1", user.settings.clone())).collect();
     // All places are taken: this one waits for the first to be abandoned.
     let conn = user.dial(address);
     for _ in &hanging {
@@ -643,7 +711,7 @@ fn resolve_plainly(address: &str) -> io::Result<Vec<SocketAddr>> {
 fn a_dial_closed_before_it_connects_is_told_as_closed_by_us() {
     let (desk, user) = (End::new(patient()), End::new(patient()));
     let address = desk.listen();
-    let conn = user.net.dial(&address.to_string());
+    let conn = user.net.dial(&address.to_string(), user.settings.clone());
     user.close(conn);
     assert!(matches!(user.closed(conn), Closed::ByUs));
     let next = user.dial(address);
@@ -652,8 +720,8 @@ fn a_dial_closed_before_it_connects_is_told_as_closed_by_us() {
 
 #[test]
 fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
-    let limits = Limits { hello_within: Duration::from_millis(200), ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { hello_within: Duration::from_millis(200), ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (late, _peer) = raw(&desk, address);
     let mut silent = TcpStream::connect(address).unwrap();
@@ -674,10 +742,10 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
 
 #[test]
 fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
-    let mut limits = patient();
-    limits.settings.keepalive.after = Duration::from_millis(100);
-    limits.settings.keepalive.dead = Duration::from_millis(600);
-    let (desk, here, user, there) = pair(limits);
+    let mut setup = patient();
+    setup.keepalive.after = Duration::from_millis(100);
+    setup.keepalive.dead = Duration::from_millis(600);
+    let (desk, here, user, there) = pair(setup);
     desk.send(here, PING);
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(1) {
@@ -688,9 +756,9 @@ fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
 
 #[test]
 fn no_sign_of_life_leaves_before_the_loop_has_said_something() {
-    let mut limits = patient();
-    limits.settings.keepalive.after = Duration::ZERO;
-    let (desk, user) = (End::new(patient()), End::new(limits));
+    let mut setup = patient();
+    setup.keepalive.after = Duration::ZERO;
+    let (desk, user) = (End::new(patient()), End::new(setup));
     let there = user.dial(desk.listen());
     user.connected(there);
     desk.silent_for(Duration::from_millis(100));
@@ -701,9 +769,9 @@ fn no_sign_of_life_leaves_before_the_loop_has_said_something() {
 
 #[test]
 fn a_silent_peer_is_closed() {
-    let mut limits = patient();
-    limits.settings.keepalive.dead = Duration::from_millis(300);
-    let (desk, conn, mut peer) = raw_peer(limits);
+    let mut setup = patient();
+    setup.keepalive.dead = Duration::from_millis(300);
+    let (desk, conn, mut peer) = raw_peer(setup);
     let since = Instant::now();
     for byte in 0..3 {
         peer.write_all(&[byte]).unwrap();
@@ -715,10 +783,10 @@ fn a_silent_peer_is_closed() {
 
 #[test]
 fn nobody_is_late_for_what_a_full_channel_left_unread() {
-    let mut limits = patient();
-    limits.settings.keepalive.dead = Duration::from_millis(500);
-    limits.hello_within = Duration::from_millis(500);
-    let desk = End::with_room(limits, 1);
+    let mut setup = patient();
+    setup.keepalive.dead = Duration::from_millis(500);
+    setup.hello_within = Duration::from_millis(500);
+    let desk = End::with_room(setup, 1);
     let address = desk.listen();
     let (flooding, mut flood) = raw(&desk, address);
     let (other, mut peer) = raw(&desk, address);
@@ -746,8 +814,8 @@ fn nobody_is_late_for_what_a_full_channel_left_unread() {
 
 #[test]
 fn a_stalled_reader_is_closed_and_another_does_not_notice() {
-    let limits = Limits { stalled_after: Duration::from_millis(700), ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { stalled_after: Duration::from_millis(700), ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (stalled, _unread) = raw(&desk, address);
     let (live, mut peer) = raw(&desk, address);
@@ -785,8 +853,8 @@ fn a_stalled_reader_is_closed_and_another_does_not_notice() {
 
 #[test]
 fn too_much_for_one_closes_that_one_only() {
-    let limits = Limits { outbound_max: OUTBOUND_MAX, ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { outbound_max: OUTBOUND_MAX, ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (full, _unread) = raw(&desk, address);
     let (live, mut peer) = raw(&desk, address);
@@ -806,7 +874,7 @@ fn too_much_for_one_closes_that_one_only() {
 fn a_taken_port_is_named() {
     let (desk, second) = (End::new(patient()), End::new(patient()));
     let address = desk.listen();
-    let error = second.net.listen(&address.to_string()).unwrap_err();
+    let error = second.net.listen(&address.to_string(), second.settings.clone()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
     let sentence = error.to_string();
     assert_eq!(sentence, format!("cannot listen on {address}: address already in use"));
@@ -859,8 +927,8 @@ fn finish_waits_no_longer_than_told_for_a_peer_that_does_not_read() {
 
 #[test]
 fn without_a_loop_the_thread_ends() {
-    let End { net, events } = End::new(patient());
-    let address = net.listen("127.0.0.1:0").unwrap();
+    let End { net, events, settings } = End::new(patient());
+    let address = net.listen("127.0.0.1:0", settings).unwrap();
     net.flush();
     drop(events);
     let mut peer = TcpStream::connect(address).unwrap();
@@ -872,7 +940,7 @@ fn without_a_loop_the_thread_ends() {
 
 #[test]
 fn an_idle_connection_is_small() {
-    assert!(size_of::<connection::Connection>() <= 208, "{}", size_of::<connection::Connection>());
+    assert!(size_of::<connection::Connection>() <= 216, "{}", size_of::<connection::Connection>());
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl Identity {
         })?;
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
-        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        config.alpn_protocols = vec![PROTOCOL.as_bytes().to_vec()];
         Ok(Security::Listener(Arc::new(config)))
     }
 

@@ -73,7 +73,7 @@ impl Trust {
             }
         };
         config.resumption = Resumption::disabled();
-        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        config.alpn_protocols = vec![PROTOCOL.as_bytes().to_vec()];
         Ok(Security::Dialer(Arc::new(config)))
     }
 

@@ -387,7 +387,7 @@ fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
 #[test]
 fn the_documented_limits_are_the_codes() {
     let millis = |within: Duration| u64::try_from(within.as_millis()).expect("a short time");
-    let keepalive = Peers::settings(handoff::tls::Security::Plaintext).keepalive;
+    let keepalive = Peers::dialect("").keepalive;
     let limits = [
         ("version", u64::from(wire::VERSION)),
         ("frame body", wire::FRAME_MAX as u64),

@@ -45,7 +45,7 @@ impl End {
 
 #[test]
 fn one_more_stranger_of_an_address_is_closed_at_once_and_others_get_in() {
-    let desk = End::new(Limits { strangers_per_address: 2, ..patient() });
+    let desk = End::new(Setup { strangers_per_address: 2, ..patient() });
     let address = desk.listen();
     let (first, mut live) = raw(&desk, address);
     desk.let_in(first, &mut live);
@@ -61,7 +61,7 @@ fn one_more_stranger_of_an_address_is_closed_at_once_and_others_get_in() {
 
 #[test]
 fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
-    let desk = End::new(Limits { strangers: 2, ..patient() });
+    let desk = End::new(Setup { strangers: 2, ..patient() });
     let address = desk.listen();
     let (live, mut peer) = raw(&desk, address);
     desk.let_in(live, &mut peer);
@@ -81,7 +81,7 @@ fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
 
 #[test]
 fn a_crowd_of_one_address_drives_out_its_own_and_not_who_came_before_it() {
-    let desk = End::new(Limits { strangers: 3, ..patient() });
+    let desk = End::new(Setup { strangers: 3, ..patient() });
     let address = desk.listen();
     let (conn, mut slow) = raw(&desk, address);
     let mut crowd: Vec<TcpStream> = (0..20).map(|_| silent(2, address)).collect();
@@ -123,11 +123,11 @@ fn what_came_is_with_the_loop_before_more_is_read() {
 #[test]
 fn who_is_not_read_is_neither_silent_nor_late_and_then_has_the_time_it_had() {
     for is_frame in [false, true] {
-        let mut limits = patient();
+        let mut setup = patient();
         if !is_frame {
-            limits.settings.keepalive.dead = Duration::from_millis(400);
+            setup.keepalive.dead = Duration::from_millis(400);
         }
-        let (desk, conn, mut peer) = raw_peer(limits);
+        let (desk, conn, mut peer) = raw_peer(setup);
         desk.let_in(conn, &mut peer);
         peer.write_all(b"one").unwrap();
         assert!(matches!(desk.next_unanswered(), Event::Received { .. }));
@@ -144,9 +144,9 @@ fn who_is_not_read_is_neither_silent_nor_late_and_then_has_the_time_it_had() {
 
 #[test]
 fn who_rests_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
-    let mut limits = patient();
-    limits.settings.keepalive.dead = Duration::from_millis(300);
-    let (desk, conn, mut peer) = raw_peer(limits);
+    let mut setup = patient();
+    setup.keepalive.dead = Duration::from_millis(300);
+    let (desk, conn, mut peer) = raw_peer(setup);
     desk.let_in(conn, &mut peer);
     peer.write_all(b"one").unwrap();
     assert!(matches!(desk.next_unanswered(), Event::Received { .. }));
@@ -165,7 +165,7 @@ fn who_rests_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
 
 #[test]
 fn a_rest_ends_when_it_is_over_and_not_when_deadlines_are_looked_at() {
-    let (desk, conn, mut peer) = raw_peer(Limits { tick: PATIENCE, ..patient() });
+    let (desk, conn, mut peer) = raw_peer(Setup { tick: PATIENCE, ..patient() });
     desk.let_in(conn, &mut peer);
     peer.write_all(b"one").unwrap();
     assert!(matches!(desk.next_unanswered(), Event::Received { .. }));
@@ -178,8 +178,8 @@ fn a_rest_ends_when_it_is_over_and_not_when_deadlines_are_looked_at() {
 
 #[test]
 fn a_stranger_who_is_not_read_is_late_all_the_same() {
-    let limits = Limits { hello_within: Duration::from_millis(500), ..patient() };
-    let desk = End::new(limits);
+    let setup = Setup { hello_within: Duration::from_millis(500), ..patient() };
+    let desk = End::new(setup);
     let address = desk.listen();
     let (resting, _peer) = raw(&desk, address);
     let (unanswered, mut peer) = raw(&desk, address);
@@ -237,7 +237,7 @@ fn nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_
     if !alone("strangers::nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone", "") {
         return;
     }
-    let desk = End::new(Limits { tick: TICK, ..patient() });
+    let desk = End::new(Setup { tick: TICK, ..patient() });
     let address = desk.listen();
     let mut peers: Vec<(Conn, TcpStream)> = (0..3).map(|_| raw(&desk, address)).collect();
     for (conn, peer) in &mut peers {
@@ -276,7 +276,7 @@ fn each_stranger_has_a_turn_however_many_are_ready() {
 
 #[test]
 fn who_comes_in_numbers_from_several_addresses_drives_out_their_own_alone() {
-    let desk = End::new(Limits { strangers: 6, strangers_per_address: 4, ..patient() });
+    let desk = End::new(Setup { strangers: 6, strangers_per_address: 4, ..patient() });
     let address = desk.listen();
     let mut slow = silent(9, address);
     let mut crowd = Vec::new();

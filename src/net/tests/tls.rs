@@ -3,21 +3,21 @@
 use super::*;
 use crate::tls::{Identity, KnownDesks, Trust};
 
-fn desk() -> Limits {
-    let mut limits = patient();
-    limits.settings.security = Identity::fresh().and_then(Identity::security).unwrap();
-    limits
+fn desk() -> Setup {
+    let mut setup = patient();
+    setup.security = Identity::fresh().and_then(Identity::security).unwrap();
+    setup
 }
 
-fn user() -> Limits {
-    let mut limits = patient();
-    limits.settings.security = Trust::FirstContact(KnownDesks::new(None)).security().unwrap();
-    limits
+fn user() -> Setup {
+    let mut setup = patient();
+    setup.security = Trust::FirstContact(KnownDesks::new(None)).security().unwrap();
+    setup
 }
 
 /// What a customer's side says first.
 fn client_hello() -> Vec<u8> {
-    let mut tls = user().settings.security.connection("desk:1").unwrap().unwrap();
+    let mut tls = user().security.connection("desk:1").unwrap().unwrap();
     let mut bytes = Vec::new();
     tls.write_tls(&mut bytes).unwrap();
     bytes
@@ -35,7 +35,7 @@ fn close_hands_over_all_over_tls_and_the_peer_sees_a_clean_end() {
 
 #[test]
 fn a_handshake_that_is_not_done_in_time_is_closed_and_the_loop_never_hears_of_it() {
-    let desk = End::new(Limits { handshake_within: Duration::from_millis(200), ..desk() });
+    let desk = End::new(Setup { handshake_within: Duration::from_millis(200), ..desk() });
     let address = desk.listen();
     let hello = client_hello();
     for length in [0, 1, hello.len() - 1, hello.len()] {
@@ -73,15 +73,8 @@ fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
 
 #[test]
 fn who_has_tls_for_something_else_is_hung_up_on_unheard() {
-    let (mut other_desk, mut other_user) = (desk(), user());
-    match (&mut other_desk.settings.security, &mut other_user.settings.security) {
-        (Security::Listener(desk), Security::Dialer(user)) => {
-            Arc::make_mut(desk).alpn_protocols.clear();
-            Arc::make_mut(user).alpn_protocols.clear();
-        }
-        _ => unreachable!("both have TLS"),
-    }
-    let (user, other_desk) = (End::new(user()), End::new(other_desk));
+    let (user, mut other_desk) = (End::new(user()), End::new(desk()));
+    other_desk.settings.security = desk().security.speaking(Vec::new());
     let there = user.dial(other_desk.listen());
     assert!(matches!(user.closed(there), Closed::Distrusted(_)));
     assert!(other_desk.events.is_empty(), "{:?}", other_desk.events.try_recv());
@@ -89,7 +82,8 @@ fn who_has_tls_for_something_else_is_hung_up_on_unheard() {
     let desk = End::new(desk());
     let mut socket = TcpStream::connect(desk.listen()).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
-    let mut tls = other_user.settings.security.connection("desk:1").unwrap().unwrap();
+    let other_user = user.settings.security.speaking(Vec::new());
+    let mut tls = other_user.connection("desk:1").unwrap().unwrap();
     tls.writer().write_all(FIRST).unwrap();
     while tls.wants_write() || tls.is_handshaking() {
         tls.complete_io(&mut socket).unwrap();
