@@ -11,7 +11,7 @@ use handoff::wire::{
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
-use crate::measures::{Broken, broken};
+use crate::broken::{Broken, broken};
 use crate::server::{Server, What};
 use crate::stream::Stream;
 use crate::table::Sample;

@@ -11,8 +11,9 @@ use std::{env, fs, thread};
 use rusqlite::{Connection, params};
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::broken::{Broken, broken};
 use crate::customers::{self, Customer};
-use crate::measures::{Broken, Extent, broken};
+use crate::extent::Extent;
 use crate::server::{self, Server, What};
 use crate::table::{Row, Sample};
 

@@ -8,11 +8,15 @@
 #![allow(clippy::print_stdout)] // a program of its own, whose output is the table
 
 #[cfg(target_os = "linux")]
+mod broken;
+#[cfg(target_os = "linux")]
 mod customers;
 #[cfg(target_os = "linux")]
 mod durable;
 #[cfg(target_os = "linux")]
 mod echo;
+#[cfg(target_os = "linux")]
+mod extent;
 #[cfg(target_os = "linux")]
 mod measures;
 #[cfg(target_os = "linux")]
@@ -23,7 +27,7 @@ mod stream;
 mod table;
 
 #[cfg(target_os = "linux")]
-fn main() -> Result<(), measures::Broken> {
+fn main() -> Result<(), broken::Broken> {
     measures::run()
 }
 

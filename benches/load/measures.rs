@@ -1,33 +1,18 @@
 //! What is measured, and against which goal.
 
-use std::error::Error;
 use std::io;
 use std::path::Path;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::broken::Broken;
 use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
 use crate::echo;
+use crate::extent::{Extent, FULL, QUICK};
 use crate::server::{Server, What};
 use crate::stream::{self, Stream};
 use crate::table::{self, Row, Sample};
-
-/// Anything that breaks ends the run: there is no table then.
-pub(crate) type Broken = Box<dyn Error>;
-
-/// How much is measured.
-pub(crate) struct Extent {
-    pub(crate) rounds: usize,
-    pub(crate) trips: usize,
-    pub(crate) entries: usize,
-    connects: usize,
-    pub(crate) starts: usize,
-    queues: usize,
-}
-
-const FULL: Extent = Extent { rounds: 9, trips: 3_000, entries: 200_000, connects: 3_000, starts: 15, queues: 3 };
-const QUICK: Extent = Extent { rounds: 3, trips: 1_000, entries: 200_000, connects: 1_500, starts: 7, queues: 1 };
 
 /// Measures what the arguments name, and prints the table.
 pub(crate) fn run() -> Result<(), Broken> {
@@ -359,9 +344,4 @@ fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
             reached: Some(rss.median() <= 8.0),
         },
     ])
-}
-
-/// What cannot be, unless something broke.
-pub(crate) fn broken(what: impl Into<String>) -> io::Error {
-    io::Error::other(what.into())
 }

@@ -10,7 +10,7 @@ use std::{env, fs};
 
 use handoff::tls::{KnownDesks, Security, Trust};
 
-use crate::measures::{Broken, broken};
+use crate::broken::{Broken, broken};
 
 /// A desk that does not listen by then is broken.
 const START_WITHIN: Duration = Duration::from_secs(10);

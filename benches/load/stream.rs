@@ -8,7 +8,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::time::{ClockId, clock_gettime};
 use rustls::Connection;
 
-use crate::measures::Broken;
+use crate::broken::Broken;
 use crate::server::{Server, customers_tls};
 
 /// What is written and read is plain; on its way it may be TLS.
