@@ -1,6 +1,6 @@
 //! The one socket thread: listens, dials, does TLS, moves bytes, keeps deadlines.
 //!
-//! All sockets of a process live in one thread behind a readiness poller (`docs/ARCHITECTURE.md`,
+//! All sockets of a process live in one thread behind epoll (`docs/ARCHITECTURE.md`,
 //! rule 2). It knows nothing of frames or messages: what a byte means, who may speak
 //! and when to redial is left to the loop. [`Net`] is the loop's handle; calls are
 //! queued and [`Net::flush`] hands them over, once a batch. What happens comes back
@@ -23,7 +23,8 @@
 //!
 //! ```text
 //! loop --Net--> inbox --> sockets.rs --Event--> loop
-//!                 ^          | starts      (one connection: connection.rs, its bytes or TLS: stream.rs; strangers.rs)
+//!                 ^          | starts      (one connection: connection.rs, its bytes or TLS: stream.rs;
+//!                 |          |              readiness: poller.rs; strangers.rs)
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
@@ -41,15 +42,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use polling::{AsSource, Poller};
-
 use crate::tls::{Fingerprint, Security};
 pub use crate::wire::Conn;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use poller::Poller;
 
 mod connection;
 mod descriptors;
 mod dial;
+mod poller;
 mod sockets;
 mod strangers;
 mod stream;
@@ -449,7 +450,7 @@ impl Inbox {
         };
         if wakes {
             // It fails only when the poller is gone, and then nobody waits.
-            let _ = self.poller.notify();
+            let _ = self.poller.wake();
         }
     }
 
@@ -499,41 +500,6 @@ impl Default for Limits {
             connections: CONNECTIONS,
             resolve: dial::resolve,
         }
-    }
-}
-
-/// A socket and its place in the poller; it leaves the poller before it is dropped.
-struct Registered<S: AsSource> {
-    source: S,
-    poller: Arc<Poller>,
-    key: usize,
-}
-
-impl<S: AsSource> Registered<S> {
-    /// Registers `source` for reading, level-triggered: no call re-arms it, and what one
-    /// turn leaves unread is told again.
-    #[allow(unsafe_code)] // docs/ARCHITECTURE.md, rule 11: the poller's registration
-    fn new(poller: &Arc<Poller>, conn: Conn, source: S) -> io::Result<Registered<S>> {
-        let key = conn.0 as usize;
-        let interest = polling::Event::readable(key);
-        let level = polling::PollMode::Level;
-        // SAFETY: the source must be deleted from the poller before it is dropped. It is
-        // moved into the guard right below, nothing takes it out again, and the guard's
-        // `drop` deletes it before its fields, the source among them, are dropped. If
-        // adding fails nothing is registered.
-        unsafe { poller.add_with_mode(&source.source(), interest, level)? };
-        Ok(Registered { source, poller: poller.clone(), key })
-    }
-
-    fn want(&self, read: bool, write: bool) -> io::Result<()> {
-        let interest = polling::Event::new(self.key, read, write);
-        self.poller.modify_with_mode(&self.source, interest, polling::PollMode::Level)
-    }
-}
-
-impl<S: AsSource> Drop for Registered<S> {
-    fn drop(&mut self) {
-        let _ = self.poller.delete(&self.source);
     }
 }
 

@@ -11,11 +11,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use polling::Poller;
 use rustls::Connection as Tls;
 
+use super::poller::{Poller, Registered};
 use super::stream::{Stream, is_not_now};
-use super::{Closed, Conn, Dialect, Fingerprint, Limits, Registered};
+use super::{Closed, Conn, Dialect, Fingerprint, Limits};
 
 /// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
 pub(super) struct Connection {
@@ -89,7 +89,7 @@ impl Connection {
         socket.set_nodelay(true)?;
         Ok(Connection {
             phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
-            stream: Stream::new(Registered::new(poller, conn, socket)?, tls),
+            stream: Stream::new(Registered::new(poller, conn.0 as usize, socket)?, tls),
             dialects,
             spoken: 0,
             out: Vec::new(),

@@ -16,9 +16,10 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
 use super::connection::{Connection, Input};
 use super::dial::{Dialers, Failed};
+use super::poller::{Readiness, Ready, Registered};
 use super::strangers::{Strangers, in_turns};
 use super::stream::is_not_now;
-use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Registered, Settings, sentence};
+use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Settings, sentence};
 
 /// What one connection may bring in a turn, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
@@ -112,14 +113,13 @@ impl Sockets {
     /// Serves until the handle finishes or the loop is gone.
     pub(super) fn run(mut self) {
         let poller = self.inbox.poller.clone();
-        let mut ready = polling::Events::new();
+        let mut ready = Ready::new();
         loop {
             let idle = self.obey();
             if self.is_over() {
                 break;
             }
             let timeout = if idle { self.timeout() } else { Some(Duration::ZERO) };
-            ready.clear();
             if let Err(error) = poller.wait(&mut ready, timeout) {
                 let what = format!("the network cannot be waited for: {}", sentence(&error));
                 self.tell(Event::Trouble { what });
@@ -246,7 +246,7 @@ impl Sockets {
 
     fn listen(&mut self, socket: TcpListener, local: SocketAddr, settings: Settings) {
         let conn = self.inbox.number();
-        match Registered::new(&self.inbox.poller, conn, socket) {
+        match Registered::new(&self.inbox.poller, conn.0 as usize, socket) {
             Ok(socket) => {
                 let key = socket.key;
                 self.listeners.push(Listener { key, socket, local, settings, paused: None, in_trouble: false });
@@ -393,7 +393,7 @@ impl Sockets {
 impl Sockets {
     /// Serves who is ready: all who were let in, some strangers in turns, and who waits at the door. The rest stays
     /// ready.
-    fn turn(&mut self, ready: &polling::Events, now: Instant) {
+    fn turn(&mut self, ready: &Ready, now: Instant) {
         let (mut strangers, mut doors) = (Vec::new(), Vec::new());
         for event in ready.iter() {
             match self.connections.get(&Conn(event.key as u64)) {
@@ -417,21 +417,21 @@ impl Sockets {
         }
     }
 
-    fn serve(&mut self, event: polling::Event, now: Instant) {
+    fn serve(&mut self, event: Readiness, now: Instant) {
         let conn = Conn(event.key as u64);
-        if event.readable {
-            self.read(conn, &event, now);
+        if event.is_readable() {
+            self.read(conn, event, now);
         }
-        if event.writable {
+        if event.is_writable() {
             self.write(conn, now);
         }
     }
 
-    fn read(&mut self, conn: Conn, event: &polling::Event, now: Instant) {
+    fn read(&mut self, conn: Conn, event: Readiness, now: Instant) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let over = if !connection.is_held() {
             self.read_or_end(conn, now).err()
-        } else if event.is_interrupt() || event.is_err() == Some(true) {
+        } else if event.is_over() {
             // A poller tells that however little it is asked for. What the peer said last has no ack, nor will have.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {

@@ -8,7 +8,8 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use rustls::{CertificateError, Connection as Tls, Error};
 
-use super::{Closed, Dialect, Fingerprint, Registered};
+use super::poller::Registered;
+use super::{Closed, Dialect, Fingerprint};
 
 /// The first byte of every TLS handshake (RFC 8446, 5.1: content type 22).
 const TLS_HANDSHAKE: u8 = 22;
