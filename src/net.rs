@@ -1,25 +1,27 @@
 //! The one socket thread: listens, dials, does TLS, moves bytes, keeps deadlines.
 //!
 //! All sockets of a process live in one thread behind epoll (`docs/ARCHITECTURE.md`,
-//! rule 2). It knows nothing of frames or messages: what a byte means, who may speak
-//! and when to redial is left to the loop. [`Net`] is the loop's handle; calls are
-//! queued and [`Net::flush`] hands them over, once a batch. What happens comes back
-//! as [`Event`]s over the bounded channel the loop made.
+//! rule 2). The thread knows nothing of frames or messages: the loop decides what a byte
+//! means, who may speak and when to dial again. [`Net`] is the loop's handle. Its calls are
+//! queued, and [`Net::flush`] hands them over once a batch. Everything that happens comes
+//! back as an [`Event`] over the bounded channel that the loop made.
 //!
 //! Each listener and each dial has [`Settings`] of its own: how it is secured, and which
 //! [`Dialect`]s it may speak. Where there are several, TLS chooses by their names (ALPN).
 //!
-//! Neither side can hold the other up for ever: the loop never blocks on net (bytes
-//! waiting for a peer are bounded by [`Dialect::outbound_max`], and a breach ends that
-//! connection alone); net blocks on a full event channel and so stops reading, and
-//! while it does no deadline runs. Of each connection one [`Event::Received`] is under way
-//! at most, until [`Net::read_on`]: what waits for the loop is bounded by the connections,
-//! and who sends much waits behind who sends little. Dialers report to net's inbox, never
-//! to the loop.
+//! Neither side can block the other for ever:
 //!
-//! Who was accepted is a stranger until the loop lets it in ([`Net::admit`]). Strangers are
-//! few ([`STRANGERS`], [`STRANGERS_PER_ADDRESS`]), are served after all others, and the loop
-//! hears of none that says nothing.
+//! * The loop never blocks on net. The bytes that wait for a peer are bounded by
+//!   [`Dialect::outbound_max`]; a peer for which more would wait loses its connection.
+//! * Net blocks when the event channel is full. Then it does not read, and no deadline runs.
+//! * Each connection has one [`Event::Received`] on its way at most, until the loop calls
+//!   [`Net::read_on`]. So the events that wait are bounded by the number of connections, and a
+//!   peer that sends much waits behind peers that send little.
+//! * Dialers report to net's inbox, never to the loop.
+//!
+//! An accepted connection is a stranger until the loop lets it in ([`Net::admit`]). Strangers
+//! are few ([`STRANGERS`], [`STRANGERS_PER_ADDRESS`]) and are served after all others. A
+//! stranger that says nothing has no event.
 //!
 //! ```text
 //! loop --Net--> inbox --> sockets.rs --Event--> loop
@@ -28,8 +30,8 @@
 //!                 +------ dial.rs (at most 4 threads: resolve, connect)
 //! ```
 //!
-//! The numbers are those of `docs/PROTOCOL.md`, "Limits"; they are kept to
-//! [`TICK`], by one sweep over the connections.
+//! The times are those of `docs/PROTOCOL.md`, "Limits". One sweep over the connections looks
+//! at them once every [`TICK`], so each may be that much late.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -58,30 +60,33 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-/// TLS must be agreed on within this, on both ends.
+/// The time for the TLS handshake, on both ends.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
-/// A connection that was accepted, and is past TLS, must have brought its hello within this; see [`Net::expect`].
+/// The time for the hello of an accepted connection, counted from the end of its TLS handshake;
+/// see [`Net::expect`].
 pub const HELLO_WITHIN: Duration = Duration::from_secs(5);
-/// A peer that takes none of the bytes queued for it for this long is cut off.
+/// A connection is closed when its peer has taken none of the waiting bytes for this long.
 pub const STALLED_AFTER: Duration = Duration::from_secs(10);
-/// How long a closed connection waits for the peer's own end, so that unread input
-/// does not make the kernel reset it and lose what is on its way.
+/// How long a closed connection waits for the peer's own end. Without the wait, unread input
+/// makes the kernel reset the connection, and bytes on their way are lost.
 pub const LINGER: Duration = Duration::from_secs(2);
 /// A resolver that has not answered within this is abandoned.
 pub const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
-/// Each address of a name gets this long to answer.
+/// The time that each address of a name has to answer.
 pub const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Connections that may wait for us to accept them; the system may allow fewer.
 const BACKLOG: i32 = 1024;
-/// Accepting rests this long after it failed, for want of descriptors mostly.
+/// How long a listener rests after accepting failed. Most often there are no descriptors left.
 pub const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
-/// Deadlines are looked at this often, while there is anything that has one.
+/// How often deadlines are looked at, while any is set.
 pub const TICK: Duration = Duration::from_secs(1);
 /// Connections at once, unless [`Net::at_most`] says otherwise.
 pub const CONNECTIONS: usize = 4_096;
-/// Of these, so many that were accepted and not let in. For one more goes the oldest of the address that has most.
+/// Strangers at one listener. When one more comes, the oldest stranger of the address that has the
+/// most strangers is closed.
 pub const STRANGERS: usize = 512;
-/// Strangers from one address (see [`Address`](crate::wire::Address)). One more is closed at once.
+/// Strangers at one listener from one address (see [`Address`](crate::wire::Address)). One more is
+/// closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// Bytes that may wait for one peer beyond what the kernel holds, unless its dialect says otherwise.
 pub const OUTBOUND_MAX: usize = 4 << 20;
@@ -112,26 +117,26 @@ pub enum Event {
     Received {
         /// From whom.
         conn: Conn,
-        /// At least one; at most 16 KiB, and through TLS what was there of a record already: less than 32 KiB.
+        /// At least one and at most 16 KiB; through TLS less than 32 KiB, because the rest of a
+        /// record may have come before.
         bytes: Vec<u8>,
     },
-    /// Told exactly once for each connection, and last; also for a dial that failed or
-    /// was closed before it connected.
+    /// The last event of each connection, and sent once; also for a dial that failed or was
+    /// closed before it connected.
     Closed {
-        /// Which ended.
+        /// The connection that ended.
         conn: Conn,
-        /// Why it did.
+        /// Why it ended.
         why: Closed,
     },
-    /// Something that concerns no single connection: told once when it starts and once
-    /// when it is over, as one line a person understands.
+    /// A problem of no single connection: one event when it starts, and one when it is over.
     Trouble {
-        /// That line.
+        /// One line that a person understands.
         what: String,
     },
-    /// A stranger speaks what we do not; told once in a process, since anybody can.
+    /// A stranger speaks another protocol. This is sent once in a process: anybody can cause it.
     Stranger {
-        /// One line a person understands.
+        /// One line that a person understands.
         what: String,
     },
 }
@@ -141,31 +146,31 @@ pub enum Event {
 pub enum Closed {
     /// [`Net::close`] or [`Net::finish`].
     ByUs,
-    /// The peer said that it is done.
+    /// The peer ended it.
     ByPeer,
-    /// It never came to be: the whole sentence, with the address and what went wrong.
+    /// The dial failed: the whole sentence, with the address and what went wrong.
     Dial(String),
-    /// The peer speaks plaintext, and we TLS.
+    /// The peer speaks plaintext, and this side TLS.
     Plaintext,
-    /// The peer speaks TLS, and we plaintext.
+    /// The peer speaks TLS, and this side plaintext.
     Encrypted,
-    /// TLS came to nothing: the whole sentence.
+    /// The TLS handshake or a record failed: the whole sentence.
     Tls(String),
-    /// The peer does not take what we show in TLS: its alert.
+    /// The peer refuses this side's certificate or TLS: its alert.
     Refused(String),
-    /// TLS says that the peer is not who it claims to be: the whole sentence.
+    /// TLS shows that the peer is not the one that was dialled: the whole sentence.
     Distrusted(String),
-    /// Not a byte for [`Keepalive::dead`].
+    /// No byte came for [`Keepalive::dead`].
     Silent,
-    /// The peer took nothing for [`STALLED_AFTER`] though something was waiting.
+    /// The peer took none of the waiting bytes for [`STALLED_AFTER`].
     Stalled,
-    /// What [`Net::expect`] was told to expect did not come in time.
+    /// The thing named to [`Net::expect`] did not come in time.
     Deadline(&'static str),
     /// More than [`Dialect::outbound_max`] would have waited for the peer.
     Overflow,
-    /// It was the oldest stranger of the address that had most, and others came.
+    /// It made room for another stranger; see [`STRANGERS`].
     Crowded,
-    /// The network or the peer's machine broke it off.
+    /// The network or the peer's machine broke it.
     Broken(io::Error),
 }
 
@@ -192,14 +197,14 @@ impl fmt::Display for Closed {
 
 impl Error for Closed {}
 
-/// What is sent when there is nothing to send, and what the lack of it means.
+/// What keeps an idle connection alive, and when a silent one counts as dead.
 #[derive(Clone, Debug)]
 pub struct Keepalive {
-    /// The bytes (a ping frame).
+    /// The bytes to send (a ping frame).
     pub bytes: Vec<u8>,
-    /// Sent when we have sent nothing for this long.
+    /// They are sent when this side has sent nothing for this long.
     pub after: Duration,
-    /// A connection without a byte received for this long is closed: [`Closed::Silent`].
+    /// A connection that brings no byte for this long is closed: [`Closed::Silent`].
     pub dead: Duration,
 }
 
@@ -255,9 +260,9 @@ impl Settings {
 
 /// The loop's handle of the socket thread.
 ///
-/// No call blocks, [`listen`](Net::listen) and [`finish`](Net::finish) excepted. What
-/// is asked for takes effect, in order, at the next [`flush`](Net::flush). Dropping
-/// the handle drops every connection and ends the thread.
+/// No call blocks, except [`listen`](Net::listen) and [`finish`](Net::finish). Calls take
+/// effect in their order, at the next [`flush`](Net::flush). Dropping the handle drops every
+/// connection and ends the thread.
 pub struct Net {
     inbox: Arc<Inbox>,
     queued: RefCell<Vec<Command>>,
@@ -317,27 +322,28 @@ impl Net {
         self.queue(Command::Send(conn, bytes));
     }
 
-    /// How many connections there may be. Raises the system's limit of open files if it must, and
-    /// can; returns for how many there is room, which may be fewer.
+    /// Sets the highest number of connections. Raises the process's limit of open files if needed
+    /// and allowed. Returns the number that fits, which may be lower.
     pub fn at_most(&self, connections: usize) -> usize {
         let room = descriptors::room_for(connections);
         self.queue(Command::AtMost(room));
         room
     }
 
-    /// Lets a stranger in: it makes room for nobody any more.
+    /// Lets a stranger in: it is not closed any more to make room for another.
     pub fn admit(&self, conn: Conn) {
         self.queue(Command::Admit(conn));
     }
 
-    /// What was received is dealt with: the connection is read again after this `rest`. While it
-    /// is not read it is neither silent nor late; a stranger's hello may still be.
+    /// The loop is done with what was received: the connection is read again after this `rest`.
+    /// Until then it counts as neither silent nor late, except a stranger that owes its hello.
     pub fn read_on(&self, conn: Conn, rest: Duration) {
         self.queue(Command::ReadOn(conn, rest));
     }
 
-    /// Arms the one deadline of a connection (`Some`), in place of the one before, or
-    /// clears it (`None`). Once it is over: [`Closed::Deadline`] with `what`, a noun.
+    /// Sets the one deadline of a connection (`Some`), in place of the one before, or clears it
+    /// (`None`). When it has passed, the connection is closed: [`Closed::Deadline`] with `what`, a
+    /// noun.
     pub fn expect(&self, conn: Conn, within: Option<Duration>, what: &'static str) {
         self.queue(Command::Expect(conn, within, what));
     }
@@ -349,15 +355,15 @@ impl Net {
         self.queue(Command::Close(conn));
     }
 
-    /// Hands over what was asked for since the last time: at most one wake of the thread
-    /// for a whole batch, none when it is awake, or need not be.
+    /// Hands the calls since the last time over to the thread. A whole batch wakes it once at
+    /// most; not at all when it is awake, or when nothing of the batch is urgent.
     pub fn flush(&self) {
         self.inbox.put(&mut self.queued.borrow_mut());
     }
 
-    /// Closes the listeners, and every connection as [`close`](Net::close) does, and
-    /// waits for the thread: at most `within`, then what is left is dropped. Events that
-    /// find the channel full from here on are not told, since nobody reads it meanwhile.
+    /// Closes the listeners, and every connection as [`close`](Net::close) does, and waits for
+    /// the thread, at most `within`; then the connections that are left are dropped. Events that
+    /// find the channel full from here on are lost, since nobody reads the channel meanwhile.
     pub fn finish(mut self, within: Duration) {
         self.queue(Command::Finish(within));
         self.flush();
@@ -378,7 +384,7 @@ impl Drop for Net {
     }
 }
 
-/// What the loop asks for and what dialers report.
+/// What the loop asks for, and what dialers report.
 enum Command {
     Listen(TcpListener, SocketAddr, Settings),
     Dial(Conn, Target),
@@ -409,14 +415,14 @@ struct Dialled {
 }
 
 impl Command {
-    /// Whether it cannot wait for the thread to wake by itself. To read on can, until something comes.
+    /// Whether the thread must be woken for it. Reading on can wait until something comes anyway.
     fn is_urgent(&self) -> bool {
         !matches!(self, Command::ReadOn(_, Duration::ZERO))
     }
 }
 
-/// Where commands wait for the socket thread; unbounded, as nobody may block on it. It
-/// holds what one batch of the loop made, since the thread takes all there is each turn.
+/// Where commands wait for the socket thread. It is unbounded, since nobody may block on it; it
+/// holds about one batch of the loop, since the thread takes all of it each turn.
 struct Inbox {
     poller: Arc<Poller>,
     numbers: AtomicU64,
@@ -426,10 +432,10 @@ struct Inbox {
 #[derive(Default)]
 struct Waiting {
     commands: Vec<Command>,
-    /// The thread waits for readiness and must be woken. Kept under the same lock as
-    /// the commands, so that no wake is missed and none is made in vain.
+    /// The thread waits for readiness and must be woken. It is under the same lock as the
+    /// commands, so that no wake is missed and none is made in vain.
     asleep: bool,
-    /// Something came that is not to be read yet: whoever is to be read on must wake the thread.
+    /// Some socket has bytes that may not be read yet: a command to read on must wake the thread.
     deaf: bool,
 }
 
@@ -454,8 +460,8 @@ impl Inbox {
         }
     }
 
-    /// Moves all there is to `commands`, which is empty. If there is none, the thread
-    /// counts as asleep from here on.
+    /// Moves all commands to `commands`, which is empty. If there are none, the thread counts as
+    /// asleep from here on.
     fn take(&self, commands: &mut Vec<Command>, deaf: bool) {
         let mut waiting = self.lock();
         waiting.deaf = deaf;

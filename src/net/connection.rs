@@ -4,7 +4,7 @@
 //! Opening --TLS handshake--> Open --close--> Flushing --all written, shutdown(Write)--> Lingering --peer's end--> over
 //! ```
 //!
-//! In plaintext it begins `Open`. What plain bytes are on the socket is `stream`'s.
+//! In plaintext a connection begins `Open`. `stream` turns plain bytes into socket bytes.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -17,31 +17,32 @@ use super::poller::{Poller, Registered};
 use super::stream::{Stream, is_not_now};
 use super::{Closed, Conn, Dialect, Fingerprint, Limits};
 
-/// An idle one holds no buffer: under 300 bytes in all, and what TLS keeps.
+/// An idle connection holds no buffer: it takes under 300 bytes, and what TLS keeps.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
     /// What it may speak, and which of that it does; until TLS has agreed on one, the first.
     dialects: Arc<Vec<Dialect>>,
     spoken: u8,
-    /// What waits to be written, from `written` on. One buffer, so that many small
-    /// sends leave in one write; freed when empty.
+    /// The bytes that wait to be written, from `written` on. They are in one buffer, so that many
+    /// small sends leave in one write. It is freed when it is empty.
     out: Vec<u8>,
     written: usize,
-    /// The last write did not take all: the poller tells when to go on.
+    /// The socket did not take all of the last write: the poller tells when to go on.
     blocked: bool,
-    /// The peer's end was read while we still flush.
+    /// The peer has ended, and this side still has bytes to write.
     ended: bool,
-    /// The loop let it in, or we dialled it.
+    /// The loop let it in, or this side dialled it.
     admitted: bool,
-    /// Not to be read for now.
+    /// It is not read for now.
     held: Option<Held>,
-    /// The poller does not tell what comes, since it is not to be read.
+    /// The poller does not tell when bytes come, since they may not be read yet.
     deaf: bool,
-    /// When a byte came last, when we queued something last (the loop begins), when the
-    /// peer took something last.
+    /// When a byte came last.
     heard: Instant,
+    /// When this side queued bytes last; none before the loop has sent something.
     spoke: Option<Instant>,
+    /// When the peer took bytes last.
     moved: Instant,
     deadline: Option<(Instant, &'static str)>,
 }
@@ -55,27 +56,28 @@ enum Phase {
     Over,
 }
 
-/// What came last is with the loop; or the loop said that it shall rest.
+/// Why a connection is not read: the loop has not dealt with the last bytes, or it wants a rest
+/// until then.
 #[derive(Clone, Copy)]
 struct Held {
     since: Instant,
     until: Option<Instant>,
 }
 
-/// What reading brought.
+/// What a read brought.
 pub(super) enum Input {
-    /// The handshake is done; and plain bytes, if any came behind it.
+    /// The end of the handshake, and the plain bytes that came behind it.
     Opened(Vec<u8>),
     /// Plain bytes, at least one.
     Bytes(Vec<u8>),
-    /// Nothing that matters: none there yet, or it came after our close.
+    /// Nothing that matters: no bytes yet, or bytes after this side's close.
     Nothing,
-    /// Nothing more will.
+    /// The end of the connection.
     Ended(Closed),
 }
 
 impl Connection {
-    /// Takes over a connected socket; with TLS the handshake comes first.
+    /// Takes over a connected socket. With TLS the handshake comes first.
     pub(super) fn new(
         poller: &Arc<Poller>,
         conn: Conn,
@@ -106,7 +108,7 @@ impl Connection {
         })
     }
 
-    /// Whether the handshake is still to come.
+    /// Whether the handshake is not done yet.
     pub(super) fn is_opening(&self) -> bool {
         self.phase == Phase::Opening
     }
@@ -116,7 +118,7 @@ impl Connection {
         &self.dialects[usize::from(self.spoken)]
     }
 
-    /// Who is on the other side.
+    /// The address of the other side.
     pub(super) fn peer(&self) -> io::Result<SocketAddr> {
         self.stream.peer()
     }
@@ -126,7 +128,7 @@ impl Connection {
         self.stream.key()
     }
 
-    /// Arms or clears the deadline.
+    /// Sets or clears the deadline.
     pub(super) fn expect(&mut self, deadline: Option<(Instant, &'static str)>) {
         if matches!(self.phase, Phase::Opening | Phase::Open) {
             self.deadline = deadline;
@@ -138,17 +140,17 @@ impl Connection {
         self.admitted = true;
     }
 
-    /// Whether it is no stranger.
+    /// Whether it was let in.
     pub(super) fn is_admitted(&self) -> bool {
         self.admitted
     }
 
-    /// Whether it is not to be read.
+    /// Whether it is not read for now.
     pub(super) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
-    /// Whether what comes is not even told.
+    /// Whether the poller does not tell when bytes come.
     pub(super) fn is_deaf(&self) -> bool {
         self.deaf
     }
@@ -158,7 +160,7 @@ impl Connection {
         self.held.and_then(|held| held.until)
     }
 
-    /// What was read is dealt with: reads again, or rests until then.
+    /// The loop is done with what was read: reads again, or rests until then.
     pub(super) fn read_on(&mut self, until: Option<Instant>, now: Instant) -> io::Result<()> {
         let Some(held) = self.held.take() else { return Ok(()) };
         self.excuse(now - held.since);
@@ -169,8 +171,8 @@ impl Connection {
         self.listen()
     }
 
-    /// It was not read for so long, and so it was neither silent nor late. A stranger is: it has its time, however it
-    /// uses it.
+    /// It was not read for this long, so it was neither silent nor late. A stranger gets no more
+    /// time for its hello.
     fn excuse(&mut self, unread: Duration) {
         self.heard += unread;
         if let (true, Some((at, _))) = (self.admitted, &mut self.deadline) {
@@ -178,17 +180,17 @@ impl Connection {
         }
     }
 
-    /// The poller tells again what comes.
+    /// The poller tells again when bytes come.
     fn listen(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.deaf) { self.register() } else { Ok(()) }
     }
 
-    /// Something came that is not to be read: the poller need not tell it again.
+    /// Bytes came that may not be read yet: the poller need not tell it again.
     pub(super) fn defer(&mut self) -> io::Result<()> {
         if std::mem::replace(&mut self.deaf, true) { Ok(()) } else { self.register() }
     }
 
-    /// Queues `bytes`; nothing after `close`.
+    /// Queues `bytes`. After `close` they are dropped.
     pub(super) fn queue(&mut self, bytes: Vec<u8>, now: Instant) {
         if self.phase != Phase::Open || bytes.is_empty() {
             return;
@@ -198,7 +200,7 @@ impl Connection {
             self.out = bytes;
             self.moved = now;
         } else {
-            // At least half of the buffer is gone: moving the rest costs what it spares.
+            // Half of the buffer or more is written: moving the rest costs no more than it saves.
             if self.written * 2 >= self.out.len() {
                 self.out.drain(..self.written);
                 self.written = 0;
@@ -207,12 +209,12 @@ impl Connection {
         }
     }
 
-    /// How much waits to be written.
+    /// How many bytes wait to be written.
     pub(super) fn backlog(&self) -> usize {
         self.out.len() - self.written
     }
 
-    /// Whether anything waits to be written, of ours or of TLS's own.
+    /// Whether bytes wait to be written, of the loop or of TLS itself.
     pub(super) fn is_waiting(&self) -> bool {
         self.backlog() > 0 || self.stream.is_waiting()
     }
@@ -227,7 +229,7 @@ impl Connection {
         self.phase == Phase::Over
     }
 
-    /// No more from us than what is queued. What comes from now on is discarded.
+    /// Nothing is sent behind what is queued. What comes from now on is discarded.
     pub(super) fn close(&mut self) {
         match self.phase {
             // Nothing was said yet.
@@ -236,24 +238,25 @@ impl Connection {
                 self.phase = Phase::Flushing;
                 self.deadline = None;
                 self.held = None;
-                // If this fails the peer's end is not heard: the linger is waited for.
+                // If this fails, the peer's end is not noticed, and the linger ends the connection.
                 let _ = self.listen();
             }
             Phase::Flushing | Phase::Lingering { .. } | Phase::Over => {}
         }
     }
 
-    /// Says why it ends to a peer that is not what it must be, as far as the socket takes it at once: past TLS, if
-    /// that is not what the peer speaks, else as TLS says it.
+    /// Tells a peer that speaks something else why its connection ends, as far as the socket takes
+    /// it at once: past TLS if the peer does not speak TLS, else as an alert of TLS.
     pub(super) fn refuse(&mut self, past_tls: Option<&[u8]>) {
         match past_tls {
             Some(refusal) => self.stream.write_past_tls(refusal),
-            // If the socket does not take it the peer sees the end alone.
+            // If the socket does not take it, the peer sees only the end.
             None => _ = self.stream.write(&[]),
         }
     }
 
-    /// Writes what the socket takes, once, and when all is out takes the next step of a close.
+    /// Writes once, as much as the socket takes. When all is written, takes the next step of a
+    /// close.
     pub(super) fn write(&mut self, now: Instant, limits: &Limits) -> io::Result<()> {
         if self.is_waiting() {
             let written = self.stream.write(&self.out[self.written..])?;
@@ -278,12 +281,12 @@ impl Connection {
     }
 
     fn end_output(&mut self, now: Instant, limits: &Limits) {
-        // It fails only when the connection is gone already; reading tells that too.
+        // It fails only when the connection is gone; the next read tells that too.
         let _ = self.stream.end();
         self.phase = if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
     }
 
-    /// Reads once, at most a buffer's length: the rest is another turn's.
+    /// Reads once, at most a buffer's length. The rest is read in later turns.
     pub(super) fn read(&mut self, buffer: &mut [u8], now: Instant) -> Input {
         match self.stream.read(buffer) {
             Ok(0) => self.ended(),
@@ -300,7 +303,7 @@ impl Connection {
         }
     }
 
-    /// What came from the socket, as plain bytes.
+    /// Turns what came from the socket into plain bytes.
     fn take(&mut self, raw: &[u8]) -> Input {
         if !matches!(self.phase, Phase::Opening | Phase::Open) {
             return Input::Nothing;
@@ -328,7 +331,7 @@ impl Connection {
         match self.phase {
             Phase::Opening | Phase::Open => Input::Ended(Closed::ByPeer),
             Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
-            // Both ends close at once: the peer has said all, but it still reads.
+            // Both ends close at once: the peer has sent all it has, but it still reads.
             Phase::Flushing => {
                 self.ended = true;
                 match self.register() {
@@ -339,7 +342,7 @@ impl Connection {
         }
     }
 
-    /// The deadline that is over, if one is.
+    /// The reason to close it, if one of its deadlines has passed.
     pub(super) fn overdue(&self, now: Instant, limits: &Limits) -> Option<Closed> {
         if let Phase::Lingering { until } = self.phase {
             return (now >= until).then_some(Closed::ByUs);
@@ -355,14 +358,15 @@ impl Connection {
         (!self.ended && !excused && now >= self.heard + self.dialect().keepalive.dead).then_some(Closed::Silent)
     }
 
-    /// Whether the peer should hear that we live. Not before the loop said something: it may not be the one to talk to.
+    /// Whether it is time for a sign of life. There is none before the loop has sent something: the
+    /// loop may still have to judge the peer's key.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
         let is_quiet = |spoke| now >= spoke + self.dialect().keepalive.after;
         self.phase == Phase::Open && !self.is_waiting() && self.spoke.is_some_and(is_quiet)
     }
 
     fn register(&self) -> io::Result<()> {
-        // An end that was read is told again and again to who still wants to read.
+        // A poller goes on telling the peer's end for as long as reading is wanted.
         self.stream.want(!self.ended && !self.deaf, self.blocked)
     }
 }

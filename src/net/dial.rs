@@ -1,8 +1,8 @@
 //! Dialling: resolve a name, try its addresses in turn.
 //!
 //! std can do neither without blocking, so each dial has a thread of its own while it
-//! lasts: at most [`DIALERS`] at a time, the others wait. No thread can be taken out
-//! of a resolver that hangs; it is abandoned, told as failed and counts no more.
+//! lasts: at most [`DIALERS`] at a time, and the others wait. A thread in a resolver that
+//! hangs cannot be stopped. It is abandoned: its dial counts as failed, and another may start.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -16,7 +16,7 @@ use super::{Command, Conn, Dialled, Inbox, Limits, Target, sentence};
 
 /// Dials under way at a time.
 pub(super) const DIALERS: usize = 4;
-/// Threads at a time with those abandoned in a resolver; beyond it dials fail at once.
+/// Threads at a time, with the abandoned ones, at most. When there are more, dials fail at once.
 const THREADS_MAX: usize = 32;
 
 /// How a name becomes addresses.
@@ -39,7 +39,7 @@ struct Dialer {
     address: String,
     since: Instant,
     resolving: bool,
-    /// Shared with the thread, which stops when it can.
+    /// Nobody waits for the result. The thread shares this flag and stops when it can.
     given_up: Arc<AtomicBool>,
     abandoned: bool,
 }
@@ -48,7 +48,7 @@ struct Dialer {
 pub(super) type Failed = (Conn, String);
 
 impl Dialers {
-    /// None yet; they report to `inbox`.
+    /// No dials yet. They report to `inbox`.
     pub(super) fn new(inbox: Arc<Inbox>) -> Dialers {
         Dialers { inbox, waiting: VecDeque::new(), threads: HashMap::new() }
     }
@@ -66,13 +66,13 @@ impl Dialers {
         }
     }
 
-    /// The thread has reported and ends; false when nobody waits for its result.
+    /// The thread has reported and ends. False when nobody waits for its result.
     pub(super) fn reported(&mut self, conn: Conn) -> bool {
         let dialer = self.threads.remove(&conn);
         dialer.is_some_and(|dialer| !dialer.given_up.load(Ordering::Relaxed))
     }
 
-    /// Gives a dial up; false when there is none of that name.
+    /// Gives a dial up. False when there is no such dial.
     pub(super) fn cancel(&mut self, conn: Conn) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|(waiting, _)| *waiting != conn);
@@ -82,7 +82,7 @@ impl Dialers {
         }
     }
 
-    /// Gives all up, and says which they were.
+    /// Gives all dials up, and returns them.
     pub(super) fn cancel_all(&mut self) -> Vec<Conn> {
         let running = self.threads.keys().copied();
         let all = running.chain(self.waiting.iter().map(|(conn, _)| *conn));
@@ -90,7 +90,7 @@ impl Dialers {
         all.into_iter().filter(|conn| self.cancel(*conn)).collect()
     }
 
-    /// Abandons resolvers that hang, and starts what waited for their place.
+    /// Abandons resolvers that hang, and starts waiting dials in their place.
     pub(super) fn sweep(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         for (conn, dialer) in &mut self.threads {
@@ -112,7 +112,7 @@ impl Dialers {
         !self.waiting.is_empty() || self.running() > 0
     }
 
-    /// Starts what waits while there is a place for it.
+    /// Starts waiting dials while there are fewer than [`DIALERS`].
     pub(super) fn start_waiting(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         while self.running() < DIALERS
@@ -171,7 +171,7 @@ impl Task {
     fn dial(&self) -> Result<Dialled, String> {
         let addresses = match (self.resolve)(&self.target.address) {
             Ok(addresses) => addresses,
-            // std's words for a missing port help nobody.
+            // std's message for a missing port does not say what to do.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
                 let address = &self.target.address;
                 return Err(format!("cannot dial {address}: an address is HOST:PORT"));
@@ -222,8 +222,8 @@ impl Task {
 
 fn connect(address: SocketAddr, within: Duration) -> io::Result<TcpStream> {
     let socket = TcpStream::connect_timeout(&address, within)?;
-    // TCP lets a socket reach itself when it happens to be given the port it dials; it
-    // would keep a desk on this machine from ever binding that port again.
+    // TCP lets a socket connect to itself when the kernel gives it the very port that it dials.
+    // Such a socket would keep a desk on this machine from binding that port.
     if socket.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }

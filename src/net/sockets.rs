@@ -1,9 +1,10 @@
-//! The socket thread itself: commands in, readiness in, bytes and events out.
+//! The socket thread itself: commands and readiness in, bytes and events out.
 //!
-//! A turn: take all commands, write what they queued (one write a connection), wait
-//! for readiness, serve each ready socket once and boundedly (who was let in, then some
-//! strangers, then who waits to be accepted), and once a tick look at all deadlines.
-//! With nothing that has a deadline it sleeps without a timeout.
+//! In each turn the thread takes all commands, writes what they queued (one write a
+//! connection) and waits for readiness. Then it serves each ready socket once and within
+//! bounds: first the connections that were let in, then some strangers, then the listeners.
+//! Once a tick it looks at all deadlines. While nothing has a deadline, it sleeps without a
+//! timeout.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -21,21 +22,22 @@ use super::strangers::{Strangers, in_turns};
 use super::stream::is_not_now;
 use super::{Closed, Command, Conn, Dialled, Event, Inbox, Limits, Settings, sentence};
 
-/// What one connection may bring in a turn, so that none starves the others.
+/// Bytes read from one connection in a turn, at most, so that none starves the others.
 const READ_MAX: usize = 16 << 10;
-/// What a stranger may bring in a turn: most hellos, and little else. All that strangers can make wait for the loop is
-/// this for each; through TLS a record, which is 16 KiB at most.
+/// Bytes read from a stranger in a turn, at most: enough for most hellos. This bounds what each
+/// stranger can make wait for the loop; through TLS the bound is a record, 16 KiB at most.
 const STRANGER_READ_MAX: usize = 1 << 10;
-/// Strangers that are served in a turn, so that those who were let in wait for no more than their handshakes.
+/// Strangers served in a turn, at most: the connections that were let in wait no longer than these
+/// handshakes take.
 const STRANGERS_A_TURN: usize = 16;
-/// And no more of them once they took so long: on a slow machine a handshake takes milliseconds.
+/// The time for strangers in a turn: on a slow machine one handshake takes milliseconds.
 const STRANGERS_FOR: Duration = Duration::from_millis(2);
-/// What one listener may accept in a turn, likewise. No more than are served: so each stranger that says something
-/// is heard before the ones behind it can drive it out.
+/// Connections that one listener accepts in a turn, at most. They are no more than the strangers
+/// that are served, so a stranger that says something is heard before later ones can drive it out.
 const ACCEPT_MAX: usize = STRANGERS_A_TURN;
-/// How often commands are taken before readiness is looked at again, likewise.
+/// How many times commands are taken before readiness is looked at again.
 const COMMAND_ROUNDS: usize = 8;
-/// Reads that may follow a failed write: what the peer said before it went.
+/// Reads after a failed write, at most: they bring what the peer sent before it went.
 const LAST_WORDS_MAX: usize = 4;
 
 /// All sockets of the process.
@@ -43,15 +45,15 @@ pub(super) struct Sockets {
     inbox: Arc<Inbox>,
     limits: Limits,
     events: Sender<Event>,
-    /// Disconnected once the handle finishes or is gone: no longer wait for the loop.
+    /// Disconnected once the handle finishes or is gone: then nobody waits for the loop.
     handle_alive: Receiver<Infallible>,
     connections: HashMap<Conn, Connection>,
     strangers: Strangers,
-    /// The stranger that was served last: its followers are next.
+    /// The key of the stranger that was served last: those behind it are next.
     served: usize,
-    /// When connections that rest are read again.
+    /// The connections that rest, by the time when they are read again.
     resting: BTreeSet<(Instant, Conn)>,
-    /// Some connection may have something that is not to be read yet.
+    /// Some connection may have bytes that may not be read yet.
     deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,
@@ -59,12 +61,12 @@ pub(super) struct Sockets {
     /// Connections with something to write since commands were taken.
     fresh: Vec<Conn>,
     buffer: Box<[u8]>,
-    /// How long the thread has stood at a full channel in all; see `now`.
+    /// How long the thread has waited at a full event channel in all; see `now`.
     stood: Duration,
     next_sweep: Option<Instant>,
     ending: Option<Instant>,
     loop_gone: bool,
-    /// The loop was told of a stranger who speaks something else.
+    /// The loop has heard of a stranger that speaks something else.
     stranger_told: bool,
 }
 
@@ -73,9 +75,9 @@ struct Listener {
     socket: Registered<TcpListener>,
     local: SocketAddr,
     settings: Settings,
-    /// Accepting failed; it is tried again then.
+    /// Accepting failed, and is tried again at this time.
     paused: Option<Instant>,
-    /// The loop was told of it.
+    /// The loop has heard that accepting failed.
     in_trouble: bool,
 }
 
@@ -125,7 +127,7 @@ impl Sockets {
                 self.tell(Event::Trouble { what });
                 break;
             }
-            // What came may be read on by now: that alone woke nobody.
+            // The loop may have let connections be read on meanwhile: that alone wakes nobody.
             self.obey();
             self.inbox.awake();
             let now = self.now();
@@ -140,8 +142,8 @@ impl Sockets {
         }
     }
 
-    /// The clock of all deadlines. It stands while the thread waits for the loop to take
-    /// an event: what came meanwhile is unread, and nobody may be closed as silent for it.
+    /// The clock of all deadlines. It stands still while the thread waits for the loop to take an
+    /// event: bytes that came meanwhile are unread, and no connection may count as silent for that.
     fn now(&self) -> Instant {
         Instant::now() - self.stood
     }
@@ -154,7 +156,7 @@ impl Sockets {
         ended || self.loop_gone
     }
 
-    /// How long readiness may be waited for; `None` while nothing has a deadline.
+    /// How long to wait for readiness, at most; `None` while nothing has a deadline.
     fn timeout(&mut self) -> Option<Duration> {
         let paused = self.listeners.iter().any(|listener| listener.paused.is_some());
         if self.connections.is_empty() && !paused && !self.dialers.is_busy() {
@@ -185,7 +187,7 @@ impl Sockets {
         }
     }
 
-    /// Ends a connection: its socket first, then the word to the loop, if it knows of it.
+    /// Ends a connection: closes its socket, then tells the loop, if the loop knows of it.
     fn end(&mut self, conn: Conn, why: Closed) {
         let Some(connection) = self.connections.remove(&conn) else { return };
         if let Some(until) = connection.rests_until() {
@@ -200,7 +202,7 @@ impl Sockets {
 
 /// Commands.
 impl Sockets {
-    /// Takes commands and writes what they queued; true when there is none left.
+    /// Takes commands and writes what they queued; true when no command is left.
     fn obey(&mut self) -> bool {
         for _ in 0..COMMAND_ROUNDS {
             let mut commands = std::mem::take(&mut self.commands);
@@ -274,7 +276,7 @@ impl Sockets {
         self.tell_failed(failed);
     }
 
-    /// A socket is there: TLS begins, or all is open already.
+    /// Takes a connected socket over: TLS begins, or in plaintext the connection is open.
     fn open(
         &mut self,
         conn: Conn,
@@ -333,7 +335,7 @@ impl Sockets {
         connection.queue(bytes, now);
         let most = connection.dialect().outbound_max;
         if connection.backlog() > most {
-            // What the kernel can take does not count.
+            // Bytes that the kernel takes do not count.
             self.write(conn, now);
             let left = self.connections.get(&conn).map_or(0, Connection::backlog);
             if left > most {
@@ -391,8 +393,8 @@ impl Sockets {
 
 /// Readiness.
 impl Sockets {
-    /// Serves who is ready: all who were let in, some strangers in turns, and who waits at the door. The rest stays
-    /// ready.
+    /// Serves the sockets that are ready: all connections that were let in, some strangers in turns,
+    /// and the listeners. The others stay ready.
     fn turn(&mut self, ready: &Ready, now: Instant) {
         let (mut strangers, mut doors) = (Vec::new(), Vec::new());
         for event in ready.iter() {
@@ -432,7 +434,8 @@ impl Sockets {
         let over = if !connection.is_held() {
             self.read_or_end(conn, now).err()
         } else if event.is_over() {
-            // A poller tells that however little it is asked for. What the peer said last has no ack, nor will have.
+            // The poller tells this whatever it is asked for. The peer's last bytes have no ack, and
+            // the peer sends them again on its next connection.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
             self.deaf = true;
@@ -444,7 +447,8 @@ impl Sockets {
         }
     }
 
-    /// Reads once and tells what came; whether anything did, or why nothing more will.
+    /// Reads once and tells the loop what came. Returns whether bytes came, or why the connection is
+    /// over.
     fn read_or_end(&mut self, conn: Conn, now: Instant) -> Result<bool, Closed> {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Ok(false);
@@ -453,7 +457,7 @@ impl Sockets {
         let input = connection.read(&mut self.buffer[..most], now);
         let dialect = connection.dialect().name;
         if connection.is_waiting() {
-            // TLS answers what it read.
+            // TLS has an answer to what it read.
             self.fresh.push(conn);
         }
         let (opened, bytes) = match input {
@@ -474,7 +478,8 @@ impl Sockets {
         Ok(true)
     }
 
-    /// A stranger that is not what it must be hears why, if it can; the loop hears of the first one.
+    /// Tells a stranger that speaks something else why it is closed, if it can understand that. The
+    /// loop hears of the first such stranger.
     fn turn_away(&mut self, conn: Conn, why: &Closed) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let speaks_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
@@ -489,7 +494,7 @@ impl Sockets {
         }
     }
 
-    /// Writes for each connection that got something new, once.
+    /// Writes once for each connection that got something new.
     fn write_fresh(&mut self, now: Instant) {
         let mut fresh = std::mem::take(&mut self.fresh);
         for conn in fresh.drain(..) {
@@ -509,7 +514,7 @@ impl Sockets {
             Ok(()) if connection.is_over() => self.end(conn, Closed::ByUs),
             Ok(()) => {}
             Err(error) => {
-                // The peer may have said why it goes before it went: that is read first.
+                // The peer may have said why before it closed: read that first.
                 let mut reads = 0;
                 let rests = connection.rests_until().is_some();
                 while !rests && reads < LAST_WORDS_MAX && matches!(self.read_or_end(conn, now), Ok(true)) {
@@ -520,7 +525,7 @@ impl Sockets {
         }
     }
 
-    /// Accepts who waits, boundedly.
+    /// Accepts waiting connections, `most` at most.
     fn accept(&mut self, at: usize, most: usize, now: Instant) {
         for _ in 0..most {
             match self.listeners[at].socket.source.accept() {
@@ -538,7 +543,7 @@ impl Sockets {
         }
     }
 
-    /// Keeps a new connection, if there is room; else it is closed by being dropped.
+    /// Keeps a new connection if there is room, or closes it by dropping it.
     fn accepted(&mut self, at: usize, socket: TcpStream, peer: SocketAddr, now: Instant) {
         if !self.make_room(at, peer) {
             return;
@@ -546,7 +551,7 @@ impl Sockets {
         let Listener { key, settings, .. } = &self.listeners[at];
         let (door, settings) = (*key, settings.clone());
         let conn = self.inbox.number();
-        // It fails when the peer is gone already: nobody was told of it, nobody need be.
+        // It fails when the peer is gone already. The loop has not heard of it, and need not.
         let Ok(tls) = settings.security.connection("") else { return };
         if self.open(conn, socket, false, &settings, tls, now).is_ok() {
             self.strangers.join(conn, door, peer);
@@ -568,11 +573,11 @@ impl Sockets {
         first.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
-    /// Rests: the listener stays ready, and to try at once would be to spin.
+    /// Lets a listener rest: it stays ready, and trying again at once would spin.
     fn pause(&mut self, at: usize, error: &io::Error, now: Instant) {
         let listener = &mut self.listeners[at];
         listener.paused = Some(now + self.limits.accept_pause);
-        // If this fails the listener is tried each turn: slower, not wrong.
+        // If this fails, the listener is tried in each turn: slower, but not wrong.
         let _ = listener.socket.want(false, false);
         if !listener.in_trouble {
             listener.in_trouble = true;
@@ -594,7 +599,7 @@ impl Sockets {
 
 /// Time.
 impl Sockets {
-    /// Reads again whose rest is over.
+    /// Reads connections again whose rest is over.
     fn wake(&mut self, now: Instant) {
         while let Some((_, conn)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
             self.resting.pop_first();
@@ -643,8 +648,8 @@ impl Sockets {
     }
 }
 
-/// An accept error that is the end of one peer's attempt, not of accepting (accept(2)
-/// hands on what the network said of the new connection).
+/// Whether an accept error ends one peer's attempt, and not accepting: accept(2) also returns
+/// errors of the new connection.
 fn concerns_one_peer(error: &io::Error) -> bool {
     is_not_now(error)
         || matches!(

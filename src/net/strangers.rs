@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use super::Conn;
 use crate::wire::Address;
 
-/// All of them.
+/// All strangers of the process.
 #[derive(Default)]
 pub(super) struct Strangers {
     all: HashMap<Conn, Stranger>,
@@ -27,7 +27,7 @@ pub(super) struct Stranger {
     /// The key of the listener that accepted it.
     door: usize,
     pub(super) peer: SocketAddr,
-    /// The loop knows of it.
+    /// The loop knows of this connection.
     pub(super) told: bool,
 }
 
@@ -57,19 +57,19 @@ impl Strangers {
         *self.counts.entry(door).or_default() += 1;
     }
 
-    /// Where this one comes from; none if it is no stranger.
+    /// The address of this stranger; none if the connection is no stranger.
     pub(super) fn peer(&self, conn: Conn) -> Option<SocketAddr> {
         self.all.get(&conn).map(|stranger| stranger.peer)
     }
 
-    /// Where this one came from, when it is asked for the first time.
+    /// The address of this stranger, at the first call: the loop knows of it from here on.
     pub(super) fn introduce(&mut self, conn: Conn) -> Option<SocketAddr> {
         let stranger = self.all.get_mut(&conn).filter(|stranger| !stranger.told)?;
         stranger.told = true;
         Some(stranger.peer)
     }
 
-    /// This one was let in, or is gone.
+    /// This stranger was let in, or is gone.
     pub(super) fn leave(&mut self, conn: Conn) -> Option<Stranger> {
         let stranger = self.all.remove(&conn)?;
         let at = (stranger.door, stranger.peer.ip().into());
@@ -86,7 +86,8 @@ impl Strangers {
     }
 }
 
-/// Orders those that are ready so that who was served last is the last: each has its turn, however loud the others are.
+/// Orders ready sockets so that the one that was served last comes last: each has its turn, however
+/// much the others send.
 pub(super) fn in_turns<T>(ready: &mut [T], key: impl Fn(&T) -> usize, served: usize) {
     ready.sort_unstable_by_key(&key);
     let next = ready.partition_point(|one| key(one) <= served);

@@ -1,7 +1,7 @@
 //! Plain bytes on this side, socket bytes on the other: as they are, or through TLS.
 //!
-//! rustls moves no bytes itself; it is fed what the socket brought and asked what the socket shall take,
-//! all in the socket thread.
+//! rustls moves no bytes itself: the socket thread feeds it what the socket brought, and asks it
+//! what to write to the socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -18,7 +18,7 @@ const TLS_HANDSHAKE: u8 = 22;
 pub(super) struct Stream {
     socket: Registered<TcpStream>,
     tls: Option<Box<Tls>>,
-    /// The peer has said something.
+    /// The peer has sent its first byte.
     met: bool,
 }
 
@@ -36,7 +36,7 @@ impl Stream {
         Stream { socket, tls, met: false }
     }
 
-    /// What the poller shall tell.
+    /// What the poller is to tell.
     pub(super) fn want(&self, read: bool, write: bool) -> io::Result<()> {
         self.socket.want(read, write)
     }
@@ -46,7 +46,8 @@ impl Stream {
         self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
     }
 
-    /// Which of these dialects TLS has agreed on; in plaintext the first. None where the peer named none of them.
+    /// The index of the dialect that TLS agreed on; in plaintext the first. None where the peer named
+    /// none of them.
     pub(super) fn agreed(&self, dialects: &[Dialect]) -> Option<u8> {
         let Some(tls) = &self.tls else { return Some(0) };
         let name = tls.alpn_protocol()?;
@@ -59,7 +60,7 @@ impl Stream {
         self.tls.as_ref().is_some_and(|tls| tls.wants_write())
     }
 
-    /// Who is on the other side.
+    /// The address of the other side.
     pub(super) fn peer(&self) -> io::Result<SocketAddr> {
         self.socket.source.peer_addr()
     }
@@ -90,7 +91,7 @@ impl Stream {
         let Some(tls) = &mut self.tls else { return Ok(raw.to_vec()) };
         let mut plain = Vec::new();
         while !raw.is_empty() {
-            // It takes some at a time; nothing once the peer has said that it is done.
+            // It takes some bytes at a time, and none once the peer has ended TLS.
             if tls.read_tls(&mut raw).map_err(Closed::Broken)? == 0 {
                 break;
             }
@@ -102,7 +103,8 @@ impl Stream {
         Ok(plain)
     }
 
-    /// Writes what the socket takes now. TLS takes as much as it can hold, and is waiting with what the socket did not.
+    /// Writes what the socket takes now. TLS takes as much as it can hold, and keeps what the socket
+    /// did not take.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
         crate::failpoint::hit("before-send");
         let written = match &mut self.tls {
@@ -113,12 +115,12 @@ impl Stream {
         written
     }
 
-    /// Writes past TLS, to a peer that does not speak it.
+    /// Writes without TLS, to a peer that does not speak it.
     pub(super) fn write_past_tls(&mut self, bytes: &[u8]) {
         let _ = (&self.socket.source).write(bytes);
     }
 
-    /// No more from us. TLS says so itself, for who relies on it.
+    /// Ends this side's direction: the end of TLS (close_notify), then the socket's (FIN).
     pub(super) fn end(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
@@ -139,7 +141,7 @@ fn write_plain(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
 
 fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
     let mut written = Written::default();
-    // What was taken before goes first: so no more than one piece waits here.
+    // What TLS took before is written first, so no more than one piece waits in it.
     if !tls.wants_write() {
         written.taken = tls.writer().write(bytes)?;
     }
@@ -184,7 +186,7 @@ fn fault(error: &CertificateError) -> String {
     }
 }
 
-/// Not an error: the poller tells when there is more to do.
+/// Whether it is no error: the poller tells when to try again.
 pub(super) fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
