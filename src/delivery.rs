@@ -1,10 +1,10 @@
 //! Numbering, cumulative acks, resend, the window and when to dial again: why nothing is lost and
 //! nothing doubled.
 //!
-//! Each origin numbers its entries from 1 without gaps. The sender keeps what is not acked and
-//! sends it again on the next connection; the receiver takes exactly the next number, drops what
-//! it has, and refuses to skip. `session` and `desk` hold these marks for each peer; the
-//! entries themselves are in the journal. Rules: `docs/PROTOCOL.md`, "Delivery".
+//! Each origin numbers its entries from 1 without gaps. The sender keeps entries that are not
+//! acknowledged and sends them again on the next connection. The receiver takes exactly the next
+//! number, drops numbers it has, and refuses to skip one. `session` and `desk` hold these marks for
+//! each peer; the entries themselves are in the journal. Rules: `docs/PROTOCOL.md`, "Delivery".
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -18,9 +18,10 @@ pub const WINDOW_ENTRIES: usize = 256;
 /// Encoded bytes in flight, at most (one entry may exceed it alone).
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
-/// A conversation in which nothing was recorded for this long, while the program ran, is given up.
+/// A conversation is given up when nothing was recorded in it for this long. Time in which the
+/// program does not run does not count.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often it is journaled how long that is already: time in which the program did not run does not count.
+/// How often that time is journaled, so that it goes on where it was after a restart.
 pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
 /// How far our own entries are with one peer.
@@ -41,15 +42,16 @@ pub struct Sending {
 pub struct Fork;
 
 impl Sending {
-    /// What the journal knew of the peer before a restart.
+    /// After a restart: the peer has acknowledged up to this number, as far as the journal knows.
     pub fn restore(acked: Number) -> Sending {
         Sending { acked, sent: acked, ..Sending::default() }
     }
 
-    /// A new connection: the peer says how much it has, and its word is the truth.
+    /// A new connection: the peer says up to which number it has our entries, and its word is the
+    /// truth.
     ///
     /// # Errors
-    /// `Fork` when that is more than our `last`.
+    /// `Fork` when that number is above our `last`.
     pub fn resume(&mut self, received: Number, last: Number) -> Result<(), Fork> {
         if received > last {
             return Err(Fork);
@@ -58,23 +60,23 @@ impl Sending {
         Ok(())
     }
 
-    /// The next number that may leave now, of those up to `owed`.
+    /// The next number that may be sent now, of the numbers up to `owed`.
     pub fn due(&self, owed: Number) -> Option<Number> {
         let room = self.flight.is_empty() || (self.flight.len() < WINDOW_ENTRIES && self.bytes < WINDOW_BYTES);
         (self.sent < owed && room).then_some(self.sent + 1)
     }
 
-    /// The due entry was handed to the connection in `bytes` bytes.
+    /// The due entry was handed to the connection; its frame has `bytes` bytes.
     pub fn sent(&mut self, bytes: usize) {
         self.sent += 1;
         self.flight.push_back(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.bytes += bytes;
     }
 
-    /// The peer acknowledges everything up to `number`. True when that is news.
+    /// The peer acknowledges everything up to `number`. True when that is more than before.
     ///
     /// # Errors
-    /// `Fork` when it was never sent on this connection.
+    /// `Fork` when that number was never sent on this connection.
     pub fn ack(&mut self, number: Number) -> Result<bool, Fork> {
         if number > self.sent {
             return Err(Fork);
@@ -101,25 +103,25 @@ impl Sending {
     }
 }
 
-/// For how long nothing was recorded in a conversation, while the program ran.
+/// How long nothing was recorded in a conversation. Only time in which the program runs counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Idle {
-    /// In earlier lives of the program, since the last entry.
+    /// The part before the last start of the program.
     pub before: Duration,
-    /// In this life, since then.
+    /// When the part since the last start began.
     pub since: Instant,
-    /// Of all this, so much is journaled.
+    /// The part of the idle time that is already in the journal.
     pub noted: Duration,
 }
 
-/// What a look at `Idle` brings.
+/// What to do about an idle conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// Give up.
+    /// Give it up.
     TooLong,
-    /// Journal that it is this long.
+    /// Journal that it has been idle for this long.
     Note(Duration),
-    /// Wait on.
+    /// Nothing yet.
     On,
 }
 
@@ -129,7 +131,7 @@ impl Idle {
         Idle { before: Duration::ZERO, since: now.clock, noted: Duration::ZERO }
     }
 
-    /// How long it is.
+    /// What to do now.
     pub fn tick(&mut self, now: Now) -> Waited {
         let idle = self.before + now.clock.saturating_duration_since(self.since);
         if idle >= LIFETIME {
@@ -148,14 +150,14 @@ impl Idle {
     }
 }
 
-/// What became of a line of ours, as far as the peer has told.
+/// How far a line of ours has come, as far as the peer has said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing is known, or nothing was said.
+    /// Nothing is known, or no line was said.
     None,
-    /// It is durable there.
+    /// It is durable at the peer.
     Delivered,
-    /// It was shown to a person there.
+    /// It was shown to a person at the peer.
     Seen,
 }
 
@@ -182,7 +184,7 @@ impl Mark {
     }
 }
 
-/// How far a peer's entries are with us.
+/// How far a peer's entries have come here.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Receiving {
     last: Number,
@@ -191,16 +193,16 @@ pub struct Receiving {
 /// What to do with an entry that came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// The next one: record it, ack it.
+    /// The next one: record it and acknowledge it.
     New,
-    /// Known: drop it, ack again.
+    /// A known one: drop it and acknowledge it again.
     Again,
-    /// One before it is missing: close the connection and resume.
+    /// An entry before it is missing: close the connection and resume.
     Gap,
 }
 
 impl Receiving {
-    /// What the journal has of the peer after a restart.
+    /// After a restart: the journal has the peer's entries up to this number.
     pub fn restore(last: Number) -> Receiving {
         Receiving { last }
     }
@@ -217,13 +219,13 @@ impl Receiving {
         }
     }
 
-    /// The highest number we have.
+    /// The highest number that is here.
     pub fn last(&self) -> Number {
         self.last
     }
 }
 
-/// When to dial again: full jitter between nothing and a bound that doubles.
+/// When to dial again: after a random time between zero and a bound that doubles (full jitter).
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound: Duration,
@@ -235,7 +237,7 @@ impl Backoff {
     pub const FIRST: Duration = Duration::from_millis(250);
     /// The bound grows to this.
     pub const LAST: Duration = Duration::from_secs(15);
-    /// A connection that lived this long was healthy: the next failure starts from the first bound.
+    /// A connection that lasted this long was healthy: after it the bound starts anew.
     pub const HEALTHY: Duration = Duration::from_secs(10);
 
     /// `seed` is random, so that customers cut off together do not come back together.
@@ -245,7 +247,7 @@ impl Backoff {
 
     /// How long to wait before the next attempt.
     pub fn wait(&mut self) -> Duration {
-        // SplitMix64: one line, well spread, and a seed replays it.
+        // SplitMix64: short, well spread, and the same seed gives the same times.
         self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.chance;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -21,7 +21,7 @@ pub fn hit(name: &str) {
     }
 }
 
-/// Nothing.
+/// Does nothing in a normal build.
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub fn hit(_: &str) {}

@@ -12,33 +12,35 @@ use rate::{Bulk, Rate};
 
 pub mod rate;
 
-/// How long a frame that began may take to be whole.
+/// The time in which a frame that has begun must be whole.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
-/// A sign of life is sent after this long without anything else.
+/// A ping is sent after this long without anything else.
 const PING_AFTER: Duration = Duration::from_secs(10);
-/// A peer without a sign of life for this long is dead.
+/// A peer that sends nothing for this long is dead.
 const DEAD_AFTER: Duration = Duration::from_secs(25);
 
 /// The connections of one process and the socket thread behind them.
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
-    /// Frames a second that each may bring, and what all may; `None` where the other side is one that was chosen.
+    /// The rate of each connection in frames a second, and the budget that all share. `None` on the
+    /// customer's side, which chose its desk.
     rate: Option<(u32, Bulk)>,
 }
 
 struct Stream {
     decoder: Decoder,
     rate: Option<Rate>,
-    /// The hello was accepted; before that the hello's own deadline counts.
+    /// The hello was accepted. Before that, the deadline of the hello counts.
     welcomed: bool,
-    /// A frame has begun, and its deadline runs.
+    /// A frame has begun and is not whole: its deadline runs.
     partial: bool,
 }
 
 impl Peers {
-    /// Takes over the socket thread. With a `rate`, each peer may bring so many entries a second; see [`rate`].
+    /// Takes over the socket thread. With a `rate`, each connection may bring that many frames a
+    /// second; see [`rate`].
     pub fn new(net: Net, rate: Option<u32>) -> Peers {
         Peers { net, streams: HashMap::new(), rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))) }
     }
@@ -87,8 +89,8 @@ impl Peers {
         self.streams.remove(&conn);
     }
 
-    /// Bytes came: `each` gets every whole message, and at most one error, last. More are read at once, or when who
-    /// brought too many frames has rested.
+    /// Bytes came: `each` gets every whole message, and at most one error, last. The connection is
+    /// read again at once, or after a rest if it is over its rate.
     pub fn received(
         &mut self,
         conn: Conn,
@@ -104,7 +106,7 @@ impl Peers {
         loop {
             match stream.decoder.message() {
                 Ok(Some(message)) => {
-                    // What follows the desk's welcome may be long, and may be here already.
+                    // Frames behind the desk's welcome may be long, and may be here already.
                     if matches!(message, Message::Welcome(_)) {
                         stream.decoder.accept();
                     }
@@ -122,17 +124,17 @@ impl Peers {
         let frames = stream.decoder.frames();
         let own = stream.rate.as_mut().map_or(Duration::ZERO, |rate| rate.pay(frames, now));
         let rest = own.max(self.rate.as_mut().map_or(Duration::ZERO, |(_, bulk)| bulk.queue(length, frames, now)));
-        // Before the deadline of a frame that began: what was waited for so far is none of its time.
+        // This comes before the deadline of a frame is set: the time until now is not part of it.
         self.net.read_on(conn, rest);
         let partial = stream.decoder.is_partial();
-        // Each frame that begins has its own time, also right behind another.
+        // Each frame has its own time, also a frame that begins right behind another.
         if stream.welcomed && (partial != stream.partial || partial && whole) {
             stream.partial = partial;
             self.net.expect(conn, partial.then_some(FRAME_WITHIN), "whole frame");
         }
     }
 
-    /// The hello was accepted: its deadline is met, it is no stranger's any more, and frames may be longer.
+    /// The hello was accepted: the connection is no stranger's any more, and frames may be longer.
     pub fn welcomed(&mut self, conn: Conn) {
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.welcomed = true;
@@ -154,18 +156,18 @@ impl Peers {
         size
     }
 
-    /// What was sent since the last flush leaves.
+    /// Hands what was sent since the last flush to the socket thread.
     pub fn flush(&self) {
         self.net.flush();
     }
 
-    /// Closes a connection once everything sent has left; what still comes is not read.
+    /// Closes a connection once everything that was sent has left. What still comes is dropped.
     pub fn close(&mut self, conn: Conn) {
         self.streams.remove(&conn);
         self.net.close(conn);
     }
 
-    /// Closes all connections in order.
+    /// Closes all connections in the same way, within this time.
     pub fn finish(self, within: Duration) {
         self.net.finish(within);
     }

@@ -1,10 +1,12 @@
-//! How much one customer may bring: so many frames a second, and a burst of them at once.
+//! How much a customer's connection may bring: a number of frames a second, and a burst at once.
 //!
-//! What all bring who bring much at a time has a bound of its own ([`BULK`]), the free backlog too.
+//! All connections that bring much at a time share a second budget ([`BULK`]), which counts a free
+//! backlog as well.
 //!
-//! Nothing is dropped: who is over it is not read for a while. What was read counts, however much that is, so a
-//! connection may go into debt by one read's worth. The backlog that a hello announced is free, within bounds. Pure:
-//! time is an argument.
+//! Nothing is dropped: a connection over its rate is not read for a while. Everything that was read
+//! counts, so a connection may go into debt by the size of one read. The backlog that a hello
+//! announced is free, within bounds. Pure: time is an argument. Rules: `docs/PROTOCOL.md`, "How much
+//! a desk takes".
 
 use std::time::{Duration, Instant};
 
@@ -12,48 +14,51 @@ use crate::wire::{Message, Number};
 
 /// Entries a second from one customer, unless the admin says otherwise.
 pub const RATE: u32 = 20;
-/// A burst is what the rate allows in this time.
+/// A burst is as many frames as the rate allows in this time.
 pub const BURST: Duration = Duration::from_secs(10);
-/// Entries of the backlog that are free, at most, on one connection.
+/// Entries of a connection's backlog that are free, at most.
 pub const BACKLOG_ENTRIES: usize = 10_000;
-/// Bytes that a connection may have brought for its backlog to be free.
+/// The backlog is free within the first bytes of a connection, this many.
 pub const BACKLOG_BYTES: usize = 16 << 20;
 
-/// Bytes a second that all who bring much at a time may bring together, at the usual rate; more at a higher one.
+/// Shared budget for bulk senders, in bytes a second at the usual rate, so that interactive customers
+/// never wait behind them. A higher rate raises it in proportion.
 pub const BULK: usize = 8 << 20;
 /// What a frame costs beyond its bytes, in bytes.
 const FRAME_WORTH: usize = 256;
-/// A line or two, which is not much.
+/// Up to this size a read counts as a line or two, and not as bulk. In bytes.
 const LITTLE: usize = 4 << 10;
-/// So far ahead of that pace they may be.
+/// How far bulk senders may be ahead of their budget.
 const BULK_AHEAD: Duration = Duration::from_millis(5);
 
-/// What one connection brought.
+/// What one connection has brought.
 pub(super) struct Rate {
-    /// What one frame costs, in time.
+    /// The time that one frame costs.
     each: Duration,
-    /// When all that came is paid for.
+    /// When everything that came is paid for.
     paid: Instant,
     /// The hello's `newest`.
     newest: Number,
+    /// Entries that were free so far.
     free: usize,
+    /// Bytes so far.
     bytes: usize,
-    /// Of the frames being counted, so many are of the backlog.
+    /// Free entries among the frames that are not paid for yet.
     exempt: usize,
 }
 
 impl Rate {
-    /// Nothing came yet.
+    /// A connection that has brought nothing yet.
     pub(super) fn new(a_second: u32, now: Instant) -> Rate {
         Rate { each: Duration::from_secs(1) / a_second, paid: now, newest: 0, free: 0, bytes: 0, exempt: 0 }
     }
 
-    /// So many bytes were read.
+    /// Counts the bytes of a read.
     pub(super) fn read(&mut self, bytes: usize) {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// One of the messages in them.
+    /// Looks at one of the messages in them: some entries are free.
     pub(super) fn note(&mut self, message: &Message) {
         match message {
             Message::Hello(hello) => self.newest = hello.newest,
@@ -66,7 +71,7 @@ impl Rate {
         }
     }
 
-    /// There were so many frames in all. How long the connection has to rest.
+    /// Pays for the frames of a read, this many in all. Returns how long the connection has to rest.
     pub(super) fn pay(&mut self, frames: usize, now: Instant) -> Duration {
         let frames = frames - std::mem::take(&mut self.exempt);
         let cost = self.each.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));
@@ -75,21 +80,21 @@ impl Rate {
     }
 }
 
-/// The line that all stand in who bring much at a time, so that who says a line waits for none of them.
+/// Shared budget for bulk senders, so that interactive customers never wait behind them.
 pub(super) struct Bulk {
     /// Bytes a second.
     pace: f64,
-    /// When all that came is dealt with.
+    /// When everything that came is paid for.
     clear: Instant,
 }
 
 impl Bulk {
-    /// Nothing came yet. With a higher rate for each there is more for all.
+    /// The budget of a desk with this rate for each connection.
     pub(super) fn new(rate: u32, now: Instant) -> Bulk {
         Bulk { pace: BULK as f64 * f64::from(rate.max(RATE)) / f64::from(RATE), clear: now }
     }
 
-    /// Somebody brought so many bytes and frames at a time. How long they have to rest.
+    /// Pays for one read of a connection. Returns how long the connection has to rest.
     pub(super) fn queue(&mut self, bytes: usize, frames: usize, now: Instant) -> Duration {
         let much = bytes + frames * FRAME_WORTH;
         if much <= LITTLE {
