@@ -320,7 +320,7 @@ impl Admin {
 
     /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
     fn step_accept(&mut self, ordinal: Option<u32>, now: Now) {
-        if self.accepting.is_some() && self.desk.is_accepting() {
+        if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
             return;
         }
         if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {

@@ -137,10 +137,10 @@ impl Desk {
         }
     }
 
-    /// Whether an admin's `/accept` has no answer yet.
-    pub fn is_accepting(&self) -> bool {
-        let accept = |open: Open| open.asked == Ask::Accept { by_admin: true };
-        self.queue.iter().any(|id| self.conversations[id].open.is_some_and(accept))
+    /// Whether the agent's `/accept` of this customer has no answer yet.
+    pub fn is_accepting(&self, id: ConversationId) -> bool {
+        let open = self.conversations.get(&id).and_then(|conversation| conversation.open);
+        open.is_some_and(|open| open.asked == Ask::Accept { by_admin: true })
     }
 
     /// Whether somebody waits or talks in this conversation.

@@ -8,7 +8,12 @@ use std::thread;
 
 /// `handoff`, with nothing of this machine's around it.
 pub fn command(home: &Home, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_handoff"));
+    command_of(Path::new(env!("CARGO_BIN_EXE_handoff")), home, arguments)
+}
+
+/// The same with another build of it.
+pub fn command_of(program: &Path, home: &Home, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
     for name in ["HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
         command.env(name, &home.0);
@@ -32,14 +37,7 @@ impl Home {
 
     /// What is in it.
     pub fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.0.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-                if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
-            }
-        }
-        files
+        files_in(&self.0)
     }
 
     /// Processes that live in it.
@@ -61,6 +59,18 @@ impl Drop for Home {
             let _ = std::fs::remove_dir_all(&self.0);
         }
     }
+}
+
+/// All files in a folder and in the folders within.
+pub fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+        }
+    }
+    files
 }
 
 /// An address where nobody listens, and that no other test and no other program gets: of a loopback

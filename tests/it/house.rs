@@ -100,7 +100,8 @@ impl House {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a profile's files.
+pub fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a folder of the test's own");
     for folder in [to, to.parent().expect("it lies in a folder")] {
         fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("the folder is ours");

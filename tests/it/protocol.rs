@@ -22,7 +22,7 @@ const DOCUMENT: &str = include_str!("../../docs/PROTOCOL.md");
 
 /// A line of the example session.
 #[derive(Clone, Copy, Debug)]
-enum Step<'a> {
+pub enum Step<'a> {
     User(&'a str),
     Desk(&'a str),
     Customer(&'a str),
@@ -59,7 +59,7 @@ fn session() -> Vec<Step<'static>> {
     blocks(DOCUMENT, "session").into_iter().map(step).collect()
 }
 
-fn step(line: &str) -> Step<'_> {
+pub fn step(line: &str) -> Step<'_> {
     if let Some(frame) = line.strip_prefix("user> ") {
         return Step::User(body(frame));
     }
@@ -84,12 +84,12 @@ fn body(frame: &str) -> &str {
     body
 }
 
-fn parse(json: &str) -> Value {
+pub fn parse(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
 }
 
 /// The same message at another time and another desk.
-fn masked(message: &str, desk: &str) -> Value {
+pub fn masked(message: &str, desk: &str) -> Value {
     let mut message = parse(&message.replace(desk, "DESK"));
     if let Some(at) = message.pointer_mut("/entry/at") {
         *at = json!("AT");
@@ -166,7 +166,7 @@ fn the_documented_session_is_what_a_real_desk_says() {
 }
 
 /// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are passed over.
-fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
+pub fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
     let awaited = number(&parse(expected));
     loop {

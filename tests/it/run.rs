@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::home::{Home, command};
+use crate::home::{Home, command, command_of};
 use crate::lines::{Flag, Lines};
 
 /// How long anything may take.
@@ -47,6 +47,19 @@ impl Handoff {
         let home = Home::new();
         let mut command = command(&home, arguments);
         prepare(&mut command);
+        Handoff::spawn(home, command, arguments)
+    }
+
+    /// Another build of `handoff` with these arguments.
+    #[track_caller]
+    pub fn start_build(program: &Path, arguments: &[&str]) -> Handoff {
+        let home = Home::new();
+        let command = command_of(program, &home, arguments);
+        Handoff::spawn(home, command, arguments)
+    }
+
+    #[track_caller]
+    fn spawn(home: Home, mut command: Command, arguments: &[&str]) -> Handoff {
         let command_line = format!("handoff {}", arguments.join(" "));
         let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start '{command_line}': {e}"));
         let out = Lines::read(child.stdout.take());

@@ -1,0 +1,138 @@
+//! Journals that 0.1.0 wrote, opened by this build.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::{fixtures, make};
+use crate::house::{House, copy};
+use crate::kept;
+use crate::run::Handoff;
+
+/// A house with what 0.1.0 left in it. The fixtures themselves stay as they are.
+fn house() -> House {
+    let house = House::with(make::bot());
+    let state = Path::new(house.state());
+    copy(&fixtures().join("admin/default"), &state.join("admin/default"));
+    for name in make::NAMES {
+        copy(&fixtures().join("user").join(name), &state.join("user").join(name));
+    }
+    // A journal is for its owner alone; a checkout of the project does not know that.
+    for file in crate::home::files_in(state) {
+        fs::set_permissions(file, Permissions::from_mode(0o600)).expect("the file is the test's own");
+    }
+    house
+}
+
+/// A customer of 0.1.0, by the name of their profile.
+#[track_caller]
+fn customer(house: &House, name: &str) -> Handoff {
+    house.user(&["--profile", name])
+}
+
+/// The customer's profile as journaled, and the desk's, tell the same.
+#[track_caller]
+fn same_story(house: &House, name: &str) {
+    let state = Path::new(house.state());
+    let user = kept::read(&state.join("user").join(name).join("journal.sqlite"));
+    let desk = kept::read(&kept::journal(state, "admin"));
+    let desk = desk.into_iter().filter(|(id, _)| user.contains_key(id)).collect();
+    kept::check_together(&user, &desk).unwrap_or_else(|why| panic!("{name}: {why}"));
+}
+
+#[test]
+fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
+    let house = house();
+    let mut admin = house.admin(&[]);
+    admin.say("/list");
+    let active = admin.until_told("notice", "#2 active is talking to you");
+    let focus = active["text"].as_str().is_some_and(|text| text.contains("gets your lines"));
+    admin.until_told("notice", "#1 queued is waiting, number 1");
+    admin.until_told("notice", "#5 pending is waiting, number 2");
+    let states = admin.events_of("state");
+    let states: Vec<&str> = states.iter().filter_map(|event| event["state"].as_str()).collect();
+    assert_eq!((states, focus), (vec!["queued", "active", "queued"], false), "who left is not told again");
+    admin.say("/history 4");
+    admin.until_text("4711");
+}
+
+#[test]
+fn a_customer_whom_0_1_0_left_in_the_queue_is_accepted() {
+    let house = house();
+    let mut admin = house.admin(&[]);
+    let mut user = customer(&house, "queued");
+    user.until_text("my order is late");
+    user.until(|event| event["position"] == 1);
+    admin.say("/accept 1");
+    user.until_state("active");
+    admin.say("Hello!");
+    user.until_text("Hello!");
+    user.say("at last");
+    admin.until_text("at last");
+    same_story(&house, "queued");
+}
+
+#[test]
+fn a_customer_who_talked_to_an_agent_of_0_1_0_talks_on() {
+    let house = house();
+    let mut admin = house.admin(&[]);
+    let mut user = customer(&house, "active");
+    user.until(|event| event["link"] == "connected");
+    user.say("are you still there?");
+    admin.until_text("are you still there?");
+    admin.say("/switch 2");
+    admin.say("yes");
+    user.until_text("yes");
+    admin.say("/handback");
+    user.until_state("bot");
+    user.say("hi");
+    user.until_text("heard hi");
+    same_story(&house, "active");
+}
+
+#[test]
+fn a_customer_whom_0_1_0_handed_back_asks_for_a_person_again() {
+    let house = house();
+    let mut admin = house.admin(&[]);
+    let mut user = customer(&house, "back");
+    user.until_state("bot");
+    user.say("a human");
+    admin.until_text("thanks");
+    admin.until_state("queued");
+    same_story(&house, "back");
+}
+
+#[test]
+fn a_conversation_that_0_1_0_closed_stays_closed() {
+    let house = house();
+    let before = kept::read(&house.profile("user").with_file_name("closed").join("journal.sqlite"));
+    let mut user = customer(&house, "closed");
+    let fresh = user.until_state("bot")["conversation"].clone();
+    let (former, _) = before.first_key_value().expect("0.1.0 had one");
+    assert_ne!(fresh, former.as_str(), "the next line begins another");
+    assert_eq!(user.events_of("message"), [] as [serde_json::Value; 0]);
+}
+
+#[test]
+fn a_menu_that_0_1_0_showed_can_be_chosen_from() {
+    let house = house();
+    let mut user = customer(&house, "open");
+    user.until_text("Which one?");
+    user.say("2");
+    user.until_text("The blue one");
+    user.until_text("heard /pick{\"colour\":\"blue\"}");
+    assert_eq!(house.bot.texts(), ["/pick{\"colour\":\"blue\"}"]);
+}
+
+#[test]
+fn an_accept_that_nobody_answered_in_0_1_0_is_answered() {
+    let house = house();
+    let mut admin = house.admin(&[]);
+    let mut user = customer(&house, "pending");
+    user.until_state("active");
+    let mut active = admin.until_state("active");
+    while active["conversation"] != user.events_of("state")[0]["conversation"] {
+        active = admin.until_state("active");
+    }
+    same_story(&house, "pending");
+}
