@@ -32,6 +32,7 @@ mod json;
 mod kill;
 mod link;
 mod many;
+mod menus;
 mod model;
 mod order;
 #[cfg(feature = "failpoints")]
