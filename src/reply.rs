@@ -38,7 +38,7 @@ const SAID_MAX: usize = ENTRY_MAX - 256;
 pub struct Item {
     /// The text; a number or a truth value as text.
     pub text: Option<String>,
-    /// Choices; one that has neither title nor payload is none.
+    /// Choices; one that has no title, payload or URL is none.
     pub buttons: Vec<Button>,
     /// The URL of an image.
     pub image: Option<String>,
@@ -183,7 +183,7 @@ impl Triggers {
             if control.is_some() || trigger.is_some() {
                 let handoff = reply.handoff.get_or_insert_default();
                 handoff.reason = handoff.reason.take().or_else(|| reason(&control?));
-                // What is gone may be what was changed.
+                // If nothing is left of the item, the number that became `null` is gone, too.
                 item.nulled &= item != Item { nulled: true, ..Item::default() };
             }
             if item == Item::default() {
@@ -241,11 +241,11 @@ fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
 
 impl From<Fields<'_>> for Item {
     fn from(mut fields: Fields) -> Item {
-        // Rasa says in it whom it answers.
+        // The sender id that the bot was asked with.
         fields.remove("recipient_id");
         let mut rest = Vec::new();
         let mut buttons = Vec::new();
-        // Channels have their own word for buttons.
+        // Some channels' word for buttons is `quick_replies`.
         for name in ["buttons", "quick_replies"] {
             let Some(offered) = fields.remove(name) else { continue };
             let odd = match list(offered) {
