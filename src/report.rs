@@ -5,10 +5,9 @@
 //! written out in `docs/JSON.md`.
 
 use serde::{Serialize, Serializer};
-use serde_json::Value;
 use std::net::SocketAddr;
 
-use crate::wire::{Author, Button, ConversationId, EndReason, Millis, Number, Said, State};
+use crate::wire::{Author, Button, ConversationId, Custom, EndReason, Millis, Number, Said, State};
 
 /// One thing told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,7 +127,7 @@ pub struct Told {
     /// When it was journaled by its origin; RFC 3339 in JSON.
     #[serde(serialize_with = "rfc3339")]
     pub at: Millis,
-    /// Choices the bot offers.
+    /// Choices the bot offers, each with its number.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
     /// The URL of an image.
@@ -136,7 +135,7 @@ pub struct Told {
     pub image: Option<String>,
     /// A payload of the bot's own making.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub custom: Option<Value>,
+    pub custom: Option<Custom>,
     /// Said before this process, or before this desk had the conversation.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub history: bool,
@@ -157,9 +156,9 @@ impl Told {
             text,
             number,
             at,
-            buttons: said.buttons.clone(),
+            buttons: said.choices(),
             image,
-            custom: said.custom.as_deref().cloned(),
+            custom: said.custom.clone(),
             history: false,
         }
     }

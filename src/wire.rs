@@ -7,12 +7,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use custom::Custom;
 pub use ids::{Address, Conn, ConversationId, DeskId, Secret};
 
+pub(crate) mod custom;
 mod ids;
 
 /// The protocol's major version. A peer of another one is refused.
@@ -23,7 +26,7 @@ pub const FRAME_MAX: usize = 65_536;
 pub const FRAME_MAX_BEFORE_HELLO: usize = 4_096;
 /// Bytes of a message's text, at most, in UTF-8.
 pub const TEXT_MAX: usize = 8 * 1024;
-/// Bytes of a custom payload, at most, as JSON.
+/// Bytes of a custom payload's JSON text, at most, without blanks between its tokens.
 pub const CUSTOM_MAX: usize = 8 * 1024;
 /// Bytes of an image's URL, at most.
 pub const IMAGE_MAX: usize = 2 * 1024;
@@ -33,6 +36,8 @@ pub const BUTTONS_MAX: usize = 32;
 pub const TITLE_MAX: usize = 256;
 /// Bytes of a button's payload, at most.
 pub const PAYLOAD_MAX: usize = 1024;
+/// Bytes of a button's URL, at most.
+pub const URL_MAX: usize = 2 * 1024;
 /// Bytes of an encoded entry, at most: what is journaled always fits a frame.
 pub const ENTRY_MAX: usize = 60 * 1024;
 /// Bytes of a name (of a customer or an agent) or of a reason, at most.
@@ -268,7 +273,7 @@ pub struct Said {
     pub image: Option<Box<str>>,
     /// A payload of the bot's own making.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub custom: Option<Box<Value>>,
+    pub custom: Option<Custom>,
     /// A desk's automatic greeting: nobody typed it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub greeting: bool,
@@ -280,14 +285,21 @@ impl Said {
         Said { author, name: None, text: text.into(), buttons: Vec::new(), image: None, custom: None, greeting: false }
     }
 
+    /// The buttons, each with its number.
+    pub fn choices(&self) -> Vec<Button> {
+        let places = (1..).map(NonZeroU32::new);
+        let numbered = |(button, place): (&Button, _)| Button { choice: button.choice.or(place), ..button.clone() };
+        self.buttons.iter().zip(places).map(numbered).collect()
+    }
+
     /// Whether every part keeps its limit.
     fn fits(&self) -> bool {
         self.text.len() <= TEXT_MAX
             && self.name.as_ref().is_none_or(|name| name.len() <= NAME_MAX)
             && self.image.as_ref().is_none_or(|image| image.len() <= IMAGE_MAX)
             && self.buttons.len() <= BUTTONS_MAX
-            && self.buttons.iter().all(|b| b.title.len() <= TITLE_MAX && b.payload.len() <= PAYLOAD_MAX)
-            && self.custom.as_ref().is_none_or(|custom| custom.to_string().len() <= CUSTOM_MAX)
+            && self.buttons.iter().all(Button::fits)
+            && self.custom.as_ref().is_none_or(|custom| custom.as_str().len() <= CUSTOM_MAX)
     }
 }
 
@@ -304,13 +316,34 @@ pub enum Author {
 }
 
 /// A choice the bot offers: the title is shown, the payload goes back to the bot.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
     /// What a person reads.
     pub title: String,
     /// What the bot gets when it is chosen.
     #[serde(default)]
     pub payload: String,
+    /// A page to open. With an empty payload the button is a link only: choosing it sends the bot
+    /// nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Box<str>>,
+    /// Its number among all buttons of the reply; `None` where that is its place in this message.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub choice: Option<NonZeroU32>,
+}
+
+impl Button {
+    /// The URL of a button that is a link only.
+    pub fn link(&self) -> Option<&str> {
+        self.url.as_deref().filter(|_| self.payload.is_empty())
+    }
+
+    /// Whether every part keeps its limit.
+    fn fits(&self) -> bool {
+        self.title.len() <= TITLE_MAX
+            && self.payload.len() <= PAYLOAD_MAX
+            && self.url.as_ref().is_none_or(|url| url.len() <= URL_MAX)
+    }
 }
 
 /// Why a conversation ended.

@@ -2,8 +2,8 @@
 //! is not whole yet, and what it takes keeps the limits and goes through a frame, and the journal, unchanged.
 
 use handoff::wire::{
-    BUTTONS_MAX, Body, CUSTOM_MAX, Code, DESKS_MAX, Decoder, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, IMAGE_MAX, Message,
-    NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, WireError, encode,
+    BUTTONS_MAX, Body, Button, CUSTOM_MAX, Code, DESKS_MAX, Decoder, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, IMAGE_MAX,
+    Message, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, URL_MAX, WireError, encode,
 };
 
 use super::choices::{Choices, stretched};
@@ -131,8 +131,12 @@ fn check(message: &Message) {
 pub fn check_limits(said: &Said) {
     let name = said.name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let image = said.image.as_ref().is_none_or(|image| image.len() <= IMAGE_MAX);
-    let custom = said.custom.as_ref().is_none_or(|custom| custom.to_string().len() <= CUSTOM_MAX);
-    let buttons = said.buttons.iter().all(|b| b.title.len() <= TITLE_MAX && b.payload.len() <= PAYLOAD_MAX);
+    let custom = said.custom.as_ref().is_none_or(|custom| custom.as_str().len() <= CUSTOM_MAX);
+    let button = |b: &Button| {
+        let url = b.url.as_ref().is_none_or(|url| url.len() <= URL_MAX);
+        b.title.len() <= TITLE_MAX && b.payload.len() <= PAYLOAD_MAX && url
+    };
+    let buttons = said.buttons.iter().all(button);
     let fits = name && image && custom && buttons && said.buttons.len() <= BUTTONS_MAX && said.text.len() <= TEXT_MAX;
     assert!(fits, "{said:?} is over its limits");
 }

@@ -1,7 +1,9 @@
 //! Whatever a bot answers, what is journaled of it keeps the wire's limits, and comes out of a frame as it went in.
 
+use std::num::NonZeroU32;
+
 use handoff::reply::{self, ITEMS_MAX, Triggers, for_bot};
-use handoff::wire::{Author, Body, ENTRY_MAX, Entry, Message, NAME_MAX};
+use handoff::wire::{Author, Body, Button, ENTRY_MAX, Entry, Message, NAME_MAX, Said};
 
 use super::choices::stretched;
 use super::frames::{check_limits, decoded, encoded};
@@ -15,6 +17,13 @@ pub fn reply(data: &[u8]) {
     assert!(reply.said.len() <= ITEMS_MAX, "{} messages in a reply", reply.said.len());
     let reason = reply.handoff.and_then(|handoff| handoff.reason).unwrap_or_default();
     assert!(reason.len() <= NAME_MAX, "a reason of {} bytes", reason.len());
+    let menu: Vec<Button> = reply.said.iter().flat_map(Said::choices).collect();
+    for (button, number) in menu.iter().zip(1..) {
+        assert_eq!(button.choice.map(NonZeroU32::get), Some(number), "the buttons of a reply are numbered through");
+        assert!(reply::choice(&menu, &number.to_string()).is_some(), "every number chooses");
+        let titled = reply::choice(&menu, &button.title).expect("every title chooses");
+        assert!(titled.choice <= button.choice, "of equal titles the first one is chosen");
+    }
     for said in reply.said {
         assert_eq!(said.author, Author::Bot);
         check_limits(&said);
@@ -23,13 +32,18 @@ pub fn reply(data: &[u8]) {
             let blank = |letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f');
             let asked = for_bot(typed);
             assert!(!asked.trim_start_matches(blank).starts_with('/'), "the bot would take {typed:?} for a command");
-            if let Some(button) = reply::choice(&said.buttons, typed) {
-                assert!(said.buttons.contains(button));
+            if let Some(button) = reply::choice(&menu, typed) {
+                assert!(menu.contains(button));
             }
         }
+        let payload = said.custom.as_ref().map(|custom| custom.as_str().to_owned());
         let message = Message::Entry(Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said) });
         let frame = encoded(&message);
         assert!(frame.len() <= 4 + ENTRY_MAX, "an entry of {} bytes", frame.len());
+        if let Some(payload) = payload {
+            let written = String::from_utf8_lossy(&frame);
+            assert!(written.contains(&payload), "the payload {payload} went out as another text");
+        }
         assert_eq!(decoded(frame), Ok(Some(message)));
     }
 }

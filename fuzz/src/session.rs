@@ -123,8 +123,8 @@ impl World {
         }
         if let Some(ticket) = self.asked.take() {
             let buttons = vec![
-                Button { title: "The red one".to_owned(), payload: "/pick".to_owned() },
-                Button { title: "Neither".to_owned(), payload: String::new() },
+                Button { title: "The red one".to_owned(), payload: "/pick".to_owned(), ..Button::default() },
+                Button { title: "Neither".to_owned(), ..Button::default() },
             ];
             let said = vec![Said { buttons, ..Said::text(Author::Bot, "Which one?") }];
             let handoff = (kind & 16 != 0).then_some(Handoff { reason: None });

@@ -1,5 +1,7 @@
 //! The bot's turns: one request in flight, in the order of the lines, and none after the trigger.
 
+use std::num::NonZeroU32;
+
 use super::*;
 
 /// A bot that is silent this long is slow, and the user is told that a person can be asked for.
@@ -13,8 +15,7 @@ pub(super) struct Turns {
     waiting: VecDeque<(Number, String)>,
     /// Lines that were in flight or waiting when the program ended: only the user can tell whether to ask them again.
     unsure: VecDeque<(Number, String)>,
-    /// What the bot's last reply offers to choose from.
-    buttons: Vec<Button>,
+    menu: Menu,
     last_ticket: u64,
     /// The request that is really under way, discarded or not.
     in_flight: Option<u64>,
@@ -25,6 +26,15 @@ pub(super) struct Turns {
     untold: Option<Number>,
     /// The bot could not be told that it owns the conversation again: it may stay silent.
     may_be_paused: bool,
+}
+
+/// The buttons to choose from: all of the bot's latest reply. They hold until it replies again.
+/// A reply is seen in its messages' numbers, so that the journal gives the same menu after a restart.
+#[derive(Default)]
+struct Menu {
+    buttons: Vec<Button>,
+    /// The number of the bot's latest message.
+    last: Number,
 }
 
 #[derive(Default)]
@@ -90,7 +100,7 @@ impl Session {
         });
         self.bot.untold = None;
         self.bot.waiting = VecDeque::new();
-        self.bot.buttons = Vec::new();
+        self.bot.menu = Menu::default();
         self.forget_unsure();
     }
 
@@ -108,12 +118,18 @@ impl Session {
         Ok(())
     }
 
-    /// A line for the bot: a choice among its buttons, or what was typed.
+    /// A line for the bot: a choice among its buttons, or what was typed. A link is for the user alone:
+    /// the bot hears nothing of it.
     pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
-        let buttons = std::mem::take(&mut self.bot.buttons);
-        let chosen = reply::choice(&buttons, typed);
-        self.say_as_user(chosen.map_or(typed, |button| &button.title), now);
-        let asked = as_asked(chosen, typed);
+        let menu = &self.bot.menu.buttons;
+        let chosen = reply::choice(menu, typed).cloned();
+        if let Some(url) = chosen.as_ref().and_then(Button::link) {
+            let url = crate::text::Line(url);
+            return self.notice(format!("this button opens a page, and the bot is not told: {url}"));
+        }
+        let text = chosen.as_ref().map_or_else(|| typed.to_owned(), |button| reply::echo(menu, button));
+        self.say_as_user(&text, now);
+        let asked = as_asked(chosen.as_ref(), typed);
         self.forget_unsure();
         self.bot.waiting.push_back((self.last, asked));
         self.ask_next(now);
@@ -143,9 +159,7 @@ impl Session {
                     self.tell_silent_bot();
                 }
                 for said in reply.said {
-                    if !said.buttons.is_empty() {
-                        self.bot.buttons.clone_from(&said.buttons);
-                    }
+                    self.bot.menu.offer(self.last + 1, said.choices());
                     self.record_said(said, now);
                 }
                 if let Some(handoff) = reply.handoff {
@@ -238,15 +252,15 @@ impl Session {
         if self.phase != Phase::Bot {
             return Ok(());
         }
-        self.bot.buttons = offered_before(self.last + 1, &entry)?;
+        self.bot.menu = Menu::before(self.last + 1, &entry)?;
         if !story.returning && story.asking.is_none() {
             return Ok(());
         }
         let (mut lines, mut said) = (VecDeque::new(), Vec::new());
         for number in first..=self.last {
             if let Some(line) = by(Author::User, entry(number)?) {
-                let buttons = offered_before(number, &entry)?;
-                lines.push_back((number, as_asked(reply::choice(&buttons, &line.text), &line.text)));
+                let menu = Menu::before(number, &entry)?;
+                lines.push_back((number, as_asked(reply::choice(&menu.buttons, &line.text), &line.text)));
                 said.push(line.text);
             }
         }
@@ -305,17 +319,36 @@ fn as_asked(chosen: Option<&Button>, text: &str) -> String {
     }
 }
 
-/// What the bot offered to choose from when the entry with this number was made: the last buttons it showed since
-/// anything else happened.
-fn offered_before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Vec<Button>, E> {
-    for before in (1..number).rev() {
-        match by(Author::Bot, entry(before)?) {
-            Some(said) if said.buttons.is_empty() => {}
-            Some(said) => return Ok(said.buttons),
-            None => break,
+impl Menu {
+    /// The bot said something with this number, with these buttons.
+    fn offer(&mut self, number: Number, buttons: Vec<Button>) {
+        let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
+        // Another line was between, or another reply begins to count.
+        if number != self.last + 1 || is_first {
+            self.buttons.clear();
         }
+        self.buttons.extend(buttons);
+        self.last = number;
     }
-    Ok(Vec::new())
+
+    /// The menu when the entry with this number was made: of the bot's latest messages that follow each
+    /// other.
+    fn before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Menu, E> {
+        let mut latest = VecDeque::new();
+        for before in (1..number).rev() {
+            match entry(before)?.body {
+                Body::Message(said) if said.author == Author::Bot => latest.push_front((before, said.choices())),
+                // Lines that the bot has not answered, and what takes nothing from the bot.
+                Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
+                _ => break,
+            }
+        }
+        let mut menu = Menu::default();
+        for (number, buttons) in latest {
+            menu.offer(number, buttons);
+        }
+        Ok(menu)
+    }
 }
 
 /// What this author said in an entry, if it is of theirs.

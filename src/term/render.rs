@@ -7,13 +7,12 @@ use std::iter::{once, repeat};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use serde_json::Value;
 
 use super::layout::{Shown, width, wrap};
 use super::words::{Tone, words};
 use crate::report::{Report, Told};
 use crate::text::Name;
-use crate::wire::{Author, ConversationId, Millis};
+use crate::wire::{Author, Button, ConversationId, Millis};
 
 /// Before every line of a message but its first, in plain.
 const PLAIN_MORE: &str = "  | ";
@@ -101,22 +100,26 @@ fn role(author: Author) -> &'static str {
     }
 }
 
-/// What was said. An image is its URL, a custom payload alone its JSON.
+/// What was said: the text, the URL of an image, a custom payload's JSON, each where there is one.
 fn text_of(told: &Told) -> Shown {
+    let text = Some(Shown::text(&told.text)).filter(|text| !text.is_empty());
     let image = told.image.as_deref().filter(|image| *image != told.text).map(Shown::line);
-    let custom = told.custom.as_ref().filter(|_| told.text.is_empty() && image.is_none()).map(Value::to_string);
-    let more = image.or(custom.as_deref().map(Shown::line));
-    match more {
-        None => Shown::text(&told.text),
-        Some(more) if told.text.is_empty() => more,
-        Some(more) => Shown::text(&told.text).and(&Shown::own("\n")).and(&more),
-    }
+    let custom = told.custom.as_ref().map(|custom| Shown::line(custom.as_str()));
+    let parts = [text, image, custom].into_iter().flatten();
+    parts.reduce(|above, below| above.and(&Shown::own("\n")).and(&below)).unwrap_or_default()
 }
 
 /// Each button's rows, to stand behind `CHOICE` and the prefix.
 fn choices(told: &Told, columns: usize, rest: usize) -> Vec<Vec<Shown>> {
-    let choice = |(button, at): (&crate::wire::Button, u32)| Shown::line(&format!("{at}) {}", button.title));
-    told.buttons.iter().zip(1..).map(|button| wrap(&choice(button), room(columns, CHOICE.len()), rest)).collect()
+    told.buttons.iter().map(|button| wrap(&choice(button), room(columns, CHOICE.len()), rest)).collect()
+}
+
+/// A button's number and title, and the page it opens.
+fn choice(button: &Button) -> Shown {
+    let number = button.choice.map(|number| format!("{number}) ")).unwrap_or_default();
+    let url = button.url.as_deref().filter(|url| *url != button.title);
+    let url = url.map(|url| format!(": {url}")).unwrap_or_default();
+    Shown::line(&format!("{number}{}{url}", button.title))
 }
 
 /// A row of a terminal: shown text in our colours.
@@ -288,7 +291,7 @@ fn style(author: Author) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Button;
+    use crate::wire::{Custom, Said};
 
     fn told(author: Author, text: &str) -> Told {
         Told {
@@ -306,6 +309,12 @@ mod tests {
             custom: None,
             history: false,
         }
+    }
+
+    /// Buttons with their numbers, as `Told` has them.
+    fn offered(titles: &[&str]) -> Vec<Button> {
+        let button = |title: &&str| Button { title: (*title).into(), payload: "/x".into(), ..Button::default() };
+        Said { buttons: titles.iter().map(button).collect(), ..Said::text(Author::Bot, "") }.choices()
     }
 
     fn look(colour: bool) -> Look {
@@ -341,7 +350,7 @@ mod tests {
     #[test]
     fn plain_shows_what_a_bot_can_say() {
         let mut bot = told(Author::Bot, "Sure?");
-        bot.buttons = ["Yes", "No\n  3) Hack"].map(|title| Button { title: title.into(), payload: "/x".into() }).into();
+        bot.buttons = offered(&["Yes", "No\n  3) Hack"]);
         assert_eq!(plain_message(&bot), "bot: Sure?\n  1) Yes\n  2) No\\u{a}  3) Hack");
         bot.text = String::new();
         bot.buttons.truncate(1);
@@ -352,8 +361,10 @@ mod tests {
         image.text = "look".into();
         assert_eq!(plain_message(&image), "bot: look\n  | http://a/b.png");
         let mut custom = told(Author::Bot, "");
-        custom.custom = Some(serde_json::json!({"a": "\u{1b}x"}));
-        assert_eq!(plain_message(&custom), r#"bot: {"a":"\u001bx"}"#);
+        custom.custom = Custom::new(r#"{"a":"\u001b\u202ex","n":1.0}"#).ok();
+        assert_eq!(plain_message(&custom), r#"bot: {"a":"\u001b\u202ex","n":1.0}"#);
+        custom.text = "look".into();
+        assert_eq!(plain_message(&custom), "bot: look\n  | {\"a\":\"\\u001b\\u202ex\",\"n\":1.0}");
     }
 
     #[test]
@@ -395,10 +406,23 @@ mod tests {
     #[test]
     fn a_button_is_not_what_a_text_can_look_like() {
         let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
-        bot.buttons = vec![Button { title: "Yes, and a title too long for it".into(), payload: "/x".into() }];
+        bot.buttons = offered(&["Yes, and a title too long for it"]);
         let rows = drawn(&mut look(false), bot.clone(), 24);
         assert_eq!(rows[1..], ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]);
         assert_eq!(plain_message(&bot), "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it");
+    }
+
+    #[test]
+    fn the_url_of_a_button_stands_behind_its_title() {
+        let mut bot = told(Author::Bot, "Ready?");
+        bot.buttons = offered(&["Open the form", "https://example.invalid/a"]);
+        bot.buttons[0].url = Some("https://example.invalid/form?of=a\u{1b}[2J".into());
+        bot.buttons[1].url = Some("https://example.invalid/a".into());
+        let shown = "bot: Ready?\n  1) Open the form: https://example.invalid/form?of=a\\u{1b}[2J\n  \
+                     2) https://example.invalid/a";
+        assert_eq!(plain_message(&bot), shown);
+        let rows = drawn(&mut look(false), bot, 40);
+        assert_eq!(rows[1..3], ["  1) Open the form: ", "  │ https://example.invalid/form?of=a\\u{"]);
     }
 
     #[test]

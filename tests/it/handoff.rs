@@ -64,7 +64,8 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
             end,
             json!({"event": "message", "text": "", "custom": {"kind": "card", "title": "A card", "nested": {"n": 1}}}),
         );
-        let buttons = json!([{"title": "Yes", "payload": "/affirm"}, {"title": "No", "payload": "/deny"}]);
+        let buttons = json!([
+            {"title": "Yes", "payload": "/affirm", "choice": 1}, {"title": "No", "payload": "/deny", "choice": 2}]);
         told(end, json!({"event": "message", "author": "bot", "text": "Pick one", "buttons": buttons}));
         told(end, json!({"event": "state", "state": "queued", "position": 1}));
         told(end, json!({"event": "state", "state": "active", "admin": "Robin"}));

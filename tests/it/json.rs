@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use handoff::report::{Link, Reason, Report, Returned, Told};
-use handoff::wire::{Author, Button, ConversationId, EndReason, Said, State};
-use serde_json::{Value, json};
+use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
+use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../docs/JSON.md");
 const ID: ConversationId = ConversationId::new([7; 16]);
@@ -46,9 +46,9 @@ fn reports() -> Vec<(Report, Report)> {
     };
     let said = Said {
         name: Some("name".into()),
-        buttons: vec![Button { title: text(), payload: text() }],
+        buttons: vec![Button { title: text(), payload: text(), ..Button::default() }],
         image: Some("image".into()),
-        custom: Some(Box::new(json!({}))),
+        custom: Some(Custom::new("{}").expect("JSON")),
         ..Said::text(Author::Bot, "text")
     };
     let full = Told { history: true, ordinal: Some(1), elsewhere: true, own: true, ..Told::new(ID, 1, 0, &said) };

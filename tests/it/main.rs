@@ -33,6 +33,7 @@ mod json;
 mod kill;
 mod link;
 mod many;
+mod menus;
 mod model;
 mod order;
 #[cfg(feature = "failpoints")]

@@ -399,6 +399,7 @@ fn the_documented_limits_are_the_codes() {
         ("buttons of a message", wire::BUTTONS_MAX as u64),
         ("title of a button", wire::TITLE_MAX as u64),
         ("payload of a button", wire::PAYLOAD_MAX as u64),
+        ("url of a button", wire::URL_MAX as u64),
         ("name, reason of requested", wire::NAME_MAX as u64),
         ("desks in a hello", wire::DESKS_MAX as u64),
         ("entries in flight", WINDOW_ENTRIES as u64),

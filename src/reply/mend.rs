@@ -1,0 +1,102 @@
+//! Makes JSON of what Python's `json` module writes. RFC 8259 has no `NaN` and no `Infinity` (section
+//! 6), warns of half surrogates (8.2) and lets a reader ignore a byte order mark (8.1).
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+/// What the mending of a text brought.
+pub(super) struct Mended<'a> {
+    /// The text. It is JSON if nothing else was wrong with it.
+    pub(super) text: Cow<'a, str>,
+    /// Which elements of the outermost array had a number that became `null`, from 0.
+    pub(super) nulled: BTreeSet<usize>,
+}
+
+/// Mends a text: half a surrogate becomes U+FFFD, a number that no reader could hold becomes `null`.
+pub(super) fn mend(text: &str) -> Mended<'_> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (mut mended, mut nulled) = (String::new(), BTreeSet::new());
+    let (mut in_string, mut depth, mut element) = (false, 0_usize, 0);
+    let (mut at, mut copied) = (0, 0);
+    while let Some(letter) = text.as_bytes().get(at) {
+        let rest = &text[at..];
+        let mut length = 1;
+        let mut instead = None;
+        match letter {
+            b'"' => in_string = !in_string,
+            b'\\' if in_string => (length, instead) = escape(rest),
+            _ if in_string => length = rest.find(['"', '\\']).unwrap_or(rest.len()),
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 => element += 1,
+            b'-' | b'0'..=b'9' | b'N' | b'I' => {
+                (length, instead) = number(rest);
+                if instead.is_some() {
+                    nulled.insert(element);
+                }
+            }
+            _ => length = rest.chars().next().map_or(1, char::len_utf8),
+        }
+        if let Some(instead) = instead {
+            mended.push_str(&text[copied..at]);
+            mended.push_str(instead);
+            copied = at + length;
+        }
+        at += length;
+    }
+    let text = match mended.is_empty() {
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(mended + &text[copied..]),
+    };
+    Mended { text, nulled }
+}
+
+/// The length of the escape that begins this text, and what stands instead if it is half a surrogate.
+fn escape(text: &str) -> (usize, Option<&'static str>) {
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
+        (Some(0xd800..=0xdfff), _) => (6, Some("\\ufffd")),
+        // The letter behind the backslash is never the end of the string.
+        _ => (1 + text[1..].chars().next().map_or(0, char::len_utf8), None),
+    }
+}
+
+/// The length of the number that begins this text, and what stands instead if no double holds it.
+fn number(text: &str) -> (usize, Option<&'static str>) {
+    if let Some(word) = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| text.starts_with(word)) {
+        return (word.len(), Some("null"));
+    }
+    let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+    let length = text.bytes().take_while(|b| is_part(b)).count();
+    let is_too_large = text[..length].parse::<f64>().is_ok_and(f64::is_infinite);
+    (length.max(1), is_too_large.then_some("null"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_python_writes_becomes_json() {
+        for (written, read) in [
+            ("\u{feff}[1]", "[1]"),
+            (r#"["\ud83d"]"#, r#"["\ufffd"]"#),
+            (r#"["\udc00\ud83d\ude00\uD83D"]"#, r#"["\ufffd\ud83d\ude00\ufffd"]"#),
+            (r#"["\\ud83d", "é\"NaN", "\u12"]"#, r#"["\\ud83d", "é\"NaN", "\u12"]"#),
+            ("[NaN,-Infinity,Infinity, 1e999,-1e999]", "[null,null,null, null,null]"),
+            (r#"[-5,1.50,1e308,1e-999,"é",é]"#, r#"[-5,1.50,1e308,1e-999,"é",é]"#),
+        ] {
+            assert_eq!(mend(written).text, read, "{written}");
+        }
+    }
+
+    #[test]
+    fn it_is_known_which_element_had_a_number_that_became_null() {
+        let nulled = mend(r#"[{"a":[1,NaN]}, {"text":"NaN, Infinity"}, {"a":{"b":[-Infinity],"c":NaN}}]"#).nulled;
+        assert_eq!(nulled, BTreeSet::from([0, 2]));
+    }
+}
