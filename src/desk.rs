@@ -344,7 +344,8 @@ impl Desk {
             self.dismiss(former, Code::Replaced, "this conversation goes on in another program");
         }
         self.seat(id, address);
-        self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
+        let welcome = Welcome { desk: self.id, received, state, features: Vec::new() };
+        self.out.push(Output::Send(conn, Message::Welcome(welcome)));
         self.out.push(Output::Welcomed(conn));
         if shown > 0 {
             self.out.push(Output::Send(conn, Message::Seen { number: shown }));

@@ -118,6 +118,7 @@ mod tests {
             name: None,
             received: Default::default(),
             newest,
+            features: Vec::new(),
         })
     }
 

@@ -39,6 +39,7 @@ mod power;
 mod protocol;
 mod rasa;
 mod restart;
+mod rules;
 mod scripts;
 mod secrets;
 mod security;
