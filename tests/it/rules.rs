@@ -300,6 +300,44 @@ fn an_answer_must_name_the_pending_control_and_be_its_own() {
 }
 
 #[test]
+fn a_close_notify_or_a_fin_alone_ends_a_connection_at_both_ends() {
+    for (n, what) in ["a close_notify", "a FIN"].into_iter().enumerate() {
+        let end = |raw: &mut Raw| if n == 0 { raw.notify_end() } else { raw.send_fin() };
+        let mut admin = Handoff::admin(&[]);
+        let mut raw = Raw::welcomed(&admin.address(), &format!("e{n}"), 1);
+        raw.say(&entry(1, &json!({"requested": {}})));
+        admin.until_state("queued");
+        let since = Instant::now();
+        raw.say(&entry(2, &said("user", "my last words")));
+        end(&mut raw);
+        admin.until_text("my last words");
+        admin.until(|event| event["link"] == "lost");
+        assert!(since.elapsed() < Duration::from_secs(15), "{what} is not waited out as silence");
+
+        let (mut customer, mut desk) = Customer::talking();
+        let since = Instant::now();
+        desk.say(&entry(2, &said("admin", "my last words")));
+        end(&mut desk);
+        customer.user.until(|event| event["link"] == "lost");
+        assert!(since.elapsed() < Duration::from_secs(15), "{what} is not waited out as silence");
+        Raw::accept(&customer.listener).until("hello");
+    }
+}
+
+#[test]
+fn a_side_that_closes_sends_a_close_notify() {
+    let mut admin = Handoff::admin(&[]);
+    let mut raw = Raw::connect(&admin.address());
+    raw.say(&json!({"ack": {"number": 0}}));
+    raw.bye();
+    assert!(raw.notified, "the desk has ended its direction of TLS");
+    let (mut customer, mut desk) = Customer::waiting();
+    customer.user.say("/quit");
+    desk.hung_up();
+    assert!(desk.notified, "the customer's side has ended its direction of TLS");
+}
+
+#[test]
 fn a_bye_before_the_welcome_is_read_up_to_4096_bytes() {
     let bye = |length: usize| {
         let with = |text: &str| json!({"bye": {"code": "secret", "text": text}}).to_string();
