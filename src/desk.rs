@@ -367,7 +367,8 @@ impl Desk {
             self.dismiss(former, Code::Replaced, "this conversation goes on in another program");
         }
         self.seat(id, address);
-        self.out.push(Output::Send(conn, Message::Welcome(Welcome { desk: self.id, received, state })));
+        let welcome = Welcome { desk: self.id, received, state, features: Vec::new() };
+        self.out.push(Output::Send(conn, Message::Welcome(welcome)));
         self.out.push(Output::Welcomed(conn));
         // The connection before this one may have lost our latest `seen`.
         if shown > 0 {

@@ -1,4 +1,4 @@
-//! The wire: frames, messages and entries, their limits, the `Decoder` and `encode`.
+//! The wire: messages and entries, their limits, and `encode`; `decode` has the `Decoder`.
 //!
 //! A frame is a big-endian `u32` length and that many bytes: one JSON object with one key, the
 //! message's type. This room turns bytes into checked values and back. It leaves numbering to
@@ -6,16 +6,17 @@
 //! The rules are written out, for a client in any language, in `docs/PROTOCOL.md`.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroU32;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use custom::Custom;
+pub use decode::{Decoder, WireError};
 pub use ids::{Address, Conn, ConversationId, DeskId, Secret};
 
 pub(crate) mod custom;
+mod decode;
 mod ids;
 
 /// The protocol's major version. A peer of another one is refused.
@@ -38,12 +39,19 @@ pub const TITLE_MAX: usize = 256;
 pub const PAYLOAD_MAX: usize = 1024;
 /// Bytes of a button's URL, at most.
 pub const URL_MAX: usize = 2 * 1024;
-/// Bytes of an encoded entry, at most: what is journaled always fits a frame.
+/// Levels of objects and arrays in a frame's body, at most; the body itself is the first.
+pub const NESTING_MAX: usize = 127;
+/// Bytes of a frame's body that has an entry in it, at most. It is less than `FRAME_MAX`, so that
+/// a later version has room for more fields beside an entry that is journaled already.
 pub const ENTRY_MAX: usize = 60 * 1024;
 /// Bytes of a name (of a customer or an agent) or of a reason, at most.
 pub const NAME_MAX: usize = 128;
 /// Desks a hello may name, at most; the latest ones are kept.
 pub const DESKS_MAX: usize = 16;
+/// Features a hello or a welcome may name, at most.
+pub const FEATURES_MAX: usize = 16;
+/// Bytes of a feature's name, at most.
+pub const FEATURE_MAX: usize = 32;
 
 /// An entry's place in its origin's numbering, from 1 without gaps; 0 is "none yet".
 pub type Number = u64;
@@ -105,10 +113,13 @@ pub struct Hello {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// For each desk that had this conversation: its entries received, up to this number.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<DeskId, Number>,
     /// The user's highest number that is for this desk. Controls up to it are history until it is reached.
     pub newest: Number,
+    /// What the sender understands beyond version 1. This release has no feature of its own.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
 }
 
 /// How a desk accepts a hello. Its marks are the truth.
@@ -120,6 +131,9 @@ pub struct Welcome {
     pub received: Number,
     /// Where the desk believes the conversation is.
     pub state: State,
+    /// As in a hello.
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
 }
 
 /// Who answers now: the bot, nobody, or one admin.
@@ -266,7 +280,7 @@ pub struct Said {
     /// The text; empty for an image or a custom payload alone.
     pub text: Box<str>,
     /// Choices the bot offers.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
     /// The URL of an image the bot shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -275,7 +289,7 @@ pub struct Said {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<Custom>,
     /// A desk's automatic greeting: nobody typed it.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub greeting: bool,
 }
 
@@ -321,7 +335,7 @@ pub struct Button {
     /// What a person reads.
     pub title: String,
     /// What the bot gets when it is chosen.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "or_default")]
     pub payload: String,
     /// A page to open. With an empty payload the button is a link only: choosing it sends the bot
     /// nothing.
@@ -361,46 +375,10 @@ pub enum EndReason {
     Error,
 }
 
-/// Why bytes are not a message. Every one of them ends the connection.
-#[derive(Debug, PartialEq, Eq)]
-pub enum WireError {
-    /// A frame of length 0.
-    Empty,
-    /// A frame longer than the limit; most often not our protocol at all.
-    TooLong {
-        /// What the frame claims.
-        length: usize,
-        /// What is allowed now.
-        limit: usize,
-    },
-    /// Somebody speaks HTTP.
-    Http,
-    /// Not a JSON object of ours.
-    Json(String),
-    /// A message type we do not know and may not ignore.
-    Unknown(String),
-    /// A part of a message is over its limit.
-    OverLimit(&'static str),
+/// An optional field: `null` counts as left out.
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
-
-impl fmt::Display for WireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WireError::Empty => write!(f, "a frame of length 0"),
-            WireError::TooLong { length, limit } => {
-                write!(f, "a frame of {length} bytes where at most {limit} are allowed")
-            }
-            WireError::Http => write!(f, "HTTP, and not the handoff protocol; is it the right port?"),
-            WireError::Json(why) => write!(f, "a frame that is not a message: {why}"),
-            WireError::Unknown(kind) => {
-                write!(f, "a message '{kind}' that this version does not know; upgrade handoff")
-            }
-            WireError::OverLimit(what) => write!(f, "{what} over its limit"),
-        }
-    }
-}
-
-impl std::error::Error for WireError {}
 
 /// Appends `message` to `out` as one frame.
 pub fn encode(message: &Message, out: &mut Vec<u8>) {
@@ -410,171 +388,4 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
     let length = out.len() - start - 4;
     debug_assert!(length <= FRAME_MAX, "limits keep every message of ours within a frame");
     out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
-}
-
-/// Turns bytes, in whatever pieces they come, into messages.
-///
-/// Holds no more than one unfinished frame; its length is checked before memory is taken.
-#[derive(Debug)]
-pub struct Decoder {
-    /// Bytes of an unfinished frame, or frames not yet asked for.
-    buffer: Vec<u8>,
-    /// Where the next frame starts in `buffer`.
-    at: usize,
-    limit: usize,
-    /// Whole frames of the last push, also those that were ignored.
-    frames: usize,
-}
-
-impl Default for Decoder {
-    fn default() -> Decoder {
-        Decoder { buffer: Vec::new(), at: 0, limit: FRAME_MAX_BEFORE_HELLO, frames: 0 }
-    }
-}
-
-impl Decoder {
-    /// Takes what was read. Call `message` until it has nothing before pushing more.
-    pub fn push(&mut self, bytes: Vec<u8>) {
-        self.frames = 0;
-        if self.buffer.is_empty() {
-            self.buffer = bytes;
-        } else {
-            self.buffer.extend_from_slice(&bytes);
-        }
-    }
-
-    /// The hello was accepted: frames may be as long as `FRAME_MAX`.
-    pub fn accept(&mut self) {
-        self.limit = FRAME_MAX;
-    }
-
-    /// How many frames were whole since the last push, those of later versions that were ignored too.
-    pub fn frames(&self) -> usize {
-        self.frames
-    }
-
-    /// Whether a frame has begun and is not whole yet.
-    pub fn is_partial(&self) -> bool {
-        self.at < self.buffer.len()
-    }
-
-    /// The next whole message; `None` when more bytes are needed.
-    ///
-    /// # Errors
-    /// When the bytes are not of this protocol. The connection cannot go on then.
-    pub fn message(&mut self) -> Result<Option<Message>, WireError> {
-        loop {
-            let Some(end) = self.frame_end()? else {
-                self.compact();
-                return Ok(None);
-            };
-            let body = &self.buffer[self.at + 4..end];
-            let message = decode(body)?;
-            self.at = end;
-            self.frames += 1;
-            if message.is_some() {
-                return Ok(message);
-            }
-        }
-    }
-
-    /// Where the frame at `at` ends, if it is whole.
-    fn frame_end(&self) -> Result<Option<usize>, WireError> {
-        let waiting = &self.buffer[self.at..];
-        let Some(head) = waiting.first_chunk::<4>() else { return Ok(None) };
-        let length = u32::from_be_bytes(*head) as usize;
-        if length == 0 {
-            return Err(WireError::Empty);
-        }
-        if length > self.limit {
-            let http =
-                [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC", b"PRI ", b"HTTP"];
-            if http.contains(&head) {
-                return Err(WireError::Http);
-            }
-            return Err(WireError::TooLong { length, limit: self.limit });
-        }
-        Ok((waiting.len() >= 4 + length).then_some(self.at + 4 + length))
-    }
-
-    /// Gives memory back between frames: an idle connection holds none.
-    fn compact(&mut self) {
-        if self.at == self.buffer.len() {
-            self.buffer = Vec::new();
-        } else if self.at > 0 {
-            self.buffer.drain(..self.at);
-        }
-        self.at = 0;
-    }
-}
-
-/// One frame's body as a message; `None` for a type of a later version that may be ignored.
-fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
-    match serde_json::from_slice(body) {
-        Ok(message) => check(message).map(Some),
-        Err(error) => {
-            decode_later(body).unwrap_or_else(|| Err(WireError::Json(error.to_string().chars().take(200).collect())))
-        }
-    }
-}
-
-/// What a later version may send: an unknown message, or an entry with an unknown body.
-/// `None` where the frame is simply wrong.
-fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 9] = ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"];
-    const KNOWN_BODIES: [&str; 11] = [
-        "message",
-        "requested",
-        "withdrawn",
-        "accept",
-        "hand_back",
-        "close",
-        "accepted",
-        "refused",
-        "handed_back",
-        "closed",
-        "unknown",
-    ];
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let (kind, content) = only(&value)?;
-    if !KNOWN.contains(&kind) {
-        let must = content.get("must") == Some(&Value::Bool(true));
-        return Some(if must { Err(WireError::Unknown(kind.chars().take(64).collect())) } else { Ok(None) });
-    }
-    if kind != "entry" {
-        return None;
-    }
-    let (number, at) = (content.get("number")?.as_u64()?, content.get("at")?.as_u64()?);
-    let later = content.get("body")?;
-    let (kind, _) = only(later)?;
-    if KNOWN_BODIES.contains(&kind) {
-        return None;
-    }
-    Some(check(Message::Entry(Entry { number, at, body: Body::Unknown(later.clone()) })).map(Some))
-}
-
-/// The one key of an object, and its value.
-fn only(value: &Value) -> Option<(&str, &Value)> {
-    let object = value.as_object()?;
-    let (key, content) = object.iter().next()?;
-    (object.len() == 1).then_some((key.as_str(), content))
-}
-
-/// Refuses what types alone cannot: parts over their limits.
-fn check(message: Message) -> Result<Message, WireError> {
-    let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
-    let fits = match &message {
-        Message::Hello(hello) => short(&hello.name) && hello.received.len() <= DESKS_MAX,
-        Message::Bye { text, .. } => text.len() <= TEXT_MAX,
-        Message::Entry(entry) if entry.number == 0 => false,
-        Message::Entry(entry) => match &entry.body {
-            Body::Message(said) => said.fits(),
-            Body::Requested { reason } => short(reason),
-            Body::Accept { name, .. } => short(name),
-            Body::Refused { why, .. } => why.len() <= TEXT_MAX,
-            _ => true,
-        },
-        _ => true,
-    };
-    if fits { Ok(message) } else { Err(WireError::OverLimit("a part of a message")) }
 }

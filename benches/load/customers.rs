@@ -87,6 +87,7 @@ impl Customer {
             name: None,
             received: Default::default(),
             newest,
+            features: Vec::new(),
         };
         wire::encode(&Message::Hello(hello), &mut self.out);
     }

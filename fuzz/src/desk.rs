@@ -141,6 +141,7 @@ impl World {
             name: (odd & 16 != 0).then(|| "Ann".to_owned()),
             received: [(DESK, mark), (OTHER_DESK, choices.byte().into())].into(),
             newest: self.number(theirs, choices),
+            features: Vec::new(),
         };
         if odd & 32 == 0 {
             self.close(slot);
@@ -168,7 +169,10 @@ impl World {
             12 => Message::Seen { number: self.number(own, choices) },
             13 => Message::Ping {},
             14 => Message::Bye { code: Code::Leaving, text: "bye".to_owned() },
-            _ => Message::Welcome(Welcome { desk: OTHER_DESK, received: 0, state: State::Active }),
+            _ => {
+                let (desk, state) = (OTHER_DESK, State::Active);
+                Message::Welcome(Welcome { desk, received: 0, state, features: Vec::new() })
+            }
         };
         let conn = self.wire(slot).conn;
         self.desk.received(conn, message, self.now);

@@ -168,7 +168,7 @@ impl World {
         let desk = DESKS[usize::from(how == 31)];
         // As many as the desk has, of what it was sent; or something else.
         let received = if how < 24 { self.sent_to(desk) } else { self.number(self.own, choices) };
-        let welcome = Message::Welcome(Welcome { desk, received, state: State::Bot });
+        let welcome = Message::Welcome(Welcome { desk, received, state: State::Bot, features: Vec::new() });
         self.receives(welcome);
         if let Some(line) = &mut self.line
             && line.desk.is_none()

@@ -34,6 +34,7 @@ fn hello(n: u8) -> Hello {
         name: None,
         received: Default::default(),
         newest: 1,
+        features: Vec::new(),
     }
 }
 

@@ -95,7 +95,14 @@ impl Stream {
             if tls.read_tls(&mut raw).map_err(Closed::Broken)? == 0 {
                 break;
             }
-            let waiting = tls.process_new_packets().map_err(broken)?.plaintext_bytes_to_read();
+            let state = tls.process_new_packets().map_err(broken)?;
+            if state.peer_has_closed() {
+                // A close_notify (RFC 8446, 6.1) says that the peer sends no more, as a FIN does. From
+                // here on the socket reads as one whose peer has sent a FIN. If this fails, the peer
+                // is silent, and the deadline for that ends the connection.
+                let _ = self.socket.source.shutdown(Shutdown::Read);
+            }
+            let waiting = state.plaintext_bytes_to_read();
             let at = plain.len();
             plain.resize(at + waiting, 0);
             tls.reader().read_exact(&mut plain[at..]).map_err(Closed::Broken)?;

@@ -123,6 +123,7 @@ mod tests {
             name: None,
             received: Default::default(),
             newest,
+            features: Vec::new(),
         })
     }
 

@@ -65,6 +65,7 @@ impl Session {
                 .map(|(desk, marks)| (*desk, marks.receiving.last()))
                 .collect(),
             newest: self.owed(),
+            features: Vec::new(),
         };
         self.out.push(Output::Send(conn, Message::Hello(hello)));
     }

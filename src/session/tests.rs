@@ -25,7 +25,7 @@ fn queued() -> (Session, Number) {
     let request = session.request;
     session.dialled(CONN);
     session.connected(CONN);
-    let welcome = Welcome { desk: DESK, received: 0, state: State::Bot };
+    let welcome = Welcome { desk: DESK, received: 0, state: State::Bot, features: Vec::new() };
     assert!(session.received(CONN, Message::Welcome(welcome), now(0)));
     session.settle(journaled(|_| Body::Requested { reason: None }), |_, _| 100).unwrap();
     assert!(session.received(CONN, Message::Ack { number: request }, now(0)));

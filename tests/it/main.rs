@@ -42,6 +42,7 @@ mod protocol;
 mod rasa;
 mod restart;
 mod resumed;
+mod rules;
 mod scripts;
 mod secrets;
 mod security;

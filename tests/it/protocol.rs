@@ -371,6 +371,12 @@ fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
     for body in examples("refused") {
         assert!(decoded(body).is_err(), "{body} is taken");
     }
+    for pair in examples("same").chunks(2) {
+        let [one, other] = pair else { panic!("nothing to compare {pair:?} with") };
+        let taken = decoded(one);
+        assert!(matches!(taken, Ok(Some(_))), "{one} gave {taken:?}");
+        assert_eq!(taken, decoded(other), "{one}");
+    }
     for body in examples("unknown") {
         let kept = parse(body)["entry"]["body"].clone();
         match decoded(body) {
@@ -392,7 +398,8 @@ fn the_documented_limits_are_the_codes() {
         ("version", u64::from(wire::VERSION)),
         ("frame body", wire::FRAME_MAX as u64),
         ("frame body before the welcome", wire::FRAME_MAX_BEFORE_HELLO as u64),
-        ("encoded entry", wire::ENTRY_MAX as u64),
+        ("frame body with an entry in it", wire::ENTRY_MAX as u64),
+        ("levels of objects and arrays in a frame body", wire::NESTING_MAX as u64),
         ("text of a message, a bye, a why", wire::TEXT_MAX as u64),
         ("custom, as JSON without blanks", wire::CUSTOM_MAX as u64),
         ("image", wire::IMAGE_MAX as u64),
@@ -402,6 +409,8 @@ fn the_documented_limits_are_the_codes() {
         ("url of a button", wire::URL_MAX as u64),
         ("name, reason of requested", wire::NAME_MAX as u64),
         ("desks in a hello", wire::DESKS_MAX as u64),
+        ("features in a hello or a welcome", wire::FEATURES_MAX as u64),
+        ("name of a feature", wire::FEATURE_MAX as u64),
         ("entries in flight", WINDOW_ENTRIES as u64),
         ("bytes in flight", WINDOW_BYTES as u64),
         ("bytes waiting for a peer", net::OUTBOUND_MAX as u64),

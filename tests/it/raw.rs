@@ -20,6 +20,8 @@ pub struct Raw {
     tls: Box<Tls>,
     /// Every frame read so far.
     pub read: Vec<Value>,
+    /// The other side has sent its `close_notify`.
+    pub notified: bool,
 }
 
 /// One JSON object as a frame.
@@ -120,7 +122,7 @@ impl Raw {
     fn over(socket: TcpStream, security: &Security, address: &str) -> Raw {
         socket.set_nodelay(true).expect("a fresh socket takes options");
         let tls = security.connection(address).expect("the address has a host").expect("it is not plaintext");
-        Raw { socket, tls, read: Vec::new() }
+        Raw { socket, tls, read: Vec::new(), notified: false }
     }
 
     /// Connects, and says a hello that the desk welcomes.
@@ -152,8 +154,18 @@ impl Raw {
 
     /// Ends the sending half.
     pub fn end(&mut self) {
+        self.notify_end();
+        self.send_fin();
+    }
+
+    /// Ends the sending half of TLS alone, by a `close_notify`.
+    pub fn notify_end(&mut self) {
         self.tls.send_close_notify();
         self.flush();
+    }
+
+    /// Ends the sending half of TCP alone, by a FIN.
+    pub fn send_fin(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
@@ -229,7 +241,7 @@ impl Raw {
                 read => return read,
             }
             self.tls.read_tls(&mut self.socket)?;
-            self.tls.process_new_packets().map_err(io::Error::other)?;
+            self.notified |= self.tls.process_new_packets().map_err(io::Error::other)?.peer_has_closed();
             self.flush();
         }
     }

@@ -63,7 +63,7 @@ fn garbage() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("not JSON", framed(b"hello desk, this is me"), "not a message"),
         ("half of JSON", framed(b"{\"ping\":{"), "not a message"),
         ("an array", framed(b"[1,2,3]"), "not a message"),
-        ("nesting", framed(deep.as_bytes()), "not a message"),
+        ("nesting", framed(deep.as_bytes()), "a frame whose nesting is over its limit"),
         ("a lone surrogate", framed(br#"{"bye":{"code":"leaving","text":"\ud800"}}"#), "not a message"),
         ("HTTP", b"GET / HTTP/1.1\r\nHost: desk\r\n\r\n".to_vec(), "HTTP, and not the handoff protocol"),
         ("two keys", framed(br#"{"ping":{},"ack":{"number":1}}"#), "not a message"),

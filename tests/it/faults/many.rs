@@ -26,8 +26,15 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
             continue;
         };
         let (id, secret) = (ConversationId::new([n; 16]), Secret::new([n; 32]));
-        let hello =
-            Hello { version: VERSION, conversation: id, secret, name: None, received: Default::default(), newest: 3 };
+        let hello = Hello {
+            version: VERSION,
+            conversation: id,
+            secret,
+            name: None,
+            received: Default::default(),
+            newest: 3,
+            features: Vec::new(),
+        };
         let mut out = Vec::new();
         encode(&Message::Hello(hello), &mut out);
         // Too many at once are not let in; then they come again.
