@@ -21,6 +21,8 @@ use super::{Event, Typed};
 const READ: usize = 8 * 1024;
 /// How long the rest of an escape sequence may take; a lone Escape is nothing.
 const ESCAPE_WAIT: Duration = Duration::from_millis(50);
+/// UTF-8's byte order mark, which some programs put before the first line.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// stdin, and what else wakes its reader.
 pub(super) struct Input {
@@ -169,11 +171,13 @@ struct Lines {
     line: Vec<u8>,
     /// The line is over the limit: the rest of it is dropped.
     over: bool,
+    /// No line has ended yet: a byte order mark may stand before this one.
+    first: bool,
 }
 
 impl Lines {
     fn new(limit: usize) -> Lines {
-        Lines { limit, line: Vec::new(), over: false }
+        Lines { limit, line: Vec::new(), over: false, first: true }
     }
 
     /// The next whole line in `bytes`, which shrink to what is behind it.
@@ -181,8 +185,9 @@ impl Lines {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            // One byte more, for a carriage return that does not count.
-            self.over |= part.len() > self.limit + 1 - self.line.len();
+            // More than the limit, for a mark and a carriage return that do not count.
+            let room = self.limit + 1 + if self.first { MARK.len() } else { 0 };
+            self.over |= part.len() > room - self.line.len();
             if !self.over {
                 self.line.extend_from_slice(part);
             }
@@ -199,6 +204,9 @@ impl Lines {
     /// What has come of a line, as one; `None` when it is empty.
     fn last(&mut self) -> Option<Typed> {
         let mut line = mem::take(&mut self.line);
+        if mem::take(&mut self.first) && line.starts_with(MARK) {
+            line.drain(..MARK.len());
+        }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
@@ -246,6 +254,24 @@ mod tests {
         assert!(
             matches!(&long[..], [Typed::Line(_), Typed::Refused(a), Typed::Refused(_), Typed::Line(_)] if a.contains("3 bytes"))
         );
+    }
+
+    #[test]
+    fn one_byte_order_mark_before_the_first_line_is_skipped_wherever_the_reads_fall() {
+        for pieces in [&[&b"\xef\xbb\xbf/human\r\nhi"[..]][..], &[b"\xef", b"\xbb\xbf/", b"human\nhi"]] {
+            assert_eq!(lines(9, pieces), [line("/human"), line("hi")]);
+        }
+        let text = "\u{feff}\u{feff}one\n\u{feff}two";
+        assert_eq!(lines(9, &[text.as_bytes()]), [line("\u{feff}one"), line("\u{feff}two")], "only one");
+        assert_eq!(lines(9, &["\u{feff}\n\u{feff}x".as_bytes()]), [line("\u{feff}x")], "only before the first line");
+        assert_eq!(lines(9, &["\u{feff}".as_bytes()]), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_count_against_the_limit() {
+        assert_eq!(lines(3, &["\u{feff}abc\r\nabc".as_bytes()]), [line("abc"), line("abc")]);
+        assert!(matches!(&lines(3, &["\u{feff}abcd\nabc".as_bytes()])[..], [Typed::Refused(_), Typed::Line(_)]));
+        assert!(matches!(&lines(3, &[b"a\nabcd\r\nabcdef\n"])[..], [_, Typed::Refused(_), Typed::Refused(_)]));
     }
 
     #[test]
