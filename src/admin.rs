@@ -75,6 +75,7 @@ struct Admin {
 /// One line for the person, when it cannot start.
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
+    term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let mut profile = args.place().open()?;
     let (security, fingerprint, has_new_key) = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
@@ -161,6 +162,9 @@ impl Admin {
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
+        if !self.json {
+            self.tell_focus();
+        }
         loop {
             self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
@@ -217,7 +221,7 @@ impl Admin {
             Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why })?,
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
-            Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
+            Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
@@ -261,11 +265,9 @@ impl Admin {
         match command::Admin::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now)? {
-                    if matches!(command, command::Admin::Say(_)) {
-                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") })?;
-                        self.screen.put_back(line.to_owned());
-                    } else {
-                        self.tell(Report::Error { text: why })?;
+                    match command {
+                        command::Admin::Say(_) => self.screen.refuse(&why, line),
+                        _ => self.tell(Report::Error { text: why })?,
                     }
                 }
             }
@@ -334,8 +336,10 @@ impl Admin {
         match command {
             command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
             command::Admin::Accept(ordinal) => return Ok(self.desk.accept(*ordinal, now).map(drop)),
-            command::Admin::Switch(ordinal) => return Ok(self.desk.switch(*ordinal)),
-            command::Admin::Next => return Ok(self.desk.switch_to_next()),
+            command::Admin::Switch(ordinal) => {
+                return Ok(self.desk.switch(*ordinal).inspect(|()| self.tell_focus()));
+            }
+            command::Admin::Next => return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus())),
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
@@ -345,6 +349,23 @@ impl Admin {
             command::Admin::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait".to_owned())),
         }
         Ok(Ok(()))
+    }
+
+    /// Says who gets the next line, where no prompt does.
+    fn tell_focus(&self) {
+        if let Some(id) = self.desk.focus()
+            && !self.screen.has_prompt()
+        {
+            self.notice(&format!("{} gets your lines", self.desk.who(id)));
+        }
+    }
+
+    /// Ctrl-C on an empty line: while customers are here it leaves only when it is pressed again.
+    fn ctrl_c(&mut self, again: bool, now: Now) {
+        match self.desk.open().filter(|_| !again && self.leaving.is_none()) {
+            Some(open) => self.notice(&format!("{open}; Ctrl-C again ends the desk")),
+            None => self.interrupt(130, now),
+        }
     }
 
     /// The first interrupt leaves in order, the second at once.

@@ -29,6 +29,7 @@ mod handback;
 mod handoff;
 mod hostile;
 mod json;
+mod keys;
 mod kill;
 mod link;
 mod many;
