@@ -34,6 +34,7 @@ mod kill;
 mod link;
 mod many;
 mod model;
+mod names;
 mod order;
 #[cfg(feature = "failpoints")]
 mod power;
