@@ -11,7 +11,8 @@ use crossbeam_channel::{Receiver, at, bounded, never, select};
 
 use crate::args;
 use crate::clock::Now;
-use crate::command;
+use crate::command::{self, Who};
+use crate::desk::names::{self, Missing};
 use crate::desk::{Desk, Options, Output};
 use crate::journal::Journal;
 use crate::keeper::{Keeper, Stop};
@@ -75,6 +76,7 @@ struct Admin {
 /// One line for the person, when it cannot start.
 pub fn run(args: args::Admin) -> Result<u8, String> {
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
+    term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let mut profile = args.place().open()?;
     let (security, fingerprint, has_new_key) = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
@@ -161,6 +163,9 @@ impl Admin {
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
+        if !self.json {
+            self.tell_focus();
+        }
         loop {
             self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
@@ -217,7 +222,7 @@ impl Admin {
             Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why })?,
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
-            Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
+            Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
@@ -261,11 +266,9 @@ impl Admin {
         match command::Admin::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now)? {
-                    if matches!(command, command::Admin::Say(_)) {
-                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") })?;
-                        self.screen.put_back(line.to_owned());
-                    } else {
-                        self.tell(Report::Error { text: why })?;
+                    match command {
+                        command::Admin::Say(_) => self.screen.refuse(&why, line),
+                        _ => self.tell(Report::Error { text: why })?,
                     }
                 }
             }
@@ -291,7 +294,7 @@ impl Admin {
                     Waiting::On => {}
                 }
             }
-            command::Admin::Accept(ordinal) => self.step_accept(*ordinal, now),
+            command::Admin::Accept(who) => self.step_accept(who.as_ref(), now),
             command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
                 if self.obey(&command, now)?.is_ok() {
                     self.pace.done();
@@ -319,32 +322,79 @@ impl Admin {
     }
 
     /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
-    fn step_accept(&mut self, ordinal: Option<u32>, now: Now) {
+    fn step_accept(&mut self, who: Option<&Who>, now: Now) {
         if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
             return;
         }
         if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {
             return self.pace.done();
         }
-        self.accepting = self.desk.accept(ordinal, now).ok();
+        // A script's number is one that is still to come, also when somebody has it as a name.
+        let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
+        match who.map(find).transpose() {
+            Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
+            // The customer with this name is still to come.
+            Err(Missing::Nobody(_)) => {}
+            Err(several) => {
+                self.pace.done();
+                let why = self.explain(several);
+                self.fail(why);
+            }
+        }
     }
 
     /// Does what was typed, or says why not.
     fn obey(&mut self, command: &command::Admin, now: Now) -> Result<Result<(), String>, Stop> {
         match command {
             command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
-            command::Admin::Accept(ordinal) => return Ok(self.desk.accept(*ordinal, now).map(drop)),
-            command::Admin::Switch(ordinal) => return Ok(self.desk.switch(*ordinal)),
-            command::Admin::Next => return Ok(self.desk.switch_to_next()),
+            command::Admin::Accept(who) => {
+                let ordinal = who.as_ref().map(|who| self.desk.find_waiting(who)).transpose();
+                let accepted = ordinal.map_err(|missing| self.explain(missing));
+                return Ok(accepted.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
+            }
+            command::Admin::Switch(who) => {
+                let ordinal = self.desk.find_active(who).map_err(|missing| self.explain(missing));
+                let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
+                return Ok(switched.inspect(|()| self.tell_focus()));
+            }
+            command::Admin::Next => return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus())),
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
-            command::Admin::History(ordinal) => return self.tell_history(*ordinal),
+            command::Admin::History(who) => return self.tell_history(who.as_ref()),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
             command::Admin::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait".to_owned())),
         }
         Ok(Ok(()))
+    }
+
+    /// Lists those whose names fit, if several do; gives the sentence that says what is wrong.
+    fn explain(&self, missing: Missing) -> String {
+        match missing {
+            Missing::Nobody(why) => why,
+            Missing::Several(lines) => {
+                lines.iter().for_each(|line| self.notice(line));
+                "that fits several of them; give more of the name, or the number".to_owned()
+            }
+        }
+    }
+
+    /// Says who gets the next line, where no prompt does.
+    fn tell_focus(&self) {
+        if let Some(id) = self.desk.focus()
+            && !self.screen.has_prompt()
+        {
+            self.notice(&format!("{} gets your lines", self.desk.who(id)));
+        }
+    }
+
+    /// Ctrl-C on an empty line: while customers are here it leaves only when it is pressed again.
+    fn ctrl_c(&mut self, again: bool, now: Now) {
+        match self.desk.open().filter(|_| !again && self.leaving.is_none()) {
+            Some(open) => self.notice(&format!("{open}; Ctrl-C again ends the desk")),
+            None => self.interrupt(130, now),
+        }
     }
 
     /// The first interrupt leaves in order, the second at once.
@@ -496,16 +546,28 @@ impl Admin {
         Ok(())
     }
 
-    /// Of the conversation with this number, also one that has left the desk's memory, or of the one in focus.
-    fn tell_history(&self, ordinal: Option<u32>) -> Result<Result<(), String>, Stop> {
-        let id = match ordinal {
-            Some(ordinal) => self.keeper.journal.conversation(ordinal)?,
-            None => self.desk.focus(),
+    /// Shows the conversation with this number or name, also one that has left the desk's memory;
+    /// without either, the one in focus.
+    fn tell_history(&self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
+        let journal = &self.keeper.journal;
+        let number = who.and_then(Who::number);
+        let (ordinal, id) = match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
+            (None, _) => (None, self.desk.focus()),
+            (_, Some(id)) => (number, Some(id)),
+            (Some(who), None) => {
+                let all = journal.names()?;
+                let named = all.iter().map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
+                match names::find(who, named) {
+                    Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
+                    Err(Missing::Nobody(_)) if number.is_some() => (number, None),
+                    Err(missing) => return Ok(Err(self.explain(missing))),
+                }
+            }
         };
         let Some(id) = id else {
             return Ok(Err(match ordinal {
                 Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
-                None => "no conversation is open; give its number, /list shows them".to_owned(),
+                None => "no conversation is open; give a number or a name, /list shows them".to_owned(),
             }));
         };
         for line in self.keeper.journal.lines(id, 0)? {

@@ -18,6 +18,7 @@ use crate::wire::{NAME_MAX, TEXT_MAX};
 /// Hands a Rasa chat over to a human, peer to peer, without losing a message.
 ///
 /// Try it now, with nothing else installed: handoff demo
+/// --version or -V, alone, prints the version.
 #[derive(FromArgs, Debug)]
 pub struct Args {
     #[argh(subcommand)]
@@ -182,7 +183,7 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
     // Which argh does not know, and everybody tries.
     let arguments: Vec<&str> = arguments.iter().map(|given| if *given == "-h" { "--help" } else { *given }).collect();
     let arguments = &*arguments;
-    if arguments == ["--version"] {
+    if matches!(arguments, ["--version" | "-V"]) {
         return Err(Exit::Help(format!("handoff {}", env!("CARGO_PKG_VERSION"))));
     }
     match Args::from_args(&["handoff"], arguments) {

@@ -37,9 +37,9 @@ pub enum Admin {
     /// Show who talks and who waits.
     List,
     /// Take this customer, or the next.
-    Accept(Option<u32>),
+    Accept(Option<Who>),
     /// The next line goes to this one.
-    Switch(u32),
+    Switch(Who),
     /// The next line goes to the next one.
     Next,
     /// Give the customer back to the bot, with a private note.
@@ -47,7 +47,7 @@ pub enum Admin {
     /// Close the conversation, with a private note.
     Close(Option<String>),
     /// Show a conversation again.
-    History(Option<u32>),
+    History(Option<Who>),
     /// A script waits for the customer, at most so long.
     Wait(Option<Duration>),
     /// Show the commands.
@@ -55,6 +55,10 @@ pub enum Admin {
     /// Leave the program.
     Quit,
 }
+
+/// A customer, as an admin names one: by number (`2`, `#2`), name, or the beginning of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Who(pub String);
 
 /// What `/help` shows a user.
 pub const USER_HELP: &str = "\
@@ -78,7 +82,8 @@ pub const ADMIN_HELP: &str = "\
 /history [N]      show a conversation again
 /wait [SECONDS]   (scripts) wait until the customer has answered
 /quit             leave the program
-//text            say a line that begins with a slash";
+//text            say a line that begins with a slash
+N is a customer's number, their name, or the beginning of a name that fits only one";
 
 impl User {
     /// Reads a line a user typed.
@@ -118,11 +123,11 @@ impl Admin {
         };
         let note = || (!rest.is_empty()).then(|| rest.to_owned());
         let command = match name {
-            "accept" => return ordinal(name, rest).map(Admin::Accept),
-            "history" => return ordinal(name, rest).map(Admin::History),
+            "accept" => return Ok(Admin::Accept(Who::read(rest))),
+            "history" => return Ok(Admin::History(Who::read(rest))),
             "switch" => {
-                let chosen = ordinal(name, rest)?;
-                return chosen.map(Admin::Switch).ok_or_else(|| "/switch takes a number; /list shows them".to_owned());
+                let missing = || "/switch takes a customer's number or name; /list shows them".to_owned();
+                return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
             "handback" => return Ok(Admin::HandBack(note())),
@@ -134,6 +139,22 @@ impl Admin {
             _ => return Err(unknown(name)),
         };
         alone(name, rest, command)
+    }
+}
+
+impl Who {
+    fn read(rest: &str) -> Option<Who> {
+        (!rest.is_empty()).then(|| Who(rest.to_owned()))
+    }
+
+    /// The number, if it can be one.
+    pub fn number(&self) -> Option<u32> {
+        self.0.strip_prefix('#').unwrap_or(&self.0).parse().ok()
+    }
+
+    /// Whether it can also be a name: `#2` is a number and nothing else.
+    pub fn may_be_name(&self) -> bool {
+        !self.0.starts_with('#') || self.number().is_none()
     }
 }
 
@@ -162,13 +183,6 @@ fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
     if rest.is_empty() { Ok(command) } else { Err(format!("/{name} stands alone; //{name} says it")) }
 }
 
-fn ordinal(name: &str, rest: &str) -> Result<Option<u32>, String> {
-    match rest.strip_prefix('#').unwrap_or(rest) {
-        "" => Ok(None),
-        number => number.parse().map(Some).map_err(|_| format!("/{name} takes a number; /list shows them")),
-    }
-}
-
 fn seconds(rest: &str) -> Result<Option<Duration>, String> {
     match rest {
         "" => Ok(None),
@@ -189,7 +203,12 @@ mod tests {
         assert_eq!(User::parse("//human"), Ok(User::Say("/human".to_owned())));
         assert_eq!(User::parse("/human"), Ok(User::Human));
         assert_eq!(User::parse("/wait 3"), Ok(User::Wait(Some(Duration::from_secs(3)))));
-        assert_eq!(Admin::parse("/accept #2"), Ok(Admin::Accept(Some(2))));
+        assert_eq!(Admin::parse("/accept #2"), Ok(Admin::Accept(Some(Who("#2".to_owned())))));
+        assert_eq!(Admin::parse("/switch  Mary Ann "), Ok(Admin::Switch(Who("Mary Ann".to_owned()))));
+        assert_eq!(
+            (Admin::parse("/accept"), Admin::parse("/history")),
+            (Ok(Admin::Accept(None)), Ok(Admin::History(None)))
+        );
         assert_eq!(Admin::parse("/close the wrong\ndesk"), Ok(Admin::Close(Some("the wrong\ndesk".to_owned()))));
     }
 
@@ -199,7 +218,7 @@ mod tests {
             User::parse("/hunan"),
             Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())
         );
-        for wrong in ["/accept two", "/switch", "/next 3", "/wait soon", "/", "/list all"] {
+        for wrong in ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all"] {
             assert!(Admin::parse(wrong).is_err(), "{wrong}");
         }
         assert!(User::parse("/wait -1").is_err());

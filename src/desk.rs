@@ -38,6 +38,7 @@ use room::{Place, Room};
 mod admin;
 mod away;
 mod links;
+pub mod names;
 mod restart;
 pub mod room;
 #[cfg(test)]
@@ -827,9 +828,8 @@ impl Conversation {
         }
     }
 
-    /// What the customer is called at this desk. It stands in sentences, so it is made safe here already.
+    /// What the customer is called at this desk.
     fn called(&self, id: ConversationId) -> String {
-        let name = self.name.as_deref().and_then(Name::new);
-        name.map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
+        names::called(self.name.as_deref(), id)
     }
 }

@@ -157,6 +157,17 @@ impl Journal {
         }
     }
 
+    /// All conversations, oldest first: number, id, and what the customer wants to be called.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn names(&self) -> Result<Vec<(u32, ConversationId, Option<String>)>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.names()),
+            Store::Disk(disk) => disk.names(),
+        }
+    }
+
     /// One conversation as a restart would find it, if it was begun.
     ///
     /// # Errors
@@ -225,6 +236,8 @@ mod tests {
             journal.commit(vec![(other, begun)]).unwrap();
             journal.commit(batch.iter().map(|record| (one, record.clone())).collect()).unwrap();
             assert_eq!(journal.conversation(2).unwrap(), Some(one));
+            let names = [(1, other, None), (2, one, Some("Anna".to_owned()))];
+            assert_eq!(journal.names().unwrap(), names);
             assert_eq!((journal.conversation(0).unwrap(), journal.conversation(3).unwrap()), (None, None));
             assert!(journal.story(ConversationId::new([9; 16])).unwrap().is_none());
             let mut story = journal.story(one).unwrap().unwrap();

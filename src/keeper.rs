@@ -86,18 +86,24 @@ impl Keeper {
                 recv(again) -> _ => return Ok(()),
                 recv(self.signals) -> signal => return Err(Stop::Signal(signal.map_or(1, signals::exit_code))),
                 recv(self.shown) -> event => match event {
-                    Ok(term::Event::Interrupt) => return Err(Stop::Signal(130)),
+                    Ok(term::Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
+                    Ok(term::Event::Interrupt { again: false }) => {
+                        let text = "the disk is full; Ctrl-C again leaves the program";
+                        screen.show(Report::Notice { text: text.to_owned() });
+                        screen.flush();
+                    }
                     // Tickets are cumulative: the next one says it all.
                     Ok(term::Event::Shown(_)) => {}
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
                 recv(typed) -> typed => match typed {
                     Ok(Typed::Line(line)) => {
-                        screen.show(Report::Error { text: "the disk is full: this line is not taken".to_owned() });
-                        screen.put_back(line);
+                        screen.refuse("the disk is full: this line is not taken", &line);
+                    }
+                    Ok(Typed::Refused(why)) => {
+                        screen.show(Report::Error { text: why });
                         screen.flush();
                     }
-                    Ok(Typed::Refused(_)) => {}
                     Ok(Typed::End) | Err(_) => return Err(Stop::Signal(1)),
                 },
             }

@@ -36,6 +36,7 @@ mod layout;
 mod mode;
 mod render;
 mod screen;
+mod suspend;
 mod words;
 
 /// Reports not yet on the screen, from which on a loop stops taking what makes more of them.
@@ -72,8 +73,11 @@ pub enum Typed {
 /// What else the terminal tells the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// Ctrl-C in the editor. Without the editor it is SIGINT, as everywhere.
-    Interrupt,
+    /// Ctrl-C in the editor while the line is empty. Without the editor it is SIGINT, as everywhere.
+    Interrupt {
+        /// The key before it was the same: the person insists.
+        again: bool,
+    },
     /// Reports up to this ticket are written. Tickets may be skipped, never go back.
     Shown(u64),
     /// stdout or the terminal is gone. Nothing is shown on it any more; may come twice.
@@ -104,6 +108,21 @@ struct Threads {
     ended: Receiver<()>,
 }
 
+/// Keeps SIGTSTP from stopping the process at once where something has to be done first: an editor
+/// restores the terminal, and a desk where a person types says that it cannot be suspended. Called
+/// before any thread is started; `start` deals with the signals then.
+///
+/// # Errors
+/// When the system refuses.
+pub fn hold_suspension(options: &Options) -> io::Result<()> {
+    if holds_suspension(options) { suspend::hold() } else { Ok(()) }
+}
+
+fn holds_suspension(options: &Options) -> bool {
+    let (interactive, way) = choose(options);
+    way == Way::Terminal || (interactive && options.me == Author::Admin)
+}
+
 /// Takes stdin and the screen.
 ///
 /// With an editor `Typed` is unbounded: a person types. Without one the channel holds one line and
@@ -124,20 +143,23 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (log, logged) = bounded(LOG_MAX);
     let (alive, ended) = bounded(0);
     let done = Arc::new(AtomicU64::new(0));
+    let interrupts = Arc::new(AtomicUsize::new(0));
+    let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
 
     let (input, waker) = Input::new()?;
     let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
     let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let board = editing.then(|| Board::new(options.limit, typed.clone()));
-    let mut output = Output::new(way, look, board, mode.clone(), events.clone(), Arc::clone(&done))?;
+    let (done_too, interrupts_too) = (Arc::clone(&done), Arc::clone(&interrupts));
+    let mut output = Output::new(way, look, board, mode.clone(), events.clone(), done_too, interrupts_too)?;
     let alive_too = alive.clone();
     let screen = thread::Builder::new().name("screen".into()).spawn(move || {
         let _alive = alive;
-        output.run(&from_loop, pressed, logged);
+        output.run(&from_loop, pressed, logged, suspensions);
     })?;
     let input = thread::Builder::new().name("stdin".into()).spawn(move || {
         let _alive = alive_too;
-        if editing { input.read_keys(&keys, &events) } else { input.read_lines(options.limit, &typed) }
+        if editing { input.read_keys(&keys, &events, &interrupts) } else { input.read_lines(options.limit, &typed) }
     })?;
 
     *log_target() = Some(log);
@@ -177,6 +199,11 @@ impl Screen {
         self.interactive
     }
 
+    /// Whether the prompt can be seen.
+    pub fn has_prompt(&self) -> bool {
+        self.mode.is_some()
+    }
+
     /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
     /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
     /// until an `Event::Shown` brings it down.
@@ -209,10 +236,10 @@ impl Screen {
         }
     }
 
-    /// Gives a line that was refused back: into the editor, as soon as it is empty. Without an editor a
-    /// person sees it on stderr.
-    pub fn put_back(&self, line: String) {
-        self.send(Command::PutBack(line));
+    /// Says why a person's line was not taken. The editor keeps it for the Up key; without an editor
+    /// the person sees the line itself on stderr.
+    pub fn refuse(&self, why: &str, line: &str) {
+        self.send(Command::Refuse { why: why.to_owned(), line: line.to_owned() });
     }
 
     /// Ends: everything shown is written, the terminal is as it was, the threads are gone.

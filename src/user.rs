@@ -59,6 +59,8 @@ struct User {
     /// The admin's lines that are on their way to the screen: ticket, desk, number.
     unseen: VecDeque<(u64, DeskId, Number)>,
     stage: Stage,
+    /// What was typed when the conversation was closed: the next one begins with it.
+    opening: Option<command::User>,
     /// The person was told what is wrong with the way to the bot.
     warned: bool,
     /// A conversation that forked goes on in this one.
@@ -90,6 +92,7 @@ enum Then {
 pub fn run(args: args::User) -> Result<u8, String> {
     let config = bot::Config::new(&args.bot, args.bot_token()?)?;
     let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let profile = args.place().open()?;
     let trust = args.trust()?;
     let (net_events, net) = bounded(QUEUE_MAX);
@@ -116,6 +119,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         screen,
         unseen: VecDeque::new(),
         stage: Stage::Talking,
+        opening: None,
         warned: false,
         started_over: false,
         failed: false,
@@ -251,7 +255,7 @@ impl User {
             Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
-            Event::Screen(term::Event::Interrupt) => self.interrupt(130, now),
+            Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
@@ -348,13 +352,15 @@ impl User {
     fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
-                if let Err(why) = self.obey(&command, now)? {
-                    let why = why.to_owned();
-                    if matches!(command, command::User::Say(_)) {
-                        self.tell(Report::Error { text: format!("{why} (your line is kept; Ctrl-U clears it)") });
-                        self.screen.put_back(line.to_owned());
-                    } else {
-                        self.tell(Report::Error { text: why });
+                let opens = matches!(command, command::User::Say(_) | command::User::Human);
+                if opens && self.session.state() == State::Closed {
+                    self.notice("the last conversation is closed; this begins a new one");
+                    self.opening = Some(command);
+                    self.leave(Then::StartAnew, now);
+                } else if let Err(why) = self.obey(&command, now)? {
+                    match command {
+                        command::User::Say(_) => self.screen.refuse(why, line),
+                        _ => self.tell(Report::Error { text: why.to_owned() }),
                     }
                 }
             }
@@ -426,6 +432,20 @@ impl User {
         Ok(Ok(()))
     }
 
+    /// Ctrl-C on an empty line: while a person is needed it leaves only when it is pressed again.
+    fn ctrl_c(&mut self, again: bool, now: Now) {
+        let open = match self.session.state() {
+            State::Active => "you are talking to an agent",
+            State::Queued => "you are waiting for a person",
+            State::Bot | State::Closed => return self.interrupt(130, now),
+        };
+        if again || matches!(self.stage, Stage::Leaving { .. }) {
+            return self.interrupt(130, now);
+        }
+        let then = if self.keeper.journal.is_ephemeral() { ", which ends the conversation" } else { "" };
+        self.notice(&format!("{open}; Ctrl-C again leaves the program{then}"));
+    }
+
     /// The first interrupt leaves in order, the second at once.
     fn interrupt(&mut self, code: u8, now: Now) {
         match &mut self.stage {
@@ -457,6 +477,10 @@ impl User {
         self.session.leave();
         self.act()?;
         self.tell_undelivered(self.session.undelivered())?;
+        let opening = self.opening.take();
+        if let (Then::Exit(_), Some(command::User::Say(text))) = (then, &opening) {
+            self.fail(format!("not delivered: {text}"));
+        }
         match then {
             Then::Exit(0) => Ok(Some(u8::from(self.failed))),
             Then::Exit(code) => Ok(Some(code)),
@@ -466,6 +490,12 @@ impl User {
                 self.unseen.clear();
                 self.stage = Stage::Talking;
                 self.pace.done();
+                self.act()?;
+                if let Some(command) = opening
+                    && let Err(why) = self.obey(&command, Now::read())?
+                {
+                    self.fail(why.to_owned());
+                }
                 self.act()?;
                 Ok(None)
             }
@@ -643,7 +673,8 @@ impl User {
                 None => "agent".to_owned(),
             },
         };
-        format!("{who}{}", self.session.mark())
+        let trouble = self.session.desk_trouble().map(|trouble| format!("{trouble}, ")).unwrap_or_default();
+        format!("{trouble}{who}{}", self.session.mark())
     }
 
     fn fail(&mut self, why: String) {

@@ -10,8 +10,10 @@ pub fn command(data: &[u8]) {
     check(&line, &user, |command| if let User::Say(text) = command { Some(text) } else { None });
     let admin = Admin::parse(&line);
     check(&line, &admin, |command| if let Admin::Say(text) = command { Some(text) } else { None });
-    if let Ok(Admin::Accept(Some(n)) | Admin::History(Some(n)) | Admin::Switch(n)) = admin {
-        assert!(line.contains(&n.to_string()), "{line:?} means number {n}");
+    if let Ok(Admin::Accept(Some(who)) | Admin::History(Some(who)) | Admin::Switch(who)) = admin {
+        assert!(!who.0.is_empty() && line.contains(&who.0), "{line:?} means {who:?}");
+        let digits = who.number().map(|number| number.to_string()).unwrap_or_default();
+        assert!(who.0.contains(&digits), "{line:?} means number {digits}");
     }
 }
 

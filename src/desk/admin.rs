@@ -100,6 +100,18 @@ impl Desk {
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
     }
 
+    /// Who would lose the desk if it ended now, in words; `None` for nobody.
+    pub fn open(&self) -> Option<String> {
+        let customers = |count: usize, verb: &str| match count {
+            0 => None,
+            1 => Some(format!("1 customer is {verb}")),
+            count => Some(format!("{count} customers are {verb}")),
+        };
+        let parts = [customers(self.active().count(), "talking to you"), customers(self.queue.len(), "waiting")];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// Who gets the next line.
     pub fn focus(&self) -> Option<ConversationId> {
         self.focus
@@ -108,6 +120,7 @@ impl Desk {
     /// Who gets the next line, as the prompt shows it.
     pub fn prompt(&self) -> String {
         match self.focus {
+            Some(id) if self.conversations[&id].link.is_none() => format!("offline, {}", self.who(id)),
             Some(id) => self.who(id),
             None => match (self.active().count(), self.queue.len()) {
                 (0, 0) => "nobody".to_owned(),
@@ -194,7 +207,7 @@ impl Desk {
     }
 
     /// A customer as the admin knows them: number and name.
-    pub(super) fn who(&self, id: ConversationId) -> String {
+    pub fn who(&self, id: ConversationId) -> String {
         let conversation = &self.conversations[&id];
         format!("#{} {}", conversation.ordinal, conversation.called(id))
     }

@@ -286,6 +286,15 @@ impl Disk {
         found.map_err(|error| self.unreadable(&error))
     }
 
+    pub(super) fn names(&self) -> Result<Vec<(u32, ConversationId, Option<String>)>, Fault> {
+        let read = || {
+            let mut select = self.connection.prepare("SELECT key, id, name FROM conversation ORDER BY key")?;
+            let rows = select.query_map([], |row| Ok((row.get(0)?, ConversationId::new(row.get(1)?), row.get(2)?)))?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
     pub(super) fn story(&self, id: ConversationId) -> Result<Option<Story>, Fault> {
         let read = |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_stories(Some(key)));
         let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;

@@ -77,6 +77,14 @@ impl Memory {
         self.order.get((ordinal as usize).checked_sub(1)?).copied()
     }
 
+    pub(super) fn names(&self) -> Vec<(u32, ConversationId, Option<String>)> {
+        let kept = |id: &ConversationId| {
+            let kept = &self.conversations[id];
+            (kept.ordinal, *id, kept.name.clone())
+        };
+        self.order.iter().map(kept).collect()
+    }
+
     /// Of a desk's: a user's side without a restart asks for none.
     pub(super) fn story(&self, id: ConversationId) -> Option<Story> {
         let kept = self.conversations.get(&id)?;

@@ -12,6 +12,8 @@ pub(super) struct Link {
     backoff: Backoff,
     /// What was told last: failing attempts in a row are told once.
     told: Option<report::Link>,
+    /// The desk's last answer was that it is full.
+    full: bool,
 }
 
 enum Stage {
@@ -29,7 +31,7 @@ enum Stage {
 
 impl Link {
     pub(super) fn new(backoff: Backoff) -> Link {
-        Link { now: Stage::Down, backoff, told: None }
+        Link { now: Stage::Down, backoff, told: None, full: false }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -137,6 +139,12 @@ impl Session {
     /// Whether the desk has said welcome, and the connection stands.
     pub(super) fn is_up(&self) -> bool {
         matches!(self.link.now, Stage::Up { .. })
+    }
+
+    /// What keeps the desk away, while one is needed and this side was told so.
+    pub fn desk_trouble(&self) -> Option<&'static str> {
+        let is_lost = self.needs_desk() && self.link.told == Some(report::Link::Lost);
+        is_lost.then_some(if self.link.full { "desk full" } else { "desk offline" })
     }
 
     /// Whether the connection is really gone.
@@ -310,6 +318,7 @@ impl Session {
         self.out.push(Output::Close(conn));
         let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
         self.link.now = Stage::Waiting(now.clock + wait);
+        self.link.full = true;
         self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
     }
 
@@ -352,6 +361,7 @@ impl Session {
         if self.linked().is_some() {
             self.idle = Idle::new(now);
         }
+        self.link.full = false;
         self.lose(why);
         self.link.now =
             if self.needs_desk() { Stage::Waiting(now.clock + self.link.backoff.wait()) } else { Stage::Down };

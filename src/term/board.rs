@@ -4,8 +4,6 @@
 //! It never asks the terminal anything and trusts no width where it counts: rows do not wrap
 //! (autowrap is off while we draw), and the cursor gets to its place by writing what is before it.
 
-use std::collections::VecDeque;
-
 use crossbeam_channel::Sender;
 use rustix::stdio::stdout;
 use rustix::termios::tcgetwinsize;
@@ -25,8 +23,6 @@ pub(super) struct Board {
     prompt: Shown,
     limit: usize,
     typed: Sender<Typed>,
-    /// Lines the loop refused, waiting for an empty editor.
-    returned: VecDeque<String>,
     columns: usize,
     rows: usize,
     /// The first row of the line that is shown, where it has more than fit.
@@ -52,7 +48,6 @@ impl Board {
             prompt: Shown::default(),
             limit,
             typed,
-            returned: VecDeque::new(),
             columns: SIZE.0,
             rows: SIZE.1,
             top: 0,
@@ -71,10 +66,15 @@ impl Board {
         self.prompt = Shown::line(prompt);
     }
 
-    /// A refused line: to the editor when that is empty, so that it never mixes with what is being typed.
-    pub(super) fn put_back(&mut self, line: String) {
-        self.returned.push_back(line);
-        self.next_returned();
+    /// Empties the input; whether there was something in it. The Up key brings it back.
+    pub(super) fn drop_line(&mut self) -> bool {
+        !self.editor.is_empty() && !self.editor.take().is_empty()
+    }
+
+    /// Another program had the terminal: its size may have changed, and our rows are gone.
+    pub(super) fn resume(&mut self) {
+        self.measure();
+        self.drawn = None;
     }
 
     /// Takes a key; gives the rows that it puts above the line.
@@ -89,17 +89,17 @@ impl Board {
             Key::Resized => self.measure(),
             key => self.editor.press(key),
         }
-        self.next_returned();
         Vec::new()
     }
 
     fn enter(&mut self, look: &Look) -> Vec<Row> {
-        let (text, limit) = (self.editor.text(), self.limit);
-        if text.len() > limit {
-            let fault = format!("this line has {} bytes, at most {limit} can be sent: shorten it", text.len());
+        let (line, limit) = (self.editor.take(), self.limit);
+        if line.len() > limit {
+            // Out of the input, or a long line would push this off a small window.
+            let bytes = line.len();
+            let fault = format!("this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it back");
             return look.fault(&fault, self.columns);
         }
-        let line = self.editor.take();
         let mut above = Vec::new();
         if line.starts_with('/') && !line.starts_with("//") {
             // A message comes back from the journal; a command would leave no trace.
@@ -108,7 +108,6 @@ impl Board {
         if !line.trim().is_empty() {
             self.tell(Typed::Line(line));
         }
-        self.next_returned();
         above
     }
 
@@ -122,14 +121,6 @@ impl Board {
     fn tell(&self, typed: Typed) {
         // Fails only when the loop has ended.
         let _ = self.typed.send(typed);
-    }
-
-    fn next_returned(&mut self) {
-        if self.editor.is_empty()
-            && let Some(line) = self.returned.pop_front()
-        {
-            self.editor.set(line);
-        }
     }
 
     fn measure(&mut self) {
@@ -148,7 +139,7 @@ impl Board {
             out.push_str(row.as_str());
             out.push_str("\r\n");
         }
-        self.draw(&mut out, look);
+        self.draw(&mut out, look, above.len());
         out.push_str("\x1b[?7h");
         out.into_bytes()
     }
@@ -159,14 +150,16 @@ impl Board {
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
-    fn draw(&mut self, out: &mut String, look: &Look) {
+    fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
         let prompt = clip(&self.prompt, self.columns / 3).and(&Shown::own("> "));
         let indent = width(prompt.as_str());
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
         let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
-        // Half of the window stays the conversation's. The prompt stands at the first row shown.
-        let height = (self.rows / 2).max(1);
+        // Half of the window stays the conversation's; a few new rows are all to be seen. The prompt
+        // stands at the first row shown.
+        let left = self.rows.checked_sub(above).unwrap_or(self.rows);
+        let height = (self.rows / 2).min(left).max(1);
         self.top = self.top.min(rows.len().saturating_sub(height)).clamp((row + 1).saturating_sub(height), row);
         let shown = &rows[self.top..rows.len().min(self.top + height)];
         let row = row - self.top;
@@ -285,22 +278,41 @@ mod tests {
     }
 
     #[test]
-    fn a_line_over_the_limit_stays() {
+    fn a_line_over_the_limit_leaves_the_input_and_comes_back_with_the_up_key() {
         let mut desk = desk(60, 10);
         desk.text("123456789 123456789 1");
         desk.press(Key::Enter);
         assert!(desk.seen().contains("at most 20"), "{}", desk.seen());
-        assert!(desk.seen().ends_with("> 123456789 123456789 1"), "{}", desk.seen());
+        assert!(desk.seen().ends_with("\nAnn (2)> "), "{}", desk.seen());
         assert!(desk.typed.is_empty());
+        desk.press(Key::Up);
+        assert!(desk.seen().ends_with("> 123456789 123456789 1"), "{}", desk.seen());
     }
 
     #[test]
-    fn a_refused_line_does_not_mix_with_the_next() {
+    fn a_refusal_is_to_be_seen_at_any_size_of_the_window() {
+        for (columns, rows) in [(80, 24), (40, 10), (20, 8)] {
+            let mut desk = desk(columns, rows);
+            desk.press(Key::Paste("0123456789".repeat(1024)));
+            desk.press(Key::PasteTooLong);
+            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
+            assert!(seen.contains("that does not fit"), "{columns}x{rows}: {}", desk.seen());
+            desk.press(Key::Enter);
+            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
+            assert!(seen.contains("this line has 10240 bytes"), "{columns}x{rows}: {}", desk.seen());
+        }
+    }
+
+    #[test]
+    fn a_dropped_line_comes_back_with_the_up_key() {
         let mut desk = desk(40, 10);
-        desk.text("next");
-        desk.board.put_back("refused".into());
-        desk.press(Key::Enter);
-        assert_eq!(desk.seen(), "Ann (2)> refused");
+        assert!(!desk.board.drop_line());
+        desk.text("half a line");
+        assert!(desk.board.drop_line());
+        desk.above(&[]);
+        assert_eq!(desk.seen(), "Ann (2)> ");
+        desk.press(Key::Up);
+        assert_eq!(desk.seen(), "Ann (2)> half a line");
     }
 
     #[test]

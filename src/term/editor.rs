@@ -23,7 +23,7 @@ pub(super) struct Editor {
     cursor: usize,
     /// What was cut last.
     killed: String,
-    /// Lines sent, oldest first.
+    /// Lines that were sent, refused or dropped, oldest first.
     history: VecDeque<String>,
     /// Where in the history we are, and what was being typed when we went there.
     browsing: Option<(usize, String)>,
@@ -53,18 +53,29 @@ impl Editor {
         true
     }
 
-    /// The whole text, into the history; the editor is empty then.
+    /// Takes the whole text out; the history keeps it, for the Up key.
     pub(super) fn take(&mut self) -> String {
         let text = mem::take(&mut self.text);
         self.cursor = 0;
-        self.browsing = None;
+        self.stop_browsing();
+        self.remember(text.clone());
+        text
+    }
+
+    /// Out of the history. What was being typed before stays in it.
+    fn stop_browsing(&mut self) {
+        if let Some((_, draft)) = self.browsing.take() {
+            self.remember(draft);
+        }
+    }
+
+    fn remember(&mut self, text: String) {
         if self.history.back() != Some(&text) && !text.trim().is_empty() {
-            self.history.push_back(text.clone());
+            self.history.push_back(text);
         }
         if self.history.len() > HISTORY_MAX {
             self.history.pop_front();
         }
-        text
     }
 
     /// Another text, with the cursor at its end.
@@ -83,9 +94,9 @@ impl Editor {
                 let end = self.line_end();
                 self.cut(self.cursor, if end == self.cursor { self.right() } else { end }, true);
             }
-            Key::KillToStart => {
-                let start = self.line_start();
-                self.cut(if start == self.cursor { self.left() } else { start }, self.cursor, true);
+            Key::KillAll => {
+                self.cut(0, self.text.len(), true);
+                self.stop_browsing();
             }
             Key::KillWord => self.cut(self.word_left(), self.cursor, true),
             Key::Yank => {
@@ -217,10 +228,17 @@ mod tests {
     #[test]
     fn words_and_lines_are_cut_and_yanked() {
         assert_eq!(after("one two ", &[Key::KillWord]), "one |");
-        assert_eq!(after("one two", &[Key::WordLeft, Key::KillToStart, Key::End, Key::Yank]), "twoone |");
+        assert_eq!(after("one two", &[Key::WordLeft, Key::KillToEnd, Key::Home, Key::Yank]), "two|one ");
         assert_eq!(after("one two", &[Key::Home, Key::WordRight, Key::KillToEnd]), "one|");
         assert_eq!(after("a\nb", &[Key::Up, Key::KillToEnd]), "a|b");
         assert_eq!(after("a\u{3000}b", &[Key::WordLeft]), "a\u{3000}|b");
+    }
+
+    #[test]
+    fn ctrl_u_empties_the_whole_input_and_ctrl_y_brings_it_back() {
+        assert_eq!(after("one\ntwo\nthree", &[Key::Up, Key::KillAll]), "|");
+        assert_eq!(after("one\ntwo", &[Key::Home, Key::KillAll, Key::Yank]), "one\ntwo|");
+        assert_eq!(after("", &[Key::KillAll, Key::Yank]), "|");
     }
 
     #[test]
@@ -246,6 +264,32 @@ mod tests {
     }
 
     #[test]
+    fn what_was_being_typed_is_not_lost_when_an_older_line_is_sent_or_cleared() {
+        for leave in [Key::KillAll, Key::Enter] {
+            let mut editor = Editor::default();
+            editor.insert("refused");
+            editor.take();
+            editor.insert("draft");
+            editor.press(&Key::Up);
+            assert_eq!(editor.text(), "refused");
+            // Enter is the board's: it takes the text.
+            if leave == Key::Enter {
+                drop(editor.take())
+            } else {
+                editor.press(&leave)
+            }
+            assert_eq!(editor.text(), "");
+            let mut seen = Vec::new();
+            for _ in 0..3 {
+                editor.press(&Key::Up);
+                seen.push(editor.text().to_owned());
+            }
+            assert!(seen[0] == if leave == Key::Enter { "refused" } else { "draft" }, "{seen:?}");
+            assert!(seen.contains(&"draft".to_owned()) && seen.contains(&"refused".to_owned()), "{seen:?}");
+        }
+    }
+
+    #[test]
     fn what_has_no_room_is_not_taken() {
         let mut editor = Editor::default();
         assert!(editor.insert(&"a".repeat(EDITOR_MAX)));
@@ -257,7 +301,7 @@ mod tests {
         fn the_cursor_stays_between_graphemes(steps in prop::collection::vec((0..20usize, "[a \u{301}\u{200d}👩🇩🇪\u{600}\n]{0,3}"), 0..60)) {
             let keys = [
                 Key::Backspace, Key::Delete, Key::Left, Key::Right, Key::WordLeft, Key::WordRight, Key::Home, Key::End,
-                Key::KillToEnd, Key::KillToStart, Key::KillWord, Key::Yank, Key::Up, Key::Down,
+                Key::KillToEnd, Key::KillAll, Key::KillWord, Key::Yank, Key::Up, Key::Down,
             ];
             let mut editor = Editor::default();
             for (step, text) in steps {

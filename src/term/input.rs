@@ -1,17 +1,19 @@
 //! The input thread: stdin as keys for the editor, or as lines for a script.
 //!
-//! It waits for stdin and for a waker, so that it can be ended and hears of a resized window.
+//! It waits for stdin and for a waker, so that it can be ended and hears of a resized window and of
+//! SIGCONT.
 //! Memory is bounded: what is too long is dropped while it is read, and said.
 
 use std::io;
 use std::mem;
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, select};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::stdin;
-use signal_hook::consts::SIGWINCH;
+use signal_hook::consts::{SIGCONT, SIGWINCH};
 use signal_hook::{SigId, low_level};
 
 use super::keys::{Decoder, Key};
@@ -21,12 +23,17 @@ use super::{Event, Typed};
 const READ: usize = 8 * 1024;
 /// How long the rest of an escape sequence may take; a lone Escape is nothing.
 const ESCAPE_WAIT: Duration = Duration::from_millis(50);
+/// Ctrl-C keys that wait for the screen thread, from which on it counts as stuck in a write.
+const STUCK: usize = 2;
+/// UTF-8's byte order mark, which some programs put before the first line.
+const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// stdin, and what else wakes its reader.
 pub(super) struct Input {
     woken: UnixStream,
     stopped: Receiver<()>,
     resized: SigId,
+    continued: (UnixStream, SigId),
 }
 
 /// Ends the input thread.
@@ -39,6 +46,7 @@ pub(super) struct Waker {
 enum Came {
     Bytes(usize),
     Resized,
+    Continued,
     Stopped,
     /// Nothing, for as long as was allowed.
     Nothing,
@@ -56,12 +64,16 @@ impl Input {
     pub(super) fn new() -> io::Result<(Input, Waker)> {
         let (woken, wake) = UnixStream::pair()?;
         let resized = low_level::pipe::register(SIGWINCH, wake.try_clone()?)?;
+        let (continued, wake_too) = UnixStream::pair()?;
+        let continued = (continued, low_level::pipe::register(SIGCONT, wake_too)?);
         let (stop, stopped) = bounded(1);
-        Ok((Input { woken, stopped, resized }, Waker { wake, stop }))
+        Ok((Input { woken, stopped, resized, continued }, Waker { wake, stop }))
     }
 
-    /// Reads keys until stopped. Ctrl-C goes straight to the loop: the screen thread may hang in a write.
-    pub(super) fn read_keys(self, keys: &Sender<Key>, events: &Sender<Event>) {
+    /// Reads keys until stopped. Ctrl-C is the screen thread's to judge, as it has the line;
+    /// `interrupts` counts those that wait for it. When it is stuck in a write that nobody reads,
+    /// Ctrl-C goes straight to the loop.
+    pub(super) fn read_keys(self, keys: &Sender<Key>, events: &Sender<Event>, interrupts: &AtomicUsize) {
         let mut decoder = Decoder::default();
         let mut bytes = [0; READ];
         loop {
@@ -74,12 +86,20 @@ impl Input {
                 }
                 Ok(Came::Bytes(length)) => decoder.push(&bytes[..length], |key| {
                     let _ = match key {
-                        Key::Interrupt => events.send(Event::Interrupt).is_ok(),
-                        key => keys.send(key).is_ok(),
+                        Key::Interrupt if interrupts.load(Ordering::Relaxed) >= STUCK => {
+                            events.send(Event::Interrupt { again: true }).is_ok()
+                        }
+                        key => {
+                            interrupts.fetch_add((key == Key::Interrupt).into(), Ordering::Relaxed);
+                            keys.send(key).is_ok()
+                        }
                     };
                 }),
                 Ok(Came::Resized) => {
                     let _ = keys.send(Key::Resized);
+                }
+                Ok(Came::Continued) => {
+                    let _ = keys.send(Key::Continued);
                 }
                 Ok(Came::Nothing) => decoder.give_up_escape(),
                 Ok(Came::Stopped) => return,
@@ -106,7 +126,7 @@ impl Input {
                         }
                     }
                 }
-                Ok(Came::Resized | Came::Nothing) => {}
+                Ok(Came::Resized | Came::Continued | Came::Nothing) => {}
                 Ok(Came::Stopped) => return,
                 Err(error) => {
                     log::info!("stdin cannot be read: {error}");
@@ -133,16 +153,24 @@ impl Input {
     fn read(&self, bytes: &mut [u8], wait: Option<Duration>) -> io::Result<Came> {
         let wait = wait.and_then(|wait| Timespec::try_from(wait).ok());
         loop {
-            let mut sources =
-                [PollFd::from_borrowed_fd(stdin(), PollFlags::IN), PollFd::new(&self.woken, PollFlags::IN)];
+            let mut sources = [
+                PollFd::from_borrowed_fd(stdin(), PollFlags::IN),
+                PollFd::new(&self.woken, PollFlags::IN),
+                PollFd::new(&self.continued.0, PollFlags::IN),
+            ];
             match poll(&mut sources, wait.as_ref()) {
                 Ok(0) => return Ok(Came::Nothing),
                 Err(rustix::io::Errno::INTR) => continue,
                 polled => polled?,
             };
-            let (readable, woken) = (!sources[0].revents().is_empty(), !sources[1].revents().is_empty());
+            let [readable, woken, continued] = sources.map(|source| !source.revents().is_empty());
+            let mut signals = [0; 64];
+            if continued {
+                // It only says that something came.
+                let _ = rustix::io::read(&self.continued.0, &mut signals);
+                return Ok(Came::Continued);
+            }
             if woken {
-                let mut signals = [0; 64];
                 let resized = rustix::io::read(&self.woken, &mut signals).is_ok_and(|length| length > 0);
                 return Ok(if resized { Came::Resized } else { Came::Stopped });
             }
@@ -160,6 +188,7 @@ impl Input {
 impl Drop for Input {
     fn drop(&mut self) {
         low_level::unregister(self.resized);
+        low_level::unregister(self.continued.1);
     }
 }
 
@@ -169,11 +198,13 @@ struct Lines {
     line: Vec<u8>,
     /// The line is over the limit: the rest of it is dropped.
     over: bool,
+    /// No line has ended yet: a byte order mark may stand before this one.
+    first: bool,
 }
 
 impl Lines {
     fn new(limit: usize) -> Lines {
-        Lines { limit, line: Vec::new(), over: false }
+        Lines { limit, line: Vec::new(), over: false, first: true }
     }
 
     /// The next whole line in `bytes`, which shrink to what is behind it.
@@ -181,8 +212,9 @@ impl Lines {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            // One byte more, for a carriage return that does not count.
-            self.over |= part.len() > self.limit + 1 - self.line.len();
+            // More than the limit, for a mark and a carriage return that do not count.
+            let room = self.limit + 1 + if self.first { MARK.len() } else { 0 };
+            self.over |= part.len() > room - self.line.len();
             if !self.over {
                 self.line.extend_from_slice(part);
             }
@@ -199,6 +231,9 @@ impl Lines {
     /// What has come of a line, as one; `None` when it is empty.
     fn last(&mut self) -> Option<Typed> {
         let mut line = mem::take(&mut self.line);
+        if mem::take(&mut self.first) && line.starts_with(MARK) {
+            line.drain(..MARK.len());
+        }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
@@ -246,6 +281,24 @@ mod tests {
         assert!(
             matches!(&long[..], [Typed::Line(_), Typed::Refused(a), Typed::Refused(_), Typed::Line(_)] if a.contains("3 bytes"))
         );
+    }
+
+    #[test]
+    fn one_byte_order_mark_before_the_first_line_is_skipped_wherever_the_reads_fall() {
+        for pieces in [&[&b"\xef\xbb\xbf/human\r\nhi"[..]][..], &[b"\xef", b"\xbb\xbf/", b"human\nhi"]] {
+            assert_eq!(lines(9, pieces), [line("/human"), line("hi")]);
+        }
+        let text = "\u{feff}\u{feff}one\n\u{feff}two";
+        assert_eq!(lines(9, &[text.as_bytes()]), [line("\u{feff}one"), line("\u{feff}two")], "only one");
+        assert_eq!(lines(9, &["\u{feff}\n\u{feff}x".as_bytes()]), [line("\u{feff}x")], "only before the first line");
+        assert_eq!(lines(9, &["\u{feff}".as_bytes()]), []);
+    }
+
+    #[test]
+    fn a_byte_order_mark_does_not_count_against_the_limit() {
+        assert_eq!(lines(3, &["\u{feff}abc\r\nabc".as_bytes()]), [line("abc"), line("abc")]);
+        assert!(matches!(&lines(3, &["\u{feff}abcd\nabc".as_bytes()])[..], [Typed::Refused(_), Typed::Line(_)]));
+        assert!(matches!(&lines(3, &[b"a\nabcd\r\nabcdef\n"])[..], [_, Typed::Refused(_), Typed::Refused(_)]));
     }
 
     #[test]

@@ -36,14 +36,19 @@ pub(super) enum Key {
     Home,
     End,
     KillToEnd,
-    KillToStart,
+    /// Ctrl-U: an empty input.
+    KillAll,
     KillWord,
     Yank,
     /// Ctrl-L: a clean screen.
     Redraw,
     Interrupt,
+    /// Ctrl-Z.
+    Suspend,
     /// Not a key: the window has another size.
     Resized,
+    /// Not a key: the process was stopped and goes on (SIGCONT).
+    Continued,
 }
 
 /// Keeps what is unfinished between reads.
@@ -195,9 +200,10 @@ fn control_key(control: u8) -> Option<Key> {
             b'L' => Key::Redraw,
             b'N' => Key::Down,
             b'P' => Key::Up,
-            b'U' => Key::KillToStart,
+            b'U' => Key::KillAll,
             b'W' => Key::KillWord,
             b'Y' => Key::Yank,
+            b'Z' => Key::Suspend,
             _ => return None,
         },
     };

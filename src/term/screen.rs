@@ -9,7 +9,7 @@ use std::io::{self, IsTerminal, Write};
 use std::mem;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, never, select};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -18,13 +18,16 @@ use rustix::termios::tcgetwinsize;
 use super::board::Board;
 use super::keys::Key;
 use super::layout::Shown;
-use super::mode::{ENTER, Leave, RawMode};
+use super::mode::{ENTER, LEAVE, Leave, RawMode};
 use super::render::{Look, Row, Stream, plain, plain_note, stream};
-use super::{DROPPED, Event};
+use super::{DROPPED, Event, suspend};
 use crate::report::Report;
+use crate::wire::Author;
 
 /// What is written at once, at most, so that the first of a long stretch is not kept waiting.
 const BATCH: usize = 256;
+/// What a desk answers to Ctrl-Z and SIGTSTP.
+const NOT_SUSPENDED: &str = "a desk cannot be suspended, its customers would lose it; /quit ends it";
 
 /// How to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +44,7 @@ pub(super) enum Way {
 pub(super) enum Command {
     Show(Vec<Report>),
     Prompt(String),
-    PutBack(String),
+    Refuse { why: String, line: String },
     Finish,
 }
 
@@ -55,6 +58,10 @@ pub(super) struct Output {
     /// Reports taken, and how many of them the loop knows to be written.
     taken: u64,
     done: Arc<AtomicU64>,
+    /// Ctrl-C keys on their way here.
+    interrupts: Arc<AtomicUsize>,
+    /// The last key was Ctrl-C on an empty line.
+    interrupted: bool,
     /// Copies without a buffer: what is not written here is not written at exit either.
     stdout: Outlet,
     stderr: Outlet,
@@ -96,6 +103,7 @@ impl Output {
         mode: Option<Arc<RawMode>>,
         events: Sender<Event>,
         done: Arc<AtomicU64>,
+        interrupts: Arc<AtomicUsize>,
     ) -> io::Result<Output> {
         let (stdout, stderr) = (Outlet::new(&io::stdout())?, Outlet::new(&io::stderr())?);
         let (pending, above) = (Vec::new(), Vec::new());
@@ -107,6 +115,8 @@ impl Output {
             events,
             taken: 0,
             done,
+            interrupts,
+            interrupted: false,
             stdout,
             stderr,
             pending,
@@ -117,7 +127,13 @@ impl Output {
     }
 
     /// Shows until told to finish, or until the loop is gone.
-    pub(super) fn run(&mut self, commands: &Receiver<Command>, mut keys: Receiver<Key>, mut log: Receiver<String>) {
+    pub(super) fn run(
+        &mut self,
+        commands: &Receiver<Command>,
+        mut keys: Receiver<Key>,
+        mut log: Receiver<String>,
+        mut suspensions: Receiver<()>,
+    ) {
         let mode = self.mode.clone();
         let _leave = Leave(mode.as_deref());
         if self.board.is_some() {
@@ -130,6 +146,7 @@ impl Output {
                 recv(commands) -> command => going = self.obey(command.unwrap_or(Command::Finish)),
                 recv(keys) -> key => key.map_or_else(|_| keys = never(), |key| self.press(&key)),
                 recv(log) -> line => line.map_or_else(|_| log = never(), |line| self.log(&line)),
+                recv(suspensions) -> asked => asked.map_or_else(|_| suspensions = never(), |()| self.suspend()),
             }
             // A burst becomes one write.
             for command in commands.try_iter().take(BATCH) {
@@ -160,13 +177,15 @@ impl Output {
                     self.dirty = true;
                 }
             }
-            Command::PutBack(line) => match &mut self.board {
-                Some(board) => {
-                    board.put_back(line);
-                    self.dirty = true;
+            Command::Refuse { why, line } => {
+                if self.board.is_some() {
+                    let text = format!("{why} (not sent; the Up key brings your line back)");
+                    self.show(&Report::Error { text });
+                } else {
+                    self.show(&Report::Error { text: why });
+                    self.note("handoff: ", &format!("not sent: {line}"));
                 }
-                None => self.note("handoff: ", &format!("not sent: {line}")),
-            },
+            }
             Command::Finish => return false,
         }
         true
@@ -198,8 +217,54 @@ impl Output {
     }
 
     fn press(&mut self, key: &Key) {
-        if let Some(board) = &mut self.board {
-            self.above.extend(board.press(key, &self.look));
+        let Some(board) = &mut self.board else { return };
+        self.dirty = true;
+        match key {
+            Key::Interrupt => {
+                self.interrupts.fetch_sub(1, Ordering::Relaxed);
+                // The first one only clears the line.
+                let was_empty = !board.drop_line();
+                let again = mem::replace(&mut self.interrupted, was_empty);
+                if was_empty {
+                    let _ = self.events.send(Event::Interrupt { again });
+                }
+            }
+            Key::Suspend if self.look.me == Author::Admin => self.suspend(),
+            Key::Suspend => suspend::ask_group(),
+            // A shell has had the terminal, after a SIGSTOP: its last line is above the cursor.
+            Key::Continued if self.mode.as_ref().is_some_and(|mode| mode.is_lost()) => self.resume(),
+            key => {
+                self.interrupted &= matches!(key, Key::Resized | Key::Continued);
+                self.above.extend(board.press(key, &self.look));
+            }
+        }
+    }
+
+    /// SIGTSTP came, or Ctrl-Z at a desk. A desk says that it cannot be suspended; a customer's side
+    /// leaves the terminal to the shell until it is continued.
+    fn suspend(&mut self) {
+        if self.look.me == Author::Admin {
+            self.show(&Report::Error { text: NOT_SUSPENDED.to_owned() });
+            return;
+        }
+        self.write();
+        if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
+            self.pending.extend(board.erase().into_bytes());
+            self.pending.extend_from_slice(LEAVE);
+            mode.leave();
+            self.write_stdout();
+            suspend::stop();
+            self.resume();
+        }
+    }
+
+    /// Takes the terminal again, and draws the line below whatever was written there meanwhile.
+    fn resume(&mut self) {
+        if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
+            // A terminal that is gone is told by the thread that reads it.
+            let _ = mode.resume();
+            self.pending.extend_from_slice(ENTER);
+            board.resume();
             self.dirty = true;
         }
     }

@@ -16,7 +16,7 @@ use std::{env, ffi::OsString};
 
 use crossbeam_channel::{Receiver, select, unbounded};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcsetwinsize};
 
 use super::*;
 use crate::report::Told;
@@ -44,6 +44,7 @@ fn program() {
 
     let json = env::var_os("TEST_JSON").is_some();
     let options = Options { json, plain: false, limit: TEXT_MAX, me: Author::User };
+    hold_suspension(&options).expect("a signal mask");
     let (screen, typed, events) = start(options).expect("a screen");
     let mut screen = Some(screen);
     writeln!(control, "ready {}", screen.as_ref().is_some_and(Screen::is_interactive)).expect("a reader");
@@ -86,7 +87,7 @@ fn obey(screen: &Screen, line: &str) {
             screen.show(Report::Notice { text: text.into() });
         }
         "prompt" => screen.prompt(text.into()),
-        "put_back" => screen.put_back(text.into()),
+        "refuse" => screen.refuse("that cannot be", text),
         "log" => drop(log_writer().write_all(format!("{text}\n").as_bytes())),
         _ => panic!("an unknown command: {line}"),
     }
@@ -216,6 +217,15 @@ impl Terminal {
         }
     }
 
+    /// Waits until a mode of the terminal is off.
+    fn until_off(&mut self, mode: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while mode(self.screen.screen()) {
+            let bytes = self.output.recv_deadline(end).expect("the mode is not left");
+            self.screen.process(&bytes);
+        }
+    }
+
     fn ends_with(&mut self, end: &str) {
         self.until(|seen| seen.ends_with(end));
     }
@@ -246,8 +256,13 @@ fn messages_and_logs_come_above_the_line_being_typed() {
     terminal.press("ine\x01\x1b[Cx\r");
     terminal.program.expect(r#"typed Line("hxalf a line")"#);
     terminal.ends_with("\n[INFO] linked\nAnn> ");
-    terminal.program.tell("put_back hxalf a line");
+    terminal.press("what comes next");
+    terminal.program.tell("refuse hxalf a line");
+    terminal.until(|seen| seen.contains("!! that cannot be (not sent") && seen.ends_with("\nAnn> what comes next"));
+    terminal.press("\x1b[A");
     terminal.ends_with("\nAnn> hxalf a line");
+    terminal.press("\x1b[B");
+    terminal.ends_with("\nAnn> what comes next");
 }
 
 #[test]
@@ -261,11 +276,13 @@ fn a_pasted_block_is_one_message() {
 }
 
 #[test]
-fn a_line_over_the_limit_stays_and_can_be_cut() {
+fn a_line_over_the_limit_comes_back_and_can_be_cut() {
     let mut terminal = Terminal::start(&[]);
     terminal.press(&"x".repeat(10 * 1024));
     terminal.press("\r");
     terminal.until(|seen| seen.contains("this line has 10240 bytes, at most 8192 can be sent"));
+    terminal.ends_with("\n> ");
+    terminal.press("\x1b[A");
     terminal.press(&"\x7f".repeat(2048));
     terminal.press("\r");
     terminal.program.expect(&format!("typed {:?}", Typed::Line("x".repeat(TEXT_MAX))));
@@ -283,10 +300,43 @@ fn a_resized_window_wraps_anew() {
 #[test]
 fn ctrl_c_and_ctrl_d_tell_the_loop() {
     let mut terminal = Terminal::start(&[]);
-    terminal.press("text\x03");
-    terminal.program.expect("Interrupt");
-    terminal.press("\x15\x04");
+    terminal.press("text");
+    terminal.ends_with("\n> text");
+    terminal.press("\x03");
+    terminal.ends_with("\n> ");
+    terminal.press("\x03");
+    terminal.program.expect("Interrupt { again: false }");
+    terminal.press("\x03");
+    terminal.program.expect("Interrupt { again: true }");
+    terminal.press("x\x7f\x03");
+    terminal.program.expect("Interrupt { again: false }");
+    terminal.press("\x04");
     terminal.program.expect("typed End");
+}
+
+#[test]
+fn ctrl_c_reaches_the_loop_although_the_terminal_takes_no_output() {
+    let mut terminal = Terminal::start(&[]);
+    let slave = format!("/proc/{}/fd/0", terminal.program.child.id());
+    let slave = OpenOptions::new().read(true).write(true).open(slave).expect("the program's terminal");
+    // As Ctrl-S does where the terminal is not raw.
+    tcflow(&slave, Action::OOff).expect("a terminal");
+    terminal.press("x");
+    terminal.program.tell("say something to write");
+    terminal.press("\x03\x03\x03\x03");
+    while terminal.program.answer() != "Interrupt { again: true }" {}
+    tcflow(&slave, Action::OOn).expect("a terminal");
+}
+
+#[test]
+fn ctrl_z_goes_on_at_once_where_no_shell_could_continue_the_program() {
+    // The program leads a session of its own.
+    let mut terminal = Terminal::start(&[]);
+    terminal.press("half");
+    terminal.ends_with("\n> half");
+    terminal.press("\x1a a line\r");
+    terminal.program.expect(r#"typed Line("half a line")"#);
+    assert!(!terminal.is_cooked());
 }
 
 #[test]
@@ -299,10 +349,7 @@ fn the_terminal_is_as_it_was_after_finish_and_after_a_panic() {
         terminal.until(|seen| seen.contains("the last word"));
         let _ = terminal.program.child.wait();
         assert!(terminal.is_cooked(), "after {end}");
-        while let Ok(bytes) = terminal.output.recv_timeout(Duration::from_millis(0)) {
-            terminal.screen.process(&bytes);
-        }
-        assert!(!terminal.screen.screen().bracketed_paste(), "after {end}");
+        terminal.until_off(vt100::Screen::bracketed_paste);
     }
 }
 

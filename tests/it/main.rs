@@ -30,11 +30,13 @@ mod handback;
 mod handoff;
 mod hostile;
 mod json;
+mod keys;
 mod kill;
 mod link;
 mod many;
 mod menus;
 mod model;
+mod names;
 mod order;
 #[cfg(feature = "failpoints")]
 mod power;

@@ -125,6 +125,21 @@ fn a_command_that_does_not_exist_is_said_to_nobody() {
 }
 
 #[test]
+fn a_script_may_begin_with_a_byte_order_mark_at_both_ends() {
+    let bot = bot();
+    for json in [&["--json"][..], &[]] {
+        let mut admin = Handoff::start(&[&["admin", "--listen", "127.0.0.1:0"], json].concat());
+        let address = admin.address();
+        let mut user = Handoff::start(&[&["user", "--admin", &address, "--bot", bot.url()], json].concat());
+        admin.script("\u{feff}/accept\r\nhello\r\n/close\r\n");
+        user.script("\u{feff}/human\n");
+        assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
+        assert!(user.stdout().iter().any(|line| line.contains("hello")), "{:?}", user.stdout());
+        assert_eq!(bot.texts(), [] as [String; 0], "the command was not said to the bot");
+    }
+}
+
+#[test]
 fn an_accept_that_came_too_late_takes_the_next_customer() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);

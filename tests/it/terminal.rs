@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +13,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
+use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use crate::run::{Handoff, WITHIN};
 
@@ -99,6 +101,8 @@ impl Terminal {
         let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
         let program = Handoff::start_with(arguments, |command| {
             command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "xterm-256color").env("NO_COLOR", no_color);
+            // A job of its own, as of a shell: Ctrl-Z stops all of it, and nothing else.
+            command.process_group(0);
         });
         let size = |size| NonZero::new(size).expect("a size");
         let screen = vt100::Parser::new(size(ROWS), size(columns), 200);
@@ -122,12 +126,57 @@ impl Terminal {
         self.until(|seen| seen.ends_with(text), text)
     }
 
+    /// Waits until the last row of the screen is this, and nothing else.
+    #[track_caller]
+    pub fn last_row(&mut self, text: &str) -> String {
+        self.until(|seen| seen.lines().next_back() == Some(text), text)
+    }
+
+    /// Gives the window another size. The program is told, as a terminal's own jobs are.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keyboard.0, size).expect("a terminal has a size");
+        let size = |size| NonZero::new(size).expect("a size");
+        self.screen.screen_mut().set_size(size(rows), size(columns));
+        self.program.signal(Signal::WINCH);
+    }
+
+    /// Waits until the program is stopped.
+    #[track_caller]
+    pub fn stops(&mut self) {
+        let (pid, (sender, stopped)) = (self.program.pid(), channel());
+        thread::spawn(move || {
+            let stop = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED);
+            // Nobody may wait any more, which the test has said then.
+            let _ = sender.send(stop.is_ok_and(|stop| stop.is_some()));
+        });
+        assert_eq!(stopped.recv_timeout(WITHIN), Ok(true), "the program is not stopped");
+    }
+
+    /// Sets the modes of a terminal that edits lines itself, as a shell does that gets it back.
+    pub fn cook(&mut self) {
+        let mut modes = tcgetattr(&self.keyboard.0).expect("a terminal");
+        modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        tcsetattr(&self.keyboard.0, OptionalActions::Now, &modes).expect("a terminal");
+    }
+
+    /// Waits until pasted blocks come as the program wants them (marked), or as a shell does.
+    #[track_caller]
+    pub fn pastes_marked(&mut self, marked: bool) {
+        self.until_screen(|screen| screen.bracketed_paste() == marked, "other way of pasting");
+    }
+
     #[track_caller]
     fn until(&mut self, so: impl Fn(&str) -> bool, text: &str) -> String {
+        self.until_screen(|screen| so(&screen.contents()), text)
+    }
+
+    #[track_caller]
+    fn until_screen(&mut self, so: impl Fn(&vt100::Screen) -> bool, text: &str) -> String {
         let end = Instant::now() + WITHIN;
         loop {
             let seen = self.screen.screen().contents();
-            if so(&seen) {
+            if so(self.screen.screen()) {
                 return seen;
             }
             let left = end.saturating_duration_since(Instant::now());

@@ -27,6 +27,14 @@ fn help_is_on_stdout_and_no_failure() {
 }
 
 #[test]
+fn the_version_is_printed_for_both_of_its_options() {
+    let version = vec![format!("handoff {}", env!("CARGO_PKG_VERSION"))];
+    for option in ["--version", "-V"] {
+        assert_eq!(ended(&[option]), (0, version.clone(), Vec::new()), "{option}");
+    }
+}
+
+#[test]
 fn a_usage_error_is_one_line_that_points_to_the_help_and_exit_code_2() {
     let wrong: [&[&str]; 13] = [
         &[],

@@ -143,7 +143,7 @@ fn refused(disk: &Disk, address: &str, bot: &FakeBot) -> Terminal {
     user.sees("the disk is full: nothing is lost");
     user.press("my last words\r");
     user.sees("the disk is full: this line is not taken");
-    user.prompts("agent> my last words");
+    user.prompts("agent> ");
     user
 }
 
@@ -158,6 +158,8 @@ fn a_person_whose_disk_is_full_keeps_the_line_and_can_say_it_when_there_is_room(
     user.sees(ROOM);
     admin.say("hello");
     user.sees("admin: hello");
+    user.press("\x1b[A");
+    user.prompts("> my last words");
     user.press("\r");
     admin.until_text("my last words");
     let lines = texts(&admin, "user");
@@ -172,7 +174,9 @@ fn a_person_whose_disk_is_full_can_leave_with_ctrl_c() {
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let address = admin.address();
     let mut user = refused(&disk, &address, &bot);
-    user.press("\x15\x03");
+    user.press("\x03");
+    user.sees("the disk is full; Ctrl-C again leaves the program");
+    user.press("\x03");
     assert_eq!(user.program.exit_code(), 130);
     assert!(user.is_cooked(), "the terminal is as it was");
 }
