@@ -304,6 +304,11 @@ impl Net {
         self.queue(Command::Close(conn));
     }
 
+    /// Drops the connection at once, or gives up dialling it: [`Closed::ByUs`].
+    pub fn abort(&self, conn: Conn) {
+        self.queue(Command::Abort(conn));
+    }
+
     /// Hands over what was asked for since the last time: at most one wake of the thread
     /// for a whole batch, none when it is awake, or need not be.
     pub fn flush(&self) {
@@ -345,6 +350,7 @@ enum Command {
     Admit(Conn),
     ReadOn(Conn, Duration),
     Close(Conn),
+    Abort(Conn),
     Finish(Duration),
 }
 

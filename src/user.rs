@@ -26,6 +26,8 @@ use crate::text::Name;
 use crate::tls::Trust;
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
+mod probe;
+
 /// What wakes the loop.
 enum Event {
     Typed(Typed),
@@ -57,6 +59,7 @@ struct User {
     /// The admin's lines that are on their way to the screen: ticket, desk, number.
     unseen: VecDeque<(u64, DeskId, Number)>,
     stage: Stage,
+    probe: probe::Probe,
     /// The person was told what is wrong with the way to the bot.
     warned: bool,
     /// A conversation that forked goes on in this one.
@@ -87,7 +90,13 @@ enum Then {
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
     let config = bot::Config::new(&args.bot, args.bot_token()?)?;
-    let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    let options = term::Options {
+        json: args.json,
+        plain: args.plain,
+        limit: wire::TEXT_MAX,
+        me: Author::User,
+        reads_stdin: true,
+    };
     let profile = args.place().open()?;
     let trust = args.trust()?;
     let (net_events, net) = bounded(QUEUE_MAX);
@@ -112,6 +121,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         screen,
         unseen: VecDeque::new(),
         stage: Stage::Talking,
+        probe: probe::Probe::default(),
         warned: false,
         started_over: false,
         failed: false,
@@ -119,6 +129,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
     };
     let inputs = Inputs { typed, screen: shown, net, bot, signals };
     let ended = user.go_on().and_then(|()| user.run(&inputs));
+    user.drop_probe();
     user.peers.finish(Duration::from_secs(1));
     user.screen.finish();
     match ended {
@@ -185,6 +196,7 @@ impl User {
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
+        self.start_probe();
         loop {
             self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
@@ -251,6 +263,7 @@ impl User {
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
+            Event::Net(event) if self.probe.is_about(&event) => self.probed(event, now),
             Event::Net(event) => self.net(event, now),
             Event::Bot(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
@@ -294,10 +307,7 @@ impl User {
             net::Event::Closed { conn, why } => {
                 self.peers.gone(conn);
                 match why {
-                    net::Closed::Plaintext => {
-                        let what = "give --plaintext anywhere here too, but only if a tunnel leads to it";
-                        self.distrust(conn, &format!("{why}; {what}"));
-                    }
+                    net::Closed::Plaintext => self.distrust(conn, &other_side_is_plaintext()),
                     net::Closed::Distrusted(why) => self.distrust(conn, &why),
                     _ => self.session.disconnected(conn, &why.to_string(), now),
                 }
@@ -535,6 +545,7 @@ impl User {
                 self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
             }
             Output::Dial => {
+                self.drop_probe();
                 let conn = self.peers.net().dial(&self.args.admin);
                 self.session.dialled(conn);
             }
@@ -664,6 +675,11 @@ impl User {
             self.unseen.push_back((ticket, desk, number));
         }
     }
+}
+
+/// What a person should do when the desk speaks plaintext and this side TLS.
+fn other_side_is_plaintext() -> String {
+    format!("{}; give --plaintext anywhere here too, but only if a tunnel leads to it", net::Closed::Plaintext)
 }
 
 /// Records first, the rest in its order.

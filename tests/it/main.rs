@@ -20,6 +20,7 @@ mod terminal;
 // The tests.
 mod attack;
 mod bot;
+mod certificates;
 mod corpus;
 mod demo;
 mod evil_desk;
@@ -36,12 +37,14 @@ mod model;
 mod order;
 #[cfg(feature = "failpoints")]
 mod power;
+mod probe;
 mod protocol;
 mod rasa;
 mod restart;
 mod scripts;
 mod secrets;
 mod security;
+mod service;
 mod strangers;
 mod supply;
 mod text;
