@@ -62,6 +62,8 @@ struct Admin {
     /// At least one conversation was had.
     had: bool,
     auto_accept: bool,
+    /// Nobody reads what is shown: stdout may be gone, and nothing counts as seen.
+    no_terminal: bool,
     /// A script's `/accept` of this customer is under way.
     accepting: Option<ConversationId>,
     /// Leaving by then, with this exit code.
@@ -75,10 +77,16 @@ struct Admin {
 /// # Errors
 /// One line for the person, when it cannot start.
 pub fn run(args: args::Admin) -> Result<u8, String> {
-    let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::Admin };
+    let options = term::Options {
+        json: args.json,
+        plain: args.plain,
+        limit: wire::TEXT_MAX,
+        me: Author::Admin,
+        reads_stdin: !args.no_terminal,
+    };
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let mut profile = args.place().open()?;
-    let (security, fingerprint, has_new_key) = secure(&args)?;
+    let Secured { security, fingerprint, has_new_key, date_warning } = secure(&args)?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
@@ -100,12 +108,19 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if args.plaintext.is_some() && !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }
+    if let Some(text) = date_warning {
+        screen.show(Report::Notice { text });
+    }
     if has_new_key && !stories.is_empty() {
         let text = "this desk has a new key: customers who knew the old one will refuse it";
         screen.show(Report::Notice { text: text.to_owned() });
     }
     if connections < args.connections {
         screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
+    }
+    if args.no_terminal {
+        let text = "no agent is at this desk: customers wait in the queue until it is started without --no-terminal";
+        screen.show(Report::Notice { text: text.to_owned() });
     }
     let options = Options {
         name: args.name,
@@ -126,6 +141,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         unseen: VecDeque::new(),
         had: false,
         auto_accept: args.auto_accept,
+        no_terminal: args.no_terminal,
         accepting: None,
         leaving: None,
         failed: false,
@@ -140,21 +156,41 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     }
 }
 
-/// How customers reach this desk, the key they will see, and whether that was made just now.
-fn secure(args: &args::Admin) -> Result<(Security, Option<String>, bool), String> {
-    let Some(identity) = args.identity()? else { return Ok((Security::Plaintext, None, false)) };
-    let (fingerprint, is_new) = (identity.fingerprint()?.to_string(), identity.is_new);
-    Ok((identity.security()?, Some(fingerprint), is_new))
+/// How customers reach this desk.
+struct Secured {
+    security: Security,
+    /// Of the key they will see; none in plaintext.
+    fingerprint: Option<String>,
+    /// The key was made just now.
+    has_new_key: bool,
+    /// What is wrong with the dates of the operator's certificate, or soon will be.
+    date_warning: Option<String>,
+}
+
+fn secure(args: &args::Admin) -> Result<Secured, String> {
+    let Some(identity) = args.identity()? else {
+        let security = Security::Plaintext;
+        return Ok(Secured { security, fingerprint: None, has_new_key: false, date_warning: None });
+    };
+    Ok(Secured {
+        fingerprint: Some(identity.fingerprint()?.to_string()),
+        has_new_key: identity.is_new,
+        date_warning: identity.date_warning(Now::read().wall),
+        security: identity.security()?,
+    })
 }
 
 impl Admin {
     /// Tells every conversation again that goes on after a restart.
     fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Stop> {
-        for id in ids.filter(|id| self.desk.is_live(*id)) {
+        let live: Vec<ConversationId> = ids.filter(|id| self.desk.is_live(*id)).collect();
+        for id in live {
             if self.json {
                 let lines = self.keeper.journal.lines(id, 0)?;
                 let shown = lines.iter().filter_map(|line| self.show(id, None, line, true));
-                self.unseen.extend(shown.map(|(ticket, number)| (ticket, id, number)).collect::<Vec<_>>());
+                for (ticket, number) in shown.collect::<Vec<_>>() {
+                    self.await_shown(ticket, id, number);
+                }
             }
         }
         self.desk.tell_states();
@@ -223,6 +259,9 @@ impl Admin {
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
+            Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
+                log::error!("stdout takes no more ({error}); the desk goes on without it");
+            }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
@@ -519,7 +558,7 @@ impl Admin {
         };
         let ticket = self.screen.show(report);
         if let Some((id, number)) = theirs {
-            self.unseen.push_back((ticket, id, number));
+            self.await_shown(ticket, id, number);
         }
         if let (Some(id), false) = (active, self.json) {
             self.draw_new(id, true)?;
@@ -540,7 +579,7 @@ impl Admin {
         for line in self.keeper.journal.lines(id, drawn)? {
             self.drawn.insert(id, line.place);
             if let Some((ticket, number)) = self.show(id, None, &line, history) {
-                self.unseen.push_back((ticket, id, number));
+                self.await_shown(ticket, id, number);
             }
         }
         Ok(())
@@ -586,6 +625,13 @@ impl Admin {
         let told = self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
         let ticket = self.screen.show(Report::Message(Told { history, ..told }));
         (!line.own).then_some((ticket, entry.number))
+    }
+
+    /// A customer's line is on its way to a person. What a desk without an agent prints, nobody has seen.
+    fn await_shown(&mut self, ticket: u64, id: ConversationId, number: Number) {
+        if !self.no_terminal {
+            self.unseen.push_back((ticket, id, number));
+        }
     }
 
     /// Customers' lines up to this ticket are on the screen.

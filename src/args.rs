@@ -116,6 +116,9 @@ pub struct Admin {
     /// accept whoever comes
     #[argh(switch)]
     pub auto_accept: bool,
+    /// read no stdin and end only by a signal, for a service manager; nobody can answer at such a desk: customers queue
+    #[argh(switch)]
+    pub no_terminal: bool,
     /// customers there is room for, connected or waiting; others are asked to come back later (default 3000)
     #[argh(option, default = "CUSTOMERS")]
     pub customers: usize,
@@ -224,6 +227,7 @@ impl Mode {
                 if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
+                no_terminal(admin)?;
                 caps(admin)?;
             }
             Mode::Bot(bot) => address("--listen", &bot.listen)?,
@@ -322,6 +326,19 @@ fn name(given: &mut Option<String>) -> Result<(), String> {
             Err(format!("--name may have {NAME_LETTERS_MAX} letters and {NAME_MAX} bytes at most"))
         }
         Some(_) => Ok(()),
+    }
+}
+
+/// Options that are about the agent at a desk make no sense where there is none.
+fn no_terminal(admin: &Admin) -> Result<(), String> {
+    let of_agent = [
+        ("--auto-accept", admin.auto_accept),
+        ("--name", admin.name.is_some()),
+        ("--greeting", admin.greeting.is_some()),
+    ];
+    match of_agent.into_iter().find(|(_, given)| *given && admin.no_terminal) {
+        Some((option, _)) => Err(format!("{option} is for a desk with an agent, and with --no-terminal there is none")),
+        None => Ok(()),
     }
 }
 

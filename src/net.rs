@@ -355,6 +355,11 @@ impl Net {
         self.queue(Command::Close(conn));
     }
 
+    /// Drops the connection at once, or gives up dialling it: [`Closed::ByUs`].
+    pub fn abort(&self, conn: Conn) {
+        self.queue(Command::Abort(conn));
+    }
+
     /// Hands the calls since the last time over to the thread. A whole batch wakes it once at
     /// most; not at all when it is awake, or when nothing of the batch is urgent.
     pub fn flush(&self) {
@@ -396,6 +401,7 @@ enum Command {
     Admit(Conn),
     ReadOn(Conn, Duration),
     Close(Conn),
+    Abort(Conn),
     Finish(Duration),
 }
 

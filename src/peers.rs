@@ -167,6 +167,12 @@ impl Peers {
         self.net.close(conn);
     }
 
+    /// Drops a connection at once, whatever is on its way.
+    pub fn abort(&mut self, conn: Conn) {
+        self.streams.remove(&conn);
+        self.net.abort(conn);
+    }
+
     /// Closes all connections in the same way, within this time.
     pub fn finish(self, within: Duration) {
         self.net.finish(within);

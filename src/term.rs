@@ -57,6 +57,8 @@ pub struct Options {
     pub limit: usize,
     /// Who types here: `User` or `Admin`.
     pub me: Author,
+    /// Whether stdin is read.
+    pub reads_stdin: bool,
 }
 
 /// What was typed.
@@ -97,14 +99,15 @@ pub struct Screen {
     prompted: RefCell<String>,
     interactive: bool,
     mode: Option<Arc<RawMode>>,
-    waker: Waker,
+    /// None where stdin is not read.
+    waker: Option<Waker>,
     threads: Option<Threads>,
 }
 
-/// The two threads. Each holds a sender of `ended` for as long as it lives.
+/// The screen thread and, where stdin is read, the input thread. Each holds a sender of `ended` for as long as it lives.
 struct Threads {
     screen: JoinHandle<()>,
-    input: JoinHandle<()>,
+    input: Option<JoinHandle<()>>,
     ended: Receiver<()>,
 }
 
@@ -124,6 +127,8 @@ fn holds_suspension(options: &Options) -> bool {
 }
 
 /// Takes stdin and the screen.
+///
+/// Without stdin no line and no end of input ever comes.
 ///
 /// With an editor `Typed` is unbounded: a person types. Without one the channel holds one line and
 /// the reader's hand one more, so a pipe is not read ahead.
@@ -146,21 +151,25 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let interrupts = Arc::new(AtomicUsize::new(0));
     let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
 
-    let (input, waker) = Input::new()?;
+    let (input, waker) = if options.reads_stdin { Some(Input::new()?).unzip() } else { (None, None) };
     let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
     let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let board = editing.then(|| Board::new(options.limit, typed.clone()));
     let (done_too, interrupts_too) = (Arc::clone(&done), Arc::clone(&interrupts));
     let mut output = Output::new(way, look, board, mode.clone(), events.clone(), done_too, interrupts_too)?;
     let alive_too = alive.clone();
+    let lines = if input.is_some() { lines } else { never() };
     let screen = thread::Builder::new().name("screen".into()).spawn(move || {
         let _alive = alive;
         output.run(&from_loop, pressed, logged, suspensions);
     })?;
-    let input = thread::Builder::new().name("stdin".into()).spawn(move || {
-        let _alive = alive_too;
-        if editing { input.read_keys(&keys, &events, &interrupts) } else { input.read_lines(options.limit, &typed) }
-    })?;
+    let read = |input: Input| {
+        thread::Builder::new().name("stdin".into()).spawn(move || {
+            let _alive = alive_too;
+            if editing { input.read_keys(&keys, &events, &interrupts) } else { input.read_lines(options.limit, &typed) }
+        })
+    };
+    let input = input.map(read).transpose()?;
 
     *log_target() = Some(log);
     let threads = Some(Threads { screen, input, ended });
@@ -183,7 +192,8 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
 
 /// Whether a person types, and how to show.
 fn choose(options: &Options) -> (bool, Way) {
-    let (stdin, stdout) = (io::stdin().is_terminal(), io::stdout().is_terminal());
+    let stdin = options.reads_stdin && io::stdin().is_terminal();
+    let stdout = io::stdout().is_terminal();
     let dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
     let way = match options {
         Options { json: true, .. } => Way::Json,
@@ -248,7 +258,7 @@ impl Screen {
         self.stop();
         if let Some(threads) = self.threads.take() {
             // A thread that panicked has said so on stderr.
-            let _ = threads.input.join();
+            threads.input.map(JoinHandle::join);
             let _ = threads.screen.join();
         }
     }
@@ -256,7 +266,7 @@ impl Screen {
     /// Tells both threads to end. Log lines go straight to stderr from here.
     fn stop(&self) {
         *log_target() = None;
-        self.waker.stop();
+        self.waker.iter().for_each(Waker::stop);
         self.send(Command::Finish);
     }
 

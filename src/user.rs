@@ -26,6 +26,8 @@ use crate::text::Name;
 use crate::tls::Trust;
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
 
+mod probe;
+
 /// What wakes the loop.
 enum Event {
     Typed(Typed),
@@ -61,6 +63,7 @@ struct User {
     stage: Stage,
     /// What was typed when the conversation was closed: the next one begins with it.
     opening: Option<command::User>,
+    probe: probe::Probe,
     /// The person was told what is wrong with the way to the bot.
     warned: bool,
     /// A conversation that forked goes on in this one.
@@ -91,7 +94,13 @@ enum Then {
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
     let config = bot::Config::new(&args.bot, args.bot_token()?)?;
-    let options = term::Options { json: args.json, plain: args.plain, limit: wire::TEXT_MAX, me: Author::User };
+    let options = term::Options {
+        json: args.json,
+        plain: args.plain,
+        limit: wire::TEXT_MAX,
+        me: Author::User,
+        reads_stdin: true,
+    };
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let profile = args.place().open()?;
     let trust = args.trust()?;
@@ -120,6 +129,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         unseen: VecDeque::new(),
         stage: Stage::Talking,
         opening: None,
+        probe: probe::Probe::default(),
         warned: false,
         started_over: false,
         failed: false,
@@ -127,6 +137,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
     };
     let inputs = Inputs { typed, screen: shown, net, bot, signals };
     let ended = user.go_on().and_then(|()| user.run(&inputs));
+    user.drop_probe();
     user.peers.finish(Duration::from_secs(1));
     user.screen.finish();
     match ended {
@@ -193,6 +204,7 @@ impl User {
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
         self.act()?;
+        self.start_probe();
         loop {
             self.handle(self.wait(inputs))?;
             for _ in 0..BATCH_MAX {
@@ -259,6 +271,7 @@ impl User {
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
+            Event::Net(event) if self.probe.is_about(&event) => self.probed(event, now),
             Event::Net(event) => self.net(event, now),
             Event::Bot(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
@@ -302,10 +315,7 @@ impl User {
             net::Event::Closed { conn, why } => {
                 self.peers.gone(conn);
                 match why {
-                    net::Closed::Plaintext => {
-                        let what = "give --plaintext anywhere here too, but only if a tunnel leads to it";
-                        self.distrust(conn, &format!("{why}; {what}"));
-                    }
+                    net::Closed::Plaintext => self.distrust(conn, &other_side_is_plaintext()),
                     net::Closed::Distrusted(why) => self.distrust(conn, &why),
                     _ => self.session.disconnected(conn, &why.to_string(), now),
                 }
@@ -569,6 +579,7 @@ impl User {
                 self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
             }
             Output::Dial => {
+                self.drop_probe();
                 let conn = self.peers.net().dial(&self.args.admin, self.desk.clone());
                 self.session.dialled(conn);
             }
@@ -699,6 +710,11 @@ impl User {
             self.unseen.push_back((ticket, desk, number));
         }
     }
+}
+
+/// What a person should do when the desk speaks plaintext and this side TLS.
+fn other_side_is_plaintext() -> String {
+    format!("{}; give --plaintext anywhere here too, but only if a tunnel leads to it", net::Closed::Plaintext)
 }
 
 /// Records first, the rest in its order.

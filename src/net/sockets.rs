@@ -242,6 +242,7 @@ impl Sockets {
             Command::Admit(conn) => self.admit(conn),
             Command::ReadOn(conn, rest) => self.read_on(conn, rest, now),
             Command::Close(conn) => self.close(conn),
+            Command::Abort(conn) => self.abort(conn),
             Command::Finish(within) => self.finish(now + within),
         }
     }
@@ -361,6 +362,14 @@ impl Sockets {
             return self.end(conn, Closed::Broken(error));
         }
         self.resting.extend(connection.rests_until().map(|until| (until, conn)));
+    }
+
+    fn abort(&mut self, conn: Conn) {
+        if self.connections.contains_key(&conn) {
+            self.end(conn, Closed::ByUs);
+        } else {
+            self.close(conn);
+        }
     }
 
     fn close(&mut self, conn: Conn) {

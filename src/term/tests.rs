@@ -43,7 +43,7 @@ fn program() {
     thread::spawn(move || commands.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
 
     let json = env::var_os("TEST_JSON").is_some();
-    let options = Options { json, plain: false, limit: TEXT_MAX, me: Author::User };
+    let options = Options { json, plain: false, limit: TEXT_MAX, me: Author::User, reads_stdin: true };
     hold_suspension(&options).expect("a signal mask");
     let (screen, typed, events) = start(options).expect("a screen");
     let mut screen = Some(screen);

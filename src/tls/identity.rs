@@ -5,14 +5,22 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::Timestamp;
 use rcgen::{CertificateParams, DnType, KeyPair};
+use rustls::client::verify_server_cert_signed_by_trust_anchor;
 use rustls::pki_types::pem::{self, PemObject};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::version::TLS13;
-use rustls::{InconsistentKeys, ServerConfig};
+use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerConfig};
 
 use super::{Fingerprint, PROTOCOL, Security, provider, refuse_open_to_others};
+use crate::wire::Millis;
+
+/// A certificate that expires within this is worth a notice: there is still time to renew it.
+const EXPIRES_SOON: Duration = Duration::from_hours(14 * 24);
 
 /// What a desk shows, and can prove to own.
 pub struct Identity {
@@ -94,6 +102,28 @@ impl Identity {
         })
     }
 
+    /// What is wrong with the dates of the chain at `now`, or soon will be. Customers check them if they have `--ca`;
+    /// a fingerprint or a first contact is about the key alone.
+    pub fn date_warning(&self, now: Millis) -> Option<String> {
+        let now = UnixTime::since_unix_epoch(Duration::from_millis(now));
+        let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + EXPIRES_SOON);
+        self.chain.iter().zip(1..).find_map(|(certificate, number)| {
+            let name = if number == 1 { "certificate".to_owned() } else { format!("certificate number {number}") };
+            let refused = "customers who check it with --ca refuse this desk";
+            let what = match (date_fault(certificate, now), date_fault(certificate, soon)) {
+                (Some(DateFault::Expired(at)), _) => format!("expired on {}; {refused}", day(at)),
+                (Some(DateFault::NotYetValid(at)), _) => {
+                    format!("is not valid before {}; until then {refused}", day(at))
+                }
+                (None, Some(DateFault::Expired(at))) => {
+                    format!("expires on {}; renew it, and start the desk again", day(at))
+                }
+                (None, _) => return None,
+            };
+            Some(format!("the {name} of --tls-cert {what}"))
+        })
+    }
+
     /// The desk's end of TLS. No sessions are resumed: each connection proves the key.
     ///
     /// # Errors
@@ -122,6 +152,35 @@ impl Identity {
         let key = der.map_err(|e| format!("cannot use the desk's key: {e}"))?;
         Ok(Identity { chain: vec![certificate.der().clone()], key, is_new: false })
     }
+}
+
+/// Why a certificate does not count at some time.
+enum DateFault {
+    /// It did until then.
+    Expired(UnixTime),
+    /// It will from then on.
+    NotYetValid(UnixTime),
+}
+
+/// Asks the verifier that customers with `--ca` have. It looks at the dates before it looks for an authority, so it
+/// needs none here.
+fn date_fault(certificate: &CertificateDer<'_>, at: UnixTime) -> Option<DateFault> {
+    let certificate = ParsedCertificate::try_from(certificate).ok()?;
+    let (none, algorithms) = (RootCertStore::empty(), provider().signature_verification_algorithms.all);
+    match verify_server_cert_signed_by_trust_anchor(&certificate, &none, &[], at, algorithms) {
+        Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            Some(DateFault::Expired(not_after))
+        }
+        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
+            Some(DateFault::NotYetValid(not_before))
+        }
+        _ => None,
+    }
+}
+
+fn day(at: UnixTime) -> String {
+    let at = i64::try_from(at.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    at.unwrap_or(Timestamp::MAX).strftime("%F %H:%M UTC").to_string()
 }
 
 fn new_key() -> Result<KeyPair, String> {

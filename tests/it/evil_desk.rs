@@ -23,10 +23,12 @@ fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
 }
 
+/// A customer who asked for a person. What the desk gets next is no probe.
 fn asking(listener: &TcpListener) -> (Handoff, FakeBot) {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let desk = listener.local_addr().expect("a listener has an address").to_string();
     let mut user = Handoff::user(&desk, bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
     user.say("human");
     (user, bot)
 }

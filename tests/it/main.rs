@@ -20,6 +20,7 @@ mod terminal;
 // The tests.
 mod attack;
 mod bot;
+mod certificates;
 mod compat;
 mod corpus;
 mod demo;
@@ -40,6 +41,7 @@ mod names;
 mod order;
 #[cfg(feature = "failpoints")]
 mod power;
+mod probe;
 mod protocol;
 mod rasa;
 mod restart;
@@ -48,6 +50,7 @@ mod rules;
 mod scripts;
 mod secrets;
 mod security;
+mod service;
 mod strangers;
 mod supply;
 mod text;

@@ -98,9 +98,21 @@ impl Raw {
         self.flush();
     }
 
-    /// Takes the next connection of a listener: the other way round, for a desk of bare frames.
+    /// Takes the next connection of a listener that says something: the other way round, for a desk of bare frames.
+    /// The probe of a customer's side that starts says nothing.
     #[track_caller]
     pub fn accept(listener: &TcpListener) -> Raw {
+        loop {
+            let mut raw = Raw::accept_next(listener);
+            if raw.is_spoken_to() {
+                return raw;
+            }
+        }
+    }
+
+    /// Takes the next connection of a listener, whatever it is for.
+    #[track_caller]
+    pub fn accept_next(listener: &TcpListener) -> Raw {
         static DESK: LazyLock<Security> =
             LazyLock::new(|| Identity::fresh().and_then(Identity::security).expect("the system has random bytes"));
         Raw::accept_as(listener, &DESK)
@@ -230,6 +242,22 @@ impl Raw {
             }
         }
         true
+    }
+
+    /// Waits for the first plain byte, which is still to be read then; `false` when the other side goes without one.
+    fn is_spoken_to(&mut self) -> bool {
+        self.socket.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
+        loop {
+            match self.tls.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() > 0 => return true,
+                Ok(state) if state.peer_has_closed() => return false,
+                Ok(_) => self.flush(),
+                Err(_) => return false,
+            }
+            if !matches!(self.tls.read_tls(&mut self.socket), Ok(1..)) {
+                return false;
+            }
+        }
     }
 
     /// Some plain bytes; none at the end.

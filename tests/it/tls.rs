@@ -32,18 +32,22 @@ struct Tap {
 }
 
 impl Tap {
-    /// One connection to the desk.
+    /// In front of the desk. It shows the bytes of the latest connection.
     fn on(desk: &str) -> Tap {
         let (listener, heard) = (listen(), <[Arc<Mutex<Vec<u8>>>; 2]>::default());
         let address = address(&listener);
         let (desk, ears) = (desk.to_owned(), heard.clone());
         thread::spawn(move || {
-            let (near, _) = listener.accept().expect("the customer dials");
-            let far = TcpStream::connect(desk).expect("the desk listens");
-            let copies = (near.try_clone().expect("a descriptor"), far.try_clone().expect("a descriptor"));
-            let [of_user, of_desk] = ears;
-            thread::spawn(move || pass_on(near, far, &of_user));
-            thread::spawn(move || pass_on(copies.1, copies.0, &of_desk));
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(&desk) else { return };
+                let copies = (near.try_clone().expect("a descriptor"), far.try_clone().expect("a descriptor"));
+                let [of_user, of_desk] = ears.clone();
+                for ear in [&of_user, &of_desk] {
+                    ear.lock().expect("nobody panics").clear();
+                }
+                thread::spawn(move || pass_on(near, far, &of_user));
+                thread::spawn(move || pass_on(copies.1, copies.0, &of_desk));
+            }
         });
         Tap { address, heard }
     }
@@ -116,6 +120,7 @@ fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
     let desk = admin.address();
     let tap = Tap::on(&desk);
     let mut user = Handoff::user(&tap.address, bot.url(), &["--name", "Ann-the-customer"]);
+    user.until_told("notice", "first contact");
     user.say("my card is 4000-1234");
     user.until_state("active");
     admin.say("and the code is 321");
@@ -143,6 +148,7 @@ fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
     // And to a customer they are no desk.
     let listener = listen();
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
     user.say("is anybody there?");
     let (mut victim, _) = listener.accept().expect("the customer dials");
     victim.write_all(&of_desk).expect("the customer reads");
@@ -161,7 +167,7 @@ fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
     admin.kill();
     let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
     let mut user = house.user(&[]);
-    let mut heard = Raw::accept(&impostor);
+    let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty(), "not even the hello: {:?}", heard.read);
     let why = user.until_told("error", "its key is SHA256:")["text"].to_string();
@@ -184,8 +190,10 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
     let (bot, impostor) = (handing_over(), listen());
     let wrong = format!("SHA256:{}", "A".repeat(43));
     let (mut user, mut keyboard) = typed_user(&address(&impostor), bot.url(), &["--fingerprint", &wrong]);
+    Raw::accept_next(&impostor).hung_up();
+    user.until_err(|line| line.contains(&format!("--fingerprint asks for {wrong}")));
     keyboard.type_line("a human");
-    let mut heard = Raw::accept(&impostor);
+    let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty());
     user.until_err(|line| {
@@ -193,7 +201,7 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
     });
     // Who has looked into it tries again, without going back.
     keyboard.type_line("/human");
-    let mut heard = Raw::accept(&impostor);
+    let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty());
     keyboard.type_line("/bot");
@@ -255,6 +263,7 @@ fn nothing_less_than_tls_1_3_is_taken() {
     let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("DER");
     let config = server(&[&TLS12]).with_single_cert(vec![own.cert.der().clone()], key).expect("they belong together");
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
     user.say("a human");
     let mut heard = Raw::accept_as(&listener, &Security::Listener(Arc::new(config)));
     heard.hung_up();
@@ -266,6 +275,7 @@ fn nothing_less_than_tls_1_3_is_taken() {
 fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
     let (bot, listener) = (handing_over(), listen());
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
     user.say("a human");
     let (mut desk, _) = listener.accept().expect("the customer dials");
     let welcome = r#"{"welcome":{"desk":"11111111111111111111111111111111","received":0,"state":"bot"}}"#;
@@ -323,14 +333,14 @@ fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
 }
 
 /// An authority, and a desk's certificate by it, as an operator would have them.
-struct Authority {
+pub struct Authority {
     home: Home,
     ca: KeyPair,
     params: CertificateParams,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let (home, ca) = (Home::new(), KeyPair::generate().expect("a key"));
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -340,9 +350,15 @@ impl Authority {
     }
 
     /// A certificate for this name, and its key: two files.
-    fn vouch_for(&self, name: &str) -> [String; 2] {
+    pub fn vouch_for(&self, name: &str) -> [String; 2] {
+        self.vouch(name, |_| {})
+    }
+
+    /// The same, for a certificate that is changed before it is signed.
+    pub fn vouch(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new([name.to_owned()]).expect("a name");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        change(&mut params);
         let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.ca)).expect("it is signed");
         let files = [self.home.0.join(format!("{name}.crt")), self.home.0.join(format!("{name}.key"))];
         fs::write(&files[0], certificate.pem()).expect("the folder is ours");
@@ -351,7 +367,7 @@ impl Authority {
         files.map(|file| file.to_str().expect("UTF-8").to_owned())
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         self.home.0.join(name).to_str().expect("UTF-8").to_owned()
     }
 }

@@ -64,6 +64,12 @@ fn compat_a_desk_upgraded_in_mid_conversation_goes_on_with_a_0_1_0_customer() {
     talk(always(Old), upgraded());
 }
 
+#[test]
+#[ignore = "needs a 0.1.0 binary: scripts/compat"]
+fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
+    talk(upgraded(), upgraded());
+}
+
 /// A conversation with a cut, a kill of either end, a handback, a second handoff and a close.
 #[track_caller]
 fn talk(customer: End, agent: End) {
