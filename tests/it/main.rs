@@ -20,6 +20,7 @@ mod terminal;
 // The tests.
 mod attack;
 mod bot;
+mod bot_tls;
 mod corpus;
 mod demo;
 mod evil_desk;

@@ -323,14 +323,14 @@ fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
 }
 
 /// An authority, and a desk's certificate by it, as an operator would have them.
-struct Authority {
+pub struct Authority {
     home: Home,
     ca: KeyPair,
     params: CertificateParams,
 }
 
 impl Authority {
-    fn new() -> Authority {
+    pub fn new() -> Authority {
         let (home, ca) = (Home::new(), KeyPair::generate().expect("a key"));
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -340,7 +340,7 @@ impl Authority {
     }
 
     /// A certificate for this name, and its key: two files.
-    fn vouch_for(&self, name: &str) -> [String; 2] {
+    pub fn vouch_for(&self, name: &str) -> [String; 2] {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new([name.to_owned()]).expect("a name");
         let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.ca)).expect("it is signed");
@@ -351,7 +351,7 @@ impl Authority {
         files.map(|file| file.to_str().expect("UTF-8").to_owned())
     }
 
-    fn file(&self, name: &str) -> String {
+    pub fn file(&self, name: &str) -> String {
         self.home.0.join(name).to_str().expect("UTF-8").to_owned()
     }
 }
