@@ -48,6 +48,7 @@ mod supply;
 mod text;
 mod tls;
 mod typed;
+mod untold;
 mod usage;
 mod wire;
 mod wrong_desk;

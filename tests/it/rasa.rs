@@ -407,6 +407,9 @@ fn a_wrong_token_or_none_is_told() {
             stage.user.until_told("notice", "probably still paused");
         }
         assert!(stage.rasa.is_paused(&stage.conversation));
+        let notices: Vec<String> = stage.user.events_of("notice").iter().map(text).collect();
+        let causes = notices.iter().filter(|notice| notice.contains(told));
+        assert_eq!(causes.count(), 1, "the cause is told once: {notices:#?}");
         stage.hand_off("/human");
         stage.close();
     }
