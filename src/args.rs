@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+use crate::bot;
 use crate::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::journal::Place;
 use crate::net::{CONNECTIONS, STRANGERS};
@@ -50,9 +51,12 @@ pub struct User {
     /// the bot's URL (default http://localhost:5005)
     #[argh(option, default = "String::from(\"http://localhost:5005\")")]
     pub bot: String,
-    /// a file with the token of the bot's API (or HANDOFF_BOT_TOKEN in the environment)
+    /// a file with the token or JWT of the bot's API (or HANDOFF_BOT_TOKEN in the environment)
     #[argh(option)]
     pub bot_token_file: Option<PathBuf>,
+    /// take an https bot with a certificate by these authorities: a PEM file, or 'system'
+    #[argh(option)]
+    pub bot_ca: Option<String>,
     /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
     #[argh(option)]
     pub trigger: Vec<String>,
@@ -201,6 +205,7 @@ impl Mode {
         match &mut self {
             Mode::User(user) => {
                 address("--admin", &user.admin)?;
+                bot(user)?;
                 name(&mut user.name)?;
                 profile(&user.profile)?;
                 let ways = [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
@@ -312,6 +317,15 @@ fn address(option: &str, given: &str) -> Result<(), String> {
     let bare_v6 = host.contains(':') && !(host.starts_with('[') && host.ends_with(']'));
     if host.is_empty() || bare_v6 || port.parse::<u16>().is_err() {
         return Err(wrong());
+    }
+    Ok(())
+}
+
+/// The bot's URL is one, and its options fit it.
+fn bot(user: &User) -> Result<(), String> {
+    let config = bot::Config::new(&user.bot, None)?;
+    if user.bot_ca.is_some() && !config.is_https() {
+        return Err(format!("--bot-ca is for a bot at an https:// URL, and --bot is {}", config.url()));
     }
     Ok(())
 }

@@ -14,8 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use crossbeam_channel::{Receiver, Sender, unbounded};
+use rustls::pki_types::CertificateDer;
+use serde_json::{Map, Value};
 use ureq::http::Uri;
+use ureq::tls::{Certificate, RootCerts};
 
 pub use fault::Fault;
 
@@ -27,7 +32,8 @@ mod fault;
 
 /// A question is answered within this time, or never.
 pub const ASK_WITHIN: Duration = Duration::from_secs(30);
-/// A handback is answered within this time, or never.
+/// Each request of a handback is answered within this time, or never. There is a second one only
+/// when Rasa refused the first list or a form was interrupted.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(10);
 /// For so long a refused connection is tried again: a bot that is starting refuses.
 pub const PATIENCE: Duration = Duration::from_secs(3);
@@ -47,11 +53,24 @@ pub struct Config {
     peer: String,
     /// Where a message goes.
     webhook: String,
+    /// A path was given that is not Rasa's `/webhooks/…`: probably a part of one.
+    is_path_odd: bool,
     /// What stands before `/conversations/…`.
     api: String,
-    /// The API's token: never shown.
-    token: Option<String>,
+    /// What the API lets in: never shown.
+    token: Option<Token>,
+    /// Who may vouch for an https bot; `None`: the authorities that browsers know.
+    authorities: Option<RootCerts>,
     times: Times,
+}
+
+/// What the API lets in, by the way it is sent.
+#[derive(Clone)]
+enum Token {
+    /// Rasa's `--auth-token`, in the URL: Rasa takes it nowhere else.
+    Shared(String),
+    /// A JSON Web Token (RFC 7519) for Rasa's `--jwt-secret`, as `Authorization: Bearer`.
+    Jwt(String),
 }
 
 /// The waits, apart so that tests need not wait.
@@ -123,12 +142,14 @@ pub struct Taken {
 }
 
 /// How the bot took a handback.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Resumed {
     /// It answers again, and knows what was said.
     Yes,
     /// It answers again, but did not take what was said.
     WithoutLines,
+    /// It answers again and knows what was said, but the form that was under way stays interrupted.
+    WithoutForm(Fault),
     /// It says that it is still paused.
     StillPaused,
 }
@@ -169,12 +190,14 @@ impl Config {
         }
         let origin = format!("{scheme}://{authority}");
         let path = if uri.path() == "/" { "/webhooks/rest/webhook" } else { uri.path() };
-        let prefix = path.find("/webhooks/").map_or("", |at| &path[..at]);
+        let prefix = path.find("/webhooks/").map(|at| &path[..at]);
         Ok(Config {
             peer: url.trim_end_matches('/').to_owned(),
             webhook: format!("{origin}{path}"),
-            api: format!("{origin}{prefix}"),
-            token: token.map(|token| token.trim().to_owned()).filter(|token| !token.is_empty()),
+            is_path_odd: prefix.is_none(),
+            api: format!("{origin}{}", prefix.unwrap_or_default()),
+            token: token.and_then(|token| Token::new(token.trim())),
+            authorities: None,
             times: Times {
                 ask: ASK_WITHIN,
                 give_back: RETURN_WITHIN,
@@ -182,6 +205,19 @@ impl Config {
                 pause: Duration::from_millis(200),
             },
         })
+    }
+
+    /// Believes these authorities, and no others, about an https bot.
+    #[must_use]
+    pub fn trusting(mut self, authorities: &[CertificateDer<'_>]) -> Config {
+        let certificate = |der: &CertificateDer<'_>| Certificate::from_der(der).to_owned();
+        self.authorities = Some(authorities.iter().map(certificate).into());
+        self
+    }
+
+    /// Whether the way to the bot is encrypted.
+    pub fn is_https(&self) -> bool {
+        self.webhook.starts_with("https://")
     }
 
     /// The URL as it was given, for people.
@@ -201,6 +237,26 @@ impl Config {
             )
         })
     }
+}
+
+impl Token {
+    /// A JWT by its form, anything else as Rasa's shared token.
+    fn new(given: &str) -> Option<Token> {
+        match given {
+            "" => None,
+            jwt if is_jwt(jwt) => Some(Token::Jwt(jwt.to_owned())),
+            shared => Some(Token::Shared(shared.to_owned())),
+        }
+    }
+}
+
+/// Whether this is a JWS in its compact form (RFC 7515, 3.1): three parts of base64url, the first
+/// of which is the header, a JSON object that names its algorithm. A shared token that merely has
+/// two dots in it is none.
+fn is_jwt(token: &str) -> bool {
+    let parts: Vec<_> = token.split('.').map(|part| BASE64_URL_SAFE_NO_PAD.decode(part)).collect();
+    let [Ok(header), Ok(_), Ok(_)] = &parts[..] else { return false };
+    serde_json::from_slice::<Map<String, Value>>(header).is_ok_and(|header| header.contains_key("alg"))
 }
 
 /// Whether a URL's host is this machine by its name alone.

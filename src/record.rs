@@ -32,8 +32,8 @@ pub enum Record {
     },
     /// User: this line of ours is being asked of the bot; `None`: no line is.
     Asking(Option<Number>),
-    /// User: the bot is being told that it owns the conversation again.
-    Returning(bool),
+    /// User: how far the bot is told that it owns the conversation again.
+    Returning(Returning),
     /// User: this desk may have our `requested` of this number.
     Met(DeskId, Number),
     /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait for the next batch.
@@ -44,6 +44,18 @@ pub enum Record {
     Idle(Duration),
     /// Desk: the admin's next line goes here.
     Focus,
+}
+
+/// How far the bot is told that it owns the conversation again, and what people said meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Returning {
+    /// It was told, or need not be.
+    #[default]
+    Done,
+    /// It is being told: if the program ends now, nobody knows whether it was.
+    UnderWay,
+    /// It is to be told what people said from this entry of ours on: of that it was told nothing.
+    Due(Number),
 }
 
 impl Record {
@@ -116,8 +128,8 @@ pub struct Story {
     pub idle: Duration,
     /// The line that was being asked of the bot.
     pub asking: Option<Number>,
-    /// The bot was being told that it owns the conversation again.
-    pub returning: bool,
+    /// How far the bot was told that it owns the conversation again.
+    pub returning: Returning,
     /// Desks, the latest last: which, the latest request it may have, and what it acknowledged.
     pub desks: Vec<(DeskId, Number, Number)>,
     /// Its control entries, in the commit order.

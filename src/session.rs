@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Now;
 use crate::delivery::{Arrival, Backoff, Idle, Mark, Receiving, Sending, Waited};
-use crate::record::{Line, Record, Story, What};
+use crate::record::{Line, Record, Returning, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
@@ -58,12 +58,12 @@ pub enum Output {
         /// What the bot gets.
         text: String,
     },
-    /// Tell the bot that it owns the conversation again, and what was said without it in our own
-    /// entries above `since`; answer with `returned`.
+    /// Tell the bot that it owns the conversation again, and what people said to each other from
+    /// our own entry `since` on; answer with `returned`.
     Return {
         /// To name in the answer.
         ticket: u64,
-        /// The `requested` that began the stretch without the bot.
+        /// The `requested` that began the first stretch the bot was not told of, or a later entry.
         since: Number,
     },
     /// Dial the desk; answer with `dialled`.
@@ -98,7 +98,7 @@ pub enum Resumed {
     StillPaused,
     /// It has no API to be told by.
     NoApi(String),
-    /// It could not be reached: it was told nothing.
+    /// It could not be reached, or refused: it was told nothing.
     Unreached(String),
     /// It could not be told; it may have got some of it.
     Failed(String),

@@ -22,7 +22,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 
 pub use identity::Identity;
-pub use trust::{KnownDesks, Trust};
+pub use trust::{KnownDesks, Trust, authorities};
 
 mod identity;
 mod trust;

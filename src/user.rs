@@ -23,8 +23,8 @@ use crate::session::{Output, Refusal, Resumed, Session, WELCOME_WITHIN};
 use crate::signals;
 use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::text::Name;
-use crate::tls::Trust;
-use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Number, Secret, State};
+use crate::tls::{self, Trust};
+use crate::wire::{self, Author, Body, ConversationId, DeskId, Number, Secret, State};
 
 mod probe;
 
@@ -93,7 +93,10 @@ enum Then {
 /// # Errors
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
-    let config = bot::Config::new(&args.bot, args.bot_token()?)?;
+    let mut config = bot::Config::new(&args.bot, args.bot_token()?)?;
+    if let Some(given) = &args.bot_ca {
+        config = config.trusting(&tls::authorities("--bot-ca", given)?);
+    }
     let options = term::Options {
         json: args.json,
         plain: args.plain,
@@ -347,10 +350,10 @@ impl User {
                     Ok(bot::Resumed::Yes) => Resumed::Yes,
                     Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
                     Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
+                    // It has the lines; the next return sets the form going.
+                    Ok(bot::Resumed::WithoutForm(fault)) => Resumed::Failed(fault.to_string()),
                     Err(fault @ bot::Fault::NoApi { .. }) => Resumed::NoApi(fault.to_string()),
-                    Err(fault @ (bot::Fault::Unreachable { .. } | bot::Fault::NotFound { .. })) => {
-                        Resumed::Unreached(fault.to_string())
-                    }
+                    Err(fault) if fault.is_refusal() => Resumed::Unreached(fault.to_string()),
                     Err(fault) => Resumed::Failed(fault.to_string()),
                 };
                 self.session.returned(answer.ticket, outcome, now);
@@ -620,18 +623,28 @@ impl User {
         Ok(())
     }
 
-    /// What people said after our entry with this number: the stretch the bot did not hear.
+    /// What people said to each other from our entry with this number on: the stretches that the
+    /// bot did not hear. No line that was said to the bot, also none that still waits for it.
     fn said_since(&self, number: Number) -> Result<Vec<bot::Line>, Stop> {
         let lines = self.keeper.journal.lines(self.session.id(), 0)?;
         let is_own = |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
-        let after = lines.iter().position(is_own).map_or(lines.len(), |at| at + 1);
-        let said = lines[after..].iter().filter_map(Line::said).filter(|(_, said)| said.author != Author::Bot);
-        let line = |(_, said): (&Entry, &wire::Said)| bot::Line {
-            author: said.author,
-            name: said.name.as_deref().map(str::to_owned),
-            text: said.text.to_string(),
-        };
-        Ok(said.map(line).collect())
+        let from = lines.iter().position(is_own).unwrap_or(lines.len());
+        let (mut said, mut is_with_person) = (Vec::new(), false);
+        for line in &lines[from..] {
+            match line.entry().map(|entry| &entry.body) {
+                Some(Body::Requested { .. }) => is_with_person = true,
+                Some(Body::Withdrawn {} | Body::HandedBack { .. }) => is_with_person = false,
+                Some(Body::Message(message)) if is_with_person && message.author != Author::Bot => {
+                    said.push(bot::Line {
+                        author: message.author,
+                        name: message.name.as_deref().map(str::to_owned),
+                        text: message.text.to_string(),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(said)
     }
 
     fn tell_lines(&mut self, lines: &[Line]) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use handoff::record::{Line, Record, Story, What};
+use handoff::record::{Line, Record, Returning, Story, What};
 use handoff::wire::{Body, ConversationId, DeskId, Entry};
 
 /// The story of one conversation, of its records and their places in the commit order.
@@ -19,7 +19,7 @@ pub fn story<'a>(id: ConversationId, records: impl IntoIterator<Item = (usize, &
         theirs: Vec::new(),
         idle: Duration::ZERO,
         asking: None,
-        returning: false,
+        returning: Returning::Done,
         desks: Vec::new(),
         controls: Vec::new(),
     };
@@ -46,7 +46,7 @@ pub fn story<'a>(id: ConversationId, records: impl IntoIterator<Item = (usize, &
                 story.idle = Duration::ZERO;
             }
             Record::Asking(number) => story.asking = *number,
-            Record::Returning(is) => story.returning = *is,
+            Record::Returning(how) => story.returning = *how,
             Record::Met(desk, request) => {
                 let acked = story.desks.iter().find(|(of, ..)| of == desk).map_or(0, |(.., acked)| *acked);
                 story.desks.retain(|(of, ..)| of != desk);

@@ -11,15 +11,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustls::CertificateError;
 use serde_json::{Value, json};
 use ureq::http::{StatusCode, Uri};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     ConnectionDetails, Connector, NextTimeout, RustlsConnector, TcpConnector, Transport,
 };
 use ureq::{Agent, Error};
 
-use super::{BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken, Times};
+use super::{
+    BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken, Times, Token,
+};
 use crate::reply::{self, Item};
 use crate::wire::Author;
 
@@ -33,20 +37,21 @@ pub(super) fn perform(config: &Config, request: &Request) -> Outcome {
 
 fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
     let body = json!({ "sender": sender, "message": text });
-    let answer = post(config, &config.webhook, &[], &body, config.times.ask)?;
+    let answer = post(config, &config.webhook, None, &body, config.times.ask)?;
     let peer = config.peer.clone();
-    match answer.status {
-        StatusCode::OK => reply::parse(&answer.body).map_err(|why| Fault::not_a_reply(&peer, &why)),
-        other => Err(Fault::Status { peer, status: other.as_u16() }),
+    match answer.status.as_u16() {
+        200 => reply::parse(&answer.body).map_err(|why| Fault::not_a_reply(&peer, &why)),
+        status @ (404 | 405) if config.is_path_odd => Err(Fault::NoWebhook { webhook: config.webhook.clone(), status }),
+        status => Err(Fault::Status { peer, status }),
     }
 }
 
 fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500..=599, .. });
-    match resume(config, sender, &lines) {
+    match resume(config, sender, lines.clone()) {
         // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
-        Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, &[])? {
+        Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, Vec::new())? {
             Taken { how: Resumed::Yes, warning } => Ok(Taken { how: Resumed::WithoutLines, warning }),
             other => Ok(other),
         },
@@ -79,42 +84,70 @@ fn event(line: &Line) -> Option<Value> {
     }
 }
 
-/// Tells the lines and ends the pause, in one request. A bare `resume` would make the next message
-/// run the bot's handoff action again.
+/// Rasa's own "I wait for the customer". It ends the turn that handed over: a bare `resume` would
+/// make the next message run the handoff action again. `hide_rule_turn` keeps this turn, and what
+/// people said in it, out of what a story policy remembers: a story goes on where it was.
+fn listen() -> Value {
+    json!({ "event": "action", "name": "action_listen", "hide_rule_turn": true })
+}
+
+/// A line that no rule fits makes Rasa run `action_default_fallback`, which rewinds past the last
+/// `action_listen` and predicts what follows the event before it. This event, put there, is the
+/// answer: listen again. Without it Rasa would run the turn that handed over once more. An
+/// action that a followup asks for is as hidden as the one before it: so a hidden one comes first.
+fn listen_after_rewind() -> Value {
+    json!({ "event": "followup", "name": "action_listen" })
+}
+
+/// Tells the lines and ends the pause, in one request; one more sets a form going again that the
+/// handoff interrupted.
 ///
 /// An API that takes it without a token takes anything from anybody: that is told from this answer, so that no request
 /// is made for it.
-fn resume(config: &Config, sender: &str, lines: &[Value]) -> Result<Taken, Fault> {
+fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fault> {
     let peer = config.peer.clone();
-    // Rasa does not decode percents: such an id would be another one, or another path.
-    if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
-        return Err(Fault::Broken { peer, why: "the conversation's id cannot stand in a URL".into() });
-    }
-    let mut events = lines.to_vec();
-    events.push(json!({ "event": "resume" }));
-    events.push(json!({ "event": "action", "name": "action_listen" }));
-    let url = format!("{}/conversations/{sender}/tracker/events", config.api);
-    let token = config.token.as_deref().map(|token| ("token", token));
-    let query: Vec<_> = [("include_events", "NONE")].into_iter().chain(token).collect();
-    let answer = post(config, &url, &query, &Value::from(events), config.times.give_back)?;
-    let paused = |body: &[u8]| serde_json::from_slice::<Value>(body).ok()?.get("paused")?.as_bool();
-    let how = match answer.status.as_u16() {
-        200 => match paused(&answer.body) {
-            Some(true) => Resumed::StillPaused,
-            Some(false) => Resumed::Yes,
-            None => return Err(Fault::NotAReply { peer, why: "a tracker without 'paused'".into() }),
-        },
-        401 | 403 => return Err(Fault::Token { peer, given: token.is_some() }),
-        404 | 405 => return Err(Fault::NoApi { peer }),
-        status => return Err(Fault::Status { peer, status }),
+    let mut events = lines;
+    events.extend([json!({ "event": "resume" }), listen(), listen_after_rewind(), listen()]);
+    let (tracker, far) = tell(config, sender, events)?;
+    let mut how = match tracker.get("paused").and_then(Value::as_bool) {
+        Some(true) => Resumed::StillPaused,
+        Some(false) => Resumed::Yes,
+        None => return Err(Fault::NotAReply { peer, why: "a tracker without 'paused'".into() }),
     };
-    let warning = (token.is_none() && answer.far).then(|| {
+    if tracker.pointer("/active_loop/rejected") == Some(&Value::Bool(true))
+        && let Some(form) = tracker.pointer("/active_loop/name").filter(|name| name.is_string())
+    {
+        let form = json!({ "event": "active_loop", "name": form });
+        if let Err(fault) = tell(config, sender, vec![form, listen_after_rewind(), listen()]) {
+            how = Resumed::WithoutForm(fault);
+        }
+    }
+    let warning = (config.token.is_none() && far).then(|| {
         format!(
             "the API of the bot at {peer} asks for no token: anyone who reaches that port can read and change every \
              conversation with the bot; start Rasa with --auth-token, and give the token here with --bot-token-file"
         )
     });
     Ok(Taken { how, warning })
+}
+
+/// Appends events to the tracker, all or none. Gives back what the tracker says then, and whether
+/// it is on another machine.
+fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, bool), Fault> {
+    let peer = config.peer.clone();
+    // Rasa does not decode percents: such an id would be another one, or another path.
+    if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
+        return Err(Fault::Broken { peer, why: "the conversation's id cannot stand in a URL".into() });
+    }
+    let url = format!("{}/conversations/{sender}/tracker/events?include_events=NONE", config.api);
+    let token = config.token.as_ref();
+    let answer = post(config, &url, token, &Value::from(events), config.times.give_back)?;
+    match answer.status.as_u16() {
+        200 => Ok((serde_json::from_slice(&answer.body).unwrap_or_default(), answer.far)),
+        401 | 403 => Err(Fault::Token { peer, given: token.is_some() }),
+        404 | 405 => Err(Fault::NoApi { peer }),
+        status => Err(Fault::Status { peer, status }),
+    }
 }
 
 /// What came back.
@@ -127,11 +160,16 @@ struct Exchange {
 }
 
 /// One POST.
-fn post(config: &Config, url: &str, query: &[(&str, &str)], body: &Value, within: Duration) -> Result<Exchange, Fault> {
+fn post(config: &Config, url: &str, token: Option<&Token>, body: &Value, within: Duration) -> Result<Exchange, Fault> {
     let peer = &config.peer;
     let fault = |error| explain(config, error, within);
     let far = Arc::new(AtomicBool::new(false));
-    let request = agent(config.times, within, far.clone()).post(url).query_pairs(query.iter().copied());
+    let request = agent(config, within, far.clone()).post(url);
+    let request = match token {
+        Some(Token::Shared(token)) => request.query("token", token),
+        Some(Token::Jwt(token)) => request.header("Authorization", format!("Bearer {token}")),
+        None => request,
+    };
     let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
     let mut answer = request.header("Connection", "close").send(body.to_string().as_bytes()).map_err(fault)?;
     let (status, far) = (answer.status(), far.load(Ordering::Relaxed));
@@ -149,8 +187,15 @@ fn post(config: &Config, url: &str, query: &[(&str, &str)], body: &Value, within
 
 /// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept. It says in `far`
 /// whether it left this machine.
-fn agent(times: Times, within: Duration, far: Arc<AtomicBool>) -> Agent {
+fn agent(config: &Config, within: Duration, far: Arc<AtomicBool>) -> Agent {
+    let times = config.times;
+    let tls = TlsConfig::builder();
+    let tls = match &config.authorities {
+        Some(authorities) => tls.root_certs(authorities.clone()),
+        None => tls,
+    };
     let config = Agent::config_builder()
+        .tls_config(tls.build())
         .proxy(None)
         .max_redirects(0)
         .http_status_as_error(false)
@@ -261,8 +306,20 @@ fn explain_before(config: &Config, before: Before) -> Fault {
             let refused = matches!(&error, Error::Io(error) if is_refusal(error));
             Fault::Unreachable { peer, why: why(&error), refused }
         }
-        Before::Tls(error) => Fault::Insecure { peer, why: why(&error) },
+        Before::Tls(error) => Fault::Insecure { peer, unknown: is_of_unknown_authority(&error), why: why(&error) },
     }
+}
+
+/// Whether the certificate is by an authority that nobody here named.
+fn is_of_unknown_authority(error: &Error) -> bool {
+    let tls = match error {
+        Error::Rustls(error) => Some(error),
+        Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    };
+    // A bad signature is another authority of the same name.
+    let of_authority = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
+    matches!(tls, Some(rustls::Error::InvalidCertificate(error)) if of_authority.contains(error))
 }
 
 /// What an error says to a person.

@@ -30,6 +30,8 @@ pub enum Fault {
         peer: String,
         /// What TLS said.
         why: String,
+        /// Whether the reason is the authority of its certificate.
+        unknown: bool,
     },
     /// No answer in time; the request may have been heard.
     Slow {
@@ -49,6 +51,13 @@ pub enum Fault {
     Status {
         /// Whom we asked.
         peer: String,
+        /// The status.
+        status: u16,
+    },
+    /// There is no webhook at the path that was given.
+    NoWebhook {
+        /// What was tried, the whole URL.
+        webhook: String,
         /// The status.
         status: u16,
     },
@@ -79,6 +88,17 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether it is certain that the bot took nothing of the request.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => true,
+            Fault::NoWebhook { .. } | Fault::NoApi { .. } | Fault::Token { .. } => true,
+            // By HTTP's rules (RFC 9110, 15.4 and 15.5); 408 says nothing about what came before.
+            Fault::Status { status, .. } => (300..500).contains(status) && *status != 408,
+            Fault::Slow { .. } | Fault::Broken { .. } | Fault::NotAReply { .. } | Fault::TooLong { .. } => false,
+        }
+    }
+
     pub(super) fn not_a_reply(peer: &str, why: &NotAReply) -> Fault {
         Fault::NotAReply { peer: peer.to_owned(), why: why.to_string() }
     }
@@ -92,12 +112,23 @@ impl fmt::Display for Fault {
                 write!(f, "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' needs none)")
             }
             Fault::Unreachable { peer, why, refused: false } => write!(f, "cannot reach the bot at {peer}: {why}"),
-            Fault::Insecure { peer, why } => write!(f, "cannot talk TLS with the bot at {peer}: {why}"),
+            Fault::Insecure { peer, why, unknown } => {
+                let hint = if *unknown { "; --bot-ca FILE names the authority that vouches for it" } else { "" };
+                write!(f, "cannot talk TLS with the bot at {peer}: {why}{hint}")
+            }
             Fault::Slow { peer, within } => {
                 write!(f, "the bot at {peer} gave no answer within {} s", within.as_secs_f32())
             }
             Fault::Broken { peer, why } => write!(f, "the exchange with the bot at {peer} broke: {why}"),
             Fault::Status { peer, status } => write!(f, "the bot at {peer} answered {status}{}", hint(*status)),
+            Fault::NoWebhook { webhook, status } => {
+                let prefix = webhook.trim_end_matches('/');
+                write!(
+                    f,
+                    "the bot answered {status} at {webhook}, the path that was given; \
+                     give the whole webhook path, such as {prefix}/webhooks/rest/webhook"
+                )
+            }
             Fault::NotAReply { peer, why } => {
                 write!(f, "the bot at {peer} answered with something that is not a Rasa reply: {why}")
             }
@@ -107,7 +138,11 @@ impl fmt::Display for Fault {
             }
             Fault::Token { peer, given: true } => write!(f, "the API of the bot at {peer} refused the token"),
             Fault::Token { peer, given: false } => {
-                write!(f, "the API of the bot at {peer} wants a token (Rasa's --auth-token)")
+                write!(
+                    f,
+                    "the API of the bot at {peer} wants a token (Rasa's --auth-token, or a JWT for its \
+                     --jwt-secret); give it with --bot-token-file"
+                )
             }
         }
     }
@@ -120,6 +155,7 @@ fn hint(status: u16) -> &'static str {
     match status {
         300..=399 => "; redirects are not followed, give the final URL",
         401 | 403 => "; its webhook wants a login, which Rasa's own never does",
+        409 => "; it has no trained model loaded",
         404 | 405 => "; is its REST channel on ('rest:' in credentials.yml)?",
         500..=599 => "; its log says why",
         _ => "",

@@ -160,6 +160,23 @@ fn what_is_not_a_rasa_reply_is_named() {
 }
 
 #[test]
+fn a_path_that_is_not_the_whole_webhooks_is_named() {
+    for (path, whole) in [("/rasa/", "/rasa/webhooks/rest/webhook"), ("/bot", "/bot/webhooks/rest/webhook")] {
+        for status in ["404 Not Found", "405 Method Not Allowed"] {
+            let fake = Fake::answering(status, "");
+            let there = format!("http://{}", fake.address);
+            let error = ask(config(&format!("{there}{path}"), None)).unwrap_err();
+            assert!(error.starts_with(&format!("the bot answered {} at {there}{path}, ", &status[..3])), "{error}");
+            let remedy = format!("give the whole webhook path, such as {there}{whole}");
+            assert!(error.ends_with(&remedy), "{error}");
+        }
+    }
+    let fake = Fake::answering("405 Method Not Allowed", "");
+    let error = ask(config(&format!("http://{}/rasa/webhooks/rest/webhook", fake.address), None)).unwrap_err();
+    assert!(error.ends_with("is its REST channel on ('rest:' in credentials.yml)?"), "{error}");
+}
+
+#[test]
 fn an_endless_body_is_left() {
     let fake = Fake::new(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
@@ -417,7 +434,7 @@ fn every_fault_is_one_sentence() {
     let faults = [
         Fault::NotFound { host: "nosuch".into(), why: "no such name".into() },
         Fault::Unreachable { peer: peer(), why: "network unreachable".into(), refused: false },
-        Fault::Insecure { peer: peer(), why: "unknown issuer".into() },
+        Fault::Insecure { peer: peer(), why: "unknown issuer".into(), unknown: false },
         Fault::Slow { peer: peer(), within: ASK_WITHIN },
     ];
     let sentences = [

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter};
 
 use super::{Fault, RESTORE};
-use crate::record::{Line, Record, Story, What};
+use crate::record::{Line, Record, Returning, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
@@ -148,8 +148,9 @@ impl Disk {
                     let number = number.map(|number| number as i64);
                     self.run("UPDATE conversation SET asking = ? WHERE key = ?", params![number, key])?;
                 }
-                Record::Returning(is) => {
-                    self.run("UPDATE conversation SET resuming = ? WHERE key = ?", params![is, key])?;
+                Record::Returning(returning) => {
+                    let returning = resuming(*returning);
+                    self.run("UPDATE conversation SET resuming = ? WHERE key = ?", params![returning, key])?;
                 }
                 Record::Met(desk, request) => {
                     let peer = self.peer(key, Some(*desk))?;
@@ -353,7 +354,7 @@ impl Disk {
                 theirs: Vec::new(),
                 idle: Duration::from_millis(row.get::<_, i64>(8)? as u64),
                 asking: number(row, 5)?,
-                returning: row.get(6)?,
+                returning: returning(row.get(6)?),
                 desks: Vec::new(),
                 controls: Vec::new(),
             });
@@ -399,6 +400,23 @@ fn remember<K: Eq + Hash>(keys: &mut HashMap<K, i64>, of: K, key: i64) {
         keys.clear();
     }
     keys.insert(of, key);
+}
+
+/// The column `resuming`. Handoff 0.1.0 knew 0 and 1 only, and reads any other number as 1.
+fn resuming(returning: Returning) -> i64 {
+    match returning {
+        Returning::Done => 0,
+        Returning::UnderWay => 1,
+        Returning::Due(since) => 1 + since as i64,
+    }
+}
+
+fn returning(stored: i64) -> Returning {
+    match stored {
+        0 => Returning::Done,
+        1 => Returning::UnderWay,
+        due => Returning::Due(due as Number - 1),
+    }
 }
 
 /// A line from six columns: key, origin, desk, number, at, body.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::record::{Line, Record, Story, What};
+use crate::record::{Line, Record, Returning, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 #[derive(Default)]
@@ -108,7 +108,7 @@ impl Memory {
             theirs: theirs.into_iter().collect(),
             idle: kept.idle,
             asking: None,
-            returning: false,
+            returning: Returning::Done,
             desks: Vec::new(),
             controls: kept.lines().filter(is_control).collect(),
         })

@@ -21,9 +21,11 @@ pub(super) struct Turns {
     in_flight: Option<u64>,
     /// The user was told that the bot has no API.
     told_no_api: bool,
-    /// The bot could not be told what was said above this number, nor that it owns the conversation: before it is
-    /// asked anything it is told again.
+    /// The bot could not be told that it owns the conversation, nor what people said from this
+    /// entry of ours on: it is told before it is asked anything, and at the next handback.
     untold: Option<Number>,
+    /// Why it could not be told, as the user was told: once for each cause, until the bot is told.
+    told_causes: Vec<String>,
     /// The bot could not be told that it owns the conversation again: it may stay silent.
     may_be_paused: bool,
 }
@@ -83,22 +85,32 @@ impl Turns {
 impl Session {
     /// Whatever is in flight is history, whatever waits is not for the bot any more.
     pub(super) fn discard_bot(&mut self) {
-        match std::mem::take(&mut self.bot.now) {
-            Turn::Asking { .. } => self.out.push(Output::Record(Record::Asking(None))),
-            Turn::Returning { .. } => self.out.push(Output::Record(Record::Returning(false))),
-            Turn::Idle if self.bot.untold.is_some() => self.out.push(Output::Record(Record::Returning(false))),
-            Turn::Idle => {}
-        }
+        let turn = std::mem::take(&mut self.bot.now);
+        // A return that still waits for the request under way has told the bot nothing.
+        let mut unsent = match turn {
+            Turn::Returning { since, .. } if self.bot.in_flight.is_some() => Some(since),
+            _ => None,
+        };
         // What was to leave after this batch does not: the batch ends with a conversation that is not the bot's.
         self.out.retain(|output| match output {
             Output::Ask { .. } => {
                 self.bot.in_flight = None;
                 false
             }
-            Output::Return { .. } => false,
+            Output::Return { since, .. } => {
+                unsent = Some(*since);
+                false
+            }
             _ => true,
         });
-        self.bot.untold = None;
+        if !matches!(turn, Turn::Idle) {
+            self.out.push(Output::Record(Record::Asking(None)));
+        }
+        if let Turn::Returning { .. } = turn {
+            self.bot.untold = unsent;
+            let returning = unsent.map_or(Returning::Done, Returning::Due);
+            self.out.push(Output::Record(Record::Returning(returning)));
+        }
         self.bot.waiting = VecDeque::new();
         self.bot.menu = Menu::default();
         self.forget_unsure();
@@ -188,8 +200,10 @@ impl Session {
             Resumed::Failed(_) => Some(self.last),
             _ => None,
         };
+        let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
+        self.out.push(Output::Record(Record::Returning(returning)));
         if self.bot.untold.is_none() {
-            self.out.push(Output::Record(Record::Returning(false)));
+            self.bot.told_causes.clear();
         }
         self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
         if let Some(how) = how {
@@ -208,11 +222,21 @@ impl Session {
                 ));
             }
             Resumed::NoApi(_) => {}
-            Resumed::Unreached(fault) | Resumed::Failed(fault) => {
-                self.notice(format!("the bot does not know yet what was said without it: {fault}"));
+            Resumed::Unreached(fault) => {
+                self.tell_cause(format!("the bot does not know yet what was said without it: {fault}"));
+            }
+            Resumed::Failed(fault) => {
+                self.tell_cause(format!("the bot may not know yet what was said without it: {fault}"));
             }
         }
         self.ask_waiting(now);
+    }
+
+    fn tell_cause(&mut self, cause: String) {
+        if !self.bot.told_causes.contains(&cause) {
+            self.notice(cause.clone());
+            self.bot.told_causes.push(cause);
+        }
     }
 
     pub(super) fn tick_bot(&mut self, now: Now) {
@@ -224,12 +248,17 @@ impl Session {
         }
     }
 
-    /// Tells the bot before it is asked anything again.
+    /// Tells the bot before it is asked anything again: from `since` on, or from an earlier entry
+    /// that it could not be told of.
     pub(super) fn resume_bot(&mut self, how: Option<Returned>, since: Number) {
+        let since = self.bot.untold.take().unwrap_or(since);
         let ticket = self.bot.ticket();
-        self.bot.untold = None;
         self.bot.now = Turn::Returning { ticket, how, since };
-        self.out.push(Output::Record(Record::Returning(true)));
+        // A restart asks what waits, and no line before it.
+        if let Some((number, _)) = self.bot.waiting.front() {
+            self.out.push(Output::Record(Record::Asking(Some(*number))));
+        }
+        self.out.push(Output::Record(Record::Returning(Returning::UnderWay)));
         // A request under way may reach the bot late, and must not find it back in office.
         if self.bot.in_flight.is_none() {
             self.out.push(Output::Return { ticket, since });
@@ -248,14 +277,18 @@ impl Session {
             line.own && line.entry().is_some_and(back)
         };
         let returned = story.controls.iter().rfind(is_return).and_then(Line::entry).map_or(0, |entry| entry.number);
-        let first = story.asking.unwrap_or(returned + 1);
+        let first = match (story.asking, story.returning) {
+            (Some(asking), _) => asking,
+            (None, Returning::UnderWay) => returned + 1,
+            (None, _) => self.last + 1,
+        };
+        if let Returning::Due(since) = story.returning {
+            self.bot.untold = Some(since);
+        }
         if self.phase != Phase::Bot {
             return Ok(());
         }
         self.bot.menu = Menu::before(self.last + 1, &entry)?;
-        if !story.returning && story.asking.is_none() {
-            return Ok(());
-        }
         let (mut lines, mut said) = (VecDeque::new(), Vec::new());
         for number in first..=self.last {
             if let Some(line) = by(Author::User, entry(number)?) {
@@ -264,12 +297,14 @@ impl Session {
                 said.push(line.text);
             }
         }
-        if story.returning {
+        if story.returning == Returning::UnderWay {
             self.bot.waiting = lines;
-            self.resume_bot(None, self.last);
-        } else {
+        } else if !lines.is_empty() {
             self.bot.unsure = lines;
             self.notice(format!("the bot may not have got this: {}; /again sends it again", said.join(" / ")));
+        }
+        if story.returning != Returning::Done {
+            self.resume_bot(None, self.last);
         }
         Ok(())
     }
@@ -285,7 +320,7 @@ impl Session {
         if !self.bot.is_idle() || self.phase != Phase::Bot || self.bot.waiting.is_empty() {
             return;
         }
-        match self.bot.untold.take() {
+        match self.bot.untold {
             Some(since) => self.resume_bot(None, since),
             None => self.ask_waiting(now),
         }

@@ -183,7 +183,7 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
         theirs: Vec::new(),
         idle: Duration::from_secs(86_000),
         asking: None,
-        returning: false,
+        returning: Returning::Done,
         desks: Vec::new(),
         controls: vec![crate::record::Line {
             place: 1,
@@ -294,4 +294,93 @@ fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
     // Away again: it is asked all the same, and told before the next question.
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
     assert!(session.outputs().iter().any(|output| matches!(output, Output::Ask { .. })));
+}
+
+fn asking(outputs: &[Output]) -> Option<u64> {
+    outputs.iter().find_map(|output| match output {
+        Output::Ask { ticket, .. } => Some(*ticket),
+        _ => None,
+    })
+}
+
+/// The ticket and the start of the return that is to be sent.
+fn returning(outputs: &[Output]) -> Option<(u64, Number)> {
+    outputs.iter().find_map(|output| match output {
+        Output::Return { ticket, since } => Some((*ticket, *since)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    let first = session.request;
+    session.withdraw(now(1)).unwrap();
+    let (ticket, _) = returning(&session.outputs()).unwrap();
+    session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(2));
+    let outputs = session.outputs();
+    assert!(outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))), "{outputs:?}");
+    session.ask_for_human(now(3)).unwrap();
+    let forgotten = |output: &Output| matches!(output, Output::Record(Record::Returning(_)));
+    assert!(!session.outputs().iter().any(forgotten), "it stays in the journal");
+    session.withdraw(now(4)).unwrap();
+    let (ticket, since) = returning(&session.outputs()).unwrap();
+    assert_eq!(since, first);
+    session.returned(ticket, Resumed::Yes, now(5));
+    let outputs = session.outputs();
+    assert!(outputs.contains(&Output::Record(Record::Returning(Returning::Done))), "{outputs:?}");
+    // It knows all of it now.
+    session.ask_for_human(now(6)).unwrap();
+    let second = session.request;
+    session.withdraw(now(7)).unwrap();
+    assert_eq!(returning(&session.outputs()).unwrap().1, second);
+}
+
+#[test]
+fn a_talk_whose_return_never_left_is_told_at_the_next_handback_too() {
+    let mut session = session();
+    session.say("where is my order", now(0)).unwrap();
+    let asked = asking(&session.outputs()).unwrap();
+    // The bot hangs: nothing is sent to it before it has answered.
+    session.ask_for_human(now(1)).unwrap();
+    let first = session.request;
+    session.withdraw(now(2)).unwrap();
+    assert_eq!(returning(&session.outputs()), None);
+    session.ask_for_human(now(3)).unwrap();
+    let outputs = session.outputs();
+    assert!(outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))), "{outputs:?}");
+    session.withdraw(now(4)).unwrap();
+    session.answered(asked, Err("slow".to_owned()), now(5));
+    assert_eq!(returning(&session.outputs()).unwrap().1, first);
+}
+
+#[test]
+fn each_cause_of_a_failed_return_is_told_once_until_the_bot_is_told() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    session.withdraw(now(1)).unwrap();
+    let mut told = Vec::new();
+    let causes = ["refused", "refused", "hung up", "refused", "", "refused"];
+    for (second, cause) in (2..).zip(causes) {
+        let Some((ticket, _)) = returning(&session.outputs()) else { panic!("no return before '{cause}'") };
+        let outcome = match cause {
+            "" => Resumed::Yes,
+            "hung up" => Resumed::Failed(cause.to_owned()),
+            _ => Resumed::Unreached(cause.to_owned()),
+        };
+        session.returned(ticket, outcome, now(second));
+        let outputs = session.outputs();
+        told.push(!notices(&outputs).is_empty());
+        if let Some(asked) = asking(&outputs) {
+            session.answered(asked, Ok(Reply::default()), now(second));
+        }
+        if cause.is_empty() {
+            session.ask_for_human(now(second)).unwrap();
+            session.withdraw(now(second)).unwrap();
+        } else {
+            session.say("hello", now(second)).unwrap();
+        }
+    }
+    assert_eq!(told, [true, false, true, false, false, true]);
 }

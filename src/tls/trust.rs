@@ -41,19 +41,7 @@ impl Trust {
     /// One line, when there is none.
     pub fn authority(given: &str) -> Result<Trust, String> {
         let mut roots = RootCertStore::empty();
-        if given == "system" {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        } else {
-            let unreadable = |error| match error {
-                pem::Error::Io(error) => format!("cannot read --ca {given}: {error}"),
-                error => format!("--ca {given} holds no certificate in PEM: {error}"),
-            };
-            let certificates = CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-            roots.add_parsable_certificates(certificates.map_err(unreadable)?);
-        }
-        if roots.is_empty() {
-            return Err(format!("--ca {given}: there is no authority's certificate; give a PEM file, or 'system'"));
-        }
+        roots.add_parsable_certificates(authorities("--ca", given)?);
         Ok(Trust::Authority(roots))
     }
 
@@ -111,6 +99,28 @@ impl Trust {
             Trust::FirstContact(known) => known.meet(address, shown()?),
         }
     }
+}
+
+/// The certificates of the authorities in a PEM file, or the system's, for `option FILE|system`.
+///
+/// # Errors
+/// One line, when there is none that can be used.
+pub fn authorities(option: &str, given: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let certificates = if given == "system" {
+        rustls_native_certs::load_native_certs().certs
+    } else {
+        let unreadable = |error| match error {
+            pem::Error::Io(error) => format!("cannot read {option} {given}: {error}"),
+            error => format!("{option} {given} holds no certificate in PEM: {error}"),
+        };
+        let certificates = CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        certificates.map_err(unreadable)?
+    };
+    let (usable, _) = RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());
+    if usable == 0 {
+        return Err(format!("{option} {given}: there is no authority's certificate; give a PEM file, or 'system'"));
+    }
+    Ok(certificates)
 }
 
 /// The keys of desks that were met, an address and a fingerprint a line: `known_desks`.

@@ -172,12 +172,16 @@ fn a_bot_that_is_not_there_is_one_error_that_offers_a_person() {
 
 #[test]
 fn a_wrong_bot_url_is_one_line_before_anything_starts() {
-    for wrong in ["localhost:5005", "ftp://localhost", "http://", "http://user:secret@localhost", "not a url"] {
+    let wrong = ["localhost:5005", "ftp://localhost", "http://", "http://user:secret@localhost", "not a url"];
+    for wrong in wrong.into_iter().chain(["", "http://localhost:0", "http://localhost/?token=secret"]) {
         let mut user = Handoff::start(&["user", "--admin", "127.0.0.1:1", "--bot", wrong]);
         let code = user.exit_code();
         let errors = user.stderr();
-        assert!(code == 1 || code == 2, "{wrong} ended with {code}");
-        assert!(errors.len() == 1 && errors[0].contains("the bot's URL"), "{wrong}: {errors:?}");
+        assert_eq!(code, 2, "{wrong}");
+        assert!(
+            errors.len() == 1 && errors[0].contains("the bot's URL") && errors[0].contains("--help'"),
+            "{wrong}: {errors:?}"
+        );
         assert!(!errors[0].contains("secret"), "{errors:?}");
         assert_eq!(user.stdout(), [] as [String; 0]);
     }

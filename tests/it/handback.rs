@@ -122,7 +122,8 @@ fn a_bot_that_refuses_the_lines_is_at_least_not_left_paused() {
     user.until_state("bot");
     user.until_told("notice", "could not be told what was said");
     let events: Vec<Value> = bot.asked().into_iter().filter(|a| !a.is_message()).map(|a| a.body).collect();
-    assert_eq!(events[1], json!([{"event": "resume"}, {"event": "action", "name": "action_listen"}]));
+    let names: Vec<&Value> = events[1].as_array().expect("a list").iter().map(|event| &event["event"]).collect();
+    assert_eq!(names, ["resume", "action", "followup", "action"], "without the lines");
 }
 
 #[test]

@@ -20,6 +20,7 @@ mod terminal;
 // The tests.
 mod attack;
 mod bot;
+mod bot_tls;
 mod certificates;
 mod compat;
 mod corpus;
@@ -56,6 +57,7 @@ mod supply;
 mod text;
 mod tls;
 mod typed;
+mod untold;
 mod usage;
 mod wire;
 mod wrong_desk;

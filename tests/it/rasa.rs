@@ -1,14 +1,19 @@
 //! The whole road against a real Rasa: what it says, what it is told, and what it never hears.
 //!
 //! Rasa's own memory, its tracker, is the witness. Its id of a conversation is ours. `scripts/test`
-//! starts three servers: one with the API, one without, one whose API wants a token.
+//! starts three servers: one with the API, one without, and one that keeps its trackers in SQL and
+//! whose API wants a token or a JWT.
 
 use std::time::Instant;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::run::{Handoff, WITHIN};
 use crate::terminal::typed_user;
+
+mod after;
 
 const GREETING: &str = "Hello! How can I help you?";
 
@@ -202,6 +207,8 @@ fn there_and_back(trigger: &str, pauses: bool) {
         ("user", "Thanks!"),
         ("resume", ""),
         ("action", ""),
+        ("followup", ""),
+        ("action", ""),
     ];
     assert_eq!(told, human.map(|(event, text)| (event, text.to_owned())));
     stage.ask("hello", GREETING);
@@ -360,6 +367,32 @@ fn the_api_takes_its_token_from_the_environment() {
     stage.close();
 }
 
+/// A JWT as Rasa wants it, signed with HS256 (RFC 7515, A.1).
+fn jwt(secret: &str) -> String {
+    let payload = r#"{"user":{"username":"handoff","role":"admin"}}"#;
+    let parts = [r#"{"alg":"HS256","typ":"JWT"}"#, payload].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    let signed = parts.join(".");
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
+    format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes())))
+}
+
+#[test]
+#[ignore = "needs a real Rasa: scripts/test starts one"]
+fn the_api_takes_a_jwt() {
+    let token = jwt(&variable("HANDOFF_RASA_JWT_SECRET"));
+    let mut stage = Stage::with_customers_token(Rasa::with_token(), Some(&token));
+    stage.hand_off("action handoff");
+    stage.talk("What is it?", "Nothing.");
+    stage.hand_back();
+    stage.ask("hello", GREETING);
+    assert_eq!(stage.heard(), ["action handoff", "Nothing.", "hello"]);
+
+    let mut stage = Stage::with_customers_token(Rasa::with_token(), Some(&jwt("another secret")));
+    stage.hand_off("action handoff");
+    stage.hand_back();
+    stage.user.until_told("notice", "refused the token");
+}
+
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
 fn a_wrong_token_or_none_is_told() {
@@ -369,9 +402,14 @@ fn a_wrong_token_or_none_is_told() {
         stage.hand_back();
         let notice = stage.user.until_told("notice", told);
         assert!(!text(&notice).contains("another one"), "{notice}");
-        stage.user.say("hello");
-        stage.user.until_told("notice", "probably still paused");
+        for _ in 0..2 {
+            stage.user.say("hello");
+            stage.user.until_told("notice", "probably still paused");
+        }
         assert!(stage.rasa.is_paused(&stage.conversation));
+        let notices: Vec<String> = stage.user.events_of("notice").iter().map(text).collect();
+        let causes = notices.iter().filter(|notice| notice.contains(told));
+        assert_eq!(causes.count(), 1, "the cause is told once: {notices:#?}");
         stage.hand_off("/human");
         stage.close();
     }

@@ -35,7 +35,9 @@ fn a_handback_tells_the_lines_and_resumes_in_one_request() {
         {"event": "bot", "text": "I resend it", "metadata": {"agent": "Jane"}},
         {"event": "bot", "text": "bye"},
         {"event": "resume"},
-        {"event": "action", "name": "action_listen"},
+        {"event": "action", "name": "action_listen", "hide_rule_turn": true},
+        {"event": "followup", "name": "action_listen"},
+        {"event": "action", "name": "action_listen", "hide_rule_turn": true},
     ]);
     assert_eq!(body_of(&request), events);
     assert_eq!(fake.connections(), 1);
@@ -49,14 +51,14 @@ fn a_handback_tells_the_latest_lines_within_its_limits() {
         |count: usize, text: &str| (0..count).map(|n| line(Author::User, None, &format!("{n}{text}"))).collect();
     give_back(fake.config(), lines(300, "")).unwrap();
     let events = body_of(&fake.request(0));
-    assert_eq!((events.as_array().unwrap().len(), &events[0]["text"]), (LINES_MAX + 2, &json!("100")));
+    assert_eq!((events.as_array().unwrap().len(), &events[0]["text"]), (LINES_MAX + 4, &json!("100")));
 
     give_back(fake.config(), lines(100, &"\u{1}".repeat(8000))).unwrap();
     let request = fake.request(1);
     assert!(request.len() < LINES_BYTES_MAX + 1000, "{}", request.len());
     let events = body_of(&request);
     assert!(events.as_array().unwrap().len() > 5);
-    assert!(events[events.as_array().unwrap().len() - 3]["text"].as_str().unwrap().starts_with("99"));
+    assert!(events[events.as_array().unwrap().len() - 5]["text"].as_str().unwrap().starts_with("99"));
 }
 
 #[test]
@@ -67,8 +69,9 @@ fn a_bot_that_does_not_take_the_lines_is_still_resumed() {
         stream.write_all(&answer).unwrap();
     });
     assert_eq!(give_back(fake.config(), vec![line(Author::User, None, "x")]), Ok(Resumed::WithoutLines));
-    let resume = json!([{"event": "resume"}, {"event": "action", "name": "action_listen"}]);
-    assert_eq!(body_of(&fake.request(1)), resume);
+    let resumed = body_of(&fake.request(1));
+    let events: Vec<&Value> = resumed.as_array().unwrap().iter().map(|event| &event["event"]).collect();
+    assert_eq!(events, ["resume", "action", "followup", "action"]);
     assert_eq!(fake.connections(), 2);
 
     let broken = Fake::answering("500 Oops", "");
@@ -93,7 +96,8 @@ fn an_api_that_is_not_there_or_refuses_is_named_without_the_token() {
     let (sentence, fault) = returned("401 Unauthorized", "", Some("s3cret")).unwrap_err();
     assert!(matches!(fault, Fault::Token { given: true, .. }) && !format!("{fault:?}{sentence}").contains("s3cret"));
     let (sentence, _) = returned("403 Forbidden", "", None).unwrap_err();
-    assert!(sentence.ends_with("wants a token (Rasa's --auth-token)"), "{sentence}");
+    assert!(sentence.contains("--auth-token") && sentence.contains("--jwt-secret"), "{sentence}");
+    assert!(sentence.contains("--bot-token-file"), "{sentence}");
     assert_eq!(returned("200 OK", r#"{"paused":true}"#, None).unwrap(), Resumed::StillPaused);
     assert!(returned("200 OK", "{}", None).unwrap_err().0.ends_with("a tracker without 'paused'"));
     assert!(!format!("{:?}", config("http://x", Some("s3cret"))).contains("s3cret"));
@@ -105,4 +109,79 @@ fn an_id_that_would_change_the_path_is_refused() {
     let request = Request::Return { sender: "../a?b".into(), said: vec![] };
     assert!(matches!(outcome(fake.config(), request), Outcome::Returned(Err(Fault::Broken { .. }))));
     assert_eq!(fake.connections(), 0);
+}
+
+#[test]
+fn a_form_that_the_handoff_interrupted_is_set_going_by_a_second_request_and_no_other_is() {
+    let form = |rejected: bool| {
+        let tracker = json!({"paused": false, "active_loop": {"name": "order_form", "rejected": rejected}});
+        Fake::answering("200 OK", tracker.to_string())
+    };
+    let fake = form(true);
+    assert_eq!(give_back(fake.config(), vec![line(Author::User, None, "x")]), Ok(Resumed::Yes));
+    let events = json!([
+        {"event": "active_loop", "name": "order_form"},
+        {"event": "followup", "name": "action_listen"},
+        {"event": "action", "name": "action_listen", "hide_rule_turn": true},
+    ]);
+    assert_eq!(body_of(&fake.request(1)), events);
+    assert_eq!(fake.connections(), 2);
+
+    let goes_on = form(false);
+    assert_eq!(give_back(goes_on.config(), vec![]), Ok(Resumed::Yes));
+    assert_eq!(goes_on.connections(), 1);
+    let none = Fake::answering("200 OK", r#"{"paused":false,"active_loop":{}}"#);
+    assert_eq!(give_back(none.config(), vec![]), Ok(Resumed::Yes));
+    assert_eq!(none.connections(), 1);
+}
+
+#[test]
+fn a_form_that_cannot_be_set_going_is_told_apart_from_lines_that_were_refused() {
+    let tracker = r#"{"paused":false,"active_loop":{"name":"order_form","rejected":true}}"#;
+    let fake = Fake::new(move |request, stream| {
+        let form = request.contains("\"active_loop\"");
+        let answer = if form { http("401 Unauthorized", b"") } else { http("200 OK", tracker.as_bytes()) };
+        stream.write_all(&answer).unwrap();
+    });
+    let how = give_back(fake.config(), vec![line(Author::User, None, "x")]).unwrap();
+    assert!(matches!(how, Resumed::WithoutForm(Fault::Token { .. })), "{how:?}");
+    assert_eq!(fake.connections(), 2);
+}
+
+#[test]
+fn a_jwt_is_a_bearer_and_any_other_token_stands_in_the_url() {
+    // RFC 7519, 3.1.
+    let jwt = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let asked = |token: &str| {
+        let fake = Fake::answering("200 OK", r#"{"paused":false}"#);
+        give_back(config(&format!("http://{}", fake.address), Some(token)), vec![]).unwrap();
+        fake.request(0)
+    };
+    let request = asked(jwt);
+    assert!(request.to_lowercase().contains("\r\nauthorization: bearer ") && request.contains(jwt), "{request}");
+    assert!(!request.lines().next().unwrap().contains("token"), "{request}");
+    for shared in ["s3cret", "v1.2.3", "a.b.c.d", &jwt.replace("eyJ0", "eyK0"), &jwt[..40]] {
+        let request = asked(shared);
+        assert!(request.lines().next().unwrap().contains(&format!("&token={shared}")), "{shared}: {request}");
+        assert!(!request.to_lowercase().contains("authorization"), "{shared}: {request}");
+    }
+    // The webhook is open, and is asked without it.
+    let fake = Fake::answering("200 OK", "[]");
+    ask(config(&format!("http://{}", fake.address), Some(jwt))).unwrap();
+    assert!(!fake.request(0).contains(jwt));
+}
+
+#[test]
+fn a_refusal_is_certain_and_a_broken_exchange_is_not() {
+    let peer = || "http://h".to_owned();
+    let status = |status| Fault::Status { peer: peer(), status }.is_refusal();
+    for refused in [302, 400, 404, 409, 413, 429] {
+        assert!(status(refused), "{refused}");
+    }
+    for unsure in [204, 408, 500, 502, 503, 504] {
+        assert!(!status(unsure), "{unsure}");
+    }
+    assert!(Fault::Token { peer: peer(), given: true }.is_refusal());
+    assert!(!Fault::Slow { peer: peer(), within: RETURN_WITHIN }.is_refusal());
+    assert!(!Fault::TooLong { peer: peer() }.is_refusal());
 }
