@@ -91,11 +91,10 @@ impl Desk {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
         });
-        let waiting = self
-            .queue
-            .iter()
-            .enumerate()
-            .map(|(at, id)| format!("{} is waiting, number {} in the queue{}", self.who(*id), at + 1, away(id)));
+        let waiting = self.positions().map(|(id, position)| match self.uncounted.contains(&id) {
+            true => format!("{} is waiting, not connected, and counts in the queue again once they are", self.who(id)),
+            false => format!("{} is waiting, number {position} in the queue{}", self.who(id), away(&id)),
+        });
         let lines: Vec<String> = talking.chain(waiting).collect();
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
     }

@@ -42,6 +42,8 @@ mod restart;
 mod scripts;
 mod secrets;
 mod security;
+mod start_over;
+mod states;
 mod strangers;
 mod supply;
 mod text;
