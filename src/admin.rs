@@ -94,7 +94,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let listen = sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
-            "--plaintext loopback is for this machine only, and {listen} is not; leave it away, or give --plaintext \
+            "--plaintext loopback is for this machine only, and {listen} is not; drop it, or give --plaintext \
              anywhere inside a tunnel"
         ));
     }

@@ -10,6 +10,9 @@
 //!   any ── closed ──▶ closed
 //! ```
 //!
+//! What another desk's agent did with the customer, as the customer's side tells it, is
+//! `Phase::Elsewhere` here.
+//!
 //! Every arrow is an entry of the user's side, which is the arbiter: `/accept`, `/handback` and
 //! `/close` record an entry of ours that asks for it, and take effect when the answer comes. While a
 //! hello's backlog comes in, its controls are history; the admin is told where it ended.
@@ -17,7 +20,7 @@
 //! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that is
 //! recorded, of `settle`.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -26,7 +29,7 @@ use ring::digest::{SHA256, digest};
 use crate::clock::Now;
 use crate::delivery::{Arrival, IDLE_NOTED, Idle, LIFETIME, Mark, Receiving, Sending, Waited};
 use crate::record::{Record, Story, What};
-use crate::report::{Link, Reason, Report, Returned, Told};
+use crate::report::{Elsewhere, Link, Reason, Report, Returned, Told};
 use crate::text::{Line, Name};
 use crate::wire::{
     Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
@@ -39,6 +42,7 @@ mod admin;
 mod away;
 mod links;
 pub mod names;
+mod queue;
 mod restart;
 pub mod room;
 #[cfg(test)]
@@ -51,8 +55,16 @@ pub const HELD_MAX: Number = 1 << 20;
 /// side keeps no more lines for a desk that is away. Messages beyond it are told at once.
 pub const UNTOLD_MAX: Number = 1_000;
 
+/// A customer's entries behind their `closed`, at most. For a customer who returns the journal reads
+/// back a limited number of the latest controls, and `closed` must be among them.
+pub const BEHIND_CLOSED_MAX: Number = 100;
+
 /// Who waits is told of moving up this often at most.
 pub const PLACES_TOLD: Duration = Duration::from_secs(1);
+
+/// A queued customer whose connection has been down for this long does not count in the positions
+/// of the others.
+pub const COUNTED_WITHOUT_LINK: Duration = Duration::from_secs(60);
 
 /// What the loop has to do, in this order.
 #[derive(Debug, PartialEq)]
@@ -122,9 +134,14 @@ pub struct Desk {
     parted: Vec<ConversationId>,
     /// Who waits, longest first.
     queue: VecDeque<ConversationId>,
-    /// From this place on they have moved up and were not told,
+    /// Queued customers whose connection is down, each with the moment from which they do not count
+    /// in the positions of the others.
+    unlinked: BTreeSet<(Instant, ConversationId)>,
+    /// Queued customers who do not count in the positions of the others until they are connected.
+    uncounted: HashSet<ConversationId>,
+    /// First place in the queue whose customer may not know the new position yet;
     moved: Option<usize>,
-    /// which they are then at the soonest.
+    /// the customers are told at this moment at the soonest.
     tell_places: Instant,
     /// Whose link came or went, which the admin is not told yet,
     flapped: Vec<ConversationId>,
@@ -157,6 +174,8 @@ struct Conversation {
     request: Number,
     /// The reason that this `requested` gave.
     reason: Option<Box<str>>,
+    /// The user's `closed`; 0 before it.
+    closed: Number,
     /// Of this, the admin was told.
     told: (Phase, Number),
     /// The first message that the admin hears of only after the state it belongs to; 0 for none.
@@ -183,6 +202,8 @@ struct Conversation {
     /// The same, as far back as the journal goes.
     typed: Number,
     link: Option<Conn>,
+    /// Queued without a connection, the customer counts in the positions of the others until then.
+    counts_until: Option<Instant>,
     links: Links,
     /// Its place in the room, while it has one.
     place: Option<Place>,
@@ -203,6 +224,7 @@ enum Phase {
     Bot(Returned),
     Queued,
     Active,
+    Elsewhere(Elsewhere),
     Closed(EndReason),
 }
 
@@ -242,6 +264,8 @@ impl Desk {
             begun: 0,
             parted: Vec::new(),
             queue: VecDeque::new(),
+            unlinked: BTreeSet::new(),
+            uncounted: HashSet::new(),
             moved: None,
             tell_places: now.clock,
             flapped: Vec::new(),
@@ -381,6 +405,7 @@ impl Desk {
             self.wake(id, now);
         }
         self.flap(id, None);
+        self.count_again(id);
         self.send_position(id);
         // Who waited already when the desk was started.
         let waits = |conversation: &Conversation| conversation.told.0 == Phase::Queued && conversation.open.is_none();
@@ -467,6 +492,13 @@ impl Desk {
             return self.dismiss(conn, Code::Protocol, "this entry is not a customer's to make");
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
+        if !conversation.may_follow(&entry) {
+            return self.dismiss(
+                conn,
+                Code::Protocol,
+                "this conversation has ended: nothing like this follows its end",
+            );
+        }
         match conversation.receiving.take(entry.number) {
             Arrival::Gap => return self.dismiss(conn, Code::Gap, "an entry is missing before this one"),
             Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
@@ -544,6 +576,7 @@ impl Desk {
             Phase::Queued => self.announce_queued(id, now),
             Phase::Active => self.announce_active(id, now),
             Phase::Bot(how) => self.announce_end(id, Some(Reason::Returned(how))),
+            Phase::Elsewhere(what) => self.announce_end(id, Some(Reason::Elsewhere(what))),
             Phase::Closed(why) => self.announce_end(id, Some(Reason::Ended(why))),
         }
     }
@@ -653,35 +686,6 @@ impl Desk {
         self.disconnected(conn, why);
     }
 
-    /// Takes a conversation out of the queue. Those behind it have moved up.
-    fn leave_queue(&mut self, id: ConversationId) {
-        let Some(at) = self.queue.iter().position(|queued| *queued == id) else { return };
-        self.queue.remove(at);
-        self.moved = Some(self.moved.map_or(at, |from| from.min(at)));
-    }
-
-    /// Tells those who moved up, if it is time: who comes and goes all the time does not have all others told each time.
-    fn tell_places(&mut self, now: Now) {
-        if now.clock < self.tell_places {
-            return;
-        }
-        let Some(from) = self.moved.take() else { return };
-        self.tell_places = now.clock + PLACES_TOLD;
-        // Their places are counted here: to look each one up would be quadratic.
-        for (place, behind) in self.queue.iter().enumerate().skip(from) {
-            if let Some(conn) = self.conversations[behind].link {
-                self.out.push(Output::Send(conn, Message::Position { position: place as u32 + 1 }));
-            }
-        }
-    }
-
-    fn send_position(&mut self, id: ConversationId) {
-        let Some(at) = self.queue.iter().position(|queued| *queued == id) else { return };
-        if let Some(conn) = self.conversations[&id].link {
-            self.out.push(Output::Send(conn, Message::Position { position: at as u32 + 1 }));
-        }
-    }
-
     /// Its acks and entries leave at the next `settle`.
     fn touch(&mut self, id: ConversationId) {
         if let Some(conversation) = self.conversations.get_mut(&id)
@@ -711,8 +715,7 @@ impl Desk {
     }
 
     fn tell_state(&mut self, id: ConversationId, reason: Option<Reason>) {
-        let position = self.queue.iter().position(|queued| *queued == id).map(|at| at as u32 + 1);
-        self.tell_state_at(id, position, reason);
+        self.tell_state_at(id, self.position(id), reason);
     }
 
     fn tell_state_at(&mut self, id: ConversationId, position: Option<u32>, reason: Option<Reason>) {
@@ -753,6 +756,7 @@ impl Conversation {
             phase: Phase::Bot(Returned::HandedBack),
             request: 0,
             reason: None,
+            closed: 0,
             told: (Phase::Bot(Returned::HandedBack), 0),
             first_untold: 0,
             newest: 0,
@@ -768,6 +772,7 @@ impl Conversation {
             spoken: 0,
             typed: 0,
             link: None,
+            counts_until: None,
             links: Links::new(now),
             place: None,
             open: None,
@@ -782,6 +787,8 @@ impl Conversation {
     /// What an entry of the user's means for the state, and whether it answers or voids what we asked.
     fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
+            // A journal of 0.1.0 may have more behind `closed` than a `refused`.
+            body if self.closed > 0 && !matches!(body, Body::Refused { .. }) => return,
             Body::Requested { reason } => {
                 self.unheard = 0;
                 self.phase = Phase::Queued;
@@ -790,17 +797,35 @@ impl Conversation {
                 return;
             }
             Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
-            Body::HandedBack { .. } => self.phase = Phase::Bot(Returned::HandedBack),
-            Body::Closed { reason, .. } => self.phase = Phase::Closed(*reason),
+            Body::HandedBack { of } if of.desk == desk => self.phase = Phase::Bot(Returned::HandedBack),
+            Body::HandedBack { .. } => self.phase = Phase::Elsewhere(Elsewhere::HandedBackElsewhere),
+            Body::Closed { of, reason } => {
+                self.closed = entry.number;
+                self.phase = match of {
+                    Some(of) if of.desk == desk => Phase::Closed(EndReason::AdminClosed),
+                    Some(_) => Phase::Elsewhere(Elsewhere::ClosedElsewhere),
+                    // Without a desk's `close` it was not an agent who closed, whatever the reason says.
+                    None if *reason == EndReason::AdminClosed => Phase::Closed(EndReason::UserEnded),
+                    None => Phase::Closed(*reason),
+                };
+            }
             Body::Accepted { of } if of.desk == desk => self.phase = Phase::Active,
             // Another desk had the customer then; who has it now is said by what follows.
-            Body::Accepted { .. } => self.phase = Phase::Bot(Returned::HandedBack),
+            Body::Accepted { .. } => self.phase = Phase::Elsewhere(Elsewhere::TakenElsewhere),
             Body::Refused { of, .. } if of.desk == desk && self.open.is_some_and(|open| open.number == of.number) => {}
             _ => return,
         }
         // An answer to what we asked before our journal was set back leaves open what we asked since.
         let is_older = |of: &Asked| of.desk == desk && self.open.is_some_and(|open| open.number > of.number);
         self.answered = if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
+    }
+
+    /// Whether an entry may come, if it would be the next one: behind `closed` only a body that
+    /// changes no state may (docs/PROTOCOL.md, "States, and who decides").
+    fn may_follow(&self, entry: &Entry) -> bool {
+        let is_next = entry.number == self.receiving.last() + 1;
+        let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
+        self.closed == 0 || !is_next || changes_nothing && entry.number <= self.closed + BEHIND_CLOSED_MAX
     }
 
     /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends it is not over.
@@ -824,7 +849,8 @@ impl Conversation {
             Phase::Bot(_) => State::Bot,
             Phase::Queued => State::Queued,
             Phase::Active => State::Active,
-            Phase::Closed(_) => State::Closed,
+            Phase::Elsewhere(Elsewhere::ClosedElsewhere) | Phase::Closed(_) => State::Closed,
+            Phase::Elsewhere(_) => State::Bot,
         }
     }
 

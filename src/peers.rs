@@ -49,7 +49,7 @@ impl Peers {
     pub fn settings(security: Security) -> Settings {
         let text = match security {
             Security::Plaintext => "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it",
-            _ => "this desk speaks TLS; leave --plaintext away",
+            _ => "this desk speaks TLS; drop --plaintext",
         };
         Settings::new(security, [Peers::dialect(text)])
     }

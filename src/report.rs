@@ -186,6 +186,20 @@ pub enum Reason {
     Ended(EndReason),
     /// It came back to the bot.
     Returned(Returned),
+    /// Another desk's agent has or had it.
+    Elsewhere(Elsewhere),
+}
+
+/// What became of a conversation at another desk, as this desk's agent is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Elsewhere {
+    /// An agent of another desk accepted the customer.
+    TakenElsewhere,
+    /// An agent of another desk handed the customer back to the bot.
+    HandedBackElsewhere,
+    /// An agent of another desk closed the conversation.
+    ClosedElsewhere,
 }
 
 /// How a conversation came back to the bot.

@@ -33,7 +33,9 @@ use crate::wire::{
 
 mod bot;
 mod link;
+mod position;
 mod restart;
+mod start_over;
 
 pub use link::WELCOME_WITHIN;
 #[cfg(test)]
@@ -76,7 +78,8 @@ pub enum Output {
     Close(Conn),
     /// The journal has this entry of the desk's already; call `fork` when it says something else there.
     Verify(Conn, DeskId, Entry),
-    /// The desk knows another story: this conversation cannot go on. What it was owed may go on in a new one.
+    /// The desk knows another story: this conversation cannot go on. Call `start_over`: a new one may
+    /// take its place.
     Forked,
     /// Nobody will get these entries of ours any more: the conversation was given up.
     GivenUp(std::ops::RangeInclusive<Number>),
@@ -133,6 +136,8 @@ pub struct Session {
     spoken: Number,
     /// The conversation goes on in another program: nothing more is recorded here.
     replaced: bool,
+    /// It was begun in this process because a desk contradicted the former one.
+    is_second: bool,
     out: Vec<Output>,
 }
 
@@ -140,7 +145,7 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     Bot,
-    Queued { position: Option<u32> },
+    Queued { position: position::Position },
     Active { desk: DeskId, admin: Option<String> },
     Closed,
 }
@@ -156,6 +161,9 @@ struct Marks {
     offered: Number,
     /// The highest number of the desk's that this side has shown.
     shown: Number,
+    /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before the
+    /// first end.
+    ended: Number,
     sending: Sending,
     receiving: Receiving,
     /// Entries came since the last ack.
@@ -183,13 +191,14 @@ impl Session {
             owed: 0,
             parting: false,
             desks: Vec::new(),
-            link: link::Link::new(Backoff::new(seed)),
+            link: link::Link::new(Backoff::new(seed), now),
             bot: bot::Turns::new(seed),
             idle: Idle::new(now),
             unheard: 0,
             outbox: VecDeque::new(),
             spoken: 0,
             replaced: false,
+            is_second: false,
             out: Vec::new(),
         };
         let Session { name, .. } = &session;
@@ -289,12 +298,13 @@ impl Session {
             self.tick_idle(now);
         }
         self.tick_link(now);
+        self.tell_position(now);
     }
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
         let idle = (self.needs_desk() && !self.is_up()).then(|| self.idle.deadline());
-        [self.bot.deadline(), self.link.deadline(), idle].into_iter().flatten().min()
+        [self.bot.deadline(), self.link.deadline(), self.position_deadline(), idle].into_iter().flatten().min()
     }
 
     /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
@@ -433,7 +443,8 @@ impl Session {
         self.discard_bot();
         self.unheard = 0;
         self.request = self.record(Body::Requested { reason }, now);
-        self.phase = Phase::Queued { position: None };
+        self.end_stretch(self.request);
+        self.phase = Phase::Queued { position: Default::default() };
         self.tell_state(None);
         self.offer();
         self.seek_desk();
@@ -489,6 +500,7 @@ impl Session {
         self.discard_bot();
         let was_bot = self.phase == Phase::Bot;
         let number = self.record(Body::Closed { of, reason }, now);
+        self.end_stretch(number);
         // What was said to the bot since the last handback stays here, and so does its end.
         if !was_bot {
             self.owed = number;
@@ -503,9 +515,19 @@ impl Session {
     fn return_to_bot(&mut self, how: Returned) {
         self.owed = self.last;
         self.parting |= self.is_offered();
+        self.end_stretch(self.last);
         self.phase = Phase::Bot;
         self.resume_bot(Some(how), self.request);
         self.rest_if_delivered();
+    }
+
+    /// Our entry with this number ended whatever stretch a desk's agent had the customer in.
+    fn end_stretch(&mut self, number: Number) {
+        if let Phase::Active { desk: owner, .. } = self.phase
+            && let Some((_, marks)) = self.desks.iter_mut().find(|(desk, _)| *desk == owner)
+        {
+            marks.ended = number;
+        }
     }
 
     /// A desk that cannot be had for so long is not waited for any more.
@@ -564,8 +586,8 @@ impl Session {
     }
 
     fn tell_state(&mut self, reason: Option<Reason>) {
-        let position = match self.phase {
-            Phase::Queued { position } => position,
+        let position = match &self.phase {
+            Phase::Queued { position } => position.told(),
             _ => None,
         };
         self.tell(Report::State {

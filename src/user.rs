@@ -66,8 +66,6 @@ struct User {
     probe: probe::Probe,
     /// The person was told what is wrong with the way to the bot.
     warned: bool,
-    /// A conversation that forked goes on in this one.
-    started_over: bool,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
 }
@@ -134,7 +132,6 @@ pub fn run(args: args::User) -> Result<u8, String> {
         opening: None,
         probe: probe::Probe::default(),
         warned: false,
-        started_over: false,
         failed: false,
         args,
     };
@@ -499,7 +496,6 @@ impl User {
             Then::Exit(code) => Ok(Some(code)),
             Then::StartAnew => {
                 self.session = begin(&self.args).map_err(Stop::Broken)?;
-                self.started_over = false;
                 self.unseen.clear();
                 self.stage = Stage::Talking;
                 self.pace.done();
@@ -556,8 +552,12 @@ impl User {
             // More may be read meanwhile.
             self.peers.flush();
             self.keeper.commit(records, &self.screen)?;
+            let id = self.session.id();
             for action in actions {
-                self.act_on(action)?;
+                // A conversation whose place another one took dials and asks nothing more.
+                if self.session.id() == id || matches!(action, Output::Close(_) | Output::Tell(_)) {
+                    self.act_on(action)?;
+                }
             }
         }
         let (journal, peers, id) = (&self.keeper.journal, &self.peers, self.session.id());
@@ -603,22 +603,15 @@ impl User {
         Ok(())
     }
 
-    /// A conversation that forked goes on as a new one, with what no desk has of it.
+    /// A conversation that forked goes on as a new one, with what no desk has of it: all of that is one batch.
     fn start_over(&mut self) -> Result<(), Stop> {
-        let goes_on = matches!(self.session.state(), State::Queued | State::Active);
-        // A desk that contradicts what was begun for its sake, too, would have us begin for ever.
-        if !goes_on || std::mem::replace(&mut self.started_over, true) {
-            return Ok(());
-        }
-        let lines = self.undelivered(self.session.undelivered())?;
-        self.session = begin(&self.args).map_err(Stop::Broken)?;
-        self.unseen.clear();
-        self.notice("a new conversation goes on with what you said and nobody has read");
-        let now = Now::read();
-        let refused = self.session.ask_for_human(now).err();
-        let refused = lines.iter().fold(refused, |refused, line| refused.or(self.session.say(line, now).err()));
-        if let Some(why) = refused {
-            self.fail(why.to_owned());
+        let (id, journal) = (self.session.id(), &self.keeper.journal);
+        let fresh = ConversationId::new(random().map_err(Stop::Broken)?);
+        let (secret, seed) = (Secret::new(random().map_err(Stop::Broken)?), seed().map_err(Stop::Broken)?);
+        let entry = |number| journal.own(id, number);
+        if let Some(session) = self.session.start_over(fresh, secret, seed, entry, Now::read())? {
+            self.session = session;
+            self.unseen.clear();
         }
         Ok(())
     }

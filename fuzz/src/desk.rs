@@ -55,6 +55,8 @@ struct World {
     theirs: BTreeMap<ConversationId, (Number, Number)>,
     own: BTreeMap<ConversationId, Number>,
     focus: Option<ConversationId>,
+    /// When each customer's connection went down, or the desk was started.
+    down_since: BTreeMap<ConversationId, Instant>,
     wires: [Option<Wire>; WIRES],
     conns: u64,
 }
@@ -91,6 +93,7 @@ impl World {
             theirs: BTreeMap::new(),
             own: BTreeMap::new(),
             focus: None,
+            down_since: BTreeMap::new(),
             wires: [const { None }; WIRES],
             conns: 0,
         }
@@ -226,6 +229,9 @@ impl World {
     fn close(&mut self, slot: usize) {
         if let Some(wire) = self.wires[slot % WIRES].take() {
             self.desk.disconnected(wire.conn, "cut");
+            if let Some((id, ..)) = wire.hello {
+                self.down_since.insert(id, self.now.clock);
+            }
         }
     }
 
@@ -261,6 +267,7 @@ impl World {
         }
         self.wires = [const { None }; WIRES];
         let stories = self.stories();
+        self.down_since = stories.iter().map(|story| (story.id, self.now.clock)).collect();
         self.desk = Desk::restore(DESK, self.options.clone(), &stories, self.focus, self.now);
         self.desk.tell_states();
     }
@@ -291,6 +298,7 @@ impl World {
 
     /// What the loop does after each batch.
     fn act(&mut self) {
+        self.desk.tick(self.now);
         loop {
             let outputs = self.desk.outputs();
             if outputs.is_empty() {
@@ -364,6 +372,12 @@ impl World {
                 *own = entry.number;
             }
             Record::Theirs(None, entry) => {
+                let ends = |(of, record): &(ConversationId, Record)| match record {
+                    Record::Theirs(None, Entry { body: Body::Closed { .. }, .. }) => *of == id,
+                    _ => false,
+                };
+                let may_follow = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
+                assert!(may_follow || !self.journal.iter().any(ends), "{entry:?} behind the end");
                 assert_eq!(entry.number, *theirs + 1, "the customer's numbers have a gap");
                 *theirs = entry.number;
                 *sent = entry.number.max(*sent);
@@ -413,6 +427,10 @@ impl World {
                     Report::Message(told) => told.ordinal,
                     _ => Some(1),
                 };
+                if let Report::State { conversation, state, .. } = &report {
+                    let has_ended = *state != State::Closed && self.has_ended(*conversation);
+                    assert!(!has_ended, "{report:?} of a conversation that has ended");
+                }
                 assert!(ordinal.is_some_and(|ordinal| ordinal > 0), "{report:?} is of no conversation an admin knows");
                 serde_json::to_string(&report).expect("a report is JSON");
             }
@@ -424,9 +442,30 @@ impl World {
         }
     }
 
+    /// Whether the customer ended this conversation before the present batch.
+    fn has_ended(&self, id: ConversationId) -> bool {
+        self.journal[..self.former].iter().any(|(of, record)| match record {
+            Record::Theirs(None, Entry { body: Body::Closed { .. }, .. }) => *of == id,
+            _ => false,
+        })
+    }
+
+    /// Customers other than this one who may count in the queue: they are connected, or were so
+    /// within the last minute.
+    fn others(&self, id: ConversationId) -> u32 {
+        let is_here = |other: &ConversationId| {
+            let connected = |wire: &Wire| wire.hello.is_some_and(|(of, ..)| of == *other);
+            let since = self.down_since.get(other).map(|down| self.now.clock.duration_since(*down));
+            self.wires.iter().flatten().any(connected) || since.is_some_and(|since| since < Duration::from_secs(60))
+        };
+        self.theirs.keys().filter(|other| **other != id && is_here(other)).count() as u32
+    }
+
     /// What has no number leaves.
     fn send(&mut self, conn: Conn, message: &Message) {
         let frame = encoded(message).len();
+        let hello = alive(&mut self.wires, conn).and_then(|wire| wire.hello);
+        let others = hello.map_or(0, |(id, ..)| self.others(id));
         let Some(wire) = alive(&mut self.wires, conn) else { return };
         assert!(!wire.left, "{message:?} after a goodbye");
         match message {
@@ -444,7 +483,10 @@ impl World {
                 assert!(!forged, "welcomed with another secret");
                 (wire.welcomed, wire.sent) = (true, mark);
             }
-            Message::Seen { .. } | Message::Position { position: 1.. } if wire.welcomed => {}
+            Message::Position { position } if wire.welcomed => {
+                assert!((1..=others + 1).contains(position), "position {position} behind {others} others");
+            }
+            Message::Seen { .. } if wire.welcomed => {}
             other => panic!("{other:?} to a connection that is not accepted, or not a desk's to send"),
         }
         assert!(frame <= 4 + FRAME_MAX_BEFORE_HELLO || wire.welcomed, "{message:?} is too long for a stranger");

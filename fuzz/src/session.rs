@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use handoff::clock::Now;
 use handoff::record::Record;
 use handoff::reply::{Handoff, Reply};
+use handoff::report::Report;
 use handoff::session::{Output, Resumed, Session};
 use handoff::wire::{
     Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry, FRAME_MAX_BEFORE_HELLO,
@@ -27,7 +28,7 @@ pub fn session(data: &[u8]) {
     let mut choices = Choices(data);
     let mut world = World::new(choices.byte());
     world.act();
-    while !choices.is_over() && !world.forked {
+    while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
         // Else the next input comes in the same batch.
@@ -52,7 +53,10 @@ struct World {
     conns: u64,
     asked: Option<u64>,
     returning: Option<u64>,
-    forked: bool,
+    /// Which conversation it is now.
+    id: ConversationId,
+    /// When the user was told of a position last.
+    position_told: Option<Instant>,
 }
 
 /// The connection.
@@ -83,7 +87,8 @@ impl World {
             conns: 0,
             asked: None,
             returning: None,
-            forked: false,
+            id: ID,
+            position_told: None,
         }
     }
 
@@ -196,7 +201,7 @@ impl World {
             0..=6 => self.entry(kind / 16, choices),
             7..=10 => Message::Ack { number: self.number(sent, choices) },
             11 => Message::Seen { number: self.number(sent, choices) },
-            12 => Message::Position { position: kind.into() },
+            12 => Message::Position { position: (kind / 16).into() },
             13 => Message::Busy { retry: choices.of(&[0, 30, u32::MAX]) },
             14 => Message::Bye { code: choices.of(&code), text: "bye".to_owned() },
             _ if kind < 128 => Message::Ping {},
@@ -254,6 +259,8 @@ impl World {
     }
 
     fn pass(&mut self, choices: &mut Choices) {
+        // A batch is of one moment.
+        self.act();
         let seconds = choices.of(&[1, 15, 700, 12 * 3600, 24 * 3600]);
         self.now.clock += Duration::from_secs(seconds);
         self.now.wall += seconds * 1000;
@@ -270,8 +277,8 @@ impl World {
                 }
             }
         }
-        (self.line, self.asked, self.returning) = (None, None, None);
-        let (story, journal) = (story(ID, self.journal.iter().enumerate()), &self.journal);
+        (self.line, self.asked, self.returning, self.position_told) = (None, None, None, None);
+        let (story, journal) = (story(self.id, self.journal.iter().enumerate()), &self.journal);
         let own = |number| asked_for(journal, number);
         let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, self.now);
         self.session = restored.expect("no read fails here");
@@ -293,7 +300,7 @@ impl World {
     fn act(&mut self) {
         loop {
             let outputs = self.session.outputs();
-            if outputs.is_empty() || self.forked {
+            if outputs.is_empty() {
                 break;
             }
             let mut actions = Vec::new();
@@ -303,7 +310,13 @@ impl World {
                     action => actions.push(action),
                 }
             }
-            actions.into_iter().for_each(|action| self.act_on(action));
+            let id = self.id;
+            for action in actions {
+                // The rest is of the conversation before.
+                if self.id == id {
+                    self.act_on(action);
+                }
+            }
         }
         assert_eq!(self.session.state(), self.state(), "the journal tells another state");
         let control = self.last_control();
@@ -345,6 +358,12 @@ impl World {
                 self.own = entry.number;
             }
             Record::Theirs(Some(desk), entry) => {
+                let accepted = |record: &Record| match record {
+                    Record::Own(Entry { body: Body::Accepted { of }, .. }) => of.desk == *desk,
+                    _ => false,
+                };
+                let is_message = matches!(entry.body, Body::Message(_));
+                assert!(!is_message || self.journal.iter().any(accepted), "{entry:?} came before any accept");
                 let last = self.theirs.entry(*desk).or_default();
                 assert_eq!(entry.number, *last + 1, "the desk's numbers have a gap");
                 *last = entry.number;
@@ -390,12 +409,49 @@ impl World {
                     self.session.fork(conn);
                 }
             }
-            Output::Tell(report) => _ = serde_json::to_string(&report).expect("a report is JSON"),
+            Output::Tell(report) => {
+                serde_json::to_string(&report).expect("a report is JSON");
+                if let Report::State { position: Some(position), .. } = report {
+                    let since = self.position_told.map(|told| self.now.clock.duration_since(told));
+                    assert!(since.is_none_or(|since| since >= Duration::from_secs(1)), "told again after {since:?}");
+                    assert!(position > 0, "there is no position 0");
+                    self.position_told = Some(self.now.clock);
+                }
+            }
             Output::GivenUp(owed) => assert!(*owed.end() <= self.own),
-            // What is owed to a person goes on in a new conversation.
-            Output::Forked => self.forked = matches!(self.state(), State::Queued | State::Active),
+            Output::Forked => self.start_over(),
             Output::Record(_) => unreachable!("records were committed before"),
         }
+    }
+
+    /// What no desk acknowledged goes on in a new conversation: each message once, in order, as it
+    /// was said.
+    fn start_over(&mut self) {
+        let journal = &self.journal;
+        let own = |number| asked_for(journal, number);
+        // Another one each time: a restart forgets that the conversation began like this.
+        let id = ConversationId::new([self.id.bytes()[0].wrapping_add(1); 16]);
+        let fresh = self.session.start_over(id, Secret::new([10; 32]), 3, own, self.now);
+        let fresh = fresh.expect("no read fails here");
+        let goes_on = matches!(self.state(), State::Queued | State::Active);
+        assert!(fresh.is_none() || goes_on);
+        let Some(fresh) = fresh else { return };
+        let owed: Vec<Entry> = self.session.undelivered().filter_map(|number| own(number).ok()).collect();
+        let (now, conns) = (self.now, self.conns);
+        *self = World { now, session: fresh, id, conns, ..World::new(0) };
+        for output in self.session.outputs() {
+            match output {
+                Output::Record(record) => self.commit(record),
+                action => self.act_on(action),
+            }
+        }
+        let said = |entries: Vec<Entry>| {
+            let said = entries.into_iter().filter(|entry| matches!(entry.body, Body::Message(_)));
+            said.map(|entry| (entry.at, entry.body)).collect::<Vec<_>>()
+        };
+        let carried = (1..=self.own).filter_map(|number| self::own(&self.journal, number)).collect();
+        assert_eq!(said(carried), said(owed), "the new conversation has other messages");
+        assert_eq!(self.state(), State::Queued);
     }
 
     /// What has no number leaves.

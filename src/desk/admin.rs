@@ -91,10 +91,13 @@ impl Desk {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
         });
-        let waiting = self.queue.iter().enumerate().map(|(at, id)| {
-            let why = self.conversations[id].why().map(|why| format!(": {}", Line(why)));
-            let why = why.unwrap_or_default();
-            format!("{} is waiting, number {} in the queue{}{why}", self.who(*id), at + 1, away(id))
+        let waiting = self.positions().map(|(id, position)| {
+            let why = self.conversations[&id].why().map(|why| format!(": {}", Line(why)));
+            let (who, why) = (self.who(id), why.unwrap_or_default());
+            match self.uncounted.contains(&id) {
+                true => format!("{who} is waiting, not connected, and counts in the queue again once they are{why}"),
+                false => format!("{who} is waiting, number {position} in the queue{}{why}", away(&id)),
+            }
         });
         let lines: Vec<String> = talking.chain(waiting).collect();
         if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }

@@ -9,8 +9,9 @@ impl Desk {
         if now.clock >= self.look_again {
             self.look_for_signs(now);
         }
-        self.tell_places(now);
         self.tell_links(now);
+        self.stop_counting(now);
+        self.tell_places(now);
     }
 
     fn look_for_signs(&mut self, now: Now) {
@@ -30,7 +31,8 @@ impl Desk {
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
         let places = self.moved.map(|_| self.tell_places);
-        [places, self.tell_links_again].into_iter().flatten().fold(self.look_again, Instant::min)
+        let uncounted = self.unlinked.first().map(|(until, _)| *until);
+        [places, uncounted, self.tell_links_again].into_iter().flatten().fold(self.look_again, Instant::min)
     }
 
     /// No sign of a customer for too long: out of the queue and out of sight, until they come back.

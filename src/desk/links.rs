@@ -54,6 +54,7 @@ impl Desk {
     pub(super) fn tell_links(&mut self, now: Now) {
         self.tell_links_again = None;
         for id in std::mem::take(&mut self.flapped) {
+            self.watch(id, now);
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             conversation.links.due = false;
             let link = if conversation.link.is_some() { Link::Connected } else { Link::Lost };

@@ -25,6 +25,9 @@ impl Desk {
         desk.forget();
         waiting.sort_unstable();
         desk.queue = waiting.into_iter().map(|(_, id)| id).collect();
+        for id in desk.queue.clone() {
+            desk.watch(id, now);
+        }
         desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
         desk
     }
@@ -74,8 +77,7 @@ impl Desk {
 
     /// Tells where every live conversation is, after a restart.
     pub fn tell_states(&mut self) {
-        // Their places are counted here: to look each one up would be quadratic.
-        let places: HashMap<_, _> = self.queue.iter().copied().zip(1..).collect();
+        let places: HashMap<_, _> = self.positions().collect();
         let ids: Vec<_> = self.ordinals.values().copied().collect();
         for id in ids {
             if self.conversations[&id].is_live() {

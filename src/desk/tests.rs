@@ -435,3 +435,59 @@ fn who_withdrew_in_a_backlog_that_broke_off_keeps_the_place_in_the_room_as_in_th
     desk.forget();
     assert!(desk.room == Room::default() && desk.queue.is_empty() && desk.conversations.is_empty());
 }
+
+#[test]
+fn a_crowd_that_asked_and_hung_up_does_not_count_after_a_minute_and_who_is_back_has_the_old_place() {
+    let mut desk = Desk::new(DeskId::new([1; 16]), Options { customers_per_address: 250, ..Options::default() }, now());
+    let start = now();
+    for n in 1..=200 {
+        dials(&mut desk, n, n.into(), 77, start);
+        says(&mut desk, n, 1, Body::Requested { reason: None });
+    }
+    (2..=200).for_each(|n| desk.disconnected(Conn(n), "gone"));
+    desk.tick(start);
+    joins(&mut desk, 201);
+    desk.tick(start);
+    assert_eq!(places(&mut desk).last(), Some(&(201, 201)), "a short cut moves nobody");
+    assert_eq!(desk.deadline(), start.clock + COUNTED_WITHOUT_LINK, "the desk wakes up for that");
+    let later = after(COUNTED_WITHOUT_LINK);
+    desk.tick(later);
+    assert_eq!(places(&mut desk), [(201, 2)]);
+    joins(&mut desk, 202);
+    assert_eq!(places(&mut desk), [(202, 3)]);
+    let listed = desk.list();
+    assert_eq!(listed.len(), 202);
+    assert_eq!(listed[0], "#1 Customer 0101 is waiting, number 1 in the queue");
+    assert!(listed[1].contains("#2 Customer 0202 is waiting, not connected"), "{}", listed[1]);
+    assert_eq!(listed[200], "#201 Customer c9c9 is waiting, number 2 in the queue");
+    assert_eq!(desk.accept(Some(3), later), Ok(id(3)), "the agent can take them all the same");
+    // One is back, and the others are told.
+    dials(&mut desk, 2, 1002, 77, later);
+    desk.tick(after(COUNTED_WITHOUT_LINK + PLACES_TOLD));
+    assert_eq!(places(&mut desk), [(1002, 2), (201, 3), (202, 4)]);
+    says(&mut desk, 1, 2, Body::Withdrawn {});
+    desk.tick(after(COUNTED_WITHOUT_LINK + 2 * PLACES_TOLD));
+    assert_eq!(places(&mut desk), [(1002, 1), (201, 2), (202, 3)]);
+}
+
+#[test]
+fn after_a_restart_who_does_not_come_back_counts_for_a_minute() {
+    let (mut desk, mut journal) = (desk(), Journal::in_memory());
+    (1..=2).for_each(|n| joins(&mut desk, n));
+    settle(&mut desk, &mut journal);
+    let stories = [1, 2].map(|n| story(&journal, n));
+    let mut desk = Desk::restore(DeskId::new([1; 16]), Options::default(), &stories, None, now());
+    dials(&mut desk, 2, 12, 2, now());
+    desk.tick(now());
+    assert_eq!(places(&mut desk), [(12, 2)]);
+    desk.tick(after(COUNTED_WITHOUT_LINK));
+    assert_eq!(places(&mut desk), [(12, 1)]);
+    // Whose connection comes and goes counts on.
+    desk.disconnected(Conn(12), "cut");
+    desk.tick(after(COUNTED_WITHOUT_LINK));
+    dials(&mut desk, 2, 13, 2, after(COUNTED_WITHOUT_LINK));
+    assert_eq!(desk.deadline(), now().clock + IDLE_NOTED);
+    assert!(desk.uncounted.len() == 1 && desk.unlinked.is_empty());
+    dials(&mut desk, 1, 11, 1, after(2 * COUNTED_WITHOUT_LINK));
+    assert!(places(&mut desk).contains(&(11, 1)));
+}

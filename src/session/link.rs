@@ -14,6 +14,12 @@ pub(super) struct Link {
     told: Option<report::Link>,
     /// The desk's last answer was that it is full.
     full: bool,
+    /// The `newest` of the hello on this connection.
+    newest: Number,
+    /// What the desk acknowledged on this connection.
+    acked: Number,
+    /// The customer is told of another position at the soonest then.
+    pub(super) next_position: Instant,
 }
 
 enum Stage {
@@ -30,8 +36,8 @@ enum Stage {
 }
 
 impl Link {
-    pub(super) fn new(backoff: Backoff) -> Link {
-        Link { now: Stage::Down, backoff, told: None, full: false }
+    pub(super) fn new(backoff: Backoff, now: Now) -> Link {
+        Link { now: Stage::Down, backoff, told: None, full: false, newest: 0, acked: 0, next_position: now.clock }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -69,6 +75,7 @@ impl Session {
             newest: self.owed(),
             features: Vec::new(),
         };
+        (self.link.newest, self.link.acked) = (hello.newest, 0);
         self.out.push(Output::Send(conn, Message::Hello(hello)));
     }
 
@@ -255,14 +262,7 @@ impl Session {
                     self.tell(Report::Seen { conversation, number });
                 }
             }
-            Message::Position { position } => {
-                if let Phase::Queued { position: known } = &mut self.phase
-                    && *known != Some(position)
-                {
-                    *known = Some(position);
-                    self.tell_state(None);
-                }
-            }
+            Message::Position { position } => return self.positioned(position, now),
             Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
             Message::Ping {} => {}
             Message::Hello(_) | Message::Welcome(_) | Message::Busy { .. } => return false,
@@ -277,7 +277,9 @@ impl Session {
             Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
             _ => false,
         };
-        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits) else { return false };
+        let is_news = self.desks.last().is_some_and(|(_, marks)| entry.number > marks.receiving.last());
+        let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
+        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else { return false };
         let arrival = marks.receiving.take(entry.number);
         if arrival == Arrival::Gap {
             return false;
@@ -294,6 +296,14 @@ impl Session {
         true
     }
 
+    /// Whether the desk may say something: its agent has the customer, or had them and typed it before the desk knew of
+    /// the end. A desk sends what it has before it acknowledges ours, so what follows the ack of the end was made later.
+    fn may_speak(&self) -> bool {
+        self.desks.last().is_some_and(|(desk, marks)| {
+            self.is_with(*desk, self.request) || self.link.acked < marks.ended.max(self.link.newest) && marks.ended > 0
+        })
+    }
+
     fn acked(&mut self, number: Number) -> bool {
         let Some((desk, marks)) = self.linked_desk() else { return false };
         match marks.sending.ack(number) {
@@ -301,6 +311,7 @@ impl Session {
             Ok(false) => {}
             Err(_) => return false,
         }
+        self.link.acked = self.link.acked.max(number);
         if self.undelivered().is_empty() {
             self.parting = false;
             self.rest_if_delivered();
@@ -372,7 +383,7 @@ impl Session {
         let is_news = self.link.told != Some(report::Link::Lost);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         if let Phase::Queued { position } = &mut self.phase {
-            *position = None;
+            *position = Default::default();
             if is_news {
                 self.notice("this side keeps trying to reach the desk; /bot goes back to the bot");
             }

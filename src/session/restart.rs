@@ -48,10 +48,17 @@ impl Session {
 
     /// What one of our own control entries made of the state, when it was recorded.
     fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, Entry)]) {
+        let ends = matches!(
+            entry.body,
+            Body::Requested { .. } | Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. }
+        );
+        if ends {
+            self.end_stretch(entry.number);
+        }
         match &entry.body {
             Body::Requested { .. } => {
                 self.request = entry.number;
-                self.phase = Phase::Queued { position: None };
+                self.phase = Phase::Queued { position: Default::default() };
             }
             Body::Accepted { of } => {
                 let accept = accepts.iter().find(|(desk, accept)| *desk == of.desk && accept.number == of.number);

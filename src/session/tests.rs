@@ -384,3 +384,30 @@ fn each_cause_of_a_failed_return_is_told_once_until_the_bot_is_told() {
     }
     assert_eq!(told, [true, false, true, false, false, true]);
 }
+
+#[test]
+fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
+    let (mut session, _) = queued();
+    let told = |session: &mut Session| {
+        let position = |output: Output| match output {
+            Output::Tell(Report::State { position, .. }) => position,
+            _ => None,
+        };
+        session.outputs().into_iter().filter_map(position).collect::<Vec<_>>()
+    };
+    let says =
+        |session: &mut Session, position, at| assert!(session.received(CONN, Message::Position { position }, now(at)));
+    says(&mut session, 3, 1);
+    assert_eq!(told(&mut session), [3], "the first one at once");
+    (4..=20_000).for_each(|position| says(&mut session, position, 1));
+    assert_eq!(told(&mut session), [] as [u32; 0]);
+    assert_eq!(session.deadline(), Some(now(2).clock));
+    session.tick(now(2));
+    assert_eq!(told(&mut session), [20_000]);
+    says(&mut session, 7, 2);
+    says(&mut session, 20_000, 2);
+    assert_eq!(session.deadline(), None, "it is as the customer knows it");
+    says(&mut session, 1, 9);
+    assert_eq!(told(&mut session), [1]);
+    assert!(!session.received(CONN, Message::Position { position: 0 }, now(9)));
+}

@@ -1,7 +1,7 @@
 //! What a person reads of everything that is not a message: one true sentence each. Pure.
 
 use super::layout::Shown;
-use crate::report::{Link, Reason, Report, Returned};
+use crate::report::{Elsewhere, Link, Reason, Report, Returned};
 use crate::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
@@ -101,10 +101,13 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Re
         (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => {
             format!("{who} stopped waiting and is back with the bot")
         }
+        (State::Bot, Some(Reason::Elsewhere(Elsewhere::TakenElsewhere))) => format!("{who} talks to another desk"),
+        (State::Bot, Some(Reason::Elsewhere(_))) => format!("{who} is back with the bot (by another desk)"),
         (State::Bot, _) => format!("{who} is back with the bot"),
         (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => format!("{who}: closed (by the customer)"),
         (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => format!("{who}: closed (by the desk)"),
         (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => format!("{who}: no sign of them for 24 hours"),
+        (State::Closed, Some(Reason::Elsewhere(_))) => format!("{who}: closed (by another desk)"),
         (State::Closed, _) => format!("{who}: closed"),
     }
 }

@@ -82,7 +82,7 @@ impl Trust {
             Trust::Plaintext(Plaintext::Anywhere) => Ok(Some(format!("the connection to {peer} is not encrypted"))),
             Trust::Plaintext(Plaintext::Loopback) => Err(format!(
                 "--plaintext loopback is for this machine only, and it is at {peer}; \
-                 leave it away, or give --plaintext anywhere inside a tunnel"
+                 drop it, or give --plaintext anywhere inside a tunnel"
             )),
             Trust::Authority(_) => Ok(None),
             Trust::Keys(keys) => {

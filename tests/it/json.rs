@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use handoff::report::{Link, Reason, Report, Returned, Told};
+use handoff::report::{Elsewhere, Link, Reason, Report, Returned, Told};
 use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
 use serde_json::Value;
 
@@ -156,6 +156,8 @@ fn every_event_and_every_value_is_recorded_or_named() {
     values.extend([Author::User, Author::Bot, Author::Admin].map(|v| value(serde_json::to_value(v))));
     values.extend([Link::Connecting, Link::Connected, Link::Lost].map(|v| value(serde_json::to_value(v))));
     values.extend([Returned::HandedBack, Returned::Withdrawn].map(|v| value(serde_json::to_value(v))));
+    let elsewhere = [Elsewhere::TakenElsewhere, Elsewhere::HandedBackElsewhere, Elsewhere::ClosedElsewhere];
+    values.extend(elsewhere.map(|v| value(serde_json::to_value(v))));
     let ends = [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
     values.extend(ends.map(|v| value(serde_json::to_value(v))));
     for value in values {

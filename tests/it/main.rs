@@ -52,6 +52,8 @@ mod scripts;
 mod secrets;
 mod security;
 mod service;
+mod start_over;
+mod states;
 mod strangers;
 mod supply;
 mod text;

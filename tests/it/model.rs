@@ -14,13 +14,17 @@ use handoff::clock::Now;
 use handoff::desk::{self, Desk};
 use handoff::record::{Record, Story};
 use handoff::reply::{Handoff, Reply};
-use handoff::report::Report;
+use handoff::report::{Link, Report};
 use handoff::session::{self, Resumed, Session};
-use handoff::wire::{Author, Body, Conn, ConversationId, Decoder, DeskId, Entry, Message, Said, Secret, State, encode};
+use handoff::wire::{
+    Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Said, Secret, State, encode,
+};
 
 use crate::fuzz::story;
 
 const ID: ConversationId = ConversationId::new([7; 16]);
+/// The conversation that takes the place of the first, when a desk contradicts that.
+const SECOND: ConversationId = ConversationId::new([8; 16]);
 
 /// Chance from a seed: SplitMix64.
 struct Chance(u64);
@@ -71,8 +75,8 @@ impl Kept {
     }
 
     /// As a restart finds it.
-    fn story(&self) -> Story {
-        story(ID, self.records.iter().enumerate())
+    fn story(&self, id: ConversationId) -> Story {
+        story(id, self.records.iter().enumerate())
     }
 }
 
@@ -87,6 +91,8 @@ struct World {
     chance: Chance,
     now: Now,
     session: Session,
+    /// Which conversation it is now.
+    id: ConversationId,
     user: Kept,
     desk: Desk,
     desk_id: DeskId,
@@ -112,6 +118,11 @@ struct World {
     lost: Vec<Entry>,
     set_back: bool,
     was_set_back: bool,
+    /// A desk said 'fork', and the conversation was begun anew.
+    contradicted: bool,
+    /// The position that the user was told last, and when; a former one's time while they are not queued.
+    position: Option<u32>,
+    position_told: Option<Instant>,
     told: bool,
 }
 
@@ -123,6 +134,7 @@ impl World {
             chance: Chance(seed),
             now,
             session: Session::new(ID, Secret::new([9; 32]), None, "desk:1".to_owned(), seed, now),
+            id: ID,
             user: Kept::default(),
             desk: Desk::new(desk_id, desk::Options::default(), now),
             desk_id,
@@ -142,6 +154,9 @@ impl World {
             lost: Vec::new(),
             set_back: false,
             was_set_back: false,
+            contradicted: false,
+            position: None,
+            position_told: None,
             told: std::env::var_os("MODEL_SEED").is_some(),
         }
     }
@@ -166,7 +181,8 @@ impl World {
     }
 
     fn rarely(&mut self) {
-        match self.chance.below(10) {
+        match self.chance.below(11) {
+            10 => self.contradict(),
             0 => _ = self.session.end(self.now),
             1 => _ = self.desk.close(Some("private"), self.now),
             2 => self.lose_desk(),
@@ -216,8 +232,8 @@ impl World {
     /// The desk hears a message, and recalls before whom it had forgotten.
     fn hear(&mut self, conn: Conn, message: Message) {
         let journal = &self.journals[&self.desk_id];
-        if matches!(message, Message::Hello(_)) && !self.desk.knows(ID) && !journal.records.is_empty() {
-            self.desk.recall(&journal.story(), self.now);
+        if matches!(message, Message::Hello(_)) && !self.desk.knows(self.id) && !journal.records.is_empty() {
+            self.desk.recall(&journal.story(self.id), self.now);
             self.recalled += 1;
             self.unlisted = true;
         }
@@ -261,6 +277,73 @@ impl World {
         self.cut();
     }
 
+    /// The desk says that it remembers something else, and another desk answers at its address from then on. The user's
+    /// process may die before the new conversation is in its journal: then it goes on with the old one.
+    fn contradict(&mut self) {
+        let is_desks = matches!(self.session.state(), State::Queued | State::Active);
+        let Some(conn) = self.line.conn.filter(|_| is_desks && self.id == ID) else { return };
+        let bye = Message::Bye { code: Code::Fork, text: "no".to_owned() };
+        assert!(self.session.received(conn, bye, self.now), "a goodbye has a place everywhere");
+        self.contradicted = true;
+        self.lose_desk();
+        if self.id == ID {
+            // Who was parted dials again after a restart.
+            self.kill_user();
+        }
+    }
+
+    /// A new conversation takes the place of this one, with each message that no desk acknowledged, once and in order.
+    fn start_over(&mut self) {
+        let (seed, dies) = (self.chance.below(u64::MAX), self.chance.below(3) == 0);
+        let user = self.user.clone();
+        let secret = Secret::new([10; 32]);
+        let Ok(fresh) = self.session.start_over(SECOND, secret, seed, |number| user.own(number), self.now);
+        let fresh = fresh.filter(|_| !dies);
+        let Some(mut fresh) = fresh else { return };
+        let (mut records, mut actions) = (Vec::new(), Vec::new());
+        for output in fresh.outputs() {
+            match output {
+                session::Output::Record(record) => records.push(record),
+                action => actions.push(action),
+            }
+        }
+        self.check_carried(&user.records, &records);
+        self.user = Kept { records };
+        self.id = SECOND;
+        (self.asked, self.returning) = (None, None);
+        (self.position, self.position_told) = (None, None);
+        if self.chance.below(2) == 0 {
+            // The process dies between commit and act.
+            let (story, user) = (self.user.story(SECOND), self.user.clone());
+            let own = |number| user.own(number);
+            let Ok(restored) = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
+            self.session = restored;
+        } else {
+            self.session = fresh;
+            actions.into_iter().for_each(|action| self.act_for_user(action));
+        }
+    }
+
+    fn check_carried(&self, former: &[Record], records: &[Record]) {
+        let acked = *self.session.undelivered().start() - 1;
+        let has = |journal: &Kept| theirs(&journal.records).len() as u64 >= acked;
+        assert!(self.journals.values().any(has), "no desk has what is left behind");
+        let (before, after) = (own(former), own(records));
+        let is_request = |entry: &Entry| matches!(entry.body, Body::Requested { .. });
+        let said = |entries: &[Entry]| {
+            let said = entries.iter().filter(|entry| matches!(entry.body, Body::Message(_)));
+            said.map(|entry| (entry.at, entry.body.clone())).collect::<Vec<_>>()
+        };
+        let request = before.iter().rposition(is_request).expect("a person was asked for");
+        let new_request = after.iter().position(is_request).expect("and is asked for again");
+        let owed = |entries: &[Entry]| {
+            said(entries.iter().filter(|entry| entry.number > acked).cloned().collect::<Vec<_>>().as_slice())
+        };
+        assert_eq!(said(&after[..new_request]), owed(&before[..request]), "the transcript is another one");
+        assert_eq!(said(&after[new_request..]), owed(&before[request..]), "the lines since are other ones");
+        assert!(after.iter().enumerate().all(|(at, entry)| entry.number == at as u64 + 1), "the numbers have a gap");
+    }
+
     /// The user's process dies: what was committed is there, what was to be done is not done.
     fn kill_user(&mut self) {
         self.user_types();
@@ -269,10 +352,11 @@ impl World {
         self.user.records.extend(records);
         self.cut();
         (self.asked, self.returning) = (None, None);
-        let (story, user) = (self.user.story(), self.user.clone());
+        let (story, user) = (self.user.story(self.id), self.user.clone());
         let seed = self.chance.below(u64::MAX);
         let Ok(session) = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
         self.session = session;
+        (self.position, self.position_told) = (None, None);
     }
 
     /// The desk's process dies, and is started again.
@@ -317,11 +401,11 @@ impl World {
 
     fn start_desk(&mut self) {
         let journal = &self.journals[&self.desk_id];
-        let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story()] };
+        let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story(self.id)] };
         self.cut();
-        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(ID), self.now);
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(self.id), self.now);
         // Live conversations are told again; the others are over, and the admin sees that they are not listed.
-        (self.desk_state, self.unlisted) = (None, !stories.is_empty() && !self.desk.is_live(ID));
+        (self.desk_state, self.unlisted) = (None, !stories.is_empty() && !self.desk.is_live(self.id));
         self.desk.tell_states();
     }
 
@@ -329,6 +413,7 @@ impl World {
         self.now.clock += time;
         self.now.wall += time.as_millis() as u64;
         self.session.tick(self.now);
+        self.desk.tick(self.now);
     }
 
     /// What both loops do after each batch.
@@ -376,6 +461,7 @@ impl World {
             Output::Verify(_, desk, entry) => {
                 assert!(self.user.records.contains(&Record::Theirs(Some(desk), entry)), "a fork out of nothing");
             }
+            Output::Forked if self.contradicted => self.start_over(),
             Output::Forked | Output::GivenUp(_) => panic!("this conversation had no reason to end"),
             Output::Ask { ticket, text } => {
                 self.check_asked(&text);
@@ -397,7 +483,13 @@ impl World {
             Output::Close(conn) if self.line.conn == Some(conn) => {
                 self.line.up.closed = true;
             }
-            Output::Tell(Report::State { state, .. }) => self.user_state = state,
+            Output::Tell(Report::State { state, position, .. }) => {
+                self.user_state = state;
+                self.told_position(position);
+            }
+            // What it was is not known for sure any more.
+            Output::Tell(Report::Link { link: Link::Lost, .. }) => self.position = None,
+            Output::Tell(Report::Message(told)) if told.author == Author::Admin => self.check_heard(told.number),
             Output::Tell(Report::Notice { text }) => self.doubted += &text,
             _ => {}
         }
@@ -412,6 +504,7 @@ impl World {
             Output::Verify(_, _, entry) => {
                 assert!(journal.records.contains(&Record::Theirs(None, entry)), "a fork out of nothing");
             }
+            Output::Send(_, Message::Bye { code, .. }) => panic!("an honest customer is told {code:?}"),
             Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.down.push(&message),
             Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.up.decoder.accept(),
             Output::Close(conn) if self.line.conn == Some(conn) => self.line.down.closed = true,
@@ -442,6 +535,32 @@ impl World {
         assert_eq!(state_after(&made), State::Bot, "the bot was asked '{text}' after it lost the conversation");
         let handed_over = after.iter().any(|entry| matches!(entry.body, Body::Requested { .. }));
         assert!(!handed_over, "the bot was asked '{text}', which went to the desk");
+    }
+
+    /// The user is told of a position when it is another one, and once a second at most.
+    fn told_position(&mut self, position: Option<u32>) {
+        if position.is_some() {
+            assert!(position >= Some(1) && position != self.position, "{position:?} is no news");
+            let since = self.position_told.map(|told| self.now.clock.duration_since(told));
+            assert!(since.is_none_or(|since| since >= Duration::from_secs(1)), "told of a position after {since:?}");
+            self.position_told = Some(self.now.clock);
+        }
+        self.position = position;
+    }
+
+    /// An agent is heard only by a customer whom an agent of this desk had accepted before.
+    fn check_heard(&self, number: u64) {
+        let mut accepted = BTreeMap::new();
+        for record in &self.user.records {
+            match record {
+                Record::Own(Entry { body: Body::Accepted { of }, .. }) => _ = accepted.insert(of.desk, of.number),
+                Record::Theirs(Some(desk), entry) if entry.number == number => {
+                    let before = accepted.get(desk).is_some_and(|accept| *accept < number);
+                    assert!(before || !matches!(entry.body, Body::Message(_)), "{entry:?} came before any accept");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// The oracle.
@@ -528,7 +647,8 @@ fn state_after(entries: &[Entry]) -> State {
     entries.iter().rev().find_map(state).unwrap_or(State::Bot)
 }
 
-fn play(seed: u64) -> u32 {
+/// How often the desk knew the customer again, and whether a new conversation took the place of the first.
+fn play(seed: u64) -> (u32, bool) {
     let mut world = World::new(seed);
     world.settle();
     for _ in 0..200 {
@@ -536,7 +656,7 @@ fn play(seed: u64) -> u32 {
     }
     world.heal();
     world.check();
-    world.recalled
+    (world.recalled, world.id == SECOND)
 }
 
 #[test]
@@ -544,10 +664,10 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
     let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
     let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
     let from = std::env::var("MODEL_FROM").ok().map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
-    let mut recalled = 0;
+    let (mut recalled, mut started_over) = (0, 0);
     for seed in seed.map_or(from..from + runs, |seed| seed..seed + 1) {
         match std::panic::catch_unwind(|| play(seed)) {
-            Ok(times) => recalled += times,
+            Ok((times, again)) => (recalled, started_over) = (recalled + times, started_over + u32::from(again)),
             Err(panic) => {
                 eprintln!("replay with MODEL_SEED={seed}");
                 std::panic::resume_unwind(panic);
@@ -555,4 +675,5 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
         }
     }
     assert!(seed.is_some() || recalled > 0, "no desk ever forgot a customer who came back");
+    assert!(seed.is_some() || started_over > 0, "no conversation ever took the place of another");
 }

@@ -292,12 +292,7 @@ fn each_end_says_that_the_other_speaks_something_else() {
     let bot = handing_over();
     let plain = ["--plaintext", "loopback"];
     let cases: [(&[&str], &[&str], &str, &str); 2] = [
-        (
-            &[],
-            &plain,
-            "this desk speaks TLS; leave --plaintext away",
-            "the other side speaks plaintext, and this side TLS",
-        ),
+        (&[], &plain, "this desk speaks TLS; drop --plaintext", "the other side speaks plaintext, and this side TLS"),
         (&plain, &[], "the other side speaks plaintext", "the other side speaks TLS, and this side plaintext"),
     ];
     for (desk, customer, told_user, told_admin) in cases {

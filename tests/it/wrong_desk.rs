@@ -65,6 +65,8 @@ fn a_desk_that_breaks_the_rules_loses_the_connection_and_nothing_of_it_is_shown(
         ("an ack of what was never sent", Some(0), json!({"ack": {"number": 99}})),
         ("a hello", Some(0), crate::raw::hello("aa", 0)),
         ("the customer's own control", Some(0), entry(1, &json!({"requested": {}}))),
+        ("a message before any accept", Some(0), entry(1, &message)),
+        ("the position 0", Some(0), json!({"position": {"position": 0}})),
     ];
     for (name, received, wrong) in cases {
         let listener = listen();
@@ -117,6 +119,7 @@ fn a_desk_that_knows_another_story_gets_a_new_conversation_with_what_nobody_has_
     let hello = desk.until("hello");
     assert_ne!(hello["conversation"], first);
     desk.say(&welcome(0));
+    assert_eq!(desk.until("entry")["body"]["message"]["text"], "human");
     assert!(desk.until("entry")["body"].get("requested").is_some());
     assert_eq!(desk.until("entry")["body"]["message"]["text"], "my order is late");
 }

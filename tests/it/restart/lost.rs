@@ -123,7 +123,7 @@ fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
     user.say("nobody has this");
     user.until_text("nobody has this");
     let mut admin = house.admin(&["--auto-accept"]);
-    user.until_told("notice", "a new conversation goes on with what you said and nobody has read");
+    user.until_told("notice", "a new conversation goes on with all that was said");
     let new = user.until_state("active")["conversation"].clone();
     assert_ne!(new, id);
     admin.until(|event| event["conversation"] == new && event["text"] == "nobody has this");
