@@ -249,6 +249,8 @@ impl World {
     }
 
     fn pass(&mut self, choices: &mut Choices) {
+        // A batch is of one moment.
+        self.act();
         let minutes = choices.of(&[1, 10, 60, 12 * 60, 24 * 60]);
         self.now.clock += Duration::from_secs(minutes * 60);
         self.now.wall += minutes * 60_000;

@@ -327,7 +327,8 @@ impl World {
     fn check_carried(&self, former: &[Record], records: &[Record]) {
         let acked = *self.session.undelivered().start() - 1;
         let has = |journal: &Kept| theirs(&journal.records).len() as u64 >= acked;
-        assert!(self.journals.values().any(has), "no desk has what is left behind");
+        // A desk that was set back since has lost what it acknowledged.
+        assert!(self.was_set_back || self.journals.values().any(has), "no desk has what is left behind");
         let (before, after) = (own(former), own(records));
         let is_request = |entry: &Entry| matches!(entry.body, Body::Requested { .. });
         let said = |entries: &[Entry]| {
