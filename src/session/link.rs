@@ -234,9 +234,10 @@ impl Session {
             self.out.push(Output::Send(conn, Message::Seen { number: shown }));
         }
         self.tell_link(report::Link::Connected, None);
-        // It may have lost the desk's latest `ack` as well.
+        // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
+        // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for it.
         if welcome.received > acked {
-            self.tell_delivered(welcome.desk, welcome.received);
+            self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
         }
         if former.is_some_and(|former| former != welcome.desk) {
             self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
@@ -307,7 +308,10 @@ impl Session {
     fn acked(&mut self, number: Number) -> bool {
         let Some((desk, marks)) = self.linked_desk() else { return false };
         match marks.sending.ack(number) {
-            Ok(true) => self.tell_delivered(desk, number),
+            Ok(true) => {
+                self.out.push(Output::Record(Record::Acked(desk, number)));
+                self.tell(Report::Delivered { conversation: self.id, number });
+            }
             Ok(false) => {}
             Err(_) => return false,
         }
@@ -317,12 +321,6 @@ impl Session {
             self.rest_if_delivered();
         }
         true
-    }
-
-    /// The desk acknowledges more than before: our entries up to `number`.
-    fn tell_delivered(&mut self, desk: DeskId, number: Number) {
-        self.out.push(Output::Record(Record::Acked(desk, number)));
-        self.tell(Report::Delivered { conversation: self.id, number });
     }
 
     fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
