@@ -8,10 +8,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 
-use caseless::canonical_caseless_match_str;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::text::is_same;
 use crate::wire::custom::without_blanks;
 use crate::wire::{
     Author, BUTTONS_MAX, Button, CUSTOM_MAX, Custom, ENTRY_MAX, IMAGE_MAX, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX,
@@ -209,10 +209,9 @@ impl Triggers {
     }
 }
 
-/// Whether two texts are the same to a reader: full case folding of their normal forms (Unicode,
-/// definition D145), without blanks around them.
+/// Whether two texts are the same to a reader, without the blanks around them.
 fn same(one: &str, other: &str) -> bool {
-    canonical_caseless_match_str(one.trim(), other.trim())
+    is_same(one.trim(), other.trim())
 }
 
 /// Whether a payload asks for a human.

@@ -8,6 +8,7 @@
 
 use std::fmt;
 
+use caseless::canonical_caseless_match_str;
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
@@ -25,6 +26,12 @@ pub const BLANKS_MAX: usize = 32;
 pub const NAME_LETTERS_MAX: usize = 32;
 /// Blanks a tab is shown as.
 const TAB: &str = "    ";
+
+/// Whether two texts are the same to a reader: letter case and the form of an accented letter do not
+/// count (full case folding of normal forms: Unicode, definition D145).
+pub fn is_same(one: &str, other: &str) -> bool {
+    canonical_caseless_match_str(one, other)
+}
 
 /// A text of several lines. What follows a newline is for its caller to mark.
 #[derive(Clone, Copy, Debug)]

@@ -1,10 +1,10 @@
 //! Customers by what the admin calls them: a number, a name, or the beginning of a name.
 
-use caseless::canonical_caseless_match_str;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::*;
 use crate::command::Who;
+use crate::text::is_same;
 
 /// Customers that are listed when several fit, at most.
 const LISTED_MAX: usize = 20;
@@ -88,11 +88,6 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
 /// What a customer is called at a desk. It stands in sentences, so it is made safe here already.
 pub fn called(name: Option<&str>, id: ConversationId) -> String {
     name.and_then(Name::new).map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
-}
-
-/// Whether two names are one: letter case and the form of an accented letter do not count.
-fn is_same(one: &str, other: &str) -> bool {
-    canonical_caseless_match_str(one, other)
 }
 
 /// Whether a name begins so, in whole letters.

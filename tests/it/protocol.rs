@@ -89,7 +89,7 @@ pub fn parse(json: &str) -> Value {
 }
 
 /// The same message at another time and another desk.
-pub fn masked(message: &str, desk: &str) -> Value {
+fn masked(message: &str, desk: &str) -> Value {
     let mut message = parse(&message.replace(desk, "DESK"));
     if let Some(at) = message.pointer_mut("/entry/at") {
         *at = json!("AT");
@@ -115,22 +115,28 @@ fn decoded(body: &str) -> Result<Option<Message>, WireError> {
 
 #[test]
 fn the_documented_session_is_what_a_real_desk_says() {
+    let same = |said: &Value, expected: &Value| assert_eq!(said, expected, "the desk's frame");
+    play_to_desk(&session(), &documented_desk(), same);
+}
+
+/// Plays a customer's side to a real desk, and compares what the desk says. `recorded` is the desk's
+/// id in the session.
+pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &Value)) {
     let mut admin = Handoff::admin(&["--name", "Alice"]);
     let address = admin.address();
-    let documented = documented_desk();
-    let mut desk = documented.clone();
+    let mut desk = recorded.to_owned();
     let mut raw: Option<Raw> = None;
     let mut due = Vec::new();
-    for step in session() {
+    for step in session {
         if let Step::User(body) = step {
-            due.extend(framed(body.replace(&documented, &desk).as_bytes()));
+            due.extend(framed(body.replace(recorded, &desk).as_bytes()));
             continue;
         }
         if let (Some(raw), false) = (&mut raw, due.is_empty()) {
             // One write, as a user's side settles: so that the desk acks it at once.
             raw.send(&std::mem::take(&mut due));
         }
-        match step {
+        match *step {
             Step::Connected => raw = Some(Raw::connect(&address)),
             Step::Desk(expected) => {
                 let raw = raw.as_mut().expect("connected");
@@ -138,7 +144,7 @@ fn the_documented_session_is_what_a_real_desk_says() {
                 if let Some(id) = said.pointer("/welcome/desk") {
                     id.as_str().expect("a desk's id").clone_into(&mut desk);
                 }
-                assert_eq!(masked(&said.to_string(), &desk), masked(expected, &documented), "the desk's frame");
+                compare(&masked(&said.to_string(), &desk), &masked(expected, recorded));
             }
             Step::Admin(line) => {
                 admin.say(line);
@@ -166,7 +172,7 @@ fn the_documented_session_is_what_a_real_desk_says() {
 }
 
 /// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are passed over.
-pub fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
+fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
     let awaited = number(&parse(expected));
     loop {

@@ -7,8 +7,8 @@ use std::net::TcpListener;
 use serde_json::Value;
 
 use super::{fixtures, make};
-use crate::protocol::{Step, masked, next_of_desk, parse, step};
-use crate::raw::{Raw, framed};
+use crate::protocol::{Step, parse, play_to_desk, step};
+use crate::raw::Raw;
 use crate::run::Handoff;
 
 fn recorded() -> String {
@@ -67,40 +67,9 @@ fn includes(said: &Value, recorded: &Value) -> bool {
 #[test]
 fn this_desk_answers_a_0_1_0_customer_as_a_0_1_0_desk_did() {
     let session = recorded();
-    let recorded = recorded_desk(&session);
-    let mut desk = recorded.clone();
-    let mut admin = Handoff::admin(&["--name", "Alice"]);
-    let address = admin.address();
-    let (mut raw, mut due): (Option<Raw>, Vec<u8>) = (None, Vec::new());
-    for step in steps(&session) {
-        if let Step::User(body) = step {
-            due.extend(framed(body.replace(&recorded, &desk).as_bytes()));
-            continue;
-        }
-        if let (Some(raw), false) = (&mut raw, due.is_empty()) {
-            raw.send(&std::mem::take(&mut due));
-        }
-        match step {
-            Step::Connected => raw = Some(Raw::connect(&address)),
-            Step::Desk(expected) => {
-                let said = next_of_desk(raw.as_mut().expect("connected"), expected);
-                if let Some(id) = said.pointer("/welcome/desk") {
-                    id.as_str().expect("a desk's id").clone_into(&mut desk);
-                }
-                let (said, expected) = (masked(&said.to_string(), &desk), masked(expected, &recorded));
-                assert!(includes(&said, &expected), "0.1.0 said {expected}, and this desk {said}");
-            }
-            Step::Admin(line) => admin.say(line),
-            Step::Cut => {
-                raw = None;
-                admin.until(|event| event["event"] == "link" && event["link"] == "lost");
-            }
-            Step::Customer(_) | Step::Bot(_) | Step::User(_) | Step::Closed => {}
-        }
-    }
-    admin.until_state("closed");
-    admin.close_stdin();
-    assert_eq!(admin.exit_code(), 0, "all was delivered");
+    play_to_desk(&steps(&session), &recorded_desk(&session), |said, expected| {
+        assert!(includes(said, expected), "0.1.0 said {expected}, and this desk {said}");
+    });
 }
 
 /// A customer's frame at another time, of another conversation.
