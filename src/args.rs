@@ -18,8 +18,8 @@ use crate::wire::{NAME_MAX, TEXT_MAX};
 
 /// Hands a Rasa chat over to a human, peer to peer, without losing a message.
 ///
+/// Alone, --version or -V prints the version.
 /// Try it now, with nothing else installed: handoff demo
-/// --version or -V, alone, prints the version.
 #[derive(FromArgs, Debug)]
 pub struct Args {
     #[argh(subcommand)]

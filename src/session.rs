@@ -268,7 +268,7 @@ impl Session {
                 self.return_to_bot(Returned::Withdrawn);
                 Ok(())
             }
-            Phase::Bot => Err("the bot is already answering"),
+            Phase::Bot => Err("you are with the bot already"),
             Phase::Active { .. } => {
                 Err("you are talking to a person, who can hand you back; /end ends the conversation")
             }

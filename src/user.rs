@@ -363,7 +363,12 @@ impl User {
         match command::User::parse(line) {
             Ok(command) if self.pace.is_person() => {
                 let opens = matches!(command, command::User::Say(_) | command::User::Human);
-                if opens && self.session.state() == State::Closed {
+                let is_closed = self.session.state() == State::Closed;
+                if opens && is_closed && !self.session.is_settled() {
+                    // It would be given up with all that the desk does not have of it.
+                    let why = "the desk has not heard of the end yet; wait for it, or /new begins another at once";
+                    self.screen.refuse(why, line);
+                } else if opens && is_closed {
                     self.notice("the last conversation is closed; this begins a new one");
                     self.opening = Some(command);
                     self.leave(Then::StartAnew, now);

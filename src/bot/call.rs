@@ -48,7 +48,8 @@ fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
 
 fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
-    let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500..=599, .. });
+    // Rasa's own words for a list that it cannot take; a proxy has others.
+    let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500, .. });
     match resume(config, sender, lines.clone()) {
         // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
         Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, Vec::new())? {

@@ -10,7 +10,10 @@ impl Desk {
     pub fn accept(&mut self, ordinal: Option<u32>, now: Now) -> Result<ConversationId, String> {
         let id = match ordinal {
             Some(ordinal) => self.find(ordinal)?,
-            None => self.next_in_queue().ok_or("nobody is waiting")?,
+            None => self.next_in_queue().ok_or(match self.queue.is_empty() {
+                true => "nobody is waiting",
+                false => "nobody who waits is connected; /accept N takes one of them, for when they are back",
+            })?,
         };
         let conversation = &self.conversations[&id];
         let who = self.who(id);

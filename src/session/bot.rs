@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 
 use super::*;
+use crate::wire::Millis;
 
 /// A bot that is silent this long is slow, and the user is told that a person can be asked for.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
@@ -17,8 +18,11 @@ pub(super) struct Turns {
     unsure: VecDeque<(Number, String)>,
     menu: Menu,
     last_ticket: u64,
-    /// The request that is really under way, discarded or not.
+    /// The question that is really under way, discarded or not.
     in_flight: Option<u64>,
+    /// A return that is really under way though the conversation went to a person meanwhile: its
+    /// ticket, and the entry from which on it tells.
+    late_return: Option<(u64, Number)>,
     /// The user was told that the bot has no API.
     told_no_api: bool,
     /// The bot could not be told that it owns the conversation, nor what people said from this
@@ -31,12 +35,15 @@ pub(super) struct Turns {
 }
 
 /// The buttons to choose from: all of the bot's latest reply. They hold until it replies again.
-/// A reply is seen in its messages' numbers, so that the journal gives the same menu after a restart.
+/// The messages of one reply follow each other in number and have the same `at`, so that the journal
+/// gives the same menu after a restart.
 #[derive(Default)]
 struct Menu {
     buttons: Vec<Button>,
     /// The number of the bot's latest message.
     last: Number,
+    /// When that was journaled: the messages of one reply are journaled at the same moment.
+    at: Millis,
 }
 
 #[derive(Default)]
@@ -88,7 +95,7 @@ impl Session {
         let turn = std::mem::take(&mut self.bot.now);
         // A return that still waits for the request under way has told the bot nothing.
         let mut unsent = match turn {
-            Turn::Returning { since, .. } if self.bot.in_flight.is_some() => Some(since),
+            Turn::Returning { since, .. } if !self.is_bot_free() => Some(since),
             _ => None,
         };
         // What was to leave after this batch does not: the batch ends with a conversation that is not the bot's.
@@ -106,10 +113,14 @@ impl Session {
         if !matches!(turn, Turn::Idle) {
             self.out.push(Output::Record(Record::Asking(None)));
         }
-        if let Turn::Returning { .. } = turn {
-            self.bot.untold = unsent;
-            let returning = unsent.map_or(Returning::Done, Returning::Due);
-            self.out.push(Output::Record(Record::Returning(returning)));
+        match (turn, unsent) {
+            (Turn::Returning { .. }, Some(since)) => {
+                self.bot.untold = Some(since);
+                self.out.push(Output::Record(Record::Returning(Returning::Due(since))));
+            }
+            // What becomes of it is known when it returns.
+            (Turn::Returning { ticket, since, .. }, None) => self.bot.late_return = Some((ticket, since)),
+            _ => {}
         }
         self.bot.waiting = VecDeque::new();
         self.bot.menu = Menu::default();
@@ -157,11 +168,8 @@ impl Session {
             Turn::Asking { ticket: asked, line, .. } if asked == ticket => line,
             now => {
                 log::info!("a reply of the bot came after the handoff and is discarded");
-                if let Turn::Returning { ticket, since, .. } = now {
-                    self.out.push(Output::Return { ticket, since });
-                }
                 self.bot.now = now;
-                return;
+                return self.send_return();
             }
         };
         self.out.push(Output::Record(Record::Asking(None)));
@@ -170,8 +178,11 @@ impl Session {
                 if reply.said.is_empty() && reply.handoff.is_none() {
                     self.tell_silent_bot();
                 }
+                if !reply.said.is_empty() {
+                    self.bot.menu = Menu::default();
+                }
                 for said in reply.said {
-                    self.bot.menu.offer(self.last + 1, said.choices());
+                    self.bot.menu.offer(self.last + 1, now.wall, said.choices());
                     self.record_said(said, now);
                 }
                 if let Some(handoff) = reply.handoff {
@@ -189,6 +200,9 @@ impl Session {
 
     /// The bot was told that it owns the conversation again, or could not be.
     pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
+        if let Some((_, since)) = self.bot.late_return.take_if(|(late, _)| *late == ticket) {
+            return self.returned_late(since, &outcome);
+        }
         let (how, since) = match self.bot.now {
             Turn::Returning { ticket: asked, how, since } if asked == ticket => (how, since),
             _ => return,
@@ -202,6 +216,9 @@ impl Session {
         };
         let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
         self.out.push(Output::Record(Record::Returning(returning)));
+        if self.bot.waiting.is_empty() {
+            self.out.push(Output::Record(Record::Asking(None)));
+        }
         if self.bot.untold.is_none() {
             self.bot.told_causes.clear();
         }
@@ -232,6 +249,18 @@ impl Session {
         self.ask_waiting(now);
     }
 
+    /// A return came back after the conversation went to a person: what it could not tell is told
+    /// with the next one.
+    fn returned_late(&mut self, from: Number, outcome: &Resumed) {
+        let untold = matches!(outcome, Resumed::Unreached(_)).then_some(from);
+        if let Turn::Returning { since, .. } = &mut self.bot.now {
+            *since = untold.map_or(*since, |from| from.min(*since));
+            return self.send_return();
+        }
+        self.bot.untold = untold;
+        self.out.push(Output::Record(Record::Returning(untold.map_or(Returning::Done, Returning::Due))));
+    }
+
     fn tell_cause(&mut self, cause: String) {
         if !self.bot.told_causes.contains(&cause) {
             self.notice(cause.clone());
@@ -255,14 +284,25 @@ impl Session {
         let ticket = self.bot.ticket();
         self.bot.now = Turn::Returning { ticket, how, since };
         // A restart asks what waits, and no line before it.
-        if let Some((number, _)) = self.bot.waiting.front() {
-            self.out.push(Output::Record(Record::Asking(Some(*number))));
-        }
+        let first = self.bot.waiting.front().map_or(self.last + 1, |(number, _)| *number);
+        self.out.push(Output::Record(Record::Asking(Some(first))));
         self.out.push(Output::Record(Record::Returning(Returning::UnderWay)));
-        // A request under way may reach the bot late, and must not find it back in office.
-        if self.bot.in_flight.is_none() {
+        self.send_return();
+    }
+
+    /// Sends the return that is due, once nothing is under way any more: an earlier request may reach
+    /// the bot late, and must not find it back in office.
+    fn send_return(&mut self) {
+        if let Turn::Returning { ticket, since, .. } = self.bot.now
+            && self.is_bot_free()
+        {
             self.out.push(Output::Return { ticket, since });
         }
+    }
+
+    /// Whether no request to the bot is under way that an earlier turn left behind.
+    fn is_bot_free(&self) -> bool {
+        self.bot.in_flight.is_none() && self.bot.late_return.is_none()
     }
 
     /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
@@ -355,15 +395,15 @@ fn as_asked(chosen: Option<&Button>, text: &str) -> String {
 }
 
 impl Menu {
-    /// The bot said something with this number, with these buttons.
-    fn offer(&mut self, number: Number, buttons: Vec<Button>) {
+    /// The bot said something with this number, journaled at this moment, with these buttons.
+    fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
         let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
-        // Another line was between, or another reply begins to count.
-        if number != self.last + 1 || is_first {
+        // Another line was between, or another reply begins.
+        if number != self.last + 1 || at != self.at || is_first {
             self.buttons.clear();
         }
         self.buttons.extend(buttons);
-        self.last = number;
+        (self.last, self.at) = (number, at);
     }
 
     /// The menu when the entry with this number was made: of the bot's latest messages that follow each
@@ -371,16 +411,17 @@ impl Menu {
     fn before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Menu, E> {
         let mut latest = VecDeque::new();
         for before in (1..number).rev() {
-            match entry(before)?.body {
-                Body::Message(said) if said.author == Author::Bot => latest.push_front((before, said.choices())),
+            let Entry { at, body, .. } = entry(before)?;
+            match body {
+                Body::Message(said) if said.author == Author::Bot => latest.push_front((before, at, said.choices())),
                 // Lines that the bot has not answered, and what takes nothing from the bot.
                 Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
                 _ => break,
             }
         }
         let mut menu = Menu::default();
-        for (number, buttons) in latest {
-            menu.offer(number, buttons);
+        for (number, at, buttons) in latest {
+            menu.offer(number, at, buttons);
         }
         Ok(menu)
     }

@@ -171,26 +171,8 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     let idle = Duration::from_secs(600);
     assert!(session.outputs().contains(&Output::Record(Record::Idle(idle))));
     // Killed, and started again much later: the day goes on where it was.
-    let story = Story {
-        id: session.id,
-        secret: [9; 32],
-        name: None,
-        ordinal: 1,
-        own: 2,
-        typed: 2,
-        held: 0,
-        delivered: 0,
-        theirs: Vec::new(),
-        idle: Duration::from_secs(86_000),
-        asking: None,
-        returning: Returning::Done,
-        desks: Vec::new(),
-        controls: vec![crate::record::Line {
-            place: 1,
-            own: true,
-            what: What::Entry(None, Entry { number: 1, at: 0, body: Body::Requested { reason: None } }),
-        }],
-    };
+    let idle = Duration::from_secs(86_000);
+    let story = Story { idle, ..kept(2, &[(1, Body::Requested { reason: None })], Returning::Done, None) };
     let entry = journaled(|_| Body::Message(Said::text(Author::User, "is anybody there?")));
     let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000)).unwrap();
     session.dialled(CONN);
@@ -410,4 +392,108 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
     says(&mut session, 1, 9);
     assert_eq!(told(&mut session), [1]);
     assert!(!session.received(CONN, Message::Position { position: 0 }, now(9)));
+}
+
+#[test]
+fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_with_the_next_one() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    let first = session.request;
+    session.withdraw(now(1)).unwrap();
+    let (ticket, _) = returning(&session.outputs()).unwrap();
+    // The bot's API hangs: the outcome is not known yet.
+    session.ask_for_human(now(2)).unwrap();
+    session.withdraw(now(3)).unwrap();
+    assert_eq!(returning(&session.outputs()), None, "one request at a time");
+    session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
+    assert_eq!(returning(&session.outputs()).unwrap().1, first, "nothing of the first stretch was told");
+
+    let (mut session, asked_again) = (self::session(), |session: &mut Session| {
+        session.ask_for_human(now(0)).unwrap();
+        session.withdraw(now(1)).unwrap();
+        let ticket = returning(&session.outputs()).unwrap().0;
+        session.ask_for_human(now(2)).unwrap();
+        session.outputs();
+        ticket
+    });
+    let ticket = asked_again(&mut session);
+    session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(3));
+    let due = Output::Record(Record::Returning(Returning::Due(1)));
+    assert!(session.outputs().contains(&due), "a restart tells it, too");
+    session.withdraw(now(4)).unwrap();
+    assert_eq!(returning(&session.outputs()).unwrap().1, 1);
+}
+
+/// What the journal of a customer's side has of these entries of its own.
+fn kept(own: Number, controls: &[(Number, Body)], returning: Returning, asking: Option<Number>) -> Story {
+    let line = |(number, body): &(Number, Body)| crate::record::Line {
+        place: *number,
+        own: true,
+        what: What::Entry(None, Entry { number: *number, at: 0, body: body.clone() }),
+    };
+    Story {
+        id: ConversationId::new([7; 16]),
+        secret: [9; 32],
+        name: None,
+        ordinal: 1,
+        own,
+        typed: 0,
+        held: 0,
+        delivered: 0,
+        theirs: Vec::new(),
+        idle: Duration::ZERO,
+        asking,
+        returning,
+        desks: Vec::new(),
+        controls: controls.iter().map(line).collect(),
+    }
+}
+
+#[test]
+fn a_line_that_the_bot_answered_is_not_asked_again_after_two_restarts() {
+    let controls = [(1, Body::Requested { reason: None }), (2, Body::Withdrawn {})];
+    let body = |number: Number| match number {
+        3 => Body::Message(Said::text(Author::User, "pay my bill")),
+        4 => Body::Message(Said::text(Author::Bot, "paid")),
+        number => controls[number as usize - 1].1.clone(),
+    };
+    let restart = |returning, asking| {
+        let story = kept(4, &controls, returning, asking);
+        Session::restore(&story, "desk:1".to_owned(), 1, journaled(body), now(0)).unwrap()
+    };
+    let outputs = restart(Returning::Due(1), None).outputs();
+    let (mut asking_now, mut returning_now) = (None, Returning::Due(1));
+    for output in &outputs {
+        match output {
+            Output::Record(Record::Asking(number)) => asking_now = *number,
+            Output::Record(Record::Returning(returning)) => returning_now = *returning,
+            _ => {}
+        }
+    }
+    // The program dies before the bot's API has answered.
+    let mut second = restart(returning_now, asking_now);
+    let (ticket, _) = returning(&second.outputs()).unwrap();
+    second.returned(ticket, Resumed::Yes, now(1));
+    let outputs = second.outputs();
+    assert_eq!(asking(&outputs), None, "{outputs:?}");
+}
+
+#[test]
+fn a_menu_ends_with_a_reply_without_buttons() {
+    let mut session = session();
+    session.say("one", now(0)).unwrap();
+    session.say("two", now(0)).unwrap();
+    let button = Button { title: "Yes".to_owned(), payload: "/yes".to_owned(), ..Button::default() };
+    let menu = Said { buttons: vec![button], ..Said::text(Author::Bot, "Sure?") };
+    for (second, said) in [(1, menu), (2, Said::text(Author::Bot, "ok"))] {
+        let ticket = asking(&session.outputs()).unwrap();
+        session.answered(ticket, Ok(Reply { said: vec![said], handoff: None }), now(second));
+    }
+    session.outputs();
+    session.say("1", now(3)).unwrap();
+    let asked = session.outputs().into_iter().find_map(|output| match output {
+        Output::Ask { text, .. } => Some(text),
+        _ => None,
+    });
+    assert_eq!(asked.as_deref(), Some("1"));
 }

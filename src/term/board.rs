@@ -11,8 +11,9 @@ use rustix::termios::tcgetwinsize;
 use super::Typed;
 use super::editor::{EDITOR_MAX, Editor};
 use super::keys::Key;
-use super::layout::{Edited, Shown, clip, edited, width};
+use super::layout::{Edited, Shown, clip_before, edited, width};
 use super::render::{Look, Row};
+use crate::delivery::Mark;
 
 /// Columns and rows where the terminal does not tell.
 const SIZE: (usize, usize) = (80, 24);
@@ -150,8 +151,15 @@ impl Board {
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
+    /// Bytes of the mark at the end of the prompt. It stays when the prompt is too long: it says
+    /// what became of the last line.
+    fn mark_length(&self) -> usize {
+        let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
+        marks.iter().find(|mark| self.prompt.as_str().ends_with(*mark)).map_or(0, String::len)
+    }
+
     fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let prompt = clip(&self.prompt, self.columns / 3).and(&Shown::own("> "));
+        let prompt = clip_before(&self.prompt, self.mark_length(), self.columns / 2).and(&Shown::own("> "));
         let indent = width(prompt.as_str());
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
@@ -300,6 +308,20 @@ mod tests {
             desk.press(Key::Enter);
             let seen = desk.seen().replace('\n', "").replace("  │ ", "");
             assert!(seen.contains("this line has 10240 bytes"), "{columns}x{rows}: {}", desk.seen());
+        }
+    }
+
+    #[test]
+    fn a_long_prompt_keeps_its_mark_and_half_of_the_row() {
+        let mut desk = desk(40, 10);
+        for (prompt, shown) in [
+            ("agent Robin ✓✓", "agent Robin ✓✓> "),
+            ("desk offline, agent Robin ✓", "desk offline, age… ✓> "),
+            ("#6 Maximilian Featherstone", "#6 Maximilian Feath…> "),
+        ] {
+            desk.board.prompt(prompt);
+            desk.above(&[]);
+            assert_eq!(desk.seen(), shown);
         }
     }
 

@@ -97,6 +97,13 @@ pub(super) fn clip(text: &Shown, columns: usize) -> Shown {
     Shown(pieces(&text.0, columns).take_while(fits).chain(["…"]).collect())
 }
 
+/// The same, but for the last `tail` bytes of the text, which always stay.
+pub(super) fn clip_before(text: &Shown, tail: usize, columns: usize) -> Shown {
+    let (head, tail) = text.0.split_at(text.0.len() - tail);
+    let room = columns.saturating_sub(width(tail));
+    clip(&Shown(head.to_owned()), room).and(&Shown(tail.to_owned()))
+}
+
 /// A text as rows: the first of at most `first` columns, the others of `rest`.
 /// Breaks at spaces where it can, and within a grapheme only where that is wider than a row.
 pub(super) fn wrap(text: &Shown, first: usize, rest: usize) -> Vec<Shown> {

@@ -132,7 +132,7 @@ fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     for (line, part) in [
-        ("/bot", "the bot is already answering"),
+        ("/bot", "you are with the bot already"),
         ("/wait", "/wait is for scripts"),
         ("/hunan", "there is no command /hunan"),
         ("/end now", "/end stands alone"),
