@@ -257,8 +257,10 @@ impl Session {
             *since = untold.map_or(*since, |from| from.min(*since));
             return self.send_return();
         }
-        self.bot.untold = untold;
-        self.out.push(Output::Record(Record::Returning(untold.map_or(Returning::Done, Returning::Due))));
+        // Another return may have been due meanwhile.
+        self.bot.untold = self.bot.untold.into_iter().chain(untold).min();
+        let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
+        self.out.push(Output::Record(Record::Returning(returning)));
     }
 
     fn tell_cause(&mut self, cause: String) {
@@ -286,16 +288,17 @@ impl Session {
         // A restart asks what waits, and no line before it.
         let first = self.bot.waiting.front().map_or(self.last + 1, |(number, _)| *number);
         self.out.push(Output::Record(Record::Asking(Some(first))));
-        self.out.push(Output::Record(Record::Returning(Returning::UnderWay)));
         self.send_return();
     }
 
     /// Sends the return that is due, once nothing is under way any more: an earlier request may reach
     /// the bot late, and must not find it back in office.
     fn send_return(&mut self) {
-        if let Turn::Returning { ticket, since, .. } = self.bot.now
-            && self.is_bot_free()
-        {
+        let Turn::Returning { ticket, since, .. } = self.bot.now else { return };
+        let is_free = self.is_bot_free();
+        let returning = if is_free { Returning::UnderWay } else { Returning::Due(since) };
+        self.out.push(Output::Record(Record::Returning(returning)));
+        if is_free {
             self.out.push(Output::Return { ticket, since });
         }
     }
@@ -350,7 +353,9 @@ impl Session {
     }
 
     fn forget_unsure(&mut self) {
-        if !std::mem::take(&mut self.bot.unsure).is_empty() {
+        let had_some = !std::mem::take(&mut self.bot.unsure).is_empty();
+        // While something is under way, the journal names the line that a restart goes on from.
+        if had_some && self.bot.is_idle() {
             self.out.push(Output::Record(Record::Asking(None)));
         }
     }

@@ -17,7 +17,7 @@ use handoff::reply::{Handoff, Reply};
 use handoff::report::{Link, Report};
 use handoff::session::{self, Resumed, Session};
 use handoff::wire::{
-    Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Said, Secret, State, encode,
+    Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Number, Said, Secret, State, encode,
 };
 
 use crate::fuzz::story;
@@ -101,7 +101,12 @@ struct World {
     line: Line,
     conns: u64,
     asked: Option<u64>,
-    returning: Option<u64>,
+    /// The return under way: its ticket, and the stretches that it tells the bot of.
+    returning: Option<(u64, Vec<Number>)>,
+    /// Requests whose stretch is over, and of which the bot was certainly told nothing.
+    untold: Vec<Number>,
+    /// No more faults.
+    heals: bool,
     said: u64,
     user_state: State,
     desk_state: Option<State>,
@@ -143,6 +148,8 @@ impl World {
             conns: 0,
             asked: None,
             returning: None,
+            untold: Vec::new(),
+            heals: false,
             said: 0,
             user_state: State::Bot,
             desk_state: None,
@@ -211,8 +218,16 @@ impl World {
             let handoff = (self.chance.below(4) == 0).then_some(Handoff { reason: None });
             self.session.answered(ticket, Ok(Reply { said, handoff }), self.now);
         }
-        if let Some(ticket) = self.returning.take() {
-            self.session.returned(ticket, Resumed::Yes, self.now);
+        if let Some((ticket, told)) = self.returning.take() {
+            let outcome = match self.chance.below(4) {
+                0 if !self.heals => Resumed::Unreached("refused".to_owned()),
+                1 if !self.heals => Resumed::Failed("it broke off".to_owned()),
+                _ => Resumed::Yes,
+            };
+            if !matches!(outcome, Resumed::Unreached(_)) {
+                self.untold.retain(|request| !told.contains(request));
+            }
+            self.session.returned(ticket, outcome, self.now);
         }
     }
 
@@ -311,6 +326,7 @@ impl World {
         self.user = Kept { records };
         self.id = SECOND;
         (self.asked, self.returning) = (None, None);
+        self.untold.clear();
         (self.position, self.position_told) = (None, None);
         if self.chance.below(2) == 0 {
             // The process dies between commit and act.
@@ -348,11 +364,23 @@ impl World {
     /// The user's process dies: what was committed is there, what was to be done is not done.
     fn kill_user(&mut self) {
         self.user_types();
-        let records = self.session.outputs().into_iter();
-        let records = records.filter_map(|output| if let session::Output::Record(r) = output { Some(r) } else { None });
-        self.user.records.extend(records);
+        for output in self.session.outputs() {
+            match output {
+                session::Output::Record(record) => {
+                    self.note_end(&record);
+                    self.user.records.push(record);
+                }
+                // The journal says that it left.
+                session::Output::Return { since, .. } => self.untold.retain(|request| *request < since),
+                _ => {}
+            }
+        }
         self.cut();
-        (self.asked, self.returning) = (None, None);
+        self.asked = None;
+        // Nobody knows what the bot heard of it.
+        if let Some((_, told)) = self.returning.take() {
+            self.untold.retain(|request| !told.contains(request));
+        }
         let (story, user) = (self.user.story(self.id), self.user.clone());
         let seed = self.chance.below(u64::MAX);
         let Ok(session) = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
@@ -458,7 +486,10 @@ impl World {
         use session::Output;
         self.trace("user", &output);
         match output {
-            Output::Record(record) => self.user.records.push(record),
+            Output::Record(record) => {
+                self.note_end(&record);
+                self.user.records.push(record);
+            }
             Output::Verify(_, desk, entry) => {
                 assert!(self.user.records.contains(&Record::Theirs(Some(desk), entry)), "a fork out of nothing");
             }
@@ -470,7 +501,11 @@ impl World {
                 self.questions.push(text);
                 self.asked = Some(ticket);
             }
-            Output::Return { ticket, .. } => self.returning = Some(ticket),
+            Output::Return { ticket, since } => {
+                assert!(self.returning.is_none() && self.asked.is_none(), "two requests to the bot at once");
+                let told = self.untold.iter().copied().filter(|request| *request >= since);
+                self.returning = Some((ticket, told.collect()));
+            }
             Output::Dial => {
                 self.conns += 1;
                 let conn = Conn(self.conns);
@@ -514,8 +549,27 @@ impl World {
         }
     }
 
-    /// No more faults: everything owed arrives.
+    /// A stretch without the bot is over: from here on the bot is to be told of it.
+    fn note_end(&mut self, record: &Record) {
+        if let Record::Own(Entry { body: Body::Withdrawn {} | Body::HandedBack { .. }, .. }) = record {
+            let made = own(&self.user.records);
+            let is_request = |entry: &&Entry| matches!(entry.body, Body::Requested { .. });
+            self.untold.extend(made.iter().rfind(is_request).map(|entry| entry.number));
+        }
+    }
+
+    /// No more faults: everything owed arrives, and the next line has the bot told of what it missed.
     fn heal(&mut self) {
+        self.heals = true;
+        self.heal_links();
+        if self.session.state() == State::Bot {
+            self.user_types();
+            self.settle();
+            self.heal_links();
+        }
+    }
+
+    fn heal_links(&mut self) {
         self.again |= self.session.ask_again(self.now).is_ok();
         for _ in 0..4_000 {
             self.bot_answers();
@@ -598,6 +652,8 @@ impl World {
             assert!(!is_message || !heard[at + 1..].iter().any(|again| again.body == entry.body), "doubled: {entry:?}");
         }
         assert_eq!(self.user_state, state_after(&made), "the user was told another state");
+        let is_told = self.user_state != State::Bot || self.untold.is_empty();
+        assert!(is_told, "the bot was never told what was said behind {:?}", self.untold);
         for entry in made.iter().rev().take_while(|entry| matches!(entry.body, Body::Message(_))) {
             let Body::Message(said) = &entry.body else { continue };
             let text = said.text.to_string();
