@@ -54,6 +54,8 @@ pub const HELD_MAX: Number = 1 << 20;
 /// Messages that wait until the admin is told of their conversation's state, at most: a customer's
 /// side keeps no more lines for a desk that is away. Messages beyond it are told at once.
 pub const UNTOLD_MAX: Number = 1_000;
+/// Bytes of text of these messages, at most: they are told in one turn.
+pub const UNTOLD_BYTES_MAX: u32 = 128 * 1024;
 
 /// A customer's entries behind their `closed`, at most. For a customer who returns the journal reads
 /// back a limited number of the latest controls, and `closed` must be among them.
@@ -180,6 +182,8 @@ struct Conversation {
     told: (Phase, Number),
     /// The first message that the admin hears of only after the state it belongs to; 0 for none.
     first_untold: Number,
+    /// Bytes of the messages from there on, about.
+    untold_bytes: u32,
     /// The user's highest number at its hello: until it is reached, controls are history.
     newest: Number,
     /// Entries of other desks, which only the customer has.
@@ -532,7 +536,8 @@ impl Desk {
         let Some(of) = entry.body.answers().filter(|_| !matches!(entry.body, Body::Refused { .. })) else {
             return true;
         };
-        let lost = of.number <= conversation.held;
+        // What only the customer holds lies between what this journal has and the mark.
+        let lost = (1..=conversation.held).contains(&of.number);
         let asked = conversation.open.is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
         of.desk != self.id || entry.number <= conversation.receiving.last() || lost || asked
     }
@@ -545,7 +550,7 @@ impl Desk {
             let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
             conversation.unheard += u32::from(live && said.author == Author::User);
             if live && conversation.told != (conversation.phase, conversation.request) {
-                return self.tell_later(id, entry.number);
+                return self.tell_later(id, entry.number, said);
             }
             return self.tell_said(id, entry.number, entry.at, said, !live);
         }
@@ -583,12 +588,14 @@ impl Desk {
 
     /// A message within a backlog belongs to a state that the admin was not told of yet: the
     /// state comes first (docs/JSON.md, "Order"), so the message waits for it.
-    fn tell_later(&mut self, id: ConversationId, number: Number) {
+    fn tell_later(&mut self, id: ConversationId, number: Number, said: &Said) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         if conversation.first_untold == 0 {
             conversation.first_untold = number;
         }
-        if number - conversation.first_untold >= UNTOLD_MAX {
+        let bytes = conversation.untold_bytes.saturating_add(said.size() as u32);
+        conversation.untold_bytes = bytes;
+        if number - conversation.first_untold >= UNTOLD_MAX || bytes >= UNTOLD_BYTES_MAX {
             self.tell_untold(id, number, false);
         }
     }
@@ -597,6 +604,7 @@ impl Desk {
     fn tell_untold(&mut self, id: ConversationId, last: Number, history: bool) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let first = std::mem::take(&mut conversation.first_untold);
+        conversation.untold_bytes = 0;
         if first > 0 {
             self.out.push(Output::TellEntries { conversation: id, numbers: first..=last, history });
         }
@@ -759,6 +767,7 @@ impl Conversation {
             closed: 0,
             told: (Phase::Bot(Returned::HandedBack), 0),
             first_untold: 0,
+            untold_bytes: 0,
             newest: 0,
             elsewhere: 0,
             receiving: Receiving::default(),

@@ -94,6 +94,7 @@ impl Keeper {
                     }
                     // Tickets are cumulative: the next one says it all.
                     Ok(term::Event::Shown(_)) => {}
+                    Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
                 recv(typed) -> typed => match typed {

@@ -209,6 +209,11 @@ impl Screen {
         self.interactive
     }
 
+    /// Whether lines are read at all: not at a desk without a terminal, which outlives its stdout.
+    pub fn reads_lines(&self) -> bool {
+        self.threads.as_ref().is_some_and(|threads| threads.input.is_some())
+    }
+
     /// Whether the prompt can be seen.
     pub fn has_prompt(&self) -> bool {
         self.mode.is_some()

@@ -306,6 +306,14 @@ impl Said {
         self.buttons.iter().zip(places).map(numbered).collect()
     }
 
+    /// Bytes of its parts, about.
+    pub fn size(&self) -> usize {
+        let buttons = self.buttons.iter().map(|button| button.title.len() + button.payload.len());
+        let custom = self.custom.as_ref().map_or(0, |custom| custom.as_str().len());
+        let image = self.image.as_ref().map_or(0, |image| image.len());
+        self.text.len() + image + custom + buttons.sum::<usize>()
+    }
+
     /// Whether every part keeps its limit.
     fn fits(&self) -> bool {
         self.text.len() <= TEXT_MAX

@@ -270,12 +270,14 @@ fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
 #[test]
 fn who_leaves_within_a_backlog_that_never_ended_takes_no_desk_along() {
     let (mut desk, mut journal) = (desk(), Journal::in_memory());
-    let announced = Hello { newest: 99, ..hello(1) };
+    // The desk was set back: its entry 1, an accept, is held by the customer only.
+    let received = [(DeskId::new([1; 16]), 1)].into();
+    let announced = Hello { newest: 99, received, ..hello(1) };
     greets(&mut desk, announced, 1, 1, now());
     says(&mut desk, 1, 1, Body::Requested { reason: None });
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
     let other = Asked { desk: DeskId::new([2; 16]), number: 1 };
-    says(&mut desk, 1, 2, Body::Accepted { of: ours(0) });
+    says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });
     let _ = desk.switch_to_next();
     says(&mut desk, 1, 3, Body::Accepted { of: other });
     desk.disconnected(Conn(1), "gone");
@@ -490,4 +492,37 @@ fn after_a_restart_who_does_not_come_back_counts_for_a_minute() {
     assert!(desk.uncounted.len() == 1 && desk.unlinked.is_empty());
     dials(&mut desk, 1, 11, 1, after(2 * COUNTED_WITHOUT_LINK));
     assert!(places(&mut desk).contains(&(11, 1)));
+}
+
+#[test]
+fn an_answer_that_names_no_entry_of_the_desks_is_refused() {
+    let mut desk = desk();
+    for (n, body) in (1..).zip([
+        Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 0 } },
+        Body::HandedBack { of: Asked { desk: DeskId::new([1; 16]), number: 0 } },
+        Body::Closed { of: Some(Asked { desk: DeskId::new([1; 16]), number: 0 }), reason: EndReason::AdminClosed },
+    ]) {
+        joins(&mut desk, n);
+        desk.outputs();
+        says(&mut desk, n, 2, body);
+        assert_eq!(bye(&mut desk, n), Some(Code::Protocol));
+    }
+}
+
+#[test]
+fn what_waits_for_the_state_of_a_backlog_is_bounded_in_bytes() {
+    let mut desk = desk();
+    greets(&mut desk, Hello { newest: 900, ..hello(1) }, 1, 1, now());
+    says(&mut desk, 1, 1, Body::Requested { reason: None });
+    let line = Said::text(Author::User, &"x".repeat(8 << 10));
+    let mut longest = 0;
+    for number in 2..=900 {
+        says(&mut desk, 1, number, Body::Message(line.clone()));
+        for output in desk.outputs() {
+            if let Output::TellEntries { numbers, .. } = output {
+                longest = longest.max(numbers.end() - numbers.start() + 1);
+            }
+        }
+    }
+    assert!((1..=16).contains(&longest), "{longest} lines of 8 KiB are told in one turn");
 }

@@ -363,6 +363,11 @@ impl Session {
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         self.tell(Report::Error { text: format!("not connected to {}: {}", self.address, Line(why)) });
+        // The bot has the customer, or nobody: what the desk was still owed keeps them from nothing.
+        if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot {
+            let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+            self.out.push(Output::GivenUp(acked + 1..=self.owed()));
+        }
     }
 
     /// Tries again later, for as long as a desk is needed.

@@ -497,3 +497,17 @@ fn a_menu_ends_with_a_reply_without_buttons() {
     });
     assert_eq!(asked.as_deref(), Some("1"));
 }
+
+#[test]
+fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothing() {
+    let (mut session, request) = queued();
+    from_desk(&mut session, 1, Body::Accept { request, name: None });
+    from_desk(&mut session, 2, Body::HandBack { request });
+    assert!(session.received(CONN, Message::Bye { code: Code::Secret, text: "no".to_owned() }, now(2)));
+    let outputs = session.outputs();
+    assert!(outputs.iter().any(|output| matches!(output, Output::GivenUp(_))), "{outputs:?}");
+    assert!(!session.is_parted(), "a program in a script goes on with the bot");
+    session.disconnected(CONN, "closed", now(2));
+    session.tick(now(3600));
+    assert!(!session.outputs().contains(&Output::Dial));
+}
