@@ -364,7 +364,7 @@ impl User {
             Ok(command) if self.pace.is_person() => {
                 let opens = matches!(command, command::User::Say(_) | command::User::Human);
                 let is_closed = self.session.state() == State::Closed;
-                if opens && is_closed && !self.session.is_settled() {
+                if opens && is_closed && self.session.desk_trouble().is_some() {
                     // It would be given up with all that the desk does not have of it.
                     let why = "the desk has not heard of the end yet; wait for it, or /new begins another at once";
                     self.screen.refuse(why, line);
