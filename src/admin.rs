@@ -526,6 +526,9 @@ impl Admin {
 
     /// Tells messages of the customer's that waited for the state of their conversation.
     fn tell_entries(&mut self, id: ConversationId, numbers: RangeInclusive<Number>, history: bool) -> Result<(), Stop> {
+        if !self.json {
+            return self.draw(id);
+        }
         for number in numbers {
             let entry = self.keeper.journal.theirs(id, None, number)?;
             if let Some(Entry { at, body: Body::Message(said), .. }) = entry {

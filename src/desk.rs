@@ -54,8 +54,8 @@ pub const HELD_MAX: Number = 1 << 20;
 /// Messages that wait until the admin is told of their conversation's state, at most: a customer's
 /// side keeps no more lines for a desk that is away. Messages beyond it are told at once.
 pub const UNTOLD_MAX: Number = 1_000;
-/// Bytes of text of these messages, at most: they are told in one turn.
-pub const UNTOLD_BYTES_MAX: u32 = 128 * 1024;
+/// Bytes of these messages, at most: those of one conversation are told in one turn.
+pub const UNTOLD_BYTES_MAX: u32 = 64 * 1024;
 
 /// A customer's entries behind their `closed`, at most. For a customer who returns the journal reads
 /// back a limited number of the latest controls, and `closed` must be among them.
@@ -182,7 +182,8 @@ struct Conversation {
     told: (Phase, Number),
     /// The first message that the admin hears of only after the state it belongs to; 0 for none.
     first_untold: Number,
-    /// Bytes of the messages from there on, about.
+    /// Bytes of the messages from there on; the most there may be, once a bound was reached: from
+    /// then on messages are told at once, until the state is.
     untold_bytes: u32,
     /// The user's highest number at its hello: until it is reached, controls are history.
     newest: Number,
@@ -549,7 +550,8 @@ impl Desk {
         if let Body::Message(said) = &entry.body {
             let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
             conversation.unheard += u32::from(live && said.author == Author::User);
-            if live && conversation.told != (conversation.phase, conversation.request) {
+            let waits = conversation.told != (conversation.phase, conversation.request);
+            if live && waits && conversation.untold_bytes < UNTOLD_BYTES_MAX {
                 return self.tell_later(id, entry.number, said);
             }
             return self.tell_said(id, entry.number, entry.at, said, !live);
@@ -597,6 +599,9 @@ impl Desk {
         conversation.untold_bytes = bytes;
         if number - conversation.first_untold >= UNTOLD_MAX || bytes >= UNTOLD_BYTES_MAX {
             self.tell_untold(id, number, false);
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.untold_bytes = UNTOLD_BYTES_MAX;
+            }
         }
     }
 

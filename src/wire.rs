@@ -306,12 +306,14 @@ impl Said {
         self.buttons.iter().zip(places).map(numbered).collect()
     }
 
-    /// Bytes of its parts, about.
+    /// Bytes that it takes in memory, about: no part is left out, so that a peer can hide nothing.
     pub fn size(&self) -> usize {
-        let buttons = self.buttons.iter().map(|button| button.title.len() + button.payload.len());
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let button =
+            |button: &Button| size_of::<Button>() + button.title.len() + button.payload.len() + text(&button.url);
         let custom = self.custom.as_ref().map_or(0, |custom| custom.as_str().len());
-        let image = self.image.as_ref().map_or(0, |image| image.len());
-        self.text.len() + image + custom + buttons.sum::<usize>()
+        let buttons: usize = self.buttons.iter().map(button).sum();
+        size_of::<Said>() + self.text.len() + text(&self.name) + text(&self.image) + custom + buttons
     }
 
     /// Whether every part keeps its limit.
