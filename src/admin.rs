@@ -62,7 +62,8 @@ struct Admin {
     /// At least one conversation was had.
     had: bool,
     auto_accept: bool,
-    /// Nobody reads what is shown: stdout may be gone, and nothing counts as seen.
+    /// The desk runs without a person (`--no-terminal`): it goes on when stdout is closed, and it
+    /// never reports a customer's line as seen.
     no_terminal: bool,
     /// A script's `/accept` of this customer is under way.
     accepting: Option<ConversationId>,
@@ -687,7 +688,8 @@ fn too_few_files(connections: usize, wanted: usize) -> String {
     )
 }
 
-/// Tells apart what is recorded, what is told the admin (at the end of `told`), and the rest.
+/// Sorts the outputs: returns the records for the journal and the remaining actions, and appends to
+/// `told` what the screen shows the admin.
 fn split(outputs: Vec<Output>, told: &mut Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();

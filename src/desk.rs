@@ -51,10 +51,12 @@ mod tests;
 /// Entries of ours that a customer may hold and we do not, at most: more than a restored backup explains is made up.
 pub const HELD_MAX: Number = 1 << 20;
 
-/// Messages that wait until the admin is told of their conversation's state, at most: a customer's
-/// side keeps no more lines for a desk that is away. Messages beyond it are told at once.
+/// The desk shows the admin a conversation's new state before the messages that belong to it. At
+/// most this many messages of a conversation wait for that: the customer's side keeps no more lines
+/// for a desk that is away. The desk shows any further message at once.
 pub const UNTOLD_MAX: Number = 1_000;
-/// Bytes of these messages, at most: those of one conversation are told in one turn.
+/// These messages take at most this many bytes, because the desk shows those of one conversation in
+/// one turn.
 pub const UNTOLD_BYTES_MAX: u32 = 64 * 1024;
 
 /// A customer's entries behind their `closed`, at most. For a customer who returns the journal reads
@@ -128,9 +130,9 @@ pub struct Desk {
     id: DeskId,
     options: Options,
     conversations: HashMap<ConversationId, Conversation>,
-    /// They, by their number at this desk, from 1.
+    /// The same conversations by their number at this desk. The first one has number 1.
     ordinals: BTreeMap<u32, ConversationId>,
-    /// The highest of these numbers that was ever given.
+    /// The highest number that this desk has given to a conversation.
     begun: u32,
     /// Whose line went down since the last look at who may leave.
     parted: Vec<ConversationId>,
@@ -141,13 +143,13 @@ pub struct Desk {
     unlinked: BTreeSet<(Instant, ConversationId)>,
     /// Queued customers who do not count in the positions of the others until they are connected.
     uncounted: HashSet<ConversationId>,
-    /// First place in the queue whose customer may not know the new position yet;
+    /// The first place in the queue whose customer may not know the new position yet.
     moved: Option<usize>,
-    /// the customers are told at this moment at the soonest.
+    /// The desk sends customers their new positions no earlier than this.
     tell_places: Instant,
-    /// Whose link came or went, which the admin is not told yet,
+    /// Conversations whose link came or went while the admin does not know it yet.
     flapped: Vec<ConversationId>,
-    /// and is then at the soonest, if not at once.
+    /// When to show the admin the changes of links that change too often; `None` if there are none.
     tell_links_again: Option<Instant>,
     /// Who gets the next line.
     focus: Option<ConversationId>,
@@ -231,6 +233,13 @@ enum Phase {
     Active,
     Elsewhere(Elsewhere),
     Closed(EndReason),
+}
+
+impl Phase {
+    /// Whether the customer waits at this desk or talks with its admin.
+    fn is_with_desk(self) -> bool {
+        matches!(self, Phase::Queued | Phase::Active)
+    }
 }
 
 /// A control of ours without its answer.
@@ -548,7 +557,7 @@ impl Desk {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         if let Body::Message(said) = &entry.body {
-            let live = matches!(conversation.phase, Phase::Queued | Phase::Active);
+            let live = conversation.phase.is_with_desk();
             conversation.unheard += u32::from(live && said.author == Author::User);
             let waits = conversation.told != (conversation.phase, conversation.request);
             if live && waits && conversation.untold_bytes < UNTOLD_BYTES_MAX {
@@ -559,8 +568,7 @@ impl Desk {
         conversation.answered = None;
         let request = conversation.request;
         conversation.learn_control(desk, entry);
-        let is_live = matches!(conversation.phase, Phase::Queued | Phase::Active);
-        if !is_live || conversation.request != request {
+        if !conversation.phase.is_with_desk() || conversation.request != request {
             self.tell_untold(id, entry.number - 1, true);
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
@@ -844,8 +852,7 @@ impl Conversation {
 
     /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends it is not over.
     fn is_live(&self) -> bool {
-        let is_live = |phase| matches!(phase, Phase::Queued | Phase::Active);
-        (is_live(self.phase) || is_live(self.told.0)) && !self.asleep
+        (self.phase.is_with_desk() || self.told.0.is_with_desk()) && !self.asleep
     }
 
     fn is_active(&self) -> bool {

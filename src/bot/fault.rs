@@ -94,7 +94,7 @@ impl Fault {
             Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => true,
             Fault::NoWebhook { .. } | Fault::NoApi { .. } | Fault::Token { .. } => true,
             // A proxy says 502 or 503 when there is no Rasa behind it. If it meant anything else, the
-            // lines are told twice, which is better than never.
+            // bot gets the lines twice, which is better than never.
             Fault::Status { status: 502 | 503, .. } => true,
             // By HTTP's rules (RFC 9110, 15.4 and 15.5); 408 says nothing about what came before.
             Fault::Status { status, .. } => (300..500).contains(status) && *status != 408,
