@@ -1,7 +1,8 @@
 //! `handoff admin`: the desk's loop.
 //!
-//! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send, show.
-//! A person sees a conversation once it is theirs, from the journal; `--json` tells all as it comes.
+//! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send,
+//! show. A person sees a conversation once it is theirs, from the journal; `--json` tells all as it
+//! comes.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
@@ -26,8 +27,8 @@ use crate::term::{self, BACKLOG_MAX, Screen, Typed};
 use crate::tls::{Plaintext, Security};
 use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Message, Number, State};
 
-/// Conversations of which it is known what a person has seen, at most: beyond it, those that left the desk's memory are
-/// shown whole when they are back.
+/// Conversations of which it is known what a person has seen, at most: beyond it, those that left
+/// the desk's memory are shown whole when they are back.
 const DRAWN_MAX: usize = 10_000;
 
 /// What wakes the loop.
@@ -53,7 +54,8 @@ struct Admin {
     screen: Screen,
     json: bool,
     pace: Pace<command::Admin>,
-    /// Conversations that the admin has, as far as was told: one that has ended since still has lines to show.
+    /// Conversations that the admin has, as far as was told: one that has ended since still has
+    /// lines to show.
     heard: HashSet<ConversationId>,
     /// Up to where in the commit order a person has seen a conversation.
     drawn: HashMap<ConversationId, u64>,
@@ -92,7 +94,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let connections = sockets.at_most(args.connections);
-    let listen = sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
+    let listen =
+        sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
             "--plaintext loopback is for this machine only, and {listen} is not; drop it, or give --plaintext \
@@ -103,7 +106,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
     let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
     let (stories, focus) = profile.journal.stories().map_err(|fault| fault.to_string())?;
-    let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
+    let (screen, typed, shown) =
+        term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
     screen.show(Report::Ready { mode: "admin", listen: Some(listen), fingerprint });
     if args.plaintext.is_some() && !listen.ip().is_loopback() {
@@ -148,7 +152,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         failed: false,
     };
     let inputs = Inputs { typed, screen: shown, net, signals };
-    let ended = admin.go_on(stories.into_iter().map(|story| story.id)).and_then(|()| admin.run(&inputs));
+    let ended =
+        admin.go_on(stories.into_iter().map(|story| story.id)).and_then(|()| admin.run(&inputs));
     admin.peers.finish(Duration::from_secs(1));
     admin.screen.finish();
     match ended {
@@ -239,7 +244,9 @@ impl Admin {
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
         let room = self.screen.backlog() < BACKLOG_MAX;
         let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
-        let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
+        let typed = || {
+            if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None }
+        };
         net().or_else(typed)
     }
 
@@ -248,7 +255,10 @@ impl Admin {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline())].into_iter().flatten().min()
+        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline())]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Stop> {
@@ -341,8 +351,11 @@ impl Admin {
                 } else if self.is_forsaken() {
                     self.pace.done();
                     self.fail(match command {
-                        command::Admin::Say(text) => format!("not delivered, the customer is gone: {text}"),
-                        _ => "the customer is gone; there is nothing to hand back or close".to_owned(),
+                        command::Admin::Say(text) => {
+                            format!("not delivered, the customer is gone: {text}")
+                        }
+                        _ => "the customer is gone; there is nothing to hand back or close"
+                            .to_owned(),
                     });
                 }
             }
@@ -397,14 +410,18 @@ impl Admin {
                 let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
                 return Ok(switched.inspect(|()| self.tell_focus()));
             }
-            command::Admin::Next => return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus())),
+            command::Admin::Next => {
+                return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus()));
+            }
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
             command::Admin::History(who) => return self.tell_history(who.as_ref()),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
-            command::Admin::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait".to_owned())),
+            command::Admin::Wait(_) => {
+                return Ok(Err("/wait is for scripts; you can simply wait".to_owned()));
+            }
         }
         Ok(Ok(()))
     }
@@ -486,7 +503,10 @@ impl Admin {
             }
         }
         let (journal, peers) = (&self.keeper.journal, &self.peers);
-        self.desk.settle(|id, number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
+        self.desk.settle(
+            |id, number| journal.own(id, number),
+            |conn, message| peers.send(conn, message),
+        )?;
         self.peers.flush();
         for output in told {
             match output {
@@ -526,7 +546,12 @@ impl Admin {
     }
 
     /// Tells messages of the customer's that waited for the state of their conversation.
-    fn tell_entries(&mut self, id: ConversationId, numbers: RangeInclusive<Number>, history: bool) -> Result<(), Stop> {
+    fn tell_entries(
+        &mut self,
+        id: ConversationId,
+        numbers: RangeInclusive<Number>,
+        history: bool,
+    ) -> Result<(), Stop> {
         if !self.json {
             return self.draw(id);
         }
@@ -540,7 +565,8 @@ impl Admin {
         Ok(())
     }
 
-    /// `--json` tells everything as it comes; a person sees what is said in the conversations they have.
+    /// `--json` tells everything as it comes; a person sees what is said in the conversations they
+    /// have.
     fn tell(&mut self, report: Report) -> Result<(), Stop> {
         let active = match &report {
             Report::State { conversation, state: State::Active, .. } => Some(*conversation),
@@ -548,7 +574,9 @@ impl Admin {
         };
         self.had |= active.is_some();
         match &report {
-            Report::State { conversation, .. } if active.is_none() => _ = self.heard.remove(conversation),
+            Report::State { conversation, .. } if active.is_none() => {
+                _ = self.heard.remove(conversation)
+            }
             _ => self.heard.extend(active),
         }
         match report {
@@ -557,7 +585,9 @@ impl Admin {
             _ => {}
         }
         let theirs = match &report {
-            Report::Message(told) if told.author == Author::User => Some((told.conversation, told.number)),
+            Report::Message(told) if told.author == Author::User => {
+                Some((told.conversation, told.number))
+            }
             _ => None,
         };
         let ticket = self.screen.show(report);
@@ -594,23 +624,28 @@ impl Admin {
     fn tell_history(&self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
         let journal = &self.keeper.journal;
         let number = who.and_then(Who::number);
-        let (ordinal, id) = match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
-            (None, _) => (None, self.desk.focus()),
-            (_, Some(id)) => (number, Some(id)),
-            (Some(who), None) => {
-                let all = journal.names()?;
-                let named = all.iter().map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
-                match names::find(who, named) {
-                    Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
-                    Err(Missing::Nobody(_)) if number.is_some() => (number, None),
-                    Err(missing) => return Ok(Err(self.explain(missing))),
+        let (ordinal, id) =
+            match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
+                (None, _) => (None, self.desk.focus()),
+                (_, Some(id)) => (number, Some(id)),
+                (Some(who), None) => {
+                    let all = journal.names()?;
+                    let named = all
+                        .iter()
+                        .map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
+                    match names::find(who, named) {
+                        Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
+                        Err(Missing::Nobody(_)) if number.is_some() => (number, None),
+                        Err(missing) => return Ok(Err(self.explain(missing))),
+                    }
                 }
-            }
-        };
+            };
         let Some(id) = id else {
             return Ok(Err(match ordinal {
                 Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
-                None => "no conversation is open; give a number or a name, /list shows them".to_owned(),
+                None => {
+                    "no conversation is open; give a number or a name, /list shows them".to_owned()
+                }
             }));
         };
         for line in self.keeper.journal.lines(id, 0)? {
@@ -619,19 +654,27 @@ impl Admin {
         Ok(Ok(()))
     }
 
-    /// Shows one line, if there is something to see; for a customer's, the ticket and its number. The ordinal is for
-    /// a conversation that the desk does not know any more.
-    fn show(&self, id: ConversationId, ordinal: Option<u32>, line: &Line, history: bool) -> Option<(u64, Number)> {
+    /// Shows one line, if there is something to see; for a customer's, the ticket and its number.
+    /// The ordinal is for a conversation that the desk does not know any more.
+    fn show(
+        &self,
+        id: ConversationId,
+        ordinal: Option<u32>,
+        line: &Line,
+        history: bool,
+    ) -> Option<(u64, Number)> {
         if let What::Note(note) = &line.what {
             self.notice(&format!("note: {note}"));
         }
         let (entry, said) = line.said()?;
-        let told = self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
+        let told =
+            self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
         let ticket = self.screen.show(Report::Message(Told { history, ..told }));
         (!line.own).then_some((ticket, entry.number))
     }
 
-    /// A customer's line is on its way to a person. What a desk without an agent prints, nobody has seen.
+    /// A customer's line is on its way to a person. What a desk without an agent prints, nobody has
+    /// seen.
     fn await_shown(&mut self, ticket: u64, id: ConversationId, number: Number) {
         if !self.no_terminal {
             self.unseen.push_back((ticket, id, number));
@@ -641,7 +684,9 @@ impl Admin {
     /// Customers' lines up to this ticket are on the screen.
     fn shown(&mut self, ticket: u64) {
         let mut last = HashMap::new();
-        while let Some((_, id, number)) = self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket) {
+        while let Some((_, id, number)) =
+            self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket)
+        {
             last.insert(id, number);
         }
         for (id, number) in last {
@@ -650,10 +695,15 @@ impl Admin {
     }
 
     /// Lines of ours that a customer's side does not have.
-    fn tell_undelivered(&mut self, owed: Vec<(ConversationId, RangeInclusive<Number>)>) -> Result<(), Stop> {
+    fn tell_undelivered(
+        &mut self,
+        owed: Vec<(ConversationId, RangeInclusive<Number>)>,
+    ) -> Result<(), Stop> {
         for (id, numbers) in owed {
             for number in numbers {
-                if let Entry { body: Body::Message(said), .. } = self.keeper.journal.own(id, number)? {
+                if let Entry { body: Body::Message(said), .. } =
+                    self.keeper.journal.own(id, number)?
+                {
                     self.fail(format!("not delivered: {}", said.text));
                 }
             }
@@ -671,7 +721,8 @@ impl Admin {
     }
 }
 
-/// A customer who left the desk's memory says hello again: what was said is known again before that is heard.
+/// A customer who left the desk's memory says hello again: what was said is known again before that
+/// is heard.
 fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Result<(), Stop> {
     if let Message::Hello(hello) = message
         && !desk.knows(hello.conversation)
@@ -690,7 +741,10 @@ fn too_few_files(connections: usize, wanted: usize) -> String {
 
 /// Sorts the outputs: returns the records for the journal and the remaining actions, and appends to
 /// `told` what the screen shows the admin.
-fn split(outputs: Vec<Output>, told: &mut Vec<Output>) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
+fn split(
+    outputs: Vec<Output>,
+    told: &mut Vec<Output>,
+) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
     let mut records = Vec::new();
     let mut actions = Vec::new();
     for output in outputs {

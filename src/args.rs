@@ -63,19 +63,22 @@ pub struct User {
     /// what the agent shall call you
     #[argh(option)]
     pub name: Option<String>,
-    /// the key the desk must have, as it prints it: SHA256:… (repeatable; default: the key it had the first time)
+    /// the key the desk must have, as it prints it: SHA256:… (repeatable; default: the key it had
+    /// the first time)
     #[argh(option)]
     pub fingerprint: Vec<Fingerprint>,
     /// take a desk with a certificate by these authorities: a PEM file, or 'system'
     #[argh(option)]
     pub ca: Option<String>,
-    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the desk needs it too
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the desk needs it
+    /// too
     #[argh(option)]
     pub plaintext: Option<Plaintext>,
     /// start a new conversation instead of going on with the last one
     #[argh(switch)]
     pub new: bool,
-    /// at the end of a script's input, leave after this many seconds instead of staying until closed
+    /// at the end of a script's input, leave after this many seconds instead of staying until
+    /// closed
     #[argh(option)]
     pub linger: Option<u32>,
     /// keep the journal under this folder (default: the platform's state folder)
@@ -102,13 +105,15 @@ pub struct Admin {
     /// where to listen, HOST:PORT (port 0 takes a free one and prints it)
     #[argh(option)]
     pub listen: String,
-    /// a certificate chain for the desk, in PEM (default: a key of its own, made at the first start)
+    /// a certificate chain for the desk, in PEM (default: a key of its own, made at the first
+    /// start)
     #[argh(option)]
     pub tls_cert: Option<PathBuf>,
     /// the key of that certificate, in PEM
     #[argh(option)]
     pub tls_key: Option<PathBuf>,
-    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the customers need it too
+    /// no TLS: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); the customers need
+    /// it too
     #[argh(option)]
     pub plaintext: Option<Plaintext>,
     /// what the customers shall call you
@@ -120,10 +125,12 @@ pub struct Admin {
     /// accept whoever comes
     #[argh(switch)]
     pub auto_accept: bool,
-    /// read no stdin and end only by a signal, for a service manager; nobody can answer at such a desk: customers queue
+    /// read no stdin and end only by a signal, for a service manager; nobody can answer at such a
+    /// desk: customers queue
     #[argh(switch)]
     pub no_terminal: bool,
-    /// customers there is room for, connected or waiting; others are asked to come back later (default 3000)
+    /// customers there is room for, connected or waiting; others are asked to come back later
+    /// (default 3000)
     #[argh(option, default = "CUSTOMERS")]
     pub customers: usize,
     /// of these, from one address (default 256; behind a tunnel or a proxy all come from one)
@@ -132,7 +139,8 @@ pub struct Admin {
     /// connections, with those of strangers who have not said who they are (default 4096)
     #[argh(option, default = "CONNECTIONS")]
     pub connections: usize,
-    /// messages a second of one connection, and ten times that at once; who sends more is read later (default 20)
+    /// messages a second of one connection, and ten times that at once; who sends more is read
+    /// later (default 20)
     #[argh(option, default = "RATE")]
     pub rate: u32,
     /// keep the journal under this folder (default: the platform's state folder)
@@ -141,7 +149,8 @@ pub struct Admin {
     /// which journal to use, to run several side by side (default: "default")
     #[argh(option, default = "String::from(\"default\")")]
     pub profile: String,
-    /// keep no journal, and no key: everything is forgotten at the end, and customers meet another desk next time
+    /// keep no journal, and no key: everything is forgotten at the end, and customers meet another
+    /// desk next time
     #[argh(switch)]
     pub ephemeral: bool,
     /// one JSON object a line on stdout
@@ -188,7 +197,8 @@ pub enum Exit {
 /// When there is nothing to run: help, or one line that says what is wrong.
 pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
     // Which argh does not know, and everybody tries.
-    let arguments: Vec<&str> = arguments.iter().map(|given| if *given == "-h" { "--help" } else { *given }).collect();
+    let arguments: Vec<&str> =
+        arguments.iter().map(|given| if *given == "-h" { "--help" } else { *given }).collect();
     let arguments = &*arguments;
     if matches!(arguments, ["--version" | "-V"]) {
         return Err(Exit::Help(format!("handoff {}", env!("CARGO_PKG_VERSION"))));
@@ -208,9 +218,11 @@ impl Mode {
                 bot(user)?;
                 name(&mut user.name)?;
                 profile(&user.profile)?;
-                let ways = [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
+                let ways =
+                    [!user.fingerprint.is_empty(), user.ca.is_some(), user.plaintext.is_some()];
                 if ways.into_iter().filter(|given| *given).count() > 1 {
-                    return Err("--fingerprint, --ca and --plaintext exclude each other; give one".to_owned());
+                    return Err("--fingerprint, --ca and --plaintext exclude each other; give one"
+                        .to_owned());
                 }
                 if user.trigger.iter().any(|text| text.trim().is_empty()) {
                     return Err("--trigger must not be empty".to_owned());
@@ -227,9 +239,16 @@ impl Mode {
                             "--plaintext shows no certificate; give it without --tls-cert and --tls-key".to_owned()
                         );
                     }
-                    _ => return Err("--tls-cert and --tls-key belong together; give both or none".to_owned()),
+                    _ => {
+                        return Err("--tls-cert and --tls-key belong together; give both or none"
+                            .to_owned());
+                    }
                 }
-                if admin.greeting.as_ref().is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty()) {
+                if admin
+                    .greeting
+                    .as_ref()
+                    .is_some_and(|text| text.len() > TEXT_MAX || text.trim().is_empty())
+                {
                     return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
                 }
                 no_terminal(admin)?;
@@ -249,8 +268,8 @@ impl Admin {
         Place { state, mode: "admin", profile, ephemeral: self.ephemeral }
     }
 
-    /// The key that the desk shows; none in plaintext. Its own lies beside the journal's folder: a journal that is
-    /// removed or restored takes no key with it.
+    /// The key that the desk shows; none in plaintext. Its own lies beside the journal's folder: a
+    /// journal that is removed or restored takes no key with it.
     ///
     /// # Errors
     /// One line, when it cannot be read or made.
@@ -294,7 +313,8 @@ impl User {
         if self.trigger.is_empty() { Triggers::default() } else { Triggers::new(&self.trigger) }
     }
 
-    /// The token of the bot's API, from the file or the environment: a command line is for all to see.
+    /// The token of the bot's API, from the file or the environment: a command line is for all to
+    /// see.
     ///
     /// # Errors
     /// One line, when there is one that cannot be used.
@@ -305,7 +325,9 @@ impl User {
         match std::env::var("HANDOFF_BOT_TOKEN") {
             Ok(token) => Ok(Some(token)),
             Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err("the bot's token in HANDOFF_BOT_TOKEN is not text".to_owned()),
+            Err(VarError::NotUnicode(_)) => {
+                Err("the bot's token in HANDOFF_BOT_TOKEN is not text".to_owned())
+            }
         }
     }
 }
@@ -325,7 +347,10 @@ fn address(option: &str, given: &str) -> Result<(), String> {
 fn bot(user: &User) -> Result<(), String> {
     let config = bot::Config::new(&user.bot, None)?;
     if user.bot_ca.is_some() && !config.is_https() {
-        return Err(format!("--bot-ca is for a bot at an https:// URL, and --bot is {}", config.url()));
+        return Err(format!(
+            "--bot-ca is for a bot at an https:// URL, and --bot is {}",
+            config.url()
+        ));
     }
     Ok(())
 }
@@ -351,16 +376,20 @@ fn no_terminal(admin: &Admin) -> Result<(), String> {
         ("--greeting", admin.greeting.is_some()),
     ];
     match of_agent.into_iter().find(|(_, given)| *given && admin.no_terminal) {
-        Some((option, _)) => Err(format!("{option} is for a desk with an agent, and with --no-terminal there is none")),
+        Some((option, _)) => Err(format!(
+            "{option} is for a desk with an agent, and with --no-terminal there is none"
+        )),
         None => Ok(()),
     }
 }
 
 /// Customers fit among the connections, with room for strangers to become customers.
 fn caps(admin: &Admin) -> Result<(), String> {
-    for (option, given) in
-        [("--customers", admin.customers), ("--per-address", admin.per_address), ("--rate", admin.rate as usize)]
-    {
+    for (option, given) in [
+        ("--customers", admin.customers),
+        ("--per-address", admin.per_address),
+        ("--rate", admin.rate as usize),
+    ] {
         if given == 0 {
             return Err(format!("{option} must be at least 1"));
         }
@@ -379,7 +408,9 @@ fn caps(admin: &Admin) -> Result<(), String> {
 fn profile(given: &str) -> Result<(), String> {
     let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     if given.is_empty() || given.starts_with('.') || given.len() > 64 || !given.chars().all(plain) {
-        return Err("--profile takes a name of letters, digits, '-', '_' and '.', at most 64".to_owned());
+        return Err(
+            "--profile takes a name of letters, digits, '-', '_' and '.', at most 64".to_owned()
+        );
     }
     Ok(())
 }
@@ -405,7 +436,11 @@ mod tests {
     #[test]
     fn a_wrong_address_says_what_to_give() {
         for wrong in ["desk", "desk:", ":5000", "desk:port", "desk:70000", "::1:5000"] {
-            assert!(usage(&["user", "--admin", wrong]).ends_with("give HOST:PORT, such as localhost:5000"), "{wrong}");
+            assert!(
+                usage(&["user", "--admin", wrong])
+                    .ends_with("give HOST:PORT, such as localhost:5000"),
+                "{wrong}"
+            );
         }
         assert!(matches!(parse(&["user", "--admin", "[::1]:5000"]), Ok(Mode::User(_))));
     }
@@ -421,7 +456,10 @@ mod tests {
     #[test]
     fn customers_leave_room_for_strangers() {
         let line = usage(&["admin", "--listen", "a:1", "--customers", "4000"]);
-        assert_eq!(line, "--customers 4000 needs --connections 4512 or more: 512 are for strangers");
+        assert_eq!(
+            line,
+            "--customers 4000 needs --connections 4512 or more: 512 are for strangers"
+        );
         let fits = ["admin", "--listen", "a:1", "--customers", "4000", "--connections", "4512"];
         assert!(matches!(parse(&fits), Ok(Mode::Admin(_))));
         for option in ["--customers", "--per-address", "--rate"] {
@@ -431,12 +469,16 @@ mod tests {
 
     #[test]
     fn names_and_triggers_must_say_something() {
-        for (name, why) in
-            [(" ", "seen"), ("\u{1b}\u{3164}", "seen"), (&"é".repeat(33), "32 letters"), (&"👩‍👩‍👧".repeat(8), "128 bytes")]
-        {
+        for (name, why) in [
+            (" ", "seen"),
+            ("\u{1b}\u{3164}", "seen"),
+            (&"é".repeat(33), "32 letters"),
+            (&"👩‍👩‍👧".repeat(8), "128 bytes"),
+        ] {
             assert!(usage(&["user", "--admin", "a:1", "--name", name]).contains(why), "{name:?}");
         }
-        let Ok(Mode::User(user)) = parse(&["user", "--admin", "a:1", "--name", &format!(" {} ", "é".repeat(32))])
+        let Ok(Mode::User(user)) =
+            parse(&["user", "--admin", "a:1", "--name", &format!(" {} ", "é".repeat(32))])
         else {
             panic!("32 letters are a name")
         };
@@ -444,7 +486,10 @@ mod tests {
         assert!(usage(&["user", "--admin", "a:1", "--trigger", ""]).contains("--trigger"));
         assert!(usage(&["admin", "--listen", "a:1", "--greeting", ""]).contains("--greeting"));
         for wrong in ["", "..", "a/b", "a b"] {
-            assert!(usage(&["user", "--admin", "a:1", "--profile", wrong]).contains("--profile"), "{wrong}");
+            assert!(
+                usage(&["user", "--admin", "a:1", "--profile", wrong]).contains("--profile"),
+                "{wrong}"
+            );
         }
     }
 }

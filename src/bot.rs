@@ -1,10 +1,10 @@
 //! Rasa over blocking HTTP, in a few worker threads.
 //!
-//! `send` never blocks; every request is answered once, by its ticket, on the loop's channel. Asking
-//! and giving back have threads of their own: questions that hang never hold up a handback.
-//! Requests of one conversation are told apart by their tickets; to have one in flight, to discard a
-//! late answer and to try again is `session`'s. One HTTP exchange is `call`'s, its failures `fault`'s.
-//! How Rasa behaves is recorded in `docs/RASA.md`.
+//! `send` never blocks; every request is answered once, by its ticket, on the loop's channel.
+//! Asking and giving back have threads of their own: questions that hang never hold up a handback.
+//! Requests of one conversation are told apart by their tickets; to have one in flight, to discard
+//! a late answer and to try again is `session`'s. One HTTP exchange is `call`'s, its failures
+//! `fault`'s. How Rasa behaves is recorded in `docs/RASA.md`.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -88,13 +88,14 @@ struct Times {
 pub enum Request {
     /// Answer a message.
     Ask {
-        /// Rasa's id of the conversation: `[A-Za-z0-9_.:@-]` only, it is not percent-decoded there.
+        /// Rasa's id of the conversation: `[A-Za-z0-9_.:@-]` only, it is not percent-decoded
+        /// there.
         sender: String,
         /// What the customer said.
         text: String,
     },
-    /// Take the conversation back, knowing what was said meanwhile. With nothing said it is idempotent
-    /// and may be sent again.
+    /// Take the conversation back, knowing what was said meanwhile. With nothing said it is
+    /// idempotent and may be sent again.
     Return {
         /// Rasa's id of the conversation.
         sender: String,
@@ -177,14 +178,20 @@ impl Config {
         if url.contains(['?', '#']) {
             return Err("the bot's URL must not hold a '?' or '#'; a token does not belong on the command line".into());
         }
-        let uri: Uri = url.parse().map_err(|_| format!("the bot's URL '{url}' is not a URL; {GIVE}"))?;
+        let uri: Uri =
+            url.parse().map_err(|_| format!("the bot's URL '{url}' is not a URL; {GIVE}"))?;
         let scheme = uri.scheme_str().map(str::to_ascii_lowercase);
         let Some(scheme) = scheme.filter(|scheme| scheme == "http" || scheme == "https") else {
-            return Err(format!("the bot's URL '{url}' does not begin with http:// or https://; {GIVE}"));
+            return Err(format!(
+                "the bot's URL '{url}' does not begin with http:// or https://; {GIVE}"
+            ));
         };
         let authority = uri.authority().filter(|authority| !authority.host().is_empty());
-        let Some(authority) = authority else { return Err(format!("the bot's URL '{url}' names no host; {GIVE}")) };
-        let port = authority.as_str().strip_prefix(authority.host()).filter(|port| !port.is_empty());
+        let Some(authority) = authority else {
+            return Err(format!("the bot's URL '{url}' names no host; {GIVE}"));
+        };
+        let port =
+            authority.as_str().strip_prefix(authority.host()).filter(|port| !port.is_empty());
         if port.is_some() && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(format!("the bot's URL '{url}' has a port that is none; {GIVE}"));
         }
@@ -225,10 +232,12 @@ impl Config {
         &self.peer
     }
 
-    /// What is wrong with the way there that can be told before anything is sent: a token that others can read.
+    /// What is wrong with the way there that can be told before anything is sent: a token that
+    /// others can read.
     pub fn warning(&self) -> Option<String> {
         let uri: Uri = self.api.parse().ok()?;
-        let is_clear = self.token.is_some() && uri.scheme_str() == Some("http") && !is_here(uri.host()?);
+        let is_clear =
+            self.token.is_some() && uri.scheme_str() == Some("http") && !is_here(uri.host()?);
         is_clear.then(|| {
             format!(
                 "the bot's token goes unencrypted to {}: whoever is on the way can read it and use it; \
@@ -256,7 +265,8 @@ impl Token {
 fn is_jwt(token: &str) -> bool {
     let parts: Vec<_> = token.split('.').map(|part| BASE64_URL_SAFE_NO_PAD.decode(part)).collect();
     let [Ok(header), Ok(_), Ok(_)] = &parts[..] else { return false };
-    serde_json::from_slice::<Map<String, Value>>(header).is_ok_and(|header| header.contains_key("alg"))
+    serde_json::from_slice::<Map<String, Value>>(header)
+        .is_ok_and(|header| header.contains_key("alg"))
 }
 
 /// Whether a URL's host is this machine by its name alone.
@@ -269,7 +279,10 @@ fn is_here(host: &str) -> bool {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the token: a Debug text ends in a log.
-        f.debug_struct("Config").field("webhook", &self.webhook).field("api", &self.api).finish_non_exhaustive()
+        f.debug_struct("Config")
+            .field("webhook", &self.webhook)
+            .field("api", &self.api)
+            .finish_non_exhaustive()
     }
 }
 
@@ -298,8 +311,8 @@ struct Job {
     request: Request,
 }
 
-/// Threads that do jobs, started when they are needed. They end when the pool is dropped, each after
-/// the job it has.
+/// Threads that do jobs, started when they are needed. They end when the pool is dropped, each
+/// after the job it has.
 #[derive(Debug)]
 struct Pool {
     jobs: Sender<Job>,
@@ -341,7 +354,9 @@ impl Pool {
             return;
         }
         let worker = self.worker.clone();
-        if let Err(error) = thread::Builder::new().name(self.name.into()).spawn(move || worker.run()) {
+        if let Err(error) =
+            thread::Builder::new().name(self.name.into()).spawn(move || worker.run())
+        {
             // With another thread at work the job only waits.
             if self.started.fetch_sub(1, Ordering::Relaxed) == 1 {
                 self.worker.refuse(&format!("no thread to ask it with: {error}"));
@@ -354,8 +369,9 @@ impl Worker {
     fn run(self) {
         for Job { ticket, request } in &self.queue {
             // A library's panic must not cost the answer, nor the thread.
-            let outcome = panic::catch_unwind(AssertUnwindSafe(|| call::perform(&self.config, &request)))
-                .unwrap_or_else(|_| self.failed(&request, "a defect of this program"));
+            let outcome =
+                panic::catch_unwind(AssertUnwindSafe(|| call::perform(&self.config, &request)))
+                    .unwrap_or_else(|_| self.failed(&request, "a defect of this program"));
             self.open.fetch_sub(1, Ordering::Relaxed);
             if self.answers.send(Answer { ticket, outcome }).is_err() {
                 return;

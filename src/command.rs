@@ -126,7 +126,8 @@ impl Admin {
             "accept" => return Ok(Admin::Accept(Who::read(rest))),
             "history" => return Ok(Admin::History(Who::read(rest))),
             "switch" => {
-                let missing = || "/switch takes a customer's number or name; /list shows them".to_owned();
+                let missing =
+                    || "/switch takes a customer's number or name; /list shows them".to_owned();
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
@@ -180,14 +181,19 @@ fn unknown(name: &str) -> String {
 }
 
 fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
-    if rest.is_empty() { Ok(command) } else { Err(format!("/{name} stands alone; //{name} says it")) }
+    if rest.is_empty() {
+        Ok(command)
+    } else {
+        Err(format!("/{name} stands alone; //{name} says it"))
+    }
 }
 
 fn seconds(rest: &str) -> Result<Option<Duration>, String> {
     match rest {
         "" => Ok(None),
         number => {
-            let seconds: u32 = number.parse().map_err(|_| "/wait takes whole seconds".to_owned())?;
+            let seconds: u32 =
+                number.parse().map_err(|_| "/wait takes whole seconds".to_owned())?;
             Ok(Some(Duration::from_secs(seconds.into())))
         }
     }
@@ -204,12 +210,18 @@ mod tests {
         assert_eq!(User::parse("/human"), Ok(User::Human));
         assert_eq!(User::parse("/wait 3"), Ok(User::Wait(Some(Duration::from_secs(3)))));
         assert_eq!(Admin::parse("/accept #2"), Ok(Admin::Accept(Some(Who("#2".to_owned())))));
-        assert_eq!(Admin::parse("/switch  Mary Ann "), Ok(Admin::Switch(Who("Mary Ann".to_owned()))));
+        assert_eq!(
+            Admin::parse("/switch  Mary Ann "),
+            Ok(Admin::Switch(Who("Mary Ann".to_owned())))
+        );
         assert_eq!(
             (Admin::parse("/accept"), Admin::parse("/history")),
             (Ok(Admin::Accept(None)), Ok(Admin::History(None)))
         );
-        assert_eq!(Admin::parse("/close the wrong\ndesk"), Ok(Admin::Close(Some("the wrong\ndesk".to_owned()))));
+        assert_eq!(
+            Admin::parse("/close the wrong\ndesk"),
+            Ok(Admin::Close(Some("the wrong\ndesk".to_owned())))
+        );
     }
 
     #[test]

@@ -62,7 +62,8 @@ impl Sending {
 
     /// The next number that may be sent now, of the numbers up to `owed`.
     pub fn due(&self, owed: Number) -> Option<Number> {
-        let room = self.flight.is_empty() || (self.flight.len() < WINDOW_ENTRIES && self.bytes < WINDOW_BYTES);
+        let room = self.flight.is_empty()
+            || (self.flight.len() < WINDOW_ENTRIES && self.bytes < WINDOW_BYTES);
         (self.sent < owed && room).then_some(self.sent + 1)
     }
 

@@ -48,8 +48,12 @@ struct Part {
 
 impl Part {
     /// Starts `handoff` with these arguments; its stdout is ours to read.
-    fn start(name: &'static str, arguments: &[&str]) -> Result<(Part, BufReader<std::process::ChildStdout>), String> {
-        let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
+    fn start(
+        name: &'static str,
+        arguments: &[&str],
+    ) -> Result<(Part, BufReader<std::process::ChildStdout>), String> {
+        let program =
+            std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
         let mut child = Command::new(program)
             .args(arguments)
             .stdin(Stdio::piped())
@@ -95,8 +99,10 @@ fn address(events: &mut impl BufRead, name: &str) -> Result<String, String> {
 fn stage(desk: &[&str]) -> Result<Stage, String> {
     let (bot, mut bot_events) = Part::start("bot", &["bot", "--listen", "127.0.0.1:0", "--json"])?;
     let bot_url = format!("http://{}", address(&mut bot_events, "bot")?);
-    let (admin, mut events) =
-        Part::start("desk", &[&["admin", "--listen", "127.0.0.1:0", "--json", "--ephemeral"], desk].concat())?;
+    let (admin, mut events) = Part::start(
+        "desk",
+        &[&["admin", "--listen", "127.0.0.1:0", "--json", "--ephemeral"], desk].concat(),
+    )?;
     let desk = address(&mut events, "desk")?;
     Ok(Stage { bot, bot_url, admin, events, desk })
 }

@@ -14,11 +14,11 @@
 //! `Phase::Elsewhere` here.
 //!
 //! Every arrow is an entry of the user's side, which is the arbiter: `/accept`, `/handback` and
-//! `/close` record an entry of ours that asks for it, and take effect when the answer comes. While a
-//! hello's backlog comes in, its controls are history; the admin is told where it ended.
+//! `/close` record an entry of ours that asks for it, and take effect when the answer comes. While
+//! a hello's backlog comes in, its controls are history; the admin is told where it ended.
 //!
-//! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that is
-//! recorded, of `settle`.
+//! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that
+//! is recorded, of `settle`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ops::RangeInclusive;
@@ -32,8 +32,8 @@ use crate::record::{Record, Story, What};
 use crate::report::{Elsewhere, Link, Reason, Report, Returned, Told};
 use crate::text::{Line, Name};
 use crate::wire::{
-    Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello, Message, Number, Said,
-    State, VERSION, Welcome, WireError,
+    Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello,
+    Message, Number, Said, State, VERSION, Welcome, WireError,
 };
 use links::Links;
 use room::{Place, Room};
@@ -48,7 +48,8 @@ pub mod room;
 #[cfg(test)]
 mod tests;
 
-/// Entries of ours that a customer may hold and we do not, at most: more than a restored backup explains is made up.
+/// Entries of ours that a customer may hold and we do not, at most: more than a restored backup
+/// explains is made up.
 pub const HELD_MAX: Number = 1 << 20;
 
 /// The desk shows the admin a conversation's new state before the messages that belong to it. At
@@ -59,8 +60,8 @@ pub const UNTOLD_MAX: Number = 1_000;
 /// one turn.
 pub const UNTOLD_BYTES_MAX: u32 = 64 * 1024;
 
-/// A customer's entries behind their `closed`, at most. For a customer who returns the journal reads
-/// back a limited number of the latest controls, and `closed` must be among them.
+/// A customer's entries behind their `closed`, at most. For a customer who returns the journal
+/// reads back a limited number of the latest controls, and `closed` must be among them.
 pub const BEHIND_CLOSED_MAX: Number = 100;
 
 /// Who waits is told of moving up this often at most.
@@ -125,7 +126,8 @@ impl Default for Options {
     }
 }
 
-/// All that one desk knows of who is here or is waited for. Who left is in the journal, until they are back.
+/// All that one desk knows of who is here or is waited for. Who left is in the journal, until they
+/// are back.
 pub struct Desk {
     id: DeskId,
     options: Options,
@@ -138,8 +140,8 @@ pub struct Desk {
     parted: Vec<ConversationId>,
     /// Who waits, longest first.
     queue: VecDeque<ConversationId>,
-    /// Queued customers whose connection is down, each with the moment from which they do not count
-    /// in the positions of the others.
+    /// Queued customers whose connection is down, each with the moment from which they do not
+    /// count in the positions of the others.
     unlinked: BTreeSet<(Instant, ConversationId)>,
     /// Queued customers who do not count in the positions of the others until they are connected.
     uncounted: HashSet<ConversationId>,
@@ -149,7 +151,8 @@ pub struct Desk {
     tell_places: Instant,
     /// Conversations whose link came or went while the admin does not know it yet.
     flapped: Vec<ConversationId>,
-    /// When to show the admin the changes of links that change too often; `None` if there are none.
+    /// When to show the admin the changes of links that change too often; `None` if there are
+    /// none.
     tell_links_again: Option<Instant>,
     /// Who gets the next line.
     focus: Option<ConversationId>,
@@ -197,7 +200,8 @@ struct Conversation {
     last: Number,
     /// Our entries up to here may be held by the customer only: our journal was restored.
     held: Number,
-    /// Our entries up to here may have been sent. Those above were made since the restart, without the customer.
+    /// Our entries up to here may have been sent. Those above were made since the restart, without
+    /// the customer.
     offered: Number,
     sending: Sending,
     /// Shown to the customer, up to this number of ours.
@@ -338,7 +342,8 @@ impl Desk {
         }
     }
 
-    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
+    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the
+    /// journal.
     ///
     /// # Errors
     /// When an entry cannot be read: nothing leaves after it.
@@ -367,7 +372,10 @@ impl Desk {
     /// A user's side introduces itself.
     fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         let Some(address) = self.strangers.remove(&conn) else { return };
-        let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
+        let secret: [u8; 32] = digest(&SHA256, hello.secret.bytes())
+            .as_ref()
+            .try_into()
+            .expect("SHA-256 has 32 bytes");
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
         if let Err((code, why)) = self.judge(&hello, secret, mark) {
             return self.dismiss(conn, code, &why);
@@ -376,7 +384,8 @@ impl Desk {
         if !self.has_room(conn, id, address) {
             return;
         }
-        let conversation = self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
+        let conversation =
+            self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
         let acked = conversation.sending.acked();
         let known = conversation.offered.min(conversation.last);
         match conversation.sending.resume(mark, known) {
@@ -390,7 +399,8 @@ impl Desk {
         conversation.offered = Number::MAX;
         conversation.newest = hello.newest;
         conversation.ack_due = true;
-        let elsewhere = hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
+        let elsewhere =
+            hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
         if conversation.ordinal > 0 && conversation.name.as_deref() != hello.name.as_deref() {
             self.out.push(Output::Record(id, Record::Begun { secret, name: hello.name.clone() }));
@@ -422,7 +432,9 @@ impl Desk {
         self.count_again(id);
         self.send_position(id);
         // Who waited already when the desk was started.
-        let waits = |conversation: &Conversation| conversation.told.0 == Phase::Queued && conversation.open.is_none();
+        let waits = |conversation: &Conversation| {
+            conversation.told.0 == Phase::Queued && conversation.open.is_none()
+        };
         if self.options.auto_accept && waits(&self.conversations[&id]) {
             self.ask(id, Ask::Accept { by_admin: false }, now);
         }
@@ -441,15 +453,20 @@ impl Desk {
         if known.is_some_and(|conversation| conversation.secret != secret) {
             return Err((Code::Secret, "this conversation belongs to somebody else".to_owned()));
         }
-        let (made, held) = known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
+        let (made, held) =
+            known.map_or((0, 0), |conversation| (conversation.last, conversation.held));
         if mark > made + HELD_MAX || mark < held {
-            return Err((Code::Fork, "you have other entries of this desk than it made".to_owned()));
+            return Err((
+                Code::Fork,
+                "you have other entries of this desk than it made".to_owned(),
+            ));
         }
         Ok(())
     }
 
-    /// The customer has more of our entries than we ever sent: go on above them, and remember that they are gone here.
-    /// What was said since the restart had their numbers, and moves above them, too.
+    /// The customer has more of our entries than we ever sent: go on above them, and remember that
+    /// they are gone here. What was said since the restart had their numbers, and moves above
+    /// them, too.
     fn raise(&mut self, id: ConversationId, mark: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let from = conversation.offered.min(conversation.last) + 1;
@@ -464,7 +481,11 @@ impl Desk {
             .unwrap_or_else(|_| unreachable!("the counter was raised above the mark"));
         let open = conversation.open.as_mut().map(|open| &mut open.number);
         let named = [Some(&mut conversation.spoken), Some(&mut conversation.typed), open];
-        named.into_iter().flatten().filter(|number| **number >= from).for_each(|number| *number += by);
+        named
+            .into_iter()
+            .flatten()
+            .filter(|number| **number >= from)
+            .for_each(|number| *number += by);
         // A conversation without an entry is not journaled: a stranger leaves nothing.
         if conversation.ordinal > 0 {
             if moves {
@@ -490,7 +511,8 @@ impl Desk {
         self.notice(format!("{}: {note}", self.who(id)));
     }
 
-    /// The journal says something else under a number that came again: two stories, and no way to join them.
+    /// The journal says something else under a number that came again: two stories, and no way to
+    /// join them.
     pub fn fork(&mut self, conn: Conn) {
         self.dismiss(conn, Code::Fork, "this desk knows another entry under this number");
     }
@@ -514,14 +536,17 @@ impl Desk {
             );
         }
         match conversation.receiving.take(entry.number) {
-            Arrival::Gap => return self.dismiss(conn, Code::Gap, "an entry is missing before this one"),
+            Arrival::Gap => {
+                return self.dismiss(conn, Code::Gap, "an entry is missing before this one");
+            }
             Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
             Arrival::New => {
                 if conversation.ordinal == 0 {
                     self.begun += 1;
                     conversation.ordinal = self.begun;
                     self.ordinals.insert(self.begun, id);
-                    let (secret, name) = (conversation.secret, conversation.name.as_deref().map(str::to_owned));
+                    let (secret, name) =
+                        (conversation.secret, conversation.name.as_deref().map(str::to_owned));
                     let held = conversation.held;
                     self.out.push(Output::Record(id, Record::Begun { secret, name }));
                     if held > 0 {
@@ -540,15 +565,19 @@ impl Desk {
         self.touch(id);
     }
 
-    /// Whether an answer answers what we asked; an entry that is new and answers nothing we asked is made up.
+    /// Whether an answer answers what we asked; an entry that is new and answers nothing we asked
+    /// is made up.
     fn is_answer(&self, id: ConversationId, entry: &Entry) -> bool {
         let Some(conversation) = self.conversations.get(&id) else { return false };
-        let Some(of) = entry.body.answers().filter(|_| !matches!(entry.body, Body::Refused { .. })) else {
+        let Some(of) = entry.body.answers().filter(|_| !matches!(entry.body, Body::Refused { .. }))
+        else {
             return true;
         };
         // What only the customer holds lies between what this journal has and the mark.
         let lost = (1..=conversation.held).contains(&of.number);
-        let asked = conversation.open.is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
+        let asked = conversation
+            .open
+            .is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
         of.desk != self.id || entry.number <= conversation.receiving.last() || lost || asked
     }
 
@@ -724,15 +753,28 @@ impl Desk {
         self.tell(Report::Notice { text });
     }
 
-    fn tell_said(&mut self, id: ConversationId, number: Number, at: u64, said: &Said, history: bool) {
+    fn tell_said(
+        &mut self,
+        id: ConversationId,
+        number: Number,
+        at: u64,
+        said: &Said,
+        history: bool,
+    ) {
         let told = Told { history, ..self.place(id, Told::new(id, number, at, said)) };
         self.tell(Report::Message(told));
     }
 
     /// A message as this admin is to see it: whose it is, and where.
     pub fn place(&self, id: ConversationId, told: Told) -> Told {
-        let ordinal = self.conversations.get(&id).map(|conversation| conversation.ordinal).or(told.ordinal);
-        Told { ordinal, elsewhere: self.focus != Some(id), own: told.author == Author::Admin, ..told }
+        let ordinal =
+            self.conversations.get(&id).map(|conversation| conversation.ordinal).or(told.ordinal);
+        Told {
+            ordinal,
+            elsewhere: self.focus != Some(id),
+            own: told.author == Author::Admin,
+            ..told
+        }
     }
 
     fn tell_state(&mut self, id: ConversationId, reason: Option<Reason>) {
@@ -806,7 +848,8 @@ impl Conversation {
         }
     }
 
-    /// What an entry of the user's means for the state, and whether it answers or voids what we asked.
+    /// What an entry of the user's means for the state, and whether it answers or voids what we
+    /// asked.
     fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
             // A journal of 0.1.0 may have more behind `closed` than a `refused`.
@@ -819,27 +862,38 @@ impl Conversation {
                 return;
             }
             Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
-            Body::HandedBack { of } if of.desk == desk => self.phase = Phase::Bot(Returned::HandedBack),
-            Body::HandedBack { .. } => self.phase = Phase::Elsewhere(Elsewhere::HandedBackElsewhere),
+            Body::HandedBack { of } if of.desk == desk => {
+                self.phase = Phase::Bot(Returned::HandedBack)
+            }
+            Body::HandedBack { .. } => {
+                self.phase = Phase::Elsewhere(Elsewhere::HandedBackElsewhere)
+            }
             Body::Closed { of, reason } => {
                 self.closed = entry.number;
                 self.phase = match of {
                     Some(of) if of.desk == desk => Phase::Closed(EndReason::AdminClosed),
                     Some(_) => Phase::Elsewhere(Elsewhere::ClosedElsewhere),
-                    // Without a desk's `close` it was not an agent who closed, whatever the reason says.
-                    None if *reason == EndReason::AdminClosed => Phase::Closed(EndReason::UserEnded),
+                    // Without a desk's `close` it was not an agent who closed, whatever the reason
+                    // says.
+                    None if *reason == EndReason::AdminClosed => {
+                        Phase::Closed(EndReason::UserEnded)
+                    }
                     None => Phase::Closed(*reason),
                 };
             }
             Body::Accepted { of } if of.desk == desk => self.phase = Phase::Active,
             // Another desk had the customer then; who has it now is said by what follows.
             Body::Accepted { .. } => self.phase = Phase::Elsewhere(Elsewhere::TakenElsewhere),
-            Body::Refused { of, .. } if of.desk == desk && self.open.is_some_and(|open| open.number == of.number) => {}
+            Body::Refused { of, .. }
+                if of.desk == desk && self.open.is_some_and(|open| open.number == of.number) => {}
             _ => return,
         }
-        // An answer to what we asked before our journal was set back leaves open what we asked since.
-        let is_older = |of: &Asked| of.desk == desk && self.open.is_some_and(|open| open.number > of.number);
-        self.answered = if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
+        // An answer to what we asked before our journal was set back leaves open what we asked
+        // since.
+        let is_older =
+            |of: &Asked| of.desk == desk && self.open.is_some_and(|open| open.number > of.number);
+        self.answered =
+            if entry.body.answers().is_some_and(is_older) { None } else { self.open.take() };
     }
 
     /// Whether an entry may come, if it would be the next one: behind `closed` only a body that
@@ -847,10 +901,13 @@ impl Conversation {
     fn may_follow(&self, entry: &Entry) -> bool {
         let is_next = entry.number == self.receiving.last() + 1;
         let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
-        self.closed == 0 || !is_next || changes_nothing && entry.number <= self.closed + BEHIND_CLOSED_MAX
+        self.closed == 0
+            || !is_next
+            || changes_nothing && entry.number <= self.closed + BEHIND_CLOSED_MAX
     }
 
-    /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends it is not over.
+    /// Somebody waits or talks here; or did when the admin was told last, and a backlog that ends
+    /// it is not over.
     fn is_live(&self) -> bool {
         (self.phase.is_with_desk() || self.told.0.is_with_desk()) && !self.asleep
     }

@@ -17,7 +17,8 @@ pub fn hit(name: &str) {
         && chosen == name
         && left.fetch_sub(1, Ordering::Relaxed) == 1
     {
-        let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }
 

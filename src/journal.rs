@@ -2,7 +2,8 @@
 //!
 //! The loop of a mode is its one writer: it commits a batch of records, all or nothing, before it
 //! acts on any of them. On disk it is one SQLite file a profile (`disk`), safe against a power cut
-//! once `commit` returns; `--ephemeral` keeps it in memory (`memory`) for as long as the process lives.
+//! once `commit` returns; `--ephemeral` keeps it in memory (`memory`) for as long as the process
+//! lives.
 
 use std::fmt;
 use std::path::Path;
@@ -79,7 +80,9 @@ impl Journal {
         batch: Vec<(ConversationId, Record)>,
     ) -> Result<(), (Fault, Vec<(ConversationId, Record)>)> {
         let Store::Disk(disk) = &mut self.store else {
-            let Store::Memory(memory) = &mut self.store else { unreachable!("there are two stores") };
+            let Store::Memory(memory) = &mut self.store else {
+                unreachable!("there are two stores")
+            };
             memory.commit(batch);
             return Ok(());
         };
@@ -121,14 +124,23 @@ impl Journal {
             Store::Memory(memory) => memory.own(id, number),
             Store::Disk(disk) => disk.own(id, number)?,
         };
-        found.ok_or_else(|| Fault::Broken(format!("the journal has lost entry {number} of a conversation; {RESTORE}")))
+        found.ok_or_else(|| {
+            Fault::Broken(format!(
+                "the journal has lost entry {number} of a conversation; {RESTORE}"
+            ))
+        })
     }
 
     /// One entry of a peer's (a desk's, or with `None` the user's), if it was committed.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Result<Option<Entry>, Fault> {
+    pub fn theirs(
+        &self,
+        id: ConversationId,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> Result<Option<Entry>, Fault> {
         match &self.store {
             Store::Memory(memory) => Ok(memory.theirs(id, desk, number)),
             Store::Disk(disk) => disk.theirs(id, desk, number),
@@ -192,7 +204,8 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// What may wait waits no longer than the process: what was acknowledged is not offered again at the next start.
+    /// What may wait waits no longer than the process: what was acknowledged is not offered again
+    /// at the next start.
     fn drop(&mut self) {
         if let Store::Disk(disk) = &mut self.store
             && !self.waiting.is_empty()
@@ -214,7 +227,8 @@ mod tests {
     fn both_stores_tell_the_same_story_of_a_desks_conversation() {
         let folder = std::env::temp_dir().join(format!("handoff-journal-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let mut journals = [Journal::in_memory(), Journal::open(&folder.join("journal.sqlite")).unwrap()];
+        let mut journals =
+            [Journal::in_memory(), Journal::open(&folder.join("journal.sqlite")).unwrap()];
         let (one, other) = (ConversationId::new([1; 16]), ConversationId::new([2; 16]));
         let entry = |number, body| Entry { number, at: 7, body };
         let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
@@ -238,7 +252,10 @@ mod tests {
             assert_eq!(journal.conversation(2).unwrap(), Some(one));
             let names = [(1, other, None), (2, one, Some("Anna".to_owned()))];
             assert_eq!(journal.names().unwrap(), names);
-            assert_eq!((journal.conversation(0).unwrap(), journal.conversation(3).unwrap()), (None, None));
+            assert_eq!(
+                (journal.conversation(0).unwrap(), journal.conversation(3).unwrap()),
+                (None, None)
+            );
             assert!(journal.story(ConversationId::new([9; 16])).unwrap().is_none());
             let mut story = journal.story(one).unwrap().unwrap();
             // Places are the store's own.
@@ -248,24 +265,38 @@ mod tests {
         let [memory, disk] = stories.map(|story| format!("{story:?}"));
         assert_eq!(memory, disk);
         let story = journals[0].story(one).unwrap().unwrap();
-        assert_eq!((story.ordinal, story.own, story.typed, story.delivered, story.held), (2, 5, 4, 4, 2));
+        assert_eq!(
+            (story.ordinal, story.own, story.typed, story.delivered, story.held),
+            (2, 5, 4, 4, 2)
+        );
         assert_eq!((story.name.as_deref(), story.idle), (Some("Anna"), Duration::from_secs(600)));
         std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
-        let folder = std::env::temp_dir().join(format!("handoff-journal-many-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("handoff-journal-many-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let (mut journal, id) = (Journal::open(&folder.join("journal.sqlite")).unwrap(), ConversationId::new([1; 16]));
-        let body = |number| if number % 2 == 1 { Body::Requested { reason: None } } else { Body::Withdrawn {} };
-        let theirs = |number| (id, Record::Theirs(None, Entry { number, at: 7, body: body(number) }));
+        let (mut journal, id) =
+            (Journal::open(&folder.join("journal.sqlite")).unwrap(), ConversationId::new([1; 16]));
+        let body = |number| {
+            if number % 2 == 1 { Body::Requested { reason: None } } else { Body::Withdrawn {} }
+        };
+        let theirs =
+            |number| (id, Record::Theirs(None, Entry { number, at: 7, body: body(number) }));
         let begun = Record::Begun { secret: [3; 32], name: None };
-        journal.commit(std::iter::once((id, begun)).chain((1..=20_001).map(theirs)).collect()).unwrap();
+        journal
+            .commit(std::iter::once((id, begun)).chain((1..=20_001).map(theirs)).collect())
+            .unwrap();
         let story = journal.story(id).unwrap().unwrap();
         assert_eq!(story.theirs, [(None, 20_001)]);
         let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
-        assert_eq!(controls.collect::<Vec<_>>(), (20_001 - 255..=20_001).collect::<Vec<_>>(), "the latest, in order");
+        assert_eq!(
+            controls.collect::<Vec<_>>(),
+            (20_001 - 255..=20_001).collect::<Vec<_>>(),
+            "the latest, in order"
+        );
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -56,7 +56,11 @@ impl Keeper {
     ///
     /// # Errors
     /// When it never will be.
-    pub fn commit(&mut self, mut batch: Vec<(ConversationId, Record)>, screen: &Screen) -> Result<(), Stop> {
+    pub fn commit(
+        &mut self,
+        mut batch: Vec<(ConversationId, Record)>,
+        screen: &Screen,
+    ) -> Result<(), Stop> {
         let mut told = false;
         loop {
             match self.journal.commit(batch) {
@@ -65,7 +69,9 @@ impl Keeper {
                 Err((Fault::Broken(why), _)) => return Err(Stop::Broken(why)),
             }
             if !std::mem::replace(&mut told, true) {
-                let text = "the disk is full: nothing is lost, and nothing goes on until there is room".to_owned();
+                let text =
+                    "the disk is full: nothing is lost, and nothing goes on until there is room"
+                        .to_owned();
                 screen.show(Report::Error { text });
                 screen.flush();
             }

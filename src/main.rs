@@ -8,7 +8,8 @@ use log::{Level, Log};
 
 fn main() -> ExitCode {
     start_log();
-    let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let ended = match args::parse(&arguments) {
         Ok(Mode::User(args)) => user::run(args),
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Err(Exit::Usage(line)) => {
-            let mode = arguments.first().filter(|mode| ["user", "admin", "bot", "demo"].contains(mode));
+            let mode =
+                arguments.first().filter(|mode| ["user", "admin", "bot", "demo"].contains(mode));
             let mode = mode.map_or(String::new(), |mode| format!(" {mode}"));
             term::complain(&format!("{line}; see 'handoff{mode} --help'"));
             Ok(2)
@@ -45,8 +47,8 @@ fn start_log() {
     }
 }
 
-/// Keeps the libraries' finer levels out of the log, whatever `RUST_LOG` says: they tell whole requests, with what
-/// was said and a bot's token in the URL.
+/// Keeps the libraries' finer levels out of the log, whatever `RUST_LOG` says: they tell whole
+/// requests, with what was said and a bot's token in the URL.
 struct Discreet(env_logger::Logger);
 
 impl Log for Discreet {

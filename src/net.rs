@@ -15,8 +15,8 @@
 //!   [`Dialect::outbound_max`]; a peer for which more would wait loses its connection.
 //! * Net blocks when the event channel is full. Then it does not read, and no deadline runs.
 //! * Each connection has one [`Event::Received`] on its way at most, until the loop calls
-//!   [`Net::read_on`]. So the events that wait are bounded by the number of connections, and a
-//!   peer that sends much waits behind peers that send little.
+//!   [`Net::read_on`]. So the events that wait are bounded by the number of connections, and a peer
+//!   that sends much waits behind peers that send little.
 //! * Dialers report to net's inbox, never to the loop.
 //!
 //! An accepted connection is a stranger until the loop lets it in ([`Net::admit`]). Strangers
@@ -88,7 +88,8 @@ pub const STRANGERS: usize = 512;
 /// Strangers at one listener from one address (see [`Address`](crate::wire::Address)). One more is
 /// closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
-/// Bytes that may wait for one peer beyond what the kernel holds, unless its dialect says otherwise.
+/// Bytes that may wait for one peer beyond what the kernel holds, unless its dialect says
+/// otherwise.
 pub const OUTBOUND_MAX: usize = 4 << 20;
 
 /// What the socket thread tells the loop.
@@ -179,7 +180,9 @@ impl fmt::Display for Closed {
         match self {
             Closed::ByUs => f.write_str("the connection was closed at this end"),
             Closed::ByPeer => f.write_str("the other side closed the connection"),
-            Closed::Dial(sentence) | Closed::Tls(sentence) | Closed::Distrusted(sentence) => f.write_str(sentence),
+            Closed::Dial(sentence) | Closed::Tls(sentence) | Closed::Distrusted(sentence) => {
+                f.write_str(sentence)
+            }
             Closed::Refused(alert) => {
                 write!(f, "the other side does not take this side's certificate or TLS ({alert})")
             }
@@ -278,8 +281,11 @@ impl Net {
     }
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
-        let inbox =
-            Arc::new(Inbox { poller: Arc::new(Poller::new()?), numbers: AtomicU64::new(1), state: Mutex::default() });
+        let inbox = Arc::new(Inbox {
+            poller: Arc::new(Poller::new()?),
+            numbers: AtomicU64::new(1),
+            state: Mutex::default(),
+        });
         let (alive, handle_alive) = bounded(0);
         let (running, ended) = bounded::<Infallible>(0);
         let sockets = sockets::Sockets::new(inbox.clone(), limits, events, handle_alive);

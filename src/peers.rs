@@ -24,8 +24,8 @@ const DEAD_AFTER: Duration = Duration::from_secs(25);
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
-    /// The rate of each connection in frames a second, and the budget that all share. `None` on the
-    /// customer's side, which chose its desk.
+    /// The rate of each connection in frames a second, and the budget that all share. `None` on
+    /// the customer's side, which chose its desk.
     rate: Option<(u32, Bulk)>,
 }
 
@@ -42,13 +42,19 @@ impl Peers {
     /// Takes over the socket thread. With a `rate`, each connection may bring that many frames a
     /// second; see [`rate`].
     pub fn new(net: Net, rate: Option<u32>) -> Peers {
-        Peers { net, streams: HashMap::new(), rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))) }
+        Peers {
+            net,
+            streams: HashMap::new(),
+            rate: rate.map(|rate| (rate, Bulk::new(rate, Instant::now()))),
+        }
     }
 
     /// Connections that speak the wire, secured like this.
     pub fn settings(security: Security) -> Settings {
         let text = match security {
-            Security::Plaintext => "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it",
+            Security::Plaintext => {
+                "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it"
+            }
             _ => "this desk speaks TLS; drop --plaintext",
         };
         Settings::new(security, [Peers::dialect(text)])
@@ -66,7 +72,11 @@ impl Peers {
             name: tls::PROTOCOL,
             // A frame begins with the first byte of its length, and no frame is 16 MiB long.
             first_bytes: &[0],
-            keepalive: Keepalive { bytes: frame(&Message::Ping {}), after: PING_AFTER, dead: DEAD_AFTER },
+            keepalive: Keepalive {
+                bytes: frame(&Message::Ping {}),
+                after: PING_AFTER,
+                dead: DEAD_AFTER,
+            },
             refusal: frame(&Message::Bye { code: Code::Tls, text: refusal.to_owned() }),
             hello_within: HELLO_WITHIN,
             outbound_max: OUTBOUND_MAX,
@@ -81,7 +91,10 @@ impl Peers {
     /// A connection stands.
     pub fn opened(&mut self, conn: Conn, now: Instant) {
         let rate = self.rate.as_ref().map(|(rate, _)| Rate::new(*rate, now));
-        self.streams.insert(conn, Stream { decoder: Decoder::default(), rate, welcomed: false, partial: false });
+        self.streams.insert(
+            conn,
+            Stream { decoder: Decoder::default(), rate, welcomed: false, partial: false },
+        );
     }
 
     /// A connection is gone.
@@ -123,7 +136,9 @@ impl Peers {
         }
         let frames = stream.decoder.frames();
         let own = stream.rate.as_mut().map_or(Duration::ZERO, |rate| rate.pay(frames, now));
-        let rest = own.max(self.rate.as_mut().map_or(Duration::ZERO, |(_, bulk)| bulk.queue(length, frames, now)));
+        let rest = own.max(
+            self.rate.as_mut().map_or(Duration::ZERO, |(_, bulk)| bulk.queue(length, frames, now)),
+        );
         // This comes before the deadline of a frame is set: the time until now is not part of it.
         self.net.read_on(conn, rest);
         let partial = stream.decoder.is_partial();
@@ -144,7 +159,8 @@ impl Peers {
         }
     }
 
-    /// Sends a message; it leaves at the next flush of the socket thread. Returns its size in bytes.
+    /// Sends a message; it leaves at the next flush of the socket thread. Returns its size in
+    /// bytes.
     pub fn send(&self, conn: Conn, message: &Message) -> usize {
         let is_ack = matches!(message, Message::Ack { .. });
         failpoint::hit(if is_ack { "before-ack" } else { "before-queue" });

@@ -7,8 +7,8 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// The conversation begins here, or the customer has another name. The user's side keeps its secret, a desk only the
-    /// hash of it.
+    /// The conversation begins here, or the customer has another name. The user's side keeps its
+    /// secret, a desk only the hash of it.
     Begun {
         /// The secret, or its SHA-256.
         secret: [u8; 32],
@@ -23,7 +23,8 @@ pub enum Record {
     Note(String),
     /// Desk: our entries up to this number are held by the customer only.
     Held(Number),
-    /// Desk: our entries from this number on have numbers higher by so much: nobody was sent them yet.
+    /// Desk: our entries from this number on have numbers higher by so much: nobody was sent them
+    /// yet.
     Moved {
         /// The first of them, as it was.
         from: Number,
@@ -36,7 +37,8 @@ pub enum Record {
     Returning(Returning),
     /// User: this desk may have our `requested` of this number.
     Met(DeskId, Number),
-    /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait for the next batch.
+    /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait
+    /// for the next batch.
     Acked(DeskId, Number),
     /// Desk: the user's side acknowledged our entries up to this number. Likewise.
     Delivered(Number),

@@ -1,4 +1,5 @@
-//! What a bot said: the REST channel's answer, read, cut to the wire's limits, and its trigger found.
+//! What a bot said: the REST channel's answer, read, cut to the wire's limits, and its trigger
+//! found.
 //!
 //! This room is pure. It leaves asking to `bot` and what follows from an answer to `session`. A bot
 //! is untrusted input: anything it can say becomes a checked value here, or a `NotAReply`.
@@ -14,15 +15,16 @@ use serde_json::value::RawValue;
 use crate::text::is_same;
 use crate::wire::custom::without_blanks;
 use crate::wire::{
-    Author, BUTTONS_MAX, Button, CUSTOM_MAX, Custom, ENTRY_MAX, IMAGE_MAX, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX,
-    TITLE_MAX, URL_MAX,
+    Author, BUTTONS_MAX, Button, CUSTOM_MAX, Custom, ENTRY_MAX, IMAGE_MAX, NAME_MAX, PAYLOAD_MAX,
+    Said, TEXT_MAX, TITLE_MAX, URL_MAX,
 };
 
 mod mend;
 
 /// Messages of one reply, at most.
 pub const ITEMS_MAX: usize = 64;
-/// Levels of lists and objects in a custom payload, at most: deeper, a peer's JSON reader may refuse the entry around it.
+/// Levels of lists and objects in a custom payload, at most: deeper, a peer's JSON reader may
+/// refuse the entry around it.
 pub const DEPTH_MAX: usize = 64;
 /// The text that starts a handoff unless another one is given.
 pub const TRIGGER: &str = "Human Handoff";
@@ -105,11 +107,13 @@ impl std::error::Error for NotAReply {}
 /// not have are mended.
 ///
 /// # Errors
-/// When it is not a JSON array of objects. What is odd inside an object is taken as well as it goes.
+/// When it is not a JSON array of objects. What is odd inside an object is taken as well as it
+/// goes.
 pub fn parse(body: &[u8]) -> Result<Vec<Item>, NotAReply> {
     let text = std::str::from_utf8(body).map_err(|_| NotAReply::NotUtf8)?;
     let mended = mend::mend(text);
-    let whole: &RawValue = serde_json::from_str(&mended.text).map_err(|error| NotAReply::NotJson(error.to_string()))?;
+    let whole: &RawValue = serde_json::from_str(&mended.text)
+        .map_err(|error| NotAReply::NotJson(error.to_string()))?;
     let items = list(whole).ok_or_else(|| NotAReply::NotAnArray(kind(whole)))?;
     let item = |(index, value): (usize, &RawValue)| match fields(value) {
         Some(fields) => Ok(Item { nulled: mended.nulled.contains(&index), ..Item::from(fields) }),
@@ -121,8 +125,10 @@ pub fn parse(body: &[u8]) -> Result<Vec<Item>, NotAReply> {
 /// What a customer typed, as the bot may get it: a leading slash would trigger any intent
 /// (`/restart` even ends a pause), so it arrives as a division slash.
 pub fn for_bot(typed: &str) -> String {
-    // Python's str.strip() also takes the four separators; Rasa strips before it looks for the slash.
-    let typed = typed.trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f'));
+    // Python's str.strip() also takes the four separators; Rasa strips before it looks for the
+    // slash.
+    let typed = typed
+        .trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f'));
     match typed.strip_prefix('/') {
         Some(rest) => format!("\u{2215}{rest}"),
         None => typed.to_owned(),
@@ -130,8 +136,8 @@ pub fn for_bot(typed: &str) -> String {
 }
 
 /// The button of a menu that a customer chose: by its title, by its number, or by both as they are
-/// shown (`2) No`). The title goes first, so that of the buttons 5, 4, 3, 2, 1 a typed `5` is what it
-/// says. Of equal titles the first one is chosen.
+/// shown (`2) No`). The title goes first, so that of the buttons 5, 4, 3, 2, 1 a typed `5` is what
+/// it says. Of equal titles the first one is chosen.
 pub fn choice<'a>(menu: &'a [Button], typed: &str) -> Option<&'a Button> {
     let typed = typed.trim();
     let numbered = |digits: &str| {
@@ -147,12 +153,14 @@ pub fn choice<'a>(menu: &'a [Button], typed: &str) -> Option<&'a Button> {
     })
 }
 
-/// What a customer says by choosing this button: its title, behind its number where other buttons of
-/// the menu have the same title.
+/// What a customer says by choosing this button: its title, behind its number where other buttons
+/// of the menu have the same title.
 pub fn echo(menu: &[Button], button: &Button) -> String {
     let is_twin = |other: &&Button| same(&other.title, &button.title);
     match button.choice {
-        Some(number) if menu.iter().filter(is_twin).count() > 1 => format!("{number}) {}", button.title.trim()),
+        Some(number) if menu.iter().filter(is_twin).count() > 1 => {
+            format!("{number}) {}", button.title.trim())
+        }
         _ => button.title.clone(),
     }
 }
@@ -166,13 +174,14 @@ impl Default for Triggers {
 impl Triggers {
     /// The given texts, or the default one when none is given. Blank ones do not count.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Triggers {
-        let texts: Vec<String> = texts.into_iter().map(|text| text.as_ref().trim().to_owned()).collect();
+        let texts: Vec<String> =
+            texts.into_iter().map(|text| text.as_ref().trim().to_owned()).collect();
         let texts: Vec<String> = texts.into_iter().filter(|text| !text.is_empty()).collect();
         if texts.is_empty() { Triggers::default() } else { Triggers(texts) }
     }
 
-    /// Tells the messages of an answer from its trigger. Several triggers are one handoff. The buttons
-    /// of all messages are numbered through.
+    /// Tells the messages of an answer from its trigger. Several triggers are one handoff. The
+    /// buttons of all messages are numbered through.
     pub fn read(&self, items: Vec<Item>) -> Reply {
         let mut reply = Reply::default();
         let mut left_out = false;
@@ -273,7 +282,8 @@ impl From<Fields<'_>> for Item {
 fn object(fields: Vec<(String, String)>, more: Fields) -> Option<String> {
     let more = more.into_iter().map(|(name, value)| (name, without_blanks(value.get())));
     let fields = fields.into_iter().chain(more).filter(|(_, value)| is_something(value));
-    let fields: Vec<String> = fields.map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
+    let fields: Vec<String> =
+        fields.map(|(name, value)| format!("{}:{value}", Value::from(name))).collect();
     (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(",")))
 }
 
@@ -284,7 +294,8 @@ fn text(value: &RawValue) -> Option<String> {
     (json != "null" && !text.is_empty()).then_some(text)
 }
 
-/// The buttons of a list, and the JSON texts of the elements that are not understood, or not wholly.
+/// The buttons of a list, and the JSON texts of the elements that are not understood, or not
+/// wholly.
 fn buttons(offered: Vec<&RawValue>) -> (Vec<Button>, Vec<String>) {
     let (mut buttons, mut odd) = (Vec::new(), Vec::new());
     for offered in offered {
@@ -307,9 +318,12 @@ fn button(mut fields: Fields) -> (Option<Button>, bool) {
     let is_link = url.is_some() && kind.as_deref() == Some("web_url");
     let payload = if is_link { None } else { field("payload") };
     let is_known = kind.is_none_or(|kind| ["postback", "text", "web_url"].contains(&&*kind));
-    let is_understood = is_known && fields.values().all(|more| !is_something(&without_blanks(more.get())));
+    let is_understood =
+        is_known && fields.values().all(|more| !is_something(&without_blanks(more.get())));
     let titles = [title, payload.clone(), url.clone()];
-    let Some(title) = titles.into_iter().flatten().find(|title| !title.trim().is_empty()) else { return (None, false) };
+    let Some(title) = titles.into_iter().flatten().find(|title| !title.trim().is_empty()) else {
+        return (None, false);
+    };
     let payload = payload.or(url.is_none().then(|| title.clone())).unwrap_or_default();
     (Some(Button { title, payload, url: url.map(Into::into), choice: None }), is_understood)
 }
@@ -330,14 +344,18 @@ fn kind(value: &RawValue) -> &'static str {
     }
 }
 
-/// One item within the wire's limits, with so many buttons of the reply `before` its own. What was left
-/// out is visible in its text. A custom payload and what was not understood beside it are two messages.
+/// One item within the wire's limits, with so many buttons of the reply `before` its own. What was
+/// left out is visible in its text. A custom payload and what was not understood beside it are two
+/// messages.
 fn said(item: Item, before: u32) -> Vec<Said> {
-    let mut said = Said::text(Author::Bot, &cut(item.text.as_deref().unwrap_or_default(), TEXT_MAX));
+    let mut said =
+        Said::text(Author::Bot, &cut(item.text.as_deref().unwrap_or_default(), TEXT_MAX));
     said.image = item.image.map(|image| cut(&image, IMAGE_MAX).into());
     let offered = item.buttons.len();
     // A cut payload or URL would be another one: such a button is of no use.
-    let is_whole = |b: &Button| b.payload.len() <= PAYLOAD_MAX && b.url.as_ref().is_none_or(|url| url.len() <= URL_MAX);
+    let is_whole = |b: &Button| {
+        b.payload.len() <= PAYLOAD_MAX && b.url.as_ref().is_none_or(|url| url.len() <= URL_MAX)
+    };
     said.buttons = item.buttons.into_iter().filter(is_whole).take(BUTTONS_MAX).collect();
     for (button, place) in said.buttons.iter_mut().zip(1..) {
         button.title = cut(&button.title, TITLE_MAX);
@@ -369,8 +387,8 @@ fn attach(said: &mut Said, json: &str) {
     }
 }
 
-/// Whether a payload keeps its limits, also at a peer of 0.1.0. That one counts the bytes of the values
-/// as it writes them itself: `1e15` has 18.
+/// Whether a payload keeps its limits, also at a peer of 0.1.0. That one counts the bytes of the
+/// values as it writes them itself: `1e15` has 18.
 fn fits(custom: &Custom) -> bool {
     let value = custom.value();
     custom.as_str().len().max(value.to_string().len()) <= CUSTOM_MAX && depth(&value) <= DEPTH_MAX

@@ -109,7 +109,8 @@ pub struct Told {
     /// Its number at this desk; for people only.
     #[serde(skip)]
     pub ordinal: Option<u32>,
-    /// Whether this end's next line goes elsewhere, so that a person must see whose it is; for people only.
+    /// Whether this end's next line goes elsewhere, so that a person must see whose it is; for
+    /// people only.
     #[serde(skip)]
     pub elsewhere: bool,
     /// Whether it was said at this end; for people only.
@@ -142,10 +143,15 @@ pub struct Told {
 }
 
 impl Told {
-    /// An entry's message as it is told, of no particular place: the caller adds what only it knows.
+    /// An entry's message as it is told, of no particular place: the caller adds what only it
+    /// knows.
     pub fn new(conversation: ConversationId, number: Number, at: Millis, said: &Said) -> Told {
         let image = said.image.as_deref().map(str::to_owned);
-        let text = if said.text.is_empty() { image.clone().unwrap_or_default() } else { said.text.to_string() };
+        let text = if said.text.is_empty() {
+            image.clone().unwrap_or_default()
+        } else {
+            said.text.to_string()
+        };
         Told {
             conversation,
             ordinal: None,
@@ -213,6 +219,7 @@ pub enum Returned {
 }
 
 fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap_or(i64::MAX)).unwrap_or(jiff::Timestamp::MAX);
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap_or(i64::MAX))
+        .unwrap_or(jiff::Timestamp::MAX);
     serializer.collect_str(&at)
 }

@@ -71,9 +71,10 @@ impl<C: Clone> Pace<C> {
         self.wait_until = limit.map(|limit| since + limit);
         match self.wait_until {
             _ if is_here => Waiting::Over,
-            Some(until) if until <= now.clock => {
-                Waiting::TooLong(format!("nobody answered within {} s", limit.unwrap_or_default().as_secs()))
-            }
+            Some(until) if until <= now.clock => Waiting::TooLong(format!(
+                "nobody answered within {} s",
+                limit.unwrap_or_default().as_secs()
+            )),
             _ => Waiting::On,
         }
     }

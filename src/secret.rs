@@ -29,7 +29,8 @@ pub fn read(what: &str, path: &Path) -> Result<String, String> {
     }
     let mut bytes = Vec::new();
     open.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("cannot read {what} from {file}: it is not text"))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| format!("cannot read {what} from {file}: it is not text"))?;
     let line = text.trim_end_matches(['\r', '\n']);
     if line.trim().is_empty() {
         return Err(format!("{what} is missing: {file} is empty"));
@@ -53,7 +54,8 @@ mod tests {
 
     impl Scratch {
         fn new(name: &str, content: &[u8], mode: u32) -> Scratch {
-            let path = std::env::temp_dir().join(format!("handoff-secret-{}-{name}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("handoff-secret-{}-{name}", std::process::id()));
             fs::write(&path, content).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             Scratch(path)
@@ -72,10 +74,17 @@ mod tests {
 
     #[test]
     fn a_secret_is_its_line_without_the_end() {
-        for (name, content) in
-            [("bare", "s3 cret"), ("unix", "s3 cret\n"), ("dos", "s3 cret\r\n"), ("more", "s3 cret\n\n")]
-        {
-            assert_eq!(Scratch::new(name, content.as_bytes(), 0o600).read(), Ok("s3 cret".to_owned()), "{name}");
+        for (name, content) in [
+            ("bare", "s3 cret"),
+            ("unix", "s3 cret\n"),
+            ("dos", "s3 cret\r\n"),
+            ("more", "s3 cret\n\n"),
+        ] {
+            assert_eq!(
+                Scratch::new(name, content.as_bytes(), 0o600).read(),
+                Ok("s3 cret".to_owned()),
+                "{name}"
+            );
         }
         assert!(Scratch::new("kept", b"s3cret", 0o400).read().is_ok());
     }
@@ -84,7 +93,8 @@ mod tests {
     fn a_file_that_others_can_read_is_refused_with_what_to_run() {
         for mode in [0o644, 0o640, 0o604, 0o620, 0o601, 0o777] {
             let file = Scratch::new(&format!("{mode:o}"), b"s3cret\n", mode);
-            let wanted = format!("the token is open to other users; run: chmod 600 {}", file.0.display());
+            let wanted =
+                format!("the token is open to other users; run: chmod 600 {}", file.0.display());
             assert_eq!(file.read(), Err(wanted), "{mode:o}");
         }
     }
@@ -101,7 +111,10 @@ mod tests {
         ];
         for (name, content, part) in wrong {
             let line = Scratch::new(name, content, 0o600).read().unwrap_err();
-            assert!(line.contains(part) && line.contains(name) && !line.contains('\n'), "{name}: {line}");
+            assert!(
+                line.contains(part) && line.contains(name) && !line.contains('\n'),
+                "{name}: {line}"
+            );
             assert!(!line.contains("s3cret"), "{line}");
         }
     }
@@ -109,7 +122,10 @@ mod tests {
     #[test]
     fn a_file_that_is_none_is_named() {
         let line = read("the token", Path::new("/no/such/file")).unwrap_err();
-        assert_eq!(line, "cannot read the token from /no/such/file: No such file or directory (os error 2)");
+        assert_eq!(
+            line,
+            "cannot read the token from /no/such/file: No such file or directory (os error 2)"
+        );
         assert!(read("the token", Path::new("/")).unwrap_err().ends_with("it is a folder"));
     }
 }

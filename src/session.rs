@@ -27,8 +27,8 @@ use crate::record::{Line, Record, Returning, Story, What};
 use crate::reply::{self, Reply};
 use crate::report::{self, Reason, Report, Returned, Told};
 use crate::wire::{
-    Asked, Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, EndReason, Entry, Hello, Message,
-    Number, Said, Secret, State, VERSION, Welcome,
+    Asked, Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, EndReason, Entry,
+    Hello, Message, Number, Said, Secret, State, VERSION, Welcome,
 };
 
 mod bot;
@@ -76,10 +76,11 @@ pub enum Output {
     Welcomed(Conn),
     /// Close a connection once everything is sent.
     Close(Conn),
-    /// The journal has this entry of the desk's already; call `fork` when it says something else there.
+    /// The journal has this entry of the desk's already; call `fork` when it says something else
+    /// there.
     Verify(Conn, DeskId, Entry),
-    /// The desk knows another story: this conversation cannot go on. Call `start_over`: a new one may
-    /// take its place.
+    /// The desk knows another story: this conversation cannot go on. Call `start_over`: a new one
+    /// may take its place.
     Forked,
     /// Nobody will get these entries of ours any more: the conversation was given up.
     GivenUp(std::ops::RangeInclusive<Number>),
@@ -121,7 +122,8 @@ pub struct Session {
     request: Number,
     /// Our entries up to here are for the desk; above it, said to the bot, they stay here.
     owed: Number,
-    /// A desk may have had the request that is over: it is dialled until it acked our part and sent its own.
+    /// A desk may have had the request that is over: it is dialled until it acked our part and
+    /// sent its own.
     parting: bool,
     /// The marks for each desk that had this conversation, the present one last.
     desks: Vec<(DeskId, Marks)>,
@@ -161,8 +163,8 @@ struct Marks {
     offered: Number,
     /// The highest number of the desk's that this side has shown.
     shown: Number,
-    /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before the
-    /// first end.
+    /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before
+    /// the first end.
     ended: Number,
     sending: Sending,
     receiving: Receiving,
@@ -202,7 +204,9 @@ impl Session {
             out: Vec::new(),
         };
         let Session { name, .. } = &session;
-        session.out.push(Output::Record(Record::Begun { secret: *secret.bytes(), name: name.clone() }));
+        session
+            .out
+            .push(Output::Record(Record::Begun { secret: *secret.bytes(), name: name.clone() }));
         session.tell_state(None);
         session
     }
@@ -226,7 +230,9 @@ impl Session {
             }
             Phase::Queued { .. } | Phase::Active { .. } => {
                 if self.is_outbox_full() {
-                    return Err("too many lines are waiting for the desk; wait until they are delivered");
+                    return Err(
+                        "too many lines are waiting for the desk; wait until they are delivered",
+                    );
                 }
                 self.say_as_user(typed, now);
                 Ok(())
@@ -269,9 +275,9 @@ impl Session {
                 Ok(())
             }
             Phase::Bot => Err("you are with the bot already"),
-            Phase::Active { .. } => {
-                Err("you are talking to a person, who can hand you back; /end ends the conversation")
-            }
+            Phase::Active { .. } => Err(
+                "you are talking to a person, who can hand you back; /end ends the conversation",
+            ),
             Phase::Closed => Err("the conversation is closed; /new starts another"),
         }
     }
@@ -304,11 +310,14 @@ impl Session {
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
         let idle = (self.needs_desk() && !self.is_up()).then(|| self.idle.deadline());
-        [self.bot.deadline(), self.link.deadline(), self.position_deadline(), idle].into_iter().flatten().min()
+        [self.bot.deadline(), self.link.deadline(), self.position_deadline(), idle]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
-    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the journal.
-    /// The caller says with each sent message how many bytes it took.
+    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the
+    /// journal. The caller says with each sent message how many bytes it took.
     ///
     /// # Errors
     /// When an entry cannot be read: nothing leaves after it.
@@ -370,12 +379,14 @@ impl Session {
         self.bot.is_idle() && !self.needs_desk()
     }
 
-    /// Whether the bot owes an answer to a line, or has not been told that it owns the conversation again.
+    /// Whether the bot owes an answer to a line, or has not been told that it owns the conversation
+    /// again.
     pub fn is_bot_busy(&self) -> bool {
         !self.bot.is_idle()
     }
 
-    /// Takes one line that the admin typed (a greeting is not typed) since our last one, for a script's `/wait`.
+    /// Takes one line that the admin typed (a greeting is not typed) since our last one, for a
+    /// script's `/wait`.
     pub fn hear(&mut self) -> bool {
         let heard = self.unheard > 0;
         self.unheard = self.unheard.saturating_sub(1);
@@ -412,7 +423,8 @@ impl Session {
     fn is_outbox_full(&mut self) -> bool {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
         while self.outbox.pop_front_if(|(number, _)| *number <= acked).is_some() {}
-        self.outbox.len() >= OUTBOX_MAX || self.outbox.iter().map(|(_, bytes)| bytes).sum::<usize>() >= OUTBOX_BYTES_MAX
+        self.outbox.len() >= OUTBOX_MAX
+            || self.outbox.iter().map(|(_, bytes)| bytes).sum::<usize>() >= OUTBOX_BYTES_MAX
     }
 
     /// Our highest number that is the desk's to have.
@@ -420,7 +432,8 @@ impl Session {
         if self.is_owned_by_desk() { self.last } else { self.owed }
     }
 
-    /// The present desk may have the request in force from now on: that is journaled before it leaves.
+    /// The present desk may have the request in force from now on: that is journaled before it
+    /// leaves.
     fn offer(&mut self) {
         let request = self.request;
         if let Some((desk, marks)) = self.linked_desk() {
@@ -470,15 +483,19 @@ impl Session {
                 self.record(Body::HandedBack { of }, now);
                 self.return_to_bot(Returned::HandedBack);
             }
-            Body::Close { request } if self.is_with(desk, request) => self.close(Some(of), EndReason::AdminClosed, now),
+            Body::Close { request } if self.is_with(desk, request) => {
+                self.close(Some(of), EndReason::AdminClosed, now)
+            }
             Body::HandBack { .. } | Body::Close { .. } => self.refuse(of, now),
-            _ => self.notice("the desk sent something that this version cannot show; upgrade handoff"),
+            _ => self
+                .notice("the desk sent something that this version cannot show; upgrade handoff"),
         }
     }
 
     /// Whether this desk's admin owns the conversation by this request.
     fn is_with(&self, desk: DeskId, request: Number) -> bool {
-        matches!(self.phase, Phase::Active { desk: owner, .. } if owner == desk) && request == self.request
+        matches!(self.phase, Phase::Active { desk: owner, .. } if owner == desk)
+            && request == self.request
     }
 
     /// A desk's control came too late: say why.

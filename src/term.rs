@@ -75,7 +75,8 @@ pub enum Typed {
 /// What else the terminal tells the loop.
 #[derive(Debug)]
 pub enum Event {
-    /// Ctrl-C in the editor while the line is empty. Without the editor it is SIGINT, as everywhere.
+    /// Ctrl-C in the editor while the line is empty. Without the editor it is SIGINT, as
+    /// everywhere.
     Interrupt {
         /// The key before it was the same: the person insists.
         again: bool,
@@ -86,7 +87,8 @@ pub enum Event {
     Gone(io::Error),
 }
 
-/// The screen, as the loop holds it. Dropping it restores the terminal, at the latest after a second.
+/// The screen, as the loop holds it. Dropping it restores the terminal, at the latest after a
+/// second.
 pub struct Screen {
     commands: Sender<Command>,
     /// The last ticket given.
@@ -104,7 +106,8 @@ pub struct Screen {
     threads: Option<Threads>,
 }
 
-/// The screen thread and, where stdin is read, the input thread. Each holds a sender of `ended` for as long as it lives.
+/// The screen thread and, where stdin is read, the input thread. Each holds a sender of `ended` for
+/// as long as it lives.
 struct Threads {
     screen: JoinHandle<()>,
     input: Option<JoinHandle<()>>,
@@ -151,12 +154,14 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let interrupts = Arc::new(AtomicUsize::new(0));
     let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
 
-    let (input, waker) = if options.reads_stdin { Some(Input::new()?).unzip() } else { (None, None) };
+    let (input, waker) =
+        if options.reads_stdin { Some(Input::new()?).unzip() } else { (None, None) };
     let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
     let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let board = editing.then(|| Board::new(options.limit, typed.clone()));
     let (done_too, interrupts_too) = (Arc::clone(&done), Arc::clone(&interrupts));
-    let mut output = Output::new(way, look, board, mode.clone(), events.clone(), done_too, interrupts_too)?;
+    let mut output =
+        Output::new(way, look, board, mode.clone(), events.clone(), done_too, interrupts_too)?;
     let alive_too = alive.clone();
     let lines = if input.is_some() { lines } else { never() };
     let screen = thread::Builder::new().name("screen".into()).spawn(move || {
@@ -166,7 +171,11 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let read = |input: Input| {
         thread::Builder::new().name("stdin".into()).spawn(move || {
             let _alive = alive_too;
-            if editing { input.read_keys(&keys, &events, &interrupts) } else { input.read_lines(options.limit, &typed) }
+            if editing {
+                input.read_keys(&keys, &events, &interrupts)
+            } else {
+                input.read_lines(options.limit, &typed)
+            }
         })
     };
     let input = input.map(read).transpose()?;
@@ -220,15 +229,16 @@ impl Screen {
     }
 
     /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
-    /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops taking from the network
-    /// until an `Event::Shown` brings it down.
+    /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops
+    /// taking from the network until an `Event::Shown` brings it down.
     pub fn show(&self, report: Report) -> u64 {
         self.given.set(self.given.get() + 1);
         self.held.borrow_mut().push(report);
         self.given.get()
     }
 
-    /// What was shown since the last time goes to the screen: once a turn, so that its thread is woken once for all of it.
+    /// What was shown since the last time goes to the screen: once a turn, so that its thread is
+    /// woken once for all of it.
     pub fn flush(&self) {
         let held = self.held.take();
         if !held.is_empty() {
@@ -251,8 +261,8 @@ impl Screen {
         }
     }
 
-    /// Says why a person's line was not taken. The editor keeps it for the Up key; without an editor
-    /// the person sees the line itself on stderr.
+    /// Says why a person's line was not taken. The editor keeps it for the Up key; without an
+    /// editor the person sees the line itself on stderr.
     pub fn refuse(&self, why: &str, line: &str) {
         self.send(Command::Refuse { why: why.to_owned(), line: line.to_owned() });
     }
@@ -329,7 +339,8 @@ fn log_target() -> MutexGuard<'static, Option<Sender<String>>> {
 }
 
 /// Where env_logger writes (`Target::Pipe`): through the screen thread, or straight to stderr when
-/// there is none. Never blocks on a screen nobody reads; lines without room are dropped and counted.
+/// there is none. Never blocks on a screen nobody reads; lines without room are dropped and
+/// counted.
 pub fn log_writer() -> Box<dyn Write + Send> {
     Box::new(LogWriter)
 }

@@ -1,10 +1,13 @@
-//! Safe text: the only way a peer's text reaches a screen, a title, a notification, a log or a file name.
+//! Safe text: the only way a peer's text reaches a screen, a title, a notification, a log or a file
+//! name.
 //!
-//! Raw text is stored and sent. What a reader could not see, or what could move a cursor, hide or reorder other text, is
-//! made visible here, at the edge that shows it: as `\u{…}`, or, where one token stands for a run, as `\u{…+N}`, the
-//! first of them and how many follow. What people write lives; what a single character is, is `letters`'.
+//! Raw text is stored and sent. What a reader could not see, or what could move a cursor, hide or
+//! reorder other text, is made visible here, at the edge that shows it: as `\u{…}`, or, where one
+//! token stands for a run, as `\u{…+N}`, the first of them and how many follow. What people write
+//! lives; what a single character is, is `letters`'.
 //!
-//! What is shown stays as it is when it is shown again. Where rows break and what stands before them is `term`'s.
+//! What is shown stays as it is when it is shown again. Where rows break and what stands before
+//! them is `term`'s.
 
 use std::fmt;
 
@@ -20,15 +23,16 @@ mod tests;
 
 /// Combining marks on one base, at most; more are shown as one token.
 pub const MARKS_MAX: usize = 8;
-/// Columns of blanks in a row, at most: more could push the rest to where another row seems to begin.
+/// Columns of blanks in a row, at most: more could push the rest to where another row seems to
+/// begin.
 pub const BLANKS_MAX: usize = 32;
 /// Letters of a name, as shown, at most.
 pub const NAME_LETTERS_MAX: usize = 32;
 /// Blanks a tab is shown as.
 const TAB: &str = "    ";
 
-/// Whether two texts are the same to a reader: letter case and the form of an accented letter do not
-/// count (full case folding of normal forms: Unicode, definition D145).
+/// Whether two texts are the same to a reader: letter case and the form of an accented letter do
+/// not count (full case folding of normal forms: Unicode, definition D145).
 pub fn is_same(one: &str, other: &str) -> bool {
     canonical_caseless_match_str(one, other)
 }
@@ -80,11 +84,16 @@ impl fmt::Display for Name<'_> {
         if self.fits() {
             return f.write_str(&whole);
         }
-        whole.graphemes(true).take(NAME_LETTERS_MAX - 1).chain(["…"]).try_for_each(|letter| f.write_str(letter))
+        whole
+            .graphemes(true)
+            .take(NAME_LETTERS_MAX - 1)
+            .chain(["…"])
+            .try_for_each(|letter| f.write_str(letter))
     }
 }
 
-/// Whether a row may begin with this character: it is seen, and is not part of the letter before it.
+/// Whether a row may begin with this character: it is seen, and is not part of the letter before
+/// it.
 pub fn stands_alone(letter: char) -> bool {
     is_visible(letter) && !is_mark(letter)
 }
@@ -118,7 +127,8 @@ impl fmt::Display for Part<'_> {
 struct Parts<'a> {
     rest: &'a str,
     kind: Kind,
-    /// The letter that marks would go to, and what was kept last of it and its marks. None behind what is no letter.
+    /// The letter that marks would go to, and what was kept last of it and its marks. None behind
+    /// what is no letter.
     letter: Option<(char, char)>,
     /// Marks on it.
     marks: usize,
@@ -167,9 +177,11 @@ impl<'a> Parts<'a> {
     /// Blanks: few are kept, a tab as four of them; a run that is too long is one token.
     fn blanks(&mut self) -> Option<Part<'a>> {
         self.letter = None;
-        let width = |letter: char| if letter == '\t' { TAB.len() } else { letter.width().unwrap_or(1) };
+        let width =
+            |letter: char| if letter == '\t' { TAB.len() } else { letter.width().unwrap_or(1) };
         if self.blanks == 0 {
-            let run = || self.rest.chars().take_while(|letter| *letter == '\t' || is_blank(*letter));
+            let run =
+                || self.rest.chars().take_while(|letter| *letter == '\t' || is_blank(*letter));
             let columns = run().map(width).sum();
             if columns > BLANKS_MAX {
                 return self.hide(run().count());
@@ -182,7 +194,8 @@ impl<'a> Parts<'a> {
         Some(if letter == '\t' { Part::Kept(TAB) } else { kept })
     }
 
-    /// A blank of a name stands alone, between two things that are seen, and is one that people type.
+    /// A blank of a name stands alone, between two things that are seen, and is one that people
+    /// type.
     fn name_blank(&mut self, blank: char, next: Option<char>) -> Option<Part<'a>> {
         let is_between = self.in_name && next.is_some_and(|next| !is_blank(next));
         if !is_between || !matches!(blank, ' ' | '\u{3000}') {
@@ -213,9 +226,13 @@ impl<'a> Iterator for Parts<'a> {
                 Some(self.keep(1))
             }
             ('\t', _) if self.kind != Kind::Name => self.blanks(),
-            (blank, _) if is_blank(blank) && self.kind == Kind::Name => self.name_blank(blank, next),
+            (blank, _) if is_blank(blank) && self.kind == Kind::Name => {
+                self.name_blank(blank, next)
+            }
             (blank, _) if is_blank(blank) => self.blanks(),
-            ('\u{1f3f4}', _) if let Some(flag) = flag(self.rest) => Some(self.keep_letter(letter, flag.len())),
+            ('\u{1f3f4}', _) if let Some(flag) = flag(self.rest) => {
+                Some(self.keep_letter(letter, flag.len()))
+            }
             (mark, base) if is_mark(mark) => match base {
                 Some((base, _)) if self.marks < MARKS_MAX => Some(self.keep_mark(base, mark)),
                 _ => self.hide_marks(),

@@ -1,9 +1,10 @@
 //! TLS between the two sides: who a desk is, and whom the user's side trusts.
 //!
 //! TLS 1.3 only, over rustls with ring. A desk is known by its key, as ssh knows a host: the
-//! [`Fingerprint`] of the key is what people compare and what is pinned. `identity` is the desk's key,
-//! `trust` what the user's side believes. This room makes configurations and judges keys; the bytes are
-//! moved by `net`, where each listener and each dial has a [`Security`]. Rules: `docs/SECURITY.md`.
+//! [`Fingerprint`] of the key is what people compare and what is pinned. `identity` is the desk's
+//! key, `trust` what the user's side believes. This room makes configurations and judges keys; the
+//! bytes are moved by `net`, where each listener and each dial has a [`Security`]. Rules:
+//! `docs/SECURITY.md`.
 
 use std::fmt;
 use std::fs::File;
@@ -60,20 +61,24 @@ impl Security {
         }
     }
 
-    /// TLS for a connection with the peer at `address` (HOST:PORT, as it was given); none in plaintext.
+    /// TLS for a connection with the peer at `address` (HOST:PORT, as it was given); none in
+    /// plaintext.
     ///
     /// # Errors
     /// When the host is no name that TLS knows.
     pub fn connection(&self, address: &str) -> Result<Option<Box<Connection>>, String> {
         let connection = match self {
             Security::Plaintext => return Ok(None),
-            Security::Listener(config) => ServerConnection::new(config.clone()).map(Connection::Server),
+            Security::Listener(config) => {
+                ServerConnection::new(config.clone()).map(Connection::Server)
+            }
             Security::Dialer(config) => {
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
                 let bare = host.trim_matches(['[', ']']);
                 // The zone of an address (RFC 4007) is this machine's name of a network.
                 let name = ServerName::try_from(bare.split('%').next().unwrap_or(bare).to_owned());
-                let name = name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
+                let name =
+                    name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
                 ClientConnection::new(config.clone(), name).map(Connection::Client)
             }
         };
@@ -81,7 +86,8 @@ impl Security {
     }
 }
 
-/// A desk's key, as people compare it: SHA-256 of the certificate's SubjectPublicKeyInfo (RFC 5280, 4.1).
+/// A desk's key, as people compare it: SHA-256 of the certificate's SubjectPublicKeyInfo (RFC 5280,
+/// 4.1).
 ///
 /// It is written as ssh writes it: `SHA256:` and unpadded base64.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,9 +120,10 @@ impl FromStr for Fingerprint {
     fn from_str(text: &str) -> Result<Fingerprint, String> {
         let bytes = text.strip_prefix("SHA256:").and_then(|key| STANDARD_NO_PAD.decode(key).ok());
         let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes
-            .map(Fingerprint)
-            .ok_or_else(|| "a fingerprint is 'SHA256:' and 43 letters, as the desk prints it at its start".to_owned())
+        bytes.map(Fingerprint).ok_or_else(|| {
+            "a fingerprint is 'SHA256:' and 43 letters, as the desk prints it at its start"
+                .to_owned()
+        })
     }
 }
 
@@ -136,12 +143,16 @@ impl FromStr for Plaintext {
         match text {
             "loopback" => Ok(Plaintext::Loopback),
             "anywhere" => Ok(Plaintext::Anywhere),
-            _ => Err("give 'loopback' (this machine only) or 'anywhere' (inside a tunnel that encrypts)".to_owned()),
+            _ => Err(
+                "give 'loopback' (this machine only) or 'anywhere' (inside a tunnel that encrypts)"
+                    .to_owned(),
+            ),
         }
     }
 }
 
-/// ring's, with AES-128 before AES-256: a handshake hashes a lot, and processors have SHA-256 built in, but not SHA-384.
+/// ring's, with AES-128 before AES-256: a handshake hashes a lot, and processors have SHA-256 built
+/// in, but not SHA-384.
 fn provider() -> Arc<CryptoProvider> {
     let cipher_suites = vec![
         cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -151,9 +162,11 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// A key that others can read is no secret. The open file is looked at: another one may be put in its place meanwhile.
+/// A key that others can read is no secret. The open file is looked at: another one may be put in
+/// its place meanwhile.
 fn refuse_open_to_others(open: &File, file: &Path) -> Result<(), String> {
-    let metadata = open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
+    let metadata =
+        open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;
     if metadata.mode() & 0o077 != 0 {
         return Err(format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
     }

@@ -110,7 +110,8 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let desk = Peers::settings(trust.security()?);
     let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
-    let (screen, typed, shown) = term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
+    let (screen, typed, shown) =
+        term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     screen.show(Report::Ready { mode: "user", listen: None, fingerprint: None });
@@ -242,7 +243,9 @@ impl User {
         let room = self.screen.backlog() < BACKLOG_MAX;
         let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
         let bot = || inputs.bot.try_recv().ok().map(Event::Bot);
-        let typed = || if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None };
+        let typed = || {
+            if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None }
+        };
         net().or_else(bot).or_else(typed)
     }
 
@@ -281,20 +284,22 @@ impl User {
 
     fn net(&mut self, event: net::Event, now: Now) {
         match event {
-            net::Event::Connected { conn, peer, key } => match self.trust.judge(&self.args.admin, peer, key) {
-                Ok(news) => {
-                    if let Some(news) = news {
-                        self.notice(&news);
+            net::Event::Connected { conn, peer, key } => {
+                match self.trust.judge(&self.args.admin, peer, key) {
+                    Ok(news) => {
+                        if let Some(news) = news {
+                            self.notice(&news);
+                        }
+                        self.peers.opened(conn, now.clock);
+                        self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
+                        self.session.connected(conn);
                     }
-                    self.peers.opened(conn, now.clock);
-                    self.peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
-                    self.session.connected(conn);
+                    Err(why) => {
+                        self.peers.close(conn);
+                        self.distrust(conn, &why);
+                    }
                 }
-                Err(why) => {
-                    self.peers.close(conn);
-                    self.distrust(conn, &why);
-                }
-            },
+            }
             net::Event::Received { conn, bytes } => {
                 let session = &mut self.session;
                 let mut broken = None;
@@ -334,7 +339,8 @@ impl User {
     fn answer(&mut self, answer: bot::Answer, now: Now) {
         match answer.outcome {
             bot::Outcome::Said(said) => {
-                let reply = said.map(|items| self.triggers.read(items)).map_err(|fault| fault.to_string());
+                let reply =
+                    said.map(|items| self.triggers.read(items)).map_err(|fault| fault.to_string());
                 self.session.answered(answer.ticket, reply, now);
             }
             bot::Outcome::Returned(returned) => {
@@ -438,7 +444,9 @@ impl User {
             command::User::Bot => return Ok(self.session.withdraw(now)),
             command::User::End => return Ok(self.session.end(now)),
             command::User::New => self.leave(Then::StartAnew, now),
-            command::User::History => self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)?),
+            command::User::History => {
+                self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)?)
+            }
             command::User::Again => return Ok(self.session.ask_again(now)),
             command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
             command::User::Quit => self.leave(Then::Exit(0), now),
@@ -457,7 +465,8 @@ impl User {
         if again || matches!(self.stage, Stage::Leaving { .. }) {
             return self.interrupt(130, now);
         }
-        let then = if self.keeper.journal.is_ephemeral() { ", which ends the conversation" } else { "" };
+        let then =
+            if self.keeper.journal.is_ephemeral() { ", which ends the conversation" } else { "" };
         self.notice(&format!("{open}; Ctrl-C again leaves the program{then}"));
     }
 
@@ -519,15 +528,21 @@ impl User {
     /// Whether nothing is owed to anybody: what was typed is where it belongs.
     fn is_left(&self) -> bool {
         match self.session.state() {
-            State::Queued | State::Active => self.session.undelivered().is_empty() || self.session.is_parted(),
-            State::Bot | State::Closed => self.session.is_settled() && self.session.is_disconnected(),
+            State::Queued | State::Active => {
+                self.session.undelivered().is_empty() || self.session.is_parted()
+            }
+            State::Bot | State::Closed => {
+                self.session.is_settled() && self.session.is_disconnected()
+            }
         }
     }
 
     /// The admin's lines up to this ticket are on the screen.
     fn shown(&mut self, ticket: u64) {
         let mut last = None;
-        while let Some((_, desk, number)) = self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket) {
+        while let Some((_, desk, number)) =
+            self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket)
+        {
             last = Some((desk, number));
         }
         if let Some((desk, number)) = last {
@@ -535,7 +550,8 @@ impl User {
         }
     }
 
-    /// A script is done when its input is, and no person has the conversation; or when no desk will take it.
+    /// A script is done when its input is, and no person has the conversation; or when no desk will
+    /// take it.
     fn is_script_done(&mut self, now: Now) -> bool {
         if self.pace.is_person() {
             return false;
@@ -544,7 +560,9 @@ impl User {
             return true;
         }
         let is_with_desk = matches!(self.session.state(), State::Queued | State::Active);
-        self.pace.is_over() && !self.session.is_bot_busy() && (!is_with_desk || self.pace.lingered(now))
+        self.pace.is_over()
+            && !self.session.is_bot_busy()
+            && (!is_with_desk || self.pace.lingered(now))
     }
 
     /// Records, then acts, until there is nothing to do; then what is due leaves.
@@ -566,7 +584,8 @@ impl User {
             }
         }
         let (journal, peers, id) = (&self.keeper.journal, &self.peers, self.session.id());
-        self.session.settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
+        self.session
+            .settle(|number| journal.own(id, number), |conn, message| peers.send(conn, message))?;
         self.peers.flush();
         self.screen.prompt(self.prompt());
         crate::failpoint::hit("before-show");
@@ -584,7 +603,8 @@ impl User {
             }
             Output::Return { ticket, since } => {
                 let sender = self.session.id().to_string();
-                self.bot.send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
+                self.bot
+                    .send(ticket, bot::Request::Return { sender, said: self.said_since(since)? });
             }
             Output::Dial => {
                 self.drop_probe();
@@ -597,7 +617,9 @@ impl User {
             Output::Welcomed(conn) => self.peers.welcomed(conn),
             Output::Close(conn) => self.peers.close(conn),
             Output::Verify(conn, desk, entry) => {
-                if self.keeper.journal.theirs(self.session.id(), Some(desk), entry.number)? != Some(entry) {
+                if self.keeper.journal.theirs(self.session.id(), Some(desk), entry.number)?
+                    != Some(entry)
+                {
                     self.session.fork(conn);
                 }
             }
@@ -608,11 +630,13 @@ impl User {
         Ok(())
     }
 
-    /// A conversation that forked goes on as a new one, with what no desk has of it: all of that is one batch.
+    /// A conversation that forked goes on as a new one, with what no desk has of it: all of that is
+    /// one batch.
     fn start_over(&mut self) -> Result<(), Stop> {
         let (id, journal) = (self.session.id(), &self.keeper.journal);
         let fresh = ConversationId::new(random().map_err(Stop::Broken)?);
-        let (secret, seed) = (Secret::new(random().map_err(Stop::Broken)?), seed().map_err(Stop::Broken)?);
+        let (secret, seed) =
+            (Secret::new(random().map_err(Stop::Broken)?), seed().map_err(Stop::Broken)?);
         let entry = |number| journal.own(id, number);
         if let Some(session) = self.session.start_over(fresh, secret, seed, entry, Now::read())? {
             self.session = session;
@@ -625,7 +649,8 @@ impl User {
     /// bot did not hear. No line that was said to the bot, also none that still waits for it.
     fn said_since(&self, number: Number) -> Result<Vec<bot::Line>, Stop> {
         let lines = self.keeper.journal.lines(self.session.id(), 0)?;
-        let is_own = |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
+        let is_own =
+            |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
         let from = lines.iter().position(is_own).unwrap_or(lines.len());
         let (mut said, mut is_with_person) = (Vec::new(), false);
         for line in &lines[from..] {
@@ -666,7 +691,9 @@ impl User {
         let mut lines = Vec::new();
         for number in owed.filter(|number| self.session.is_for_desk(*number)) {
             match self.keeper.journal.own(self.session.id(), number)?.body {
-                Body::Message(said) if said.author == Author::User => lines.push(said.text.to_string()),
+                Body::Message(said) if said.author == Author::User => {
+                    lines.push(said.text.to_string())
+                }
                 _ => {}
             }
         }
@@ -695,7 +722,8 @@ impl User {
                 None => "agent".to_owned(),
             },
         };
-        let trouble = self.session.desk_trouble().map(|trouble| format!("{trouble}, ")).unwrap_or_default();
+        let trouble =
+            self.session.desk_trouble().map(|trouble| format!("{trouble}, ")).unwrap_or_default();
         format!("{trouble}{who}{}", self.session.mark())
     }
 
@@ -725,7 +753,10 @@ impl User {
 
 /// What a person should do when the desk speaks plaintext and this side TLS.
 fn other_side_is_plaintext() -> String {
-    format!("{}; give --plaintext anywhere here too, but only if a tunnel leads to it", net::Closed::Plaintext)
+    format!(
+        "{}; give --plaintext anywhere here too, but only if a tunnel leads to it",
+        net::Closed::Plaintext
+    )
 }
 
 /// Records first, the rest in its order.

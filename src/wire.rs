@@ -115,7 +115,8 @@ pub struct Hello {
     /// For each desk that had this conversation: its entries received, up to this number.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<DeskId, Number>,
-    /// The user's highest number that is for this desk. Controls up to it are history until it is reached.
+    /// The user's highest number that is for this desk. Controls up to it are history until it is
+    /// reached.
     pub newest: Number,
     /// What the sender understands beyond version 1. This release has no feature of its own.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
@@ -296,24 +297,41 @@ pub struct Said {
 impl Said {
     /// A plain text.
     pub fn text(author: Author, text: &str) -> Said {
-        Said { author, name: None, text: text.into(), buttons: Vec::new(), image: None, custom: None, greeting: false }
+        Said {
+            author,
+            name: None,
+            text: text.into(),
+            buttons: Vec::new(),
+            image: None,
+            custom: None,
+            greeting: false,
+        }
     }
 
     /// The buttons, each with its number.
     pub fn choices(&self) -> Vec<Button> {
         let places = (1..).map(NonZeroU32::new);
-        let numbered = |(button, place): (&Button, _)| Button { choice: button.choice.or(place), ..button.clone() };
+        let numbered = |(button, place): (&Button, _)| Button {
+            choice: button.choice.or(place),
+            ..button.clone()
+        };
         self.buttons.iter().zip(places).map(numbered).collect()
     }
 
     /// Bytes that it takes in memory, about: no part is left out, so that a peer can hide nothing.
     pub fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        let button =
-            |button: &Button| size_of::<Button>() + button.title.len() + button.payload.len() + text(&button.url);
+        let button = |button: &Button| {
+            size_of::<Button>() + button.title.len() + button.payload.len() + text(&button.url)
+        };
         let custom = self.custom.as_ref().map_or(0, |custom| custom.as_str().len());
         let buttons: usize = self.buttons.iter().map(button).sum();
-        size_of::<Said>() + self.text.len() + text(&self.name) + text(&self.image) + custom + buttons
+        size_of::<Said>()
+            + self.text.len()
+            + text(&self.name)
+            + text(&self.image)
+            + custom
+            + buttons
     }
 
     /// Whether every part keeps its limit.
@@ -386,7 +404,9 @@ pub enum EndReason {
 }
 
 /// An optional field: `null` counts as left out.
-fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    from: D,
+) -> Result<T, D::Error> {
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
@@ -394,7 +414,8 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D)
 pub fn encode(message: &Message, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
-    serde_json::to_writer(&mut *out, message).expect("our own messages have string keys and fit in memory");
+    serde_json::to_writer(&mut *out, message)
+        .expect("our own messages have string keys and fit in memory");
     let length = out.len() - start - 4;
     debug_assert!(length <= FRAME_MAX, "limits keep every message of ours within a frame");
     out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());

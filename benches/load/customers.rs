@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use handoff::wire::{
-    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Said, Secret, VERSION,
+    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Said, Secret,
+    VERSION,
 };
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -22,8 +23,7 @@ const IN_FLIGHT: u64 = 16;
 /// Connections opened at once.
 const AT_ONCE: usize = 64;
 /// What each says: a hundred bytes.
-pub(crate) const TEXT: &str =
-    "My order of last week has not come yet, and the page says that it was delivered on Monday; what now?";
+pub(crate) const TEXT: &str = "My order of last week has not come yet, and the page says that it was delivered on Monday; what now?";
 
 /// One customer's connection.
 pub(crate) struct Customer {
@@ -41,7 +41,14 @@ impl Customer {
     pub(crate) fn open(server: &Server) -> Result<Customer, Broken> {
         let mut decoder = Decoder::default();
         decoder.accept();
-        Ok(Customer { stream: Stream::open(server)?, decoder, out: Vec::new(), sent: 0, acked: 0, welcomed: false })
+        Ok(Customer {
+            stream: Stream::open(server)?,
+            decoder,
+            out: Vec::new(),
+            sent: 0,
+            acked: 0,
+            welcomed: false,
+        })
     }
 
     /// A customer who asked for a human and waits.
@@ -57,7 +64,12 @@ impl Customer {
     }
 
     /// So many entries, each when the one before is acked; or, by an echo, has come back.
-    pub(crate) fn trips(&mut self, count: usize, acked: bool, times: &mut Sample) -> Result<(), Broken> {
+    pub(crate) fn trips(
+        &mut self,
+        count: usize,
+        acked: bool,
+        times: &mut Sample,
+    ) -> Result<(), Broken> {
         let mut buffer = [0; 4096];
         for _ in 0..count {
             self.say();
@@ -147,7 +159,12 @@ struct Crowd {
 impl Crowd {
     fn new() -> Result<Crowd, Broken> {
         let poller = epoll::create(CreateFlags::CLOEXEC)?;
-        Ok(Crowd { poller, customers: Vec::new(), ready: Vec::with_capacity(1024), buffer: vec![0; 1 << 16] })
+        Ok(Crowd {
+            poller,
+            customers: Vec::new(),
+            ready: Vec::with_capacity(1024),
+            buffer: vec![0; 1 << 16],
+        })
     }
 
     /// From here on its socket does not block.
@@ -159,7 +176,12 @@ impl Crowd {
 
     fn watch(&self, customer: &Customer, at: usize) -> Result<(), Broken> {
         customer.stream.socket().set_nonblocking(true)?;
-        epoll::add(&self.poller, customer.stream.socket(), EventData::new_u64(at as u64), EventFlags::IN)?;
+        epoll::add(
+            &self.poller,
+            customer.stream.socket(),
+            EventData::new_u64(at as u64),
+            EventFlags::IN,
+        )?;
         Ok(())
     }
 
@@ -171,7 +193,8 @@ impl Crowd {
     }
 }
 
-/// Sends `entries` from a hundred customers, all acked at the end. CPU of the server and wall time, in seconds.
+/// Sends `entries` from a hundred customers, all acked at the end. CPU of the server and wall time,
+/// in seconds.
 pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broken> {
     let is_echo = server.what == What::Echo;
     let mut crowd = Crowd::new()?;
@@ -194,7 +217,8 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
             let before = customer.acked;
             if is_echo {
                 echoed[at] += customer.stream.read(&mut crowd.buffer)?;
-                while let Some(size) = sizes[at].front().copied().filter(|size| *size <= echoed[at]) {
+                while let Some(size) = sizes[at].front().copied().filter(|size| *size <= echoed[at])
+                {
                     sizes[at].pop_front();
                     echoed[at] -= size;
                     customer.acked += 1;
@@ -211,7 +235,11 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
 }
 
 /// As many entries as may be in flight, in one write.
-fn refill(customer: &mut Customer, last: Number, sizes: &mut std::collections::VecDeque<usize>) -> Result<(), Broken> {
+fn refill(
+    customer: &mut Customer,
+    last: Number,
+    sizes: &mut std::collections::VecDeque<usize>,
+) -> Result<(), Broken> {
     while customer.sent < last && customer.sent - customer.acked < IN_FLIGHT {
         let before = customer.out.len();
         customer.say();
@@ -273,7 +301,8 @@ impl Queue<'_> {
         Ok(Queue { desk, crowd: Crowd::new()? })
     }
 
-    /// More of them, each with a transcript of ten entries, until there are `count` and all is acked.
+    /// More of them, each with a transcript of ten entries, until there are `count` and all is
+    /// acked.
     pub(crate) fn grow(&mut self, count: usize) -> Result<(), Broken> {
         let mut owed = 0;
         while self.crowd.customers.len() < count || owed > 0 {
@@ -308,7 +337,10 @@ pub(crate) struct Strangers<'a> {
 }
 
 impl Strangers<'_> {
-    pub(crate) fn new(desk: &Server, begin: fn(&mut Stream) -> io::Result<()>) -> Result<Strangers<'_>, Broken> {
+    pub(crate) fn new(
+        desk: &Server,
+        begin: fn(&mut Stream) -> io::Result<()>,
+    ) -> Result<Strangers<'_>, Broken> {
         Ok(Strangers { desk, begin, customer: Customer::queued(desk)?, open: Vec::new() })
     }
 

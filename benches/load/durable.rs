@@ -1,6 +1,8 @@
-//! The same with journals on the disk: how near a desk comes to what the disk and SQLite alone can do.
+//! The same with journals on the disk: how near a desk comes to what the disk and SQLite alone can
+//! do.
 //!
-//! Journals are under `target/tmp`, or under the folder that `BENCH_STATE` names: the file system matters.
+//! Journals are under `target/tmp`, or under the folder that `BENCH_STATE` names: the file system
+//! matters.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -22,7 +24,8 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Result<Folder, Broken> {
-        let base = env::var_os("BENCH_STATE").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
+        let base = env::var_os("BENCH_STATE")
+            .map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from);
         let mut random = [0; 8];
         getrandom::fill(&mut random).expect("the system has random bytes");
         let folder = base.join(format!("handoff-bench-{:016x}", u64::from_ne_bytes(random)));
@@ -63,7 +66,8 @@ fn open(file: &Path) -> Result<Connection, Broken> {
     Ok(connection)
 }
 
-/// From the customer's stdin to the admin's stdout and back: two real processes, driven through pipes by a third.
+/// From the customer's stdin to the admin's stdout and back: two real processes, driven through
+/// pipes by a third.
 pub(crate) fn round_trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     const COMMITS: f64 = 4.0;
     let folder = Folder::new()?;
@@ -77,7 +81,9 @@ pub(crate) fn round_trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
         for _ in 0..10 {
             for _ in 0..extent.trips / 150 {
                 let since = Instant::now();
-                alone.prepare_cached("INSERT INTO line (body) VALUES (?)")?.execute([customers::TEXT])?;
+                alone
+                    .prepare_cached("INSERT INTO line (body) VALUES (?)")?
+                    .execute([customers::TEXT])?;
                 commit.add(since.elapsed().as_secs_f64() * 1e3);
             }
             light.trips(extent.trips / 150, &mut memory)?;
@@ -112,7 +118,8 @@ struct Pair {
 
 impl Pair {
     fn start(state: Option<&Path>) -> Result<Pair, Broken> {
-        let plaintext = ["--json", "--plaintext", "loopback", "--auto-accept", "--listen", "127.0.0.1:0"];
+        let plaintext =
+            ["--json", "--plaintext", "loopback", "--auto-accept", "--listen", "127.0.0.1:0"];
         let mut admin = Talker::start("admin", &[&plaintext[..], &server::ROOM].concat(), state)?;
         let address = server::address(&admin.wait("\"ready\"")?)?.to_string();
         // Nobody is asked there: the conversation goes to the admin at once.
@@ -129,7 +136,10 @@ impl Pair {
     fn trips(&mut self, count: usize, times: &mut Sample) -> Result<(), Broken> {
         for _ in 0..count {
             self.trips += 1;
-            let (there, back) = (format!("there {} {}", self.trips, customers::TEXT), format!("back {}", self.trips));
+            let (there, back) = (
+                format!("there {} {}", self.trips, customers::TEXT),
+                format!("back {}", self.trips),
+            );
             let since = Instant::now();
             self.user.say(&there)?;
             self.admin.wait(&there)?;
@@ -151,7 +161,8 @@ struct Talker {
 impl Talker {
     fn start(mode: &str, arguments: &[&str], state: Option<&Path>) -> Result<Talker, Broken> {
         let mut command = server::handoff(mode, state);
-        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut child =
+            command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let input = child.stdin.take().expect("piped above");
         let output = BufReader::new(child.stdout.take().expect("piped above"));
         Ok(Talker { child, input, output })
@@ -181,9 +192,11 @@ impl Drop for Talker {
     }
 }
 
-/// The flood into a journal: how long until all is acked, over SQLite alone with the same rows in the same batches.
+/// The flood into a journal: how long until all is acked, over SQLite alone with the same rows in
+/// the same batches.
 pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let [mut ratios, mut times, mut alones, mut sizes, mut spent] = [(); 5].map(|()| Sample::default());
+    let [mut ratios, mut times, mut alones, mut sizes, mut spent] =
+        [(); 5].map(|()| Sample::default());
     for _ in 0..extent.rounds.div_ceil(2) {
         let folder = Folder::new()?;
         let desk = Server::start_in(What::Plain, Some(folder.path()))?;
@@ -198,7 +211,10 @@ pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
         sizes.add(copy.rows.len() as f64 / copy.batches.len() as f64);
     }
     let mut rows = vec![Row {
-        measure: format!("durable: {} entries of 100 customers x 16 acked, of SQLite alone", extent.entries),
+        measure: format!(
+            "durable: {} entries of 100 customers x 16 acked, of SQLite alone",
+            extent.entries
+        ),
         goal: "<= 2.00 x".into(),
         measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
         scale: format!(
@@ -217,7 +233,8 @@ pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
 /// The rows of a flood as a desk journaled them.
 struct Copy {
     schema: Vec<String>,
-    /// What was there before the flood, as SQL cannot hand it over in one piece: conversations, and who else numbers.
+    /// What was there before the flood, as SQL cannot hand it over in one piece: conversations,
+    /// and who else numbers.
     conversations: Vec<(i64, Vec<u8>, Vec<u8>)>,
     peers: Vec<(i64, i64)>,
     rows: Vec<Entry>,
@@ -238,17 +255,19 @@ impl Copy {
     fn read(file: &Path) -> Result<Copy, Broken> {
         let journal = open(file)?;
         let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
-        let schema = journal.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let schema =
+            journal.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let sql = "SELECT key, id, secret FROM conversation ORDER BY key";
         let conversations = journal
             .prepare(sql)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         let sql = "SELECT key, conversation FROM peer ORDER BY key";
-        let peers =
-            journal.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
-        let sql =
-            "SELECT conversation, origin, number, at, stored, body FROM entry WHERE NOT control ORDER BY entry.key";
+        let peers = journal
+            .prepare(sql)?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        let sql = "SELECT conversation, origin, number, at, stored, body FROM entry WHERE NOT control ORDER BY entry.key";
         let entry = |row: &rusqlite::Row<'_>| {
             Ok(Entry {
                 conversation: row.get(0)?,
@@ -259,8 +278,10 @@ impl Copy {
                 body: row.get(5)?,
             })
         };
-        let rows: Vec<Entry> = journal.prepare(sql)?.query_map([], entry)?.collect::<Result<_, _>>()?;
-        let batches = rows.chunk_by(|one, next| one.stored == next.stored).map(<[Entry]>::len).collect();
+        let rows: Vec<Entry> =
+            journal.prepare(sql)?.query_map([], entry)?.collect::<Result<_, _>>()?;
+        let batches =
+            rows.chunk_by(|one, next| one.stored == next.stored).map(<[Entry]>::len).collect();
         Ok(Copy { schema, conversations, peers, rows, batches })
     }
 
@@ -270,21 +291,30 @@ impl Copy {
         self.schema.iter().try_for_each(|sql| alone.execute_batch(sql))?;
         alone.execute_batch("BEGIN")?;
         for values in &self.conversations {
-            alone.execute("INSERT INTO conversation (key, id, secret) VALUES (?, ?, ?)", values.clone())?;
+            alone.execute(
+                "INSERT INTO conversation (key, id, secret) VALUES (?, ?, ?)",
+                values.clone(),
+            )?;
         }
         for values in &self.peers {
             alone.execute("INSERT INTO peer (key, conversation) VALUES (?, ?)", *values)?;
         }
         alone.execute_batch("COMMIT")?;
-        let sql =
-            "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, 0, ?)";
+        let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, 0, ?)";
         let mut insert = alone.prepare(sql)?;
         let mut rows = self.rows.iter();
         let since = Instant::now();
         for size in &self.batches {
             alone.execute_batch("BEGIN IMMEDIATE")?;
             for row in rows.by_ref().take(*size) {
-                insert.execute(params![row.conversation, row.origin, row.number, row.at, row.stored, row.body])?;
+                insert.execute(params![
+                    row.conversation,
+                    row.origin,
+                    row.number,
+                    row.at,
+                    row.stored,
+                    row.body
+                ])?;
             }
             alone.execute_batch("COMMIT")?;
         }
@@ -355,31 +385,36 @@ impl Strace {
 pub(crate) fn start(extent: &Extent, many: Option<&Folder>) -> Result<Vec<Row>, Broken> {
     let folder = Folder::new()?;
     let mut rows = Vec::new();
-    let mut measure = |what: &str, folder: &dyn Fn() -> Result<Folder, Broken>| -> Result<(), Broken> {
-        let [mut took, mut served, mut rss] = [(); 3].map(|()| Sample::default());
-        for _ in 0..extent.starts {
-            let folder = folder()?;
-            let since = Instant::now();
-            let desk = Server::start_in(What::Tls, Some(folder.path()))?;
-            took.add(desk.took.as_secs_f64() * 1e3);
-            customers::connects(&desk, 1)?;
-            served.add(since.elapsed().as_secs_f64() * 1e3);
-            rss.add(desk.status()?.rss as f64 / f64::from(1 << 20));
-            drop(desk);
-            // It is the caller's, who starts there again.
-            if what != "a new journal" {
-                std::mem::forget(folder);
+    let mut measure =
+        |what: &str, folder: &dyn Fn() -> Result<Folder, Broken>| -> Result<(), Broken> {
+            let [mut took, mut served, mut rss] = [(); 3].map(|()| Sample::default());
+            for _ in 0..extent.starts {
+                let folder = folder()?;
+                let since = Instant::now();
+                let desk = Server::start_in(What::Tls, Some(folder.path()))?;
+                took.add(desk.took.as_secs_f64() * 1e3);
+                customers::connects(&desk, 1)?;
+                served.add(since.elapsed().as_secs_f64() * 1e3);
+                rss.add(desk.status()?.rss as f64 / f64::from(1 << 20));
+                drop(desk);
+                // It is the caller's, who starts there again.
+                if what != "a new journal" {
+                    std::mem::forget(folder);
+                }
             }
-        }
-        rows.push(Row {
-            measure: format!("durable: start to listening, {what}"),
-            goal: String::new(),
-            measured: format!("{:.1} ms ({})", took.median(), took.spread(1)),
-            scale: format!("first hello answered at {:.1} ms; RSS then {:.1} MiB", served.median(), rss.median()),
-            reached: None,
-        });
-        Ok(())
-    };
+            rows.push(Row {
+                measure: format!("durable: start to listening, {what}"),
+                goal: String::new(),
+                measured: format!("{:.1} ms ({})", took.median(), took.spread(1)),
+                scale: format!(
+                    "first hello answered at {:.1} ms; RSS then {:.1} MiB",
+                    served.median(),
+                    rss.median()
+                ),
+                reached: None,
+            });
+            Ok(())
+        };
     measure("a new journal", &Folder::new)?;
     measure("an empty journal", &|| Ok(Folder(folder.0.clone())))?;
     if let Some(many) = many {

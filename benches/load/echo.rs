@@ -1,7 +1,8 @@
 //! The limit: one thread, raw level-triggered epoll, and every byte goes back as it came.
 //!
-//! And for scale the same with two thread wakes on the way, which a socket thread and a loop cannot do without: what was
-//! read goes to a second thread over a channel, and that one wakes the first by an eventfd to write it.
+//! And for scale the same with two thread wakes on the way, which a socket thread and a loop cannot
+//! do without: what was read goes to a second thread over a channel, and that one wakes the first
+//! by an eventfd to write it.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -57,7 +58,8 @@ pub(crate) fn run_with_wakes() -> io::Result<()> {
     let ring = bell.try_clone()?;
     thread::spawn(move || {
         for bytes in events {
-            if to_net.send(bytes).is_err() || rustix::io::write(&ring, &1u64.to_ne_bytes()).is_err() {
+            if to_net.send(bytes).is_err() || rustix::io::write(&ring, &1u64.to_ne_bytes()).is_err()
+            {
                 return;
             }
         }
@@ -79,7 +81,11 @@ pub(crate) fn run_with_wakes() -> io::Result<()> {
     }
 }
 
-fn accept(listener: &TcpListener, poller: &impl AsFd, open: &mut HashMap<u64, TcpStream>) -> io::Result<()> {
+fn accept(
+    listener: &TcpListener,
+    poller: &impl AsFd,
+    open: &mut HashMap<u64, TcpStream>,
+) -> io::Result<()> {
     loop {
         match listener.accept() {
             Ok((socket, _)) => {

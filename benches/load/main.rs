@@ -1,9 +1,10 @@
 //! The benchmark: what a desk costs, against a raw epoll echo on the same machine in the same run.
 //!
-//! One load process plays the customers and speaks the real wire, in plaintext as the echo does or over TLS; a real
-//! `handoff admin` and the echo are processes of their own. Each round measures what is compared one after the other,
-//! so that what else the machine does touches both; the table shows medians and spread. Nothing here passes or fails
-//! by time. `scripts/bench` starts it. For Linux: it reads /proc and polls with epoll.
+//! One load process plays the customers and speaks the real wire, in plaintext as the echo does or
+//! over TLS; a real `handoff admin` and the echo are processes of their own. Each round measures
+//! what is compared one after the other, so that what else the machine does touches both; the table
+//! shows medians and spread. Nothing here passes or fails by time. `scripts/bench` starts it. For
+//! Linux: it reads /proc and polls with epoll.
 
 #![allow(clippy::print_stdout)] // a program of its own, whose output is the table
 

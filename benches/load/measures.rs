@@ -75,8 +75,9 @@ pub(crate) fn run() -> Result<(), Broken> {
 
 /// An entry to its ack, one at a time: the median of a round, over the echo's of the same bytes.
 ///
-/// Once with everything on one CPU, so that only work counts; and once where the scheduler puts it: on a virtual machine
-/// the wake of a CPU that sleeps costs more than all of this work, and only the echo is spared it.
+/// Once with everything on one CPU, so that only work counts; and once where the scheduler puts it:
+/// on a virtual machine the wake of a CPU that sleeps costs more than all of this work, and only
+/// the echo is spared it.
 fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let everywhere = sched_getaffinity(None)?;
     let mut one = CpuSet::new();
@@ -148,7 +149,10 @@ fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
     }
     let goal = |at: usize| kinds[at] != What::Tls;
     let row = |at: usize| Row {
-        measure: format!("100 customers x 16 in flight: CPU a million entries ({})", kinds[at].name()),
+        measure: format!(
+            "100 customers x 16 in flight: CPU a million entries ({})",
+            kinds[at].name()
+        ),
         goal: if goal(at) { "<= 2.00 s".into() } else { String::new() },
         measured: format!("{:.2} s ({})", cpu[at].median(), cpu[at].spread(2)),
         scale: format!("{:.0}k entries/s; echo {:.2} s", rate[at].median() / 1e3, cpu[0].median()),
@@ -160,7 +164,8 @@ fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
 /// Connect, hello, welcome and close, 64 at once: how many a second, over the echo's.
 fn connects(extent: &Extent) -> Result<Row, Broken> {
     let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Plain)?);
-    let (mut echoed, mut welcomed, mut ratios) = (Sample::default(), Sample::default(), Sample::default());
+    let (mut echoed, mut welcomed, mut ratios) =
+        (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..extent.rounds {
         let limit = customers::connects(&echo, extent.connects)?;
         let rate = customers::connects(&desk, extent.connects)?;
@@ -177,15 +182,18 @@ fn connects(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// The same over TLS, each with a full handshake: the CPU time that nobody can spare, over the desk's.
+/// The same over TLS, each with a full handshake: the CPU time that nobody can spare, over the
+/// desk's.
 ///
-/// rustls alone has both halves in one thread and in memory, with the configurations of the two sides. The desk has one
-/// half, in its socket thread, and the load the other on another CPU, where it is the slower: rates would compare one CPU
-/// with two, and tell of the load. So CPU time is compared: that of the desk's half alone and of an echo's connection,
-/// which is the sockets' part of it, over all that the desk spends. The rates stand beside it.
+/// rustls alone has both halves in one thread and in memory, with the configurations of the two
+/// sides. The desk has one half, in its socket thread, and the load the other on another CPU, where
+/// it is the slower: rates would compare one CPU with two, and tell of the load. So CPU time is
+/// compared: that of the desk's half alone and of an echo's connection, which is the sockets' part
+/// of it, over all that the desk spends. The rates stand beside it.
 fn handshakes(extent: &Extent) -> Result<Row, Broken> {
     let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Tls)?);
-    let [mut ratios, mut rates, mut spent, mut echoed, mut halves, mut wholes] = [(); 6].map(|()| Sample::default());
+    let [mut ratios, mut rates, mut spent, mut echoed, mut halves, mut wholes] =
+        [(); 6].map(|()| Sample::default());
     for _ in 0..extent.rounds {
         let (echo, _) = connects_spent(&echo, extent)?;
         let alone = stream::alone(extent.connects)?;
@@ -198,7 +206,9 @@ fn handshakes(extent: &Extent) -> Result<Row, Broken> {
         wholes.add(1.0 / (alone.client + alone.server));
     }
     Ok(Row {
-        measure: "the same over TLS: CPU of rustls' half alone and an echo's connection, of the desk's".into(),
+        measure:
+            "the same over TLS: CPU of rustls' half alone and an echo's connection, of the desk's"
+                .into(),
         goal: ">= 0.60 x".into(),
         measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
         scale: format!(
@@ -251,10 +261,16 @@ impl Waiting {
 
     fn row(&self, kind: &str, goal: f64) -> Row {
         Row {
-            measure: format!("{kind}an idle queued conversation of 10 entries: RSS, 1,000 to 10,000"),
+            measure: format!(
+                "{kind}an idle queued conversation of 10 entries: RSS, 1,000 to 10,000"
+            ),
             goal: format!("<= {goal:.1} KiB"),
             measured: format!("{:.1} KiB ({})", self.slopes.median(), self.slopes.spread(1)),
-            scale: format!("{:.0} MiB at 10,000; {:.2} s of CPU until there", self.sizes.median(), self.spent.median()),
+            scale: format!(
+                "{:.0} MiB at 10,000; {:.2} s of CPU until there",
+                self.sizes.median(),
+                self.spent.median()
+            ),
             reached: Some(self.slopes.median() <= goal),
         }
     }

@@ -16,8 +16,16 @@ use crate::broken::{Broken, broken};
 const START_WITHIN: Duration = Duration::from_secs(10);
 
 /// Ten thousand customers from one address, as fast as they can: no desk's defaults.
-pub(crate) const ROOM: [&str; 8] =
-    ["--connections", "12000", "--customers", "11000", "--per-address", "11000", "--rate", "1000000000"];
+pub(crate) const ROOM: [&str; 8] = [
+    "--connections",
+    "12000",
+    "--customers",
+    "11000",
+    "--per-address",
+    "11000",
+    "--rate",
+    "1000000000",
+];
 
 /// What to start. Desks speak plaintext, as the echo does, where it is not said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -83,7 +91,9 @@ impl Server {
         match what {
             What::Echo => command.arg("echo").stdout(Stdio::piped()),
             What::Wakes => command.arg("wakes").stdout(Stdio::piped()),
-            What::Plain | What::Tls => command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped()),
+            What::Plain | What::Tls => {
+                command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped())
+            }
             What::Json => command.arg("--json").stdout(Stdio::null()),
             What::Read => command.arg("--json").stdout(Stdio::piped()),
         };
@@ -114,7 +124,8 @@ impl Server {
         // After the name, which may hold anything: utime and stime are the 12th and 13th.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
-        let (user, system) = ticks(11).zip(ticks(12)).ok_or_else(|| broken("/proc/PID/stat is not as expected"))?;
+        let (user, system) =
+            ticks(11).zip(ticks(12)).ok_or_else(|| broken("/proc/PID/stat is not as expected"))?;
         Ok((user + system) as f64 / rustix::param::clock_ticks_per_second() as f64)
     }
 
@@ -134,7 +145,8 @@ pub(crate) fn customers_tls() -> Result<Security, Broken> {
     Ok(Trust::FirstContact(KnownDesks::new(None)).security()?)
 }
 
-/// The program in one of its modes, with a journal or without. `HANDOFF` names another build, to compare with.
+/// The program in one of its modes, with a journal or without. `HANDOFF` names another build, to
+/// compare with.
 pub(crate) fn handoff(mode: &str, state: Option<&Path>) -> Command {
     let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
     let mut command = Command::new(program);
@@ -165,8 +177,12 @@ fn said(output: impl Read + Send + 'static) -> Result<SocketAddr, Broken> {
 /// The `127.0.0.1:PORT` in a line.
 pub(crate) fn address(line: &str) -> Result<SocketAddr, Broken> {
     let host = "127.0.0.1:";
-    let port = line.find(host).and_then(|at| line[at + host.len()..].split(|it: char| !it.is_ascii_digit()).next());
-    let port = port.and_then(|port| port.parse().ok()).ok_or_else(|| broken(format!("no address in: {line}")))?;
+    let port = line
+        .find(host)
+        .and_then(|at| line[at + host.len()..].split(|it: char| !it.is_ascii_digit()).next());
+    let port = port
+        .and_then(|port| port.parse().ok())
+        .ok_or_else(|| broken(format!("no address in: {line}")))?;
     Ok(SocketAddr::new([127, 0, 0, 1].into(), port))
 }
 
@@ -177,14 +193,24 @@ fn listening(pid: u32) -> Result<SocketAddr, Broken> {
         let mut own = Vec::new();
         for descriptor in fs::read_dir(format!("/proc/{pid}/fd"))? {
             let link = fs::read_link(descriptor?.path()).unwrap_or_default();
-            own.extend(link.to_str().and_then(|it| it.strip_prefix("socket:[")?.strip_suffix(']')).map(str::to_owned));
+            own.extend(
+                link.to_str()
+                    .and_then(|it| it.strip_prefix("socket:[")?.strip_suffix(']'))
+                    .map(str::to_owned),
+            );
         }
         for line in fs::read_to_string("/proc/net/tcp")?.lines() {
             // Its address is the 2nd field, its state the 4th (0A listens), its inode the 10th.
             let fields: Vec<&str> = line.split_whitespace().collect();
-            if fields.get(3) == Some(&"0A") && fields.get(9).is_some_and(|inode| own.iter().any(|it| it == inode)) {
-                let port = fields[1].rsplit(':').next().and_then(|it| u16::from_str_radix(it, 16).ok());
-                return Ok(SocketAddr::new([127, 0, 0, 1].into(), port.ok_or_else(|| broken("no port"))?));
+            if fields.get(3) == Some(&"0A")
+                && fields.get(9).is_some_and(|inode| own.iter().any(|it| it == inode))
+            {
+                let port =
+                    fields[1].rsplit(':').next().and_then(|it| u16::from_str_radix(it, 16).ok());
+                return Ok(SocketAddr::new(
+                    [127, 0, 0, 1].into(),
+                    port.ok_or_else(|| broken("no port"))?,
+                ));
             }
         }
         thread::yield_now();

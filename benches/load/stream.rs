@@ -1,4 +1,5 @@
-//! A customer's end of a connection: plaintext, or TLS as the user's side speaks it; and what TLS costs alone.
+//! A customer's end of a connection: plaintext, or TLS as the user's side speaks it; and what TLS
+//! costs alone.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -100,8 +101,8 @@ pub(crate) struct Alone {
     pub(crate) server: f64,
 }
 
-/// So many connections in memory, both halves in this thread, with the configurations of the two sides: a handshake, and
-/// as much as a hello and a welcome.
+/// So many connections in memory, both halves in this thread, with the configurations of the two
+/// sides: a handshake, and as much as a hello and a welcome.
 pub(crate) fn alone(count: usize) -> Result<Alone, Broken> {
     let (desk, customer) = (Identity::fresh()?.security()?, customers_tls()?);
     let mut alone = Alone { client: 0.0, server: 0.0 };

@@ -21,7 +21,10 @@ impl Sample {
     fn at(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
-        sorted.get((sorted.len().saturating_sub(1) as f64 * share).round() as usize).copied().unwrap_or(f64::NAN)
+        sorted
+            .get((sorted.len().saturating_sub(1) as f64 * share).round() as usize)
+            .copied()
+            .unwrap_or(f64::NAN)
     }
 }
 
@@ -41,15 +44,23 @@ pub(crate) struct Row {
 pub(crate) fn print(rows: &[Row]) {
     let cells = |row: &Row| {
         let verdict = row.reached.map_or("", |reached| if reached { "reached" } else { "missed" });
-        [row.measure.clone(), row.goal.clone(), row.measured.clone(), row.scale.clone(), verdict.into()]
+        [
+            row.measure.clone(),
+            row.goal.clone(),
+            row.measured.clone(),
+            row.scale.clone(),
+            verdict.into(),
+        ]
     };
-    let mut lines = vec![["measure", "goal", "measured (quartiles)", "which is", "verdict"].map(String::from)];
+    let mut lines =
+        vec![["measure", "goal", "measured (quartiles)", "which is", "verdict"].map(String::from)];
     lines.extend(rows.iter().map(cells));
     let wide = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0);
     let widths: [usize; 5] = std::array::from_fn(wide);
     lines.insert(1, widths.map(|width| "-".repeat(width)));
     for line in lines {
-        let padded: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        let padded: Vec<String> =
+            line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         println!("| {} |", padded.join(" | "));
     }
 }

@@ -24,9 +24,10 @@ impl Choices<'_> {
     }
 }
 
-/// The input with its runs written out, so that a few bytes reach the limits: each of 1 to 5 stands for as many letters as
-/// are one too many for a name, a title, a payload, an image and a text; 6 for escaped characters, the longest that JSON
-/// has; 7 and 8 for brackets. Once it has `enough` bytes, the rest is left out.
+/// The input with its runs written out, so that a few bytes reach the limits: each of 1 to 5 stands
+/// for as many letters as are one too many for a name, a title, a payload, an image and a text; 6
+/// for escaped characters, the longest that JSON has; 7 and 8 for brackets. Once it has `enough`
+/// bytes, the rest is left out.
 pub fn stretched(data: &[u8], enough: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in data {

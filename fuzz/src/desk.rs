@@ -1,6 +1,6 @@
-//! Whatever customers send, in whatever order, and whatever the admin and the clock do meanwhile, on several connections
-//! and across restarts: what the desk journals has no gaps, and what it sends is journaled, in order, and for nobody but
-//! the customer whose connection it is.
+//! Whatever customers send, in whatever order, and whatever the admin and the clock do meanwhile,
+//! on several connections and across restarts: what the desk journals has no gaps, and what it
+//! sends is journaled, in order, and for nobody but the customer whose connection it is.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,8 +12,8 @@ use handoff::desk::{Desk, Options, Output};
 use handoff::record::{Record, Story};
 use handoff::report::Report;
 use handoff::wire::{
-    Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry, FRAME_MAX_BEFORE_HELLO,
-    Hello, Message, Number, Said, Secret, State, Welcome,
+    Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
+    FRAME_MAX_BEFORE_HELLO, Hello, Message, Number, Said, Secret, State, Welcome,
 };
 use ring::digest::{SHA256, digest};
 use serde_json::json;
@@ -243,8 +243,18 @@ impl World {
         let (conns, desk) = (&mut self.conns, &mut self.desk);
         self.wires[slot % WIRES].get_or_insert_with(|| {
             *conns += 1;
-            desk.opened(Conn(*conns), IpAddr::from(Ipv4Addr::new(192, 0, 2, slot as u8 % 2)).into());
-            Wire { conn: Conn(*conns), hello: None, welcomed: false, left: false, closed: false, sent: 0 }
+            desk.opened(
+                Conn(*conns),
+                IpAddr::from(Ipv4Addr::new(192, 0, 2, slot as u8 % 2)).into(),
+            );
+            Wire {
+                conn: Conn(*conns),
+                hello: None,
+                welcomed: false,
+                left: false,
+                closed: false,
+                sent: 0,
+            }
         })
     }
 
@@ -293,7 +303,10 @@ impl World {
         assert!(lines > 0);
         let _ = (self.desk.mark(), self.desk.focus());
         for (id, owed) in self.desk.undelivered() {
-            assert!(*owed.end() <= self.own.get(&id).copied().unwrap_or(0), "more is owed than was ever said");
+            assert!(
+                *owed.end() <= self.own.get(&id).copied().unwrap_or(0),
+                "more is owed than was ever said"
+            );
         }
         assert!(!self.desk.is_talking() || self.journal.len() > 1);
     }
@@ -316,20 +329,28 @@ impl World {
             }
             actions.into_iter().for_each(|action| self.act_on(action));
         }
-        let (journal, own, theirs, wires) = (&self.journal, &self.own, &self.theirs, &mut self.wires);
+        let (journal, own, theirs, wires) =
+            (&self.journal, &self.own, &self.theirs, &mut self.wires);
         let settled = self.desk.settle(
             |id, number| {
                 let mine = |(of, record): &(ConversationId, Record)| match record {
-                    Record::Own(entry) if *of == id && entry.number == number => Some(entry.clone()),
+                    Record::Own(entry) if *of == id && entry.number == number => {
+                        Some(entry.clone())
+                    }
                     _ => None,
                 };
-                Ok::<_, Infallible>(journal.iter().find_map(mine).expect("only what is journaled is asked for"))
+                Ok::<_, Infallible>(
+                    journal.iter().find_map(mine).expect("only what is journaled is asked for"),
+                )
             },
             |conn, message| {
                 let frame = encoded(message).len();
                 let Some(wire) = alive(wires, conn) else { return frame };
                 let (id, ..) = wire.hello.expect("only who said hello is sent something");
-                assert!(wire.welcomed && !wire.left, "{message:?} to a connection that is not accepted");
+                assert!(
+                    wire.welcomed && !wire.left,
+                    "{message:?} to a connection that is not accepted"
+                );
                 let owned = own.get(&id).copied().unwrap_or(0);
                 match message {
                     Message::Entry(entry) => {
@@ -342,7 +363,10 @@ impl World {
                     }
                     Message::Ack { number } => {
                         let journaled = theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
-                        assert!(*number <= journaled, "entry {number} is acknowledged and not journaled");
+                        assert!(
+                            *number <= journaled,
+                            "entry {number} is acknowledged and not journaled"
+                        );
                         assert!(wire.sent >= owned, "an ack left before what was said");
                     }
                     other => panic!("{other:?} has no number to be settled"),
@@ -362,7 +386,9 @@ impl World {
         };
         let before = self.journal.iter().find_map(|(of, record)| begun(of, record));
         match begun(&id, &record) {
-            Some(secret) => assert!(before.is_none_or(|first| first == secret), "{record:?}: another secret"),
+            Some(secret) => {
+                assert!(before.is_none_or(|first| first == secret), "{record:?}: another secret")
+            }
             None => assert!(before.is_some(), "{record:?} in a conversation that has not begun"),
         }
         let own = self.own.entry(id).or_default();
@@ -391,14 +417,18 @@ impl World {
                 *own += by;
                 for (of, record) in &mut self.journal {
                     match record {
-                        Record::Own(entry) if *of == id && entry.number >= *from => entry.number += by,
+                        Record::Own(entry) if *of == id && entry.number >= *from => {
+                            entry.number += by
+                        }
                         _ => {}
                     }
                 }
                 // That is all of it: what it was before is not kept.
                 return;
             }
-            Record::Delivered(number) => assert!(number <= own, "what was never said was delivered"),
+            Record::Delivered(number) => {
+                assert!(number <= own, "what was never said was delivered")
+            }
             Record::Focus => self.focus = Some(id),
             Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
             other => panic!("{other:?} is not a desk's to journal"),
@@ -410,7 +440,10 @@ impl World {
         match action {
             Output::Send(conn, message) => self.send(conn, &message),
             Output::Welcomed(conn) => {
-                assert!(alive(&mut self.wires, conn).is_none_or(|wire| wire.welcomed), "accepted without a word");
+                assert!(
+                    alive(&mut self.wires, conn).is_none_or(|wire| wire.welcomed),
+                    "accepted without a word"
+                );
             }
             Output::Close(conn) => {
                 if let Some(wire) = alive(&mut self.wires, conn) {
@@ -418,7 +451,10 @@ impl World {
                 }
             }
             Output::Verify(conn, id, entry) => {
-                assert!(entry.number <= self.theirs[&id].0, "a number that is not journaled is taken for known");
+                assert!(
+                    entry.number <= self.theirs[&id].0,
+                    "a number that is not journaled is taken for known"
+                );
                 if !self.journal.contains(&(id, Record::Theirs(None, entry))) {
                     self.desk.fork(conn);
                 }
@@ -433,7 +469,10 @@ impl World {
                     let has_ended = *state != State::Closed && self.has_ended(*conversation);
                     assert!(!has_ended, "{report:?} of a conversation that has ended");
                 }
-                assert!(ordinal.is_some_and(|ordinal| ordinal > 0), "{report:?} is of no conversation an admin knows");
+                assert!(
+                    ordinal.is_some_and(|ordinal| ordinal > 0),
+                    "{report:?} is of no conversation an admin knows"
+                );
                 serde_json::to_string(&report).expect("a report is JSON");
             }
             Output::TellEntries { conversation, numbers, .. } => {
@@ -458,7 +497,8 @@ impl World {
         let is_here = |other: &ConversationId| {
             let connected = |wire: &Wire| wire.hello.is_some_and(|(of, ..)| of == *other);
             let since = self.down_since.get(other).map(|down| self.now.clock.duration_since(*down));
-            self.wires.iter().flatten().any(connected) || since.is_some_and(|since| since < Duration::from_secs(60))
+            self.wires.iter().flatten().any(connected)
+                || since.is_some_and(|since| since < Duration::from_secs(60))
         };
         self.theirs.keys().filter(|other| **other != id && is_here(other)).count() as u32
     }
@@ -486,12 +526,20 @@ impl World {
                 (wire.welcomed, wire.sent) = (true, mark);
             }
             Message::Position { position } if wire.welcomed => {
-                assert!((1..=others + 1).contains(position), "position {position} behind {others} others");
+                assert!(
+                    (1..=others + 1).contains(position),
+                    "position {position} behind {others} others"
+                );
             }
             Message::Seen { .. } if wire.welcomed => {}
-            other => panic!("{other:?} to a connection that is not accepted, or not a desk's to send"),
+            other => {
+                panic!("{other:?} to a connection that is not accepted, or not a desk's to send")
+            }
         }
-        assert!(frame <= 4 + FRAME_MAX_BEFORE_HELLO || wire.welcomed, "{message:?} is too long for a stranger");
+        assert!(
+            frame <= 4 + FRAME_MAX_BEFORE_HELLO || wire.welcomed,
+            "{message:?} is too long for a stranger"
+        );
     }
 }
 

@@ -1,17 +1,18 @@
-//! Whatever bytes a peer sends, in whatever pieces: the decoder makes the same of them, holds no more than the frame that
-//! is not whole yet, and what it takes keeps the limits and goes through a frame, and the journal, unchanged.
+//! Whatever bytes a peer sends, in whatever pieces: the decoder makes the same of them, holds no
+//! more than the frame that is not whole yet, and what it takes keeps the limits and goes through a
+//! frame, and the journal, unchanged.
 
 use handoff::wire::{
-    BUTTONS_MAX, Body, Button, CUSTOM_MAX, Code, DESKS_MAX, Decoder, ENTRY_MAX, FEATURE_MAX, FEATURES_MAX, FRAME_MAX,
-    FRAME_MAX_BEFORE_HELLO, IMAGE_MAX, Message, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, URL_MAX, WireError,
-    encode,
+    BUTTONS_MAX, Body, Button, CUSTOM_MAX, Code, DESKS_MAX, Decoder, ENTRY_MAX, FEATURE_MAX,
+    FEATURES_MAX, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, IMAGE_MAX, Message, NAME_MAX, PAYLOAD_MAX,
+    Said, TEXT_MAX, TITLE_MAX, URL_MAX, WireError, encode,
 };
 use serde_json::Value;
 
 use super::choices::{Choices, stretched};
 
-/// The first byte says whether the rest is bytes as they come or lines to be framed, and whether frames may be long from
-/// the start; the second in which pieces they come.
+/// The first byte says whether the rest is bytes as they come or lines to be framed, and whether
+/// frames may be long from the start; the second in which pieces they come.
 pub fn frames(data: &[u8]) {
     let mut choices = Choices(data);
     let (form, pieces) = (choices.byte(), choices.byte());
@@ -44,7 +45,11 @@ fn framed(data: &[u8]) -> Vec<u8> {
 }
 
 /// All that a decoder makes of the bytes, in pieces of these sizes, and why it stopped.
-fn read(bytes: &[u8], accepted: bool, pieces: impl IntoIterator<Item = usize>) -> (Vec<Message>, Option<WireError>) {
+fn read(
+    bytes: &[u8],
+    accepted: bool,
+    pieces: impl IntoIterator<Item = usize>,
+) -> (Vec<Message>, Option<WireError>) {
     let mut decoder = Decoder::default();
     let mut accepted = accepted;
     if accepted {
@@ -77,7 +82,8 @@ fn read(bytes: &[u8], accepted: bool, pieces: impl IntoIterator<Item = usize>) -
     (messages, None)
 }
 
-/// A decoder that has nothing more to give is as one that only ever saw the frame that is not whole yet.
+/// A decoder that has nothing more to give is as one that only ever saw the frame that is not whole
+/// yet.
 fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
     let mut unfinished = bytes;
     while let Some((head, body)) = unfinished.split_first_chunk::<4>() {
@@ -85,7 +91,11 @@ fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
         unfinished = next;
     }
     let limit = if accepted { FRAME_MAX } else { FRAME_MAX_BEFORE_HELLO };
-    assert!(unfinished.len() < 4 + limit, "an unfinished frame of {} bytes is held", unfinished.len());
+    assert!(
+        unfinished.len() < 4 + limit,
+        "an unfinished frame of {} bytes is held",
+        unfinished.len()
+    );
     let mut fresh = Decoder::default();
     if accepted {
         fresh.accept();
@@ -93,18 +103,25 @@ fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
     fresh.push(unfinished.to_vec());
     assert_eq!(decoder.is_partial(), !unfinished.is_empty());
     // But for what it counts.
-    let held = |decoder: &Decoder| format!("{decoder:?}").split(", frames").next().map(str::to_owned);
+    let held =
+        |decoder: &Decoder| format!("{decoder:?}").split(", frames").next().map(str::to_owned);
     assert_eq!(held(decoder), held(&fresh), "the decoder holds more than an unfinished frame");
 }
 
-/// Each whole frame by itself: none that is taken, or ignored, is longer or nested deeper than it may be.
+/// Each whole frame by itself: none that is taken, or ignored, is longer or nested deeper than it
+/// may be.
 fn check_bounds(bytes: &[u8]) {
     let mut rest = bytes;
     while let Some((head, more)) = rest.split_first_chunk::<4>() {
-        let Some((body, next)) = more.split_at_checked(u32::from_be_bytes(*head) as usize) else { break };
+        let Some((body, next)) = more.split_at_checked(u32::from_be_bytes(*head) as usize) else {
+            break;
+        };
         rest = next;
         let Ok(message) = decoded([head, body].concat()) else { continue };
-        assert!(!matches!(message, Some(Message::Entry(_))) || body.len() <= ENTRY_MAX, "an entry over its limit");
+        assert!(
+            !matches!(message, Some(Message::Entry(_))) || body.len() <= ENTRY_MAX,
+            "an entry over its limit"
+        );
         // A reader that keeps all of it stops at the same depth.
         let read = serde_json::from_slice::<Value>(body);
         let is_deep = read.is_err_and(|error| error.to_string().starts_with("recursion limit"));
@@ -116,10 +133,13 @@ fn check_bounds(bytes: &[u8]) {
 fn check(message: &Message) {
     let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let few = |features: &[String]| {
-        features.len() <= FEATURES_MAX && features.iter().all(|feature| feature.len() <= FEATURE_MAX)
+        features.len() <= FEATURES_MAX
+            && features.iter().all(|feature| feature.len() <= FEATURE_MAX)
     };
     let fits = match message {
-        Message::Hello(hello) => short(&hello.name) && hello.received.len() <= DESKS_MAX && few(&hello.features),
+        Message::Hello(hello) => {
+            short(&hello.name) && hello.received.len() <= DESKS_MAX && few(&hello.features)
+        }
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         Message::Entry(entry) => match &entry.body {
@@ -133,7 +153,8 @@ fn check(message: &Message) {
     if let Message::Entry(entry) = message {
         assert!(entry.number > 0, "an entry numbered 0");
         let journaled = serde_json::to_string(&entry.body).expect("a body is JSON");
-        let read: Body = serde_json::from_str(&journaled).unwrap_or_else(|e| panic!("the journal cannot be read: {e}"));
+        let read: Body = serde_json::from_str(&journaled)
+            .unwrap_or_else(|e| panic!("the journal cannot be read: {e}"));
         assert_eq!(read, entry.body, "the journal gives back something else");
         match &entry.body {
             Body::Message(said) => check_limits(said),
@@ -147,7 +168,11 @@ fn check(message: &Message) {
     if matches!(message, Message::Entry(_)) && frame.len() > 4 + ENTRY_MAX {
         return;
     }
-    assert_eq!(decoded(frame), Ok(Some(message.clone())), "another message comes out of a frame than went in");
+    assert_eq!(
+        decoded(frame),
+        Ok(Some(message.clone())),
+        "another message comes out of a frame than went in"
+    );
 }
 
 /// The limits of docs/PROTOCOL.md for something said.
@@ -160,7 +185,12 @@ pub fn check_limits(said: &Said) {
         b.title.len() <= TITLE_MAX && b.payload.len() <= PAYLOAD_MAX && url
     };
     let buttons = said.buttons.iter().all(button);
-    let fits = name && image && custom && buttons && said.buttons.len() <= BUTTONS_MAX && said.text.len() <= TEXT_MAX;
+    let fits = name
+        && image
+        && custom
+        && buttons
+        && said.buttons.len() <= BUTTONS_MAX
+        && said.text.len() <= TEXT_MAX;
     assert!(fits, "{said:?} is over its limits");
 }
 

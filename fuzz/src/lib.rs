@@ -1,7 +1,8 @@
 //! What must hold whatever comes in: a function for each fuzz target, that panics when it does not.
 //!
-//! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test` replays the inputs that
-//! are kept in `fuzz/corpus` (`tests/it/corpus.rs` includes this file). Nothing of this is in the program.
+//! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test`
+//! replays the inputs that are kept in `fuzz/corpus` (`tests/it/corpus.rs` includes this file).
+//! Nothing of this is in the program.
 
 mod choices;
 mod command;

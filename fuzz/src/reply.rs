@@ -1,4 +1,5 @@
-//! Whatever a bot answers, what is journaled of it keeps the wire's limits, and comes out of a frame as it went in.
+//! Whatever a bot answers, what is journaled of it keeps the wire's limits, and comes out of a
+//! frame as it went in.
 
 use std::num::NonZeroU32;
 
@@ -19,7 +20,11 @@ pub fn reply(data: &[u8]) {
     assert!(reason.len() <= NAME_MAX, "a reason of {} bytes", reason.len());
     let menu: Vec<Button> = reply.said.iter().flat_map(Said::choices).collect();
     for (button, number) in menu.iter().zip(1..) {
-        assert_eq!(button.choice.map(NonZeroU32::get), Some(number), "the buttons of a reply are numbered through");
+        assert_eq!(
+            button.choice.map(NonZeroU32::get),
+            Some(number),
+            "the buttons of a reply are numbered through"
+        );
         assert!(reply::choice(&menu, &number.to_string()).is_some(), "every number chooses");
         let titled = reply::choice(&menu, &button.title).expect("every title chooses");
         assert!(titled.choice <= button.choice, "of equal titles the first one is chosen");
@@ -27,17 +32,23 @@ pub fn reply(data: &[u8]) {
     for said in reply.said {
         assert_eq!(said.author, Author::Bot);
         check_limits(&said);
-        for typed in [&*said.text].into_iter().chain(said.buttons.iter().map(|button| &*button.title)) {
+        for typed in
+            [&*said.text].into_iter().chain(said.buttons.iter().map(|button| &*button.title))
+        {
             // As Python strips.
             let blank = |letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f');
             let asked = for_bot(typed);
-            assert!(!asked.trim_start_matches(blank).starts_with('/'), "the bot would take {typed:?} for a command");
+            assert!(
+                !asked.trim_start_matches(blank).starts_with('/'),
+                "the bot would take {typed:?} for a command"
+            );
             if let Some(button) = reply::choice(&menu, typed) {
                 assert!(menu.contains(button));
             }
         }
         let payload = said.custom.as_ref().map(|custom| custom.as_str().to_owned());
-        let message = Message::Entry(Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said) });
+        let message =
+            Message::Entry(Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said) });
         let frame = encoded(&message);
         assert!(frame.len() <= 4 + ENTRY_MAX, "an entry of {} bytes", frame.len());
         if let Some(payload) = payload {

@@ -1,6 +1,6 @@
-//! Whatever a desk sends, in whatever order, and whatever the user, the bot and the clock do meanwhile, across restarts:
-//! what the user's side journals has no gaps, what it sends is journaled and for a desk, and the bot is asked nothing
-//! that is not its own.
+//! Whatever a desk sends, in whatever order, and whatever the user, the bot and the clock do
+//! meanwhile, across restarts: what the user's side journals has no gaps, what it sends is
+//! journaled and for a desk, and the bot is asked nothing that is not its own.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -12,8 +12,8 @@ use handoff::reply::{Handoff, Reply};
 use handoff::report::Report;
 use handoff::session::{Output, Resumed, Session};
 use handoff::wire::{
-    Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry, FRAME_MAX_BEFORE_HELLO,
-    Message, Number, Said, Secret, State, Welcome,
+    Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry,
+    FRAME_MAX_BEFORE_HELLO, Message, Number, Said, Secret, State, Welcome,
 };
 use serde_json::json;
 
@@ -94,7 +94,11 @@ impl World {
 
     fn step(&mut self, step: u8, choices: &mut Choices) {
         match step {
-            0..=2 => _ = self.session.say(choices.of(&["what was typed", "1", "The red one", "/x"]), self.now),
+            0..=2 => {
+                _ = self
+                    .session
+                    .say(choices.of(&["what was typed", "1", "The red one", "/x"]), self.now)
+            }
             3 | 4 => _ = self.session.ask_for_human(self.now),
             5 => _ = self.session.withdraw(self.now),
             6 => _ = self.session.end(self.now),
@@ -128,7 +132,11 @@ impl World {
         }
         if let Some(ticket) = self.asked.take() {
             let buttons = vec![
-                Button { title: "The red one".to_owned(), payload: "/pick".to_owned(), ..Button::default() },
+                Button {
+                    title: "The red one".to_owned(),
+                    payload: "/pick".to_owned(),
+                    ..Button::default()
+                },
                 Button { title: "Neither".to_owned(), ..Button::default() },
             ];
             let said = vec![Said { buttons, ..Said::text(Author::Bot, "Which one?") }];
@@ -173,7 +181,8 @@ impl World {
         let desk = DESKS[usize::from(how == 31)];
         // As many as the desk has, of what it was sent; or something else.
         let received = if how < 24 { self.sent_to(desk) } else { self.number(self.own, choices) };
-        let welcome = Message::Welcome(Welcome { desk, received, state: State::Bot, features: Vec::new() });
+        let welcome =
+            Message::Welcome(Welcome { desk, received, state: State::Bot, features: Vec::new() });
         self.receives(welcome);
         if let Some(line) = &mut self.line
             && line.desk.is_none()
@@ -196,7 +205,15 @@ impl World {
     fn desk_sends(&mut self, choices: &mut Choices) {
         let kind = choices.byte();
         let sent = self.line.as_ref().map_or(0, |line| line.sent);
-        let code = [Code::Leaving, Code::Gap, Code::Other, Code::Version, Code::Secret, Code::Replaced, Code::Fork];
+        let code = [
+            Code::Leaving,
+            Code::Gap,
+            Code::Other,
+            Code::Version,
+            Code::Secret,
+            Code::Replaced,
+            Code::Fork,
+        ];
         let message = match kind % 16 {
             0..=6 => self.entry(kind / 16, choices),
             7..=10 => Message::Ack { number: self.number(sent, choices) },
@@ -213,7 +230,9 @@ impl World {
     fn entry(&mut self, kind: u8, choices: &mut Choices) -> Message {
         self.came += 1;
         let number = if kind == 15 { self.number(self.came, choices) } else { self.came };
-        let is_request = |record: &&Record| matches!(record, Record::Own(Entry { body: Body::Requested { .. }, .. }));
+        let is_request = |record: &&Record| {
+            matches!(record, Record::Own(Entry { body: Body::Requested { .. }, .. }))
+        };
         let request = match self.journal.iter().rfind(is_request) {
             Some(Record::Own(entry)) if kind & 1 == 0 => entry.number,
             _ => choices.below(8).into(),
@@ -245,7 +264,9 @@ impl World {
     }
 
     fn receives(&mut self, message: Message) {
-        let Some(line) = self.line.as_ref().filter(|line| line.connected && !line.closed) else { return };
+        let Some(line) = self.line.as_ref().filter(|line| line.connected && !line.closed) else {
+            return;
+        };
         let conn = line.conn;
         if !self.session.received(conn, message, self.now) {
             self.is_cut();
@@ -265,7 +286,10 @@ impl World {
         self.now.clock += Duration::from_secs(seconds);
         self.now.wall += seconds * 1000;
         self.session.tick(self.now);
-        assert!(self.session.deadline().is_none_or(|at| at > self.now.clock), "the session would never sleep again");
+        assert!(
+            self.session.deadline().is_none_or(|at| at > self.now.clock),
+            "the session would never sleep again"
+        );
     }
 
     /// The process dies before or after its commit, and is started again.
@@ -326,35 +350,55 @@ impl World {
             |number| asked_for(journal, number),
             |conn, message| {
                 let frame = encoded(message).len();
-                let Some(line) = line.as_mut().filter(|line| line.conn == conn && !line.closed) else { return frame };
+                let Some(line) = line.as_mut().filter(|line| line.conn == conn && !line.closed)
+                else {
+                    return frame;
+                };
                 let desk = line.desk.expect("nothing is sent before the welcome");
                 assert!(!line.left, "{message:?} after a goodbye");
                 match message {
                     Message::Entry(entry) => {
                         assert_eq!(own(journal, entry.number).as_ref(), Some(entry));
                         assert_eq!(entry.number, line.sent + 1, "entries have a gap");
-                        assert!(is_desks || entry.number <= control, "the desk is sent what was said to the bot");
+                        assert!(
+                            is_desks || entry.number <= control,
+                            "the desk is sent what was said to the bot"
+                        );
                         line.sent = entry.number;
                     }
-                    Message::Ack { number } => assert_eq!(Some(number), theirs.get(&desk), "not what is journaled"),
+                    Message::Ack { number } => {
+                        assert_eq!(Some(number), theirs.get(&desk), "not what is journaled")
+                    }
                     other => panic!("{other:?} has no number to be settled"),
                 }
                 frame
             },
         );
         settled.expect("no read fails here");
-        self.came =
-            self.line.as_ref().and_then(|line| line.desk).and_then(|desk| theirs.get(&desk).copied()).unwrap_or(0);
+        self.came = self
+            .line
+            .as_ref()
+            .and_then(|line| line.desk)
+            .and_then(|desk| theirs.get(&desk).copied())
+            .unwrap_or(0);
     }
 
     fn commit(&mut self, record: Record) {
-        assert_eq!(self.journal.is_empty(), matches!(record, Record::Begun { .. }), "a conversation begins once");
+        assert_eq!(
+            self.journal.is_empty(),
+            matches!(record, Record::Begun { .. }),
+            "a conversation begins once"
+        );
         match &record {
             Record::Own(entry) => {
                 assert_eq!(entry.number, self.own + 1, "our numbers have a gap");
                 assert!(encoded(&Message::Entry(entry.clone())).len() <= 4 + ENTRY_MAX);
-                let by_bot = matches!(&entry.body, Body::Message(said) if said.author == Author::Bot);
-                assert!(!by_bot || self.state() == State::Bot, "the bot spoke into a human's conversation");
+                let by_bot =
+                    matches!(&entry.body, Body::Message(said) if said.author == Author::Bot);
+                assert!(
+                    !by_bot || self.state() == State::Bot,
+                    "the bot spoke into a human's conversation"
+                );
                 self.own = entry.number;
             }
             Record::Theirs(Some(desk), entry) => {
@@ -363,7 +407,10 @@ impl World {
                     _ => false,
                 };
                 let is_message = matches!(entry.body, Body::Message(_));
-                assert!(!is_message || self.journal.iter().any(accepted), "{entry:?} came before any accept");
+                assert!(
+                    !is_message || self.journal.iter().any(accepted),
+                    "{entry:?} came before any accept"
+                );
                 let last = self.theirs.entry(*desk).or_default();
                 assert_eq!(entry.number, *last + 1, "the desk's numbers have a gap");
                 *last = entry.number;
@@ -375,7 +422,10 @@ impl World {
             Record::Asking(Some(number)) => {
                 assert!(*number <= self.own + 1, "{record:?} skips a line");
             }
-            Record::Begun { .. } | Record::Asking(None) | Record::Returning(_) | Record::Idle(_) => {}
+            Record::Begun { .. }
+            | Record::Asking(None)
+            | Record::Returning(_)
+            | Record::Idle(_) => {}
             other => panic!("{other:?} is not a user's to journal"),
         }
         self.journal.push(record);
@@ -384,12 +434,24 @@ impl World {
     fn act_on(&mut self, action: Output) {
         match action {
             Output::Ask { ticket, text } => {
-                assert_eq!(self.state(), State::Bot, "the bot is asked '{text}' and has not the conversation");
-                assert_eq!((self.asked, self.returning), (None, None), "two requests are under way");
+                assert_eq!(
+                    self.state(),
+                    State::Bot,
+                    "the bot is asked '{text}' and has not the conversation"
+                );
+                assert_eq!(
+                    (self.asked, self.returning),
+                    (None, None),
+                    "two requests are under way"
+                );
                 self.asked = Some(ticket);
             }
             Output::Return { ticket, since } => {
-                assert_eq!(self.state(), State::Bot, "the bot is told of a conversation that it has not");
+                assert_eq!(
+                    self.state(),
+                    State::Bot,
+                    "the bot is told of a conversation that it has not"
+                );
                 assert!(self.asked.is_none() && since <= self.own, "two requests are under way");
                 self.returning = Some(ticket);
             }
@@ -397,7 +459,15 @@ impl World {
                 assert!(self.line.as_ref().is_none_or(|line| line.closed), "a second connection");
                 self.conns += 1;
                 let (conn, no) = (Conn(self.conns), false);
-                self.line = Some(Line { conn, connected: no, hello: no, desk: None, left: no, closed: no, sent: 0 });
+                self.line = Some(Line {
+                    conn,
+                    connected: no,
+                    hello: no,
+                    desk: None,
+                    left: no,
+                    closed: no,
+                    sent: 0,
+                });
                 self.session.dialled(conn);
             }
             Output::Send(conn, message) => self.send(conn, &message),
@@ -408,7 +478,10 @@ impl World {
                 }
             }
             Output::Verify(conn, desk, entry) => {
-                assert!(entry.number <= self.theirs[&desk], "a number that is not journaled is taken for known");
+                assert!(
+                    entry.number <= self.theirs[&desk],
+                    "a number that is not journaled is taken for known"
+                );
                 if !self.journal.contains(&Record::Theirs(Some(desk), entry)) {
                     self.session.fork(conn);
                 }
@@ -417,7 +490,10 @@ impl World {
                 serde_json::to_string(&report).expect("a report is JSON");
                 if let Report::State { position: Some(position), .. } = report {
                     let since = self.position_told.map(|told| self.now.clock.duration_since(told));
-                    assert!(since.is_none_or(|since| since >= Duration::from_secs(1)), "told again after {since:?}");
+                    assert!(
+                        since.is_none_or(|since| since >= Duration::from_secs(1)),
+                        "told again after {since:?}"
+                    );
                     assert!(position > 0, "there is no position 0");
                     self.position_told = Some(self.now.clock);
                 }
@@ -440,7 +516,8 @@ impl World {
         let goes_on = matches!(self.state(), State::Queued | State::Active);
         assert!(fresh.is_none() || goes_on);
         let Some(fresh) = fresh else { return };
-        let owed: Vec<Entry> = self.session.undelivered().filter_map(|number| own(number).ok()).collect();
+        let owed: Vec<Entry> =
+            self.session.undelivered().filter_map(|number| own(number).ok()).collect();
         let (now, conns) = (self.now, self.conns);
         *self = World { now, session: fresh, id, conns, ..World::new(0) };
         for output in self.session.outputs() {
@@ -453,7 +530,8 @@ impl World {
             let said = entries.into_iter().filter(|entry| matches!(entry.body, Body::Message(_)));
             said.map(|entry| (entry.at, entry.body)).collect::<Vec<_>>()
         };
-        let carried = (1..=self.own).filter_map(|number| self::own(&self.journal, number)).collect();
+        let carried =
+            (1..=self.own).filter_map(|number| self::own(&self.journal, number)).collect();
         assert_eq!(said(carried), said(owed), "the new conversation has other messages");
         assert_eq!(self.state(), State::Queued);
     }
@@ -466,9 +544,14 @@ impl World {
         assert!(!line.left, "{message:?} after a goodbye");
         match message {
             Message::Hello(hello) => {
-                assert!(line.connected && !std::mem::replace(&mut line.hello, true), "a second hello");
+                assert!(
+                    line.connected && !std::mem::replace(&mut line.hello, true),
+                    "a second hello"
+                );
                 assert!(hello.newest <= own && hello.received.len() <= DESKS_MAX);
-                let durable = |(desk, number): (&DeskId, &Number)| *number <= theirs.get(desk).copied().unwrap_or(0);
+                let durable = |(desk, number): (&DeskId, &Number)| {
+                    *number <= theirs.get(desk).copied().unwrap_or(0)
+                };
                 assert!(hello.received.iter().all(durable), "a mark of what is not journaled");
             }
             Message::Bye { .. } => line.left = true,
@@ -503,7 +586,9 @@ impl World {
     /// The number of our latest control: what is above it in `bot` was said to the bot.
     fn last_control(&self) -> Number {
         let control = |record: &Record| match record {
-            Record::Own(Entry { number, body, .. }) if !matches!(body, Body::Message(_)) => Some(*number),
+            Record::Own(Entry { number, body, .. }) if !matches!(body, Body::Message(_)) => {
+                Some(*number)
+            }
             _ => None,
         };
         self.journal.iter().rev().find_map(control).unwrap_or(0)

@@ -1,4 +1,5 @@
-//! A conversation as a restart would find it, of records in memory: what the journal on the disk makes of them.
+//! A conversation as a restart would find it, of records in memory: what the journal on the disk
+//! makes of them.
 
 use std::time::Duration;
 
@@ -6,7 +7,10 @@ use handoff::record::{Line, Record, Returning, Story, What};
 use handoff::wire::{Body, ConversationId, DeskId, Entry};
 
 /// The story of one conversation, of its records and their places in the commit order.
-pub fn story<'a>(id: ConversationId, records: impl IntoIterator<Item = (usize, &'a Record)>) -> Story {
+pub fn story<'a>(
+    id: ConversationId,
+    records: impl IntoIterator<Item = (usize, &'a Record)>,
+) -> Story {
     let mut story = Story {
         id,
         secret: [0; 32],
@@ -48,21 +52,30 @@ pub fn story<'a>(id: ConversationId, records: impl IntoIterator<Item = (usize, &
             Record::Asking(number) => story.asking = *number,
             Record::Returning(how) => story.returning = *how,
             Record::Met(desk, request) => {
-                let acked = story.desks.iter().find(|(of, ..)| of == desk).map_or(0, |(.., acked)| *acked);
+                let acked =
+                    story.desks.iter().find(|(of, ..)| of == desk).map_or(0, |(.., acked)| *acked);
                 story.desks.retain(|(of, ..)| of != desk);
                 story.desks.push((*desk, *request, acked));
             }
             Record::Acked(desk, number) => {
-                story.desks.iter_mut().filter(|(of, ..)| of == desk).for_each(|known| known.2 = *number);
+                story
+                    .desks
+                    .iter_mut()
+                    .filter(|(of, ..)| of == desk)
+                    .for_each(|known| known.2 = *number);
             }
             Record::Delivered(number) => story.delivered = *number,
             Record::Held(number) => story.held = *number,
             Record::Moved { from, by } => {
-                let numbers = story.controls.iter_mut().filter(|line| line.own).map(|line| match &mut line.what {
-                    What::Entry(_, entry) => &mut entry.number,
-                    What::Note(_) => unreachable!("a note is no control"),
+                let numbers = story.controls.iter_mut().filter(|line| line.own).map(|line| {
+                    match &mut line.what {
+                        What::Entry(_, entry) => &mut entry.number,
+                        What::Note(_) => unreachable!("a note is no control"),
+                    }
                 });
-                let moved = numbers.chain([&mut story.own, &mut story.typed]).filter(|number| **number >= *from);
+                let moved = numbers
+                    .chain([&mut story.own, &mut story.typed])
+                    .filter(|number| **number >= *from);
                 moved.for_each(|number| *number += by);
             }
             Record::Idle(idle) => story.idle = *idle,

@@ -22,7 +22,8 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error};
 
 use super::{
-    BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken, Times, Token,
+    BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken,
+    Times, Token,
 };
 use crate::reply::{self, Item};
 use crate::wire::Author;
@@ -41,7 +42,9 @@ fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
     let peer = config.peer.clone();
     match answer.status.as_u16() {
         200 => reply::parse(&answer.body).map_err(|why| Fault::not_a_reply(&peer, &why)),
-        status @ (404 | 405) if config.is_path_odd => Err(Fault::NoWebhook { webhook: config.webhook.clone(), status }),
+        status @ (404 | 405) if config.is_path_odd => {
+            Err(Fault::NoWebhook { webhook: config.webhook.clone(), status })
+        }
         status => Err(Fault::Status { peer, status }),
     }
 }
@@ -52,10 +55,14 @@ fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Faul
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500, .. });
     match resume(config, sender, lines.clone()) {
         // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
-        Err(fault) if !lines.is_empty() && rejected(&fault) => match resume(config, sender, Vec::new())? {
-            Taken { how: Resumed::Yes, warning } => Ok(Taken { how: Resumed::WithoutLines, warning }),
-            other => Ok(other),
-        },
+        Err(fault) if !lines.is_empty() && rejected(&fault) => {
+            match resume(config, sender, Vec::new())? {
+                Taken { how: Resumed::Yes, warning } => {
+                    Ok(Taken { how: Resumed::WithoutLines, warning })
+                }
+                other => Ok(other),
+            }
+        }
         outcome => outcome,
     }
 }
@@ -103,8 +110,8 @@ fn listen_after_rewind() -> Value {
 /// Tells the lines and ends the pause, in one request; one more sets a form going again that the
 /// handoff interrupted.
 ///
-/// An API that takes it without a token takes anything from anybody: that is told from this answer, so that no request
-/// is made for it.
+/// An API that takes it without a token takes anything from anybody: that is told from this answer,
+/// so that no request is made for it.
 fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fault> {
     let peer = config.peer.clone();
     let mut events = lines;
@@ -138,7 +145,10 @@ fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, boo
     let peer = config.peer.clone();
     // Rasa does not decode percents: such an id would be another one, or another path.
     if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
-        return Err(Fault::Broken { peer, why: "the conversation's id cannot stand in a URL".into() });
+        return Err(Fault::Broken {
+            peer,
+            why: "the conversation's id cannot stand in a URL".into(),
+        });
     }
     let url = format!("{}/conversations/{sender}/tracker/events?include_events=NONE", config.api);
     let token = config.token.as_ref();
@@ -161,7 +171,13 @@ struct Exchange {
 }
 
 /// One POST.
-fn post(config: &Config, url: &str, token: Option<&Token>, body: &Value, within: Duration) -> Result<Exchange, Fault> {
+fn post(
+    config: &Config,
+    url: &str,
+    token: Option<&Token>,
+    body: &Value,
+    within: Duration,
+) -> Result<Exchange, Fault> {
     let peer = &config.peer;
     let fault = |error| explain(config, error, within);
     let far = Arc::new(AtomicBool::new(false));
@@ -171,8 +187,10 @@ fn post(config: &Config, url: &str, token: Option<&Token>, body: &Value, within:
         Some(Token::Jwt(token)) => request.header("Authorization", format!("Bearer {token}")),
         None => request,
     };
-    let request = request.header("Content-Type", "application/json").header("Accept", "application/json");
-    let mut answer = request.header("Connection", "close").send(body.to_string().as_bytes()).map_err(fault)?;
+    let request =
+        request.header("Content-Type", "application/json").header("Accept", "application/json");
+    let mut answer =
+        request.header("Connection", "close").send(body.to_string().as_bytes()).map_err(fault)?;
     let (status, far) = (answer.status(), far.load(Ordering::Relaxed));
     if status != StatusCode::OK {
         return Ok(Exchange { status, body: Vec::new(), far });
@@ -186,8 +204,8 @@ fn post(config: &Config, url: &str, token: Option<&Token>, body: &Value, within:
     Ok(Exchange { status, body, far })
 }
 
-/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept. It says in `far`
-/// whether it left this machine.
+/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept.
+/// It says in `far` whether it left this machine.
 fn agent(config: &Config, within: Duration, far: Arc<AtomicBool>) -> Agent {
     let times = config.times;
     let tls = TlsConfig::builder();
@@ -204,7 +222,8 @@ fn agent(config: &Config, within: Duration, far: Arc<AtomicBool>) -> Agent {
         .timeout_global(Some(within))
         .user_agent(concat!("handoff/", env!("CARGO_PKG_VERSION")))
         .build();
-    let dialer = Dialer { tcp: TcpConnector::default(), tls: RustlsConnector::default(), times, far };
+    let dialer =
+        Dialer { tcp: TcpConnector::default(), tls: RustlsConnector::default(), times, far };
     Agent::with_parts(config, dialer, NamedResolver(DefaultResolver::default()))
 }
 
@@ -235,7 +254,9 @@ impl Resolver for NamedResolver {
         config: &ureq::config::Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        self.0.resolve(uri, config, timeout).map_err(|error| Error::Other(Before::Lookup(error).into()))
+        self.0
+            .resolve(uri, config, timeout)
+            .map_err(|error| Error::Other(Before::Lookup(error).into()))
     }
 }
 
@@ -256,19 +277,30 @@ impl fmt::Debug for Dialer {
 impl Connector for Dialer {
     type Out = Box<dyn Transport>;
 
-    fn connect(&self, details: &ConnectionDetails, _: Option<()>) -> Result<Option<Self::Out>, Error> {
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        _: Option<()>,
+    ) -> Result<Option<Self::Out>, Error> {
         let here = details.addrs.iter().all(|address| address.ip().to_canonical().is_loopback());
         self.far.store(!here, Ordering::Relaxed);
         let since = Instant::now();
         let stream = loop {
             match self.tcp.connect(details, None::<()>) {
-                Err(Error::Io(error)) if is_refusal(&error) && since.elapsed() < self.times.patience => {
+                Err(Error::Io(error))
+                    if is_refusal(&error) && since.elapsed() < self.times.patience =>
+                {
                     thread::sleep(self.times.pause);
                 }
-                stream => break stream.map_err(|error| Error::Other(Before::Connect(error).into()))?,
+                stream => {
+                    break stream.map_err(|error| Error::Other(Before::Connect(error).into()))?;
+                }
             }
         };
-        let stream = self.tls.connect(details, stream).map_err(|error| Error::Other(Before::Tls(error).into()))?;
+        let stream = self
+            .tls
+            .connect(details, stream)
+            .map_err(|error| Error::Other(Before::Tls(error).into()))?;
         Ok(stream.map(|stream| Box::new(stream) as Self::Out))
     }
 }
@@ -290,7 +322,9 @@ fn explain(config: &Config, error: Error, within: Duration) -> Fault {
         other => other,
     };
     let why = match error {
-        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => "it hung up before its answer was whole".into(),
+        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            "it hung up before its answer was whole".into()
+        }
         error => why(&error),
     };
     Fault::Broken { peer, why }
@@ -300,14 +334,17 @@ fn explain_before(config: &Config, before: Before) -> Fault {
     let peer = config.peer.clone();
     match before {
         Before::Lookup(error) => {
-            let host = config.webhook.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.to_owned()));
+            let host =
+                config.webhook.parse::<Uri>().ok().and_then(|uri| Some(uri.host()?.to_owned()));
             Fault::NotFound { host: host.unwrap_or(peer), why: why(&error) }
         }
         Before::Connect(error) => {
             let refused = matches!(&error, Error::Io(error) if is_refusal(error));
             Fault::Unreachable { peer, why: why(&error), refused }
         }
-        Before::Tls(error) => Fault::Insecure { peer, unknown: is_of_unknown_authority(&error), why: why(&error) },
+        Before::Tls(error) => {
+            Fault::Insecure { peer, unknown: is_of_unknown_authority(&error), why: why(&error) }
+        }
     }
 }
 

@@ -93,12 +93,15 @@ impl Fault {
         match self {
             Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => true,
             Fault::NoWebhook { .. } | Fault::NoApi { .. } | Fault::Token { .. } => true,
-            // A proxy says 502 or 503 when there is no Rasa behind it. If it meant anything else, the
-            // bot gets the lines twice, which is better than never.
+            // A proxy says 502 or 503 when there is no Rasa behind it. If it meant anything else,
+            // the bot gets the lines twice, which is better than never.
             Fault::Status { status: 502 | 503, .. } => true,
             // By HTTP's rules (RFC 9110, 15.4 and 15.5); 408 says nothing about what came before.
             Fault::Status { status, .. } => (300..500).contains(status) && *status != 408,
-            Fault::Slow { .. } | Fault::Broken { .. } | Fault::NotAReply { .. } | Fault::TooLong { .. } => false,
+            Fault::Slow { .. }
+            | Fault::Broken { .. }
+            | Fault::NotAReply { .. }
+            | Fault::TooLong { .. } => false,
         }
     }
 
@@ -110,20 +113,35 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Fault::NotFound { host, why } => write!(f, "cannot find the bot's host '{host}': {why}"),
-            Fault::Unreachable { peer, why, refused: true } => {
-                write!(f, "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' needs none)")
+            Fault::NotFound { host, why } => {
+                write!(f, "cannot find the bot's host '{host}': {why}")
             }
-            Fault::Unreachable { peer, why, refused: false } => write!(f, "cannot reach the bot at {peer}: {why}"),
+            Fault::Unreachable { peer, why, refused: true } => {
+                write!(
+                    f,
+                    "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' needs none)"
+                )
+            }
+            Fault::Unreachable { peer, why, refused: false } => {
+                write!(f, "cannot reach the bot at {peer}: {why}")
+            }
             Fault::Insecure { peer, why, unknown } => {
-                let hint = if *unknown { "; --bot-ca FILE names the authority that vouches for it" } else { "" };
+                let hint = if *unknown {
+                    "; --bot-ca FILE names the authority that vouches for it"
+                } else {
+                    ""
+                };
                 write!(f, "cannot talk TLS with the bot at {peer}: {why}{hint}")
             }
             Fault::Slow { peer, within } => {
                 write!(f, "the bot at {peer} gave no answer within {} s", within.as_secs_f32())
             }
-            Fault::Broken { peer, why } => write!(f, "the exchange with the bot at {peer} broke: {why}"),
-            Fault::Status { peer, status } => write!(f, "the bot at {peer} answered {status}{}", hint(*status)),
+            Fault::Broken { peer, why } => {
+                write!(f, "the exchange with the bot at {peer} broke: {why}")
+            }
+            Fault::Status { peer, status } => {
+                write!(f, "the bot at {peer} answered {status}{}", hint(*status))
+            }
             Fault::NoWebhook { webhook, status } => {
                 let prefix = webhook.trim_end_matches('/');
                 write!(
@@ -133,13 +151,21 @@ impl fmt::Display for Fault {
                 )
             }
             Fault::NotAReply { peer, why } => {
-                write!(f, "the bot at {peer} answered with something that is not a Rasa reply: {why}")
+                write!(
+                    f,
+                    "the bot at {peer} answered with something that is not a Rasa reply: {why}"
+                )
             }
             Fault::TooLong { peer } => write!(f, "the bot at {peer} answered with more than 1 MiB"),
             Fault::NoApi { peer } => {
-                write!(f, "the bot at {peer} has no API to hand back through; start Rasa with --enable-api")
+                write!(
+                    f,
+                    "the bot at {peer} has no API to hand back through; start Rasa with --enable-api"
+                )
             }
-            Fault::Token { peer, given: true } => write!(f, "the API of the bot at {peer} refused the token"),
+            Fault::Token { peer, given: true } => {
+                write!(f, "the API of the bot at {peer} refused the token")
+            }
             Fault::Token { peer, given: false } => {
                 write!(
                     f,

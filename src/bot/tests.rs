@@ -31,7 +31,8 @@ impl Fake {
     fn raw(serve: impl Fn(&Mutex<Vec<String>>, &mut TcpStream) + Send + Sync + 'static) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<Vec<String>>>::default());
+        let (connections, requests) =
+            (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<Vec<String>>>::default());
         let (count, kept, serve) = (connections.clone(), requests.clone(), Arc::new(serve));
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -71,7 +72,10 @@ fn config(url: &str, token: Option<&str>) -> Config {
 }
 
 fn http(status: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -81,7 +85,10 @@ fn whole_request(stream: &mut TcpStream) -> String {
         request.push(byte[0]);
     }
     let head = String::from_utf8(request.clone()).unwrap().to_lowercase();
-    let length = head.split("content-length: ").nth(1).map_or("0", |rest| rest.split("\r\n").next().unwrap());
+    let length = head
+        .split("content-length: ")
+        .nth(1)
+        .map_or("0", |rest| rest.split("\r\n").next().unwrap());
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body).unwrap();
     request.extend(body);
@@ -119,7 +126,8 @@ fn silent_address(last: u8) -> SocketAddr {
 
 #[test]
 fn a_question_is_one_request_and_its_answer_is_read() {
-    let fake = Fake::answering("200 OK", r#"[{"recipient_id":"c1","text":"Hello!"},{"image":"u"}]"#);
+    let fake =
+        Fake::answering("200 OK", r#"[{"recipient_id":"c1","text":"Hello!"},{"image":"u"}]"#);
     let items = ask(fake.config()).unwrap();
     assert_eq!(items[0].text.as_deref(), Some("Hello!"));
     assert_eq!(items[1].image.as_deref(), Some("u"));
@@ -141,19 +149,38 @@ fn a_body_of_exactly_the_limit_is_read() {
 fn what_is_not_a_rasa_reply_is_named() {
     let cases: [(&str, &[u8], &str); 9] = [
         ("500 Internal Server Error", b"oops", "answered 500; its log says why"),
-        ("404 Not Found", b"", "answered 404; is its REST channel on ('rest:' in credentials.yml)?"),
+        (
+            "404 Not Found",
+            b"",
+            "answered 404; is its REST channel on ('rest:' in credentials.yml)?",
+        ),
         ("204 No Content", b"", "answered 204"),
-        ("200 OK", b"<html>hi</html>", "not a Rasa reply: text that is not JSON (expected value at line 1 column 1)"),
+        (
+            "200 OK",
+            b"<html>hi</html>",
+            "not a Rasa reply: text that is not JSON (expected value at line 1 column 1)",
+        ),
         ("200 OK", b"null", "not a Rasa reply: null where an array of messages is due"),
-        ("200 OK", b"{\"text\":\"x\"}", "not a Rasa reply: an object where an array of messages is due"),
+        (
+            "200 OK",
+            b"{\"text\":\"x\"}",
+            "not a Rasa reply: an object where an array of messages is due",
+        ),
         ("200 OK", b"[{\"text\":\"\xff\"}]", "not a Rasa reply: bytes that are not UTF-8"),
-        ("200 OK", b"", "not a Rasa reply: text that is not JSON (EOF while parsing a value at line 1 column 0)"),
+        (
+            "200 OK",
+            b"",
+            "not a Rasa reply: text that is not JSON (EOF while parsing a value at line 1 column 0)",
+        ),
         ("200 OK", &[b' '; BODY_MAX + 1], "answered with more than 1 MiB"),
     ];
     for (status, body, sentence) in cases {
         let fake = Fake::answering(status, body);
         let error = ask(fake.config()).unwrap_err();
-        assert!(error.starts_with(&format!("the bot at http://{} answered", fake.address)), "{error}");
+        assert!(
+            error.starts_with(&format!("the bot at http://{} answered", fake.address)),
+            "{error}"
+        );
         assert!(error.ends_with(sentence), "{error}");
         assert_eq!(fake.connections(), 1, "{error}");
     }
@@ -161,18 +188,24 @@ fn what_is_not_a_rasa_reply_is_named() {
 
 #[test]
 fn a_path_that_is_not_the_whole_webhooks_is_named() {
-    for (path, whole) in [("/rasa/", "/rasa/webhooks/rest/webhook"), ("/bot", "/bot/webhooks/rest/webhook")] {
+    for (path, whole) in
+        [("/rasa/", "/rasa/webhooks/rest/webhook"), ("/bot", "/bot/webhooks/rest/webhook")]
+    {
         for status in ["404 Not Found", "405 Method Not Allowed"] {
             let fake = Fake::answering(status, "");
             let there = format!("http://{}", fake.address);
             let error = ask(config(&format!("{there}{path}"), None)).unwrap_err();
-            assert!(error.starts_with(&format!("the bot answered {} at {there}{path}, ", &status[..3])), "{error}");
+            assert!(
+                error.starts_with(&format!("the bot answered {} at {there}{path}, ", &status[..3])),
+                "{error}"
+            );
             let remedy = format!("give the whole webhook path, such as {there}{whole}");
             assert!(error.ends_with(&remedy), "{error}");
         }
     }
     let fake = Fake::answering("405 Method Not Allowed", "");
-    let error = ask(config(&format!("http://{}/rasa/webhooks/rest/webhook", fake.address), None)).unwrap_err();
+    let error = ask(config(&format!("http://{}/rasa/webhooks/rest/webhook", fake.address), None))
+        .unwrap_err();
     assert!(error.ends_with("is its REST channel on ('rest:' in credentials.yml)?"), "{error}");
 }
 
@@ -205,8 +238,12 @@ fn nothing_is_unpacked() {
     // gzip of a mebibyte of blanks would be a kibibyte; these ten bytes are how any gzip begins.
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
     for coding in ["gzip", "deflate", "br"] {
-        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n", gzip.len());
-        let fake = Fake::new(move |_, stream| drop(stream.write_all(&[head.as_bytes(), gzip].concat())));
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-encoding: {coding}\r\ncontent-length: {}\r\n\r\n",
+            gzip.len()
+        );
+        let fake =
+            Fake::new(move |_, stream| drop(stream.write_all(&[head.as_bytes(), gzip].concat())));
         assert!(ask(fake.config()).unwrap_err().ends_with("bytes that are not UTF-8"));
         assert!(!fake.request(0).to_lowercase().contains("accept-encoding"), "{}", fake.request(0));
     }
@@ -227,7 +264,10 @@ fn headers_without_end_are_left() {
         let mut config = fake.config();
         config.times.ask = Duration::from_secs(2);
         let (since, error) = (Instant::now(), ask(config).unwrap_err());
-        assert!(error.contains("broke: ") || error.ends_with("gave no answer within 2 s"), "{error}");
+        assert!(
+            error.contains("broke: ") || error.ends_with("gave no answer within 2 s"),
+            "{error}"
+        );
         assert!(since.elapsed() < Duration::from_secs(4), "{error}: {:?}", since.elapsed());
         assert_eq!(fake.connections(), 1, "{error}");
     }
@@ -236,16 +276,23 @@ fn headers_without_end_are_left() {
 #[test]
 fn a_redirect_is_not_followed() {
     let elsewhere = Fake::answering("200 OK", "[]");
-    let head = format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", elsewhere.address);
+    let head = format!(
+        "HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
+        elsewhere.address
+    );
     let fake = Fake::new(move |_, stream| drop(stream.write_all(head.as_bytes())));
     let error = ask(fake.config()).unwrap_err();
-    assert!(error.ends_with("answered 302; redirects are not followed, give the final URL"), "{error}");
+    assert!(
+        error.ends_with("answered 302; redirects are not followed, give the final URL"),
+        "{error}"
+    );
     assert_eq!((fake.connections(), elsewhere.connections()), (1, 0));
 }
 
 #[test]
 fn a_bot_that_hangs_or_drips_is_left_at_the_deadline() {
-    let drips: [&[u8]; 3] = [b"", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n["];
+    let drips: [&[u8]; 3] =
+        [b"", b"HTTP/1.1 200 OK\r\nx: ", b"HTTP/1.1 200 OK\r\ncontent-length: 9000\r\n\r\n["];
     for (start, drip) in drips.into_iter().zip([&b""[..], b"x", b" "]) {
         let fake = Fake::new(move |_, stream| {
             let _ = stream.write_all(start);
@@ -272,9 +319,17 @@ fn a_connection_that_breaks_after_the_request_is_not_tried_again() {
     assert_eq!(reset.connections(), 1);
 
     let hangs_up = Fake::new(|_, _| ());
-    assert!(ask(hangs_up.config()).unwrap_err().ends_with("broke: it hung up before its answer was whole"));
-    let half = Fake::new(|_, stream| drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[{")));
-    assert!(ask(half.config()).unwrap_err().ends_with("broke: it hung up before its answer was whole"));
+    assert!(
+        ask(hangs_up.config())
+            .unwrap_err()
+            .ends_with("broke: it hung up before its answer was whole")
+    );
+    let half = Fake::new(|_, stream| {
+        drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[{"))
+    });
+    assert!(
+        ask(half.config()).unwrap_err().ends_with("broke: it hung up before its answer was whole")
+    );
     let other = Fake::new(|_, stream| drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")));
     assert!(ask(other.config()).unwrap_err().contains("broke: its answer is not HTTP"));
     assert_eq!((hangs_up.connections(), half.connections(), other.connections()), (1, 1, 1));
@@ -327,11 +382,17 @@ fn proxies_of_the_environment_are_ignored() {
     let trap = Fake::answering("200 OK", "[]");
     let proxy = format!("http://{}", trap.address);
     let mut child = Command::new(std::env::current_exe().unwrap());
-    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+    {
         child.env(name, &proxy);
     }
     let test = "bot::tests::a_question_is_one_request_and_its_answer_is_read";
-    let output = child.env_remove("NO_PROXY").env_remove("no_proxy").args(["--exact", test]).output().unwrap();
+    let output = child
+        .env_remove("NO_PROXY")
+        .env_remove("no_proxy")
+        .args(["--exact", test])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
     assert_eq!(trap.connections(), 0);
@@ -351,7 +412,10 @@ fn questions_that_hang_hold_up_neither_each_other_nor_a_handback() {
     bot.send(6, Request::Return { sender: "c1".into(), said: vec![] });
     let first = answers.recv_timeout(Duration::from_millis(900)).unwrap();
     assert!(
-        matches!(first, Answer { ticket: 6, outcome: Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. })) }),
+        matches!(
+            first,
+            Answer { ticket: 6, outcome: Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. })) }
+        ),
         "{first:?}"
     );
     let mut tickets: Vec<u64> =
@@ -408,7 +472,8 @@ fn the_url_is_checked_and_completed() {
 
 #[test]
 fn a_token_that_goes_unencrypted_to_another_machine_is_warned_of_and_not_repeated() {
-    let warning = |url: &str, token: &str| Config::new(url, Some(token.to_owned())).unwrap().warning();
+    let warning =
+        |url: &str, token: &str| Config::new(url, Some(token.to_owned())).unwrap().warning();
     for here in [
         "localhost:5005",
         "LOCALHOST",
@@ -420,9 +485,14 @@ fn a_token_that_goes_unencrypted_to_another_machine_is_warned_of_and_not_repeate
     ] {
         assert_eq!(warning(&format!("http://{here}"), "s3cret"), None, "{here}");
     }
-    for there in ["rasa.example:5005", "192.0.2.1:5005", "[2001:db8::1]", "0.0.0.0", "localhost.example"] {
+    for there in
+        ["rasa.example:5005", "192.0.2.1:5005", "[2001:db8::1]", "0.0.0.0", "localhost.example"]
+    {
         let said = warning(&format!("http://{there}"), "s3cret").unwrap();
-        assert!(said.contains(there) && said.contains("https://") && !said.contains("s3cret"), "{said}");
+        assert!(
+            said.contains(there) && said.contains("https://") && !said.contains("s3cret"),
+            "{said}"
+        );
         assert_eq!(warning(&format!("https://{there}"), "s3cret"), None, "{there}");
         assert_eq!(warning(&format!("http://{there}"), " "), None, "{there}");
     }

@@ -18,7 +18,8 @@ pub(super) fn run() -> Result<u8, String> {
     let mut stage = stage(&["--name", "Robin", "--auto-accept"])?;
     let mut stdin = stage.admin.stdin()?;
     let mut events = stage.events;
-    let program = std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
+    let program =
+        std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
     term::print(WELCOME);
     term::print(&format!(
         "Another customer, from another terminal:\n  {program} user --admin {desk} --bot {bot} --ephemeral\n\
@@ -33,17 +34,27 @@ pub(super) fn run() -> Result<u8, String> {
         .spawn(move || answer(&mut events, &mut stdin))
         .map_err(|e| format!("cannot start the agent: {e}"))?;
     // Listened for before there is a child, so that none is missed.
-    let mut signals =
-        Signals::new([SIGCHLD, SIGTERM, SIGHUP]).map_err(|e| format!("cannot listen for signals: {e}"))?;
+    let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGHUP])
+        .map_err(|e| format!("cannot listen for signals: {e}"))?;
     let mut customer = Command::new(program)
-        .args(["user", "--ephemeral", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "You"])
+        .args([
+            "user",
+            "--ephemeral",
+            "--admin",
+            &stage.desk,
+            "--bot",
+            &stage.bot_url,
+            "--name",
+            "You",
+        ])
         .spawn()
         .map_err(|e| format!("cannot start the customer: {e}"))?;
     for signal in signals.forever() {
         match customer.try_wait() {
             Ok(Some(ended)) => return Ok(code(ended)),
             Ok(None) if signal == SIGCHLD => {}
-            // It leaves in order, and the terminal as it was; the bot and the desk end with the stage.
+            // It leaves in order, and the terminal as it was; the bot and the desk end with the
+            // stage.
             Ok(None) => tell_to_end(&customer),
             Err(error) => return Err(format!("lost the customer: {error}")),
         }
@@ -63,8 +74,14 @@ fn answer(events: &mut impl BufRead, stdin: &mut ChildStdin) {
         let live = event["history"] != true && event["author"] == "user";
         match event["event"].as_str() {
             Some("state") if event["state"] == "active" => {
-                say(stdin, "Hello, this is Robin; I am a small script, but a real process on a real socket.");
-                say(stdin, "I have read what you told the bot. Say 'bot' to go back to it, or 'bye' to end.");
+                say(
+                    stdin,
+                    "Hello, this is Robin; I am a small script, but a real process on a real socket.",
+                );
+                say(
+                    stdin,
+                    "I have read what you told the bot. Say 'bot' to go back to it, or 'bye' to end.",
+                );
             }
             Some("message") if live => {
                 let text = event["text"].as_str().unwrap_or_default().to_lowercase();

@@ -2,8 +2,8 @@
 //! outside, so that `handoff bot` and `handoff demo` need nothing installed.
 //!
 //! It behaves as Rasa 3.6 was recorded to, odd input included, as far as `crate::bot` can see. HTTP
-//! is `http`'s, what it remembers `memory`'s, what it says `talk`'s. No more than a demo: it forgets
-//! all at its end, and knows no token.
+//! is `http`'s, what it remembers `memory`'s, what it says `talk`'s. No more than a demo: it
+//! forgets all at its end, and knows no token.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -64,15 +64,19 @@ fn work(listener: &TcpListener, memory: &Mutex<Memory>) {
 
 fn route(asked: &Asked, memory: &Mutex<Memory>) -> Answer {
     let conversation = asked.path.strip_prefix("/conversations/");
-    let tracker = conversation.and_then(|rest| rest.strip_suffix("/tracker")).filter(|id| is_id(id));
-    let events = conversation.and_then(|rest| rest.strip_suffix("/tracker/events")).filter(|id| is_id(id));
+    let tracker =
+        conversation.and_then(|rest| rest.strip_suffix("/tracker")).filter(|id| is_id(id));
+    let events =
+        conversation.and_then(|rest| rest.strip_suffix("/tracker/events")).filter(|id| is_id(id));
     match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", "/") => Answer::text("Hello from the handoff demo bot"),
         ("GET", "/webhooks/rest/") => Answer::json(&json!({ "status": "ok" })),
         ("POST", "/webhooks/rest/webhook") => webhook(&asked.body, memory),
         ("GET", _) if tracker.is_some() => tracked(tracker.unwrap_or_default(), asked, memory),
         ("POST", _) if events.is_some() => told(events.unwrap_or_default(), asked, memory),
-        (_, "/" | "/webhooks/rest/" | "/webhooks/rest/webhook") => Answer::fault(405, "another method is due here"),
+        (_, "/" | "/webhooks/rest/" | "/webhooks/rest/webhook") => {
+            Answer::fault(405, "another method is due here")
+        }
         _ if tracker.or(events).is_some() => Answer::fault(405, "another method is due here"),
         _ => Answer::fault(404, "nothing is here"),
     }
@@ -99,7 +103,9 @@ fn webhook(body: &[u8], memory: &Mutex<Memory>) -> Answer {
         Some(Value::Number(sender)) => sender.to_string(),
         _ => "default".to_owned(),
     };
-    let Some(text) = asked.get("message").and_then(Value::as_str) else { return Answer::json(&json!([])) };
+    let Some(text) = asked.get("message").and_then(Value::as_str) else {
+        return Answer::json(&json!([]));
+    };
     let heard = lock(memory).hear(&sender, text);
     thread::sleep(heard.after);
     Answer::json(&Value::from(heard.items))

@@ -37,7 +37,17 @@ pub(super) fn run() -> Result<u8, String> {
     let mut stage = stage(&["--name", "Robin"])?;
     let (mut user, user_events) = Part::start(
         "customer",
-        &["user", "--ephemeral", "--admin", &stage.desk, "--bot", &stage.bot_url, "--name", "Ann", "--json"],
+        &[
+            "user",
+            "--ephemeral",
+            "--admin",
+            &stage.desk,
+            "--bot",
+            &stage.bot_url,
+            "--name",
+            "Ann",
+            "--json",
+        ],
     )?;
     feed(&mut stage.admin, AGENT)?;
     feed(&mut user, CUSTOMER)?;
@@ -73,7 +83,9 @@ pub(super) fn run() -> Result<u8, String> {
 
 fn feed(part: &mut Part, script: &str) -> Result<(), String> {
     let mut stdin = part.stdin()?;
-    stdin.write_all(script.as_bytes()).map_err(|e| format!("cannot write to the {}: {e}", part.name))
+    stdin
+        .write_all(script.as_bytes())
+        .map_err(|e| format!("cannot write to the {}: {e}", part.name))
 }
 
 fn listen(
@@ -88,7 +100,10 @@ fn listen(
             }
         }
     };
-    std::thread::Builder::new().name(side.to_owned()).spawn(forward).map_err(|e| format!("no thread: {e}"))?;
+    std::thread::Builder::new()
+        .name(side.to_owned())
+        .spawn(forward)
+        .map_err(|e| format!("no thread: {e}"))?;
     Ok(())
 }
 
@@ -132,7 +147,10 @@ impl Story {
         self.states.dedup();
         let expected = ["bot", "queued", "active", "bot", "queued", "active", "closed"];
         if self.states != expected {
-            return Err(format!("the customer went through {:?} instead of {expected:?}", self.states));
+            return Err(format!(
+                "the customer went through {:?} instead of {expected:?}",
+                self.states
+            ));
         }
         Ok(())
     }

@@ -21,11 +21,15 @@ impl Desk {
             (Phase::Queued, None) => {
                 self.ask(id, Ask::Accept { by_admin: true }, now);
                 if self.conversations[&id].link.is_none() {
-                    self.notice(format!("{who} is not connected; you have them when they are back"));
+                    self.notice(format!(
+                        "{who} is not connected; you have them when they are back"
+                    ));
                 }
                 Ok(id)
             }
-            (Phase::Queued, Some(_)) => Err(format!("{who} is being accepted; waiting for the customer's side")),
+            (Phase::Queued, Some(_)) => {
+                Err(format!("{who} is being accepted; waiting for the customer's side"))
+            }
             (Phase::Active, _) => Err(format!("you have {who} already; /switch goes there")),
             _ => Err(format!("{who} is not waiting")),
         }
@@ -38,7 +42,10 @@ impl Desk {
     pub fn switch(&mut self, ordinal: u32) -> Result<(), String> {
         let id = self.find(ordinal)?;
         if !self.is_active(id) {
-            return Err(format!("{} is not talking to you; /accept takes who is waiting", self.who(id)));
+            return Err(format!(
+                "{} is not talking to you; /accept takes who is waiting",
+                self.who(id)
+            ));
         }
         self.look_at(id);
         Ok(())
@@ -50,7 +57,11 @@ impl Desk {
     /// When there is no other.
     pub fn switch_to_next(&mut self) -> Result<(), String> {
         let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal);
-        let mut round = self.ordinals.range(after + 1..).chain(self.ordinals.range(..=after)).map(|(_, id)| *id);
+        let mut round = self
+            .ordinals
+            .range(after + 1..)
+            .chain(self.ordinals.range(..=after))
+            .map(|(_, id)| *id);
         let found = round.find(|id| self.is_active(*id));
         match found {
             Some(id) if self.focus != Some(id) => {
@@ -89,7 +100,9 @@ impl Desk {
 
     /// `/list`: who talks and who waits, a line each.
     pub fn list(&self) -> Vec<String> {
-        let away = |id: &ConversationId| if self.conversations[id].link.is_none() { ", not connected" } else { "" };
+        let away = |id: &ConversationId| {
+            if self.conversations[id].link.is_none() { ", not connected" } else { "" }
+        };
         let talking = self.active().map(|id| {
             let here = if self.focus == Some(*id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(*id), away(id))
@@ -103,7 +116,11 @@ impl Desk {
             }
         });
         let lines: Vec<String> = talking.chain(waiting).collect();
-        if lines.is_empty() { vec!["nobody is talking, nobody is waiting".to_owned()] } else { lines }
+        if lines.is_empty() {
+            vec!["nobody is talking, nobody is waiting".to_owned()]
+        } else {
+            lines
+        }
     }
 
     /// Who would lose the desk if it ended now, in words; `None` for nobody.
@@ -113,7 +130,10 @@ impl Desk {
             1 => Some(format!("1 customer is {verb}")),
             count => Some(format!("{count} customers are {verb}")),
         };
-        let parts = [customers(self.active().count(), "talking to you"), customers(self.queue.len(), "waiting")];
+        let parts = [
+            customers(self.active().count(), "talking to you"),
+            customers(self.queue.len(), "waiting"),
+        ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         (!parts.is_empty()).then(|| parts.join(", "))
     }
@@ -126,7 +146,9 @@ impl Desk {
     /// Who gets the next line, as the prompt shows it.
     pub fn prompt(&self) -> String {
         match self.focus {
-            Some(id) if self.conversations[&id].link.is_none() => format!("offline, {}", self.who(id)),
+            Some(id) if self.conversations[&id].link.is_none() => {
+                format!("offline, {}", self.who(id))
+            }
             Some(id) => self.who(id),
             None => match (self.active().count(), self.queue.len()) {
                 (0, 0) => "nobody".to_owned(),
@@ -137,9 +159,12 @@ impl Desk {
         }
     }
 
-    /// What became of our latest line in the conversation in focus, as far as the customer's side has told.
+    /// What became of our latest line in the conversation in focus, as far as the customer's side
+    /// has told.
     pub fn mark(&self) -> Mark {
-        let Some(conversation) = self.focus.and_then(|id| self.conversations.get(&id)) else { return Mark::None };
+        let Some(conversation) = self.focus.and_then(|id| self.conversations.get(&id)) else {
+            return Mark::None;
+        };
         Mark::of(conversation.spoken, conversation.sending.acked(), conversation.seen)
     }
 
@@ -174,7 +199,9 @@ impl Desk {
 
     /// Takes one line that the customer in focus typed since our last one, for a script's `/wait`.
     pub fn hear(&mut self) -> bool {
-        let Some(conversation) = self.focus.and_then(|id| self.conversations.get_mut(&id)) else { return false };
+        let Some(conversation) = self.focus.and_then(|id| self.conversations.get_mut(&id)) else {
+            return false;
+        };
         let heard = conversation.unheard > 0;
         conversation.unheard = conversation.unheard.saturating_sub(1);
         heard
@@ -182,7 +209,9 @@ impl Desk {
 
     /// Whether a control of ours has no answer yet.
     pub fn is_asking(&self) -> bool {
-        self.conversations.values().any(|conversation| conversation.open.is_some() && !conversation.asleep)
+        self.conversations
+            .values()
+            .any(|conversation| conversation.open.is_some() && !conversation.asleep)
     }
 
     /// Whether somebody is talking to us.
@@ -195,9 +224,11 @@ impl Desk {
         self.queue.iter().map(|id| self.who(*id)).collect()
     }
 
-    /// Our entries that a customer's side has not acknowledged: the conversations and their numbers.
+    /// Our entries that a customer's side has not acknowledged: the conversations and their
+    /// numbers.
     pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
-        let owed = self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last && !c.asleep);
+        let owed =
+            self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last && !c.asleep);
         owed.map(|(id, c)| (*id, c.sending.acked() + 1..=c.last)).collect()
     }
 
@@ -278,7 +309,10 @@ impl Desk {
         }
         self.ask(id, asked, now);
         if self.conversations[&id].link.is_none() {
-            self.notice(format!("{} is not connected; it takes effect when they are back", self.who(id)));
+            self.notice(format!(
+                "{} is not connected; it takes effect when they are back",
+                self.who(id)
+            ));
         }
         Ok(())
     }
@@ -295,14 +329,19 @@ impl Desk {
         };
         match self.conversations[&id].open {
             None => Ok(id),
-            Some(_) => Err(format!("{} is on the way out; waiting for the customer's side", self.who(id))),
+            Some(_) => {
+                Err(format!("{} is on the way out; waiting for the customer's side", self.who(id)))
+            }
         }
     }
 
     fn next_in_queue(&self) -> Option<ConversationId> {
         // Who withdrew in a backlog that is not over stays in the queue until it is.
-        let waits = |conversation: &Conversation| conversation.phase == Phase::Queued && conversation.open.is_none();
-        let ready = |conversation: &Conversation| conversation.link.is_some() && waits(conversation);
+        let waits = |conversation: &Conversation| {
+            conversation.phase == Phase::Queued && conversation.open.is_none()
+        };
+        let ready =
+            |conversation: &Conversation| conversation.link.is_some() && waits(conversation);
         self.queue.iter().find(|id| ready(&self.conversations[id])).copied()
     }
 

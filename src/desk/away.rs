@@ -1,10 +1,11 @@
-//! What time does at a desk: customers without a sign of life are given up after a day, and back when they come back;
-//! who waits is told of moving up.
+//! What time does at a desk: customers without a sign of life are given up after a day, and back
+//! when they come back; who waits is told of moving up.
 
 use super::*;
 
 impl Desk {
-    /// Time has passed: customers without a sign of life for too long are given up, and who moved up is told.
+    /// Time has passed: customers without a sign of life for too long are given up, and who moved
+    /// up is told.
     pub fn tick(&mut self, now: Now) {
         if now.clock >= self.look_again {
             self.look_for_signs(now);
@@ -16,8 +17,10 @@ impl Desk {
 
     fn look_for_signs(&mut self, now: Now) {
         self.look_again = now.clock + IDLE_NOTED;
-        let away = |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
-        let away: Vec<_> = self.ordinals.values().filter(|id| away(&self.conversations[id])).copied().collect();
+        let away =
+            |conversation: &Conversation| conversation.is_live() && conversation.link.is_none();
+        let away: Vec<_> =
+            self.ordinals.values().filter(|id| away(&self.conversations[id])).copied().collect();
         for id in away {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             match conversation.idle.tick(now) {
@@ -32,7 +35,10 @@ impl Desk {
     pub fn deadline(&self) -> Instant {
         let places = self.moved.map(|_| self.tell_places);
         let uncounted = self.unlinked.first().map(|(until, _)| *until);
-        [places, uncounted, self.tell_links_again].into_iter().flatten().fold(self.look_again, Instant::min)
+        [places, uncounted, self.tell_links_again]
+            .into_iter()
+            .flatten()
+            .fold(self.look_again, Instant::min)
     }
 
     /// No sign of a customer for too long: out of the queue and out of sight, until they come back.

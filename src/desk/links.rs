@@ -1,8 +1,10 @@
-//! Whose link came or went, as the admin is told: at once, but of a customer who does nothing else only now and then.
+//! Whose link came or went, as the admin is told: at once, but of a customer who does nothing else
+//! only now and then.
 
 use super::*;
 
-/// So often the admin is told of one customer's link within [`LINKS_WITHIN`]; then of how it is once that is over.
+/// So often the admin is told of one customer's link within [`LINKS_WITHIN`]; then of how it is
+/// once that is over.
 const LINKS_TOLD: u32 = 10;
 /// See [`LINKS_TOLD`].
 const LINKS_WITHIN: Duration = Duration::from_secs(60);
@@ -71,7 +73,8 @@ impl Desk {
                 Err(at) => {
                     conversation.links.due = true;
                     self.flapped.push(id);
-                    self.tell_links_again = Some(self.tell_links_again.map_or(at, |before| before.min(at)));
+                    self.tell_links_again =
+                        Some(self.tell_links_again.map_or(at, |before| before.min(at)));
                 }
             }
         }

@@ -24,7 +24,9 @@ impl Desk {
     /// # Errors
     /// When no name fits, or several do.
     pub fn find_waiting(&self, who: &Who) -> Result<u32, Missing> {
-        self.find_named(who, |conversation| conversation.phase == Phase::Queued && !conversation.asleep)
+        self.find_named(who, |conversation| {
+            conversation.phase == Phase::Queued && !conversation.asleep
+        })
     }
 
     /// The number of a customer that `/switch` may go to; of those who talk to us, if one fits.
@@ -37,15 +39,24 @@ impl Desk {
 
     /// A number that was ever given is that number. Otherwise the customers that the command is
     /// meant for come before all others.
-    fn find_named(&self, who: &Who, is_meant: impl Fn(&Conversation) -> bool) -> Result<u32, Missing> {
+    fn find_named(
+        &self,
+        who: &Who,
+        is_meant: impl Fn(&Conversation) -> bool,
+    ) -> Result<u32, Missing> {
         let number = who.number();
         if let Some(number) = number.filter(|number| (1..=self.begun).contains(number)) {
             return Ok(number);
         }
-        let here = || self.ordinals.iter().map(|(ordinal, id)| (*ordinal, &self.conversations[id], *id));
-        let named =
-            |(ordinal, conversation, id): (u32, &Conversation, ConversationId)| (ordinal, conversation.called(id));
-        let found = match find(who, here().filter(|(_, conversation, _)| is_meant(conversation)).map(named)) {
+        let here =
+            || self.ordinals.iter().map(|(ordinal, id)| (*ordinal, &self.conversations[id], *id));
+        let named = |(ordinal, conversation, id): (u32, &Conversation, ConversationId)| {
+            (ordinal, conversation.called(id))
+        };
+        let found = match find(
+            who,
+            here().filter(|(_, conversation, _)| is_meant(conversation)).map(named),
+        ) {
             Err(Missing::Nobody(_)) => find(who, here().map(named)),
             found => found,
         };
@@ -74,7 +85,10 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
     let fitting = if whole.is_empty() { begun } else { whole };
     match fitting.as_slice() {
         [(ordinal, _)] => Ok(*ordinal),
-        [] => Err(Missing::Nobody(format!("nobody here is called '{}'; /list shows who is here", Line(&who.0)))),
+        [] => Err(Missing::Nobody(format!(
+            "nobody here is called '{}'; /list shows who is here",
+            Line(&who.0)
+        ))),
         several => {
             let more = several.len().saturating_sub(LISTED_MAX);
             // The latest, where there are too many.
@@ -87,7 +101,8 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
 
 /// What a customer is called at a desk. It stands in sentences, so it is made safe here already.
 pub fn called(name: Option<&str>, id: ConversationId) -> String {
-    name.and_then(Name::new).map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
+    name.and_then(Name::new)
+        .map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
 }
 
 /// Whether a name begins so, in whole letters.
@@ -111,8 +126,13 @@ mod tests {
         assert_eq!(found("MARY ANN", &names), Ok(3));
         assert_eq!(found("mary a", &names), Ok(3));
         assert_eq!(found("customer 07", &names), Ok(4));
-        assert_eq!(found("an", &names), Err(Missing::Several(vec!["#1 Anna".to_owned(), "#2 Ann".to_owned()])));
-        assert!(matches!(found("Cleo", &names), Err(Missing::Nobody(why)) if why.contains("'Cleo'")));
+        assert_eq!(
+            found("an", &names),
+            Err(Missing::Several(vec!["#1 Anna".to_owned(), "#2 Ann".to_owned()]))
+        );
+        assert!(
+            matches!(found("Cleo", &names), Err(Missing::Nobody(why)) if why.contains("'Cleo'"))
+        );
     }
 
     #[test]

@@ -11,7 +11,11 @@ impl Desk {
         let Some(at) = self.place_in_queue(id) else { return };
         self.queue.remove(at);
         self.uncounted.remove(&id);
-        if let Some(until) = self.conversations.get_mut(&id).and_then(|conversation| conversation.counts_until.take()) {
+        if let Some(until) = self
+            .conversations
+            .get_mut(&id)
+            .and_then(|conversation| conversation.counts_until.take())
+        {
             self.unlinked.remove(&(until, id));
         }
         self.has_moved(at);
@@ -45,8 +49,8 @@ impl Desk {
         }
     }
 
-    /// Tells those whose position changed, if it is time: a customer who comes and goes all the time
-    /// does not have all others told each time.
+    /// Tells those whose position changed, if it is time: a customer who comes and goes all the
+    /// time does not have all others told each time.
     pub(super) fn tell_places(&mut self, now: Now) {
         if now.clock < self.tell_places {
             return;
@@ -83,7 +87,9 @@ impl Desk {
             self.uncounted.insert(id);
             has_news = true;
         }
-        if has_news && let Some(first) = self.queue.iter().position(|id| self.uncounted.contains(id)) {
+        if has_news
+            && let Some(first) = self.queue.iter().position(|id| self.uncounted.contains(id))
+        {
             self.has_moved(first + 1);
         }
     }

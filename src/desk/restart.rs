@@ -1,14 +1,23 @@
-//! What the journal gives back: at a restart who is waited for, later who had left memory and is back.
+//! What the journal gives back: at a restart who is waited for, later who had left memory and is
+//! back.
 //!
-//! A stranger may begin and end conversations all day. Who is gone, and owed nothing that was typed, leaves memory
-//! (`forget`) and is read again from the journal at the next hello (`recall`, before it is `received`).
+//! A stranger may begin and end conversations all day. Who is gone, and owed nothing that was
+//! typed, leaves memory (`forget`) and is read again from the journal at the next hello (`recall`,
+//! before it is `received`).
 
 use super::*;
 use crate::record::Line;
 
 impl Desk {
-    /// A desk as a restart finds it in the journal: its queue in the old order, its conversations and its focus.
-    pub fn restore(id: DeskId, options: Options, stories: &[Story], focus: Option<ConversationId>, now: Now) -> Desk {
+    /// A desk as a restart finds it in the journal: its queue in the old order, its conversations
+    /// and its focus.
+    pub fn restore(
+        id: DeskId,
+        options: Options,
+        stories: &[Story],
+        focus: Option<ConversationId>,
+        now: Now,
+    ) -> Desk {
         let mut desk = Desk::new(id, options, now);
         let mut waiting = Vec::new();
         for story in stories {
@@ -16,9 +25,15 @@ impl Desk {
             let conversation = &desk.conversations[&story.id];
             if conversation.phase == Phase::Queued && !conversation.asleep {
                 let request = |line: &&Line| {
-                    !line.own && line.entry().is_some_and(|entry| matches!(entry.body, Body::Requested { .. }))
+                    !line.own
+                        && line
+                            .entry()
+                            .is_some_and(|entry| matches!(entry.body, Body::Requested { .. }))
                 };
-                waiting.push((story.controls.iter().rfind(request).map_or(0, |line| line.place), story.id));
+                waiting.push((
+                    story.controls.iter().rfind(request).map_or(0, |line| line.place),
+                    story.id,
+                ));
             }
             desk.review(story.id);
         }
@@ -28,7 +43,8 @@ impl Desk {
         for id in desk.queue.clone() {
             desk.watch(id, now);
         }
-        desk.focus = focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
+        desk.focus =
+            focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
         desk
     }
 
@@ -48,7 +64,8 @@ impl Desk {
         conversation.typed = story.typed;
         conversation.held = story.held;
         conversation.sending = Sending::restore(story.delivered.max(story.held));
-        conversation.receiving = Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
+        conversation.receiving =
+            Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
         for line in &story.controls {
             if let What::Entry(_, entry) = &line.what {
                 conversation.recall(self.id, line.own, entry);
@@ -69,7 +86,8 @@ impl Desk {
                 && let Some(conversation) = self.conversations.remove(&id)
             {
                 self.ordinals.remove(&conversation.ordinal);
-                // Who came and went within a backlog that never ended was never announced to have left.
+                // Who came and went within a backlog that never ended was never announced to have
+                // left.
                 self.lose_focus(id);
             }
         }

@@ -1,6 +1,8 @@
-//! How many customers there is room for, in all and from one address; who is over it is asked to come back later.
+//! How many customers there is room for, in all and from one address; who is over it is asked to
+//! come back later.
 //!
-//! Who is connected, waits or talks takes a place, and keeps it: a customer who has one is always let in again.
+//! Who is connected, waits or talks takes a place, and keeps it: a customer who has one is always
+//! let in again.
 
 use super::*;
 
@@ -58,7 +60,8 @@ impl Desk {
 
     /// Whether this hello finds a place; if not, it is told when to come back.
     pub(super) fn has_room(&mut self, conn: Conn, id: ConversationId, address: Address) -> bool {
-        let has_place = self.conversations.get(&id).is_some_and(|conversation| conversation.place.is_some());
+        let has_place =
+            self.conversations.get(&id).is_some_and(|conversation| conversation.place.is_some());
         if has_place || self.room.is_free(address, &self.options) {
             return true;
         }

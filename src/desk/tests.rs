@@ -60,14 +60,18 @@ fn small(customers: usize, customers_per_address: usize) -> Desk {
     Desk::new(DeskId::new([1; 16]), options, now())
 }
 
-/// When this connection shall come back, if it was told so since the last call; and that it was then closed.
+/// When this connection shall come back, if it was told so since the last call; and that it was
+/// then closed.
 fn busy(desk: &mut Desk, conn: u64) -> Option<u32> {
     let outputs = desk.outputs();
     let retry = outputs.iter().find_map(|output| match output {
         Output::Send(to, Message::Busy { retry }) if to.0 == conn => Some(*retry),
         _ => None,
     })?;
-    assert!(outputs.contains(&Output::Close(Conn(conn))) && !outputs.contains(&Output::Welcomed(Conn(conn))));
+    assert!(
+        outputs.contains(&Output::Close(Conn(conn)))
+            && !outputs.contains(&Output::Welcomed(Conn(conn)))
+    );
     Some(retry)
 }
 
@@ -170,9 +174,11 @@ fn accept_passes_over_whose_line_is_down_and_takes_a_number_all_the_same() {
 #[test]
 fn an_answer_to_nothing_we_asked_is_made_up() {
     let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
-    for body in
-        [Body::Accepted { of }, Body::HandedBack { of }, Body::Closed { of: Some(of), reason: EndReason::AdminClosed }]
-    {
+    for body in [
+        Body::Accepted { of },
+        Body::HandedBack { of },
+        Body::Closed { of: Some(of), reason: EndReason::AdminClosed },
+    ] {
         let mut desk = desk();
         joins(&mut desk, 1);
         desk.outputs();
@@ -255,15 +261,21 @@ fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)) && desk.knows(id(2)));
-    assert_eq!(desk.accept(Some(1), now()).unwrap_err(), "conversation 1 has ended; /history 1 shows it");
+    assert_eq!(
+        desk.accept(Some(1), now()).unwrap_err(),
+        "conversation 1 has ended; /history 1 shows it"
+    );
     assert_eq!(journal.conversation(1).unwrap(), Some(id(1)));
     joins(&mut desk, 3);
     desk.recall(&story(&journal, 1), now());
     dials(&mut desk, 1, 4, 1, now());
-    let welcomed =
-        |output: &Output| matches!(output, Output::Send(_, Message::Welcome(welcome)) if welcome.received == 2);
+    let welcomed = |output: &Output| matches!(output, Output::Send(_, Message::Welcome(welcome)) if welcome.received == 2);
     assert!(desk.out.iter().any(welcomed));
-    desk.received(Conn(4), Message::Entry(Entry { number: 3, at: 0, body: Body::Requested { reason: None } }), now());
+    desk.received(
+        Conn(4),
+        Message::Entry(Entry { number: 3, at: 0, body: Body::Requested { reason: None } }),
+        now(),
+    );
     assert_eq!(desk.waiting(), ["#2 Customer 0202", "#3 Customer 0303", "#1 Customer 0101"]);
 }
 
@@ -396,21 +408,32 @@ fn a_network_of_ipv6_is_one_address_and_ipv4_is_itself_however_it_is_written() {
 fn an_answer_to_what_a_lost_entry_asked_leaves_open_what_was_asked_since() {
     let mut desk = desk();
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
-    greets(&mut desk, Hello { received: [(ours(0).desk, 4)].into(), newest: 2, ..hello(1) }, 1, 1, now());
+    greets(
+        &mut desk,
+        Hello { received: [(ours(0).desk, 4)].into(), newest: 2, ..hello(1) },
+        1,
+        1,
+        now(),
+    );
     says(&mut desk, 1, 1, Body::Requested { reason: None });
     says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "hello?")));
     desk.accept(None, now()).unwrap();
     says(&mut desk, 1, 3, Body::Accepted { of: ours(3) });
     assert!(desk.is_talking() && desk.is_asking());
     desk.outputs();
-    says(&mut desk, 1, 4, Body::Refused { of: ours(5), why: "another agent has the customer".to_owned() });
-    let told =
-        |output: &Output| matches!(output, Output::Tell(Report::Notice { text }) if text.contains("another agent"));
+    says(
+        &mut desk,
+        1,
+        4,
+        Body::Refused { of: ours(5), why: "another agent has the customer".to_owned() },
+    );
+    let told = |output: &Output| matches!(output, Output::Tell(Report::Notice { text }) if text.contains("another agent"));
     assert!(desk.outputs().iter().any(told));
     assert!(desk.is_talking() && !desk.is_asking());
 }
 
-/// Customer `n` waits, comes back as connection `conn` with a backlog that has no end, and withdraws in it.
+/// Customer `n` waits, comes back as connection `conn` with a backlog that has no end, and
+/// withdraws in it.
 fn withdraws_in_a_backlog_without_end(desk: &mut Desk, n: u8, conn: u64) {
     joins(desk, n);
     greets(desk, Hello { newest: Number::MAX, ..hello(n) }, conn, n, now());
@@ -439,8 +462,13 @@ fn who_withdrew_in_a_backlog_that_broke_off_keeps_the_place_in_the_room_as_in_th
 }
 
 #[test]
-fn a_crowd_that_asked_and_hung_up_does_not_count_after_a_minute_and_who_is_back_has_the_old_place() {
-    let mut desk = Desk::new(DeskId::new([1; 16]), Options { customers_per_address: 250, ..Options::default() }, now());
+fn a_crowd_that_asked_and_hung_up_does_not_count_after_a_minute_and_who_is_back_has_the_old_place()
+{
+    let mut desk = Desk::new(
+        DeskId::new([1; 16]),
+        Options { customers_per_address: 250, ..Options::default() },
+        now(),
+    );
     let start = now();
     for n in 1..=200 {
         dials(&mut desk, n, n.into(), 77, start);
@@ -500,7 +528,10 @@ fn an_answer_that_names_no_entry_of_the_desks_is_refused() {
     for (n, body) in (1..).zip([
         Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 0 } },
         Body::HandedBack { of: Asked { desk: DeskId::new([1; 16]), number: 0 } },
-        Body::Closed { of: Some(Asked { desk: DeskId::new([1; 16]), number: 0 }), reason: EndReason::AdminClosed },
+        Body::Closed {
+            of: Some(Asked { desk: DeskId::new([1; 16]), number: 0 }),
+            reason: EndReason::AdminClosed,
+        },
     ]) {
         joins(&mut desk, n);
         desk.outputs();

@@ -59,14 +59,16 @@ const SCHEMA: &str = "
 
 /// Statements there are, about.
 const STATEMENTS: usize = 32;
-/// Controls of a conversation that comes back, at most. Between one `requested` and the next there are a handful.
+/// Controls of a conversation that comes back, at most. Between one `requested` and the next there
+/// are a handful.
 const CONTROLS_MAX: usize = 256;
 /// Keys of each kind that are remembered, at most.
 const KEYS_MAX: usize = 4096;
 
 pub(super) struct Disk {
     connection: Connection,
-    /// Keys of conversations and of peers that were used lately, so that a commit need not look them up.
+    /// Keys of conversations and of peers that were used lately, so that a commit need not look
+    /// them up.
     conversations: HashMap<ConversationId, i64>,
     peers: HashMap<(i64, Option<DeskId>), i64>,
 }
@@ -76,9 +78,12 @@ impl Disk {
         let failed = |e: rusqlite::Error| format!("cannot use the journal {}: {e}", file.display());
         let connection = Connection::open(file).map_err(failed)?;
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
-        connection.pragma_update(None, "synchronous", crate::failpoint::synchronous()).map_err(failed)?;
+        connection
+            .pragma_update(None, "synchronous", crate::failpoint::synchronous())
+            .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
+        let version: i64 =
+            connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         match version {
             0 => {
                 let make = format!("BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;");
@@ -103,7 +108,8 @@ impl Disk {
         let written = self.write(batch);
         crate::failpoint::hit("after-commit");
         if written.is_err() {
-            // What failed may have ended the transaction already. Keys of what was undone are forgotten.
+            // What failed may have ended the transaction already. Keys of what was undone are
+            // forgotten.
             let _ = self.connection.execute_batch("ROLLBACK");
             self.conversations.clear();
             self.peers.clear();
@@ -111,7 +117,10 @@ impl Disk {
         written.map_err(fault)
     }
 
-    fn write<'a>(&mut self, batch: impl Iterator<Item = &'a (ConversationId, Record)>) -> rusqlite::Result<()> {
+    fn write<'a>(
+        &mut self,
+        batch: impl Iterator<Item = &'a (ConversationId, Record)>,
+    ) -> rusqlite::Result<()> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let stored = crate::clock::Now::read().wall;
         for (id, record) in batch {
@@ -129,28 +138,35 @@ impl Disk {
                     self.insert(key, peer, entry, stored)?;
                 }
                 Record::Note(note) => {
-                    let sql =
-                        "INSERT INTO entry (conversation, origin, at, stored, control, body) VALUES (?, ?, ?, ?, 0, ?)";
+                    let sql = "INSERT INTO entry (conversation, origin, at, stored, control, body) VALUES (?, ?, ?, ?, 0, ?)";
                     self.run(sql, params![key, NOTE, stored as i64, stored as i64, note])?;
                 }
                 Record::Held(number) => {
-                    self.run("UPDATE conversation SET held = ? WHERE key = ?", params![*number as i64, key])?;
+                    self.run(
+                        "UPDATE conversation SET held = ? WHERE key = ?",
+                        params![*number as i64, key],
+                    )?;
                 }
                 Record::Moved { from, by } => {
                     // In two steps: on the way no number may be there twice.
-                    let sql =
-                        "UPDATE entry SET number = -(number + ?) WHERE conversation = ? AND origin = ? AND number >= ?";
+                    let sql = "UPDATE entry SET number = -(number + ?) WHERE conversation = ? AND origin = ? AND number >= ?";
                     self.run(sql, params![*by as i64, key, OWN, *from as i64])?;
                     let sql = "UPDATE entry SET number = -number WHERE conversation = ? AND origin = ? AND number < 0";
                     self.run(sql, params![key, OWN])?;
                 }
                 Record::Asking(number) => {
                     let number = number.map(|number| number as i64);
-                    self.run("UPDATE conversation SET asking = ? WHERE key = ?", params![number, key])?;
+                    self.run(
+                        "UPDATE conversation SET asking = ? WHERE key = ?",
+                        params![number, key],
+                    )?;
                 }
                 Record::Returning(returning) => {
                     let returning = resuming(*returning);
-                    self.run("UPDATE conversation SET resuming = ? WHERE key = ?", params![returning, key])?;
+                    self.run(
+                        "UPDATE conversation SET resuming = ? WHERE key = ?",
+                        params![returning, key],
+                    )?;
                 }
                 Record::Met(desk, request) => {
                     let peer = self.peer(key, Some(*desk))?;
@@ -159,7 +175,10 @@ impl Disk {
                 }
                 Record::Acked(desk, number) => {
                     let peer = self.peer(key, Some(*desk))?;
-                    self.run("UPDATE peer SET acked = ? WHERE key = ?", params![*number as i64, peer])?;
+                    self.run(
+                        "UPDATE peer SET acked = ? WHERE key = ?",
+                        params![*number as i64, peer],
+                    )?;
                 }
                 Record::Idle(idle) => {
                     let sql = "UPDATE conversation SET idle = ?1,
@@ -168,10 +187,16 @@ impl Disk {
                 }
                 Record::Delivered(number) => {
                     let peer = self.peer(key, None)?;
-                    self.run("UPDATE peer SET acked = ? WHERE key = ?", params![*number as i64, peer])?;
+                    self.run(
+                        "UPDATE peer SET acked = ? WHERE key = ?",
+                        params![*number as i64, peer],
+                    )?;
                 }
                 Record::Focus => {
-                    self.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)", params![id.bytes()])?;
+                    self.run(
+                        "INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)",
+                        params![id.bytes()],
+                    )?;
                 }
             }
         }
@@ -179,7 +204,12 @@ impl Disk {
         self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
     }
 
-    fn begin(&mut self, id: ConversationId, secret: &[u8; 32], name: Option<&str>) -> rusqlite::Result<()> {
+    fn begin(
+        &mut self,
+        id: ConversationId,
+        secret: &[u8; 32],
+        name: Option<&str>,
+    ) -> rusqlite::Result<()> {
         let sql = "INSERT INTO conversation (id, secret, name) VALUES (?, ?, ?)
                    ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING key";
         let mut insert = self.connection.prepare_cached(sql)?;
@@ -188,13 +218,14 @@ impl Disk {
         Ok(())
     }
 
-    /// A conversation's key. Keys are given in the order of the conversations, from 1, and no conversation is ever
-    /// deleted: so it is its place, too.
+    /// A conversation's key. Keys are given in the order of the conversations, from 1, and no
+    /// conversation is ever deleted: so it is its place, too.
     fn find(&self, id: ConversationId) -> rusqlite::Result<Option<i64>> {
         if let Some(key) = self.conversations.get(&id) {
             return Ok(Some(*key));
         }
-        let mut select = self.connection.prepare_cached("SELECT key FROM conversation WHERE id = ?")?;
+        let mut select =
+            self.connection.prepare_cached("SELECT key FROM conversation WHERE id = ?")?;
         select.query_row([id.bytes()], |row| row.get(0)).optional()
     }
 
@@ -204,8 +235,12 @@ impl Disk {
             return Ok(Some(*key));
         }
         // UNIQUE takes each NULL for another one: the user is looked for before it is inserted.
-        let mut select = self.connection.prepare_cached("SELECT key FROM peer WHERE conversation = ? AND desk IS ?")?;
-        select.query_row(params![conversation, desk.as_ref().map(DeskId::bytes)], |row| row.get(0)).optional()
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT key FROM peer WHERE conversation = ? AND desk IS ?")?;
+        select
+            .query_row(params![conversation, desk.as_ref().map(DeskId::bytes)], |row| row.get(0))
+            .optional()
     }
 
     /// A peer's key, made at its first entry.
@@ -222,11 +257,16 @@ impl Disk {
         Ok(key)
     }
 
-    fn insert(&self, conversation: i64, origin: i64, entry: &Entry, stored: u64) -> rusqlite::Result<()> {
+    fn insert(
+        &self,
+        conversation: i64,
+        origin: i64,
+        entry: &Entry,
+        stored: u64,
+    ) -> rusqlite::Result<()> {
         let control = !matches!(entry.body, Body::Message(_));
         let body = serde_json::to_string(&entry.body).expect("a body has string keys");
-        let sql =
-            "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
+        let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
         let (number, at) = (entry.number as i64, entry.at as i64);
         self.run(sql, params![conversation, origin, number, at, stored as i64, control, body])
     }
@@ -237,11 +277,13 @@ impl Disk {
 
     pub(super) fn desk_id(&mut self, fresh: DeskId) -> Result<DeskId, Fault> {
         let find = "SELECT value FROM meta WHERE name = 'desk'";
-        let known = self.connection.query_row(find, [], |row| row.get(0)).optional().map_err(fault)?;
+        let known =
+            self.connection.query_row(find, [], |row| row.get(0)).optional().map_err(fault)?;
         if let Some(known) = known {
             return Ok(DeskId::new(known));
         }
-        self.run("INSERT INTO meta (name, value) VALUES ('desk', ?)", params![fresh.bytes()]).map_err(fault)?;
+        self.run("INSERT INTO meta (name, value) VALUES ('desk', ?)", params![fresh.bytes()])
+            .map_err(fault)?;
         Ok(fresh)
     }
 
@@ -283,21 +325,28 @@ impl Disk {
 
     pub(super) fn conversation(&self, ordinal: u32) -> Result<Option<ConversationId>, Fault> {
         let sql = "SELECT id FROM conversation WHERE key = ?";
-        let found = self.connection.query_row(sql, [ordinal], |row| row.get(0).map(ConversationId::new)).optional();
+        let found = self
+            .connection
+            .query_row(sql, [ordinal], |row| row.get(0).map(ConversationId::new))
+            .optional();
         found.map_err(|error| self.unreadable(&error))
     }
 
     pub(super) fn names(&self) -> Result<Vec<(u32, ConversationId, Option<String>)>, Fault> {
         let read = || {
-            let mut select = self.connection.prepare("SELECT key, id, name FROM conversation ORDER BY key")?;
-            let rows = select.query_map([], |row| Ok((row.get(0)?, ConversationId::new(row.get(1)?), row.get(2)?)))?;
+            let mut select =
+                self.connection.prepare("SELECT key, id, name FROM conversation ORDER BY key")?;
+            let rows = select.query_map([], |row| {
+                Ok((row.get(0)?, ConversationId::new(row.get(1)?), row.get(2)?))
+            })?;
             rows.collect::<rusqlite::Result<Vec<_>>>()
         };
         read().map_err(|error| self.unreadable(&error))
     }
 
     pub(super) fn story(&self, id: ConversationId) -> Result<Option<Story>, Fault> {
-        let read = |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_stories(Some(key)));
+        let read =
+            |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_stories(Some(key)));
         let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;
         Ok(stories.into_iter().next())
     }
@@ -319,11 +368,16 @@ impl Disk {
     pub(super) fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
         let focus = "SELECT value FROM meta WHERE name = 'focus'";
         let unreadable = |error| self.unreadable(&error);
-        let focus = self.connection.query_row(focus, [], |row| row.get(0)).optional().map_err(unreadable)?;
+        let focus = self
+            .connection
+            .query_row(focus, [], |row| row.get(0))
+            .optional()
+            .map_err(unreadable)?;
         Ok((self.read_stories(None).map_err(unreadable)?, focus.map(ConversationId::new)))
     }
 
-    /// Three queries for all of them, or for the one with this key, each in the order of the conversations' keys.
+    /// Three queries for all of them, or for the one with this key, each in the order of the
+    /// conversations' keys.
     fn read_stories(&self, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
         let only_if = |column: &str| only.map_or(String::new(), |_| format!("AND {column} = ?1"));
         let sql = format!(
@@ -359,7 +413,8 @@ impl Disk {
                 controls: Vec::new(),
             });
         }
-        let story = |key: i64| keys.binary_search(&key).map_err(|_| rusqlite::Error::QueryReturnedNoRows);
+        let story =
+            |key: i64| keys.binary_search(&key).map_err(|_| rusqlite::Error::QueryReturnedNoRows);
         let sql = format!(
             "SELECT conversation, desk, request, acked,
                  (SELECT max(number) FROM entry WHERE conversation = peer.conversation AND origin = peer.key)
@@ -379,7 +434,8 @@ impl Disk {
             }
         }
         // One that comes back is read while others wait: the latest controls say where it is.
-        let latest = only.map_or(String::new(), |_| format!("ORDER BY entry.key DESC LIMIT {CONTROLS_MAX}"));
+        let latest =
+            only.map_or(String::new(), |_| format!("ORDER BY entry.key DESC LIMIT {CONTROLS_MAX}"));
         let sql = format!(
             "SELECT * FROM (SELECT entry.key AS place, origin, desk, number, at, body, entry.conversation AS of
                  FROM entry LEFT JOIN peer ON peer.key = origin WHERE control = 1 {} {latest}) ORDER BY of, place",
@@ -437,7 +493,11 @@ fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Number>> {
 fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<Entry> {
     let body: String = row.get(first + 2)?;
     let read = |e: serde_json::Error| {
-        rusqlite::Error::FromSqlConversionFailure(first + 2, rusqlite::types::Type::Text, Box::new(e))
+        rusqlite::Error::FromSqlConversionFailure(
+            first + 2,
+            rusqlite::types::Type::Text,
+            Box::new(e),
+        )
     };
     Ok(Entry {
         number: row.get::<_, i64>(first)? as Number,
@@ -454,6 +514,8 @@ fn desk(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeskId>> {
 fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Fault::Full,
-        _ => Fault::Broken(format!("the journal failed: {error}; start again, what was acknowledged is kept")),
+        _ => Fault::Broken(format!(
+            "the journal failed: {error}; start again, what was acknowledged is kept"
+        )),
     }
 }

@@ -24,7 +24,8 @@ struct Kept {
     idle: Duration,
     /// Entries and notes.
     records: Vec<Record>,
-    /// Our own entries' numbers, and where they stand in `records`. Numbers a customer alone holds are left out.
+    /// Our own entries' numbers, and where they stand in `records`. Numbers a customer alone holds
+    /// are left out.
     own: Vec<(Number, u32)>,
 }
 
@@ -62,15 +63,24 @@ impl Memory {
         }
     }
 
-    pub(super) fn theirs(&self, id: ConversationId, desk: Option<DeskId>, number: Number) -> Option<Entry> {
+    pub(super) fn theirs(
+        &self,
+        id: ConversationId,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> Option<Entry> {
         self.conversations.get(&id)?.records.iter().rev().find_map(|record| match record {
-            Record::Theirs(of, entry) if *of == desk && entry.number == number => Some(entry.clone()),
+            Record::Theirs(of, entry) if *of == desk && entry.number == number => {
+                Some(entry.clone())
+            }
             _ => None,
         })
     }
 
     pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
-        self.conversations.get(&id).map_or_else(Vec::new, |kept| kept.lines().skip(after as usize).collect())
+        self.conversations
+            .get(&id)
+            .map_or_else(Vec::new, |kept| kept.lines().skip(after as usize).collect())
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
@@ -93,9 +103,12 @@ impl Memory {
             Record::Theirs(desk, entry) => Some((*desk, entry.number)),
             _ => None,
         });
-        let is_typed = |line: &Line| line.own && line.said().is_some_and(|(_, said)| !said.greeting);
-        let typed = kept.lines().filter(is_typed).last().and_then(|line| Some(line.entry()?.number));
-        let is_control = |line: &Line| line.entry().is_some_and(|entry| !matches!(entry.body, Body::Message(_)));
+        let is_typed =
+            |line: &Line| line.own && line.said().is_some_and(|(_, said)| !said.greeting);
+        let typed =
+            kept.lines().filter(is_typed).last().and_then(|line| Some(line.entry()?.number));
+        let is_control =
+            |line: &Line| line.entry().is_some_and(|entry| !matches!(entry.body, Body::Message(_)));
         Some(Story {
             id,
             ordinal: kept.ordinal,

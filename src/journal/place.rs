@@ -37,7 +37,9 @@ impl Place {
             return Ok(Profile { journal: Journal::in_memory(), lock: None });
         };
         let folder = base.join(self.mode).join(&self.profile);
-        let failed = |what: &str, path: &Path, e: std::io::Error| format!("cannot {what} {}: {e}", path.display());
+        let failed = |what: &str, path: &Path, e: std::io::Error| {
+            format!("cannot {what} {}: {e}", path.display())
+        };
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -55,7 +57,12 @@ impl Place {
         }
         let file = folder.join("journal.sqlite");
         // SQLite would make it readable to all; what lies beside it has its mode.
-        OpenOptions::new().create(true).append(true).mode(0o600).open(&file).map_err(|e| failed("open", &file, e))?;
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(&file)
+            .map_err(|e| failed("open", &file, e))?;
         let journal = Journal::open(&file)?;
         Ok(Profile { journal, lock: Some(lock) })
     }
@@ -83,7 +90,8 @@ impl Place {
 
 /// What customers say is nobody else's to read.
 fn refuse_open_to_others(folder: &Path) -> Result<(), String> {
-    let metadata = folder.metadata().map_err(|e| format!("cannot look at {}: {e}", folder.display()))?;
+    let metadata =
+        folder.metadata().map_err(|e| format!("cannot look at {}: {e}", folder.display()))?;
     if metadata.mode() & 0o077 != 0 {
         return Err(format!("{0} is open to other users; run: chmod 700 {0}", folder.display()));
     }
@@ -92,8 +100,13 @@ fn refuse_open_to_others(folder: &Path) -> Result<(), String> {
 
 /// The XDG state folder; on macOS the folder it has for this.
 fn platform_state() -> Result<PathBuf, String> {
-    let set = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || set("HOME").ok_or("HOME is not set; say where to keep the journal with --state DIR, or --ephemeral");
+    let set =
+        |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || {
+        set("HOME").ok_or(
+            "HOME is not set; say where to keep the journal with --state DIR, or --ephemeral",
+        )
+    };
     if cfg!(target_os = "macos") {
         return Ok(home()?.join("Library/Application Support/handoff"));
     }

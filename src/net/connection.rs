@@ -283,7 +283,8 @@ impl Connection {
     fn end_output(&mut self, now: Instant, limits: &Limits) {
         // It fails only when the connection is gone; the next read tells that too.
         let _ = self.stream.end();
-        self.phase = if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
+        self.phase =
+            if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
     }
 
     /// Reads once, at most a buffer's length. The rest is read in later turns.
@@ -296,7 +297,9 @@ impl Connection {
             }
             Err(error) if is_not_now(&error) => Input::Nothing,
             Err(error) => match self.phase {
-                Phase::Opening | Phase::Open | Phase::Flushing => Input::Ended(Closed::Broken(error)),
+                Phase::Opening | Phase::Open | Phase::Flushing => {
+                    Input::Ended(Closed::Broken(error))
+                }
                 // All was written, and the peer has no more to say.
                 Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
             },
@@ -317,7 +320,9 @@ impl Connection {
         }
         if self.phase == Phase::Opening && self.stream.is_open() {
             let Some(agreed) = self.stream.agreed(&self.dialects) else {
-                return Input::Ended(Closed::Distrusted("it speaks TLS, and nothing of handoff's within".to_owned()));
+                return Input::Ended(Closed::Distrusted(
+                    "it speaks TLS, and nothing of handoff's within".to_owned(),
+                ));
             };
             self.spoken = agreed;
             self.phase = Phase::Open;
@@ -349,13 +354,16 @@ impl Connection {
         }
         let excused = self.held.is_some();
         match self.deadline {
-            Some((at, what)) if now >= at && !(excused && self.admitted) => return Some(Closed::Deadline(what)),
+            Some((at, what)) if now >= at && !(excused && self.admitted) => {
+                return Some(Closed::Deadline(what));
+            }
             _ => {}
         }
         if self.is_waiting() && now >= self.moved + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && !excused && now >= self.heard + self.dialect().keepalive.dead).then_some(Closed::Silent)
+        (!self.ended && !excused && now >= self.heard + self.dialect().keepalive.dead)
+            .then_some(Closed::Silent)
     }
 
     /// Whether it is time for a sign of life. There is none before the loop has sent something: the

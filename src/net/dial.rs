@@ -54,7 +54,13 @@ impl Dialers {
     }
 
     /// Starts to dial, or queues it.
-    pub(super) fn dial(&mut self, conn: Conn, target: Target, now: Instant, limits: &Limits) -> Vec<Failed> {
+    pub(super) fn dial(
+        &mut self,
+        conn: Conn,
+        target: Target,
+        now: Instant,
+        limits: &Limits,
+    ) -> Vec<Failed> {
         self.waiting.push_back((conn, target));
         self.start_waiting(now, limits)
     }
@@ -94,7 +100,8 @@ impl Dialers {
     pub(super) fn sweep(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         for (conn, dialer) in &mut self.threads {
-            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within {
+            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within
+            {
                 dialer.abandoned = true;
                 if !dialer.given_up.swap(true, Ordering::Relaxed) {
                     let within = seconds(limits.resolve_within);
@@ -126,7 +133,13 @@ impl Dialers {
         failed
     }
 
-    fn start(&mut self, conn: Conn, target: Target, now: Instant, limits: &Limits) -> io::Result<()> {
+    fn start(
+        &mut self,
+        conn: Conn,
+        target: Target,
+        now: Instant,
+        limits: &Limits,
+    ) -> io::Result<()> {
         if self.threads.len() >= THREADS_MAX {
             return Err(io::Error::other("too many name look-ups hang"));
         }
@@ -188,7 +201,9 @@ impl Task {
                 break;
             }
             match connect(address, self.connect_within) {
-                Ok(socket) => return Ok(Dialled { socket, peer: address, target: self.target.clone() }),
+                Ok(socket) => {
+                    return Ok(Dialled { socket, peer: address, target: self.target.clone() });
+                }
                 Err(error) => refusals.push((address, self.refusal(&error))),
             }
         }

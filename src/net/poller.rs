@@ -1,8 +1,8 @@
 //! Readiness of sockets, by epoll(7), and a wake from another thread, by eventfd(2).
 //!
-//! Everything is level-triggered: what one turn leaves unread is told again, and no call re-arms it.
-//! Only the wake is edge-triggered: a write to the eventfd is told once, and nobody has to read it.
-//! So a wait is one system call.
+//! Everything is level-triggered: what one turn leaves unread is told again, and no call re-arms
+//! it. Only the wake is edge-triggered: a write to the eventfd is told once, and nobody has to read
+//! it. So a wait is one system call.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -56,8 +56,8 @@ impl Poller {
         }
     }
 
-    /// Waits until a socket is ready, somebody wakes this thread, a signal comes or the time is over;
-    /// without a timeout for as long as it takes.
+    /// Waits until a socket is ready, somebody wakes this thread, a signal comes or the time is
+    /// over; without a timeout for as long as it takes.
     pub(super) fn wait(&self, ready: &mut Ready, timeout: Option<Duration>) -> io::Result<()> {
         ready.0.clear();
         // A time that has no end here is a wait without one.
@@ -91,7 +91,8 @@ impl Readiness {
         self.flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR)
     }
 
-    /// Whether the connection is over in both directions, or broken. This is told whatever was asked for.
+    /// Whether the connection is over in both directions, or broken. This is told whatever was
+    /// asked for.
     pub(super) fn is_over(self) -> bool {
         self.flags.intersects(EventFlags::HUP | EventFlags::ERR)
     }

@@ -252,7 +252,14 @@ impl Sockets {
         match Registered::new(&self.inbox.poller, conn.0 as usize, socket) {
             Ok(socket) => {
                 let key = socket.key;
-                self.listeners.push(Listener { key, socket, local, settings, paused: None, in_trouble: false });
+                self.listeners.push(Listener {
+                    key,
+                    socket,
+                    local,
+                    settings,
+                    paused: None,
+                    in_trouble: false,
+                });
             }
             Err(error) => {
                 let what = format!("cannot listen on {local}: {}", sentence(&error));
@@ -266,8 +273,9 @@ impl Sockets {
             let opened = result.and_then(|dialled| {
                 let Dialled { socket, peer, target } = dialled;
                 let tls = target.settings.security.connection(&target.address)?;
-                self.open(conn, socket, true, &target.settings, tls, now)
-                    .map_err(|error| format!("cannot use the connection to {peer}: {}", sentence(&error)))
+                self.open(conn, socket, true, &target.settings, tls, now).map_err(|error| {
+                    format!("cannot use the connection to {peer}: {}", sentence(&error))
+                })
             });
             if let Err(why) = opened {
                 self.tell_failed(vec![(conn, why)]);
@@ -402,8 +410,8 @@ impl Sockets {
 
 /// Readiness.
 impl Sockets {
-    /// Serves the sockets that are ready: all connections that were let in, some strangers in turns,
-    /// and the listeners. The others stay ready.
+    /// Serves the sockets that are ready: all connections that were let in, some strangers in
+    /// turns, and the listeners. The others stay ready.
     fn turn(&mut self, ready: &Ready, now: Instant) {
         let (mut strangers, mut doors) = (Vec::new(), Vec::new());
         for event in ready.iter() {
@@ -443,8 +451,8 @@ impl Sockets {
         let over = if !connection.is_held() {
             self.read_or_end(conn, now).err()
         } else if event.is_over() {
-            // The poller tells this whatever it is asked for. The peer's last bytes have no ack, and
-            // the peer sends them again on its next connection.
+            // The poller tells this whatever it is asked for. The peer's last bytes have no ack,
+            // and the peer sends them again on its next connection.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
             self.deaf = true;
@@ -456,8 +464,8 @@ impl Sockets {
         }
     }
 
-    /// Reads once and tells the loop what came. Returns whether bytes came, or why the connection is
-    /// over.
+    /// Reads once and tells the loop what came. Returns whether bytes came, or why the connection
+    /// is over.
     fn read_or_end(&mut self, conn: Conn, now: Instant) -> Result<bool, Closed> {
         let Some(connection) = self.connections.get_mut(&conn) else {
             return Ok(false);
@@ -493,7 +501,8 @@ impl Sockets {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let speaks_other = matches!(why, Closed::Plaintext | Closed::Encrypted);
         let stranger = self.strangers.peer(conn);
-        let refusal = (stranger.is_some() && speaks_other).then(|| connection.dialect().refusal.clone());
+        let refusal =
+            (stranger.is_some() && speaks_other).then(|| connection.dialect().refusal.clone());
         connection.refuse(refusal.as_deref());
         let is_news = (speaks_other || matches!(why, Closed::Refused(_))) && !self.stranger_told;
         if let Some(peer) = stranger.filter(|_| is_news) {
@@ -526,7 +535,10 @@ impl Sockets {
                 // The peer may have said why before it closed: read that first.
                 let mut reads = 0;
                 let rests = connection.rests_until().is_some();
-                while !rests && reads < LAST_WORDS_MAX && matches!(self.read_or_end(conn, now), Ok(true)) {
+                while !rests
+                    && reads < LAST_WORDS_MAX
+                    && matches!(self.read_or_end(conn, now), Ok(true))
+                {
                     reads += 1;
                 }
                 self.end(conn, Closed::Broken(error));
@@ -610,7 +622,8 @@ impl Sockets {
 impl Sockets {
     /// Reads connections again whose rest is over.
     fn wake(&mut self, now: Instant) {
-        while let Some((_, conn)) = self.resting.first().copied().filter(|(until, _)| *until <= now) {
+        while let Some((_, conn)) = self.resting.first().copied().filter(|(until, _)| *until <= now)
+        {
             self.resting.pop_first();
             let Some(connection) = self.connections.get_mut(&conn) else { continue };
             if let Err(error) = connection.read_on(None, now) {

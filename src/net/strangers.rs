@@ -1,8 +1,8 @@
 //! Connections that were accepted and not let in yet: how many each address has at each listener,
 //! and which one is closed to make room for one more.
 //!
-//! The one that is closed is of the address that has the most: a crowd from few addresses drives out
-//! its own members, and not a customer from elsewhere who needs the time that TLS takes.
+//! The one that is closed is of the address that has the most: a crowd from few addresses drives
+//! out its own members, and not a customer from elsewhere who needs the time that TLS takes.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -15,8 +15,8 @@ use crate::wire::Address;
 #[derive(Default)]
 pub(super) struct Strangers {
     all: HashMap<Conn, Stranger>,
-    /// The connections of each address at each listener, the oldest first: connections are numbered
-    /// as they come.
+    /// The connections of each address at each listener, the oldest first: connections are
+    /// numbered as they come.
     each: HashMap<(usize, Address), BTreeSet<Conn>>,
     /// How many there are at each listener.
     counts: HashMap<usize, usize>,

@@ -46,8 +46,8 @@ impl Stream {
         self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
     }
 
-    /// The index of the dialect that TLS agreed on; in plaintext the first. None where the peer named
-    /// none of them.
+    /// The index of the dialect that TLS agreed on; in plaintext the first. None where the peer
+    /// named none of them.
     pub(super) fn agreed(&self, dialects: &[Dialect]) -> Option<u8> {
         let Some(tls) = &self.tls else { return Some(0) };
         let name = tls.alpn_protocol()?;
@@ -77,7 +77,11 @@ impl Stream {
 
     /// What socket bytes mean: plain bytes, maybe none. The first one tells whether the peer speaks
     /// TLS, or one of these dialects without it.
-    pub(super) fn decode(&mut self, mut raw: &[u8], dialects: &[Dialect]) -> Result<Vec<u8>, Closed> {
+    pub(super) fn decode(
+        &mut self,
+        mut raw: &[u8],
+        dialects: &[Dialect],
+    ) -> Result<Vec<u8>, Closed> {
         if !std::mem::replace(&mut self.met, true)
             && let Some(first) = raw.first()
         {
@@ -97,9 +101,10 @@ impl Stream {
             }
             let state = tls.process_new_packets().map_err(broken)?;
             if state.peer_has_closed() {
-                // A close_notify (RFC 8446, 6.1) says that the peer sends no more, as a FIN does. From
-                // here on the socket reads as one whose peer has sent a FIN. If this fails, the peer
-                // is silent, and the deadline for that ends the connection.
+                // A close_notify (RFC 8446, 6.1) says that the peer sends no more, as a FIN does.
+                // From here on the socket reads as one whose peer has sent a FIN.
+                // If this fails, the peer is silent, and the deadline for that ends
+                // the connection.
                 let _ = self.socket.source.shutdown(Shutdown::Read);
             }
             let waiting = state.plaintext_bytes_to_read();
@@ -110,8 +115,8 @@ impl Stream {
         Ok(plain)
     }
 
-    /// Writes what the socket takes now. TLS takes as much as it can hold, and keeps what the socket
-    /// did not take.
+    /// Writes what the socket takes now. TLS takes as much as it can hold, and keeps what the
+    /// socket did not take.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
         crate::failpoint::hit("before-send");
         let written = match &mut self.tls {
@@ -166,9 +171,9 @@ fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<
 /// Why TLS cannot go on.
 fn broken(error: Error) -> Closed {
     match error {
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            Closed::Distrusted("its certificate is a copy or a forgery: a signature is wrong".to_owned())
-        }
+        Error::InvalidCertificate(CertificateError::BadSignature) => Closed::Distrusted(
+            "its certificate is a copy or a forgery: a signature is wrong".to_owned(),
+        ),
         Error::InvalidCertificate(error) => {
             Closed::Distrusted(format!("its certificate is not to be trusted: {}", fault(&error)))
         }
@@ -180,14 +185,21 @@ fn broken(error: Error) -> Closed {
 /// What is wrong with a certificate, as a person would say it.
 fn fault(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "none of the authorities of --ca has signed it".to_owned(),
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".to_owned(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => "it is not valid yet".to_owned(),
+        CertificateError::UnknownIssuer => {
+            "none of the authorities of --ca has signed it".to_owned()
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet".to_owned()
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "it is for another name than the one that was dialled".to_owned()
         }
         CertificateError::Other(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "it is an authority's own; a certificate that signed itself is trusted by --fingerprint".to_owned()
+            "it is an authority's own; a certificate that signed itself is trusted by --fingerprint"
+                .to_owned()
         }
         error => error.to_string(),
     }

@@ -560,7 +560,8 @@ fn a_thousand_connections_leave_no_descriptor() {
     let user = End::new(patient());
     let address = desk.listen();
     for round in 0..17 {
-        let there: Vec<Conn> = (0..60).map(|_| user.net.dial(&address.to_string(), user.settings.clone())).collect();
+        let there: Vec<Conn> =
+            (0..60).map(|_| user.net.dial(&address.to_string(), user.settings.clone())).collect();
         user.net.flush();
         for _ in &there {
             match user.next() {
@@ -653,7 +654,8 @@ fn the_second_address_is_dialled_when_the_first_refuses() {
     let conn = user.dial(address);
     let why = user.closed(conn).to_string();
     let port = address.port();
-    let each = format!("(127.0.0.9:{port}: connection refused; 127.0.0.1:{port}: connection refused)");
+    let each =
+        format!("(127.0.0.9:{port}: connection refused; 127.0.0.1:{port}: connection refused)");
     assert_eq!(why, format!("cannot reach {address} {each}"));
 }
 
@@ -684,7 +686,8 @@ fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
     let desk = End::new(patient());
     let user = End::new(setup);
     let address = desk.listen();
-    let hanging: Vec<Conn> = (0..dial::DIALERS).map(|_| user.net.dial("hangs:1", user.settings.clone())).collect();
+    let hanging: Vec<Conn> =
+        (0..dial::DIALERS).map(|_| user.net.dial("hangs:1", user.settings.clone())).collect();
     // All places are taken: this one waits for the first to be abandoned.
     let conn = user.dial(address);
     for _ in &hanging {

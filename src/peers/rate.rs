@@ -5,8 +5,8 @@
 //!
 //! Nothing is dropped: a connection over its rate is not read for a while. Everything that was read
 //! counts, so a connection may go into debt by the size of one read. The backlog that a hello
-//! announced is free, within bounds. Pure: time is an argument. Rules: `docs/PROTOCOL.md`, "How much
-//! a desk takes".
+//! announced is free, within bounds. Pure: time is an argument. Rules: `docs/PROTOCOL.md`, "How
+//! much a desk takes".
 
 use std::time::{Duration, Instant};
 
@@ -21,8 +21,8 @@ pub const BACKLOG_ENTRIES: usize = 10_000;
 /// The backlog is free within the first bytes of a connection, this many.
 pub const BACKLOG_BYTES: usize = 16 << 20;
 
-/// Shared budget for bulk senders, in bytes a second at the usual rate, so that interactive customers
-/// never wait behind them. A higher rate raises it in proportion.
+/// Shared budget for bulk senders, in bytes a second at the usual rate, so that interactive
+/// customers never wait behind them. A higher rate raises it in proportion.
 pub const BULK: usize = 8 << 20;
 /// What a frame costs beyond its bytes, in bytes.
 const FRAME_WORTH: usize = 256;
@@ -50,7 +50,14 @@ pub(super) struct Rate {
 impl Rate {
     /// A connection that has brought nothing yet.
     pub(super) fn new(a_second: u32, now: Instant) -> Rate {
-        Rate { each: Duration::from_secs(1) / a_second, paid: now, newest: 0, free: 0, bytes: 0, exempt: 0 }
+        Rate {
+            each: Duration::from_secs(1) / a_second,
+            paid: now,
+            newest: 0,
+            free: 0,
+            bytes: 0,
+            exempt: 0,
+        }
     }
 
     /// Counts the bytes of a read.
@@ -71,7 +78,8 @@ impl Rate {
         }
     }
 
-    /// Pays for the frames of a read, this many in all. Returns how long the connection has to rest.
+    /// Pays for the frames of a read, this many in all. Returns how long the connection has to
+    /// rest.
     pub(super) fn pay(&mut self, frames: usize, now: Instant) -> Duration {
         let frames = frames - std::mem::take(&mut self.exempt);
         let cost = self.each.saturating_mul(u32::try_from(frames).unwrap_or(u32::MAX));

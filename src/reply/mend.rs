@@ -1,5 +1,5 @@
-//! Makes JSON of what Python's `json` module writes. RFC 8259 has no `NaN` and no `Infinity` (section
-//! 6), warns of half surrogates (8.2) and lets a reader ignore a byte order mark (8.1).
+//! Makes JSON of what Python's `json` module writes. RFC 8259 has no `NaN` and no `Infinity`
+//! (section 6), warns of half surrogates (8.2) and lets a reader ignore a byte order mark (8.1).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -12,7 +12,8 @@ pub(super) struct Mended<'a> {
     pub(super) nulled: BTreeSet<usize>,
 }
 
-/// Mends a text: half a surrogate becomes U+FFFD, a number that no reader could hold becomes `null`.
+/// Mends a text: half a surrogate becomes U+FFFD, a number that no reader could hold becomes
+/// `null`.
 pub(super) fn mend(text: &str) -> Mended<'_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (mut mended, mut nulled) = (String::new(), BTreeSet::new());
@@ -51,7 +52,8 @@ pub(super) fn mend(text: &str) -> Mended<'_> {
     Mended { text, nulled }
 }
 
-/// The length of the escape that begins this text, and what stands instead if it is half a surrogate.
+/// The length of the escape that begins this text, and what stands instead if it is half a
+/// surrogate.
 fn escape(text: &str) -> (usize, Option<&'static str>) {
     let unit = |at: usize| {
         let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
@@ -67,7 +69,9 @@ fn escape(text: &str) -> (usize, Option<&'static str>) {
 
 /// The length of the number that begins this text, and what stands instead if no double holds it.
 fn number(text: &str) -> (usize, Option<&'static str>) {
-    if let Some(word) = ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| text.starts_with(word)) {
+    if let Some(word) =
+        ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| text.starts_with(word))
+    {
         return (word.len(), Some("null"));
     }
     let is_part = |b: &u8| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
@@ -96,7 +100,9 @@ mod tests {
 
     #[test]
     fn it_is_known_which_element_had_a_number_that_became_null() {
-        let nulled = mend(r#"[{"a":[1,NaN]}, {"text":"NaN, Infinity"}, {"a":{"b":[-Infinity],"c":NaN}}]"#).nulled;
+        let nulled =
+            mend(r#"[{"a":[1,NaN]}, {"text":"NaN, Infinity"}, {"a":{"b":[-Infinity],"c":NaN}}]"#)
+                .nulled;
         assert_eq!(nulled, BTreeSet::from([0, 2]));
     }
 }

@@ -88,32 +88,51 @@ fn a_payload_arrives_as_it_was_written() {
 fn no_part_of_an_item_is_dropped_without_a_trace() {
     let rest = |item: &str| custom(&format!("[{item}]")).unwrap();
     assert_eq!(rest(r#"{"recipient_id":"p","text":"y","buttons":"no"}"#), r#"{"buttons":"no"}"#);
-    assert_eq!(rest(r#"{"text":"y","elements":[{"n":1.0}],"metadata":{}}"#), r#"{"elements":[{"n":1.0}]}"#);
+    assert_eq!(
+        rest(r#"{"text":"y","elements":[{"n":1.0}],"metadata":{}}"#),
+        r#"{"elements":[{"n":1.0}]}"#
+    );
     let odd = r#"{"text":"y","buttons":[{"title":"a","payload":"/a"},3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#;
-    assert_eq!(rest(odd), r#"{"buttons":[3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#);
-    assert_eq!(read(&format!("[{odd}]")).said[0].buttons, [button("a", "/a"), button("Call", "+1")]);
+    assert_eq!(
+        rest(odd),
+        r#"{"buttons":[3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#
+    );
+    assert_eq!(
+        read(&format!("[{odd}]")).said[0].buttons,
+        [button("a", "/a"), button("Call", "+1")]
+    );
     assert_eq!(
         rest(r#"{"quick_replies":[{"content_type":"location"}]}"#),
         r#"{"quick_replies":[{"content_type":"location"}]}"#
     );
 
     // A program finds `custom` where it has always been; the rest is a message of its own.
-    let both = read(r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},{"text":"Next"}]"#);
+    let both = read(
+        r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},{"text":"Next"}]"#,
+    );
     assert_eq!(texts(&both), ["Look", "", "Next"]);
     assert_eq!(payload(&both.said[0]), Some(r#"{"kind":"card"}"#));
     assert_eq!(payload(&both.said[1]), Some(r#"{"attachment":{"type":"file"},"b":1}"#));
 
     // What stands beside a trigger is said, too.
-    let trigger = read(r#"[{"text":"Human Handoff","image":"http://a/b","custom":{"kind":"card"}}]"#);
-    assert_eq!((texts(&trigger), payload(&trigger.said[0])), (vec![""], Some(r#"{"kind":"card"}"#)));
+    let trigger =
+        read(r#"[{"text":"Human Handoff","image":"http://a/b","custom":{"kind":"card"}}]"#);
+    assert_eq!(
+        (texts(&trigger), payload(&trigger.said[0])),
+        (vec![""], Some(r#"{"kind":"card"}"#))
+    );
     let control = read(r#"[{"custom":{"handoff":true,"reason":"r"},"attachment":[1]}]"#);
-    assert_eq!((payload(&control.said[0]), control.handoff.is_some()), (Some(r#"{"attachment":[1]}"#), true));
+    assert_eq!(
+        (payload(&control.said[0]), control.handoff.is_some()),
+        (Some(r#"{"attachment":[1]}"#), true)
+    );
 }
 
 #[test]
 fn what_python_writes_and_json_has_not_costs_no_reply() {
-    let reply =
-        read("\u{feff}[{\"text\":\"a\\ud83d!\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]");
+    let reply = read(
+        "\u{feff}[{\"text\":\"a\\ud83d!\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]",
+    );
     assert_eq!(&*reply.said[0].text, "a\u{fffd}!");
     assert_eq!(reply.said[1].text, format!("score\n{NULLED}").into());
     assert_eq!(payload(&reply.said[1]), Some(r#"{"of":null,"n":[null,7]}"#));
@@ -134,7 +153,9 @@ fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
     let said = &reply.said[0];
     assert_fits(said);
     assert_eq!(payload(said), None);
-    let seen = |b: &Button| (b.title.clone(), b.payload.clone(), b.url.as_deref().unwrap_or("-").to_owned());
+    let seen = |b: &Button| {
+        (b.title.clone(), b.payload.clone(), b.url.as_deref().unwrap_or("-").to_owned())
+    };
     let seen: Vec<_> = said.buttons.iter().map(seen).collect();
     let expected = [
         ("Open", "", "https://a/b"),
@@ -142,10 +163,18 @@ fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
         ("Both", "/both", "https://d"),
         ("Red", "/red", "-"),
     ];
-    assert_eq!(seen, expected.map(|(title, payload, url)| (title.to_owned(), payload.to_owned(), url.to_owned())));
+    assert_eq!(
+        seen,
+        expected.map(|(title, payload, url)| (
+            title.to_owned(),
+            payload.to_owned(),
+            url.to_owned()
+        ))
+    );
     let links: Vec<_> = said.buttons.iter().map(|button| button.link().is_some()).collect();
     assert_eq!(links, [true, true, false, false]);
-    let long = json!([{"text": "x", "buttons": [{"title": "t", "url": "u".repeat(URL_MAX + 1)}]}]).to_string();
+    let long = json!([{"text": "x", "buttons": [{"title": "t", "url": "u".repeat(URL_MAX + 1)}]}])
+        .to_string();
     assert_eq!((read(&long).said[0].buttons.len(), &*read(&long).said[0].text), (0, "x\n… [cut]"));
 }
 
@@ -159,9 +188,14 @@ fn the_buttons_of_a_reply_are_numbered_through() {
     let numbers: Vec<_> = menu.iter().map(|button| button.choice.map(NonZeroU32::get)).collect();
     assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
     assert_eq!(reply.said[0].buttons[1].choice, None, "its place says it, as it did in 0.1.0");
-    let chosen = |typed: &str| choice(&menu, typed).map(|button| (&*button.payload, echo(&menu, button)));
+    let chosen =
+        |typed: &str| choice(&menu, typed).map(|button| (&*button.payload, echo(&menu, button)));
     assert_eq!(chosen("no"), Some(("/unsure", "No".into())));
-    assert_eq!(chosen("3"), Some(("/news", "3) YES".into())), "of two equal titles the number says which");
+    assert_eq!(
+        chosen("3"),
+        Some(("/news", "3) YES".into())),
+        "of two equal titles the number says which"
+    );
     assert_eq!(chosen("yes"), Some(("/sure", "1) Yes".into())));
     assert_eq!(chosen("3) YES"), Some(("/news", "3) YES".into())), "as a restart reads it");
     assert_eq!(chosen("5"), Some(("/five", "5".into())));
@@ -170,7 +204,8 @@ fn the_buttons_of_a_reply_are_numbered_through() {
 #[test]
 fn titles_and_triggers_are_compared_as_a_reader_does() {
     let menu = [button("Straße", "/street"), button("Caf\u{e9}", "/cafe"), button("ΌΣΟΣ", "/all")];
-    for (typed, payload) in [("strasse", "/street"), ("STRASSE", "/street"), ("cafe\u{301}", "/cafe"), ("όσος", "/all")]
+    for (typed, payload) in
+        [("strasse", "/street"), ("STRASSE", "/street"), ("cafe\u{301}", "/cafe"), ("όσος", "/all")]
     {
         assert_eq!(choice(&menu, typed).map(|button| &*button.payload), Some(payload), "{typed}");
     }
@@ -207,20 +242,36 @@ fn json_made_to_hurt_is_a_value_or_named() {
     assert!(grows.len() < CUSTOM_MAX);
     assert_eq!(custom(&format!(r#"[{{"custom":{grows}}}]"#)), None);
     // Of a key that comes twice the last one counts, for the trigger as for what is shown.
-    let twice = self::read(r#"[{"text":"Human Handoff","text":"hi","custom":{"handoff":true,"handoff":false}}]"#);
+    let twice = self::read(
+        r#"[{"text":"Human Handoff","text":"hi","custom":{"handoff":true,"handoff":false}}]"#,
+    );
     assert_eq!((texts(&twice), &twice.handoff), (vec!["hi"], &None));
     let keys: String = (0..50_000).map(|key| format!(r#""{key}":0,"#)).collect();
     let many = self::read(&format!(r#"[{{"custom":{{{keys}"last":0}}}}]"#));
-    assert!(many.said[0].custom.is_none() && many.said[0].text.ends_with(CUT), "{}", many.said[0].text);
+    assert!(
+        many.said[0].custom.is_none() && many.said[0].text.ends_with(CUT),
+        "{}",
+        many.said[0].text
+    );
 }
 
 #[test]
 fn the_trigger_is_found_in_all_three_variants() {
-    assert_eq!(read(r#"[{"text":"  human HANDOFF\n"}]"#), Reply { said: vec![], handoff: Some(Handoff::default()) });
-    let payload = read(r#"[{"custom":{"handoff":true,"reason":" user_request ","department":"support"}}]"#);
-    assert_eq!(payload, Reply { said: vec![], handoff: Some(Handoff { reason: Some("user_request".into()) }) });
+    assert_eq!(
+        read(r#"[{"text":"  human HANDOFF\n"}]"#),
+        Reply { said: vec![], handoff: Some(Handoff::default()) }
+    );
+    let payload =
+        read(r#"[{"custom":{"handoff":true,"reason":" user_request ","department":"support"}}]"#);
+    assert_eq!(
+        payload,
+        Reply { said: vec![], handoff: Some(Handoff { reason: Some("user_request".into()) }) }
+    );
     let both = read(r#"[{"text":"Human Handoff"},{"custom":{"handoff":true,"reason":"order"}}]"#);
-    assert_eq!(both, Reply { said: vec![], handoff: Some(Handoff { reason: Some("order".into()) }) });
+    assert_eq!(
+        both,
+        Reply { said: vec![], handoff: Some(Handoff { reason: Some("order".into()) }) }
+    );
     let one = read(r#"[{"text":"Human Handoff","custom":{"handoff":true,"reason":"order"}}]"#);
     assert_eq!(one, both);
 }
@@ -238,17 +289,26 @@ fn companions_of_the_trigger_are_messages() {
 
 #[test]
 fn only_the_whole_text_and_a_true_truth_are_triggers() {
-    let reply = read(r#"[{"text":"Human Handoff?"},{"custom":{"handoff":"true"}},{"custom":{"handoff":false}}]"#);
+    let reply = read(
+        r#"[{"text":"Human Handoff?"},{"custom":{"handoff":"true"}},{"custom":{"handoff":false}}]"#,
+    );
     assert_eq!((reply.said.len(), reply.handoff), (3, None));
 }
 
 #[test]
 fn other_triggers_replace_the_default() {
     let triggers = Triggers::new([" ÜBERGABE ", "", "to a human"]);
-    let handoff = |text: &str| triggers.read(vec![Item { text: Some(text.into()), ..Item::default() }]).handoff;
+    let handoff = |text: &str| {
+        triggers.read(vec![Item { text: Some(text.into()), ..Item::default() }]).handoff
+    };
     assert!(handoff("übergabe").is_some() && handoff("To a Human").is_some());
     assert!(handoff("Human Handoff").is_none() && handoff("").is_none());
-    assert!(Triggers::new([" "]).read(parse(br#"[{"text":"human handoff"}]"#).unwrap()).handoff.is_some());
+    assert!(
+        Triggers::new([" "])
+            .read(parse(br#"[{"text":"human handoff"}]"#).unwrap())
+            .handoff
+            .is_some()
+    );
 }
 
 #[test]
@@ -266,10 +326,17 @@ fn the_trigger_counts_behind_a_flood_of_messages() {
 fn a_long_text_is_cut_visibly_at_a_character() {
     let reply = read(&json!([{"text": "ä".repeat(5000)}]).to_string());
     let text = &reply.said[0].text;
-    assert!(text.ends_with("ä… [cut]") && text.len() <= TEXT_MAX && text.len() > TEXT_MAX - 3, "{}", text.len());
+    assert!(
+        text.ends_with("ä… [cut]") && text.len() <= TEXT_MAX && text.len() > TEXT_MAX - 3,
+        "{}",
+        text.len()
+    );
     let exact = "a".repeat(TEXT_MAX);
     assert_eq!(&*read(&json!([{ "text": exact }]).to_string()).said[0].text, exact);
-    let reason = read(&json!([{"custom": {"handoff": true, "reason": "r".repeat(500)}}]).to_string()).handoff.unwrap();
+    let reason =
+        read(&json!([{"custom": {"handoff": true, "reason": "r".repeat(500)}}]).to_string())
+            .handoff
+            .unwrap();
     assert_eq!(reason.reason.map(|reason| reason.len()), Some(NAME_MAX));
 }
 
@@ -321,7 +388,8 @@ fn a_typed_slash_never_reaches_rasa_as_one() {
 
 #[test]
 fn a_button_is_chosen_by_title_or_place() {
-    let buttons = ["Yes", "No", "1", "ÄH "].map(|title| button(title, &format!("/{title}"))).to_vec();
+    let buttons =
+        ["Yes", "No", "1", "ÄH "].map(|title| button(title, &format!("/{title}"))).to_vec();
     let buttons = Said { buttons, ..Said::text(Author::Bot, "") }.choices();
     let chosen = |typed: &str| choice(&buttons, typed).map(|button| button.title.as_str());
     assert_eq!(chosen(" yes "), Some("Yes"));
@@ -340,7 +408,8 @@ fn json_value() -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,40}".prop_map(Value::from),
-        (any::<char>(), 0..12_000usize).prop_map(|(letter, times)| letter.to_string().repeat(times).into()),
+        (any::<char>(), 0..12_000usize)
+            .prop_map(|(letter, times)| letter.to_string().repeat(times).into()),
         Just(Value::from(TRIGGER)),
     ];
     leaf.prop_recursive(5, 200, 40, |inner| {

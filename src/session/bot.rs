@@ -14,7 +14,8 @@ pub(super) struct Turns {
     now: Turn,
     /// Lines recorded behind the one in flight, as the bot will get them.
     waiting: VecDeque<(Number, String)>,
-    /// Lines that were in flight or waiting when the program ended: only the user can tell whether to ask them again.
+    /// Lines that were in flight or waiting when the program ended: only the user can tell whether
+    /// to ask them again.
     unsure: VecDeque<(Number, String)>,
     menu: Menu,
     last_ticket: u64,
@@ -35,8 +36,8 @@ pub(super) struct Turns {
 }
 
 /// The buttons to choose from: all of the bot's latest reply. They hold until it replies again.
-/// The messages of one reply follow each other in number and have the same `at`, so that the journal
-/// gives the same menu after a restart.
+/// The messages of one reply follow each other in number and have the same `at`, so that the
+/// journal gives the same menu after a restart.
 #[derive(Default)]
 struct Menu {
     buttons: Vec<Button>,
@@ -98,7 +99,8 @@ impl Session {
             Turn::Returning { since, .. } if !self.is_bot_free() => Some(since),
             _ => None,
         };
-        // What was to leave after this batch does not: the batch ends with a conversation that is not the bot's.
+        // What was to leave after this batch does not: the batch ends with a conversation that is
+        // not the bot's.
         self.out.retain(|output| match output {
             Output::Ask { .. } => {
                 self.bot.in_flight = None;
@@ -119,7 +121,9 @@ impl Session {
                 self.out.push(Output::Record(Record::Returning(Returning::Due(since))));
             }
             // What becomes of it is known when it returns.
-            (Turn::Returning { ticket, since, .. }, None) => self.bot.late_return = Some((ticket, since)),
+            (Turn::Returning { ticket, since, .. }, None) => {
+                self.bot.late_return = Some((ticket, since))
+            }
             _ => {}
         }
         self.bot.waiting = VecDeque::new();
@@ -141,16 +145,18 @@ impl Session {
         Ok(())
     }
 
-    /// A line for the bot: a choice among its buttons, or what was typed. A link is for the user alone:
-    /// the bot hears nothing of it.
+    /// A line for the bot: a choice among its buttons, or what was typed. A link is for the user
+    /// alone: the bot hears nothing of it.
     pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
         let menu = &self.bot.menu.buttons;
         let chosen = reply::choice(menu, typed).cloned();
         if let Some(url) = chosen.as_ref().and_then(Button::link) {
             let url = crate::text::Line(url);
-            return self.notice(format!("this button opens a page, and the bot is not told: {url}"));
+            return self
+                .notice(format!("this button opens a page, and the bot is not told: {url}"));
         }
-        let text = chosen.as_ref().map_or_else(|| typed.to_owned(), |button| reply::echo(menu, button));
+        let text =
+            chosen.as_ref().map_or_else(|| typed.to_owned(), |button| reply::echo(menu, button));
         self.say_as_user(&text, now);
         let asked = as_asked(chosen.as_ref(), typed);
         self.forget_unsure();
@@ -191,7 +197,8 @@ impl Session {
             }
             Err(fault) => {
                 self.bot.unsure.push_back(line);
-                let text = format!("{fault}; /again sends your line again, /human asks for a person");
+                let text =
+                    format!("{fault}; /again sends your line again, /human asks for a person");
                 self.tell(Report::Error { text });
             }
         }
@@ -210,7 +217,8 @@ impl Session {
         self.bot.now = Turn::Idle;
         self.bot.untold = match &outcome {
             Resumed::Unreached(_) => Some(since),
-            // It may have the lines already: it is told once more that it is its turn, and nothing else.
+            // It may have the lines already: it is told once more that it is its turn, and nothing
+            // else.
             Resumed::Failed(_) => Some(self.last),
             _ => None,
         };
@@ -291,8 +299,8 @@ impl Session {
         self.send_return();
     }
 
-    /// Sends the return that is due, once nothing is under way any more: an earlier request may reach
-    /// the bot late, and must not find it back in office.
+    /// Sends the return that is due, once nothing is under way any more: an earlier request may
+    /// reach the bot late, and must not find it back in office.
     fn send_return(&mut self) {
         let Turn::Returning { ticket, since, .. } = self.bot.now else { return };
         let is_free = self.is_bot_free();
@@ -308,18 +316,24 @@ impl Session {
         self.bot.in_flight.is_none() && self.bot.late_return.is_none()
     }
 
-    /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the bot owns the
-    /// conversation again is told again, which is harmless.
+    /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the
+    /// bot owns the conversation again is told again, which is harmless.
     pub(super) fn recover_bot<E>(
         &mut self,
         story: &Story,
         entry: impl Fn(Number) -> Result<Entry, E>,
     ) -> Result<(), E> {
         let is_return = |line: &&Line| {
-            let back = |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
+            let back =
+                |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
             line.own && line.entry().is_some_and(back)
         };
-        let returned = story.controls.iter().rfind(is_return).and_then(Line::entry).map_or(0, |entry| entry.number);
+        let returned = story
+            .controls
+            .iter()
+            .rfind(is_return)
+            .and_then(Line::entry)
+            .map_or(0, |entry| entry.number);
         let first = match (story.asking, story.returning) {
             (Some(asking), _) => asking,
             (None, Returning::UnderWay) => returned + 1,
@@ -336,7 +350,10 @@ impl Session {
         for number in first..=self.last {
             if let Some(line) = by(Author::User, entry(number)?) {
                 let menu = Menu::before(number, &entry)?;
-                lines.push_back((number, as_asked(reply::choice(&menu.buttons, &line.text), &line.text)));
+                lines.push_back((
+                    number,
+                    as_asked(reply::choice(&menu.buttons, &line.text), &line.text),
+                ));
                 said.push(line.text);
             }
         }
@@ -344,7 +361,10 @@ impl Session {
             self.bot.waiting = lines;
         } else if !lines.is_empty() {
             self.bot.unsure = lines;
-            self.notice(format!("the bot may not have got this: {}; /again sends it again", said.join(" / ")));
+            self.notice(format!(
+                "the bot may not have got this: {}; /again sends it again",
+                said.join(" / ")
+            ));
         }
         if story.returning != Returning::Done {
             self.resume_bot(None, self.last);
@@ -411,14 +431,16 @@ impl Menu {
         (self.last, self.at) = (number, at);
     }
 
-    /// The menu when the entry with this number was made: of the bot's latest messages that follow each
-    /// other.
+    /// The menu when the entry with this number was made: of the bot's latest messages that follow
+    /// each other.
     fn before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Menu, E> {
         let mut latest = VecDeque::new();
         for before in (1..number).rev() {
             let Entry { at, body, .. } = entry(before)?;
             match body {
-                Body::Message(said) if said.author == Author::Bot => latest.push_front((before, at, said.choices())),
+                Body::Message(said) if said.author == Author::Bot => {
+                    latest.push_front((before, at, said.choices()))
+                }
                 // Lines that the bot has not answered, and what takes nothing from the bot.
                 Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
                 _ => break,

@@ -37,7 +37,15 @@ enum Stage {
 
 impl Link {
     pub(super) fn new(backoff: Backoff, now: Now) -> Link {
-        Link { now: Stage::Down, backoff, told: None, full: false, newest: 0, acked: 0, next_position: now.clock }
+        Link {
+            now: Stage::Down,
+            backoff,
+            told: None,
+            full: false,
+            newest: 0,
+            acked: 0,
+            next_position: now.clock,
+        }
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
@@ -89,7 +97,9 @@ impl Session {
                 Message::Ping {} => {}
                 _ => return false,
             },
-            (Stage::Up { conn: up, .. }, message) if *up == conn => return self.listen(conn, message, now),
+            (Stage::Up { conn: up, .. }, message) if *up == conn => {
+                return self.listen(conn, message, now);
+            }
             _ => {}
         }
         true
@@ -123,7 +133,9 @@ impl Session {
     /// The connection, the desk and its marks, while it is up.
     pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
         match self.link.now {
-            Stage::Up { conn, .. } => self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks))),
+            Stage::Up { conn, .. } => {
+                self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks)))
+            }
             _ => None,
         }
     }
@@ -174,7 +186,8 @@ impl Session {
     }
 
     /// Hangs up when the bot or nobody owns the conversation and both sides have all they are owed.
-    /// A desk sends its entries before it acks ours: once it acked all, nothing of its own is on the way.
+    /// A desk sends its entries before it acks ours: once it acked all, nothing of its own is on
+    /// the way.
     pub(super) fn rest_if_delivered(&mut self) {
         if self.needs_desk() {
             return;
@@ -218,7 +231,8 @@ impl Session {
         };
         let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
         let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
-        // More than it may have got of what we have: it was told another story than the one we tell.
+        // More than it may have got of what we have: it was told another story than the one we
+        // tell.
         let known = self.last.min(desk.1.offered);
         let acked = desk.1.sending.acked();
         let resumed = desk.1.sending.resume(welcome.received, known);
@@ -235,7 +249,8 @@ impl Session {
         }
         self.tell_link(report::Link::Connected, None);
         // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
-        // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for it.
+        // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for
+        // it.
         if welcome.received > acked {
             self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
         }
@@ -275,12 +290,17 @@ impl Session {
     fn take(&mut self, conn: Conn, entry: Entry, now: Now) -> bool {
         let fits = match &entry.body {
             Body::Message(said) => said.author == Author::Admin,
-            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
+            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => {
+                true
+            }
             _ => false,
         };
-        let is_news = self.desks.last().is_some_and(|(_, marks)| entry.number > marks.receiving.last());
+        let is_news =
+            self.desks.last().is_some_and(|(_, marks)| entry.number > marks.receiving.last());
         let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
-        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else { return false };
+        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else {
+            return false;
+        };
         let arrival = marks.receiving.take(entry.number);
         if arrival == Arrival::Gap {
             return false;
@@ -297,11 +317,13 @@ impl Session {
         true
     }
 
-    /// Whether the desk may say something: its agent has the customer, or had them and typed it before the desk knew of
-    /// the end. A desk sends what it has before it acknowledges ours, so what follows the ack of the end was made later.
+    /// Whether the desk may say something: its agent has the customer, or had them and typed it
+    /// before the desk knew of the end. A desk sends what it has before it acknowledges ours,
+    /// so what follows the ack of the end was made later.
     fn may_speak(&self) -> bool {
         self.desks.last().is_some_and(|(desk, marks)| {
-            self.is_with(*desk, self.request) || self.link.acked < marks.ended.max(self.link.newest) && marks.ended > 0
+            self.is_with(*desk, self.request)
+                || self.link.acked < marks.ended.max(self.link.newest) && marks.ended > 0
         })
     }
 
@@ -349,7 +371,8 @@ impl Session {
         }
     }
 
-    /// The two journals tell different stories under the same numbers: one of them was restored from a backup.
+    /// The two journals tell different stories under the same numbers: one of them was restored
+    /// from a backup.
     pub fn fork(&mut self, conn: Conn) {
         let why = "the desk and this side remember different things under the same numbers";
         self.out.push(Output::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
@@ -362,9 +385,13 @@ impl Session {
         self.out.push(Output::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error { text: format!("not connected to {}: {}", self.address, Line(why)) });
-        // The bot has the customer, or nobody: what the desk was still owed keeps them from nothing.
-        if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot {
+        self.tell(Report::Error {
+            text: format!("not connected to {}: {}", self.address, Line(why)),
+        });
+        // The bot has the customer, or nobody: what the desk was still owed keeps them from
+        // nothing.
+        if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
+        {
             let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
             self.out.push(Output::GivenUp(acked + 1..=self.owed()));
         }
@@ -377,8 +404,11 @@ impl Session {
         }
         self.link.full = false;
         self.lose(why);
-        self.link.now =
-            if self.needs_desk() { Stage::Waiting(now.clock + self.link.backoff.wait()) } else { Stage::Down };
+        self.link.now = if self.needs_desk() {
+            Stage::Waiting(now.clock + self.link.backoff.wait())
+        } else {
+            Stage::Down
+        };
     }
 
     /// Tells that the desk is not there, and what to do if somebody waits for it.
@@ -404,7 +434,9 @@ impl Session {
             link,
             desk: self.address.clone(),
             why,
-            parted: link == report::Link::Lost && matches!(self.link.now, Stage::Down) && self.needs_desk(),
+            parted: link == report::Link::Lost
+                && matches!(self.link.now, Stage::Down)
+                && self.needs_desk(),
         });
     }
 }

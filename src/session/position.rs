@@ -48,7 +48,9 @@ impl Session {
     /// When the customer is to be told of a position that they do not know.
     pub(super) fn position_deadline(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Queued { position } if position.now != position.told => Some(self.link.next_position),
+            Phase::Queued { position } if position.now != position.told => {
+                Some(self.link.next_position)
+            }
             _ => None,
         }
     }

@@ -3,7 +3,8 @@
 use super::*;
 
 impl Session {
-    /// A conversation as a restart finds it in the journal; `entry` reads our own entries from there.
+    /// A conversation as a restart finds it in the journal; `entry` reads our own entries from
+    /// there.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -20,7 +21,8 @@ impl Session {
         session.last = story.own;
         session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         for (desk, request, acked) in &story.desks {
-            let received = story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
+            let received =
+                story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
             session.desks.push((*desk, Marks::restore(*request, *acked, received, story.own)));
         }
         let mut accepts = Vec::new();
@@ -30,7 +32,10 @@ impl Session {
             match &line.what {
                 What::Entry(None, entry) if line.own => {
                     session.recall(entry, &accepts);
-                    if !session.is_owned_by_desk() && session.is_offered() && session.owed == entry.number {
+                    if !session.is_owned_by_desk()
+                        && session.is_offered()
+                        && session.owed == entry.number
+                    {
                         end = entry.number;
                     }
                 }
@@ -50,7 +55,10 @@ impl Session {
     fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, Entry)]) {
         let ends = matches!(
             entry.body,
-            Body::Requested { .. } | Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. }
+            Body::Requested { .. }
+                | Body::Withdrawn {}
+                | Body::HandedBack { .. }
+                | Body::Closed { .. }
         );
         if ends {
             self.end_stretch(entry.number);
@@ -61,7 +69,9 @@ impl Session {
                 self.phase = Phase::Queued { position: Default::default() };
             }
             Body::Accepted { of } => {
-                let accept = accepts.iter().find(|(desk, accept)| *desk == of.desk && accept.number == of.number);
+                let accept = accepts
+                    .iter()
+                    .find(|(desk, accept)| *desk == of.desk && accept.number == of.number);
                 let admin = accept.and_then(|(_, accept)| match &accept.body {
                     Body::Accept { name, .. } => name.clone(),
                     _ => None,

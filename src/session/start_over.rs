@@ -1,19 +1,19 @@
-//! A desk contradicts what this side remembers: the conversation goes on in a new one, with all that
-//! the desk has not acknowledged.
+//! A desk contradicts what this side remembers: the conversation goes on in a new one, with all
+//! that the desk has not acknowledged.
 //!
 //! Rule: docs/PROTOCOL.md, "What goes on after a fork".
 
 use super::*;
 
 impl Session {
-    /// The new conversation that takes the place of this one, after [`Output::Forked`]. `entry` reads
-    /// our own entries of this one from the journal. `None` when the customer neither waits for a
-    /// person nor talks to one, and when this conversation itself began in this way: a desk that
-    /// contradicts everything would have us begin for ever.
+    /// The new conversation that takes the place of this one, after [`Output::Forked`]. `entry`
+    /// reads our own entries of this one from the journal. `None` when the customer neither
+    /// waits for a person nor talks to one, and when this conversation itself began in this
+    /// way: a desk that contradicts everything would have us begin for ever.
     ///
-    /// The first `outputs` of the new conversation record all that it has: commit them as one batch.
-    /// A process that dies before that finds the old conversation in its journal, one that dies
-    /// afterwards the new one.
+    /// The first `outputs` of the new conversation record all that it has: commit them as one
+    /// batch. A process that dies before that finds the old conversation in its journal, one
+    /// that dies afterwards the new one.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -28,10 +28,14 @@ impl Session {
         if !self.is_owned_by_desk() || self.is_second {
             return Ok(None);
         }
-        let mut fresh = Session::new(id, secret, self.name.clone(), self.address.clone(), seed, now);
+        let mut fresh =
+            Session::new(id, secret, self.name.clone(), self.address.clone(), seed, now);
         fresh.is_second = true;
-        fresh.notice("a new conversation goes on with all that was said and that the desk did not confirm");
-        let (transcript, since): (Vec<_>, Vec<_>) = self.undelivered().partition(|number| *number < self.request);
+        fresh.notice(
+            "a new conversation goes on with all that was said and that the desk did not confirm",
+        );
+        let (transcript, since): (Vec<_>, Vec<_>) =
+            self.undelivered().partition(|number| *number < self.request);
         for number in transcript {
             fresh.carry(entry(number)?);
         }
@@ -46,8 +50,8 @@ impl Session {
         Ok(Some(fresh))
     }
 
-    /// Takes a message over from the former conversation, as it was said there. Controls stay behind:
-    /// they speak of what desks did there.
+    /// Takes a message over from the former conversation, as it was said there. Controls stay
+    /// behind: they speak of what desks did there.
     fn carry(&mut self, Entry { at, body, .. }: Entry) {
         let Body::Message(said) = body else { return };
         self.last += 1;
@@ -56,7 +60,15 @@ impl Session {
             self.outbox.push_back((self.last, said.text.len()));
         }
         let told = Told::new(self.id, self.last, at, &said);
-        self.tell(Report::Message(Told { own: said.author == Author::User, history: true, ..told }));
-        self.out.push(Output::Record(Record::Own(Entry { number: self.last, at, body: Body::Message(said) })));
+        self.tell(Report::Message(Told {
+            own: said.author == Author::User,
+            history: true,
+            ..told
+        }));
+        self.out.push(Output::Record(Record::Own(Entry {
+            number: self.last,
+            at,
+            body: Body::Message(said),
+        })));
     }
 }

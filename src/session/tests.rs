@@ -15,7 +15,14 @@ fn now(seconds: u64) -> Now {
 }
 
 fn session() -> Session {
-    Session::new(ConversationId::new([7; 16]), Secret::new([9; 32]), None, "desk:1".to_owned(), 1, now(0))
+    Session::new(
+        ConversationId::new([7; 16]),
+        Secret::new([9; 32]),
+        None,
+        "desk:1".to_owned(),
+        1,
+        now(0),
+    )
 }
 
 /// A session whose `requested` has this number, connected to a desk that has everything.
@@ -85,7 +92,10 @@ fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
     session.outputs();
     session.distrust(CONN, "its key is another one");
     let outputs = session.outputs();
-    assert!(notices(&outputs).contains("not connected to desk:1: its key is another one") && session.is_parted());
+    assert!(
+        notices(&outputs).contains("not connected to desk:1: its key is another one")
+            && session.is_parted()
+    );
     session.disconnected(CONN, "closed", now(0));
     session.tick(now(3600));
     assert!(!session.outputs().contains(&Output::Dial));
@@ -105,8 +115,12 @@ fn an_accept_that_names_an_older_request_is_refused() {
     assert!(matches!(own(&outputs)[..], [Body::Refused { .. }]), "{outputs:?}");
     assert_eq!(session.state(), State::Queued);
     let request = session.request;
-    let outputs = from_desk(&mut session, 2, Body::Accept { request, name: Some("Robin".to_owned()) });
-    assert!(matches!(own(&outputs)[..], [Body::Accepted { of: Asked { desk: DESK, number: 2 } }]), "{outputs:?}");
+    let outputs =
+        from_desk(&mut session, 2, Body::Accept { request, name: Some("Robin".to_owned()) });
+    assert!(
+        matches!(own(&outputs)[..], [Body::Accepted { of: Asked { desk: DESK, number: 2 } }]),
+        "{outputs:?}"
+    );
     assert_eq!(session.admin(), Some("Robin"));
 }
 
@@ -146,14 +160,18 @@ fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
     let mut session = session();
     session.say("where is my order", now(0)).unwrap();
     let asked = session.outputs();
-    let Some(Output::Ask { ticket, .. }) = asked.iter().find(|o| matches!(o, Output::Ask { .. })) else {
+    let Some(Output::Ask { ticket, .. }) = asked.iter().find(|o| matches!(o, Output::Ask { .. }))
+    else {
         panic!("{asked:?}")
     };
     session.ask_for_human(now(1)).unwrap();
     session.withdraw(now(2)).unwrap();
     let is_return = |output: &Output| matches!(output, Output::Return { .. });
     assert!(!session.outputs().iter().any(is_return));
-    let late = Reply { said: vec![Said::text(Author::Bot, "too late")], handoff: Some(Handoff::default()) };
+    let late = Reply {
+        said: vec![Said::text(Author::Bot, "too late")],
+        handoff: Some(Handoff::default()),
+    };
     session.answered(*ticket, Ok(late), now(3));
     let outputs = session.outputs();
     assert!(outputs.iter().any(is_return) && own(&outputs).is_empty(), "{outputs:?}");
@@ -172,9 +190,11 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     assert!(session.outputs().contains(&Output::Record(Record::Idle(idle))));
     // Killed, and started again much later: the day goes on where it was.
     let idle = Duration::from_secs(86_000);
-    let story = Story { idle, ..kept(2, &[(1, Body::Requested { reason: None })], Returning::Done, None) };
+    let story =
+        Story { idle, ..kept(2, &[(1, Body::Requested { reason: None })], Returning::Done, None) };
     let entry = journaled(|_| Body::Message(Said::text(Author::User, "is anybody there?")));
-    let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000)).unwrap();
+    let mut session =
+        Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000)).unwrap();
     session.dialled(CONN);
     session.disconnected(CONN, "refused", now(500_001));
     session.outputs();
@@ -182,7 +202,10 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     assert_eq!(session.state(), State::Queued);
     session.tick(now(500_400));
     let outputs = session.outputs();
-    assert!(matches!(own(&outputs)[..], [Body::Closed { of: None, reason: EndReason::Inactivity }]), "{outputs:?}");
+    assert!(
+        matches!(own(&outputs)[..], [Body::Closed { of: None, reason: EndReason::Inactivity }]),
+        "{outputs:?}"
+    );
     assert!(outputs.contains(&Output::GivenUp(1..=2)), "{outputs:?}");
     // A dial that was under way is not used any more.
     session.dialled(Conn(2));
@@ -205,7 +228,9 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
 
 #[test]
 fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it_is_delivered() {
-    let full = |session: &mut Session| session.say("one too many", now(1)).is_err_and(|why| why.contains("too many"));
+    let full = |session: &mut Session| {
+        session.say("one too many", now(1)).is_err_and(|why| why.contains("too many"))
+    };
     let (mut short, request) = queued();
     let (mut long, _) = queued();
     for _ in 0..OUTBOX_MAX {
@@ -226,7 +251,8 @@ fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it
 fn an_answer_to_a_former_conversation_is_not_taken_for_one_in_this() {
     let asked = |seed| {
         let id = ConversationId::new([7; 16]);
-        let mut session = Session::new(id, Secret::new([9; 32]), None, "desk:1".to_owned(), seed, now(0));
+        let mut session =
+            Session::new(id, Secret::new([9; 32]), None, "desk:1".to_owned(), seed, now(0));
         session.say("where is my order", now(0)).unwrap();
         let ticket = session.outputs().iter().find_map(|output| match output {
             Output::Ask { ticket, .. } => Some(*ticket),
@@ -244,7 +270,10 @@ fn an_answer_to_a_former_conversation_is_not_taken_for_one_in_this() {
 fn a_line_the_bot_did_not_answer_can_be_sent_again() {
     let mut session = session();
     session.say("hello", now(0)).unwrap();
-    let ask = |outputs: &[Output]| match outputs.iter().find(|output| matches!(output, Output::Ask { .. })) {
+    let ask = |outputs: &[Output]| match outputs
+        .iter()
+        .find(|output| matches!(output, Output::Ask { .. }))
+    {
         Some(Output::Ask { ticket, text }) => (*ticket, text.clone()),
         _ => panic!("{outputs:?}"),
     };
@@ -262,7 +291,10 @@ fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
     session.ask_for_human(now(0)).unwrap();
     let request = session.request;
     session.withdraw(now(1)).unwrap();
-    let returned = |outputs: &[Output]| match outputs.iter().find(|output| matches!(output, Output::Return { .. })) {
+    let returned = |outputs: &[Output]| match outputs
+        .iter()
+        .find(|output| matches!(output, Output::Return { .. }))
+    {
         Some(Output::Return { ticket, since }) => (*ticket, *since),
         _ => panic!("{outputs:?}"),
     };
@@ -272,7 +304,10 @@ fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
     session.say("are you back?", now(3)).unwrap();
     let outputs = session.outputs();
     let (ticket, since) = returned(&outputs);
-    assert!(since == request && !outputs.iter().any(|output| matches!(output, Output::Ask { .. })), "{outputs:?}");
+    assert!(
+        since == request && !outputs.iter().any(|output| matches!(output, Output::Ask { .. })),
+        "{outputs:?}"
+    );
     // Away again: it is asked all the same, and told before the next question.
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
     assert!(session.outputs().iter().any(|output| matches!(output, Output::Ask { .. })));
@@ -302,7 +337,10 @@ fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
     let (ticket, _) = returning(&session.outputs()).unwrap();
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(2));
     let outputs = session.outputs();
-    assert!(outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))), "{outputs:?}");
+    assert!(
+        outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))),
+        "{outputs:?}"
+    );
     session.ask_for_human(now(3)).unwrap();
     let forgotten = |output: &Output| matches!(output, Output::Record(Record::Returning(_)));
     assert!(!session.outputs().iter().any(forgotten), "it stays in the journal");
@@ -331,7 +369,10 @@ fn a_talk_whose_return_never_left_is_told_at_the_next_handback_too() {
     assert_eq!(returning(&session.outputs()), None);
     session.ask_for_human(now(3)).unwrap();
     let outputs = session.outputs();
-    assert!(outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))), "{outputs:?}");
+    assert!(
+        outputs.contains(&Output::Record(Record::Returning(Returning::Due(first)))),
+        "{outputs:?}"
+    );
     session.withdraw(now(4)).unwrap();
     session.answered(asked, Err("slow".to_owned()), now(5));
     assert_eq!(returning(&session.outputs()).unwrap().1, first);
@@ -345,7 +386,9 @@ fn each_cause_of_a_failed_return_is_told_once_until_the_bot_is_told() {
     let mut told = Vec::new();
     let causes = ["refused", "refused", "hung up", "refused", "", "refused"];
     for (second, cause) in (2..).zip(causes) {
-        let Some((ticket, _)) = returning(&session.outputs()) else { panic!("no return before '{cause}'") };
+        let Some((ticket, _)) = returning(&session.outputs()) else {
+            panic!("no return before '{cause}'")
+        };
         let outcome = match cause {
             "" => Resumed::Yes,
             "hung up" => Resumed::Failed(cause.to_owned()),
@@ -377,8 +420,9 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
         };
         session.outputs().into_iter().filter_map(position).collect::<Vec<_>>()
     };
-    let says =
-        |session: &mut Session, position, at| assert!(session.received(CONN, Message::Position { position }, now(at)));
+    let says = |session: &mut Session, position, at| {
+        assert!(session.received(CONN, Message::Position { position }, now(at)))
+    };
     says(&mut session, 3, 1);
     assert_eq!(told(&mut session), [3], "the first one at once");
     (4..=20_000).for_each(|position| says(&mut session, position, 1));
@@ -395,7 +439,8 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
 }
 
 #[test]
-fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_with_the_next_one() {
+fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_with_the_next_one()
+{
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     let first = session.request;
@@ -406,7 +451,11 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
     session.withdraw(now(3)).unwrap();
     assert_eq!(returning(&session.outputs()), None, "one request at a time");
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
-    assert_eq!(returning(&session.outputs()).unwrap().1, first, "nothing of the first stretch was told");
+    assert_eq!(
+        returning(&session.outputs()).unwrap().1,
+        first,
+        "nothing of the first stretch was told"
+    );
 
     let (mut session, asked_again) = (self::session(), |session: &mut Session| {
         session.ask_for_human(now(0)).unwrap();
@@ -425,7 +474,12 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
 }
 
 /// What the journal of a customer's side has of these entries of its own.
-fn kept(own: Number, controls: &[(Number, Body)], returning: Returning, asking: Option<Number>) -> Story {
+fn kept(
+    own: Number,
+    controls: &[(Number, Body)],
+    returning: Returning,
+    asking: Option<Number>,
+) -> Story {
     let line = |(number, body): &(Number, Body)| crate::record::Line {
         place: *number,
         own: true,
@@ -483,7 +537,8 @@ fn a_menu_ends_with_a_reply_without_buttons() {
     let mut session = session();
     session.say("one", now(0)).unwrap();
     session.say("two", now(0)).unwrap();
-    let button = Button { title: "Yes".to_owned(), payload: "/yes".to_owned(), ..Button::default() };
+    let button =
+        Button { title: "Yes".to_owned(), payload: "/yes".to_owned(), ..Button::default() };
     let menu = Said { buttons: vec![button], ..Said::text(Author::Bot, "Sure?") };
     for (second, said) in [(1, menu), (2, Said::text(Author::Bot, "ok"))] {
         let ticket = asking(&session.outputs()).unwrap();
@@ -503,7 +558,11 @@ fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothi
     let (mut session, request) = queued();
     from_desk(&mut session, 1, Body::Accept { request, name: None });
     from_desk(&mut session, 2, Body::HandBack { request });
-    assert!(session.received(CONN, Message::Bye { code: Code::Secret, text: "no".to_owned() }, now(2)));
+    assert!(session.received(
+        CONN,
+        Message::Bye { code: Code::Secret, text: "no".to_owned() },
+        now(2)
+    ));
     let outputs = session.outputs();
     assert!(outputs.iter().any(|output| matches!(output, Output::GivenUp(_))), "{outputs:?}");
     assert!(!session.is_parted(), "a program in a script goes on with the bot");

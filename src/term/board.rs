@@ -83,7 +83,9 @@ impl Board {
         match key {
             Key::Enter => return self.enter(look),
             Key::DeleteOrEnd if self.editor.is_empty() => self.tell(Typed::End),
-            Key::Text(text) | Key::Paste(text) if !self.editor.insert(text) => return self.too_long(look),
+            Key::Text(text) | Key::Paste(text) if !self.editor.insert(text) => {
+                return self.too_long(look);
+            }
             Key::PasteTooLong => return self.too_long(look),
             Key::Newline if !self.editor.insert("\n") => return self.too_long(look),
             Key::Redraw => self.clear = true,
@@ -98,7 +100,9 @@ impl Board {
         if line.len() > limit {
             // Out of the input, or a long line would push this off a small window.
             let bytes = line.len();
-            let fault = format!("this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it back");
+            let fault = format!(
+                "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it back"
+            );
             return look.fault(&fault, self.columns);
         }
         let mut above = Vec::new();
@@ -114,8 +118,9 @@ impl Board {
 
     fn too_long(&self, look: &Look) -> Vec<Row> {
         let limit = self.limit;
-        let fault =
-            format!("that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent at once");
+        let fault = format!(
+            "that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent at once"
+        );
         look.fault(&fault, self.columns)
     }
 
@@ -125,8 +130,11 @@ impl Board {
     }
 
     fn measure(&mut self) {
-        let size = tcgetwinsize(stdout()).ok().map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
-        (self.columns, self.rows) = size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
+        let size = tcgetwinsize(stdout())
+            .ok()
+            .map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+        (self.columns, self.rows) =
+            size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
     }
 
     /// The bytes that put rows above the line and draw it anew.
@@ -159,16 +167,20 @@ impl Board {
     }
 
     fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let prompt = clip_before(&self.prompt, self.mark_length(), self.columns / 2).and(&Shown::own("> "));
+        let prompt =
+            clip_before(&self.prompt, self.mark_length(), self.columns / 2).and(&Shown::own("> "));
         let indent = width(prompt.as_str());
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
         let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
-        // Half of the window stays the conversation's; a few new rows are all to be seen. The prompt
-        // stands at the first row shown.
+        // Half of the window stays the conversation's; a few new rows are all to be seen. The
+        // prompt stands at the first row shown.
         let left = self.rows.checked_sub(above).unwrap_or(self.rows);
         let height = (self.rows / 2).min(left).max(1);
-        self.top = self.top.min(rows.len().saturating_sub(height)).clamp((row + 1).saturating_sub(height), row);
+        self.top = self
+            .top
+            .min(rows.len().saturating_sub(height))
+            .clamp((row + 1).saturating_sub(height), row);
         let shown = &rows[self.top..rows.len().min(self.top + height)];
         let row = row - self.top;
         let more = self.top + shown.len() < rows.len();
@@ -242,7 +254,10 @@ mod tests {
         }
 
         fn above(&mut self, rows: &[&str]) {
-            let rows = rows.iter().flat_map(|row| self.look.aside("", &Shown::line(row), 80)).collect::<Vec<_>>();
+            let rows = rows
+                .iter()
+                .flat_map(|row| self.look.aside("", &Shown::line(row), 80))
+                .collect::<Vec<_>>();
             let frame = self.board.frame(&rows, &self.look);
             self.screen.process(&frame);
         }
@@ -263,7 +278,10 @@ mod tests {
         desk.press(Key::Home);
         desk.press(Key::Right);
         desk.above(&["bot: one", "bot: two"]);
-        assert_eq!(desk.seen(), "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row");
+        assert_eq!(
+            desk.seen(),
+            "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row"
+        );
         assert_eq!(desk.cursor(), (2, 10));
         desk.board.prompt("Bea (3)");
         desk.above(&[]);
@@ -307,7 +325,11 @@ mod tests {
             assert!(seen.contains("that does not fit"), "{columns}x{rows}: {}", desk.seen());
             desk.press(Key::Enter);
             let seen = desk.seen().replace('\n', "").replace("  │ ", "");
-            assert!(seen.contains("this line has 10240 bytes"), "{columns}x{rows}: {}", desk.seen());
+            assert!(
+                seen.contains("this line has 10240 bytes"),
+                "{columns}x{rows}: {}",
+                desk.seen()
+            );
         }
     }
 

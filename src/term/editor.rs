@@ -125,7 +125,8 @@ impl Editor {
         self.cursor = from;
     }
 
-    /// What is before and behind the cursor may be one grapheme now, or a space with an accent: step behind it.
+    /// What is before and behind the cursor may be one grapheme now, or a space with an accent:
+    /// step behind it.
     fn settle(&mut self) {
         let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
         if !grapheme.is_boundary(&self.text, 0).unwrap_or(true) {
@@ -145,13 +146,17 @@ impl Editor {
 
     fn word_left(&self) -> usize {
         let before = self.text[..self.cursor].trim_end();
-        before.rfind(char::is_whitespace).map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8))
+        before
+            .rfind(char::is_whitespace)
+            .map_or(0, |at| at + before[at..].chars().next().map_or(0, char::len_utf8))
     }
 
     fn word_right(&self) -> usize {
         let behind = &self.text[self.cursor..];
         let word = behind.len() - behind.trim_start().len();
-        behind[word..].find(char::is_whitespace).map_or(self.text.len(), |end| self.cursor + word + end)
+        behind[word..]
+            .find(char::is_whitespace)
+            .map_or(self.text.len(), |end| self.cursor + word + end)
     }
 
     fn line_start(&self) -> usize {
@@ -173,13 +178,15 @@ impl Editor {
         }
         let older = self.browsing.as_ref().map_or(self.history.len(), |(at, _)| *at).checked_sub(1);
         if let Some(line) = older.and_then(|older| self.history.get(older)).cloned() {
-            let draft = self.browsing.take().map_or_else(|| mem::take(&mut self.text), |(_, draft)| draft);
+            let draft =
+                self.browsing.take().map_or_else(|| mem::take(&mut self.text), |(_, draft)| draft);
             self.browsing = older.map(|older| (older, draft));
             self.set(line);
         }
     }
 
-    /// To the line below; from the last one, to what was sent later, at last to what was being typed.
+    /// To the line below; from the last one, to what was sent later, at last to what was being
+    /// typed.
     fn down(&mut self) {
         let end = self.line_end();
         if end < self.text.len() {
@@ -199,7 +206,8 @@ impl Editor {
     /// To a grapheme of the line the cursor is in, or to its end.
     fn move_to_column(&mut self, column: usize) {
         let (start, end) = (self.line_start(), self.line_end());
-        self.cursor = start + self.text[start..end].graphemes(true).take(column).map(str::len).sum::<usize>();
+        self.cursor =
+            start + self.text[start..end].graphemes(true).take(column).map(str::len).sum::<usize>();
     }
 }
 
@@ -228,7 +236,10 @@ mod tests {
     #[test]
     fn words_and_lines_are_cut_and_yanked() {
         assert_eq!(after("one two ", &[Key::KillWord]), "one |");
-        assert_eq!(after("one two", &[Key::WordLeft, Key::KillToEnd, Key::Home, Key::Yank]), "two|one ");
+        assert_eq!(
+            after("one two", &[Key::WordLeft, Key::KillToEnd, Key::Home, Key::Yank]),
+            "two|one "
+        );
         assert_eq!(after("one two", &[Key::Home, Key::WordRight, Key::KillToEnd]), "one|");
         assert_eq!(after("a\nb", &[Key::Up, Key::KillToEnd]), "a|b");
         assert_eq!(after("a\u{3000}b", &[Key::WordLeft]), "a\u{3000}|b");
@@ -285,7 +296,10 @@ mod tests {
                 seen.push(editor.text().to_owned());
             }
             assert!(seen[0] == if leave == Key::Enter { "refused" } else { "draft" }, "{seen:?}");
-            assert!(seen.contains(&"draft".to_owned()) && seen.contains(&"refused".to_owned()), "{seen:?}");
+            assert!(
+                seen.contains(&"draft".to_owned()) && seen.contains(&"refused".to_owned()),
+                "{seen:?}"
+            );
         }
     }
 

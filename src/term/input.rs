@@ -73,7 +73,12 @@ impl Input {
     /// Reads keys until stopped. Ctrl-C is the screen thread's to judge, as it has the line;
     /// `interrupts` counts those that wait for it. When it is stuck in a write that nobody reads,
     /// Ctrl-C goes straight to the loop.
-    pub(super) fn read_keys(self, keys: &Sender<Key>, events: &Sender<Event>, interrupts: &AtomicUsize) {
+    pub(super) fn read_keys(
+        self,
+        keys: &Sender<Key>,
+        events: &Sender<Event>,
+        interrupts: &AtomicUsize,
+    ) {
         let mut decoder = Decoder::default();
         let mut bytes = [0; READ];
         loop {
@@ -171,7 +176,8 @@ impl Input {
                 return Ok(Came::Continued);
             }
             if woken {
-                let resized = rustix::io::read(&self.woken, &mut signals).is_ok_and(|length| length > 0);
+                let resized =
+                    rustix::io::read(&self.woken, &mut signals).is_ok_and(|length| length > 0);
                 return Ok(if resized { Came::Resized } else { Came::Stopped });
             }
             if readable {
@@ -238,7 +244,10 @@ impl Lines {
             line.pop();
         }
         if mem::take(&mut self.over) || line.len() > self.limit {
-            return Some(Typed::Refused(format!("a line has more than {} bytes and is not taken", self.limit)));
+            return Some(Typed::Refused(format!(
+                "a line has more than {} bytes and is not taken",
+                self.limit
+            )));
         }
         match String::from_utf8(line) {
             Ok(line) if line.trim().is_empty() => None,
@@ -271,7 +280,10 @@ mod tests {
 
     #[test]
     fn lines_are_split_wherever_the_reads_fall() {
-        assert_eq!(lines(9, &[b"one\r\ntw", b"o\n\n \n", b"three"]), [line("one"), line("two"), line("three")]);
+        assert_eq!(
+            lines(9, &[b"one\r\ntw", b"o\n\n \n", b"three"]),
+            [line("one"), line("two"), line("three")]
+        );
         assert_eq!(lines(9, &[b"one\r", b"\ntwo\r"]), [line("one"), line("two")]);
     }
 
@@ -285,20 +297,36 @@ mod tests {
 
     #[test]
     fn one_byte_order_mark_before_the_first_line_is_skipped_wherever_the_reads_fall() {
-        for pieces in [&[&b"\xef\xbb\xbf/human\r\nhi"[..]][..], &[b"\xef", b"\xbb\xbf/", b"human\nhi"]] {
+        for pieces in
+            [&[&b"\xef\xbb\xbf/human\r\nhi"[..]][..], &[b"\xef", b"\xbb\xbf/", b"human\nhi"]]
+        {
             assert_eq!(lines(9, pieces), [line("/human"), line("hi")]);
         }
         let text = "\u{feff}\u{feff}one\n\u{feff}two";
-        assert_eq!(lines(9, &[text.as_bytes()]), [line("\u{feff}one"), line("\u{feff}two")], "only one");
-        assert_eq!(lines(9, &["\u{feff}\n\u{feff}x".as_bytes()]), [line("\u{feff}x")], "only before the first line");
+        assert_eq!(
+            lines(9, &[text.as_bytes()]),
+            [line("\u{feff}one"), line("\u{feff}two")],
+            "only one"
+        );
+        assert_eq!(
+            lines(9, &["\u{feff}\n\u{feff}x".as_bytes()]),
+            [line("\u{feff}x")],
+            "only before the first line"
+        );
         assert_eq!(lines(9, &["\u{feff}".as_bytes()]), []);
     }
 
     #[test]
     fn a_byte_order_mark_does_not_count_against_the_limit() {
         assert_eq!(lines(3, &["\u{feff}abc\r\nabc".as_bytes()]), [line("abc"), line("abc")]);
-        assert!(matches!(&lines(3, &["\u{feff}abcd\nabc".as_bytes()])[..], [Typed::Refused(_), Typed::Line(_)]));
-        assert!(matches!(&lines(3, &[b"a\nabcd\r\nabcdef\n"])[..], [_, Typed::Refused(_), Typed::Refused(_)]));
+        assert!(matches!(
+            &lines(3, &["\u{feff}abcd\nabc".as_bytes()])[..],
+            [Typed::Refused(_), Typed::Line(_)]
+        ));
+        assert!(matches!(
+            &lines(3, &[b"a\nabcd\r\nabcdef\n"])[..],
+            [_, Typed::Refused(_), Typed::Refused(_)]
+        ));
     }
 
     #[test]

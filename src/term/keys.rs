@@ -145,7 +145,11 @@ impl Paste {
         let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
         // A block copied with its last line end is not meant to have an empty line.
         let text = text.strip_suffix('\n').unwrap_or(&text);
-        Key::Paste(text.chars().filter(|&letter| matches!(letter, '\n' | '\t') || !letter.is_control()).collect())
+        Key::Paste(
+            text.chars()
+                .filter(|&letter| matches!(letter, '\n' | '\t') || !letter.is_control())
+                .collect(),
+        )
     }
 }
 
@@ -246,7 +250,10 @@ mod tests {
         );
         let single: Vec<&[u8]> = all.chunks(1).collect();
         let glue = |keys: Vec<Key>| {
-            keys.into_iter().map(|key| format!("{key:?}")).collect::<String>().replace("\")Text(\"", "")
+            keys.into_iter()
+                .map(|key| format!("{key:?}"))
+                .collect::<String>()
+                .replace("\")Text(\"", "")
         };
         assert_eq!(glue(keys(&single)), glue(whole));
     }
@@ -260,7 +267,10 @@ mod tests {
     #[test]
     fn a_huge_paste_is_dropped_whole() {
         let huge = vec![b'a'; 3 * PASTE_MAX];
-        assert_eq!(keys(&[b"\x1b[200~", &huge, b"\x1b[201~", b"x"]), [Key::PasteTooLong, text("x")]);
+        assert_eq!(
+            keys(&[b"\x1b[200~", &huge, b"\x1b[201~", b"x"]),
+            [Key::PasteTooLong, text("x")]
+        );
     }
 
     #[test]

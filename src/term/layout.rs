@@ -11,8 +11,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::text::{Line, Safe, stands_alone};
 
-/// Text that may be written to a terminal. All that is written there is this, `render`'s colours and `board`'s moves of
-/// the cursor; and all that this is made of went through `text`, or is a literal of ours.
+/// Text that may be written to a terminal. All that is written there is this, `render`'s colours
+/// and `board`'s moves of the cursor; and all that this is made of went through `text`, or is a
+/// literal of ours.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown(String);
 
@@ -68,16 +69,19 @@ fn cluster_width(cluster: &str) -> usize {
     apart.max(cluster.width())
 }
 
-/// A text by the pieces that are not broken: its graphemes, and the letters of one that is wider than a row. (There is
-/// no end to a grapheme of consonants, or of the beginnings of Hangul syllables.)
+/// A text by the pieces that are not broken: its graphemes, and the letters of one that is wider
+/// than a row. (There is no end to a grapheme of consonants, or of the beginnings of Hangul
+/// syllables.)
 fn pieces(text: &str, columns: usize) -> impl Iterator<Item = &str> {
     text.graphemes(true).flat_map(move |cluster| {
         let is_whole = cluster.len() <= columns || cluster_width(cluster) <= columns;
         let mut rest = Some(cluster);
         std::iter::from_fn(move || {
             let piece = rest.take()?;
-            let second = piece.char_indices().skip(1).find(|(_, letter)| !is_whole && stands_alone(*letter));
-            let (piece, more) = second.map_or((piece, None), |(at, _)| (&piece[..at], Some(&piece[at..])));
+            let second =
+                piece.char_indices().skip(1).find(|(_, letter)| !is_whole && stands_alone(*letter));
+            let (piece, more) =
+                second.map_or((piece, None), |(at, _)| (&piece[..at], Some(&piece[at..])));
             rest = more;
             Some(piece)
         })
@@ -217,13 +221,19 @@ mod tests {
     fn a_letter_without_end_breaks_too() {
         let consonants = "\u{1100}".repeat(20);
         assert_eq!(consonants.graphemes(true).count(), 1);
-        assert_eq!(wrap(&consonants, 10, 8).iter().map(|row| width(row)).collect::<Vec<_>>(), [10, 8, 8, 8, 6]);
+        assert_eq!(
+            wrap(&consonants, 10, 8).iter().map(|row| width(row)).collect::<Vec<_>>(),
+            [10, 8, 8, 8, 6]
+        );
         assert!(edited(&consonants, 0, 10).rows.iter().all(|row| width(row.as_str()) <= 10));
     }
 
     #[test]
     fn no_letter_takes_more_columns_than_bytes() {
-        assert!(('\0'..=char::MAX).all(|letter| cluster_width(&letter.to_string()) <= letter.len_utf8()));
+        assert!(
+            ('\0'..=char::MAX)
+                .all(|letter| cluster_width(&letter.to_string()) <= letter.len_utf8())
+        );
     }
 
     #[test]

@@ -41,7 +41,8 @@ pub(super) fn stream(report: &Report) -> Stream {
     if matches!(report, Report::Message(_)) { Stream::Out } else { Stream::Err }
 }
 
-/// A report as plain lines of so many columns, each without its line end; `None` if it shows nothing.
+/// A report as plain lines of so many columns, each without its line end; `None` if it shows
+/// nothing.
 pub(super) fn plain(report: &Report, me: Author, columns: usize) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
         return Some(plain_message(told, columns));
@@ -111,7 +112,10 @@ fn text_of(told: &Told) -> Shown {
 
 /// Each button's rows, to stand behind `CHOICE` and the prefix.
 fn choices(told: &Told, columns: usize, rest: usize) -> Vec<Vec<Shown>> {
-    told.buttons.iter().map(|button| wrap(&choice(button), room(columns, CHOICE.len()), rest)).collect()
+    told.buttons
+        .iter()
+        .map(|button| wrap(&choice(button), room(columns, CHOICE.len()), rest))
+        .collect()
 }
 
 /// A button's number and title, and the page it opens.
@@ -157,7 +161,8 @@ impl Look {
         Look { me, colour, zone: TimeZone::system(), history: None }
     }
 
-    /// A report as rows of a terminal of so many columns, each without its line end; `None` if it shows nothing.
+    /// A report as rows of a terminal of so many columns, each without its line end; `None` if it
+    /// shows nothing.
     pub(super) fn draw(&mut self, report: &Report, columns: usize) -> Option<Vec<Row>> {
         if let Report::Message(told) = report {
             let mut rows: Vec<Row> = self.divider(told).into_iter().collect();
@@ -183,7 +188,13 @@ impl Look {
     }
 
     /// Something the program says, as rows under a mark.
-    pub(super) fn note(&self, mark: &'static str, style: &str, text: &Shown, columns: usize) -> Vec<Row> {
+    pub(super) fn note(
+        &self,
+        mark: &'static str,
+        style: &str,
+        text: &Shown,
+        columns: usize,
+    ) -> Vec<Row> {
         let rows = wrap(text, room(columns, width(mark)), room(columns, width(MORE)));
         prefixed(mark, MORE, &rows).iter().map(|row| self.paint(style, row)).collect()
     }
@@ -228,15 +239,20 @@ impl Look {
         let speaker_style = if told.history { DIM } else { style(told.author) };
         let body_style = if told.history { DIM } else { "" };
         let more = |prefix: &'static str, rows: &[Shown]| -> Vec<Row> {
-            let prefixes = once(prefix).chain(repeat(MORE)).map(|prefix| self.paint(DIM, &Shown::own(prefix)));
-            prefixes.zip(rows).map(|(prefix, row)| prefix.and(&self.paint(body_style, row))).collect()
+            let prefixes =
+                once(prefix).chain(repeat(MORE)).map(|prefix| self.paint(DIM, &Shown::own(prefix)));
+            prefixes
+                .zip(rows)
+                .map(|(prefix, row)| prefix.and(&self.paint(body_style, row)))
+                .collect()
         };
 
         let mut rows: Vec<Row>;
         if used + FIRST_MIN <= columns {
             let texts = wrap(&text, columns - used, rest);
             let first = texts.first().filter(|first| !first.is_empty());
-            let first = first.map(|first| self.paint("", &Shown::own(" ")).and(&self.paint(body_style, first)));
+            let first = first
+                .map(|first| self.paint("", &Shown::own(" ")).and(&self.paint(body_style, first)));
             let head = self
                 .paint(DIM, &time)
                 .and(&self.paint(if told.elsewhere { ELSEWHERE } else { DIM }, &number))
@@ -262,7 +278,9 @@ impl Look {
         }
         self.history = history;
         let line = match (told.history, told.ordinal) {
-            (true, Some(ordinal)) => format!("── earlier, #{ordinal}, {} ──", self.local(told.at).date()),
+            (true, Some(ordinal)) => {
+                format!("── earlier, #{ordinal}, {} ──", self.local(told.at).date())
+            }
             (true, None) => format!("── earlier, {} ──", self.local(told.at).date()),
             (false, _) => "── now ──".into(),
         };
@@ -313,8 +331,13 @@ mod tests {
 
     /// Buttons with their numbers, as `Told` has them.
     fn offered(titles: &[&str]) -> Vec<Button> {
-        let button = |title: &&str| Button { title: (*title).into(), payload: "/x".into(), ..Button::default() };
-        Said { buttons: titles.iter().map(button).collect(), ..Said::text(Author::Bot, "") }.choices()
+        let button = |title: &&str| Button {
+            title: (*title).into(),
+            payload: "/x".into(),
+            ..Button::default()
+        };
+        Said { buttons: titles.iter().map(button).collect(), ..Said::text(Author::Bot, "") }
+            .choices()
     }
 
     fn look(colour: bool) -> Look {
@@ -374,8 +397,14 @@ mod tests {
         assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
         let listen = Some("127.0.0.1:5000".parse().expect("an address"));
         let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
-        assert_eq!(plain(&ready, Author::Admin).as_deref(), Some("handoff: listening on 127.0.0.1:5000"));
-        assert_eq!((stream(&ready), stream(&Report::Message(told(Author::Bot, "x")))), (Stream::Err, Stream::Out));
+        assert_eq!(
+            plain(&ready, Author::Admin).as_deref(),
+            Some("handoff: listening on 127.0.0.1:5000")
+        );
+        assert_eq!(
+            (stream(&ready), stream(&Report::Message(told(Author::Bot, "x")))),
+            (Stream::Err, Stream::Out)
+        );
         let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };
         assert_eq!(plain(&seen, Author::User), None);
     }
@@ -383,11 +412,15 @@ mod tests {
     #[test]
     fn continuation_rows_are_marked() {
         let mut look = look(false);
-        let rows = drawn(&mut look, told(Author::Bot, "one two three four\n14:03 user: posing"), 24);
+        let rows =
+            drawn(&mut look, told(Author::Bot, "one two three four\n14:03 user: posing"), 24);
         assert_eq!(rows, ["14:03 bot: one two three", "  │ four", "  │ 14:03 user: posing"]);
         let mut long = told(Author::User, "hi");
         long.name = Some("a name that fills the row".into());
-        assert_eq!(drawn(&mut look, long, 24), ["14:03 user a name that ", "  │ fills the row:", "  │ hi"]);
+        assert_eq!(
+            drawn(&mut look, long, 24),
+            ["14:03 user a name that ", "  │ fills the row:", "  │ hi"]
+        );
     }
 
     #[test]
@@ -408,8 +441,14 @@ mod tests {
         let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
         bot.buttons = offered(&["Yes, and a title too long for it"]);
         let rows = drawn(&mut look(false), bot.clone(), 24);
-        assert_eq!(rows[1..], ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]);
-        assert_eq!(plain_message(&bot), "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it");
+        assert_eq!(
+            rows[1..],
+            ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]
+        );
+        assert_eq!(
+            plain_message(&bot),
+            "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it"
+        );
     }
 
     #[test]
@@ -422,12 +461,17 @@ mod tests {
                      2) https://example.invalid/a";
         assert_eq!(plain_message(&bot), shown);
         let rows = drawn(&mut look(false), bot, 40);
-        assert_eq!(rows[1..3], ["  1) Open the form: ", "  │ https://example.invalid/form?of=a\\u{"]);
+        assert_eq!(
+            rows[1..3],
+            ["  1) Open the form: ", "  │ https://example.invalid/form?of=a\\u{"]
+        );
     }
 
     #[test]
     fn a_name_of_which_nothing_is_seen_is_none_and_a_long_one_is_cut() {
-        let named = |name: &str| plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") });
+        let named = |name: &str| {
+            plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") })
+        };
         assert_eq!(named(" \u{3164}\u{2800}"), "user: hi");
         assert_eq!(named(&"é".repeat(40)), format!("user {}…: hi", "é".repeat(31)));
         assert_eq!(named("Robin (admin)"), "user Robin (admin): hi");
@@ -435,7 +479,8 @@ mod tests {
 
     #[test]
     fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
-        let lines = |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
+        let lines =
+            |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
         assert_eq!(lines("one two three four five", 20), "bot: one two three \n  | four five");
         assert_eq!(lines("one two", 8), "bot:\n  | one \n  | two");
     }
@@ -460,7 +505,11 @@ mod tests {
             let begun = std::time::Instant::now();
             let rows = drawn(&mut look(true), told(Author::User, &text), 80);
             // Linear work takes milliseconds unoptimized; a square of it would take minutes.
-            assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{unit:?} took {:?}", begun.elapsed());
+            assert!(
+                begun.elapsed() < std::time::Duration::from_secs(5),
+                "{unit:?} took {:?}",
+                begun.elapsed()
+            );
             assert!(rows.len() <= text.len() + 2, "{unit:?} has {} rows", rows.len());
         }
     }

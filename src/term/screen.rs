@@ -1,8 +1,9 @@
 //! The screen thread: the only writer of stdout and stderr.
 //!
 //! It takes what waits (reports, keys, log lines), makes one write of it, and only then tells
-//! the loop what is shown. It may hang in a write for as long as nobody reads. What it writes is JSON, `layout::Shown`
-//! or `render::Row`, and the moves of a cursor: nothing a peer wrote gets here in any other way.
+//! the loop what is shown. It may hang in a write for as long as nobody reads. What it writes is
+//! JSON, `layout::Shown` or `render::Row`, and the moves of a cursor: nothing a peer wrote gets
+//! here in any other way.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -27,7 +28,8 @@ use crate::wire::Author;
 /// What is written at once, at most, so that the first of a long stretch is not kept waiting.
 const BATCH: usize = 256;
 /// What a desk answers to Ctrl-Z and SIGTSTP.
-const NOT_SUSPENDED: &str = "a desk cannot be suspended, its customers would lose it; /quit ends it";
+const NOT_SUSPENDED: &str =
+    "a desk cannot be suspended, its customers would lose it; /quit ends it";
 
 /// How to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,11 +84,15 @@ struct Outlet {
 
 impl Outlet {
     fn new(stream: &(impl AsFd + IsTerminal)) -> io::Result<Outlet> {
-        Ok(Outlet { file: File::from(stream.as_fd().try_clone_to_owned()?), is_terminal: stream.is_terminal() })
+        Ok(Outlet {
+            file: File::from(stream.as_fd().try_clone_to_owned()?),
+            is_terminal: stream.is_terminal(),
+        })
     }
 
-    /// Columns of a plain line. A terminal would break a longer one itself, with nothing before the rest of it; the last
-    /// column stays free, as some break already there. A pipe's reader gets whole lines.
+    /// Columns of a plain line. A terminal would break a longer one itself, with nothing before the
+    /// rest of it; the last column stays free, as some break already there. A pipe's reader
+    /// gets whole lines.
     fn columns(&self) -> usize {
         let size = self.is_terminal.then(|| tcgetwinsize(&self.file).ok()).flatten();
         size.map(|size| usize::from(size.ws_col))
@@ -206,7 +212,11 @@ impl Output {
             }
             _ => {
                 let stream = stream(report);
-                let columns = if stream == Stream::Out { self.stdout.columns() } else { self.stderr.columns() };
+                let columns = if stream == Stream::Out {
+                    self.stdout.columns()
+                } else {
+                    self.stderr.columns()
+                };
                 let Some(lines) = plain(report, self.look.me, columns) else { return };
                 match stream {
                     Stream::Out => put_lines(&mut self.pending, &lines),
@@ -232,7 +242,9 @@ impl Output {
             Key::Suspend if self.look.me == Author::Admin => self.suspend(),
             Key::Suspend => suspend::ask_group(),
             // A shell has had the terminal, after a SIGSTOP: its last line is above the cursor.
-            Key::Continued if self.mode.as_ref().is_some_and(|mode| mode.is_lost()) => self.resume(),
+            Key::Continued if self.mode.as_ref().is_some_and(|mode| mode.is_lost()) => {
+                self.resume()
+            }
             key => {
                 self.interrupted &= matches!(key, Key::Resized | Key::Continued);
                 self.above.extend(board.press(key, &self.look));
@@ -240,8 +252,8 @@ impl Output {
         }
     }
 
-    /// SIGTSTP came, or Ctrl-Z at a desk. A desk says that it cannot be suspended; a customer's side
-    /// leaves the terminal to the shell until it is continued.
+    /// SIGTSTP came, or Ctrl-Z at a desk. A desk says that it cannot be suspended; a customer's
+    /// side leaves the terminal to the shell until it is continued.
     fn suspend(&mut self) {
         if self.look.me == Author::Admin {
             self.show(&Report::Error { text: NOT_SUSPENDED.to_owned() });

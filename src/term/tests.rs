@@ -34,20 +34,25 @@ fn program() {
     if io::stdin().is_terminal() {
         // The terminal is ours: it tells of a resize, and of its end.
         rustix::process::setsid().expect("a child is no leader");
-        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin()).expect("a fresh session takes a terminal");
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
+            .expect("a fresh session takes a terminal");
         let hung_up = Arc::default();
         signal_hook::flag::register(signal_hook::consts::SIGHUP, hung_up).expect("a handler");
     }
     let (sender, told) = unbounded();
     let commands = BufReader::new(control.try_clone().expect("a socket"));
-    thread::spawn(move || commands.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+    thread::spawn(move || {
+        commands.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+    });
 
     let json = env::var_os("TEST_JSON").is_some();
-    let options = Options { json, plain: false, limit: TEXT_MAX, me: Author::User, reads_stdin: true };
+    let options =
+        Options { json, plain: false, limit: TEXT_MAX, me: Author::User, reads_stdin: true };
     hold_suspension(&options).expect("a signal mask");
     let (screen, typed, events) = start(options).expect("a screen");
     let mut screen = Some(screen);
-    writeln!(control, "ready {}", screen.as_ref().is_some_and(Screen::is_interactive)).expect("a reader");
+    writeln!(control, "ready {}", screen.as_ref().is_some_and(Screen::is_interactive))
+        .expect("a reader");
     let (mut typed, mut take) = (typed, env::var_os("TEST_SLOW").is_none());
     loop {
         let lines = if take { typed.clone() } else { never() };
@@ -130,7 +135,9 @@ impl Program {
         let (control, _) = listener.accept().expect("the program connects");
         let (sender, answers) = unbounded();
         let lines = BufReader::new(control.try_clone().expect("a socket"));
-        thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        thread::spawn(move || {
+            lines.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+        });
         Program { child, control, answers }
     }
 
@@ -178,10 +185,12 @@ impl Terminal {
     }
 
     fn open(environment: &[(&str, &str)]) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a pseudo-terminal");
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a pseudo-terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
         let name = OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
-        let slave: OwnedFd = OpenOptions::new().read(true).write(true).open(name).expect("its other end").into();
+        let slave: OwnedFd =
+            OpenOptions::new().read(true).write(true).open(name).expect("its other end").into();
         resize(&master, 80, 24);
         let copy = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let program = Program::start(environment, copy(), copy(), copy());
@@ -197,7 +206,12 @@ impl Terminal {
             }
         });
         let size = |size| NonZero::new(size).expect("a size");
-        let terminal = Terminal { program, master, output, screen: vt100::Parser::new(size(24), size(80), 1000) };
+        let terminal = Terminal {
+            program,
+            master,
+            output,
+            screen: vt100::Parser::new(size(24), size(80), 1000),
+        };
         terminal.program.expect("ready true");
         terminal
     }
@@ -258,7 +272,9 @@ fn messages_and_logs_come_above_the_line_being_typed() {
     terminal.ends_with("\n[INFO] linked\nAnn> ");
     terminal.press("what comes next");
     terminal.program.tell("refuse hxalf a line");
-    terminal.until(|seen| seen.contains("!! that cannot be (not sent") && seen.ends_with("\nAnn> what comes next"));
+    terminal.until(|seen| {
+        seen.contains("!! that cannot be (not sent") && seen.ends_with("\nAnn> what comes next")
+    });
     terminal.press("\x1b[A");
     terminal.ends_with("\nAnn> hxalf a line");
     terminal.press("\x1b[B");
@@ -318,7 +334,8 @@ fn ctrl_c_and_ctrl_d_tell_the_loop() {
 fn ctrl_c_reaches_the_loop_although_the_terminal_takes_no_output() {
     let mut terminal = Terminal::start(&[]);
     let slave = format!("/proc/{}/fd/0", terminal.program.child.id());
-    let slave = OpenOptions::new().read(true).write(true).open(slave).expect("the program's terminal");
+    let slave =
+        OpenOptions::new().read(true).write(true).open(slave).expect("the program's terminal");
     // As Ctrl-S does where the terminal is not raw.
     tcflow(&slave, Action::OOff).expect("a terminal");
     terminal.press("x");
@@ -356,7 +373,8 @@ fn the_terminal_is_as_it_was_after_finish_and_after_a_panic() {
 #[test]
 fn a_terminal_that_hangs_up_is_told() {
     let Terminal { program, master, output, .. } = Terminal::start(&[]);
-    // Closing both descriptors of the master needs its reader out of its read: a last word makes it look.
+    // Closing both descriptors of the master needs its reader out of its read: a last word makes it
+    // look.
     drop(output);
     let mut program = program;
     program.tell("say bye");
@@ -404,7 +422,13 @@ fn on_pipes_stdout_is_the_conversation() {
     assert_eq!(line(&mut stderr), "handoff: one thing\n");
     program.tell("log [WARN] \u{1b}]0;x");
     assert_eq!(line(&mut stderr), "[WARN] \\u{1b}]0;x\n");
-    program.child.stdin.take().expect("a pipe").write_all(b"one\n\ntwo").expect("the program reads");
+    program
+        .child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"one\n\ntwo")
+        .expect("the program reads");
     program.expect(r#"typed Line("one")"#);
     program.expect(r#"typed Line("two")"#);
     program.expect("typed End");
@@ -425,7 +449,9 @@ fn a_pipe_is_not_read_ahead() {
     let (sender, written) = unbounded();
     thread::spawn(move || {
         for _ in 0..10_000 {
-            stdin.write_all(b"a line of a script that is not due yet\n").expect("the program reads");
+            stdin
+                .write_all(b"a line of a script that is not due yet\n")
+                .expect("the program reads");
         }
         sender.send(()).expect("the test waits");
     });
@@ -441,7 +467,11 @@ fn a_closed_pipe_is_told_quietly() {
     drop(stdout);
     // A process that another test starts may hold the pipe until it is one of its own.
     let since = Instant::now();
-    while !program.answers.recv_timeout(Duration::from_millis(200)).is_ok_and(|answer| answer.starts_with("Gone")) {
+    while !program
+        .answers
+        .recv_timeout(Duration::from_millis(200))
+        .is_ok_and(|answer| answer.starts_with("Gone"))
+    {
         assert!(since.elapsed() < DEADLINE, "nobody reads, and it is not told");
         program.tell("say nobody hears it");
     }
@@ -455,11 +485,18 @@ fn a_closed_pipe_is_told_quietly() {
 #[test]
 fn an_output_nobody_reads_holds_up_the_screen_alone() {
     let (mut program, mut stdout) = piped(&[]);
-    program.child.stdin.take().expect("a pipe").write_all(b"still read\n").expect("the program reads");
+    program
+        .child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"still read\n")
+        .expect("the program reads");
     program.expect(r#"typed Line("still read")"#);
     program.tell("flood a line");
     program.expect("typed End");
     program.tell("finish");
-    let lines = stdout.by_ref().lines().map_while(Result::ok).filter(|line| line == "bot: a line").count();
+    let lines =
+        stdout.by_ref().lines().map_while(Result::ok).filter(|line| line == "bot: a line").count();
     assert_eq!(lines, 100_000);
 }

@@ -16,7 +16,8 @@ pub(super) enum Tone {
     Fault,
 }
 
-/// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has none.
+/// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has
+/// none.
 pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
     let text = match report {
         Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
@@ -44,7 +45,10 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         Report::Notice { text } => text.clone(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(text))),
         Report::Error { text } => return Some((Tone::Fault, Shown::text(text))),
-        Report::Ready { listen: None, .. } | Report::Message(_) | Report::Delivered { .. } | Report::Seen { .. } => {
+        Report::Ready { listen: None, .. }
+        | Report::Message(_)
+        | Report::Delivered { .. }
+        | Report::Seen { .. } => {
             return None;
         }
     };
@@ -61,7 +65,12 @@ fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
     }
 }
 
-fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: Option<&Reason>) -> Option<String> {
+fn user_state(
+    state: State,
+    position: Option<u32>,
+    admin: Option<&str>,
+    reason: Option<&Reason>,
+) -> Option<String> {
     let text = match (state, reason) {
         (State::Queued, _) => match position {
             Some(position) => format!("you are number {position} in the queue"),
@@ -72,11 +81,17 @@ fn user_state(state: State, position: Option<u32>, admin: Option<&str>, reason: 
             Some(name) => format!("agent {name} joined"),
             None => "an agent joined".into(),
         },
-        (State::Bot, Some(Reason::Returned(Returned::HandedBack))) => "the agent handed you back to the bot".into(),
+        (State::Bot, Some(Reason::Returned(Returned::HandedBack))) => {
+            "the agent handed you back to the bot".into()
+        }
         (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => "back with the bot".into(),
         (State::Bot, _) => return None,
-        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => "you ended the conversation".into(),
-        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => "the agent closed the conversation".into(),
+        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => {
+            "you ended the conversation".into()
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
+            "the agent closed the conversation".into()
+        }
         (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
             "the conversation is closed: nothing was said for 24 hours".into()
         }
@@ -97,16 +112,28 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Re
                 None => format!("{who} is waiting{why}"),
             }
         }
-        (State::Active, _) => format!("{who}: you have the conversation; /handback or /close ends it"),
+        (State::Active, _) => {
+            format!("{who}: you have the conversation; /handback or /close ends it")
+        }
         (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => {
             format!("{who} stopped waiting and is back with the bot")
         }
-        (State::Bot, Some(Reason::Elsewhere(Elsewhere::TakenElsewhere))) => format!("{who} talks to another desk"),
-        (State::Bot, Some(Reason::Elsewhere(_))) => format!("{who} is back with the bot (by another desk)"),
+        (State::Bot, Some(Reason::Elsewhere(Elsewhere::TakenElsewhere))) => {
+            format!("{who} talks to another desk")
+        }
+        (State::Bot, Some(Reason::Elsewhere(_))) => {
+            format!("{who} is back with the bot (by another desk)")
+        }
         (State::Bot, _) => format!("{who} is back with the bot"),
-        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => format!("{who}: closed (by the customer)"),
-        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => format!("{who}: closed (by the desk)"),
-        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => format!("{who}: no sign of them for 24 hours"),
+        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => {
+            format!("{who}: closed (by the customer)")
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
+            format!("{who}: closed (by the desk)")
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
+            format!("{who}: no sign of them for 24 hours")
+        }
         (State::Closed, Some(Reason::Elsewhere(_))) => format!("{who}: closed (by another desk)"),
         (State::Closed, _) => format!("{who}: closed"),
     }
@@ -140,8 +167,15 @@ mod tests {
     fn state(me: Author, state: State, position: Option<u32>, reason: Option<Reason>) -> String {
         let desk = me == Author::Admin;
         let (ordinal, customer) = (desk.then_some(2), desk.then(|| "Ann".to_owned()));
-        let report =
-            Report::State { conversation: CONVERSATION, ordinal, customer, state, position, admin: None, reason };
+        let report = Report::State {
+            conversation: CONVERSATION,
+            ordinal,
+            customer,
+            state,
+            position,
+            admin: None,
+            reason,
+        };
         words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()
     }
 
@@ -149,10 +183,16 @@ mod tests {
     fn the_customer_reads_where_the_conversation_is() {
         use Author::User;
         let handed_back = Some(Reason::Returned(Returned::HandedBack));
-        assert_eq!(state(User, State::Queued, None, None), "you asked for a person; waiting for the desk");
+        assert_eq!(
+            state(User, State::Queued, None, None),
+            "you asked for a person; waiting for the desk"
+        );
         assert_eq!(state(User, State::Queued, Some(3), None), "you are number 3 in the queue");
         assert_eq!(state(User, State::Active, None, None), "an agent joined");
-        assert_eq!(state(User, State::Bot, None, handed_back), "the agent handed you back to the bot");
+        assert_eq!(
+            state(User, State::Bot, None, handed_back),
+            "the agent handed you back to the bot"
+        );
         assert_eq!(state(User, State::Bot, None, None), "");
         let closed = Some(Reason::Ended(EndReason::UserEnded));
         assert_eq!(state(User, State::Closed, None, closed), "you ended the conversation");
@@ -162,8 +202,14 @@ mod tests {
     fn the_desk_reads_whose_it_is() {
         use Author::Admin;
         let ended = Some(Reason::Ended(EndReason::UserEnded));
-        assert_eq!(state(Admin, State::Queued, Some(1), None), "#2 Ann is waiting (number 1 in the queue)");
-        assert!(state(Admin, State::Active, None, None).starts_with("#2 Ann: you have the conversation"));
+        assert_eq!(
+            state(Admin, State::Queued, Some(1), None),
+            "#2 Ann is waiting (number 1 in the queue)"
+        );
+        assert!(
+            state(Admin, State::Active, None, None)
+                .starts_with("#2 Ann: you have the conversation")
+        );
         assert_eq!(state(Admin, State::Bot, None, None), "#2 Ann is back with the bot");
         assert_eq!(state(Admin, State::Closed, None, ended), "#2 Ann: closed (by the customer)");
     }
@@ -180,6 +226,9 @@ mod tests {
             parted: false,
         };
         let (_, text) = words(&report, Author::User).expect("a lost link is told");
-        assert_eq!(text.as_str(), "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again");
+        assert_eq!(
+            text.as_str(),
+            "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again"
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! What a single character is to a reader: visible, a blank, part of the letter before it, or hidden.
+//! What a single character is to a reader: visible, a blank, part of the letter before it, or
+//! hidden.
 //!
-//! General categories and emoji come from `unicode-properties`, widths from `unicode-width`. What Unicode calls a
-//! letter or a sign and draws as nothing is listed here.
+//! General categories and emoji come from `unicode-properties`, widths from `unicode-width`. What
+//! Unicode calls a letter or a sign and draws as nothing is listed here.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 use unicode_width::UnicodeWidthChar;
@@ -20,11 +21,15 @@ pub(super) fn flag(text: &str) -> Option<&'static str> {
 
 /// A space of any width.
 pub(super) fn is_blank(letter: char) -> bool {
-    matches!(letter, ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}')
+    matches!(
+        letter,
+        ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}'
+    )
 }
 
-/// Whether it stands for itself: a letter, number, punctuation or symbol that a reader sees. Unassigned and private
-/// characters do not: nobody knows what a terminal makes of them.
+/// Whether it stands for itself: a letter, number, punctuation or symbol that a reader sees.
+/// Unassigned and private characters do not: nobody knows what a terminal makes of them.
 pub(super) fn is_visible(letter: char) -> bool {
     letter.is_ascii_graphic()
         || matches!(
@@ -37,8 +42,8 @@ pub(super) fn is_visible(letter: char) -> bool {
             && letter.width() != Some(0)
 }
 
-/// Letters and symbols without ink: Hangul fillers, the braille pattern without dots, the object replacement, a null
-/// notehead, Egyptian blanks.
+/// Letters and symbols without ink: Hangul fillers, the braille pattern without dots, the object
+/// replacement, a null notehead, Egyptian blanks.
 fn is_drawn_as_nothing(letter: char) -> bool {
     matches!(
         letter,
@@ -54,12 +59,14 @@ fn is_drawn_as_nothing(letter: char) -> bool {
     )
 }
 
-/// Whether it becomes part of the letter before it: a combining mark, the vowel or end of a Hangul syllable, a Thai or
-/// Lao AM, a halfwidth voicing mark, a skin tone. Marks without ink are hidden, not marks.
+/// Whether it becomes part of the letter before it: a combining mark, the vowel or end of a Hangul
+/// syllable, a Thai or Lao AM, a halfwidth voicing mark, a skin tone. Marks without ink are hidden,
+/// not marks.
 pub(super) fn is_mark(letter: char) -> bool {
     match letter {
         '\0'..='\u{2ff}' => false,
-        // Combining grapheme joiner, Khmer inherent vowels, Egyptian mirror, Khitan filler; variation selectors.
+        // Combining grapheme joiner, Khmer inherent vowels, Egyptian mirror, Khitan filler;
+        // variation selectors.
         '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{13440}' | '\u{16fe4}' => false,
         _ if is_selector(letter) => false,
         '\u{1161}'..='\u{11ff}' | '\u{d7b0}'..='\u{d7c6}' | '\u{d7cb}'..='\u{d7fb}' => true,
@@ -77,11 +84,13 @@ pub(super) fn is_selector(letter: char) -> bool {
     matches!(letter, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whether a selector is due right behind this letter: emoji or text style, a keycap, a variant of a Han or Mongolian
-/// letter. `next` is what follows it.
+/// Whether a selector is due right behind this letter: emoji or text style, a keycap, a variant of
+/// a Han or Mongolian letter. `next` is what follows it.
 pub(super) fn may_select(letter: char, selector: char, next: Option<char>) -> bool {
     match selector {
-        '\u{fe0e}' | '\u{fe0f}' if letter.is_ascii() => letter.is_emoji_char() && next == Some('\u{20e3}'),
+        '\u{fe0e}' | '\u{fe0f}' if letter.is_ascii() => {
+            letter.is_emoji_char() && next == Some('\u{20e3}')
+        }
         '\u{fe0e}' | '\u{fe0f}' => letter.is_emoji_char(),
         '\u{180b}'..='\u{180f}' => matches!(letter, '\u{1820}'..='\u{18aa}'),
         '\u{fe00}'..='\u{fe02}' | '\u{e0100}'..='\u{e01ef}' => is_han(letter),
@@ -98,17 +107,19 @@ pub(super) fn is_joiner(letter: char) -> bool {
     matches!(letter, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether a joiner changes anything between these: `base` with its marks, the last of which is `before`, and `next`.
+/// Whether a joiner changes anything between these: `base` with its marks, the last of which is
+/// `before`, and `next`.
 ///
-/// It does in an emoji, between letters of a script that joins them, and behind a virama also at a word's end (RFC 5892,
-/// appendix A; old Malayalam chillus are so written).
+/// It does in an emoji, between letters of a script that joins them, and behind a virama also at a
+/// word's end (RFC 5892, appendix A; old Malayalam chillus are so written).
 pub(super) fn may_join(joiner: char, base: char, before: char, next: Option<char>) -> bool {
     let next = next.unwrap_or('\0');
     let emoji = joiner == '\u{200d}' && is_picture(base) && is_picture(next);
     emoji || is_virama(before) || is_of_joining_script(before) && is_of_joining_script(next)
 }
 
-/// An emoji that others can be joined to. A skin tone is part of one, and a letter of a country's flag half of one.
+/// An emoji that others can be joined to. A skin tone is part of one, and a letter of a country's
+/// flag half of one.
 fn is_picture(letter: char) -> bool {
     !letter.is_ascii()
         && letter.is_emoji_char()
@@ -116,12 +127,15 @@ fn is_picture(letter: char) -> bool {
         && !('\u{1f1e6}'..='\u{1f1ff}').contains(&letter)
 }
 
-/// The viramas of India and Sri Lanka. From Devanagari to Malayalam they have the same place in their blocks.
+/// The viramas of India and Sri Lanka. From Devanagari to Malayalam they have the same place in
+/// their blocks.
 fn is_virama(letter: char) -> bool {
-    matches!(letter, '\u{900}'..='\u{d7f}') && u32::from(letter) & 0x7f == 0x4d || letter == '\u{dca}'
+    matches!(letter, '\u{900}'..='\u{d7f}') && u32::from(letter) & 0x7f == 0x4d
+        || letter == '\u{dca}'
 }
 
-/// Letters and marks of the scripts from Arabic to Sinhala, and from Tibetan to Mongolian, Javanese and the like.
+/// Letters and marks of the scripts from Arabic to Sinhala, and from Tibetan to Mongolian, Javanese
+/// and the like.
 fn is_of_joining_script(letter: char) -> bool {
     let block = matches!(
         letter,
@@ -134,5 +148,8 @@ fn is_of_joining_script(letter: char) -> bool {
             | '\u{11000}'..='\u{11fff}'
             | '\u{1e900}'..='\u{1e95f}'
     );
-    block && (is_mark(letter) || is_visible(letter) && letter.general_category_group() == GeneralCategoryGroup::Letter)
+    block
+        && (is_mark(letter)
+            || is_visible(letter)
+                && letter.general_category_group() == GeneralCategoryGroup::Letter)
 }

@@ -23,7 +23,8 @@ fn token(letter: char) -> String {
     format!("\\u{{{:x}}}", letter as u32)
 }
 
-/// `Default_Ignorable_Code_Point`, as DerivedCoreProperties.txt lists it, and what else is drawn as nothing.
+/// `Default_Ignorable_Code_Point`, as DerivedCoreProperties.txt lists it, and what else is drawn as
+/// nothing.
 fn is_unseen(letter: char) -> bool {
     matches!(letter as u32,
         0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e
@@ -49,23 +50,38 @@ fn every_code_point_lives_or_is_shown_as_what_it_is() {
             _ => {
                 hidden += 1;
                 assert_eq!(alone, token(letter));
-                // Letters and numbers as the standard library knows them, and ASCII, are never hidden alone, but for
-                // fillers and what needs a letter before it.
+                // Letters and numbers as the standard library knows them, and ASCII, are never
+                // hidden alone, but for fillers and what needs a letter before it.
                 let needs_letter = safe(&format!("a{letter}")).ends_with(letter);
                 let lives = letter.is_alphanumeric() || letter.is_ascii_graphic();
-                assert!(!lives || needs_letter || is_unseen(letter) || is_without_room(letter), "{letter:?} is hidden");
+                assert!(
+                    !lives || needs_letter || is_unseen(letter) || is_without_room(letter),
+                    "{letter:?} is hidden"
+                );
                 continue;
             }
         }
-        assert!(!letter.is_control() && !is_unseen(letter) && !is_nobodys(letter), "{letter:?} lives");
+        assert!(
+            !letter.is_control() && !is_unseen(letter) && !is_nobodys(letter),
+            "{letter:?} lives"
+        );
         assert_ne!(letter.width().unwrap_or(0), 0, "{letter:?} takes no room");
-        // It does not become part of what stands before it: our colon, our prefix, a row's beginning.
+        // It does not become part of what stands before it: our colon, our prefix, a row's
+        // beginning.
         for before in [':', ' ', '│'] {
             let letters = format!("{before}{letter}");
-            assert_eq!(letters.graphemes(true).next(), Some(before.to_string().as_str()), "{letter:?} joins");
+            assert_eq!(
+                letters.graphemes(true).next(),
+                Some(before.to_string().as_str()),
+                "{letter:?} joins"
+            );
         }
     }
-    assert_eq!(lived + hidden, 0x11_0000 - 0x800 - 3, "all but surrogates; newline, tab and space were passed over");
+    assert_eq!(
+        lived + hidden,
+        0x11_0000 - 0x800 - 3,
+        "all but surrogates; newline, tab and space were passed over"
+    );
     assert!(lived > 150_000, "{lived} live, {hidden} are hidden");
 }
 
@@ -81,7 +97,10 @@ fn behind_a_letter_no_code_point_is_unseen() {
             let shown = safe(&format!("{before}{letter}{after}"));
             let kept = shown.contains(letter);
             assert!(!kept || letter == '\n' || !letter.is_control(), "{letter:?}");
-            assert!(!kept || !is_unseen(letter) && !is_nobodys(letter), "{letter:?} hides in {before}…{after}");
+            assert!(
+                !kept || !is_unseen(letter) && !is_nobodys(letter),
+                "{letter:?} hides in {before}…{after}"
+            );
         }
     }
 }
@@ -133,7 +152,10 @@ fn what_joins_letters_lives_only_where_it_does() {
         ("☀\u{fe0f}\u{fe0f}", "☀\u{fe0f}\\u{fe0f}"),
         ("a\u{e0100}", "a\\u{e0100}"),
         ("🏴\u{e0061}\u{e007f}", "🏴\\u{e0061}\\u{e007f}"),
-        ("🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}", "🏴\\u{e0067}\\u{e0062}\\u{e0065}\\u{e006e}\\u{e0067}"),
+        (
+            "🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}",
+            "🏴\\u{e0067}\\u{e0062}\\u{e0065}\\u{e006e}\\u{e0067}",
+        ),
     ] {
         assert_eq!(safe(text), shown);
     }

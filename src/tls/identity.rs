@@ -39,7 +39,8 @@ impl Identity {
     /// # Errors
     /// One line: what is wrong with the file and what to do.
     pub fn kept(file: &Path) -> Result<Identity, String> {
-        let unreadable = |e: io::Error| format!("cannot read the desk's key from {}: {e}", file.display());
+        let unreadable =
+            |e: io::Error| format!("cannot read the desk's key from {}: {e}", file.display());
         match File::open(file) {
             Ok(mut open) => {
                 refuse_open_to_others(&open, file)?;
@@ -53,7 +54,9 @@ impl Identity {
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let key = new_key()?;
-                keep(&key, file).map_err(|e| format!("cannot keep the desk's key in {}: {e}", file.display()))?;
+                keep(&key, file).map_err(|e| {
+                    format!("cannot keep the desk's key in {}: {e}", file.display())
+                })?;
                 Ok(Identity { is_new: true, ..Identity::of(&key)? })
             }
             Err(error) => Err(unreadable(error)),
@@ -82,11 +85,11 @@ impl Identity {
         if chain.is_empty() {
             return Err(format!("{} holds no certificate in PEM", certificate.display()));
         }
-        let open =
-            File::open(key).map_err(|error| unreadable(key, "unencrypted private key", pem::Error::Io(error)))?;
+        let open = File::open(key)
+            .map_err(|error| unreadable(key, "unencrypted private key", pem::Error::Io(error)))?;
         refuse_open_to_others(&open, key)?;
-        let key =
-            PrivateKeyDer::from_pem_reader(open).map_err(|error| unreadable(key, "unencrypted private key", error))?;
+        let key = PrivateKeyDer::from_pem_reader(open)
+            .map_err(|error| unreadable(key, "unencrypted private key", error))?;
         let identity = Identity { chain, key, is_new: false };
         identity.fingerprint().map_err(|why| format!("{}: {why}", certificate.display()))?;
         Ok(identity)
@@ -102,13 +105,17 @@ impl Identity {
         })
     }
 
-    /// What is wrong with the dates of the chain at `now`, or soon will be. Customers check them if they have `--ca`;
-    /// a fingerprint or a first contact is about the key alone.
+    /// What is wrong with the dates of the chain at `now`, or soon will be. Customers check them if
+    /// they have `--ca`; a fingerprint or a first contact is about the key alone.
     pub fn date_warning(&self, now: Millis) -> Option<String> {
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now));
         let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + EXPIRES_SOON);
         self.chain.iter().zip(1..).find_map(|(certificate, number)| {
-            let name = if number == 1 { "certificate".to_owned() } else { format!("certificate number {number}") };
+            let name = if number == 1 {
+                "certificate".to_owned()
+            } else {
+                format!("certificate number {number}")
+            };
             let refused = "customers who check it with --ca refuse this desk";
             let what = match (date_fault(certificate, now), date_fault(certificate, soon)) {
                 (Some(DateFault::Expired(at)), _) => format!("expired on {}; {refused}", day(at)),
@@ -129,14 +136,17 @@ impl Identity {
     /// # Errors
     /// When key and certificate do not belong together.
     pub fn security(self) -> Result<Security, String> {
-        let config = ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
+        let config =
+            ServerConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
         let config = config.map_err(|error| error.to_string())?.with_no_client_auth();
-        let mut config = config.with_single_cert(self.chain, self.key).map_err(|error| match error {
-            rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
-                "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned()
-            }
-            error => format!("the desk's certificate and key cannot be used: {error}"),
-        })?;
+        let mut config =
+            config.with_single_cert(self.chain, self.key).map_err(|error| match error {
+                rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+                    "the key of --tls-key is not the one of the certificate of --tls-cert"
+                        .to_owned()
+                }
+                error => format!("the desk's certificate and key cannot be used: {error}"),
+            })?;
         config.send_tls13_tickets = 0;
         config.session_storage = Arc::new(rustls::server::NoServerSessionStorage {});
         config.alpn_protocols = vec![PROTOCOL.as_bytes().to_vec()];
@@ -147,7 +157,9 @@ impl Identity {
     fn of(key: &KeyPair) -> Result<Identity, String> {
         let mut about = CertificateParams::default();
         about.distinguished_name.push(DnType::CommonName, "handoff desk");
-        let certificate = about.self_signed(key).map_err(|e| format!("cannot make the desk's certificate: {e}"))?;
+        let certificate = about
+            .self_signed(key)
+            .map_err(|e| format!("cannot make the desk's certificate: {e}"))?;
         let der = PrivateKeyDer::try_from(key.serialize_der());
         let key = der.map_err(|e| format!("cannot use the desk's key: {e}"))?;
         Ok(Identity { chain: vec![certificate.der().clone()], key, is_new: false })
@@ -162,24 +174,26 @@ enum DateFault {
     NotYetValid(UnixTime),
 }
 
-/// Asks the verifier that customers with `--ca` have. It looks at the dates before it looks for an authority, so it
-/// needs none here.
+/// Asks the verifier that customers with `--ca` have. It looks at the dates before it looks for an
+/// authority, so it needs none here.
 fn date_fault(certificate: &CertificateDer<'_>, at: UnixTime) -> Option<DateFault> {
     let certificate = ParsedCertificate::try_from(certificate).ok()?;
-    let (none, algorithms) = (RootCertStore::empty(), provider().signature_verification_algorithms.all);
+    let (none, algorithms) =
+        (RootCertStore::empty(), provider().signature_verification_algorithms.all);
     match verify_server_cert_signed_by_trust_anchor(&certificate, &none, &[], at, algorithms) {
         Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
             Some(DateFault::Expired(not_after))
         }
-        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. })) => {
-            Some(DateFault::NotYetValid(not_before))
-        }
+        Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+            not_before, ..
+        })) => Some(DateFault::NotYetValid(not_before)),
         _ => None,
     }
 }
 
 fn day(at: UnixTime) -> String {
-    let at = i64::try_from(at.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let at =
+        i64::try_from(at.as_secs()).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
     at.unwrap_or(Timestamp::MAX).strftime("%F %H:%M UTC").to_string()
 }
 

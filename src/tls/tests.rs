@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use super::*;
 
 const ADDRESS: &str = "Desk.example:5000";
-const PEER: std::net::SocketAddr = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
+const PEER: std::net::SocketAddr =
+    std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
 /// A folder of this test's own, gone at its end.
 struct Folder(PathBuf);
@@ -48,7 +49,10 @@ fn a_fingerprint_is_written_as_it_is_read() {
     assert_eq!(written.len(), "SHA256:".len() + 43);
     assert_eq!(written.parse::<Fingerprint>().unwrap().to_string(), written);
     for wrong in ["", "SHA256:", "sha256:x", &written[7..], &format!("{written}="), "SHA256:AAAA"] {
-        assert!(wrong.parse::<Fingerprint>().unwrap_err().contains("as the desk prints it"), "{wrong}");
+        assert!(
+            wrong.parse::<Fingerprint>().unwrap_err().contains("as the desk prints it"),
+            "{wrong}"
+        );
     }
 }
 
@@ -73,7 +77,9 @@ fn a_key_that_is_open_to_others_or_damaged_is_refused_with_what_to_do() {
     assert_eq!(why, format!("{0} is open to other users; run: chmod 600 {0}", file.display()));
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     fs::write(&file, "-----BEGIN").unwrap();
-    assert!(Identity::kept(&file).err().unwrap().contains("no private key; restore it, or remove it"));
+    assert!(
+        Identity::kept(&file).err().unwrap().contains("no private key; restore it, or remove it")
+    );
 }
 
 #[test]
@@ -81,20 +87,41 @@ fn the_first_key_at_an_address_is_remembered_and_another_one_refused() {
     let folder = Folder::new("pins");
     let (file, keys) = (folder.file("state/known_desks"), [key(), key()]);
     let judge = |address, key| first_contact(Some(file.clone())).judge(address, PEER, Some(key));
-    assert!(judge(ADDRESS, keys[0]).unwrap().unwrap().contains(&keys[0].to_string()), "it is said once");
+    assert!(
+        judge(ADDRESS, keys[0]).unwrap().unwrap().contains(&keys[0].to_string()),
+        "it is said once"
+    );
     assert_eq!(judge(ADDRESS, keys[0]), Ok(None));
     assert_eq!(judge("DESK.EXAMPLE:5000", keys[0]), Ok(None), "names have no case");
-    assert!(judge("desk.example:5001", keys[1]).is_ok_and(|told| told.is_some()), "another port is another desk");
+    assert!(
+        judge("desk.example:5001", keys[1]).is_ok_and(|told| told.is_some()),
+        "another port is another desk"
+    );
     let why = judge(ADDRESS, keys[1]).unwrap_err();
-    for part in [&keys[0].to_string(), &keys[1].to_string(), &format!("remove line 1 of {}", file.display())] {
+    for part in [
+        &keys[0].to_string(),
+        &keys[1].to_string(),
+        &format!("remove line 1 of {}", file.display()),
+    ] {
         assert!(why.contains(part), "{why} lacks {part}");
     }
-    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 2, "a refused key is not remembered");
+    assert_eq!(
+        fs::read_to_string(&file).unwrap().lines().count(),
+        2,
+        "a refused key is not remembered"
+    );
     assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     set_mode(&file, 0o444);
-    assert_eq!(judge(ADDRESS, keys[0]), Ok(None), "who can read it learns nothing, and to read it is enough");
+    assert_eq!(
+        judge(ADDRESS, keys[0]),
+        Ok(None),
+        "who can read it learns nothing, and to read it is enough"
+    );
     set_mode(&file, 0o664);
-    assert!(judge(ADDRESS, keys[0]).unwrap_err().contains("chmod 600"), "anybody could have written it");
+    assert!(
+        judge(ADDRESS, keys[0]).unwrap_err().contains("chmod 600"),
+        "anybody could have written it"
+    );
 }
 
 #[test]
@@ -106,9 +133,14 @@ fn a_line_of_known_desks_that_was_cut_short_or_damaged_lets_nobody_in() {
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         first_contact(Some(file.clone())).judge(ADDRESS, PEER, Some(key))
     };
-    for damaged in [format!(" {}", &key.to_string()[..20]), String::new(), " ssh-ed25519".to_owned()] {
+    for damaged in
+        [format!(" {}", &key.to_string()[..20]), String::new(), " ssh-ed25519".to_owned()]
+    {
         let why = judge(format!("# mine\n\ndesk.example:5000{damaged}\n")).unwrap_err();
-        assert!(why.contains("is damaged") && why.contains("line 3") && !why.contains("before"), "{why}");
+        assert!(
+            why.contains("is damaged") && why.contains("line 3") && !why.contains("before"),
+            "{why}"
+        );
     }
     assert!(judge("desk.example:50".to_owned()).is_ok_and(|told| told.is_some()));
     assert!(fs::read_to_string(&file).unwrap().contains(&format!("\ndesk.example:5000 {key}\n")));
@@ -118,7 +150,11 @@ fn a_line_of_known_desks_that_was_cut_short_or_damaged_lets_nobody_in() {
 fn a_line_of_known_desks_that_a_person_wrote_counts() {
     let folder = Folder::new("written");
     let (file, keys) = (folder.file("known_desks"), [key(), key()]);
-    for line in ["Desk.Example:5000 KEY\n", "\tdesk.example:5000\t KEY \r\n", "desk.example:5000 KEY # Ann's"] {
+    for line in [
+        "Desk.Example:5000 KEY\n",
+        "\tdesk.example:5000\t KEY \r\n",
+        "desk.example:5000 KEY # Ann's",
+    ] {
         fs::write(&file, line.replace("KEY", &keys[0].to_string())).unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
         let judge = |key| first_contact(Some(file.clone())).judge(ADDRESS, PEER, Some(key));
@@ -140,7 +176,11 @@ fn no_key_is_no_desk_and_plaintext_stays_where_it_was_allowed() {
     let key = key();
     assert!(first_contact(None).judge(ADDRESS, PEER, None).is_err());
     assert!(Trust::Keys(vec![key]).judge(ADDRESS, PEER, None).is_err());
-    assert_eq!(Trust::Keys(vec![self::key(), key]).judge(ADDRESS, PEER, Some(key)), Ok(None), "any of them will do");
+    assert_eq!(
+        Trust::Keys(vec![self::key(), key]).judge(ADDRESS, PEER, Some(key)),
+        Ok(None),
+        "any of them will do"
+    );
     let far = "192.0.2.1:5000".parse().unwrap();
     let mut loopback = Trust::Plaintext(Plaintext::Loopback);
     assert_eq!(loopback.judge(ADDRESS, PEER, None), Ok(None));
@@ -152,7 +192,13 @@ fn no_key_is_no_desk_and_plaintext_stays_where_it_was_allowed() {
 #[test]
 fn a_desk_on_this_link_can_be_dialled() {
     let security = first_contact(None).security().unwrap();
-    for address in ["[fe80::1%2]:5000", "[fe80::1]:5000", "192.0.2.1:5000", "my_desk:5000", "desk.example.:5000"] {
+    for address in [
+        "[fe80::1%2]:5000",
+        "[fe80::1]:5000",
+        "192.0.2.1:5000",
+        "my_desk:5000",
+        "desk.example.:5000",
+    ] {
         assert!(security.connection(address).is_ok(), "{address}");
     }
 }

@@ -1,9 +1,9 @@
-//! Whom the user's side trusts: a desk it was told of, one that an authority vouches for, or the one
-//! it met first.
+//! Whom the user's side trusts: a desk it was told of, one that an authority vouches for, or the
+//! one it met first.
 //!
-//! The handshake proves that a desk owns the key it shows. Whether that key is the right one is judged
-//! by [`Trust::judge`] before the first byte of ours leaves; only an authority's word is judged within
-//! the handshake.
+//! The handshake proves that a desk owns the key it shows. Whether that key is the right one is
+//! judged by [`Trust::judge`] before the first byte of ours leaves; only an authority's word is
+//! judged within the handshake.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -18,7 +18,9 @@ use rustls::crypto::{CryptoProvider, verify_tls13_signature};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::TLS13;
-use rustls::{ClientConfig, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, DigitallySignedStruct, Error, PeerIncompatible, RootCertStore, SignatureScheme,
+};
 
 use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider};
 
@@ -50,11 +52,14 @@ impl Trust {
     /// # Errors
     /// When it cannot be set up.
     pub fn security(&self) -> Result<Security, String> {
-        let builder = ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
+        let builder =
+            ClientConfig::builder_with_provider(provider()).with_protocol_versions(&[&TLS13]);
         let builder = builder.map_err(|error| error.to_string())?;
         let mut config = match self {
             Trust::Plaintext(_) => return Ok(Security::Plaintext),
-            Trust::Authority(roots) => builder.with_root_certificates(roots.clone()).with_no_client_auth(),
+            Trust::Authority(roots) => {
+                builder.with_root_certificates(roots.clone()).with_no_client_auth()
+            }
             Trust::Keys(_) | Trust::FirstContact(_) => {
                 let verifier = Arc::new(OwnsItsKey(provider()));
                 builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
@@ -65,8 +70,8 @@ impl Trust {
         Ok(Security::Dialer(Arc::new(config)))
     }
 
-    /// Whether what answered at `address` (as it was given) from `peer` with this key may be talked to.
-    /// What a person should know of it is the answer.
+    /// Whether what answered at `address` (as it was given) from `peer` with this key may be talked
+    /// to. What a person should know of it is the answer.
     ///
     /// # Errors
     /// Why not, and what to do: a sentence.
@@ -79,7 +84,9 @@ impl Trust {
         let shown = || key.ok_or_else(|| "its certificate cannot be read".to_owned());
         match self {
             Trust::Plaintext(_) if peer.ip().is_loopback() => Ok(None),
-            Trust::Plaintext(Plaintext::Anywhere) => Ok(Some(format!("the connection to {peer} is not encrypted"))),
+            Trust::Plaintext(Plaintext::Anywhere) => {
+                Ok(Some(format!("the connection to {peer} is not encrypted")))
+            }
             Trust::Plaintext(Plaintext::Loopback) => Err(format!(
                 "--plaintext loopback is for this machine only, and it is at {peer}; \
                  drop it, or give --plaintext anywhere inside a tunnel"
@@ -113,12 +120,16 @@ pub fn authorities(option: &str, given: &str) -> Result<Vec<CertificateDer<'stat
             pem::Error::Io(error) => format!("cannot read {option} {given}: {error}"),
             error => format!("{option} {given} holds no certificate in PEM: {error}"),
         };
-        let certificates = CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let certificates =
+            CertificateDer::pem_file_iter(given).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         certificates.map_err(unreadable)?
     };
-    let (usable, _) = RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());
+    let (usable, _) =
+        RootCertStore::empty().add_parsable_certificates(certificates.iter().cloned());
     if usable == 0 {
-        return Err(format!("{option} {given}: there is no authority's certificate; give a PEM file, or 'system'"));
+        return Err(format!(
+            "{option} {given}: there is no authority's certificate; give a PEM file, or 'system'"
+        ));
     }
     Ok(certificates)
 }
@@ -147,7 +158,9 @@ impl KnownDesks {
             }));
         };
         let remedy = |line| format!("remove line {line} of {}", path.display());
-        let failed = |e: io::Error| format!("cannot read {}, where the keys of desks are: {e}", path.display());
+        let failed = |e: io::Error| {
+            format!("cannot read {}, where the keys of desks are: {e}", path.display())
+        };
         self.text.clear();
         match File::open(&path) {
             Ok(mut file) => {
@@ -175,7 +188,9 @@ impl KnownDesks {
         file.read_to_string(&mut self.text).map_err(failed)?;
         let Some(line) = self.compare(&address, shown, remedy)? else { return Ok(None) };
         file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        Ok(Some(format!("first contact with the desk at {address}: its key {shown} is remembered in {path}")))
+        Ok(Some(format!(
+            "first contact with the desk at {address}: its key {shown} is remembered in {path}"
+        )))
     }
 
     /// The line to add for a desk that is new; none for one that is known.
@@ -217,9 +232,13 @@ impl KnownDesks {
 
 /// Whoever can write there says whom we trust.
 fn refuse_writable_by_others(file: &File, path: &Path) -> Result<(), String> {
-    let metadata = file.metadata().map_err(|e| format!("cannot look at {}: {e}", path.display()))?;
+    let metadata =
+        file.metadata().map_err(|e| format!("cannot look at {}: {e}", path.display()))?;
     if metadata.permissions().mode() & 0o022 != 0 {
-        return Err(format!("{0} can be changed by other users; run: chmod 600 {0}", path.display()));
+        return Err(format!(
+            "{0} can be changed by other users; run: chmod 600 {0}",
+            path.display()
+        ));
     }
     Ok(())
 }
@@ -234,8 +253,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes any certificate whose key made the handshake's signature: a copied certificate does not pass.
-/// Whose key it is, [`Trust::judge`] asks.
+/// Takes any certificate whose key made the handshake's signature: a copied certificate does not
+/// pass. Whose key it is, [`Trust::judge`] asks.
 #[derive(Debug)]
 struct OwnsItsKey(Arc<CryptoProvider>);
 
@@ -266,7 +285,12 @@ impl ServerCertVerifier for OwnsItsKey {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signature, &self.0.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

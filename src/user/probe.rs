@@ -25,9 +25,9 @@ impl Probe {
     /// Whether this event is about the probe's connection.
     pub(super) fn is_about(&self, event: &Event) -> bool {
         match event {
-            Event::Connected { conn, .. } | Event::Received { conn, .. } | Event::Closed { conn, .. } => {
-                self.conn == Some(*conn)
-            }
+            Event::Connected { conn, .. }
+            | Event::Received { conn, .. }
+            | Event::Closed { conn, .. } => self.conn == Some(*conn),
             Event::Accepted { .. } | Event::Trouble { .. } | Event::Stranger { .. } => false,
         }
     }
@@ -56,23 +56,27 @@ impl User {
             return;
         }
         match event {
-            Event::Connected { conn, peer, key } => match self.trust.judge(&self.args.admin, peer, key) {
-                // A desk that speaks TLS stays silent to a plaintext customer until it gets a byte. It answers a
-                // goodbye by saying so, and a desk that speaks plaintext closes the connection.
-                Ok(_) if key.is_none() => {
-                    self.peers.opened(conn, now.clock);
-                    self.peers.net().expect(conn, Some(WELCOME_WITHIN), "answer");
-                    self.peers.send(conn, &Message::Bye { code: Code::Leaving, text: String::new() });
+            Event::Connected { conn, peer, key } => {
+                match self.trust.judge(&self.args.admin, peer, key) {
+                    // A desk that speaks TLS stays silent to a plaintext customer until it gets a
+                    // byte. It answers a goodbye by saying so, and a desk that
+                    // speaks plaintext closes the connection.
+                    Ok(_) if key.is_none() => {
+                        self.peers.opened(conn, now.clock);
+                        self.peers.net().expect(conn, Some(WELCOME_WITHIN), "answer");
+                        self.peers
+                            .send(conn, &Message::Bye { code: Code::Leaving, text: String::new() });
+                    }
+                    Ok(news) => {
+                        news.iter().for_each(|news| self.notice(news));
+                        self.peers.close(conn);
+                    }
+                    Err(why) => {
+                        self.warn_of_desk(&why);
+                        self.peers.close(conn);
+                    }
                 }
-                Ok(news) => {
-                    news.iter().for_each(|news| self.notice(news));
-                    self.peers.close(conn);
-                }
-                Err(why) => {
-                    self.warn_of_desk(&why);
-                    self.peers.close(conn);
-                }
-            },
+            }
             Event::Received { conn, bytes } => {
                 let mut speaks_tls = false;
                 self.peers.received(conn, bytes, now.clock, |message| {
@@ -88,7 +92,10 @@ impl User {
                 self.probe.over = true;
                 match why {
                     Closed::Plaintext => self.warn_of_desk(&super::other_side_is_plaintext()),
-                    Closed::Encrypted | Closed::Tls(_) | Closed::Refused(_) | Closed::Distrusted(_) => {
+                    Closed::Encrypted
+                    | Closed::Tls(_)
+                    | Closed::Refused(_)
+                    | Closed::Distrusted(_) => {
                         self.warn_of_desk(&why.to_string());
                     }
                     // It is down, or too busy for now: a handoff will dial until it is there.

@@ -1,8 +1,8 @@
 //! `Custom`: a payload of the bot's own making, kept as the JSON text that the bot wrote.
 //!
 //! A parsed number would lose digits (2^64 + 1, 0.1000), and a parsed object its order. So the text
-//! itself goes through journals, frames and `--json`. Only blanks between its tokens are left out: a
-//! newline among them would break a line of `--json` in two. The rules are in docs/PROTOCOL.md,
+//! itself goes through journals, frames and `--json`. Only blanks between its tokens are left out:
+//! a newline among them would break a line of `--json` in two. The rules are in docs/PROTOCOL.md,
 //! section "message".
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -17,8 +17,8 @@ impl Custom {
     /// Keeps a JSON text.
     ///
     /// # Errors
-    /// When a peer could not read it: it is no JSON, nests more than 127 levels, has half a surrogate,
-    /// or a number that no double holds.
+    /// When a peer could not read it: it is no JSON, nests more than 127 levels, has half a
+    /// surrogate, or a number that no double holds.
     pub fn new(json: &str) -> Result<Custom, serde_json::Error> {
         serde_json::from_str::<Value>(json)?;
         RawValue::from_string(without_blanks(json)).map(|text| Custom(Box::new(text)))
@@ -36,8 +36,8 @@ impl Custom {
 }
 
 /// Two payloads are equal if they have the same text or the same values: the order of keys and the
-/// spelling of strings and floats do not count. So a payload equals the copy that 0.1.0 keeps, which
-/// has the values only.
+/// spelling of strings and floats do not count. So a payload equals the copy that 0.1.0 keeps,
+/// which has the values only.
 impl PartialEq for Custom {
     fn eq(&self, other: &Custom) -> bool {
         self.as_str() == other.as_str() || self.value() == other.value()
@@ -79,20 +79,30 @@ mod tests {
 
     #[test]
     fn a_payload_is_kept_as_it_was_written_but_for_blanks() {
-        for json in
-            [r#"{"b":18446744073709551617,"a":[1.0,1,1e2,-0,0.1000,1E+2],"b":"\/\u00e9é"}"#, r#""a \" b \\""#, "7"]
-        {
+        for json in [
+            r#"{"b":18446744073709551617,"a":[1.0,1,1e2,-0,0.1000,1E+2],"b":"\/\u00e9é"}"#,
+            r#""a \" b \\""#,
+            "7",
+        ] {
             assert_eq!(custom(json).as_str(), json);
-            let read: Custom = serde_json::from_str(&serde_json::to_string(&custom(json)).unwrap()).unwrap();
+            let read: Custom =
+                serde_json::from_str(&serde_json::to_string(&custom(json)).unwrap()).unwrap();
             assert_eq!(read.as_str(), json);
         }
-        assert_eq!(custom("{ \"a b\" :\r\n\t[ \"\\\" \\\\\" , 2 ] }").as_str(), r#"{"a b":["\" \\",2]}"#);
+        assert_eq!(
+            custom("{ \"a b\" :\r\n\t[ \"\\\" \\\\\" , 2 ] }").as_str(),
+            r#"{"a b":["\" \\",2]}"#
+        );
     }
 
     #[test]
     fn payloads_are_equal_if_their_values_are() {
         assert_eq!(custom(r#"{"a":1e2,"b":"\u00e9"}"#), custom(r#"{"b":"é","a":100.0}"#));
-        assert_eq!(custom("18446744073709551617"), custom("1.8446744073709552e19"), "as 0.1.0 keeps it");
+        assert_eq!(
+            custom("18446744073709551617"),
+            custom("1.8446744073709552e19"),
+            "as 0.1.0 keeps it"
+        );
         for (one, other) in [("1", "2"), ("1", "1.0"), ("[1,2]", "[2,1]"), ("1", r#""1""#)] {
             assert_ne!(custom(one), custom(other));
         }

@@ -8,8 +8,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{
-    Body, DESKS_MAX, ENTRY_MAX, Entry, FEATURE_MAX, FEATURES_MAX, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, Message, Millis,
-    NAME_MAX, NESTING_MAX, Number, TEXT_MAX,
+    Body, DESKS_MAX, ENTRY_MAX, Entry, FEATURE_MAX, FEATURES_MAX, FRAME_MAX,
+    FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, TEXT_MAX,
 };
 
 /// Why bytes are not a message. Every one of them ends the connection.
@@ -41,7 +41,9 @@ impl fmt::Display for WireError {
             WireError::TooLong { length, limit } => {
                 write!(f, "a frame of {length} bytes where at most {limit} are allowed")
             }
-            WireError::Http => write!(f, "HTTP, and not the handoff protocol; is it the right port?"),
+            WireError::Http => {
+                write!(f, "HTTP, and not the handoff protocol; is it the right port?")
+            }
             WireError::Json(why) => write!(f, "a frame that is not a message: {why}"),
             WireError::Unknown(kind) => {
                 write!(f, "a message '{kind}' that this version does not know; upgrade handoff")
@@ -89,7 +91,8 @@ impl Decoder {
         self.limit = FRAME_MAX;
     }
 
-    /// How many frames were whole since the last push, those of later versions that were ignored too.
+    /// How many frames were whole since the last push, those of later versions that were ignored
+    /// too.
     pub fn frames(&self) -> usize {
         self.frames
     }
@@ -128,8 +131,10 @@ impl Decoder {
             return Err(WireError::Empty);
         }
         if length > self.limit {
-            let http =
-                [b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC", b"PRI ", b"HTTP"];
+            let http = [
+                b"GET ", b"POST", b"HEAD", b"PUT ", b"OPTI", b"CONN", b"DELE", b"PATC", b"TRAC",
+                b"PRI ", b"HTTP",
+            ];
             if http.contains(&head) {
                 return Err(WireError::Http);
             }
@@ -201,7 +206,8 @@ fn nesting(json: &[u8]) -> usize {
 /// What a later version may send: an unknown message, or an entry with an unknown body.
 /// `None` where the frame is simply wrong.
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 9] = ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"];
+    const KNOWN: [&str; 9] =
+        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"];
     const KNOWN_BODIES: [&str; 11] = [
         "message",
         "requested",
@@ -218,12 +224,17 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     let OneKey(kind, content) = serde_json::from_slice::<OneKey<Value>>(body).ok()?;
     if !KNOWN.contains(&kind.as_str()) {
         let must = content.get("must") == Some(&Value::Bool(true));
-        return Some(if must { Err(WireError::Unknown(kind.chars().take(64).collect())) } else { Ok(None) });
+        return Some(if must {
+            Err(WireError::Unknown(kind.chars().take(64).collect()))
+        } else {
+            Ok(None)
+        });
     }
     if kind != "entry" {
         return None;
     }
-    let OneKey(_, LaterEntry { number, at, body: OneKey(kind, content) }) = serde_json::from_slice(body).ok()?;
+    let OneKey(_, LaterEntry { number, at, body: OneKey(kind, content) }) =
+        serde_json::from_slice(body).ok()?;
     if KNOWN_BODIES.contains(&kind.as_str()) {
         return None;
     }
@@ -254,7 +265,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OneKey<T>, A::Error> {
-                let (key, value) = map.next_entry()?.ok_or_else(|| A::Error::custom("an object without a key"))?;
+                let (key, value) =
+                    map.next_entry()?.ok_or_else(|| A::Error::custom("an object without a key"))?;
                 match map.next_key::<String>()? {
                     None => Ok(OneKey(key, value)),
                     Some(_) => Err(A::Error::custom("an object with more than one key")),
@@ -270,10 +282,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
 fn check(message: Message, length: usize) -> Result<Message, WireError> {
     let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let few = |features: &[String]| {
-        features.len() <= FEATURES_MAX && features.iter().all(|feature| feature.len() <= FEATURE_MAX)
+        features.len() <= FEATURES_MAX
+            && features.iter().all(|feature| feature.len() <= FEATURE_MAX)
     };
     let fits = match &message {
-        Message::Hello(hello) => short(&hello.name) && hello.received.len() <= DESKS_MAX && few(&hello.features),
+        Message::Hello(hello) => {
+            short(&hello.name) && hello.received.len() <= DESKS_MAX && few(&hello.features)
+        }
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,

@@ -1,5 +1,5 @@
-//! Names of things: a connection within a process, and where it came from; on the wire, as lowercase hexadecimal, random ids and the
-//! conversation's secret.
+//! Names of things: a connection within a process, and where it came from; on the wire, as
+//! lowercase hexadecimal, random ids and the conversation's secret.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conn(pub u64);
 
-/// Where a connection came from, as the caps count: an IPv4 address, or the /64 of an IPv6 one, which is one network.
+/// Where a connection came from, as the caps count: an IPv4 address, or the /64 of an IPv6 one,
+/// which is one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address(IpAddr);
 

@@ -1,9 +1,9 @@
-//! A desk as it ships (TLS, a journal, default flags) under attack: who talks goes on as quickly, somebody new gets in,
-//! and it grows no heavier.
+//! A desk as it ships (TLS, a journal, default flags) under attack: who talks goes on as quickly,
+//! somebody new gets in, and it grows no heavier.
 //!
-//! The attackers are one thread that gives way to the desk, as they would use the processors of other machines. They come
-//! from addresses of their own: 127.0.0.10 to 127.0.0.59 strangers, behind them customers, whose share of the places one
-//! attack takes and does not give back.
+//! The attackers are one thread that gives way to the desk, as they would use the processors of
+//! other machines. They come from addresses of their own: 127.0.0.10 to 127.0.0.59 strangers,
+//! behind them customers, whose share of the places one attack takes and does not give back.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -48,7 +48,8 @@ fn go(enough: &AtomicBool, mut each: impl FnMut(usize)) -> usize {
     rounds
 }
 
-/// A connection that leaves nothing behind in the kernel, and holds its owner up for no longer than a moment.
+/// A connection that leaves nothing behind in the kernel, and holds its owner up for no longer than
+/// a moment.
 fn stranger(host: usize, desk: &str) -> Raw {
     let raw = Raw::connect_from(10 + host as u8, desk);
     let _ = rustix::net::sockopt::set_socket_linger(raw.socket(), Some(Duration::ZERO));
@@ -107,7 +108,8 @@ fn garbage(desk: &str, enough: &AtomicBool) -> usize {
 }
 
 fn cut_frames(desk: &str, enough: &AtomicBool) -> usize {
-    let frames = [frame(&hello("e0", 1)), frame(&json!({"ping": {}})), frame(&entry(1, &said("user", "x")))];
+    let frames =
+        [frame(&hello("e0", 1)), frame(&json!({"ping": {}})), frame(&entry(1, &said("user", "x")))];
     go(enough, |n| {
         let bytes = &frames[n % 3];
         let mut raw = stranger(n % 50, desk);
@@ -121,7 +123,8 @@ fn id(n: usize) -> String {
 }
 
 fn begins(n: usize, newest: u64) -> Vec<u8> {
-    let hello = json!({"version": 1, "conversation": id(n), "secret": id(n).repeat(2), "newest": newest});
+    let hello =
+        json!({"version": 1, "conversation": id(n), "secret": id(n).repeat(2), "newest": newest});
     frame(&json!({"hello": hello}))
 }
 
@@ -144,7 +147,8 @@ fn customers(desk: &str, host: usize, count: usize, newest: u64) -> Vec<Raw> {
 
 fn marks(desk: &str, enough: &AtomicBool) -> usize {
     let mut all = customers(desk, 51, 100, 0);
-    let flood = [json!({"ack": {"number": 0}}), json!({"seen": {"number": 0}}), json!({"ping": {}})];
+    let flood =
+        [json!({"ack": {"number": 0}}), json!({"seen": {"number": 0}}), json!({"ping": {}})];
     let flood = flood.iter().flat_map(frame).collect::<Vec<u8>>().repeat(100);
     go(enough, |n| all[n % 100].send(&flood))
 }
@@ -174,7 +178,8 @@ fn backlogs(desk: &str, enough: &AtomicBool) -> usize {
     let mut all = customers(desk, 54, 100, u64::MAX);
     let words = "x".repeat(8000);
     let entries = |from: u64| {
-        let entries = (from..from + 20).flat_map(|number| frame(&entry(number, &said("bot", &words))));
+        let entries =
+            (from..from + 20).flat_map(|number| frame(&entry(number, &said("bot", &words))));
         entries.collect::<Vec<u8>>()
     };
     let mut round = (0, entries(1));
@@ -190,7 +195,9 @@ fn queue(desk: &str, enough: &AtomicBool) -> usize {
     let mut all = customers(desk, 55, 250, 0);
     let churn = |from: u64| {
         let bodies = [json!({"requested": {}}), json!({"withdrawn": {}})];
-        (from..from + 20).flat_map(|number| frame(&entry(number, &bodies[number as usize % 2]))).collect::<Vec<u8>>()
+        (from..from + 20)
+            .flat_map(|number| frame(&entry(number, &bodies[number as usize % 2])))
+            .collect::<Vec<u8>>()
     };
     for raw in &mut all {
         raw.say(&entry(1, &json!({"requested": {}})));
@@ -206,7 +213,8 @@ fn queue(desk: &str, enough: &AtomicBool) -> usize {
 
 fn long_past(desk: &str, enough: &AtomicBool) -> usize {
     let bodies = [json!({"requested": {}}), json!({"withdrawn": {}})];
-    let past = (1..=2_000u64).flat_map(|number| frame(&entry(number, &bodies[number as usize % 2])));
+    let past =
+        (1..=2_000u64).flat_map(|number| frame(&entry(number, &bodies[number as usize % 2])));
     let past = past.collect::<Vec<u8>>();
     let first = 56 << 32;
     let mut raw = stranger(56, desk);
@@ -224,7 +232,8 @@ fn long_past(desk: &str, enough: &AtomicBool) -> usize {
 /// A line of somebody's is due this often.
 const EVERY: Duration = Duration::from_millis(2);
 
-/// A desk, and the customers whose lines are timed: so many that none of them says more than a desk takes of one.
+/// A desk, and the customers whose lines are timed: so many that none of them says more than a desk
+/// takes of one.
 struct House {
     admin: Handoff,
     desk: String,
@@ -283,7 +292,8 @@ impl House {
     }
 }
 
-/// Every attack for so long. Says what the slowest line in a hundred took without and with them, and how much the desk grew.
+/// Every attack for so long. Says what the slowest line in a hundred took without and with them,
+/// and how much the desk grew.
 #[track_caller]
 fn attack_all(during: Duration, allowed: Duration) -> String {
     let mut house = House::new(&[]);
@@ -299,12 +309,20 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
             "{name}, {rounds} times: {} lines, p99 {p99:?}, slowest {last:?}; a new customer {new:?}",
             trips.len()
         );
-        assert!(p99 < allowed, "{name}: {p99:?} of {} lines, where {allowed:?} are allowed", trips.len());
+        assert!(
+            p99 < allowed,
+            "{name}: {p99:?} of {} lines, where {allowed:?} are allowed",
+            trips.len()
+        );
         (worst, newest) = (worst.max((p99, name)), newest.max(new));
     }
     let since = Instant::now();
     while weight(&house.admin).2 > before.2 + 8 {
-        assert!(since.elapsed() < WITHIN, "descriptors of who is gone are given back: {:?}", weight(&house.admin));
+        assert!(
+            since.elapsed() < WITHIN,
+            "descriptors of who is gone are given back: {:?}",
+            weight(&house.admin)
+        );
         house.chat(Duration::from_millis(100));
     }
     let after = weight(&house.admin);
@@ -327,7 +345,8 @@ fn no_attack_silences_who_talks_or_keeps_out_who_is_new() {
     attack_all(Duration::from_millis(300), Duration::from_secs(2));
 }
 
-/// The admin talks at length to somebody whose kernel takes nothing more; when that connection ends, and the others' p99.
+/// The admin talks at length to somebody whose kernel takes nothing more; when that connection
+/// ends, and the others' p99.
 #[track_caller]
 fn one_who_stops_reading() -> (Duration, Duration) {
     let mut house = House::new(&["--auto-accept"]);
@@ -345,7 +364,9 @@ fn one_who_stops_reading() -> (Duration, Duration) {
     let (since, mut trips, mut said, mut acked) = (Instant::now(), Vec::new(), 0, 0);
     loop {
         trips.append(&mut house.chat(Duration::from_millis(200)));
-        for event in std::iter::from_fn(|| house.admin.next_event()).filter(|event| event["conversation"] == *id) {
+        for event in std::iter::from_fn(|| house.admin.next_event())
+            .filter(|event| event["conversation"] == *id)
+        {
             if event["link"] == "lost" {
                 assert!(event["why"].to_string().contains("stopped reading"), "{event}");
                 return (since.elapsed(), p99(&mut trips));
@@ -353,7 +374,8 @@ fn one_who_stops_reading() -> (Duration, Duration) {
             let number = event["number"].as_u64().filter(|_| event["author"] == "admin");
             said = number.unwrap_or(said);
         }
-        // It acknowledges what it never read, a window's worth at a time, so that there is always more for it.
+        // It acknowledges what it never read, a window's worth at a time, so that there is always
+        // more for it.
         if said > acked {
             acked = said.min(acked + 100);
             deaf.say(&json!({"ack": {"number": acked}}));
@@ -367,9 +389,13 @@ fn one_who_stops_reading() -> (Duration, Duration) {
 #[ignore = "it takes minutes, and a machine with nothing else to do"]
 fn faults_crowd() {
     let _alone = one_at_a_time();
-    let seconds = std::env::var("FAULTS_CYCLES").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
+    let seconds =
+        std::env::var("FAULTS_CYCLES").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
     let line = attack_all(Duration::from_secs(seconds), Duration::from_millis(50));
     let (took, p99) = one_who_stops_reading();
-    assert!(took < Duration::from_secs(13) && p99 < Duration::from_millis(50), "cut off after {took:?}, p99 {p99:?}");
+    assert!(
+        took < Duration::from_secs(13) && p99 < Duration::from_millis(50),
+        "cut off after {took:?}, p99 {p99:?}"
+    );
     eprintln!("{line}; who stops reading is cut off after {took:.1?}, others' p99 {p99:.1?}");
 }

@@ -17,7 +17,8 @@ fn buttons_are_chosen_by_number_or_title_and_the_payload_reaches_the_bot() {
     user.script("ask\n1\nask\nno\nask\n7\n1\n");
     assert_eq!(user.exit_code(), 0);
     assert_eq!(bot.texts(), ["ask", "/affirm{\"a\":1}", "ask", "/deny", "ask", "7", "1"]);
-    let own = user.messages().into_iter().filter(|(author, _)| author == "user").map(|(_, text)| text);
+    let own =
+        user.messages().into_iter().filter(|(author, _)| author == "user").map(|(_, text)| text);
     let own: Vec<String> = own.collect();
     assert_eq!(
         own,
@@ -71,7 +72,10 @@ fn several_items_an_image_a_custom_payload_and_an_apostrophe_are_all_told() {
     assert_eq!(user.exit_code(), 0);
     let told = user.events_of("message");
     assert_eq!(told[1]["text"], "that's 'fine'");
-    assert_eq!((&told[2]["image"], &told[2]["text"]), (&json!("https://example.invalid/a'b.png"), &told[2]["image"]));
+    assert_eq!(
+        (&told[2]["image"], &told[2]["text"]),
+        (&json!("https://example.invalid/a'b.png"), &told[2]["image"])
+    );
     assert_eq!((&told[3]["custom"], &told[3]["text"]), (&json!({"a": [1]}), &json!("")));
     assert_eq!(told.len(), 5, "an empty answer is no message");
     assert_eq!(user.events_of("notice").len(), 1, "and not silence either");
@@ -109,7 +113,10 @@ fn a_slash_never_reaches_the_bot_as_one() {
     user.script("//restart\n  //restart  \n///x\n a / b \n\u{1c}/restart\n");
     assert_eq!(user.exit_code(), 0);
     let heard = bot.texts();
-    assert_eq!(heard, ["\u{2215}restart", "\u{2215}restart", "\u{2215}/x", "a / b", "\u{2215}restart"]);
+    assert_eq!(
+        heard,
+        ["\u{2215}restart", "\u{2215}restart", "\u{2215}/x", "a / b", "\u{2215}restart"]
+    );
     assert_eq!(user.messages()[0].1, "/restart", "to a person it is what was typed");
 }
 
@@ -134,7 +141,10 @@ fn every_wrong_answer_is_one_error_and_one_request() {
     });
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
-    let wrong = ["500", "404", "html", "null", "object", "utf-8", "long", "moved", "cut", "silent", "not http"];
+    let wrong = [
+        "500", "404", "html", "null", "object", "utf-8", "long", "moved", "cut", "silent",
+        "not http",
+    ];
     for case in wrong {
         let before = user.events_of("error").len();
         user.say(case);
@@ -145,8 +155,15 @@ fn every_wrong_answer_is_one_error_and_one_request() {
         let errors = user.events_of("error");
         assert_eq!(errors.len() - before, 1, "{case} is one error: {errors:?}");
         let error = errors.last().expect("there is one")["text"].to_string();
-        assert!(error.contains("/human") && error.contains(bot.url()) && !error.contains("\\n"), "{case}: {error}");
-        assert_eq!(bot.texts().iter().filter(|text| *text == case).count(), 1, "{case} is asked once");
+        assert!(
+            error.contains("/human") && error.contains(bot.url()) && !error.contains("\\n"),
+            "{case}: {error}"
+        );
+        assert_eq!(
+            bot.texts().iter().filter(|text| *text == case).count(),
+            1,
+            "{case} is asked once"
+        );
     }
     user.say("/human");
     admin.until_state("active");
@@ -158,13 +175,17 @@ fn a_bot_that_is_not_there_is_one_error_that_offers_a_person() {
     let nobody = nobody_at();
     for (url, part) in [
         (format!("http://{nobody}"), "connection refused; is Rasa running?"),
-        ("http://no-such-host.invalid:5005".to_owned(), "cannot find the bot's host 'no-such-host.invalid'"),
+        (
+            "http://no-such-host.invalid:5005".to_owned(),
+            "cannot find the bot's host 'no-such-host.invalid'",
+        ),
     ] {
         let mut user = Handoff::plain_user(&nobody, &url, &[]);
         user.script("hi\n");
         assert_eq!(user.exit_code(), 1, "a script's failed line is its failure");
         assert_eq!(user.stdout(), ["user: hi"]);
-        let errors: Vec<String> = user.stderr().into_iter().filter(|line| line.contains("the bot")).collect();
+        let errors: Vec<String> =
+            user.stderr().into_iter().filter(|line| line.contains("the bot")).collect();
         assert_eq!(errors.len(), 1, "{errors:?}");
         assert!(errors[0].contains(part) && errors[0].contains("/human"), "{errors:?}");
     }
@@ -172,14 +193,24 @@ fn a_bot_that_is_not_there_is_one_error_that_offers_a_person() {
 
 #[test]
 fn a_wrong_bot_url_is_one_line_before_anything_starts() {
-    let wrong = ["localhost:5005", "ftp://localhost", "http://", "http://user:secret@localhost", "not a url"];
-    for wrong in wrong.into_iter().chain(["", "http://localhost:0", "http://localhost/?token=secret"]) {
+    let wrong = [
+        "localhost:5005",
+        "ftp://localhost",
+        "http://",
+        "http://user:secret@localhost",
+        "not a url",
+    ];
+    for wrong in
+        wrong.into_iter().chain(["", "http://localhost:0", "http://localhost/?token=secret"])
+    {
         let mut user = Handoff::start(&["user", "--admin", "127.0.0.1:1", "--bot", wrong]);
         let code = user.exit_code();
         let errors = user.stderr();
         assert_eq!(code, 2, "{wrong}");
         assert!(
-            errors.len() == 1 && errors[0].contains("the bot's URL") && errors[0].contains("--help'"),
+            errors.len() == 1
+                && errors[0].contains("the bot's URL")
+                && errors[0].contains("--help'"),
             "{wrong}: {errors:?}"
         );
         assert!(!errors[0].contains("secret"), "{errors:?}");

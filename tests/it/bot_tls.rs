@@ -20,15 +20,20 @@ fn front(bot: &FakeBot, [certificate, key]: &[String; 2]) -> u16 {
     let certificate = CertificateDer::from_pem_file(Path::new(certificate)).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(Path::new(key)).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = config.expect("versions").with_no_client_auth().with_single_cert(vec![certificate], key);
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config =
+        config.expect("versions").with_no_client_auth().with_single_cert(vec![certificate], key);
     let config = Arc::new(config.expect("they belong together"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let port = listener.local_addr().expect("a listener has an address").port();
     let behind = bot.url().trim_start_matches("http://").to_owned();
     thread::spawn(move || {
         for near in listener.incoming().flatten() {
-            let near = StreamOwned::new(ServerConnection::new(config.clone()).expect("a connection"), near);
+            let near = StreamOwned::new(
+                ServerConnection::new(config.clone()).expect("a connection"),
+                near,
+            );
             let far = TcpStream::connect(&behind).expect("the bot listens");
             thread::spawn(move || pass_on(near, far));
         }
@@ -69,7 +74,9 @@ fn a_bot_under_a_private_authority_is_believed_with_bot_ca_alone() {
     user.script("hi\n");
     assert_eq!(user.exit_code(), 0);
     assert!(user.messages().contains(&("bot".to_owned(), "bot here".to_owned())));
-    for more in [&[][..], &["--bot-ca", &other.file("ca.pem")], &["--ca", &authority.file("ca.pem")]] {
+    for more in
+        [&[][..], &["--bot-ca", &other.file("ca.pem")], &["--ca", &authority.file("ca.pem")]]
+    {
         let mut user = Handoff::user(&nobody_at(), &url, more);
         user.script("hi\n");
         assert_eq!(user.exit_code(), 1, "{more:?}");
@@ -87,7 +94,10 @@ fn an_authority_vouches_for_the_name_of_the_bot_that_was_given() {
     let mut user = Handoff::user(&nobody_at(), &url, &["--bot-ca", &authority.file("ca.pem")]);
     user.script("hi\n");
     let error = user.until_told("error", "cannot talk TLS with the bot at https://localhost");
-    assert!(!error["text"].to_string().contains("--bot-ca"), "the authority is not what is wrong: {error}");
+    assert!(
+        !error["text"].to_string().contains("--bot-ca"),
+        "the authority is not what is wrong: {error}"
+    );
     assert_eq!(bot.texts(), [] as [String; 0]);
 }
 
@@ -101,11 +111,15 @@ fn a_bot_ca_that_holds_no_authority_is_one_line() {
         (&key, format!("--bot-ca {key}: there is no authority's certificate")),
     ];
     for (file, line) in cases {
-        let arguments = ["user", "--admin", &nobody_at(), "--bot", "https://localhost:5005", "--bot-ca", file];
+        let arguments =
+            ["user", "--admin", &nobody_at(), "--bot", "https://localhost:5005", "--bot-ca", file];
         let mut user = Handoff::start(&arguments);
         assert_eq!((user.exit_code(), user.stdout()), (1, Vec::new()));
         let errors = user.stderr();
-        assert!(errors.len() == 1 && errors[0].starts_with(&format!("handoff: {line}")), "{errors:?}");
+        assert!(
+            errors.len() == 1 && errors[0].starts_with(&format!("handoff: {line}")),
+            "{errors:?}"
+        );
     }
 }
 
@@ -114,5 +128,8 @@ fn a_bot_ca_for_a_bot_without_tls_is_a_usage_error() {
     let mut user = Handoff::start(&["user", "--admin", "desk:1", "--bot-ca", "system"]);
     assert_eq!(user.exit_code(), 2);
     let errors = user.stderr();
-    assert!(errors.len() == 1 && errors[0].contains("--bot-ca is for a bot at an https:// URL"), "{errors:?}");
+    assert!(
+        errors.len() == 1 && errors[0].contains("--bot-ca is for a bot at an https:// URL"),
+        "{errors:?}"
+    );
 }

@@ -63,8 +63,12 @@ pub fn weight(process: &Handoff) -> (u64, u64, usize) {
     let folder = format!("/proc/{}", process.pid().as_raw_pid());
     let status = fs::read_to_string(format!("{folder}/status")).expect("it runs");
     let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("the system tells it");
-        line.split_whitespace().next().and_then(|number| number.parse::<u64>().ok()).expect("a number")
+        let line =
+            status.lines().find_map(|line| line.strip_prefix(name)).expect("the system tells it");
+        line.split_whitespace()
+            .next()
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("a number")
     };
     let descriptors = fs::read_dir(format!("{folder}/fd")).expect("it is ours").count();
     (field("VmRSS:") * 1024, field("Threads:"), descriptors)

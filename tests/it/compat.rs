@@ -12,7 +12,8 @@ use std::path::PathBuf;
 
 /// The 0.1.0 binary that `scripts/compat` built.
 fn old() -> PathBuf {
-    let old = std::env::var_os("HANDOFF_OLD").expect("scripts/compat names a 0.1.0 binary in HANDOFF_OLD");
+    let old = std::env::var_os("HANDOFF_OLD")
+        .expect("scripts/compat names a 0.1.0 binary in HANDOFF_OLD");
     PathBuf::from(old)
 }
 

@@ -1,4 +1,5 @@
-//! The inputs in `fuzz/corpus`, each through its fuzz target: what `scripts/fuzz` found once is looked at in every run.
+//! The inputs in `fuzz/corpus`, each through its fuzz target: what `scripts/fuzz` found once is
+//! looked at in every run.
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -23,7 +24,11 @@ fn no_kept_input_breaks_what_must_hold() {
         assert!(files.len() > 5, "{folder} holds {} inputs only", files.len());
         for file in files {
             let input = fs::read(&file).expect("it can be read");
-            assert!(catch_unwind(|| target(&input)).is_ok(), "{} breaks '{name}', see above", file.display());
+            assert!(
+                catch_unwind(|| target(&input)).is_ok(),
+                "{} breaks '{name}', see above",
+                file.display()
+            );
         }
     }
 }

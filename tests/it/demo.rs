@@ -18,10 +18,22 @@ fn the_demo_through_a_pipe_plays_both_sides_checks_itself_and_leaves_nothing() {
             assert!(said("admin You are welcome."), "{out:?}");
         }
         assert!(out.iter().any(|line| line.contains("you said \"my order 17 is late\"")));
-        assert_eq!(out.iter().filter(|line| line.starts_with("customer") && line.ends_with("----- active")).count(), 2);
-        assert!(out.last().is_some_and(|line| line.contains("every line once and in order")), "{out:?}");
+        assert_eq!(
+            out.iter()
+                .filter(|line| line.starts_with("customer") && line.ends_with("----- active"))
+                .count(),
+            2
+        );
+        assert!(
+            out.last().is_some_and(|line| line.contains("every line once and in order")),
+            "{out:?}"
+        );
         assert_eq!(demo.stderr(), [] as [String; 0]);
-        assert_eq!((demo.still_here(), demo.home_files().len()), (Vec::new(), 0), "something is left behind");
+        assert_eq!(
+            (demo.still_here(), demo.home_files().len()),
+            (Vec::new(), 0),
+            "something is left behind"
+        );
     }
 }
 

@@ -45,7 +45,8 @@ impl Victim {
         Victim { user, desk, _bot: bot }
     }
 
-    /// So much of this for a second, and the customer is heard right behind it; what they weigh more.
+    /// So much of this for a second, and the customer is heard right behind it; what they weigh
+    /// more.
     #[track_caller]
     fn under(&mut self, mut flood: impl FnMut(u64) -> Vec<Value>) -> u64 {
         let before = weight(&self.user);
@@ -73,7 +74,12 @@ fn a_flood_of_places_marks_and_signs_of_life_leaves_a_customer_light_and_heard()
     let mut victim = Victim::waiting();
     let grown = victim.under(|n| {
         let position = json!({"position": {"position": n % 4_000_000_000}});
-        vec![position, json!({"seen": {"number": 1}}), json!({"ack": {"number": 1}}), json!({"ping": {}})]
+        vec![
+            position,
+            json!({"seen": {"number": 1}}),
+            json!({"ack": {"number": 1}}),
+            json!({"ping": {}}),
+        ]
     });
     assert!(grown < 8 << 20, "{grown} bytes");
 }
@@ -86,13 +92,17 @@ fn a_flood_of_lines_and_of_controls_that_fit_nothing_leaves_a_customer_light_and
     victim.user.until_state("active");
     let grown = victim.under(|n| {
         let line = json!({"message": {"author": "admin", "text": long, "name": name}});
-        vec![entry(2 * n, &line), entry(2 * n + 1, &json!({"accept": {"request": u64::MAX, "name": name}}))]
+        vec![
+            entry(2 * n, &line),
+            entry(2 * n + 1, &json!({"accept": {"request": u64::MAX, "name": name}})),
+        ]
     });
     assert!(grown < 24 << 20, "{grown} bytes");
 }
 
 #[test]
-fn a_desk_that_says_busy_welcomes_absurdly_and_takes_leave_at_length_is_dialled_with_a_growing_pause() {
+fn a_desk_that_says_busy_welcomes_absurdly_and_takes_leave_at_length_is_dialled_with_a_growing_pause()
+ {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let since = Instant::now();
@@ -110,7 +120,11 @@ fn a_desk_that_says_busy_welcomes_absurdly_and_takes_leave_at_length_is_dialled_
         desk.say(answer);
         desk.hung_up();
     }
-    assert!(since.elapsed() > Duration::from_secs(1), "a busy desk is left alone for a second: {:?}", since.elapsed());
+    assert!(
+        since.elapsed() > Duration::from_secs(1),
+        "a busy desk is left alone for a second: {:?}",
+        since.elapsed()
+    );
     assert!(user.is_running());
     user.say("/bot");
     user.until_state("bot");

@@ -61,7 +61,11 @@ impl FakeBot {
 
     /// The messages so far.
     pub fn texts(&self) -> Vec<String> {
-        self.asked().iter().filter(|asked| asked.is_message()).map(|asked| asked.text().to_owned()).collect()
+        self.asked()
+            .iter()
+            .filter(|asked| asked.is_message())
+            .map(|asked| asked.text().to_owned())
+            .collect()
     }
 }
 
@@ -92,7 +96,10 @@ pub fn ok(body: &Value) -> Vec<u8> {
 
 /// Any answer.
 pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 

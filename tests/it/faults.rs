@@ -50,7 +50,13 @@ fn skip(why: &str) {
 
 /// CPU time used so far, in ticks of 10 ms.
 fn ticks(process: &Handoff) -> u64 {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid())).expect("it runs");
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid()))
+        .expect("it runs");
     let behind_name = stat.rsplit(')').next().expect("the name stands in parentheses");
-    behind_name.split_whitespace().skip(11).take(2).map(|time| time.parse::<u64>().expect("a number")).sum()
+    behind_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|time| time.parse::<u64>().expect("a number"))
+        .sum()
 }

@@ -51,9 +51,13 @@ fn an_output_that_nobody_reads_for_a_while_loses_nothing_and_holds_up_nobody() {
     admin.until_state("closed");
     user.close_stdin();
     let events = BufReader::new(reader).lines().map(|line| line.expect("UTF-8"));
-    let events: Vec<Value> = events.map(|line| serde_json::from_str(&line).expect("an event a line")).collect();
-    let heard: Vec<&str> =
-        events.iter().filter(|event| event["author"] == "admin").filter_map(|event| event["text"].as_str()).collect();
+    let events: Vec<Value> =
+        events.map(|line| serde_json::from_str(&line).expect("an event a line")).collect();
+    let heard: Vec<&str> = events
+        .iter()
+        .filter(|event| event["author"] == "admin")
+        .filter_map(|event| event["text"].as_str())
+        .collect();
     assert_eq!(heard, lines);
     assert_eq!(user.exit_code(), 0);
 }
@@ -62,13 +66,16 @@ fn an_output_that_nobody_reads_for_a_while_loses_nothing_and_holds_up_nobody() {
 fn no_log_level_tells_what_was_said_or_what_proves_who_one_is() {
     let mut bot = Handoff::bot();
     // The libraries' own levels are asked for by name, too: their finer ones tell whole requests.
-    let all = "trace,handoff=trace,ureq=trace,ureq::run=trace,ureq_proto::client=trace,rustls=trace";
+    let all =
+        "trace,handoff=trace,ureq=trace,ureq::run=trace,ureq_proto::client=trace,rustls=trace";
     let log = |command: &mut std::process::Command| {
         command.env("RUST_LOG", all).env("HANDOFF_BOT_TOKEN", "tok3n");
     };
-    let mut admin = Handoff::start_with(&["admin", "--listen", "127.0.0.1:0", "--json", "--auto-accept"], log);
+    let mut admin =
+        Handoff::start_with(&["admin", "--listen", "127.0.0.1:0", "--json", "--auto-accept"], log);
     let (address, url) = (admin.address(), bot.url());
-    let mut user = Handoff::start_with(&["user", "--admin", &address, "--bot", &url, "--json"], log);
+    let mut user =
+        Handoff::start_with(&["user", "--admin", &address, "--bot", &url, "--json"], log);
     user.say("a human, but shhh");
     user.until_state("active");
     user.say("a secret of mine");
@@ -83,7 +90,10 @@ fn no_log_level_tells_what_was_said_or_what_proves_who_one_is() {
     user.exit_code();
     admin.until_err(|line| line.contains("says goodbye"));
     for line in user.stderr().iter().chain(&admin.stderr()) {
-        assert!(!line.contains("secret of") && !line.contains("shhh") && !line.contains("tok3n"), "{line}");
+        assert!(
+            !line.contains("secret of") && !line.contains("shhh") && !line.contains("tok3n"),
+            "{line}"
+        );
         assert!(!line.contains("\"secret\""), "{line}");
     }
 }

@@ -30,7 +30,8 @@ fn the_bot_remembers_what_was_said_without_it_and_a_second_handoff_goes_on_count
     admin.until_state("bot");
     user.say("what do you remember?");
     user.until(|event| {
-        event["text"] == "The last I remember: you said \"my order is 17\"; Robin said \"it's on its way\"."
+        event["text"]
+            == "The last I remember: you said \"my order is 17\"; Robin said \"it's on its way\"."
     });
     user.say("a human again");
     admin.say("/accept");
@@ -42,11 +43,17 @@ fn the_bot_remembers_what_was_said_without_it_and_a_second_handoff_goes_on_count
     user.close_stdin();
     admin.close_stdin();
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    assert_eq!(user.messages(), admin.messages(), "the second transcript holds what was said to the bot between");
+    assert_eq!(
+        user.messages(),
+        admin.messages(),
+        "the second transcript holds what was said to the bot between"
+    );
     assert_eq!(numbers(&user), numbers(&admin));
     assert!(numbers(&user).is_sorted_by(|a, b| a < b), "one numbering, never begun anew");
-    let from_admin = admin.events_of("message").into_iter().filter(|event| event["author"] == "admin");
-    let from_admin: Vec<u64> = from_admin.map(|event| event["number"].as_u64().expect("a number")).collect();
+    let from_admin =
+        admin.events_of("message").into_iter().filter(|event| event["author"] == "admin");
+    let from_admin: Vec<u64> =
+        from_admin.map(|event| event["number"].as_u64().expect("a number")).collect();
     assert!(from_admin.len() == 2 && from_admin[0] < from_admin[1]);
 }
 
@@ -64,12 +71,17 @@ fn a_bot_that_paused_itself_answers_again_after_the_handback() {
     user.until_text(crate::handoff::HELLO);
     assert_eq!(user.events_of("error"), [] as [Value; 0]);
     let states = user.events_of("state").into_iter().filter(|event| event["state"] == "queued");
-    assert_eq!(states.filter(|event| event.get("position").is_none()).count(), 1, "and does not hand off again");
+    assert_eq!(
+        states.filter(|event| event.get("position").is_none()).count(),
+        1,
+        "and does not hand off again"
+    );
 }
 
 #[test]
 fn a_bot_without_an_api_is_told_of_once_and_handback_still_works() {
-    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
+    let bot =
+        FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     for round in ["one", "two"] {
@@ -80,7 +92,10 @@ fn a_bot_without_an_api_is_told_of_once_and_handback_still_works() {
         user.say(round);
         user.until_text("bot here");
     }
-    let told = user.events_of("notice").into_iter().filter(|event| event["text"].to_string().contains("has no API"));
+    let told = user
+        .events_of("notice")
+        .into_iter()
+        .filter(|event| event["text"].to_string().contains("has no API"));
     assert_eq!(told.count(), 1, "said once");
     assert_eq!(user.events_of("error"), [] as [Value; 0], "no API is no fault");
     assert_eq!(bot.texts(), ["human", "one", "human", "two"]);
@@ -101,7 +116,10 @@ fn a_bot_that_stays_paused_is_told_of_instead_of_silence() {
     user.until_told("notice", "still paused");
     user.say("hello?");
     let told = user.until_told("notice", "gave no answer");
-    assert!(told["text"].to_string().contains("paused") && told["text"].to_string().contains("/human"), "{told}");
+    assert!(
+        told["text"].to_string().contains("paused") && told["text"].to_string().contains("/human"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -121,8 +139,10 @@ fn a_bot_that_refuses_the_lines_is_at_least_not_left_paused() {
     admin.say("/handback");
     user.until_state("bot");
     user.until_told("notice", "could not be told what was said");
-    let events: Vec<Value> = bot.asked().into_iter().filter(|a| !a.is_message()).map(|a| a.body).collect();
-    let names: Vec<&Value> = events[1].as_array().expect("a list").iter().map(|event| &event["event"]).collect();
+    let events: Vec<Value> =
+        bot.asked().into_iter().filter(|a| !a.is_message()).map(|a| a.body).collect();
+    let names: Vec<&Value> =
+        events[1].as_array().expect("a list").iter().map(|event| &event["event"]).collect();
     assert_eq!(names, ["resume", "action", "followup", "action"], "without the lines");
 }
 

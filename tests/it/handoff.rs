@@ -11,7 +11,8 @@ use crate::run::{Handoff, WITHIN};
 use crate::terminal::typed_user;
 
 /// What the demo bot greets with.
-pub const HELLO: &str = "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
+pub const HELLO: &str =
+    "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
 
 fn pair(author: &str, text: &str) -> (String, String) {
     (author.to_owned(), text.to_owned())
@@ -43,20 +44,30 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
     let mut admin = Handoff::admin(&["--name", "Robin", "--greeting", "Welcome."]);
     admin.script("/accept\n/wait\nOn its way.\n/handback a note\n/accept\n/close\n");
     let mut user = Handoff::user(&admin.address(), &bot.url(), &["--name", "Ann"]);
-    user.script("buttons\n2\na picture\na card\na human, please\nit is late\n/wait\n/wait\na human again\n");
+    user.script(
+        "buttons\n2\na picture\na card\na human, please\nit is late\n/wait\n/wait\na human again\n",
+    );
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
     for event in user.events().iter().chain(&admin.events()) {
         check_fields(event);
     }
     let told = |end: &Handoff, part: Value| {
-        let fits = |event: &&Value| part.as_object().expect("a pattern").iter().all(|(k, v)| event.get(k) == Some(v));
+        let fits = |event: &&Value| {
+            part.as_object().expect("a pattern").iter().all(|(k, v)| event.get(k) == Some(v))
+        };
         assert!(end.events().iter().any(|event| fits(&event)), "nothing like {part} was told");
     };
     assert_eq!(user.events()[0], json!({"event": "ready", "mode": "user"}));
     assert_eq!(admin.events()[0]["event"], "ready");
     for end in [&user, &admin] {
-        told(end, json!({"event": "message", "author": "user", "name": "Ann", "text": "it is late"}));
-        told(end, json!({"event": "message", "author": "admin", "name": "Robin", "text": "Welcome."}));
+        told(
+            end,
+            json!({"event": "message", "author": "user", "name": "Ann", "text": "it is late"}),
+        );
+        told(
+            end,
+            json!({"event": "message", "author": "admin", "name": "Robin", "text": "Welcome."}),
+        );
         told(end, json!({"event": "message", "author": "user", "text": "No"}));
         told(end, json!({"event": "message", "image": "https://example.invalid/cat.png"}));
         told(end, json!({"event": "message", "text": "https://example.invalid/cat.png"}));
@@ -66,7 +77,10 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
         );
         let buttons = json!([
             {"title": "Yes", "payload": "/affirm", "choice": 1}, {"title": "No", "payload": "/deny", "choice": 2}]);
-        told(end, json!({"event": "message", "author": "bot", "text": "Pick one", "buttons": buttons}));
+        told(
+            end,
+            json!({"event": "message", "author": "bot", "text": "Pick one", "buttons": buttons}),
+        );
         told(end, json!({"event": "state", "state": "queued", "position": 1}));
         told(end, json!({"event": "state", "state": "active", "admin": "Robin"}));
         told(end, json!({"event": "state", "state": "bot", "reason": "handed_back"}));
@@ -77,31 +91,54 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
     told(&user, json!({"event": "link", "link": "connected", "desk": admin.address()}));
     told(&admin, json!({"event": "notice", "text": "Hey! Ann wants to talk to you"}));
     told(&admin, json!({"event": "message", "text": "Pick one", "history": true}));
-    assert!(user.events().iter().all(|event| event.get("history").is_none()), "nothing is history where it happened");
-    assert!(admin.events().iter().all(|event| !event.to_string().contains("a note") || event["event"] == "notice"));
-    assert!(!user.events().iter().any(|event| event.to_string().contains("a note")), "a note is private to the desk");
+    assert!(
+        user.events().iter().all(|event| event.get("history").is_none()),
+        "nothing is history where it happened"
+    );
+    assert!(
+        admin
+            .events()
+            .iter()
+            .all(|event| !event.to_string().contains("a note") || event["event"] == "notice")
+    );
+    assert!(
+        !user.events().iter().any(|event| event.to_string().contains("a note")),
+        "a note is private to the desk"
+    );
 }
 
 /// The table of `docs/JSON.md`.
 fn check_fields(event: &Value) {
-    let (required, optional): (&[&str], &[&str]) = match event["event"].as_str().expect("every event has a name") {
-        "ready" => (&["mode"], &["listen", "fingerprint"]),
-        "state" => (&["conversation", "state"], &["position", "admin", "reason"]),
-        "message" => {
-            (&["conversation", "author", "text", "number", "at"], &["name", "buttons", "image", "custom", "history"])
-        }
-        "link" => (&["conversation", "link", "desk"], &["why"]),
-        "delivered" | "seen" => (&["conversation", "number"], &[]),
-        "typing" => (&["conversation", "author"], &[]),
-        "notice" | "error" => (&["text"], &[]),
-        name => panic!("no event is called {name}: {event}"),
-    };
+    let (required, optional): (&[&str], &[&str]) =
+        match event["event"].as_str().expect("every event has a name") {
+            "ready" => (&["mode"], &["listen", "fingerprint"]),
+            "state" => (&["conversation", "state"], &["position", "admin", "reason"]),
+            "message" => (
+                &["conversation", "author", "text", "number", "at"],
+                &["name", "buttons", "image", "custom", "history"],
+            ),
+            "link" => (&["conversation", "link", "desk"], &["why"]),
+            "delivered" | "seen" => (&["conversation", "number"], &[]),
+            "typing" => (&["conversation", "author"], &[]),
+            "notice" | "error" => (&["text"], &[]),
+            name => panic!("no event is called {name}: {event}"),
+        };
     let fields = event.as_object().expect("an event is an object");
     assert!(required.iter().all(|name| fields.contains_key(*name)), "a field is missing: {event}");
-    assert!(fields.keys().all(|name| name == "event" || required.contains(&&**name) || optional.contains(&&**name)));
-    assert!(fields.values().all(|value| !value.is_null()), "a field is left out, never null: {event}");
+    assert!(
+        fields.keys().all(|name| name == "event"
+            || required.contains(&&**name)
+            || optional.contains(&&**name))
+    );
+    assert!(
+        fields.values().all(|value| !value.is_null()),
+        "a field is left out, never null: {event}"
+    );
     if let Some(at) = fields.get("at").and_then(Value::as_str) {
-        assert!(at.len() >= 20 && at.ends_with('Z') && at.as_bytes()[10] == b'T', "not RFC 3339: {at}");
+        assert!(
+            at.len() >= 20 && at.ends_with('Z') && at.as_bytes()[10] == b'T',
+            "not RFC 3339: {at}"
+        );
     }
 }
 
@@ -118,19 +155,29 @@ fn text_payload_and_both_at_once_are_one_handoff_each() {
         let said = [pair("user", line), pair("admin", "yes?")];
         assert_eq!(user.messages(), said, "the trigger item is no message");
         assert_eq!(admin.messages(), said, "the trigger item is no message");
-        let asked =
-            user.events_of("state").into_iter().filter(|e| e["state"] == "queued" && e.get("position").is_none());
+        let asked = user
+            .events_of("state")
+            .into_iter()
+            .filter(|e| e["state"] == "queued" && e.get("position").is_none());
         assert_eq!(asked.count(), 1, "{line} is one handoff");
-        let calls = admin.events_of("notice").into_iter().filter(|e| e["text"].to_string().contains("Hey!"));
+        let calls = admin
+            .events_of("notice")
+            .into_iter()
+            .filter(|e| e["text"].to_string().contains("Hey!"));
         assert_eq!(calls.count(), 1, "{line} is one handoff");
     }
 }
 
 #[test]
 fn another_trigger_text_can_be_given_and_replaces_the_default() {
-    let bot = FakeBot::saying(|said| text(if said == "one" { "human handoff" } else { " Take OVER " }));
+    let bot =
+        FakeBot::saying(|said| text(if said == "one" { "human handoff" } else { " Take OVER " }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
-    let mut user = Handoff::user(&admin.address(), bot.url(), &["--trigger", "take over", "--trigger", "other"]);
+    let mut user = Handoff::user(
+        &admin.address(),
+        bot.url(),
+        &["--trigger", "take over", "--trigger", "other"],
+    );
     user.say("one");
     user.until_text("human handoff");
     user.say("two");
@@ -190,7 +237,8 @@ fn lines_typed_behind_the_triggering_one_go_to_the_admin_and_never_to_the_bot() 
     admin.until_state("queued");
     admin.until_state("active");
     assert_eq!(bot.texts(), ["a human!", "human again"], "nor later what was not for it");
-    let said = ["a human!", "my order is 17", "it is late", "and wet", "human again"].map(|line| pair("user", line));
+    let said = ["a human!", "my order is 17", "it is late", "and wet", "human again"]
+        .map(|line| pair("user", line));
     assert_eq!(admin.messages(), said);
 }
 
@@ -199,7 +247,10 @@ fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
     let gate = Arc::<Flag>::default();
     let open = gate.clone();
     let bot = FakeBot::start(move |asked| {
-        assert!(!asked.is_message() || asked.text() != "slow" || open.wait(WITHIN), "the test opens the gate");
+        assert!(
+            !asked.is_message() || asked.text() != "slow" || open.wait(WITHIN),
+            "the test opens the gate"
+        );
         ok(&match asked.is_message() {
             true => text(&format!("late answer to {}", asked.text())),
             false => json!({"paused": false}),
@@ -212,7 +263,8 @@ fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
     keyboard.type_line("/human");
     admin.until_state("active");
     gate.set();
-    // The late answer is on its way now; whatever comes of it comes before the answer to the next question.
+    // The late answer is on its way now; whatever comes of it comes before the answer to the next
+    // question.
     admin.say("/handback");
     user.until_err(|line| line.contains("handed you back"));
     keyboard.type_line("quick");

@@ -15,10 +15,16 @@ pub fn command(home: &Home, arguments: &[&str]) -> Command {
 pub fn command_of(program: &Path, home: &Home, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
-    for name in ["HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"] {
+    for name in
+        ["HOME", "TMPDIR", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"]
+    {
         command.env(name, &home.0);
     }
-    command.current_dir(&home.0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .current_dir(&home.0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     command
 }
 
@@ -67,7 +73,11 @@ pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.path().is_dir() { folders.push(entry.path()) } else { files.push(entry.path()) }
+            if entry.path().is_dir() {
+                folders.push(entry.path())
+            } else {
+                files.push(entry.path())
+            }
         }
     }
     files
@@ -77,12 +87,17 @@ pub fn files_in(folder: &Path) -> Vec<PathBuf> {
 /// network that only this function uses.
 pub fn nobody_at() -> String {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let host = format!("127.77.{}.{}", std::process::id() % 251, 1 + GIVEN.fetch_add(1, Ordering::Relaxed));
+    let host = format!(
+        "127.77.{}.{}",
+        std::process::id() % 251,
+        1 + GIVEN.fetch_add(1, Ordering::Relaxed)
+    );
     let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
     free.local_addr().expect("a listener has an address").to_string()
 }
 
-/// An address of this machine that others can reach it at, if it has one. Nothing is sent to find it.
+/// An address of this machine that others can reach it at, if it has one. Nothing is sent to find
+/// it.
 pub fn reachable_at() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.77:9").ok()?;

@@ -1,5 +1,5 @@
-//! Nothing that a stranger types, names themselves, answers or refuses can hurt or fool who reads it: both ends, at a
-//! terminal byte by byte and row by row, on a pipe, and with `--json`.
+//! Nothing that a stranger types, names themselves, answers or refuses can hurt or fool who reads
+//! it: both ends, at a terminal byte by byte and row by row, on a pipe, and with `--json`.
 
 use std::net::TcpListener;
 
@@ -55,7 +55,11 @@ fn names() -> Vec<String> {
 
 /// Texts, each of which ends with a line of its own, so that the reader knows when it is all there.
 fn texts(columns: usize) -> Vec<String> {
-    let mut texts = vec![FAKES.join("\n"), ODD.to_owned(), format!("\u{301}\u{302}x{}", "\u{301}".repeat(1000))];
+    let mut texts = vec![
+        FAKES.join("\n"),
+        ODD.to_owned(),
+        format!("\u{301}\u{302}x{}", "\u{301}".repeat(1000)),
+    ];
     // Up to the edge, with blanks and with what fills a row, and a little less and more.
     for fill in [" ", "\u{3000}", "\t", "─", "日", "👩‍👩‍👧", "\u{1100}", "क\u{94d}", "e\u{301}", "x "]
     {
@@ -65,7 +69,13 @@ fn texts(columns: usize) -> Vec<String> {
             texts.push(format!("x\n{}{}", fill.repeat(count / 2), FAKES[5]));
         }
     }
-    texts.extend(["\u{1b}".repeat(900), "\n".repeat(50), " \n".repeat(50), "\u{200d}".repeat(900), "🇩".repeat(300)]);
+    texts.extend([
+        "\u{1b}".repeat(900),
+        "\n".repeat(50),
+        " \n".repeat(50),
+        "\u{200d}".repeat(900),
+        "🇩".repeat(300),
+    ]);
     texts
 }
 
@@ -74,7 +84,8 @@ const OURS: [&str; 9] = ["?2004h", "?2004l", "?7l", "?7h", "J", "2J", "H", "0m",
 /// Our colours.
 const COLOURS: [&str; 7] = ["1", "2", "31", "1;36", "1;32", "1;35", "1;30;43"];
 
-/// Goes through the bytes of a terminal: nothing but text, our own sequences, and the bell. Gives how often it rang.
+/// Goes through the bytes of a terminal: nothing but text, our own sequences, and the bell. Gives
+/// how often it rang.
 #[track_caller]
 fn ours(bytes: &[u8]) -> usize {
     let written = std::str::from_utf8(bytes).expect("UTF-8 alone is written");
@@ -85,15 +96,22 @@ fn ours(bytes: &[u8]) -> usize {
             '\r' | '\n' => {}
             '\u{7}' => rang += 1,
             '\u{1b}' => {
-                let sequence = rest.strip_prefix('[').unwrap_or_else(|| panic!("no CSI: {:?}", head(rest)));
-                let end = sequence.find(|c: char| c.is_ascii_alphabetic()).expect("a sequence ends");
+                let sequence =
+                    rest.strip_prefix('[').unwrap_or_else(|| panic!("no CSI: {:?}", head(rest)));
+                let end =
+                    sequence.find(|c: char| c.is_ascii_alphabetic()).expect("a sequence ends");
                 let (sequence, behind) = sequence.split_at(end + 1);
-                let colour = sequence.strip_suffix('m').is_some_and(|colour| COLOURS.contains(&colour));
+                let colour =
+                    sequence.strip_suffix('m').is_some_and(|colour| COLOURS.contains(&colour));
                 let up = sequence.strip_suffix('A').is_some_and(|up| up.parse::<u16>().is_ok());
                 assert!(colour || up || OURS.contains(&sequence), "not ours: {:?}", head(rest));
                 rest = behind;
             }
-            letter => assert!(!letter.is_control() && !is_hidden(letter), "{letter:?} before {:?}", head(rest)),
+            letter => assert!(
+                !letter.is_control() && !is_hidden(letter),
+                "{letter:?} before {:?}",
+                head(rest)
+            ),
         }
     }
     rang
@@ -115,17 +133,25 @@ fn is_hidden(letter: char) -> bool {
 fn no_row_is_a_fake(rows: &[String]) {
     for row in rows {
         let fake = FAKES.iter().any(|fake| row.starts_with(&fake[..fake.len().min(20)]));
-        // Their words may stand at the left edge in no other way either: whatever begins a row is ours.
-        assert!(!fake && !row.starts_with("FAKE") && !row.starts_with('x'), "{row:?} in\n{}", rows.join("\n"));
+        // Their words may stand at the left edge in no other way either: whatever begins a row is
+        // ours.
+        assert!(
+            !fake && !row.starts_with("FAKE") && !row.starts_with('x'),
+            "{row:?} in\n{}",
+            rows.join("\n")
+        );
     }
 }
 
 /// A desk on a terminal, and its address.
 fn desk(more: &[&str], columns: u16) -> (Terminal, String) {
-    let mut admin =
-        Terminal::coloured(&[&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"], more].concat(), columns);
+    let mut admin = Terminal::coloured(
+        &[&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"], more].concat(),
+        columns,
+    );
     let screen = admin.sees("listening on 127.0.0.1:");
-    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+    let address =
+        screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
     (admin, address.expect("an address").to_owned())
 }
 
@@ -184,7 +210,10 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
             }
         };
         let why = format!("x\n{}\u{1b}]0;FAKE\u{7} END", FAKES.join("\n"));
-        raw.say(&entry(number + 1, &json!({"refused": {"of": {"desk": desk, "number": asked}, "why": why}})));
+        raw.say(&entry(
+            number + 1,
+            &json!({"refused": {"of": {"desk": desk, "number": asked}, "why": why}}),
+        ));
         admin.sees("END");
         raw.say(&json!({"bye": {"code": "leaving", "text": format!("x\n-- FAKE\u{1b}[2J\u{9b}2J BYE")}}));
         admin.sees("BYE");
@@ -199,7 +228,9 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let bot = FakeBot::start(|asked| match asked.text() {
         "status" => http("500 \u{1b}]0;FAKE\u{7}", "", FAKES[5].as_bytes()),
-        "broken" => http("200 OK", "", format!("[{{\"text\": {ODD}\n{}", FAKES.join("\n")).as_bytes()),
+        "broken" => {
+            http("200 OK", "", format!("[{{\"text\": {ODD}\n{}", FAKES.join("\n")).as_bytes())
+        }
         "human" => ok(&text("Human Handoff")),
         _ => ok(&json!([
             {"text": format!("{}\n{ODD}", FAKES.join("\n")), "image": format!("http://x/\n{}{ODD}", FAKES[1]),
@@ -211,7 +242,9 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     let user = ["user", "--admin", &address, "--bot", bot.url(), "--name", "Ann"];
     let mut user = Terminal::coloured(&user, 60);
     user.prompts("bot> ");
-    for (typed, shown) in [("hi", "END of it"), ("status", "again sends"), ("broken", "not a Rasa reply")] {
+    for (typed, shown) in
+        [("hi", "END of it"), ("status", "again sends"), ("broken", "not a Rasa reply")]
+    {
         user.press(&format!("{typed}\r"));
         user.sees(shown);
         no_row_is_a_fake(&user.rows());
@@ -244,7 +277,8 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     user.sees("the desk says: cannot");
     user.sees("BYE");
     no_row_is_a_fake(&user.rows());
-    // The user's side dials again, and is sent away for good: with advice that is not this program's.
+    // The user's side dials again, and is sent away for good: with advice that is not this
+    // program's.
     let mut raw = Raw::accept(&listener);
     raw.until("hello");
     raw.say(&json!({"bye": {"code": "secret", "text": format!("send your password\n{} PARTED", FAKES[5])}}));
@@ -263,7 +297,10 @@ fn a_plain_terminal_wraps_long_lines_behind_a_prefix() {
     accepted(&mut raw);
     admin.sees("you have the");
     for (at, text) in texts(60).iter().enumerate() {
-        raw.say(&entry(at as u64 + 3, &json!({"message": {"author": "user", "text": format!("{text}\nEND {at}.")}})));
+        raw.say(&entry(
+            at as u64 + 3,
+            &json!({"message": {"author": "user", "text": format!("{text}\nEND {at}.")}}),
+        ));
         admin.sees(&format!("  | END {at}."));
         no_row_is_a_fake(&admin.rows());
     }
@@ -283,7 +320,11 @@ fn on_a_pipe_no_line_of_a_strangers_begins_at_the_edge() {
     assert!(line.starts_with("#1 user Robin\\u{a}#2 admin x: hi: a\\u{1b}[2J"), "{line}");
     assert!(line.contains("b\\u{20+199}admin FAKE: hi"), "{line}");
     let told = admin.stderr();
-    assert!(told.iter().any(|line| line == "handoff: Hey! Robin\\u{a}#2 admin x: hi wants to talk to you"), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|line| line == "handoff: Hey! Robin\\u{a}#2 admin x: hi wants to talk to you"),
+        "{told:?}"
+    );
     let mut all = admin.stdout();
     all.extend(told);
     no_row_is_a_fake(&all);

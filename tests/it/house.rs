@@ -21,7 +21,11 @@ impl House {
     /// The bot hands over at the word 'human', and says otherwise what it heard.
     pub fn new() -> House {
         House::with(FakeBot::saying(|said| {
-            text(&if said.contains("human") { "Human Handoff".to_owned() } else { format!("heard {said}") })
+            text(&if said.contains("human") {
+                "Human Handoff".to_owned()
+            } else {
+                format!("heard {said}")
+            })
         }))
     }
 
@@ -60,7 +64,20 @@ impl House {
     }
 
     pub fn user_arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
-        [&["user", "--admin", &self.desk, "--bot", self.bot.url(), "--json", "--state", self.state()], more].concat()
+        [
+            &[
+                "user",
+                "--admin",
+                &self.desk,
+                "--bot",
+                self.bot.url(),
+                "--json",
+                "--state",
+                self.state(),
+            ],
+            more,
+        ]
+        .concat()
     }
 
     /// The folder behind `--state`.
@@ -124,7 +141,8 @@ pub fn told(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     of.map(|event| (field(&event, "author"), field(&event, "text"))).collect()
 }
 
-/// Both ends tell the same of a conversation, once neither is behind: an end may act before it prints.
+/// Both ends tell the same of a conversation, once neither is behind: an end may act before it
+/// prints.
 #[track_caller]
 pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
     loop {
@@ -140,8 +158,10 @@ pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
 /// What a process told of a conversation before its first state, all of it as history.
 #[track_caller]
 pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
-    let events: Vec<Value> = end.events().into_iter().filter(|event| event["conversation"] == *id).collect();
-    let state = events.iter().position(|event| event["event"] == "state").expect("its state is told");
+    let events: Vec<Value> =
+        end.events().into_iter().filter(|event| event["conversation"] == *id).collect();
+    let state =
+        events.iter().position(|event| event["event"] == "state").expect("its state is told");
     let messages = events[..state].iter().filter(|event| event["event"] == "message");
     let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
     let again = messages.inspect(|event| assert_eq!(event["history"], true, "{event}"));

@@ -9,7 +9,8 @@ use serde_json::Value;
 const DOCUMENT: &str = include_str!("../../docs/JSON.md");
 const ID: ConversationId = ConversationId::new([7; 16]);
 
-/// The name in `event`. A new report does not compile here until it is named, and then must be documented.
+/// The name in `event`. A new report does not compile here until it is named, and then must be
+/// documented.
 fn name(report: &Report) -> &'static str {
     match report {
         Report::Ready { .. } => "ready",
@@ -51,15 +52,28 @@ fn reports() -> Vec<(Report, Report)> {
         custom: Some(Custom::new("{}").expect("JSON")),
         ..Said::text(Author::Bot, "text")
     };
-    let full = Told { history: true, ordinal: Some(1), elsewhere: true, own: true, ..Told::new(ID, 1, 0, &said) };
+    let full = Told {
+        history: true,
+        ordinal: Some(1),
+        elsewhere: true,
+        own: true,
+        ..Told::new(ID, 1, 0, &said)
+    };
     let bare = Told::new(ID, 1, 0, &Said::text(Author::Bot, ""));
     let same = |report: Report| (report.clone(), report);
     vec![
         (
-            Report::Ready { mode: "admin", listen: Some(([127, 0, 0, 1], 1).into()), fingerprint: Some(text()) },
+            Report::Ready {
+                mode: "admin",
+                listen: Some(([127, 0, 0, 1], 1).into()),
+                fingerprint: Some(text()),
+            },
             Report::Ready { mode: "user", listen: None, fingerprint: None },
         ),
-        (state(Some(1), Some(text()), Some(Reason::Returned(Returned::Withdrawn))), state(None, None, None)),
+        (
+            state(Some(1), Some(text()), Some(Reason::Returned(Returned::Withdrawn))),
+            state(None, None, None),
+        ),
         (Report::Message(full), Report::Message(bare)),
         (link(Some(text())), link(None)),
         same(Report::Delivered { conversation: ID, number: 1 }),
@@ -75,13 +89,26 @@ fn json(report: &Report) -> Value {
 }
 
 fn fields(event: &Value) -> BTreeSet<String> {
-    event.as_object().expect("an event is an object").keys().filter(|key| *key != "event").cloned().collect()
+    event
+        .as_object()
+        .expect("an event is an object")
+        .keys()
+        .filter(|key| *key != "event")
+        .cloned()
+        .collect()
 }
 
 /// The recorded lines.
 fn examples() -> Vec<Value> {
-    let block = DOCUMENT.split_once("```events\n").and_then(|(_, rest)| rest.split_once("```")).expect("the block").0;
-    block.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}"))).collect()
+    let block = DOCUMENT
+        .split_once("```events\n")
+        .and_then(|(_, rest)| rest.split_once("```"))
+        .expect("the block")
+        .0;
+    block
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .collect()
 }
 
 /// A table's rows after the header that begins with this.
@@ -93,7 +120,8 @@ fn rows(header: &str) -> Vec<Vec<&'static str>> {
 
 /// The names in a cell, such as "`state`, `position`?", and whether each is optional.
 fn names(cell: &str) -> BTreeSet<(String, bool)> {
-    let name = |part: &str| (part.trim_matches(['?', '`', ' ']).to_owned(), part.trim().ends_with('?'));
+    let name =
+        |part: &str| (part.trim_matches(['?', '`', ' ']).to_owned(), part.trim().ends_with('?'));
     cell.split(',').map(name).collect()
 }
 
@@ -120,7 +148,8 @@ fn every_event_is_documented_with_exactly_its_fields() {
 fn every_field_is_explained() {
     let explained: BTreeSet<String> =
         rows("| field | type | |").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
-    let real: BTreeSet<String> = reports().iter().flat_map(|(full, _)| fields(&json(full))).collect();
+    let real: BTreeSet<String> =
+        reports().iter().flat_map(|(full, _)| fields(&json(full))).collect();
     let elsewhere = BTreeSet::from(["listen".to_owned(), "mode".to_owned()]);
     assert_eq!(explained, &real - &elsewhere);
 }
@@ -130,12 +159,14 @@ fn every_recorded_event_has_the_fields_and_types_of_a_real_one() {
     let reports = reports();
     for example in examples() {
         let of = |report: &&(Report, Report)| example["event"] == name(&report.0);
-        let (full, bare) = reports.iter().find(of).unwrap_or_else(|| panic!("no such event: {example}"));
+        let (full, bare) =
+            reports.iter().find(of).unwrap_or_else(|| panic!("no such event: {example}"));
         let (full, has) = (json(full), fields(&example));
         assert!(has.is_subset(&fields(&full)), "{example} has a field too many");
         assert!(has.is_superset(&fields(&json(bare))), "{example} lacks a field");
         for field in has {
-            let same = std::mem::discriminant(&example[&field]) == std::mem::discriminant(&full[&field]);
+            let same =
+                std::mem::discriminant(&example[&field]) == std::mem::discriminant(&full[&field]);
             assert!(same, "'{field}' of {example} is of another type than in {full}");
         }
     }
@@ -145,20 +176,35 @@ fn every_recorded_event_has_the_fields_and_types_of_a_real_one() {
 fn every_event_and_every_value_is_recorded_or_named() {
     let examples = examples();
     for (full, _) in reports() {
-        assert!(examples.iter().any(|example| example["event"] == name(&full)), "no example of {}", name(&full));
-        let optional = examples.iter().filter(|example| example["event"] == name(&full)).flat_map(fields);
+        assert!(
+            examples.iter().any(|example| example["event"] == name(&full)),
+            "no example of {}",
+            name(&full)
+        );
+        let optional =
+            examples.iter().filter(|example| example["event"] == name(&full)).flat_map(fields);
         let missing = &fields(&json(&full)) - &optional.collect();
         assert!(missing.is_empty(), "no example of {} has {missing:?}", name(&full));
     }
     let value = |value: Result<Value, serde_json::Error>| value.expect("it is JSON");
     let mut values: Vec<Value> = Vec::new();
-    values.extend([State::Bot, State::Queued, State::Active, State::Closed].map(|v| value(serde_json::to_value(v))));
-    values.extend([Author::User, Author::Bot, Author::Admin].map(|v| value(serde_json::to_value(v))));
-    values.extend([Link::Connecting, Link::Connected, Link::Lost].map(|v| value(serde_json::to_value(v))));
-    values.extend([Returned::HandedBack, Returned::Withdrawn].map(|v| value(serde_json::to_value(v))));
-    let elsewhere = [Elsewhere::TakenElsewhere, Elsewhere::HandedBackElsewhere, Elsewhere::ClosedElsewhere];
+    values.extend(
+        [State::Bot, State::Queued, State::Active, State::Closed]
+            .map(|v| value(serde_json::to_value(v))),
+    );
+    values
+        .extend([Author::User, Author::Bot, Author::Admin].map(|v| value(serde_json::to_value(v))));
+    values.extend(
+        [Link::Connecting, Link::Connected, Link::Lost].map(|v| value(serde_json::to_value(v))),
+    );
+    values.extend(
+        [Returned::HandedBack, Returned::Withdrawn].map(|v| value(serde_json::to_value(v))),
+    );
+    let elsewhere =
+        [Elsewhere::TakenElsewhere, Elsewhere::HandedBackElsewhere, Elsewhere::ClosedElsewhere];
     values.extend(elsewhere.map(|v| value(serde_json::to_value(v))));
-    let ends = [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
+    let ends =
+        [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
     values.extend(ends.map(|v| value(serde_json::to_value(v))));
     for value in values {
         let value = value.as_str().expect("a name");

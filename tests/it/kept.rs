@@ -1,4 +1,5 @@
-//! The journals of two ends, read from their files as they lie on the disk; and the oracle over both.
+//! The journals of two ends, read from their files as they lie on the disk; and the oracle over
+//! both.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -51,10 +52,13 @@ pub fn read(file: &Path) -> BTreeMap<String, Kept> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || Connection::open_with_flags(file, flags);
-    open().and_then(|journal| read_all(&journal)).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
+    open()
+        .and_then(|journal| read_all(&journal))
+        .unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
 }
 
-/// The same of a journal whose process died: from a copy, so that nothing is tidied up before the restart.
+/// The same of a journal whose process died: from a copy, so that nothing is tidied up before the
+/// restart.
 pub fn read_copy(file: &Path, copy: &Path) -> BTreeMap<String, Kept> {
     if !file.exists() {
         return BTreeMap::new();
@@ -64,11 +68,14 @@ pub fn read_copy(file: &Path, copy: &Path) -> BTreeMap<String, Kept> {
     for tail in ["", "-wal"] {
         let from = PathBuf::from(format!("{}{tail}", file.display()));
         if from.exists() {
-            std::fs::copy(&from, copy.join(format!("journal.sqlite{tail}"))).expect("a journal can be copied");
+            std::fs::copy(&from, copy.join(format!("journal.sqlite{tail}")))
+                .expect("a journal can be copied");
         }
     }
     let copied = Connection::open(copy.join("journal.sqlite"));
-    copied.and_then(|journal| read_all(&journal)).unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
+    copied
+        .and_then(|journal| read_all(&journal))
+        .unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
 }
 
 fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
@@ -93,7 +100,8 @@ fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
     Ok(all)
 }
 
-/// What is wrong with one side's journal by itself: both numberings begin at 1 and have neither gap nor double.
+/// What is wrong with one side's journal by itself: both numberings begin at 1 and have neither gap
+/// nor double.
 pub fn check_alone(side: &str, all: &BTreeMap<String, Kept>) -> Result<(), String> {
     for (id, kept) in all {
         for (whose, items) in [("its own", &kept.own), ("the other side's", &kept.theirs)] {
@@ -111,9 +119,12 @@ pub fn check_alone(side: &str, all: &BTreeMap<String, Kept>) -> Result<(), Strin
     Ok(())
 }
 
-/// Whether everything that is owed arrived, and nothing else: what the user holds of the desk is what the desk
-/// said, and what the desk holds is the user's story up to its last control.
-pub fn check_together(user: &BTreeMap<String, Kept>, desk: &BTreeMap<String, Kept>) -> Result<(), String> {
+/// Whether everything that is owed arrived, and nothing else: what the user holds of the desk is
+/// what the desk said, and what the desk holds is the user's story up to its last control.
+pub fn check_together(
+    user: &BTreeMap<String, Kept>,
+    desk: &BTreeMap<String, Kept>,
+) -> Result<(), String> {
     if let Some(id) = desk.keys().find(|id| !user.contains_key(*id)) {
         return Err(format!("the desk has a conversation {id} that the user has not"));
     }
@@ -124,19 +135,32 @@ pub fn check_together(user: &BTreeMap<String, Kept>, desk: &BTreeMap<String, Kep
             return Err(format!("{id}: the desk has another story than the user: {item:?}"));
         }
         if desk.theirs.len() < owed(&user.own) {
-            return Err(format!("{id}: the desk lacks the user's {} to {}", desk.theirs.len() + 1, owed(&user.own)));
+            return Err(format!(
+                "{id}: the desk lacks the user's {} to {}",
+                desk.theirs.len() + 1,
+                owed(&user.own)
+            ));
         }
         if desk.theirs.len() > user.own.len() {
-            return Err(format!("{id}: the desk has {} entries, the user {}", desk.theirs.len(), user.own.len()));
+            return Err(format!(
+                "{id}: the desk has {} entries, the user {}",
+                desk.theirs.len(),
+                user.own.len()
+            ));
         }
         if user.theirs != desk.own {
-            return Err(format!("{id}: the desk said {}, the user has {}", desk.own.len(), user.theirs.len()));
+            return Err(format!(
+                "{id}: the desk said {}, the user has {}",
+                desk.own.len(),
+                user.theirs.len()
+            ));
         }
     }
     Ok(())
 }
 
-/// Up to where the user's entries are the desk's to have: what was said to the bot since the last handback is not.
+/// Up to where the user's entries are the desk's to have: what was said to the bot since the last
+/// handback is not.
 fn owed(own: &[Item]) -> usize {
     let is_control = |item: &&Item| CONTROLS.iter().any(|name| item.is(name));
     let is_with_desk = |item: &Item| item.is("requested") || item.is("accepted");

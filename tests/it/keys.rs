@@ -24,13 +24,15 @@ fn pasted(block: &str) -> String {
 /// A desk at a terminal, and its address.
 fn desk(more: &[&str]) -> (Terminal, String) {
     let address = nobody_at();
-    let mut desk = Terminal::start(&[&["admin", "--listen", &address, "--name", "Robin"], more].concat());
+    let mut desk =
+        Terminal::start(&[&["admin", "--listen", &address, "--name", "Robin"], more].concat());
     desk.sees("listening on");
     (desk, address)
 }
 
 fn customer(address: &str, bot: &FakeBot, name: &str) -> Terminal {
-    let mut user = Terminal::start(&["user", "--admin", address, "--bot", bot.url(), "--name", name]);
+    let mut user =
+        Terminal::start(&["user", "--admin", address, "--bot", bot.url(), "--name", name]);
     user.prompts("bot> ");
     user
 }
@@ -51,7 +53,9 @@ fn a_refused_line_leaves_the_input_empty_and_comes_back_with_the_up_key() {
     desk.press(&pasted("one\ntwo\nthree"));
     desk.prompts("│ three");
     desk.press("\r");
-    desk.sees("you are talking to nobody; nobody is waiting (not sent; the Up key brings your line back)");
+    desk.sees(
+        "you are talking to nobody; nobody is waiting (not sent; the Up key brings your line back)",
+    );
     desk.last_row("nobody> ");
     // What is typed next is a command of its own, not the end of the refused block.
     desk.press("/list\r");
@@ -257,8 +261,27 @@ fn both_prompts_say_that_the_other_end_is_away() {
 fn the_prompts_are_as_before_when_the_other_end_is_back() {
     let bot = bot();
     let house = crate::house::House::with(bot);
-    let arguments = ["admin", "--listen", &house.desk, "--name", "Robin", "--auto-accept", "--state", house.state()];
-    let user = ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--name", "Ann", "--state", house.state()];
+    let arguments = [
+        "admin",
+        "--listen",
+        &house.desk,
+        "--name",
+        "Robin",
+        "--auto-accept",
+        "--state",
+        house.state(),
+    ];
+    let user = [
+        "user",
+        "--admin",
+        &house.desk,
+        "--bot",
+        house.bot.url(),
+        "--name",
+        "Ann",
+        "--state",
+        house.state(),
+    ];
     let mut desk = Terminal::start(&arguments);
     desk.sees("listening on");
     let mut customer = Terminal::start(&user);
@@ -295,7 +318,9 @@ fn a_desk_of_lines_says_after_a_restart_who_gets_the_next_line() {
 fn a_desk_of_lines_says_who_gets_the_next_line() {
     let bot = bot();
     for json in [&["--json"][..], &[]] {
-        let mut admin = Handoff::start(&[&["admin", "--listen", "127.0.0.1:0", "--auto-accept"], json].concat());
+        let mut admin = Handoff::start(
+            &[&["admin", "--listen", "127.0.0.1:0", "--auto-accept"], json].concat(),
+        );
         let address = admin.address();
         let told = |admin: &mut Handoff, line: &str| match json.is_empty() {
             true => _ = admin.until_err(|told| told == format!("handoff: {line}")),
@@ -306,7 +331,11 @@ fn a_desk_of_lines_says_who_gets_the_next_line() {
             let mut user = Handoff::user(&address, bot.url(), &["--name", name]);
             user.say("human");
             match json.is_empty() {
-                true => _ = admin.until_err(|told| told.contains(&format!("{name}: you have the conversation"))),
+                true => {
+                    _ = admin.until_err(|told| {
+                        told.contains(&format!("{name}: you have the conversation"))
+                    })
+                }
                 false => _ = admin.until_state("active"),
             }
             users.push(user);

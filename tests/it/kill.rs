@@ -1,8 +1,9 @@
 //! `kill -9` of either end while a conversation runs, and what must be so afterwards.
 //!
-//! A line counts as accepted once its own side told it. After every death the dead side's journal must hold each
-//! of its accepted lines exactly once; after every conversation both journals must tell the same story. With the
-//! feature `failpoints` half of the restarts die by themselves, at a named place. `FAULTS_SEED=n` replays.
+//! A line counts as accepted once its own side told it. After every death the dead side's journal
+//! must hold each of its accepted lines exactly once; after every conversation both journals must
+//! tell the same story. With the feature `failpoints` half of the restarts die by themselves, at a
+//! named place. `FAULTS_SEED=n` replays.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::TcpListener;
@@ -20,7 +21,8 @@ use crate::home::Home;
 use crate::kept::{self, Item, Kept};
 use crate::run::Handoff;
 
-/// How long anything may take; a link that was lost several times is dialled again after up to 15 s.
+/// How long anything may take; a link that was lost several times is dialled again after up to 15
+/// s.
 const WITHIN: Duration = Duration::from_secs(40);
 /// A request that left before the trigger may come in this much later.
 const ON_ITS_WAY: i64 = 250;
@@ -123,9 +125,19 @@ impl World {
         let home = Home::new();
         let state = home.0.join("state");
         let (address, bot_url) = (free_address(), bot.url().to_owned());
-        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let words =
+            |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let state_name = state.display().to_string();
-        let user = words(&["user", "--admin", &address, "--bot", &bot_url, "--json", "--state", &state_name]);
+        let user = words(&[
+            "user",
+            "--admin",
+            &address,
+            "--bot",
+            &bot_url,
+            "--json",
+            "--state",
+            &state_name,
+        ]);
         let desk = words(&["admin", "--listen", &address, "--json", "--state", &state_name]);
         let ends = HashMap::from([
             (Who::Desk, End::start(desk, kept::journal(&state, "admin"))),
@@ -166,7 +178,9 @@ impl World {
         self.until("a conversation", |world| world.ends[&Who::User].state == "bot");
         for round in 0..=self.chance.below(3) {
             if round > 0 {
-                self.order(Who::Desk, "/handback", "hand_back", |world| world.ends[&Who::User].state == "bot");
+                self.order(Who::Desk, "/handback", "hand_back", |world| {
+                    world.ends[&Who::User].state == "bot"
+                });
             }
             for _ in 0..self.chance.below(3) {
                 let line = self.line("line");
@@ -263,13 +277,17 @@ impl World {
             gave_up
         });
         if gave_up && is_trigger {
-            self.order(Who::User, "/human", "requested", |world| world.ends[&Who::User].state == "queued");
+            self.order(Who::User, "/human", "requested", |world| {
+                world.ends[&Who::User].state == "queued"
+            });
         }
     }
 
     /// A command that is journaled as a control of this kind; entered again only if it was not.
     fn order(&mut self, who: Who, command: &str, kind: &str, reached: impl Fn(&World) -> bool) {
-        let count = |all: &BTreeMap<String, Kept>| all.values().flat_map(|k| &k.own).filter(|i| i.is(kind)).count();
+        let count = |all: &BTreeMap<String, Kept>| {
+            all.values().flat_map(|k| &k.own).filter(|i| i.is(kind)).count()
+        };
         let before = count(&kept::read(&self.ends[&who].journal));
         let (mut sent_in, first) = (None, self.ends[&who].life);
         self.until(&format!("what comes of {command}"), |world| {
@@ -321,7 +339,11 @@ impl World {
             if is_dead {
                 // All that it told is there after this.
                 let code = self.end(who).process.exit_code();
-                assert!([137, 143].contains(&code), "seed {}: the {who:?} ended by itself with {code}", self.seed);
+                assert!(
+                    [137, 143].contains(&code),
+                    "seed {}: the {who:?} ended by itself with {code}",
+                    self.seed
+                );
                 self.kills += u64::from(code == 137);
             }
             self.hear(who);
@@ -374,10 +396,11 @@ impl World {
             _ => 0,
         };
         thread::sleep(Duration::from_millis(pause));
-        let armed = (self.kills < self.goal && self.is_to_kill() && self.chance.below(2) == 0).then(|| {
-            let name = FAILPOINTS[self.chance.below(FAILPOINTS.len() as u64) as usize];
-            format!("{name}:{}", 1 + self.chance.below(40))
-        });
+        let armed = (self.kills < self.goal && self.is_to_kill() && self.chance.below(2) == 0)
+            .then(|| {
+                let name = FAILPOINTS[self.chance.below(FAILPOINTS.len() as u64) as usize];
+                format!("{name}:{}", 1 + self.chance.below(40))
+            });
         self.end(who).again(kept, armed);
     }
 
@@ -390,21 +413,29 @@ impl World {
         let mine = if who == Who::User { "user" } else { "admin" };
         let mut times = HashMap::<&str, usize>::new();
         let said = kept.values().flat_map(|kept| &kept.own).filter_map(Item::said);
-        said.filter(|(author, _)| *author == mine).for_each(|(_, text)| *times.entry(text).or_default() += 1);
+        said.filter(|(author, _)| *author == mine)
+            .for_each(|(_, text)| *times.entry(text).or_default() += 1);
         for line in &self.accepted[&who] {
             let times = times.get(line.as_str()).copied().unwrap_or_default();
-            assert_eq!(times, 1, "seed {seed}: '{line}' was accepted and is in the journal of the {who:?} so often");
+            assert_eq!(
+                times, 1,
+                "seed {seed}: '{line}' was accepted and is in the journal of the {who:?} so often"
+            );
         }
         let doubled = times.iter().find(|(_, times)| **times > 1);
         assert_eq!(doubled, None, "seed {seed}: doubled at the {who:?}");
     }
 
-    /// Everything has come to rest: both journals tell the same story, and the bot was left in peace.
+    /// Everything has come to rest: both journals tell the same story, and the bot was left in
+    /// peace.
     fn check_all(&mut self) {
         let deadline = Instant::now() + WITHIN;
         let (user, desk) = loop {
             self.live();
-            let (user, desk) = (kept::read(&self.ends[&Who::User].journal), kept::read(&self.ends[&Who::Desk].journal));
+            let (user, desk) = (
+                kept::read(&self.ends[&Who::User].journal),
+                kept::read(&self.ends[&Who::Desk].journal),
+            );
             let Err(why) = kept::check_together(&user, &desk) else { break (user, desk) };
             assert!(Instant::now() < deadline, "seed {}: {why}", self.seed);
             thread::sleep(Duration::from_millis(5));
@@ -420,36 +451,58 @@ impl World {
             let (here, there) = if who == Who::User { (&user, &desk) } else { (&desk, &user) };
             let accepted = self.accepted[&who].len();
             let counts = (count(here, who, true), count(there, who, false));
-            assert_eq!(counts, (accepted, accepted), "seed {}: lines of the {who:?} here and there", self.seed);
+            assert_eq!(
+                counts,
+                (accepted, accepted),
+                "seed {}: lines of the {who:?} here and there",
+                self.seed
+            );
         }
         self.check_bot(&user);
     }
 
-    /// No request between a `requested` and the handback, none repeated, no word of the bot's in between.
+    /// No request between a `requested` and the handback, none repeated, no word of the bot's in
+    /// between.
     fn check_bot(&self, user: &BTreeMap<String, Kept>) {
         let seed = self.seed;
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut times = HashMap::<&str, usize>::new();
         for (at, conversation, line) in asked.iter() {
-            let Some(kept) = user.get(conversation) else { panic!("seed {seed}: who asked the bot '{line}'?") };
-            let before = |item: &&Item| item.at + ON_ITS_WAY < *at || (!item.is("requested") && item.at <= *at);
+            let Some(kept) = user.get(conversation) else {
+                panic!("seed {seed}: who asked the bot '{line}'?")
+            };
+            let before = |item: &&Item| {
+                item.at + ON_ITS_WAY < *at || (!item.is("requested") && item.at <= *at)
+            };
             let last = kept.own.iter().filter(before).rfind(|item| is_control(item));
-            assert!(is_bots(last), "seed {seed}: the bot was asked '{line}' at {at}, after {last:?}");
+            assert!(
+                is_bots(last),
+                "seed {seed}: the bot was asked '{line}' at {at}, after {last:?}"
+            );
             if line.is_empty() {
                 continue;
             }
             *times.entry(line).or_default() += 1;
             let place = kept.own.iter().position(|item| item.said() == Some(("user", line)));
-            let place = place.unwrap_or_else(|| panic!("seed {seed}: the bot was asked '{line}', which nobody said"));
+            let place = place.unwrap_or_else(|| {
+                panic!("seed {seed}: the bot was asked '{line}', which nobody said")
+            });
             let owner = kept.own[..place].iter().rfind(|item| is_control(item));
-            assert!(is_bots(owner), "seed {seed}: the bot was asked '{line}', which was said after {owner:?}");
+            assert!(
+                is_bots(owner),
+                "seed {seed}: the bot was asked '{line}', which was said after {owner:?}"
+            );
         }
         for (line, times) in times {
             let allowed = 1 + self.again.get(line).copied().unwrap_or_default();
             assert!(times <= allowed, "seed {seed}: the bot was asked '{line}' {times} times");
         }
         for kept in user.values() {
-            let said = kept.own.iter().enumerate().filter(|(_, i)| i.said().is_some_and(|(author, _)| author == "bot"));
+            let said = kept
+                .own
+                .iter()
+                .enumerate()
+                .filter(|(_, i)| i.said().is_some_and(|(author, _)| author == "bot"));
             for (at, item) in said {
                 let owner = kept.own[..at].iter().rfind(|item| is_control(item));
                 assert!(is_bots(owner), "seed {seed}: {item:?} came into a person's conversation");
@@ -477,7 +530,10 @@ impl Drop for World {
         if !thread::panicking() {
             return;
         }
-        eprintln!("replay with FAULTS_SEED={} (chance also comes from the clock); {} kills", self.seed, self.kills);
+        eprintln!(
+            "replay with FAULTS_SEED={} (chance also comes from the clock); {} kills",
+            self.seed, self.kills
+        );
         eprintln!("the bot at {} was asked {} times", self.bot.url(), self.bot.asked().len());
         for who in BOTH {
             let file = self.ends[&who].journal.clone();
@@ -486,7 +542,9 @@ impl Drop for World {
                 eprintln!("== the tail of the journal of the {who:?}, {id}");
                 for (whose, items) in [("own", &kept.own), ("theirs", &kept.theirs)] {
                     let tail = &items[items.len().saturating_sub(20)..];
-                    tail.iter().for_each(|item| eprintln!("{whose} {} {} {}", item.number, item.at, item.body));
+                    tail.iter().for_each(|item| {
+                        eprintln!("{whose} {} {} {}", item.number, item.at, item.body)
+                    });
                 }
             }
         }
@@ -555,7 +613,9 @@ impl End {
                     self.history.push((field("author"), field("text")));
                 }
             }
-            "notice" if field("text").contains("may not have got this") => self.doubt = Some(field("text")),
+            "notice" if field("text").contains("may not have got this") => {
+                self.doubt = Some(field("text"))
+            }
             "error" => self.errors.push(field("text")),
             _ => {}
         }
@@ -578,7 +638,10 @@ impl End {
             let held: Vec<_> = items.iter().filter_map(Item::said).collect();
             let told = self.history.iter().map(|(author, text)| (author.as_str(), text.as_str()));
             let told: Vec<_> = told.filter(|(author, _)| is_mine(author)).collect();
-            assert_eq!(told, held, "seed {seed}: the {who:?} told another history than its journal holds");
+            assert_eq!(
+                told, held,
+                "seed {seed}: the {who:?} told another history than its journal holds"
+            );
         }
     }
 }
@@ -613,10 +676,15 @@ fn conversation_of(asked: &Asked) -> String {
     }
 }
 
-/// A port to come back to: of a loopback address nobody else dials from, so that none but us takes it meanwhile.
+/// A port to come back to: of a loopback address nobody else dials from, so that none but us takes
+/// it meanwhile.
 fn free_address() -> String {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let host = format!("127.78.{}.{}", std::process::id() % 251, 1 + GIVEN.fetch_add(1, Ordering::Relaxed) % 250);
+    let host = format!(
+        "127.78.{}.{}",
+        std::process::id() % 251,
+        1 + GIVEN.fetch_add(1, Ordering::Relaxed) % 250
+    );
     let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
     free.local_addr().expect("a listener has an address").to_string()
 }
@@ -641,7 +709,8 @@ fn kill(goal: u64, seed: u64, worlds: u64) {
     });
     let ended: Result<Vec<_>, _> = ended.into_iter().collect();
     let ended = ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let (kills, at_points, lines) = ended.iter().fold((0, 0, 0), |sum, w| (sum.0 + w.0, sum.1 + w.1, sum.2 + w.2));
+    let (kills, at_points, lines) =
+        ended.iter().fold((0, 0, 0), |sum, w| (sum.0 + w.0, sum.1 + w.1, sum.2 + w.2));
     eprintln!(
         "{kills} kills ({at_points} at failpoints), {lines} lines accepted, 0 lost, 0 doubled, 0 bot interruptions \
          (seed {seed}, {} s)",
@@ -651,7 +720,8 @@ fn kill(goal: u64, seed: u64, worlds: u64) {
 
 /// A number from the environment.
 pub fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |given| given.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    std::env::var(name)
+        .map_or(otherwise, |given| given.parse().unwrap_or_else(|_| panic!("{name} is a number")))
 }
 
 #[test]

@@ -26,8 +26,10 @@ impl Lines {
         let read = Arc::<(Mutex<Told>, Condvar)>::default();
         let told = read.clone();
         thread::spawn(move || {
-            let mut lines =
-                BufReader::new(pipe.into_iter().fold(Box::new(std::io::empty()) as Box<dyn Read>, |_, p| Box::new(p)));
+            let mut lines = BufReader::new(
+                pipe.into_iter()
+                    .fold(Box::new(std::io::empty()) as Box<dyn Read>, |_, p| Box::new(p)),
+            );
             let mut line = Vec::new();
             while lines.read_until(b'\n', &mut line).is_ok_and(|length| length > 0) {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
@@ -91,14 +93,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub struct Flag(Mutex<bool>, Condvar);
 
 impl Flag {
-    /// Set when the process is over. It is left for its owner to reap, so that its number stays its own.
+    /// Set when the process is over. It is left for its owner to reap, so that its number stays its
+    /// own.
     pub fn when_over(child: &Child) -> Arc<Flag> {
         let (flag, pid) = (Arc::<Flag>::default(), Pid::from_child(child));
         let over = flag.clone();
         thread::spawn(move || {
             while let Err(rustix::io::Errno::INTR) =
                 waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)
-            {}
+            {
+            }
             over.set();
         });
         flag

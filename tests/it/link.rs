@@ -20,9 +20,15 @@ fn admin_at(address: &str, more: &[&str]) -> Handoff {
 
 /// CPU time used so far, in ticks of 10 ms.
 fn ticks(process: &Handoff) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid())).expect("it was not waited for");
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid()))
+        .expect("it was not waited for");
     let behind_name = stat.rsplit(')').next().expect("the name stands in parentheses");
-    behind_name.split_whitespace().skip(11).take(2).map(|time| time.parse::<u64>().expect("a number")).sum()
+    behind_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|time| time.parse::<u64>().expect("a number"))
+        .sum()
 }
 
 #[test]
@@ -45,7 +51,10 @@ fn with_no_desk_the_user_is_told_so_can_go_back_and_reaches_a_desk_that_starts_l
     admin.until_state("active");
     assert_eq!(admin.messages(), user.messages(), "the desk has all of it");
     assert_eq!(admin.messages().len(), 5);
-    let notices = user.events_of("notice").into_iter().filter(|e| e["text"].to_string().contains("keeps trying"));
+    let notices = user
+        .events_of("notice")
+        .into_iter()
+        .filter(|e| e["text"].to_string().contains("keeps trying"));
     assert!(notices.count() <= 2, "said once a handoff, not once an attempt");
 }
 
@@ -80,7 +89,8 @@ fn a_desk_that_was_killed_and_started_anew_has_the_whole_conversation_once() {
     second.until_state("closed");
     let said: Vec<String> = second.messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["human", "my order is late", "are you there?", "somebody else here"]);
-    let own: Vec<Value> = user.events_of("message").into_iter().filter(|event| event["author"] == "user").collect();
+    let own: Vec<Value> =
+        user.events_of("message").into_iter().filter(|event| event["author"] == "user").collect();
     assert_eq!(own.len(), 3, "and the user's side tells nothing twice");
 }
 
@@ -203,7 +213,12 @@ fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
     let desk = admin.address();
     let users: Vec<(Handoff, Proxy)> = (0..48)
         .map(|n| {
-            let proxy = Proxy::start(&desk, usize::MAX, move |dialled| if dialled == 1 { n * 41 } else { usize::MAX });
+            let proxy =
+                Proxy::start(
+                    &desk,
+                    usize::MAX,
+                    move |dialled| if dialled == 1 { n * 41 } else { usize::MAX },
+                );
             (Handoff::user(&proxy.address, bot.url(), &[]), proxy)
         })
         .map(|(mut user, proxy)| {
@@ -221,7 +236,8 @@ fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
         broken += usize::from(proxy.dialled.load(Ordering::SeqCst) > 2);
         let id = user.events_of("state")[0]["conversation"].clone();
         admin.until(|event| event["conversation"] == id && event["state"] == "closed");
-        let came = admin.events_of("message").into_iter().filter(|event| event["conversation"] == id);
+        let came =
+            admin.events_of("message").into_iter().filter(|event| event["conversation"] == id);
         let came: Vec<Value> = came.map(|event| event["text"].clone()).collect();
         assert_eq!(came, ["human", "one", "two"], "cut after {} bytes", n * 41);
     }
@@ -241,7 +257,8 @@ fn a_desk_that_is_silent_or_has_no_name_is_told_with_its_phase() {
     for user in &mut users {
         user.say("human");
     }
-    let parts = ["no-such-host.invalid", "sent no welcome in time", "sent no TLS handshake in time"];
+    let parts =
+        ["no-such-host.invalid", "sent no welcome in time", "sent no TLS handshake in time"];
     for (user, part) in users.iter_mut().zip(parts) {
         let lost = user.until(|event| event["link"] == "lost");
         assert!(lost["why"].to_string().contains(part), "{lost}");

@@ -59,7 +59,11 @@ fn who_asked_first_is_served_first_and_everyone_is_told_their_place() {
     assert_eq!(heard(&ann), ["for Ann", "switched to 1", "next is 1"]);
     assert_eq!(heard(&bob), ["for Bob", "switched to 2", "next is 2"]);
     assert_eq!(heard(&cy), ["for Cy", "switched to 3", "next is 3"]);
-    let places = bob.events_of("state").iter().filter_map(|event| event["position"].as_u64()).collect::<Vec<_>>();
+    let places = bob
+        .events_of("state")
+        .iter()
+        .filter_map(|event| event["position"].as_u64())
+        .collect::<Vec<_>>();
     assert_eq!(places, [2, 1], "a place is told when it changes");
 }
 
@@ -90,9 +94,17 @@ fn nobody_gets_anothers_line_and_the_desk_can_tell_them_apart() {
     for user in &users {
         let id = user.events_of("state")[0]["conversation"].clone();
         let of = |events: &[Value]| -> Vec<Value> {
-            events.iter().filter(|event| event["conversation"] == id).map(|event| event["text"].clone()).collect()
+            events
+                .iter()
+                .filter(|event| event["conversation"] == id)
+                .map(|event| event["text"].clone())
+                .collect()
         };
-        assert_eq!(of(&events), of(&user.events_of("message")), "one conversation, whole and in order");
+        assert_eq!(
+            of(&events),
+            of(&user.events_of("message")),
+            "one conversation, whole and in order"
+        );
         assert_eq!(user.events_of("message").len(), 21, "and nothing of the other's");
     }
 }
@@ -110,7 +122,8 @@ fn each_customer_is_somebody_else_to_the_bot() {
         assert_eq!(one.sender(), two.sender(), "one conversation is one sender");
         senders.push(one.sender());
     }
-    let safe = |sender: &String| sender.len() >= 16 && sender.bytes().all(|b| b.is_ascii_alphanumeric());
+    let safe =
+        |sender: &String| sender.len() >= 16 && sender.bytes().all(|b| b.is_ascii_alphanumeric());
     assert!(senders.iter().all(safe), "{senders:?}");
     senders.sort();
     senders.dedup();
@@ -146,8 +159,14 @@ fn a_line_of_another_conversation_is_marked_with_its_number() {
     admin.until_out(|line| line == "#1 user Ann: still there?");
     bob.say("hello");
     admin.until_out(|line| line == "#2 user Bob: hello");
-    assert_eq!(admin.stderr().iter().filter(|line| line.contains("Hey! Ann wants to talk to you")).count(), 1);
-    assert_eq!(admin.stderr().iter().filter(|line| line.contains("Hey! Bob wants to talk to you")).count(), 1);
+    assert_eq!(
+        admin.stderr().iter().filter(|line| line.contains("Hey! Ann wants to talk to you")).count(),
+        1
+    );
+    assert_eq!(
+        admin.stderr().iter().filter(|line| line.contains("Hey! Bob wants to talk to you")).count(),
+        1
+    );
 }
 
 #[test]
@@ -205,7 +224,10 @@ fn auto_accept_never_takes_the_focus_from_a_live_conversation() {
     admin.say("/switch 2");
     admin.say("for Bob");
     bob.until_text("for Bob");
-    assert_eq!((heard(&ann), heard(&bob)), (vec!["for Ann still".to_owned()], vec!["for Bob".to_owned()]));
+    assert_eq!(
+        (heard(&ann), heard(&bob)),
+        (vec!["for Ann still".to_owned()], vec!["for Bob".to_owned()])
+    );
 }
 
 #[test]

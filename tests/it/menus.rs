@@ -12,8 +12,7 @@ use crate::run::{Handoff, WITHIN};
 use crate::terminal::Terminal;
 
 /// A payload that most JSON readers change: large integers, key order, spelling of numbers.
-const PAYLOAD: &str =
-    r#"{"order":18446744073709551617,"id":-9223372036854775809,"a":[1.0,1,1e2,0.10],"again":1,"again":2,"é":"\u00e9"}"#;
+const PAYLOAD: &str = r#"{"order":18446744073709551617,"id":-9223372036854775809,"a":[1.0,1,1e2,0.10],"again":1,"again":2,"é":"\u00e9"}"#;
 
 /// A bot that offers two menus for 'ask', hands over for 'human', and says otherwise what it heard.
 fn two_menus(said: &str) -> Value {
@@ -40,7 +39,11 @@ fn answering(body: Vec<u8>) -> FakeBot {
 
 /// The texts of the customer's own lines.
 fn own(user: &Handoff) -> Vec<String> {
-    user.messages().into_iter().filter(|(author, _)| author == "user").map(|(_, text)| text).collect()
+    user.messages()
+        .into_iter()
+        .filter(|(author, _)| author == "user")
+        .map(|(_, text)| text)
+        .collect()
 }
 
 #[test]
@@ -51,7 +54,10 @@ fn the_buttons_of_two_messages_of_one_reply_are_numbered_through_and_each_choose
     assert_eq!(user.exit_code(), 0);
     let asked: Vec<String> = bot.texts().into_iter().filter(|text| text != "ask").collect();
     assert_eq!(asked, ["/wrong", "/never", "/wrong", "/never"]);
-    assert_eq!(own(&user), ["ask", "No", "ask", "Never, Straße", "ask", "No", "ask", "Never, Straße"]);
+    assert_eq!(
+        own(&user),
+        ["ask", "No", "ask", "Never, Straße", "ask", "No", "ask", "Never, Straße"]
+    );
     let buttons = |text| {
         user.messages()
             .iter()
@@ -59,7 +65,10 @@ fn the_buttons_of_two_messages_of_one_reply_are_numbered_through_and_each_choose
             .map(|at| user.events_of("message")[at]["buttons"].clone())
     };
     let button = |title: &str, payload: &str, choice| json!({"title": title, "payload": payload, "choice": choice});
-    assert_eq!(buttons("Is the address right?"), Some(json!([button("Yes", "/right", 1), button("No", "/wrong", 2)])));
+    assert_eq!(
+        buttons("Is the address right?"),
+        Some(json!([button("Yes", "/right", 1), button("No", "/wrong", 2)]))
+    );
     assert_eq!(
         buttons("A newsletter?"),
         Some(json!([button("Yes", "/news", 3), button("Never, Straße", "/never", 4)]))
@@ -82,7 +91,14 @@ fn of_two_equal_titles_the_number_tells_and_both_ends_read_which_one_was_taken()
     }
     user.say("human");
     admin.until_out(|line| line == "#1 bot: heard /right");
-    let menu = ["  1) Yes", "  2) No", "bot: By the way:", "bot: A newsletter?", "  3) Yes", "  4) Never, Straße"];
+    let menu = [
+        "  1) Yes",
+        "  2) No",
+        "bot: By the way:",
+        "bot: A newsletter?",
+        "  3) Yes",
+        "  4) Never, Straße",
+    ];
     let story = [
         &["user: ask", "bot: Is the address right?"],
         &menu[..],
@@ -93,7 +109,11 @@ fn of_two_equal_titles_the_number_tells_and_both_ends_read_which_one_was_taken()
     ]
     .concat();
     assert_eq!(user.stdout()[..story.len()], story);
-    let told = admin.stdout().iter().map(|line| line.trim_start_matches("#1 ").to_owned()).collect::<Vec<_>>();
+    let told = admin
+        .stdout()
+        .iter()
+        .map(|line| line.trim_start_matches("#1 ").to_owned())
+        .collect::<Vec<_>>();
     assert_eq!(told[..story.len()], story, "the desk has the same numbers");
 }
 
@@ -107,7 +127,8 @@ fn a_menu_holds_until_the_bot_replies_again() {
         }
         two_menus(said)
     });
-    let mut user = Terminal::start(&["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"]);
+    let mut user =
+        Terminal::start(&["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"]);
     user.prompts("bot> ");
     for (typed, shown) in [("ask", "4) Never, Straße"), ("2", "user: No"), ("3", "user: 3) Yes")] {
         user.press(&format!("{typed}\r"));
@@ -183,28 +204,41 @@ fn a_link_button_shows_its_url_and_choosing_it_sends_the_bot_nothing() {
     assert_eq!(buttons, json!([link, {"title": "Not yet", "payload": "/later", "choice": 2}]));
     for typed in ["1", "open the FORM"] {
         user.say(typed);
-        user.until_told("notice", &format!("this button opens a page, and the bot is not told: {form}"));
+        user.until_told(
+            "notice",
+            &format!("this button opens a page, and the bot is not told: {form}"),
+        );
     }
     user.say("2");
     user.until_text("heard /later");
-    assert_eq!((bot.texts(), own(&user)), (vec!["ask".into(), "/later".into()], vec!["ask".into(), "Not yet".into()]));
+    assert_eq!(
+        (bot.texts(), own(&user)),
+        (vec!["ask".into(), "/later".into()], vec!["ask".into(), "Not yet".into()])
+    );
     user.say("human");
     admin.until_out(|line| line == format!("  1) Open the form: {form}"));
 
     let mut plain = Handoff::plain_user(&nobody_at(), bot.url(), &[]);
     plain.script("ask\n1\n");
     assert_eq!(plain.exit_code(), 0);
-    assert_eq!(plain.stdout()[2..], [format!("  1) Open the form: {form}"), "  2) Not yet".to_owned()]);
-    let said = plain.stderr().into_iter().filter(|line| line.contains("this button opens a page")).count();
+    assert_eq!(
+        plain.stdout()[2..],
+        [format!("  1) Open the form: {form}"), "  2) Not yet".to_owned()]
+    );
+    let said =
+        plain.stderr().into_iter().filter(|line| line.contains("this button opens a page")).count();
     assert_eq!((said, bot.texts().len()), (1, 4));
 }
 
 #[test]
 fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart() {
     let spaced = PAYLOAD.replace(',', " ,\n ");
-    let house = House::with(answering(format!(r#"[{{"text":"Your order","custom":{spaced}}}]"#).into_bytes()));
+    let house = House::with(answering(
+        format!(r#"[{{"text":"Your order","custom":{spaced}}}]"#).into_bytes(),
+    ));
     let field = format!(r#""custom":{PAYLOAD}"#);
-    let has_payload = |end: &Handoff| end.stdout().iter().filter(|line| line.contains(&field)).count();
+    let has_payload =
+        |end: &Handoff| end.stdout().iter().filter(|line| line.contains(&field)).count();
     let mut admin = house.admin(&["--auto-accept"]);
     let mut user = house.user(&[]);
     user.say("ask");
@@ -220,7 +254,8 @@ fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart(
     user.kill();
     for mode in ["user", "admin"] {
         let sql = "SELECT body FROM entry WHERE body LIKE '%Your order%'";
-        let body: String = house.journal(mode).query_row(sql, [], |row| row.get(0)).expect("it is journaled");
+        let body: String =
+            house.journal(mode).query_row(sql, [], |row| row.get(0)).expect("it is journaled");
         assert!(body.contains(&field), "{body}");
     }
 

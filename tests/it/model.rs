@@ -1,9 +1,9 @@
-//! Two pure ends over a line that cuts at any message, processes that die between commit and act, on virtual
-//! time, from a seed.
+//! Two pure ends over a line that cuts at any message, processes that die between commit and act,
+//! on virtual time, from a seed.
 //!
 //! After every history the line heals, and then both journals must tell the same story: every
-//! line once, in order, the same state at both ends, and never a request to the bot while it did not
-//! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
+//! line once, in order, the same state at both ends, and never a request to the bot while it did
+//! not own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -17,7 +17,8 @@ use handoff::reply::{Handoff, Reply};
 use handoff::report::{Link, Report};
 use handoff::session::{self, Resumed, Session};
 use handoff::wire::{
-    Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Number, Said, Secret, State, encode,
+    Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Number, Said,
+    Secret, State, encode,
 };
 
 use crate::fuzz::story;
@@ -59,7 +60,12 @@ impl Way {
     fn pop(&mut self) -> Option<Message> {
         let frame = self.frames.pop_front()?;
         self.decoder.push(frame);
-        Some(self.decoder.message().expect("our own frames are valid").expect("a whole frame was pushed"))
+        Some(
+            self.decoder
+                .message()
+                .expect("our own frames are valid")
+                .expect("a whole frame was pushed"),
+        )
     }
 }
 
@@ -71,7 +77,10 @@ struct Kept {
 
 impl Kept {
     fn own(&self, number: u64) -> Result<Entry, Infallible> {
-        Ok(own(&self.records).into_iter().find(|entry| entry.number == number).expect("it was committed"))
+        Ok(own(&self.records)
+            .into_iter()
+            .find(|entry| entry.number == number)
+            .expect("it was committed"))
     }
 
     /// As a restart finds it.
@@ -119,13 +128,15 @@ struct World {
     doubted: String,
     /// How often the desk had forgotten the customer and knew them again.
     recalled: u32,
-    /// What was in a desk's journal that was set back, and whether it has not heard of the customer since.
+    /// What was in a desk's journal that was set back, and whether it has not heard of the
+    /// customer since.
     lost: Vec<Entry>,
     set_back: bool,
     was_set_back: bool,
     /// A desk said 'fork', and the conversation was begun anew.
     contradicted: bool,
-    /// The position that the user was told last, and when; a former one's time while they are not queued.
+    /// The position that the user was told last, and when; a former one's time while they are not
+    /// queued.
     position: Option<u32>,
     position_told: Option<Instant>,
     told: bool,
@@ -247,7 +258,10 @@ impl World {
     /// The desk hears a message, and recalls before whom it had forgotten.
     fn hear(&mut self, conn: Conn, message: Message) {
         let journal = &self.journals[&self.desk_id];
-        if matches!(message, Message::Hello(_)) && !self.desk.knows(self.id) && !journal.records.is_empty() {
+        if matches!(message, Message::Hello(_))
+            && !self.desk.knows(self.id)
+            && !journal.records.is_empty()
+        {
             self.desk.recall(&journal.story(self.id), self.now);
             self.recalled += 1;
             self.unlisted = true;
@@ -259,7 +273,10 @@ impl World {
     fn deliver_down(&mut self) {
         let Some(conn) = self.line.conn else { return };
         match self.line.down.pop() {
-            Some(message) => assert!(self.session.received(conn, message, self.now), "the desk broke the protocol"),
+            Some(message) => assert!(
+                self.session.received(conn, message, self.now),
+                "the desk broke the protocol"
+            ),
             None if self.line.down.closed => self.cut(),
             None => {}
         }
@@ -292,8 +309,9 @@ impl World {
         self.cut();
     }
 
-    /// The desk says that it remembers something else, and another desk answers at its address from then on. The user's
-    /// process may die before the new conversation is in its journal: then it goes on with the old one.
+    /// The desk says that it remembers something else, and another desk answers at its address from
+    /// then on. The user's process may die before the new conversation is in its journal: then
+    /// it goes on with the old one.
     fn contradict(&mut self) {
         let is_desks = matches!(self.session.state(), State::Queued | State::Active);
         let Some(conn) = self.line.conn.filter(|_| is_desks && self.id == ID) else { return };
@@ -307,12 +325,14 @@ impl World {
         }
     }
 
-    /// A new conversation takes the place of this one, with each message that no desk acknowledged, once and in order.
+    /// A new conversation takes the place of this one, with each message that no desk acknowledged,
+    /// once and in order.
     fn start_over(&mut self) {
         let (seed, dies) = (self.chance.below(u64::MAX), self.chance.below(3) == 0);
         let user = self.user.clone();
         let secret = Secret::new([10; 32]);
-        let Ok(fresh) = self.session.start_over(SECOND, secret, seed, |number| user.own(number), self.now);
+        let Ok(fresh) =
+            self.session.start_over(SECOND, secret, seed, |number| user.own(number), self.now);
         let fresh = fresh.filter(|_| !dies);
         let Some(mut fresh) = fresh else { return };
         let (mut records, mut actions) = (Vec::new(), Vec::new());
@@ -344,7 +364,10 @@ impl World {
         let acked = *self.session.undelivered().start() - 1;
         let has = |journal: &Kept| theirs(&journal.records).len() as u64 >= acked;
         // A desk that was set back since has lost what it acknowledged.
-        assert!(self.was_set_back || self.journals.values().any(has), "no desk has what is left behind");
+        assert!(
+            self.was_set_back || self.journals.values().any(has),
+            "no desk has what is left behind"
+        );
         let (before, after) = (own(former), own(records));
         let is_request = |entry: &Entry| matches!(entry.body, Body::Requested { .. });
         let said = |entries: &[Entry]| {
@@ -354,11 +377,29 @@ impl World {
         let request = before.iter().rposition(is_request).expect("a person was asked for");
         let new_request = after.iter().position(is_request).expect("and is asked for again");
         let owed = |entries: &[Entry]| {
-            said(entries.iter().filter(|entry| entry.number > acked).cloned().collect::<Vec<_>>().as_slice())
+            said(
+                entries
+                    .iter()
+                    .filter(|entry| entry.number > acked)
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .as_slice(),
+            )
         };
-        assert_eq!(said(&after[..new_request]), owed(&before[..request]), "the transcript is another one");
-        assert_eq!(said(&after[new_request..]), owed(&before[request..]), "the lines since are other ones");
-        assert!(after.iter().enumerate().all(|(at, entry)| entry.number == at as u64 + 1), "the numbers have a gap");
+        assert_eq!(
+            said(&after[..new_request]),
+            owed(&before[..request]),
+            "the transcript is another one"
+        );
+        assert_eq!(
+            said(&after[new_request..]),
+            owed(&before[request..]),
+            "the lines since are other ones"
+        );
+        assert!(
+            after.iter().enumerate().all(|(at, entry)| entry.number == at as u64 + 1),
+            "the numbers have a gap"
+        );
     }
 
     /// The user's process dies: what was committed is there, what was to be done is not done.
@@ -371,7 +412,9 @@ impl World {
                     self.user.records.push(record);
                 }
                 // The journal says that it left.
-                session::Output::Return { since, .. } => self.untold.retain(|request| *request < since),
+                session::Output::Return { since, .. } => {
+                    self.untold.retain(|request| *request < since)
+                }
                 _ => {}
             }
         }
@@ -383,7 +426,13 @@ impl World {
         }
         let (story, user) = (self.user.story(self.id), self.user.clone());
         let seed = self.chance.below(u64::MAX);
-        let Ok(session) = Session::restore(&story, "desk:1".to_owned(), seed, |number| user.own(number), self.now);
+        let Ok(session) = Session::restore(
+            &story,
+            "desk:1".to_owned(),
+            seed,
+            |number| user.own(number),
+            self.now,
+        );
         self.session = session;
         (self.position, self.position_told) = (None, None);
     }
@@ -396,13 +445,16 @@ impl World {
         }
         self.admin_types();
         let records = self.desk.outputs().into_iter();
-        let records = records.filter_map(|output| if let desk::Output::Record(_, r) = output { Some(r) } else { None });
+        let records = records.filter_map(|output| {
+            if let desk::Output::Record(_, r) = output { Some(r) } else { None }
+        });
         let journal = self.journals.get_mut(&self.desk_id).expect("the present desk has one");
         journal.records.extend(records);
         self.start_desk();
     }
 
-    /// The desk's process dies, its journal is an older copy, and the admin talks before the customer is on the line.
+    /// The desk's process dies, its journal is an older copy, and the admin talks before the
+    /// customer is on the line.
     fn set_back_desk(&mut self) {
         // Of an older copy of what it is now, too, nobody would know.
         if self.was_set_back {
@@ -430,11 +482,20 @@ impl World {
 
     fn start_desk(&mut self) {
         let journal = &self.journals[&self.desk_id];
-        let stories = if journal.records.is_empty() { Vec::new() } else { vec![journal.story(self.id)] };
+        let stories =
+            if journal.records.is_empty() { Vec::new() } else { vec![journal.story(self.id)] };
         self.cut();
-        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &stories, Some(self.id), self.now);
-        // Live conversations are told again; the others are over, and the admin sees that they are not listed.
-        (self.desk_state, self.unlisted) = (None, !stories.is_empty() && !self.desk.is_live(self.id));
+        self.desk = Desk::restore(
+            self.desk_id,
+            desk::Options::default(),
+            &stories,
+            Some(self.id),
+            self.now,
+        );
+        // Live conversations are told again; the others are over, and the admin sees that they are
+        // not listed.
+        (self.desk_state, self.unlisted) =
+            (None, !stories.is_empty() && !self.desk.is_live(self.id));
         self.desk.tell_states();
     }
 
@@ -491,18 +552,27 @@ impl World {
                 self.user.records.push(record);
             }
             Output::Verify(_, desk, entry) => {
-                assert!(self.user.records.contains(&Record::Theirs(Some(desk), entry)), "a fork out of nothing");
+                assert!(
+                    self.user.records.contains(&Record::Theirs(Some(desk), entry)),
+                    "a fork out of nothing"
+                );
             }
             Output::Forked if self.contradicted => self.start_over(),
             Output::Forked | Output::GivenUp(_) => panic!("this conversation had no reason to end"),
             Output::Ask { ticket, text } => {
                 self.check_asked(&text);
-                assert!(self.again || !self.questions.contains(&text), "the bot was asked '{text}' twice");
+                assert!(
+                    self.again || !self.questions.contains(&text),
+                    "the bot was asked '{text}' twice"
+                );
                 self.questions.push(text);
                 self.asked = Some(ticket);
             }
             Output::Return { ticket, since } => {
-                assert!(self.returning.is_none() && self.asked.is_none(), "two requests to the bot at once");
+                assert!(
+                    self.returning.is_none() && self.asked.is_none(),
+                    "two requests to the bot at once"
+                );
                 let told = self.untold.iter().copied().filter(|request| *request >= since);
                 self.returning = Some((ticket, told.collect()));
             }
@@ -514,8 +584,12 @@ impl World {
                 self.desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
                 self.session.connected(conn);
             }
-            Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.up.push(&message),
-            Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.down.decoder.accept(),
+            Output::Send(conn, message) if self.line.conn == Some(conn) => {
+                _ = self.line.up.push(&message)
+            }
+            Output::Welcomed(conn) if self.line.conn == Some(conn) => {
+                self.line.down.decoder.accept()
+            }
             Output::Close(conn) if self.line.conn == Some(conn) => {
                 self.line.up.closed = true;
             }
@@ -525,7 +599,9 @@ impl World {
             }
             // What it was is not known for sure any more.
             Output::Tell(Report::Link { link: Link::Lost, .. }) => self.position = None,
-            Output::Tell(Report::Message(told)) if told.author == Author::Admin => self.check_heard(told.number),
+            Output::Tell(Report::Message(told)) if told.author == Author::Admin => {
+                self.check_heard(told.number)
+            }
             Output::Tell(Report::Notice { text }) => self.doubted += &text,
             _ => {}
         }
@@ -538,27 +614,39 @@ impl World {
         match output {
             Output::Record(_, record) => journal.records.push(record),
             Output::Verify(_, _, entry) => {
-                assert!(journal.records.contains(&Record::Theirs(None, entry)), "a fork out of nothing");
+                assert!(
+                    journal.records.contains(&Record::Theirs(None, entry)),
+                    "a fork out of nothing"
+                );
             }
-            Output::Send(_, Message::Bye { code, .. }) => panic!("an honest customer is told {code:?}"),
-            Output::Send(conn, message) if self.line.conn == Some(conn) => _ = self.line.down.push(&message),
+            Output::Send(_, Message::Bye { code, .. }) => {
+                panic!("an honest customer is told {code:?}")
+            }
+            Output::Send(conn, message) if self.line.conn == Some(conn) => {
+                _ = self.line.down.push(&message)
+            }
             Output::Welcomed(conn) if self.line.conn == Some(conn) => self.line.up.decoder.accept(),
             Output::Close(conn) if self.line.conn == Some(conn) => self.line.down.closed = true,
-            Output::Tell(Report::State { state, .. }) => (self.desk_state, self.unlisted) = (Some(state), false),
+            Output::Tell(Report::State { state, .. }) => {
+                (self.desk_state, self.unlisted) = (Some(state), false)
+            }
             _ => {}
         }
     }
 
     /// A stretch without the bot is over: from here on the bot is to be told of it.
     fn note_end(&mut self, record: &Record) {
-        if let Record::Own(Entry { body: Body::Withdrawn {} | Body::HandedBack { .. }, .. }) = record {
+        if let Record::Own(Entry { body: Body::Withdrawn {} | Body::HandedBack { .. }, .. }) =
+            record
+        {
             let made = own(&self.user.records);
             let is_request = |entry: &&Entry| matches!(entry.body, Body::Requested { .. });
             self.untold.extend(made.iter().rfind(is_request).map(|entry| entry.number));
         }
     }
 
-    /// No more faults: everything owed arrives, and the next line has the bot told of what it missed.
+    /// No more faults: everything owed arrives, and the next line has the bot told of what it
+    /// missed.
     fn heal(&mut self) {
         self.heals = true;
         self.heal_links();
@@ -584,10 +672,20 @@ impl World {
     /// The bot may only be asked what was typed while it owned the conversation, and still does.
     fn check_asked(&self, text: &str) {
         let made = own(&self.user.records);
-        let at = made.iter().position(|entry| matches!(&entry.body, Body::Message(said) if &*said.text == text));
+        let at = made
+            .iter()
+            .position(|entry| matches!(&entry.body, Body::Message(said) if &*said.text == text));
         let (before, after) = made.split_at(at.expect("a line is recorded before it is asked"));
-        assert_eq!(state_after(before), State::Bot, "the bot was asked '{text}', which was not for it");
-        assert_eq!(state_after(&made), State::Bot, "the bot was asked '{text}' after it lost the conversation");
+        assert_eq!(
+            state_after(before),
+            State::Bot,
+            "the bot was asked '{text}', which was not for it"
+        );
+        assert_eq!(
+            state_after(&made),
+            State::Bot,
+            "the bot was asked '{text}' after it lost the conversation"
+        );
         let handed_over = after.iter().any(|entry| matches!(entry.body, Body::Requested { .. }));
         assert!(!handed_over, "the bot was asked '{text}', which went to the desk");
     }
@@ -597,7 +695,10 @@ impl World {
         if position.is_some() {
             assert!(position >= Some(1) && position != self.position, "{position:?} is no news");
             let since = self.position_told.map(|told| self.now.clock.duration_since(told));
-            assert!(since.is_none_or(|since| since >= Duration::from_secs(1)), "told of a position after {since:?}");
+            assert!(
+                since.is_none_or(|since| since >= Duration::from_secs(1)),
+                "told of a position after {since:?}"
+            );
             self.position_told = Some(self.now.clock);
         }
         self.position = position;
@@ -608,10 +709,15 @@ impl World {
         let mut accepted = BTreeMap::new();
         for record in &self.user.records {
             match record {
-                Record::Own(Entry { body: Body::Accepted { of }, .. }) => _ = accepted.insert(of.desk, of.number),
+                Record::Own(Entry { body: Body::Accepted { of }, .. }) => {
+                    _ = accepted.insert(of.desk, of.number)
+                }
                 Record::Theirs(Some(desk), entry) if entry.number == number => {
                     let before = accepted.get(desk).is_some_and(|accept| *accept < number);
-                    assert!(before || !matches!(entry.body, Body::Message(_)), "{entry:?} came before any accept");
+                    assert!(
+                        before || !matches!(entry.body, Body::Message(_)),
+                        "{entry:?} came before any accept"
+                    );
                 }
                 _ => {}
             }
@@ -625,16 +731,22 @@ impl World {
         for (at, entry) in made.iter().enumerate() {
             assert_eq!(entry.number, at as u64 + 1, "the user's numbers have a gap");
             let by_bot = matches!(&entry.body, Body::Message(said) if said.author == Author::Bot);
-            assert!(!by_bot || state_after(&made[..at]) == State::Bot, "the bot spoke into a human's conversation");
+            assert!(
+                !by_bot || state_after(&made[..at]) == State::Bot,
+                "the bot spoke into a human's conversation"
+            );
         }
         assert_eq!(came, made[..came.len()], "the desk has another story than the user");
-        // What was asked of no desk before it was closed is shown as undelivered, and owed to nobody.
+        // What was asked of no desk before it was closed is shown as undelivered, and owed to
+        // nobody.
         let is_given_up = self.session.state() == State::Closed && self.session.is_settled();
         let undelivered = self.session.undelivered();
         assert!(undelivered.is_empty() || is_given_up, "undelivered: {undelivered:?}");
         // A customer who owed a desk nothing when it was set back does not come to hear of it.
         if !came.is_empty() && !self.set_back {
-            let lacks = present.iter().find(|entry| matches!(entry.body, Body::Message(_)) && !heard.contains(entry));
+            let lacks = present
+                .iter()
+                .find(|entry| matches!(entry.body, Body::Message(_)) && !heard.contains(entry));
             assert_eq!(lacks, None, "the user lacks what the desk said");
             let state = state_after(&came);
             let is_over = self.unlisted && matches!(state, State::Bot | State::Closed);
@@ -644,12 +756,19 @@ impl World {
                 self.desk_state
             );
         }
-        let said: Vec<Entry> =
-            self.journals.values().flat_map(|journal| own(&journal.records)).chain(self.lost.clone()).collect();
+        let said: Vec<Entry> = self
+            .journals
+            .values()
+            .flat_map(|journal| own(&journal.records))
+            .chain(self.lost.clone())
+            .collect();
         for (at, entry) in heard.iter().enumerate() {
             assert!(said.contains(entry), "the user heard what nobody said");
             let is_message = matches!(entry.body, Body::Message(_));
-            assert!(!is_message || !heard[at + 1..].iter().any(|again| again.body == entry.body), "doubled: {entry:?}");
+            assert!(
+                !is_message || !heard[at + 1..].iter().any(|again| again.body == entry.body),
+                "doubled: {entry:?}"
+            );
         }
         assert_eq!(self.user_state, state_after(&made), "the user was told another state");
         let is_told = self.user_state != State::Bot || self.untold.is_empty();
@@ -657,12 +776,20 @@ impl World {
         for entry in made.iter().rev().take_while(|entry| matches!(entry.body, Body::Message(_))) {
             let Body::Message(said) = &entry.body else { continue };
             let text = said.text.to_string();
-            let asked = said.author != Author::User || self.questions.contains(&text) || self.doubted.contains(&text);
-            assert!(asked || self.user_state != State::Bot, "the bot was never asked '{}'", said.text);
+            let asked = said.author != Author::User
+                || self.questions.contains(&text)
+                || self.doubted.contains(&text);
+            assert!(
+                asked || self.user_state != State::Bot,
+                "the bot was never asked '{}'",
+                said.text
+            );
         }
         let is_request = |entry: &&Entry| matches!(entry.body, Body::Requested { .. });
         let request = made.iter().rfind(is_request).map_or(u64::MAX, |entry| entry.number);
-        let ended = made.iter().rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
+        let ended = made
+            .iter()
+            .rfind(|entry| state_after(&[(*entry).clone()]) != State::Bot && !is_request(entry));
         if let Some(Entry { number, body: Body::Closed { .. }, .. }) = ended
             && request <= came.len() as u64
             && !self.set_back
@@ -679,7 +806,10 @@ fn own(records: &[Record]) -> Vec<Entry> {
         match record {
             Record::Own(entry) => entries.push(entry.clone()),
             Record::Moved { from, by } => {
-                entries.iter_mut().filter(|entry| entry.number >= *from).for_each(|entry| entry.number += by);
+                entries
+                    .iter_mut()
+                    .filter(|entry| entry.number >= *from)
+                    .for_each(|entry| entry.number += by);
             }
             _ => {}
         }
@@ -688,7 +818,9 @@ fn own(records: &[Record]) -> Vec<Entry> {
 }
 
 fn theirs(records: &[Record]) -> Vec<Entry> {
-    let entry = |record: &Record| if let Record::Theirs(_, entry) = record { Some(entry.clone()) } else { None };
+    let entry = |record: &Record| {
+        if let Record::Theirs(_, entry) = record { Some(entry.clone()) } else { None }
+    };
     records.iter().filter_map(entry).collect()
 }
 
@@ -704,7 +836,8 @@ fn state_after(entries: &[Entry]) -> State {
     entries.iter().rev().find_map(state).unwrap_or(State::Bot)
 }
 
-/// How often the desk knew the customer again, and whether a new conversation took the place of the first.
+/// How often the desk knew the customer again, and whether a new conversation took the place of the
+/// first.
 fn play(seed: u64) -> (u32, bool) {
     let mut world = World::new(seed);
     world.settle();
@@ -718,13 +851,20 @@ fn play(seed: u64) -> (u32, bool) {
 
 #[test]
 fn no_history_loses_or_doubles_a_line_or_interrupts() {
-    let seed = std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
-    let runs = std::env::var("MODEL_RUNS").ok().map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
-    let from = std::env::var("MODEL_FROM").ok().map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
+    let seed =
+        std::env::var("MODEL_SEED").ok().map(|seed| seed.parse().expect("MODEL_SEED is a number"));
+    let runs = std::env::var("MODEL_RUNS")
+        .ok()
+        .map_or(1_000, |runs| runs.parse().expect("MODEL_RUNS is a number"));
+    let from = std::env::var("MODEL_FROM")
+        .ok()
+        .map_or(0, |from| from.parse().expect("MODEL_FROM is a number"));
     let (mut recalled, mut started_over) = (0, 0);
     for seed in seed.map_or(from..from + runs, |seed| seed..seed + 1) {
         match std::panic::catch_unwind(|| play(seed)) {
-            Ok((times, again)) => (recalled, started_over) = (recalled + times, started_over + u32::from(again)),
+            Ok((times, again)) => {
+                (recalled, started_over) = (recalled + times, started_over + u32::from(again))
+            }
             Err(panic) => {
                 eprintln!("replay with MODEL_SEED={seed}");
                 std::panic::resume_unwind(panic);

@@ -12,7 +12,8 @@ fn bot() -> FakeBot {
 
 /// A customer in the queue; `None` gives no name.
 fn waiting(address: &str, bot: &FakeBot, name: Option<&str>) -> Handoff {
-    let mut user = Handoff::user(address, bot.url(), &name.map_or(vec![], |name| vec!["--name", name]));
+    let mut user =
+        Handoff::user(address, bot.url(), &name.map_or(vec![], |name| vec!["--name", name]));
     user.say("human");
     user.until(|event| event["position"].is_number());
     user
@@ -92,7 +93,11 @@ fn who_gave_no_name_is_reached_as_the_desk_calls_them_and_a_number_is_a_number_f
     let mut two = waiting(&address, &bot, Some("1"));
     let mut seven = waiting(&address, &bot, Some("77"));
     let seen = desk.sees("Hey! Customer ");
-    let called = seen.split("Hey! ").nth(1).and_then(|rest| rest.split(" wants").next()).expect("it is called so");
+    let called = seen
+        .split("Hey! ")
+        .nth(1)
+        .and_then(|rest| rest.split(" wants").next())
+        .expect("it is called so");
     desk.press(&format!("/accept {}\r", called.to_uppercase()));
     unnamed.until_state("active");
     desk.last_row(&format!("#1 {called}> "));

@@ -1,5 +1,5 @@
-//! No acknowledgement, no entry and no hello leaves before what it speaks of is on the disk: read from a trace of
-//! the system calls of both ends.
+//! No acknowledgement, no entry and no hello leaves before what it speaks of is on the disk: read
+//! from a trace of the system calls of both ends.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -31,7 +31,11 @@ fn traced(arguments: &[&str], trace: &Path, prepare: &dyn Fn(&mut Command)) -> H
         prepare(command);
         let inner = std::mem::replace(command, Command::new("strace"));
         command.args(["-f", "-y", "-xx", "-s", "70000", "-o"]).arg(trace);
-        command.args(["-e", "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg,recvfrom,read", "--"]);
+        command.args([
+            "-e",
+            "trace=fdatasync,fsync,write,writev,pwrite64,sendto,sendmsg,recvfrom,read",
+            "--",
+        ]);
         command.arg(inner.get_program()).args(inner.get_args()).env_clear();
         command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.current_dir(inner.get_current_dir().expect("every test has a home"));
@@ -39,7 +43,8 @@ fn traced(arguments: &[&str], trace: &Path, prepare: &dyn Fn(&mut Command)) -> H
     })
 }
 
-/// The calls that matter. A call that another thread's interrupts counts when it ends, a sync also when it begins.
+/// The calls that matter. A call that another thread's interrupts counts when it ends, a sync also
+/// when it begins.
 fn read(trace: &Path) -> Vec<Did> {
     let mut did = Vec::new();
     let mut begun = BTreeMap::<String, String>::new();
@@ -75,9 +80,15 @@ fn read(trace: &Path) -> Vec<Did> {
         match name {
             _ if !ended_well => {}
             "fdatasync" | "fsync" if is_log(&whole) => did.push(Did::Synced),
-            "write" | "writev" | "pwrite64" if is_log(&whole) => did.push(Did::Logged(bytes(&whole))),
-            "sendto" | "sendmsg" | "write" | "writev" if is_socket => did.push(Did::Sent(file(&whole), bytes(&whole))),
-            "recvfrom" | "read" if is_socket => did.push(Did::Received(file(&whole), bytes(&whole))),
+            "write" | "writev" | "pwrite64" if is_log(&whole) => {
+                did.push(Did::Logged(bytes(&whole)))
+            }
+            "sendto" | "sendmsg" | "write" | "writev" if is_socket => {
+                did.push(Did::Sent(file(&whole), bytes(&whole)))
+            }
+            "recvfrom" | "read" if is_socket => {
+                did.push(Did::Received(file(&whole), bytes(&whole)))
+            }
             _ => {}
         }
     }
@@ -86,8 +97,15 @@ fn read(trace: &Path) -> Vec<Did> {
 
 /// What the call's descriptor is: a path, or `socket:[…]`.
 fn file(call: &str) -> String {
-    let name = call.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(name, _)| name);
-    if name.starts_with("\\x") { String::from_utf8_lossy(&unescaped(name)).into_owned() } else { name.to_owned() }
+    let name = call
+        .split_once('<')
+        .and_then(|(_, rest)| rest.split_once('>'))
+        .map_or("", |(name, _)| name);
+    if name.starts_with("\\x") {
+        String::from_utf8_lossy(&unescaped(name)).into_owned()
+    } else {
+        name.to_owned()
+    }
 }
 
 /// The bytes between the quotes of a call.
@@ -97,7 +115,10 @@ fn bytes(call: &str) -> Vec<u8> {
 
 /// `\x2f\x00`
 fn unescaped(text: &str) -> Vec<u8> {
-    text.split("\\x").skip(1).filter_map(|byte| u8::from_str_radix(byte.get(..2)?, 16).ok()).collect()
+    text.split("\\x")
+        .skip(1)
+        .filter_map(|byte| u8::from_str_radix(byte.get(..2)?, 16).ok())
+        .collect()
 }
 
 struct Frame {
@@ -130,7 +151,9 @@ fn frames<'a>(parts: impl Iterator<Item = (usize, &'a str, &'a [u8])>) -> Vec<Fr
         if ["POST", "HTTP"].iter().any(|http| stream.starts_with(http.as_bytes())) {
             continue;
         }
-        while let Some(length) = stream.first_chunk().map(|length| u32::from_be_bytes(*length) as usize) {
+        while let Some(length) =
+            stream.first_chunk().map(|length| u32::from_be_bytes(*length) as usize)
+        {
             let Some(body) = stream.get(4..4 + length) else { break };
             let message = serde_json::from_slice(body).expect("a frame is JSON");
             frames.push(Frame { at, message, text: String::from_utf8_lossy(body).into_owned() });
@@ -174,7 +197,8 @@ fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
         acks += usize::from(ack.is_some());
         // What a welcome says is there is acknowledged, too.
         if let Some(number) = ack.or(message["welcome"]["received"].as_u64()) {
-            let acked = received.iter().filter(|frame| frame.entry().is_some_and(|entry| entry <= number));
+            let acked =
+                received.iter().filter(|frame| frame.entry().is_some_and(|entry| entry <= number));
             let acked: Vec<_> = acked.collect();
             if acked.len() as u64 != number {
                 return Err(format!("{side}: {text} acknowledges what did not come"));
@@ -202,30 +226,51 @@ fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
 fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
     let home = Home::new();
     let (user_trace, desk_trace) = (home.0.join("user.trace"), home.0.join("desk.trace"));
-    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
+    let bot =
+        FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     // In plaintext: the trace shows what leaves.
-    let mut admin =
-        traced(&["admin", "--listen", "127.0.0.1:0", "--json", "--plaintext", "loopback"], &desk_trace, prepare);
+    let mut admin = traced(
+        &["admin", "--listen", "127.0.0.1:0", "--json", "--plaintext", "loopback"],
+        &desk_trace,
+        prepare,
+    );
     let turns: String = (0..20).map(|turn| format!("/wait\nanswer {turn}\n")).collect();
     admin.script(&format!("/accept\n{turns}/handback\n/accept\nagain\n/close\n"));
-    let user = ["user", "--admin", &admin.address(), "--bot", bot.url(), "--json", "--plaintext", "loopback"];
+    let user = [
+        "user",
+        "--admin",
+        &admin.address(),
+        "--bot",
+        bot.url(),
+        "--json",
+        "--plaintext",
+        "loopback",
+    ];
     let mut user = traced(&user, &user_trace, prepare);
     let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
     user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
     let (from_user, from_desk) = (check("the user", &user_trace)?, check("the desk", &desk_trace)?);
-    assert!(from_user.0 >= 20 && from_desk.0 >= 20, "{from_user:?} {from_desk:?}: the trace shows too little");
+    assert!(
+        from_user.0 >= 20 && from_desk.0 >= 20,
+        "{from_user:?} {from_desk:?}: the trace shows too little"
+    );
     Ok((from_user.0 + from_desk.0, from_user.1 + from_desk.1))
 }
 
 #[test]
 fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
     let mut stderr = std::io::stderr();
-    let probe = Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
+    let probe = Command::new("strace")
+        .args(["-f", "-o", "/dev/null", "true"])
+        .stderr(Stdio::null())
+        .status();
     if !probe.is_ok_and(|ended| ended.success()) {
         // Not through the macro: it is seen though the test passes.
-        let _ =
-            writeln!(stderr, "skipped: the order of syncs and acknowledgements needs strace, which does not run here");
+        let _ = writeln!(
+            stderr,
+            "skipped: the order of syncs and acknowledgements needs strace, which does not run here"
+        );
         return;
     }
     let (acks, entries) = session(&|_| {}).unwrap_or_else(|why| panic!("{why}"));
@@ -235,7 +280,8 @@ fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
     );
     if cfg!(feature = "failpoints") {
         let control = session(&|command| _ = command.env("HANDOFF_SYNCHRONOUS", "NORMAL"));
-        let why = control.expect_err("the control without syncs looks as good: the trace proves nothing");
+        let why =
+            control.expect_err("the control without syncs looks as good: the trace proves nothing");
         let _ = writeln!(stderr, "the control without syncs fails, as it must: {why}");
     }
 }

@@ -1,9 +1,10 @@
-//! The power is cut under the desk, or under the user's side: what it acknowledged or accepted is on the disk.
+//! The power is cut under the desk, or under the user's side: what it acknowledged or accepted is
+//! on the disk.
 //!
-//! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and the file copied:
-//! what was never synced is not in the copy. The copy is mounted as a machine that starts again would, and its
-//! journal must hold every line that was promised before. The control, with commits that do not wait for the
-//! disk, must lose some: otherwise the rig proves nothing.
+//! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
+//! the file copied: what was never synced is not in the copy. The copy is mounted as a machine that
+//! starts again would, and its journal must hold every line that was promised before. The control,
+//! with commits that do not wait for the disk, must lose some: otherwise the rig proves nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -70,7 +71,8 @@ impl Rig {
     /// Takes the disk as it is now, as the machine that starts again finds it.
     fn cut(&self) {
         let (from, to) = (self.path("memory/a.img"), self.path("memory/b.img"));
-        run("cp", &["--sparse=always", &from.display().to_string(), &to.display().to_string()]).expect("a copy");
+        run("cp", &["--sparse=always", &from.display().to_string(), &to.display().to_string()])
+            .expect("a copy");
     }
 }
 
@@ -89,7 +91,11 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     let ended = Command::new(program).args(arguments).stdin(Stdio::null()).output();
     let ended = ended.map_err(|e| format!("{program}: {e}"))?;
     let said = String::from_utf8_lossy(&ended.stderr).trim().replace('\n', "; ");
-    if ended.status.success() { Ok(()) } else { Err(format!("{program} {}: {said}", arguments.join(" "))) }
+    if ended.status.success() {
+        Ok(())
+    } else {
+        Err(format!("{program} {}: {said}", arguments.join(" ")))
+    }
 }
 
 /// A customer's side that only counts: it sends entries as fast as they are acknowledged.
@@ -121,8 +127,13 @@ fn feed(desk: &str, acked: &AtomicU64) {
 
 /// One cut. How many lines were promised to be kept, and how many of them are gone.
 fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> {
-    let after = Duration::from_millis(50 + (seed + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_200);
-    if number.is_multiple_of(2) { cut_desk(after, synchronous) } else { cut_user(after, synchronous) }
+    let after =
+        Duration::from_millis(50 + (seed + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_200);
+    if number.is_multiple_of(2) {
+        cut_desk(after, synchronous)
+    } else {
+        cut_user(after, synchronous)
+    }
 }
 
 /// `handoff` with its journal on the disk that is cut.
@@ -143,7 +154,8 @@ fn stop_and_cut(rig: &Rig, process: &Handoff) {
 /// What the desk acknowledged of a customer's entries.
 fn cut_desk(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     let mut rig = Rig::new()?;
-    let mut desk = start(&rig, synchronous, &["admin", "--listen", "127.0.0.1:0", "--rate", "1000000"]);
+    let mut desk =
+        start(&rig, synchronous, &["admin", "--listen", "127.0.0.1:0", "--rate", "1000000"]);
     let address = desk.address();
     let acked = Arc::<AtomicU64>::default();
     let counted = acked.clone();
@@ -229,7 +241,9 @@ fn look(file: &Path) -> Kept {
         return Kept::default();
     }
     let journal = Connection::open(file).expect("a journal opens after a power cut");
-    let verdict: String = journal.query_row("PRAGMA integrity_check", [], |row| row.get(0)).expect("it can be checked");
+    let verdict: String = journal
+        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+        .expect("it can be checked");
     assert_eq!(verdict, "ok", "the journal is damaged");
     drop(journal);
     let mut all = kept::read(file);
@@ -271,7 +285,10 @@ fn power(cuts: u64, seed: u64) {
                 break;
             }
         }
-        assert!(control_lost > before, "the control lost nothing of {control_promised}: the rig proves nothing");
+        assert!(
+            control_lost > before,
+            "the control lost nothing of {control_promised}: the rig proves nothing"
+        );
     }
     let _ = writeln!(
         stderr,

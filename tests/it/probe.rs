@@ -1,4 +1,5 @@
-//! What the customer's side finds out about its desk at the start: it opens one connection and closes it again.
+//! What the customer's side finds out about its desk at the start: it opens one connection and
+//! closes it again.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -91,7 +92,11 @@ fn a_desk_that_is_down_is_not_mentioned_at_the_start() {
     user.until_text("heard hi");
     user.script("");
     assert_eq!(user.exit_code(), 0);
-    assert!(user.events_of("notice").is_empty() && user.events_of("link").is_empty(), "{:?}", user.events());
+    assert!(
+        user.events_of("notice").is_empty() && user.events_of("link").is_empty(),
+        "{:?}",
+        user.events()
+    );
 }
 
 #[test]
@@ -99,7 +104,11 @@ fn a_customer_learns_at_the_start_that_the_desk_does_not_speak_as_they_do() {
     let bot = bot();
     let plain = ["--plaintext", "loopback"];
     let cases: [(&[&str], &[&str], &str); 2] = [
-        (&plain, &[], "the other side speaks plaintext, and this side TLS; give --plaintext anywhere"),
+        (
+            &plain,
+            &[],
+            "the other side speaks plaintext, and this side TLS; give --plaintext anywhere",
+        ),
         (&[], &plain, "the other side speaks TLS, and this side plaintext; drop --plaintext"),
     ];
     for (desk, customer, part) in cases {
@@ -134,7 +143,10 @@ fn ends_that_both_speak_plaintext_say_nothing_at_the_start() {
     other.until_state("active");
     for end in [&user, &other, &admin] {
         let told = end.events_of("notice");
-        assert!(!told.iter().any(|told| told["text"].to_string().contains("plaintext")), "{told:?}");
+        assert!(
+            !told.iter().any(|told| told["text"].to_string().contains("plaintext")),
+            "{told:?}"
+        );
     }
 }
 
@@ -173,7 +185,12 @@ fn a_handoff_ends_a_probe_that_hangs_and_says_what_is_wrong_once() {
     let _ = probe.read_to_end(&mut Vec::new());
     user.script("");
     assert_eq!(user.exit_code(), 1);
-    assert!(!user.events_of("notice").iter().any(|told| told["text"].to_string().contains("would fail")));
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|told| told["text"].to_string().contains("would fail"))
+    );
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side, its examples go
-//! through the real decoder, and its limits are the code's.
+//! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side,
+//! its examples go through the real decoder, and its limits are the code's.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -52,7 +52,10 @@ fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
 /// The single examples of this kind: the JSON, without who says it.
 fn examples(kind: &str) -> Vec<&str> {
     let said = |line: &'static str| line.strip_prefix("user> ").or(line.strip_prefix("desk> "));
-    blocks(DOCUMENT, kind).into_iter().map(|line| said(line).unwrap_or_else(|| panic!("who says '{line}'?"))).collect()
+    blocks(DOCUMENT, kind)
+        .into_iter()
+        .map(|line| said(line).unwrap_or_else(|| panic!("who says '{line}'?")))
+        .collect()
 }
 
 fn session() -> Vec<Step<'static>> {
@@ -100,7 +103,9 @@ fn masked(message: &str, desk: &str) -> Value {
 /// The desk's id in the example.
 fn documented_desk() -> String {
     let welcome = session().iter().find_map(|step| match step {
-        Step::Desk(body) => parse(body).pointer("/welcome/desk").and_then(|desk| desk.as_str().map(str::to_owned)),
+        Step::Desk(body) => {
+            parse(body).pointer("/welcome/desk").and_then(|desk| desk.as_str().map(str::to_owned))
+        }
         _ => None,
     });
     welcome.expect("the session has a welcome")
@@ -119,8 +124,8 @@ fn the_documented_session_is_what_a_real_desk_says() {
     play_to_desk(&session(), &documented_desk(), same);
 }
 
-/// Plays a customer's side to a real desk, and compares what the desk says. `recorded` is the desk's
-/// id in the session.
+/// Plays a customer's side to a real desk, and compares what the desk says. `recorded` is the
+/// desk's id in the session.
 pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &Value)) {
     let mut admin = Handoff::admin(&["--name", "Alice"]);
     let address = admin.address();
@@ -160,7 +165,8 @@ pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &
                 let mut raw = raw.take().expect("connected");
                 raw.end();
                 // Marks of what was shown may come at any time.
-                let more = std::iter::from_fn(|| raw.next()).find(|said| said.get("seen").is_none());
+                let more =
+                    std::iter::from_fn(|| raw.next()).find(|said| said.get("seen").is_none());
                 assert_eq!(more, None, "the desk says nothing more");
             }
             Step::Customer(_) | Step::Bot(_) | Step::User(_) => {}
@@ -171,7 +177,8 @@ pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &
     assert_eq!(admin.exit_code(), 0);
 }
 
-/// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are passed over.
+/// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are
+/// passed over.
 fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
     let awaited = number(&parse(expected));
@@ -207,7 +214,8 @@ impl User {
             _ => None,
         });
         let hello = hello.expect("the session begins with a hello");
-        let id: ConversationId = serde_json::from_value(hello["conversation"].clone()).expect("an id");
+        let id: ConversationId =
+            serde_json::from_value(hello["conversation"].clone()).expect("an id");
         let secret: Secret = serde_json::from_value(hello["secret"].clone()).expect("a secret");
         let name = hello["name"].as_str().map(str::to_owned);
         let now = Now { clock: Instant::now(), wall: 0 };
@@ -248,7 +256,9 @@ impl User {
 
     fn act(&mut self, output: Output) {
         match output {
-            Output::Record(record) => self.journal.commit(vec![(self.id, record)]).expect("memory takes everything"),
+            Output::Record(record) => {
+                self.journal.commit(vec![(self.id, record)]).expect("memory takes everything")
+            }
             Output::Ask { ticket, .. } => self.asked = Some(ticket),
             Output::Return { ticket, .. } => self.session.returned(ticket, Resumed::Yes, self.now),
             Output::Dial => {
@@ -276,7 +286,9 @@ impl User {
 
     fn play(&mut self, step: Step) {
         match step {
-            Step::Customer("/human") => self.session.ask_for_human(self.now).expect("the bot owns it"),
+            Step::Customer("/human") => {
+                self.session.ask_for_human(self.now).expect("the bot owns it")
+            }
             Step::Customer(line) => self.session.say(line, self.now).expect("somebody owns it"),
             Step::Connected => {
                 self.now.clock += Duration::from_secs(20);
@@ -340,7 +352,9 @@ fn every_documented_message_decodes_and_encodes_to_the_same_json() {
     });
     for body in examples("frames").into_iter().chain(frames) {
         match decoded(body) {
-            Ok(Some(message)) => assert_eq!(serde_json::to_string(&message).expect("a message"), body),
+            Ok(Some(message)) => {
+                assert_eq!(serde_json::to_string(&message).expect("a message"), body)
+            }
             other => panic!("{body} gave {other:?}"),
         }
     }
@@ -350,7 +364,10 @@ fn every_documented_message_decodes_and_encodes_to_the_same_json() {
 fn every_message_and_body_is_documented() {
     let examples = examples("frames");
     for kind in ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"] {
-        assert!(examples.iter().any(|json| parse(json).get(kind).is_some()), "no example of {kind}");
+        assert!(
+            examples.iter().any(|json| parse(json).get(kind).is_some()),
+            "no example of {kind}"
+        );
     }
     for kind in [
         "message",
@@ -364,7 +381,9 @@ fn every_message_and_body_is_documented() {
         "closed",
         "refused",
     ] {
-        let has = |json: &&str| parse(json).pointer("/entry/body").is_some_and(|body| body.get(kind).is_some());
+        let has = |json: &&str| {
+            parse(json).pointer("/entry/body").is_some_and(|body| body.get(kind).is_some())
+        };
         assert!(examples.iter().any(has), "no example of {kind}");
     }
 }
@@ -447,7 +466,8 @@ fn the_documented_limits_are_the_codes() {
         ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
         ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
     ];
-    let table = DOCUMENT.split_once("| limit | value |\n| --- | --- |\n").expect("the table of limits").1;
+    let table =
+        DOCUMENT.split_once("| limit | value |\n| --- | --- |\n").expect("the table of limits").1;
     let rows = table.lines().take_while(|line| line.starts_with('|'));
     let documented: Vec<(&str, u64)> = rows
         .map(|row| {
@@ -469,7 +489,8 @@ fn a_long_entry_right_behind_the_welcome_is_taken() {
     let text = "y".repeat(wire::TEXT_MAX);
     let welcome = json!({"welcome": {"desk": "2".repeat(32), "received": 0, "state": "queued"}});
     let entry = json!({"entry": {"number": 1, "at": 0, "body": {"later": {"text": text}}}});
-    let both = [framed(welcome.to_string().as_bytes()), framed(entry.to_string().as_bytes())].concat();
+    let both =
+        [framed(welcome.to_string().as_bytes()), framed(entry.to_string().as_bytes())].concat();
     desk.send(&both);
     user.until_told("notice", "this version cannot show");
 }

@@ -1,5 +1,5 @@
-//! A line between customer and desk that delivers every byte, but never where a frame begins or ends;
-//! or that is cut, again and again, in the middle of one.
+//! A line between customer and desk that delivers every byte, but never where a frame begins or
+//! ends; or that is cut, again and again, in the middle of one.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,9 +15,13 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Forwards both ways in pieces of `slice` bytes. Connection `n`, from 0, breaks after `cut_after(n)` bytes
-    /// of either direction.
-    pub fn start(desk: &str, slice: usize, cut_after: impl Fn(usize) -> usize + Send + 'static) -> Proxy {
+    /// Forwards both ways in pieces of `slice` bytes. Connection `n`, from 0, breaks after
+    /// `cut_after(n)` bytes of either direction.
+    pub fn start(
+        desk: &str,
+        slice: usize,
+        cut_after: impl Fn(usize) -> usize + Send + 'static,
+    ) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address").to_string();
         let (desk, dialled) = (desk.to_owned(), Arc::<AtomicUsize>::default());
@@ -26,7 +30,9 @@ impl Proxy {
             for near in listener.incoming().flatten() {
                 let left = cut_after(count.fetch_add(1, Ordering::SeqCst));
                 let Ok(far) = TcpStream::connect(&desk) else { continue };
-                let (Ok(near_too), Ok(far_too)) = (near.try_clone(), far.try_clone()) else { continue };
+                let (Ok(near_too), Ok(far_too)) = (near.try_clone(), far.try_clone()) else {
+                    continue;
+                };
                 thread::spawn(move || forward(near, far, slice, left));
                 thread::spawn(move || forward(far_too, near_too, slice, left));
             }

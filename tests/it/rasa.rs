@@ -36,7 +36,10 @@ impl Rasa {
 
     #[track_caller]
     fn with_token() -> Rasa {
-        Rasa { url: variable("HANDOFF_RASA_TOKEN_URL"), token: Some(variable("HANDOFF_RASA_TOKEN")) }
+        Rasa {
+            url: variable("HANDOFF_RASA_TOKEN_URL"),
+            token: Some(variable("HANDOFF_RASA_TOKEN")),
+        }
     }
 
     /// What it remembers of a conversation.
@@ -63,7 +66,11 @@ impl Rasa {
     #[track_caller]
     fn until_said(&self, conversation: &str, said: &str) {
         let deadline = Instant::now() + WITHIN;
-        while !self.events(conversation).iter().any(|event| event["event"] == "bot" && text(event) == said) {
+        while !self
+            .events(conversation)
+            .iter()
+            .any(|event| event["event"] == "bot" && text(event) == said)
+        {
             assert!(Instant::now() < deadline, "Rasa did not say '{said}'");
         }
     }
@@ -75,7 +82,8 @@ impl Rasa {
 
 #[track_caller]
 fn variable(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: scripts/test starts Rasa and sets it"))
+    std::env::var(name)
+        .unwrap_or_else(|_| panic!("{name} is not set: scripts/test starts Rasa and sets it"))
 }
 
 fn text(event: &Value) -> String {
@@ -100,11 +108,13 @@ impl Stage {
     #[track_caller]
     fn with_customers_token(rasa: Rasa, token: Option<&str>) -> Stage {
         let mut admin = Handoff::admin(&["--name", "Robin"]);
-        let arguments = ["user", "--admin", &admin.address(), "--bot", &rasa.url, "--name", "Ann", "--json"];
+        let arguments =
+            ["user", "--admin", &admin.address(), "--bot", &rasa.url, "--name", "Ann", "--json"];
         let mut user = Handoff::start_with(&arguments, |command| {
             token.map(|token| command.env("HANDOFF_BOT_TOKEN", token));
         });
-        let conversation = user.until_state("bot")["conversation"].as_str().expect("it has an id").to_owned();
+        let conversation =
+            user.until_state("bot")["conversation"].as_str().expect("it has an id").to_owned();
         Stage { rasa, admin, user, conversation }
     }
 
@@ -191,7 +201,10 @@ fn there_and_back(trigger: &str, pauses: bool) {
     assert!(told.len() == 17 && told.iter().all(|message| message["history"] == true), "{told:#?}");
     assert_eq!(stage.rasa.is_paused(&stage.conversation), pauses);
     let heard = stage.heard();
-    stage.talk("Hello, it's Robin. What is it?", "I can't find the O'Neill form — 見つかりません 🙈");
+    stage.talk(
+        "Hello, it's Robin. What is it?",
+        "I can't find the O'Neill form — 見つかりません 🙈",
+    );
     stage.talk("Here it is.", "Thanks!");
     assert_eq!(stage.heard(), heard, "the bot heard something while Robin had the customer");
 
@@ -199,7 +212,10 @@ fn there_and_back(trigger: &str, pauses: bool) {
     stage.hand_back();
     assert!(!stage.rasa.is_paused(&stage.conversation), "'bot' was shown before Rasa was told");
     let told = stage.rasa.events(&stage.conversation).split_off(before);
-    let told: Vec<_> = told.iter().map(|event| (event["event"].as_str().unwrap_or_default(), text(event))).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|event| (event["event"].as_str().unwrap_or_default(), text(event)))
+        .collect();
     let human = [
         ("bot", "Hello, it's Robin. What is it?"),
         ("user", "I can't find the O'Neill form — 見つかりません 🙈"),
@@ -283,7 +299,8 @@ fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
     keyboard.type_line("be slow");
     user.until_out(|line| line == "user: be slow");
     keyboard.type_line("/human");
-    let conversation = admin.until_state("queued")["conversation"].as_str().expect("it has an id").to_owned();
+    let conversation =
+        admin.until_state("queued")["conversation"].as_str().expect("it has an id").to_owned();
     admin.say("/accept");
     admin.say("What is it?");
     user.until_out(|line| line == "admin: What is it?");
@@ -292,7 +309,8 @@ fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
     admin.until_state("bot");
     keyboard.type_line("hello");
     user.until_out(|line| line == format!("bot: {GREETING}"));
-    let said: Vec<String> = rasa.events(&conversation).iter().map(text).filter(|text| !text.is_empty()).collect();
+    let said: Vec<String> =
+        rasa.events(&conversation).iter().map(text).filter(|text| !text.is_empty()).collect();
     assert_eq!(said, ["be slow", "Sorry for the wait.", "What is it?", "hello", GREETING]);
     keyboard.type_line("/human");
     admin.until_state("queued");
@@ -362,7 +380,10 @@ fn the_api_takes_its_token_from_the_environment() {
     stage.ask("hello", GREETING);
     assert_eq!(stage.heard(), ["action handoff", "Nothing.", "hello"]);
     let of_bot = |notice: &Value| !text(notice).contains("first contact with the desk");
-    assert_eq!(stage.user.events_of("notice").into_iter().filter(of_bot).collect::<Vec<_>>(), [] as [Value; 0]);
+    assert_eq!(
+        stage.user.events_of("notice").into_iter().filter(of_bot).collect::<Vec<_>>(),
+        [] as [Value; 0]
+    );
     stage.hand_off("/human");
     stage.close();
 }
@@ -370,7 +391,8 @@ fn the_api_takes_its_token_from_the_environment() {
 /// A JWT as Rasa wants it, signed with HS256 (RFC 7515, A.1).
 fn jwt(secret: &str) -> String {
     let payload = r#"{"user":{"username":"handoff","role":"admin"}}"#;
-    let parts = [r#"{"alg":"HS256","typ":"JWT"}"#, payload].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
+    let parts =
+        [r#"{"alg":"HS256","typ":"JWT"}"#, payload].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part));
     let signed = parts.join(".");
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret.as_bytes());
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(ring::hmac::sign(&key, signed.as_bytes())))
@@ -431,7 +453,8 @@ fn a_typed_slash_is_no_command_to_rasa() {
     let heard = stage.heard();
     assert_eq!(heard[1..4], ["\u{2215}restart", "\u{2215}restart", "\u{2215}affirm"]);
     assert_eq!(heard[5..], ["/restart"]);
-    let restarted = stage.rasa.events(&stage.conversation).iter().any(|event| event["event"] == "restart");
+    let restarted =
+        stage.rasa.events(&stage.conversation).iter().any(|event| event["event"] == "restart");
     assert!(!restarted);
     stage.ask("hello", GREETING);
 }

@@ -1,4 +1,5 @@
-//! A customer's side made of bare frames: what a desk does with frames no honest program sends. Over TLS, as they come.
+//! A customer's side made of bare frames: what a desk does with frames no honest program sends.
+//! Over TLS, as they come.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -35,7 +36,8 @@ pub fn framed(body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], body].concat()
 }
 
-/// A hello of conversation `id` (two hexadecimal digits, repeated), which has entries up to `newest`.
+/// A hello of conversation `id` (two hexadecimal digits, repeated), which has entries up to
+/// `newest`.
 pub fn hello(id: &str, newest: u64) -> Value {
     json!({"hello": {"version": 1, "conversation": id.repeat(16), "secret": id.repeat(32), "newest": newest}})
 }
@@ -54,12 +56,14 @@ impl Raw {
     /// Connects.
     #[track_caller]
     pub fn connect(desk: &str) -> Raw {
-        let socket = TcpStream::connect(desk).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        let socket = TcpStream::connect(desk)
+            .unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
         Raw::to_desk(socket, desk)
     }
 
     fn to_desk(socket: TcpStream, desk: &str) -> Raw {
-        let anybody = Trust::FirstContact(KnownDesks::new(None)).security().expect("TLS can be set up");
+        let anybody =
+            Trust::FirstContact(KnownDesks::new(None)).security().expect("TLS can be set up");
         Raw::over(socket, &anybody, desk)
     }
 
@@ -73,17 +77,21 @@ impl Raw {
     #[track_caller]
     pub fn connect_narrow(host: u8, desk: &str) -> Raw {
         Raw::connect_as(host, desk, |socket| {
-            net::sockopt::set_socket_recv_buffer_size(socket, 2048).expect("a fresh socket takes options");
+            net::sockopt::set_socket_recv_buffer_size(socket, 2048)
+                .expect("a fresh socket takes options");
         })
     }
 
     #[track_caller]
     fn connect_as(host: u8, desk: &str, prepare: impl FnOnce(&OwnedFd)) -> Raw {
         let at: SocketAddr = desk.parse().expect("a desk says its address in numbers");
-        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has sockets");
+        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)
+            .expect("the system has sockets");
         prepare(&socket);
-        net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0))).expect("all of 127/8 is loopback");
-        net::connect(&socket, &at).unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0)))
+            .expect("all of 127/8 is loopback");
+        net::connect(&socket, &at)
+            .unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
         Raw::to_desk(TcpStream::from(socket), desk)
     }
 
@@ -98,8 +106,8 @@ impl Raw {
         self.flush();
     }
 
-    /// Takes the next connection of a listener that says something: the other way round, for a desk of bare frames.
-    /// The probe of a customer's side that starts says nothing.
+    /// Takes the next connection of a listener that says something: the other way round, for a desk
+    /// of bare frames. The probe of a customer's side that starts says nothing.
     #[track_caller]
     pub fn accept(listener: &TcpListener) -> Raw {
         loop {
@@ -113,8 +121,9 @@ impl Raw {
     /// Takes the next connection of a listener, whatever it is for.
     #[track_caller]
     pub fn accept_next(listener: &TcpListener) -> Raw {
-        static DESK: LazyLock<Security> =
-            LazyLock::new(|| Identity::fresh().and_then(Identity::security).expect("the system has random bytes"));
+        static DESK: LazyLock<Security> = LazyLock::new(|| {
+            Identity::fresh().and_then(Identity::security).expect("the system has random bytes")
+        });
         Raw::accept_as(listener, &DESK)
     }
 
@@ -133,7 +142,10 @@ impl Raw {
 
     fn over(socket: TcpStream, security: &Security, address: &str) -> Raw {
         socket.set_nodelay(true).expect("a fresh socket takes options");
-        let tls = security.connection(address).expect("the address has a host").expect("it is not plaintext");
+        let tls = security
+            .connection(address)
+            .expect("the address has a host")
+            .expect("it is not plaintext");
         Raw { socket, tls, read: Vec::new(), notified: false }
     }
 
@@ -189,7 +201,11 @@ impl Raw {
             return None;
         }
         let mut body = vec![0; u32::from_be_bytes(length) as usize];
-        assert!(self.fill(&mut body), "the desk hung up within a frame; before it: {:?}", self.read);
+        assert!(
+            self.fill(&mut body),
+            "the desk hung up within a frame; before it: {:?}",
+            self.read
+        );
         let message: Value = serde_json::from_slice(&body).expect("a desk speaks JSON");
         self.read.push(message.clone());
         Some(message)
@@ -200,7 +216,8 @@ impl Raw {
     pub fn until(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next();
-            let message = message.unwrap_or_else(|| panic!("the desk hung up before a '{kind}': {:?}", self.read));
+            let message = message
+                .unwrap_or_else(|| panic!("the desk hung up before a '{kind}': {:?}", self.read));
             if let Some(content) = message.get(kind) {
                 return content.clone();
             }
@@ -212,7 +229,8 @@ impl Raw {
     pub fn bye(&mut self) -> (String, String) {
         let bye = self.until("bye");
         assert_eq!(self.next(), None, "a bye is the last frame");
-        let field = |name: &str| bye[name].as_str().expect("a bye has a code and a text").to_owned();
+        let field =
+            |name: &str| bye[name].as_str().expect("a bye has a code and a text").to_owned();
         (field("code"), field("text"))
     }
 
@@ -228,23 +246,31 @@ impl Raw {
         let deadline = Instant::now() + WITHIN;
         let mut filled = 0;
         while filled < bytes.len() {
-            let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let left =
+                deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
             self.socket.set_read_timeout(Some(left)).expect("the socket takes options");
             match self.receive(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return false,
                 // Reset, or TLS ended before it began.
-                Err(e) if filled == 0 && [ErrorKind::ConnectionReset, ErrorKind::Other].contains(&e.kind()) => {
+                Err(e)
+                    if filled == 0
+                        && [ErrorKind::ConnectionReset, ErrorKind::Other].contains(&e.kind()) =>
+                {
                     return false;
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Ok(length @ 1..) => filled += length,
-                other => panic!("the desk did not finish its frame ({other:?}); before it: {:?}", self.read),
+                other => panic!(
+                    "the desk did not finish its frame ({other:?}); before it: {:?}",
+                    self.read
+                ),
             }
         }
         true
     }
 
-    /// Waits for the first plain byte, which is still to be read then; `false` when the other side goes without one.
+    /// Waits for the first plain byte, which is still to be read then; `false` when the other side
+    /// goes without one.
     fn is_spoken_to(&mut self) -> bool {
         self.socket.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
         loop {
@@ -269,7 +295,8 @@ impl Raw {
                 read => return read,
             }
             self.tls.read_tls(&mut self.socket)?;
-            self.notified |= self.tls.process_new_packets().map_err(io::Error::other)?.peer_has_closed();
+            self.notified |=
+                self.tls.process_new_packets().map_err(io::Error::other)?.peer_has_closed();
             self.flush();
         }
     }

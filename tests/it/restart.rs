@@ -1,4 +1,5 @@
-//! Started again: what each end remembers, and what it makes of an other end that remembers something else.
+//! Started again: what each end remembers, and what it makes of an other end that remembers
+//! something else.
 
 mod bot;
 mod damaged;

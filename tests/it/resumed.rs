@@ -141,13 +141,16 @@ fn a_line_of_a_request_that_ended_before_the_desk_was_reached_is_printed_as_hist
         user.say(&entry(number, body));
     }
     admin.until_text("once more");
-    let told = ["history a human", "history is anybody there?", "history dear bot", "queued", "once more"];
+    let told =
+        ["history a human", "history is anybody there?", "history dear bot", "queued", "once more"];
     assert_eq!(printed(&admin), told);
 }
 
 #[test]
 fn the_agent_reads_why_the_bot_handed_over() {
-    let house = House::with(FakeBot::saying(|_| json!([{"custom": {"handoff": true, "reason": "lost\nparcel"}}])));
+    let house = House::with(FakeBot::saying(
+        |_| json!([{"custom": {"handoff": true, "reason": "lost\nparcel"}}]),
+    ));
     let mut admin = house.admin(&[]);
     let mut user = house.user(&[]);
     user.say("hi");

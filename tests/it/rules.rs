@@ -75,8 +75,13 @@ fn message(author: &str, text: &str, more: &str) -> String {
 
 /// An entry whose frame has a body of this many bytes.
 fn entry_of(length: usize, number: u64, author: &str) -> String {
-    let with =
-        |pad: usize| raw_entry(number, "0", &message(author, "long", &format!(r#","pad":"{}""#, "x".repeat(pad))));
+    let with = |pad: usize| {
+        raw_entry(
+            number,
+            "0",
+            &message(author, "long", &format!(r#","pad":"{}""#, "x".repeat(pad))),
+        )
+    };
     let entry = with(length - with(0).len());
     assert_eq!(entry.len(), length);
     entry
@@ -88,7 +93,14 @@ fn taken(first: u64, author: &str) -> Vec<String> {
     let deep_message = message(author, "deep", &format!(r#","later":{}"#, lists(NESTING_MAX - 4)));
     let deep_body = format!(r#"{{"later":{}}}"#, lists(NESTING_MAX - 3));
     let bodies = [
-        ("0", message(author, "nulls", r#","name":null,"buttons":null,"image":null,"custom":null,"greeting":null"#)),
+        (
+            "0",
+            message(
+                author,
+                "nulls",
+                r#","name":null,"buttons":null,"image":null,"custom":null,"greeting":null"#,
+            ),
+        ),
         ("0", message(author, "not a greeting", r#","greeting":false"#)),
         ("0", message(author, "a greeting", r#","greeting":true"#)),
         ("0", message(author, "", "")),
@@ -99,8 +111,11 @@ fn taken(first: u64, author: &str) -> Vec<String> {
         ("0", deep_body),
         ("0", message(author, &format!(r#"\"{}"#, "[".repeat(NESTING_MAX + 1)), "")),
     ];
-    let mut frames: Vec<String> =
-        bodies.iter().zip(first..).map(|((at, body), number)| raw_entry(number, at, body)).collect();
+    let mut frames: Vec<String> = bodies
+        .iter()
+        .zip(first..)
+        .map(|((at, body), number)| raw_entry(number, at, body))
+        .collect();
     frames.push(entry_of(ENTRY_MAX, first + bodies.len() as u64, author));
     // The deepest unknown message and one with a key twice, in front of the others.
     frames.insert(0, format!(r#"{{"later":{}}}"#, lists(NESTING_MAX - 1)));
@@ -110,7 +125,9 @@ fn taken(first: u64, author: &str) -> Vec<String> {
 
 /// The texts that a person is shown of [`taken`].
 fn shown() -> Vec<String> {
-    let mut texts = ["nulls", "not a greeting", "a greeting", "", "in the far future"].map(str::to_owned).to_vec();
+    let mut texts = ["nulls", "not a greeting", "a greeting", "", "in the far future"]
+        .map(str::to_owned)
+        .to_vec();
     texts.extend(["a custom key twice", "an unknown key twice", "deep"].map(str::to_owned));
     // Brackets within a text are no levels.
     texts.extend([format!("\"{}", "[".repeat(NESTING_MAX + 1)), "long".to_owned()]);
@@ -130,10 +147,16 @@ fn refused(first: u64, author: &str) -> Vec<(&'static str, String)> {
     vec![
         ("an entry too long by a byte", entry_of(ENTRY_MAX + 1, first, author)),
         ("an ignored field too deep", raw_entry(first, "0", &deep_message)),
-        ("an unknown body too deep", raw_entry(first, "0", &format!(r#"{{"later":{}}}"#, lists(NESTING_MAX - 2)))),
+        (
+            "an unknown body too deep",
+            raw_entry(first, "0", &format!(r#"{{"later":{}}}"#, lists(NESTING_MAX - 2))),
+        ),
         ("an unknown message too deep", format!(r#"{{"later":{}}}"#, lists(NESTING_MAX))),
         ("a time before 1970", raw_entry(first, "-1", &hi)),
-        ("a key of a message twice", raw_entry(first, "0", &message(author, "hi", r#","text":"hi""#))),
+        (
+            "a key of a message twice",
+            raw_entry(first, "0", &message(author, "hi", r#","text":"hi""#)),
+        ),
         ("an unknown body twice", raw_entry(first, "0", r#"{"later":{},"later":{}}"#)),
         ("a required null", raw_entry(first, "null", &hi)),
     ]
@@ -174,9 +197,15 @@ fn both_ends_refuse_what_the_document_forbids() {
         let (mut customer, mut desk) = Customer::waiting();
         desk.send(&framed(body.as_bytes()));
         let lost = customer.user.until(|event| event["link"] == "lost");
-        assert!(lost["why"].as_str().is_some_and(|why| why.starts_with("the desk sent a ")), "{what}: {lost}");
+        assert!(
+            lost["why"].as_str().is_some_and(|why| why.starts_with("the desk sent a ")),
+            "{what}: {lost}"
+        );
         desk.hung_up();
-        assert!(!desk.read.iter().any(|said| said.get("bye").is_some()), "{what}: it closes without a word");
+        assert!(
+            !desk.read.iter().any(|said| said.get("bye").is_some()),
+            "{what}: it closes without a word"
+        );
     }
 }
 
@@ -232,7 +261,8 @@ fn an_entry_that_comes_again_is_compared_by_the_values_that_are_known() {
         first.replace("\"at\":7", "\"at\":8"),
         first.replace("caf", "Caf"),
         unknown.replace("[2]", "[3]"),
-        r#"{"entry":{"number":3,"at":7,"body":{"message":{"author":"AUTHOR","text":"hi"}}}}"#.to_owned(),
+        r#"{"entry":{"number":3,"at":7,"body":{"message":{"author":"AUTHOR","text":"hi"}}}}"#
+            .to_owned(),
     ];
     // Twice in other forms, and then as another entry.
     let play = |raw: &mut Raw, author: &str, other: &str| {
@@ -278,7 +308,8 @@ fn an_answer_must_name_the_pending_control_and_be_its_own() {
             raw.say(&entry(1, &json!({"requested": {}})));
             raw.until("entry");
             let desk = raw.read[0]["welcome"]["desk"].clone();
-            let of_nothing = json!({"refused": {"of": {"desk": desk, "number": 77}, "why": "no such control"}});
+            let of_nothing =
+                json!({"refused": {"of": {"desk": desk, "number": 77}, "why": "no such control"}});
             raw.say(&entry(2, &of_nothing));
             while raw.until("ack")["number"] != 2 {}
             (raw, desk)
@@ -292,7 +323,11 @@ fn an_answer_must_name_the_pending_control_and_be_its_own() {
             while raw.until("ack")["number"] != 3 {}
             raw.say(&entry(4, &answer(&desk, 1)));
         }
-        assert_eq!(raw.bye().0, "protocol", "{kind} of an accept that is not its own, or has its answer");
+        assert_eq!(
+            raw.bye().0,
+            "protocol",
+            "{kind} of an accept that is not its own, or has its answer"
+        );
         let (mut raw, _) = ask(&format!("c{n}"));
         raw.say(&entry(3, &answer(&json!(other), 1)));
         while raw.until("ack")["number"] != 3 {}
@@ -360,7 +395,8 @@ fn a_desk_without_the_name_in_tls_is_given_up_and_one_that_refuses_it_is_dialled
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let desk = |names: Vec<Vec<u8>>| {
-        let mut security = Identity::fresh().and_then(Identity::security).expect("the system has random bytes");
+        let mut security =
+            Identity::fresh().and_then(Identity::security).expect("the system has random bytes");
         let Security::Listener(config) = &mut security else { unreachable!("a desk listens") };
         Arc::make_mut(config).alpn_protocols = names;
         security
@@ -390,15 +426,21 @@ fn acks_count_against_the_frames_a_second() {
     admin.until_text("at last");
     raw.say(&entry(2, &json!({"requested": {}})));
     admin.until_state("queued");
-    assert!(since.elapsed() > Duration::from_secs(2), "the desk read on after {:?}", since.elapsed());
+    assert!(
+        since.elapsed() > Duration::from_secs(2),
+        "the desk read on after {:?}",
+        since.elapsed()
+    );
 }
 
 #[test]
 fn a_customers_side_acks_and_marks_what_came_together_by_few_frames() {
     let (_customer, mut desk) = Customer::talking();
-    let lines: Vec<u8> = (2..=701).flat_map(|n| frame(&entry(n, &said("admin", &format!("line {n}"))))).collect();
+    let lines: Vec<u8> =
+        (2..=701).flat_map(|n| frame(&entry(n, &said("admin", &format!("line {n}"))))).collect();
     desk.send(&lines);
-    let number = |said: &Value, kind: &str| said.pointer(&format!("/{kind}/number")).and_then(Value::as_u64);
+    let number =
+        |said: &Value, kind: &str| said.pointer(&format!("/{kind}/number")).and_then(Value::as_u64);
     let (mut acked, mut seen) = (0, 0);
     while acked < 701 || seen < 701 {
         let said = desk.next().expect("the customer's side stays");

@@ -1,7 +1,9 @@
-//! `handoff` processes under test: each with its own home, piped ends and a deadline for every wait.
+//! `handoff` processes under test: each with its own home, piped ends and a deadline for every
+//! wait.
 //!
-//! Nothing sleeps: a wait ends at an event, a line, the end of the process, or its deadline. A test that
-//! fails prints, of every process it started, the command line, both outputs and the surroundings.
+//! Nothing sleeps: a wait ends at an event, a line, the end of the process, or its deadline. A test
+//! that fails prints, of every process it started, the command line, both outputs and the
+//! surroundings.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -61,11 +63,20 @@ impl Handoff {
     #[track_caller]
     fn spawn(home: Home, mut command: Command, arguments: &[&str]) -> Handoff {
         let command_line = format!("handoff {}", arguments.join(" "));
-        let mut child = command.spawn().unwrap_or_else(|e| panic!("cannot start '{command_line}': {e}"));
+        let mut child =
+            command.spawn().unwrap_or_else(|e| panic!("cannot start '{command_line}': {e}"));
         let out = Lines::read(child.stdout.take());
         let err = Lines::read(child.stderr.take());
         let ended = Flag::when_over(&child);
-        Handoff { command: command_line, stdin: child.stdin.take().map(typist), child, out, err, ended, home }
+        Handoff {
+            command: command_line,
+            stdin: child.stdin.take().map(typist),
+            child,
+            out,
+            err,
+            ended,
+            home,
+        }
     }
 
     /// The built-in bot; `url` is where it is.
@@ -105,10 +116,12 @@ impl Handoff {
             let ready = self.out.first(WITHIN);
             let ready: Option<Value> = ready.and_then(|line| serde_json::from_str(&line).ok());
             let address = ready.and_then(|ready| Some(ready["listen"].as_str()?.to_owned()));
-            return address.unwrap_or_else(|| panic!("'{}' did not say where it listens", self.command));
+            return address
+                .unwrap_or_else(|| panic!("'{}' did not say where it listens", self.command));
         }
         let line = self.until_err(|line| line.contains("listening on"));
-        let address = line.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+        let address =
+            line.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
         address.unwrap_or_default().trim_start_matches("http://").to_owned()
     }
 
@@ -158,7 +171,9 @@ impl Handoff {
         let found = self.out.until(WITHIN, |line| event(command, line, &fits).is_some());
         match found {
             Some(line) => parse(&self.command, &line),
-            None => panic!("'{}' did not tell the event waited for; {}", self.command, self.how_it_is()),
+            None => {
+                panic!("'{}' did not tell the event waited for; {}", self.command, self.how_it_is())
+            }
         }
     }
 
@@ -183,21 +198,27 @@ impl Handoff {
     /// The next notice or error that contains this.
     #[track_caller]
     pub fn until_told(&mut self, name: &str, part: &str) -> Value {
-        self.until(|event| event["event"] == name && event["text"].as_str().is_some_and(|text| text.contains(part)))
+        self.until(|event| {
+            event["event"] == name && event["text"].as_str().is_some_and(|text| text.contains(part))
+        })
     }
 
     /// The next line on stdout that fits.
     #[track_caller]
     pub fn until_out(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let found = self.out.until(WITHIN, fits);
-        found.unwrap_or_else(|| panic!("'{}' did not print the line waited for; {}", self.command, self.how_it_is()))
+        found.unwrap_or_else(|| {
+            panic!("'{}' did not print the line waited for; {}", self.command, self.how_it_is())
+        })
     }
 
     /// The next line on stderr that fits.
     #[track_caller]
     pub fn until_err(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let found = self.err.until(WITHIN, fits);
-        found.unwrap_or_else(|| panic!("'{}' did not say the line waited for; {}", self.command, self.how_it_is()))
+        found.unwrap_or_else(|| {
+            panic!("'{}' did not say the line waited for; {}", self.command, self.how_it_is())
+        })
     }
 
     /// All events so far, waited for or not. Anything else on stdout fails the test.
@@ -216,7 +237,10 @@ impl Handoff {
     #[track_caller]
     pub fn messages(&self) -> Vec<(String, String)> {
         let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
-        self.events_of("message").iter().map(|event| (field(event, "author"), field(event, "text"))).collect()
+        self.events_of("message")
+            .iter()
+            .map(|event| (field(event, "author"), field(event, "text")))
+            .collect()
     }
 
     /// The lines on stdout so far.
@@ -229,13 +253,17 @@ impl Handoff {
         self.err.all()
     }
 
-    /// Waits for the end; the exit code, 128 and the signal's number after a signal. All output is there then.
+    /// Waits for the end; the exit code, 128 and the signal's number after a signal. All output is
+    /// there then.
     #[track_caller]
     pub fn exit_code(&mut self) -> i32 {
         if !self.ended.wait(WITHIN) {
             panic!("'{}' did not end", self.command);
         }
-        let ended = self.child.wait().expect("it has ended and was not waited for before, or its status is kept");
+        let ended = self
+            .child
+            .wait()
+            .expect("it has ended and was not waited for before, or its status is kept");
         assert!(
             self.out.ended(WITHIN) && self.err.ended(WITHIN),
             "somebody else holds the outputs of '{}'",
@@ -247,7 +275,8 @@ impl Handoff {
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
         if !self.ended.is_set() {
-            kill_process(self.pid(), signal).expect("it has not been waited for, so its number is its own");
+            kill_process(self.pid(), signal)
+                .expect("it has not been waited for, so its number is its own");
         }
     }
 
@@ -315,8 +344,11 @@ fn typist(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
 }
 
 fn parse(command: &str, line: &str) -> Value {
-    let event = serde_json::from_str(line).unwrap_or_else(|e| panic!("'{command}' printed '{line}': {e}"));
-    let Value::Object(fields) = &event else { panic!("'{command}' printed '{line}', which is no object") };
+    let event =
+        serde_json::from_str(line).unwrap_or_else(|e| panic!("'{command}' printed '{line}': {e}"));
+    let Value::Object(fields) = &event else {
+        panic!("'{command}' printed '{line}', which is no object")
+    };
     assert!(fields["event"].is_string(), "'{command}' printed an event without a name: {line}");
     event
 }

@@ -50,7 +50,11 @@ fn a_wait_is_over_at_once_when_nobody_owes_an_answer_and_when_the_conversation_m
     admin.script("/wait\n/accept\n/handback\n/accept\n/wait\n/close\n");
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.script("human\n/wait\nhuman, please\nthis is for you\n/wait\n");
-    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0), "a handback and a close end a wait too");
+    assert_eq!(
+        (user.exit_code(), admin.exit_code()),
+        (0, 0),
+        "a handback and a close end a wait too"
+    );
     assert_eq!(bot.texts(), ["hi", "hi again", "human", "human, please"]);
 }
 
@@ -80,9 +84,9 @@ fn what_never_reached_a_desk_is_shown_as_undelivered() {
     assert_eq!(user.exit_code(), 1);
     let errors = user.events_of("error");
     assert!(
-        errors
-            .iter()
-            .any(|e| e["text"].to_string().contains("not delivered yet, kept for the next start: my order is late")),
+        errors.iter().any(|e| e["text"]
+            .to_string()
+            .contains("not delivered yet, kept for the next start: my order is late")),
         "{errors:?}"
     );
     assert!(!errors.iter().any(|e| e["text"].to_string().contains("human")), "that was the bot's");
@@ -130,7 +134,8 @@ fn a_script_may_begin_with_a_byte_order_mark_at_both_ends() {
     for json in [&["--json"][..], &[]] {
         let mut admin = Handoff::start(&[&["admin", "--listen", "127.0.0.1:0"], json].concat());
         let address = admin.address();
-        let mut user = Handoff::start(&[&["user", "--admin", &address, "--bot", bot.url()], json].concat());
+        let mut user =
+            Handoff::start(&[&["user", "--admin", &address, "--bot", bot.url()], json].concat());
         admin.script("\u{feff}/accept\r\nhello\r\n/close\r\n");
         user.script("\u{feff}/human\n");
         assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
@@ -156,7 +161,10 @@ fn an_accept_that_came_too_late_takes_the_next_customer() {
     assert_eq!(accept["body"], json!({"accept": {"request": 1}}));
     let desk = ann.read[0]["welcome"]["desk"].clone();
     ann.say(&entry(2, &json!({"withdrawn": {}})));
-    ann.say(&entry(3, &json!({"refused": {"of": {"desk": desk, "number": 1}, "why": "the customer gave up"}})));
+    ann.say(&entry(
+        3,
+        &json!({"refused": {"of": {"desk": desk, "number": 1}, "why": "the customer gave up"}}),
+    ));
     ann.say(&json!({"ack": {"number": 1}}));
     bob.until_text("for whoever is here");
     bob.close_stdin();
@@ -181,7 +189,10 @@ fn a_reader_that_went_away_ends_it_quietly() {
         drop(reader);
         user.say("two");
         assert_eq!(user.exit_code(), 0, "a closed pipe is no failure");
-        let panicked = user.stderr().into_iter().filter(|line| line.contains("panic") || line.contains("pipe"));
+        let panicked = user
+            .stderr()
+            .into_iter()
+            .filter(|line| line.contains("panic") || line.contains("pipe"));
         assert_eq!(panicked.count(), 0);
     }
 }

@@ -28,7 +28,8 @@ fn bot(ip: IpAddr) -> FakeBot {
     })
 }
 
-/// Through one handoff and back, twice; what the customer was told of the way to the bot, and every request it got.
+/// Through one handoff and back, twice; what the customer was told of the way to the bot, and every
+/// request it got.
 fn warnings(ip: IpAddr, token: Option<&str>) -> (Vec<String>, Vec<Asked>) {
     let bot = bot(ip);
     let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -43,8 +44,10 @@ fn warnings(ip: IpAddr, token: Option<&str>) -> (Vec<String>, Vec<Asked>) {
         admin.say("/handback");
         user.until(|event| event["reason"] == "handed_back");
     }
-    let notices =
-        user.events_of("notice").into_iter().map(|event| event["text"].as_str().unwrap_or_default().to_owned());
+    let notices = user
+        .events_of("notice")
+        .into_iter()
+        .map(|event| event["text"].as_str().unwrap_or_default().to_owned());
     (notices.filter(|text| text.contains("token")).collect(), bot.asked())
 }
 
@@ -53,14 +56,22 @@ fn a_bot_whose_api_lets_anyone_in_is_warned_of_once_and_without_a_request_more()
     let Some(ip) = reachable_at() else { return };
     let (told, asked) = warnings(ip, None);
     let [told] = &told[..] else { panic!("one notice: {told:?}") };
-    for part in
-        ["asks for no token", &ip.to_string(), "read and change every conversation", "--auth-token", "--bot-token-file"]
-    {
+    for part in [
+        "asks for no token",
+        &ip.to_string(),
+        "read and change every conversation",
+        "--auth-token",
+        "--bot-token-file",
+    ] {
         assert!(told.contains(part), "{told}");
     }
     let messages: Vec<bool> = asked.iter().map(Asked::is_message).collect();
     assert_eq!(messages, [true, false, true, false], "a line and a handback, twice");
-    assert_eq!(warnings(Ipv4Addr::LOCALHOST.into(), None).0, [] as [String; 0], "only this machine reaches it");
+    assert_eq!(
+        warnings(Ipv4Addr::LOCALHOST.into(), None).0,
+        [] as [String; 0],
+        "only this machine reaches it"
+    );
 }
 
 #[test]
@@ -68,7 +79,10 @@ fn a_token_that_leaves_the_machine_unencrypted_is_warned_of_before_it_does() {
     let Some(ip) = reachable_at() else { return };
     let (told, _) = warnings(ip, Some(TOKEN));
     let [told] = &told[..] else { panic!("one notice: {told:?}") };
-    assert!(told.contains("goes unencrypted to") && told.contains("https://") && !told.contains(TOKEN), "{told}");
+    assert!(
+        told.contains("goes unencrypted to") && told.contains("https://") && !told.contains(TOKEN),
+        "{told}"
+    );
     assert_eq!(warnings(Ipv4Addr::LOCALHOST.into(), Some(TOKEN)).0, [] as [String; 0]);
 }
 
@@ -84,7 +98,9 @@ fn is_public(line: &str, secrets: &[&str]) {
     let line = line.to_lowercase();
     assert!(!secrets.iter().any(|secret| line.contains(&secret.to_lowercase())), "{line}");
     let random = |word: &str| word.len() >= 32 && word.bytes().any(|byte| byte.is_ascii_digit());
-    let word = line.split(|letter: char| !letter.is_ascii_alphanumeric() && !"+=".contains(letter)).find(|w| random(w));
+    let word = line
+        .split(|letter: char| !letter.is_ascii_alphanumeric() && !"+=".contains(letter))
+        .find(|w| random(w));
     assert_eq!(word, None, "{line}");
 }
 
@@ -99,9 +115,12 @@ fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
     user.say("human");
     user.until_state("active");
     admin.until_state("active");
-    let secret: String =
-        house.journal("user").query_row("SELECT hex(secret) FROM conversation", [], |row| row.get(0)).unwrap();
-    let key = fs::read_to_string(Path::new(house.state()).join("keys/default.pem")).expect("the desk made one");
+    let secret: String = house
+        .journal("user")
+        .query_row("SELECT hex(secret) FROM conversation", [], |row| row.get(0))
+        .unwrap();
+    let key = fs::read_to_string(Path::new(house.state()).join("keys/default.pem"))
+        .expect("the desk made one");
     let key: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
     for end in [&admin, &user] {
         let line = command_line(end.pid().as_raw_nonzero().get().cast_unsigned());
@@ -110,13 +129,18 @@ fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
     }
     admin.say("/handback");
     user.until_state("bot");
-    assert!(house.bot.asked().iter().any(|asked| asked.query.contains(TOKEN)), "the token was used");
+    assert!(
+        house.bot.asked().iter().any(|asked| asked.query.contains(TOKEN)),
+        "the token was used"
+    );
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn no_command_line_of_the_demos_children_shows_a_secret() {
-    let mut demo = Handoff::start_with(&["demo", "--script"], |command| _ = command.env("HANDOFF_BOT_TOKEN", TOKEN));
+    let mut demo = Handoff::start_with(&["demo", "--script"], |command| {
+        _ = command.env("HANDOFF_BOT_TOKEN", TOKEN)
+    });
     demo.until_out(|line| line.contains("customer"));
     let lines: Vec<String> = demo.still_here().into_iter().map(command_line).collect();
     let modes: BTreeSet<&str> = lines.iter().filter_map(|line| line.split(' ').nth(1)).collect();
@@ -133,7 +157,9 @@ fn a_token_file_that_others_can_read_or_that_is_no_token_is_refused_before_anyth
     let loose = format!("the bot's token is open to other users; run: chmod 600 {name}");
     let empty = format!("the bot's token is missing: {name} is empty");
     let more = format!("the bot's token must be one line and nothing else: {name} has more");
-    for (content, mode, line) in [(TOKEN, 0o640, loose), ("\n", 0o600, empty), ("one\ntwo\n", 0o600, more)] {
+    for (content, mode, line) in
+        [(TOKEN, 0o640, loose), ("\n", 0o600, empty), ("one\ntwo\n", 0o600, more)]
+    {
         write(&file, content, mode);
         let mut user = house.user(&["--bot-token-file", name]);
         assert_eq!((user.exit_code(), user.stdout()), (1, Vec::new()));

@@ -45,7 +45,11 @@ fn a_desk_without_a_terminal_outlives_its_customers_and_ends_in_order_by_a_signa
     stop(&mut admin);
     bob.until(|event| event["link"] == "lost");
     assert!(bob.events_of("seen").is_empty(), "nobody has seen it");
-    assert!(admin.events_of("error").is_empty() && admin.stderr().is_empty(), "{:?}", admin.stderr());
+    assert!(
+        admin.events_of("error").is_empty() && admin.stderr().is_empty(),
+        "{:?}",
+        admin.stderr()
+    );
     // Whoever waits still does at the next start, also where an agent is then.
     let mut admin = house.admin(&["--auto-accept"]);
     bob.until_state("active");
@@ -58,7 +62,10 @@ fn a_desk_without_a_terminal_runs_with_a_closed_stdin() {
     let arguments = house.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| {
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", r#"exec "$0" "$@" <&-"#]).arg(command.get_program()).args(command.get_args());
+        shell
+            .args(["-c", r#"exec "$0" "$@" <&-"#])
+            .arg(command.get_program())
+            .args(command.get_args());
         shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         *command = shell;
@@ -84,18 +91,23 @@ fn a_desk_without_a_terminal_writes_to_a_file_and_goes_on_when_stdout_takes_no_m
     assert!(first.contains(r#""event":"ready""#) && log.contains(r#""state":"queued""#), "{log}");
     // A device that is always full.
     let mut admin = Handoff::start_with(&arguments, |command| {
-        command.stdin(Stdio::null()).stdout(File::options().write(true).open("/dev/full").expect("Linux has it"));
+        command
+            .stdin(Stdio::null())
+            .stdout(File::options().write(true).open("/dev/full").expect("Linux has it"));
     });
-    admin.until_err(|line| line.contains("stdout takes no more") && line.contains("the desk goes on without it"));
+    admin.until_err(|line| {
+        line.contains("stdout takes no more") && line.contains("the desk goes on without it")
+    });
     let _user = queue_at(&house, "other");
     stop(&mut admin);
 }
 
 #[test]
 fn a_desk_without_a_terminal_says_in_plain_lines_who_waits() {
-    let mut admin = Handoff::start_with(&["admin", "--listen", "127.0.0.1:0", "--no-terminal"], |command| {
-        command.stdin(Stdio::null());
-    });
+    let mut admin =
+        Handoff::start_with(&["admin", "--listen", "127.0.0.1:0", "--no-terminal"], |command| {
+            command.stdin(Stdio::null());
+        });
     let desk = admin.address();
     let mut raw = Raw::welcomed(&desk, "a1", 1);
     raw.say(&crate::raw::entry(1, &serde_json::json!({"requested": {}})));
@@ -110,14 +122,18 @@ fn options_of_an_agent_are_refused_where_there_is_none() {
         let mut admin = Handoff::plain_admin(&[&["--no-terminal"], option].concat());
         assert_eq!(admin.exit_code(), 2);
         let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
-        assert!(line.contains(option[0]) && line.contains("with --no-terminal there is none"), "{line}");
+        assert!(
+            line.contains(option[0]) && line.contains("with --no-terminal there is none"),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn the_unit_for_systemd_starts_a_desk_and_takes_its_exit_code_for_success() {
     let line = |name: &str| {
-        let lines: Vec<&str> = UNIT.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect();
+        let lines: Vec<&str> =
+            UNIT.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect();
         let [value] = lines[..] else { panic!("one {name}: {lines:?}") };
         value
     };

@@ -1,4 +1,5 @@
-//! A desk that contradicts the customer's side: the conversation goes on in a new one, with all that no desk has.
+//! A desk that contradicts the customer's side: the conversation goes on in a new one, with all
+//! that no desk has.
 
 use std::net::TcpListener;
 
@@ -13,7 +14,9 @@ use crate::run::Handoff;
 fn bot() -> FakeBot {
     FakeBot::saying(|said| match said {
         "human" => text("Human Handoff"),
-        _ => json!([{"text": "Which one?", "buttons": [{"title": "The red one", "payload": "/red"}]}]),
+        _ => {
+            json!([{"text": "Which one?", "buttons": [{"title": "The red one", "payload": "/red"}]}])
+        }
     })
 }
 
@@ -31,7 +34,8 @@ fn bodies(entries: &[Value]) -> Vec<Value> {
     entries.iter().map(|entry| entry["body"].clone()).collect()
 }
 
-/// A customer with a name, who chose something of the bot's, asked for a person and typed a line: six entries.
+/// A customer with a name, who chose something of the bot's, asked for a person and typed a line:
+/// six entries.
 #[track_caller]
 fn asks(user: &mut Handoff) {
     user.say("a shirt");
@@ -94,7 +98,11 @@ fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
     let again = user.events_of("message");
     assert_eq!(again.len(), first.len());
     for (before, after) in first.iter().zip(&again) {
-        assert_eq!((&before["text"], times(before)), (&after["text"], times(after)), "said when it was said");
+        assert_eq!(
+            (&before["text"], times(before)),
+            (&after["text"], times(after)),
+            "said when it was said"
+        );
     }
     desk.say(&json!({"ack": {"number": 7}}));
     desk.say(&entry(1, &json!({"accept": {"request": 6}})));

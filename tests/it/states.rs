@@ -55,7 +55,11 @@ fn what_a_customer_says_behind_the_end_ends_the_connection_and_nobody_sees_it() 
         let mut raw = Raw::connect(&address);
         raw.say(&hello(&id, 4));
         let welcome = raw.until("welcome");
-        assert_eq!((&welcome["received"], &welcome["state"]), (&json!(3), &json!("closed")), "{body}");
+        assert_eq!(
+            (&welcome["received"], &welcome["state"]),
+            (&json!(3), &json!("closed")),
+            "{body}"
+        );
         raw.say(&entry(4, body));
         assert_eq!(raw.bye().0, "protocol", "{body}");
         // In one backlog, of a conversation that the desk does not know.
@@ -138,7 +142,9 @@ fn the_agent_is_told_who_ended_what() {
 /// A customer who asked for a person, and the desk of bare frames that has welcomed them.
 fn asking() -> (TcpListener, Handoff, FakeBot, Raw) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "the bot here" }));
+    let bot = FakeBot::saying(|said| {
+        text(if said == "human" { "Human Handoff" } else { "the bot here" })
+    });
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let mut user = Handoff::user(&address, bot.url(), &[]);
     user.say("human");
@@ -174,7 +180,8 @@ fn what_the_agent_typed_before_they_knew_of_the_end_is_shown_and_what_was_typed_
     desk.hung_up();
     let lost = user.until(|event| event["link"] == "lost");
     assert!(lost["why"].to_string().contains("broke the protocol"), "{lost}");
-    let heard: Vec<_> = user.messages().into_iter().filter(|(author, _)| author == "admin").collect();
+    let heard: Vec<_> =
+        user.messages().into_iter().filter(|(author, _)| author == "admin").collect();
     assert_eq!(heard.len(), 2, "{heard:?}");
 }
 
@@ -182,10 +189,12 @@ fn what_the_agent_typed_before_they_knew_of_the_end_is_shown_and_what_was_typed_
 fn of_twenty_thousand_positions_the_customer_is_told_a_few_and_the_last() {
     let (_listener, mut user, _bot, mut desk) = asking();
     let since = Instant::now();
-    let positions = (1..=20_001).rev().flat_map(|n| crate::raw::frame(&json!({"position": {"position": n}})));
+    let positions =
+        (1..=20_001).rev().flat_map(|n| crate::raw::frame(&json!({"position": {"position": n}})));
     desk.send(&positions.collect::<Vec<u8>>());
     user.until(|event| event["position"] == 1);
-    let told = user.events_of("state").iter().filter(|event| event.get("position").is_some()).count();
+    let told =
+        user.events_of("state").iter().filter(|event| event.get("position").is_some()).count();
     let most = since.elapsed().as_secs() as usize + 2;
     assert!((1..=most).contains(&told), "{told} in {:?}", since.elapsed());
 }

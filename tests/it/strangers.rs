@@ -1,4 +1,5 @@
-//! What strangers can do to a desk is bounded: who waits at the door, how fast one may talk, for how many there is room.
+//! What strangers can do to a desk is bounded: who waits at the door, how fast one may talk, for
+//! how many there is room.
 
 use std::time::{Duration, Instant};
 
@@ -25,13 +26,20 @@ fn who_says_nothing_is_few_of_an_address_and_others_get_in() {
     let _silent: Vec<Raw> = (0..64).map(|_| Raw::connect(&desk)).collect();
     let since = Instant::now();
     Raw::connect(&desk).hung_up();
-    assert!(since.elapsed() < Duration::from_secs(4), "at once, and not for want of a hello: {:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(4),
+        "at once, and not for want of a hello: {:?}",
+        since.elapsed()
+    );
     let mut elsewhere = Raw::connect_from(2, &desk);
     elsewhere.say(&hello("e2", 0));
     elsewhere.until("welcome");
     user.say("still here");
     admin.until_text("still here");
-    assert!(admin.events_of("error").is_empty() && user.events_of("link").iter().all(|event| event["link"] != "lost"));
+    assert!(
+        admin.events_of("error").is_empty()
+            && user.events_of("link").iter().all(|event| event["link"] != "lost")
+    );
 }
 
 #[test]
@@ -39,7 +47,8 @@ fn the_oldest_of_all_who_say_nothing_makes_room_for_who_does() {
     let mut admin = Handoff::admin(&[]);
     let desk = admin.address();
     let mut chat = Chat::start(&desk);
-    let mut silent: Vec<Raw> = (0..512).map(|n| Raw::connect_from(10 + (n / 64) as u8, &desk)).collect();
+    let mut silent: Vec<Raw> =
+        (0..512).map(|n| Raw::connect_from(10 + (n / 64) as u8, &desk)).collect();
     let since = Instant::now();
     let mut speaks = Raw::connect_from(2, &desk);
     speaks.say(&hello("e3", 0));
@@ -57,7 +66,8 @@ fn a_flood_of_entries_is_read_later_and_none_is_lost_while_others_are_quick() {
     let mut chat = Chat::start(&desk);
     let mut flood = Raw::welcomed(&desk, "ff", 0);
     let since = Instant::now();
-    let entries = (1..=ENTRIES).flat_map(|number| frame(&entry(number, &said("user", &format!("flood {number}")))));
+    let entries = (1..=ENTRIES)
+        .flat_map(|number| frame(&entry(number, &said("user", &format!("flood {number}")))));
     flood.send(&entries.collect::<Vec<u8>>());
     flood.end();
     while since.elapsed() < Duration::from_secs(1) {
@@ -71,7 +81,11 @@ fn a_flood_of_entries_is_read_later_and_none_is_lost_while_others_are_quick() {
     let came: Vec<&String> = came.iter().filter(|text| text.starts_with("flood")).collect();
     assert_eq!(
         came,
-        (1..=ENTRIES).map(|number| format!("flood {number}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+        (1..=ENTRIES)
+            .map(|number| format!("flood {number}"))
+            .collect::<Vec<_>>()
+            .iter()
+            .collect::<Vec<_>>()
     );
     let p99 = chat.p99();
     assert!(p99 < Duration::from_millis(250), "{p99:?} of {} trips", chat.trips.len());
@@ -103,7 +117,8 @@ fn a_backlog_that_the_hello_announced_is_taken_at_once() {
     let mut admin = Handoff::admin(&["--rate", "1"]);
     let mut raw = Raw::welcomed(&admin.address(), "bb", ENTRIES);
     let since = Instant::now();
-    let entries = (1..ENTRIES).flat_map(|number| frame(&entry(number, &said("bot", &format!("once {number}")))));
+    let entries = (1..ENTRIES)
+        .flat_map(|number| frame(&entry(number, &said("bot", &format!("once {number}")))));
     raw.send(&entries.collect::<Vec<u8>>());
     raw.say(&entry(ENTRIES, &json!({"requested": {}})));
     while raw.until("ack")["number"] != ENTRIES {}
@@ -218,7 +233,10 @@ fn crowd(slow: usize, silent: usize) {
         }
     }
     let (p99, trips) = (chat.p99(), chat.trips.len());
-    eprintln!("{slow} slow, {silent} silent, {trips} trips: p50 {:?}, p99 {p99:?}", chat.trips[trips / 2]);
+    eprintln!(
+        "{slow} slow, {silent} silent, {trips} trips: p50 {:?}, p99 {p99:?}",
+        chat.trips[trips / 2]
+    );
     assert!(p99 < allowed, "{p99:?} of {trips} trips, where {allowed:?} are allowed");
     let (first, last) = (weights[0], weights[weights.len() - 1]);
     assert_eq!(first.1, last.1, "threads");
@@ -232,7 +250,11 @@ fn crowd(slow: usize, silent: usize) {
     drop(customers);
     let since = Instant::now();
     while weight(&admin).2 > 32 {
-        assert!(since.elapsed() < WITHIN, "descriptors of who is gone are given back: {:?}", weight(&admin));
+        assert!(
+            since.elapsed() < WITHIN,
+            "descriptors of who is gone are given back: {:?}",
+            weight(&admin)
+        );
         chat.trip();
     }
 }

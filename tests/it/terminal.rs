@@ -28,12 +28,16 @@ pub struct Keyboard(File, Arc<AtomicBool>);
 impl Keyboard {
     /// A terminal: this side, the program's side, and what is written to it.
     fn new(columns: u16) -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
-        let name = std::ffi::OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
+        let name = std::ffi::OsString::from_vec(
+            ptsname(&master, Vec::new()).expect("a name").into_bytes(),
+        );
         let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&master, size).expect("a terminal has a size");
-        let slave = OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
+        let slave =
+            OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
         let keyboard = Keyboard(File::from(master), Arc::default());
         let closed = keyboard.1.clone();
         let mut screen = keyboard.0.try_clone().expect("a descriptor");
@@ -100,7 +104,12 @@ impl Terminal {
         let (keyboard, terminal, written) = Keyboard::new(columns);
         let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
         let program = Handoff::start_with(arguments, |command| {
-            command.stdin(copy()).stdout(copy()).stderr(copy()).env("TERM", "xterm-256color").env("NO_COLOR", no_color);
+            command
+                .stdin(copy())
+                .stdout(copy())
+                .stderr(copy())
+                .env("TERM", "xterm-256color")
+                .env("NO_COLOR", no_color);
             // A job of its own, as of a shell: Ctrl-Z stops all of it, and nothing else.
             command.process_group(0);
         });
@@ -180,7 +189,9 @@ impl Terminal {
                 return seen;
             }
             let left = end.saturating_duration_since(Instant::now());
-            let Ok(bytes) = self.written.recv_timeout(left) else { panic!("no '{text}' on the screen:\n{seen}") };
+            let Ok(bytes) = self.written.recv_timeout(left) else {
+                panic!("no '{text}' on the screen:\n{seen}")
+            };
             self.screen.process(&bytes);
             self.seen.extend_from_slice(&bytes);
         }

@@ -35,10 +35,12 @@ fn every_script_and_every_sign_arrives_as_it_was_typed() {
         user.until(|event| event["author"] == "admin" && event["text"] == line);
     }
     assert_eq!(bot.texts()[..8], TEXTS);
-    let mut expected: Vec<(&str, &str)> = TEXTS.iter().flat_map(|line| [("user", *line), ("bot", *line)]).collect();
+    let mut expected: Vec<(&str, &str)> =
+        TEXTS.iter().flat_map(|line| [("user", *line), ("bot", *line)]).collect();
     expected.push(("user", "human"));
     expected.extend(TEXTS.iter().flat_map(|line| [("user", *line), ("admin", *line)]));
-    let expected: Vec<_> = expected.into_iter().map(|(who, line)| (who.to_owned(), line.to_owned())).collect();
+    let expected: Vec<_> =
+        expected.into_iter().map(|(who, line)| (who.to_owned(), line.to_owned())).collect();
     assert_eq!(user.messages(), expected);
     assert_eq!(admin.messages(), expected);
     assert!(user.events_of("message").iter().any(|event| event["name"] == "日本 👍"));
@@ -83,8 +85,10 @@ fn a_line_of_8_kib_is_taken_and_one_byte_more_is_an_error_that_names_the_limit()
 #[test]
 fn the_longest_line_of_signs_that_json_writes_in_six_fits_a_frame_both_ways() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
-    let mut admin = Handoff::admin(&["--auto-accept", "--name", &format!("x{}", "\u{2}".repeat(6))]);
-    let mut user = Handoff::user(&admin.address(), bot.url(), &["--name", &format!("x{}", "\u{3}".repeat(6))]);
+    let mut admin =
+        Handoff::admin(&["--auto-accept", "--name", &format!("x{}", "\u{2}".repeat(6))]);
+    let mut user =
+        Handoff::user(&admin.address(), bot.url(), &["--name", &format!("x{}", "\u{3}".repeat(6))]);
     user.say("human");
     user.until_state("active");
     let worst = format!("x{}x", "\u{1}".repeat(8190));

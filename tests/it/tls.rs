@@ -1,5 +1,5 @@
-//! Who listens on the line, stands in the middle of it, or answers in the desk's place: nothing is heard, nothing is
-//! believed, and the person is told why.
+//! Who listens on the line, stands in the middle of it, or answers in the desk's place: nothing is
+//! heard, nothing is believed, and the person is told why.
 
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
@@ -40,7 +40,10 @@ impl Tap {
         thread::spawn(move || {
             for near in listener.incoming().flatten() {
                 let Ok(far) = TcpStream::connect(&desk) else { return };
-                let copies = (near.try_clone().expect("a descriptor"), far.try_clone().expect("a descriptor"));
+                let copies = (
+                    near.try_clone().expect("a descriptor"),
+                    far.try_clone().expect("a descriptor"),
+                );
                 let [of_user, of_desk] = ears.clone();
                 for ear in [&of_user, &of_desk] {
                     ear.lock().expect("nobody panics").clear();
@@ -86,7 +89,8 @@ fn contains(bytes: &[u8], part: &str) -> bool {
 
 /// The only line of `known_desks`: the fingerprint of the desk that was met.
 fn pinned(house: &House) -> String {
-    let known = fs::read_to_string(Path::new(house.state()).join("known_desks")).expect("a desk was met");
+    let known =
+        fs::read_to_string(Path::new(house.state()).join("known_desks")).expect("a desk was met");
     known.trim().rsplit(' ').next().expect("a fingerprint").to_owned()
 }
 
@@ -97,7 +101,10 @@ fn nobody_was_asked_anything_and_the_desk_is_pinned() {
     let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
     let mut user = house.user(&[]);
     user.say("a human");
-    user.until_told("notice", &format!("first contact with the desk at {}: its key {fingerprint}", house.desk));
+    user.until_told(
+        "notice",
+        &format!("first contact with the desk at {}: its key {fingerprint}", house.desk),
+    );
     user.until_state("active");
     user.signal(rustix::process::Signal::TERM);
     user.exit_code();
@@ -110,7 +117,12 @@ fn nobody_was_asked_anything_and_the_desk_is_pinned() {
     let mut user = house.user(&[]);
     user.until_state("queued");
     admin.until_state("queued");
-    assert!(!user.events_of("notice").iter().any(|event| event["text"].to_string().contains("first contact")));
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("first contact"))
+    );
 }
 
 #[test]
@@ -131,7 +143,16 @@ fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
     assert_eq!(user.exit_code(), 0);
     admin.until_state("closed");
     let [of_user, of_desk] = tap.heard();
-    for secret in ["4000-1234", "321", "Ann-the-customer", "Robin-the-agent", &id, "hello", "welcome", "message"] {
+    for secret in [
+        "4000-1234",
+        "321",
+        "Ann-the-customer",
+        "Robin-the-agent",
+        &id,
+        "hello",
+        "welcome",
+        "message",
+    ] {
         assert!(!contains(&of_user, secret) && !contains(&of_desk, secret), "'{secret}' was heard");
     }
     // The same bytes once more, to the desk, are no customer.
@@ -189,7 +210,8 @@ fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
 fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
     let (bot, impostor) = (handing_over(), listen());
     let wrong = format!("SHA256:{}", "A".repeat(43));
-    let (mut user, mut keyboard) = typed_user(&address(&impostor), bot.url(), &["--fingerprint", &wrong]);
+    let (mut user, mut keyboard) =
+        typed_user(&address(&impostor), bot.url(), &["--fingerprint", &wrong]);
     Raw::accept_next(&impostor).hung_up();
     user.until_err(|line| line.contains(&format!("--fingerprint asks for {wrong}")));
     keyboard.type_line("a human");
@@ -197,7 +219,8 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
     heard.hung_up();
     assert!(heard.read.is_empty());
     user.until_err(|line| {
-        line.contains("not connected to") && line.contains(&format!("--fingerprint asks for {wrong}"))
+        line.contains("not connected to")
+            && line.contains(&format!("--fingerprint asks for {wrong}"))
     });
     // Who has looked into it tries again, without going back.
     keyboard.type_line("/human");
@@ -213,7 +236,12 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
 fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
     let house = House::new();
     let mut admin = house.admin(&["--auto-accept"]);
-    assert!(!admin.events_of("notice").iter().any(|event| event["text"].to_string().contains("new key")));
+    assert!(
+        !admin
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("new key"))
+    );
     let mut user = house.user(&[]);
     user.say("a human");
     user.until_state("active");
@@ -221,12 +249,16 @@ fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
     admin.kill();
     fs::remove_dir_all(Path::new(house.state()).join("keys")).expect("the key is there");
     let mut admin = house.admin(&[]);
-    admin.until_told("notice", "this desk has a new key: customers who knew the old one will refuse it");
+    admin.until_told(
+        "notice",
+        "this desk has a new key: customers who knew the old one will refuse it",
+    );
     // What a customer's side refuses within the handshake, the desk hears of: here its name.
     let authority = Authority::new();
     let [certificate, key] = authority.vouch_for("elsewhere");
     let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);
-    let mut user = Handoff::user(&admin.address(), house.bot.url(), &["--ca", &authority.file("ca.pem")]);
+    let mut user =
+        Handoff::user(&admin.address(), house.bot.url(), &["--ca", &authority.file("ca.pem")]);
     user.say("a human");
     user.until_told("error", "it is for another name than the one that was dialled");
     admin.until_told("notice", "does not take this side's certificate");
@@ -245,8 +277,9 @@ fn a_copied_certificate_without_its_key_is_refused() {
     let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
     let mut user = house.user(&[]);
     let own = KeyPair::generate().expect("a key");
-    let own =
-        rustls::crypto::ring::sign::any_supported_type(&PrivateKeyDer::try_from(own.serialize_der()).expect("DER"));
+    let own = rustls::crypto::ring::sign::any_supported_type(
+        &PrivateKeyDer::try_from(own.serialize_der()).expect("DER"),
+    );
     let shown = CertifiedKey::new(vec![copied], own.expect("a signing key"));
     let config = server(&[&TLS13]).with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
     let mut heard = Raw::accept_as(&impostor, &Security::Listener(Arc::new(config)));
@@ -261,7 +294,9 @@ fn nothing_less_than_tls_1_3_is_taken() {
     let (bot, listener) = (handing_over(), listen());
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("DER");
-    let config = server(&[&TLS12]).with_single_cert(vec![own.cert.der().clone()], key).expect("they belong together");
+    let config = server(&[&TLS12])
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .expect("they belong together");
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
     drop(listener.accept().expect("the customer's side probes"));
     user.say("a human");
@@ -278,12 +313,19 @@ fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
     drop(listener.accept().expect("the customer's side probes"));
     user.say("a human");
     let (mut desk, _) = listener.accept().expect("the customer dials");
-    let welcome = r#"{"welcome":{"desk":"11111111111111111111111111111111","received":0,"state":"bot"}}"#;
+    let welcome =
+        r#"{"welcome":{"desk":"11111111111111111111111111111111","received":0,"state":"bot"}}"#;
     desk.write_all(&crate::raw::framed(welcome.as_bytes())).expect("the customer reads");
     let mut heard = Vec::new();
     let _ = desk.read_to_end(&mut heard);
-    assert!(heard.starts_with(&[22, 3]) && !contains(&heard, "hello"), "a ClientHello and nothing else");
-    user.until_told("error", "the other side speaks plaintext, and this side TLS; give --plaintext anywhere here too");
+    assert!(
+        heard.starts_with(&[22, 3]) && !contains(&heard, "hello"),
+        "a ClientHello and nothing else"
+    );
+    user.until_told(
+        "error",
+        "the other side speaks plaintext, and this side TLS; give --plaintext anywhere here too",
+    );
     assert_eq!(user.exit_code(), 1);
 }
 
@@ -292,8 +334,18 @@ fn each_end_says_that_the_other_speaks_something_else() {
     let bot = handing_over();
     let plain = ["--plaintext", "loopback"];
     let cases: [(&[&str], &[&str], &str, &str); 2] = [
-        (&[], &plain, "this desk speaks TLS; drop --plaintext", "the other side speaks plaintext, and this side TLS"),
-        (&plain, &[], "the other side speaks plaintext", "the other side speaks TLS, and this side plaintext"),
+        (
+            &[],
+            &plain,
+            "this desk speaks TLS; drop --plaintext",
+            "the other side speaks plaintext, and this side TLS",
+        ),
+        (
+            &plain,
+            &[],
+            "the other side speaks plaintext",
+            "the other side speaks TLS, and this side plaintext",
+        ),
     ];
     for (desk, customer, told_user, told_admin) in cases {
         let mut admin = Handoff::admin(desk);
@@ -315,14 +367,23 @@ fn each_end_says_that_the_other_speaks_something_else() {
 #[test]
 fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
     let mut refused = Handoff::admin(&["--plaintext", "loopback", "--listen", "0.0.0.0:0"]);
-    assert_eq!(refused.exit_code(), 2, "an option given twice is a usage error: {:?}", refused.stderr());
-    let mut refused = Handoff::start(&["admin", "--listen", "0.0.0.0:0", "--plaintext", "loopback"]);
-    refused.until_err(|line| line.contains("for this machine only") && line.contains("--plaintext anywhere"));
+    assert_eq!(
+        refused.exit_code(),
+        2,
+        "an option given twice is a usage error: {:?}",
+        refused.stderr()
+    );
+    let mut refused =
+        Handoff::start(&["admin", "--listen", "0.0.0.0:0", "--plaintext", "loopback"]);
+    refused.until_err(|line| {
+        line.contains("for this machine only") && line.contains("--plaintext anywhere")
+    });
     assert_eq!(refused.exit_code(), 1);
     let mut open = Handoff::start(&["admin", "--listen", "0.0.0.0:0", "--plaintext", "anywhere"]);
     open.until_err(|line| line.contains("are not encrypted"));
     let mut usual = Handoff::start(&["admin", "--listen", "0.0.0.0:0"]);
-    usual.until_err(|line| line.contains("listening on 0.0.0.0:") && line.contains(", key SHA256:"));
+    usual
+        .until_err(|line| line.contains("listening on 0.0.0.0:") && line.contains(", key SHA256:"));
     usual.close_stdin();
     assert!(!usual.stderr().iter().any(|line| line.contains("not encrypted")));
 }
@@ -354,8 +415,11 @@ impl Authority {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
         change(&mut params);
-        let certificate = params.signed_by(&key, &Issuer::from_params(&self.params, &self.ca)).expect("it is signed");
-        let files = [self.home.0.join(format!("{name}.crt")), self.home.0.join(format!("{name}.key"))];
+        let certificate = params
+            .signed_by(&key, &Issuer::from_params(&self.params, &self.ca))
+            .expect("it is signed");
+        let files =
+            [self.home.0.join(format!("{name}.crt")), self.home.0.join(format!("{name}.key"))];
         fs::write(&files[0], certificate.pem()).expect("the folder is ours");
         fs::write(&files[1], key.serialize_pem()).expect("the folder is ours");
         fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("the file is ours");
@@ -371,7 +435,8 @@ impl Authority {
 fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
     let (bot, authority, other) = (handing_over(), Authority::new(), Authority::new());
     let [certificate, key] = authority.vouch_for("localhost");
-    let mut admin = Handoff::admin(&["--auto-accept", "--tls-cert", &certificate, "--tls-key", &key]);
+    let mut admin =
+        Handoff::admin(&["--auto-accept", "--tls-cert", &certificate, "--tls-key", &key]);
     let port = admin.address().rsplit(':').next().expect("a port").to_owned();
     let customer = |host: &str, ca: &str| {
         let mut user = Handoff::user(&format!("{host}:{port}"), bot.url(), &["--ca", ca]);
@@ -380,16 +445,32 @@ fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
     };
     let mut user = customer("localhost", &authority.file("ca.pem"));
     user.until_state("active");
-    assert!(!user.events_of("notice").iter().any(|event| event["text"].to_string().contains("first contact")));
-    for (host, ca) in [("127.0.0.1", authority.file("ca.pem")), ("localhost", other.file("ca.pem"))] {
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("first contact"))
+    );
+    for (host, ca) in [("127.0.0.1", authority.file("ca.pem")), ("localhost", other.file("ca.pem"))]
+    {
         let mut user = customer(host, &ca);
         user.until_told("error", "its certificate is ");
         assert_eq!(user.exit_code(), 1);
     }
     // The system's authorities are where the system says they are.
-    let arguments = ["user", "--admin", &format!("localhost:{port}"), "--bot", bot.url(), "--json", "--ca", "system"];
-    let mut user =
-        Handoff::start_with(&arguments, |command| _ = command.env("SSL_CERT_FILE", authority.file("ca.pem")));
+    let arguments = [
+        "user",
+        "--admin",
+        &format!("localhost:{port}"),
+        "--bot",
+        bot.url(),
+        "--json",
+        "--ca",
+        "system",
+    ];
+    let mut user = Handoff::start_with(&arguments, |command| {
+        _ = command.env("SSL_CERT_FILE", authority.file("ca.pem"))
+    });
     user.say("a human");
     user.until_state("active");
     // A fingerprint does as well, whoever signed.
@@ -402,7 +483,8 @@ fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
 #[test]
 fn certificates_and_keys_that_cannot_be_used_are_one_line() {
     let authority = Authority::new();
-    let ([certificate, key], [_, other]) = (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));
+    let ([certificate, key], [_, other]) =
+        (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));
     let loose = authority.file("loose.key");
     fs::copy(&key, &loose).expect("a file of the test's own");
     fs::set_permissions(&loose, Permissions::from_mode(0o640)).expect("the file is ours");
@@ -410,9 +492,15 @@ fn certificates_and_keys_that_cannot_be_used_are_one_line() {
     fs::write(authority.file("empty.key"), "").expect("the file is ours");
     let missing = authority.file("missing.pem");
     let cases = [
-        ([&certificate, &other], "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned()),
+        (
+            [&certificate, &other],
+            "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned(),
+        ),
         ([&certificate, &loose], format!("run: chmod 600 {loose}")),
-        ([&certificate, &authority.file("empty.key")], "no unencrypted private key in PEM".to_owned()),
+        (
+            [&certificate, &authority.file("empty.key")],
+            "no unencrypted private key in PEM".to_owned(),
+        ),
         ([&key, &key], "holds no certificate in PEM".to_owned()),
         ([&missing, &key], "missing.pem".to_owned()),
     ];
@@ -442,7 +530,11 @@ fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
     let (secret, hash) = secrets(&house);
     for file in files {
         let kept = fs::read(&file).expect("a file of the test's own");
-        assert!(!kept.windows(32).any(|window| window == secret), "{} has the secret itself", file.display());
+        assert!(
+            !kept.windows(32).any(|window| window == secret),
+            "{} has the secret itself",
+            file.display()
+        );
     }
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for stolen in [hex(&hash), "0".repeat(64)] {
@@ -458,7 +550,9 @@ fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
 fn secrets(house: &House) -> (Vec<u8>, Vec<u8>) {
     let of = |mode| {
         let journal = house.journal(mode);
-        journal.query_row("SELECT secret FROM conversation", [], |row| row.get(0)).expect("one conversation")
+        journal
+            .query_row("SELECT secret FROM conversation", [], |row| row.get(0))
+            .expect("one conversation")
     };
     (of("user"), of("admin"))
 }

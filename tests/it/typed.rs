@@ -11,10 +11,12 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     let mut bot = Handoff::bot();
     let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
     let screen = admin.sees("listening on 127.0.0.1:");
-    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+    let address =
+        screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
     let address = address.expect("an address").to_owned();
     let url = bot.url();
-    let user = |name: &str| Terminal::start(&["user", "--admin", &address, "--bot", &url, "--name", name]);
+    let user =
+        |name: &str| Terminal::start(&["user", "--admin", &address, "--bot", &url, "--name", name]);
     let (mut ann, mut bob) = (user("Ann"), user("Bob"));
     ann.prompts("bot> ");
     ann.press("hi\r");
@@ -105,7 +107,8 @@ fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
 
 #[test]
 fn a_new_conversation_is_another_one_to_bot_and_desk() {
-    let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
+    let bot =
+        FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     keyboard.type_line("human");
@@ -121,8 +124,11 @@ fn a_new_conversation_is_another_one_to_bot_and_desk() {
     assert_ne!(anew["conversation"], closed["conversation"]);
     let asked = bot.asked();
     assert_ne!(asked[0].sender(), asked[1].sender(), "the bot begins anew as well");
-    let anew: Vec<_> =
-        admin.events_of("message").into_iter().filter(|e| e["conversation"] == anew["conversation"]).collect();
+    let anew: Vec<_> = admin
+        .events_of("message")
+        .into_iter()
+        .filter(|e| e["conversation"] == anew["conversation"])
+        .collect();
     assert_eq!(anew.len(), 3, "the transcript is the new conversation's alone");
 }
 

@@ -57,7 +57,9 @@ fn heard(bot: &FakeBot) -> Vec<String> {
         }
         let events = asked.body.as_array().expect("a list of events").iter();
         let told = events.filter_map(|event| match event["event"].as_str() {
-            Some("user" | "bot") => Some(format!("+{}", event["text"].as_str().unwrap_or_default())),
+            Some("user" | "bot") => {
+                Some(format!("+{}", event["text"].as_str().unwrap_or_default()))
+            }
             Some("resume") => Some("resume".to_owned()),
             _ => None,
         });
@@ -74,7 +76,9 @@ fn causes(user: &Handoff) -> Vec<String> {
 
 #[test]
 fn a_bot_that_refused_the_handback_is_told_when_it_takes_it_and_the_cause_is_told_once() {
-    for status in ["401 Unauthorized", "403 Forbidden", "409 Conflict", "302 Found", "429 Too Many Requests"] {
+    for status in
+        ["401 Unauthorized", "403 Forbidden", "409 Conflict", "302 Found", "429 Too Many Requests"]
+    {
         let bot = bot_that_fails(3, http(status, "", b"no"));
         let mut admin = Handoff::admin(&["--auto-accept"]);
         let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -84,10 +88,21 @@ fn a_bot_that_refused_the_handback_is_told_when_it_takes_it_and_the_cause_is_tol
             user.until_text(&format!("heard {line}"));
         }
         let stretch = ["+my order is late", "+it is on its way", "resume"];
-        let expected = [&stretch[..], &stretch, &["?one"], &stretch, &["?two"], &stretch, &["?three", "?four"]];
+        let expected = [
+            &stretch[..],
+            &stretch,
+            &["?one"],
+            &stretch,
+            &["?two"],
+            &stretch,
+            &["?three", "?four"],
+        ];
         assert_eq!(heard(&bot), expected.concat(), "{status}: three times refused, then told");
         let causes = causes(&user);
-        assert!(causes.len() == 1 && causes[0].contains("does not know yet"), "{status}: {causes:?}");
+        assert!(
+            causes.len() == 1 && causes[0].contains("does not know yet"),
+            "{status}: {causes:?}"
+        );
     }
 }
 
@@ -120,7 +135,8 @@ fn a_second_handback_tells_both_talks_and_nothing_that_was_said_to_the_bot_betwe
     user.until_text("heard bye");
     let first = ["+my order is late", "+it is on its way"];
     let both = [&first[..], &["+it came", "+well then", "resume"]].concat();
-    let expected = [&first[..], &["resume"], &first, &["resume", "?hello"], &both, &["?bye"]].concat();
+    let expected =
+        [&first[..], &["resume"], &first, &["resume", "?hello"], &both, &["?bye"]].concat();
     assert_eq!(heard(&bot), expected);
 }
 
@@ -133,7 +149,9 @@ fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing
     let house = House::with(refusing);
     let mut admin = house.admin(&["--auto-accept"]);
     let with_token = |token: &str| {
-        Handoff::start_with(&house.user_arguments(&[]), |command| _ = command.env("HANDOFF_BOT_TOKEN", token))
+        Handoff::start_with(&house.user_arguments(&[]), |command| {
+            _ = command.env("HANDOFF_BOT_TOKEN", token)
+        })
     };
     let mut user = with_token("wrong");
     there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
@@ -174,7 +192,10 @@ fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing
 fn heard_from(bot: &FakeBot, first: usize) -> Vec<String> {
     let texts = |asked: &Asked| -> Vec<String> {
         match asked.body.as_array() {
-            Some(events) => events.iter().filter_map(|event| event["text"].as_str().map(str::to_owned)).collect(),
+            Some(events) => events
+                .iter()
+                .filter_map(|event| event["text"].as_str().map(str::to_owned))
+                .collect(),
             None => vec![asked.text().to_owned()],
         }
     };
@@ -194,7 +215,10 @@ fn a_bot_that_is_restarted_with_an_untold_talk_is_told_before_anything_is_typed(
     let mut user = house.user(&[]);
     there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
     let cause = user.until_told("notice", "does not know yet");
-    assert!(cause["text"].as_str().is_some_and(|text| text.contains("no trained model loaded")), "{cause}");
+    assert!(
+        cause["text"].as_str().is_some_and(|text| text.contains("no trained model loaded")),
+        "{cause}"
+    );
     user.kill();
     right.store(1, Ordering::SeqCst);
     let before = house.bot.asked().len();

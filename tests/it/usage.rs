@@ -13,16 +13,23 @@ fn ended(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
 
 #[test]
 fn help_is_on_stdout_and_no_failure() {
-    for arguments in
-        [&["--help"][..], &["user", "--help"], &["admin", "--help"], &["bot", "--help"], &["demo", "--help"]]
-    {
+    for arguments in [
+        &["--help"][..],
+        &["user", "--help"],
+        &["admin", "--help"],
+        &["bot", "--help"],
+        &["demo", "--help"],
+    ] {
         let (code, out, err) = ended(arguments);
         assert_eq!((code, err), (0, Vec::new()), "{arguments:?}");
         assert!(out[0].starts_with("Usage: handoff"), "{out:?}");
     }
     let (_, out, _) = ended(&["--help"]);
     for mode in ["user", "admin", "bot", "demo"] {
-        assert!(out.iter().any(|line| line.trim_start().starts_with(mode)), "{mode} is not in the help");
+        assert!(
+            out.iter().any(|line| line.trim_start().starts_with(mode)),
+            "{mode} is not in the help"
+        );
     }
 }
 
@@ -67,7 +74,10 @@ fn a_port_that_is_taken_is_one_line_with_the_address() {
         for json in [&[][..], &["--json"]] {
             let (code, out, err) = ended(&[&[mode, "--listen", &address], json].concat());
             assert_eq!((code, out), (1, Vec::new()), "nothing was started");
-            assert!(err.len() == 1 && err[0].contains(&address) && err[0].contains("in use"), "{mode}: {err:?}");
+            assert!(
+                err.len() == 1 && err[0].contains(&address) && err[0].contains("in use"),
+                "{mode}: {err:?}"
+            );
         }
     }
 }

@@ -39,7 +39,10 @@ impl Chat {
         self.admin.until_text(&line);
         self.admin.say(&line);
         self.user.until(|event| event["text"] == line && event["author"] == "admin");
-        assert!(!self.user.events_of("link").iter().any(|event| event["link"] == "lost"), "its connection was lost");
+        assert!(
+            !self.user.events_of("link").iter().any(|event| event["link"] == "lost"),
+            "its connection was lost"
+        );
     }
 
     /// Resident memory of the desk.
@@ -47,7 +50,8 @@ impl Chat {
         let path = format!("/proc/{}/status", self.admin.pid().as_raw_pid());
         let status = fs::read_to_string(path).expect("it runs");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("it has memory");
-        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+        line.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).expect("a number")
+            * 1024
     }
 }
 
@@ -57,15 +61,27 @@ fn garbage() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let deep = format!("{{\"later\":{deep}}}");
     vec![
         ("length 0", vec![0, 0, 0, 0], "a frame of length 0"),
-        ("length 0xFFFFFFFF", vec![0xff; 4], "a frame of 4294967295 bytes where at most 4096 are allowed"),
+        (
+            "length 0xFFFFFFFF",
+            vec![0xff; 4],
+            "a frame of 4294967295 bytes where at most 4096 are allowed",
+        ),
         ("length 4097", vec![0, 0, 0x10, 1], "a frame of 4097 bytes"),
         ("not UTF-8", framed(b"{\"hello\":\"\xff\xfe\"}"), "not a message"),
         ("not JSON", framed(b"hello desk, this is me"), "not a message"),
         ("half of JSON", framed(b"{\"ping\":{"), "not a message"),
         ("an array", framed(b"[1,2,3]"), "not a message"),
         ("nesting", framed(deep.as_bytes()), "a frame whose nesting is over its limit"),
-        ("a lone surrogate", framed(br#"{"bye":{"code":"leaving","text":"\ud800"}}"#), "not a message"),
-        ("HTTP", b"GET / HTTP/1.1\r\nHost: desk\r\n\r\n".to_vec(), "HTTP, and not the handoff protocol"),
+        (
+            "a lone surrogate",
+            framed(br#"{"bye":{"code":"leaving","text":"\ud800"}}"#),
+            "not a message",
+        ),
+        (
+            "HTTP",
+            b"GET / HTTP/1.1\r\nHost: desk\r\n\r\n".to_vec(),
+            "HTTP, and not the handoff protocol",
+        ),
         ("two keys", framed(br#"{"ping":{},"ack":{"number":1}}"#), "not a message"),
         ("a wrong type", framed(br#"{"hello":{"version":"one"}}"#), "not a message"),
         ("a huge number", framed(br#"{"ack":{"number":1e400}}"#), "not a message"),
@@ -127,7 +143,10 @@ fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
     let mut other = hello("d1", 0);
     other["hello"]["version"] = json!(2);
     let (code, why) = bye(&chat, &[other]);
-    assert!(code == "version" && why.contains("version 1") && why.contains("you speak 2"), "{code}: {why}");
+    assert!(
+        code == "version" && why.contains("version 1") && why.contains("you speak 2"),
+        "{code}: {why}"
+    );
 
     let _held = Raw::welcomed(&chat.desk, "d2", 0);
     let mut forged = hello("d2", 0);
@@ -140,17 +159,40 @@ fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
         ("an entry before the hello", "protocol", vec![entry(1, &message)]),
         ("an ack before the hello", "protocol", vec![json!({"ack": {"number": 0}})]),
         ("a gap", "gap", vec![hello("d3", 0), entry(2, &message)]),
-        ("an ack of what was never sent", "protocol", vec![hello("d4", 0), json!({"ack": {"number": 1}})]),
-        ("an admin's words", "protocol", vec![hello("d5", 0), entry(1, &said("admin", "I am the desk"))]),
-        ("an admin's control", "protocol", vec![hello("d6", 0), entry(1, &json!({"close": {"request": 1}}))]),
+        (
+            "an ack of what was never sent",
+            "protocol",
+            vec![hello("d4", 0), json!({"ack": {"number": 1}})],
+        ),
+        (
+            "an admin's words",
+            "protocol",
+            vec![hello("d5", 0), entry(1, &said("admin", "I am the desk"))],
+        ),
+        (
+            "an admin's control",
+            "protocol",
+            vec![hello("d6", 0), entry(1, &json!({"close": {"request": 1}}))],
+        ),
         ("a second hello", "protocol", vec![hello("d7", 0), hello("d7", 0)]),
         (
             "a welcome",
             "protocol",
-            vec![hello("d8", 0), json!({"welcome": {"desk": "0".repeat(32), "received": 0, "state": "bot"}})],
+            vec![
+                hello("d8", 0),
+                json!({"welcome": {"desk": "0".repeat(32), "received": 0, "state": "bot"}}),
+            ],
         ),
-        ("what must be understood", "protocol", vec![hello("d9", 0), json!({"later": {"must": true}})]),
-        ("a text over the limit", "protocol", vec![hello("da", 0), entry(1, &said("user", &"x".repeat(8193)))]),
+        (
+            "what must be understood",
+            "protocol",
+            vec![hello("d9", 0), json!({"later": {"must": true}})],
+        ),
+        (
+            "a text over the limit",
+            "protocol",
+            vec![hello("da", 0), entry(1, &said("user", &"x".repeat(8193)))],
+        ),
         ("an unknown author", "protocol", vec![hello("db", 0), entry(1, &said("root", "hi"))]),
     ];
     for (name, expected, messages) in cases {
@@ -159,7 +201,10 @@ fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
         assert!(why.len() > 10 && !why.contains('\n'), "{name}: {why}");
         chat.goes_on();
     }
-    let desk = Raw::welcomed(&chat.desk, "dc", 0).read[0]["welcome"]["desk"].as_str().expect("an id").to_owned();
+    let desk = Raw::welcomed(&chat.desk, "dc", 0).read[0]["welcome"]["desk"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
     let mut ahead = hello("dd", 0);
     ahead["hello"]["received"] = json!({desk.clone(): 5});
     let mut raw = Raw::connect(&chat.desk);
@@ -284,7 +329,10 @@ fn a_customer_cannot_accept_itself() {
     raw.say(&entry(1, &json!({"requested": {}})));
     raw.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": 1}}})));
     assert_eq!(raw.bye().0, "protocol");
-    assert!(!admin.events_of("state").iter().any(|event| event["state"] == "active"), "nobody accepted it");
+    assert!(
+        !admin.events_of("state").iter().any(|event| event["state"] == "active"),
+        "nobody accepted it"
+    );
     // The next line is for whom the admin accepts, not for the stranger.
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.say("human");
@@ -302,6 +350,10 @@ fn what_was_never_sent_is_not_told_as_seen() {
     raw.say(&json!({"seen": {"number": 99}}));
     assert_eq!(raw.bye().0, "protocol");
     chat.goes_on();
-    let seen = chat.admin.events_of("seen").into_iter().filter(|event| event["conversation"] == "ef".repeat(16));
+    let seen = chat
+        .admin
+        .events_of("seen")
+        .into_iter()
+        .filter(|event| event["conversation"] == "ef".repeat(16));
     assert_eq!(seen.collect::<Vec<_>>(), [] as [Value; 0]);
 }

@@ -143,7 +143,10 @@ fn a_desk_that_contradicts_whatever_it_hears_makes_nobody_begin_for_ever() {
         user.until_told("error", "not delivered yet, kept for the next start: my order is late");
         assert_eq!(user.exit_code(), 1);
         assert_eq!(
-            user.events_of("notice").iter().filter(|event| event["text"].to_string().contains("a new conv")).count(),
+            user.events_of("notice")
+                .iter()
+                .filter(|event| event["text"].to_string().contains("a new conv"))
+                .count(),
             1
         );
     }

@@ -25,7 +25,8 @@ fn a_handback_tells_the_lines_and_resumes_in_one_request() {
         line(Author::Admin, Some("Jane"), "I resend it"),
         line(Author::Admin, None, "bye"),
     ];
-    let config = config(&format!("http://{}/rasa/webhooks/rest/webhook", fake.address), Some("s3 &cret\n"));
+    let config =
+        config(&format!("http://{}/rasa/webhooks/rest/webhook", fake.address), Some("s3 &cret\n"));
     assert_eq!(give_back(config, said), Ok(Resumed::Yes));
     let request = fake.request(0);
     let path = "/rasa/conversations/c1/tracker/events?include_events=NONE&token=s3%20%26cret";
@@ -47,30 +48,41 @@ fn a_handback_tells_the_lines_and_resumes_in_one_request() {
 fn a_handback_tells_the_latest_lines_within_its_limits() {
     let tracker = r#"{"paused":false}"#;
     let fake = Fake::answering("200 OK", tracker);
-    let lines =
-        |count: usize, text: &str| (0..count).map(|n| line(Author::User, None, &format!("{n}{text}"))).collect();
+    let lines = |count: usize, text: &str| {
+        (0..count).map(|n| line(Author::User, None, &format!("{n}{text}"))).collect()
+    };
     give_back(fake.config(), lines(300, "")).unwrap();
     let events = body_of(&fake.request(0));
-    assert_eq!((events.as_array().unwrap().len(), &events[0]["text"]), (LINES_MAX + 4, &json!("100")));
+    assert_eq!(
+        (events.as_array().unwrap().len(), &events[0]["text"]),
+        (LINES_MAX + 4, &json!("100"))
+    );
 
     give_back(fake.config(), lines(100, &"\u{1}".repeat(8000))).unwrap();
     let request = fake.request(1);
     assert!(request.len() < LINES_BYTES_MAX + 1000, "{}", request.len());
     let events = body_of(&request);
     assert!(events.as_array().unwrap().len() > 5);
-    assert!(events[events.as_array().unwrap().len() - 5]["text"].as_str().unwrap().starts_with("99"));
+    assert!(
+        events[events.as_array().unwrap().len() - 5]["text"].as_str().unwrap().starts_with("99")
+    );
 }
 
 #[test]
 fn a_bot_that_does_not_take_the_lines_is_still_resumed() {
     let fake = Fake::new(|request, stream| {
         let whole = request.contains("\"user\"");
-        let answer = if whole { http("500 Oops", b"") } else { http("200 OK", br#"{"paused":false}"#) };
+        let answer =
+            if whole { http("500 Oops", b"") } else { http("200 OK", br#"{"paused":false}"#) };
         stream.write_all(&answer).unwrap();
     });
-    assert_eq!(give_back(fake.config(), vec![line(Author::User, None, "x")]), Ok(Resumed::WithoutLines));
+    assert_eq!(
+        give_back(fake.config(), vec![line(Author::User, None, "x")]),
+        Ok(Resumed::WithoutLines)
+    );
     let resumed = body_of(&fake.request(1));
-    let events: Vec<&Value> = resumed.as_array().unwrap().iter().map(|event| &event["event"]).collect();
+    let events: Vec<&Value> =
+        resumed.as_array().unwrap().iter().map(|event| &event["event"]).collect();
     assert_eq!(events, ["resume", "action", "followup", "action"]);
     assert_eq!(fake.connections(), 2);
 
@@ -92,9 +104,15 @@ fn an_api_that_is_not_there_or_refuses_is_named_without_the_token() {
         result.map_err(|fault| (fault.to_string(), fault))
     };
     let (sentence, fault) = returned("404 Not Found", "", Some("s3cret")).unwrap_err();
-    assert!(matches!(fault, Fault::NoApi { .. }) && sentence.ends_with("start Rasa with --enable-api"), "{sentence}");
+    assert!(
+        matches!(fault, Fault::NoApi { .. }) && sentence.ends_with("start Rasa with --enable-api"),
+        "{sentence}"
+    );
     let (sentence, fault) = returned("401 Unauthorized", "", Some("s3cret")).unwrap_err();
-    assert!(matches!(fault, Fault::Token { given: true, .. }) && !format!("{fault:?}{sentence}").contains("s3cret"));
+    assert!(
+        matches!(fault, Fault::Token { given: true, .. })
+            && !format!("{fault:?}{sentence}").contains("s3cret")
+    );
     let (sentence, _) = returned("403 Forbidden", "", None).unwrap_err();
     assert!(sentence.contains("--auth-token") && sentence.contains("--jwt-secret"), "{sentence}");
     assert!(sentence.contains("--bot-token-file"), "{sentence}");
@@ -107,14 +125,18 @@ fn an_api_that_is_not_there_or_refuses_is_named_without_the_token() {
 fn an_id_that_would_change_the_path_is_refused() {
     let fake = Fake::answering("200 OK", r#"{"paused":false}"#);
     let request = Request::Return { sender: "../a?b".into(), said: vec![] };
-    assert!(matches!(outcome(fake.config(), request), Outcome::Returned(Err(Fault::Broken { .. }))));
+    assert!(matches!(
+        outcome(fake.config(), request),
+        Outcome::Returned(Err(Fault::Broken { .. }))
+    ));
     assert_eq!(fake.connections(), 0);
 }
 
 #[test]
 fn a_form_that_the_handoff_interrupted_is_set_going_by_a_second_request_and_no_other_is() {
     let form = |rejected: bool| {
-        let tracker = json!({"paused": false, "active_loop": {"name": "order_form", "rejected": rejected}});
+        let tracker =
+            json!({"paused": false, "active_loop": {"name": "order_form", "rejected": rejected}});
         Fake::answering("200 OK", tracker.to_string())
     };
     let fake = form(true);
@@ -140,7 +162,8 @@ fn a_form_that_cannot_be_set_going_is_told_apart_from_lines_that_were_refused() 
     let tracker = r#"{"paused":false,"active_loop":{"name":"order_form","rejected":true}}"#;
     let fake = Fake::new(move |request, stream| {
         let form = request.contains("\"active_loop\"");
-        let answer = if form { http("401 Unauthorized", b"") } else { http("200 OK", tracker.as_bytes()) };
+        let answer =
+            if form { http("401 Unauthorized", b"") } else { http("200 OK", tracker.as_bytes()) };
         stream.write_all(&answer).unwrap();
     });
     let how = give_back(fake.config(), vec![line(Author::User, None, "x")]).unwrap();
@@ -158,11 +181,17 @@ fn a_jwt_is_a_bearer_and_any_other_token_stands_in_the_url() {
         fake.request(0)
     };
     let request = asked(jwt);
-    assert!(request.to_lowercase().contains("\r\nauthorization: bearer ") && request.contains(jwt), "{request}");
+    assert!(
+        request.to_lowercase().contains("\r\nauthorization: bearer ") && request.contains(jwt),
+        "{request}"
+    );
     assert!(!request.lines().next().unwrap().contains("token"), "{request}");
     for shared in ["s3cret", "v1.2.3", "a.b.c.d", &jwt.replace("eyJ0", "eyK0"), &jwt[..40]] {
         let request = asked(shared);
-        assert!(request.lines().next().unwrap().contains(&format!("&token={shared}")), "{shared}: {request}");
+        assert!(
+            request.lines().next().unwrap().contains(&format!("&token={shared}")),
+            "{shared}: {request}"
+        );
         assert!(!request.to_lowercase().contains("authorization"), "{shared}: {request}");
     }
     // The webhook is open, and is asked without it.

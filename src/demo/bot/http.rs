@@ -131,18 +131,26 @@ fn parse(bytes: &[u8]) -> Result<Option<(Asked, usize, usize, bool)>, Unread> {
     let head = match request.parse(bytes) {
         Ok(httparse::Status::Complete(head)) => head,
         Ok(httparse::Status::Partial) => return Ok(None),
-        Err(httparse::Error::TooManyHeaders) => return Err(Unread::Refused(431, "the head has too many lines")),
+        Err(httparse::Error::TooManyHeaders) => {
+            return Err(Unread::Refused(431, "the head has too many lines"));
+        }
         Err(_) => return Err(Unread::Refused(400, "this is not HTTP/1.1")),
     };
     let values = |name: &'static str| {
-        request.headers.iter().filter(move |header| header.name.eq_ignore_ascii_case(name)).map(|header| header.value)
+        request
+            .headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value)
     };
     if values("transfer-encoding").next().is_some() {
         return Err(Unread::Refused(411, "a body needs its Content-Length here"));
     }
     let mut length = 0;
     for value in values("content-length") {
-        let value = std::str::from_utf8(value).ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+        let value = std::str::from_utf8(value)
+            .ok()
+            .filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
         // Too many digits for a number are too many bytes, too.
         length = match value {
             Some(value) if !value.is_empty() => value.parse().unwrap_or(usize::MAX),

@@ -102,16 +102,26 @@ impl Memory {
     /// Takes an event or a list of them: all or, with a status, none.
     pub(super) fn tell(&mut self, id: &str, events: Value) -> Result<(), (u16, &'static str)> {
         let events = match events {
-            Value::Array(events) if events.is_empty() => return Err((500, "An unexpected error occurred")),
+            Value::Array(events) if events.is_empty() => {
+                return Err((500, "An unexpected error occurred"));
+            }
             Value::Array(events) => events,
             one => vec![one],
         };
         let mut told = Vec::new();
         for given in &events {
-            let kind = given.get("event").and_then(Value::as_str).and_then(|kind| KINDS.iter().find(|k| **k == kind));
-            let Some(kind) = kind else { return Err((400, "Failed to validate the events format")) };
+            let kind = given
+                .get("event")
+                .and_then(Value::as_str)
+                .and_then(|kind| KINDS.iter().find(|k| **k == kind));
+            let Some(kind) = kind else {
+                return Err((400, "Failed to validate the events format"));
+            };
             if *kind == "user" && !given.get("parse_data").is_some_and(Value::is_object) {
-                return Err((500, "An unexpected error occurred. Error: 'NoneType' object has no attribute 'get'"));
+                return Err((
+                    500,
+                    "An unexpected error occurred. Error: 'NoneType' object has no attribute 'get'",
+                ));
             }
             let text = |key: &str| given.get(key).and_then(Value::as_str);
             let agent = given.pointer("/metadata/agent").and_then(Value::as_str);
@@ -169,7 +179,8 @@ impl Memory {
 
     fn forget_oldest(&mut self) {
         let oldest = self.order.pop_front().and_then(|id| self.conversations.remove(&id));
-        self.bytes -= oldest.map_or(0, |conversation| conversation.events.iter().map(Event::bytes).sum());
+        self.bytes -=
+            oldest.map_or(0, |conversation| conversation.events.iter().map(Event::bytes).sum());
     }
 }
 
@@ -238,7 +249,10 @@ mod tests {
         for n in 0..CONVERSATIONS_MAX + 5 {
             memory.hear(&format!("s{n}"), "hi");
         }
-        assert_eq!((memory.conversations.len(), memory.order.len()), (CONVERSATIONS_MAX, CONVERSATIONS_MAX));
+        assert_eq!(
+            (memory.conversations.len(), memory.order.len()),
+            (CONVERSATIONS_MAX, CONVERSATIONS_MAX)
+        );
         assert_eq!(memory.tracker("s4", false)["requests"], 0);
         assert_eq!(memory.tracker("s5", false)["requests"], 1);
         for _ in 0..EVENTS_MAX {
@@ -253,10 +267,19 @@ mod tests {
         let text = "x".repeat(2 * TEXT_MAX);
         let senders = BYTES_MAX / TEXT_MAX / EVENTS_MAX + 3;
         for n in 0..senders {
-            memory.tell(&n.to_string(), vec![json!({"event": "bot", "text": text}); EVENTS_MAX].into()).unwrap();
+            memory
+                .tell(
+                    &n.to_string(),
+                    vec![json!({"event": "bot", "text": text}); EVENTS_MAX].into(),
+                )
+                .unwrap();
         }
         assert!(memory.bytes <= BYTES_MAX && memory.order.len() < senders);
-        let kept = memory.conversations.values().flat_map(|conversation| &conversation.events).map(Event::bytes);
+        let kept = memory
+            .conversations
+            .values()
+            .flat_map(|conversation| &conversation.events)
+            .map(Event::bytes);
         assert_eq!(memory.bytes, kept.sum::<usize>());
     }
 }

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 /// The action of handoff variant c.
 pub(super) const HANDOFF_ACTION: &str = "action_handoff";
-const SORRY: &str = "Sorry, I did not understand that. Ask me for 'buttons', 'a picture', or 'a human'.";
+const SORRY: &str =
+    "Sorry, I did not understand that. Ask me for 'buttons', 'a picture', or 'a human'.";
 const HELLO: &str = "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
 
 /// What one message makes the bot do.
@@ -32,7 +33,9 @@ pub(super) fn reply(sender: &str, text: &str, human_lines: &[(Option<&str>, &str
         "/affirm" | "yes" => vec![say("You said yes.")],
         "/deny" | "no" => vec![say("You said no.")],
         "payload handoff" => {
-            vec![json!({"custom": {"handoff": true, "reason": "user_request", "department": "support"}})]
+            vec![
+                json!({"custom": {"handoff": true, "reason": "user_request", "department": "support"}}),
+            ]
         }
         "action handoff" => return hand_off(sender, Vec::new()),
         _ if text.starts_with('/') => vec![say(SORRY)],
@@ -45,10 +48,15 @@ pub(super) fn reply(sender: &str, text: &str, human_lines: &[(Option<&str>, &str
         _ if has("picture") => {
             vec![say("Here is a picture"), json!({"image": "https://example.invalid/cat.png"})]
         }
-        _ if has("card") => vec![json!({"custom": {"kind": "card", "title": "A card", "nested": {"n": 1}}})],
+        _ if has("card") => {
+            vec![json!({"custom": {"kind": "card", "title": "A card", "nested": {"n": 1}}})]
+        }
         _ if has("two") => vec![say("First message"), say("Second message")],
         _ if has("slow") => {
-            return Move { after: Duration::from_secs(3), ..listening(vec![say("That took me three seconds.")]) };
+            return Move {
+                after: Duration::from_secs(3),
+                ..listening(vec![say("That took me three seconds.")])
+            };
         }
         _ if has("hi") || has("hello") || has("hey") => vec![say(HELLO)],
         _ => vec![say(SORRY)],
@@ -65,7 +73,9 @@ pub(super) fn hand_off_again(sender: &str) -> Move {
 fn hand_off(sender: &str, mut items: Vec<Value>) -> Move {
     items.push(say("Human Handoff"));
     let intent = "ask_human_action";
-    items.push(json!({"custom": {"handoff": true, "sender": sender, "intent": intent, "metadata": {}}}));
+    items.push(
+        json!({"custom": {"handoff": true, "sender": sender, "intent": intent, "metadata": {}}}),
+    );
     Move { items, pauses: true, action: Some(HANDOFF_ACTION), ..Move::default() }
 }
 
@@ -78,7 +88,8 @@ fn say(text: &str) -> Value {
 }
 
 fn buttons() -> Value {
-    let buttons = [json!({"title": "Yes", "payload": "/affirm"}), json!({"title": "No", "payload": "/deny"})];
+    let buttons =
+        [json!({"title": "Yes", "payload": "/affirm"}), json!({"title": "No", "payload": "/deny"})];
     json!({"text": "Pick one", "buttons": buttons})
 }
 

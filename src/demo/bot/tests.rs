@@ -21,7 +21,8 @@ impl Served {
         let config = ureq::Agent::config_builder().proxy(None).http_status_as_error(false).build();
         let url = format!("http://{}{path}", self.0);
         let agent = config.new_agent();
-        let answer = if method == "GET" { agent.get(url).call() } else { agent.post(url).send(body) };
+        let answer =
+            if method == "GET" { agent.get(url).call() } else { agent.post(url).send(body) };
         let mut answer = answer.unwrap();
         let text = answer.body_mut().read_to_string().unwrap();
         (answer.status().as_u16(), serde_json::from_str(&text).unwrap_or(Value::String(text)))
@@ -36,7 +37,11 @@ impl Served {
 
     fn texts(&self, sender: &str, text: &str) -> Vec<String> {
         let items = self.say(sender, text);
-        let texts = items.as_array().unwrap().iter().filter_map(|item| item["text"].as_str().map(str::to_owned));
+        let texts = items
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter_map(|item| item["text"].as_str().map(str::to_owned));
         texts.collect()
     }
 
@@ -74,7 +79,10 @@ fn it_looks_like_rasa_from_outside() {
     assert_eq!(bot.exchange("GET", "/conversations//tracker", "").0, 404);
     assert_eq!(bot.exchange("POST", "/conversations/a/tracker", "").0, 405);
     let head = bot.raw(b"HEAD / HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert!(head.starts_with("HTTP/1.1 405 ") && head.ends_with("connection: close\r\n\r\n"), "{head}");
+    assert!(
+        head.starts_with("HTTP/1.1 405 ") && head.ends_with("connection: close\r\n\r\n"),
+        "{head}"
+    );
 }
 
 #[test]
@@ -104,7 +112,10 @@ fn it_knows_its_words() {
     assert_eq!(bot.say("w", "card")[0]["custom"]["kind"], "card");
     assert_eq!(bot.texts("w", "two messages please"), ["First message", "Second message"]);
     for unknown in ["qwertz", "", "/human", "\u{2215}affirm", "humanity"] {
-        assert!(bot.texts("w", unknown)[0].starts_with("Sorry, I did not understand that."), "{unknown}");
+        assert!(
+            bot.texts("w", unknown)[0].starts_with("Sorry, I did not understand that."),
+            "{unknown}"
+        );
     }
     assert_eq!(bot.texts("w", "I want to talk to a human"), ["Human Handoff"]);
     assert_eq!(bot.texts("w", "hello").len(), 1, "variant a does not pause");
@@ -125,7 +136,8 @@ fn the_action_handoff_pauses_until_a_whole_resume() {
     assert_eq!(bot.texts("c", "hello"), again);
     assert_eq!(bot.say("c", "hello"), json!([]), "paused again");
     assert_eq!(bot.texts("c", "/restart"), again, "as recorded: the action is still the last one");
-    let (_, tracker) = bot.tell("c", json!([{"event": "resume"}, {"event": "action", "name": "action_listen"}]));
+    let (_, tracker) =
+        bot.tell("c", json!([{"event": "resume"}, {"event": "action", "name": "action_listen"}]));
     assert_eq!((&tracker["paused"], &tracker["events"]), (&json!(false), &Value::Null));
     assert!(bot.texts("c", "hello")[0].starts_with("Hello!"));
 }
@@ -165,11 +177,16 @@ fn it_remembers_what_a_human_said() {
         {"event": "slot", "name": "order", "value": 17},
     ]);
     assert_eq!(bot.tell("m", events).1["latest_message"]["text"], "my order 17 is late");
-    let remembered = "The last I remember: you said \"my order 17 is late\"; Jane said \"I resend it\".";
+    let remembered =
+        "The last I remember: you said \"my order 17 is late\"; Jane said \"I resend it\".";
     assert_eq!(bot.texts("m", "what do you remember"), [remembered]);
     let tracker = bot.tracker("m");
-    let texts: Vec<_> = tracker["events"].as_array().unwrap().iter().map(|event| &event["text"]).collect();
-    assert!(texts.contains(&&json!("I resend it")) && texts.contains(&&json!("what do you remember")), "{texts:?}");
+    let texts: Vec<_> =
+        tracker["events"].as_array().unwrap().iter().map(|event| &event["text"]).collect();
+    assert!(
+        texts.contains(&&json!("I resend it")) && texts.contains(&&json!("what do you remember")),
+        "{texts:?}"
+    );
     assert_eq!(tracker["requests"], 2);
 }
 
@@ -194,7 +211,8 @@ fn no_bytes_break_it() {
     let long = [b"GET / HTTP/1.1\r\nx: ".as_slice(), &[b'x'; 70_000]].concat();
     let many = [b"GET / HTTP/1.1\r\n".as_slice(), &b"x: y\r\n".repeat(100), b"\r\n"].concat();
     let post = |headers: &str, body: &[u8]| {
-        [format!("POST /webhooks/rest/webhook HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes(), body].concat()
+        [format!("POST /webhooks/rest/webhook HTTP/1.1\r\n{headers}\r\n\r\n").as_bytes(), body]
+            .concat()
     };
     let cases = [
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc".to_vec(), "400"),
@@ -215,7 +233,11 @@ fn no_bytes_break_it() {
         let answer = bot.raw(&bytes);
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{status}: {answer}");
     }
-    assert_eq!(bot.raw(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"), "", "half a request gets nothing");
+    assert_eq!(
+        bot.raw(b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"),
+        "",
+        "half a request gets nothing"
+    );
     let deep = [b'['; 500_000];
     let answer = bot.raw(&post(&format!("Content-Length: {}", deep.len()), &deep));
     assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
@@ -224,7 +246,8 @@ fn no_bytes_break_it() {
 
 #[test]
 fn a_refused_body_is_taken_off_the_wire() {
-    // A close with bytes unread would reset the connection under the peer, and on some systems its answer with it.
+    // A close with bytes unread would reset the connection under the peer, and on some systems its
+    // answer with it.
     let mut stream = TcpStream::connect(Served::new().0).unwrap();
     stream.write_all(b"POST / HTTP/1.1\r\nContent-Length: 16777216\r\n\r\n").unwrap();
     stream.write_all(&vec![b' '; 16 << 20]).unwrap();
@@ -245,7 +268,10 @@ fn an_expected_continue_is_given() {
     stream.write_all(body).unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\"Second message\"}]"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\"Second message\"}]"),
+        "{answer}"
+    );
 }
 
 #[test]
@@ -277,9 +303,13 @@ fn our_own_side_hands_off_and_back() {
         assert!(reply.said.is_empty() && reply.handoff.is_some(), "{trigger}: {reply:?}");
     }
     assert_eq!(ask("/restart"), Reply::default(), "a typed slash does not end the pause");
-    let line = Line { author: Author::Admin, name: Some("Jane".into()), text: "It is on its way".into() };
+    let line =
+        Line { author: Author::Admin, name: Some("Jane".into()), text: "It is on its way".into() };
     let returned = outcome(Request::Return { sender: "c1".into(), said: vec![line] });
-    assert!(matches!(returned, Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. }))), "{returned:?}");
+    assert!(
+        matches!(returned, Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. }))),
+        "{returned:?}"
+    );
     let reply = ask("what do you remember");
     assert_eq!(&*reply.said[0].text, "The last I remember: Jane said \"It is on its way\".");
     assert_eq!(reply.handoff, None);

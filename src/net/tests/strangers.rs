@@ -138,7 +138,11 @@ fn who_is_not_read_is_neither_silent_nor_late_and_then_has_the_time_it_had() {
         desk.read_on(conn, Duration::ZERO);
         let why = desk.closed(conn);
         assert!(matches!(why, Closed::Deadline(_) | Closed::Silent), "{why:?}");
-        assert!(since.elapsed() > Duration::from_millis(300), "{why:?} after {:?}", since.elapsed());
+        assert!(
+            since.elapsed() > Duration::from_millis(300),
+            "{why:?} after {:?}",
+            since.elapsed()
+        );
     }
 }
 
@@ -234,7 +238,10 @@ fn finish_ends_who_rests() {
 #[cfg(target_os = "linux")]
 #[test]
 fn nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone() {
-    if !alone("strangers::nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone", "") {
+    if !alone(
+        "strangers::nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone",
+        "",
+    ) {
         return;
     }
     let desk = End::new(Setup { tick: TICK, ..patient() });

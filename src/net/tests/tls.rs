@@ -44,7 +44,11 @@ fn a_handshake_that_is_not_done_in_time_is_closed_and_the_loop_never_hears_of_it
         peer.write_all(&hello[..length]).unwrap();
         let mut answer = Vec::new();
         peer.read_to_end(&mut answer).unwrap();
-        assert_eq!(answer.is_empty(), length < hello.len(), "a whole hello is answered, half of one is not");
+        assert_eq!(
+            answer.is_empty(),
+            length < hello.len(),
+            "a whole hello is answered, half of one is not"
+        );
     }
     assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());
 }
@@ -104,7 +108,9 @@ fn a_peer_that_speaks_plaintext_is_told_so_and_the_loop_once() {
         assert_eq!(answer, REFUSAL);
     }
     match desk.next() {
-        Event::Stranger { what } => assert!(what.contains("127.0.0.1") && what.contains("plaintext"), "{what}"),
+        Event::Stranger { what } => {
+            assert!(what.contains("127.0.0.1") && what.contains("plaintext"), "{what}")
+        }
         other => panic!("{other:?}"),
     }
     assert!(desk.events.is_empty(), "{:?}", desk.events.try_recv());

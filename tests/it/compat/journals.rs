@@ -19,7 +19,8 @@ fn house() -> House {
     }
     // A journal is for its owner alone; a checkout of the project does not know that.
     for file in crate::home::files_in(state) {
-        fs::set_permissions(file, Permissions::from_mode(0o600)).expect("the file is the test's own");
+        fs::set_permissions(file, Permissions::from_mode(0o600))
+            .expect("the file is the test's own");
     }
     house
 }
@@ -51,7 +52,11 @@ fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
     admin.until_told("notice", "#5 pending is waiting, number 2");
     let states = admin.events_of("state");
     let states: Vec<&str> = states.iter().filter_map(|event| event["state"].as_str()).collect();
-    assert_eq!((states, focus), (vec!["queued", "active", "queued"], false), "who left is not told again");
+    assert_eq!(
+        (states, focus),
+        (vec!["queued", "active", "queued"], false),
+        "who left is not told again"
+    );
     admin.say("/history 4");
     admin.until_text("4711");
 }

@@ -30,7 +30,9 @@ pub fn bot() -> FakeBot {
             {"title": "The red one", "payload": "/pick{\"colour\":\"red\"}"},
             {"title": "The blue one", "payload": "/pick{\"colour\":\"blue\"}"},
         ]}]),
-        said if said.contains("human") => json!([{"text": "One moment."}, {"text": "Human Handoff"}]),
+        said if said.contains("human") => {
+            json!([{"text": "One moment."}, {"text": "Human Handoff"}])
+        }
         said => json!([{"text": format!("heard {said}")}]),
     })
 }
@@ -55,7 +57,8 @@ fn ask(user: &mut Handoff, admin: &mut Handoff, accept: Option<&str>) {
 #[ignore = "needs a 0.1.0 binary: scripts/compat fixtures"]
 fn make_the_journals() {
     let house = House::with(bot());
-    let start = |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
+    let start =
+        |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
     let user = |name| start(&house.user_arguments(&["--profile", name, "--name", name]));
     let mut admin = start(&house.admin_arguments(&["--name", "Robin"]));
     admin.address();
@@ -126,7 +129,8 @@ impl Tap {
 #[ignore = "needs a 0.1.0 binary: scripts/compat fixtures"]
 fn record_a_session() {
     let lines = Arc::<Mutex<Vec<String>>>::default();
-    let note = |line: &str| lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("* {line}"));
+    let note =
+        |line: &str| lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("* {line}"));
     let (bot, desk) = (bot(), nobody_at());
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let tapped = listener.local_addr().expect("a listener has an address").to_string();
@@ -138,17 +142,23 @@ fn record_a_session() {
             let Ok(far) = TcpStream::connect(&to) else { continue };
             let clone = |socket: &TcpStream| socket.try_clone().expect("a socket can be shared");
             recorder.lock().unwrap_or_else(PoisonError::into_inner).push("* connected".to_owned());
-            connections.lock().unwrap_or_else(PoisonError::into_inner).extend([clone(&near), clone(&far)]);
-            let up = Tap { from: clone(&near), to: clone(&far), who: "user", lines: recorder.clone() };
+            connections
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend([clone(&near), clone(&far)]);
+            let up =
+                Tap { from: clone(&near), to: clone(&far), who: "user", lines: recorder.clone() };
             let down = Tap { from: far, to: near, who: "desk", lines: recorder.clone() };
             thread::spawn(move || up.run());
             thread::spawn(move || down.run());
         }
     });
-    let start = |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
+    let start =
+        |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
     let mut admin = start(&["admin", "--listen", &desk, "--json", "--name", "Alice"]);
     admin.address();
-    let mut user = start(&["user", "--admin", &tapped, "--bot", bot.url(), "--json", "--name", "Ann"]);
+    let mut user =
+        start(&["user", "--admin", &tapped, "--bot", bot.url(), "--json", "--name", "Ann"]);
     let customer = |user: &mut Handoff, line: &str| {
         note(&format!("customer: {line}"));
         user.say(line);

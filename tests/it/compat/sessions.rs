@@ -1,5 +1,5 @@
-//! A session of 0.1.0, as it was recorded on the wire: its customer's side is played to this desk, and
-//! its desk to this customer's side.
+//! A session of 0.1.0, as it was recorded on the wire: its customer's side is played to this desk,
+//! and its desk to this customer's side.
 
 use std::fs;
 use std::net::TcpListener;
@@ -20,19 +20,24 @@ fn number(body: &str, kind: &str) -> Option<u64> {
     parse(body).get(kind)?["number"].as_u64()
 }
 
-/// The steps that a desk must repeat: what was seen may come at any time, and of acknowledgements in
-/// a row the last says it all.
+/// The steps that a desk must repeat: what was seen may come at any time, and of acknowledgements
+/// in a row the last says it all.
 fn steps(session: &str) -> Vec<Step<'_>> {
     let mut steps: Vec<Step> = Vec::new();
     for next in session.lines().map(step) {
         match next {
             Step::Desk(body) if number(body, "seen").is_some() => continue,
             Step::Desk(body) if number(body, "ack").is_some() => {
-                let since = steps.iter().rposition(|step| !matches!(step, Step::Desk(_))).map_or(0, |at| at + 1);
-                let is_ack = |step: &Step| matches!(step, Step::Desk(body) if number(body, "ack").is_some());
+                let since = steps
+                    .iter()
+                    .rposition(|step| !matches!(step, Step::Desk(_)))
+                    .map_or(0, |at| at + 1);
+                let is_ack =
+                    |step: &Step| matches!(step, Step::Desk(body) if number(body, "ack").is_some());
                 let earlier = steps[since..].iter().rposition(is_ack);
                 // The one right behind a welcome is an answer of its own.
-                let is_welcome = |step: &Step| matches!(step, Step::Desk(body) if body.contains("\"welcome\""));
+                let is_welcome =
+                    |step: &Step| matches!(step, Step::Desk(body) if body.contains("\"welcome\""));
                 let answers = |at: usize| at > 0 && is_welcome(&steps[since + at - 1]);
                 if let Some(at) = earlier.filter(|at| !answers(*at)) {
                     steps.remove(since + at);
@@ -54,12 +59,13 @@ fn recorded_desk(session: &str) -> String {
     welcome.expect("the session has a welcome")
 }
 
-/// Whether `said` has every field that `recorded` has, with the same value: a later release may add fields.
+/// Whether `said` has every field that `recorded` has, with the same value: a later release may add
+/// fields.
 fn includes(said: &Value, recorded: &Value) -> bool {
     match (said, recorded) {
-        (Value::Object(said), Value::Object(recorded)) => {
-            recorded.iter().all(|(name, value)| said.get(name).is_some_and(|said| includes(said, value)))
-        }
+        (Value::Object(said), Value::Object(recorded)) => recorded
+            .iter()
+            .all(|(name, value)| said.get(name).is_some_and(|said| includes(said, value))),
         (said, recorded) => said == recorded,
     }
 }
@@ -92,7 +98,8 @@ fn this_customer_says_to_a_0_1_0_desk_what_a_0_1_0_customer_did() {
     let mut user = Handoff::user(&address, bot.url(), &["--name", "Ann"]);
     let mut raw: Option<Raw> = None;
     // Acknowledgements and what was seen may come in other portions.
-    let is_mark = |message: &Value| ["ack", "seen", "ping"].iter().any(|kind| message.get(kind).is_some());
+    let is_mark =
+        |message: &Value| ["ack", "seen", "ping"].iter().any(|kind| message.get(kind).is_some());
     for step in session.lines().map(step) {
         match step {
             Step::Customer(line) => {
@@ -109,9 +116,13 @@ fn this_customer_says_to_a_0_1_0_desk_what_a_0_1_0_customer_did() {
             Step::User(body) => {
                 let raw = raw.as_mut().expect("connected");
                 let said = std::iter::from_fn(|| raw.next()).find(|message| !is_mark(message));
-                let said = said.unwrap_or_else(|| panic!("this customer's side hung up before {body}"));
+                let said =
+                    said.unwrap_or_else(|| panic!("this customer's side hung up before {body}"));
                 let (said, expected) = (masked_customer(&said), masked_customer(&parse(body)));
-                assert!(includes(&said, &expected), "0.1.0 said {expected}, and this customer's side {said}");
+                assert!(
+                    includes(&said, &expected),
+                    "0.1.0 said {expected}, and this customer's side {said}"
+                );
             }
             Step::Admin(_) | Step::Bot(_) | Step::Closed => {}
         }

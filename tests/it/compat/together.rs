@@ -75,8 +75,18 @@ fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
 fn talk(customer: End, agent: End) {
     let house = House::new();
     // The first connection breaks in mid-talk; its handshake and the handoff take less.
-    let proxy = Proxy::start(&house.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
-    let of_user = ["user", "--admin", &proxy.address, "--bot", house.bot.url(), "--json", "--state", house.state()];
+    let proxy =
+        Proxy::start(&house.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
+    let of_user = [
+        "user",
+        "--admin",
+        &proxy.address,
+        "--bot",
+        house.bot.url(),
+        "--json",
+        "--state",
+        house.state(),
+    ];
     let of_admin = house.admin_arguments(&[]);
     let mut admin = agent.first.start(&of_admin);
     admin.address();
@@ -125,12 +135,20 @@ fn talk(customer: End, agent: End) {
     admin.until_state("closed");
     user.close_stdin();
     admin.close_stdin();
-    assert_eq!((user.exit_code(), admin.exit_code()), (0, 0), "{customer:?} and {agent:?}: all was delivered");
+    assert_eq!(
+        (user.exit_code(), admin.exit_code()),
+        (0, 0),
+        "{customer:?} and {agent:?}: all was delivered"
+    );
 
     let read = |mode| kept::read(&kept::journal(Path::new(house.state()), mode));
     let (kept_here, kept_there) = (read("user"), read("admin"));
     kept::check_alone("the customer's side", &kept_here).expect("no gap and no double");
     kept::check_alone("the desk", &kept_there).expect("no gap and no double");
     kept::check_together(&kept_here, &kept_there).expect("both journals tell the same");
-    assert_eq!(house.bot.texts(), ["hi", "a human", "hi again", "a human, please"], "the bot was asked once each");
+    assert_eq!(
+        house.bot.texts(),
+        ["hi", "a human", "hi again", "a human, please"],
+        "the bot was asked once each"
+    );
 }

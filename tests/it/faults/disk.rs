@@ -1,4 +1,5 @@
-//! A full disk: nothing is acknowledged that is not journaled, nothing is lost, and it goes on when there is room.
+//! A full disk: nothing is acknowledged that is not journaled, nothing is lost, and it goes on when
+//! there is room.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -37,7 +38,8 @@ impl Disk {
 
     /// Takes every byte that is left.
     fn fill(&self) {
-        let mut file = File::options().create(true).append(true).open(self.filler()).expect("a file");
+        let mut file =
+            File::options().create(true).append(true).open(self.filler()).expect("a file");
         for size in [4096, 512, 1] {
             while file.write_all(&vec![b'x'; size]).is_ok() {}
         }
@@ -59,7 +61,15 @@ fn bot() -> FakeBot {
 }
 
 fn desk(address: &str, disk: &Disk) -> Handoff {
-    let mut admin = Handoff::start(&["admin", "--listen", address, "--json", "--auto-accept", "--state", disk.state()]);
+    let mut admin = Handoff::start(&[
+        "admin",
+        "--listen",
+        address,
+        "--json",
+        "--auto-accept",
+        "--state",
+        disk.state(),
+    ]);
     admin.address();
     admin
 }
@@ -84,16 +94,23 @@ fn a_desk_whose_disk_is_full_stops_acknowledging_says_so_and_goes_on_when_there_
     admin.until_told("error", FULL);
     user.until_text(&lines[29]);
     let number = user.events_of("message").last().unwrap()["number"].as_u64();
-    let acked = user.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max();
+    let acked =
+        user.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max();
     assert!(acked < number, "{acked:?} of {number:?}");
-    assert!(user.events_of("link").iter().all(|event| event["link"] != "lost"), "the connection stays");
+    assert!(
+        user.events_of("link").iter().all(|event| event["link"] != "lost"),
+        "the connection stays"
+    );
     disk.make_room();
     admin.until_told("notice", ROOM);
     if !texts(&admin, "user").contains(&lines[29]) {
         admin.until_text(&lines[29]);
     }
     assert_eq!(texts(&admin, "user")[1..], lines, "in order, each once");
-    assert!(user.events_of("link").iter().all(|event| event["link"] != "lost"), "the connection stays");
+    assert!(
+        user.events_of("link").iter().all(|event| event["link"] != "lost"),
+        "the connection stays"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A bad line between two hosts: network namespaces, the link down, half the packets lost. Slow, and needs root.
+//! A bad line between two hosts: network namespaces, the link down, half the packets lost. Slow,
+//! and needs root.
 
 use std::process::Command;
 
@@ -76,10 +77,19 @@ fn talking(house: &House, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
     let on = |host: &str| under(&["ip", "netns", "exec", host]);
     let mut bot = Handoff::start_with(&["bot", "--listen", "127.0.0.1:0", "--json"], on(&hosts.a));
     let url = bot.url();
-    let desk = ["admin", "--listen", "10.77.0.2:5000", "--json", "--auto-accept", "--state", house.state()];
+    let desk = [
+        "admin",
+        "--listen",
+        "10.77.0.2:5000",
+        "--json",
+        "--auto-accept",
+        "--state",
+        house.state(),
+    ];
     let mut admin = Handoff::start_with(&desk, on(&hosts.b));
     admin.address();
-    let customer = ["user", "--admin", "10.77.0.2:5000", "--bot", &url, "--json", "--state", house.state()];
+    let customer =
+        ["user", "--admin", "10.77.0.2:5000", "--bot", &url, "--json", "--state", house.state()];
     let mut user = Handoff::start_with(&customer, on(&hosts.a));
     user.say("I want a human");
     user.until_state("active");
@@ -140,7 +150,9 @@ fn whole(admin: &Handoff, user: &Handoff) {
     let id = conversation(user);
     for end in [admin, user] {
         for author in ["user", "admin"] {
-            let lines = told(end, &id).into_iter().filter(|(who, text)| who == author && text.starts_with(author));
+            let lines = told(end, &id)
+                .into_iter()
+                .filter(|(who, text)| who == author && text.starts_with(author));
             let expected: Vec<String> = (0..20).map(|line| format!("{author} {line}")).collect();
             assert_eq!(lines.map(|(_, text)| text).collect::<Vec<_>>(), expected);
         }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use handoff::delivery::Backoff;
 use handoff::wire::{
-    Author, Body, ConversationId, Decoder, Entry, Hello, Message, Said, Secret, VERSION, Welcome, encode,
+    Author, Body, ConversationId, Decoder, Entry, Hello, Message, Said, Secret, VERSION, Welcome,
+    encode,
 };
 
 use crate::house::House;
@@ -16,7 +17,8 @@ use crate::run::WITHIN;
 
 const CUSTOMERS: u8 = 100;
 
-/// A customer who asks for a person, is cut off, and dials again as the contract says; tells each welcome.
+/// A customer who asks for a person, is cut off, and dials again as the contract says; tells each
+/// welcome.
 fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()> {
     let mut backoff = Backoff::new(n.into());
     let mut lives = 0;
@@ -65,13 +67,16 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
 }
 
 #[test]
-fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_and_not_all_at_once() {
+fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_and_not_all_at_once()
+ {
     let house = House::new();
     let mut admin = house.admin(&["--plaintext", "loopback"]);
     let (sender, welcomes) = channel();
     for n in 1..=CUSTOMERS {
         let (sender, desk) = (sender.clone(), house.desk.clone());
-        thread::spawn(move || customer(n, &desk, &|welcome| _ = sender.send((n, welcome, Instant::now()))));
+        thread::spawn(move || {
+            customer(n, &desk, &|welcome| _ = sender.send((n, welcome, Instant::now())))
+        });
     }
     for _ in 1..=CUSTOMERS {
         let (_, welcome, _) = welcomes.recv_timeout(WITHIN).expect("each is welcomed");
@@ -81,7 +86,8 @@ fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_
         admin.until(|event| event["text"].as_str().is_some_and(|text| text.ends_with(": 3")));
     }
     let order = |admin: &crate::run::Handoff| -> Vec<String> {
-        let queued = admin.events_of("state").into_iter().filter(|event| event["state"] == "queued");
+        let queued =
+            admin.events_of("state").into_iter().filter(|event| event["state"] == "queued");
         queued.map(|event| event["conversation"].to_string()).collect()
     };
     let before = order(&admin);
@@ -97,7 +103,10 @@ fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_
     }
     let first = back.iter().map(|(_, at)| *at).min().unwrap();
     let last = back.iter().map(|(_, at)| *at).max().unwrap();
-    assert!(last - first > Duration::from_millis(50), "they do not dial all at once: {first:?} to {last:?}");
+    assert!(
+        last - first > Duration::from_millis(50),
+        "they do not dial all at once: {first:?} to {last:?}"
+    );
     back.sort();
     back.dedup_by_key(|(n, _)| *n);
     assert_eq!(back.len(), usize::from(CUSTOMERS), "each came back once");

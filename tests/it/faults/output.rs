@@ -18,7 +18,8 @@ use crate::run::{Handoff, WITHIN};
 fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
     let house = House::new();
     let mut admin = house.admin(&["--auto-accept"]);
-    let mut reader = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
+    let mut reader =
+        Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
     let into = reader.stdin.take().expect("a pipe");
     let mut user = Handoff::start_with(&house.user_arguments(&[]), |command| {
         command.stdout(into);
@@ -42,7 +43,8 @@ fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
     admin.until(|event| event["event"] == "seen" && event["number"].as_u64() >= last);
     let mut heard = Vec::new();
     while heard.last() != lines.last() {
-        let event: Value = serde_json::from_str(&shown.recv_timeout(WITHIN).expect("a line")).expect("an event a line");
+        let event: Value = serde_json::from_str(&shown.recv_timeout(WITHIN).expect("a line"))
+            .expect("an event a line");
         if event["author"] == "admin" {
             heard.push(event["text"].as_str().unwrap_or_default().to_owned());
         }
@@ -53,7 +55,8 @@ fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
     let _ = reader.wait();
 }
 
-/// That its connection ends after 10 s without progress is `net`'s to prove: the kernel's loopback takes a whole window.
+/// That its connection ends after 10 s without progress is `net`'s to prove: the kernel's loopback
+/// takes a whole window.
 #[test]
 fn a_customer_that_stops_reading_holds_up_nobody_elses_lines() {
     let house = House::new();
@@ -70,7 +73,8 @@ fn a_customer_that_stops_reading_holds_up_nobody_elses_lines() {
     // From here on it reads nothing.
     other.say("a human");
     other.until_state("active");
-    let lines: Vec<String> = (0..250).map(|line| format!("for the deaf {line} {}", "x".repeat(8_000))).collect();
+    let lines: Vec<String> =
+        (0..250).map(|line| format!("for the deaf {line} {}", "x".repeat(8_000))).collect();
     lines.iter().for_each(|line| admin.say(line));
     let mut trips: Vec<Duration> = Vec::new();
     for trip in 0..100 {

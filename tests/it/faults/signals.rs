@@ -96,11 +96,18 @@ fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
             command.stdout(writer);
         };
         let (mut admin, mut user) = match closed {
-            "user" => (house.admin(&["--auto-accept"]), Handoff::start_with(&house.user_arguments(&[]), hold)),
-            _ => (Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold), house.user(&[])),
+            "user" => (
+                house.admin(&["--auto-accept"]),
+                Handoff::start_with(&house.user_arguments(&[]), hold),
+            ),
+            _ => (
+                Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold),
+                house.user(&[]),
+            ),
         };
         user.say("a human");
-        let (gone, other) = if closed == "user" { (&mut user, &mut admin) } else { (&mut admin, &mut user) };
+        let (gone, other) =
+            if closed == "user" { (&mut user, &mut admin) } else { (&mut admin, &mut user) };
         other.until_state("active");
         drop(reader);
         other.say("does anybody read this");
@@ -131,7 +138,8 @@ fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
 fn a_terminal_that_is_closed_ends_the_program_and_the_journal_is_whole() {
     let house = House::new();
     let mut admin = house.admin(&["--auto-accept"]);
-    let arguments: Vec<&str> = house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+    let arguments: Vec<&str> =
+        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = Terminal::start(&arguments);
     user.press("a human\r");
     user.prompts("agent> ");

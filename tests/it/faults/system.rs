@@ -24,10 +24,12 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
     for (when, mode) in [(9, "admin"), (14, "admin"), (12, "user"), (16, "user")] {
         let house = House::new();
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
-        let strace = ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
+        let strace =
+            ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
         let (mut admin, mut user) = match mode {
             "admin" => {
-                let mut admin = Handoff::start_with(&house.admin_arguments(&admin_plain), under(&strace));
+                let mut admin =
+                    Handoff::start_with(&house.admin_arguments(&admin_plain), under(&strace));
                 admin.address();
                 (admin, house.user(&plain))
             }
@@ -37,9 +39,11 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
             }
         };
         user.say("a human");
-        let (broken, other) = if mode == "admin" { (&mut admin, &mut user) } else { (&mut user, &mut admin) };
+        let (broken, other) =
+            if mode == "admin" { (&mut admin, &mut user) } else { (&mut user, &mut admin) };
         // One at a time, so that each is a sync of its own, until the one that fails.
-        let is = |event: &serde_json::Value| event["event"] == "delivered" || event["link"] == "lost";
+        let is =
+            |event: &serde_json::Value| event["event"] == "delivered" || event["link"] == "lost";
         while other.until(is)["event"] == "delivered" {
             other.say("and another line");
         }
@@ -47,8 +51,9 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
         let said = broken.stderr();
         let [line] = &said[..] else { panic!("one line is said: {said:?}") };
         assert!(line.contains("the journal failed") && line.contains("start again"), "{line}");
-        let acked =
-            |end: &Handoff| end.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max();
+        let acked = |end: &Handoff| {
+            end.events_of("delivered").iter().filter_map(|event| event["number"].as_u64()).max()
+        };
         let (acked, id) = (acked(other).unwrap_or(0), conversation(other));
         let (mut admin, mut user) = match mode {
             "admin" => (house.admin(&admin_plain), user),
@@ -61,12 +66,15 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
         user.until_text("all is well");
         admin.until_text("all is well");
         for author in ["user", "admin"] {
-            let of = |end: &Handoff| told(end, &id).into_iter().filter(|(who, _)| who == author).collect::<Vec<_>>();
+            let of = |end: &Handoff| {
+                told(end, &id).into_iter().filter(|(who, _)| who == author).collect::<Vec<_>>()
+            };
             assert_eq!(of(&admin), of(&user), "{mode} at {when}, acked {acked}");
         }
         let journal = house.journal(mode);
-        let kept: i64 =
-            journal.query_row("SELECT max(number) FROM entry WHERE origin > 0", [], |row| row.get(0)).unwrap();
+        let kept: i64 = journal
+            .query_row("SELECT max(number) FROM entry WHERE origin > 0", [], |row| row.get(0))
+            .unwrap();
         assert!(kept as u64 >= acked, "{mode}: {kept} are kept of {acked} acknowledged");
     }
 }
@@ -85,7 +93,8 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
     user.until_state("active");
     admin.until_state("active");
     // Strangers take every descriptor there is, the later those of the earlier.
-    let mut strangers: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
+    let mut strangers: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
     assert!(!matches!(strangers[0].read(&mut [0]), Ok(1..)));
     let last = &mut strangers[39];
     let (before, since) = (ticks(&admin), std::time::Instant::now());
@@ -97,7 +106,11 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
             let asked = std::time::Instant::now();
             user.say(&format!("line {rounds}"));
             admin.until_text(&format!("line {rounds}"));
-            assert!(asked.elapsed().as_millis() < 1_000, "a live chat goes on: {:?}", asked.elapsed());
+            assert!(
+                asked.elapsed().as_millis() < 1_000,
+                "a live chat goes on: {:?}",
+                asked.elapsed()
+            );
             rounds += 1;
         } else {
             std::thread::yield_now();
@@ -105,8 +118,12 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
     }
     assert_eq!(rounds, 20);
     let (used, lasted) = (ticks(&admin) - before, since.elapsed());
-    assert!(used as u128 * 10 * 20 < lasted.as_millis() + 4_000, "{used} ticks in {lasted:?}: over 5 % CPU");
-    let _others: Vec<TcpStream> = (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
+    assert!(
+        used as u128 * 10 * 20 < lasted.as_millis() + 4_000,
+        "{used} ticks in {lasted:?}: over 5 % CPU"
+    );
+    let _others: Vec<TcpStream> =
+        (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
     let mut second = house.user(&["--profile", "second"]);
     second.say("a human, too");
     second.until_state("active");
@@ -116,7 +133,9 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
 #[test]
 fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
     let libraries = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
-    let library = libraries.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|file| file.exists());
+    let library = libraries
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|file| file.exists());
     let Some(library) = library else {
         return super::skip("libfaketime is not there");
     };
@@ -126,7 +145,10 @@ fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
     let fake = |offset: &'static str| {
         let library = library.clone();
         move |command: &mut Command| {
-            command.env("LD_PRELOAD", library).env("FAKETIME", offset).env("DONT_FAKE_MONOTONIC", "1");
+            command
+                .env("LD_PRELOAD", library)
+                .env("FAKETIME", offset)
+                .env("DONT_FAKE_MONOTONIC", "1");
         }
     };
     let mut user = Handoff::start_with(&arguments, fake("-1d"));
@@ -149,6 +171,7 @@ fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
     let texts: Vec<String> = told(&user, &id).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["a human", "user 1", "admin 1", "user 2", "admin 2", "user 3", "admin 3"]);
     same_story(&mut admin, &mut user, &id);
-    let at: Vec<String> = user.events_of("message").iter().map(|event| event["at"].to_string()).collect();
+    let at: Vec<String> =
+        user.events_of("message").iter().map(|event| event["at"].to_string()).collect();
     assert!(!at.is_sorted(), "the clock did jump: {at:?}");
 }

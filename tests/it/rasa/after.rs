@@ -56,7 +56,8 @@ const BOTH: Said = &[
     (Speaker::Customer, "thanks, yes please"),
 ];
 /// Nobody has accepted yet.
-const THE_CUSTOMER_ALONE: Said = &[(Speaker::Customer, "Is anybody there?"), (Speaker::Customer, "no thanks, then")];
+const THE_CUSTOMER_ALONE: Said =
+    &[(Speaker::Customer, "Is anybody there?"), (Speaker::Customer, "no thanks, then")];
 
 /// All talks, with all that can be said meanwhile, both ways back.
 #[track_caller]
@@ -86,10 +87,15 @@ fn goes_on(rasa: Rasa, trigger: &str, talk: &Talk, said: Said, back: fn(&mut Sta
         stage.ask(line, answer);
     }
     let pair = |author: &str, text: &str| (author.to_owned(), text.to_owned());
-    let expected = talk.after.iter().flat_map(|(line, answer)| [pair("user", line), pair("bot", answer)]);
+    let expected =
+        talk.after.iter().flat_map(|(line, answer)| [pair("user", line), pair("bot", answer)]);
     assert_eq!(stage.user.messages().split_off(from), expected.collect::<Vec<_>>());
     let states = stage.user.events_of("state");
-    assert_eq!(states.last().expect("it told states")["state"], "bot", "the bot handed over by itself");
+    assert_eq!(
+        states.last().expect("it told states")["state"],
+        "bot",
+        "the bot handed over by itself"
+    );
 }
 
 fn hand_back(stage: &mut Stage, said: Said) {

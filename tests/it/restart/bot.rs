@@ -9,7 +9,8 @@ use crate::fake_bot::{FakeBot, http, ok, text};
 use crate::house::House;
 use crate::run::WITHIN;
 
-/// A bot that tells when a request came, and does not answer those with the word 'slow' before it is let.
+/// A bot that tells when a request came, and does not answer those with the word 'slow' before it
+/// is let.
 fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
     let (came, coming) = channel();
     let (go, going) = channel();
@@ -41,7 +42,8 @@ fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
     user.kill();
     drop(go);
     let mut user = house.user(&[]);
-    let notice = user.until_told("notice", "the bot may not have got this: slow one; /again sends it again");
+    let notice =
+        user.until_told("notice", "the bot may not have got this: slow one; /again sends it again");
     assert!(notice["text"].is_string());
     user.until_state("bot");
     // A restart is no reason to send it either, and the question stays open.
@@ -58,14 +60,19 @@ fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
     user.kill();
     let mut user = house.user(&[]);
     user.until_state("bot");
-    assert!(user.events_of("notice").iter().all(|notice| !notice["text"].to_string().contains("may not have got")));
+    assert!(
+        user.events_of("notice")
+            .iter()
+            .all(|notice| !notice["text"].to_string().contains("may not have got"))
+    );
 }
 
 #[test]
 fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() {
     let (bot, came, go) = slow_bot(false);
     let house = House::with(bot);
-    let arguments: Vec<&str> = house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+    let arguments: Vec<&str> =
+        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = crate::terminal::Terminal::start(&arguments);
     user.prompts("bot> ");
     for line in ["slow one", "two", "three"] {
@@ -76,7 +83,10 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     user.program.kill();
     drop(go);
     let mut user = house.user(&[]);
-    user.until_told("notice", "the bot may not have got this: slow one / two / three; /again sends it again");
+    user.until_told(
+        "notice",
+        "the bot may not have got this: slow one / two / three; /again sends it again",
+    );
     user.say("/again");
     for text in ["heard slow one", "heard two", "heard three"] {
         user.until_text(text);
@@ -84,7 +94,8 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     assert_eq!(house.bot.texts(), ["slow one", "slow one", "two", "three"]);
 }
 
-/// A bot that offers a choice for 'ask', and tells when something else came, to which it gives no answer before it is let.
+/// A bot that offers a choice for 'ask', and tells when something else came, to which it gives no
+/// answer before it is let.
 fn offering() -> (FakeBot, Receiver<String>, Sender<()>) {
     let (came, coming) = channel();
     let (go, going) = channel();
@@ -165,7 +176,8 @@ fn a_bot_that_was_being_told_of_its_turn_at_the_kill_is_told_again() {
     let tracker = came.recv_timeout(WITHIN).unwrap();
     assert!(tracker.contains("/tracker"), "{tracker}");
     user.kill();
-    let tolds = |house: &House| house.bot.asked().iter().filter(|asked| !asked.is_message()).count();
+    let tolds =
+        |house: &House| house.bot.asked().iter().filter(|asked| !asked.is_message()).count();
     let before = tolds(&house);
     drop(go);
     let mut user = house.user(&[]);

@@ -1,4 +1,5 @@
-//! A journal that cannot be read any more while it is in use: one line and the end, and nothing done on its word.
+//! A journal that cannot be read any more while it is in use: one line and the end, and nothing
+//! done on its word.
 
 use serde_json::Value;
 
@@ -23,9 +24,11 @@ fn ends(end: &mut Handoff, mode: &str) {
     assert_eq!(end.exit_code(), 1);
     let said = end.stderr();
     let [line] = &said[..] else { panic!("one line: {said:?}") };
-    for part in
-        ["handoff: cannot read the journal", &format!("{mode}/default/journal.sqlite"), "restore it from a backup"]
-    {
+    for part in [
+        "handoff: cannot read the journal",
+        &format!("{mode}/default/journal.sqlite"),
+        "restore it from a backup",
+    ] {
         assert!(line.contains(part), "{line}");
     }
 }
@@ -43,7 +46,8 @@ fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
     ends(&mut user, "user");
     admin.until(|event| event["link"] == "connected");
     admin.until(|event| event["link"] == "lost");
-    let texts: Vec<Value> = admin.events_of("message").into_iter().map(|event| event["text"].clone()).collect();
+    let texts: Vec<Value> =
+        admin.events_of("message").into_iter().map(|event| event["text"].clone()).collect();
     assert!(!texts.contains(&"two".into()), "{texts:?}");
     // It does not start on it either.
     let mut user = house.user(&[]);
@@ -69,7 +73,9 @@ fn a_desk_that_cannot_read_what_came_again_does_not_take_it_for_another_story() 
     house.journal("admin").execute(DAMAGE, []).expect("the file is ours");
     // A customer's side that sends it again.
     let id =
-        house.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| row.get::<_, String>(0));
+        house.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| {
+            row.get::<_, String>(0)
+        });
     let secret = "SELECT lower(hex(secret)) FROM conversation";
     let secret = house.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
     let mut raw = crate::raw::Raw::connect(&house.desk);

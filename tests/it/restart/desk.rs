@@ -62,17 +62,30 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
             (states[0]["state"].clone(), states[0]["position"].clone())
         })
         .collect();
-    let expected = [("active".into(), Value::Null), ("queued".into(), 1.into()), ("active".into(), Value::Null)];
+    let expected = [
+        ("active".into(), Value::Null),
+        ("queued".into(), 1.into()),
+        ("active".into(), Value::Null),
+    ];
     assert_eq!(states[..3], expected);
     assert_eq!(states[3], ("queued".into(), 2.into()));
-    assert_eq!(told_again(&admin, &ids[0]), said(&[("user", "a human, Ann asks"), ("admin", "for Ann")]));
+    assert_eq!(
+        told_again(&admin, &ids[0]),
+        said(&[("user", "a human, Ann asks"), ("admin", "for Ann")])
+    );
     assert_eq!(told_again(&admin, &ids[1]), said(&[("user", "a human, Bob asks")]));
     admin.say("/accept");
     bob.until_state("active");
     for (user, id) in [&mut ann, &mut bob, &mut cy].into_iter().zip(&ids) {
         same_story(&mut admin, user, id);
     }
-    assert!(of(&ann.events(), &ids[0], "state").iter().filter(|state| state["state"] == "active").count() == 1);
+    assert!(
+        of(&ann.events(), &ids[0], "state")
+            .iter()
+            .filter(|state| state["state"] == "active")
+            .count()
+            == 1
+    );
 }
 
 #[test]

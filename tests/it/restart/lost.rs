@@ -47,7 +47,10 @@ fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
     user.until(|event| event["link"] == "lost");
     user.say("user two");
     let mut admin = house.admin(&[]);
-    user.until_told("notice", "the desk lost what it knew of you; you are in its queue again, with all that was said");
+    user.until_told(
+        "notice",
+        "the desk lost what it knew of you; you are in its queue again, with all that was said",
+    );
     user.until(|event| event["position"] == 1);
     admin.until_told("notice", "2 entries of another desk are held by");
     admin.say("/accept");
@@ -156,8 +159,10 @@ fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
     user.until_text(&lines[4]);
     let mut admin = house.admin(&["--auto-accept"]);
     admin.until_text(&lines[4]);
-    let came: Vec<Value> = admin.events_of("message").iter().map(|event| event["text"].clone()).collect();
-    let came: Vec<&str> = came.iter().filter_map(Value::as_str).filter(|text| text.starts_with("nobody")).collect();
+    let came: Vec<Value> =
+        admin.events_of("message").iter().map(|event| event["text"].clone()).collect();
+    let came: Vec<&str> =
+        came.iter().filter_map(Value::as_str).filter(|text| text.starts_with("nobody")).collect();
     assert_eq!(came, lines, "every line is delivered");
 }
 

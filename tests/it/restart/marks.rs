@@ -33,7 +33,8 @@ fn both_ends_are_told_what_was_delivered_and_what_was_seen() {
     let id = conversation(&user);
     for end in [&user, &admin] {
         for kind in ["delivered", "seen"] {
-            let marks: Vec<u64> = end.events_of(kind).iter().map(|mark| mark["number"].as_u64().unwrap()).collect();
+            let marks: Vec<u64> =
+                end.events_of(kind).iter().map(|mark| mark["number"].as_u64().unwrap()).collect();
             assert!(marks.is_sorted(), "marks never go back: {kind} {marks:?}");
             assert!(end.events_of(kind).iter().all(|mark| mark["conversation"] == id));
         }
@@ -52,7 +53,9 @@ fn unread(reads_not: &str) {
             let admin = house.admin(&["--auto-accept"]);
             (admin, Handoff::start_with(&house.user_arguments(&[]), hold))
         }
-        _ => (Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold), house.user(&[])),
+        _ => {
+            (Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold), house.user(&[]))
+        }
     };
     user.say("a human");
     let teller = if reads_not == "user" { &mut admin } else { &mut user };
@@ -62,9 +65,14 @@ fn unread(reads_not: &str) {
     let last = teller.until_text(&lines[199])["number"].clone();
     marked(teller, "delivered", &last);
     // The pipe holds 64 KiB: what was seen by now is less than that, and the last line is not.
-    let seen = |end: &Handoff| end.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max();
+    let seen = |end: &Handoff| {
+        end.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max()
+    };
     let before = seen(teller).unwrap_or(0);
-    assert!(before < last.as_u64().expect("a number") - 100, "{before} of {last} are said to be seen");
+    assert!(
+        before < last.as_u64().expect("a number") - 100,
+        "{before} of {last} are said to be seen"
+    );
     // It goes on: all of it is there, and only now it is seen.
     let (sender, read) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -99,13 +107,15 @@ fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
     let (mut admin, mut user) = house.talking();
     admin.say("hello");
     user.until_text("hello");
-    // The desk has the line and is killed before it shows it: it is shown by its next life, before anybody dials.
+    // The desk has the line and is killed before it shows it: it is shown by its next life, before
+    // anybody dials.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     admin.kill();
     let mut admin = Handoff::start_with(&house.admin_arguments(&[]), |command| {
         command.stdout(writer);
     });
-    let filler: Vec<String> = (0..100).map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
+    let filler: Vec<String> =
+        (0..100).map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
     filler.iter().for_each(|line| user.say(line));
     user.say("unseen");
     let number = user.until_text("unseen")["number"].clone();
@@ -129,7 +139,8 @@ fn a_line_the_user_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
     });
     user.say("a human");
     admin.until_state("active");
-    let filler: Vec<String> = (0..100).map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
+    let filler: Vec<String> =
+        (0..100).map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
     filler.iter().for_each(|line| admin.say(line));
     admin.say("unseen");
     let number = admin.until_text("unseen")["number"].clone();
@@ -147,10 +158,14 @@ fn a_line_the_user_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
 fn the_prompt_shows_one_tick_then_two() {
     let house = House::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    let mut admin = Handoff::start_with(&house.admin_arguments(&["--auto-accept", "--name", "Robin"]), |command| {
-        command.stdout(writer);
-    });
-    let arguments: Vec<&str> = house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+    let mut admin = Handoff::start_with(
+        &house.admin_arguments(&["--auto-accept", "--name", "Robin"]),
+        |command| {
+            command.stdout(writer);
+        },
+    );
+    let arguments: Vec<&str> =
+        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = Terminal::start(&arguments);
     user.press("a human\r");
     user.prompts("Robin> ");

@@ -19,7 +19,8 @@ fn refused(arguments: &[&str]) -> String {
 }
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode() & 0o777
+    fs::metadata(path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).permissions().mode()
+        & 0o777
 }
 
 #[test]
@@ -28,13 +29,18 @@ fn a_second_process_on_the_same_profile_is_refused_and_another_profile_is_not() 
     let mut admin = house.admin(&[]);
     let mut user = house.user(&[]);
     user.until_state("bot");
-    for (mode, arguments) in [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))] {
+    for (mode, arguments) in
+        [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))]
+    {
         let line = refused(&arguments);
         assert!(line.contains(&format!("another 'handoff {mode}' is using")), "{line}");
         assert!(line.contains("--profile NAME"), "{line}");
     }
     let mut other = house.user(&["--profile", "other"]);
-    assert_ne!(other.until_state("bot")["conversation"], user.events_of("state")[0]["conversation"]);
+    assert_ne!(
+        other.until_state("bot")["conversation"],
+        user.events_of("state")[0]["conversation"]
+    );
     assert!(admin.is_running());
     // The lock goes with its process, however that ended.
     user.kill();
@@ -48,11 +54,17 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     let house = House::new();
     house.admin(&[]).kill();
     house.user(&[]).until_state("bot");
-    for (mode, arguments) in [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))] {
+    for (mode, arguments) in
+        [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))]
+    {
         house.journal(mode).pragma_update(None, "user_version", 99).expect("nobody else uses it");
         let line = refused(&arguments);
-        assert!(line.contains("was written by a newer handoff") && line.contains("--profile"), "{line}");
-        let version: i64 = house.journal(mode).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert!(
+            line.contains("was written by a newer handoff") && line.contains("--profile"),
+            "{line}"
+        );
+        let version: i64 =
+            house.journal(mode).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(version, 99);
     }
 }
@@ -108,7 +120,10 @@ fn the_state_folder_is_made_for_its_owner_alone_wherever_it_is() {
     let mut user = Handoff::start(&bare);
     user.until_state("bot");
     let files = user.home_files();
-    assert!(files.iter().any(|file| file.ends_with("handoff/user/default/journal.sqlite")), "{files:?}");
+    assert!(
+        files.iter().any(|file| file.ends_with("handoff/user/default/journal.sqlite")),
+        "{files:?}"
+    );
 }
 
 #[test]

@@ -54,8 +54,11 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     newer.kill();
     admin.until(|event| event["link"] == "lost");
     house.clone_user("copy");
-    let arguments: Vec<&str> =
-        house.user_arguments(&["--profile", "copy"]).into_iter().filter(|word| *word != "--json").collect();
+    let arguments: Vec<&str> = house
+        .user_arguments(&["--profile", "copy"])
+        .into_iter()
+        .filter(|word| *word != "--json")
+        .collect();
     let mut older = crate::terminal::Terminal::start(&arguments);
     older.prompts("agent> ");
     admin.until(|event| event["link"] == "connected");
@@ -67,12 +70,17 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     }
     let seen = older.sees("(not sent; the Up key");
     older.last_row("not connected> ");
-    assert_eq!(seen.matches("in another program; /new starts another").count(), 4, "each is refused: {seen}");
+    assert_eq!(
+        seen.matches("in another program; /new starts another").count(),
+        4,
+        "each is refused: {seen}"
+    );
     newer.until_state("active");
     newer.say("still here");
     admin.until_text("still here");
     let id = conversation(&newer);
-    let states: Vec<_> = admin.events_of("state").into_iter().map(|event| event["state"].clone()).collect();
+    let states: Vec<_> =
+        admin.events_of("state").into_iter().map(|event| event["state"].clone()).collect();
     assert_eq!(states, ["queued", "active"], "nothing changed at the desk");
     same_story(&mut admin, &mut newer, &id);
     older.press("/new\r");
@@ -99,7 +107,9 @@ fn a_user_with_a_wrong_secret_is_refused_and_the_right_one_goes_on() {
     right.until(|event| event["link"] == "connected");
     let journal = house.profile("user").with_file_name("copy").join("journal.sqlite");
     let journal = rusqlite::Connection::open(journal).expect("it was copied");
-    journal.execute("UPDATE conversation SET secret = randomblob(32)", []).expect("the schema of the journal");
+    journal
+        .execute("UPDATE conversation SET secret = randomblob(32)", [])
+        .expect("the schema of the journal");
     drop(journal);
     let mut wrong = house.user(&["--profile", "copy"]);
     wrong.until_told("error", "this conversation belongs to somebody else");

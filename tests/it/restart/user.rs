@@ -26,7 +26,10 @@ fn a_user_killed_while_the_bot_answers_goes_on_where_it_was() {
     user.say("again");
     user.until_text("heard again");
     let senders: Vec<String> = house.bot.asked().iter().map(|asked| asked.sender()).collect();
-    assert!(senders.iter().all(|sender| *sender == senders[0]), "one conversation to the bot: {senders:?}");
+    assert!(
+        senders.iter().all(|sender| *sender == senders[0]),
+        "one conversation to the bot: {senders:?}"
+    );
     assert_eq!(house.bot.texts(), ["hi", "there", "again"]);
     assert_eq!(told(&user, &id).len(), 6);
 }
@@ -156,7 +159,8 @@ fn a_closed_conversation_is_not_gone_on_with() {
 #[test]
 fn a_person_sees_the_last_lines_again_and_is_told_that_it_goes_on() {
     let house = House::with(FakeBot::saying(|said| text(&format!("re {said}"))));
-    let arguments = ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--state", house.state()];
+    let arguments =
+        ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--state", house.state()];
     let mut user = Terminal::start(&arguments);
     user.prompts("bot> ");
     for line in 1..=15 {
@@ -167,8 +171,10 @@ fn a_person_sees_the_last_lines_again_and_is_told_that_it_goes_on() {
     user.program.exit_code();
     let mut user = Terminal::start(&arguments);
     let seen = user.sees(GOES_ON);
-    let lines: Vec<&str> = seen.lines().map(str::trim).filter(|line| line.contains("line ")).collect();
-    let expected: Vec<String> = (6..=15).flat_map(|n| [format!("line {n}"), format!("re line {n}")]).collect();
+    let lines: Vec<&str> =
+        seen.lines().map(str::trim).filter(|line| line.contains("line ")).collect();
+    let expected: Vec<String> =
+        (6..=15).flat_map(|n| [format!("line {n}"), format!("re line {n}")]).collect();
     assert_eq!(lines.len(), expected.len(), "{seen}");
     for (line, expected) in lines.iter().zip(&expected) {
         assert!(line.ends_with(expected.as_str()), "{seen}");
