@@ -24,7 +24,7 @@ use ureq::tls::{Certificate, RootCerts};
 
 pub use fault::Fault;
 
-use crate::reply::Item;
+use crate::core::reply::Item;
 use crate::wire::Author;
 
 mod call;

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use handoff::args::{self, Exit, Mode};
-use handoff::{admin, demo, term, user};
+use handoff::edge::term;
+use handoff::mode::args::{self, Exit, Mode};
+use handoff::mode::{admin, demo, user};
 use log::{Level, Log};
 
 fn main() -> ExitCode {

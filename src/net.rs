@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::tls::{Fingerprint, Security};
+use crate::edge::tls::{Fingerprint, Security};
 pub use crate::wire::Conn;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use poller::Poller;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use handoff::tls::{KnownDesks, Security, Trust};
+use handoff::edge::tls::{KnownDesks, Security, Trust};
 
 use crate::broken::{Broken, broken};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use handoff::command::{Admin, User};
+use handoff::core::command::{Admin, User};
 
 pub fn command(data: &[u8]) {
     let line = String::from_utf8_lossy(data);

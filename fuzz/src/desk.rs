@@ -7,10 +7,10 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use handoff::clock::Now;
-use handoff::desk::{Desk, Options, Output};
-use handoff::record::{Record, Story};
-use handoff::report::Report;
+use handoff::core::clock::Now;
+use handoff::core::desk::{Desk, Options, Output};
+use handoff::core::record::{Record, Story};
+use handoff::core::report::Report;
 use handoff::wire::{
     Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
     FRAME_MAX_BEFORE_HELLO, Hello, Message, Number, Said, Secret, State, Welcome,

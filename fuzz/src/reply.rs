@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use handoff::reply::{self, ITEMS_MAX, Triggers, for_bot};
+use handoff::core::reply::{self, ITEMS_MAX, Triggers, for_bot};
 use handoff::wire::{Author, Body, Button, ENTRY_MAX, Entry, Message, NAME_MAX, Said};
 
 use super::choices::stretched;

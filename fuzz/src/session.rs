@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use handoff::clock::Now;
-use handoff::record::Record;
-use handoff::reply::{Handoff, Reply};
-use handoff::report::Report;
-use handoff::session::{Output, Resumed, Session};
+use handoff::core::clock::Now;
+use handoff::core::record::Record;
+use handoff::core::reply::{Handoff, Reply};
+use handoff::core::report::Report;
+use handoff::core::session::{Output, Resumed, Session};
 use handoff::wire::{
     Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry,
     FRAME_MAX_BEFORE_HELLO, Message, Number, Said, Secret, State, Welcome,

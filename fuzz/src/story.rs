@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use handoff::record::{Line, Record, Returning, Story, What};
+use handoff::core::record::{Line, Record, Returning, Story, What};
 use handoff::wire::{Body, ConversationId, DeskId, Entry};
 
 /// The story of one conversation, of its records and their places in the commit order.

@@ -1,6 +1,6 @@
 //! Whatever a peer's text holds, what is shown of it moves no cursor and stays in bounds.
 
-use handoff::text::Safe;
+use handoff::core::text::Safe;
 
 pub fn text(data: &[u8]) {
     let raw = String::from_utf8_lossy(data);

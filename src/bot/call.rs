@@ -25,7 +25,7 @@ use super::{
     BODY_MAX, Config, Fault, LINES_BYTES_MAX, LINES_MAX, Line, Outcome, Request, Resumed, Taken,
     Times, Token,
 };
-use crate::reply::{self, Item};
+use crate::core::reply::{self, Item};
 use crate::wire::Author;
 
 /// Does what is asked. Blocks up to the request's deadline.

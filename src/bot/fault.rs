@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::reply::NotAReply;
+use crate::core::reply::NotAReply;
 
 /// Why a request to the bot came to nothing. `peer` is the bot's URL as it was given.
 #[derive(Debug, PartialEq, Eq)]

@@ -118,12 +118,12 @@ impl Stream {
     /// Writes what the socket takes now. TLS takes as much as it can hold, and keeps what the
     /// socket did not take.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
-        crate::failpoint::hit("before-send");
+        crate::edge::failpoint::hit("before-send");
         let written = match &mut self.tls {
             None => write_plain(&self.socket.source, bytes),
             Some(tls) => write_tls(tls, &self.socket.source, bytes),
         };
-        crate::failpoint::hit("after-send");
+        crate::edge::failpoint::hit("after-send");
         written
     }
 

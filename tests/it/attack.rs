@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handoff::tls::{KnownDesks, Trust};
+use handoff::edge::tls::{KnownDesks, Trust};
 use serde_json::json;
 
 use crate::chat::{Chat, one_at_a_time, p99, weight};

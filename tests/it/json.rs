@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use handoff::report::{Elsewhere, Link, Reason, Report, Returned, Told};
+use handoff::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
 use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
 use serde_json::Value;
 

@@ -27,6 +27,7 @@ mod corpus;
 mod demo;
 mod evil_desk;
 mod faults;
+mod floors;
 mod flow;
 mod handback;
 mod handoff;

@@ -10,12 +10,12 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
-use handoff::clock::Now;
-use handoff::desk::{self, Desk};
-use handoff::record::{Record, Story};
-use handoff::reply::{Handoff, Reply};
-use handoff::report::{Link, Report};
-use handoff::session::{self, Resumed, Session};
+use handoff::core::clock::Now;
+use handoff::core::desk::{self, Desk};
+use handoff::core::record::{Record, Story};
+use handoff::core::reply::{Handoff, Reply};
+use handoff::core::report::{Link, Report};
+use handoff::core::session::{self, Resumed, Session};
 use handoff::wire::{
     Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Number, Said,
     Secret, State, encode,

@@ -4,13 +4,13 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use handoff::clock::Now;
-use handoff::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
-use handoff::desk::{self, room};
-use handoff::journal::Journal;
-use handoff::peers::{FRAME_WITHIN, Peers, rate};
-use handoff::reply::{self, Triggers};
-use handoff::session::{Output, Resumed, Session, WELCOME_WITHIN};
+use handoff::core::clock::Now;
+use handoff::core::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
+use handoff::core::desk::{self, room};
+use handoff::core::reply::{self, Triggers};
+use handoff::core::session::{Output, Resumed, Session, WELCOME_WITHIN};
+use handoff::edge::journal::Journal;
+use handoff::turn::peers::{FRAME_WITHIN, Peers, rate};
 use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, WireError};
 use handoff::{net, wire::encode};
 use serde_json::{Value, json};

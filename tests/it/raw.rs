@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use handoff::tls::{Identity, KnownDesks, Security, Trust};
+use handoff::edge::tls::{Identity, KnownDesks, Security, Trust};
 use rustix::net::{self, AddressFamily, SocketType};
 use rustls::Connection as Tls;
 use rustls::pki_types::CertificateDer;

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use handoff::tls::{Identity, Security};
+use handoff::edge::tls::{Identity, Security};
 use handoff::wire::{ENTRY_MAX, FEATURE_MAX, FEATURES_MAX, FRAME_MAX_BEFORE_HELLO, NESTING_MAX};
 use serde_json::{Value, json};
 

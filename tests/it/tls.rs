@@ -15,7 +15,7 @@ use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::version::{TLS12, TLS13};
 
-use handoff::tls::Security;
+use handoff::edge::tls::Security;
 
 use crate::fake_bot::{FakeBot, text};
 use crate::home::Home;

@@ -1,7 +1,7 @@
 //! Listeners and dials of one net that are secured and speak differently.
 
 use super::*;
-use crate::tls::{Identity, KnownDesks, Trust};
+use crate::edge::tls::{Identity, KnownDesks, Trust};
 
 fn desk_tls() -> Security {
     Identity::fresh().and_then(Identity::security).unwrap()

@@ -1,7 +1,7 @@
 //! The same over TLS; and what is no TLS, which the loop never hears of.
 
 use super::*;
-use crate::tls::{Identity, KnownDesks, Trust};
+use crate::edge::tls::{Identity, KnownDesks, Trust};
 
 fn desk() -> Setup {
     let mut setup = patient();

@@ -6,7 +6,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use handoff::delivery::Backoff;
+use handoff::core::delivery::Backoff;
 use handoff::wire::{
     Author, Body, ConversationId, Decoder, Entry, Hello, Message, Said, Secret, VERSION, Welcome,
     encode,

@@ -1,0 +1,14 @@
+//! The pure rooms: no socket, no file, no thread, no screen. Time is an argument.
+//!
+//! A room of this floor imports only [`crate::wire`] and other rooms of this floor.
+
+pub mod clock;
+pub mod command;
+pub mod delivery;
+pub mod desk;
+pub mod record;
+pub mod reply;
+pub mod report;
+pub mod script;
+pub mod session;
+pub mod text;

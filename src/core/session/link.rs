@@ -1,0 +1,442 @@
+//! The connection to the desk: dial while something is owed, hello, resume, and rest.
+
+use super::*;
+use crate::core::text::Line;
+
+/// How long the desk may take to answer the hello. The loop arms it on the connection.
+pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
+
+/// The connection, and when to try again.
+pub(super) struct Link {
+    now: Stage,
+    backoff: Backoff,
+    /// What was told last: failing attempts in a row are told once.
+    told: Option<report::Link>,
+    /// The desk's last answer was that it is full.
+    full: bool,
+    /// The `newest` of the hello on this connection.
+    newest: Number,
+    /// What the desk acknowledged on this connection.
+    acked: Number,
+    /// The customer is told of another position at the soonest then.
+    pub(super) next_position: Instant,
+}
+
+enum Stage {
+    /// No connection is wanted, or none may be had.
+    Down,
+    /// Dialling is due at this time.
+    Waiting(Instant),
+    /// A dial is under way, or the hello has no answer yet.
+    Opening(Option<Conn>),
+    /// Welcome was said by the last of `desks`.
+    Up { conn: Conn, since: Instant },
+    /// All is delivered and the connection is closing.
+    Closing(Conn),
+}
+
+impl Link {
+    pub(super) fn new(backoff: Backoff, now: Now) -> Link {
+        Link {
+            now: Stage::Down,
+            backoff,
+            told: None,
+            full: false,
+            newest: 0,
+            acked: 0,
+            next_position: now.clock,
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        match self.now {
+            Stage::Waiting(at) => Some(at),
+            _ => None,
+        }
+    }
+}
+
+impl Session {
+    /// The dial that was asked for is under way as `conn`.
+    pub fn dialled(&mut self, conn: Conn) {
+        self.link.now = Stage::Opening(Some(conn));
+        self.rest_if_delivered();
+    }
+
+    /// The connection stands: introduce ourselves.
+    pub fn connected(&mut self, conn: Conn) {
+        if !matches!(self.link.now, Stage::Opening(Some(dialled)) if dialled == conn) {
+            return;
+        }
+        let hello = Hello {
+            version: VERSION,
+            conversation: self.id,
+            secret: self.secret,
+            name: self.name.clone(),
+            received: self
+                .desks
+                .iter()
+                .rev()
+                .take(DESKS_MAX)
+                .map(|(desk, marks)| (*desk, marks.receiving.last()))
+                .collect(),
+            newest: self.owed(),
+            features: Vec::new(),
+        };
+        (self.link.newest, self.link.acked) = (hello.newest, 0);
+        self.out.push(Output::Send(conn, Message::Hello(hello)));
+    }
+
+    /// A message came. Answers false when it breaks the rules of the wire.
+    pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+        match (&self.link.now, message) {
+            (Stage::Opening(Some(dialled)), message) if *dialled == conn => match message {
+                Message::Welcome(welcome) => self.welcomed(conn, &welcome, now),
+                Message::Busy { retry } => self.busy(conn, retry, now),
+                Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
+                Message::Ping {} => {}
+                _ => return false,
+            },
+            (Stage::Up { conn: up, .. }, message) if *up == conn => {
+                return self.listen(conn, message, now);
+            }
+            _ => {}
+        }
+        true
+    }
+
+    /// The connection is gone, or never came to be.
+    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+        match self.link.now {
+            Stage::Opening(Some(ours)) if ours == conn => self.retry(why, now),
+            Stage::Up { conn: up, since } if up == conn => {
+                if now.clock.duration_since(since) >= Backoff::HEALTHY {
+                    self.link.backoff.reset();
+                }
+                self.retry(why, now);
+            }
+            Stage::Closing(ours) if ours == conn => {
+                self.link.now = Stage::Down;
+                self.seek_desk();
+            }
+            _ => {}
+        }
+    }
+
+    /// What answered is not the desk it must be: it is told nothing, and is not dialled again.
+    pub fn distrust(&mut self, conn: Conn, why: &str) {
+        if matches!(self.link.now, Stage::Opening(Some(ours)) if ours == conn) {
+            self.part(conn, why);
+        }
+    }
+
+    /// The connection, the desk and its marks, while it is up.
+    pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
+        match self.link.now {
+            Stage::Up { conn, .. } => {
+                self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks)))
+            }
+            _ => None,
+        }
+    }
+
+    /// The desk and its marks, while it is up.
+    pub(super) fn linked_desk(&mut self) -> Option<(DeskId, &mut Marks)> {
+        self.linked().map(|(_, desk)| desk)
+    }
+
+    /// The program ends: the desk is told, and the conversation goes on when it is started again.
+    pub fn leave(&mut self) {
+        if let Stage::Up { conn, .. } | Stage::Opening(Some(conn)) = self.link.now {
+            let text = "the customer's program is ending".to_owned();
+            self.out.push(Output::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.out.push(Output::Close(conn));
+        }
+        self.link.now = Stage::Down;
+    }
+
+    /// Whether the desk has said welcome, and the connection stands.
+    pub(super) fn is_up(&self) -> bool {
+        matches!(self.link.now, Stage::Up { .. })
+    }
+
+    /// What keeps the desk away, while one is needed and this side was told so.
+    pub fn desk_trouble(&self) -> Option<&'static str> {
+        let is_lost = self.needs_desk() && self.link.told == Some(report::Link::Lost);
+        is_lost.then_some(if self.link.full { "desk full" } else { "desk offline" })
+    }
+
+    /// Whether the connection is really gone.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self.link.now, Stage::Down | Stage::Waiting(_))
+    }
+
+    pub(super) fn tick_link(&mut self, now: Now) {
+        if matches!(self.link.now, Stage::Waiting(at) if at <= now.clock) {
+            self.dial();
+        }
+    }
+
+    /// Dials at once, if a desk is needed and none is on the line.
+    pub(super) fn seek_desk(&mut self) {
+        if self.needs_desk() && self.is_disconnected() {
+            self.tell_link(report::Link::Connecting, None);
+            self.dial();
+        }
+    }
+
+    /// Hangs up when the bot or nobody owns the conversation and both sides have all they are owed.
+    /// A desk sends its entries before it acks ours: once it acked all, nothing of its own is on
+    /// the way.
+    pub(super) fn rest_if_delivered(&mut self) {
+        if self.needs_desk() {
+            return;
+        }
+        if let Some((conn, (_, marks))) = self.linked()
+            && std::mem::take(&mut marks.ack_due)
+        {
+            let number = marks.receiving.last();
+            self.out.push(Output::Send(conn, Message::Ack { number }));
+        }
+        match self.link.now {
+            Stage::Up { conn, .. } | Stage::Opening(Some(conn)) => {
+                self.out.push(Output::Close(conn));
+                self.link.now = Stage::Closing(conn);
+            }
+            Stage::Waiting(_) => self.link.now = Stage::Down,
+            _ => {}
+        }
+    }
+
+    /// Whether a desk owns the conversation, or the two still owe each other something.
+    pub(super) fn needs_desk(&self) -> bool {
+        self.is_owned_by_desk() || self.parting
+    }
+
+    /// Whether the desk's refusal to talk ended all attempts.
+    pub fn is_parted(&self) -> bool {
+        self.needs_desk() && matches!(self.link.now, Stage::Down)
+    }
+
+    fn dial(&mut self) {
+        self.link.now = Stage::Opening(None);
+        self.out.push(Output::Dial);
+    }
+
+    /// The desk accepted the hello: compare marks, and go on where both were.
+    fn welcomed(&mut self, conn: Conn, welcome: &Welcome, now: Now) {
+        let former = match &self.phase {
+            Phase::Active { desk, .. } => Some(*desk),
+            _ => None,
+        };
+        let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
+        let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
+        // More than it may have got of what we have: it was told another story than the one we
+        // tell.
+        let known = self.last.min(desk.1.offered);
+        let acked = desk.1.sending.acked();
+        let resumed = desk.1.sending.resume(welcome.received, known);
+        let shown = desk.1.shown;
+        self.desks.push(desk);
+        if resumed.is_err() {
+            return self.fork(conn);
+        }
+        self.link.now = Stage::Up { conn, since: now.clock };
+        self.out.push(Output::Welcomed(conn));
+        // The connection before this one may have lost our latest `seen`.
+        if shown > 0 {
+            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+        }
+        self.tell_link(report::Link::Connected, None);
+        // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
+        // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for
+        // it.
+        if welcome.received > acked {
+            self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
+        }
+        if former.is_some_and(|former| former != welcome.desk) {
+            self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
+            self.request_human(None, now);
+        } else if self.needs_desk() {
+            self.offer();
+        }
+    }
+
+    /// A message on a connection that is up.
+    fn listen(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+        match message {
+            Message::Entry(entry) => return self.take(conn, entry, now),
+            Message::Ack { number } => return self.acked(number),
+            Message::Seen { number } => {
+                let conversation = self.id;
+                let Some((_, marks)) = self.linked_desk() else { return false };
+                if !marks.sending.is_sent(number) {
+                    return false;
+                }
+                if number > marks.seen {
+                    marks.seen = number;
+                    self.tell(Report::Seen { conversation, number });
+                }
+            }
+            Message::Position { position } => return self.positioned(position, now),
+            Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
+            Message::Ping {} => {}
+            Message::Hello(_) | Message::Welcome(_) | Message::Busy { .. } => return false,
+        }
+        true
+    }
+
+    /// An entry of the desk's: exactly once, in order.
+    fn take(&mut self, conn: Conn, entry: Entry, now: Now) -> bool {
+        let fits = match &entry.body {
+            Body::Message(said) => said.author == Author::Admin,
+            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => {
+                true
+            }
+            _ => false,
+        };
+        let is_news =
+            self.desks.last().is_some_and(|(_, marks)| entry.number > marks.receiving.last());
+        let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
+        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else {
+            return false;
+        };
+        let arrival = marks.receiving.take(entry.number);
+        if arrival == Arrival::Gap {
+            return false;
+        }
+        marks.ack_due = true;
+        let desk = *desk;
+        if arrival == Arrival::Again {
+            self.out.push(Output::Verify(conn, desk, entry));
+        } else {
+            self.idle = Idle::new(now);
+            self.out.push(Output::Record(Record::Theirs(Some(desk), entry.clone())));
+            self.obey(desk, entry, now);
+        }
+        true
+    }
+
+    /// Whether the desk may say something: its agent has the customer, or had them and typed it
+    /// before the desk knew of the end. A desk sends what it has before it acknowledges ours,
+    /// so what follows the ack of the end was made later.
+    fn may_speak(&self) -> bool {
+        self.desks.last().is_some_and(|(desk, marks)| {
+            self.is_with(*desk, self.request)
+                || self.link.acked < marks.ended.max(self.link.newest) && marks.ended > 0
+        })
+    }
+
+    fn acked(&mut self, number: Number) -> bool {
+        let Some((desk, marks)) = self.linked_desk() else { return false };
+        match marks.sending.ack(number) {
+            Ok(true) => {
+                self.out.push(Output::Record(Record::Acked(desk, number)));
+                self.tell(Report::Delivered { conversation: self.id, number });
+            }
+            Ok(false) => {}
+            Err(_) => return false,
+        }
+        self.link.acked = self.link.acked.max(number);
+        if self.undelivered().is_empty() {
+            self.parting = false;
+            self.rest_if_delivered();
+        }
+        true
+    }
+
+    fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
+        self.out.push(Output::Close(conn));
+        let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
+        self.link.now = Stage::Waiting(now.clock + wait);
+        self.link.full = true;
+        self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
+    }
+
+    /// The desk closes the connection and says why. Some reasons make another attempt useless.
+    fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        // Its words never stand alone, as if they were this program's.
+        let why = format!("the desk says: {text}");
+        match code {
+            Code::Replaced => {
+                self.replaced = true;
+                self.part(conn, &why);
+            }
+            Code::Fork => self.fork(conn),
+            Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
+            Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
+                self.out.push(Output::Close(conn));
+                self.retry(&why, now);
+            }
+        }
+    }
+
+    /// The two journals tell different stories under the same numbers: one of them was restored
+    /// from a backup.
+    pub fn fork(&mut self, conn: Conn) {
+        let why = "the desk and this side remember different things under the same numbers";
+        self.out.push(Output::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
+        self.part(conn, why);
+        self.out.push(Output::Forked);
+    }
+
+    /// Leaves the desk for good: what is not delivered stays undelivered.
+    fn part(&mut self, conn: Conn, why: &str) {
+        self.out.push(Output::Close(conn));
+        self.link.now = Stage::Down;
+        self.tell_link(report::Link::Lost, Some(why.to_owned()));
+        self.tell(Report::Error {
+            text: format!("not connected to {}: {}", self.address, Line(why)),
+        });
+        // The bot has the customer, or nobody: what the desk was still owed keeps them from
+        // nothing.
+        if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
+        {
+            let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+            self.out.push(Output::GivenUp(acked + 1..=self.owed()));
+        }
+    }
+
+    /// Tries again later, for as long as a desk is needed.
+    fn retry(&mut self, why: &str, now: Now) {
+        if self.linked().is_some() {
+            self.idle = Idle::new(now);
+        }
+        self.link.full = false;
+        self.lose(why);
+        self.link.now = if self.needs_desk() {
+            Stage::Waiting(now.clock + self.link.backoff.wait())
+        } else {
+            Stage::Down
+        };
+    }
+
+    /// Tells that the desk is not there, and what to do if somebody waits for it.
+    fn lose(&mut self, why: &str) {
+        let is_news = self.link.told != Some(report::Link::Lost);
+        self.tell_link(report::Link::Lost, Some(why.to_owned()));
+        if let Phase::Queued { position } = &mut self.phase {
+            *position = Default::default();
+            if is_news {
+                self.notice("this side keeps trying to reach the desk; /bot goes back to the bot");
+            }
+        }
+    }
+
+    fn tell_link(&mut self, link: report::Link, why: Option<String>) {
+        if self.link.told.replace(link) == Some(link) {
+            return;
+        }
+        self.tell(Report::Link {
+            conversation: self.id,
+            ordinal: None,
+            customer: None,
+            link,
+            desk: self.address.clone(),
+            why,
+            parted: link == report::Link::Lost
+                && matches!(self.link.now, Stage::Down)
+                && self.needs_desk(),
+        });
+    }
+}

@@ -1,0 +1,393 @@
+//! What stands below the conversation while a person types: the prompt and the line.
+//!
+//! A frame is the bytes that put new rows above the line and draw the line again, in one write.
+//! It never asks the terminal anything and trusts no width where it counts: rows do not wrap
+//! (autowrap is off while we draw), and the cursor gets to its place by writing what is before it.
+
+use crossbeam_channel::Sender;
+use rustix::stdio::stdout;
+use rustix::termios::tcgetwinsize;
+
+use super::Typed;
+use super::editor::{EDITOR_MAX, Editor};
+use super::keys::Key;
+use super::layout::{Edited, Shown, clip_before, edited, width};
+use super::render::{Look, Row};
+use crate::core::delivery::Mark;
+
+/// Columns and rows where the terminal does not tell.
+const SIZE: (usize, usize) = (80, 24);
+
+/// The prompt, the line, and what of them is on the screen.
+pub(super) struct Board {
+    editor: Editor,
+    prompt: Shown,
+    limit: usize,
+    typed: Sender<Typed>,
+    columns: usize,
+    rows: usize,
+    /// The first row of the line that is shown, where it has more than fit.
+    top: usize,
+    drawn: Option<Drawn>,
+    clear: bool,
+}
+
+/// Where the last frame left things.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Drawn {
+    /// Columns of each row.
+    widths: Vec<usize>,
+    /// The cursor.
+    row: usize,
+    column: usize,
+}
+
+impl Board {
+    pub(super) fn new(limit: usize, typed: Sender<Typed>) -> Board {
+        let mut board = Board {
+            editor: Editor::default(),
+            prompt: Shown::default(),
+            limit,
+            typed,
+            columns: SIZE.0,
+            rows: SIZE.1,
+            top: 0,
+            drawn: None,
+            clear: false,
+        };
+        board.measure();
+        board
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub(super) fn prompt(&mut self, prompt: &str) {
+        self.prompt = Shown::line(prompt);
+    }
+
+    /// Empties the input; whether there was something in it. The Up key brings it back.
+    pub(super) fn drop_line(&mut self) -> bool {
+        !self.editor.is_empty() && !self.editor.take().is_empty()
+    }
+
+    /// Another program had the terminal: its size may have changed, and our rows are gone.
+    pub(super) fn resume(&mut self) {
+        self.measure();
+        self.drawn = None;
+    }
+
+    /// Takes a key; gives the rows that it puts above the line.
+    pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
+        match key {
+            Key::Enter => return self.enter(look),
+            Key::DeleteOrEnd if self.editor.is_empty() => self.tell(Typed::End),
+            Key::Text(text) | Key::Paste(text) if !self.editor.insert(text) => {
+                return self.too_long(look);
+            }
+            Key::PasteTooLong => return self.too_long(look),
+            Key::Newline if !self.editor.insert("\n") => return self.too_long(look),
+            Key::Redraw => self.clear = true,
+            Key::Resized => self.measure(),
+            key => self.editor.press(key),
+        }
+        Vec::new()
+    }
+
+    fn enter(&mut self, look: &Look) -> Vec<Row> {
+        let (line, limit) = (self.editor.take(), self.limit);
+        if line.len() > limit {
+            // Out of the input, or a long line would push this off a small window.
+            let bytes = line.len();
+            let fault = format!(
+                "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it back"
+            );
+            return look.fault(&fault, self.columns);
+        }
+        let mut above = Vec::new();
+        if line.starts_with('/') && !line.starts_with("//") {
+            // A message comes back from the journal; a command would leave no trace.
+            above = look.aside("> ", &Shown::text(&line), self.columns);
+        }
+        if !line.trim().is_empty() {
+            self.tell(Typed::Line(line));
+        }
+        above
+    }
+
+    fn too_long(&self, look: &Look) -> Vec<Row> {
+        let limit = self.limit;
+        let fault = format!(
+            "that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent at once"
+        );
+        look.fault(&fault, self.columns)
+    }
+
+    fn tell(&self, typed: Typed) {
+        // Fails only when the loop has ended.
+        let _ = self.typed.send(typed);
+    }
+
+    fn measure(&mut self) {
+        let size = tcgetwinsize(stdout())
+            .ok()
+            .map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
+        (self.columns, self.rows) =
+            size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
+    }
+
+    /// The bytes that put rows above the line and draw it anew.
+    pub(super) fn frame(&mut self, above: &[Row], look: &Look) -> Vec<u8> {
+        let mut out = self.erase();
+        out.push_str("\x1b[?7l");
+        if std::mem::take(&mut self.clear) {
+            out.push_str("\x1b[2J\x1b[H");
+        }
+        for row in above {
+            out.push_str(row.as_str());
+            out.push_str("\r\n");
+        }
+        self.draw(&mut out, look, above.len());
+        out.push_str("\x1b[?7h");
+        out.into_bytes()
+    }
+
+    /// The bytes that leave no line, with the cursor where it began.
+    pub(super) fn erase(&mut self) -> String {
+        let up = self.drawn.take().map_or(0, |drawn| drawn.rows_above(self.columns));
+        if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
+    }
+
+    /// Bytes of the mark at the end of the prompt. It stays when the prompt is too long: it says
+    /// what became of the last line.
+    fn mark_length(&self) -> usize {
+        let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
+        marks.iter().find(|mark| self.prompt.as_str().ends_with(*mark)).map_or(0, String::len)
+    }
+
+    fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
+        let prompt =
+            clip_before(&self.prompt, self.mark_length(), self.columns / 2).and(&Shown::own("> "));
+        let indent = width(prompt.as_str());
+        // The last column stays free, for the cursor.
+        let room = self.columns.saturating_sub(indent + 1).max(1);
+        let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
+        // Half of the window stays the conversation's; a few new rows are all to be seen. The
+        // prompt stands at the first row shown.
+        let left = self.rows.checked_sub(above).unwrap_or(self.rows);
+        let height = (self.rows / 2).min(left).max(1);
+        self.top = self
+            .top
+            .min(rows.len().saturating_sub(height))
+            .clamp((row + 1).saturating_sub(height), row);
+        let shown = &rows[self.top..rows.len().min(self.top + height)];
+        let row = row - self.top;
+        let more = self.top + shown.len() < rows.len();
+        let prefix = |at: usize| match at {
+            0 => look.paint_prompt(&prompt),
+            at => {
+                let mark = if more && at + 1 == shown.len() { "↓ " } else { "│ " };
+                look.paint_prompt(&Shown::blanks(indent.saturating_sub(2)).and(&Shown::own(mark)))
+            }
+        };
+
+        for (at, text) in shown.iter().enumerate() {
+            let gap = if at == 0 { "" } else { "\r\n" };
+            out.push_str(&format!("{gap}{}{text}", prefix(at).as_str()));
+        }
+        let up = shown.len() - 1 - row;
+        if up > 0 {
+            out.push_str(&format!("\x1b[{up}A"));
+        }
+        let before = &shown[row].as_str()[..before];
+        out.push_str(&format!("\r{}{before}", prefix(row).as_str()));
+        let widths = shown.iter().map(|text| indent + width(text.as_str())).collect();
+        self.drawn = Some(Drawn { widths, row, column: indent + width(before) });
+    }
+}
+
+impl Drawn {
+    /// Rows from the first one to the cursor. A window that became narrower has wrapped them.
+    fn rows_above(&self, columns: usize) -> usize {
+        let wrapped = |columns_used: usize| columns_used.saturating_sub(1) / columns;
+        let above: usize = self.widths[..self.row].iter().map(|&used| 1 + wrapped(used)).sum();
+        above + wrapped(self.column)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Author;
+    use crossbeam_channel::{Receiver, unbounded};
+    use std::num::NonZero;
+
+    /// A board on an emulated terminal.
+    struct Desk {
+        board: Board,
+        look: Look,
+        screen: vt100::Parser,
+        typed: Receiver<Typed>,
+    }
+
+    fn desk(columns: usize, rows: usize) -> Desk {
+        let (sender, typed) = unbounded();
+        let mut board = Board::new(20, sender);
+        (board.columns, board.rows) = (columns, rows);
+        board.prompt("Ann (2)");
+        let look = Look::new(Author::Admin, true);
+        let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
+        let screen = vt100::Parser::new(size(rows), size(columns), 100);
+        Desk { board, look, screen, typed }
+    }
+
+    impl Desk {
+        fn press(&mut self, key: Key) {
+            let above = self.board.press(&key, &self.look);
+            let frame = self.board.frame(&above, &self.look);
+            self.screen.process(&frame);
+        }
+
+        fn text(&mut self, text: &str) {
+            self.press(Key::Text(text.into()));
+        }
+
+        fn above(&mut self, rows: &[&str]) {
+            let rows = rows
+                .iter()
+                .flat_map(|row| self.look.aside("", &Shown::line(row), 80))
+                .collect::<Vec<_>>();
+            let frame = self.board.frame(&rows, &self.look);
+            self.screen.process(&frame);
+        }
+
+        fn seen(&self) -> String {
+            self.screen.screen().contents()
+        }
+
+        fn cursor(&self) -> (u16, u16) {
+            self.screen.screen().cursor_position()
+        }
+    }
+
+    #[test]
+    fn a_message_does_not_tear_the_line() {
+        let mut desk = desk(30, 10);
+        desk.text("a line that is too long for its row");
+        desk.press(Key::Home);
+        desk.press(Key::Right);
+        desk.above(&["bot: one", "bot: two"]);
+        assert_eq!(
+            desk.seen(),
+            "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row"
+        );
+        assert_eq!(desk.cursor(), (2, 10));
+        desk.board.prompt("Bea (3)");
+        desk.above(&[]);
+        assert!(desk.seen().contains("\nBea (3)> a line"), "{}", desk.seen());
+    }
+
+    #[test]
+    fn enter_takes_the_line_off_the_screen() {
+        let mut desk = desk(30, 10);
+        desk.text("hi");
+        desk.press(Key::Enter);
+        assert_eq!(desk.seen(), "Ann (2)> ");
+        desk.text("/list");
+        desk.press(Key::Enter);
+        assert_eq!(desk.seen(), "> /list\nAnn (2)> ");
+        desk.press(Key::Enter);
+        desk.press(Key::DeleteOrEnd);
+        let typed: Vec<Typed> = desk.typed.try_iter().collect();
+        assert_eq!(typed, [Typed::Line("hi".into()), Typed::Line("/list".into()), Typed::End]);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_leaves_the_input_and_comes_back_with_the_up_key() {
+        let mut desk = desk(60, 10);
+        desk.text("123456789 123456789 1");
+        desk.press(Key::Enter);
+        assert!(desk.seen().contains("at most 20"), "{}", desk.seen());
+        assert!(desk.seen().ends_with("\nAnn (2)> "), "{}", desk.seen());
+        assert!(desk.typed.is_empty());
+        desk.press(Key::Up);
+        assert!(desk.seen().ends_with("> 123456789 123456789 1"), "{}", desk.seen());
+    }
+
+    #[test]
+    fn a_refusal_is_to_be_seen_at_any_size_of_the_window() {
+        for (columns, rows) in [(80, 24), (40, 10), (20, 8)] {
+            let mut desk = desk(columns, rows);
+            desk.press(Key::Paste("0123456789".repeat(1024)));
+            desk.press(Key::PasteTooLong);
+            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
+            assert!(seen.contains("that does not fit"), "{columns}x{rows}: {}", desk.seen());
+            desk.press(Key::Enter);
+            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
+            assert!(
+                seen.contains("this line has 10240 bytes"),
+                "{columns}x{rows}: {}",
+                desk.seen()
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_prompt_keeps_its_mark_and_half_of_the_row() {
+        let mut desk = desk(40, 10);
+        for (prompt, shown) in [
+            ("agent Robin ✓✓", "agent Robin ✓✓> "),
+            ("desk offline, agent Robin ✓", "desk offline, age… ✓> "),
+            ("#6 Maximilian Featherstone", "#6 Maximilian Feath…> "),
+        ] {
+            desk.board.prompt(prompt);
+            desk.above(&[]);
+            assert_eq!(desk.seen(), shown);
+        }
+    }
+
+    #[test]
+    fn a_dropped_line_comes_back_with_the_up_key() {
+        let mut desk = desk(40, 10);
+        assert!(!desk.board.drop_line());
+        desk.text("half a line");
+        assert!(desk.board.drop_line());
+        desk.above(&[]);
+        assert_eq!(desk.seen(), "Ann (2)> ");
+        desk.press(Key::Up);
+        assert_eq!(desk.seen(), "Ann (2)> half a line");
+    }
+
+    #[test]
+    fn a_long_block_shows_the_part_with_the_cursor() {
+        let mut desk = desk(40, 10);
+        let block: Vec<String> = (1..=50).map(|line| format!("line {line}")).collect();
+        desk.press(Key::Paste(block.join("\n")));
+        assert_eq!(desk.seen().lines().count(), 5);
+        assert!(desk.seen().starts_with("Ann (2)> line 46\n"), "{}", desk.seen());
+        for _ in 0..49 {
+            desk.press(Key::Up);
+        }
+        assert!(desk.seen().starts_with("Ann (2)> line 1\n"), "{}", desk.seen());
+        assert!(desk.seen().ends_with("     ↓ line 5"), "{}", desk.seen());
+        desk.above(&["bot: hi"]);
+        assert!(desk.seen().starts_with("bot: hi\nAnn (2)> line 1\n"), "{}", desk.seen());
+    }
+
+    #[test]
+    fn a_narrower_window_leaves_nothing_behind() {
+        let drawn = Drawn { widths: vec![79, 79, 20], row: 2, column: 15 };
+        assert_eq!([80, 79, 40, 10].map(|columns| drawn.rows_above(columns)), [2, 2, 4, 17]);
+    }
+
+    #[test]
+    fn a_tiny_window_and_a_wide_prompt_do_no_harm() {
+        let mut desk = desk(4, 2);
+        desk.board.prompt("日本語\u{1b}[31m");
+        desk.text("日本👩‍👩‍👧");
+        for key in [Key::Home, Key::Right, Key::End, Key::Enter] {
+            desk.press(key);
+        }
+    }
+}

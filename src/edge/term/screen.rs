@@ -1,0 +1,368 @@
+//! The screen thread: the only writer of stdout and stderr.
+//!
+//! It takes what waits (reports, keys, log lines), makes one write of it, and only then tells
+//! the loop what is shown. It may hang in a write for as long as nobody reads. What it writes is
+//! JSON, `layout::Shown` or `render::Row`, and the moves of a cursor: nothing a peer wrote gets
+//! here in any other way.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Write};
+use std::mem;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_channel::{Receiver, Sender, never, select};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::termios::tcgetwinsize;
+
+use super::board::Board;
+use super::keys::Key;
+use super::layout::Shown;
+use super::mode::{ENTER, LEAVE, Leave, RawMode};
+use super::render::{Look, Row, Stream, plain, plain_note, stream};
+use super::{DROPPED, Event, suspend};
+use crate::core::report::Report;
+use crate::wire::Author;
+
+/// What is written at once, at most, so that the first of a long stretch is not kept waiting.
+const BATCH: usize = 256;
+/// What a desk answers to Ctrl-Z and SIGTSTP.
+const NOT_SUSPENDED: &str =
+    "a desk cannot be suspended, its customers would lose it; /quit ends it";
+
+/// How to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// One JSON object a line.
+    Json,
+    /// Lines.
+    Plain,
+    /// Lines drawn above an editor.
+    Terminal,
+}
+
+/// What the loop wants.
+pub(super) enum Command {
+    Show(Vec<Report>),
+    Prompt(String),
+    Refuse { why: String, line: String },
+    Finish,
+}
+
+/// Everything the screen thread has.
+pub(super) struct Output {
+    way: Way,
+    look: Look,
+    board: Option<Board>,
+    mode: Option<Arc<RawMode>>,
+    events: Sender<Event>,
+    /// Reports taken, and how many of them the loop knows to be written.
+    taken: u64,
+    done: Arc<AtomicU64>,
+    /// Ctrl-C keys on their way here.
+    interrupts: Arc<AtomicUsize>,
+    /// The last key was Ctrl-C on an empty line.
+    interrupted: bool,
+    /// Copies without a buffer: what is not written here is not written at exit either.
+    stdout: Outlet,
+    stderr: Outlet,
+    /// For stdout, next.
+    pending: Vec<u8>,
+    /// Rows to put above the editor, next; and whether anything is to be drawn at all.
+    above: Vec<Row>,
+    dirty: bool,
+    /// stdout does not take any more.
+    gone: bool,
+}
+
+/// stdout or stderr.
+struct Outlet {
+    file: File,
+    is_terminal: bool,
+}
+
+impl Outlet {
+    fn new(stream: &(impl AsFd + IsTerminal)) -> io::Result<Outlet> {
+        Ok(Outlet {
+            file: File::from(stream.as_fd().try_clone_to_owned()?),
+            is_terminal: stream.is_terminal(),
+        })
+    }
+
+    /// Columns of a plain line. A terminal would break a longer one itself, with nothing before the
+    /// rest of it; the last column stays free, as some break already there. A pipe's reader
+    /// gets whole lines.
+    fn columns(&self) -> usize {
+        let size = self.is_terminal.then(|| tcgetwinsize(&self.file).ok()).flatten();
+        size.map(|size| usize::from(size.ws_col))
+            .filter(|&columns| columns > 0)
+            .map_or(usize::MAX, |columns| columns - 1)
+    }
+}
+
+impl Output {
+    pub(super) fn new(
+        way: Way,
+        look: Look,
+        board: Option<Board>,
+        mode: Option<Arc<RawMode>>,
+        events: Sender<Event>,
+        done: Arc<AtomicU64>,
+        interrupts: Arc<AtomicUsize>,
+    ) -> io::Result<Output> {
+        let (stdout, stderr) = (Outlet::new(&io::stdout())?, Outlet::new(&io::stderr())?);
+        let (pending, above) = (Vec::new(), Vec::new());
+        Ok(Output {
+            way,
+            look,
+            board,
+            mode,
+            events,
+            taken: 0,
+            done,
+            interrupts,
+            interrupted: false,
+            stdout,
+            stderr,
+            pending,
+            above,
+            dirty: true,
+            gone: false,
+        })
+    }
+
+    /// Shows until told to finish, or until the loop is gone.
+    pub(super) fn run(
+        &mut self,
+        commands: &Receiver<Command>,
+        mut keys: Receiver<Key>,
+        mut log: Receiver<String>,
+        mut suspensions: Receiver<()>,
+    ) {
+        let mode = self.mode.clone();
+        let _leave = Leave(mode.as_deref());
+        if self.board.is_some() {
+            self.pending.extend_from_slice(ENTER);
+        }
+        self.write();
+        let mut going = true;
+        while going {
+            select! {
+                recv(commands) -> command => going = self.obey(command.unwrap_or(Command::Finish)),
+                recv(keys) -> key => key.map_or_else(|_| keys = never(), |key| self.press(&key)),
+                recv(log) -> line => line.map_or_else(|_| log = never(), |line| self.log(&line)),
+                recv(suspensions) -> asked => asked.map_or_else(|_| suspensions = never(), |()| self.suspend()),
+            }
+            // A burst becomes one write.
+            for command in commands.try_iter().take(BATCH) {
+                going = going && self.obey(command);
+            }
+            keys.try_iter().take(BATCH).for_each(|key| self.press(&key));
+            log.try_iter().take(BATCH).for_each(|line| self.log(&line));
+            self.write();
+        }
+        log.try_iter().for_each(|line| self.log(&line));
+        self.write();
+        if let Some(board) = &mut self.board {
+            self.pending = board.erase().into_bytes();
+            self.write_stdout();
+        }
+    }
+
+    /// Does what the loop wants; `false` to finish.
+    fn obey(&mut self, command: Command) -> bool {
+        match command {
+            Command::Show(reports) => {
+                reports.iter().for_each(|report| self.show(report));
+                self.taken += reports.len() as u64;
+            }
+            Command::Prompt(prompt) => {
+                if let Some(board) = &mut self.board {
+                    board.prompt(&prompt);
+                    self.dirty = true;
+                }
+            }
+            Command::Refuse { why, line } => {
+                if self.board.is_some() {
+                    let text = format!("{why} (not sent; the Up key brings your line back)");
+                    self.show(&Report::Error { text });
+                } else {
+                    self.show(&Report::Error { text: why });
+                    self.note("handoff: ", &format!("not sent: {line}"));
+                }
+            }
+            Command::Finish => return false,
+        }
+        true
+    }
+
+    fn show(&mut self, report: &Report) {
+        match (self.way, &self.board) {
+            (Way::Json, _) => {
+                // Fails for no report: string keys, and a Vec takes every byte.
+                let _ = serde_json::to_writer(&mut self.pending, report);
+                self.pending.push(b'\n');
+            }
+            (Way::Terminal, Some(board)) => {
+                if let Some(rows) = self.look.draw(report, board.columns()) {
+                    self.above.extend(rows);
+                    self.dirty = true;
+                }
+            }
+            _ => {
+                let stream = stream(report);
+                let columns = if stream == Stream::Out {
+                    self.stdout.columns()
+                } else {
+                    self.stderr.columns()
+                };
+                let Some(lines) = plain(report, self.look.me, columns) else { return };
+                match stream {
+                    Stream::Out => put_lines(&mut self.pending, &lines),
+                    Stream::Err => self.write_stderr(&lines),
+                }
+            }
+        }
+    }
+
+    fn press(&mut self, key: &Key) {
+        let Some(board) = &mut self.board else { return };
+        self.dirty = true;
+        match key {
+            Key::Interrupt => {
+                self.interrupts.fetch_sub(1, Ordering::Relaxed);
+                // The first one only clears the line.
+                let was_empty = !board.drop_line();
+                let again = mem::replace(&mut self.interrupted, was_empty);
+                if was_empty {
+                    let _ = self.events.send(Event::Interrupt { again });
+                }
+            }
+            Key::Suspend if self.look.me == Author::Admin => self.suspend(),
+            Key::Suspend => suspend::ask_group(),
+            // A shell has had the terminal, after a SIGSTOP: its last line is above the cursor.
+            Key::Continued if self.mode.as_ref().is_some_and(|mode| mode.is_lost()) => {
+                self.resume()
+            }
+            key => {
+                self.interrupted &= matches!(key, Key::Resized | Key::Continued);
+                self.above.extend(board.press(key, &self.look));
+            }
+        }
+    }
+
+    /// SIGTSTP came, or Ctrl-Z at a desk. A desk says that it cannot be suspended; a customer's
+    /// side leaves the terminal to the shell until it is continued.
+    fn suspend(&mut self) {
+        if self.look.me == Author::Admin {
+            self.show(&Report::Error { text: NOT_SUSPENDED.to_owned() });
+            return;
+        }
+        self.write();
+        if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
+            self.pending.extend(board.erase().into_bytes());
+            self.pending.extend_from_slice(LEAVE);
+            mode.leave();
+            self.write_stdout();
+            suspend::stop();
+            self.resume();
+        }
+    }
+
+    /// Takes the terminal again, and draws the line below whatever was written there meanwhile.
+    fn resume(&mut self) {
+        if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
+            // A terminal that is gone is told by the thread that reads it.
+            let _ = mode.resume();
+            self.pending.extend_from_slice(ENTER);
+            board.resume();
+            self.dirty = true;
+        }
+    }
+
+    fn log(&mut self, line: &str) {
+        let dropped = DROPPED.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            self.log_line(&format!("{dropped} log lines were dropped: the screen was not read"));
+        }
+        self.log_line(line);
+    }
+
+    fn log_line(&mut self, line: &str) {
+        match &self.board {
+            // On the same terminal as the editor it has to keep clear of it.
+            Some(board) if self.stderr.is_terminal => {
+                self.above.extend(self.look.aside("", &Shown::text(line), board.columns()));
+                self.dirty = true;
+            }
+            _ => self.note("", line),
+        }
+    }
+
+    /// Something the program says, as plain lines on stderr.
+    fn note(&mut self, mark: &'static str, text: &str) {
+        let lines = plain_note(mark, &Shown::text(text), self.stderr.columns());
+        self.write_stderr(&lines);
+    }
+
+    /// Writes everything that waits, and says what is shown then.
+    fn write(&mut self) {
+        if let Some(board) = &mut self.board
+            && mem::take(&mut self.dirty)
+        {
+            self.pending.extend(board.frame(&mem::take(&mut self.above), &self.look));
+        }
+        self.write_stdout();
+        if self.done.swap(self.taken, Ordering::Relaxed) < self.taken && !self.gone {
+            let _ = self.events.send(Event::Shown(self.taken));
+        }
+    }
+
+    fn write_stdout(&mut self) {
+        let bytes = mem::take(&mut self.pending);
+        if self.gone || bytes.is_empty() {
+            return;
+        }
+        if let Err(error) = write_all(&mut self.stdout.file, &bytes) {
+            self.gone = true;
+            let _ = self.events.send(Event::Gone(error));
+        }
+    }
+
+    /// Lines to stderr, in their order with what is for stdout. A stderr that is gone is no fault.
+    fn write_stderr(&mut self, lines: &[Shown]) {
+        self.write_stdout();
+        let mut bytes = Vec::new();
+        put_lines(&mut bytes, lines);
+        let _ = write_all(&mut self.stderr.file, &bytes);
+    }
+}
+
+fn put_lines(bytes: &mut Vec<u8>, lines: &[Shown]) {
+    for line in lines {
+        bytes.extend_from_slice(line.as_str().as_bytes());
+        bytes.push(b'\n');
+    }
+}
+
+/// `Write::write_all`, also where another program has set O_NONBLOCK on the terminal we share.
+fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write(bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => bytes = &bytes[written..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let mut room = [PollFd::new(&*file, PollFlags::OUT)];
+                if let Err(error) = poll(&mut room, None)
+                    && error != rustix::io::Errno::INTR
+                {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

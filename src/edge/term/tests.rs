@@ -1,0 +1,503 @@
+//! The real thing: this test binary again as a program on a pseudo-terminal or on pipes.
+//!
+//! The program (`program`) shows what its control socket tells it and answers with what the
+//! terminal told it. Waits have deadlines; nothing sleeps.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+use std::{env, ffi::OsString};
+
+use crossbeam_channel::{Receiver, select, unbounded};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcsetwinsize};
+
+use super::*;
+use crate::core::report::Told;
+use crate::wire::{ConversationId, TEXT_MAX};
+
+const DEADLINE: Duration = Duration::from_secs(20);
+const CONTROL: &str = "HANDOFF_TERM_TEST";
+
+/// Not a test: what the tests below start.
+#[test]
+#[ignore = "the program the other tests start"]
+fn program() {
+    let Ok(control) = env::var(CONTROL) else { return };
+    let mut control = TcpStream::connect(control).expect("the test listens");
+    if io::stdin().is_terminal() {
+        // The terminal is ours: it tells of a resize, and of its end.
+        rustix::process::setsid().expect("a child is no leader");
+        rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
+            .expect("a fresh session takes a terminal");
+        let hung_up = Arc::default();
+        signal_hook::flag::register(signal_hook::consts::SIGHUP, hung_up).expect("a handler");
+    }
+    let (sender, told) = unbounded();
+    let commands = BufReader::new(control.try_clone().expect("a socket"));
+    thread::spawn(move || {
+        commands.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+    });
+
+    let json = env::var_os("TEST_JSON").is_some();
+    let options =
+        Options { json, plain: false, limit: TEXT_MAX, me: Author::User, reads_stdin: true };
+    hold_suspension(&options).expect("a signal mask");
+    let (screen, typed, events) = start(options).expect("a screen");
+    let mut screen = Some(screen);
+    writeln!(control, "ready {}", screen.as_ref().is_some_and(Screen::is_interactive))
+        .expect("a reader");
+    let (mut typed, mut take) = (typed, env::var_os("TEST_SLOW").is_none());
+    loop {
+        let lines = if take { typed.clone() } else { never() };
+        select! {
+            recv(told) -> line => {
+                let Ok(line) = line else { std::process::exit(1) };
+                if line == "take" { take = true }
+                else if line == "finish" { screen.take().expect("still there").finish(); std::process::exit(0) }
+                else if line == "panic" { let _screen = screen.take(); panic!("on purpose") }
+                else { obey(screen.as_ref().expect("still there"), &line) }
+            }
+            recv(lines) -> line => match line {
+                Ok(line) => writeln!(control, "typed {line:?}").expect("a reader"),
+                Err(_) => typed = never(),
+            },
+            recv(events) -> event => match event {
+                Ok(Event::Gone(_)) => writeln!(control, "Gone").expect("a reader"),
+                Ok(event) => writeln!(control, "{event:?}").expect("a reader"),
+                Err(_) => std::process::exit(2),
+            },
+        }
+    }
+}
+
+fn obey(screen: &Screen, line: &str) {
+    let (command, text) = line.split_once(' ').unwrap_or((line, ""));
+    match command {
+        "say" => {
+            screen.show(Report::Message(said(text)));
+        }
+        "flood" => {
+            for _ in 0..100_000 {
+                screen.show(Report::Message(said(text)));
+            }
+        }
+        "notice" => {
+            screen.show(Report::Notice { text: text.into() });
+        }
+        "prompt" => screen.prompt(text.into()),
+        "refuse" => screen.refuse("that cannot be", text),
+        "log" => drop(log_writer().write_all(format!("{text}\n").as_bytes())),
+        _ => panic!("an unknown command: {line}"),
+    }
+    screen.flush();
+}
+
+fn said(text: &str) -> Told {
+    Told {
+        conversation: ConversationId::new([7; 16]),
+        ordinal: None,
+        elsewhere: false,
+        own: false,
+        author: Author::Bot,
+        name: None,
+        text: text.into(),
+        number: 1,
+        at: 0,
+        buttons: Vec::new(),
+        image: None,
+        custom: None,
+        history: false,
+    }
+}
+
+/// The program's end of the control socket.
+struct Program {
+    child: Child,
+    control: TcpStream,
+    answers: Receiver<String>,
+}
+
+impl Program {
+    fn start(environment: &[(&str, &str)], stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Program {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let mut command = Command::new(env::current_exe().expect("this test"));
+        let program = format!("{}::program", module_path!().trim_start_matches("handoff::"));
+        command.args([&program, "--exact", "--ignored", "--nocapture"]);
+        command.env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied());
+        command.env(CONTROL, listener.local_addr().expect("bound").to_string());
+        let child = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().expect("a child");
+        let (control, _) = listener.accept().expect("the program connects");
+        let (sender, answers) = unbounded();
+        let lines = BufReader::new(control.try_clone().expect("a socket"));
+        thread::spawn(move || {
+            lines.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
+        });
+        Program { child, control, answers }
+    }
+
+    fn tell(&mut self, line: &str) {
+        writeln!(self.control, "{line}").expect("the program lives");
+    }
+
+    /// The next answer that is not `Shown`.
+    fn answer(&self) -> String {
+        loop {
+            let answer = self.answers.recv_timeout(DEADLINE).expect("an answer");
+            if !answer.starts_with("Shown") {
+                return answer;
+            }
+        }
+    }
+
+    fn expect(&self, answer: &str) {
+        assert_eq!(self.answer(), answer);
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program on a terminal that is emulated here.
+struct Terminal {
+    program: Program,
+    master: File,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+}
+
+impl Terminal {
+    /// With the editor.
+    fn start(environment: &[(&str, &str)]) -> Terminal {
+        let mut terminal = Terminal::open(environment);
+        // What libtest has written is above.
+        terminal.until(|seen| seen.contains("running 1 test") && seen.ends_with("> "));
+        terminal
+    }
+
+    fn open(environment: &[(&str, &str)]) -> Terminal {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a pseudo-terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+        let name = OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
+        let slave: OwnedFd =
+            OpenOptions::new().read(true).write(true).open(name).expect("its other end").into();
+        resize(&master, 80, 24);
+        let copy = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        let program = Program::start(environment, copy(), copy(), copy());
+        let master = File::from(master);
+        let mut reader = master.try_clone().expect("a descriptor");
+        let (sender, output) = unbounded();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let size = |size| NonZero::new(size).expect("a size");
+        let terminal = Terminal {
+            program,
+            master,
+            output,
+            screen: vt100::Parser::new(size(24), size(80), 1000),
+        };
+        terminal.program.expect("ready true");
+        terminal
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.master.write_all(keys.as_bytes()).expect("the terminal lives");
+    }
+
+    /// Waits until the screen is so.
+    fn until(&mut self, so: impl Fn(&str) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while !so(&self.screen.screen().contents()) {
+            let Ok(bytes) = self.output.recv_deadline(end) else {
+                panic!("not what was waited for:\n{}", self.screen.screen().contents());
+            };
+            self.screen.process(&bytes);
+        }
+    }
+
+    /// Waits until a mode of the terminal is off.
+    fn until_off(&mut self, mode: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + DEADLINE;
+        while mode(self.screen.screen()) {
+            let bytes = self.output.recv_deadline(end).expect("the mode is not left");
+            self.screen.process(&bytes);
+        }
+    }
+
+    fn ends_with(&mut self, end: &str) {
+        self.until(|seen| seen.ends_with(end));
+    }
+
+    fn is_cooked(&self) -> bool {
+        let modes = tcgetattr(&self.master).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+}
+
+fn resize(master: &impl std::os::fd::AsFd, columns: u16, rows: u16) {
+    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(master, size).expect("a terminal");
+}
+
+#[test]
+fn messages_and_logs_come_above_the_line_being_typed() {
+    let mut terminal = Terminal::start(&[("NO_COLOR", "1")]);
+    terminal.program.tell("prompt bot");
+    terminal.press("half a l");
+    terminal.ends_with("\nbot> half a l");
+    terminal.program.tell("say 日本語 👩‍👩‍👧 שלום");
+    terminal.until(|seen| seen.contains(" bot: 日本語") && seen.ends_with("\nbot> half a l"));
+    terminal.program.tell("log [INFO] linked");
+    terminal.ends_with("\n[INFO] linked\nbot> half a l");
+    terminal.program.tell("prompt Ann");
+    terminal.ends_with("\nAnn> half a l");
+    terminal.press("ine\x01\x1b[Cx\r");
+    terminal.program.expect(r#"typed Line("hxalf a line")"#);
+    terminal.ends_with("\n[INFO] linked\nAnn> ");
+    terminal.press("what comes next");
+    terminal.program.tell("refuse hxalf a line");
+    terminal.until(|seen| {
+        seen.contains("!! that cannot be (not sent") && seen.ends_with("\nAnn> what comes next")
+    });
+    terminal.press("\x1b[A");
+    terminal.ends_with("\nAnn> hxalf a line");
+    terminal.press("\x1b[B");
+    terminal.ends_with("\nAnn> what comes next");
+}
+
+#[test]
+fn a_pasted_block_is_one_message() {
+    let mut terminal = Terminal::start(&[]);
+    let block: Vec<String> = (1..=50).map(|line| format!("line {line}")).collect();
+    terminal.press(&format!("\x1b[200~{}\r\x1b[201~", block.join("\r")));
+    terminal.ends_with("│ line 50");
+    terminal.press("\r");
+    terminal.program.expect(&format!("typed {:?}", Typed::Line(block.join("\n"))));
+}
+
+#[test]
+fn a_line_over_the_limit_comes_back_and_can_be_cut() {
+    let mut terminal = Terminal::start(&[]);
+    terminal.press(&"x".repeat(10 * 1024));
+    terminal.press("\r");
+    terminal.until(|seen| seen.contains("this line has 10240 bytes, at most 8192 can be sent"));
+    terminal.ends_with("\n> ");
+    terminal.press("\x1b[A");
+    terminal.press(&"\x7f".repeat(2048));
+    terminal.press("\r");
+    terminal.program.expect(&format!("typed {:?}", Typed::Line("x".repeat(TEXT_MAX))));
+}
+
+#[test]
+fn a_resized_window_wraps_anew() {
+    let mut terminal = Terminal::start(&[]);
+    terminal.press(&"0123456789".repeat(5));
+    terminal.ends_with("\n> 01234567890123456789012345678901234567890123456789");
+    resize(&terminal.master, 30, 24);
+    terminal.ends_with("> 012345678901234567890123456\n│ 78901234567890123456789");
+}
+
+#[test]
+fn ctrl_c_and_ctrl_d_tell_the_loop() {
+    let mut terminal = Terminal::start(&[]);
+    terminal.press("text");
+    terminal.ends_with("\n> text");
+    terminal.press("\x03");
+    terminal.ends_with("\n> ");
+    terminal.press("\x03");
+    terminal.program.expect("Interrupt { again: false }");
+    terminal.press("\x03");
+    terminal.program.expect("Interrupt { again: true }");
+    terminal.press("x\x7f\x03");
+    terminal.program.expect("Interrupt { again: false }");
+    terminal.press("\x04");
+    terminal.program.expect("typed End");
+}
+
+#[test]
+fn ctrl_c_reaches_the_loop_although_the_terminal_takes_no_output() {
+    let mut terminal = Terminal::start(&[]);
+    let slave = format!("/proc/{}/fd/0", terminal.program.child.id());
+    let slave =
+        OpenOptions::new().read(true).write(true).open(slave).expect("the program's terminal");
+    // As Ctrl-S does where the terminal is not raw.
+    tcflow(&slave, Action::OOff).expect("a terminal");
+    terminal.press("x");
+    terminal.program.tell("say something to write");
+    terminal.press("\x03\x03\x03\x03");
+    while terminal.program.answer() != "Interrupt { again: true }" {}
+    tcflow(&slave, Action::OOn).expect("a terminal");
+}
+
+#[test]
+fn ctrl_z_goes_on_at_once_where_no_shell_could_continue_the_program() {
+    // The program leads a session of its own.
+    let mut terminal = Terminal::start(&[]);
+    terminal.press("half");
+    terminal.ends_with("\n> half");
+    terminal.press("\x1a a line\r");
+    terminal.program.expect(r#"typed Line("half a line")"#);
+    assert!(!terminal.is_cooked());
+}
+
+#[test]
+fn the_terminal_is_as_it_was_after_finish_and_after_a_panic() {
+    for end in ["finish", "panic"] {
+        let mut terminal = Terminal::start(&[]);
+        assert!(!terminal.is_cooked());
+        terminal.program.tell("say the last word");
+        terminal.program.tell(end);
+        terminal.until(|seen| seen.contains("the last word"));
+        let _ = terminal.program.child.wait();
+        assert!(terminal.is_cooked(), "after {end}");
+        terminal.until_off(vt100::Screen::bracketed_paste);
+    }
+}
+
+#[test]
+fn a_terminal_that_hangs_up_is_told() {
+    let Terminal { program, master, output, .. } = Terminal::start(&[]);
+    // Closing both descriptors of the master needs its reader out of its read: a last word makes it
+    // look.
+    drop(output);
+    let mut program = program;
+    program.tell("say bye");
+    drop(master);
+    program.tell("say bye");
+    program.expect("Gone");
+}
+
+#[test]
+fn a_dumb_terminal_gets_lines() {
+    let mut terminal = Terminal::open(&[("TERM", "dumb")]);
+    terminal.program.tell("say hi");
+    terminal.until(|seen| seen.contains("bot: hi"));
+    assert!(terminal.is_cooked());
+    terminal.press("typed\n");
+    terminal.program.expect(r#"typed Line("typed")"#);
+}
+
+/// A program on three pipes; what libtest writes first is read away.
+fn piped(environment: &[(&str, &str)]) -> (Program, BufReader<std::process::ChildStdout>) {
+    let mut program = Program::start(environment, Stdio::piped(), Stdio::piped(), Stdio::piped());
+    program.expect("ready false");
+    let mut stdout = BufReader::new(program.child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.starts_with("running") {
+        line.clear();
+        assert_ne!(stdout.read_line(&mut line).expect("a pipe"), 0, "libtest says what it runs");
+    }
+    (program, stdout)
+}
+
+fn line(from: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    from.read_line(&mut line).expect("a pipe");
+    line
+}
+
+#[test]
+fn on_pipes_stdout_is_the_conversation() {
+    let (mut program, mut stdout) = piped(&[]);
+    let mut stderr = BufReader::new(program.child.stderr.take().expect("a pipe"));
+    program.tell("notice one thing");
+    program.tell("say Hello");
+    assert_eq!(line(&mut stdout), "bot: Hello\n");
+    assert_eq!(line(&mut stderr), "handoff: one thing\n");
+    program.tell("log [WARN] \u{1b}]0;x");
+    assert_eq!(line(&mut stderr), "[WARN] \\u{1b}]0;x\n");
+    program
+        .child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"one\n\ntwo")
+        .expect("the program reads");
+    program.expect(r#"typed Line("one")"#);
+    program.expect(r#"typed Line("two")"#);
+    program.expect("typed End");
+}
+
+#[test]
+fn json_is_one_object_a_line() {
+    let (mut program, mut stdout) = piped(&[("TEST_JSON", "1")]);
+    program.tell("notice one thing");
+    assert_eq!(line(&mut stdout), "{\"event\":\"notice\",\"text\":\"one thing\"}\n");
+}
+
+#[test]
+fn a_pipe_is_not_read_ahead() {
+    let (mut program, _stdout) = piped(&[("TEST_SLOW", "1")]);
+    let mut stdin = program.child.stdin.take().expect("a pipe");
+    // More than the pipe holds: it can only be written while the program reads.
+    let (sender, written) = unbounded();
+    thread::spawn(move || {
+        for _ in 0..10_000 {
+            stdin
+                .write_all(b"a line of a script that is not due yet\n")
+                .expect("the program reads");
+        }
+        sender.send(()).expect("the test waits");
+    });
+    program.tell("say the loop lives");
+    assert!(written.try_recv().is_err());
+    program.tell("take");
+    written.recv_timeout(DEADLINE).expect("all lines are read once they are taken");
+}
+
+#[test]
+fn a_closed_pipe_is_told_quietly() {
+    let (mut program, stdout) = piped(&[]);
+    drop(stdout);
+    // A process that another test starts may hold the pipe until it is one of its own.
+    let since = Instant::now();
+    while !program
+        .answers
+        .recv_timeout(Duration::from_millis(200))
+        .is_ok_and(|answer| answer.starts_with("Gone"))
+    {
+        assert!(since.elapsed() < DEADLINE, "nobody reads, and it is not told");
+        program.tell("say nobody hears it");
+    }
+    let mut stderr = program.child.stderr.take().expect("a pipe");
+    program.tell("finish");
+    let mut said = String::new();
+    stderr.read_to_string(&mut said).expect("a pipe");
+    assert_eq!(said, "");
+}
+
+#[test]
+fn an_output_nobody_reads_holds_up_the_screen_alone() {
+    let (mut program, mut stdout) = piped(&[]);
+    program
+        .child
+        .stdin
+        .take()
+        .expect("a pipe")
+        .write_all(b"still read\n")
+        .expect("the program reads");
+    program.expect(r#"typed Line("still read")"#);
+    program.tell("flood a line");
+    program.expect("typed End");
+    program.tell("finish");
+    let lines =
+        stdout.by_ref().lines().map_while(Result::ok).filter(|line| line == "bot: a line").count();
+    assert_eq!(lines, 100_000);
+}

@@ -1,0 +1,234 @@
+//! What a person reads of everything that is not a message: one true sentence each. Pure.
+
+use super::layout::Shown;
+use crate::core::report::{Elsewhere, Link, Reason, Report, Returned};
+use crate::core::text::{Line, Name};
+use crate::wire::{Author, EndReason, State};
+
+/// How loud a sentence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// A state, a link, a notice.
+    News,
+    /// A customer wants to talk: the bell rings.
+    Call,
+    /// A fault.
+    Fault,
+}
+
+/// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has
+/// none.
+pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
+    let text = match report {
+        Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
+            format!("listening on {listen}, key {key}")
+        }
+        Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
+        Report::State { state, position, admin, reason, ordinal, customer, .. } => {
+            let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
+            if me == Author::Admin {
+                desk_state(&called(*ordinal, customer.as_deref()), *state, position, reason)
+            } else {
+                user_state(*state, position, admin, reason)?
+            }
+        }
+        // What is parted has an error of its own, which says why.
+        Report::Link { parted: true, .. } => return None,
+        Report::Link { link, desk, why, ordinal, customer, .. } => {
+            let why = why.as_deref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
+            if me == Author::Admin {
+                desk_link(&called(*ordinal, customer.as_deref()), *link, &why)
+            } else {
+                user_link(&Line(desk).to_string(), *link, &why)
+            }
+        }
+        Report::Notice { text } => text.clone(),
+        Report::Call { text } => return Some((Tone::Call, Shown::text(text))),
+        Report::Error { text } => return Some((Tone::Fault, Shown::text(text))),
+        Report::Ready { listen: None, .. }
+        | Report::Message(_)
+        | Report::Delivered { .. }
+        | Report::Seen { .. } => {
+            return None;
+        }
+    };
+    Some((Tone::News, Shown::text(&text)))
+}
+
+/// A customer, as the desk speaks of one: `#2 Ann`.
+fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
+    match (ordinal, customer.and_then(Name::new)) {
+        (Some(ordinal), Some(customer)) => format!("#{ordinal} {customer}"),
+        (Some(ordinal), None) => format!("#{ordinal}"),
+        (None, Some(customer)) => customer.to_string(),
+        (None, None) => "a customer".into(),
+    }
+}
+
+fn user_state(
+    state: State,
+    position: Option<u32>,
+    admin: Option<&str>,
+    reason: Option<&Reason>,
+) -> Option<String> {
+    let text = match (state, reason) {
+        (State::Queued, _) => match position {
+            Some(position) => format!("you are number {position} in the queue"),
+            None => "you asked for a person; waiting for the desk".into(),
+        },
+        // The role before the name here, too: an agent may be called anything.
+        (State::Active, _) => match admin.and_then(Name::new) {
+            Some(name) => format!("agent {name} joined"),
+            None => "an agent joined".into(),
+        },
+        (State::Bot, Some(Reason::Returned(Returned::HandedBack))) => {
+            "the agent handed you back to the bot".into()
+        }
+        (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => "back with the bot".into(),
+        (State::Bot, _) => return None,
+        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => {
+            "you ended the conversation".into()
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
+            "the agent closed the conversation".into()
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
+            "the conversation is closed: nothing was said for 24 hours".into()
+        }
+        (State::Closed, _) => "the conversation is closed".into(),
+    };
+    Some(text)
+}
+
+fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Reason>) -> String {
+    match (state, reason) {
+        (State::Queued, reason) => {
+            let why = match reason {
+                Some(Reason::Requested(why)) => format!(": {}", Line(why)),
+                _ => String::new(),
+            };
+            match position {
+                Some(position) => format!("{who} is waiting (number {position} in the queue){why}"),
+                None => format!("{who} is waiting{why}"),
+            }
+        }
+        (State::Active, _) => {
+            format!("{who}: you have the conversation; /handback or /close ends it")
+        }
+        (State::Bot, Some(Reason::Returned(Returned::Withdrawn))) => {
+            format!("{who} stopped waiting and is back with the bot")
+        }
+        (State::Bot, Some(Reason::Elsewhere(Elsewhere::TakenElsewhere))) => {
+            format!("{who} talks to another desk")
+        }
+        (State::Bot, Some(Reason::Elsewhere(_))) => {
+            format!("{who} is back with the bot (by another desk)")
+        }
+        (State::Bot, _) => format!("{who} is back with the bot"),
+        (State::Closed, Some(Reason::Ended(EndReason::UserEnded))) => {
+            format!("{who}: closed (by the customer)")
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::AdminClosed))) => {
+            format!("{who}: closed (by the desk)")
+        }
+        (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
+            format!("{who}: no sign of them for 24 hours")
+        }
+        (State::Closed, Some(Reason::Elsewhere(_))) => format!("{who}: closed (by another desk)"),
+        (State::Closed, _) => format!("{who}: closed"),
+    }
+}
+
+fn user_link(desk: &str, link: Link, why: &str) -> String {
+    match link {
+        Link::Connecting => format!("connecting to {desk}"),
+        Link::Connected => format!("connected to {desk}"),
+        // It never stood: the reason says where it was dialled.
+        Link::Lost if why.starts_with(": cannot ") => format!("{}; trying again", &why[2..]),
+        Link::Lost => format!("connection to {desk} lost{why}; trying again"),
+    }
+}
+
+fn desk_link(who: &str, link: Link, why: &str) -> String {
+    match link {
+        Link::Connecting => format!("{who} is connecting"),
+        Link::Connected => format!("{who} is connected"),
+        Link::Lost => format!("{who}'s connection is lost{why}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::ConversationId;
+
+    const CONVERSATION: ConversationId = ConversationId::new([7; 16]);
+
+    fn state(me: Author, state: State, position: Option<u32>, reason: Option<Reason>) -> String {
+        let desk = me == Author::Admin;
+        let (ordinal, customer) = (desk.then_some(2), desk.then(|| "Ann".to_owned()));
+        let report = Report::State {
+            conversation: CONVERSATION,
+            ordinal,
+            customer,
+            state,
+            position,
+            admin: None,
+            reason,
+        };
+        words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_customer_reads_where_the_conversation_is() {
+        use Author::User;
+        let handed_back = Some(Reason::Returned(Returned::HandedBack));
+        assert_eq!(
+            state(User, State::Queued, None, None),
+            "you asked for a person; waiting for the desk"
+        );
+        assert_eq!(state(User, State::Queued, Some(3), None), "you are number 3 in the queue");
+        assert_eq!(state(User, State::Active, None, None), "an agent joined");
+        assert_eq!(
+            state(User, State::Bot, None, handed_back),
+            "the agent handed you back to the bot"
+        );
+        assert_eq!(state(User, State::Bot, None, None), "");
+        let closed = Some(Reason::Ended(EndReason::UserEnded));
+        assert_eq!(state(User, State::Closed, None, closed), "you ended the conversation");
+    }
+
+    #[test]
+    fn the_desk_reads_whose_it_is() {
+        use Author::Admin;
+        let ended = Some(Reason::Ended(EndReason::UserEnded));
+        assert_eq!(
+            state(Admin, State::Queued, Some(1), None),
+            "#2 Ann is waiting (number 1 in the queue)"
+        );
+        assert!(
+            state(Admin, State::Active, None, None)
+                .starts_with("#2 Ann: you have the conversation")
+        );
+        assert_eq!(state(Admin, State::Bot, None, None), "#2 Ann is back with the bot");
+        assert_eq!(state(Admin, State::Closed, None, ended), "#2 Ann: closed (by the customer)");
+    }
+
+    #[test]
+    fn a_peer_cannot_write_a_second_line() {
+        let report = Report::Link {
+            conversation: CONVERSATION,
+            ordinal: None,
+            customer: None,
+            link: Link::Lost,
+            desk: "desk:5000".into(),
+            why: Some("no\nhandoff: all is well".into()),
+            parted: false,
+        };
+        let (_, text) = words(&report, Author::User).expect("a lost link is told");
+        assert_eq!(
+            text.as_str(),
+            "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again"
+        );
+    }
+}

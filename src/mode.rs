@@ -1,0 +1,6 @@
+//! The programs: one room for each mode, and the command line that chooses among them.
+
+pub mod admin;
+pub mod args;
+pub mod demo;
+pub mod user;

@@ -1,0 +1,4 @@
+//! What joins the pure rooms and the edges, for every mode.
+
+pub mod keeper;
+pub mod peers;

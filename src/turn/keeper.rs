@@ -1,0 +1,119 @@
+//! Commits a loop's batches, and waits for room when the disk is full.
+//!
+//! While it waits nothing is acknowledged, sent or shown that is not journaled: the socket thread
+//! keeps the connections alive, a person's lines are refused, a script is not read.
+
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, after, never, select};
+
+use crate::core::record::Record;
+use crate::core::report::Report;
+use crate::edge::journal::{Fault, Journal};
+use crate::edge::signals;
+use crate::edge::term::{self, Screen, Typed};
+use crate::wire::ConversationId;
+
+/// How often a full disk is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// The journal, with what is needed to wait for it.
+pub struct Keeper {
+    /// What was committed can be read from it.
+    pub journal: Journal,
+    typed: Receiver<Typed>,
+    shown: Receiver<term::Event>,
+    signals: Receiver<i32>,
+}
+
+/// Why the journal cannot be gone on with. The program ends.
+#[derive(Debug)]
+pub enum Stop {
+    /// The journal failed: one line for the person.
+    Broken(String),
+    /// It was told to end while the disk was full; its exit code.
+    Signal(u8),
+}
+
+impl From<Fault> for Stop {
+    fn from(fault: Fault) -> Stop {
+        Stop::Broken(fault.to_string())
+    }
+}
+
+impl Keeper {
+    /// Keeps `journal`; the rest are the loop's own inputs.
+    pub fn new(
+        journal: Journal,
+        typed: Receiver<Typed>,
+        shown: Receiver<term::Event>,
+        signals: Receiver<i32>,
+    ) -> Keeper {
+        Keeper { journal, typed, shown, signals }
+    }
+
+    /// Commits a batch. Returns when it is durable.
+    ///
+    /// # Errors
+    /// When it never will be.
+    pub fn commit(
+        &mut self,
+        mut batch: Vec<(ConversationId, Record)>,
+        screen: &Screen,
+    ) -> Result<(), Stop> {
+        let mut told = false;
+        loop {
+            match self.journal.commit(batch) {
+                Ok(()) => break,
+                Err((Fault::Full, back)) => batch = back,
+                Err((Fault::Broken(why), _)) => return Err(Stop::Broken(why)),
+            }
+            if !std::mem::replace(&mut told, true) {
+                let text =
+                    "the disk is full: nothing is lost, and nothing goes on until there is room"
+                        .to_owned();
+                screen.show(Report::Error { text });
+                screen.flush();
+            }
+            self.wait(screen)?;
+        }
+        if told {
+            screen.show(Report::Notice { text: "there is room on the disk again".to_owned() });
+        }
+        Ok(())
+    }
+
+    fn wait(&self, screen: &Screen) -> Result<(), Stop> {
+        let nothing = never();
+        let typed = if screen.is_interactive() { &self.typed } else { &nothing };
+        let again = after(TRY_AGAIN);
+        loop {
+            select! {
+                recv(again) -> _ => return Ok(()),
+                recv(self.signals) -> signal => return Err(Stop::Signal(signal.map_or(1, signals::exit_code))),
+                recv(self.shown) -> event => match event {
+                    Ok(term::Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
+                    Ok(term::Event::Interrupt { again: false }) => {
+                        let text = "the disk is full; Ctrl-C again leaves the program";
+                        screen.show(Report::Notice { text: text.to_owned() });
+                        screen.flush();
+                    }
+                    // Tickets are cumulative: the next one says it all.
+                    Ok(term::Event::Shown(_)) => {}
+                    Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
+                    Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
+                },
+                recv(typed) -> typed => match typed {
+                    Ok(Typed::Line(line)) => {
+                        screen.refuse("the disk is full: this line is not taken", &line);
+                    }
+                    Ok(Typed::Refused(why)) => {
+                        screen.show(Report::Error { text: why });
+                        screen.flush();
+                    }
+                    Ok(Typed::End) | Err(_) => return Err(Stop::Signal(1)),
+                },
+            }
+        }
+    }
+}
