@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options, Output};
-use handoff::core::record::{Record, Story};
+use handoff::core::record::{Offset, Record, Story};
 use handoff::core::report::Report;
 use handoff::wire::{
     Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
@@ -20,7 +20,6 @@ use serde_json::json;
 
 use super::choices::Choices;
 use super::frames::encoded;
-use super::story;
 
 const DESK: DeskId = DeskId::new([1; 16]);
 const OTHER_DESK: DeskId = DeskId::new([2; 16]);
@@ -285,15 +284,15 @@ impl World {
     }
 
     fn stories(&self) -> Vec<Story> {
-        let mut begun: Vec<ConversationId> = Vec::new();
-        for (id, record) in &self.journal {
-            if matches!(record, Record::Begun { .. }) && !begun.contains(id) {
-                begun.push(*id);
-            }
+        let mut stories: Vec<Story> = Vec::new();
+        for ((id, record), offset) in self.journal.iter().zip(1..) {
+            let at = stories.iter().position(|story| story.id == *id).unwrap_or_else(|| {
+                stories.push(Story::new(*id, stories.len() as u32 + 1));
+                stories.len() - 1
+            });
+            stories[at].apply(Offset(offset), record);
         }
-        let records = |id| self.journal.iter().enumerate().filter(move |(_, (of, _))| *of == id);
-        let story = |id| story(id, records(id).map(|(place, (_, record))| (place, record)));
-        begun.into_iter().zip(1..).map(|(id, ordinal)| Story { ordinal, ..story(id) }).collect()
+        stories
     }
 
     /// What an admin may look at.

@@ -10,13 +10,11 @@ mod desk;
 mod frames;
 mod reply;
 mod session;
-mod story;
 mod text;
 
 pub use command::command;
 pub use frames::frames;
 pub use reply::reply;
-pub use story::story;
 pub use text::text;
 
 /// Both ends, each against a peer without scruples; the first byte says which.

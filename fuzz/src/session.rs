@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
-use handoff::core::record::Record;
+use handoff::core::record::{Offset, Record, Story};
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::report::Report;
 use handoff::core::session::{Output, Resumed, Session};
@@ -19,7 +19,6 @@ use serde_json::json;
 
 use super::choices::Choices;
 use super::frames::encoded;
-use super::story;
 
 const ID: ConversationId = ConversationId::new([7; 16]);
 const DESKS: [DeskId; 2] = [DeskId::new([1; 16]), DeskId::new([2; 16])];
@@ -302,7 +301,9 @@ impl World {
             }
         }
         (self.line, self.asked, self.returning, self.position_told) = (None, None, None, None);
-        let (story, journal) = (story(self.id, self.journal.iter().enumerate()), &self.journal);
+        let (mut story, journal) = (Story::new(self.id, 1), &self.journal);
+        let records = journal.iter().zip(1..);
+        records.for_each(|(record, offset)| story.apply(Offset(offset), record));
         let own = |number| asked_for(journal, number);
         let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, self.now);
         self.session = restored.expect("no read fails here");

@@ -14,7 +14,7 @@ use crate::core::clock::Now;
 use crate::core::command::{self, Who};
 use crate::core::desk::names::{self, Missing};
 use crate::core::desk::{Desk, Options, Output};
-use crate::core::record::{Line, Record, What};
+use crate::core::record::{Line, Offset, Record, What};
 use crate::core::report::{Report, Told};
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::edge::journal::Journal;
@@ -58,7 +58,7 @@ struct Admin {
     /// lines to show.
     heard: HashSet<ConversationId>,
     /// Up to where in the commit order a person has seen a conversation.
-    drawn: HashMap<ConversationId, u64>,
+    drawn: HashMap<ConversationId, Offset>,
     /// Customers' lines on their way to the screen: ticket, conversation, number.
     unseen: VecDeque<(u64, ConversationId, Number)>,
     /// At least one conversation was had.
@@ -192,7 +192,7 @@ impl Admin {
         let live: Vec<ConversationId> = ids.filter(|id| self.desk.is_live(*id)).collect();
         for id in live {
             if self.json {
-                let lines = self.keeper.journal.lines(id, 0)?;
+                let lines = self.keeper.journal.lines(id, Offset::START)?;
                 let shown = lines.iter().filter_map(|line| self.show(id, None, line, true));
                 for (ticket, number) in shown.collect::<Vec<_>>() {
                     self.await_shown(ticket, id, number);
@@ -497,7 +497,7 @@ impl Admin {
             }
             // More may be read meanwhile.
             self.peers.flush();
-            self.keeper.commit(records, &self.screen)?;
+            let _committed = self.keeper.commit(records, &self.screen)?;
             for action in actions {
                 self.act_on(action)?;
             }
@@ -609,9 +609,9 @@ impl Admin {
         if self.drawn.len() >= DRAWN_MAX {
             self.drawn.retain(|id, _| self.desk.knows(*id));
         }
-        let drawn = self.drawn.get(&id).copied().unwrap_or_default();
+        let drawn = self.drawn.get(&id).copied().unwrap_or(Offset::START);
         for line in self.keeper.journal.lines(id, drawn)? {
-            self.drawn.insert(id, line.place);
+            self.drawn.insert(id, line.offset);
             if let Some((ticket, number)) = self.show(id, None, &line, history) {
                 self.await_shown(ticket, id, number);
             }
@@ -648,7 +648,7 @@ impl Admin {
                 }
             }));
         };
-        for line in self.keeper.journal.lines(id, 0)? {
+        for line in self.keeper.journal.lines(id, Offset::START)? {
             self.show(id, ordinal, &line, true);
         }
         Ok(Ok(()))

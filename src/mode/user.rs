@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::command;
-use crate::core::record::{Line, Record, What};
+use crate::core::record::{Line, Offset, Record, What};
 use crate::core::report::{Report, Told};
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::core::session::{Output, Refusal, Resumed, Session, WELCOME_WITHIN};
@@ -196,7 +196,7 @@ impl User {
             self.leave(Then::StartAnew, Now::read());
             return Ok(());
         }
-        let lines = self.keeper.journal.lines(story.id, 0)?;
+        let lines = self.keeper.journal.lines(story.id, Offset::START)?;
         let from = if self.args.json { 0 } else { lines.len().saturating_sub(REDRAWN) };
         self.tell_lines(&lines[from..]);
         self.notice("this conversation goes on where it was; /new starts another");
@@ -445,7 +445,7 @@ impl User {
             command::User::End => return Ok(self.session.end(now)),
             command::User::New => self.leave(Then::StartAnew, now),
             command::User::History => {
-                self.tell_lines(&self.keeper.journal.lines(self.session.id(), 0)?)
+                self.tell_lines(&self.keeper.journal.lines(self.session.id(), Offset::START)?)
             }
             command::User::Again => return Ok(self.session.ask_again(now)),
             command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
@@ -574,7 +574,7 @@ impl User {
             }
             // More may be read meanwhile.
             self.peers.flush();
-            self.keeper.commit(records, &self.screen)?;
+            let _committed = self.keeper.commit(records, &self.screen)?;
             let id = self.session.id();
             for action in actions {
                 // A conversation whose place another one took dials and asks nothing more.
@@ -648,7 +648,7 @@ impl User {
     /// What people said to each other from our entry with this number on: the stretches that the
     /// bot did not hear. No line that was said to the bot, also none that still waits for it.
     fn said_since(&self, number: Number) -> Result<Vec<bot::Line>, Stop> {
-        let lines = self.keeper.journal.lines(self.session.id(), 0)?;
+        let lines = self.keeper.journal.lines(self.session.id(), Offset::START)?;
         let is_own =
             |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == number);
         let from = lines.iter().position(is_own).unwrap_or(lines.len());

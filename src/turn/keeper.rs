@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, after, never, select};
 
-use crate::core::record::Record;
+use crate::core::record::{Batch, Committed};
 use crate::core::report::Report;
 use crate::edge::journal::{Fault, Journal};
 use crate::edge::signals;
 use crate::edge::term::{self, Screen, Typed};
-use crate::wire::ConversationId;
 
 /// How often a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -52,19 +51,15 @@ impl Keeper {
         Keeper { journal, typed, shown, signals }
     }
 
-    /// Commits a batch. Returns when it is durable.
+    /// Commits a batch. Returns when it is durable, with its entries and notes.
     ///
     /// # Errors
     /// When it never will be.
-    pub fn commit(
-        &mut self,
-        mut batch: Vec<(ConversationId, Record)>,
-        screen: &Screen,
-    ) -> Result<(), Stop> {
+    pub fn commit(&mut self, mut batch: Batch, screen: &Screen) -> Result<Vec<Committed>, Stop> {
         let mut told = false;
-        loop {
+        let committed = loop {
             match self.journal.commit(batch) {
-                Ok(()) => break,
+                Ok(committed) => break committed,
                 Err((Fault::Full, back)) => batch = back,
                 Err((Fault::Broken(why), _)) => return Err(Stop::Broken(why)),
             }
@@ -76,11 +71,11 @@ impl Keeper {
                 screen.flush();
             }
             self.wait(screen)?;
-        }
+        };
         if told {
             screen.show(Report::Notice { text: "there is room on the disk again".to_owned() });
         }
-        Ok(())
+        Ok(committed)
     }
 
     fn wait(&self, screen: &Screen) -> Result<(), Stop> {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::desk::{self, Desk};
-use handoff::core::record::{Record, Story};
+use handoff::core::record::{Offset, Record, Story};
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::report::{Link, Report};
 use handoff::core::session::{self, Resumed, Session};
@@ -20,8 +20,6 @@ use handoff::wire::{
     Author, Body, Code, Conn, ConversationId, Decoder, DeskId, Entry, Message, Number, Said,
     Secret, State, encode,
 };
-
-use crate::fuzz::story;
 
 const ID: ConversationId = ConversationId::new([7; 16]);
 /// The conversation that takes the place of the first, when a desk contradicts that.
@@ -85,7 +83,10 @@ impl Kept {
 
     /// As a restart finds it.
     fn story(&self, id: ConversationId) -> Story {
-        story(id, self.records.iter().enumerate())
+        let mut story = Story::new(id, 1);
+        let records = self.records.iter().zip(1..);
+        records.for_each(|(record, offset)| story.apply(Offset(offset), record));
+        story
     }
 }
 

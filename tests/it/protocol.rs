@@ -257,7 +257,7 @@ impl User {
     fn act(&mut self, output: Output) {
         match output {
             Output::Record(record) => {
-                self.journal.commit(vec![(self.id, record)]).expect("memory takes everything")
+                _ = self.journal.commit(vec![(self.id, record)]).expect("memory takes everything");
             }
             Output::Ask { ticket, .. } => self.asked = Some(ticket),
             Output::Return { ticket, .. } => self.session.returned(ticket, Resumed::Yes, self.now),

@@ -6,7 +6,7 @@
 //! before it is `received`).
 
 use super::*;
-use crate::core::record::Line;
+use crate::core::record::{Line, Offset};
 
 impl Desk {
     /// A desk as a restart finds it in the journal: its queue in the old order, its conversations
@@ -31,7 +31,7 @@ impl Desk {
                             .is_some_and(|entry| matches!(entry.body, Body::Requested { .. }))
                 };
                 waiting.push((
-                    story.controls.iter().rfind(request).map_or(0, |line| line.place),
+                    story.controls.iter().rfind(request).map_or(Offset::START, |line| line.offset),
                     story.id,
                 ));
             }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use super::*;
+use crate::core::record::Offset;
 use crate::core::reply::Handoff;
 
 const DESK: DeskId = DeskId::new([1; 16]);
@@ -480,27 +481,12 @@ fn kept(
     returning: Returning,
     asking: Option<Number>,
 ) -> Story {
-    let line = |(number, body): &(Number, Body)| crate::core::record::Line {
-        place: *number,
-        own: true,
-        what: What::Entry(None, Entry { number: *number, at: 0, body: body.clone() }),
-    };
-    Story {
-        id: ConversationId::new([7; 16]),
-        secret: [9; 32],
-        name: None,
-        ordinal: 1,
-        own,
-        typed: 0,
-        held: 0,
-        delivered: 0,
-        theirs: Vec::new(),
-        idle: Duration::ZERO,
-        asking,
-        returning,
-        desks: Vec::new(),
-        controls: controls.iter().map(line).collect(),
+    let mut story = Story::new(ConversationId::new([7; 16]), 1);
+    for (number, body) in controls {
+        let entry = Entry { number: *number, at: 0, body: body.clone() };
+        story.apply(Offset(*number), &Record::Own(entry));
     }
+    Story { secret: [9; 32], own, asking, returning, ..story }
 }
 
 #[test]

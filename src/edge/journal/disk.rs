@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params, params_from_iter};
 
 use super::{Fault, RESTORE};
-use crate::core::record::{Line, Record, Returning, Story, What};
+use crate::core::record::{Line, Offset, Record, Returning, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
@@ -100,10 +100,12 @@ impl Disk {
         Ok(Disk { connection, conversations: HashMap::new(), peers: HashMap::new() })
     }
 
+    /// Writes a batch, all of it or nothing. The offsets are those of its entries and notes, in
+    /// order.
     pub(super) fn commit<'a>(
         &mut self,
         batch: impl Iterator<Item = &'a (ConversationId, Record)>,
-    ) -> Result<(), Fault> {
+    ) -> Result<Vec<Offset>, Fault> {
         crate::edge::failpoint::hit("before-commit");
         let written = self.write(batch);
         crate::edge::failpoint::hit("after-commit");
@@ -120,7 +122,8 @@ impl Disk {
     fn write<'a>(
         &mut self,
         batch: impl Iterator<Item = &'a (ConversationId, Record)>,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Vec<Offset>> {
+        let mut offsets = Vec::new();
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let stored = crate::core::clock::Now::read().wall;
         for (id, record) in batch {
@@ -132,14 +135,15 @@ impl Disk {
             remember(&mut self.conversations, *id, key);
             match record {
                 Record::Begun { .. } => {}
-                Record::Own(entry) => self.insert(key, OWN, entry, stored)?,
+                Record::Own(entry) => offsets.push(self.insert(key, OWN, entry, stored)?),
                 Record::Theirs(desk, entry) => {
                     let peer = self.peer(key, *desk)?;
-                    self.insert(key, peer, entry, stored)?;
+                    offsets.push(self.insert(key, peer, entry, stored)?);
                 }
                 Record::Note(note) => {
                     let sql = "INSERT INTO entry (conversation, origin, at, stored, control, body) VALUES (?, ?, ?, ?, 0, ?)";
                     self.run(sql, params![key, NOTE, stored as i64, stored as i64, note])?;
+                    offsets.push(self.offset());
                 }
                 Record::Held(number) => {
                     self.run(
@@ -201,7 +205,8 @@ impl Disk {
             }
         }
         crate::edge::failpoint::hit("in-commit");
-        self.connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(offsets)
     }
 
     fn begin(
@@ -263,12 +268,18 @@ impl Disk {
         origin: i64,
         entry: &Entry,
         stored: u64,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Offset> {
         let control = !matches!(entry.body, Body::Message(_));
         let body = serde_json::to_string(&entry.body).expect("a body has string keys");
         let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, ?, ?)";
         let (number, at) = (entry.number as i64, entry.at as i64);
-        self.run(sql, params![conversation, origin, number, at, stored as i64, control, body])
+        self.run(sql, params![conversation, origin, number, at, stored as i64, control, body])?;
+        Ok(self.offset())
+    }
+
+    /// The offset of the entry or note that was inserted last.
+    fn offset(&self) -> Offset {
+        Offset(self.connection.last_insert_rowid() as u64)
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
@@ -318,7 +329,7 @@ impl Disk {
         select.query_row([conversation, origin, number as i64], |row| entry(row, 0)).optional()
     }
 
-    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Result<Vec<Line>, Fault> {
+    pub(super) fn lines(&self, id: ConversationId, after: Offset) -> Result<Vec<Line>, Fault> {
         let read = |key: Option<i64>| key.map_or(Ok(Vec::new()), |key| self.read_lines(key, after));
         self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
@@ -357,11 +368,11 @@ impl Disk {
         Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
     }
 
-    fn read_lines(&self, conversation: i64, after: u64) -> rusqlite::Result<Vec<Line>> {
+    fn read_lines(&self, conversation: i64, after: Offset) -> rusqlite::Result<Vec<Line>> {
         let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
                    WHERE entry.conversation = ? AND entry.key > ? ORDER BY entry.key";
         let mut select = self.connection.prepare_cached(sql)?;
-        let lines = select.query_map([conversation, after as i64], line)?;
+        let lines = select.query_map([conversation, after.0 as i64], line)?;
         lines.collect()
     }
 
@@ -383,7 +394,7 @@ impl Disk {
         let sql = format!(
             "SELECT key, id, secret, name, held, asking, resuming,
                  (SELECT max(number) FROM entry WHERE conversation = conversation.key AND origin = 0),
-                 CASE WHEN idle > 0 AND idle_at = (SELECT max(key) FROM entry WHERE conversation = conversation.key)
+                 CASE WHEN idle > 0 AND idle_at IS (SELECT max(key) FROM entry WHERE conversation = conversation.key)
                       THEN idle ELSE 0 END,
                  (SELECT number FROM entry WHERE conversation = conversation.key AND origin = 0 AND control = 0
                       AND json_extract(body, '$.message.greeting') IS NULL ORDER BY number DESC LIMIT 1)
@@ -396,22 +407,13 @@ impl Disk {
         while let Some(row) = rows.next()? {
             let held = row.get::<_, i64>(4)? as Number;
             keys.push(row.get::<_, i64>(0)?);
-            stories.push(Story {
-                id: ConversationId::new(row.get(1)?),
-                ordinal: row.get(0)?,
-                secret: row.get(2)?,
-                name: row.get(3)?,
-                own: number(row, 7)?.unwrap_or(0).max(held),
-                typed: number(row, 9)?.unwrap_or(0),
-                held,
-                delivered: 0,
-                theirs: Vec::new(),
-                idle: Duration::from_millis(row.get::<_, i64>(8)? as u64),
-                asking: number(row, 5)?,
-                returning: returning(row.get(6)?),
-                desks: Vec::new(),
-                controls: Vec::new(),
-            });
+            let mut story = Story::new(ConversationId::new(row.get(1)?), row.get(0)?);
+            (story.secret, story.name) = (row.get(2)?, row.get(3)?);
+            (story.own, story.held) = (number(row, 7)?.unwrap_or(0).max(held), held);
+            story.typed = number(row, 9)?.unwrap_or(0);
+            story.idle = Duration::from_millis(row.get::<_, i64>(8)? as u64);
+            (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
+            stories.push(story);
         }
         let story =
             |key: i64| keys.binary_search(&key).map_err(|_| rusqlite::Error::QueryReturnedNoRows);
@@ -426,19 +428,22 @@ impl Disk {
         while let Some(row) = rows.next()? {
             let story = &mut stories[story(row.get(0)?)?];
             let desk = desk(row, 1)?;
-            story.theirs.push((desk, number(row, 4)?.unwrap_or(0)));
+            if let Some(received) = number(row, 4)? {
+                story.theirs.push((desk, received));
+            }
             let acked = number(row, 3)?.unwrap_or(0);
             match desk {
                 Some(desk) => story.desks.push((desk, number(row, 2)?.unwrap_or(0), acked)),
                 None => story.delivered = acked,
             }
         }
+        stories.iter_mut().for_each(|story| story.theirs.sort_unstable());
         // One that comes back is read while others wait: the latest controls say where it is.
         let latest =
             only.map_or(String::new(), |_| format!("ORDER BY entry.key DESC LIMIT {CONTROLS_MAX}"));
         let sql = format!(
-            "SELECT * FROM (SELECT entry.key AS place, origin, desk, number, at, body, entry.conversation AS of
-                 FROM entry LEFT JOIN peer ON peer.key = origin WHERE control = 1 {} {latest}) ORDER BY of, place",
+            "SELECT * FROM (SELECT entry.key AS offset, origin, desk, number, at, body, entry.conversation AS of
+                 FROM entry LEFT JOIN peer ON peer.key = origin WHERE control = 1 {} {latest}) ORDER BY of, offset",
             only_if("entry.conversation")
         );
         let mut select = self.connection.prepare_cached(&sql)?;
@@ -482,7 +487,7 @@ fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
         NOTE => What::Note(row.get(5)?),
         _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
     };
-    Ok(Line { place: row.get::<_, i64>(0)? as u64, own: origin <= OWN, what })
+    Ok(Line { offset: Offset(row.get::<_, i64>(0)? as u64), own: origin <= OWN, what })
 }
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Number>> {

@@ -1,9 +1,12 @@
-//! The journal of `--ephemeral`: in memory, gone with the process.
+//! The journal of `--ephemeral`, of the model and of the fuzz targets: in memory, gone with the
+//! process.
+//!
+//! What a restart would find is folded as it comes (`Story::apply`). Entries and notes are kept as
+//! text, which takes a fraction of what they take as values.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use crate::core::record::{Line, Record, Returning, Story, What};
+use crate::core::record::{Batch, Committed, Line, Offset, Record, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 #[derive(Default)]
@@ -11,56 +14,83 @@ pub(super) struct Memory {
     conversations: HashMap<ConversationId, Kept>,
     /// In the order they were begun.
     order: Vec<ConversationId>,
+    focus: Option<ConversationId>,
+    /// How many entries and notes there are.
+    count: u64,
 }
 
-#[derive(Default)]
 struct Kept {
-    ordinal: u32,
-    secret: [u8; 32],
-    name: Option<String>,
-    held: Number,
-    delivered: Number,
-    /// Since the last record below.
-    idle: Duration,
-    /// Entries and notes.
-    records: Vec<Record>,
-    /// Our own entries' numbers, and where they stand in `records`. Numbers a customer alone holds
-    /// are left out.
-    own: Vec<(Number, u32)>,
+    /// Its controls are among the lines.
+    story: Story,
+    lines: Vec<Stored>,
+    /// Where our own entries are in `lines`. Numbers that a customer alone holds are left out.
+    own: Vec<u32>,
+}
+
+/// An entry or a note.
+struct Stored {
+    offset: Offset,
+    origin: Origin,
+    is_control: bool,
+    number: Number,
+    at: u64,
+    /// The body as JSON, or the note.
+    text: Box<str>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    Own,
+    Theirs(Option<DeskId>),
+    Note,
 }
 
 impl Memory {
-    pub(super) fn commit(&mut self, batch: Vec<(ConversationId, Record)>) {
-        for (id, record) in batch {
-            let kept = self.conversations.entry(id).or_default();
-            if kept.ordinal == 0 {
-                self.order.push(id);
-                kept.ordinal = self.order.len() as u32;
-            }
-            match record {
-                Record::Begun { secret, name } => (kept.secret, kept.name) = (secret, name),
-                Record::Held(number) => kept.held = number,
-                Record::Delivered(number) => kept.delivered = number,
-                Record::Idle(idle) => kept.idle = idle,
-                Record::Own(_) | Record::Theirs(..) | Record::Note(_) => kept.push(record),
-                // Only a restart asks for these, or brings them about, and there is none.
-                Record::Asking(_)
-                | Record::Returning(_)
-                | Record::Met(..)
-                | Record::Acked(..)
-                | Record::Moved { .. }
-                | Record::Focus => {}
-            }
+    pub(super) fn commit(&mut self, batch: Batch) -> Vec<Committed> {
+        let before = self.count;
+        for (id, record) in &batch {
+            self.add(*id, record);
         }
+        Committed::of(batch, (before + 1..=self.count).map(Offset))
+    }
+
+    fn add(&mut self, id: ConversationId, record: &Record) {
+        let order = &mut self.order;
+        let kept = self.conversations.entry(id).or_insert_with(|| {
+            order.push(id);
+            let story = Story::new(id, order.len() as u32);
+            Kept { story, lines: Vec::new(), own: Vec::new() }
+        });
+        let offset = Offset(self.count + 1);
+        kept.story.apply(offset, record);
+        kept.story.controls = Vec::new();
+        let stored = match record {
+            Record::Own(entry) => {
+                kept.own.push(kept.lines.len() as u32);
+                Stored::entry(offset, Origin::Own, entry)
+            }
+            Record::Theirs(desk, entry) => Stored::entry(offset, Origin::Theirs(*desk), entry),
+            Record::Note(note) => Stored {
+                offset,
+                origin: Origin::Note,
+                is_control: false,
+                number: 0,
+                at: 0,
+                text: note.as_str().into(),
+            },
+            Record::Moved { from, by } => return kept.move_from(*from, *by),
+            Record::Focus => return self.focus = Some(id),
+            _ => return,
+        };
+        kept.lines.push(stored);
+        self.count += 1;
     }
 
     pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
         let kept = self.conversations.get(&id)?;
-        let at = kept.own.binary_search_by_key(&number, |(own, _)| *own).ok()?;
-        match kept.records.get(kept.own[at].1 as usize)? {
-            Record::Own(entry) => Some(entry.clone()),
-            _ => None,
-        }
+        let number_of = |at: &u32| kept.lines[*at as usize].number;
+        let found = kept.own.binary_search_by_key(&number, number_of).ok()?;
+        Some(kept.lines[kept.own[found] as usize].to_entry())
     }
 
     pub(super) fn theirs(
@@ -69,18 +99,15 @@ impl Memory {
         desk: Option<DeskId>,
         number: Number,
     ) -> Option<Entry> {
-        self.conversations.get(&id)?.records.iter().rev().find_map(|record| match record {
-            Record::Theirs(of, entry) if *of == desk && entry.number == number => {
-                Some(entry.clone())
-            }
-            _ => None,
-        })
+        let is_it = |line: &&Stored| line.origin == Origin::Theirs(desk) && line.number == number;
+        let lines = &self.conversations.get(&id)?.lines;
+        lines.iter().rev().find(is_it).map(Stored::to_entry)
     }
 
-    pub(super) fn lines(&self, id: ConversationId, after: u64) -> Vec<Line> {
-        self.conversations
-            .get(&id)
-            .map_or_else(Vec::new, |kept| kept.lines().skip(after as usize).collect())
+    pub(super) fn lines(&self, id: ConversationId, after: Offset) -> Vec<Line> {
+        let Some(kept) = self.conversations.get(&id) else { return Vec::new() };
+        let from = kept.lines.partition_point(|line| line.offset <= after);
+        kept.lines[from..].iter().map(Stored::to_line).collect()
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
@@ -88,64 +115,57 @@ impl Memory {
     }
 
     pub(super) fn names(&self) -> Vec<(u32, ConversationId, Option<String>)> {
-        let kept = |id: &ConversationId| {
-            let kept = &self.conversations[id];
-            (kept.ordinal, *id, kept.name.clone())
+        let name = |id: &ConversationId| {
+            let story = &self.conversations[id].story;
+            (story.ordinal, *id, story.name.clone())
         };
-        self.order.iter().map(kept).collect()
+        self.order.iter().map(name).collect()
     }
 
-    /// Of a desk's: a user's side without a restart asks for none.
     pub(super) fn story(&self, id: ConversationId) -> Option<Story> {
-        let kept = self.conversations.get(&id)?;
-        let own = kept.own.last().map_or(0, |(number, _)| *number);
-        let theirs = kept.records.iter().rev().find_map(|record| match record {
-            Record::Theirs(desk, entry) => Some((*desk, entry.number)),
-            _ => None,
-        });
-        let is_typed =
-            |line: &Line| line.own && line.said().is_some_and(|(_, said)| !said.greeting);
-        let typed =
-            kept.lines().filter(is_typed).last().and_then(|line| Some(line.entry()?.number));
-        let is_control =
-            |line: &Line| line.entry().is_some_and(|entry| !matches!(entry.body, Body::Message(_)));
-        Some(Story {
-            id,
-            ordinal: kept.ordinal,
-            secret: kept.secret,
-            name: kept.name.clone(),
-            own: own.max(kept.held),
-            typed: typed.unwrap_or(0),
-            held: kept.held,
-            delivered: kept.delivered,
-            theirs: theirs.into_iter().collect(),
-            idle: kept.idle,
-            asking: None,
-            returning: Returning::Done,
-            desks: Vec::new(),
-            controls: kept.lines().filter(is_control).collect(),
-        })
+        self.conversations.get(&id).map(Kept::to_story)
+    }
+
+    pub(super) fn stories(&self) -> (Vec<Story>, Option<ConversationId>) {
+        (self.order.iter().map(|id| self.conversations[id].to_story()).collect(), self.focus)
     }
 }
 
 impl Kept {
-    fn push(&mut self, record: Record) {
-        self.idle = Duration::ZERO;
-        if let Record::Own(entry) = &record {
-            self.own.push((entry.number, self.records.len() as u32));
+    fn move_from(&mut self, from: Number, by: Number) {
+        for at in &self.own {
+            let line = &mut self.lines[*at as usize];
+            if line.number >= from {
+                line.number += by;
+            }
         }
-        self.records.push(record);
     }
 
-    fn lines(&self) -> impl Iterator<Item = Line> {
-        self.records.iter().enumerate().filter_map(|(at, record)| {
-            let (own, what) = match record {
-                Record::Own(entry) => (true, What::Entry(None, entry.clone())),
-                Record::Theirs(desk, entry) => (false, What::Entry(*desk, entry.clone())),
-                Record::Note(note) => (true, What::Note(note.clone())),
-                _ => return None,
-            };
-            Some(Line { place: at as u64 + 1, own, what })
-        })
+    fn to_story(&self) -> Story {
+        let controls = self.lines.iter().filter(|line| line.is_control).map(Stored::to_line);
+        Story { controls: controls.collect(), ..self.story.clone() }
+    }
+}
+
+impl Stored {
+    fn entry(offset: Offset, origin: Origin, entry: &Entry) -> Stored {
+        let text = serde_json::to_string(&entry.body).expect("a body has string keys");
+        let is_control = !matches!(entry.body, Body::Message(_));
+        Stored { offset, origin, is_control, number: entry.number, at: entry.at, text: text.into() }
+    }
+
+    fn to_entry(&self) -> Entry {
+        let body = serde_json::from_str(&self.text).expect("it was a body that became this text");
+        Entry { number: self.number, at: self.at, body }
+    }
+
+    fn to_line(&self) -> Line {
+        let what = match self.origin {
+            Origin::Own => What::Entry(None, self.to_entry()),
+            Origin::Theirs(desk) => What::Entry(desk, self.to_entry()),
+            Origin::Note => What::Note(self.text.to_string()),
+        };
+        let own = !matches!(self.origin, Origin::Theirs(_));
+        Line { offset: self.offset, own, what }
     }
 }
