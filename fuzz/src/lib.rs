@@ -1,8 +1,8 @@
 //! What must hold whatever comes in: a function for each fuzz target, that panics when it does not.
 //!
 //! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test`
-//! replays the inputs that are kept in `fuzz/corpus` (`tests/it/corpus.rs` includes this file).
-//! Nothing of this is in the program.
+//! replays the inputs that are kept in `fuzz/corpus`: `tests/it/main.rs` includes this file, and
+//! `tests/it/proofs/corpus.rs` replays them. Nothing of this is in the program.
 
 mod choices;
 mod command;

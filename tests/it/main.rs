@@ -1,66 +1,155 @@
 //! What a user would notice, on real processes; and both pure ends against a hostile world.
+//!
+//! This file is the map: one folder for what tests are made with, and one for each subject.
 
 #![allow(clippy::print_stderr, reason = "a failing test says how to replay it")]
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
-// What tests are made with.
-mod chat;
-mod fake_bot;
+/// What must hold of the rooms that read a stranger's bytes, for `proofs::corpus` and
+/// `proofs::model`.
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
-mod home;
-mod house;
-mod kept;
-mod lines;
-mod proxy;
-mod raw;
-mod run;
-mod terminal;
 
-// The tests.
-mod attack;
-mod bot;
-mod bot_tls;
-mod certificates;
-mod compat;
-mod corpus;
-mod demo;
-mod evil_desk;
-mod faults;
-mod floors;
-mod flow;
-mod handback;
-mod handoff;
-mod hostile;
-mod json;
-mod keys;
-mod kill;
-mod link;
-mod many;
-mod menus;
-mod model;
-mod names;
-mod order;
-#[cfg(feature = "failpoints")]
-mod power;
-mod probe;
-mod protocol;
+/// What tests are made with: processes, terminals, bots, bare frames, journals. No test is here.
+mod support {
+    pub mod chat;
+    pub mod fake_bot;
+    pub mod home;
+    pub mod kept;
+    pub mod lines;
+    pub mod machine;
+    pub mod proxy;
+    pub mod raw;
+    pub mod run;
+    pub mod setup;
+    pub mod terminal;
+}
+
+/// A conversation goes from the bot to an agent, and back.
+mod handoff {
+    pub mod begin;
+    mod handback;
+}
+
+/// What a bot may say, how it is answered, and every way it can fail.
+mod bot {
+    mod answers;
+    mod https;
+    mod menus;
+    mod missed_turns;
+}
+
+/// The desk: its queue, its customers, and its life as a service.
+mod desk {
+    mod customers;
+    mod names;
+    mod service;
+}
+
+/// The rules of docs/PROTOCOL.md, and what each end does with a peer that breaks them.
+mod wire {
+    pub mod document;
+    mod frames;
+    mod rules;
+    mod states;
+    mod wrong_desk;
+}
+
+/// The connection between customer and desk: not there yet, lost, back.
+mod link {
+    mod broken;
+    mod resumed;
+}
+
+/// Keys and certificates: which desk a customer's side believes.
+mod tls {
+    mod certificates;
+    pub mod desk_key;
+    mod probe;
+}
+
+/// People at terminals.
+mod terminal {
+    mod conversation;
+    mod keys;
+}
+
+/// What people write, and how it is shown safely.
+mod text {
+    mod hostile;
+    mod typed;
+}
+
+/// The command line: options, pipes, exit codes, `--json`, the demo, where secrets may stand.
+mod command_line {
+    mod demo;
+    mod json;
+    mod output;
+    mod scripts;
+    mod secrets;
+    mod usage;
+}
+
+/// A program is started again: what it remembers, and what it does when the other end remembers
+/// something else.
+mod restart {
+    mod bot;
+    mod damaged;
+    mod desk;
+    mod lost;
+    mod marks;
+    mod profile;
+    mod start_over;
+    mod two;
+    mod user;
+}
+
+/// What strangers can do to a desk is bounded, and what a hostile desk can do to a customer.
+mod strangers {
+    mod attack;
+    mod evil_desk;
+    mod limits;
+}
+
+/// Faults that a machine, a disk or a line brings, each on real processes. What needs root or a
+/// tool that is not there is skipped, and says so.
+mod faults {
+    mod disk;
+    mod line;
+    mod many;
+    mod output;
+    mod signals;
+    mod system;
+}
+
+/// The proofs of docs/RELIABILITY.md: random histories from a seed, the corpus, the traced order.
+mod proofs {
+    mod corpus;
+    pub mod kill;
+    mod model;
+    mod order;
+    #[cfg(feature = "failpoints")]
+    mod power;
+}
+
+/// Release 0.1.0 and this build: each talks to the other, and this build goes on with the journals
+/// and the recorded sessions that 0.1.0 left (`tests/fixtures/0.1.0`).
+///
+/// Tests that need a 0.1.0 binary are ignored: `scripts/compat` builds one and runs them.
+mod compat {
+    mod journals;
+    mod make;
+    mod release;
+    mod sessions;
+    mod together;
+}
+
+/// A real Rasa. These tests are ignored: `scripts/test` starts the servers and runs them.
 mod rasa;
-mod restart;
-mod resumed;
-mod rules;
-mod scripts;
-mod secrets;
-mod security;
-mod service;
-mod start_over;
-mod states;
-mod strangers;
-mod supply;
-mod text;
-mod tls;
-mod typed;
-mod untold;
-mod usage;
-mod wire;
-mod wrong_desk;
+
+/// The project itself: its layers, its dependencies, the claims of its documents.
+mod project {
+    mod floors;
+    mod security;
+    mod supply;
+}

@@ -10,8 +10,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use crate::run::{Handoff, WITHIN};
-use crate::terminal::typed_user;
+use crate::support::run::{Handoff, WITHIN};
+use crate::support::terminal::typed_user;
 
 mod after;
 

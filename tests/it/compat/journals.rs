@@ -4,10 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{fixtures, make};
-use crate::house::{House, copy};
-use crate::kept;
-use crate::run::Handoff;
+use super::make;
+use super::release::fixtures;
+use crate::support::kept;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, copy};
 
 /// A house with what 0.1.0 left in it. The fixtures themselves stay as they are.
 fn house() -> House {
@@ -18,7 +19,7 @@ fn house() -> House {
         copy(&fixtures().join("user").join(name), &state.join("user").join(name));
     }
     // A journal is for its owner alone; a checkout of the project does not know that.
-    for file in crate::home::files_in(state) {
+    for file in crate::support::home::files_in(state) {
         fs::set_permissions(file, Permissions::from_mode(0o600))
             .expect("the file is the test's own");
     }

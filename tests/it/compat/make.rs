@@ -12,11 +12,11 @@ use std::thread;
 use rustix::process::Signal;
 use serde_json::json;
 
-use super::{fixtures, old};
-use crate::fake_bot::FakeBot;
-use crate::home::nobody_at;
-use crate::house::{House, copy};
-use crate::run::Handoff;
+use super::release::{fixtures, old};
+use crate::support::fake_bot::FakeBot;
+use crate::support::home::nobody_at;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, copy};
 
 const PLAINTEXT: [&str; 2] = ["--plaintext", "loopback"];
 /// The customers, by what their conversation is when 0.1.0 ends. The desk numbers those it knows in
@@ -90,7 +90,9 @@ fn make_the_journals() {
     for name in NAMES {
         copy(&state.join("user").join(name), &fixtures().join("user").join(name));
     }
-    for lock in crate::home::files_in(&fixtures()).iter().filter(|file| file.ends_with("lock")) {
+    for lock in
+        crate::support::home::files_in(&fixtures()).iter().filter(|file| file.ends_with("lock"))
+    {
         fs::remove_file(lock).expect("it was copied just now");
     }
 }

@@ -6,10 +6,11 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use super::{fixtures, make};
-use crate::protocol::{Step, parse, play_to_desk, step};
-use crate::raw::Raw;
-use crate::run::Handoff;
+use super::make;
+use super::release::fixtures;
+use crate::support::raw::Raw;
+use crate::support::run::Handoff;
+use crate::wire::document::{Step, parse, play_to_desk, step};
 
 fn recorded() -> String {
     fs::read_to_string(fixtures().join("session")).expect("the recording is a file of the project")

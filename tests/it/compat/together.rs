@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::house::House;
-use crate::kept;
-use crate::proxy::Proxy;
-use crate::run::Handoff;
+use crate::support::kept;
+use crate::support::proxy::Proxy;
+use crate::support::run::Handoff;
+use crate::support::setup::House;
 
 /// Which build an end runs, and which one after it was killed.
 #[derive(Clone, Copy, Debug)]
@@ -26,7 +26,7 @@ impl Build {
     #[track_caller]
     fn start(self, arguments: &[&str]) -> Handoff {
         match self {
-            Old => Handoff::start_build(&super::old(), arguments),
+            Old => Handoff::start_build(&super::release::old(), arguments),
             New => Handoff::start(arguments),
         }
     }

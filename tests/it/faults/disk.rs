@@ -8,11 +8,11 @@ use std::process::Command;
 
 use rustix::process::Signal;
 
-use super::can;
-use crate::fake_bot::{FakeBot, text};
-use crate::home::{Home, nobody_at};
-use crate::run::Handoff;
-use crate::terminal::Terminal;
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::home::{Home, nobody_at};
+use crate::support::machine::can;
+use crate::support::run::Handoff;
+use crate::support::terminal::Terminal;
 
 const FULL: &str = "the disk is full: nothing is lost, and nothing goes on until there is room";
 const ROOM: &str = "there is room on the disk again";

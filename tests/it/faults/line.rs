@@ -3,9 +3,9 @@
 
 use std::process::Command;
 
-use super::{can, skip, under};
-use crate::house::{House, conversation, told};
-use crate::run::Handoff;
+use crate::support::machine::{can, skip, under};
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, told};
 
 /// Two hosts with a cable between them. Gone when dropped.
 struct Hosts {

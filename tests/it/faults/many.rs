@@ -12,8 +12,8 @@ use handoff::wire::{
     encode,
 };
 
-use crate::house::House;
-use crate::run::WITHIN;
+use crate::support::run::WITHIN;
+use crate::support::setup::House;
 
 const CUSTOMERS: u8 = 100;
 
@@ -85,7 +85,7 @@ fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_
     for _ in 1..=CUSTOMERS {
         admin.until(|event| event["text"].as_str().is_some_and(|text| text.ends_with(": 3")));
     }
-    let order = |admin: &crate::run::Handoff| -> Vec<String> {
+    let order = |admin: &crate::support::run::Handoff| -> Vec<String> {
         let queued =
             admin.events_of("state").into_iter().filter(|event| event["state"] == "queued");
         queued.map(|event| event["conversation"].to_string()).collect()

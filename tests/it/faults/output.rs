@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::house::House;
-use crate::raw::{Raw, entry, said};
-use crate::run::{Handoff, WITHIN};
+use crate::support::raw::{Raw, entry, said};
+use crate::support::run::{Handoff, WITHIN};
+use crate::support::setup::House;
 
 /// Someone who stands between a program and its reader, and can be held still.
 #[test]

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use rustix::process::Signal;
 
-use crate::house::{House, conversation, same_story, told};
-use crate::run::Handoff;
-use crate::terminal::Terminal;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, same_story, told};
+use crate::support::terminal::Terminal;
 
 const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
 

@@ -4,9 +4,9 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::process::Command;
 
-use super::{can, ticks, under};
-use crate::house::{House, conversation, same_story, told};
-use crate::run::Handoff;
+use crate::support::machine::{can, skip, ticks, under};
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, same_story, told};
 
 /// `strace` works here, which many containers forbid.
 fn can_trace() -> bool {
@@ -137,7 +137,7 @@ fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
         .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
         .find(|file| file.exists());
     let Some(library) = library else {
-        return super::skip("libfaketime is not there");
+        return skip("libfaketime is not there");
     };
     let house = House::new();
     let mut admin = house.admin(&["--auto-accept"]);

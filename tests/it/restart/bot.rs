@@ -5,9 +5,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::json;
 
-use crate::fake_bot::{FakeBot, http, ok, text};
-use crate::house::House;
-use crate::run::WITHIN;
+use crate::support::fake_bot::{FakeBot, http, ok, text};
+use crate::support::run::WITHIN;
+use crate::support::setup::House;
 
 /// A bot that tells when a request came, and does not answer those with the word 'slow' before it
 /// is let.
@@ -73,7 +73,7 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     let house = House::with(bot);
     let arguments: Vec<&str> =
         house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
-    let mut user = crate::terminal::Terminal::start(&arguments);
+    let mut user = crate::support::terminal::Terminal::start(&arguments);
     user.prompts("bot> ");
     for line in ["slow one", "two", "three"] {
         user.press(&format!("{line}\r"));

@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
-use crate::house::House;
-use crate::run::Handoff;
+use crate::support::run::Handoff;
+use crate::support::setup::House;
 
 /// What stands in a journal where somebody else's bytes were written.
 const DAMAGE: &str = "UPDATE entry SET body = '{' WHERE body LIKE '%one%'";
@@ -78,11 +78,11 @@ fn a_desk_that_cannot_read_what_came_again_does_not_take_it_for_another_story() 
         });
     let secret = "SELECT lower(hex(secret)) FROM conversation";
     let secret = house.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
-    let mut raw = crate::raw::Raw::connect(&house.desk);
+    let mut raw = crate::support::raw::Raw::connect(&house.desk);
     let hello = serde_json::json!({"version": 1, "conversation": id.unwrap(), "secret": secret.unwrap(), "newest": 3});
     raw.say(&serde_json::json!({ "hello": hello }));
     raw.until("welcome");
-    raw.say(&crate::raw::entry(4, &crate::raw::said("user", "one")));
+    raw.say(&crate::support::raw::entry(4, &crate::support::raw::said("user", "one")));
     raw.hung_up();
     assert!(
         !raw.read.iter().any(|message| message.get("bye").is_some_and(|bye| bye["code"] == "fork")),

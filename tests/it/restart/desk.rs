@@ -3,8 +3,8 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::house::{House, conversation, said, same_story, told, told_again};
-use crate::run::Handoff;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, said, same_story, told, told_again};
 
 /// A customer of this name, with this place in the queue.
 fn queued(house: &House, name: &str, position: u32) -> Handoff {
@@ -158,7 +158,7 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
         let sql = "SELECT count(*) FROM entry WHERE origin = 0";
         journal.query_row(sql, [], |row| row.get(0)).expect("the schema of the journal")
     };
-    let end = std::time::Instant::now() + crate::run::WITHIN;
+    let end = std::time::Instant::now() + crate::support::run::WITHIN;
     while accepts() == 0 {
         assert!(std::time::Instant::now() < end, "the accept is not journaled");
         std::thread::yield_now();

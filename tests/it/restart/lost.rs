@@ -3,8 +3,8 @@
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::house::{House, conversation, said, told};
-use crate::run::Handoff;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, said, told};
 
 /// A desk and a customer who talk.
 fn talking(house: &House) -> (Handoff, Handoff) {

@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::Value;
 
-use crate::house::{House, conversation};
-use crate::run::Handoff;
-use crate::terminal::Terminal;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation};
+use crate::support::terminal::Terminal;
 
 /// Waits until the marks of a kind reach this number.
 #[track_caller]
@@ -81,7 +81,7 @@ fn unread(reads_not: &str) {
     marked(teller, "seen", &last);
     let mut shown = Vec::new();
     while shown.last() != lines.last() {
-        let event = read.recv_timeout(crate::run::WITHIN).expect("an event");
+        let event = read.recv_timeout(crate::support::run::WITHIN).expect("an event");
         let event: Value = serde_json::from_str(&event).expect("an event a line");
         let text = event["text"].as_str().unwrap_or_default();
         if event["event"] == "message" && text.contains(" xx") {

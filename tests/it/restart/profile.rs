@@ -4,8 +4,8 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::house::House;
-use crate::run::Handoff;
+use crate::support::run::Handoff;
+use crate::support::setup::House;
 
 /// The one line a program that does not start says.
 #[track_caller]

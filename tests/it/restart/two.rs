@@ -1,7 +1,7 @@
 //! The same conversation from two programs, and a conversation that is not one's own.
 
-use crate::house::{House, conversation, same_story};
-use crate::run::Handoff;
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, same_story};
 
 /// A customer who talks, and a second program with a copy of what the first kept, which talks on.
 fn two(house: &House) -> (Handoff, Handoff, Handoff) {
@@ -59,7 +59,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
         .into_iter()
         .filter(|word| *word != "--json")
         .collect();
-    let mut older = crate::terminal::Terminal::start(&arguments);
+    let mut older = crate::support::terminal::Terminal::start(&arguments);
     older.prompts("agent> ");
     admin.until(|event| event["link"] == "connected");
     let mut newer = house.user(&[]);

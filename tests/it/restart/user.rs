@@ -2,10 +2,10 @@
 
 use rustix::process::Signal;
 
-use crate::fake_bot::{FakeBot, text};
-use crate::house::{House, conversation, said, same_story, told, told_again};
-use crate::run::Handoff;
-use crate::terminal::Terminal;
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::run::Handoff;
+use crate::support::setup::{House, conversation, said, same_story, told, told_again};
+use crate::support::terminal::Terminal;
 
 const GOES_ON: &str = "this conversation goes on where it was";
 

@@ -1,0 +1,231 @@
+//! A bot that could not be told of its turn: it is told later, all of it, once, and nothing else.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::{Value, json};
+
+use crate::support::fake_bot::{Asked, FakeBot, http, ok, text};
+use crate::support::run::Handoff;
+use crate::support::setup::House;
+
+/// A bot that hands over at 'human'. Its API answers as `api` says.
+fn bot(api: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
+    FakeBot::start(move |asked| match asked.is_message() {
+        true if asked.text().contains("human") => ok(&text("Human Handoff")),
+        true => ok(&text(&format!("heard {}", asked.text()))),
+        false => api(asked),
+    })
+}
+
+/// The first requests to the API get this answer; later ones are taken.
+fn bot_that_fails(times: usize, answer: Vec<u8>) -> FakeBot {
+    let asked = AtomicUsize::new(0);
+    bot(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        before if before < times => answer.clone(),
+        _ => taken(),
+    })
+}
+
+fn taken() -> Vec<u8> {
+    ok(&json!({"paused": false}))
+}
+
+/// To a person, a line of each, and back to the bot.
+#[track_caller]
+fn there_and_back(user: &mut Handoff, admin: &mut Handoff, trigger: &str, lines: [&str; 2]) {
+    user.say(trigger);
+    user.until_state("active");
+    admin.until_state("active");
+    user.say(lines[0]);
+    admin.until_text(lines[0]);
+    admin.say(lines[1]);
+    user.until_text(lines[1]);
+    admin.say("/handback");
+    user.until(|event| event["reason"] == "handed_back");
+    admin.until_state("bot");
+}
+
+/// What it was told and asked from the first request to its API on: `+` before a line that a person
+/// said, `?` before a question, and `resume` for each time it was told that it is its turn.
+fn heard(bot: &FakeBot) -> Vec<String> {
+    let asked = bot.asked();
+    let from = asked.iter().position(|asked| !asked.is_message()).unwrap_or(asked.len());
+    let told = |asked: &Asked| -> Vec<String> {
+        if asked.is_message() {
+            return vec![format!("?{}", asked.text())];
+        }
+        let events = asked.body.as_array().expect("a list of events").iter();
+        let told = events.filter_map(|event| match event["event"].as_str() {
+            Some("user" | "bot") => {
+                Some(format!("+{}", event["text"].as_str().unwrap_or_default()))
+            }
+            Some("resume") => Some("resume".to_owned()),
+            _ => None,
+        });
+        told.collect()
+    };
+    asked[from..].iter().flat_map(told).collect()
+}
+
+fn causes(user: &Handoff) -> Vec<String> {
+    let notices = user.events_of("notice").into_iter();
+    let notices = notices.map(|notice| notice["text"].as_str().unwrap_or_default().to_owned());
+    notices.filter(|text| text.contains("what was said without it")).collect()
+}
+
+#[test]
+fn a_bot_that_refused_the_handback_is_told_when_it_takes_it_and_the_cause_is_told_once() {
+    for status in
+        ["401 Unauthorized", "403 Forbidden", "409 Conflict", "302 Found", "429 Too Many Requests"]
+    {
+        let bot = bot_that_fails(3, http(status, "", b"no"));
+        let mut admin = Handoff::admin(&["--auto-accept"]);
+        let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+        there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
+        for line in ["one", "two", "three", "four"] {
+            user.say(line);
+            user.until_text(&format!("heard {line}"));
+        }
+        let stretch = ["+my order is late", "+it is on its way", "resume"];
+        let expected = [
+            &stretch[..],
+            &stretch,
+            &["?one"],
+            &stretch,
+            &["?two"],
+            &stretch,
+            &["?three", "?four"],
+        ];
+        assert_eq!(heard(&bot), expected.concat(), "{status}: three times refused, then told");
+        let causes = causes(&user);
+        assert!(
+            causes.len() == 1 && causes[0].contains("does not know yet"),
+            "{status}: {causes:?}"
+        );
+    }
+}
+
+#[test]
+fn a_line_that_waits_for_the_bot_is_not_told_as_something_of_the_past() {
+    // Refused, and broken off when it may have been heard.
+    for (answer, again) in [(http("401 Unauthorized", "", b"no"), true), (Vec::new(), false)] {
+        let bot = bot_that_fails(1, answer);
+        let mut admin = Handoff::admin(&["--auto-accept"]);
+        let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+        there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
+        user.say("hello");
+        user.until_text("heard hello");
+        let stretch = ["+my order is late", "+it is on its way", "resume"];
+        let told: &[&str] = if again { &stretch } else { &stretch[2..] };
+        assert_eq!(heard(&bot), [&stretch, told, &["?hello"]].concat());
+    }
+}
+
+#[test]
+fn a_second_handback_tells_both_talks_and_nothing_that_was_said_to_the_bot_between() {
+    let bot = bot_that_fails(2, http("401 Unauthorized", "", b"no"));
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
+    user.say("hello");
+    user.until_text("heard hello");
+    there_and_back(&mut user, &mut admin, "/human", ["it came", "well then"]);
+    user.say("bye");
+    user.until_text("heard bye");
+    let first = ["+my order is late", "+it is on its way"];
+    let both = [&first[..], &["+it came", "+well then", "resume"]].concat();
+    let expected =
+        [&first[..], &["resume"], &first, &["resume", "?hello"], &both, &["?bye"]].concat();
+    assert_eq!(heard(&bot), expected);
+}
+
+#[test]
+fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing_twice() {
+    let refusing = bot(|asked| match asked.query.contains("token=right") {
+        true => taken(),
+        false => http("401 Unauthorized", "", b"no"),
+    });
+    let house = House::with(refusing);
+    let mut admin = house.admin(&["--auto-accept"]);
+    let with_token = |token: &str| {
+        Handoff::start_with(&house.user_arguments(&[]), |command| {
+            _ = command.env("HANDOFF_BOT_TOKEN", token)
+        })
+    };
+    let mut user = with_token("wrong");
+    there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
+    user.say("hello");
+    user.until_text("heard hello");
+    user.kill();
+    // Also while a person has the customer again.
+    let mut user = with_token("wrong");
+    user.until_state("bot");
+    user.until_told("notice", "does not know yet");
+    user.say("/human");
+    user.until_state("active");
+    user.kill();
+    let before = house.bot.asked().len();
+    let mut user = with_token("right");
+    user.until_state("active");
+    admin.until(|event| event["link"] == "connected");
+    admin.say("well then");
+    user.until_text("well then");
+    admin.say("/handback");
+    user.until(|event| event["reason"] == "handed_back");
+    user.say("bye");
+    user.until_text("heard bye");
+    let told = heard_from(&house.bot, before);
+    assert_eq!(told, ["my order is late", "it is on its way", "well then", "bye"]);
+    assert_eq!(house.bot.texts(), ["human", "hello", "bye"]);
+    assert_eq!(causes(&user), [] as [String; 0]);
+    user.kill();
+    let before = house.bot.asked().len();
+    let mut user = with_token("right");
+    user.until_state("bot");
+    user.say("again");
+    user.until_text("heard again");
+    assert_eq!(heard_from(&house.bot, before), ["again"], "it knows all the rest");
+}
+
+/// The texts of all requests from this one on.
+fn heard_from(bot: &FakeBot, first: usize) -> Vec<String> {
+    let texts = |asked: &Asked| -> Vec<String> {
+        match asked.body.as_array() {
+            Some(events) => events
+                .iter()
+                .filter_map(|event| event["text"].as_str().map(str::to_owned))
+                .collect(),
+            None => vec![asked.text().to_owned()],
+        }
+    };
+    bot.asked()[first..].iter().flat_map(texts).collect()
+}
+
+#[test]
+fn a_bot_that_is_restarted_with_an_untold_talk_is_told_before_anything_is_typed() {
+    let right = Arc::new(AtomicUsize::new(0));
+    let is_right = right.clone();
+    let bot = bot(move |_| match is_right.load(Ordering::SeqCst) {
+        0 => http("409 Conflict", "", b"no model"),
+        _ => taken(),
+    });
+    let house = House::with(bot);
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
+    let cause = user.until_told("notice", "does not know yet");
+    assert!(
+        cause["text"].as_str().is_some_and(|text| text.contains("no trained model loaded")),
+        "{cause}"
+    );
+    user.kill();
+    right.store(1, Ordering::SeqCst);
+    let before = house.bot.asked().len();
+    let mut user = house.user(&[]);
+    user.until_state("bot");
+    user.script("/wait\n");
+    assert_eq!(user.exit_code(), 0);
+    assert_eq!(heard_from(&house.bot, before), ["my order is late", "it is on its way"]);
+    assert_eq!(user.events_of("error"), [] as [Value; 0]);
+}

@@ -1,0 +1,76 @@
+//! `handoff demo` and `handoff bot`: one command, and nothing left behind.
+
+use rustix::process::Signal;
+
+use crate::support::run::Handoff;
+
+#[test]
+fn the_demo_through_a_pipe_plays_both_sides_checks_itself_and_leaves_nothing() {
+    for arguments in [&["demo"][..], &["demo", "--script"]] {
+        let mut demo = Handoff::start(arguments);
+        demo.close_stdin();
+        assert_eq!(demo.exit_code(), 0);
+        let out = demo.stdout();
+        for side in ["customer", "    desk"] {
+            let said = |text: &str| out.contains(&format!("{side} │ {text}"));
+            assert!(said("user  my order 17 is late"), "{out:?}");
+            assert!(said("admin It is on its way. Back to the bot!"), "{out:?}");
+            assert!(said("admin You are welcome."), "{out:?}");
+        }
+        assert!(out.iter().any(|line| line.contains("you said \"my order 17 is late\"")));
+        assert_eq!(
+            out.iter()
+                .filter(|line| line.starts_with("customer") && line.ends_with("----- active"))
+                .count(),
+            2
+        );
+        assert!(
+            out.last().is_some_and(|line| line.contains("every line once and in order")),
+            "{out:?}"
+        );
+        assert_eq!(demo.stderr(), [] as [String; 0]);
+        assert_eq!(
+            (demo.still_here(), demo.home_files().len()),
+            (Vec::new(), 0),
+            "something is left behind"
+        );
+    }
+}
+
+#[test]
+fn a_demo_whose_reader_went_away_ends() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut demo = Handoff::start_with(&["demo"], |command| {
+        command.stdout(writer);
+    });
+    drop(reader);
+    demo.exit_code();
+    assert!(!demo.stderr().iter().any(|line| line.contains("panicked")), "{:?}", demo.stderr());
+    assert_eq!(demo.still_here(), [] as [u32; 0], "processes are left behind");
+}
+
+#[test]
+fn a_demo_that_is_ended_leaves_no_process_behind() {
+    let mut demo = Handoff::start(&["demo"]);
+    demo.until_out(|line| line.contains("hello"));
+    demo.signal(Signal::TERM);
+    demo.exit_code();
+    // Its parts share its stderr: that has ended, and so have they.
+    assert_eq!(demo.still_here(), [] as [u32; 0], "processes are left behind");
+}
+
+#[test]
+fn the_built_in_bot_says_where_it_is_in_both_ways() {
+    let mut plain = Handoff::start(&["bot", "--listen", "127.0.0.1:0"]);
+    let line = plain.until_err(|line| line.contains("listening on http://127.0.0.1:"));
+    assert!(line.starts_with("handoff: "), "{line}");
+    let mut json = Handoff::bot();
+    let url = json.url();
+    let ready = json.events().remove(0);
+    assert_eq!((ready["event"].as_str(), ready["mode"].as_str()), (Some("ready"), Some("bot")));
+    let mut user = Handoff::plain_user("127.0.0.1:1", &url, &[]);
+    user.script("hi\n");
+    assert_eq!(user.exit_code(), 0);
+    json.signal(Signal::TERM);
+    json.exit_code();
+}

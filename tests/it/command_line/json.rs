@@ -1,0 +1,213 @@
+//! `docs/JSON.md` is true: its events have the fields of the real reports, no more and no fewer.
+
+use std::collections::BTreeSet;
+
+use handoff::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
+use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
+use serde_json::Value;
+
+const DOCUMENT: &str = include_str!("../../../docs/JSON.md");
+const ID: ConversationId = ConversationId::new([7; 16]);
+
+/// The name in `event`. A new report does not compile here until it is named, and then must be
+/// documented.
+fn name(report: &Report) -> &'static str {
+    match report {
+        Report::Ready { .. } => "ready",
+        Report::State { .. } => "state",
+        Report::Message(_) => "message",
+        Report::Link { .. } => "link",
+        Report::Delivered { .. } => "delivered",
+        Report::Seen { .. } => "seen",
+        Report::Notice { .. } | Report::Call { .. } => "notice",
+        Report::Error { .. } => "error",
+    }
+}
+
+/// Every event, with all its fields and with as few as it can have.
+fn reports() -> Vec<(Report, Report)> {
+    let text = || "text".to_owned();
+    let state = |position, admin, reason| Report::State {
+        conversation: ID,
+        ordinal: Some(1),
+        customer: Some(text()),
+        state: State::Bot,
+        position,
+        admin,
+        reason,
+    };
+    let link = |why| Report::Link {
+        conversation: ID,
+        ordinal: Some(1),
+        customer: Some(text()),
+        link: Link::Lost,
+        desk: text(),
+        why,
+        parted: true,
+    };
+    let said = Said {
+        name: Some("name".into()),
+        buttons: vec![Button { title: text(), payload: text(), ..Button::default() }],
+        image: Some("image".into()),
+        custom: Some(Custom::new("{}").expect("JSON")),
+        ..Said::text(Author::Bot, "text")
+    };
+    let full = Told {
+        history: true,
+        ordinal: Some(1),
+        elsewhere: true,
+        own: true,
+        ..Told::new(ID, 1, 0, &said)
+    };
+    let bare = Told::new(ID, 1, 0, &Said::text(Author::Bot, ""));
+    let same = |report: Report| (report.clone(), report);
+    vec![
+        (
+            Report::Ready {
+                mode: "admin",
+                listen: Some(([127, 0, 0, 1], 1).into()),
+                fingerprint: Some(text()),
+            },
+            Report::Ready { mode: "user", listen: None, fingerprint: None },
+        ),
+        (
+            state(Some(1), Some(text()), Some(Reason::Returned(Returned::Withdrawn))),
+            state(None, None, None),
+        ),
+        (Report::Message(full), Report::Message(bare)),
+        (link(Some(text())), link(None)),
+        same(Report::Delivered { conversation: ID, number: 1 }),
+        same(Report::Seen { conversation: ID, number: 1 }),
+        same(Report::Notice { text: text() }),
+        same(Report::Call { text: text() }),
+        same(Report::Error { text: text() }),
+    ]
+}
+
+fn json(report: &Report) -> Value {
+    serde_json::to_value(report).expect("a report is JSON")
+}
+
+fn fields(event: &Value) -> BTreeSet<String> {
+    event
+        .as_object()
+        .expect("an event is an object")
+        .keys()
+        .filter(|key| *key != "event")
+        .cloned()
+        .collect()
+}
+
+/// The recorded lines.
+fn examples() -> Vec<Value> {
+    let block = DOCUMENT
+        .split_once("```events\n")
+        .and_then(|(_, rest)| rest.split_once("```"))
+        .expect("the block")
+        .0;
+    block
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{line}: {e}")))
+        .collect()
+}
+
+/// A table's rows after the header that begins with this.
+fn rows(header: &str) -> Vec<Vec<&'static str>> {
+    let rest = DOCUMENT.split_once(header).unwrap_or_else(|| panic!("no table '{header}'")).1;
+    let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
+}
+
+/// The names in a cell, such as "`state`, `position`?", and whether each is optional.
+fn names(cell: &str) -> BTreeSet<(String, bool)> {
+    let name =
+        |part: &str| (part.trim_matches(['?', '`', ' ']).to_owned(), part.trim().ends_with('?'));
+    cell.split(',').map(name).collect()
+}
+
+#[test]
+fn every_event_is_documented_with_exactly_its_fields() {
+    let documented: Vec<(String, BTreeSet<(String, bool)>)> = rows("| event | fields | when |")
+        .iter()
+        .map(|row| (row[0].trim_matches('`').to_owned(), names(row[1])))
+        .collect();
+    let mut real: Vec<(String, BTreeSet<(String, bool)>)> = Vec::new();
+    for (full, bare) in reports() {
+        let (all, always) = (fields(&json(&full)), fields(&json(&bare)));
+        assert_eq!(json(&full)["event"], name(&full));
+        let fields = all.iter().map(|field| (field.clone(), !always.contains(field))).collect();
+        let told = (name(&full).to_owned(), fields);
+        if !real.contains(&told) {
+            real.push(told);
+        }
+    }
+    assert_eq!(documented, real);
+}
+
+#[test]
+fn every_field_is_explained() {
+    let explained: BTreeSet<String> =
+        rows("| field | type | |").iter().map(|row| row[0].trim_matches('`').to_owned()).collect();
+    let real: BTreeSet<String> =
+        reports().iter().flat_map(|(full, _)| fields(&json(full))).collect();
+    let elsewhere = BTreeSet::from(["listen".to_owned(), "mode".to_owned()]);
+    assert_eq!(explained, &real - &elsewhere);
+}
+
+#[test]
+fn every_recorded_event_has_the_fields_and_types_of_a_real_one() {
+    let reports = reports();
+    for example in examples() {
+        let of = |report: &&(Report, Report)| example["event"] == name(&report.0);
+        let (full, bare) =
+            reports.iter().find(of).unwrap_or_else(|| panic!("no such event: {example}"));
+        let (full, has) = (json(full), fields(&example));
+        assert!(has.is_subset(&fields(&full)), "{example} has a field too many");
+        assert!(has.is_superset(&fields(&json(bare))), "{example} lacks a field");
+        for field in has {
+            let same =
+                std::mem::discriminant(&example[&field]) == std::mem::discriminant(&full[&field]);
+            assert!(same, "'{field}' of {example} is of another type than in {full}");
+        }
+    }
+}
+
+#[test]
+fn every_event_and_every_value_is_recorded_or_named() {
+    let examples = examples();
+    for (full, _) in reports() {
+        assert!(
+            examples.iter().any(|example| example["event"] == name(&full)),
+            "no example of {}",
+            name(&full)
+        );
+        let optional =
+            examples.iter().filter(|example| example["event"] == name(&full)).flat_map(fields);
+        let missing = &fields(&json(&full)) - &optional.collect();
+        assert!(missing.is_empty(), "no example of {} has {missing:?}", name(&full));
+    }
+    let value = |value: Result<Value, serde_json::Error>| value.expect("it is JSON");
+    let mut values: Vec<Value> = Vec::new();
+    values.extend(
+        [State::Bot, State::Queued, State::Active, State::Closed]
+            .map(|v| value(serde_json::to_value(v))),
+    );
+    values
+        .extend([Author::User, Author::Bot, Author::Admin].map(|v| value(serde_json::to_value(v))));
+    values.extend(
+        [Link::Connecting, Link::Connected, Link::Lost].map(|v| value(serde_json::to_value(v))),
+    );
+    values.extend(
+        [Returned::HandedBack, Returned::Withdrawn].map(|v| value(serde_json::to_value(v))),
+    );
+    let elsewhere =
+        [Elsewhere::TakenElsewhere, Elsewhere::HandedBackElsewhere, Elsewhere::ClosedElsewhere];
+    values.extend(elsewhere.map(|v| value(serde_json::to_value(v))));
+    let ends =
+        [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
+    values.extend(ends.map(|v| value(serde_json::to_value(v))));
+    for value in values {
+        let value = value.as_str().expect("a name");
+        assert!(DOCUMENT.contains(&format!("`{value}`")), "'{value}' is not documented");
+    }
+}

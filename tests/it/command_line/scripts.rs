@@ -1,0 +1,219 @@
+//! Both modes as parts of scripts: what a line waits for, when they end, and with which code.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::home::nobody_at;
+use crate::support::raw::{Raw, entry};
+use crate::support::run::Handoff;
+
+fn bot() -> FakeBot {
+    FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
+}
+
+#[test]
+fn input_left_after_the_conversation_was_closed_is_undelivered() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    admin.script("/accept\nbye\n/close\n");
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait\n/wait\ntoo late\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (1, 0));
+    let errors = user.events_of("error");
+    assert!(errors.len() == 1 && errors[0]["text"].to_string().contains("too late"), "{errors:?}");
+    assert!(!admin.messages().iter().any(|(_, text)| text == "too late"));
+}
+
+#[test]
+fn a_wait_whose_time_is_over_is_an_error() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait 1\nnever said\n");
+    user.until_told("error", "nobody answered within 1 s");
+    assert_eq!(user.exit_code(), 1);
+    assert!(!user.messages().iter().any(|(_, text)| text == "never said"));
+    admin.until(|event| event["link"] == "lost");
+}
+
+#[test]
+fn a_wait_is_over_at_once_when_nobody_owes_an_answer_and_when_the_conversation_moves_on() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
+    user.script("/wait\nhi\n/wait\n/wait 0\nhi again\n");
+    assert_eq!(user.exit_code(), 0, "the bot owns it and has answered");
+    let mut admin = Handoff::admin(&[]);
+    admin.script("/wait\n/accept\n/handback\n/accept\n/wait\n/close\n");
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait\nhuman, please\nthis is for you\n/wait\n");
+    assert_eq!(
+        (user.exit_code(), admin.exit_code()),
+        (0, 0),
+        "a handback and a close end a wait too"
+    );
+    assert_eq!(bot.texts(), ["hi", "hi again", "human", "human, please"]);
+}
+
+#[test]
+fn a_user_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
+    let bot = bot();
+    let admin = &mut Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &["--linger", "1"]);
+    user.script("human\n");
+    assert_eq!(user.exit_code(), 0);
+    // The customer may come back: the place in the queue is kept, and passed over.
+    let lost = admin.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("ending"), "{lost}");
+    let mut patient = Handoff::user(&admin.address(), bot.url(), &[]);
+    patient.script("human\n");
+    patient.until(|event| event["position"] == 2);
+    admin.script("/accept\nI took my time\n/close\n");
+    patient.until_text("I took my time");
+    assert_eq!(patient.exit_code(), 0);
+}
+
+#[test]
+fn what_never_reached_a_desk_is_shown_as_undelivered() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &["--linger", "0"]);
+    user.script("human\nmy order is late\n");
+    assert_eq!(user.exit_code(), 1);
+    let errors = user.events_of("error");
+    assert!(
+        errors.iter().any(|e| e["text"]
+            .to_string()
+            .contains("not delivered yet, kept for the next start: my order is late")),
+        "{errors:?}"
+    );
+    assert!(!errors.iter().any(|e| e["text"].to_string().contains("human")), "that was the bot's");
+}
+
+#[test]
+fn a_desk_at_the_end_of_its_input_ends_when_done_and_says_who_still_waits() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let address = admin.address();
+    let mut ann = Handoff::user(&address, bot.url(), &["--name", "Ann"]);
+    ann.say("human");
+    ann.until(|event| event["position"] == 1);
+    let mut bob = Handoff::user(&address, bot.url(), &["--name", "Bob"]);
+    bob.say("human");
+    bob.until(|event| event["position"] == 2);
+    admin.script("/accept\nhello\n/close\n");
+    assert_eq!(admin.exit_code(), 0);
+    admin.until_told("notice", "#2 Bob is still waiting");
+    assert_eq!(ann.until_state("closed")["reason"], "admin_closed");
+    let lost = bob.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("the desk is closing"), "{lost}");
+    bob.until_told("notice", "keeps trying");
+}
+
+#[test]
+fn a_command_that_does_not_exist_is_said_to_nobody() {
+    let bot = bot();
+    let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
+    user.script("/hunan\nhi\n");
+    assert_eq!(user.exit_code(), 1);
+    user.until_told("error", "there is no command /hunan");
+    assert_eq!(bot.texts(), ["hi"], "the script goes on");
+    let mut admin = Handoff::admin(&[]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n");
+    admin.script("/accept\n/clsoe\n/close\n");
+    assert_eq!((user.exit_code(), admin.exit_code()), (0, 1));
+    assert!(user.messages().iter().all(|(author, _)| author == "user"));
+}
+
+#[test]
+fn a_script_may_begin_with_a_byte_order_mark_at_both_ends() {
+    let bot = bot();
+    for json in [&["--json"][..], &[]] {
+        let mut admin = Handoff::start(&[&["admin", "--listen", "127.0.0.1:0"], json].concat());
+        let address = admin.address();
+        let mut user =
+            Handoff::start(&[&["user", "--admin", &address, "--bot", bot.url()], json].concat());
+        admin.script("\u{feff}/accept\r\nhello\r\n/close\r\n");
+        user.script("\u{feff}/human\n");
+        assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
+        assert!(user.stdout().iter().any(|line| line.contains("hello")), "{:?}", user.stdout());
+        assert_eq!(bot.texts(), [] as [String; 0], "the command was not said to the bot");
+    }
+}
+
+#[test]
+fn an_accept_that_came_too_late_takes_the_next_customer() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&[]);
+    let address = admin.address();
+    // Ann gives up in the moment she is accepted: her side answers both in its own time.
+    let mut ann = Raw::welcomed(&address, "a1", 1);
+    ann.say(&entry(1, &json!({"requested": {}})));
+    ann.until("position");
+    let mut bob = Handoff::user(&address, bot.url(), &["--name", "Bob"]);
+    bob.say("human");
+    bob.until(|event| event["position"] == 2);
+    admin.script("/accept\nfor whoever is here\n/close\n");
+    let accept = ann.until("entry");
+    assert_eq!(accept["body"], json!({"accept": {"request": 1}}));
+    let desk = ann.read[0]["welcome"]["desk"].clone();
+    ann.say(&entry(2, &json!({"withdrawn": {}})));
+    ann.say(&entry(
+        3,
+        &json!({"refused": {"of": {"desk": desk, "number": 1}, "why": "the customer gave up"}}),
+    ));
+    ann.say(&json!({"ack": {"number": 1}}));
+    bob.until_text("for whoever is here");
+    bob.close_stdin();
+    assert_eq!((bob.exit_code(), admin.exit_code()), (0, 0));
+}
+
+#[test]
+fn a_reader_that_went_away_ends_it_quietly() {
+    let bot = bot();
+    for json in [&["--json"][..], &[]] {
+        let address = nobody_at();
+        let arguments = [&["user", "--admin", &address, "--bot", bot.url()], json].concat();
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut user = Handoff::start_with(&arguments, |command| {
+            command.stdout(Stdio::from(writer));
+        });
+        user.say("one");
+        let mut reader = BufReader::new(reader);
+        let mut first = String::new();
+        reader.read_line(&mut first).expect("the first line is there");
+        assert!(first.contains(if json.is_empty() { "one" } else { "ready" }), "{first}");
+        drop(reader);
+        user.say("two");
+        assert_eq!(user.exit_code(), 0, "a closed pipe is no failure");
+        let panicked = user
+            .stderr()
+            .into_iter()
+            .filter(|line| line.contains("panic") || line.contains("pipe"));
+        assert_eq!(panicked.count(), 0);
+    }
+}
+
+#[test]
+fn signals_end_both_modes_with_their_codes_and_leave_nothing_behind() {
+    let bot = bot();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let mut admin = Handoff::admin(&["--auto-accept", "--ephemeral"]);
+        let mut user = Handoff::user(&admin.address(), bot.url(), &["--ephemeral"]);
+        user.say("human");
+        user.until_state("active");
+        user.signal(signal);
+        assert_eq!(user.exit_code(), code);
+        // Nobody can go on with what no journal keeps: it ends.
+        assert_eq!(admin.until_state("closed")["reason"], "user_ended");
+        admin.signal(signal);
+        assert_eq!(admin.exit_code(), code);
+        for end in [&user, &admin] {
+            assert_eq!(end.home_files(), [] as [std::path::PathBuf; 0]);
+            assert_eq!(end.still_here(), [] as [u32; 0], "processes left behind");
+        }
+    }
+}

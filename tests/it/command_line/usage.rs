@@ -1,0 +1,90 @@
+//! The command line: help, usage errors, addresses that cannot be.
+
+use std::net::TcpListener;
+
+use crate::support::run::Handoff;
+
+/// Exit code, stdout and stderr of a program that ends by itself.
+fn ended(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
+    let mut program = Handoff::start(arguments);
+    program.close_stdin();
+    (program.exit_code(), program.stdout(), program.stderr())
+}
+
+#[test]
+fn help_is_on_stdout_and_no_failure() {
+    for arguments in [
+        &["--help"][..],
+        &["user", "--help"],
+        &["admin", "--help"],
+        &["bot", "--help"],
+        &["demo", "--help"],
+    ] {
+        let (code, out, err) = ended(arguments);
+        assert_eq!((code, err), (0, Vec::new()), "{arguments:?}");
+        assert!(out[0].starts_with("Usage: handoff"), "{out:?}");
+    }
+    let (_, out, _) = ended(&["--help"]);
+    for mode in ["user", "admin", "bot", "demo"] {
+        assert!(
+            out.iter().any(|line| line.trim_start().starts_with(mode)),
+            "{mode} is not in the help"
+        );
+    }
+}
+
+#[test]
+fn the_version_is_printed_for_both_of_its_options() {
+    let version = vec![format!("handoff {}", env!("CARGO_PKG_VERSION"))];
+    for option in ["--version", "-V"] {
+        assert_eq!(ended(&[option]), (0, version.clone(), Vec::new()), "{option}");
+    }
+}
+
+#[test]
+fn a_usage_error_is_one_line_that_points_to_the_help_and_exit_code_2() {
+    let wrong: [&[&str]; 13] = [
+        &[],
+        &["serve"],
+        &["user"],
+        &["user", "--admin", "desk"],
+        &["user", "--admin", "desk:http"],
+        &["user", "--admin", "desk:70000"],
+        &["user", "--admin", ":5000"],
+        &["user", "--admin", "desk:1", "--linger", "soon"],
+        &["user", "--admin", "desk:1", "--nope"],
+        &["user", "--admin", "desk:1", "--name", ""],
+        &["admin", "--listen", "5000"],
+        &["admin", "--listen", "::1:5000"],
+        &["bot", "--listen", "here"],
+    ];
+    for arguments in wrong {
+        let (code, out, err) = ended(arguments);
+        assert_eq!((code, out), (2, Vec::new()), "{arguments:?}");
+        assert!(err.len() == 1 && err[0].starts_with("handoff: "), "{arguments:?}: {err:?}");
+        assert!(err[0].contains("--help'"), "{arguments:?}: {err:?}");
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_line_with_the_address() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    let address = taken.local_addr().expect("a listener has an address").to_string();
+    for mode in ["admin", "bot"] {
+        for json in [&[][..], &["--json"]] {
+            let (code, out, err) = ended(&[&[mode, "--listen", &address], json].concat());
+            assert_eq!((code, out), (1, Vec::new()), "nothing was started");
+            assert!(
+                err.len() == 1 && err[0].contains(&address) && err[0].contains("in use"),
+                "{mode}: {err:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_name_to_listen_on_that_does_not_exist_is_one_line() {
+    let (code, out, err) = ended(&["admin", "--listen", "no-such-host.invalid:0"]);
+    assert_eq!((code, out), (1, Vec::new()));
+    assert!(err.len() == 1 && err[0].contains("no-such-host.invalid"), "{err:?}");
+}

@@ -1,0 +1,282 @@
+//! Several customers at one desk.
+
+use serde_json::{Value, json};
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::raw::{Raw, entry, frame, hello, said};
+use crate::support::run::Handoff;
+
+/// A customer who asked for a person, and is told this place.
+fn queued(admin: &str, bot: &FakeBot, name: &str, position: u32) -> Handoff {
+    let mut user = Handoff::user(admin, bot.url(), &["--name", name]);
+    user.say("human");
+    user.until(|event| event["position"] == position);
+    user
+}
+
+fn bot() -> FakeBot {
+    FakeBot::saying(|_| text("Human Handoff"))
+}
+
+/// The texts a customer was told by an admin.
+fn heard(user: &Handoff) -> Vec<String> {
+    let told = user.messages().into_iter().filter(|(author, _)| author == "admin");
+    told.map(|(_, text)| text).collect()
+}
+
+#[test]
+fn who_asked_first_is_served_first_and_everyone_is_told_their_place() {
+    let (bot, mut admin) = (bot(), Handoff::admin(&[]));
+    let address = admin.address();
+    let mut ann = queued(&address, &bot, "Ann", 1);
+    let mut bob = queued(&address, &bot, "Bob", 2);
+    let mut cy = queued(&address, &bot, "Cy", 3);
+    admin.say("/accept");
+    ann.until_state("active");
+    bob.until(|event| event["position"] == 1);
+    cy.until(|event| event["position"] == 2);
+    admin.say("for Ann");
+    ann.until_text("for Ann");
+    // Out of turn, by number; Bob keeps his place.
+    admin.say("/accept 3");
+    cy.until_state("active");
+    admin.say("for Cy");
+    cy.until_text("for Cy");
+    admin.say("/accept");
+    bob.until_state("active");
+    admin.say("for Bob");
+    bob.until_text("for Bob");
+    for (to, who) in [(1, &mut ann), (2, &mut bob), (3, &mut cy)] {
+        admin.say(&format!("/switch {to}"));
+        admin.say(&format!("switched to {to}"));
+        who.until_text(&format!("switched to {to}"));
+    }
+    for (text, who) in [("next is 1", &mut ann), ("next is 2", &mut bob), ("next is 3", &mut cy)] {
+        admin.say("/next");
+        admin.say(text);
+        who.until_text(text);
+    }
+    assert_eq!(heard(&ann), ["for Ann", "switched to 1", "next is 1"]);
+    assert_eq!(heard(&bob), ["for Bob", "switched to 2", "next is 2"]);
+    assert_eq!(heard(&cy), ["for Cy", "switched to 3", "next is 3"]);
+    let places = bob
+        .events_of("state")
+        .iter()
+        .filter_map(|event| event["position"].as_u64())
+        .collect::<Vec<_>>();
+    assert_eq!(places, [2, 1], "a place is told when it changes");
+}
+
+#[test]
+fn nobody_gets_anothers_line_and_the_desk_can_tell_them_apart() {
+    let (bot, mut admin) = (bot(), Handoff::admin(&["--auto-accept"]));
+    let address = admin.address();
+    let start = |name: &str| Handoff::user(&address, bot.url(), &["--name", name]);
+    let mut users = [start("Ann"), start("Bob")];
+    for user in &mut users {
+        user.say("human");
+        user.until_state("active");
+    }
+    for round in 0..20 {
+        for (user, name) in users.iter_mut().zip(["Ann", "Bob"]) {
+            user.say(&format!("{name} {round}"));
+        }
+    }
+    for (user, name) in users.iter_mut().zip(["Ann", "Bob"]) {
+        let last = format!("{name} 19");
+        user.until_text(&last);
+        let seen = |admin: &Handoff| admin.messages().iter().any(|(_, text)| *text == last);
+        while !seen(&admin) {
+            admin.until_event("message");
+        }
+    }
+    let events = admin.events_of("message");
+    for user in &users {
+        let id = user.events_of("state")[0]["conversation"].clone();
+        let of = |events: &[Value]| -> Vec<Value> {
+            events
+                .iter()
+                .filter(|event| event["conversation"] == id)
+                .map(|event| event["text"].clone())
+                .collect()
+        };
+        assert_eq!(
+            of(&events),
+            of(&user.events_of("message")),
+            "one conversation, whole and in order"
+        );
+        assert_eq!(user.events_of("message").len(), 21, "and nothing of the other's");
+    }
+}
+
+#[test]
+fn each_customer_is_somebody_else_to_the_bot() {
+    let (bot, mut admin) = (FakeBot::saying(text), Handoff::admin(&[]));
+    let mut senders = Vec::new();
+    for _ in 0..3 {
+        let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+        user.script("one\ntwo\n");
+        assert_eq!(user.exit_code(), 0);
+        let asked = bot.asked();
+        let [.., one, two] = &asked[..] else { panic!("two requests are there: {asked:?}") };
+        assert_eq!(one.sender(), two.sender(), "one conversation is one sender");
+        senders.push(one.sender());
+    }
+    let safe =
+        |sender: &String| sender.len() >= 16 && sender.bytes().all(|b| b.is_ascii_alphanumeric());
+    assert!(senders.iter().all(safe), "{senders:?}");
+    senders.sort();
+    senders.dedup();
+    assert_eq!(senders.len(), 3, "no two share a sender");
+}
+
+#[test]
+fn the_list_shows_who_talks_and_who_waits() {
+    let (bot, mut admin) = (bot(), Handoff::admin(&[]));
+    let address = admin.address();
+    admin.say("/list");
+    admin.until_told("notice", "nobody is talking, nobody is waiting");
+    let _ann = queued(&address, &bot, "Ann", 1);
+    let _bob = queued(&address, &bot, "Bob", 2);
+    admin.say("/accept");
+    admin.until_state("active");
+    admin.say("/list");
+    admin.until_told("notice", "#1 Ann is talking to you, gets your lines");
+    admin.until_told("notice", "#2 Bob is waiting, number 1 in the queue");
+}
+
+#[test]
+fn a_line_of_another_conversation_is_marked_with_its_number() {
+    let (bot, mut admin) = (bot(), Handoff::plain_admin(&[]));
+    let address = admin.address();
+    let mut ann = queued(&address, &bot, "Ann", 1);
+    let mut bob = queued(&address, &bot, "Bob", 2);
+    admin.say("/accept");
+    ann.until_state("active");
+    admin.say("/accept");
+    bob.until_state("active");
+    ann.say("still there?");
+    admin.until_out(|line| line == "#1 user Ann: still there?");
+    bob.say("hello");
+    admin.until_out(|line| line == "#2 user Bob: hello");
+    assert_eq!(
+        admin.stderr().iter().filter(|line| line.contains("Hey! Ann wants to talk to you")).count(),
+        1
+    );
+    assert_eq!(
+        admin.stderr().iter().filter(|line| line.contains("Hey! Bob wants to talk to you")).count(),
+        1
+    );
+}
+
+#[test]
+fn a_customer_who_gives_up_leaves_the_queue_and_the_next_moves_up() {
+    let (bot, mut admin) = (bot(), Handoff::admin(&[]));
+    let address = admin.address();
+    let mut ann = queued(&address, &bot, "Ann", 1);
+    let mut bob = queued(&address, &bot, "Bob", 2);
+    ann.say("/bot");
+    assert_eq!(ann.until_state("bot")["reason"], "withdrawn");
+    bob.until(|event| event["position"] == 1);
+    admin.until(|event| event["reason"] == "withdrawn");
+    admin.say("/accept");
+    bob.until_state("active");
+}
+
+#[test]
+fn a_greeting_is_said_only_when_given_and_no_wait_ends_on_it() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&["--auto-accept", "--greeting", "Welcome to the desk"]);
+    let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
+    user.script("human\n/wait\nafter the wait\n");
+    user.until_text("Welcome to the desk");
+    // Had the greeting ended the wait, the line would come before this one.
+    admin.until_text("Welcome to the desk");
+    admin.say("typed");
+    admin.until_text("after the wait");
+    let said = admin.messages().into_iter().map(|(_, text)| text).collect::<Vec<_>>();
+    assert_eq!(said, ["human", "Welcome to the desk", "typed", "after the wait"]);
+    let mut silent = Handoff::admin(&["--auto-accept"]);
+    let mut user = Handoff::user(&silent.address(), bot.url(), &[]);
+    user.say("human");
+    user.until_state("active");
+    user.say("anybody?");
+    silent.until_text("anybody?");
+    assert_eq!(heard(&user), [] as [String; 0], "nobody greets unless told to");
+}
+
+#[test]
+fn auto_accept_never_takes_the_focus_from_a_live_conversation() {
+    let (bot, mut admin) = (bot(), Handoff::admin(&["--auto-accept", "--name", "Robin"]));
+    let address = admin.address();
+    let start = |name: &str| {
+        let mut user = Handoff::user(&address, bot.url(), &["--name", name]);
+        user.say("human");
+        assert_eq!(user.until_state("active")["admin"], "Robin");
+        user
+    };
+    let mut ann = start("Ann");
+    admin.until_state("active");
+    let mut bob = start("Bob");
+    admin.until_state("active");
+    admin.say("for Ann still");
+    ann.until_text("for Ann still");
+    admin.say("/switch 2");
+    admin.say("for Bob");
+    bob.until_text("for Bob");
+    assert_eq!(
+        (heard(&ann), heard(&bob)),
+        (vec!["for Ann still".to_owned()], vec!["for Bob".to_owned()])
+    );
+}
+
+#[test]
+fn a_last_line_that_comes_together_with_the_end_is_shown_to_a_person() {
+    let mut admin = Handoff::plain_admin(&["--auto-accept"]);
+    let mut customer = Raw::connect(&admin.address());
+    customer.say(&hello("a1", 1));
+    let desk = customer.until("welcome")["desk"].clone();
+    customer.say(&entry(1, &json!({"requested": {}})));
+    let accept = customer.until("entry")["number"].clone();
+    customer.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": accept}}})));
+    admin.until_err(|line| line.contains("you have the conversation"));
+    let last = entry(3, &said("user", "thank you, bye"));
+    let end = entry(4, &json!({"closed": {"reason": "user_ended"}}));
+    customer.send(&[frame(&last), frame(&end)].concat());
+    admin.until_err(|line| line.contains("closed"));
+    customer.until("ack");
+    admin.until_out(|line| line.ends_with("thank you, bye"));
+}
+
+#[test]
+fn a_customer_who_left_keeps_the_number_and_the_history_and_is_known_again() {
+    for more in [&["--ephemeral"][..], &[]] {
+        let mut admin = Handoff::plain_admin(more);
+        let desk = admin.address();
+        let mut first = Raw::welcomed(&desk, "a1", 3);
+        first.say(&entry(1, &said("user", "what the first one said")));
+        first.say(&entry(2, &json!({"requested": {}})));
+        first.say(&entry(3, &json!({"withdrawn": {}})));
+        while first.until("ack")["number"] != 3 {}
+        drop(first);
+        let mut second = Raw::welcomed(&desk, "b2", 1);
+        second.say(&entry(1, &json!({"requested": {}})));
+        second.until("position");
+        // With another's id, but not the secret.
+        let mut stranger = Raw::connect(&desk);
+        let mut other = hello("a1", 3);
+        other["hello"]["secret"] = "c3".repeat(32).into();
+        stranger.say(&other);
+        assert_eq!(stranger.bye().0, "secret");
+        admin.say("/history 1");
+        admin.until_out(|line| line.contains("#1") && line.ends_with("what the first one said"));
+        admin.say("/history 3");
+        admin.until_err(|line| line.contains("there is no conversation 3"));
+        admin.say("/accept 1");
+        let mut first = Raw::connect(&desk);
+        first.say(&hello("a1", 4));
+        assert_eq!(first.until("welcome")["received"], 3, "all of it is known");
+        first.say(&entry(4, &json!({"requested": {}})));
+        assert_eq!(first.until("entry")["body"]["accept"]["request"], 4);
+    }
+}

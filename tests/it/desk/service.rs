@@ -1,0 +1,153 @@
+//! A desk under a service manager: it has no terminal, reads no stdin, and ends only by a signal.
+
+use std::fs::{self, File};
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+use crate::support::raw::Raw;
+use crate::support::run::Handoff;
+use crate::support::setup::House;
+
+const UNIT: &str = include_str!("../../../docs/handoff-desk.service");
+
+/// The customer hands over, and waits at the desk.
+#[track_caller]
+fn queue_at(house: &House, profile: &str) -> Handoff {
+    let mut user = house.user(&["--profile", profile]);
+    user.say("a human");
+    user.until(|event| event["state"] == "queued" && event["position"].is_number());
+    user
+}
+
+/// Ends the desk as a service manager does; what it says of its end is the shell's code.
+#[track_caller]
+fn stop(admin: &mut Handoff) {
+    admin.signal(Signal::TERM);
+    assert_eq!(admin.exit_code(), 143);
+}
+
+#[test]
+fn a_desk_without_a_terminal_outlives_its_customers_and_ends_in_order_by_a_signal() {
+    let house = House::new();
+    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let mut admin = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
+    admin.until_told("notice", "no agent is at this desk: customers wait in the queue");
+    // The first conversation comes and goes: with `</dev/null` alone the desk would end with it.
+    let mut ann = queue_at(&house, "ann");
+    ann.say("/end");
+    admin.until_state("closed");
+    let mut bob = queue_at(&house, "bob");
+    admin.until_state("queued");
+    bob.say("is anybody there?");
+    admin.until_text("is anybody there?");
+    bob.until_event("delivered");
+    stop(&mut admin);
+    bob.until(|event| event["link"] == "lost");
+    assert!(bob.events_of("seen").is_empty(), "nobody has seen it");
+    assert!(
+        admin.events_of("error").is_empty() && admin.stderr().is_empty(),
+        "{:?}",
+        admin.stderr()
+    );
+    // Whoever waits still does at the next start, also where an agent is then.
+    let mut admin = house.admin(&["--auto-accept"]);
+    bob.until_state("active");
+    admin.until_state("active");
+}
+
+#[test]
+fn a_desk_without_a_terminal_runs_with_a_closed_stdin() {
+    let house = House::new();
+    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let mut admin = Handoff::start_with(&arguments, |command| {
+        let mut shell = Command::new("/bin/sh");
+        shell
+            .args(["-c", r#"exec "$0" "$@" <&-"#])
+            .arg(command.get_program())
+            .args(command.get_args());
+        shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        *command = shell;
+    });
+    let _user = queue_at(&house, "default");
+    admin.until_state("queued");
+    stop(&mut admin);
+}
+
+#[test]
+fn a_desk_without_a_terminal_writes_to_a_file_and_goes_on_when_stdout_takes_no_more() {
+    let house = House::new();
+    let log = format!("{}/desk.log", house.state());
+    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let mut admin = Handoff::start_with(&arguments, |command| {
+        command.stdin(Stdio::null()).stdout(File::create(&log).expect("a file of the test's own"));
+    });
+    let user = queue_at(&house, "default");
+    stop(&mut admin);
+    drop(user);
+    let log = fs::read_to_string(&log).expect("it is there");
+    let first = log.lines().next().expect("a line");
+    assert!(first.contains(r#""event":"ready""#) && log.contains(r#""state":"queued""#), "{log}");
+    // A device that is always full.
+    let mut admin = Handoff::start_with(&arguments, |command| {
+        command
+            .stdin(Stdio::null())
+            .stdout(File::options().write(true).open("/dev/full").expect("Linux has it"));
+    });
+    admin.until_err(|line| {
+        line.contains("stdout takes no more") && line.contains("the desk goes on without it")
+    });
+    let _user = queue_at(&house, "other");
+    stop(&mut admin);
+}
+
+#[test]
+fn a_desk_without_a_terminal_says_in_plain_lines_who_waits() {
+    let mut admin =
+        Handoff::start_with(&["admin", "--listen", "127.0.0.1:0", "--no-terminal"], |command| {
+            command.stdin(Stdio::null());
+        });
+    let desk = admin.address();
+    let mut raw = Raw::welcomed(&desk, "a1", 1);
+    raw.say(&crate::support::raw::entry(1, &serde_json::json!({"requested": {}})));
+    admin.until_err(|line| line.contains("no agent is at this desk"));
+    admin.until_err(|line| line.contains("wants to talk to you"));
+    stop(&mut admin);
+}
+
+#[test]
+fn options_of_an_agent_are_refused_where_there_is_none() {
+    for option in [&["--auto-accept"][..], &["--name", "Robin"], &["--greeting", "Hello"]] {
+        let mut admin = Handoff::plain_admin(&[&["--no-terminal"], option].concat());
+        assert_eq!(admin.exit_code(), 2);
+        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
+        assert!(
+            line.contains(option[0]) && line.contains("with --no-terminal there is none"),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn the_unit_for_systemd_starts_a_desk_and_takes_its_exit_code_for_success() {
+    let line = |name: &str| {
+        let lines: Vec<&str> =
+            UNIT.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect();
+        let [value] = lines[..] else { panic!("one {name}: {lines:?}") };
+        value
+    };
+    let house = House::new();
+    let command: Vec<&str> = line("ExecStart").split_whitespace().skip(1).collect();
+    let command = command.iter().map(|word| match *word {
+        "0.0.0.0:5000" => &house.desk,
+        "%S/handoff" => house.state(),
+        word => word,
+    });
+    let command: Vec<&str> = command.collect();
+    assert!(command.contains(&"--no-terminal") && line("StandardInput") == "null");
+    let mut admin = Handoff::start_with(&command, |command| _ = command.stdin(Stdio::null()));
+    let _user = queue_at(&house, "default");
+    admin.signal(Signal::TERM);
+    assert_eq!(admin.exit_code().to_string(), line("SuccessExitStatus"));
+}

@@ -1,0 +1,272 @@
+//! What strangers can do to a desk is bounded: who waits at the door, how fast one may talk, for
+//! how many there is room.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::chat::{Chat, one_at_a_time, weight};
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::raw::{Raw, entry, frame, hello, said};
+use crate::support::run::{Handoff, WITHIN};
+use crate::support::setup::House;
+
+fn bot() -> FakeBot {
+    FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
+}
+
+#[test]
+fn who_says_nothing_is_few_of_an_address_and_others_get_in() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let desk = admin.address();
+    let mut user = Handoff::user(&desk, bot.url(), &[]);
+    user.say("human");
+    user.until_state("active");
+    let _silent: Vec<Raw> = (0..64).map(|_| Raw::connect(&desk)).collect();
+    let since = Instant::now();
+    Raw::connect(&desk).hung_up();
+    assert!(
+        since.elapsed() < Duration::from_secs(4),
+        "at once, and not for want of a hello: {:?}",
+        since.elapsed()
+    );
+    let mut elsewhere = Raw::connect_from(2, &desk);
+    elsewhere.say(&hello("e2", 0));
+    elsewhere.until("welcome");
+    user.say("still here");
+    admin.until_text("still here");
+    assert!(
+        admin.events_of("error").is_empty()
+            && user.events_of("link").iter().all(|event| event["link"] != "lost")
+    );
+}
+
+#[test]
+fn the_oldest_of_all_who_say_nothing_makes_room_for_who_does() {
+    let mut admin = Handoff::admin(&[]);
+    let desk = admin.address();
+    let mut chat = Chat::start(&desk);
+    let mut silent: Vec<Raw> =
+        (0..512).map(|n| Raw::connect_from(10 + (n / 64) as u8, &desk)).collect();
+    let since = Instant::now();
+    let mut speaks = Raw::connect_from(2, &desk);
+    speaks.say(&hello("e3", 0));
+    speaks.until("welcome");
+    silent[0].hung_up();
+    assert!(since.elapsed() < Duration::from_secs(4), "at once: {:?}", since.elapsed());
+    chat.trip();
+}
+
+#[test]
+fn a_flood_of_entries_is_read_later_and_none_is_lost_while_others_are_quick() {
+    const ENTRIES: u64 = 1_000;
+    let mut admin = Handoff::admin(&["--rate", "80"]);
+    let desk = admin.address();
+    let mut chat = Chat::start(&desk);
+    let mut flood = Raw::welcomed(&desk, "ff", 0);
+    let since = Instant::now();
+    let entries = (1..=ENTRIES)
+        .flat_map(|number| frame(&entry(number, &said("user", &format!("flood {number}")))));
+    flood.send(&entries.collect::<Vec<u8>>());
+    flood.end();
+    while since.elapsed() < Duration::from_secs(1) {
+        chat.trip();
+    }
+    while flood.until("ack")["number"] != ENTRIES {}
+    let took = since.elapsed();
+    assert!(took > Duration::from_secs(1), "more than a burst was taken at once: {took:?}");
+    admin.until_text(&format!("flood {ENTRIES}"));
+    let came: Vec<String> = admin.messages().into_iter().map(|(_, text)| text).collect();
+    let came: Vec<&String> = came.iter().filter(|text| text.starts_with("flood")).collect();
+    assert_eq!(
+        came,
+        (1..=ENTRIES)
+            .map(|number| format!("flood {number}"))
+            .collect::<Vec<_>>()
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    let p99 = chat.p99();
+    assert!(p99 < Duration::from_millis(250), "{p99:?} of {} trips", chat.trips.len());
+}
+
+#[test]
+fn a_flood_of_signs_of_life_costs_the_flooder_alone() {
+    let mut admin = Handoff::admin(&["--rate", "20"]);
+    let desk = admin.address();
+    let mut chat = Chat::start(&desk);
+    let mut flood = Raw::welcomed(&desk, "fe", 0);
+    let pings = frame(&json!({"ping": {}})).repeat(8_000);
+    flood.send(&pings);
+    // Behind minutes of pings: it is not read, and it is not closed for that.
+    flood.say(&entry(1, &said("user", "listen!")));
+    let before = weight(&admin).0;
+    for _ in 0..100 {
+        chat.trip();
+    }
+    assert_eq!(admin.messages().iter().filter(|(_, text)| text == "listen!").count(), 0);
+    assert!(weight(&admin).0 < before + (4 << 20));
+    let p99 = chat.p99();
+    assert!(p99 < Duration::from_millis(250), "{p99:?}");
+}
+
+#[test]
+fn a_backlog_that_the_hello_announced_is_taken_at_once() {
+    const ENTRIES: u64 = 3_000;
+    let mut admin = Handoff::admin(&["--rate", "1"]);
+    let mut raw = Raw::welcomed(&admin.address(), "bb", ENTRIES);
+    let since = Instant::now();
+    let entries = (1..ENTRIES)
+        .flat_map(|number| frame(&entry(number, &said("bot", &format!("once {number}")))));
+    raw.send(&entries.collect::<Vec<u8>>());
+    raw.say(&entry(ENTRIES, &json!({"requested": {}})));
+    while raw.until("ack")["number"] != ENTRIES {}
+    assert!(since.elapsed() < Duration::from_secs(20), "{:?}", since.elapsed());
+    admin.until_state("queued");
+}
+
+#[test]
+fn a_full_desk_says_so_and_takes_the_next_when_the_first_is_gone() {
+    let bot = bot();
+    let mut admin = Handoff::admin(&["--customers", "1"]);
+    let desk = admin.address();
+    let mut ann = Handoff::user(&desk, bot.url(), &["--name", "Ann"]);
+    ann.say("human");
+    ann.until(|event| event["position"] == 1);
+    let mut bob = Handoff::user(&desk, bot.url(), &["--name", "Bob"]);
+    bob.script("a human\nI can wait\n");
+    let lost = bob.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("the desk is full"), "{lost}");
+    bob.until_told("notice", "/bot goes back to the bot");
+    let mut cy = Handoff::user(&desk, bot.url(), &["--name", "Cy"]);
+    cy.say("a human");
+    cy.until(|event| event["link"] == "lost");
+    cy.say("/bot");
+    assert_eq!(cy.until_state("bot")["reason"], "withdrawn");
+    cy.say("hi");
+    cy.until_text("bot here");
+    ann.say("/bot");
+    ann.until_state("bot");
+    bob.until(|event| event["position"] == 1);
+    admin.say("/accept");
+    bob.until_state("active");
+    admin.say("/close");
+    assert_eq!(bob.exit_code(), 0, "a script keeps trying, and all it said arrived");
+    admin.until_state("closed");
+    let said: Vec<String> = admin.messages().into_iter().map(|(_, text)| text).collect();
+    assert_eq!(said, ["human", "a human", "I can wait"]);
+}
+
+#[test]
+fn who_waited_when_a_full_desk_was_killed_still_has_the_place() {
+    let house = House::new();
+    let mut admin = house.admin(&["--customers", "1"]);
+    let mut raw = Raw::welcomed(&house.desk, "a1", 1);
+    raw.say(&entry(1, &json!({"requested": {}})));
+    while raw.until("ack")["number"] != 1 {}
+    admin.kill();
+    let _admin = house.admin(&["--customers", "1"]);
+    let mut other = Raw::connect(&house.desk);
+    other.say(&hello("a2", 0));
+    other.until("busy");
+    Raw::welcomed(&house.desk, "a1", 1);
+}
+
+#[test]
+fn one_address_takes_no_more_than_its_share_of_a_desk() {
+    let mut admin = Handoff::admin(&["--per-address", "2"]);
+    let desk = admin.address();
+    let _two = ["a1", "a2"].map(|id| Raw::welcomed(&desk, id, 0));
+    let mut third = Raw::connect(&desk);
+    third.say(&hello("a3", 0));
+    assert!((5..30).contains(&third.until("busy")["retry"].as_u64().expect("a number")));
+    third.hung_up();
+    let mut elsewhere = Raw::connect_from(2, &desk);
+    elsewhere.say(&hello("a3", 0));
+    elsewhere.until("welcome");
+}
+
+/// So many who say a byte now and then, and so many who say nothing, come while somebody chats.
+#[track_caller]
+fn crowd(slow: usize, silent: usize) {
+    let _alone = one_at_a_time();
+    // Without a journal: the disk is not what is looked at.
+    let mut admin = Handoff::admin(&["--ephemeral", "--rate", "100000"]);
+    let desk = admin.address();
+    let mut chat = Chat::start(&desk);
+    let alone = Instant::now();
+    while alone.elapsed() < Duration::from_secs(1) {
+        chat.trip();
+    }
+    // A machine that has much else to do is slow without a crowd too.
+    let allowed = (3 * chat.p99()).max(Duration::from_millis(50));
+    chat.trips.clear();
+    let host = |n: usize, each: usize| 10 + (n / each) as u8;
+    let mut customers: Vec<Raw> = (0..slow)
+        .map(|n| {
+            let mut raw = Raw::connect_from(host(n, 250), &desk);
+            let id = format!("{n:032x}");
+            raw.say(&json!({"hello": {"version": 1, "conversation": id, "secret": id.repeat(2), "newest": 0}}));
+            raw.until("welcome");
+            raw
+        })
+        .collect();
+    let word = frame(&entry(1, &said("user", "slowly")));
+    let (mut strangers, mut next, started) = (Vec::new(), 0, Instant::now());
+    let mut weights = Vec::new();
+    let mut seconds = 0;
+    while strangers.len() < silent || seconds < 5 {
+        for _ in 0..50.min(silent - strangers.len()) {
+            strangers.push(Raw::connect_from(host(strangers.len(), 50), &desk));
+        }
+        // Everybody's byte of this second, spread over it.
+        let due = (started.elapsed().as_secs_f64() * slow as f64) as usize;
+        while next < due {
+            customers[next % slow].send(&word[next / slow..=next / slow]);
+            next += 1;
+        }
+        chat.trip();
+        if started.elapsed().as_secs() > seconds {
+            seconds += 1;
+            weights.push(weight(&admin));
+        }
+    }
+    let (p99, trips) = (chat.p99(), chat.trips.len());
+    eprintln!(
+        "{slow} slow, {silent} silent, {trips} trips: p50 {:?}, p99 {p99:?}",
+        chat.trips[trips / 2]
+    );
+    assert!(p99 < allowed, "{p99:?} of {trips} trips, where {allowed:?} are allowed");
+    let (first, last) = (weights[0], weights[weights.len() - 1]);
+    assert_eq!(first.1, last.1, "threads");
+    assert!(weights.iter().all(|(.., descriptors)| *descriptors < slow + 512 + 32), "{weights:?}");
+    // What was said in the chat is kept in memory.
+    assert!(last.0 < first.0 + (8 << 20) + 256 * trips as u64, "memory: {weights:?}");
+    drop(strangers);
+    for customer in &mut customers {
+        customer.end();
+    }
+    drop(customers);
+    let since = Instant::now();
+    while weight(&admin).2 > 32 {
+        assert!(
+            since.elapsed() < WITHIN,
+            "descriptors of who is gone are given back: {:?}",
+            weight(&admin)
+        );
+        chat.trip();
+    }
+}
+
+#[test]
+fn a_chat_goes_on_while_a_crowd_says_little_or_nothing() {
+    crowd(200, 1_000);
+}
+
+/// The same, with as many as a desk is made for. It takes 13,000 descriptors (`ulimit -n`).
+#[test]
+#[ignore = "it needs 13,000 descriptors and a machine with nothing else to do"]
+fn a_chat_goes_on_while_a_great_crowd_says_little_or_nothing() {
+    crowd(2_000, 10_000);
+}

@@ -1,0 +1,75 @@
+//! A customer in a chat whose lines are timed, and what a process weighs meanwhile.
+
+use std::fs;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::raw::{Raw, entry, said};
+use crate::support::run::Handoff;
+
+/// A customer in a chat; how long each of its lines takes to be acknowledged.
+pub struct Chat {
+    raw: Raw,
+    last: u64,
+    pub trips: Vec<Duration>,
+}
+
+impl Chat {
+    #[track_caller]
+    pub fn start(desk: &str) -> Chat {
+        Chat::start_as(desk, "cc")
+    }
+
+    /// In a conversation of this id (two hexadecimal digits, repeated).
+    #[track_caller]
+    pub fn start_as(desk: &str, id: &str) -> Chat {
+        let mut raw = Raw::welcomed(desk, id, 1);
+        raw.say(&entry(1, &json!({"requested": {}})));
+        while raw.until("ack")["number"] != 1 {}
+        Chat { raw, last: 1, trips: Vec::new() }
+    }
+
+    #[track_caller]
+    pub fn trip(&mut self) {
+        self.last += 1;
+        let since = Instant::now();
+        self.raw.say(&entry(self.last, &said("user", "still there?")));
+        while self.raw.until("ack")["number"] != self.last {}
+        self.trips.push(since.elapsed());
+    }
+
+    /// The slowest of all trips but one in a hundred.
+    pub fn p99(&mut self) -> Duration {
+        p99(&mut self.trips)
+    }
+}
+
+/// Who measures how quick a desk is does so while nobody else of these tests does.
+pub fn one_at_a_time() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The slowest of these but one in a hundred.
+pub fn p99(trips: &mut [Duration]) -> Duration {
+    trips.sort_unstable();
+    trips[trips.len() * 99 / 100]
+}
+
+/// Resident memory in bytes, threads and descriptors of a process.
+pub fn weight(process: &Handoff) -> (u64, u64, usize) {
+    let folder = format!("/proc/{}", process.pid().as_raw_pid());
+    let status = fs::read_to_string(format!("{folder}/status")).expect("it runs");
+    let field = |name: &str| {
+        let line =
+            status.lines().find_map(|line| line.strip_prefix(name)).expect("the system tells it");
+        line.split_whitespace()
+            .next()
+            .and_then(|number| number.parse::<u64>().ok())
+            .expect("a number")
+    };
+    let descriptors = fs::read_dir(format!("{folder}/fd")).expect("it is ours").count();
+    (field("VmRSS:") * 1024, field("Threads:"), descriptors)
+}

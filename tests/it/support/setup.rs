@@ -1,0 +1,177 @@
+//! A customer and a desk that keep what they know: stopped, started again, copied, set back.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::home::{Home, nobody_at};
+use crate::support::run::Handoff;
+
+/// A state folder, a desk's address and a bot, for as many lives as a test wants.
+pub struct House {
+    folder: Home,
+    pub desk: String,
+    pub bot: FakeBot,
+}
+
+impl House {
+    /// The bot hands over at the word 'human', and says otherwise what it heard.
+    pub fn new() -> House {
+        House::with(FakeBot::saying(|said| {
+            text(&if said.contains("human") {
+                "Human Handoff".to_owned()
+            } else {
+                format!("heard {said}")
+            })
+        }))
+    }
+
+    pub fn with(bot: FakeBot) -> House {
+        let folder = Home::new();
+        fs::set_permissions(&folder.0, Permissions::from_mode(0o700)).expect("the folder is ours");
+        House { folder, desk: nobody_at(), bot }
+    }
+
+    /// The desk, which listens when this returns.
+    #[track_caller]
+    pub fn admin(&self, more: &[&str]) -> Handoff {
+        let mut admin = Handoff::start(&self.admin_arguments(more));
+        admin.address();
+        admin
+    }
+
+    #[track_caller]
+    pub fn user(&self, more: &[&str]) -> Handoff {
+        Handoff::start(&self.user_arguments(more))
+    }
+
+    /// A desk and a customer who talk.
+    #[track_caller]
+    pub fn talking(&self) -> (Handoff, Handoff) {
+        let mut admin = self.admin(&["--auto-accept"]);
+        let mut user = self.user(&[]);
+        user.say("a human");
+        user.until_state("active");
+        admin.until_state("active");
+        (admin, user)
+    }
+
+    pub fn admin_arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        [&["admin", "--listen", &self.desk, "--json", "--state", self.state()], more].concat()
+    }
+
+    pub fn user_arguments<'a>(&'a self, more: &[&'a str]) -> Vec<&'a str> {
+        [
+            &[
+                "user",
+                "--admin",
+                &self.desk,
+                "--bot",
+                self.bot.url(),
+                "--json",
+                "--state",
+                self.state(),
+            ],
+            more,
+        ]
+        .concat()
+    }
+
+    /// The folder behind `--state`.
+    pub fn state(&self) -> &str {
+        self.folder.0.to_str().expect("cargo's folders have UTF-8 names")
+    }
+
+    /// What a mode keeps in its default profile.
+    pub fn profile(&self, mode: &str) -> PathBuf {
+        self.folder.0.join(mode).join("default")
+    }
+
+    /// Forgets all that a mode kept.
+    pub fn forget(&self, mode: &str) {
+        fs::remove_dir_all(self.folder.0.join(mode)).expect("it kept something");
+    }
+
+    /// Keeps a copy of what a mode has by now, for `set_back`. Nobody may be using it.
+    pub fn back_up(&self, mode: &str) {
+        copy(&self.profile(mode), &self.folder.0.join("backup").join(mode));
+    }
+
+    /// Puts the copy in the place of what a mode kept since.
+    pub fn set_back(&self, mode: &str) {
+        self.forget(mode);
+        copy(&self.folder.0.join("backup").join(mode), &self.profile(mode));
+    }
+
+    /// Gives a profile of the user's a copy of the default one.
+    pub fn clone_user(&self, profile: &str) {
+        copy(&self.profile("user"), &self.folder.0.join("user").join(profile));
+    }
+
+    /// The journal of a mode, opened by another program.
+    pub fn journal(&self, mode: &str) -> rusqlite::Connection {
+        rusqlite::Connection::open(self.profile(mode).join("journal.sqlite")).expect("it is there")
+    }
+}
+
+/// Copies a profile's files.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder of the test's own");
+    for folder in [to, to.parent().expect("it lies in a folder")] {
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).expect("the folder is ours");
+    }
+    for entry in fs::read_dir(from).expect("it is there").flatten() {
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("a file of the test's own");
+    }
+}
+
+/// The conversation a process is in.
+#[track_caller]
+pub fn conversation(end: &Handoff) -> Value {
+    end.events_of("state").last().expect("it told a state")["conversation"].clone()
+}
+
+/// Who said what in this conversation, told live or again.
+pub fn told(end: &Handoff, id: &Value) -> Vec<(String, String)> {
+    let of = end.events_of("message").into_iter().filter(|event| event["conversation"] == *id);
+    let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    of.map(|event| (field(&event, "author"), field(&event, "text"))).collect()
+}
+
+/// Both ends tell the same of a conversation, once neither is behind: an end may act before it
+/// prints.
+#[track_caller]
+pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
+    loop {
+        let (here, there) = (told(one, id), told(other, id));
+        if here.len() == there.len() {
+            return assert_eq!(here, there);
+        }
+        let behind = if here.len() < there.len() { &mut *one } else { &mut *other };
+        behind.until(|event| event["event"] == "message" && event["conversation"] == *id);
+    }
+}
+
+/// What a process told of a conversation before its first state, all of it as history.
+#[track_caller]
+pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
+    let events: Vec<Value> =
+        end.events().into_iter().filter(|event| event["conversation"] == *id).collect();
+    let state =
+        events.iter().position(|event| event["event"] == "state").expect("its state is told");
+    let messages = events[..state].iter().filter(|event| event["event"] == "message");
+    let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
+    let again = messages.inspect(|event| assert_eq!(event["history"], true, "{event}"));
+    let again = again.map(|event| (field(event, "author"), field(event, "text"))).collect();
+    let first = end.events()[0]["event"].clone();
+    assert_eq!(first, "ready");
+    again
+}
+
+/// Pairs as they are compared with.
+pub fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
+    lines.iter().map(|(author, text)| ((*author).to_owned(), (*text).to_owned())).collect()
+}

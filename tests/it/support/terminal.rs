@@ -1,0 +1,219 @@
+//! A person at a terminal: a pseudo-terminal the test types into, and an emulator of what they see.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::num::NonZero;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Instant;
+
+use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
+
+use crate::support::run::{Handoff, WITHIN};
+
+const COLUMNS: u16 = 100;
+const ROWS: u16 = 40;
+
+/// The side of a terminal where the person is.
+pub struct Keyboard(File, Arc<AtomicBool>);
+
+impl Keyboard {
+    /// A terminal: this side, the program's side, and what is written to it.
+    fn new(columns: u16) -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
+            .expect("a terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
+        let name = std::ffi::OsString::from_vec(
+            ptsname(&master, Vec::new()).expect("a name").into_bytes(),
+        );
+        let size = Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&master, size).expect("a terminal has a size");
+        let slave =
+            OpenOptions::new().read(true).write(true).open(name).expect("the program's side");
+        let keyboard = Keyboard(File::from(master), Arc::default());
+        let closed = keyboard.1.clone();
+        let mut screen = keyboard.0.try_clone().expect("a descriptor");
+        let (sender, written) = channel();
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(length @ 1..) = screen.read(&mut bytes) {
+                // Nobody may look: what is echoed is read away all the same.
+                let _ = sender.send(bytes[..length].to_vec());
+                if closed.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+        });
+        (keyboard, slave.into(), written)
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, keys: &str) {
+        self.0.write_all(keys.as_bytes()).expect("a keyboard takes keys");
+    }
+
+    /// Types a line and Enter, where the terminal edits it.
+    pub fn type_line(&mut self, line: &str) {
+        self.press(&format!("{line}\n"));
+    }
+}
+
+/// A customer who types, so that lines are taken at once and not as a script's; stdout is a pipe.
+#[track_caller]
+pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboard) {
+    let (keyboard, terminal, _) = Keyboard::new(COLUMNS);
+    let arguments = [&["user", "--admin", admin, "--bot", bot_url], more].concat();
+    let user = Handoff::start_with(&arguments, |command| {
+        command.stdin(Stdio::from(terminal));
+    });
+    (user, keyboard)
+}
+
+/// A program that has a whole terminal.
+pub struct Terminal {
+    pub program: Handoff,
+    keyboard: Keyboard,
+    written: Receiver<Vec<u8>>,
+    /// All that was written and looked at.
+    pub seen: Vec<u8>,
+    screen: vt100::Parser,
+}
+
+impl Terminal {
+    #[track_caller]
+    pub fn start(arguments: &[&str]) -> Terminal {
+        Terminal::open(arguments, COLUMNS, "1")
+    }
+
+    /// In colour, in a window of so many columns.
+    #[track_caller]
+    pub fn coloured(arguments: &[&str], columns: u16) -> Terminal {
+        Terminal::open(arguments, columns, "")
+    }
+
+    #[track_caller]
+    fn open(arguments: &[&str], columns: u16, no_color: &str) -> Terminal {
+        let (keyboard, terminal, written) = Keyboard::new(columns);
+        let copy = || Stdio::from(terminal.try_clone().expect("a descriptor"));
+        let program = Handoff::start_with(arguments, |command| {
+            command
+                .stdin(copy())
+                .stdout(copy())
+                .stderr(copy())
+                .env("TERM", "xterm-256color")
+                .env("NO_COLOR", no_color);
+            // A job of its own, as of a shell: Ctrl-Z stops all of it, and nothing else.
+            command.process_group(0);
+        });
+        let size = |size| NonZero::new(size).expect("a size");
+        let screen = vt100::Parser::new(size(ROWS), size(columns), 200);
+        Terminal { program, keyboard, written, seen: Vec::new(), screen }
+    }
+
+    /// Presses keys; Enter is `\r`.
+    pub fn press(&mut self, keys: &str) {
+        self.keyboard.press(keys);
+    }
+
+    /// Waits until the person sees this.
+    #[track_caller]
+    pub fn sees(&mut self, text: &str) -> String {
+        self.until(|seen| seen.contains(text), text)
+    }
+
+    /// Waits until the screen ends so: the prompt and what is typed behind it.
+    #[track_caller]
+    pub fn prompts(&mut self, text: &str) -> String {
+        self.until(|seen| seen.ends_with(text), text)
+    }
+
+    /// Waits until the last row of the screen is this, and nothing else.
+    #[track_caller]
+    pub fn last_row(&mut self, text: &str) -> String {
+        self.until(|seen| seen.lines().next_back() == Some(text), text)
+    }
+
+    /// Gives the window another size. The program is told, as a terminal's own jobs are.
+    pub fn resize(&mut self, columns: u16, rows: u16) {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&self.keyboard.0, size).expect("a terminal has a size");
+        let size = |size| NonZero::new(size).expect("a size");
+        self.screen.screen_mut().set_size(size(rows), size(columns));
+        self.program.signal(Signal::WINCH);
+    }
+
+    /// Waits until the program is stopped.
+    #[track_caller]
+    pub fn stops(&mut self) {
+        let (pid, (sender, stopped)) = (self.program.pid(), channel());
+        thread::spawn(move || {
+            let stop = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED);
+            // Nobody may wait any more, which the test has said then.
+            let _ = sender.send(stop.is_ok_and(|stop| stop.is_some()));
+        });
+        assert_eq!(stopped.recv_timeout(WITHIN), Ok(true), "the program is not stopped");
+    }
+
+    /// Sets the modes of a terminal that edits lines itself, as a shell does that gets it back.
+    pub fn cook(&mut self) {
+        let mut modes = tcgetattr(&self.keyboard.0).expect("a terminal");
+        modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        tcsetattr(&self.keyboard.0, OptionalActions::Now, &modes).expect("a terminal");
+    }
+
+    /// Waits until pasted blocks come as the program wants them (marked), or as a shell does.
+    #[track_caller]
+    pub fn pastes_marked(&mut self, marked: bool) {
+        self.until_screen(|screen| screen.bracketed_paste() == marked, "other way of pasting");
+    }
+
+    #[track_caller]
+    fn until(&mut self, so: impl Fn(&str) -> bool, text: &str) -> String {
+        self.until_screen(|screen| so(&screen.contents()), text)
+    }
+
+    #[track_caller]
+    fn until_screen(&mut self, so: impl Fn(&vt100::Screen) -> bool, text: &str) -> String {
+        let end = Instant::now() + WITHIN;
+        loop {
+            let seen = self.screen.screen().contents();
+            if so(self.screen.screen()) {
+                return seen;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(bytes) = self.written.recv_timeout(left) else {
+                panic!("no '{text}' on the screen:\n{seen}")
+            };
+            self.screen.process(&bytes);
+            self.seen.extend_from_slice(&bytes);
+        }
+    }
+
+    /// The rows of the window.
+    pub fn rows(&self) -> Vec<String> {
+        self.screen.screen().rows(0, u16::MAX).collect()
+    }
+
+    /// Closes the window: the terminal is gone, its program is left.
+    pub fn hang_up(self) -> Handoff {
+        let Terminal { program, mut keyboard, .. } = self;
+        keyboard.1.store(true, Ordering::SeqCst);
+        // What it draws for the key is the last that is read.
+        keyboard.press("x");
+        program
+    }
+
+    /// Whether the terminal edits lines itself, as before the program came.
+    pub fn is_cooked(&self) -> bool {
+        let modes = tcgetattr(&self.keyboard.0).expect("a terminal").local_modes;
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+    }
+}

@@ -1,0 +1,193 @@
+//! People at terminals, at both ends.
+
+use rustix::process::Signal;
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::run::Handoff;
+use crate::support::terminal::{Terminal, typed_user};
+
+#[test]
+fn a_whole_handoff_between_two_people_at_terminals() {
+    let mut bot = Handoff::bot();
+    let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
+    let screen = admin.sees("listening on 127.0.0.1:");
+    let address =
+        screen.split("listening on ").nth(1).and_then(|rest| rest.split([',', ' ']).next());
+    let address = address.expect("an address").to_owned();
+    let url = bot.url();
+    let user =
+        |name: &str| Terminal::start(&["user", "--admin", &address, "--bot", &url, "--name", name]);
+    let (mut ann, mut bob) = (user("Ann"), user("Bob"));
+    ann.prompts("bot> ");
+    ann.press("hi\r");
+    ann.sees("bot: Hello! I am the demo bot.");
+    ann.press("a human, please\r");
+    ann.sees("you are number 1 in the queue");
+    ann.prompts("waiting> ");
+    admin.sees("Hey! Ann wants to talk to you");
+    bob.press("a human, too\r");
+    bob.sees("you are number 2 in the queue");
+    admin.sees("Hey! Bob wants to talk to you");
+    admin.prompts("nobody, 2 waiting> ");
+    admin.press("/accept\r");
+    admin.prompts("#1 Ann> ");
+    admin.sees("user Ann: a human, please");
+    ann.sees("Robin joined");
+    ann.prompts("Robin> ");
+    admin.press("/accept\r");
+    admin.prompts("#2 Bob> ");
+    // A message of the other conversation comes while a line is being typed.
+    admin.press("for Bob, half ty");
+    admin.prompts("#2 Bob> for Bob, half ty");
+    ann.press("日本語 👍 שלום\r");
+    admin.sees("[#1] user Ann: 日本語 👍 שלום");
+    admin.prompts("#2 Bob> for Bob, half ty");
+    admin.press("ped\r");
+    bob.sees("admin Robin: for Bob, half typed");
+    admin.press("/switch 1\r");
+    admin.prompts("#1 Ann> ");
+    admin.press("/handback all well\r");
+    ann.sees("the agent handed you back to the bot");
+    ann.prompts("bot> ");
+    bob.press("/end\r");
+    bob.sees("you ended the conversation");
+    bob.prompts("closed> ");
+    admin.sees("#2 Bob: closed (by the customer)");
+    admin.prompts("nobody> ");
+    for end in [&mut ann, &mut bob, &mut admin] {
+        end.press("/quit\r");
+        assert_eq!(end.program.exit_code(), 0);
+        assert!(end.is_cooked(), "the terminal is as it was");
+    }
+}
+
+#[test]
+fn a_pasted_block_of_fifty_lines_is_one_message_at_the_other_end() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let mut user = Terminal::start(&["user", "--admin", &admin.address(), "--bot", bot.url()]);
+    user.prompts("bot> ");
+    user.press("human\r");
+    user.sees("an agent joined");
+    let block: Vec<String> = (1..=50).map(|line| format!("line {line} — 日本 👍")).collect();
+    user.press(&format!("\x1b[200~{}\x1b[201~", block.join("\r")));
+    user.sees("line 50");
+    user.press("\r");
+    admin.until_text(&block.join("\n"));
+    assert_eq!(admin.messages().len(), 2);
+    // And the other way: a script cannot type a line end, but what it is told shows them all.
+    let mut plain = Handoff::plain_admin(&["--auto-accept"]);
+    let mut user = Terminal::start(&["user", "--admin", &plain.address(), "--bot", bot.url()]);
+    user.press("human\r");
+    user.sees("an agent joined");
+    user.press("\x1b[200~one\radmin: I am no agent\x1b[201~");
+    user.sees("I am no agent");
+    user.press("\r");
+    plain.until_out(|line| line == "#1 user: one");
+    plain.until_out(|line| line == "  | admin: I am no agent");
+}
+
+#[test]
+fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let mut user = Terminal::start(&["user", "--admin", &admin.address(), "--bot", bot.url()]);
+    user.prompts("bot> ");
+    assert!(!user.is_cooked());
+    user.press("human\r");
+    user.sees("an agent joined");
+    user.press("\x03");
+    user.sees("you are talking to an agent; Ctrl-C again leaves the program");
+    user.press("\x03");
+    assert_eq!(user.program.exit_code(), 130);
+    assert!(user.is_cooked());
+    let lost = admin.until(|event| event["link"] == "lost");
+    assert!(lost["why"].to_string().contains("ending"), "the goodbye comes first: {lost}");
+}
+
+#[test]
+fn a_new_conversation_is_another_one_to_bot_and_desk() {
+    let bot =
+        FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
+    keyboard.type_line("human");
+    admin.until_state("active");
+    keyboard.type_line("/new");
+    let closed = admin.until_state("closed");
+    assert_eq!(closed["reason"], "user_ended");
+    user.until_err(|line| line.contains("you ended the conversation"));
+    keyboard.type_line("hello again");
+    user.until_out(|line| line == "bot: bot here");
+    keyboard.type_line("human");
+    let anew = admin.until_state("active");
+    assert_ne!(anew["conversation"], closed["conversation"]);
+    let asked = bot.asked();
+    assert_ne!(asked[0].sender(), asked[1].sender(), "the bot begins anew as well");
+    let anew: Vec<_> = admin
+        .events_of("message")
+        .into_iter()
+        .filter(|e| e["conversation"] == anew["conversation"])
+        .collect();
+    assert_eq!(anew.len(), 3, "the transcript is the new conversation's alone");
+}
+
+#[test]
+fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut admin = Handoff::admin(&["--auto-accept"]);
+    let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
+    for (line, part) in [
+        ("/bot", "you are with the bot already"),
+        ("/wait", "/wait is for scripts"),
+        ("/hunan", "there is no command /hunan"),
+        ("/end now", "/end stands alone"),
+    ] {
+        keyboard.type_line(line);
+        user.until_err(|told| told.contains(part));
+    }
+    keyboard.type_line("/human");
+    admin.until_state("active");
+    keyboard.type_line("/human");
+    user.until_err(|told| told.contains("already"));
+    keyboard.type_line("/bot");
+    user.until_err(|told| told.contains("/end ends the conversation"));
+    keyboard.type_line("/history");
+    keyboard.type_line("said");
+    admin.until_text("said");
+    keyboard.type_line("/end");
+    user.until_err(|told| told.contains("you ended the conversation"));
+    keyboard.type_line("/bot");
+    user.until_err(|told| told.contains("the conversation is closed; /new starts another"));
+    keyboard.type_line("/quit");
+    assert_eq!(user.exit_code(), 0);
+    assert_eq!(bot.texts(), [] as [String; 0], "no command reached the bot");
+}
+
+#[test]
+fn the_demo_on_a_terminal_lets_the_newcomer_be_the_customer_and_ends_with_them() {
+    let mut demo = Terminal::start(&["demo"]);
+    demo.sees("Another customer, from another terminal:");
+    demo.prompts("bot> ");
+    demo.press("I want to talk to a human\r");
+    demo.sees("Robin joined");
+    demo.sees("I have read what you told the bot.");
+    demo.press("back to the bot\r");
+    demo.sees("the agent handed you back to the bot");
+    demo.press("what do you remember?\r");
+    demo.sees("you said \"back to the bot\"");
+    demo.press("\x04");
+    assert_eq!(demo.program.exit_code(), 0);
+    assert!(demo.is_cooked());
+    assert_eq!(demo.program.still_here(), [] as [u32; 0], "processes are left behind");
+}
+
+#[test]
+fn a_demo_on_a_terminal_that_is_ended_leaves_no_process_and_the_terminal_as_it_was() {
+    let mut demo = Terminal::start(&["demo"]);
+    demo.prompts("bot> ");
+    demo.program.signal(Signal::TERM);
+    assert_eq!(demo.program.exit_code(), 143);
+    assert!(demo.is_cooked());
+    assert_eq!(demo.program.still_here(), [] as [u32; 0], "processes are left behind");
+}

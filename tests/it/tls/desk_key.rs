@@ -1,0 +1,566 @@
+//! Who listens on the line, stands in the middle of it, or answers in the desk's place: nothing is
+//! heard, nothing is believed, and the person is told why.
+
+use std::fs::{self, Permissions};
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+
+use handoff::edge::tls::Security;
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::home::Home;
+use crate::support::raw::Raw;
+use crate::support::run::{Handoff, WITHIN};
+use crate::support::setup::House;
+use crate::support::terminal::typed_user;
+
+/// A line that shows what goes through it.
+struct Tap {
+    address: String,
+    /// From the customer, and from the desk.
+    heard: [Arc<Mutex<Vec<u8>>>; 2],
+}
+
+impl Tap {
+    /// In front of the desk. It shows the bytes of the latest connection.
+    fn on(desk: &str) -> Tap {
+        let (listener, heard) = (listen(), <[Arc<Mutex<Vec<u8>>>; 2]>::default());
+        let address = address(&listener);
+        let (desk, ears) = (desk.to_owned(), heard.clone());
+        thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                let Ok(far) = TcpStream::connect(&desk) else { return };
+                let copies = (
+                    near.try_clone().expect("a descriptor"),
+                    far.try_clone().expect("a descriptor"),
+                );
+                let [of_user, of_desk] = ears.clone();
+                for ear in [&of_user, &of_desk] {
+                    ear.lock().expect("nobody panics").clear();
+                }
+                thread::spawn(move || pass_on(near, far, &of_user));
+                thread::spawn(move || pass_on(copies.1, copies.0, &of_desk));
+            }
+        });
+        Tap { address, heard }
+    }
+
+    fn heard(&self) -> [Vec<u8>; 2] {
+        self.heard.each_ref().map(|ear| ear.lock().expect("nobody panics").clone())
+    }
+}
+
+fn pass_on(mut from: TcpStream, mut to: TcpStream, heard: &Mutex<Vec<u8>>) {
+    let mut bytes = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut bytes) {
+        heard.lock().expect("nobody panics").extend(&bytes[..length]);
+        if to.write_all(&bytes[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
+}
+
+fn address(listener: &TcpListener) -> String {
+    listener.local_addr().expect("a listener has an address").to_string()
+}
+
+fn handing_over() -> FakeBot {
+    FakeBot::saying(|_| text("Human Handoff"))
+}
+
+fn contains(bytes: &[u8], part: &str) -> bool {
+    bytes.windows(part.len()).any(|window| window == part.as_bytes())
+}
+
+/// The only line of `known_desks`: the fingerprint of the desk that was met.
+fn pinned(house: &House) -> String {
+    let known =
+        fs::read_to_string(Path::new(house.state()).join("known_desks")).expect("a desk was met");
+    known.trim().rsplit(' ').next().expect("a fingerprint").to_owned()
+}
+
+#[test]
+fn nobody_was_asked_anything_and_the_desk_is_pinned() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_told(
+        "notice",
+        &format!("first contact with the desk at {}: its key {fingerprint}", house.desk),
+    );
+    user.until_state("active");
+    user.signal(rustix::process::Signal::TERM);
+    user.exit_code();
+    assert_eq!(pinned(&house), fingerprint);
+    // A desk that lost its journal has its key all the same.
+    admin.kill();
+    house.forget("admin");
+    let mut admin = house.admin(&[]);
+    assert_eq!(admin.events()[0]["fingerprint"], *fingerprint);
+    let mut user = house.user(&[]);
+    user.until_state("queued");
+    admin.until_state("queued");
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("first contact"))
+    );
+}
+
+#[test]
+fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
+    let bot = handing_over();
+    let mut admin = Handoff::admin(&["--auto-accept", "--name", "Robin-the-agent"]);
+    let desk = admin.address();
+    let tap = Tap::on(&desk);
+    let mut user = Handoff::user(&tap.address, bot.url(), &["--name", "Ann-the-customer"]);
+    user.until_told("notice", "first contact");
+    user.say("my card is 4000-1234");
+    user.until_state("active");
+    admin.say("and the code is 321");
+    user.until_text("and the code is 321");
+    let id = user.events_of("state")[0]["conversation"].as_str().expect("an id").to_owned();
+    user.say("/end");
+    user.close_stdin();
+    assert_eq!(user.exit_code(), 0);
+    admin.until_state("closed");
+    let [of_user, of_desk] = tap.heard();
+    for secret in [
+        "4000-1234",
+        "321",
+        "Ann-the-customer",
+        "Robin-the-agent",
+        &id,
+        "hello",
+        "welcome",
+        "message",
+    ] {
+        assert!(!contains(&of_user, secret) && !contains(&of_desk, secret), "'{secret}' was heard");
+    }
+    // The same bytes once more, to the desk, are no customer.
+    let told = admin.events().len();
+    let mut again = TcpStream::connect(&desk).expect("the desk listens");
+    again.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
+    let _ = again.write_all(&of_user);
+    let mut answer = Vec::new();
+    let _ = again.read_to_end(&mut answer);
+    assert!(!contains(&answer, "welcome"));
+    admin.say("/list");
+    admin.until_told("notice", "nobody is talking, nobody is waiting");
+    assert_eq!(admin.events().len(), told + 1, "the desk has told nothing of it");
+    // And to a customer they are no desk.
+    let listener = listen();
+    let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
+    user.say("is anybody there?");
+    let (mut victim, _) = listener.accept().expect("the customer dials");
+    victim.write_all(&of_desk).expect("the customer reads");
+    user.until(|event| event["link"] == "lost" && event["why"].to_string().contains("TLS failed"));
+    assert!(user.events_of("message").iter().all(|event| event["author"] == "user"));
+}
+
+#[test]
+fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    user.kill();
+    admin.kill();
+    let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
+    let mut user = house.user(&[]);
+    let mut heard = Raw::accept_next(&impostor);
+    heard.hung_up();
+    assert!(heard.read.is_empty(), "not even the hello: {:?}", heard.read);
+    let why = user.until_told("error", "its key is SHA256:")["text"].to_string();
+    let known = format!("it was {} before", pinned(&house));
+    for part in [&known, "remove line 1 of", "known_desks", "somebody else answers in its place"] {
+        assert!(why.contains(part), "{why} lacks {part}");
+    }
+    assert_eq!(user.exit_code(), 1);
+    // The way out that was named.
+    drop(impostor);
+    fs::remove_file(Path::new(house.state()).join("known_desks")).expect("it is there");
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.until_told("notice", "first contact");
+    admin.until_state("active");
+}
+
+#[test]
+fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
+    let (bot, impostor) = (handing_over(), listen());
+    let wrong = format!("SHA256:{}", "A".repeat(43));
+    let (mut user, mut keyboard) =
+        typed_user(&address(&impostor), bot.url(), &["--fingerprint", &wrong]);
+    Raw::accept_next(&impostor).hung_up();
+    user.until_err(|line| line.contains(&format!("--fingerprint asks for {wrong}")));
+    keyboard.type_line("a human");
+    let mut heard = Raw::accept_next(&impostor);
+    heard.hung_up();
+    assert!(heard.read.is_empty());
+    user.until_err(|line| {
+        line.contains("not connected to")
+            && line.contains(&format!("--fingerprint asks for {wrong}"))
+    });
+    // Who has looked into it tries again, without going back.
+    keyboard.type_line("/human");
+    let mut heard = Raw::accept_next(&impostor);
+    heard.hung_up();
+    assert!(heard.read.is_empty());
+    keyboard.type_line("/bot");
+    user.until_err(|line| line.ends_with("back with the bot"));
+    assert!(!user.stderr().iter().any(|line| line.contains("trying again")), "nobody tries again");
+}
+
+#[test]
+fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    assert!(
+        !admin
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("new key"))
+    );
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    user.kill();
+    admin.kill();
+    fs::remove_dir_all(Path::new(house.state()).join("keys")).expect("the key is there");
+    let mut admin = house.admin(&[]);
+    admin.until_told(
+        "notice",
+        "this desk has a new key: customers who knew the old one will refuse it",
+    );
+    // What a customer's side refuses within the handshake, the desk hears of: here its name.
+    let authority = Authority::new();
+    let [certificate, key] = authority.vouch_for("elsewhere");
+    let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);
+    let mut user =
+        Handoff::user(&admin.address(), house.bot.url(), &["--ca", &authority.file("ca.pem")]);
+    user.say("a human");
+    user.until_told("error", "it is for another name than the one that was dialled");
+    admin.until_told("notice", "does not take this side's certificate");
+}
+
+#[test]
+fn a_copied_certificate_without_its_key_is_refused() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    let copied = Raw::welcomed(&house.desk, "c0", 0).certificate();
+    user.kill();
+    admin.kill();
+    let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
+    let mut user = house.user(&[]);
+    let own = KeyPair::generate().expect("a key");
+    let own = rustls::crypto::ring::sign::any_supported_type(
+        &PrivateKeyDer::try_from(own.serialize_der()).expect("DER"),
+    );
+    let shown = CertifiedKey::new(vec![copied], own.expect("a signing key"));
+    let config = server(&[&TLS13]).with_cert_resolver(Arc::new(SingleCertAndKey::from(shown)));
+    let mut heard = Raw::accept_as(&impostor, &Security::Listener(Arc::new(config)));
+    heard.hung_up();
+    assert!(heard.read.is_empty());
+    user.until_told("error", "its certificate is a copy or a forgery: a signature is wrong");
+    assert_eq!(user.exit_code(), 1);
+}
+
+#[test]
+fn nothing_less_than_tls_1_3_is_taken() {
+    let (bot, listener) = (handing_over(), listen());
+    let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("DER");
+    let config = server(&[&TLS12])
+        .with_single_cert(vec![own.cert.der().clone()], key)
+        .expect("they belong together");
+    let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
+    user.say("a human");
+    let mut heard = Raw::accept_as(&listener, &Security::Listener(Arc::new(config)));
+    heard.hung_up();
+    assert!(heard.read.is_empty());
+    user.until(|event| event["link"] == "lost" && event["why"].to_string().contains("TLS"));
+}
+
+#[test]
+fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
+    let (bot, listener) = (handing_over(), listen());
+    let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
+    drop(listener.accept().expect("the customer's side probes"));
+    user.say("a human");
+    let (mut desk, _) = listener.accept().expect("the customer dials");
+    let welcome =
+        r#"{"welcome":{"desk":"11111111111111111111111111111111","received":0,"state":"bot"}}"#;
+    desk.write_all(&crate::support::raw::framed(welcome.as_bytes())).expect("the customer reads");
+    let mut heard = Vec::new();
+    let _ = desk.read_to_end(&mut heard);
+    assert!(
+        heard.starts_with(&[22, 3]) && !contains(&heard, "hello"),
+        "a ClientHello and nothing else"
+    );
+    user.until_told(
+        "error",
+        "the other side speaks plaintext, and this side TLS; give --plaintext anywhere here too",
+    );
+    assert_eq!(user.exit_code(), 1);
+}
+
+#[test]
+fn each_end_says_that_the_other_speaks_something_else() {
+    let bot = handing_over();
+    let plain = ["--plaintext", "loopback"];
+    let cases: [(&[&str], &[&str], &str, &str); 2] = [
+        (
+            &[],
+            &plain,
+            "this desk speaks TLS; drop --plaintext",
+            "the other side speaks plaintext, and this side TLS",
+        ),
+        (
+            &plain,
+            &[],
+            "the other side speaks plaintext",
+            "the other side speaks TLS, and this side plaintext",
+        ),
+    ];
+    for (desk, customer, told_user, told_admin) in cases {
+        let mut admin = Handoff::admin(desk);
+        for _ in 0..2 {
+            let mut user = Handoff::user(&admin.address(), bot.url(), customer);
+            user.say("a human");
+            user.until_told("error", told_user);
+            assert_eq!(user.exit_code(), 1);
+        }
+        admin.until_told("notice", told_admin);
+        admin.say("/list");
+        admin.until_told("notice", "nobody is waiting");
+        assert_eq!(admin.events_of("notice").len(), 2, "strangers are told of once");
+        admin.close_stdin();
+        assert!(admin.events_of("error").is_empty(), "a stranger makes no script fail");
+    }
+}
+
+#[test]
+fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
+    let mut refused = Handoff::admin(&["--plaintext", "loopback", "--listen", "0.0.0.0:0"]);
+    assert_eq!(
+        refused.exit_code(),
+        2,
+        "an option given twice is a usage error: {:?}",
+        refused.stderr()
+    );
+    let mut refused =
+        Handoff::start(&["admin", "--listen", "0.0.0.0:0", "--plaintext", "loopback"]);
+    refused.until_err(|line| {
+        line.contains("for this machine only") && line.contains("--plaintext anywhere")
+    });
+    assert_eq!(refused.exit_code(), 1);
+    let mut open = Handoff::start(&["admin", "--listen", "0.0.0.0:0", "--plaintext", "anywhere"]);
+    open.until_err(|line| line.contains("are not encrypted"));
+    let mut usual = Handoff::start(&["admin", "--listen", "0.0.0.0:0"]);
+    usual
+        .until_err(|line| line.contains("listening on 0.0.0.0:") && line.contains(", key SHA256:"));
+    usual.close_stdin();
+    assert!(!usual.stderr().iter().any(|line| line.contains("not encrypted")));
+}
+
+/// An authority, and a desk's certificate by it, as an operator would have them.
+pub struct Authority {
+    home: Home,
+    ca: KeyPair,
+    params: CertificateParams,
+}
+
+impl Authority {
+    pub fn new() -> Authority {
+        let (home, ca) = (Home::new(), KeyPair::generate().expect("a key"));
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&ca).expect("a certificate");
+        fs::write(home.0.join("ca.pem"), certificate.pem()).expect("the folder is ours");
+        Authority { home, ca, params }
+    }
+
+    /// A certificate for this name, and its key: two files.
+    pub fn vouch_for(&self, name: &str) -> [String; 2] {
+        self.vouch(name, |_| {})
+    }
+
+    /// The same, for a certificate that is changed before it is signed.
+    pub fn vouch(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
+        change(&mut params);
+        let certificate = params
+            .signed_by(&key, &Issuer::from_params(&self.params, &self.ca))
+            .expect("it is signed");
+        let files =
+            [self.home.0.join(format!("{name}.crt")), self.home.0.join(format!("{name}.key"))];
+        fs::write(&files[0], certificate.pem()).expect("the folder is ours");
+        fs::write(&files[1], key.serialize_pem()).expect("the folder is ours");
+        fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("the file is ours");
+        files.map(|file| file.to_str().expect("UTF-8").to_owned())
+    }
+
+    pub fn file(&self, name: &str) -> String {
+        self.home.0.join(name).to_str().expect("UTF-8").to_owned()
+    }
+}
+
+#[test]
+fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
+    let (bot, authority, other) = (handing_over(), Authority::new(), Authority::new());
+    let [certificate, key] = authority.vouch_for("localhost");
+    let mut admin =
+        Handoff::admin(&["--auto-accept", "--tls-cert", &certificate, "--tls-key", &key]);
+    let port = admin.address().rsplit(':').next().expect("a port").to_owned();
+    let customer = |host: &str, ca: &str| {
+        let mut user = Handoff::user(&format!("{host}:{port}"), bot.url(), &["--ca", ca]);
+        user.say("a human");
+        user
+    };
+    let mut user = customer("localhost", &authority.file("ca.pem"));
+    user.until_state("active");
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("first contact"))
+    );
+    for (host, ca) in [("127.0.0.1", authority.file("ca.pem")), ("localhost", other.file("ca.pem"))]
+    {
+        let mut user = customer(host, &ca);
+        user.until_told("error", "its certificate is ");
+        assert_eq!(user.exit_code(), 1);
+    }
+    // The system's authorities are where the system says they are.
+    let arguments = [
+        "user",
+        "--admin",
+        &format!("localhost:{port}"),
+        "--bot",
+        bot.url(),
+        "--json",
+        "--ca",
+        "system",
+    ];
+    let mut user = Handoff::start_with(&arguments, |command| {
+        _ = command.env("SSL_CERT_FILE", authority.file("ca.pem"))
+    });
+    user.say("a human");
+    user.until_state("active");
+    // A fingerprint does as well, whoever signed.
+    let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
+    let mut user = Handoff::user(&admin.address(), bot.url(), &["--fingerprint", &fingerprint]);
+    user.say("a human");
+    user.until_state("active");
+}
+
+#[test]
+fn certificates_and_keys_that_cannot_be_used_are_one_line() {
+    let authority = Authority::new();
+    let ([certificate, key], [_, other]) =
+        (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));
+    let loose = authority.file("loose.key");
+    fs::copy(&key, &loose).expect("a file of the test's own");
+    fs::set_permissions(&loose, Permissions::from_mode(0o640)).expect("the file is ours");
+    fs::copy(&key, authority.file("empty.key")).expect("a file of the test's own");
+    fs::write(authority.file("empty.key"), "").expect("the file is ours");
+    let missing = authority.file("missing.pem");
+    let cases = [
+        (
+            [&certificate, &other],
+            "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned(),
+        ),
+        ([&certificate, &loose], format!("run: chmod 600 {loose}")),
+        (
+            [&certificate, &authority.file("empty.key")],
+            "no unencrypted private key in PEM".to_owned(),
+        ),
+        ([&key, &key], "holds no certificate in PEM".to_owned()),
+        ([&missing, &key], "missing.pem".to_owned()),
+    ];
+    for ([certificate, key], part) in cases {
+        let mut admin = Handoff::plain_admin(&["--tls-cert", certificate, "--tls-key", key]);
+        assert_eq!(admin.exit_code(), 1);
+        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
+        assert!(line.contains(&part), "{line} lacks {part}");
+    }
+    for ca in [&key, &missing] {
+        let mut user = Handoff::plain_user("localhost:1", "http://localhost:1", &["--ca", ca]);
+        assert_eq!(user.exit_code(), 1);
+        assert!(user.stderr()[0].contains(ca.as_str()), "{:?}", user.stderr());
+    }
+}
+
+#[test]
+fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
+    let house = House::new();
+    let mut admin = house.admin(&["--auto-accept"]);
+    let mut user = house.user(&[]);
+    user.say("a human");
+    user.until_state("active");
+    let id = user.events_of("state")[0]["conversation"].as_str().expect("an id").to_owned();
+    let files: Vec<PathBuf> =
+        fs::read_dir(house.profile("admin")).unwrap().flatten().map(|entry| entry.path()).collect();
+    let (secret, hash) = secrets(&house);
+    for file in files {
+        let kept = fs::read(&file).expect("a file of the test's own");
+        assert!(
+            !kept.windows(32).any(|window| window == secret),
+            "{} has the secret itself",
+            file.display()
+        );
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    for stolen in [hex(&hash), "0".repeat(64)] {
+        let mut thief = Raw::connect(&house.desk);
+        thief.say(&serde_json::json!({"hello": {"version": 1, "conversation": id, "secret": stolen, "newest": 9}}));
+        assert_eq!(thief.bye().0, "secret");
+    }
+    user.say("still me");
+    admin.until_text("still me");
+}
+
+/// The conversation's secret as the customer keeps it, and as the desk does.
+fn secrets(house: &House) -> (Vec<u8>, Vec<u8>) {
+    let of = |mode| {
+        let journal = house.journal(mode);
+        journal
+            .query_row("SELECT secret FROM conversation", [], |row| row.get(0))
+            .expect("one conversation")
+    };
+    (of("user"), of("admin"))
+}
+
+fn server(
+    versions: &[&'static rustls::SupportedProtocolVersion],
+) -> rustls::ConfigBuilder<ServerConfig, rustls::server::WantsServerCert> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_protocol_versions(versions);
+    config.expect("the provider has them").with_no_client_auth()
+}

@@ -1,0 +1,514 @@
+//! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side,
+//! its examples go through the real decoder, and its limits are the code's.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use handoff::core::clock::Now;
+use handoff::core::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
+use handoff::core::desk::{self, room};
+use handoff::core::reply::{self, Triggers};
+use handoff::core::session::{Output, Resumed, Session, WELCOME_WITHIN};
+use handoff::edge::journal::Journal;
+use handoff::turn::peers::{FRAME_WITHIN, Peers, rate};
+use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, WireError};
+use handoff::{net, wire::encode};
+use serde_json::{Value, json};
+
+use crate::support::raw::{self, Raw, framed};
+use crate::support::run::Handoff;
+
+const DOCUMENT: &str = include_str!("../../../docs/PROTOCOL.md");
+
+/// A line of the example session.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    User(&'a str),
+    Desk(&'a str),
+    Customer(&'a str),
+    Bot(&'a str),
+    Admin(&'a str),
+    Connected,
+    Cut,
+    Closed,
+}
+
+/// The lines of every fenced block of this kind.
+fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
+    let mut lines = Vec::new();
+    let mut inside = None;
+    for line in document.lines() {
+        match (line.strip_prefix("```"), inside) {
+            (Some(_), Some(_)) => inside = None,
+            (Some(opened), None) => inside = Some(opened),
+            (None, Some(now)) if now == kind => lines.push(line),
+            _ => {}
+        }
+    }
+    assert!(!lines.is_empty(), "the document has no '{kind}' block");
+    lines
+}
+
+/// The single examples of this kind: the JSON, without who says it.
+fn examples(kind: &str) -> Vec<&str> {
+    let said = |line: &'static str| line.strip_prefix("user> ").or(line.strip_prefix("desk> "));
+    blocks(DOCUMENT, kind)
+        .into_iter()
+        .map(|line| said(line).unwrap_or_else(|| panic!("who says '{line}'?")))
+        .collect()
+}
+
+fn session() -> Vec<Step<'static>> {
+    blocks(DOCUMENT, "session").into_iter().map(step).collect()
+}
+
+pub fn step(line: &str) -> Step<'_> {
+    if let Some(frame) = line.strip_prefix("user> ") {
+        return Step::User(body(frame));
+    }
+    if let Some(frame) = line.strip_prefix("desk> ") {
+        return Step::Desk(body(frame));
+    }
+    match line.strip_prefix("* ").map(|event| event.split_once(": ").unwrap_or((event, ""))) {
+        Some(("customer", said)) => Step::Customer(said),
+        Some(("bot", said)) => Step::Bot(said),
+        Some(("admin", said)) => Step::Admin(said),
+        Some(("connected", "")) => Step::Connected,
+        Some(("cut", "")) => Step::Cut,
+        Some(("closed", "")) => Step::Closed,
+        _ => panic!("a line of no form: {line}"),
+    }
+}
+
+/// A frame's body, whose length is written before it.
+fn body(frame: &str) -> &str {
+    let (length, body) = frame.split_once(' ').expect("a frame is a length and a body");
+    assert_eq!(length, format!("{:08x}", body.len()), "the length of {body}");
+    body
+}
+
+pub fn parse(json: &str) -> Value {
+    serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
+}
+
+/// The same message at another time and another desk.
+fn masked(message: &str, desk: &str) -> Value {
+    let mut message = parse(&message.replace(desk, "DESK"));
+    if let Some(at) = message.pointer_mut("/entry/at") {
+        *at = json!("AT");
+    }
+    message
+}
+
+/// The desk's id in the example.
+fn documented_desk() -> String {
+    let welcome = session().iter().find_map(|step| match step {
+        Step::Desk(body) => {
+            parse(body).pointer("/welcome/desk").and_then(|desk| desk.as_str().map(str::to_owned))
+        }
+        _ => None,
+    });
+    welcome.expect("the session has a welcome")
+}
+
+fn decoded(body: &str) -> Result<Option<Message>, WireError> {
+    let mut decoder = Decoder::default();
+    decoder.accept();
+    decoder.push(framed(body.as_bytes()));
+    decoder.message()
+}
+
+#[test]
+fn the_documented_session_is_what_a_real_desk_says() {
+    let same = |said: &Value, expected: &Value| assert_eq!(said, expected, "the desk's frame");
+    play_to_desk(&session(), &documented_desk(), same);
+}
+
+/// Plays a customer's side to a real desk, and compares what the desk says. `recorded` is the
+/// desk's id in the session.
+pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &Value)) {
+    let mut admin = Handoff::admin(&["--name", "Alice"]);
+    let address = admin.address();
+    let mut desk = recorded.to_owned();
+    let mut raw: Option<Raw> = None;
+    let mut due = Vec::new();
+    for step in session {
+        if let Step::User(body) = step {
+            due.extend(framed(body.replace(recorded, &desk).as_bytes()));
+            continue;
+        }
+        if let (Some(raw), false) = (&mut raw, due.is_empty()) {
+            // One write, as a user's side settles: so that the desk acks it at once.
+            raw.send(&std::mem::take(&mut due));
+        }
+        match *step {
+            Step::Connected => raw = Some(Raw::connect(&address)),
+            Step::Desk(expected) => {
+                let raw = raw.as_mut().expect("connected");
+                let said = next_of_desk(raw, expected);
+                if let Some(id) = said.pointer("/welcome/desk") {
+                    id.as_str().expect("a desk's id").clone_into(&mut desk);
+                }
+                compare(&masked(&said.to_string(), &desk), &masked(expected, recorded));
+            }
+            Step::Admin(line) => {
+                admin.say(line);
+                if !line.starts_with('/') {
+                    admin.until_text(line);
+                }
+            }
+            Step::Cut => {
+                raw = None;
+                admin.until(|event| event["event"] == "link" && event["link"] == "lost");
+            }
+            Step::Closed => {
+                let mut raw = raw.take().expect("connected");
+                raw.end();
+                // Marks of what was shown may come at any time.
+                let more =
+                    std::iter::from_fn(|| raw.next()).find(|said| said.get("seen").is_none());
+                assert_eq!(more, None, "the desk says nothing more");
+            }
+            Step::Customer(_) | Step::Bot(_) | Step::User(_) => {}
+        }
+    }
+    admin.until_state("closed");
+    admin.close_stdin();
+    assert_eq!(admin.exit_code(), 0);
+}
+
+/// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are
+/// passed over.
+fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
+    let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
+    let awaited = number(&parse(expected));
+    loop {
+        let said = raw.next().unwrap_or_else(|| panic!("the desk hung up before {expected}"));
+        let early = number(&said).is_some_and(|said| awaited.is_some_and(|awaited| said < awaited));
+        if said.get("ping").is_none() && said.get("seen").is_none() && !early {
+            return said;
+        }
+    }
+}
+
+/// The pure user's side on one connection after the other, and what it sends.
+struct User {
+    session: Session,
+    journal: Journal,
+    id: ConversationId,
+    now: Now,
+    conn: Conn,
+    dialling: bool,
+    closed: bool,
+    asked: Option<u64>,
+    /// The bot's reply so far.
+    reply: Vec<Value>,
+    sent: Vec<Message>,
+}
+
+impl User {
+    /// With the id and the secret of the documented hello.
+    fn new() -> User {
+        let hello = session().into_iter().find_map(|step| match step {
+            Step::User(body) => parse(body).get("hello").cloned(),
+            _ => None,
+        });
+        let hello = hello.expect("the session begins with a hello");
+        let id: ConversationId =
+            serde_json::from_value(hello["conversation"].clone()).expect("an id");
+        let secret: Secret = serde_json::from_value(hello["secret"].clone()).expect("a secret");
+        let name = hello["name"].as_str().map(str::to_owned);
+        let now = Now { clock: Instant::now(), wall: 0 };
+        User {
+            session: Session::new(id, secret, name, "desk:1".to_owned(), 1, now),
+            journal: Journal::in_memory(),
+            id,
+            now,
+            conn: Conn(0),
+            dialling: false,
+            closed: false,
+            asked: None,
+            reply: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    fn settle(&mut self) {
+        loop {
+            let outputs = self.session.outputs();
+            if outputs.is_empty() {
+                break;
+            }
+            outputs.into_iter().for_each(|output| self.act(output));
+        }
+        let (journal, id, sent) = (&self.journal, self.id, &mut self.sent);
+        let settled = self.session.settle(
+            |number| journal.own(id, number),
+            |_, message| {
+                sent.push(message.clone());
+                let mut bytes = Vec::new();
+                encode(message, &mut bytes);
+                bytes.len()
+            },
+        );
+        settled.expect("memory can be read");
+    }
+
+    fn act(&mut self, output: Output) {
+        match output {
+            Output::Record(record) => {
+                _ = self.journal.commit(vec![(self.id, record)]).expect("memory takes everything");
+            }
+            Output::Ask { ticket, .. } => self.asked = Some(ticket),
+            Output::Return { ticket, .. } => self.session.returned(ticket, Resumed::Yes, self.now),
+            Output::Dial => {
+                self.conn = Conn(self.conn.0 + 1);
+                self.dialling = true;
+                self.session.dialled(self.conn);
+            }
+            Output::Send(conn, message) if conn == self.conn => self.sent.push(message),
+            Output::Close(conn) if conn == self.conn => self.closed = true,
+            _ => {}
+        }
+    }
+
+    /// The bot has said all of its reply.
+    fn answer(&mut self) {
+        if self.reply.is_empty() {
+            return;
+        }
+        let body = Value::Array(std::mem::take(&mut self.reply)).to_string();
+        let items = reply::parse(body.as_bytes()).expect("a reply of the bot");
+        let ticket = self.asked.take().expect("the bot was asked");
+        self.session.answered(ticket, Ok(Triggers::default().read(items)), self.now);
+        self.settle();
+    }
+
+    fn play(&mut self, step: Step) {
+        match step {
+            Step::Customer("/human") => {
+                self.session.ask_for_human(self.now).expect("the bot owns it")
+            }
+            Step::Customer(line) => self.session.say(line, self.now).expect("somebody owns it"),
+            Step::Connected => {
+                self.now.clock += Duration::from_secs(20);
+                self.session.tick(self.now);
+                self.settle();
+                assert!(std::mem::take(&mut self.dialling), "the user's side dials");
+                self.session.connected(self.conn);
+            }
+            Step::Cut => self.session.disconnected(self.conn, "cut", self.now),
+            Step::Closed => {
+                assert!(std::mem::take(&mut self.closed), "the user's side hangs up");
+                self.session.disconnected(self.conn, "closed", self.now);
+            }
+            Step::Desk(body) => {
+                let message = decoded(body).expect("it is valid").expect("it is known");
+                assert!(self.session.received(self.conn, message, self.now), "a breach: {body}");
+                return;
+            }
+            Step::Bot(text) => return self.reply.push(json!({ "text": text })),
+            Step::Admin(_) | Step::User(_) => {}
+        }
+        self.settle();
+    }
+}
+
+#[test]
+fn the_documented_session_is_what_a_users_side_says() {
+    let mut user = User::new();
+    user.settle();
+    let steps = session();
+    for (at, step) in steps.iter().enumerate() {
+        if let Step::User(expected) = step {
+            // The bye is the program's, when it ends; the pure side only hangs up.
+            if parse(expected).get("bye").is_none() {
+                assert!(!user.sent.is_empty(), "the user's side did not send {expected}");
+                let said = serde_json::to_string(&user.sent.remove(0)).expect("a message");
+                assert_eq!(masked(&said, "-"), masked(expected, "-"), "the user's frame");
+            }
+        } else {
+            assert_eq!(user.sent, [], "the user's side sent more before {step:?}");
+        }
+        user.play(*step);
+        let next = steps.get(at + 1);
+        if !matches!(next, Some(Step::Bot(_))) {
+            user.answer();
+        }
+        // All that came in one piece is handled, then what is due leaves.
+        if !matches!(next, Some(Step::Desk(_))) {
+            user.settle();
+        }
+    }
+    assert_eq!(user.session.state(), wire::State::Closed);
+    assert!(user.session.is_settled() && user.session.is_disconnected());
+}
+
+#[test]
+fn every_documented_message_decodes_and_encodes_to_the_same_json() {
+    let frames = session().into_iter().filter_map(|step| match step {
+        Step::User(body) | Step::Desk(body) => Some(body),
+        _ => None,
+    });
+    for body in examples("frames").into_iter().chain(frames) {
+        match decoded(body) {
+            Ok(Some(message)) => {
+                assert_eq!(serde_json::to_string(&message).expect("a message"), body)
+            }
+            other => panic!("{body} gave {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_message_and_body_is_documented() {
+    let examples = examples("frames");
+    for kind in ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"] {
+        assert!(
+            examples.iter().any(|json| parse(json).get(kind).is_some()),
+            "no example of {kind}"
+        );
+    }
+    for kind in [
+        "message",
+        "requested",
+        "withdrawn",
+        "accept",
+        "hand_back",
+        "close",
+        "accepted",
+        "handed_back",
+        "closed",
+        "refused",
+    ] {
+        let has = |json: &&str| {
+            parse(json).pointer("/entry/body").is_some_and(|body| body.get(kind).is_some())
+        };
+        assert!(examples.iter().any(has), "no example of {kind}");
+    }
+}
+
+#[test]
+fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
+    for body in examples("ignored") {
+        assert_eq!(decoded(body), Ok(None), "{body}");
+    }
+    for body in examples("refused") {
+        assert!(decoded(body).is_err(), "{body} is taken");
+    }
+    for pair in examples("same").chunks(2) {
+        let [one, other] = pair else { panic!("nothing to compare {pair:?} with") };
+        let taken = decoded(one);
+        assert!(matches!(taken, Ok(Some(_))), "{one} gave {taken:?}");
+        assert_eq!(taken, decoded(other), "{one}");
+    }
+    for body in examples("unknown") {
+        let kept = parse(body)["entry"]["body"].clone();
+        match decoded(body) {
+            Ok(Some(Message::Entry(entry))) => assert_eq!(entry.body, Body::Unknown(kept)),
+            other => panic!("{body} gave {other:?}"),
+        }
+    }
+    for body in examples("frames").into_iter().filter(|body| body.ends_with("}}")) {
+        let more = format!("{},\"later\":[1]}}}}", &body[..body.len() - 2]).replace("{,", "{");
+        assert_eq!(decoded(&more), decoded(body), "{more}");
+    }
+}
+
+#[test]
+fn the_documented_limits_are_the_codes() {
+    let millis = |within: Duration| u64::try_from(within.as_millis()).expect("a short time");
+    let keepalive = Peers::dialect("").keepalive;
+    let limits = [
+        ("version", u64::from(wire::VERSION)),
+        ("frame body", wire::FRAME_MAX as u64),
+        ("frame body before the welcome", wire::FRAME_MAX_BEFORE_HELLO as u64),
+        ("frame body with an entry in it", wire::ENTRY_MAX as u64),
+        ("levels of objects and arrays in a frame body", wire::NESTING_MAX as u64),
+        ("text of a message, a bye, a why", wire::TEXT_MAX as u64),
+        ("custom, as JSON without blanks", wire::CUSTOM_MAX as u64),
+        ("image", wire::IMAGE_MAX as u64),
+        ("buttons of a message", wire::BUTTONS_MAX as u64),
+        ("title of a button", wire::TITLE_MAX as u64),
+        ("payload of a button", wire::PAYLOAD_MAX as u64),
+        ("url of a button", wire::URL_MAX as u64),
+        ("name, reason of requested", wire::NAME_MAX as u64),
+        ("desks in a hello", wire::DESKS_MAX as u64),
+        ("features in a hello or a welcome", wire::FEATURES_MAX as u64),
+        ("name of a feature", wire::FEATURE_MAX as u64),
+        ("entries behind `closed`", desk::BEHIND_CLOSED_MAX),
+        ("entries in flight", WINDOW_ENTRIES as u64),
+        ("bytes in flight", WINDOW_BYTES as u64),
+        ("bytes waiting for a peer", net::OUTBOUND_MAX as u64),
+        ("address to answer", millis(net::CONNECT_WITHIN)),
+        ("TLS handshake", millis(net::HANDSHAKE_WITHIN)),
+        ("hello", millis(net::HELLO_WITHIN)),
+        ("welcome", millis(WELCOME_WITHIN)),
+        ("rest of a frame", millis(FRAME_WITHIN)),
+        ("ping after", millis(keepalive.after)),
+        ("dead after", millis(keepalive.dead)),
+        ("stalled after", millis(net::STALLED_AFTER)),
+        ("waiting for the other side's end", millis(net::LINGER)),
+        ("first backoff", millis(Backoff::FIRST)),
+        ("longest backoff", millis(Backoff::LAST)),
+        ("healthy after", millis(Backoff::HEALTHY)),
+        ("counted in the queue without a connection", millis(desk::COUNTED_WITHOUT_LINK)),
+        ("connections", net::CONNECTIONS as u64),
+        ("strangers", net::STRANGERS as u64),
+        ("strangers of an address", net::STRANGERS_PER_ADDRESS as u64),
+        ("customers", room::CUSTOMERS as u64),
+        ("customers of an address", room::CUSTOMERS_PER_ADDRESS as u64),
+        ("frames a second", rate::RATE.into()),
+        ("frames at once", u64::from(rate::RATE) * rate::BURST.as_secs()),
+        ("free entries", rate::BACKLOG_ENTRIES as u64),
+        ("bytes for entries to be free", rate::BACKLOG_BYTES as u64),
+        ("bytes a second of all who bring much", rate::BULK as u64),
+        ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
+        ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
+    ];
+    let table =
+        DOCUMENT.split_once("| limit | value |\n| --- | --- |\n").expect("the table of limits").1;
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let documented: Vec<(&str, u64)> = rows
+        .map(|row| {
+            let (limit, value) = row.trim_matches(['|', ' ']).split_once(" | ").expect("two cells");
+            (limit, value.parse().expect("a number"))
+        })
+        .collect();
+    assert_eq!(documented, limits);
+}
+
+#[test]
+fn a_long_entry_right_behind_the_welcome_is_taken() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let mut user = Handoff::user(&address, "http://127.0.0.1:9", &[]);
+    user.say("/human");
+    let mut desk = Raw::accept(&listener);
+    desk.until("hello");
+    let text = "y".repeat(wire::TEXT_MAX);
+    let welcome = json!({"welcome": {"desk": "2".repeat(32), "received": 0, "state": "queued"}});
+    let entry = json!({"entry": {"number": 1, "at": 0, "body": {"later": {"text": text}}}});
+    let both =
+        [framed(welcome.to_string().as_bytes()), framed(entry.to_string().as_bytes())].concat();
+    desk.send(&both);
+    user.until_told("notice", "this version cannot show");
+}
+
+#[test]
+fn marks_beyond_all_bounds_do_not_end_the_desk() {
+    let mut admin = Handoff::admin(&[]);
+    let mut raw = Raw::connect(&admin.address());
+    let mut hello = raw::hello("a1", 1);
+    hello["hello"]["received"] = json!({ "0".repeat(32): u64::MAX, "1".repeat(32): u64::MAX });
+    raw.say(&hello);
+    raw.say(&raw::entry(1, &json!({"requested": {}})));
+    raw.until("position");
+    admin.until_state("queued");
+}
+
+#[test]
+fn only_an_entry_may_have_an_unknown_body() {
+    let hello = r#"{"hello":{"number":1,"at":0,"body":{"later":{}}}}"#;
+    assert!(matches!(decoded(hello), Err(WireError::Json(_))), "{:?}", decoded(hello));
+}
