@@ -1,4 +1,207 @@
-//! What joins the pure rooms and the edges, for every mode.
+//! The one turn: what every program does with a batch of inputs.
+//!
+//! ```text
+//! drain ─▶ handle ─▶ commit the records ─▶ act ─▶ settle ─▶ show
+//!          (core)    (one transaction)            (entries  (what was
+//!                                                  and acks) committed)
+//! ```
+//!
+//! A mode drains its inputs and has its core handle them; [`turn`] does the rest. It runs
+//! `handoff user`, `handoff admin`, the fuzz targets and the model, each with a [`World`] of its
+//! own. The order is the promise of docs/RELIABILITY.md: what is sent, acknowledged, asked or shown
+//! is in the journal. The feature `acts-first` breaks that order on purpose, to see that the proofs
+//! notice.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+
+use crate::core::clock::Now;
+use crate::core::outcome::{Act, Due, Fact, Outcome, Passage, Side};
+use crate::core::record::{Committed, Line, Origin, Record};
+use crate::edge::failpoint;
+use crate::edge::journal::{Fault, Journal};
+use crate::wire::{Body, Conn, ConversationId, Entry, Message, Number};
 
 pub mod keeper;
 pub mod peers;
+pub mod seat;
+
+/// Everything around a core: its journal, its connections, and those in front of it.
+pub trait World<S: Side> {
+    /// Why the program ends.
+    type Stop: From<Fault>;
+
+    /// What was committed.
+    fn journal(&self) -> &Journal;
+
+    /// Commits records, all or nothing. Returns their lines once they are durable.
+    ///
+    /// # Errors
+    /// When they never will be.
+    fn commit(
+        &mut self,
+        records: Vec<(ConversationId, Record)>,
+    ) -> Result<Vec<Committed>, Self::Stop>;
+
+    /// Sends a message. Returns the bytes of its frame.
+    fn send(&mut self, conn: Conn, message: &Message) -> usize;
+
+    /// The peer on this connection has introduced itself.
+    fn admit(&mut self, conn: Conn);
+
+    /// Closes a connection once everything that was sent has left.
+    fn close(&mut self, conn: Conn);
+
+    /// What was sent leaves now.
+    fn flush(&mut self);
+
+    /// Does what only this side does.
+    ///
+    /// # Errors
+    /// When the program cannot go on.
+    fn run(&mut self, side: &mut S, errand: S::Errand) -> Result<(), Self::Stop>;
+
+    /// Tells those in front of something that happened. `batch` is what this turn committed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    fn tell(&mut self, side: &S, fact: Fact, batch: &Batch) -> Result<(), Self::Stop>;
+
+    /// The turn is over: what was told is shown.
+    fn show(&mut self, side: &S);
+}
+
+/// Does what a core wants done by `now`, until it wants nothing more.
+///
+/// # Errors
+/// When the journal failed or the program must end: nothing is done that is not committed.
+pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Result<(), W::Stop> {
+    side.tick(now);
+    let (mut batch, mut facts) = (Batch::default(), Vec::new());
+    loop {
+        let Outcome { records, acts } = side.outcome();
+        if records.is_empty() && acts.is_empty() {
+            break;
+        }
+        // The peers may read what was sent before, while this is committed.
+        world.flush();
+        if cfg!(feature = "acts-first") {
+            act(side, world, acts, &mut facts)?;
+            settle(side, world, &batch)?;
+            batch.lines.extend(world.commit(records)?);
+        } else {
+            batch.lines.extend(world.commit(records)?);
+            act(side, world, acts, &mut facts)?;
+        }
+    }
+    settle(side, world, &batch)?;
+    world.flush();
+    // No peer waits for the screen.
+    for fact in facts {
+        world.tell(side, fact, &batch)?;
+    }
+    side.rest();
+    failpoint::hit("before-show");
+    world.show(side);
+    failpoint::hit("after-show");
+    Ok(())
+}
+
+/// Does these acts. Facts are told when everything is sent.
+fn act<S: Side, W: World<S>>(
+    side: &mut S,
+    world: &mut W,
+    acts: Vec<Act<S::Errand>>,
+    facts: &mut Vec<Fact>,
+) -> Result<(), W::Stop> {
+    for act in acts {
+        match act {
+            Act::Send(conn, message) => _ = world.send(conn, &message),
+            Act::Admit(conn) => world.admit(conn),
+            Act::Close(conn) => world.close(conn),
+            Act::Verify { conn, conversation, desk, entry } => {
+                let known = world.journal().theirs(conversation, desk, entry.number)?;
+                if known != Some(entry) {
+                    side.contradicted(conn);
+                }
+            }
+            Act::Tell(fact) => facts.push(fact),
+            Act::Errand(errand) if side.wants(&errand) => world.run(side, errand)?,
+            Act::Errand(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Sends the entries and acks that are due.
+fn settle<S: Side, W: World<S>>(side: &mut S, world: &mut W, batch: &Batch) -> Result<(), W::Stop> {
+    while let Some(due) = side.due() {
+        match due {
+            Due::Ack { conn, number } => _ = world.send(conn, &Message::Ack { number }),
+            Due::Entry { conversation, conn, number } => {
+                let entry = match batch.entry(conversation, Origin::Own, number) {
+                    Some(entry) => entry.clone(),
+                    None => world.journal().own(conversation, number)?,
+                };
+                let bytes = world.send(conn, &Message::Entry(entry));
+                side.sent(conversation, bytes);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The lines that one turn committed, in their order.
+#[derive(Debug, Default)]
+pub struct Batch {
+    lines: Vec<Committed>,
+    /// Where the last line was found. Lines are asked for in about their order.
+    found: Cell<usize>,
+}
+
+impl Batch {
+    /// The lines of one conversation.
+    pub fn of(&self, conversation: ConversationId) -> impl Iterator<Item = &Line> {
+        let of = self.lines.iter().filter(move |line| line.conversation == conversation);
+        of.map(|committed| &committed.line)
+    }
+
+    /// The messages of a passage: those of this turn, and from the journal those of former ones.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn messages(
+        &self,
+        passage: &Passage,
+        journal: &Journal,
+    ) -> Result<Vec<Cow<'_, Entry>>, Fault> {
+        let Passage { conversation, origin, ref numbers, .. } = *passage;
+        let mut messages = Vec::new();
+        for number in numbers.clone() {
+            let entry = match (self.entry(conversation, origin, number), origin) {
+                (Some(entry), _) => Some(Cow::Borrowed(entry)),
+                (None, Origin::Own) => Some(Cow::Owned(journal.own(conversation, number)?)),
+                (None, Origin::Peer(desk)) => {
+                    journal.theirs(conversation, desk, number)?.map(Cow::Owned)
+                }
+            };
+            messages.extend(entry.filter(|entry| matches!(entry.body, Body::Message(_))));
+        }
+        Ok(messages)
+    }
+
+    fn entry(&self, id: ConversationId, origin: Origin, number: Number) -> Option<&Entry> {
+        let is_it = |committed: &Committed| {
+            committed.conversation == id
+                && committed.line.origin() == Some(origin)
+                && committed.line.entry().is_some_and(|entry| entry.number == number)
+        };
+        let (before, behind) = self.lines.split_at(self.found.get().min(self.lines.len()));
+        let at = match behind.iter().position(is_it) {
+            Some(at) => before.len() + at,
+            None => before.iter().position(is_it)?,
+        };
+        self.found.set(at);
+        self.lines[at].line.entry()
+    }
+}

@@ -187,6 +187,16 @@ pub struct Entry {
     pub body: Body,
 }
 
+impl Entry {
+    /// The message in it, if it is one.
+    pub fn said(&self) -> Option<&Said> {
+        match &self.body {
+            Body::Message(said) => Some(said),
+            _ => None,
+        }
+    }
+}
+
 /// What an entry is: a message, or a control record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -8,9 +8,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
-use handoff::core::desk::{Desk, Options, Output};
-use handoff::core::record::{Offset, Record, Story};
+use handoff::core::desk::{Desk, Options};
+use handoff::core::outcome::Fact;
+use handoff::core::record::{Committed, Record, Story};
 use handoff::core::report::Report;
+use handoff::edge::journal::Journal;
+use handoff::turn::{self, Batch, turn};
 use handoff::wire::{
     Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
     FRAME_MAX_BEFORE_HELLO, Hello, Message, Number, Said, Secret, State, Welcome,
@@ -19,6 +22,7 @@ use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 use super::choices::Choices;
+use super::disk::{Death, Died, Disk};
 use super::frames::encoded;
 
 const DESK: DeskId = DeskId::new([1; 16]);
@@ -42,15 +46,21 @@ pub fn desk(data: &[u8]) {
     world.act();
 }
 
-/// The desk's loop, its journal and its connections.
+/// The desk, and what is around it.
 struct World {
-    now: Now,
     options: Options,
     desk: Desk,
-    journal: Vec<(ConversationId, Record)>,
-    /// So many records are of former batches.
+    edges: Edges,
+}
+
+/// The desk's journal and its connections.
+struct Edges {
+    now: Now,
+    disk: Disk,
+    /// So many records are of former batches, and so many are looked at.
     former: usize,
-    /// The user's highest number that is journaled, and was sent, of each conversation.
+    looked_at: usize,
+    /// The customer's highest number that is journaled, and was sent, of each conversation.
     theirs: BTreeMap<ConversationId, (Number, Number)>,
     own: BTreeMap<ConversationId, Number>,
     focus: Option<ConversationId>,
@@ -83,19 +93,20 @@ impl World {
             customers: if options & 8 != 0 { 2 } else { 100 },
             customers_per_address: if options & 16 != 0 { 1 } else { 100 },
         };
-        World {
+        let desk = Desk::new(DESK, options.clone(), now);
+        let edges = Edges {
             now,
-            desk: Desk::new(DESK, options.clone(), now),
-            options,
-            journal: Vec::new(),
+            disk: Disk::new(),
             former: 0,
+            looked_at: 0,
             theirs: BTreeMap::new(),
             own: BTreeMap::new(),
             focus: None,
             down_since: BTreeMap::new(),
             wires: [const { None }; WIRES],
             conns: 0,
-        }
+        };
+        World { options, desk, edges }
     }
 
     fn step(&mut self, step: u8, choices: &mut Choices) {
@@ -103,15 +114,15 @@ impl World {
             0..=2 => self.greet(choices),
             3..=13 => self.sends(choices),
             14 => self.hangs_up(choices),
-            15..=17 => _ = self.desk.accept(ordinal(choices), self.now),
+            15..=17 => _ = self.desk.accept(ordinal(choices), self.edges.now),
             18 => _ = self.desk.switch(choices.below(6).into()),
             19 => _ = self.desk.switch_to_next(),
-            20..=22 => _ = self.desk.say("what the admin typed", self.now),
-            23 => _ = self.desk.hand_back(choices.of(&[None, Some("a note")]), self.now),
-            24 => _ = self.desk.close(choices.of(&[None, Some("a note")]), self.now),
+            20..=22 => _ = self.desk.say("what the admin typed", self.edges.now),
+            23 => _ = self.desk.hand_back(choices.of(&[None, Some("a note")]), self.edges.now),
+            24 => _ = self.desk.close(choices.of(&[None, Some("a note")]), self.edges.now),
             25 => {
                 let id = customer(choices);
-                let number = self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+                let number = self.edges.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
                 self.desk.shown(id, number);
             }
             26 => self.pass(choices),
@@ -123,7 +134,7 @@ impl World {
                 self.act();
                 self.restart(choices);
             }
-            _ => self.desk.tick(self.now),
+            _ => self.act(),
         }
     }
 
@@ -133,9 +144,9 @@ impl World {
         let id = customer(choices);
         let odd = choices.byte();
         let secret = Secret::new([if odd & 7 == 7 { 8 } else { 9 }; 32]);
-        let last = self.own.get(&id).copied().unwrap_or(0);
+        let last = self.edges.own.get(&id).copied().unwrap_or(0);
         let mark = if odd & 8 == 0 { last } else { self.number(last, choices) };
-        let theirs = self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+        let theirs = self.edges.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
         let hello = Hello {
             version: if odd & 0xf0 == 0xf0 { 2 } else { 1 },
             conversation: id,
@@ -152,11 +163,11 @@ impl World {
         wire.hello = wire.hello.or(Some((id, secret, mark)));
         let conn = wire.conn;
         if !self.desk.knows(id)
-            && let Some(story) = self.stories().into_iter().find(|story| story.id == id)
+            && let Some(story) = self.edges.disk.story(id)
         {
-            self.desk.recall(&story, self.now);
+            self.desk.recall(&story, self.edges.now);
         }
-        self.desk.received(conn, Message::Hello(hello), self.now);
+        self.desk.received(conn, Message::Hello(hello), self.edges.now);
     }
 
     /// A message that is no hello, on one of the connections.
@@ -164,7 +175,7 @@ impl World {
         let slot = usize::from(choices.byte());
         let kind = choices.byte();
         let id = self.wire(slot).hello.map_or(ConversationId::new([0; 16]), |(id, ..)| id);
-        let own = self.own.get(&id).copied().unwrap_or(0);
+        let own = self.edges.own.get(&id).copied().unwrap_or(0);
         let message = match kind % 16 {
             0..=8 => self.entry(id, kind / 16, choices),
             9..=11 => Message::Ack { number: self.number(own, choices) },
@@ -177,12 +188,12 @@ impl World {
             }
         };
         let conn = self.wire(slot).conn;
-        self.desk.received(conn, message, self.now);
+        self.desk.received(conn, message, self.edges.now);
     }
 
     fn entry(&mut self, id: ConversationId, kind: u8, choices: &mut Choices) -> Message {
-        let own = self.own.get(&id).copied().unwrap_or(0);
-        let (_, sent) = self.theirs.get(&id).copied().unwrap_or_default();
+        let own = self.edges.own.get(&id).copied().unwrap_or(0);
+        let (_, sent) = self.edges.theirs.get(&id).copied().unwrap_or_default();
         let number = if kind == 15 { self.number(sent, choices) } else { sent + 1 };
         let said = |author| Body::Message(Said::text(author, "what was said"));
         let mut of = || Asked {
@@ -203,7 +214,7 @@ impl World {
             13 => Body::Close { request: number },
             _ => Body::Unknown(json!({"later": {}})),
         };
-        let (_, sent) = self.theirs.entry(id).or_default();
+        let (_, sent) = self.edges.theirs.entry(id).or_default();
         *sent = number.max(*sent).min(*sent + 1);
         Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })
     }
@@ -226,21 +237,21 @@ impl World {
 
     /// The connection in this place is gone.
     fn close(&mut self, slot: usize) {
-        if let Some(wire) = self.wires[slot % WIRES].take() {
+        if let Some(wire) = self.edges.wires[slot % WIRES].take() {
             self.desk.disconnected(wire.conn, "cut");
             if let Some((id, ..)) = wire.hello {
-                self.down_since.insert(id, self.now.clock);
+                self.edges.down_since.insert(id, self.edges.now.clock);
             }
         }
     }
 
     /// The connection in this place: a fresh one, if the one that was there is closed.
     fn wire(&mut self, slot: usize) -> &mut Wire {
-        if self.wires[slot % WIRES].as_ref().is_some_and(|wire| wire.closed) {
+        if self.edges.wires[slot % WIRES].as_ref().is_some_and(|wire| wire.closed) {
             self.close(slot);
         }
-        let (conns, desk) = (&mut self.conns, &mut self.desk);
-        self.wires[slot % WIRES].get_or_insert_with(|| {
+        let (conns, desk) = (&mut self.edges.conns, &mut self.desk);
+        self.edges.wires[slot % WIRES].get_or_insert_with(|| {
             *conns += 1;
             desk.opened(
                 Conn(*conns),
@@ -261,130 +272,73 @@ impl World {
         // A batch is of one moment.
         self.act();
         let minutes = choices.of(&[1, 10, 60, 12 * 60, 24 * 60]);
-        self.now.clock += Duration::from_secs(minutes * 60);
-        self.now.wall += minutes * 60_000;
-        self.desk.tick(self.now);
-        assert!(self.desk.deadline() > self.now.clock, "the desk would never sleep again");
+        self.edges.now.clock += Duration::from_secs(minutes * 60);
+        self.edges.now.wall += minutes * 60_000;
+        self.act();
+        assert!(self.desk.deadline() > self.edges.now.clock, "the desk would never sleep again");
     }
 
-    /// The process dies before or after its commit, and is started again.
+    /// The process dies before or after its next commit, and is started again.
     fn restart(&mut self, choices: &mut Choices) {
-        if choices.below(2) == 0 {
-            for output in self.desk.outputs() {
-                if let Output::Record(id, record) = output {
-                    self.commit(id, record);
-                }
-            }
+        self.edges.disk.dies = Some(Death::of(choices));
+        if self.turn().is_ok() {
+            // Nothing was committed.
+            self.edges.disk.dies = None;
         }
-        self.wires = [const { None }; WIRES];
-        let stories = self.stories();
-        self.down_since = stories.iter().map(|story| (story.id, self.now.clock)).collect();
-        self.desk = Desk::restore(DESK, self.options.clone(), &stories, self.focus, self.now);
+        self.edges.wires = [const { None }; WIRES];
+        let (stories, now) = (self.stories(), self.edges.now);
+        self.edges.down_since = stories.iter().map(|story| (story.id, now.clock)).collect();
+        let sent = |(journaled, sent): &mut (Number, Number)| *sent = *journaled;
+        self.edges.theirs.values_mut().for_each(sent);
+        let focus = self.edges.focus;
+        self.desk = Desk::restore(DESK, self.options.clone(), &stories, focus, now);
         self.desk.tell_states();
     }
 
     fn stories(&self) -> Vec<Story> {
-        let mut stories: Vec<Story> = Vec::new();
-        for ((id, record), offset) in self.journal.iter().zip(1..) {
-            let at = stories.iter().position(|story| story.id == *id).unwrap_or_else(|| {
-                stories.push(Story::new(*id, stories.len() as u32 + 1));
-                stories.len() - 1
-            });
-            stories[at].apply(Offset(offset), record);
-        }
-        stories
+        let journal = &self.edges.disk.journal;
+        let id = |ordinal| journal.conversation(ordinal).expect("in memory");
+        let ids = (1..=u32::from(CUSTOMERS)).map_while(id);
+        ids.filter_map(|id| self.edges.disk.story(id)).collect()
     }
 
-    /// What an admin may look at.
+    /// What an agent may look at.
     fn look(&mut self) {
         self.act();
         let lines = self.desk.list().len() + self.desk.waiting().len() + self.desk.prompt().len();
         assert!(lines > 0);
         let _ = (self.desk.mark(), self.desk.focus());
         for (id, owed) in self.desk.undelivered() {
-            assert!(
-                *owed.end() <= self.own.get(&id).copied().unwrap_or(0),
-                "more is owed than was ever said"
-            );
+            let own = self.edges.own.get(&id).copied().unwrap_or(0);
+            assert!(*owed.end() <= own, "more is owed than was ever said");
         }
-        assert!(!self.desk.is_talking() || self.journal.len() > 1);
+        assert!(!self.desk.is_talking() || self.edges.disk.records.len() > 1);
     }
 
-    /// What the loop does after each batch.
+    fn turn(&mut self) -> Result<(), Died> {
+        let now = self.edges.now;
+        turn(&mut self.desk, &mut self.edges, now)
+    }
+
+    /// A turn that nothing ends early.
     fn act(&mut self) {
-        self.desk.tick(self.now);
-        loop {
-            let outputs = self.desk.outputs();
-            if outputs.is_empty() {
-                break;
-            }
-            self.former = self.journal.len();
-            let mut actions = Vec::new();
-            for output in outputs {
-                match output {
-                    Output::Record(id, record) => self.commit(id, record),
-                    action => actions.push(action),
-                }
-            }
-            actions.into_iter().for_each(|action| self.act_on(action));
+        if self.turn().is_err() {
+            panic!("nothing killed it");
         }
-        let (journal, own, theirs, wires) =
-            (&self.journal, &self.own, &self.theirs, &mut self.wires);
-        let settled = self.desk.settle(
-            |id, number| {
-                let mine = |(of, record): &(ConversationId, Record)| match record {
-                    Record::Own(entry) if *of == id && entry.number == number => {
-                        Some(entry.clone())
-                    }
-                    _ => None,
-                };
-                Ok::<_, Infallible>(
-                    journal.iter().find_map(mine).expect("only what is journaled is asked for"),
-                )
-            },
-            |conn, message| {
-                let frame = encoded(message).len();
-                let Some(wire) = alive(wires, conn) else { return frame };
-                let (id, ..) = wire.hello.expect("only who said hello is sent something");
-                assert!(
-                    wire.welcomed && !wire.left,
-                    "{message:?} to a connection that is not accepted"
-                );
-                let owned = own.get(&id).copied().unwrap_or(0);
-                match message {
-                    Message::Entry(entry) => {
-                        assert!(
-                            journal.contains(&(id, Record::Own(entry.clone()))),
-                            "{entry:?} is not this customer's"
-                        );
-                        assert_eq!(entry.number, wire.sent + 1, "entries have a gap");
-                        wire.sent = entry.number;
-                    }
-                    Message::Ack { number } => {
-                        let journaled = theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
-                        assert!(
-                            *number <= journaled,
-                            "entry {number} is acknowledged and not journaled"
-                        );
-                        assert!(wire.sent >= owned, "an ack left before what was said");
-                    }
-                    other => panic!("{other:?} has no number to be settled"),
-                }
-                frame
-            },
-        );
-        settled.expect("no read fails here");
-        self.desk.forget();
-        self.theirs.values_mut().for_each(|(journaled, sent)| *sent = *journaled);
+        let sent = |(journaled, sent): &mut (Number, Number)| *sent = *journaled;
+        self.edges.theirs.values_mut().for_each(sent);
     }
+}
 
-    fn commit(&mut self, id: ConversationId, record: Record) {
+impl Edges {
+    fn check_record(&mut self, id: ConversationId, record: &Record) {
         let begun = |of: &ConversationId, record: &Record| match record {
             Record::Begun { secret, .. } if *of == id => Some(*secret),
             _ => None,
         };
-        let before = self.journal.iter().find_map(|(of, record)| begun(of, record));
-        match begun(&id, &record) {
+        let before =
+            self.disk.records[..self.looked_at].iter().find_map(|(of, record)| begun(of, record));
+        match begun(&id, record) {
             Some(secret) => {
                 assert!(before.is_none_or(|first| first == secret), "{record:?}: another secret")
             }
@@ -392,7 +346,7 @@ impl World {
         }
         let own = self.own.entry(id).or_default();
         let (theirs, sent) = self.theirs.entry(id).or_default();
-        match &record {
+        match record {
             Record::Own(entry) => {
                 assert_eq!(entry.number, *own + 1, "our numbers have a gap");
                 assert!(encoded(&Message::Entry(entry.clone())).len() <= 4 + ENTRY_MAX);
@@ -404,7 +358,10 @@ impl World {
                     _ => false,
                 };
                 let may_follow = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
-                assert!(may_follow || !self.journal.iter().any(ends), "{entry:?} behind the end");
+                assert!(
+                    may_follow || !self.disk.records[..self.looked_at].iter().any(ends),
+                    "{entry:?} behind the end"
+                );
                 assert_eq!(entry.number, *theirs + 1, "the customer's numbers have a gap");
                 *theirs = entry.number;
                 *sent = entry.number.max(*sent);
@@ -412,18 +369,8 @@ impl World {
             Record::Held(number) => {
                 *own = (*own).max(*number);
             }
-            Record::Moved { from, by } => {
+            Record::Moved { by, .. } => {
                 *own += by;
-                for (of, record) in &mut self.journal {
-                    match record {
-                        Record::Own(entry) if *of == id && entry.number >= *from => {
-                            entry.number += by
-                        }
-                        _ => {}
-                    }
-                }
-                // That is all of it: what it was before is not kept.
-                return;
             }
             Record::Delivered(number) => {
                 assert!(number <= own, "what was never said was delivered")
@@ -432,59 +379,11 @@ impl World {
             Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
             other => panic!("{other:?} is not a desk's to journal"),
         }
-        self.journal.push((id, record));
-    }
-
-    fn act_on(&mut self, action: Output) {
-        match action {
-            Output::Send(conn, message) => self.send(conn, &message),
-            Output::Welcomed(conn) => {
-                assert!(
-                    alive(&mut self.wires, conn).is_none_or(|wire| wire.welcomed),
-                    "accepted without a word"
-                );
-            }
-            Output::Close(conn) => {
-                if let Some(wire) = alive(&mut self.wires, conn) {
-                    wire.closed = true;
-                }
-            }
-            Output::Verify(conn, id, entry) => {
-                assert!(
-                    entry.number <= self.theirs[&id].0,
-                    "a number that is not journaled is taken for known"
-                );
-                if !self.journal.contains(&(id, Record::Theirs(None, entry))) {
-                    self.desk.fork(conn);
-                }
-            }
-            Output::Tell(report) => {
-                let ordinal = match &report {
-                    Report::State { ordinal, .. } | Report::Link { ordinal, .. } => *ordinal,
-                    Report::Message(told) => told.ordinal,
-                    _ => Some(1),
-                };
-                if let Report::State { conversation, state, .. } = &report {
-                    let has_ended = *state != State::Closed && self.has_ended(*conversation);
-                    assert!(!has_ended, "{report:?} of a conversation that has ended");
-                }
-                assert!(
-                    ordinal.is_some_and(|ordinal| ordinal > 0),
-                    "{report:?} is of no conversation an admin knows"
-                );
-                serde_json::to_string(&report).expect("a report is JSON");
-            }
-            Output::TellEntries { conversation, numbers, .. } => {
-                assert!(*numbers.end() <= self.theirs[&conversation].0);
-            }
-            Output::GivenUp(id, owed) => assert!(*owed.end() <= self.own[&id]),
-            Output::Record(..) => unreachable!("records were committed before"),
-        }
     }
 
     /// Whether the customer ended this conversation before the present batch.
     fn has_ended(&self, id: ConversationId) -> bool {
-        self.journal[..self.former].iter().any(|(of, record)| match record {
+        self.disk.records[..self.former].iter().any(|(of, record)| match record {
             Record::Theirs(None, Entry { body: Body::Closed { .. }, .. }) => *of == id,
             _ => false,
         })
@@ -502,11 +401,22 @@ impl World {
         self.theirs.keys().filter(|other| **other != id && is_here(other)).count() as u32
     }
 
-    /// What has no number leaves.
-    fn send(&mut self, conn: Conn, message: &Message) {
+    /// One of the desk's own entries, by its present number.
+    fn own_entry(&self, id: ConversationId, number: Number) -> Option<Entry> {
+        self.disk.own(id).into_iter().find(|entry| entry.number == number)
+    }
+
+    fn check_sent(&mut self, conn: Conn, message: &Message) {
         let frame = encoded(message).len();
         let hello = alive(&mut self.wires, conn).and_then(|wire| wire.hello);
         let others = hello.map_or(0, |(id, ..)| self.others(id));
+        let id = hello.map_or(ConversationId::new([0; 16]), |(id, ..)| id);
+        let own = self.own.get(&id).copied().unwrap_or(0);
+        let journaled = self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+        let entry = match message {
+            Message::Entry(entry) => self.own_entry(id, entry.number),
+            _ => None,
+        };
         let Some(wire) = alive(&mut self.wires, conn) else { return };
         assert!(!wire.left, "{message:?} after a goodbye");
         match message {
@@ -517,10 +427,11 @@ impl World {
                 assert!(!wire.welcomed && *desk == DESK);
                 assert!(*received <= self.theirs.get(&id).map_or(0, |(journaled, _)| *journaled));
                 let hash = digest(&SHA256, secret.bytes());
-                let forged = self.journal[..self.former].iter().any(|(of, record)| match record {
-                    Record::Begun { secret, .. } => *of == id && secret != hash.as_ref(),
-                    _ => false,
-                });
+                let forged =
+                    self.disk.records[..self.former].iter().any(|(of, record)| match record {
+                        Record::Begun { secret, .. } => *of == id && secret != hash.as_ref(),
+                        _ => false,
+                    });
                 assert!(!forged, "welcomed with another secret");
                 (wire.welcomed, wire.sent) = (true, mark);
             }
@@ -531,6 +442,15 @@ impl World {
                 );
             }
             Message::Seen { .. } if wire.welcomed => {}
+            Message::Entry(sent) if wire.welcomed => {
+                assert_eq!(entry.as_ref(), Some(sent), "not this customer's, or not journaled");
+                assert_eq!(sent.number, wire.sent + 1, "entries have a gap");
+                wire.sent = sent.number;
+            }
+            Message::Ack { number } if wire.welcomed => {
+                assert!(*number <= journaled, "entry {number} is acknowledged, not journaled");
+                assert!(wire.sent >= own, "an ack left before what was said");
+            }
             other => {
                 panic!("{other:?} to a connection that is not accepted, or not a desk's to send")
             }
@@ -540,6 +460,74 @@ impl World {
             "{message:?} is too long for a stranger"
         );
     }
+}
+
+impl turn::World<Desk> for Edges {
+    type Stop = Died;
+
+    fn journal(&self) -> &Journal {
+        &self.disk.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+        self.former = self.disk.records.len();
+        let committed = self.disk.commit(records);
+        for at in self.former..self.disk.records.len() {
+            let (id, record) = self.disk.records[at].clone();
+            self.check_record(id, &record);
+            self.looked_at = at + 1;
+        }
+        committed
+    }
+
+    fn send(&mut self, conn: Conn, message: &Message) -> usize {
+        self.check_sent(conn, message);
+        encoded(message).len()
+    }
+
+    fn admit(&mut self, conn: Conn) {
+        let welcomed = |wire: &mut Wire| wire.welcomed;
+        assert!(alive(&mut self.wires, conn).is_none_or(welcomed), "admitted without a word");
+    }
+
+    fn close(&mut self, conn: Conn) {
+        if let Some(wire) = alive(&mut self.wires, conn) {
+            wire.closed = true;
+        }
+    }
+
+    fn flush(&mut self) {}
+
+    fn run(&mut self, _: &mut Desk, errand: Infallible) -> Result<(), Died> {
+        match errand {}
+    }
+
+    fn tell(&mut self, desk: &Desk, fact: Fact, batch: &Batch) -> Result<(), Died> {
+        match fact {
+            Fact::Report(_, report) => {
+                let ordinal = match &report {
+                    Report::State { ordinal, .. } | Report::Link { ordinal, .. } => *ordinal,
+                    _ => Some(1),
+                };
+                if let Report::State { conversation, state, .. } = &report {
+                    let has_ended = *state != State::Closed && self.has_ended(*conversation);
+                    assert!(!has_ended, "{report:?} of a conversation that has ended");
+                }
+                let is_known = ordinal.is_some_and(|ordinal| ordinal > 0);
+                assert!(is_known, "{report:?} is of no conversation an agent knows");
+                serde_json::to_string(&report).expect("a report is JSON");
+            }
+            Fact::Said(passage) => {
+                let id = passage.conversation;
+                let messages = batch.messages(&passage, &self.disk.journal)?;
+                assert!(!messages.is_empty() || passage.numbers.is_empty() || !desk.knows(id));
+            }
+            Fact::Undelivered(id, owed) => assert!(*owed.end() <= self.own[&id]),
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, _: &Desk) {}
 }
 
 /// The connection, while what is sent on it leaves.

@@ -7,6 +7,7 @@
 mod choices;
 mod command;
 mod desk;
+pub mod disk;
 mod frames;
 mod reply;
 mod session;

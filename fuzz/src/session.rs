@@ -3,14 +3,17 @@
 //! journaled and for a desk, and the bot is asked nothing that is not its own.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
-use handoff::core::record::{Offset, Record, Story};
+use handoff::core::outcome::Fact;
+use handoff::core::record::{Committed, Record, Returning};
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::report::Report;
-use handoff::core::session::{Output, Resumed, Session};
+use handoff::core::session::{Errand, Fresh, Resumed, Session, said_without_bot};
+use handoff::core::sessions::Sessions;
+use handoff::edge::journal::Journal;
+use handoff::turn::{self, Batch, turn};
 use handoff::wire::{
     Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry,
     FRAME_MAX_BEFORE_HELLO, Message, Number, Said, Secret, State, Welcome,
@@ -18,6 +21,7 @@ use handoff::wire::{
 use serde_json::json;
 
 use super::choices::Choices;
+use super::disk::{Death, Died, Disk};
 use super::frames::encoded;
 
 const ID: ConversationId = ConversationId::new([7; 16]);
@@ -38,11 +42,18 @@ pub fn session(data: &[u8]) {
     world.act();
 }
 
-/// The user's loop, its journal and its connection.
+/// The customers' side, and what is around it.
 struct World {
+    sessions: Sessions,
+    edges: Edges,
+}
+
+/// The journal and the connection of one customer.
+struct Edges {
     now: Now,
-    session: Session,
-    journal: Vec<Record>,
+    disk: Disk,
+    /// So many of its records are looked at.
+    looked_at: usize,
     /// Each desk's highest number that is journaled.
     theirs: BTreeMap<DeskId, Number>,
     /// And of the present desk the highest that was sent.
@@ -54,7 +65,9 @@ struct World {
     returning: Option<u64>,
     /// Which conversation it is now.
     id: ConversationId,
-    /// When the user was told of a position last.
+    /// What the new conversation must hold: the messages that no desk acknowledged.
+    carried: Option<Vec<Entry>>,
+    /// When the customer was told of a position last.
     position_told: Option<Instant>,
 }
 
@@ -75,33 +88,28 @@ impl World {
     fn new(named: u8) -> World {
         let now = Now { clock: Instant::now(), wall: 0 };
         let name = (named & 1 != 0).then(|| "Ann".to_owned());
-        World {
-            now,
-            session: Session::new(ID, Secret::new([9; 32]), name, "desk:1".to_owned(), 1, now),
-            journal: Vec::new(),
-            theirs: BTreeMap::new(),
-            came: 0,
-            own: 0,
-            line: None,
-            conns: 0,
-            asked: None,
-            returning: None,
-            id: ID,
-            position_told: None,
-        }
+        let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: 1 };
+        let mut sessions = Sessions::default();
+        sessions.insert(Session::new(fresh, name, "desk:1".to_owned(), now));
+        World { sessions, edges: Edges::new(ID, now) }
+    }
+
+    /// The session, for an input.
+    fn session(&mut self) -> &mut Session {
+        self.sessions.input(self.edges.id).expect("the customer has a session")
     }
 
     fn step(&mut self, step: u8, choices: &mut Choices) {
+        let now = self.edges.now;
         match step {
             0..=2 => {
-                _ = self
-                    .session
-                    .say(choices.of(&["what was typed", "1", "The red one", "/x"]), self.now)
+                let line = choices.of(&["what was typed", "1", "The red one", "/x"]);
+                _ = self.session().say(line, now);
             }
-            3 | 4 => _ = self.session.ask_for_human(self.now),
-            5 => _ = self.session.withdraw(self.now),
-            6 => _ = self.session.end(self.now),
-            7 => _ = self.session.ask_again(self.now),
+            3 | 4 => _ = self.session().ask_for_human(now),
+            5 => _ = self.session().withdraw(now),
+            6 => _ = self.session().end(now),
+            7 => _ = self.session().ask_again(now),
             8..=10 => self.bot_answers(choices),
             11 | 12 => self.connects(choices),
             13 => self.is_cut(),
@@ -111,25 +119,25 @@ impl World {
             28 => self.look(),
             29 => {
                 let desk = choices.of(&DESKS);
-                let number = self.theirs.get(&desk).copied().unwrap_or(0);
-                self.session.shown(desk, number);
+                let number = self.edges.theirs.get(&desk).copied().unwrap_or(0);
+                self.session().shown(desk, number);
             }
             30 => {
-                self.session.leave();
+                self.session().leave();
                 self.act();
                 self.restart(choices);
             }
-            _ => self.session.tick(self.now),
+            _ => self.act(),
         }
     }
 
     fn bot_answers(&mut self, choices: &mut Choices) {
-        let kind = choices.byte();
+        let (kind, now) = (choices.byte(), self.edges.now);
         if kind % 8 == 7 {
             // To nothing that was asked.
-            return self.session.answered(u64::MAX / 2, Ok(Reply::default()), self.now);
+            return self.session().answered(u64::MAX / 2, Ok(Reply::default()), now);
         }
-        if let Some(ticket) = self.asked.take() {
+        if let Some(ticket) = self.edges.asked.take() {
             let buttons = vec![
                 Button {
                     title: "The red one".to_owned(),
@@ -145,8 +153,8 @@ impl World {
                 1 => Ok(Reply { said: Vec::new(), handoff }),
                 _ => Ok(Reply { said, handoff }),
             };
-            self.session.answered(ticket, answer, self.now);
-        } else if let Some(ticket) = self.returning.take() {
+            self.session().answered(ticket, answer, now);
+        } else if let Some(ticket) = self.edges.returning.take() {
             let why = || "it failed".to_owned();
             let outcome = match kind % 8 {
                 0 => Resumed::WithoutLines,
@@ -156,20 +164,20 @@ impl World {
                 4 => Resumed::Failed(why()),
                 _ => Resumed::Yes,
             };
-            self.session.returned(ticket, outcome, self.now);
+            self.session().returned(ticket, outcome, now);
         }
     }
 
     /// The dial that is under way succeeds, or fails; most often the desk says welcome at once.
     fn connects(&mut self, choices: &mut Choices) {
         let how = choices.byte();
-        let Some(line) = self.line.as_mut().filter(|line| !line.connected) else { return };
+        let Some(line) = self.edges.line.as_mut().filter(|line| !line.connected) else { return };
         if how % 8 == 7 {
             return self.is_cut();
         }
         line.connected = true;
         let conn = line.conn;
-        self.session.connected(conn);
+        self.session().connected(conn);
         if how % 8 < 6 {
             self.act();
             self.welcome(how / 8, choices);
@@ -179,16 +187,17 @@ impl World {
     fn welcome(&mut self, how: u8, choices: &mut Choices) {
         let desk = DESKS[usize::from(how == 31)];
         // As many as the desk has, of what it was sent; or something else.
-        let received = if how < 24 { self.sent_to(desk) } else { self.number(self.own, choices) };
+        let received =
+            if how < 24 { self.sent_to(desk) } else { self.number(self.edges.own, choices) };
         let welcome =
             Message::Welcome(Welcome { desk, received, state: State::Bot, features: Vec::new() });
         self.receives(welcome);
-        if let Some(line) = &mut self.line
+        if let Some(line) = &mut self.edges.line
             && line.desk.is_none()
             && line.connected
         {
             (line.desk, line.sent) = (Some(desk), received);
-            self.came = self.theirs.get(&desk).copied().unwrap_or(0);
+            self.edges.came = self.edges.theirs.get(&desk).copied().unwrap_or(0);
         }
     }
 
@@ -198,12 +207,12 @@ impl World {
             Record::Acked(of, number) if *of == desk => Some(*number),
             _ => None,
         };
-        self.journal.iter().rev().find_map(acked).unwrap_or(0)
+        self.edges.records().rev().find_map(acked).unwrap_or(0)
     }
 
     fn desk_sends(&mut self, choices: &mut Choices) {
         let kind = choices.byte();
-        let sent = self.line.as_ref().map_or(0, |line| line.sent);
+        let sent = self.edges.line.as_ref().map_or(0, |line| line.sent);
         let code = [
             Code::Leaving,
             Code::Gap,
@@ -227,12 +236,13 @@ impl World {
     }
 
     fn entry(&mut self, kind: u8, choices: &mut Choices) -> Message {
-        self.came += 1;
-        let number = if kind == 15 { self.number(self.came, choices) } else { self.came };
+        self.edges.came += 1;
+        let number =
+            if kind == 15 { self.number(self.edges.came, choices) } else { self.edges.came };
         let is_request = |record: &&Record| {
             matches!(record, Record::Own(Entry { body: Body::Requested { .. }, .. }))
         };
-        let request = match self.journal.iter().rfind(is_request) {
+        let request = match self.edges.records().rfind(is_request) {
             Some(Record::Own(entry)) if kind & 1 == 0 => entry.number,
             _ => choices.below(8).into(),
         };
@@ -263,18 +273,16 @@ impl World {
     }
 
     fn receives(&mut self, message: Message) {
-        let Some(line) = self.line.as_ref().filter(|line| line.connected && !line.closed) else {
-            return;
-        };
-        let conn = line.conn;
-        if !self.session.received(conn, message, self.now) {
+        let line = self.edges.line.as_ref().filter(|line| line.connected && !line.closed);
+        let Some(conn) = line.map(|line| line.conn) else { return };
+        if !self.sessions.received(conn, message, self.edges.now) {
             self.is_cut();
         }
     }
 
     fn is_cut(&mut self) {
-        if let Some(line) = self.line.take() {
-            self.session.disconnected(line.conn, "cut", self.now);
+        if let Some(line) = self.edges.line.take() {
+            self.sessions.disconnected(line.conn, "cut", self.edges.now);
         }
     }
 
@@ -282,115 +290,103 @@ impl World {
         // A batch is of one moment.
         self.act();
         let seconds = choices.of(&[1, 15, 700, 12 * 3600, 24 * 3600]);
-        self.now.clock += Duration::from_secs(seconds);
-        self.now.wall += seconds * 1000;
-        self.session.tick(self.now);
-        assert!(
-            self.session.deadline().is_none_or(|at| at > self.now.clock),
-            "the session would never sleep again"
-        );
+        self.edges.now.clock += Duration::from_secs(seconds);
+        self.edges.now.wall += seconds * 1000;
+        self.act();
+        let is_ahead = |at: Instant| at > self.edges.now.clock;
+        assert!(self.sessions.deadline().is_none_or(is_ahead), "it would never sleep again");
     }
 
-    /// The process dies before or after its commit, and is started again.
+    /// The process dies before or after its next commit, and is started again.
     fn restart(&mut self, choices: &mut Choices) {
-        if choices.below(2) == 0 {
-            for output in self.session.outputs() {
-                if let Output::Record(record) = output {
-                    self.commit(record);
-                }
-            }
+        self.edges.disk.dies = Some(Death::of(choices));
+        if self.turn().is_ok() {
+            // Nothing was committed.
+            self.edges.disk.dies = None;
         }
-        (self.line, self.asked, self.returning, self.position_told) = (None, None, None, None);
-        let (mut story, journal) = (Story::new(self.id, 1), &self.journal);
-        let records = journal.iter().zip(1..);
-        records.for_each(|(record, offset)| story.apply(Offset(offset), record));
-        let own = |number| asked_for(journal, number);
-        let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, self.now);
-        self.session = restored.expect("no read fails here");
+        self.come_back();
     }
 
-    /// What the user's loop asks.
+    fn come_back(&mut self) {
+        let edges = &mut self.edges;
+        (edges.line, edges.asked, edges.returning, edges.position_told) = (None, None, None, None);
+        edges.carried = None;
+        self.sessions = Sessions::default();
+        let session = match edges.disk.story(edges.id) {
+            Some(story) => {
+                let own = |number| edges.disk.journal.own(story.id, number);
+                let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, edges.now);
+                restored.expect("no read fails here")
+            }
+            // It died before its first commit.
+            None => {
+                let fresh = Fresh { id: edges.id, secret: Secret::new([9; 32]), seed: 2 };
+                Session::new(fresh, None, "desk:1".to_owned(), edges.now)
+            }
+        };
+        self.sessions.insert(session);
+    }
+
+    /// What the program asks.
     fn look(&mut self) {
         self.act();
-        let owed = self.session.undelivered();
-        assert!(*owed.end() <= self.own, "more is owed than was ever said");
-        let for_desk = owed.filter(|number| self.session.is_for_desk(*number));
-        assert!(for_desk.count() as u64 <= self.own);
-        let _ = (self.session.mark(), self.session.desk(), self.session.admin());
-        let _ = self.session.hear();
-        assert!(!self.session.is_settled() || !self.session.is_bot_busy());
+        let own = self.edges.own;
+        let session = self.session();
+        let owed = session.undelivered();
+        assert!(*owed.end() <= own, "more is owed than was ever said");
+        let _ = (session.mark(), session.desk(), session.admin());
+        let _ = session.hear();
+        assert!(!session.is_settled() || !session.is_bot_busy());
+        let disk = &self.edges.disk;
+        let entry = |number| disk.journal.own(self.edges.id, number);
+        let session = self.sessions.get(self.edges.id).expect("the customer has a session");
+        let lines = session.said_to_person(owed, entry).expect("no read fails here");
+        assert!(lines.len() as u64 <= own);
     }
 
-    /// What the loop does after each batch.
+    fn turn(&mut self) -> Result<(), Died> {
+        let now = self.edges.now;
+        turn(&mut self.sessions, &mut self.edges, now)
+    }
+
+    /// A turn that nothing ends early.
     fn act(&mut self) {
-        loop {
-            let outputs = self.session.outputs();
-            if outputs.is_empty() {
-                break;
-            }
-            let mut actions = Vec::new();
-            for output in outputs {
-                match output {
-                    Output::Record(record) => self.commit(record),
-                    action => actions.push(action),
-                }
-            }
-            let id = self.id;
-            for action in actions {
-                // The rest is of the conversation before.
-                if self.id == id {
-                    self.act_on(action);
-                }
-            }
+        if self.turn().is_err() {
+            panic!("nothing killed it");
         }
-        assert_eq!(self.session.state(), self.state(), "the journal tells another state");
-        let control = self.last_control();
-        let is_desks = matches!(self.state(), State::Queued | State::Active);
-        let (journal, theirs, line) = (&self.journal, &self.theirs, &mut self.line);
-        let settled = self.session.settle(
-            |number| asked_for(journal, number),
-            |conn, message| {
-                let frame = encoded(message).len();
-                let Some(line) = line.as_mut().filter(|line| line.conn == conn && !line.closed)
-                else {
-                    return frame;
-                };
-                let desk = line.desk.expect("nothing is sent before the welcome");
-                assert!(!line.left, "{message:?} after a goodbye");
-                match message {
-                    Message::Entry(entry) => {
-                        assert_eq!(own(journal, entry.number).as_ref(), Some(entry));
-                        assert_eq!(entry.number, line.sent + 1, "entries have a gap");
-                        assert!(
-                            is_desks || entry.number <= control,
-                            "the desk is sent what was said to the bot"
-                        );
-                        line.sent = entry.number;
-                    }
-                    Message::Ack { number } => {
-                        assert_eq!(Some(number), theirs.get(&desk), "not what is journaled")
-                    }
-                    other => panic!("{other:?} has no number to be settled"),
-                }
-                frame
-            },
-        );
-        settled.expect("no read fails here");
-        self.came = self
-            .line
-            .as_ref()
-            .and_then(|line| line.desk)
-            .and_then(|desk| theirs.get(&desk).copied())
-            .unwrap_or(0);
+        assert_eq!(self.session().state(), self.edges.state(), "the journal tells another state");
+        let edges = &mut self.edges;
+        let desk = edges.line.as_ref().and_then(|line| line.desk);
+        edges.came = desk.and_then(|desk| edges.theirs.get(&desk).copied()).unwrap_or(0);
+    }
+}
+
+impl Edges {
+    fn new(id: ConversationId, now: Now) -> Edges {
+        Edges {
+            now,
+            disk: Disk::new(),
+            looked_at: 0,
+            theirs: BTreeMap::new(),
+            came: 0,
+            own: 0,
+            line: None,
+            conns: 0,
+            asked: None,
+            returning: None,
+            id,
+            carried: None,
+            position_told: None,
+        }
     }
 
-    fn commit(&mut self, record: Record) {
+    fn check_record(&mut self, record: &Record) {
         assert_eq!(
-            self.journal.is_empty(),
+            self.records().next().is_none(),
             matches!(record, Record::Begun { .. }),
             "a conversation begins once"
         );
-        match &record {
+        match record {
             Record::Own(entry) => {
                 assert_eq!(entry.number, self.own + 1, "our numbers have a gap");
                 assert!(encoded(&Message::Entry(entry.clone())).len() <= 4 + ENTRY_MAX);
@@ -409,7 +405,7 @@ impl World {
                 };
                 let is_message = matches!(entry.body, Body::Message(_));
                 assert!(
-                    !is_message || self.journal.iter().any(accepted),
+                    !is_message || self.records().any(accepted),
                     "{entry:?} came before any accept"
                 );
                 let last = self.theirs.entry(*desk).or_default();
@@ -429,139 +425,91 @@ impl World {
             | Record::Idle(_) => {}
             other => panic!("{other:?} is not a user's to journal"),
         }
-        self.journal.push(record);
     }
 
-    fn act_on(&mut self, action: Output) {
-        match action {
-            Output::Ask { ticket, text } => {
-                assert_eq!(
-                    self.state(),
-                    State::Bot,
-                    "the bot is asked '{text}' and has not the conversation"
-                );
-                assert_eq!(
-                    (self.asked, self.returning),
-                    (None, None),
-                    "two requests are under way"
-                );
-                self.asked = Some(ticket);
-            }
-            Output::Return { ticket, since } => {
-                assert_eq!(
-                    self.state(),
-                    State::Bot,
-                    "the bot is told of a conversation that it has not"
-                );
-                assert!(self.asked.is_none() && since <= self.own, "two requests are under way");
-                self.returning = Some(ticket);
-            }
-            Output::Dial => {
-                assert!(self.line.as_ref().is_none_or(|line| line.closed), "a second connection");
-                self.conns += 1;
-                let (conn, no) = (Conn(self.conns), false);
-                self.line = Some(Line {
-                    conn,
-                    connected: no,
-                    hello: no,
-                    desk: None,
-                    left: no,
-                    closed: no,
-                    sent: 0,
-                });
-                self.session.dialled(conn);
-            }
-            Output::Send(conn, message) => self.send(conn, &message),
-            Output::Welcomed(conn) => assert!(self.alive(conn).is_none_or(|line| line.hello)),
-            Output::Close(conn) => {
-                if let Some(line) = self.alive(conn) {
-                    line.closed = true;
-                }
-            }
-            Output::Verify(conn, desk, entry) => {
-                assert!(
-                    entry.number <= self.theirs[&desk],
-                    "a number that is not journaled is taken for known"
-                );
-                if !self.journal.contains(&Record::Theirs(Some(desk), entry)) {
-                    self.session.fork(conn);
-                }
-            }
-            Output::Tell(report) => {
-                serde_json::to_string(&report).expect("a report is JSON");
-                if let Report::State { position: Some(position), .. } = report {
-                    let since = self.position_told.map(|told| self.now.clock.duration_since(told));
-                    assert!(
-                        since.is_none_or(|since| since >= Duration::from_secs(1)),
-                        "told again after {since:?}"
-                    );
-                    assert!(position > 0, "there is no position 0");
-                    self.position_told = Some(self.now.clock);
-                }
-            }
-            Output::GivenUp(owed) => assert!(*owed.end() <= self.own),
-            Output::Forked => self.start_over(),
-            Output::Record(_) => unreachable!("records were committed before"),
-        }
+    /// The records of the present conversation.
+    fn records(&self) -> impl DoubleEndedIterator<Item = &Record> {
+        let of_it = self.disk.records[..self.looked_at].iter().filter(|(id, _)| *id == self.id);
+        of_it.map(|(_, record)| record)
+    }
+
+    fn own_entry(&self, number: Number) -> Option<Entry> {
+        self.records().find_map(|record| match record {
+            Record::Own(entry) if entry.number == number => Some(entry.clone()),
+            _ => None,
+        })
     }
 
     /// What no desk acknowledged goes on in a new conversation: each message once, in order, as it
     /// was said.
-    fn start_over(&mut self) {
-        let journal = &self.journal;
-        let own = |number| asked_for(journal, number);
+    fn start_over(&mut self, sessions: &mut Sessions) {
+        let session = sessions.get(self.id).expect("the customer has a session");
+        let owed: Vec<Entry> = session.undelivered().filter_map(|n| self.own_entry(n)).collect();
+        let goes_on = matches!(self.state(), State::Queued | State::Active);
         // Another one each time: a restart forgets that the conversation began like this.
         let id = ConversationId::new([self.id.bytes()[0].wrapping_add(1); 16]);
-        let fresh = self.session.start_over(id, Secret::new([10; 32]), 3, own, self.now);
-        let fresh = fresh.expect("no read fails here");
-        let goes_on = matches!(self.state(), State::Queued | State::Active);
-        assert!(fresh.is_none() || goes_on);
-        let Some(fresh) = fresh else { return };
-        let owed: Vec<Entry> =
-            self.session.undelivered().filter_map(|number| own(number).ok()).collect();
-        let (now, conns) = (self.now, self.conns);
-        *self = World { now, session: fresh, id, conns, ..World::new(0) };
-        for output in self.session.outputs() {
-            match output {
-                Output::Record(record) => self.commit(record),
-                action => self.act_on(action),
-            }
+        let fresh = Fresh { id, secret: Secret::new([10; 32]), seed: 3 };
+        let journal = &self.disk.journal;
+        let former = self.id;
+        let begun = sessions.start_over(former, fresh, |n| journal.own(former, n), self.now);
+        if begun.expect("no read fails here") {
+            assert!(goes_on, "a new conversation in the place of one that needs none");
+            let (disk, conns) = (std::mem::replace(&mut self.disk, Disk::new()), self.conns);
+            let looked_at = self.looked_at;
+            let fresh = Edges::new(id, self.now);
+            *self = Edges { disk, looked_at, conns, carried: Some(owed), ..fresh };
         }
+    }
+
+    fn check_carried(&self, owed: Vec<Entry>) {
         let said = |entries: Vec<Entry>| {
-            let said = entries.into_iter().filter(|entry| matches!(entry.body, Body::Message(_)));
+            let said = entries.into_iter().filter(|entry| entry.said().is_some());
             said.map(|entry| (entry.at, entry.body)).collect::<Vec<_>>()
         };
-        let carried =
-            (1..=self.own).filter_map(|number| self::own(&self.journal, number)).collect();
+        let carried = (1..=self.own).filter_map(|number| self.own_entry(number)).collect();
         assert_eq!(said(carried), said(owed), "the new conversation has other messages");
         assert_eq!(self.state(), State::Queued);
     }
 
-    /// What has no number leaves.
-    fn send(&mut self, conn: Conn, message: &Message) {
-        assert!(encoded(message).len() <= 4 + FRAME_MAX_BEFORE_HELLO, "{message:?} is too long");
-        let (own, theirs) = (self.own, self.theirs.clone());
+    fn check_sent(&mut self, conn: Conn, message: &Message) {
+        let (own, theirs, entry) = (
+            self.own,
+            self.theirs.clone(),
+            match message {
+                Message::Entry(entry) => self.own_entry(entry.number),
+                _ => None,
+            },
+        );
+        let is_desks = matches!(self.state(), State::Queued | State::Active);
+        let control = self.last_control();
         let Some(line) = self.alive(conn) else { return };
         assert!(!line.left, "{message:?} after a goodbye");
+        let known = line.desk.and_then(|desk| theirs.get(&desk).copied()).unwrap_or(0);
         match message {
             Message::Hello(hello) => {
-                assert!(
-                    line.connected && !std::mem::replace(&mut line.hello, true),
-                    "a second hello"
-                );
+                let is_first = line.connected && !std::mem::replace(&mut line.hello, true);
+                assert!(is_first, "a second hello");
                 assert!(hello.newest <= own && hello.received.len() <= DESKS_MAX);
-                let durable = |(desk, number): (&DeskId, &Number)| {
+                let is_durable = |(desk, number): (&DeskId, &Number)| {
                     *number <= theirs.get(desk).copied().unwrap_or(0)
                 };
-                assert!(hello.received.iter().all(durable), "a mark of what is not journaled");
+                assert!(hello.received.iter().all(is_durable), "a mark of what is not journaled");
             }
             Message::Bye { .. } => line.left = true,
-            Message::Ack { number } | Message::Seen { number } => {
-                let known = line.desk.and_then(|desk| theirs.get(&desk).copied()).unwrap_or(0);
-                assert!(*number <= known, "entry {number} is acknowledged and not journaled");
+            Message::Ack { number } => assert_eq!(*number, known, "not what is journaled"),
+            Message::Seen { number } => assert!(*number <= known, "{number} is not journaled"),
+            Message::Entry(sent) => {
+                assert!(line.desk.is_some(), "nothing is sent before the welcome");
+                assert_eq!(entry.as_ref(), Some(sent), "not what is journaled");
+                assert_eq!(sent.number, line.sent + 1, "entries have a gap");
+                let is_for_desk = is_desks || sent.number <= control;
+                assert!(is_for_desk, "the desk is sent what was said to the bot");
+                line.sent = sent.number;
             }
-            other => panic!("{other:?} is not a user's to send"),
+            other => panic!("{other:?} is not a customer's to send"),
         }
+        let is_entry = matches!(message, Message::Entry(_));
+        assert!(is_entry || encoded(message).len() <= 4 + FRAME_MAX_BEFORE_HELLO, "too long");
     }
 
     /// The connection, while what is sent on it leaves.
@@ -581,7 +529,7 @@ impl World {
             },
             _ => None,
         };
-        self.journal.iter().rev().find_map(state).unwrap_or(State::Bot)
+        self.records().rev().find_map(state).unwrap_or(State::Bot)
     }
 
     /// The number of our latest control: what is above it in `bot` was said to the bot.
@@ -592,18 +540,117 @@ impl World {
             }
             _ => None,
         };
-        self.journal.iter().rev().find_map(control).unwrap_or(0)
+        self.records().rev().find_map(control).unwrap_or(0)
     }
 }
 
-/// What the session may ask of its journal.
-fn asked_for(journal: &[Record], number: Number) -> Result<Entry, Infallible> {
-    Ok(own(journal, number).expect("only what is journaled is asked for"))
-}
+impl turn::World<Sessions> for Edges {
+    type Stop = Died;
 
-fn own(journal: &[Record], number: Number) -> Option<Entry> {
-    journal.iter().find_map(|record| match record {
-        Record::Own(entry) if entry.number == number => Some(entry.clone()),
-        _ => None,
-    })
+    fn journal(&self) -> &Journal {
+        &self.disk.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+        let committed = self.disk.commit(records);
+        for at in self.looked_at..self.disk.records.len() {
+            let (id, record) = self.disk.records[at].clone();
+            assert_eq!(id, self.id, "a record of another conversation");
+            self.check_record(&record);
+            self.looked_at = at + 1;
+        }
+        if self.own > 0
+            && let Some(owed) = self.carried.take()
+        {
+            self.check_carried(owed);
+        }
+        committed
+    }
+
+    fn send(&mut self, conn: Conn, message: &Message) -> usize {
+        self.check_sent(conn, message);
+        encoded(message).len()
+    }
+
+    fn admit(&mut self, conn: Conn) {
+        assert!(self.alive(conn).is_none_or(|line| line.hello));
+    }
+
+    fn close(&mut self, conn: Conn) {
+        if let Some(line) = self.alive(conn) {
+            line.closed = true;
+        }
+    }
+
+    fn flush(&mut self) {}
+
+    fn run(&mut self, sessions: &mut Sessions, errand: Errand) -> Result<(), Died> {
+        match errand {
+            Errand::Dial(id) => {
+                assert!(self.line.as_ref().is_none_or(|line| line.closed), "a second connection");
+                self.conns += 1;
+                let (conn, no) = (Conn(self.conns), false);
+                self.line = Some(Line {
+                    conn,
+                    connected: no,
+                    hello: no,
+                    desk: None,
+                    left: no,
+                    closed: no,
+                    sent: 0,
+                });
+                sessions.dialled(id, conn);
+            }
+            Errand::Ask { ticket, text, .. } => {
+                assert_eq!(self.state(), State::Bot, "the bot is asked '{text}', not its own");
+                assert_eq!((self.asked, self.returning), (None, None), "two requests");
+                let asking = self.records().rev().find_map(|record| match record {
+                    Record::Asking(asking) => Some(*asking),
+                    _ => None,
+                });
+                let line = asking.flatten().and_then(|number| self.own_entry(number));
+                assert!(line.is_some(), "the line that is asked is not journaled");
+                self.asked = Some(ticket);
+            }
+            Errand::Return { conversation, ticket, since } => {
+                assert_eq!(self.state(), State::Bot, "the bot has not the conversation");
+                assert!(self.asked.is_none() && since <= self.own, "two requests");
+                let is_under_way = |record: &Record| match record {
+                    Record::Returning(returning) => Some(*returning == Returning::UnderWay),
+                    _ => None,
+                };
+                let journaled = self.records().rev().find_map(is_under_way);
+                assert_eq!(journaled, Some(true), "the return is not journaled");
+                let lines = self.disk.journal.lines_from(conversation, since);
+                let said = said_without_bot(&lines.expect("no read fails here"), since);
+                assert!(said.iter().all(|said| said.author != Author::Bot));
+                self.returning = Some(ticket);
+            }
+            Errand::StartOver(_) => self.start_over(sessions),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, _: &Sessions, fact: Fact, batch: &Batch) -> Result<(), Died> {
+        match fact {
+            Fact::Report(_, report) => {
+                serde_json::to_string(&report).expect("a report is JSON");
+                if let Report::State { position: Some(position), .. } = report {
+                    let since = self.position_told.map(|told| self.now.clock.duration_since(told));
+                    let is_time = since.is_none_or(|since| since >= Duration::from_secs(1));
+                    assert!(is_time, "told again after {since:?}");
+                    assert!(position > 0, "there is no position 0");
+                    self.position_told = Some(self.now.clock);
+                }
+            }
+            Fact::Said(passage) => {
+                let messages = batch.messages(&passage, &self.disk.journal)?;
+                assert_eq!(messages.len(), 1, "{passage:?} is not one message of the journal");
+            }
+            Fact::Undelivered(_, numbers) => assert!(*numbers.end() <= self.own),
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, _: &Sessions) {}
 }

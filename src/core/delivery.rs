@@ -67,11 +67,12 @@ impl Sending {
         (self.sent < owed && room).then_some(self.sent + 1)
     }
 
-    /// The due entry was handed to the connection; its frame has `bytes` bytes.
-    pub fn sent(&mut self, bytes: usize) {
+    /// The due entry was handed to the connection; its frame has `bytes` bytes. Returns its number.
+    pub fn sent(&mut self, bytes: usize) -> Number {
         self.sent += 1;
         self.flight.push_back(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.bytes += bytes;
+        self.sent
     }
 
     /// The peer acknowledges everything up to `number`. True when that is more than before.

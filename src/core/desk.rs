@@ -30,7 +30,8 @@ use crate::core::clock::Now;
 use crate::core::delivery::{
     Arrival, IDLE_NOTED, Idle, LIFETIME, Mark, Receiving, Sending, Waited,
 };
-use crate::core::record::{Record, Story, What};
+use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage, Side};
+use crate::core::record::{Origin, Record, Story, What};
 use crate::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
 use crate::core::text::{Line, Name};
 use crate::wire::{
@@ -73,33 +74,10 @@ pub const PLACES_TOLD: Duration = Duration::from_secs(1);
 /// of the others.
 pub const COUNTED_WITHOUT_LINK: Duration = Duration::from_secs(60);
 
-/// What the loop has to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    /// Journal this.
-    Record(ConversationId, Record),
-    /// The journal has this entry already; `fork` when it says something else there.
-    Verify(Conn, ConversationId, Entry),
-    /// Tell the admin.
-    Tell(Report),
-    /// Tell the admin the customer's messages with these numbers, from the journal.
-    TellEntries {
-        /// Of which conversation.
-        conversation: ConversationId,
-        /// Numbers of the customer's entries; controls among them are passed over.
-        numbers: RangeInclusive<Number>,
-        /// Whether they belong to a request that is over.
-        history: bool,
-    },
-    /// Send a message that has no number.
-    Send(Conn, Message),
-    /// The hello was accepted: frames may be longer, and it came in time.
-    Welcomed(Conn),
-    /// Close a connection once everything is sent.
-    Close(Conn),
-    /// This customer is given up: our lines that they do not have are undelivered.
-    GivenUp(ConversationId, RangeInclusive<Number>),
-}
+/// A desk has no acts that only it has.
+pub type Errand = std::convert::Infallible;
+
+type Act = outcome::Act<Errand>;
 
 /// What an admin may set.
 #[derive(Clone, Debug)]
@@ -168,7 +146,7 @@ pub struct Desk {
     touched: Vec<ConversationId>,
     /// When to look for customers who are away too long.
     look_again: Instant,
-    out: Vec<Output>,
+    out: Outcome<Errand>,
 }
 
 /// One conversation, as this desk knows it.
@@ -297,13 +275,8 @@ impl Desk {
             turned_away: 0,
             touched: Vec::new(),
             look_again: now.clock + IDLE_NOTED,
-            out: Vec::new(),
+            out: Outcome::default(),
         }
-    }
-
-    /// What to do since the last call, in order. Record all of it before any of the rest is done.
-    pub fn outputs(&mut self) -> Vec<Output> {
-        std::mem::take(&mut self.out)
     }
 
     /// A message came on a connection; the first must be a hello.
@@ -317,7 +290,7 @@ impl Desk {
             (_, Message::Ping {}) => {}
             (_, Message::Bye { code, text }) => {
                 log::info!("{conn}: the customer's side says goodbye: {code:?}");
-                self.out.push(Output::Close(conn));
+                self.act(Act::Close(conn));
                 self.disconnected(conn, &text);
             }
             (_, _) => self.dismiss(conn, Code::Protocol, "this message has no place here"),
@@ -342,33 +315,6 @@ impl Desk {
         if is_nobody {
             self.conversations.remove(&id);
         }
-    }
-
-    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the
-    /// journal.
-    ///
-    /// # Errors
-    /// When an entry cannot be read: nothing leaves after it.
-    pub fn settle<E>(
-        &mut self,
-        entry: impl Fn(ConversationId, Number) -> Result<Entry, E>,
-        mut send: impl FnMut(Conn, &Message) -> usize,
-    ) -> Result<(), E> {
-        for id in std::mem::take(&mut self.touched) {
-            let Some(conversation) = self.conversations.get_mut(&id) else { continue };
-            conversation.touched = false;
-            let Some(conn) = conversation.link else { continue };
-            while let Some(number) = conversation.sending.due(conversation.last) {
-                let bytes = send(conn, &Message::Entry(entry(id, number)?));
-                conversation.sending.sent(bytes);
-            }
-            // The customer's side may hang up at our ack: what we said before comes first.
-            if conversation.ack_due && conversation.sending.is_sent(conversation.last) {
-                conversation.ack_due = false;
-                send(conn, &Message::Ack { number: conversation.receiving.last() });
-            }
-        }
-        Ok(())
     }
 
     /// A user's side introduces itself.
@@ -404,14 +350,16 @@ impl Desk {
         let elsewhere =
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
-        if conversation.ordinal > 0 && conversation.name.as_deref() != hello.name.as_deref() {
-            self.out.push(Output::Record(id, Record::Begun { secret, name: hello.name.clone() }));
-        }
+        let is_renamed = conversation.name.as_deref() != hello.name.as_deref();
+        let renamed = (conversation.ordinal > 0 && is_renamed).then(|| hello.name.clone());
         conversation.name = hello.name.map(Into::into);
         let received = conversation.receiving.last();
         let woke = std::mem::take(&mut conversation.asleep);
         let (state, shown) = (conversation.state(), conversation.shown);
         let former = conversation.link.replace(conn);
+        if let Some(name) = renamed {
+            self.journal(id, Record::Begun { secret, name });
+        }
         self.links.insert(conn, id);
         if let Some(former) = former {
             self.links.remove(&former);
@@ -419,11 +367,11 @@ impl Desk {
         }
         self.seat(id, address);
         let welcome = Welcome { desk: self.id, received, state, features: Vec::new() };
-        self.out.push(Output::Send(conn, Message::Welcome(welcome)));
-        self.out.push(Output::Welcomed(conn));
+        self.act(Act::Send(conn, Message::Welcome(welcome)));
+        self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
         if shown > 0 {
-            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+            self.act(Act::Send(conn, Message::Seen { number: shown }));
         }
         self.touch(id);
         if woke {
@@ -491,7 +439,7 @@ impl Desk {
         // A conversation without an entry is not journaled: a stranger leaves nothing.
         if conversation.ordinal > 0 {
             if moves {
-                self.out.push(Output::Record(id, Record::Moved { from, by }));
+                self.journal(id, Record::Moved { from, by });
             }
             self.remember_held(id, from);
             if moves {
@@ -508,15 +456,9 @@ impl Desk {
     fn remember_held(&mut self, id: ConversationId, first: Number) {
         let held = self.conversations[&id].held;
         let note = format!("lines {first}..{held} are held by the customer only");
-        self.out.push(Output::Record(id, Record::Held(held)));
-        self.out.push(Output::Record(id, Record::Note(note.clone())));
+        self.journal(id, Record::Held(held));
+        self.journal(id, Record::Note(note.clone()));
         self.notice(format!("{}: {note}", self.who(id)));
-    }
-
-    /// The journal says something else under a number that came again: two stories, and no way to
-    /// join them.
-    pub fn fork(&mut self, conn: Conn) {
-        self.dismiss(conn, Code::Fork, "this desk knows another entry under this number");
     }
 
     /// An entry of the user's: exactly once, in order.
@@ -541,7 +483,7 @@ impl Desk {
             Arrival::Gap => {
                 return self.dismiss(conn, Code::Gap, "an entry is missing before this one");
             }
-            Arrival::Again => self.out.push(Output::Verify(conn, id, entry)),
+            Arrival::Again => self.act(Act::Verify { conn, conversation: id, desk: None, entry }),
             Arrival::New => {
                 if conversation.ordinal == 0 {
                     self.begun += 1;
@@ -550,13 +492,13 @@ impl Desk {
                     let (secret, name) =
                         (conversation.secret, conversation.name.as_deref().map(str::to_owned));
                     let held = conversation.held;
-                    self.out.push(Output::Record(id, Record::Begun { secret, name }));
+                    self.journal(id, Record::Begun { secret, name });
                     if held > 0 {
                         self.remember_held(id, 1);
                     }
                 }
                 self.learn(id, &entry);
-                self.out.push(Output::Record(id, Record::Theirs(None, entry)));
+                self.journal(id, Record::Theirs(None, entry));
                 self.is_busy(id, now);
                 self.announce(id, now);
             }
@@ -594,7 +536,8 @@ impl Desk {
             if live && waits && conversation.untold_bytes < UNTOLD_BYTES_MAX {
                 return self.tell_later(id, entry.number, said);
             }
-            return self.tell_said(id, entry.number, entry.at, said, !live);
+            let numbers = entry.number..=entry.number;
+            return self.tell_said(id, Origin::Peer(None), numbers, !live);
         }
         conversation.answered = None;
         let request = conversation.request;
@@ -650,7 +593,7 @@ impl Desk {
         let first = std::mem::take(&mut conversation.first_untold);
         conversation.untold_bytes = 0;
         if first > 0 {
-            self.out.push(Output::TellEntries { conversation: id, numbers: first..=last, history });
+            self.tell_said(id, Origin::Peer(None), first..=last, history);
         }
     }
 
@@ -667,7 +610,7 @@ impl Desk {
         self.tell_state_in(id);
         let conversation = &self.conversations[&id];
         let (name, elsewhere) = (conversation.called(id), conversation.elsewhere);
-        self.tell(Report::Call { text: format!("Hey! {name} wants to talk to you") });
+        self.tell_all(Report::Call { text: format!("Hey! {name} wants to talk to you") });
         if elsewhere > 0 {
             self.notice(format!("{elsewhere} entries of another desk are held by {name} only"));
         }
@@ -716,8 +659,8 @@ impl Desk {
 
     /// The customer's side acknowledges more than before: our entries up to `number`.
     fn tell_delivered(&mut self, id: ConversationId, number: Number) {
-        self.out.push(Output::Record(id, Record::Delivered(number)));
-        self.tell(Report::Delivered { conversation: id, number });
+        self.journal(id, Record::Delivered(number));
+        self.tell(id, Report::Delivered { conversation: id, number });
     }
 
     fn seen(&mut self, conn: Conn, id: ConversationId, number: Number) {
@@ -727,14 +670,14 @@ impl Desk {
         }
         if number > conversation.seen {
             conversation.seen = number;
-            self.tell(Report::Seen { conversation: id, number });
+            self.tell(id, Report::Seen { conversation: id, number });
         }
     }
 
     /// Says why, and closes the connection.
     fn dismiss(&mut self, conn: Conn, code: Code, why: &str) {
-        self.out.push(Output::Send(conn, Message::Bye { code, text: why.to_owned() }));
-        self.out.push(Output::Close(conn));
+        self.act(Act::Send(conn, Message::Bye { code, text: why.to_owned() }));
+        self.act(Act::Close(conn));
         self.disconnected(conn, why);
     }
 
@@ -747,24 +690,34 @@ impl Desk {
         }
     }
 
-    fn tell(&mut self, report: Report) {
-        self.out.push(Output::Tell(report));
+    fn journal(&mut self, id: ConversationId, record: Record) {
+        self.out.records.push((id, record));
+    }
+
+    fn act(&mut self, act: Act) {
+        self.out.acts.push(act);
+    }
+
+    fn tell(&mut self, id: ConversationId, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Conversation(id), report)));
+    }
+
+    fn tell_all(&mut self, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Everyone, report)));
     }
 
     fn notice(&mut self, text: String) {
-        self.tell(Report::Notice { text });
+        self.tell_all(Report::Notice { text });
     }
 
     fn tell_said(
         &mut self,
-        id: ConversationId,
-        number: Number,
-        at: u64,
-        said: &Said,
+        conversation: ConversationId,
+        origin: Origin,
+        numbers: RangeInclusive<Number>,
         history: bool,
     ) {
-        let told = Told { history, ..self.place(id, Told::new(id, number, at, said)) };
-        self.tell(Report::Message(told));
+        self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
     }
 
     /// A message as this admin is to see it: whose it is, and where.
@@ -787,28 +740,79 @@ impl Desk {
         let conversation = &self.conversations[&id];
         let active = conversation.phase == Phase::Active;
         let asked = conversation.why().map(|why| Reason::Requested(why.to_owned()));
-        self.tell(Report::State {
-            conversation: id,
-            ordinal: Some(conversation.ordinal),
-            customer: Some(conversation.called(id)),
-            state: conversation.state(),
-            position,
-            admin: if active { self.options.name.clone() } else { None },
-            reason: reason.or(asked),
-        });
+        self.tell(
+            id,
+            Report::State {
+                conversation: id,
+                ordinal: Some(conversation.ordinal),
+                customer: Some(conversation.called(id)),
+                state: conversation.state(),
+                position,
+                admin: if active { self.options.name.clone() } else { None },
+                reason: reason.or(asked),
+            },
+        );
     }
 
     fn tell_link(&mut self, id: ConversationId, link: Link, why: Option<String>) {
         let conversation = &self.conversations[&id];
-        self.tell(Report::Link {
-            conversation: id,
-            ordinal: Some(conversation.ordinal),
-            customer: Some(conversation.called(id)),
-            link,
-            desk: self.id.to_string(),
-            why,
-            parted: false,
-        });
+        self.tell(
+            id,
+            Report::Link {
+                conversation: id,
+                ordinal: Some(conversation.ordinal),
+                customer: Some(conversation.called(id)),
+                link,
+                desk: self.id.to_string(),
+                why,
+                parted: false,
+            },
+        );
+    }
+}
+
+impl Side for Desk {
+    type Errand = Errand;
+
+    fn tick(&mut self, now: Now) {
+        self.pass_time(now);
+    }
+
+    fn outcome(&mut self) -> Outcome<Errand> {
+        std::mem::take(&mut self.out)
+    }
+
+    fn wants(&self, errand: &Errand) -> bool {
+        match *errand {}
+    }
+
+    /// The two journals tell different stories under the same numbers, and there is no way to join
+    /// them.
+    fn contradicted(&mut self, conn: Conn) {
+        self.dismiss(conn, Code::Fork, "this desk knows another entry under this number");
+    }
+
+    fn due(&mut self) -> Option<Due> {
+        while let Some(id) = self.touched.last().copied() {
+            if let Some(due) = self.conversations.get_mut(&id).and_then(|known| known.due(id)) {
+                return Some(due);
+            }
+            self.touched.pop();
+            if let Some(conversation) = self.conversations.get_mut(&id) {
+                conversation.touched = false;
+            }
+        }
+        None
+    }
+
+    fn sent(&mut self, conversation: ConversationId, bytes: usize) {
+        if let Some(conversation) = self.conversations.get_mut(&conversation) {
+            conversation.sending.sent(bytes);
+        }
+    }
+
+    fn rest(&mut self) {
+        self.forget();
     }
 }
 
@@ -848,6 +852,20 @@ impl Conversation {
             idle: Idle::new(now),
             asleep: false,
         }
+    }
+
+    /// The next entry or ack that is due on its connection, once everything is committed.
+    fn due(&mut self, conversation: ConversationId) -> Option<Due> {
+        let conn = self.link?;
+        if let Some(number) = self.sending.due(self.last) {
+            return Some(Due::Entry { conversation, conn, number });
+        }
+        // The customer's side may hang up at our ack: what we said before comes first.
+        let is_due = self.ack_due && self.sending.is_sent(self.last);
+        is_due.then(|| {
+            self.ack_due = false;
+            Due::Ack { conn, number: self.receiving.last() }
+        })
     }
 
     /// What an entry of the user's means for the state, and whether it answers or voids what we

@@ -101,11 +101,39 @@ pub enum What {
     Note(String),
 }
 
+/// Who numbered an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// This side.
+    Own,
+    /// The peer: a desk, or (`None`) the customer's side.
+    Peer(Option<DeskId>),
+}
+
+impl Origin {
+    /// The desk whose entry it is, if it is a desk's.
+    pub fn desk(self) -> Option<DeskId> {
+        match self {
+            Origin::Own | Origin::Peer(None) => None,
+            Origin::Peer(desk) => desk,
+        }
+    }
+}
+
 impl Line {
     /// The entry, if it is one.
     pub fn entry(&self) -> Option<&Entry> {
         match &self.what {
             What::Entry(_, entry) => Some(entry),
+            What::Note(_) => None,
+        }
+    }
+
+    /// Who numbered it, if it is an entry.
+    pub fn origin(&self) -> Option<Origin> {
+        match &self.what {
+            What::Entry(..) if self.own => Some(Origin::Own),
+            What::Entry(desk, _) => Some(Origin::Peer(*desk)),
             What::Note(_) => None,
         }
     }

@@ -15,17 +15,20 @@
 //! `queued` and `active` it is delivered to the desk. After the trigger the bot gets nothing: its
 //! reply in flight is discarded and what waited behind it is never asked.
 //!
-//! Pure: inputs are methods, time is an argument, what to do comes out of `outputs` and, once that
-//! is recorded, of `settle`. Texts of the bot are read by `reply`, numbering is `delivery`'s.
+//! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
+//! is committed, of `due`. `sessions` holds many of these; `reply` reads the texts of the bot, and
+//! `delivery` numbers the entries.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, Backoff, Idle, Mark, Receiving, Sending, Waited};
-use crate::core::record::{Line, Record, Returning, Story, What};
+use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
+use crate::core::record::{Line, Origin, Record, Returning, Story, What};
 use crate::core::reply::{self, Reply};
-use crate::core::report::{self, Reason, Report, Returned, Told};
+use crate::core::report::{self, Reason, Report, Returned};
 use crate::wire::{
     Asked, Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, EndReason, Entry,
     Hello, Message, Number, Said, Secret, State, VERSION, Welcome,
@@ -37,6 +40,7 @@ mod position;
 mod restart;
 mod start_over;
 
+pub use bot::said_without_bot;
 pub use link::WELCOME_WITHIN;
 #[cfg(test)]
 mod tests;
@@ -46,45 +50,46 @@ pub const OUTBOX_MAX: usize = 1_000;
 /// Bytes of text that may wait for a desk before further lines are refused.
 pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What the loop has to do, in this order.
-#[derive(Debug, PartialEq)]
-pub enum Output {
-    /// Journal this.
-    Record(Record),
-    /// Tell the person or script.
-    Tell(Report),
+/// What only a customer's side does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Errand {
+    /// Dial the desk; answer with `dialled`.
+    Dial(ConversationId),
     /// Ask the bot; answer with `answered`.
     Ask {
+        /// Whose question it is.
+        conversation: ConversationId,
         /// To name in the answer.
         ticket: u64,
         /// What the bot gets.
         text: String,
     },
-    /// Tell the bot that it owns the conversation again, and what people said to each other from
-    /// our own entry `since` on; answer with `returned`.
+    /// Tell the bot that it owns the conversation again, and what people said to each other
+    /// ([`said_without_bot`]) from our own entry `since` on; answer with `returned`.
     Return {
+        /// Which conversation came back.
+        conversation: ConversationId,
         /// To name in the answer.
         ticket: u64,
         /// The `requested` that began the first stretch the bot was not told of, or a later entry.
         since: Number,
     },
-    /// Dial the desk; answer with `dialled`.
-    Dial,
-    /// Send a message that has no number.
-    Send(Conn, Message),
-    /// The desk said welcome: frames may be longer, and its answer came in time.
-    Welcomed(Conn),
-    /// Close a connection once everything is sent.
-    Close(Conn),
-    /// The journal has this entry of the desk's already; call `fork` when it says something else
-    /// there.
-    Verify(Conn, DeskId, Entry),
     /// The desk knows another story: this conversation cannot go on. Call `start_over`: a new one
     /// may take its place.
-    Forked,
-    /// Nobody will get these entries of ours any more: the conversation was given up.
-    GivenUp(std::ops::RangeInclusive<Number>),
+    StartOver(ConversationId),
 }
+
+impl Errand {
+    /// Whose errand it is.
+    pub fn conversation(&self) -> ConversationId {
+        match self {
+            Errand::Dial(id) | Errand::StartOver(id) => *id,
+            Errand::Ask { conversation, .. } | Errand::Return { conversation, .. } => *conversation,
+        }
+    }
+}
+
+type Act = outcome::Act<Errand>;
 
 const REPLACED: Refusal = "this conversation goes on in another program; /new starts another";
 
@@ -108,7 +113,18 @@ pub enum Resumed {
     Failed(String),
 }
 
-/// One conversation at the user's side.
+/// What a new conversation is made of. All three are random.
+#[derive(Clone, Copy, Debug)]
+pub struct Fresh {
+    /// Its id.
+    pub id: ConversationId,
+    /// Its secret.
+    pub secret: Secret,
+    /// For the spread of dials, and the tickets of questions.
+    pub seed: u64,
+}
+
+/// One conversation at the customer's side.
 pub struct Session {
     id: ConversationId,
     secret: Secret,
@@ -140,7 +156,7 @@ pub struct Session {
     replaced: bool,
     /// It was begun in this process because a desk contradicted the former one.
     is_second: bool,
-    out: Vec<Output>,
+    out: Outcome<Errand>,
 }
 
 /// Who owns the conversation.
@@ -173,15 +189,9 @@ struct Marks {
 }
 
 impl Session {
-    /// A new conversation, owned by the bot. `seed` is random.
-    pub fn new(
-        id: ConversationId,
-        secret: Secret,
-        name: Option<String>,
-        address: String,
-        seed: u64,
-        now: Now,
-    ) -> Session {
+    /// A new conversation, owned by the bot. `address` is the desk's, for reports.
+    pub fn new(fresh: Fresh, name: Option<String>, address: String, now: Now) -> Session {
+        let Fresh { id, secret, seed } = fresh;
         let mut session = Session {
             id,
             secret,
@@ -201,19 +211,19 @@ impl Session {
             spoken: 0,
             replaced: false,
             is_second: false,
-            out: Vec::new(),
+            out: Outcome::default(),
         };
-        let Session { name, .. } = &session;
-        session
-            .out
-            .push(Output::Record(Record::Begun { secret: *secret.bytes(), name: name.clone() }));
+        let name = session.name.clone();
+        session.journal(Record::Begun { secret: *secret.bytes(), name });
         session.tell_state(None);
         session
     }
 
-    /// What to do since the last call, in order. Record all of it before any of the rest is done.
-    pub fn outputs(&mut self) -> Vec<Output> {
-        std::mem::take(&mut self.out)
+    /// What to do since the last call.
+    pub fn outcome(&mut self) -> Outcome<Errand> {
+        let mut out = std::mem::take(&mut self.out);
+        out.acts.extend(self.bot.take_errand().map(Act::Errand));
+        out
     }
 
     /// A line was typed. It belongs to whoever owns the conversation now.
@@ -316,27 +326,23 @@ impl Session {
             .min()
     }
 
-    /// Everything is recorded: acks and due entries leave. `entry` reads our own entries from the
-    /// journal. The caller says with each sent message how many bytes it took.
-    ///
-    /// # Errors
-    /// When an entry cannot be read: nothing leaves after it.
-    pub fn settle<E>(
-        &mut self,
-        entry: impl Fn(Number) -> Result<Entry, E>,
-        mut send: impl FnMut(Conn, &Message) -> usize,
-    ) -> Result<(), E> {
-        let owed = self.owed();
-        let Some((conn, (_, marks))) = self.linked() else { return Ok(()) };
+    /// The next ack or entry that is due, once everything is committed.
+    pub fn due(&mut self) -> Option<Due> {
+        let (conversation, owed) = (self.id, self.owed());
+        let (conn, (_, marks)) = self.linked()?;
         if std::mem::take(&mut marks.ack_due) {
-            send(conn, &Message::Ack { number: marks.receiving.last() });
+            return Some(Due::Ack { conn, number: marks.receiving.last() });
         }
-        while let Some(number) = marks.sending.due(owed) {
-            let bytes = send(conn, &Message::Entry(entry(number)?));
-            marks.sending.sent(bytes);
+        let number = marks.sending.due(owed)?;
+        Some(Due::Entry { conversation, conn, number })
+    }
+
+    /// The entry that was due was handed to the connection; its frame has `bytes` bytes.
+    pub fn sent(&mut self, bytes: usize) {
+        if let Some((_, marks)) = self.linked_desk() {
+            let number = marks.sending.sent(bytes);
             marks.offered = marks.offered.max(number);
         }
-        Ok(())
     }
 
     /// Who owns the conversation.
@@ -363,15 +369,38 @@ impl Session {
     }
 
     /// Our own numbers that a desk should have and has not acknowledged.
-    pub fn undelivered(&self) -> std::ops::RangeInclusive<Number> {
+    pub fn undelivered(&self) -> RangeInclusive<Number> {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
         let due = self.parting || self.phase == Phase::Closed || self.is_owned_by_desk();
         acked + 1..=if due { self.owed() } else { 0 }
     }
 
-    /// Whether one of our entries was said to a person, not to the bot.
-    pub fn is_for_desk(&self, number: Number) -> bool {
-        number > self.request && number <= self.owed()
+    /// What the customer said to a person in our own entries with these numbers, oldest first.
+    /// `entry` reads an entry of our own.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn said_to_person<E>(
+        &self,
+        numbers: RangeInclusive<Number>,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+    ) -> Result<Vec<String>, E> {
+        let is_to_person = |number: &Number| *number > self.request && *number <= self.owed();
+        let mut texts = Vec::new();
+        for number in numbers.filter(is_to_person) {
+            match entry(number)?.body {
+                Body::Message(said) if said.author == Author::User => {
+                    texts.push(said.text.to_string());
+                }
+                _ => {}
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Whether it is closed, and nobody is owed anything any more.
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Closed && self.is_settled()
     }
 
     /// Nothing is owed and nothing is asked: the program may end without losing anything.
@@ -410,7 +439,7 @@ impl Session {
         if let Some((conn, (present, _))) = self.linked()
             && present == desk
         {
-            self.out.push(Output::Send(conn, Message::Seen { number }));
+            self.act(Act::Send(conn, Message::Seen { number }));
         }
     }
 
@@ -438,7 +467,7 @@ impl Session {
         let request = self.request;
         if let Some((desk, marks)) = self.linked_desk() {
             marks.request = request;
-            self.out.push(Output::Record(Record::Met(desk, request)));
+            self.journal(Record::Met(desk, request));
         }
     }
 
@@ -469,7 +498,7 @@ impl Session {
         match entry.body {
             Body::Message(said) => {
                 self.unheard += u32::from(!said.greeting);
-                self.tell_said(entry.number, entry.at, &said);
+                self.tell_said(Origin::Peer(Some(desk)), entry.number, false);
             }
             Body::Accept { request, name } => match self.phase {
                 Phase::Queued { .. } if request == self.request => {
@@ -557,9 +586,9 @@ impl Session {
                 }
                 self.parting = false;
                 self.rest_if_delivered();
-                self.out.push(Output::GivenUp(owed));
+                self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
             }
-            Waited::Note(idle) => self.out.push(Output::Record(Record::Idle(idle))),
+            Waited::Note(idle) => self.journal(Record::Idle(idle)),
             Waited::On => {}
         }
     }
@@ -568,14 +597,14 @@ impl Session {
     fn record(&mut self, body: Body, now: Now) -> Number {
         self.last += 1;
         self.idle = Idle::new(now);
-        self.out.push(Output::Record(Record::Own(Entry { number: self.last, at: now.wall, body })));
+        self.journal(Record::Own(Entry { number: self.last, at: now.wall, body }));
         self.last
     }
 
     /// Journals something said at this side, and tells it.
     fn record_said(&mut self, said: Said, now: Now) {
-        let number = self.record(Body::Message(said.clone()), now);
-        self.tell_said(number, now.wall, &said);
+        let number = self.record(Body::Message(said), now);
+        self.tell_own(number, false);
     }
 
     fn say_as_user(&mut self, typed: &str, now: Now) {
@@ -589,17 +618,30 @@ impl Session {
     }
 
     fn tell(&mut self, report: Report) {
-        self.out.push(Output::Tell(report));
+        self.act(Act::Tell(Fact::Report(Audience::Conversation(self.id), report)));
     }
 
     fn notice(&mut self, text: impl Into<String>) {
         self.tell(Report::Notice { text: text.into() });
     }
 
-    fn tell_said(&mut self, number: Number, at: u64, said: &Said) {
-        let own = said.author == Author::User;
-        let told = Told { own, ..Told::new(self.id, number, at, said) };
-        self.tell(Report::Message(told));
+    /// Tells that our own entry with this number was said.
+    fn tell_own(&mut self, number: Number, history: bool) {
+        self.tell_said(Origin::Own, number, history);
+    }
+
+    fn tell_said(&mut self, origin: Origin, number: Number, history: bool) {
+        let conversation = self.id;
+        let numbers = number..=number;
+        self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
+    }
+
+    fn journal(&mut self, record: Record) {
+        self.out.records.push((self.id, record));
+    }
+
+    fn act(&mut self, act: Act) {
+        self.out.acts.push(act);
     }
 
     fn tell_state(&mut self, reason: Option<Reason>) {

@@ -154,6 +154,19 @@ impl Journal {
         }
     }
 
+    /// What was journaled in a conversation from our own entry with this number on, oldest first.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn lines_from(&self, id: ConversationId, own: Number) -> Result<Vec<Line>, Fault> {
+        let found = match &self.store {
+            Store::Memory(memory) => memory.offset_of(id, own),
+            Store::Disk(disk) => disk.offset_of(id, own)?,
+        };
+        let Some(Offset(offset)) = found else { return Ok(Vec::new()) };
+        self.lines(id, Offset(offset - 1))
+    }
+
     /// The conversation with this number in the journal, from 1.
     ///
     /// # Errors

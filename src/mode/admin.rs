@@ -1,11 +1,8 @@
 //! `handoff admin`: the desk's loop.
 //!
-//! Drain what waits, let the desk handle it, commit its records, and only then act: ack, send,
-//! show. A person sees a conversation once it is theirs, from the journal; `--json` tells all as it
-//! comes.
+//! It drains what waits, has the desk handle it, and takes a turn ([`crate::turn`]). An agent's
+//! lines are taken as they are typed, a script's when they are due.
 
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, never, select};
@@ -13,23 +10,27 @@ use crossbeam_channel::{Receiver, at, bounded, never, select};
 use crate::core::clock::Now;
 use crate::core::command::{self, Who};
 use crate::core::desk::names::{self, Missing};
-use crate::core::desk::{Desk, Options, Output};
-use crate::core::record::{Line, Offset, Record, What};
-use crate::core::report::{Report, Told};
+use crate::core::desk::{Desk, Options};
+use crate::core::record::Offset;
+use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::edge::journal::Journal;
 use crate::edge::signals;
-use crate::edge::term::{self, BACKLOG_MAX, Screen, Typed};
+use crate::edge::term::{self, Typed};
 use crate::edge::tls::{Plaintext, Security};
 use crate::mode::args;
 use crate::net::{self, Net};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
-use crate::wire::{self, Author, Body, ConversationId, DeskId, Entry, Message, Number, State};
+use crate::turn::seat::Seat;
+use crate::turn::turn;
+use crate::wire::{self, Author, ConversationId, DeskId, Message};
 
-/// Conversations of which it is known what a person has seen, at most: beyond it, those that left
-/// the desk's memory are shown whole when they are back.
-const DRAWN_MAX: usize = 10_000;
+use seat::AgentSeat;
+use world::Edges;
+
+mod seat;
+mod world;
 
 /// What wakes the loop.
 enum Event {
@@ -49,30 +50,15 @@ struct Inputs {
 
 struct Admin {
     desk: Desk,
-    keeper: Keeper,
-    peers: Peers,
-    screen: Screen,
-    json: bool,
+    edges: Edges,
     pace: Pace<command::Admin>,
-    /// Conversations that the admin has, as far as was told: one that has ended since still has
-    /// lines to show.
-    heard: HashSet<ConversationId>,
-    /// Up to where in the commit order a person has seen a conversation.
-    drawn: HashMap<ConversationId, Offset>,
-    /// Customers' lines on their way to the screen: ticket, conversation, number.
-    unseen: VecDeque<(u64, ConversationId, Number)>,
-    /// At least one conversation was had.
-    had: bool,
     auto_accept: bool,
-    /// The desk runs without a person (`--no-terminal`): it goes on when stdout is closed, and it
-    /// never reports a customer's line as seen.
+    /// The desk runs without a person (`--no-terminal`): it goes on when stdout is closed.
     no_terminal: bool,
     /// A script's `/accept` of this customer is under way.
     accepting: Option<ConversationId>,
     /// Leaving by then, with this exit code.
     leaving: Option<(Instant, u8)>,
-    /// Something was not delivered, or went wrong in a script.
-    failed: bool,
 }
 
 /// Runs until the admin leaves. Returns the exit code.
@@ -134,28 +120,23 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         customers: args.customers,
         customers_per_address: args.per_address,
     };
+    let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
+    let pace = Pace::new(screen.is_interactive());
+    let seat = AgentSeat::new(Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
         desk: Desk::restore(id, options, &stories, focus, Now::read()),
-        keeper: Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone()),
-        peers: Peers::new(sockets, Some(args.rate)),
-        json: args.json,
-        pace: Pace::new(screen.is_interactive()),
-        screen,
-        heard: HashSet::new(),
-        drawn: HashMap::new(),
-        unseen: VecDeque::new(),
-        had: false,
+        edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat },
+        pace,
         auto_accept: args.auto_accept,
         no_terminal: args.no_terminal,
         accepting: None,
         leaving: None,
-        failed: false,
     };
     let inputs = Inputs { typed, screen: shown, net, signals };
-    let ended =
-        admin.go_on(stories.into_iter().map(|story| story.id)).and_then(|()| admin.run(&inputs));
-    admin.peers.finish(Duration::from_secs(1));
-    admin.screen.finish();
+    let ids = stories.into_iter().map(|story| story.id);
+    let ended = admin.go_on(ids).and_then(|()| admin.run(&inputs));
+    admin.edges.peers.finish(Duration::from_secs(1));
+    admin.edges.seat.into_seat().finish();
     match ended {
         Ok(code) | Err(Stop::Signal(code)) => Ok(code),
         Err(Stop::Broken(why)) => Err(why),
@@ -190,12 +171,12 @@ impl Admin {
     /// Tells every conversation again that goes on after a restart.
     fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Stop> {
         let live: Vec<ConversationId> = ids.filter(|id| self.desk.is_live(*id)).collect();
-        for id in live {
-            if self.json {
-                let lines = self.keeper.journal.lines(id, Offset::START)?;
-                let shown = lines.iter().filter_map(|line| self.show(id, None, line, true));
-                for (ticket, number) in shown.collect::<Vec<_>>() {
-                    self.await_shown(ticket, id, number);
+        if self.edges.seat.is_json() {
+            for id in live {
+                for line in self.edges.keeper.journal.lines(id, Offset::START)? {
+                    if line.said().is_some() {
+                        self.edges.seat.show_line(&self.desk, id, None, &line, true);
+                    }
                 }
             }
         }
@@ -204,8 +185,8 @@ impl Admin {
     }
 
     fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
-        self.act()?;
-        if !self.json {
+        self.turn(Now::read())?;
+        if !self.edges.seat.is_json() {
             self.tell_focus();
         }
         loop {
@@ -215,14 +196,19 @@ impl Admin {
                 self.handle(event)?;
             }
             let now = Now::read();
-            self.desk.tick(now);
-            self.act()?;
-            self.step(now)?;
-            self.act()?;
+            self.turn(now)?;
+            if self.pace.pending().is_some() {
+                self.step(now)?;
+                self.turn(now)?;
+            }
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
             }
         }
+    }
+
+    fn turn(&mut self, now: Now) -> Result<(), Stop> {
+        turn(&mut self.desk, &mut self.edges, now)
     }
 
     fn wait(&self, inputs: &Inputs) -> Event {
@@ -230,7 +216,7 @@ impl Admin {
         let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
         let due = self.deadline().map_or_else(never, at);
         let silence = never();
-        let net = if self.screen.backlog() < BACKLOG_MAX { &inputs.net } else { &silence };
+        let net = if self.seat().has_room() { &inputs.net } else { &silence };
         select! {
             recv(net) -> event => event.map_or(Event::Due, Event::Net),
             recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
@@ -242,7 +228,7 @@ impl Admin {
 
     /// Another input that waits already.
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
-        let room = self.screen.backlog() < BACKLOG_MAX;
+        let room = self.seat().has_room();
         let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
         let typed = || {
             if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None }
@@ -266,7 +252,9 @@ impl Admin {
         match event {
             Event::Net(event) => self.net(event, now)?,
             Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
-            Event::Typed(Typed::Refused(why)) => self.tell(Report::Error { text: why })?,
+            Event::Typed(Typed::Refused(why)) => {
+                self.edges.seat.seat_mut().tell(Report::Error { text: why })
+            }
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
@@ -284,13 +272,13 @@ impl Admin {
     fn net(&mut self, event: net::Event, now: Now) -> Result<(), Stop> {
         match event {
             net::Event::Accepted { conn, peer, .. } => {
-                self.peers.opened(conn, now.clock);
+                self.edges.peers.opened(conn, now.clock);
                 self.desk.opened(conn, peer.ip().into());
             }
             net::Event::Received { conn, bytes } => {
-                let (desk, journal) = (&mut self.desk, &self.keeper.journal);
+                let (desk, journal) = (&mut self.desk, &self.edges.keeper.journal);
                 let mut unread = Ok(());
-                self.peers.received(conn, bytes, now.clock, |message| match message {
+                self.edges.peers.received(conn, bytes, now.clock, |message| match message {
                     _ if unread.is_err() => {}
                     Ok(message) => {
                         unread = recall(desk, journal, &message, now);
@@ -301,11 +289,13 @@ impl Admin {
                 unread?;
             }
             net::Event::Closed { conn, why } => {
-                self.peers.gone(conn);
+                self.edges.peers.gone(conn);
                 self.desk.disconnected(conn, &why.to_string());
             }
             net::Event::Connected { .. } => {}
-            net::Event::Trouble { what } => self.tell(Report::Error { text: what })?,
+            net::Event::Trouble { what } => {
+                self.edges.seat.seat_mut().tell(Report::Error { text: what })
+            }
             net::Event::Stranger { what } => self.notice(&what),
         }
         Ok(())
@@ -317,13 +307,13 @@ impl Admin {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now)? {
                     match command {
-                        command::Admin::Say(_) => self.screen.refuse(&why, line),
-                        _ => self.tell(Report::Error { text: why })?,
+                        command::Admin::Say(_) => self.seat().screen().refuse(&why, line),
+                        _ => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
                     }
                 }
             }
             Ok(command) => self.pace.push(command, now),
-            Err(why) => self.tell(Report::Error { text: why })?,
+            Err(why) => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
         }
         Ok(())
     }
@@ -338,7 +328,7 @@ impl Admin {
                     Waiting::Over => self.pace.done(),
                     Waiting::TooLong(why) => {
                         self.pace.done();
-                        self.fail(why);
+                        self.edges.seat.seat_mut().fail(why);
                         self.leave(1, now);
                     }
                     Waiting::On => {}
@@ -350,7 +340,7 @@ impl Admin {
                     self.pace.done();
                 } else if self.is_forsaken() {
                     self.pace.done();
-                    self.fail(match command {
+                    self.edges.seat.seat_mut().fail(match command {
                         command::Admin::Say(text) => {
                             format!("not delivered, the customer is gone: {text}")
                         }
@@ -361,7 +351,7 @@ impl Admin {
             }
             _ => {
                 if let Err(why) = self.obey(&command, now)? {
-                    self.fail(why);
+                    self.edges.seat.seat_mut().fail(why);
                 }
                 self.pace.done();
             }
@@ -371,7 +361,10 @@ impl Admin {
 
     /// Whether no conversation will come by itself for a line that needs one.
     fn is_forsaken(&self) -> bool {
-        self.had && !self.auto_accept && !self.desk.is_talking() && !self.desk.is_asking()
+        self.edges.seat.had_one()
+            && !self.auto_accept
+            && !self.desk.is_talking()
+            && !self.desk.is_asking()
     }
 
     /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
@@ -391,7 +384,7 @@ impl Admin {
             Err(several) => {
                 self.pace.done();
                 let why = self.explain(several);
-                self.fail(why);
+                self.edges.seat.seat_mut().fail(why);
             }
         }
     }
@@ -440,7 +433,7 @@ impl Admin {
     /// Says who gets the next line, where no prompt does.
     fn tell_focus(&self) {
         if let Some(id) = self.desk.focus()
-            && !self.screen.has_prompt()
+            && !self.seat().screen().has_prompt()
         {
             self.notice(&format!("{} gets your lines", self.desk.who(id)));
         }
@@ -469,7 +462,7 @@ impl Admin {
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
         // Only a script at its end asks the desk: that looks at every conversation.
-        let over = self.leaving.is_none() && self.pace.is_over() && self.had;
+        let over = self.leaving.is_none() && self.pace.is_over() && self.edges.seat.had_one();
         if over && !self.desk.is_talking() && !self.desk.is_asking() {
             self.leave(0, now);
         }
@@ -480,149 +473,18 @@ impl Admin {
         for who in self.desk.waiting() {
             self.notice(&format!("{who} is still waiting"));
         }
-        self.tell_undelivered(self.desk.undelivered())?;
+        for (id, numbers) in self.desk.undelivered() {
+            self.edges.tell_undelivered(id, numbers)?;
+        }
         self.desk.leave();
-        self.act()?;
-        Ok(Some(if code == 0 { u8::from(self.failed) } else { code }))
-    }
-
-    /// Records, then acts, until there is nothing to do; then what is due leaves.
-    fn act(&mut self) -> Result<(), Stop> {
-        // Told last: no ack waits for the screen.
-        let mut told = Vec::new();
-        loop {
-            let (records, actions) = split(self.desk.outputs(), &mut told);
-            if records.is_empty() && actions.is_empty() {
-                break;
-            }
-            // More may be read meanwhile.
-            self.peers.flush();
-            let _committed = self.keeper.commit(records, &self.screen)?;
-            for action in actions {
-                self.act_on(action)?;
-            }
-        }
-        let (journal, peers) = (&self.keeper.journal, &self.peers);
-        self.desk.settle(
-            |id, number| journal.own(id, number),
-            |conn, message| peers.send(conn, message),
-        )?;
-        self.peers.flush();
-        for output in told {
-            match output {
-                Output::Tell(report) => self.tell(report)?,
-                Output::TellEntries { conversation, numbers, history } => {
-                    self.tell_entries(conversation, numbers, history)?;
-                }
-                _ => unreachable!("`split` put nothing else here"),
-            }
-        }
-        self.desk.forget();
-        self.screen.prompt(format!("{}{}", self.desk.prompt(), self.desk.mark()));
-        crate::edge::failpoint::hit("before-show");
-        self.screen.flush();
-        crate::edge::failpoint::hit("after-show");
-        Ok(())
-    }
-
-    fn act_on(&mut self, action: Output) -> Result<(), Stop> {
-        match action {
-            Output::Send(conn, message) => {
-                self.peers.send(conn, &message);
-            }
-            Output::Welcomed(conn) => self.peers.welcomed(conn),
-            Output::Close(conn) => self.peers.close(conn),
-            Output::GivenUp(id, owed) => self.tell_undelivered(vec![(id, owed)])?,
-            Output::Verify(conn, id, entry) => {
-                if self.keeper.journal.theirs(id, None, entry.number)? != Some(entry) {
-                    self.desk.fork(conn);
-                }
-            }
-            Output::Record(..) | Output::Tell(..) | Output::TellEntries { .. } => {
-                unreachable!("records were committed before, reports are told after")
-            }
-        }
-        Ok(())
-    }
-
-    /// Tells messages of the customer's that waited for the state of their conversation.
-    fn tell_entries(
-        &mut self,
-        id: ConversationId,
-        numbers: RangeInclusive<Number>,
-        history: bool,
-    ) -> Result<(), Stop> {
-        if !self.json {
-            return self.draw(id);
-        }
-        for number in numbers {
-            let entry = self.keeper.journal.theirs(id, None, number)?;
-            if let Some(Entry { at, body: Body::Message(said), .. }) = entry {
-                let told = self.desk.place(id, Told::new(id, number, at, &said));
-                self.tell(Report::Message(Told { history, ..told }))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// `--json` tells everything as it comes; a person sees what is said in the conversations they
-    /// have.
-    fn tell(&mut self, report: Report) -> Result<(), Stop> {
-        let active = match &report {
-            Report::State { conversation, state: State::Active, .. } => Some(*conversation),
-            _ => None,
-        };
-        self.had |= active.is_some();
-        match &report {
-            Report::State { conversation, .. } if active.is_none() => {
-                _ = self.heard.remove(conversation)
-            }
-            _ => self.heard.extend(active),
-        }
-        match report {
-            Report::Message(told) if !self.json => return self.draw(told.conversation),
-            Report::Error { .. } => self.failed |= !self.pace.is_person(),
-            _ => {}
-        }
-        let theirs = match &report {
-            Report::Message(told) if told.author == Author::User => {
-                Some((told.conversation, told.number))
-            }
-            _ => None,
-        };
-        let ticket = self.screen.show(report);
-        if let Some((id, number)) = theirs {
-            self.await_shown(ticket, id, number);
-        }
-        if let (Some(id), false) = (active, self.json) {
-            self.draw_new(id, true)?;
-        }
-        Ok(())
-    }
-
-    /// Shows a person what is new in a conversation of theirs.
-    fn draw(&mut self, id: ConversationId) -> Result<(), Stop> {
-        if self.heard.contains(&id) { self.draw_new(id, false) } else { Ok(()) }
-    }
-
-    fn draw_new(&mut self, id: ConversationId, history: bool) -> Result<(), Stop> {
-        if self.drawn.len() >= DRAWN_MAX {
-            self.drawn.retain(|id, _| self.desk.knows(*id));
-        }
-        let drawn = self.drawn.get(&id).copied().unwrap_or(Offset::START);
-        for line in self.keeper.journal.lines(id, drawn)? {
-            self.drawn.insert(id, line.offset);
-            if let Some((ticket, number)) = self.show(id, None, &line, history) {
-                self.await_shown(ticket, id, number);
-            }
-        }
-        Ok(())
+        self.turn(now)?;
+        Ok(Some(if code == 0 { u8::from(self.seat().has_failed()) } else { code }))
     }
 
     /// Shows the conversation with this number or name, also one that has left the desk's memory;
     /// without either, the one in focus.
-    fn tell_history(&self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
-        let journal = &self.keeper.journal;
+    fn tell_history(&mut self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
+        let journal = &self.edges.keeper.journal;
         let number = who.and_then(Who::number);
         let (ordinal, id) =
             match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
@@ -648,76 +510,25 @@ impl Admin {
                 }
             }));
         };
-        for line in self.keeper.journal.lines(id, Offset::START)? {
-            self.show(id, ordinal, &line, true);
+        for line in journal.lines(id, Offset::START)? {
+            self.edges.seat.show_line(&self.desk, id, ordinal, &line, true);
         }
         Ok(Ok(()))
     }
 
-    /// Shows one line, if there is something to see; for a customer's, the ticket and its number.
-    /// The ordinal is for a conversation that the desk does not know any more.
-    fn show(
-        &self,
-        id: ConversationId,
-        ordinal: Option<u32>,
-        line: &Line,
-        history: bool,
-    ) -> Option<(u64, Number)> {
-        if let What::Note(note) = &line.what {
-            self.notice(&format!("note: {note}"));
-        }
-        let (entry, said) = line.said()?;
-        let told =
-            self.desk.place(id, Told { ordinal, ..Told::new(id, entry.number, entry.at, said) });
-        let ticket = self.screen.show(Report::Message(Told { history, ..told }));
-        (!line.own).then_some((ticket, entry.number))
-    }
-
-    /// A customer's line is on its way to a person. What a desk without an agent prints, nobody has
-    /// seen.
-    fn await_shown(&mut self, ticket: u64, id: ConversationId, number: Number) {
-        if !self.no_terminal {
-            self.unseen.push_back((ticket, id, number));
-        }
-    }
-
     /// Customers' lines up to this ticket are on the screen.
     fn shown(&mut self, ticket: u64) {
-        let mut last = HashMap::new();
-        while let Some((_, id, number)) =
-            self.unseen.pop_front_if(|(waiting, ..)| *waiting <= ticket)
-        {
-            last.insert(id, number);
-        }
-        for (id, number) in last {
+        for (id, _, number) in self.edges.seat.seat_mut().shown(ticket) {
             self.desk.shown(id, number);
         }
     }
 
-    /// Lines of ours that a customer's side does not have.
-    fn tell_undelivered(
-        &mut self,
-        owed: Vec<(ConversationId, RangeInclusive<Number>)>,
-    ) -> Result<(), Stop> {
-        for (id, numbers) in owed {
-            for number in numbers {
-                if let Entry { body: Body::Message(said), .. } =
-                    self.keeper.journal.own(id, number)?
-                {
-                    self.fail(format!("not delivered: {}", said.text));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn fail(&mut self, why: String) {
-        self.failed = true;
-        self.screen.show(Report::Error { text: why });
+    fn seat(&self) -> &Seat {
+        self.edges.seat.seat()
     }
 
     fn notice(&self, text: &str) {
-        self.screen.show(Report::Notice { text: text.to_owned() });
+        self.seat().notice(text);
     }
 }
 
@@ -737,22 +548,4 @@ fn too_few_files(connections: usize, wanted: usize) -> String {
     format!(
         "the system's limit of open files leaves room for {connections} connections, not {wanted}; 'ulimit -n' raises it"
     )
-}
-
-/// Sorts the outputs: returns the records for the journal and the remaining actions, and appends to
-/// `told` what the screen shows the admin.
-fn split(
-    outputs: Vec<Output>,
-    told: &mut Vec<Output>,
-) -> (Vec<(ConversationId, Record)>, Vec<Output>) {
-    let mut records = Vec::new();
-    let mut actions = Vec::new();
-    for output in outputs {
-        match output {
-            Output::Record(id, record) => records.push((id, record)),
-            Output::Tell(_) | Output::TellEntries { .. } => told.push(output),
-            action => actions.push(action),
-        }
-    }
-    (records, actions)
 }

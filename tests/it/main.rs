@@ -124,6 +124,8 @@ mod faults {
 
 /// The proofs of docs/RELIABILITY.md: random histories from a seed, the corpus, the traced order.
 mod proofs {
+    #[cfg(feature = "acts-first")]
+    mod acts_first;
     mod corpus;
     pub mod kill;
     mod model;

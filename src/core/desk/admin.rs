@@ -177,7 +177,7 @@ impl Desk {
         }
         conversation.shown = number;
         if let Some(conn) = conversation.link {
-            self.out.push(Output::Send(conn, Message::Seen { number }));
+            self.act(Act::Send(conn, Message::Seen { number }));
         }
     }
 
@@ -238,8 +238,8 @@ impl Desk {
         conns.sort_unstable();
         for conn in conns {
             let text = "the desk is closing".to_owned();
-            self.out.push(Output::Send(conn, Message::Bye { code: Code::Leaving, text }));
-            self.out.push(Output::Close(conn));
+            self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.act(Act::Close(conn));
         }
     }
 
@@ -267,18 +267,18 @@ impl Desk {
     pub(super) fn record_said(&mut self, id: ConversationId, text: &str, greeting: bool, now: Now) {
         let name = self.options.name.as_deref().map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
-        let number = self.record(id, Body::Message(said.clone()), now);
+        let number = self.record(id, Body::Message(said), now);
         if !greeting && let Some(conversation) = self.conversations.get_mut(&id) {
             conversation.unheard = 0;
             (conversation.spoken, conversation.typed) = (number, number);
         }
-        self.tell_said(id, number, now.wall, &said, false);
+        self.tell_said(id, Origin::Own, number..=number, false);
     }
 
     /// The next line goes here.
     pub(super) fn look_at(&mut self, id: ConversationId) {
         self.focus = Some(id);
-        self.out.push(Output::Record(id, Record::Focus));
+        self.journal(id, Record::Focus);
     }
 
     pub(super) fn is_focus_live(&self) -> bool {
@@ -296,7 +296,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return 0 };
         conversation.last += 1;
         let number = conversation.last;
-        self.out.push(Output::Record(id, Record::Own(Entry { number, at: now.wall, body })));
+        self.journal(id, Record::Own(Entry { number, at: now.wall, body }));
         self.is_busy(id, now);
         self.touch(id);
         number
@@ -305,7 +305,7 @@ impl Desk {
     fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), String> {
         let id = self.talking()?;
         if let Some(note) = note {
-            self.out.push(Output::Record(id, Record::Note(note.to_owned())));
+            self.journal(id, Record::Note(note.to_owned()));
         }
         self.ask(id, asked, now);
         if self.conversations[&id].link.is_none() {

@@ -6,7 +6,7 @@ use super::*;
 impl Desk {
     /// Time has passed: customers without a sign of life for too long are given up, and who moved
     /// up is told.
-    pub fn tick(&mut self, now: Now) {
+    pub(super) fn pass_time(&mut self, now: Now) {
         if now.clock >= self.look_again {
             self.look_for_signs(now);
         }
@@ -25,7 +25,7 @@ impl Desk {
             let Some(conversation) = self.conversations.get_mut(&id) else { continue };
             match conversation.idle.tick(now) {
                 Waited::TooLong => self.give_up(id),
-                Waited::Note(idle) => self.out.push(Output::Record(id, Record::Idle(idle))),
+                Waited::Note(idle) => self.journal(id, Record::Idle(idle)),
                 Waited::On => {}
             }
         }
@@ -50,8 +50,8 @@ impl Desk {
         self.parted.push(id);
         let owed = conversation.sending.acked() + 1..=conversation.last;
         self.review(id);
-        self.out.push(Output::Record(id, Record::Idle(LIFETIME)));
-        self.out.push(Output::GivenUp(id, owed));
+        self.journal(id, Record::Idle(LIFETIME));
+        self.act(Act::Tell(Fact::Undelivered(id, owed)));
         self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
     }
 

@@ -45,7 +45,7 @@ impl Desk {
     pub(super) fn send_position(&mut self, id: ConversationId) {
         let Some(position) = self.position(id) else { return };
         if let Some(conn) = self.conversations[&id].link {
-            self.out.push(Output::Send(conn, Message::Position { position }));
+            self.act(Act::Send(conn, Message::Position { position }));
         }
     }
 
@@ -60,7 +60,7 @@ impl Desk {
         let behind: Vec<_> = self.positions().skip(from).collect();
         for (id, position) in behind {
             if let Some(conn) = self.conversations[&id].link {
-                self.out.push(Output::Send(conn, Message::Position { position }));
+                self.act(Act::Send(conn, Message::Position { position }));
             }
         }
     }

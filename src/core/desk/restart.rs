@@ -80,7 +80,7 @@ impl Desk {
     }
 
     /// Everything is recorded and told: who has left for now leaves memory, too.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         for id in std::mem::take(&mut self.parted) {
             if self.conversations.get(&id).is_some_and(Conversation::has_left)
                 && let Some(conversation) = self.conversations.remove(&id)

@@ -68,8 +68,8 @@ impl Desk {
         let retry = RETRY_FIRST + self.turned_away % RETRY_SPREAD;
         self.turned_away = self.turned_away.wrapping_add(1);
         log::info!("{conn}: no room, told to come back in {retry} s");
-        self.out.push(Output::Send(conn, Message::Busy { retry }));
-        self.out.push(Output::Close(conn));
+        self.act(Act::Send(conn, Message::Busy { retry }));
+        self.act(Act::Close(conn));
         false
     }
 

@@ -63,15 +63,13 @@ fn small(customers: usize, customers_per_address: usize) -> Desk {
 /// When this connection shall come back, if it was told so since the last call; and that it was
 /// then closed.
 fn busy(desk: &mut Desk, conn: u64) -> Option<u32> {
-    let outputs = desk.outputs();
-    let retry = outputs.iter().find_map(|output| match output {
-        Output::Send(to, Message::Busy { retry }) if to.0 == conn => Some(*retry),
+    let acts = desk.outcome().acts;
+    let retry = sent(&acts).find_map(|(to, message)| match message {
+        Message::Busy { retry } if to.0 == conn => Some(*retry),
         _ => None,
     })?;
-    assert!(
-        outputs.contains(&Output::Close(Conn(conn)))
-            && !outputs.contains(&Output::Welcomed(Conn(conn)))
-    );
+    let conn = Conn(conn);
+    assert!(acts.contains(&Act::Close(conn)) && !acts.contains(&Act::Admit(conn)));
     Some(retry)
 }
 
@@ -81,17 +79,33 @@ fn says(desk: &mut Desk, n: u8, number: Number, body: Body) {
 
 /// The places in the queue that were told since the last call: connection and place.
 fn places(desk: &mut Desk) -> Vec<(u64, u32)> {
-    let place = |output: Output| match output {
-        Output::Send(conn, Message::Position { position }) => Some((conn.0, position)),
+    let place = |(conn, message): (Conn, &Message)| match message {
+        Message::Position { position } => Some((conn.0, *position)),
         _ => None,
     };
-    desk.outputs().into_iter().filter_map(place).collect()
+    sent(&desk.outcome().acts).filter_map(place).collect()
+}
+
+/// The messages without a number that are to be sent, each with its connection.
+fn sent(acts: &[Act]) -> impl Iterator<Item = (Conn, &Message)> {
+    acts.iter().filter_map(|act| match act {
+        Act::Send(conn, message) => Some((*conn, message)),
+        _ => None,
+    })
+}
+
+/// The reports that are to be told.
+fn reports(acts: &[Act]) -> impl Iterator<Item = &Report> {
+    acts.iter().filter_map(|act| match act {
+        Act::Tell(Fact::Report(_, report)) => Some(report),
+        _ => None,
+    })
 }
 
 /// The code of the goodbye that a connection was told since the last call.
 fn bye(desk: &mut Desk, n: u8) -> Option<Code> {
-    desk.outputs().into_iter().find_map(|output| match output {
-        Output::Send(Conn(conn), Message::Bye { code, .. }) if conn == u64::from(n) => Some(code),
+    sent(&desk.outcome().acts).find_map(|(conn, message)| match message {
+        Message::Bye { code, .. } if conn.0 == u64::from(n) => Some(*code),
         _ => None,
     })
 }
@@ -131,11 +145,11 @@ fn whose_link_comes_and_goes_all_the_time_is_told_of_now_and_then_and_at_last_as
     joins(&mut desk, 1);
     let told = |desk: &mut Desk, now: Now| {
         desk.tick(now);
-        let link = |output: Output| match output {
-            Output::Tell(Report::Link { link, .. }) => Some(link),
+        let link = |report: &Report| match report {
+            Report::Link { link, .. } => Some(*link),
             _ => None,
         };
-        desk.outputs().into_iter().filter_map(link).collect::<Vec<_>>()
+        reports(&desk.outcome().acts).filter_map(link).collect::<Vec<_>>()
     };
     let start = now();
     assert_eq!(told(&mut desk, start), [Link::Connected]);
@@ -163,7 +177,7 @@ fn accept_passes_over_whose_line_is_down_and_takes_a_number_all_the_same() {
     (1..=3).for_each(|n| joins(&mut desk, n));
     desk.disconnected(Conn(1), "cut");
     desk.accept(None, now()).unwrap();
-    desk.outputs();
+    desk.outcome();
     says(&mut desk, 2, 2, Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 1 } });
     assert_eq!(desk.prompt(), "#2 Customer 0202");
     desk.accept(Some(1), now()).unwrap();
@@ -181,7 +195,7 @@ fn an_answer_to_nothing_we_asked_is_made_up() {
     ] {
         let mut desk = desk();
         joins(&mut desk, 1);
-        desk.outputs();
+        desk.outcome();
         says(&mut desk, 1, 2, body);
         assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
         assert!(!desk.is_talking());
@@ -190,7 +204,7 @@ fn an_answer_to_nothing_we_asked_is_made_up() {
     let mut desk = desk();
     joins(&mut desk, 1);
     desk.accept(None, now()).unwrap();
-    desk.outputs();
+    desk.outcome();
     says(&mut desk, 1, 2, Body::HandedBack { of });
     assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
 }
@@ -223,13 +237,13 @@ fn story(journal: &Journal, n: u8) -> Story {
 
 /// Commits what is to be, and forgets who left.
 fn settle(desk: &mut Desk, journal: &mut Journal) {
-    let records = desk.outputs().into_iter().filter_map(|output| match output {
-        Output::Record(id, record) => Some((id, record)),
-        _ => None,
-    });
-    journal.commit(records.collect()).unwrap();
-    desk.settle(|id, number| journal.own(id, number), |_, _| 100).unwrap();
-    desk.forget();
+    journal.commit(desk.outcome().records).unwrap();
+    while let Some(due) = desk.due() {
+        if let Due::Entry { conversation, .. } = due {
+            desk.sent(conversation, 100);
+        }
+    }
+    desk.rest();
 }
 
 #[test]
@@ -269,8 +283,9 @@ fn who_left_and_is_back_has_the_same_number_and_goes_on_where_it_was() {
     joins(&mut desk, 3);
     desk.recall(&story(&journal, 1), now());
     dials(&mut desk, 1, 4, 1, now());
-    let welcomed = |output: &Output| matches!(output, Output::Send(_, Message::Welcome(welcome)) if welcome.received == 2);
-    assert!(desk.out.iter().any(welcomed));
+    let outcome = desk.outcome();
+    let mut messages = sent(&outcome.acts);
+    assert!(messages.any(|(_, m)| matches!(m, Message::Welcome(welcome) if welcome.received == 2)));
     desk.received(
         Conn(4),
         Message::Entry(Entry { number: 3, at: 0, body: Body::Requested { reason: None } }),
@@ -420,15 +435,18 @@ fn an_answer_to_what_a_lost_entry_asked_leaves_open_what_was_asked_since() {
     desk.accept(None, now()).unwrap();
     says(&mut desk, 1, 3, Body::Accepted { of: ours(3) });
     assert!(desk.is_talking() && desk.is_asking());
-    desk.outputs();
+    desk.outcome();
     says(
         &mut desk,
         1,
         4,
         Body::Refused { of: ours(5), why: "another agent has the customer".to_owned() },
     );
-    let told = |output: &Output| matches!(output, Output::Tell(Report::Notice { text }) if text.contains("another agent"));
-    assert!(desk.outputs().iter().any(told));
+    let is_told = |report: &Report| match report {
+        Report::Notice { text } => text.contains("another agent"),
+        _ => false,
+    };
+    assert!(reports(&desk.outcome().acts).any(is_told));
     assert!(desk.is_talking() && !desk.is_asking());
 }
 
@@ -457,7 +475,7 @@ fn who_withdrew_in_a_backlog_that_broke_off_keeps_the_place_in_the_room_as_in_th
     dials(&mut desk, 2, 2, 2, now());
     assert_eq!((busy(&mut desk, 2).is_some(), desk.waiting().len()), (true, 1));
     desk.tick(after(LIFETIME));
-    desk.forget();
+    desk.rest();
     assert!(desk.room == Room::default() && desk.queue.is_empty() && desk.conversations.is_empty());
 }
 
@@ -534,7 +552,7 @@ fn an_answer_that_names_no_entry_of_the_desks_is_refused() {
         },
     ]) {
         joins(&mut desk, n);
-        desk.outputs();
+        desk.outcome();
         says(&mut desk, n, 2, body);
         assert_eq!(bye(&mut desk, n), Some(Code::Protocol));
     }
@@ -557,8 +575,10 @@ fn what_waits_for_the_state_of_a_backlog_is_bounded_in_bytes_of_every_part() {
         let (mut flushes, mut told) = (0, 0);
         for number in 2..=1_900 {
             says(&mut desk, 1, number, Body::Message(message.clone()));
-            for output in desk.outputs() {
-                if let Output::TellEntries { numbers, .. } = output {
+            for act in desk.outcome().acts {
+                if let Act::Tell(Fact::Said(Passage { numbers, .. })) = act
+                    && numbers.start() < numbers.end()
+                {
                     flushes += 1;
                     told = (numbers.end() - numbers.start() + 1) as usize;
                 }

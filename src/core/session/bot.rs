@@ -21,6 +21,9 @@ pub(super) struct Turns {
     last_ticket: u64,
     /// The question that is really under way, discarded or not.
     in_flight: Option<u64>,
+    /// The question or the return that leaves once everything is committed. At most one request is
+    /// under way.
+    errand: Option<Errand>,
     /// A return that is really under way though the conversation went to a person meanwhile: its
     /// ticket, and the entry from which on it tells.
     late_return: Option<(u64, Number)>,
@@ -84,6 +87,11 @@ impl Turns {
         }
     }
 
+    /// What is to be asked of the bot now.
+    pub(super) fn take_errand(&mut self) -> Option<Errand> {
+        self.errand.take()
+    }
+
     fn ticket(&mut self) -> u64 {
         self.last_ticket = self.last_ticket.wrapping_add(1);
         self.last_ticket
@@ -99,26 +107,19 @@ impl Session {
             Turn::Returning { since, .. } if !self.is_bot_free() => Some(since),
             _ => None,
         };
-        // What was to leave after this batch does not: the batch ends with a conversation that is
-        // not the bot's.
-        self.out.retain(|output| match output {
-            Output::Ask { .. } => {
-                self.bot.in_flight = None;
-                false
-            }
-            Output::Return { since, .. } => {
-                unsent = Some(*since);
-                false
-            }
-            _ => true,
-        });
+        // What has not left yet never does.
+        match self.bot.errand.take() {
+            Some(Errand::Ask { .. }) => self.bot.in_flight = None,
+            Some(Errand::Return { since, .. }) => unsent = Some(since),
+            _ => {}
+        }
         if !matches!(turn, Turn::Idle) {
-            self.out.push(Output::Record(Record::Asking(None)));
+            self.journal(Record::Asking(None));
         }
         match (turn, unsent) {
             (Turn::Returning { .. }, Some(since)) => {
                 self.bot.untold = Some(since);
-                self.out.push(Output::Record(Record::Returning(Returning::Due(since))));
+                self.journal(Record::Returning(Returning::Due(since)));
             }
             // What becomes of it is known when it returns.
             (Turn::Returning { ticket, since, .. }, None) => {
@@ -178,7 +179,7 @@ impl Session {
                 return self.send_return();
             }
         };
-        self.out.push(Output::Record(Record::Asking(None)));
+        self.journal(Record::Asking(None));
         match answer {
             Ok(reply) => {
                 if reply.said.is_empty() && reply.handoff.is_none() {
@@ -223,9 +224,9 @@ impl Session {
             _ => None,
         };
         let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
-        self.out.push(Output::Record(Record::Returning(returning)));
+        self.journal(Record::Returning(returning));
         if self.bot.waiting.is_empty() {
-            self.out.push(Output::Record(Record::Asking(None)));
+            self.journal(Record::Asking(None));
         }
         if self.bot.untold.is_none() {
             self.bot.told_causes.clear();
@@ -268,7 +269,7 @@ impl Session {
         // Another return may have been due meanwhile.
         self.bot.untold = self.bot.untold.into_iter().chain(untold).min();
         let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
-        self.out.push(Output::Record(Record::Returning(returning)));
+        self.journal(Record::Returning(returning));
     }
 
     fn tell_cause(&mut self, cause: String) {
@@ -295,7 +296,7 @@ impl Session {
         self.bot.now = Turn::Returning { ticket, how, since };
         // A restart asks what waits, and no line before it.
         let first = self.bot.waiting.front().map_or(self.last + 1, |(number, _)| *number);
-        self.out.push(Output::Record(Record::Asking(Some(first))));
+        self.journal(Record::Asking(Some(first)));
         self.send_return();
     }
 
@@ -305,9 +306,9 @@ impl Session {
         let Turn::Returning { ticket, since, .. } = self.bot.now else { return };
         let is_free = self.is_bot_free();
         let returning = if is_free { Returning::UnderWay } else { Returning::Due(since) };
-        self.out.push(Output::Record(Record::Returning(returning)));
+        self.journal(Record::Returning(returning));
         if is_free {
-            self.out.push(Output::Return { ticket, since });
+            self.bot.errand = Some(Errand::Return { conversation: self.id, ticket, since });
         }
     }
 
@@ -376,7 +377,7 @@ impl Session {
         let had_some = !std::mem::take(&mut self.bot.unsure).is_empty();
         // While something is under way, the journal names the line that a restart goes on from.
         if had_some && self.bot.is_idle() {
-            self.out.push(Output::Record(Record::Asking(None)));
+            self.journal(Record::Asking(None));
         }
     }
 
@@ -397,8 +398,8 @@ impl Session {
         let line = (number, text.clone());
         self.bot.now = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
         self.bot.in_flight = Some(ticket);
-        self.out.push(Output::Record(Record::Asking(Some(number))));
-        self.out.push(Output::Ask { ticket, text });
+        self.journal(Record::Asking(Some(number)));
+        self.bot.errand = Some(Errand::Ask { conversation: self.id, ticket, text });
     }
 
     fn tell_silent_bot(&mut self) {
@@ -460,4 +461,25 @@ fn by(author: Author, entry: Entry) -> Option<Said> {
         Body::Message(said) if said.author == author => Some(said),
         _ => None,
     }
+}
+
+/// What people said to each other from our own entry `since` on: the stretches that the bot did not
+/// hear. Lines that were said to the bot are left out, also those that still wait for it. `lines`
+/// are the conversation's from that entry on, or from an earlier one.
+pub fn said_without_bot(lines: &[Line], since: Number) -> Vec<Said> {
+    let is_since =
+        |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == since);
+    let from = lines.iter().position(is_since).unwrap_or(lines.len());
+    let (mut said, mut is_with_person) = (Vec::new(), false);
+    for line in &lines[from..] {
+        match line.entry().map(|entry| &entry.body) {
+            Some(Body::Requested { .. }) => is_with_person = true,
+            Some(Body::Withdrawn {} | Body::HandedBack { .. }) => is_with_person = false,
+            Some(Body::Message(message)) if is_with_person && message.author != Author::Bot => {
+                said.push(message.clone());
+            }
+            _ => {}
+        }
+    }
+    said
 }

@@ -84,7 +84,7 @@ impl Session {
             features: Vec::new(),
         };
         (self.link.newest, self.link.acked) = (hello.newest, 0);
-        self.out.push(Output::Send(conn, Message::Hello(hello)));
+        self.act(Act::Send(conn, Message::Hello(hello)));
     }
 
     /// A message came. Answers false when it breaks the rules of the wire.
@@ -149,8 +149,8 @@ impl Session {
     pub fn leave(&mut self) {
         if let Stage::Up { conn, .. } | Stage::Opening(Some(conn)) = self.link.now {
             let text = "the customer's program is ending".to_owned();
-            self.out.push(Output::Send(conn, Message::Bye { code: Code::Leaving, text }));
-            self.out.push(Output::Close(conn));
+            self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.act(Act::Close(conn));
         }
         self.link.now = Stage::Down;
     }
@@ -196,11 +196,11 @@ impl Session {
             && std::mem::take(&mut marks.ack_due)
         {
             let number = marks.receiving.last();
-            self.out.push(Output::Send(conn, Message::Ack { number }));
+            self.act(Act::Send(conn, Message::Ack { number }));
         }
         match self.link.now {
             Stage::Up { conn, .. } | Stage::Opening(Some(conn)) => {
-                self.out.push(Output::Close(conn));
+                self.act(Act::Close(conn));
                 self.link.now = Stage::Closing(conn);
             }
             Stage::Waiting(_) => self.link.now = Stage::Down,
@@ -220,7 +220,7 @@ impl Session {
 
     fn dial(&mut self) {
         self.link.now = Stage::Opening(None);
-        self.out.push(Output::Dial);
+        self.act(Act::Errand(Errand::Dial(self.id)));
     }
 
     /// The desk accepted the hello: compare marks, and go on where both were.
@@ -242,10 +242,10 @@ impl Session {
             return self.fork(conn);
         }
         self.link.now = Stage::Up { conn, since: now.clock };
-        self.out.push(Output::Welcomed(conn));
+        self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
         if shown > 0 {
-            self.out.push(Output::Send(conn, Message::Seen { number: shown }));
+            self.act(Act::Send(conn, Message::Seen { number: shown }));
         }
         self.tell_link(report::Link::Connected, None);
         // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
@@ -308,10 +308,10 @@ impl Session {
         marks.ack_due = true;
         let desk = *desk;
         if arrival == Arrival::Again {
-            self.out.push(Output::Verify(conn, desk, entry));
+            self.act(Act::Verify { conn, conversation: self.id, desk: Some(desk), entry });
         } else {
             self.idle = Idle::new(now);
-            self.out.push(Output::Record(Record::Theirs(Some(desk), entry.clone())));
+            self.journal(Record::Theirs(Some(desk), entry.clone()));
             self.obey(desk, entry, now);
         }
         true
@@ -331,7 +331,7 @@ impl Session {
         let Some((desk, marks)) = self.linked_desk() else { return false };
         match marks.sending.ack(number) {
             Ok(true) => {
-                self.out.push(Output::Record(Record::Acked(desk, number)));
+                self.journal(Record::Acked(desk, number));
                 self.tell(Report::Delivered { conversation: self.id, number });
             }
             Ok(false) => {}
@@ -346,7 +346,7 @@ impl Session {
     }
 
     fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
-        self.out.push(Output::Close(conn));
+        self.act(Act::Close(conn));
         let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
         self.link.now = Stage::Waiting(now.clock + wait);
         self.link.full = true;
@@ -365,7 +365,7 @@ impl Session {
             Code::Fork => self.fork(conn),
             Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
             Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
-                self.out.push(Output::Close(conn));
+                self.act(Act::Close(conn));
                 self.retry(&why, now);
             }
         }
@@ -375,14 +375,14 @@ impl Session {
     /// from a backup.
     pub fn fork(&mut self, conn: Conn) {
         let why = "the desk and this side remember different things under the same numbers";
-        self.out.push(Output::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
+        self.act(Act::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
         self.part(conn, why);
-        self.out.push(Output::Forked);
+        self.act(Act::Errand(Errand::StartOver(self.id)));
     }
 
     /// Leaves the desk for good: what is not delivered stays undelivered.
     fn part(&mut self, conn: Conn, why: &str) {
-        self.out.push(Output::Close(conn));
+        self.act(Act::Close(conn));
         self.link.now = Stage::Down;
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         self.tell(Report::Error {
@@ -393,7 +393,8 @@ impl Session {
         if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
         {
             let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
-            self.out.push(Output::GivenUp(acked + 1..=self.owed()));
+            let owed = acked + 1..=self.owed();
+            self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
         }
     }
 

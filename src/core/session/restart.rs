@@ -15,9 +15,9 @@ impl Session {
         entry: impl Fn(Number) -> Result<Entry, E>,
         now: Now,
     ) -> Result<Session, E> {
-        let secret = Secret::new(story.secret);
-        let mut session = Session::new(story.id, secret, story.name.clone(), address, seed, now);
-        session.out.clear();
+        let fresh = Fresh { id: story.id, secret: Secret::new(story.secret), seed };
+        let mut session = Session::new(fresh, story.name.clone(), address, now);
+        session.out = Outcome::default();
         session.last = story.own;
         session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         for (desk, request, acked) in &story.desks {

@@ -6,7 +6,7 @@
 use super::*;
 
 impl Session {
-    /// The new conversation that takes the place of this one, after [`Output::Forked`]. `entry`
+    /// The new conversation that takes the place of this one, after [`Errand::StartOver`]. `entry`
     /// reads our own entries of this one from the journal. `None` when the customer neither
     /// waits for a person nor talks to one, and when this conversation itself began in this
     /// way: a desk that contradicts everything would have us begin for ever.
@@ -19,17 +19,14 @@ impl Session {
     /// When an entry cannot be read.
     pub fn start_over<E>(
         &self,
-        id: ConversationId,
-        secret: Secret,
-        seed: u64,
+        fresh: Fresh,
         entry: impl Fn(Number) -> Result<Entry, E>,
         now: Now,
     ) -> Result<Option<Session>, E> {
         if !self.is_owned_by_desk() || self.is_second {
             return Ok(None);
         }
-        let mut fresh =
-            Session::new(id, secret, self.name.clone(), self.address.clone(), seed, now);
+        let mut fresh = Session::new(fresh, self.name.clone(), self.address.clone(), now);
         fresh.is_second = true;
         fresh.notice(
             "a new conversation goes on with all that was said and that the desk did not confirm",
@@ -59,16 +56,7 @@ impl Session {
             self.spoken = self.last;
             self.outbox.push_back((self.last, said.text.len()));
         }
-        let told = Told::new(self.id, self.last, at, &said);
-        self.tell(Report::Message(Told {
-            own: said.author == Author::User,
-            history: true,
-            ..told
-        }));
-        self.out.push(Output::Record(Record::Own(Entry {
-            number: self.last,
-            at,
-            body: Body::Message(said),
-        })));
+        self.tell_own(self.last, true);
+        self.journal(Record::Own(Entry { number: self.last, at, body: Body::Message(said) }));
     }
 }

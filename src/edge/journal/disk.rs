@@ -334,6 +334,21 @@ impl Disk {
         self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
 
+    pub(super) fn offset_of(
+        &self,
+        id: ConversationId,
+        own: Number,
+    ) -> Result<Option<Offset>, Fault> {
+        let sql = "SELECT key FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
+        let read = |key: i64| {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let offset = |row: &Row| row.get(0).map(|key: i64| Offset(key as u64));
+            select.query_row([key, OWN, own as i64], offset).optional()
+        };
+        let found = self.find(id).and_then(|key| key.map_or(Ok(None), read));
+        found.map_err(|error| self.unreadable(&error))
+    }
+
     pub(super) fn conversation(&self, ordinal: u32) -> Result<Option<ConversationId>, Fault> {
         let sql = "SELECT id FROM conversation WHERE key = ?";
         let found = self

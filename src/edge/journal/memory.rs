@@ -110,6 +110,11 @@ impl Memory {
         kept.lines[from..].iter().map(Stored::to_line).collect()
     }
 
+    pub(super) fn offset_of(&self, id: ConversationId, own: Number) -> Option<Offset> {
+        let is_it = |line: &&Stored| line.origin == Origin::Own && line.number == own;
+        self.conversations.get(&id)?.lines.iter().rev().find(is_it).map(|line| line.offset)
+    }
+
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
         self.order.get((ordinal as usize).checked_sub(1)?).copied()
     }

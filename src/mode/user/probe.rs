@@ -6,9 +6,10 @@
 //! desk that is down is no news. Nothing waits for the probe, and a dial for a conversation ends
 //! it: that dial finds the same, and says it.
 
-use super::User;
+use super::world::Edges;
 use crate::core::clock::Now;
 use crate::core::session::WELCOME_WITHIN;
+use crate::edge::tls::Trust;
 use crate::net::{Closed, Event};
 use crate::wire::{Code, Conn, Message};
 
@@ -33,11 +34,11 @@ impl Probe {
     }
 }
 
-impl User {
+impl Edges {
     /// Looks at the desk, unless a conversation has dialled it already.
     pub(super) fn start_probe(&mut self) {
         if !self.probe.over {
-            self.probe.conn = Some(self.peers.net().dial(&self.args.admin, self.desk.clone()));
+            self.probe.conn = Some(self.peers.net().dial(&self.desk.0, self.desk.1.clone()));
             self.peers.flush();
         }
     }
@@ -51,13 +52,13 @@ impl User {
     }
 
     /// Something happened to the probe's connection.
-    pub(super) fn probed(&mut self, event: Event, now: Now) {
+    pub(super) fn probed(&mut self, event: Event, trust: &mut Trust, now: Now) {
         if self.probe.over {
             return;
         }
         match event {
             Event::Connected { conn, peer, key } => {
-                match self.trust.judge(&self.args.admin, peer, key) {
+                match trust.judge(&self.desk.0, peer, key) {
                     // A desk that speaks TLS stays silent to a plaintext customer until it gets a
                     // byte. It answers a goodbye by saying so, and a desk that
                     // speaks plaintext closes the connection.
@@ -68,7 +69,7 @@ impl User {
                             .send(conn, &Message::Bye { code: Code::Leaving, text: String::new() });
                     }
                     Ok(news) => {
-                        news.iter().for_each(|news| self.notice(news));
+                        news.iter().for_each(|news| self.seat.notice(news));
                         self.peers.close(conn);
                     }
                     Err(why) => {
@@ -107,6 +108,6 @@ impl User {
     }
 
     fn warn_of_desk(&self, why: &str) {
-        self.notice(&format!("a handoff to the desk at {} would fail: {why}", self.args.admin));
+        self.seat.notice(&format!("a handoff to the desk at {} would fail: {why}", self.desk.0));
     }
 }

@@ -7,10 +7,14 @@ use std::time::{Duration, Instant};
 use handoff::core::clock::Now;
 use handoff::core::delivery::{Backoff, WINDOW_BYTES, WINDOW_ENTRIES};
 use handoff::core::desk::{self, room};
+use handoff::core::outcome::Fact;
+use handoff::core::record::{Committed, Record};
 use handoff::core::reply::{self, Triggers};
-use handoff::core::session::{Output, Resumed, Session, WELCOME_WITHIN};
-use handoff::edge::journal::Journal;
+use handoff::core::session::{Errand, Fresh, Resumed, Session, WELCOME_WITHIN};
+use handoff::core::sessions::Sessions;
+use handoff::edge::journal::{Fault, Journal};
 use handoff::turn::peers::{FRAME_WITHIN, Peers, rate};
+use handoff::turn::{Batch, World, turn};
 use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, WireError};
 use handoff::{net, wire::encode};
 use serde_json::{Value, json};
@@ -191,19 +195,73 @@ fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     }
 }
 
-/// The pure user's side on one connection after the other, and what it sends.
+/// The customers' side on one connection after the other.
 struct User {
-    session: Session,
-    journal: Journal,
+    sessions: Sessions,
+    world: Ends,
     id: ConversationId,
     now: Now,
+    /// The bot's reply so far.
+    reply: Vec<Value>,
+}
+
+/// What is around it, and what it sends.
+struct Ends {
+    journal: Journal,
     conn: Conn,
     dialling: bool,
     closed: bool,
     asked: Option<u64>,
-    /// The bot's reply so far.
-    reply: Vec<Value>,
+    /// The return that the bot has not taken yet.
+    returning: Option<u64>,
     sent: Vec<Message>,
+}
+
+impl World<Sessions> for Ends {
+    type Stop = Fault;
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Fault> {
+        self.journal.commit(records).map_err(|(fault, _)| fault)
+    }
+
+    fn send(&mut self, _: Conn, message: &Message) -> usize {
+        self.sent.push(message.clone());
+        let mut bytes = Vec::new();
+        encode(message, &mut bytes);
+        bytes.len()
+    }
+
+    fn admit(&mut self, _: Conn) {}
+
+    fn close(&mut self, conn: Conn) {
+        self.closed |= conn == self.conn;
+    }
+
+    fn flush(&mut self) {}
+
+    fn run(&mut self, sessions: &mut Sessions, errand: Errand) -> Result<(), Fault> {
+        match errand {
+            Errand::Dial(id) => {
+                self.conn = Conn(self.conn.0 + 1);
+                self.dialling = true;
+                sessions.dialled(id, self.conn);
+            }
+            Errand::Ask { ticket, .. } => self.asked = Some(ticket),
+            Errand::Return { ticket, .. } => self.returning = Some(ticket),
+            Errand::StartOver(_) => panic!("this desk contradicts nothing"),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, _: &Sessions, _: Fact, _: &Batch) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&mut self, _: &Sessions) {}
 }
 
 impl User {
@@ -219,56 +277,32 @@ impl User {
         let secret: Secret = serde_json::from_value(hello["secret"].clone()).expect("a secret");
         let name = hello["name"].as_str().map(str::to_owned);
         let now = Now { clock: Instant::now(), wall: 0 };
-        User {
-            session: Session::new(id, secret, name, "desk:1".to_owned(), 1, now),
+        let fresh = Fresh { id, secret, seed: 1 };
+        let mut sessions = Sessions::default();
+        sessions.insert(Session::new(fresh, name, "desk:1".to_owned(), now));
+        let world = Ends {
             journal: Journal::in_memory(),
-            id,
-            now,
             conn: Conn(0),
             dialling: false,
             closed: false,
             asked: None,
-            reply: Vec::new(),
+            returning: None,
             sent: Vec::new(),
-        }
+        };
+        User { sessions, world, id, now, reply: Vec::new() }
+    }
+
+    fn session(&mut self) -> &mut Session {
+        self.sessions.input(self.id).expect("it is there")
     }
 
     fn settle(&mut self) {
-        loop {
-            let outputs = self.session.outputs();
-            if outputs.is_empty() {
-                break;
-            }
-            outputs.into_iter().for_each(|output| self.act(output));
-        }
-        let (journal, id, sent) = (&self.journal, self.id, &mut self.sent);
-        let settled = self.session.settle(
-            |number| journal.own(id, number),
-            |_, message| {
-                sent.push(message.clone());
-                let mut bytes = Vec::new();
-                encode(message, &mut bytes);
-                bytes.len()
-            },
-        );
-        settled.expect("memory can be read");
-    }
-
-    fn act(&mut self, output: Output) {
-        match output {
-            Output::Record(record) => {
-                _ = self.journal.commit(vec![(self.id, record)]).expect("memory takes everything");
-            }
-            Output::Ask { ticket, .. } => self.asked = Some(ticket),
-            Output::Return { ticket, .. } => self.session.returned(ticket, Resumed::Yes, self.now),
-            Output::Dial => {
-                self.conn = Conn(self.conn.0 + 1);
-                self.dialling = true;
-                self.session.dialled(self.conn);
-            }
-            Output::Send(conn, message) if conn == self.conn => self.sent.push(message),
-            Output::Close(conn) if conn == self.conn => self.closed = true,
-            _ => {}
+        turn(&mut self.sessions, &mut self.world, self.now).expect("memory has no faults");
+        // The bot takes the conversation back at once.
+        if let Some(ticket) = self.world.returning.take() {
+            let now = self.now;
+            self.session().returned(ticket, Resumed::Yes, now);
+            turn(&mut self.sessions, &mut self.world, self.now).expect("memory has no faults");
         }
     }
 
@@ -279,32 +313,37 @@ impl User {
         }
         let body = Value::Array(std::mem::take(&mut self.reply)).to_string();
         let items = reply::parse(body.as_bytes()).expect("a reply of the bot");
-        let ticket = self.asked.take().expect("the bot was asked");
-        self.session.answered(ticket, Ok(Triggers::default().read(items)), self.now);
+        let (ticket, now) = (self.world.asked.take().expect("the bot was asked"), self.now);
+        self.session().answered(ticket, Ok(Triggers::default().read(items)), now);
         self.settle();
     }
 
     fn play(&mut self, step: Step) {
         match step {
             Step::Customer("/human") => {
-                self.session.ask_for_human(self.now).expect("the bot owns it")
+                let now = self.now;
+                self.session().ask_for_human(now).expect("the bot owns it");
             }
-            Step::Customer(line) => self.session.say(line, self.now).expect("somebody owns it"),
+            Step::Customer(line) => {
+                let now = self.now;
+                self.session().say(line, now).expect("somebody owns it");
+            }
             Step::Connected => {
                 self.now.clock += Duration::from_secs(20);
-                self.session.tick(self.now);
                 self.settle();
-                assert!(std::mem::take(&mut self.dialling), "the user's side dials");
-                self.session.connected(self.conn);
+                assert!(std::mem::take(&mut self.world.dialling), "the user's side dials");
+                let conn = self.world.conn;
+                self.session().connected(conn);
             }
-            Step::Cut => self.session.disconnected(self.conn, "cut", self.now),
+            Step::Cut => self.sessions.disconnected(self.world.conn, "cut", self.now),
             Step::Closed => {
-                assert!(std::mem::take(&mut self.closed), "the user's side hangs up");
-                self.session.disconnected(self.conn, "closed", self.now);
+                assert!(std::mem::take(&mut self.world.closed), "the user's side hangs up");
+                self.sessions.disconnected(self.world.conn, "closed", self.now);
             }
             Step::Desk(body) => {
                 let message = decoded(body).expect("it is valid").expect("it is known");
-                assert!(self.session.received(self.conn, message, self.now), "a breach: {body}");
+                let is_right = self.sessions.received(self.world.conn, message, self.now);
+                assert!(is_right, "a breach: {body}");
                 return;
             }
             Step::Bot(text) => return self.reply.push(json!({ "text": text })),
@@ -323,12 +362,12 @@ fn the_documented_session_is_what_a_users_side_says() {
         if let Step::User(expected) = step {
             // The bye is the program's, when it ends; the pure side only hangs up.
             if parse(expected).get("bye").is_none() {
-                assert!(!user.sent.is_empty(), "the user's side did not send {expected}");
-                let said = serde_json::to_string(&user.sent.remove(0)).expect("a message");
+                assert!(!user.world.sent.is_empty(), "the user's side did not send {expected}");
+                let said = serde_json::to_string(&user.world.sent.remove(0)).expect("a message");
                 assert_eq!(masked(&said, "-"), masked(expected, "-"), "the user's frame");
             }
         } else {
-            assert_eq!(user.sent, [], "the user's side sent more before {step:?}");
+            assert_eq!(user.world.sent, [], "the user's side sent more before {step:?}");
         }
         user.play(*step);
         let next = steps.get(at + 1);
@@ -340,8 +379,9 @@ fn the_documented_session_is_what_a_users_side_says() {
             user.settle();
         }
     }
-    assert_eq!(user.session.state(), wire::State::Closed);
-    assert!(user.session.is_settled() && user.session.is_disconnected());
+    let session = user.session();
+    assert_eq!(session.state(), wire::State::Closed);
+    assert!(session.is_settled() && session.is_disconnected());
 }
 
 #[test]

@@ -1,0 +1,151 @@
+//! What a core answers to its inputs: records to journal, and acts for when they are committed.
+//!
+//! The turn commits all records of an outcome before it does the first of its acts. So nothing is
+//! sent, shown or asked that is not in the journal.
+
+use std::ops::RangeInclusive;
+
+use crate::core::clock::Now;
+use crate::core::record::{Origin, Record};
+use crate::core::report::Report;
+use crate::wire::{Conn, ConversationId, DeskId, Entry, Message, Number};
+
+/// One side of the handoff, as the turn drives it: the customers' (`Sessions`) or the desk's
+/// (`Desk`).
+pub trait Side {
+    /// What only this side does.
+    type Errand;
+
+    /// Time has passed: whatever is due by `now` happens.
+    fn tick(&mut self, now: Now);
+
+    /// What to do since the last call.
+    fn outcome(&mut self) -> Outcome<Self::Errand>;
+
+    /// Whether an errand is still to be run: an act before it may have ended its conversation.
+    fn wants(&self, errand: &Self::Errand) -> bool;
+
+    /// The journal says something else under the number of an entry that came again on this
+    /// connection.
+    fn contradicted(&mut self, conn: Conn);
+
+    /// The next entry or ack that is due. Ask again until there is none, once all is committed.
+    fn due(&mut self) -> Option<Due>;
+
+    /// The entry of this conversation that was due was sent; its frame has `bytes` bytes.
+    fn sent(&mut self, conversation: ConversationId, bytes: usize);
+
+    /// Everything is committed, sent and shown: what nobody needs leaves memory.
+    fn rest(&mut self);
+}
+
+/// What a core wants done. `E` are the acts that only one of the two sides has.
+#[derive(Debug, PartialEq)]
+pub struct Outcome<E> {
+    /// To journal in one transaction, in this order.
+    pub records: Vec<(ConversationId, Record)>,
+    /// To do afterwards, in this order.
+    pub acts: Vec<Act<E>>,
+}
+
+impl<E> Default for Outcome<E> {
+    fn default() -> Outcome<E> {
+        Outcome { records: Vec::new(), acts: Vec::new() }
+    }
+}
+
+impl<E> Outcome<E> {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.acts.is_empty()
+    }
+
+    /// Adds what another outcome holds, behind what is here.
+    pub fn append(&mut self, mut other: Outcome<E>) {
+        self.records.append(&mut other.records);
+        self.acts.append(&mut other.acts);
+    }
+}
+
+/// One thing to do.
+#[derive(Debug, PartialEq)]
+pub enum Act<E> {
+    /// Send a message that has no number.
+    Send(Conn, Message),
+    /// Both sides have introduced themselves on this connection: its frames may be longer now, and
+    /// it is no stranger's any more.
+    Admit(Conn),
+    /// Close a connection once everything is sent.
+    Close(Conn),
+    /// The peer sent an entry again that the journal has. If the journal says something else under
+    /// its number, call [`Side::contradicted`].
+    Verify {
+        /// Where it came.
+        conn: Conn,
+        /// In which conversation.
+        conversation: ConversationId,
+        /// Whose entry it is: a desk's, or (`None`) the customer's.
+        desk: Option<DeskId>,
+        /// As it came.
+        entry: Entry,
+    },
+    /// Tell those in front.
+    Tell(Fact),
+    /// What only this side does.
+    Errand(E),
+}
+
+/// Something that happened, for those in front.
+#[derive(Debug, PartialEq)]
+pub enum Fact {
+    /// A report that stands for itself.
+    Report(Audience, Report),
+    /// Messages of the journal were said.
+    Said(Passage),
+    /// Nobody will get these entries of our own: the conversation was given up.
+    Undelivered(ConversationId, RangeInclusive<Number>),
+}
+
+/// Who hears of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Whoever watches this conversation.
+    Conversation(ConversationId),
+    /// Everybody in front of this program.
+    Everyone,
+}
+
+/// Entries of one origin in a conversation. Those that are no messages are passed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// Of which conversation.
+    pub conversation: ConversationId,
+    /// Who numbered them.
+    pub origin: Origin,
+    /// Their numbers.
+    pub numbers: RangeInclusive<Number>,
+    /// Whether they belong to a request that is over, or to a former conversation.
+    pub history: bool,
+}
+
+/// An entry or an acknowledgement that is due on a connection, because all that it says is
+/// committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Our own entry with this number. Say with `sent` how many bytes it took.
+    Entry {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// Where to send it.
+        conn: Conn,
+        /// Which one.
+        number: Number,
+    },
+    /// The peer's entries up to this number are in our journal.
+    Ack {
+        /// Where to send it.
+        conn: Conn,
+        /// The highest of them.
+        number: Number,
+    },
+}

@@ -1,0 +1,183 @@
+//! All sessions of one process: the customers' side of many conversations.
+//!
+//! They are found by conversation, by connection and by the time at which something is due. A turn
+//! looks only at those that something happened to.
+
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+use crate::core::clock::Now;
+use crate::core::outcome::{Due, Outcome, Side};
+use crate::core::session::{Errand, Fresh, Session};
+use crate::wire::{Conn, ConversationId, Entry, Message, Number};
+
+/// The sessions of one process.
+#[derive(Default)]
+pub struct Sessions {
+    sessions: HashMap<ConversationId, Session>,
+    /// The conversation that dialled each connection.
+    connections: HashMap<Conn, ConversationId>,
+    /// When each session has something to do next.
+    deadlines: BTreeSet<(Instant, ConversationId)>,
+    /// The same by conversation.
+    deadline_of: HashMap<ConversationId, Instant>,
+    /// Sessions that something happened to since the last outcome.
+    touched: Vec<ConversationId>,
+    /// Sessions whose acks and entries may be due.
+    unsettled: Vec<ConversationId>,
+}
+
+impl Sessions {
+    /// Takes a session in.
+    pub fn insert(&mut self, session: Session) {
+        let id = session.id();
+        self.sessions.insert(id, session);
+        self.touch(id);
+    }
+
+    /// Forgets a session. What comes on its connections is dropped.
+    pub fn remove(&mut self, id: ConversationId) {
+        self.sessions.remove(&id);
+        self.connections.retain(|_, of| *of != id);
+        if let Some(at) = self.deadline_of.remove(&id) {
+            self.deadlines.remove(&(at, id));
+        }
+    }
+
+    /// The session of a conversation.
+    pub fn get(&self, id: ConversationId) -> Option<&Session> {
+        self.sessions.get(&id)
+    }
+
+    /// The session of a conversation, for an input: what that brings about is in the next outcome.
+    pub fn input(&mut self, id: ConversationId) -> Option<&mut Session> {
+        if self.sessions.contains_key(&id) {
+            self.touch(id);
+        }
+        self.sessions.get_mut(&id)
+    }
+
+    /// The dial that this conversation asked for is under way.
+    pub fn dialled(&mut self, id: ConversationId, conn: Conn) {
+        self.connections.insert(conn, id);
+        if let Some(session) = self.input(id) {
+            session.dialled(conn);
+        }
+    }
+
+    /// The session that dialled this connection.
+    pub fn on(&mut self, conn: Conn) -> Option<&mut Session> {
+        let id = self.connections.get(&conn).copied()?;
+        self.input(id)
+    }
+
+    /// A message came. Answers false when it breaks the rules of the wire.
+    pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
+        self.on(conn).is_none_or(|session| session.received(conn, message, now))
+    }
+
+    /// A connection is gone, or never came to be.
+    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+        if let Some(session) = self.on(conn) {
+            session.disconnected(conn, why, now);
+        }
+        self.connections.remove(&conn);
+    }
+
+    /// When `tick` has something to do next.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// A desk contradicted this conversation: another may take its place (see
+    /// [`Session::start_over`]). `entry` reads our own entries of the former one from the journal.
+    /// Answers whether another did.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn start_over<E>(
+        &mut self,
+        id: ConversationId,
+        fresh: Fresh,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+        now: Now,
+    ) -> Result<bool, E> {
+        let Some(session) = self.sessions.get(&id) else { return Ok(false) };
+        let Some(session) = session.start_over(fresh, entry, now)? else { return Ok(false) };
+        self.remove(id);
+        self.insert(session);
+        Ok(true)
+    }
+
+    fn touch(&mut self, id: ConversationId) {
+        // A batch brings many inputs for few sessions, one after the other.
+        if self.touched.last() != Some(&id) {
+            self.touched.push(id);
+        }
+    }
+}
+
+impl Side for Sessions {
+    type Errand = Errand;
+
+    fn tick(&mut self, now: Now) {
+        while let Some((at, id)) = self.deadlines.first().copied()
+            && at <= now.clock
+        {
+            self.deadlines.pop_first();
+            self.deadline_of.remove(&id);
+            if let Some(session) = self.input(id) {
+                session.tick(now);
+            }
+        }
+    }
+
+    fn outcome(&mut self) -> Outcome<Errand> {
+        let mut outcome = Outcome::default();
+        for id in std::mem::take(&mut self.touched) {
+            let Some(session) = self.sessions.get_mut(&id) else { continue };
+            outcome.append(session.outcome());
+            let next = session.deadline();
+            let former = match next {
+                Some(next) => self.deadline_of.insert(id, next),
+                None => self.deadline_of.remove(&id),
+            };
+            if former != next {
+                former.map(|at| self.deadlines.remove(&(at, id)));
+                next.map(|at| self.deadlines.insert((at, id)));
+            }
+            if self.unsettled.last() != Some(&id) {
+                self.unsettled.push(id);
+            }
+        }
+        outcome
+    }
+
+    fn wants(&self, errand: &Errand) -> bool {
+        self.sessions.contains_key(&errand.conversation())
+    }
+
+    fn contradicted(&mut self, conn: Conn) {
+        if let Some(session) = self.on(conn) {
+            session.fork(conn);
+        }
+    }
+
+    fn due(&mut self) -> Option<Due> {
+        while let Some(id) = self.unsettled.last() {
+            if let Some(due) = self.sessions.get_mut(id).and_then(Session::due) {
+                return Some(due);
+            }
+            self.unsettled.pop();
+        }
+        None
+    }
+
+    fn sent(&mut self, conversation: ConversationId, bytes: usize) {
+        if let Some(session) = self.sessions.get_mut(&conversation) {
+            session.sent(bytes);
+        }
+    }
+
+    fn rest(&mut self) {}
+}

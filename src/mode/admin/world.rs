@@ -1,0 +1,84 @@
+//! What is around the desk of `handoff admin`: its journal, its customers, and its agent.
+
+use std::ops::RangeInclusive;
+
+use crate::core::desk::Desk;
+use crate::core::outcome::Fact;
+use crate::core::record::{Committed, Record};
+use crate::edge::journal::{Fault, Journal};
+use crate::turn::keeper::{Keeper, Stop};
+use crate::turn::peers::Peers;
+use crate::turn::{Batch, World};
+use crate::wire::{Conn, ConversationId, Message, Number};
+
+use super::seat::AgentSeat;
+
+/// Everything around the desk.
+pub(super) struct Edges {
+    pub(super) keeper: Keeper,
+    pub(super) peers: Peers,
+    pub(super) seat: AgentSeat,
+}
+
+impl Edges {
+    /// Tells which lines of ours a customer's side does not have.
+    pub(super) fn tell_undelivered(
+        &mut self,
+        id: ConversationId,
+        numbers: RangeInclusive<Number>,
+    ) -> Result<(), Fault> {
+        for number in numbers {
+            if let Some(said) = self.keeper.journal.own(id, number)?.said() {
+                self.seat.seat_mut().fail(format!("not delivered: {}", said.text));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl World<Desk> for Edges {
+    type Stop = Stop;
+
+    fn journal(&self) -> &Journal {
+        &self.keeper.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Stop> {
+        let committed = self.keeper.commit(records, self.seat.seat().screen())?;
+        self.seat.committed(&committed);
+        Ok(committed)
+    }
+
+    fn send(&mut self, conn: Conn, message: &Message) -> usize {
+        self.peers.send(conn, message)
+    }
+
+    fn admit(&mut self, conn: Conn) {
+        self.peers.welcomed(conn);
+    }
+
+    fn close(&mut self, conn: Conn) {
+        self.peers.close(conn);
+    }
+
+    fn flush(&mut self) {
+        self.peers.flush();
+    }
+
+    fn run(&mut self, _: &mut Desk, errand: std::convert::Infallible) -> Result<(), Stop> {
+        match errand {}
+    }
+
+    fn tell(&mut self, desk: &Desk, fact: Fact, batch: &Batch) -> Result<(), Stop> {
+        if let Fact::Undelivered(id, numbers) = fact {
+            return Ok(self.tell_undelivered(id, numbers)?);
+        }
+        Ok(self.seat.tell(desk, fact, batch, &self.keeper.journal)?)
+    }
+
+    fn show(&mut self, desk: &Desk) {
+        let screen = self.seat.seat().screen();
+        screen.prompt(format!("{}{}", desk.prompt(), desk.mark()));
+        screen.flush();
+    }
+}

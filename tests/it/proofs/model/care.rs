@@ -1,0 +1,97 @@
+//! The desk's side of the model: its disk, its end of the line, and what its agent is told.
+
+use std::convert::Infallible;
+
+use handoff::core::clock::Now;
+use handoff::core::desk::Desk;
+use handoff::core::outcome::Fact;
+use handoff::core::record::{Committed, Record};
+use handoff::core::report::Report;
+use handoff::edge::journal::Journal;
+use handoff::turn::{Batch, World};
+use handoff::wire::{Conn, ConversationId, Message, State};
+
+use crate::fuzz::disk::{Died, Disk};
+
+use super::line::Shared;
+
+pub struct Care {
+    pub now: Now,
+    pub disk: Disk,
+    pub line: Shared,
+    /// The state that the agent was told last.
+    pub state: Option<State>,
+    /// The agent sees that the conversation is over: it was not told again.
+    pub is_unlisted: bool,
+    /// Tells what happens: a seed is replayed.
+    pub traced: bool,
+}
+
+impl Care {
+    pub fn new(line: Shared, now: Now) -> Care {
+        let traced = std::env::var_os("MODEL_SEED").is_some();
+        Care { now, disk: Disk::new(), line, state: None, is_unlisted: false, traced }
+    }
+
+    fn trace(&self, what: &impl std::fmt::Debug) {
+        if self.traced {
+            eprintln!("{:>6} desk: {what:?}", self.now.wall);
+        }
+    }
+}
+
+impl World<Desk> for Care {
+    type Stop = Died;
+
+    fn journal(&self) -> &Journal {
+        &self.disk.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+        for record in &records {
+            self.trace(record);
+        }
+        self.disk.commit(records)
+    }
+
+    fn send(&mut self, conn: Conn, message: &Message) -> usize {
+        self.trace(message);
+        if let Message::Bye { code, .. } = message {
+            panic!("an honest customer is told {code:?}");
+        }
+        let line = &mut *self.line.borrow_mut();
+        if line.conn == Some(conn) { line.down.push(message) } else { 1 }
+    }
+
+    fn admit(&mut self, conn: Conn) {
+        let line = &mut *self.line.borrow_mut();
+        if line.conn == Some(conn) {
+            line.up.decoder.accept();
+        }
+    }
+
+    fn close(&mut self, conn: Conn) {
+        let line = &mut *self.line.borrow_mut();
+        line.down.closed |= line.conn == Some(conn);
+    }
+
+    fn flush(&mut self) {}
+
+    fn run(&mut self, _: &mut Desk, errand: Infallible) -> Result<(), Died> {
+        match errand {}
+    }
+
+    fn tell(&mut self, _: &Desk, fact: Fact, batch: &Batch) -> Result<(), Died> {
+        self.trace(&fact);
+        match fact {
+            Fact::Report(_, Report::State { state, .. }) => {
+                (self.state, self.is_unlisted) = (Some(state), false);
+            }
+            Fact::Said(passage) => _ = batch.messages(&passage, &self.disk.journal)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn show(&mut self, _: &Desk) {}
+}

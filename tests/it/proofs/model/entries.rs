@@ -1,0 +1,20 @@
+//! What entries of the customer's say.
+
+use handoff::wire::{Body, Entry, State};
+
+/// Where a conversation is after these entries of the customer's.
+pub fn state_after(entries: &[Entry]) -> State {
+    let state = |entry: &Entry| match entry.body {
+        Body::Requested { .. } => Some(State::Queued),
+        Body::Accepted { .. } => Some(State::Active),
+        Body::Withdrawn {} | Body::HandedBack { .. } => Some(State::Bot),
+        Body::Closed { .. } => Some(State::Closed),
+        _ => None,
+    };
+    entries.iter().rev().find_map(state).unwrap_or(State::Bot)
+}
+
+/// Whether an entry asks for a person.
+pub fn is_request(entry: &Entry) -> bool {
+    matches!(entry.body, Body::Requested { .. })
+}

@@ -1,0 +1,93 @@
+//! What must hold when a history is over and the line has healed.
+
+use handoff::wire::{Author, Body, Entry, State};
+
+use super::World;
+use super::entries::{is_request, state_after};
+
+impl World {
+    pub(super) fn check(&self) {
+        let id = self.customer.id;
+        let (made, heard) = (self.customer.disk.own(id), self.customer.disk.theirs(id));
+        let (present, came) = (self.care.disk.own(id), self.care.disk.theirs(id));
+        for (at, entry) in made.iter().enumerate() {
+            assert_eq!(entry.number, at as u64 + 1, "the customer's numbers have a gap");
+            let by_bot = entry.said().is_some_and(|said| said.author == Author::Bot);
+            let is_bots = state_after(&made[..at]) == State::Bot;
+            assert!(!by_bot || is_bots, "the bot spoke into a person's conversation");
+        }
+        assert_eq!(came, made[..came.len()], "the desk has another story than the customer");
+        self.check_desk(&came, &present, &heard);
+        self.check_heard(&heard);
+        self.check_bot(&made);
+        self.check_end(&made, &came);
+    }
+
+    /// The customer has all that the desk said, and the agent knows how the conversation stands.
+    fn check_desk(&self, came: &[Entry], present: &[Entry], heard: &[Entry]) {
+        let session = self.sessions.get(self.customer.id).expect("the customer has a session");
+        // What was asked of no desk before it was closed is shown as undelivered, and owed to
+        // nobody.
+        let is_given_up = session.is_over();
+        let undelivered = session.undelivered();
+        assert!(undelivered.is_empty() || is_given_up, "undelivered: {undelivered:?}");
+        // A customer who owed a desk nothing when it was set back does not come to hear of it.
+        if came.is_empty() || self.set_back {
+            return;
+        }
+        let is_lacking = |entry: &&Entry| entry.said().is_some() && !heard.contains(entry);
+        assert_eq!(present.iter().find(is_lacking), None, "the customer lacks what the desk said");
+        let (state, told) = (state_after(came), self.care.state);
+        let is_over = self.care.is_unlisted && matches!(state, State::Bot | State::Closed);
+        assert!(is_over || told == Some(state), "the agent was told {told:?}, not {state:?}");
+    }
+
+    /// The customer heard only what a desk said, and no message twice.
+    fn check_heard(&self, heard: &[Entry]) {
+        let id = self.customer.id;
+        let disks = self.former.iter().chain([&self.care.disk]);
+        let mut said: Vec<Entry> = disks.flat_map(|disk| disk.own(id)).collect();
+        said.extend(self.lost.clone());
+        for (at, entry) in heard.iter().enumerate() {
+            assert!(said.contains(entry), "the customer heard what nobody said");
+            let is_doubled = heard[at + 1..].iter().any(|again| again.body == entry.body);
+            assert!(entry.said().is_none() || !is_doubled, "doubled: {entry:?}");
+        }
+    }
+
+    /// The bot was asked each line that was its own, or the customer knows that it may not have been.
+    fn check_bot(&self, made: &[Entry]) {
+        let customer = &self.customer;
+        assert_eq!(customer.state, state_after(made), "the customer was told another state");
+        let is_told = customer.state != State::Bot || customer.untold.is_empty();
+        assert!(is_told, "the bot was never told what was said behind {:?}", customer.untold);
+        for said in made.iter().rev().map_while(Entry::said) {
+            let text = said.text.to_string();
+            let is_asked = said.author != Author::User || customer.questions.contains(&text);
+            let is_doubted = customer.doubted.contains(&text);
+            let is_fine = is_asked || is_doubted || customer.state != State::Bot;
+            assert!(is_fine, "the bot was never asked '{text}'");
+        }
+    }
+
+    /// A desk that had the customer was told of the end.
+    fn check_end(&self, made: &[Entry], came: &[Entry]) {
+        let request = made.iter().rfind(|entry| is_request(entry));
+        let request = request.map_or(u64::MAX, |entry| entry.number);
+        let is_end = |entry: &&Entry| matches!(entry.body, Body::Closed { .. });
+        if let Some(end) = made.iter().rfind(is_end)
+            && request <= came.len() as u64
+            && !self.set_back
+            && state_after(&made[..end.number as usize - 1]) != State::Bot
+        {
+            assert_eq!(came.len(), made.len(), "the desk was not told of the end");
+        }
+    }
+
+    /// Whether an entry of the customer's followed the end of the conversation, which its desk took.
+    pub(super) fn has_entries_behind_the_end(&self) -> bool {
+        let came = self.care.disk.theirs(self.customer.id);
+        let end = came.iter().position(|entry| matches!(entry.body, Body::Closed { .. }));
+        end.is_some_and(|end| end + 1 < came.len())
+    }
+}
