@@ -89,7 +89,7 @@ impl World {
         let now = Now { clock: Instant::now(), wall: 0 };
         let name = (named & 1 != 0).then(|| "Ann".to_owned());
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: 1 };
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions::new(1, now);
         sessions.insert(Session::new(fresh, name, "desk:1".to_owned(), now));
         World { sessions, edges: Edges::new(ID, now) }
     }
@@ -311,7 +311,7 @@ impl World {
         let edges = &mut self.edges;
         (edges.line, edges.asked, edges.returning, edges.position_told) = (None, None, None, None);
         edges.carried = None;
-        self.sessions = Sessions::default();
+        self.sessions = Sessions::new(2, edges.now);
         let session = match edges.disk.story(edges.id) {
             Some(story) => {
                 let own = |number| edges.disk.journal.own(story.id, number);

@@ -227,7 +227,12 @@ impl Receiving {
     }
 }
 
-/// When to dial again: after a random time between zero and a bound that doubles (full jitter).
+/// How long to wait before a desk is dialled again. The first wait is a random part of [`FIRST`];
+/// each later one is a random time between six tenths of a bound and the bound, which grows fourfold
+/// up to [`LAST`]. So a desk that is down is dialled ten times in the first minute at most.
+///
+/// [`FIRST`]: Backoff::FIRST
+/// [`LAST`]: Backoff::LAST
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound: Duration,
@@ -255,8 +260,9 @@ impl Backoff {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         let share = (z ^ (z >> 31)) as f64 / u64::MAX as f64;
-        let wait = self.bound.mul_f64(share);
-        self.bound = (self.bound * 2).min(Self::LAST);
+        let least = if self.bound == Self::FIRST { 0.0 } else { 0.6 };
+        let wait = self.bound.mul_f64(least + (1.0 - least) * share);
+        self.bound = (self.bound * 4).min(Self::LAST);
         wait
     }
 

@@ -24,7 +24,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, Backoff, Idle, Mark, Receiving, Sending, Waited};
+use crate::core::delivery::{Arrival, Idle, Mark, Receiving, Sending, Waited};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
 use crate::core::record::{Line, Origin, Record, Returning, Story, What};
 use crate::core::reply::{self, Reply};
@@ -53,7 +53,7 @@ pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// What only a customer's side does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// Dial the desk; answer with `dialled`.
+    /// Dial the desk; answer with `dialled`. A session only makes it when it is told to `dial`.
     Dial(ConversationId),
     /// Ask the bot; answer with `answered`.
     Ask {
@@ -120,7 +120,7 @@ pub struct Fresh {
     pub id: ConversationId,
     /// Its secret.
     pub secret: Secret,
-    /// For the spread of dials, and the tickets of questions.
+    /// For the tickets of questions.
     pub seed: u64,
 }
 
@@ -203,7 +203,7 @@ impl Session {
             owed: 0,
             parting: false,
             desks: Vec::new(),
-            link: link::Link::new(Backoff::new(seed), now),
+            link: link::Link::new(now),
             bot: bot::Turns::new(seed),
             idle: Idle::new(now),
             unheard: 0,

@@ -7,13 +7,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use crate::core::clock::Now;
+use crate::core::dialling::{Dialling, Verdict};
 use crate::core::outcome::{Due, Outcome, Side};
 use crate::core::session::{Errand, Fresh, Session};
 use crate::wire::{Conn, ConversationId, Entry, Message, Number};
 
-/// The sessions of one process.
-#[derive(Default)]
+/// The sessions of one process. All of them have the same desk.
 pub struct Sessions {
+    /// When the last turn began.
+    now: Instant,
+    dialling: Dialling,
     sessions: HashMap<ConversationId, Session>,
     /// The conversation that dialled each connection.
     connections: HashMap<Conn, ConversationId>,
@@ -28,6 +31,20 @@ pub struct Sessions {
 }
 
 impl Sessions {
+    /// No sessions yet. `seed` is random: it spreads the dials of processes.
+    pub fn new(seed: u64, now: Now) -> Sessions {
+        Sessions {
+            now: now.clock,
+            dialling: Dialling::new(seed),
+            sessions: HashMap::new(),
+            connections: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            deadline_of: HashMap::new(),
+            touched: Vec::new(),
+            unsettled: Vec::new(),
+        }
+    }
+
     /// Takes a session in.
     pub fn insert(&mut self, session: Session) {
         let id = session.id();
@@ -38,6 +55,7 @@ impl Sessions {
     /// Forgets a session. What comes on its connections is dropped.
     pub fn remove(&mut self, id: ConversationId) {
         self.sessions.remove(&id);
+        self.dialling.ended(id, Verdict::Unknown, self.now);
         self.connections.retain(|_, of| *of != id);
         if let Some(at) = self.deadline_of.remove(&id) {
             self.deadlines.remove(&(at, id));
@@ -86,7 +104,8 @@ impl Sessions {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let own = self.deadlines.first().map(|(at, _)| *at);
+        own.into_iter().chain(self.dialling.deadline()).min()
     }
 
     /// A desk contradicted this conversation: another may take its place (see
@@ -109,6 +128,30 @@ impl Sessions {
         Ok(true)
     }
 
+    /// Takes what this session wants done, and when it is due next.
+    fn collect(&mut self, id: ConversationId, outcome: &mut Outcome<Errand>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        outcome.append(session.outcome());
+        if let Some(verdict) = session.take_verdict() {
+            self.dialling.ended(id, verdict, self.now);
+        }
+        if session.is_dial_wanted() {
+            self.dialling.want(id);
+        }
+        let next = session.deadline();
+        let former = match next {
+            Some(next) => self.deadline_of.insert(id, next),
+            None => self.deadline_of.remove(&id),
+        };
+        if former != next {
+            former.map(|at| self.deadlines.remove(&(at, id)));
+            next.map(|at| self.deadlines.insert((at, id)));
+        }
+        if self.unsettled.last() != Some(&id) {
+            self.unsettled.push(id);
+        }
+    }
+
     fn touch(&mut self, id: ConversationId) {
         // A batch brings many inputs for few sessions, one after the other.
         if self.touched.last() != Some(&id) {
@@ -121,6 +164,7 @@ impl Side for Sessions {
     type Errand = Errand;
 
     fn tick(&mut self, now: Now) {
+        self.now = now.clock;
         while let Some((at, id)) = self.deadlines.first().copied()
             && at <= now.clock
         {
@@ -135,20 +179,14 @@ impl Side for Sessions {
     fn outcome(&mut self) -> Outcome<Errand> {
         let mut outcome = Outcome::default();
         for id in std::mem::take(&mut self.touched) {
-            let Some(session) = self.sessions.get_mut(&id) else { continue };
-            outcome.append(session.outcome());
-            let next = session.deadline();
-            let former = match next {
-                Some(next) => self.deadline_of.insert(id, next),
-                None => self.deadline_of.remove(&id),
-            };
-            if former != next {
-                former.map(|at| self.deadlines.remove(&(at, id)));
-                next.map(|at| self.deadlines.insert((at, id)));
+            self.collect(id, &mut outcome);
+        }
+        while let Some(id) = self.dialling.next(self.now) {
+            match self.sessions.get_mut(&id).filter(|session| session.is_dial_wanted()) {
+                Some(session) => session.dial(),
+                None => self.dialling.ended(id, Verdict::Unknown, self.now),
             }
-            if self.unsettled.last() != Some(&id) {
-                self.unsettled.push(id);
-            }
+            self.collect(id, &mut outcome);
         }
         outcome
     }

@@ -120,7 +120,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         trust,
         pace: Pace::new(seat.is_person()),
         edges: Edges::new(session.id(), keeper, peers, seat, desk, bot),
-        sessions: Sessions::default(),
+        sessions: Sessions::new(world::seed()?, Now::read()),
         stage: Stage::Talking,
         opening: None,
         warned: false,

@@ -58,6 +58,7 @@ mod wire {
 /// The connection between customer and desk: not there yet, lost, back.
 mod link {
     mod broken;
+    mod crowd;
     mod resumed;
 }
 

@@ -1,15 +1,17 @@
 //! The connection to the desk: dial while something is owed, hello, resume, and rest.
 
 use super::*;
+use crate::core::dialling::Verdict;
 use crate::core::text::Line;
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 
-/// The connection, and when to try again.
+/// The connection.
 pub(super) struct Link {
     now: Stage,
-    backoff: Backoff,
+    /// What the last connection told of the desk, for all who dial it.
+    verdict: Option<Verdict>,
     /// What was told last: failing attempts in a row are told once.
     told: Option<report::Link>,
     /// The desk's last answer was that it is full.
@@ -25,21 +27,23 @@ pub(super) struct Link {
 enum Stage {
     /// No connection is wanted, or none may be had.
     Down,
-    /// Dialling is due at this time.
+    /// The desk is full: a connection is wanted at this time.
     Waiting(Instant),
+    /// A connection is wanted. [`dialling`](crate::core::dialling) says when this session dials.
+    Wanted,
     /// A dial is under way, or the hello has no answer yet.
     Opening(Option<Conn>),
     /// Welcome was said by the last of `desks`.
-    Up { conn: Conn, since: Instant },
+    Up { conn: Conn },
     /// All is delivered and the connection is closing.
     Closing(Conn),
 }
 
 impl Link {
-    pub(super) fn new(backoff: Backoff, now: Now) -> Link {
+    pub(super) fn new(now: Now) -> Link {
         Link {
             now: Stage::Down,
-            backoff,
+            verdict: None,
             told: None,
             full: false,
             newest: 0,
@@ -97,7 +101,7 @@ impl Session {
                 Message::Ping {} => {}
                 _ => return false,
             },
-            (Stage::Up { conn: up, .. }, message) if *up == conn => {
+            (Stage::Up { conn: up }, message) if *up == conn => {
                 return self.listen(conn, message, now);
             }
             _ => {}
@@ -109,12 +113,7 @@ impl Session {
     pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
         match self.link.now {
             Stage::Opening(Some(ours)) if ours == conn => self.retry(why, now),
-            Stage::Up { conn: up, since } if up == conn => {
-                if now.clock.duration_since(since) >= Backoff::HEALTHY {
-                    self.link.backoff.reset();
-                }
-                self.retry(why, now);
-            }
+            Stage::Up { conn: up } if up == conn => self.retry(why, now),
             Stage::Closing(ours) if ours == conn => {
                 self.link.now = Stage::Down;
                 self.seek_desk();
@@ -133,9 +132,7 @@ impl Session {
     /// The connection, the desk and its marks, while it is up.
     pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
         match self.link.now {
-            Stage::Up { conn, .. } => {
-                self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks)))
-            }
+            Stage::Up { conn } => self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks))),
             _ => None,
         }
     }
@@ -147,12 +144,13 @@ impl Session {
 
     /// The program ends: the desk is told, and the conversation goes on when it is started again.
     pub fn leave(&mut self) {
-        if let Stage::Up { conn, .. } | Stage::Opening(Some(conn)) = self.link.now {
+        if let Stage::Up { conn } | Stage::Opening(Some(conn)) = self.link.now {
             let text = "the customer's program is ending".to_owned();
             self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
             self.act(Act::Close(conn));
         }
         self.link.now = Stage::Down;
+        self.link.verdict.get_or_insert(Verdict::Unknown);
     }
 
     /// Whether the desk has said welcome, and the connection stands.
@@ -168,12 +166,12 @@ impl Session {
 
     /// Whether the connection is really gone.
     pub fn is_disconnected(&self) -> bool {
-        matches!(self.link.now, Stage::Down | Stage::Waiting(_))
+        matches!(self.link.now, Stage::Down | Stage::Waiting(_) | Stage::Wanted)
     }
 
     pub(super) fn tick_link(&mut self, now: Now) {
         if matches!(self.link.now, Stage::Waiting(at) if at <= now.clock) {
-            self.dial();
+            self.link.now = Stage::Wanted;
         }
     }
 
@@ -181,7 +179,7 @@ impl Session {
     pub(super) fn seek_desk(&mut self) {
         if self.needs_desk() && self.is_disconnected() {
             self.tell_link(report::Link::Connecting, None);
-            self.dial();
+            self.link.now = Stage::Wanted;
         }
     }
 
@@ -199,11 +197,12 @@ impl Session {
             self.act(Act::Send(conn, Message::Ack { number }));
         }
         match self.link.now {
-            Stage::Up { conn, .. } | Stage::Opening(Some(conn)) => {
+            Stage::Up { conn } | Stage::Opening(Some(conn)) => {
                 self.act(Act::Close(conn));
                 self.link.now = Stage::Closing(conn);
+                self.link.verdict.get_or_insert(Verdict::Unknown);
             }
-            Stage::Waiting(_) => self.link.now = Stage::Down,
+            Stage::Waiting(_) | Stage::Wanted => self.link.now = Stage::Down,
             _ => {}
         }
     }
@@ -218,9 +217,20 @@ impl Session {
         self.needs_desk() && matches!(self.link.now, Stage::Down)
     }
 
-    fn dial(&mut self) {
+    /// Whether a connection to the desk is wanted.
+    pub fn is_dial_wanted(&self) -> bool {
+        matches!(self.link.now, Stage::Wanted)
+    }
+
+    /// Dials the desk, as this session wants.
+    pub fn dial(&mut self) {
         self.link.now = Stage::Opening(None);
         self.act(Act::Errand(Errand::Dial(self.id)));
+    }
+
+    /// What the last connection told of the desk, if one did since the last call.
+    pub fn take_verdict(&mut self) -> Option<Verdict> {
+        self.link.verdict.take()
     }
 
     /// The desk accepted the hello: compare marks, and go on where both were.
@@ -241,7 +251,8 @@ impl Session {
         if resumed.is_err() {
             return self.fork(conn);
         }
-        self.link.now = Stage::Up { conn, since: now.clock };
+        self.link.now = Stage::Up { conn };
+        self.link.verdict = Some(Verdict::Answered);
         self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
         if shown > 0 {
@@ -347,8 +358,9 @@ impl Session {
 
     fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
         self.act(Act::Close(conn));
-        let wait = Duration::from_secs(seconds.clamp(1, 600).into()) + self.link.backoff.wait();
+        let wait = Duration::from_secs(seconds.clamp(1, 600).into());
         self.link.now = Stage::Waiting(now.clock + wait);
+        self.link.verdict = Some(Verdict::Answered);
         self.link.full = true;
         self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
     }
@@ -384,6 +396,7 @@ impl Session {
     fn part(&mut self, conn: Conn, why: &str) {
         self.act(Act::Close(conn));
         self.link.now = Stage::Down;
+        self.link.verdict = Some(Verdict::Unknown);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         self.tell(Report::Error {
             text: format!("not connected to {}: {}", self.address, Line(why)),
@@ -405,11 +418,8 @@ impl Session {
         }
         self.link.full = false;
         self.lose(why);
-        self.link.now = if self.needs_desk() {
-            Stage::Waiting(now.clock + self.link.backoff.wait())
-        } else {
-            Stage::Down
-        };
+        self.link.verdict = Some(Verdict::Failed);
+        self.link.now = if self.needs_desk() { Stage::Wanted } else { Stage::Down };
     }
 
     /// Tells that the desk is not there, and what to do if somebody waits for it.

@@ -103,10 +103,6 @@ fn errands(outcome: &Outcome) -> impl Iterator<Item = &Errand> {
     })
 }
 
-fn dials(outcome: &Outcome) -> bool {
-    errands(outcome).any(|errand| matches!(errand, Errand::Dial(_)))
-}
-
 /// The ticket of the question that is to be asked, and what the bot gets.
 fn question(outcome: &Outcome) -> Option<(u64, String)> {
     errands(outcome).find_map(|errand| match errand {
@@ -155,11 +151,11 @@ fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
     );
     session.disconnected(CONN, "closed", now(0));
     session.tick(now(3600));
-    assert!(!dials(&session.outcome()));
+    assert!(!session.is_dial_wanted());
     // A person who has looked into it asks again.
     session.withdraw(now(3601)).unwrap();
     session.ask_for_human(now(3602)).unwrap();
-    assert!(dials(&session.outcome()));
+    assert!(session.is_dial_wanted());
 }
 
 #[test]
@@ -274,9 +270,9 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
     assert!(session.received(CONN, Message::Busy { retry: 30 }, now(0)));
     session.outcome();
     session.tick(now(29));
-    assert!(!dials(&session.outcome()));
+    assert!(!session.is_dial_wanted());
     session.tick(now(31));
-    assert!(dials(&session.outcome()));
+    assert!(session.is_dial_wanted());
 }
 
 #[test]
@@ -561,5 +557,5 @@ fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothi
     assert!(!session.is_parted(), "a program in a script goes on with the bot");
     session.disconnected(CONN, "closed", now(2));
     session.tick(now(3600));
-    assert!(!dials(&session.outcome()));
+    assert!(!session.is_dial_wanted());
 }

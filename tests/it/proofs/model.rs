@@ -60,7 +60,7 @@ impl World {
         let desk_id = DeskId::new([1; 16]);
         let now = Now { clock: Instant::now(), wall: 0 };
         let line = Shared::default();
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions::new(seed, now);
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed };
         sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), now));
         World {
@@ -284,14 +284,14 @@ impl World {
         let (seed, journal) = (self.chance.below(u64::MAX), &self.customer.disk.journal);
         let own = |number| journal.own(story.id, number);
         let session = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
-        self.sessions = Sessions::default();
+        self.sessions = Sessions::new(self.chance.below(u64::MAX), self.now);
         self.sessions.insert(session.expect("in memory"));
     }
 
     /// The process died before its first commit: there is nothing to go on with.
     fn begin_again(&mut self) {
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: self.chance.below(99) };
-        self.sessions = Sessions::default();
+        self.sessions = Sessions::new(self.chance.below(u64::MAX), self.now);
         self.sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), self.now));
     }
 

@@ -278,7 +278,7 @@ impl User {
         let name = hello["name"].as_str().map(str::to_owned);
         let now = Now { clock: Instant::now(), wall: 0 };
         let fresh = Fresh { id, secret, seed: 1 };
-        let mut sessions = Sessions::default();
+        let mut sessions = Sessions::new(1, now);
         sessions.insert(Session::new(fresh, name, "desk:1".to_owned(), now));
         let world = Ends {
             journal: Journal::in_memory(),
