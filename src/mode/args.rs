@@ -1,4 +1,4 @@
-//! The command line: `argh` reads the raw options ([`raw`]), [`parse`] checks them once, and the
+//! The command line: `argh` reads the raw options (`raw`), [`parse`] checks them once, and the
 //! modes get values that are known to be right.
 
 mod raw;
