@@ -101,8 +101,8 @@ impl Trust {
                 }
                 let asked: Vec<String> = keys.iter().map(Fingerprint::to_string).collect();
                 Err(format!(
-                    "its key is {shown}, and --fingerprint asks for {}; compare it with what the desk \
-                     prints at its start",
+                    "its key is {shown}, and --fingerprint asks for {}; compare it with what the \
+                     desk prints at its start",
                     asked.join(" or ")
                 ))
             }
@@ -213,13 +213,13 @@ impl KnownDesks {
         match known {
             Some(known) if known == shown => Ok(None),
             Some(known) => Err(format!(
-                "its key is {shown}, and it was {known} before; if the desk was set up anew, {} and \
-                 start again; if it was not, somebody else answers in its place",
+                "its key is {shown}, and it was {known} before; if the desk was set up anew, {} \
+                 and start again; if it was not, somebody else answers in its place",
                 remedy(number)
             )),
             None => Err(format!(
-                "its key is {shown}, and what was remembered of its key is damaged; if the desk prints \
-                 this one at its start, {} and start again",
+                "its key is {shown}, and what was remembered of its key is damaged; if the desk \
+                 prints this one at its start, {} and start again",
                 remedy(number)
             )),
         }
