@@ -1,11 +1,11 @@
-# Sourced by scripts/test and scripts/rasa-versions: the three servers that the tests with a real Rasa want, and
-# these tests. HANDOFF_RASA_VERSION chooses the release, as in scripts/rasa.
+# Sourced by scripts/test and scripts/rasa-versions: starts the three servers that the tests with a real Rasa need, and
+# runs these tests. HANDOFF_RASA_VERSION chooses the release, as in scripts/rasa.
 
 RASA_TOKEN=a-secret-of-the-tests
 RASA_JWT_SECRET=another-secret-of-the-tests-long-enough-for-hs256
 
 start_rasa_instances() {
-    # What an earlier run left, killed, may be of another state of the sources.
+    # Servers of an earlier run that was killed may have other sources.
     stop_rasa_instances
     scripts/rasa train &&
         scripts/rasa start --name test &&

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What cargo needs before it can build, installed where that is possible. Sourced
-# by the other scripts, which run on a machine that has Rust and little else.
+# Checks what cargo needs before it can build, and installs it if possible. Sourced by
+# the other scripts, which run on a machine that has Rust and little else.
 
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
@@ -16,14 +16,15 @@ need_toolchain() {
         command -v cargo >/dev/null || die 'needs Rust; get it from https://rustup.rs'
     fi
     need_rust "$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)"
-    # Of C we build one dependency (ring); and cargo links with cc.
+    # One dependency has C code (ring), and cargo links with cc.
     can_link_c || apt_install gcc libc6-dev
     can_link_c || die 'needs a C compiler and its headers; on Debian: apt install gcc libc6-dev'
-    # For cargo's and pip's downloads. Elsewhere they lie elsewhere, and it works or says why not.
+    # Downloads by cargo and pip need the authorities' certificates. Other systems than Debian have
+    # them elsewhere; if they are missing there, the download fails with a message.
     [ ! -e /etc/debian_version ] || [ -e /etc/ssl/certs/ca-certificates.crt ] || apt_install ca-certificates
 }
 
-# Debian's own is years older, and an old cargo does not even understand Cargo.toml.
+# Debian's own Rust is years older, and an old cargo cannot read this Cargo.toml.
 need_rust() {
     local is
     is=$(rustc --version) || die 'rustc does not run; is there a toolchain? (rustup default stable)'
@@ -32,7 +33,7 @@ need_rust() {
         die "needs Rust $1, and this is $is; get it with 'rustup update stable', or from https://rustup.rs"
 }
 
-# need_tool NAME VERSION: cargo-NAME of exactly this version, under target/.
+# need_tool NAME VERSION: installs cargo-NAME of exactly this version, under target/.
 need_tool() {
     PATH=$PWD/target/tools/bin:$PATH
     [ "$(cargo "$1" --version 2>/dev/null)" = "cargo-$1 $2" ] ||
@@ -47,13 +48,13 @@ can_link_c() {
     )
 }
 
-# Only as root, and never in the way: who called checks again.
+# Installs packages, only as root. It never fails: the caller checks again.
 apt_install() {
     [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 0
     say "installing $* with apt"
     local log
     log=$(mktemp)
-    # The lists may be there, or be too old.
+    # The package lists may be missing or too old: then they are updated first.
     if ! apt_quietly install -y --no-install-recommends "$@" >"$log" 2>&1; then
         apt_quietly update >"$log" 2>&1 || true
         apt_quietly install -y --no-install-recommends "$@" >>"$log" 2>&1 || tail -n 20 "$log" >&2

@@ -1,4 +1,4 @@
-//! The edges: each room holds one family of system calls.
+//! The edges: each room has one family of system calls.
 //!
 //! A room of this floor imports the pure rooms, and no other edge.
 

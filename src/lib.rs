@@ -1,24 +1,25 @@
 //! Hands a Rasa chat over to a human: one binary, peer to peer.
 //!
-//! # The map of this house
+//! # The modules
 //!
 //! From the ground up:
 //!
-//! - [`wire`]: what crosses the network between a customer's side and a desk.
-//! - [`core`]: the rules, pure. They know no socket, file, thread or screen.
-//! - [`net`] (sockets), [`bot`] (HTTP to Rasa) and [`edge`] (journal, terminal, keys, signals): each
-//!   holds one family of system calls.
+//! - [`wire`]: the messages between a customer's side and a desk.
+//! - [`core`]: the rules. They are pure: no socket, file, thread or screen.
+//! - [`net`] (sockets), [`bot`] (HTTP to Rasa) and [`edge`] (journal, terminal, keys, signals):
+//!   each has one family of system calls.
 //! - [`turn`]: joins the rules and the edges.
 //! - [`mode`]: the programs, `handoff user`, `handoff admin`, `handoff bot` and `handoff demo`.
 //!
-//! Each floor imports the floors above it in this list, and never one below.
+//! Each of these floors imports the floors above it in this list, and never one below it.
+//! docs/ARCHITECTURE.md describes every room (module) of a floor, and has a glossary.
 //!
 //! # Log levels (`RUST_LOG`)
 //!
 //! `error`: a fault that the program survives. `info`: what was discarded or refused, and why.
-//! `debug`: connections that come and go. No level prints the text of a message. Of the libraries
-//! only `warn` and `error` are printed: their finer levels print whole requests, and a request may
-//! hold the bot's token.
+//! `debug`: connections that come and go. No level prints the text of a message. Libraries print
+//! only `warn` and `error`: their finer levels print whole requests, and a request may have the
+//! bot's token.
 
 pub mod bot;
 pub mod core;

@@ -1,4 +1,4 @@
-//! Arguments to mode to exit code, and the one error line.
+//! Reads the arguments, runs a mode, and turns its result into an exit code or the one error line.
 
 use std::process::ExitCode;
 
@@ -42,14 +42,14 @@ fn start_log() {
     let target = env_logger::Target::Pipe(term::log_writer());
     let logger = env_logger::Builder::from_default_env().target(target).build();
     let most = logger.filter();
-    // Fails only where there is a log already.
+    // This fails only if there is a log already.
     if log::set_boxed_logger(Box::new(Discreet(logger))).is_ok() {
         log::set_max_level(most);
     }
 }
 
-/// Keeps the libraries' finer levels out of the log, whatever `RUST_LOG` says: they tell whole
-/// requests, with what was said and a bot's token in the URL.
+/// Keeps the finer levels of libraries out of the log, whatever `RUST_LOG` says: they print whole
+/// requests, with a customer's lines and with a bot's token in the URL.
 struct Discreet(env_logger::Logger);
 
 impl Log for Discreet {

@@ -1,4 +1,4 @@
-//! The programs: one room for each mode, and the command line that chooses among them.
+//! The programs: one room for each mode, and the command line that chooses one of them.
 
 pub mod admin;
 pub mod args;

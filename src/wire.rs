@@ -1,9 +1,12 @@
-//! The wire: messages and entries, their limits, and `encode`; `decode` has the `Decoder`.
+//! The wire: the messages and entries that cross the network, their limits, and [`encode`]. The
+//! [`Decoder`] is in `decode`.
 //!
 //! A frame is a big-endian `u32` length and that many bytes: one JSON object with one key, the
 //! message's type. This room turns bytes into checked values and back. It leaves numbering to
-//! `delivery`, meaning to `session` and `desk`, and moving bytes to `net`.
-//! The rules are written out, for a client in any language, in `docs/PROTOCOL.md`.
+//! `core::delivery`, meaning to `core::session` and `core::desk`, and moving bytes to `net`. The
+//! rules are in `docs/PROTOCOL.md`, for a client in any language.
+//!
+//! In code as on the wire, `user` is the customer (and the customer's side), `admin` the agent.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
@@ -21,155 +24,158 @@ mod ids;
 
 /// The protocol's major version. A peer of another one is refused.
 pub const VERSION: u16 = 1;
-/// Bytes of a frame's body, at most.
+/// The most bytes of a frame's body.
 pub const FRAME_MAX: usize = 65_536;
-/// Bytes of a frame's body, at most, before the hello is accepted.
+/// The most bytes of a frame's body before the hello is accepted.
 pub const FRAME_MAX_BEFORE_HELLO: usize = 4_096;
-/// Bytes of a message's text, at most, in UTF-8.
+/// The most bytes of a message's text, in UTF-8.
 pub const TEXT_MAX: usize = 8 * 1024;
-/// Bytes of a custom payload's JSON text, at most, without blanks between its tokens.
+/// The most bytes of a custom payload's JSON text, without blanks between its tokens.
 pub const CUSTOM_MAX: usize = 8 * 1024;
-/// Bytes of an image's URL, at most.
+/// The most bytes of an image's URL.
 pub const IMAGE_MAX: usize = 2 * 1024;
-/// Buttons of a message, at most.
+/// The most buttons of a message.
 pub const BUTTONS_MAX: usize = 32;
-/// Bytes of a button's title, at most.
+/// The most bytes of a button's title.
 pub const TITLE_MAX: usize = 256;
-/// Bytes of a button's payload, at most.
+/// The most bytes of a button's payload.
 pub const PAYLOAD_MAX: usize = 1024;
-/// Bytes of a button's URL, at most.
+/// The most bytes of a button's URL.
 pub const URL_MAX: usize = 2 * 1024;
-/// Levels of objects and arrays in a frame's body, at most; the body itself is the first.
+/// The most levels of objects and arrays in a frame's body; the body itself is the first.
 pub const NESTING_MAX: usize = 127;
-/// Bytes of a frame's body that has an entry in it, at most. It is less than `FRAME_MAX`, so that
-/// a later version has room for more fields beside an entry that is journaled already.
+/// The most bytes of a frame's body that holds an entry. It is less than `FRAME_MAX`, so that a
+/// later version can put more fields beside an entry that is journaled already.
 pub const ENTRY_MAX: usize = 60 * 1024;
-/// Bytes of a name (of a customer or an agent) or of a reason, at most.
+/// The most bytes of a name (of a customer or an agent), and of the reason of a `requested`.
 pub const NAME_MAX: usize = 128;
-/// Desks a hello may name, at most; the latest ones are kept.
+/// The most desks that a hello may name. If there are more, it names the latest.
 pub const DESKS_MAX: usize = 16;
-/// Features a hello or a welcome may name, at most.
+/// The most features that a hello or a welcome may name.
 pub const FEATURES_MAX: usize = 16;
-/// Bytes of a feature's name, at most.
+/// The most bytes of a feature's name.
 pub const FEATURE_MAX: usize = 32;
 
-/// An entry's place in its origin's numbering, from 1 without gaps; 0 is "none yet".
+/// The number of an entry. Each side numbers its own entries of a conversation, from 1 without
+/// gaps; 0 means "none yet".
 pub type Number = u64;
 
-/// Milliseconds since the Unix epoch, for display only: order is the number's.
+/// Milliseconds since the Unix epoch, for display only: numbers alone give the order.
 pub type Millis = u64;
 
-/// One frame's content. User and desk speak the same type; who may send what is said at each.
+/// The content of a frame. Both sides use this one type; each variant says which side sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {
-    /// The user's first frame.
+    /// The first frame, from the customer's side.
     Hello(Hello),
-    /// The desk's answer to a hello it accepts.
+    /// The desk's answer to a hello that it accepts.
     Welcome(Welcome),
-    /// The desk's answer when it is full: come back after `retry` seconds.
+    /// The desk's answer when it is full.
     Busy {
         /// Seconds to wait before the next attempt.
         retry: u32,
     },
-    /// Either side's last frame: why it closes the connection.
+    /// The last frame of either side: why it closes the connection.
     Bye {
         /// The reason, for the program.
         code: Code,
         /// The reason, for a person.
         text: String,
     },
-    /// A numbered entry of the sender's own.
+    /// An entry that the sender has numbered.
     Entry(Entry),
-    /// All of the receiver's entries up to `number` are durable at the sender.
+    /// The sender's journal has the receiver's entries up to `number`.
     Ack {
-        /// The highest number that is durable.
+        /// The highest number in the sender's journal.
         number: Number,
     },
-    /// All of the receiver's entries up to `number` were shown to a person at the sender.
+    /// A person at the sender was shown the receiver's entries up to `number`.
     Seen {
         /// The highest number that was shown.
         number: Number,
     },
-    /// The desk tells a queued user its place, from 1.
+    /// The position of a queued customer, from the desk.
     Position {
-        /// Customers before this one, plus one.
+        /// The position in the queue, from 1.
         position: u32,
     },
-    /// Nothing but a sign of life.
+    /// A sign of life, and nothing else.
     Ping {},
 }
 
-/// How a user opens a connection.
+/// How the customer's side opens a connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Hello {
     /// The sender's major version.
     pub version: u16,
-    /// Which conversation this is.
+    /// The conversation of this connection.
     pub conversation: ConversationId,
-    /// What proves that it is the same customer.
+    /// The secret that proves that this is the same customer.
     pub secret: Secret,
-    /// What the customer wants to be called.
+    /// The customer's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// For each desk that had this conversation: its entries received, up to this number.
+    /// For each desk that had this conversation: the customer's side has its entries up to this
+    /// number.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "BTreeMap::is_empty")]
     pub received: BTreeMap<DeskId, Number>,
-    /// The user's highest number that is for this desk. Controls up to it are history until it is
-    /// reached.
+    /// The highest number of the customer's side that is for this desk. Until the desk has that
+    /// entry, it takes controls as history.
     pub newest: Number,
-    /// What the sender understands beyond version 1. This release has no feature of its own.
+    /// The names of features that the sender understands beyond version 1. This release names none.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
 }
 
-/// How a desk accepts a hello. Its marks are the truth.
+/// How a desk accepts a hello.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Welcome {
-    /// Which desk this is: made with its journal.
+    /// The desk's id, which it made with its journal.
     pub desk: DeskId,
-    /// The user's entries this desk has, up to this number.
+    /// The desk has the entries of the customer's side up to this number. From there on the
+    /// customer's side sends, whatever the desk had acked before.
     pub received: Number,
-    /// Where the desk believes the conversation is.
+    /// The state that the desk knows; for information only.
     pub state: State,
-    /// As in a hello.
+    /// The names of features that the sender understands, as in a hello.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
 }
 
-/// Who answers now: the bot, nobody, or one admin.
+/// The state of a conversation: who answers now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The bot owns the conversation.
+    /// The bot answers.
     Bot,
-    /// The customer waits for an admin; nobody owns it.
+    /// Nobody answers: the customer waits for an agent.
     Queued,
-    /// One admin owns it.
+    /// One agent answers.
     Active,
-    /// It has ended.
+    /// The conversation has ended.
     Closed,
 }
 
-/// Why a connection is closed, for the program; a person reads the text beside it.
+/// Why a connection is closed, for the program. The text beside it is for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The program that speaks is ending; dial again later.
+    /// The sender's program is ending; dial again later.
     Leaving,
-    /// The other side broke the rules of the wire.
+    /// The receiver broke the rules of the wire.
     Protocol,
-    /// The other side speaks another major version.
+    /// The receiver speaks another major version.
     Version,
-    /// The conversation's secret is not the one the desk knows.
+    /// The conversation's secret is not the one that the desk knows.
     Secret,
-    /// A newer connection of the same conversation took over; do not dial again.
+    /// A newer connection of the same conversation has replaced this one; do not dial again.
     Replaced,
-    /// The two journals tell different stories under the same numbers.
+    /// The two journals have different entries under the same numbers.
     Fork,
     /// A number was skipped; dial again to resume.
     Gap,
-    /// One side speaks TLS and the other does not; do not dial again.
+    /// One of the two sides speaks TLS and the other does not; do not dial again.
     Tls,
     /// A code of a later version.
     #[serde(other)]
@@ -179,11 +185,11 @@ pub enum Code {
 /// One numbered item of a conversation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Its place in its origin's numbering.
+    /// Its number among the entries of the side that made it.
     pub number: Number,
-    /// When its origin journaled it.
+    /// When the side that made it journaled it.
     pub at: Millis,
-    /// What it is.
+    /// Its content.
     pub body: Body,
 }
 
@@ -197,69 +203,70 @@ impl Entry {
     }
 }
 
-/// What an entry is: a message, or a control record.
+/// The content of an entry: a message, or a control (all other variants).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Body {
-    /// Something said. From the user's side: by user or bot; from a desk: by its admin.
+    /// A message. From the customer's side its author is the customer or the bot, from a desk the
+    /// agent.
     Message(Said),
-    /// User: a human is asked for; everything said before stands below this number.
+    /// Customer's side: an agent is asked for. Entries with lower numbers are the transcript.
     Requested {
-        /// Why, where the bot said so.
+        /// Why, if the bot said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
-    /// User: the customer gave up waiting and went back to the bot.
+    /// Customer's side: the customer stopped waiting and went back to the bot.
     Withdrawn {},
-    /// Desk: an admin wants to take the conversation that was requested by entry `request`.
+    /// Desk: an agent wants to take the conversation.
     Accept {
-        /// The user's `requested` this acts on.
+        /// The number of the `requested` on which this control acts.
         request: Number,
-        /// What the admin wants to be called.
+        /// The agent's name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         name: Option<String>,
     },
-    /// Desk: the admin wants to give the conversation back to the bot.
+    /// Desk: the agent wants to give the conversation back to the bot.
     HandBack {
-        /// The user's `requested` this acts on.
+        /// The number of the `requested` on which this control acts.
         request: Number,
     },
-    /// Desk: the admin wants to close the conversation.
+    /// Desk: the agent wants to close the conversation.
     Close {
-        /// The user's `requested` this acts on.
+        /// The number of the `requested` on which this control acts.
         request: Number,
     },
-    /// User's answer to an `accept`: the admin owns the conversation from here.
+    /// Customer's side, in answer to an `accept`: the agent owns the conversation from here on.
     Accepted {
-        /// The desk's entry it answers.
+        /// The desk's control that this entry answers.
         of: Asked,
     },
-    /// User's answer to a desk's control that no longer fits.
+    /// Customer's side, in answer to a control that does not fit the state.
     Refused {
-        /// The desk's entry it answers.
+        /// The desk's control that this entry answers.
         of: Asked,
         /// Why, for a person.
         why: String,
     },
-    /// User's answer to a `hand_back`: the bot owns the conversation from here.
+    /// Customer's side, in answer to a `hand_back`: the bot owns the conversation from here on.
     HandedBack {
-        /// The desk's entry it answers.
+        /// The desk's control that this entry answers.
         of: Asked,
     },
-    /// User: the conversation has ended; an answer to a `close` when it has `of`.
+    /// Customer's side: the conversation has ended. With `of` this answers a `close`.
     Closed {
-        /// The desk's entry it answers, if it does.
+        /// The desk's control that this entry answers, if it answers one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         of: Option<Asked>,
         /// Why it ended.
         reason: EndReason,
     },
-    /// A body of a later version: recorded and acknowledged, shown as not understood.
+    /// A body of a later version. It is journaled and acked, and shown as not understood.
     Unknown(Value),
 }
 
 impl Body {
-    /// The desk's control entry that this answers, if it does.
+    /// The desk's control that this body answers, if it answers one.
     pub fn answers(&self) -> Option<&Asked> {
         match self {
             Body::Accepted { of }
@@ -271,7 +278,7 @@ impl Body {
     }
 }
 
-/// A desk's control entry, as the user's answer names it.
+/// A desk's control, as the answer of the customer's side names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
     /// The desk that asked.
@@ -280,32 +287,32 @@ pub struct Asked {
     pub number: Number,
 }
 
-/// Something said.
+/// The content of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Said {
-    /// By whom.
+    /// Who wrote it.
     pub author: Author,
-    /// What the author wants to be called.
+    /// The author's name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<Box<str>>,
-    /// The text; empty for an image or a custom payload alone.
+    /// The text. It is empty if the message is only an image or a custom payload.
     pub text: Box<str>,
-    /// Choices the bot offers.
+    /// The choices that the bot offers.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
-    /// The URL of an image the bot shows.
+    /// The URL of an image that the bot shows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<Box<str>>,
-    /// A payload of the bot's own making.
+    /// A payload with a format of the bot's own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom: Option<Custom>,
-    /// A desk's automatic greeting: nobody typed it.
+    /// Whether this is the automatic greeting of a desk, which nobody typed.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "std::ops::Not::not")]
     pub greeting: bool,
 }
 
 impl Said {
-    /// A plain text.
+    /// A message that is only a text.
     pub fn text(author: Author, text: &str) -> Said {
         Said {
             author,
@@ -320,15 +327,16 @@ impl Said {
 
     /// The buttons, each with its number.
     pub fn choices(&self) -> Vec<Button> {
-        let places = (1..).map(NonZeroU32::new);
-        let numbered = |(button, place): (&Button, _)| Button {
-            choice: button.choice.or(place),
+        let numbers = (1..).map(NonZeroU32::new);
+        let numbered = |(button, number): (&Button, _)| Button {
+            choice: button.choice.or(number),
             ..button.clone()
         };
-        self.buttons.iter().zip(places).map(numbered).collect()
+        self.buttons.iter().zip(numbers).map(numbered).collect()
     }
 
-    /// Bytes that it takes in memory, about: no part is left out, so that a peer can hide nothing.
+    /// About the bytes that the message takes in memory. Every part counts, so that a peer cannot
+    /// make a message that is larger than it seems.
     pub fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let button = |button: &Button| {
@@ -355,7 +363,7 @@ impl Said {
     }
 }
 
-/// Who said something.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Author {
@@ -367,25 +375,25 @@ pub enum Author {
     Admin,
 }
 
-/// A choice the bot offers: the title is shown, the payload goes back to the bot.
+/// A choice that the bot offers: a person reads the title, and the payload goes back to the bot.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Button {
-    /// What a person reads.
+    /// The text for a person.
     pub title: String,
-    /// What the bot gets when it is chosen.
+    /// The text that the bot gets when the button is chosen.
     #[serde(default, deserialize_with = "or_default")]
     pub payload: String,
-    /// A page to open. With an empty payload the button is a link only: choosing it sends the bot
-    /// nothing.
+    /// The URL of a page. With an empty payload the button is only a link: choosing it sends the
+    /// bot nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Box<str>>,
-    /// Its number among all buttons of the reply; `None` where that is its place in this message.
+    /// Its number among all buttons of the reply. `None` if that is its number within this message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<NonZeroU32>,
 }
 
 impl Button {
-    /// The URL of a button that is a link only.
+    /// The URL of a button that is only a link.
     pub fn link(&self) -> Option<&str> {
         self.url.as_deref().filter(|_| self.payload.is_empty())
     }
@@ -404,9 +412,9 @@ impl Button {
 pub enum EndReason {
     /// The customer ended it.
     UserEnded,
-    /// The admin closed it.
+    /// The agent closed it.
     AdminClosed,
-    /// Nothing was said for too long.
+    /// Nobody wrote for too long.
     Inactivity,
     /// A reason of a later version.
     #[serde(other)]
@@ -427,6 +435,6 @@ pub fn encode(message: &Message, out: &mut Vec<u8>) {
     serde_json::to_writer(&mut *out, message)
         .expect("our own messages have string keys and fit in memory");
     let length = out.len() - start - 4;
-    debug_assert!(length <= FRAME_MAX, "limits keep every message of ours within a frame");
+    debug_assert!(length <= FRAME_MAX, "the limits of its parts keep a message within a frame");
     out[start..start + 4].copy_from_slice(&(length as u32).to_be_bytes());
 }

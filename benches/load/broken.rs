@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::io;
 
-/// Anything that breaks ends the run: there is no table then.
+/// An error. It ends the run without a table.
 pub(crate) type Broken = Box<dyn Error>;
 
-/// What cannot be, unless something broke.
+/// An error for a state that can only come from a fault.
 pub(crate) fn broken(what: impl Into<String>) -> io::Error {
     io::Error::other(what.into())
 }

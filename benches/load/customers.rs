@@ -1,4 +1,4 @@
-//! The load: customers that speak the real wire, in one process.
+//! The load: customers who speak the real wire, all in this process.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Ipv4Addr;
@@ -17,27 +17,28 @@ use crate::server::{Server, What};
 use crate::stream::Stream;
 use crate::table::Sample;
 
-/// Customers of the flood, and the entries each keeps in flight.
+/// The customers of the flood, and the entries that each has in flight.
 const CUSTOMERS: usize = 100;
 const IN_FLIGHT: u64 = 16;
-/// Connections opened at once.
+/// The connections that are opened at the same time.
 const AT_ONCE: usize = 64;
-/// What each says: a hundred bytes.
-pub(crate) const TEXT: &str = "My order of last week has not come yet, and the page says that it was delivered on Monday; what now?";
+/// The text of each message: a hundred bytes.
+pub(crate) const TEXT: &str = "My order of last week has not come yet, and the page says that it \
+    was delivered on Monday; what now?";
 
 /// One customer's connection.
 pub(crate) struct Customer {
     stream: Stream,
     decoder: Decoder,
     out: Vec<u8>,
-    /// The last entry sent, and the last acked.
+    /// The highest number that was sent, and the highest that was acked.
     sent: Number,
     acked: Number,
-    welcomed: bool,
+    is_welcomed: bool,
 }
 
 impl Customer {
-    /// A connection on which nothing was said.
+    /// A connection on which nothing was sent yet.
     pub(crate) fn open(server: &Server) -> Result<Customer, Broken> {
         let mut decoder = Decoder::default();
         decoder.accept();
@@ -47,11 +48,11 @@ impl Customer {
             out: Vec::new(),
             sent: 0,
             acked: 0,
-            welcomed: false,
+            is_welcomed: false,
         })
     }
 
-    /// A customer who asked for a human and waits.
+    /// A customer who has asked for an agent and waits in the queue.
     pub(crate) fn queued(server: &Server) -> Result<Customer, Broken> {
         let mut customer = Customer::open(server)?;
         customer.hello(0);
@@ -63,11 +64,12 @@ impl Customer {
         Ok(customer)
     }
 
-    /// So many entries, each when the one before is acked; or, by an echo, has come back.
+    /// Sends `count` entries, each after the ack of the one before; to an echo (`is_acked` is
+    /// false), each after the one before has come back.
     pub(crate) fn trips(
         &mut self,
         count: usize,
-        acked: bool,
+        is_acked: bool,
         times: &mut Sample,
     ) -> Result<(), Broken> {
         let mut buffer = [0; 4096];
@@ -76,7 +78,7 @@ impl Customer {
             let size = self.out.len();
             let since = Instant::now();
             self.flush()?;
-            if acked {
+            if is_acked {
                 while self.acked < self.sent {
                     self.read(&mut buffer)?;
                 }
@@ -118,7 +120,7 @@ impl Customer {
         wire::encode(&Message::Entry(entry), &mut self.out);
     }
 
-    /// Writes what waits. It is little: a socket that does not take it all is broken.
+    /// Writes the waiting bytes. They are few: a socket that does not take them all is an error.
     fn flush(&mut self) -> Result<(), Broken> {
         if !self.out.is_empty() {
             self.stream.write_all(&self.out)?;
@@ -127,7 +129,7 @@ impl Customer {
         Ok(())
     }
 
-    /// Reads once, and takes note of acks.
+    /// Reads once, and handles acks and the welcome.
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Broken> {
         let count = match self.stream.read(buffer) {
             Ok(0) => return Err(broken("the desk hung up").into()),
@@ -139,7 +141,7 @@ impl Customer {
         while let Some(message) = self.decoder.message()? {
             match message {
                 Message::Ack { number } => self.acked = number,
-                Message::Welcome(_) => self.welcomed = true,
+                Message::Welcome(_) => self.is_welcomed = true,
                 Message::Bye { text, .. } => return Err(broken(text).into()),
                 _ => {}
             }
@@ -148,7 +150,7 @@ impl Customer {
     }
 }
 
-/// Many customers behind one epoll.
+/// Many customers with one epoll.
 struct Crowd {
     poller: OwnedFd,
     customers: Vec<Customer>,
@@ -167,7 +169,7 @@ impl Crowd {
         })
     }
 
-    /// From here on its socket does not block.
+    /// Adds a customer. From here on the customer's socket does not block.
     fn add(&mut self, customer: Customer) -> Result<(), Broken> {
         self.watch(&customer, self.customers.len())?;
         self.customers.push(customer);
@@ -185,7 +187,7 @@ impl Crowd {
         Ok(())
     }
 
-    /// Who has something to read.
+    /// Waits, and returns the customers who have something to read.
     fn wait(&mut self) -> Result<Vec<usize>, Broken> {
         self.ready.clear();
         epoll::wait(&self.poller, spare_capacity(&mut self.ready), None)?;
@@ -193,8 +195,8 @@ impl Crowd {
     }
 }
 
-/// Sends `entries` from a hundred customers, all acked at the end. CPU of the server and wall time,
-/// in seconds.
+/// Sends `entries` from a hundred customers, until all are acked. Returns the CPU time of the
+/// server and the wall time, in seconds.
 pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broken> {
     let is_echo = server.what == What::Echo;
     let mut crowd = Crowd::new()?;
@@ -203,15 +205,15 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
     }
     let first = crowd.customers[0].sent;
     let last = first + (entries / CUSTOMERS) as u64;
-    let mut owed = crowd.customers.len();
-    // Bytes that came back, of an echo; and how many make one entry.
+    let mut unfinished = crowd.customers.len();
+    // For an echo: the bytes that came back, and the sizes of the entries in flight.
     let mut echoed = vec![0; CUSTOMERS];
     let mut sizes = vec![std::collections::VecDeque::new(); CUSTOMERS];
     let (cpu, since) = (server.cpu()?, Instant::now());
     for (customer, sizes) in crowd.customers.iter_mut().zip(&mut sizes) {
         refill(customer, last, sizes)?;
     }
-    while owed > 0 {
+    while unfinished > 0 {
         for at in crowd.wait()? {
             let customer = &mut crowd.customers[at];
             let before = customer.acked;
@@ -226,15 +228,15 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
             } else {
                 customer.read(&mut crowd.buffer)?;
             }
-            // Behind the last ack there may still come a `seen`.
-            owed -= usize::from(before < last && customer.acked == last);
+            // A `seen` may still come after the last ack.
+            unfinished -= usize::from(before < last && customer.acked == last);
             refill(customer, last, &mut sizes[at])?;
         }
     }
     Ok((server.cpu()? - cpu, since.elapsed().as_secs_f64()))
 }
 
-/// As many entries as may be in flight, in one write.
+/// Sends as many entries as may be in flight, in one write.
 fn refill(
     customer: &mut Customer,
     last: Number,
@@ -248,7 +250,8 @@ fn refill(
     customer.flush()
 }
 
-/// Connects, says hello, waits for the answer and hangs up, 64 at once. How many a second.
+/// Makes `count` connections, 64 at the same time: each sends a hello, waits for the answer and
+/// closes. Returns how many per second.
 pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
     let is_echo = server.what == What::Echo;
     let mut crowd = Crowd::new()?;
@@ -264,7 +267,7 @@ pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
                 customer.stream.read(&mut crowd.buffer)? > 0
             } else {
                 customer.read(&mut crowd.buffer)?;
-                customer.welcomed
+                customer.is_welcomed
             };
             if !is_answered {
                 continue;
@@ -290,7 +293,7 @@ fn greet(server: &Server) -> Result<Customer, Broken> {
     Ok(customer)
 }
 
-/// Customers who wait in the queue and say nothing more.
+/// Customers who wait in the queue and send nothing more.
 pub(crate) struct Queue<'a> {
     desk: &'a Server,
     crowd: Crowd,
@@ -301,37 +304,39 @@ impl Queue<'_> {
         Ok(Queue { desk, crowd: Crowd::new()? })
     }
 
-    /// More of them, each with a transcript of ten entries, until there are `count` and all is
-    /// acked.
+    /// Adds customers, each with a transcript of ten entries, until there are `count` and all
+    /// entries are acked.
     pub(crate) fn grow(&mut self, count: usize) -> Result<(), Broken> {
-        let mut owed = 0;
-        while self.crowd.customers.len() < count || owed > 0 {
-            while owed < AT_ONCE && self.crowd.customers.len() < count {
+        let mut unfinished = 0;
+        while self.crowd.customers.len() < count || unfinished > 0 {
+            while unfinished < AT_ONCE && self.crowd.customers.len() < count {
                 let mut customer = Customer::open(self.desk)?;
                 customer.hello(11);
                 (0..10).for_each(|_| customer.say());
                 customer.request();
                 customer.flush()?;
                 self.crowd.add(customer)?;
-                owed += 1;
+                unfinished += 1;
             }
             for at in self.crowd.wait()? {
                 let customer = &mut self.crowd.customers[at];
                 let before = customer.acked;
                 customer.read(&mut self.crowd.buffer)?;
-                owed -= usize::from(before < customer.sent && customer.acked == customer.sent);
+                unfinished -=
+                    usize::from(before < customer.sent && customer.acked == customer.sent);
             }
         }
         Ok(())
     }
 }
 
-/// Connections over TLS that say no hello.
+/// Connections over TLS that send no hello.
 pub(crate) struct Strangers<'a> {
     desk: &'a Server,
-    /// How each begins.
+    /// How each connection begins.
     begin: fn(&mut Stream) -> io::Result<()>,
-    /// One whom the desk answers: then it has taken in what came before.
+    /// A customer whom the desk answers. An answer shows that the desk has accepted the connections
+    /// before.
     customer: Customer,
     open: Vec<Stream>,
 }
@@ -344,7 +349,7 @@ impl Strangers<'_> {
         Ok(Strangers { desk, begin, customer: Customer::queued(desk)?, open: Vec::new() })
     }
 
-    /// More of them, until there are `count`, a few from each address.
+    /// Adds connections, a few from each address, until there are `count`.
     pub(crate) fn grow(&mut self, count: usize) -> Result<(), Broken> {
         while self.open.len() < count {
             let source = Ipv4Addr::new(127, 0, 0, 2 + (self.open.len() / 32) as u8);
@@ -353,10 +358,14 @@ impl Strangers<'_> {
             stream.socket().set_nonblocking(true)?;
             self.open.push(stream);
         }
-        // A desk accepts a part of those who wait each turn, and answers after each.
+        // A desk accepts only some waiting connections a turn, and answers this customer after each
+        // turn.
         self.customer.trips(16, true, &mut Sample::default())?;
-        // It must suffer all of them still: who was sent away costs nothing.
-        let is_over = |stream: &Stream| !matches!(stream.socket().peek(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock);
+        // All connections must still be open: a closed one costs the desk nothing.
+        let is_over = |stream: &Stream| match stream.socket().peek(&mut [0]) {
+            Ok(_) => true,
+            Err(error) => error.kind() != ErrorKind::WouldBlock,
+        };
         if self.open.iter().any(is_over) {
             return Err(broken("the desk hung up on a stranger").into());
         }

@@ -1,8 +1,7 @@
-//! The same with journals on the disk: how near a desk comes to what the disk and SQLite alone can
-//! do.
+//! The measures with journals on the disk, beside the disk and SQLite alone.
 //!
-//! Journals are under `target/tmp`, or under the folder that `BENCH_STATE` names: the file system
-//! matters.
+//! Journals are under `target/tmp`, or in the folder that the variable `BENCH_STATE` names, because
+//! file systems differ.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -19,7 +18,7 @@ use crate::extent::Extent;
 use crate::server::{self, Server, What};
 use crate::table::{Row, Sample};
 
-/// A folder for journals. It goes when this is dropped.
+/// A folder for journals. It is removed when this value is dropped.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
@@ -37,12 +36,12 @@ impl Folder {
         &self.0
     }
 
-    /// The journal of the desk that has its state here.
+    /// The journal of the desk whose state is in this folder.
     fn journal(&self) -> PathBuf {
         self.0.join("admin/default/journal.sqlite")
     }
 
-    /// Which file system this is on.
+    /// The file system of this folder.
     pub(crate) fn file_system(&self) -> String {
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
         let fields = mounts.lines().map(|line| line.split(' ').collect::<Vec<_>>());
@@ -58,7 +57,7 @@ impl Drop for Folder {
     }
 }
 
-/// SQLite as the journal uses it.
+/// Opens SQLite with the settings of a journal.
 fn open(file: &Path) -> Result<Connection, Broken> {
     let connection = Connection::open(file)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -66,8 +65,8 @@ fn open(file: &Path) -> Result<Connection, Broken> {
     Ok(connection)
 }
 
-/// From the customer's stdin to the admin's stdout and back: two real processes, driven through
-/// pipes by a third.
+/// The time from the customer's stdin to the agent's stdout and back. This process drives two real
+/// processes through pipes.
 pub(crate) fn round_trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     const COMMITS: f64 = 4.0;
     let folder = Folder::new()?;
@@ -77,7 +76,7 @@ pub(crate) fn round_trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let [mut commits, mut lights, mut durables, mut shares] = [(); 4].map(|()| Sample::default());
     for _ in 0..extent.rounds {
         let [mut commit, mut memory, mut disk] = [(); 3].map(|()| Sample::default());
-        // In turns, so that all see the same weather.
+        // In short turns, so that other work of the machine disturbs all three.
         for _ in 0..10 {
             for _ in 0..extent.trips / 150 {
                 let since = Instant::now();
@@ -109,7 +108,7 @@ pub(crate) fn round_trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     }])
 }
 
-/// A customer and an admin in conversation.
+/// A customer's side and a desk in conversation.
 struct Pair {
     user: Talker,
     admin: Talker,
@@ -122,7 +121,7 @@ impl Pair {
             ["--json", "--plaintext", "loopback", "--auto-accept", "--listen", "127.0.0.1:0"];
         let mut admin = Talker::start("admin", &[&plaintext[..], &server::ROOM].concat(), state)?;
         let address = server::address(&admin.wait("\"ready\"")?)?.to_string();
-        // Nobody is asked there: the conversation goes to the admin at once.
+        // No bot is at this address: the customer asks for an agent at once.
         let bot = "http://127.0.0.1:9";
         let call = ["--json", "--plaintext", "loopback", "--admin", &address, "--bot", bot];
         let mut user = Talker::start("user", &call, state)?;
@@ -132,7 +131,7 @@ impl Pair {
         Ok(Pair { user, admin, trips: 0 })
     }
 
-    /// In milliseconds.
+    /// Measures round trips, in milliseconds.
     fn trips(&mut self, count: usize, times: &mut Sample) -> Result<(), Broken> {
         for _ in 0..count {
             self.trips += 1;
@@ -151,7 +150,7 @@ impl Pair {
     }
 }
 
-/// A process that is typed to and read. It is killed when this is dropped.
+/// A process with pipes for stdin and stdout. It is killed when this value is dropped.
 struct Talker {
     child: Child,
     input: ChildStdin,
@@ -172,7 +171,7 @@ impl Talker {
         Ok(self.input.write_all(format!("{line}\n").as_bytes())?)
     }
 
-    /// Reads up to a line that holds `part`.
+    /// Reads lines until one contains `part`.
     fn wait(&mut self, part: &str) -> Result<String, Broken> {
         let mut line = String::new();
         while !line.contains(part) {
@@ -192,8 +191,8 @@ impl Drop for Talker {
     }
 }
 
-/// The flood into a journal: how long until all is acked, over SQLite alone with the same rows in
-/// the same batches.
+/// The flood into a journal: the time until all entries are acked, divided by the time of SQLite
+/// alone for the same rows in the same batches.
 pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let [mut ratios, mut times, mut alones, mut sizes, mut spent] =
         [(); 5].map(|()| Sample::default());
@@ -230,15 +229,14 @@ pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
     Ok(rows)
 }
 
-/// The rows of a flood as a desk journaled them.
+/// The rows of a flood, as a desk journaled them.
 struct Copy {
     schema: Vec<String>,
-    /// What was there before the flood, as SQL cannot hand it over in one piece: conversations,
-    /// and who else numbers.
+    /// Rows from before the flood to which its rows refer: conversations and peers.
     conversations: Vec<(i64, Vec<u8>, Vec<u8>)>,
     peers: Vec<(i64, i64)>,
     rows: Vec<Entry>,
-    /// How many rows each batch has: what was stored at the same time.
+    /// The number of rows in each batch: they have the same time `stored`.
     batches: Vec<usize>,
 }
 
@@ -267,7 +265,8 @@ impl Copy {
             .prepare(sql)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        let sql = "SELECT conversation, origin, number, at, stored, body FROM entry WHERE NOT control ORDER BY entry.key";
+        let sql = "SELECT conversation, origin, number, at, stored, body FROM entry \
+                   WHERE NOT control ORDER BY entry.key";
         let entry = |row: &rusqlite::Row<'_>| {
             Ok(Entry {
                 conversation: row.get(0)?,
@@ -285,7 +284,7 @@ impl Copy {
         Ok(Copy { schema, conversations, peers, rows, batches })
     }
 
-    /// Writes them again, and nothing else; in seconds, of the flood's rows.
+    /// Writes the rows into a new database. Returns the seconds for the rows of the flood.
     fn write(&self, file: &Path) -> Result<f64, Broken> {
         let alone = open(file)?;
         self.schema.iter().try_for_each(|sql| alone.execute_batch(sql))?;
@@ -300,7 +299,8 @@ impl Copy {
             alone.execute("INSERT INTO peer (key, conversation) VALUES (?, ?)", *values)?;
         }
         alone.execute_batch("COMMIT")?;
-        let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body) VALUES (?, ?, ?, ?, ?, 0, ?)";
+        let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body) \
+                   VALUES (?, ?, ?, ?, ?, 0, ?)";
         let mut insert = alone.prepare(sql)?;
         let mut rows = self.rows.iter();
         let since = Instant::now();
@@ -322,7 +322,7 @@ impl Copy {
     }
 }
 
-/// How many times the disk is waited for, counted by strace: in a flood, and one entry at a time.
+/// The number of syncs for each entry, counted by strace: in a flood, and with one entry at a time.
 fn syncs() -> Result<Option<Row>, Broken> {
     const FLOOD: usize = 20_000;
     const REST: usize = 200;
@@ -335,7 +335,7 @@ fn syncs() -> Result<Option<Row>, Broken> {
     let rest = strace.count()?;
     let Some(strace) = Strace::attach(&desk, &log) else { return Ok(None) };
     customers::flood(&desk, FLOOD)?;
-    // The hundred that came first, one after the other, are no part of the flood.
+    // The hundred customers connect one after the other, with a sync each, before the flood.
     let flood = strace.count()?.saturating_sub(100);
     Ok(Some(Row {
         measure: "durable: syncs an entry, in that flood and one at a time (strace)".into(),
@@ -352,7 +352,7 @@ struct Strace {
 }
 
 impl Strace {
-    /// `None` where strace cannot be had.
+    /// Attaches strace to a desk; `None` if strace cannot be started.
     fn attach(desk: &Server, log: &Path) -> Option<Strace> {
         let pid = desk.pid().to_string();
         let mut command = Command::new("strace");
@@ -362,7 +362,7 @@ impl Strace {
         for _ in 0..100 {
             thread::sleep(Duration::from_millis(20));
             if !fs::read_to_string(&status).ok()?.contains("TracerPid:\t0\n") {
-                // The other threads come right after the first.
+                // strace attaches to the other threads right after the first.
                 thread::sleep(Duration::from_millis(100));
                 return Some(Strace { child, log: log.to_owned() });
             }
@@ -381,7 +381,8 @@ impl Strace {
     }
 }
 
-/// A desk's start with a journal: a new one, an empty one, and one with ten thousand who wait.
+/// A desk's start with a new journal, with an empty one, and with one in which ten thousand
+/// customers wait.
 pub(crate) fn start(extent: &Extent, many: Option<&Folder>) -> Result<Vec<Row>, Broken> {
     let folder = Folder::new()?;
     let mut rows = Vec::new();
@@ -397,7 +398,7 @@ pub(crate) fn start(extent: &Extent, many: Option<&Folder>) -> Result<Vec<Row>, 
                 served.add(since.elapsed().as_secs_f64() * 1e3);
                 rss.add(desk.status()?.rss as f64 / f64::from(1 << 20));
                 drop(desk);
-                // It is the caller's, who starts there again.
+                // The folder is the caller's, for the next start: it must not be removed.
                 if what != "a new journal" {
                     std::mem::forget(folder);
                 }

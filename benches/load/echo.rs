@@ -1,8 +1,9 @@
-//! The limit: one thread, raw level-triggered epoll, and every byte goes back as it came.
+//! The echo, which no desk can beat: one thread, bare level-triggered epoll, and every byte goes
+//! back as it came.
 //!
-//! And for scale the same with two thread wakes on the way, which a socket thread and a loop cannot
-//! do without: what was read goes to a second thread over a channel, and that one wakes the first
-//! by an eventfd to write it.
+//! For scale there is also an echo with two thread wakes, which a socket thread and a loop need:
+//! the bytes go to a second thread over a channel, and that thread wakes the first one by an
+//! eventfd to write them.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -41,7 +42,7 @@ pub(crate) fn run() -> io::Result<()> {
     }
 }
 
-/// One connection, and two wakes for each piece that comes.
+/// Serves one connection, with two thread wakes for each read.
 pub(crate) fn run_with_wakes() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("{}", listener.local_addr()?);
@@ -51,7 +52,7 @@ pub(crate) fn run_with_wakes() -> io::Result<()> {
     let bell = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let poller = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&poller, &socket, EventData::new_u64(1), EventFlags::IN)?;
-    // Edge-triggered: each ring is told once, and nobody has to read it.
+    // Edge-triggered: epoll reports each write to the eventfd once, and nobody has to read it.
     epoll::add(&poller, &bell, EventData::new_u64(0), EventFlags::IN | EventFlags::ET)?;
     let (to_loop, events) = unbounded::<Vec<u8>>();
     let (to_net, commands) = unbounded();

@@ -1,6 +1,6 @@
-//! How much a run measures.
+//! The extent of a run: how often it measures.
 
-/// Counts of rounds and of what each round does.
+/// The number of rounds, and of the repetitions in each round.
 pub(crate) struct Extent {
     pub(crate) rounds: usize,
     pub(crate) trips: usize,
@@ -10,9 +10,9 @@ pub(crate) struct Extent {
     pub(crate) queues: usize,
 }
 
-/// What the quoted figures are measured with.
+/// The extent of the runs whose figures the documents quote.
 pub(crate) const FULL: Extent =
     Extent { rounds: 9, trips: 3_000, entries: 200_000, connects: 3_000, starts: 15, queues: 3 };
-/// `--quick`: a look.
+/// The extent of `--quick`.
 pub(crate) const QUICK: Extent =
     Extent { rounds: 3, trips: 1_000, entries: 200_000, connects: 1_500, starts: 7, queues: 1 };

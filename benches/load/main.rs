@@ -1,9 +1,9 @@
-//! The benchmark: what a desk costs, against a raw epoll echo on the same machine in the same run.
+//! The benchmark: the cost of a desk, beside a bare epoll echo on the same machine in the same run.
 //!
-//! One load process plays the customers and speaks the real wire, in plaintext as the echo does or
-//! over TLS; a real `handoff admin` and the echo are processes of their own. Each round measures
-//! what is compared one after the other, so that what else the machine does touches both; the table
-//! shows medians and spread. Nothing here passes or fails by time. `scripts/bench` starts it. For
+//! This process plays the customers and speaks the real wire, in plaintext or over TLS. A real
+//! `handoff admin` and the echo are processes of their own. Each round measures the two sides of a
+//! comparison one after the other, so that other work of the machine disturbs both. The table shows
+//! medians and quartiles. No figure makes the benchmark fail. `scripts/bench` starts it. It needs
 //! Linux: it reads /proc and polls with epoll.
 
 #![allow(clippy::print_stdout)] // a program of its own, whose output is the table

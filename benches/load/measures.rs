@@ -1,4 +1,4 @@
-//! What is measured, and against which goal.
+//! The measures without a journal on the disk, and their goals.
 
 use std::io;
 use std::path::Path;
@@ -23,12 +23,12 @@ pub(crate) fn run() -> Result<(), Broken> {
     if arguments.iter().any(|it| it == "wakes") {
         return Ok(echo::run_with_wakes()?);
     }
-    // `cargo test --all-targets` starts benches too, without this.
+    // `cargo test --all-targets` starts this program without `--bench`.
     if !arguments.iter().any(|it| it == "--bench") {
         println!("scripts/bench starts this");
         return Ok(());
     }
-    // `scripts/bench trips` and so on measures that alone.
+    // `scripts/bench trips` measures only the trips, and so on.
     let only = |name: &str| {
         let named: Vec<_> = arguments.iter().filter(|it| !it.starts_with('-')).collect();
         named.is_empty() || named.iter().any(|it| *it == name)
@@ -73,11 +73,12 @@ pub(crate) fn run() -> Result<(), Broken> {
     Ok(())
 }
 
-/// An entry to its ack, one at a time: the median of a round, over the echo's of the same bytes.
+/// The time from an entry to its ack, one entry at a time: the median of a round, divided by the
+/// echo's median for the same bytes.
 ///
-/// Once with everything on one CPU, so that only work counts; and once where the scheduler puts it:
-/// on a virtual machine the wake of a CPU that sleeps costs more than all of this work, and only
-/// the echo is spared it.
+/// It is measured twice. With all processes on one CPU only their work counts. With free placement
+/// the wake of a sleeping CPU counts, too: on a virtual machine it costs more than all of the work,
+/// and the echo needs no such wake.
 fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let everywhere = sched_getaffinity(None)?;
     let mut one = CpuSet::new();
@@ -105,7 +106,8 @@ fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
     let mut over_plain = Sample::default();
     for round in 0..extent.rounds {
         let mut trips = kinds.map(|_| Sample::default());
-        // In turns of a tenth each, so that all see the same weather; who is first changes.
+        // Each kind has ten short turns, and another kind is first in each round: so other work of
+        // the machine disturbs all kinds.
         for turn in 0..10 * kinds.len() {
             let at = (turn + round) % kinds.len();
             servers[at].1.trips(extent.trips / 10, at > 1, &mut trips[at])?;
@@ -133,7 +135,8 @@ fn trips_placed(extent: &Extent, placed: &str) -> Result<Vec<Row>, Broken> {
     Ok(vec![row(1), row(2), row(3), over_tls])
 }
 
-/// A hundred customers with sixteen entries in flight each: the server's CPU time for a million.
+/// A hundred customers with sixteen entries in flight each: the server's CPU time for a million
+/// entries.
 fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let kinds = [What::Echo, What::Plain, What::Json, What::Tls];
     let mut cpu = kinds.map(|_| Sample::default());
@@ -161,7 +164,8 @@ fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
     Ok(vec![row(1), row(2), row(3)])
 }
 
-/// Connect, hello, welcome and close, 64 at once: how many a second, over the echo's.
+/// Connect, hello, welcome and close, 64 at the same time: how many per second, divided by the
+/// echo's rate.
 fn connects(extent: &Extent) -> Result<Row, Broken> {
     let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Plain)?);
     let (mut echoed, mut welcomed, mut ratios) =
@@ -182,14 +186,13 @@ fn connects(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// The same over TLS, each with a full handshake: the CPU time that nobody can spare, over the
-/// desk's.
+/// The same over TLS, each with a full handshake: the CPU time that cannot be saved, divided by the
+/// desk's CPU time.
 ///
-/// rustls alone has both halves in one thread and in memory, with the configurations of the two
-/// sides. The desk has one half, in its socket thread, and the load the other on another CPU, where
-/// it is the slower: rates would compare one CPU with two, and tell of the load. So CPU time is
-/// compared: that of the desk's half alone and of an echo's connection, which is the sockets' part
-/// of it, over all that the desk spends. The rates stand beside it.
+/// The time that cannot be saved is that of rustls for the server's half of a handshake (measured
+/// in memory, with the real configurations of both sides), and that of an echo for a connection
+/// (the work on sockets). Rates are not compared, but stand beside the ratio: the desk does only
+/// the server's half, and this process does the client's half on another CPU and is the slower.
 fn handshakes(extent: &Extent) -> Result<Row, Broken> {
     let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Tls)?);
     let [mut ratios, mut rates, mut spent, mut echoed, mut halves, mut wholes] =
@@ -212,7 +215,8 @@ fn handshakes(extent: &Extent) -> Result<Row, Broken> {
         goal: ">= 0.60 x".into(),
         measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
         scale: format!(
-            "{:.0} us; rustls {:.0} us, echo {:.0} us; {:.0}/s; rustls alone, both halves on one CPU, {:.0}/s",
+            "{:.0} us; rustls {:.0} us, echo {:.0} us; {:.0}/s; rustls alone, both halves on one \
+             CPU, {:.0}/s",
             spent.median(),
             halves.median(),
             echoed.median(),
@@ -223,18 +227,18 @@ fn handshakes(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// What each spends, in seconds of CPU, and how many a second.
+/// The server's CPU seconds for each connection, and the connections per second.
 fn connects_spent(server: &Server, extent: &Extent) -> Result<(f64, f64), Broken> {
     let before = server.cpu()?;
     let rate = customers::connects(server, extent.connects)?;
     Ok(((server.cpu()? - before) / extent.connects as f64, rate))
 }
 
-/// Idle queued conversations: how few and how many.
+/// The lower and the higher number of idle queued conversations.
 const FEW: usize = 1_000;
 const MANY: usize = 10_000;
 
-/// What they cost.
+/// The cost of idle queued conversations.
 #[derive(Default)]
 struct Waiting {
     slopes: Sample,
@@ -244,7 +248,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Idle queued conversations, each with a transcript of ten entries: what one more costs.
+    /// Measures the cost of one more idle queued conversation with a transcript of ten entries.
     fn measure(&mut self, what: What, state: Option<&Path>) -> Result<(), Broken> {
         let desk = Server::start_in(what, state)?;
         let mut waiting = customers::Queue::new(&desk)?;
@@ -296,7 +300,7 @@ fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
     ])
 }
 
-/// The same with a journal; it is handed over, to start from.
+/// Like [`queue`], with a journal. Returns the journal's folder, for the measure of a desk's start.
 fn durable_queue(extent: &Extent) -> Result<(Row, Option<Folder>), Broken> {
     let (mut waiting, mut last) = (Waiting::default(), None);
     for _ in 0..extent.queues {
@@ -306,9 +310,9 @@ fn durable_queue(extent: &Extent) -> Result<(Row, Option<Folder>), Broken> {
     Ok((waiting.row("durable: ", 3.0), last))
 }
 
-/// Connections over TLS before their hello: what one more costs.
+/// Connections over TLS before their hello: the cost of one more.
 fn strangers(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    // As many as a desk suffers at once.
+    // The higher number is below the desk's limit on strangers.
     const FEW: usize = 64;
     const MANY: usize = 448;
     let measure = |what: &str, begin: fn(&mut Stream) -> io::Result<()>| -> Result<Row, Broken> {
@@ -335,7 +339,7 @@ fn strangers(extent: &Extent) -> Result<Vec<Row>, Broken> {
     ])
 }
 
-/// From `spawn` to the line that says where it listens, and what it weighs then.
+/// The time from the start of the process to the line with its address, and its memory then.
 fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let (mut echo, mut desk, mut rss) = (Sample::default(), Sample::default(), Sample::default());
     for _ in 0..extent.starts {

@@ -1,4 +1,4 @@
-//! A process under load: the desk or the echo, and what the system says it costs.
+//! A process under load, the desk or the echo, and its cost as the system reports it.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -12,10 +12,10 @@ use handoff::edge::tls::{KnownDesks, Security, Trust};
 
 use crate::broken::{Broken, broken};
 
-/// A desk that does not listen by then is broken.
+/// The time for a desk to listen. A desk that takes longer is broken.
 const START_WITHIN: Duration = Duration::from_secs(10);
 
-/// Ten thousand customers from one address, as fast as they can: no desk's defaults.
+/// Limits for ten thousand fast customers from one address. The defaults of a desk are lower.
 pub(crate) const ROOM: [&str; 8] = [
     "--connections",
     "12000",
@@ -27,20 +27,21 @@ pub(crate) const ROOM: [&str; 8] = [
     "1000000000",
 ];
 
-/// What to start. Desks speak plaintext, as the echo does, where it is not said otherwise.
+/// A kind of process. Desks speak plaintext, as the echo does, unless their kind has TLS.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum What {
-    /// The raw epoll echo: the limit.
+    /// The bare epoll echo: no desk can be faster.
     Echo,
     /// The echo with two thread wakes.
     Wakes,
-    /// A desk without `--json`: what waits in the queue is counted, not drawn. stdout is /dev/null.
+    /// A desk without `--json`. It does not print the messages of queued customers. Its stdout is
+    /// /dev/null.
     Plain,
-    /// The same over TLS.
+    /// Like `Plain`, over TLS.
     Tls,
-    /// A desk that tells all as JSON, to /dev/null: what its reader costs is not the desk's.
+    /// A desk that prints everything as JSON to /dev/null, so that no reader costs CPU.
     Json,
-    /// The same over TLS, with its stdout read here, for the moment of its `ready`.
+    /// Like `Json`, over TLS. This process reads its stdout, to see the time of its `ready`.
     Read,
 }
 
@@ -56,22 +57,22 @@ impl What {
     }
 }
 
-/// A process that listens. It is killed when this is dropped.
+/// A process that listens. It is killed when this value is dropped.
 pub(crate) struct Server {
     child: Child,
-    /// A desk's input stays open: at its end a script's desk would leave.
+    /// The process's stdin stays open, because a desk leaves at the end of its input.
     _input: ChildStdin,
     pub(crate) what: What,
     pub(crate) address: SocketAddr,
-    /// What its customers speak.
+    /// The security with which customers connect.
     pub(crate) security: Security,
-    /// From the spawn to knowing where it listens.
+    /// The time from the start of the process until its address was known.
     pub(crate) took: Duration,
 }
 
-/// What `/proc/PID/status` says.
+/// Figures of `/proc/PID/status`.
 pub(crate) struct Status {
-    /// In bytes.
+    /// The resident memory, in bytes.
     pub(crate) rss: u64,
     pub(crate) threads: u64,
 }
@@ -118,10 +119,11 @@ impl Server {
         self.child.id()
     }
 
-    /// User and system time so far, in seconds.
+    /// The user and system time so far, in seconds.
     pub(crate) fn cpu(&self) -> Result<f64, Broken> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // After the name, which may hold anything: utime and stime are the 12th and 13th.
+        // The name in parentheses may hold anything. Behind it utime is the 12th field and stime
+        // the 13th.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
         let (user, system) =
@@ -140,13 +142,13 @@ impl Server {
     }
 }
 
-/// TLS as customers speak it who meet a desk for the first time.
+/// TLS of a customer's side that trusts a desk at the first contact.
 pub(crate) fn customers_tls() -> Result<Security, Broken> {
     Ok(Trust::FirstContact(KnownDesks::new(None)).security()?)
 }
 
-/// The program in one of its modes, with a journal or without. `HANDOFF` names another build, to
-/// compare with.
+/// The program in one of its modes, with a journal or without. The variable `HANDOFF` names another
+/// build to measure.
 pub(crate) fn handoff(mode: &str, state: Option<&Path>) -> Command {
     let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
     let mut command = Command::new(program);
@@ -165,7 +167,7 @@ impl Drop for Server {
     }
 }
 
-/// The `127.0.0.1:PORT` of the first line; what is said after it is read and dropped.
+/// The `127.0.0.1:PORT` in the first line of output. A thread reads and drops the rest.
 fn said(output: impl Read + Send + 'static) -> Result<SocketAddr, Broken> {
     let mut output = BufReader::with_capacity(1 << 16, output);
     let mut line = String::new();
@@ -186,7 +188,7 @@ pub(crate) fn address(line: &str) -> Result<SocketAddr, Broken> {
     Ok(SocketAddr::new([127, 0, 0, 1].into(), port))
 }
 
-/// Where a process listens that does not say so: its socket in the system's table.
+/// The address on which a process listens, from the system's table of sockets.
 fn listening(pid: u32) -> Result<SocketAddr, Broken> {
     let until = Instant::now() + START_WITHIN;
     while Instant::now() < until {
@@ -200,7 +202,7 @@ fn listening(pid: u32) -> Result<SocketAddr, Broken> {
             );
         }
         for line in fs::read_to_string("/proc/net/tcp")?.lines() {
-            // Its address is the 2nd field, its state the 4th (0A listens), its inode the 10th.
+            // The 2nd field is the address, the 4th the state (0A listens), the 10th the inode.
             let fields: Vec<&str> = line.split_whitespace().collect();
             if fields.get(3) == Some(&"0A")
                 && fields.get(9).is_some_and(|inode| own.iter().any(|it| it == inode))

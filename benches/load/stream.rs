@@ -1,5 +1,4 @@
-//! A customer's end of a connection: plaintext, or TLS as the user's side speaks it; and what TLS
-//! costs alone.
+//! The customer's end of a connection, in plaintext or over TLS; and the cost of TLS alone.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -12,7 +11,7 @@ use rustls::Connection;
 use crate::broken::Broken;
 use crate::server::{Server, customers_tls};
 
-/// What is written and read is plain; on its way it may be TLS.
+/// A connection. Its user writes and reads plain bytes, also over TLS.
 pub(crate) struct Stream {
     socket: TcpStream,
     tls: Option<Box<Connection>>,
@@ -24,7 +23,7 @@ impl Stream {
         Stream::over(TcpStream::connect(server.address)?, server)
     }
 
-    /// The same, from that address of this machine.
+    /// Like [`open`](Stream::open), from an address of this machine.
     pub(crate) fn open_from(source: Ipv4Addr, server: &Server) -> Result<Stream, Broken> {
         let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
         bind(&socket, &SocketAddr::V4(SocketAddrV4::new(source, 0)))?;
@@ -37,17 +36,17 @@ impl Stream {
         Ok(Stream { socket, tls: server.security.connection(&server.address.to_string())? })
     }
 
-    /// For epoll.
+    /// The socket, for epoll.
     pub(crate) fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// Agrees on TLS, and says nothing.
+    /// Completes the TLS handshake, and sends nothing more.
     pub(crate) fn agree(&mut self) -> io::Result<()> {
         self.tls.as_mut().map_or(Ok(()), |tls| tls.complete_io(&mut self.socket).map(|_| ()))
     }
 
-    /// Begins to agree on TLS: half of its first message.
+    /// Sends half of the first message of the TLS handshake.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         let Some(tls) = &mut self.tls else { return Ok(()) };
         let hello = flight(tls, &[])?;
@@ -77,7 +76,7 @@ impl Read for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else { return self.socket.write(bytes) };
-        // Before TLS is agreed on it waits there.
+        // Until the handshake is done, the bytes wait in rustls.
         let taken = tls.writer().write(bytes)?;
         self.flush()?;
         Ok(taken)
@@ -92,17 +91,18 @@ impl Write for Stream {
     }
 }
 
-/// A hello's or a welcome's length, about.
+/// About the length of a hello and of a welcome.
 const FRAME: usize = 200;
 
-/// What a handshake costs without sockets, in seconds of CPU.
+/// The cost of a handshake without sockets, in seconds of CPU.
 pub(crate) struct Alone {
     pub(crate) client: f64,
     pub(crate) server: f64,
 }
 
-/// So many connections in memory, both halves in this thread, with the configurations of the two
-/// sides: a handshake, and as much as a hello and a welcome.
+/// Makes `count` connections in memory, with client and server in this thread and with the real
+/// configurations of both sides. Each does a handshake and sends as many bytes as a hello and a
+/// welcome have.
 pub(crate) fn alone(count: usize) -> Result<Alone, Broken> {
     let (desk, customer) = (Identity::fresh()?.security()?, customers_tls()?);
     let mut alone = Alone { client: 0.0, server: 0.0 };
@@ -146,7 +146,7 @@ fn hear(tls: &mut Connection, bytes: &[u8]) -> io::Result<()> {
     tls.reader().read_exact(&mut [0; FRAME])
 }
 
-/// Takes what came, and gives what TLS says to it.
+/// Gives TLS the bytes that came, and returns the bytes that TLS answers.
 fn flight(tls: &mut Connection, mut came: &[u8]) -> io::Result<Vec<u8>> {
     while !came.is_empty() {
         tls.read_tls(&mut came)?;
@@ -159,7 +159,7 @@ fn flight(tls: &mut Connection, mut came: &[u8]) -> io::Result<Vec<u8>> {
     Ok(answer)
 }
 
-/// What this thread has spent, in seconds.
+/// The CPU time of this thread, in seconds.
 fn cpu() -> f64 {
     let spent = clock_gettime(ClockId::ThreadCPUTime);
     spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9

@@ -1,6 +1,6 @@
-//! Medians, spread, and the table.
+//! Medians, quartiles and the table.
 
-/// Figures of one kind.
+/// Figures of one measure.
 #[derive(Default)]
 pub(crate) struct Sample(Vec<f64>);
 
@@ -13,7 +13,7 @@ impl Sample {
         self.at(0.5)
     }
 
-    /// The lower and upper quartile.
+    /// The lower and the upper quartile.
     pub(crate) fn spread(&self, digits: usize) -> String {
         format!("{:.digits$} .. {:.digits$}", self.at(0.25), self.at(0.75))
     }
@@ -34,13 +34,13 @@ pub(crate) struct Row {
     pub(crate) goal: String,
     /// The median, and the quartiles of the rounds.
     pub(crate) measured: String,
-    /// What the median stands for, and the echo's.
+    /// The median in absolute units, beside that of the echo.
     pub(crate) scale: String,
-    /// `None` where there is no goal.
+    /// Whether the goal is reached; `None` if there is no goal.
     pub(crate) reached: Option<bool>,
 }
 
-/// Prints the table; its columns are as wide as what stands in them.
+/// Prints the table. Each column is as wide as its widest cell.
 pub(crate) fn print(rows: &[Row]) {
     let cells = |row: &Row| {
         let verdict = row.reached.map_or("", |reached| if reached { "reached" } else { "missed" });

@@ -16,14 +16,14 @@ class ActionSlow(Action):
         return "action_slow"
 
     async def run(self, dispatcher, tracker, domain):
-        # Not time.sleep, which would hold up every other conversation too.
+        # time.sleep would block every other conversation, too.
         await asyncio.sleep(SLOW_SECONDS)
         dispatcher.utter_message(text="Sorry for the wait.")
         return []
 
 
 class ActionHandoff(Action):
-    """Asks for a human in a text and in a payload, then silences the bot."""
+    """Hands over by a text and by a payload, then pauses the bot."""
 
     def name(self):
         return "action_handoff"
@@ -38,6 +38,6 @@ class ActionHandoff(Action):
                 "sender": tracker.sender_id,
             }
         )
-        # Only this event, as most bots have it: whoever resumes the
-        # conversation must add an action_listen, or this action runs again.
+        # Most bots return only this event. So a resume must come with an
+        # action_listen, or this action runs again.
         return [ConversationPaused()]

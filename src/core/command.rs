@@ -1,27 +1,28 @@
-//! What a typed line means: something to say, or a command, which is a slash typed at this end.
+//! What a typed line means: a text to send, or a command, which begins with a slash.
 //!
-//! `//` says a line that begins with a slash. Received text never comes here.
+//! A line that begins with `//` is a text that begins with one slash. This room gets only lines
+//! that were typed here, never text from a peer.
 
 use std::time::Duration;
 
-/// What a user types.
+/// A line that the customer typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
-    /// To the bot or the admin.
+    /// Send this text to the bot or the agent.
     Say(String),
     /// End this conversation and start another.
     New,
-    /// Ask for a person.
+    /// Ask for an agent.
     Human,
-    /// Give up waiting.
+    /// Stop waiting for an agent.
     Bot,
     /// End the conversation.
     End,
-    /// Ask the bot again what it may not have got.
+    /// Send the bot again the line that it may not have received.
     Again,
-    /// Show it again.
+    /// Show the conversation again.
     History,
-    /// A script waits for the admin, at most so long.
+    /// In a script: wait until the agent has answered, or until this time is over.
     Wait(Option<Duration>),
     /// Show the commands.
     Help,
@@ -29,26 +30,26 @@ pub enum User {
     Quit,
 }
 
-/// What an admin types.
+/// A line that the agent typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admin {
-    /// To the customer in focus.
+    /// Send this text to the customer in focus.
     Say(String),
-    /// Show who talks and who waits.
+    /// List the customers who talk and those who wait.
     List,
-    /// Take this customer, or the next.
+    /// Accept this customer, or the one who has waited longest.
     Accept(Option<Who>),
-    /// The next line goes to this one.
+    /// Put this customer in focus.
     Switch(Who),
-    /// The next line goes to the next one.
+    /// Put the next customer in focus.
     Next,
     /// Give the customer back to the bot, with a private note.
     HandBack(Option<String>),
     /// Close the conversation, with a private note.
     Close(Option<String>),
-    /// Show a conversation again.
+    /// Show a customer's conversation again; without a customer, that of the one in focus.
     History(Option<Who>),
-    /// A script waits for the customer, at most so long.
+    /// In a script: wait until the customer has answered, or until this time is over.
     Wait(Option<Duration>),
     /// Show the commands.
     Help,
@@ -56,23 +57,24 @@ pub enum Admin {
     Quit,
 }
 
-/// A customer, as an admin names one: by number (`2`, `#2`), name, or the beginning of a name.
+/// A customer, as an agent names one: by number (`2`, `#2`), by name, or by the beginning of a
+/// name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who(pub String);
 
-/// What `/help` shows a user.
+/// The text of `/help` at the customer's side.
 pub const USER_HELP: &str = "\
 /human           ask for a person
 /bot             stop waiting for a person, go back to the bot
 /end             end the conversation
 /new             end it and start another
-/again           send the bot again what it may not have got
-/history         show it again
+/again           send the bot your line again, if it may not have received it
+/history         show the conversation again
 /wait [SECONDS]  (scripts) wait until the person has answered
 /quit            leave the program
 //text           say a line that begins with a slash";
 
-/// What `/help` shows an admin.
+/// The text of `/help` at the desk.
 pub const ADMIN_HELP: &str = "\
 /accept [N]       take the next customer, or customer N
 /list             who is talking, who is waiting
@@ -86,10 +88,10 @@ pub const ADMIN_HELP: &str = "\
 N is a customer's number, their name, or the beginning of a name that fits only one";
 
 impl User {
-    /// Reads a line a user typed.
+    /// Reads a line that the customer typed.
     ///
     /// # Errors
-    /// One sentence, when it is a command that does not exist or is not complete.
+    /// One sentence, when the command does not exist or is not complete.
     pub fn parse(line: &str) -> Result<User, String> {
         let (name, rest) = match split(line) {
             Split::Say(text) => return Ok(User::Say(text)),
@@ -112,10 +114,10 @@ impl User {
 }
 
 impl Admin {
-    /// Reads a line an admin typed.
+    /// Reads a line that the agent typed.
     ///
     /// # Errors
-    /// One sentence, when it is a command that does not exist or is not complete.
+    /// One sentence, when the command does not exist or is not complete.
     pub fn parse(line: &str) -> Result<Admin, String> {
         let (name, rest) = match split(line) {
             Split::Say(text) => return Ok(Admin::Say(text)),
@@ -148,12 +150,12 @@ impl Who {
         (!rest.is_empty()).then(|| Who(rest.to_owned()))
     }
 
-    /// The number, if it can be one.
+    /// The customer's number, if this can be a number.
     pub fn number(&self) -> Option<u32> {
         self.0.strip_prefix('#').unwrap_or(&self.0).parse().ok()
     }
 
-    /// Whether it can also be a name: `#2` is a number and nothing else.
+    /// Whether this can be a name. `#2` is only a number.
     pub fn may_be_name(&self) -> bool {
         !self.0.starts_with('#') || self.number().is_none()
     }

@@ -1,9 +1,9 @@
-//! What a bot said: the REST channel's answer, read, cut to the wire's limits, and its trigger
-//! found.
+//! Reads the answer of a bot's REST channel: cuts its messages to the wire's limits, and finds the
+//! trigger that hands over.
 //!
-//! This room is pure. It leaves asking to `bot` and what follows from an answer to `session`. A bot
-//! is untrusted input: anything it can say becomes a checked value here, or a `NotAReply`.
-//! The shapes are those of Rasa's REST channel.
+//! This room is pure. `bot` asks the bot, and `session` decides what follows from an answer. A bot
+//! is untrusted: every answer becomes checked values here, or a [`NotAReply`]. The format is that
+//! of Rasa's REST channel.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,58 +21,59 @@ use crate::wire::{
 
 mod mend;
 
-/// Messages of one reply, at most.
+/// The most messages of one reply.
 pub const ITEMS_MAX: usize = 64;
-/// Levels of lists and objects in a custom payload, at most: deeper, a peer's JSON reader may
-/// refuse the entry around it.
+/// The most levels of lists and objects in a custom payload. A peer's JSON reader may refuse an
+/// entry with more.
 pub const DEPTH_MAX: usize = 64;
-/// The text that starts a handoff unless another one is given.
+/// The default trigger: the text with which a bot hands over.
 pub const TRIGGER: &str = "Human Handoff";
-/// How a reader sees that something was left out.
+/// The mark of a text from which something was left out.
 const CUT: &str = "… [cut]";
-/// How a reader sees that a number became `null`.
+/// The mark of a message in which a number became `null`.
 const NULLED: &str = "[changed: a number that JSON cannot hold became null]";
-/// Bytes of an encoded `Said`, at most: its entry and frame stand around it.
+/// The most bytes of an encoded `Said`. The rest of the entry's limit is for the entry around it.
 const SAID_MAX: usize = ENTRY_MAX - 256;
 
-/// One item of a bot's answer, as it came.
+/// One item of a bot's answer, not yet cut to limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Item {
-    /// The text; a number or a truth value as text.
+    /// The text. A number, `true` or `false` counts as text.
     pub text: Option<String>,
-    /// Choices; one that has no title, payload or URL is none.
+    /// The buttons that have a title, a payload or a URL.
     pub buttons: Vec<Button>,
     /// The URL of an image.
     pub image: Option<String>,
-    /// A payload of the bot's own making: its JSON text.
+    /// The JSON text of a custom payload.
     pub custom: Option<String>,
-    /// The JSON text of an object with all that is not understood; shown as a custom payload.
+    /// The JSON text of an object with the fields that are not understood. It is shown as a custom
+    /// payload.
     pub rest: Option<String>,
-    /// Whether a number in it became `null`.
+    /// Whether one of its numbers became `null`.
     pub nulled: bool,
 }
 
-/// What a bot said, cut to the wire's limits, and whether it asked for a human.
+/// A bot's answer: messages within the wire's limits, and whether it hands over.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reply {
-    /// The messages, in order; the trigger is none of them.
+    /// The messages in order, without the trigger.
     pub said: Vec<Said>,
-    /// The handoff, if the bot asked for one.
+    /// The handoff, if the bot hands over.
     pub handoff: Option<Handoff>,
 }
 
-/// The bot asked for a human.
+/// A bot's request to hand over to an agent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handoff {
-    /// Why, where the bot said so.
+    /// The reason, if the bot gave one.
     pub reason: Option<String>,
 }
 
-/// The texts that start a handoff.
+/// The texts with which a bot hands over.
 #[derive(Clone, Debug)]
 pub struct Triggers(Vec<String>);
 
-/// Why a body is not a bot's answer.
+/// Why the body of an HTTP answer is not a bot's answer.
 #[derive(Debug, PartialEq, Eq)]
 pub enum NotAReply {
     /// It is not UTF-8.
@@ -83,9 +84,9 @@ pub enum NotAReply {
     NotAnArray(&'static str),
     /// The array holds something that is not an object.
     NotAnItem {
-        /// Its place, from 1.
+        /// The index of that element, from 1.
         place: usize,
-        /// What it is.
+        /// What the element is.
         what: &'static str,
     },
 }
@@ -103,12 +104,12 @@ impl fmt::Display for NotAReply {
 
 impl std::error::Error for NotAReply {}
 
-/// Reads the body of a bot's answer. A byte order mark, half surrogates and numbers that JSON does
-/// not have are mended.
+/// Reads the body of a bot's answer. Repairs a byte order mark, half surrogates, and numbers that
+/// JSON does not have.
 ///
 /// # Errors
-/// When it is not a JSON array of objects. What is odd inside an object is taken as well as it
-/// goes.
+/// When the body is not a JSON array of objects. Odd fields within an object are no error: they
+/// become [`Item::rest`].
 pub fn parse(body: &[u8]) -> Result<Vec<Item>, NotAReply> {
     let text = std::str::from_utf8(body).map_err(|_| NotAReply::NotUtf8)?;
     let mended = mend::mend(text);
@@ -122,11 +123,11 @@ pub fn parse(body: &[u8]) -> Result<Vec<Item>, NotAReply> {
     items.into_iter().enumerate().map(item).collect()
 }
 
-/// What a customer typed, as the bot may get it: a leading slash would trigger any intent
-/// (`/restart` even ends a pause), so it arrives as a division slash.
+/// A customer's line, as the bot may get it. With a leading slash a customer could trigger any
+/// intent (`/restart` even ends a pause), so the bot gets a division slash (U+2215) instead.
 pub fn for_bot(typed: &str) -> String {
-    // Python's str.strip() also takes the four separators; Rasa strips before it looks for the
-    // slash.
+    // Rasa strips the text before it looks for the slash, and Python's str.strip() also removes
+    // U+001C to U+001F.
     let typed = typed
         .trim_matches(|letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f'));
     match typed.strip_prefix('/') {
@@ -136,12 +137,12 @@ pub fn for_bot(typed: &str) -> String {
 }
 
 /// The button of a menu that a customer chose: by its title, by its number, or by both as they are
-/// shown (`2) No`). The title goes first, so that of the buttons 5, 4, 3, 2, 1 a typed `5` is what
-/// it says. Of equal titles the first one is chosen.
+/// shown (`2) No`). Titles go before numbers: if the titles are 5, 4, 3, 2 and 1, a typed `5` means
+/// the title 5. Of equal titles the first is chosen.
 pub fn choice<'a>(menu: &'a [Button], typed: &str) -> Option<&'a Button> {
     let typed = typed.trim();
     let numbered = |digits: &str| {
-        // `parse` would take a sign, too.
+        // `parse` would accept a sign, too.
         let is_number = digits.bytes().all(|b| b.is_ascii_digit());
         let number = is_number.then(|| digits.parse::<NonZeroU32>().ok())??;
         menu.iter().find(|button| button.choice == Some(number))
@@ -153,8 +154,8 @@ pub fn choice<'a>(menu: &'a [Button], typed: &str) -> Option<&'a Button> {
     })
 }
 
-/// What a customer says by choosing this button: its title, behind its number where other buttons
-/// of the menu have the same title.
+/// The customer's line for a chosen button: its title. If other buttons of the menu have the same
+/// title, its number stands before it.
 pub fn echo(menu: &[Button], button: &Button) -> String {
     let is_twin = |other: &&Button| same(&other.title, &button.title);
     match button.choice {
@@ -172,7 +173,7 @@ impl Default for Triggers {
 }
 
 impl Triggers {
-    /// The given texts, or the default one when none is given. Blank ones do not count.
+    /// These texts without blank ones; the default trigger if no text is left.
     pub fn new<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Triggers {
         let texts: Vec<String> =
             texts.into_iter().map(|text| text.as_ref().trim().to_owned()).collect();
@@ -180,8 +181,8 @@ impl Triggers {
         if texts.is_empty() { Triggers::default() } else { Triggers(texts) }
     }
 
-    /// Tells the messages of an answer from its trigger. Several triggers are one handoff. The
-    /// buttons of all messages are numbered through.
+    /// Separates the messages of an answer from its triggers. Several triggers are one handoff. The
+    /// buttons of all messages together are numbered from 1.
     pub fn read(&self, items: Vec<Item>) -> Reply {
         let mut reply = Reply::default();
         let mut left_out = false;
@@ -192,7 +193,7 @@ impl Triggers {
             if control.is_some() || trigger.is_some() {
                 let handoff = reply.handoff.get_or_insert_default();
                 handoff.reason = handoff.reason.take().or_else(|| reason(&control?));
-                // If nothing is left of the item, the number that became `null` is gone, too.
+                // If the item was only the trigger, its `null` is gone with it.
                 item.nulled &= item != Item { nulled: true, ..Item::default() };
             }
             if item == Item::default() {
@@ -218,12 +219,12 @@ impl Triggers {
     }
 }
 
-/// Whether two texts are the same to a reader, without the blanks around them.
+/// Whether two texts are the same to a reader, apart from blanks around them.
 fn same(one: &str, other: &str) -> bool {
     is_same(one.trim(), other.trim())
 }
 
-/// Whether a payload asks for a human.
+/// Whether a payload is a trigger.
 fn is_control(custom: &str) -> bool {
     let fields = serde_json::from_str::<Fields>(custom);
     fields.is_ok_and(|fields| fields.get("handoff").is_some_and(|handoff| handoff.get() == "true"))
@@ -236,7 +237,7 @@ fn reason(control: &str) -> Option<String> {
     (!reason.is_empty()).then(|| cut(reason, NAME_MAX))
 }
 
-/// The fields of an object, each as its JSON text; of a key that comes twice the last one.
+/// The fields of an object, each as its JSON text. If a key occurs twice, the last one counts.
 type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 fn fields(value: &RawValue) -> Option<Fields<'_>> {
@@ -249,11 +250,11 @@ fn list(value: &RawValue) -> Option<Vec<&RawValue>> {
 
 impl From<Fields<'_>> for Item {
     fn from(mut fields: Fields) -> Item {
-        // The sender id that the bot was asked with.
+        // Rasa repeats the sender id of the request in each item.
         fields.remove("recipient_id");
         let mut rest = Vec::new();
         let mut buttons = Vec::new();
-        // Some channels' word for buttons is `quick_replies`.
+        // Some channels have `quick_replies` for buttons.
         for name in ["buttons", "quick_replies"] {
             let Some(offered) = fields.remove(name) else { continue };
             let odd = match list(offered) {
@@ -278,7 +279,7 @@ impl From<Fields<'_>> for Item {
     }
 }
 
-/// The JSON text of an object of these fields, but for those that say nothing.
+/// The JSON text of an object with these fields, without the empty ones. `None` if none is left.
 fn object(fields: Vec<(String, String)>, more: Fields) -> Option<String> {
     let more = more.into_iter().map(|(name, value)| (name, without_blanks(value.get())));
     let fields = fields.into_iter().chain(more).filter(|(_, value)| is_something(value));
@@ -287,15 +288,14 @@ fn object(fields: Vec<(String, String)>, more: Fields) -> Option<String> {
     (!fields.is_empty()).then(|| format!("{{{}}}", fields.join(",")))
 }
 
-/// A field as text; null and the empty text are absent.
+/// A field as text. `None` if it is null or empty.
 fn text(value: &RawValue) -> Option<String> {
     let json = value.get();
     let text = serde_json::from_str(json).unwrap_or_else(|_| without_blanks(json));
     (json != "null" && !text.is_empty()).then_some(text)
 }
 
-/// The buttons of a list, and the JSON texts of the elements that are not understood, or not
-/// wholly.
+/// The buttons of a list, and the JSON texts of the elements that are not fully understood.
 fn buttons(offered: Vec<&RawValue>) -> (Vec<Button>, Vec<String>) {
     let (mut buttons, mut odd) = (Vec::new(), Vec::new());
     for offered in offered {
@@ -309,7 +309,7 @@ fn buttons(offered: Vec<&RawValue>) -> (Vec<Button>, Vec<String>) {
     (buttons, odd)
 }
 
-/// A button, if the fields are enough for one, and whether all of them are understood.
+/// The button of these fields, if they are enough for one, and whether every field is understood.
 fn button(mut fields: Fields) -> (Option<Button>, bool) {
     let mut field = |name| fields.remove(name).and_then(text);
     let title = field("title");
@@ -328,7 +328,7 @@ fn button(mut fields: Fields) -> (Option<Button>, bool) {
     (Some(Button { title, payload, url: url.map(Into::into), choice: None }), is_understood)
 }
 
-/// Whether a JSON text without blanks says anything.
+/// Whether a JSON text, without blanks, is not empty.
 fn is_something(json: &str) -> bool {
     !matches!(json, "null" | "[]" | "{}" | "\"\"")
 }
@@ -344,22 +344,22 @@ fn kind(value: &RawValue) -> &'static str {
     }
 }
 
-/// One item within the wire's limits, with so many buttons of the reply `before` its own. What was
-/// left out is visible in its text. A custom payload and what was not understood beside it are two
-/// messages.
+/// The messages of one item, within the wire's limits. `before` is the number of buttons in earlier
+/// items of the reply. A mark in the text shows that something was left out. A custom payload, and
+/// the fields that were not understood, are two messages.
 fn said(item: Item, before: u32) -> Vec<Said> {
     let mut said =
         Said::text(Author::Bot, &cut(item.text.as_deref().unwrap_or_default(), TEXT_MAX));
     said.image = item.image.map(|image| cut(&image, IMAGE_MAX).into());
     let offered = item.buttons.len();
-    // A cut payload or URL would be another one: such a button is of no use.
+    // A cut payload or URL would mean something else, so such a button is left out.
     let is_whole = |b: &Button| {
         b.payload.len() <= PAYLOAD_MAX && b.url.as_ref().is_none_or(|url| url.len() <= URL_MAX)
     };
     said.buttons = item.buttons.into_iter().filter(is_whole).take(BUTTONS_MAX).collect();
     for (button, place) in said.buttons.iter_mut().zip(1..) {
         button.title = cut(&button.title, TITLE_MAX);
-        // Without buttons before it its place in the message says the number.
+        // In the first message with buttons, a button's number is its place in the message.
         button.choice = NonZeroU32::new(before + place).filter(|_| before > 0);
     }
     if said.buttons.len() < offered {
@@ -375,11 +375,11 @@ fn said(item: Item, before: u32) -> Vec<Said> {
         }
         attach(&mut all[place], &payload);
     }
-    all.iter_mut().for_each(give_way);
+    all.iter_mut().for_each(shrink);
     all
 }
 
-/// Gives a message its custom payload, or says that it is too large.
+/// Attaches a custom payload to a message, or a mark that the payload is too large.
 fn attach(said: &mut Said, json: &str) {
     match Custom::new(json) {
         Ok(custom) if fits(&custom) => said.custom = Some(custom),
@@ -387,14 +387,14 @@ fn attach(said: &mut Said, json: &str) {
     }
 }
 
-/// Whether a payload keeps its limits, also at a peer of 0.1.0. That one counts the bytes of the
-/// values as it writes them itself: `1e15` has 18.
+/// Whether a payload is within its limits, also at a peer of release 0.1.0. That release counts
+/// bytes as it would write the values itself: 18 for `1e15`.
 fn fits(custom: &Custom) -> bool {
     let value = custom.value();
     custom.as_str().len().max(value.to_string().len()) <= CUSTOM_MAX && depth(&value) <= DEPTH_MAX
 }
 
-/// How many levels of lists and objects a value has.
+/// The number of levels of lists and objects in a value.
 fn depth(value: &Value) -> usize {
     match value {
         Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
@@ -403,14 +403,15 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Buttons, custom and text give way, in this order, until the entry fits: limits count bytes as
-/// they are, and JSON writes a control character in six.
-fn give_way(said: &mut Said) {
-    let mut lost_buttons = false;
+/// Removes buttons, then the custom payload, then text, until the encoded message fits. Messages
+/// within all limits of their parts can still be too large: JSON writes a control character in six
+/// bytes.
+fn shrink(said: &mut Said) {
+    let mut has_lost_buttons = false;
     while encoded(said) > SAID_MAX && said.buttons.pop().is_some() {
-        lost_buttons = true;
+        has_lost_buttons = true;
     }
-    if lost_buttons {
+    if has_lost_buttons {
         mark(said, CUT);
     }
     if encoded(said) > SAID_MAX
@@ -433,7 +434,7 @@ fn without(bytes: usize) -> String {
     format!("[a custom payload of {bytes} bytes] {CUT}")
 }
 
-/// Says at the end of the text that something is left out, once.
+/// Adds a mark at the end of the text; the mark [`CUT`] only once.
 fn mark(said: &mut Said, note: &str) {
     if note == CUT && said.text.ends_with(CUT) {
         return;
@@ -442,7 +443,7 @@ fn mark(said: &mut Said, note: &str) {
     said.text = if text.is_empty() { note.into() } else { format!("{text}\n{note}").into() };
 }
 
-/// At most `limit` bytes of `text`, visibly cut at a character where it is longer.
+/// At most `limit` bytes of `text`. A longer text is cut between two characters, with a mark.
 fn cut(text: &str, limit: usize) -> String {
     if text.len() <= limit {
         return text.to_owned();

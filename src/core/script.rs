@@ -1,52 +1,54 @@
-//! Pacing: a person's lines are taken as they come, a script's one at a time, when each is due.
+//! The pace of input: the loop takes a person's lines at once, and a script's lines one at a time,
+//! the next when the one before is done.
 
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 
-/// Inputs a loop drains before it commits, at most.
+/// The most inputs that a loop takes before it commits.
 pub const BATCH_MAX: usize = 1_000;
-/// Events of the socket thread that may wait for the loop; beyond it, sockets are not read.
+/// The most events of the socket thread that wait for the loop. Beyond this, sockets are not read.
 pub const QUEUE_MAX: usize = 4_096;
 
-/// How long a program that ends waits for what it owes.
+/// How long a program that is ending waits until its lines are delivered.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
-/// Where a script is.
+/// The position in a script: which line is being worked on, and whether the input has ended.
 pub struct Pace<C> {
-    person: bool,
-    /// The line that was taken and is not done yet, and since when.
+    is_person: bool,
+    /// The line that was taken and is not done yet, with the time when it was taken.
     pending: Option<(C, Instant)>,
-    ended: bool,
-    /// After the end of input, stay until then; `None` for as long as it takes.
+    has_ended: bool,
+    /// The time to leave after the end of the input; `None` without `--linger`.
     linger_until: Option<Instant>,
+    /// The time limit of the `/wait` that is being worked on.
     wait_until: Option<Instant>,
 }
 
-/// What became of a `/wait`.
+/// The result of a `/wait` so far.
 pub enum Waiting {
-    /// What it waited for is there.
+    /// The answer has come.
     Over,
-    /// Its time is over first.
+    /// The time is over, and no answer has come; a sentence says so.
     TooLong(String),
-    /// Not yet.
+    /// The wait goes on.
     On,
 }
 
 impl<C: Clone> Pace<C> {
-    /// A person's pace or a script's.
-    pub fn new(person: bool) -> Pace<C> {
-        Pace { person, pending: None, ended: false, linger_until: None, wait_until: None }
+    /// The pace for a person, or for a script.
+    pub fn new(is_person: bool) -> Pace<C> {
+        Pace { is_person, pending: None, has_ended: false, linger_until: None, wait_until: None }
     }
 
     /// Whether a person types.
     pub fn is_person(&self) -> bool {
-        self.person
+        self.is_person
     }
 
     /// Whether the next line may be taken.
     pub fn takes_lines(&self) -> bool {
-        self.pending.is_none() && !self.ended
+        self.pending.is_none() && !self.has_ended
     }
 
     /// A line was taken.
@@ -59,13 +61,14 @@ impl<C: Clone> Pace<C> {
         self.pending.as_ref().map(|(command, _)| command.clone())
     }
 
-    /// It is done.
+    /// The line is done.
     pub fn done(&mut self) {
         self.pending = None;
         self.wait_until = None;
     }
 
-    /// How a `/wait` of at most `limit` stands, given whether what it waits for `is_here`.
+    /// The result of a `/wait` of at most `limit` at this time. `is_here` says whether the answer
+    /// has come.
     pub fn waited(&mut self, is_here: bool, limit: Option<Duration>, now: Now) -> Waiting {
         let since = self.pending.as_ref().map_or(now.clock, |(_, since)| *since);
         self.wait_until = limit.map(|limit| since + limit);
@@ -79,23 +82,23 @@ impl<C: Clone> Pace<C> {
         }
     }
 
-    /// There is no more input; stay `linger` seconds at most.
+    /// The input has ended. The program leaves after `linger` seconds, if they are given.
     pub fn ended(&mut self, linger: Option<u32>, now: Now) {
-        self.ended = true;
+        self.has_ended = true;
         self.linger_until = linger.map(|seconds| now.clock + Duration::from_secs(seconds.into()));
     }
 
-    /// All input is taken and done.
+    /// Whether the input has ended and all its lines are done.
     pub fn is_over(&self) -> bool {
-        self.ended && self.pending.is_none()
+        self.has_ended && self.pending.is_none()
     }
 
-    /// Whether the time to stay after the end of input is over.
+    /// Whether the time to leave after the end of the input has come.
     pub fn lingered(&self, now: Now) -> bool {
         self.linger_until.is_some_and(|until| until <= now.clock)
     }
 
-    /// When to look again.
+    /// The next time at which a wait or the stay may end.
     pub fn deadline(&self) -> Option<Instant> {
         let linger = if self.is_over() { self.linger_until } else { None };
         [self.wait_until, linger].into_iter().flatten().min()

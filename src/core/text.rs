@@ -1,13 +1,13 @@
-//! Safe text: the only way a peer's text reaches a screen, a title, a notification, a log or a file
-//! name.
+//! Safe text: a peer's text reaches a screen, a log or a file name only through this room.
 //!
-//! Raw text is stored and sent. What a reader could not see, or what could move a cursor, hide or
-//! reorder other text, is made visible here, at the edge that shows it: as `\u{…}`, or, where one
-//! token stands for a run, as `\u{…+N}`, the first of them and how many follow. What people write
-//! lives; what a single character is, is `letters`'.
+//! Journals and frames hold raw text. This room makes visible, when a text is shown, every
+//! character that a reader could not see or that could move a cursor or hide or reorder other text.
+//! It shows such a character as `\u{…}`, and a run of them as `\u{…+N}`: the first one, and the
+//! number of those that follow. Everything that people write stays as it is. `letters` knows what a
+//! single character is.
 //!
-//! What is shown stays as it is when it is shown again. Where rows break and what stands before
-//! them is `term`'s.
+//! A shown text does not change when it is shown again. `term` breaks it into rows and puts
+//! prefixes before them.
 
 use std::fmt;
 
@@ -21,23 +21,23 @@ mod letters;
 #[cfg(test)]
 mod tests;
 
-/// Combining marks on one base, at most; more are shown as one token.
+/// The most combining marks on one letter. Further ones are shown as one token.
 pub const MARKS_MAX: usize = 8;
-/// Columns of blanks in a row, at most: more could push the rest to where another row seems to
-/// begin.
+/// The most columns of blanks in a run. With more, the text behind them could look like a row of
+/// its own.
 pub const BLANKS_MAX: usize = 32;
-/// Letters of a name, as shown, at most.
+/// The most letters of a name that are shown.
 pub const NAME_LETTERS_MAX: usize = 32;
-/// Blanks a tab is shown as.
+/// The blanks that stand for a tab.
 const TAB: &str = "    ";
 
-/// Whether two texts are the same to a reader: letter case and the form of an accented letter do
-/// not count (full case folding of normal forms: Unicode, definition D145).
+/// Whether two texts are the same to a reader: letter case, and the form of an accented letter,
+/// make no difference (full case folding of normal forms: Unicode, definition D145).
 pub fn is_same(one: &str, other: &str) -> bool {
     canonical_caseless_match_str(one, other)
 }
 
-/// A text of several lines. What follows a newline is for its caller to mark.
+/// A text of several lines. The caller puts a prefix before each line that follows a newline.
 #[derive(Clone, Copy, Debug)]
 pub struct Safe<'a>(pub &'a str);
 
@@ -45,7 +45,8 @@ pub struct Safe<'a>(pub &'a str);
 #[derive(Clone, Copy, Debug)]
 pub struct Line<'a>(pub &'a str);
 
-/// What somebody wants to be called: one line, no blanks at its ends, cut to `NAME_LETTERS_MAX`.
+/// The name of a customer or an agent: one line without blanks at its ends, cut to
+/// [`NAME_LETTERS_MAX`].
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a>(&'a str);
 
@@ -62,13 +63,13 @@ impl fmt::Display for Line<'_> {
 }
 
 impl<'a> Name<'a> {
-    /// A name; `None` for one of which nothing is seen.
+    /// A name; `None` if a reader would see nothing of it.
     pub fn new(name: &'a str) -> Option<Name<'a>> {
         let seen = |part| matches!(part, Part::Kept(letter) if letter.chars().any(is_visible));
         Parts::new(name, Kind::Name).any(seen).then_some(Name(name))
     }
 
-    /// Whether all of it is shown.
+    /// Whether the name is shown without a cut.
     pub fn fits(&self) -> bool {
         self.whole().graphemes(true).count() <= NAME_LETTERS_MAX
     }
@@ -92,13 +93,12 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-/// Whether a row may begin with this character: it is seen, and is not part of the letter before
-/// it.
+/// Whether a row may begin with this character: it is visible and no part of the letter before it.
 pub fn stands_alone(letter: char) -> bool {
     is_visible(letter) && !is_mark(letter)
 }
 
-/// What a text is for.
+/// How a text is shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
@@ -106,10 +106,10 @@ enum Kind {
     Name,
 }
 
-/// A stretch of a text, as it is shown.
+/// A part of a text, as it is shown.
 enum Part<'a> {
     Kept(&'a str),
-    /// A hidden character, and how many follow it that the same token stands for.
+    /// A hidden character, and the number of characters after it that share its token.
     Hidden(char, usize),
 }
 
@@ -123,46 +123,53 @@ impl fmt::Display for Part<'_> {
     }
 }
 
-/// Reads a text part by part, once, knowing what was kept last.
+/// Reads a text once, part by part. Its fields are what it must know of the parts before.
 struct Parts<'a> {
     rest: &'a str,
     kind: Kind,
-    /// The letter that marks would go to, and what was kept last of it and its marks. None behind
-    /// what is no letter.
+    /// The letter to which a mark would belong, and the last character of the letter and its marks.
+    /// `None` if no letter is before.
     letter: Option<(char, char)>,
-    /// Marks on it.
-    marks: usize,
-    /// Blanks of a tab or a run that are kept, in columns.
-    blanks: usize,
-    /// A blank of a name may stand here.
-    in_name: bool,
+    /// The number of marks on that letter.
+    mark_count: usize,
+    /// The columns that are left of a run of blanks that is kept.
+    blank_columns: usize,
+    /// In a name, a blank may stand here.
+    may_have_blank: bool,
 }
 
 impl<'a> Parts<'a> {
     fn new(text: &'a str, kind: Kind) -> Parts<'a> {
-        Parts { rest: text, kind, letter: None, marks: 0, blanks: 0, in_name: false }
+        Parts {
+            rest: text,
+            kind,
+            letter: None,
+            mark_count: 0,
+            blank_columns: 0,
+            may_have_blank: false,
+        }
     }
 
-    /// Takes so many bytes as they are.
+    /// Keeps the next `bytes` bytes as they are.
     fn keep(&mut self, bytes: usize) -> Part<'a> {
         let (kept, rest) = self.rest.split_at(bytes);
         self.rest = rest;
         Part::Kept(kept)
     }
 
-    /// A letter of its own, which may get marks.
+    /// Keeps a letter, which marks may follow.
     fn keep_letter(&mut self, letter: char, bytes: usize) -> Part<'a> {
-        (self.letter, self.marks, self.in_name) = (Some((letter, letter)), 0, true);
+        (self.letter, self.mark_count, self.may_have_blank) = (Some((letter, letter)), 0, true);
         self.keep(bytes)
     }
 
-    /// A mark, a selector or a joiner, on the letter before it.
+    /// Keeps a mark, a selector or a joiner on the letter before it.
     fn keep_mark(&mut self, base: char, mark: char) -> Part<'a> {
-        (self.letter, self.marks) = (Some((base, mark)), self.marks + 1);
+        (self.letter, self.mark_count) = (Some((base, mark)), self.mark_count + 1);
         self.keep(mark.len_utf8())
     }
 
-    /// Shows so many characters as one token.
+    /// Hides the next `count` characters behind one token.
     fn hide(&mut self, count: usize) -> Option<Part<'a>> {
         let mut letters = self.rest.chars();
         let first = letters.next()?;
@@ -170,42 +177,42 @@ impl<'a> Parts<'a> {
             letters.nth(count - 2);
         }
         self.rest = letters.as_str();
-        (self.letter, self.in_name) = (None, true);
+        (self.letter, self.may_have_blank) = (None, true);
         Some(Part::Hidden(first, count - 1))
     }
 
-    /// Blanks: few are kept, a tab as four of them; a run that is too long is one token.
+    /// Keeps a blank; a tab becomes four blanks. Hides a whole run of blanks if it is too long.
     fn blanks(&mut self) -> Option<Part<'a>> {
         self.letter = None;
         let width =
             |letter: char| if letter == '\t' { TAB.len() } else { letter.width().unwrap_or(1) };
-        if self.blanks == 0 {
+        if self.blank_columns == 0 {
             let run =
                 || self.rest.chars().take_while(|letter| *letter == '\t' || is_blank(*letter));
             let columns = run().map(width).sum();
             if columns > BLANKS_MAX {
                 return self.hide(run().count());
             }
-            self.blanks = columns;
+            self.blank_columns = columns;
         }
         let letter = self.rest.chars().next()?;
-        self.blanks -= width(letter);
+        self.blank_columns -= width(letter);
         let kept = self.keep(letter.len_utf8());
         Some(if letter == '\t' { Part::Kept(TAB) } else { kept })
     }
 
-    /// A blank of a name stands alone, between two things that are seen, and is one that people
-    /// type.
+    /// Keeps a blank of a name if people type such blanks, and if it stands alone between two
+    /// visible characters.
     fn name_blank(&mut self, blank: char, next: Option<char>) -> Option<Part<'a>> {
-        let is_between = self.in_name && next.is_some_and(|next| !is_blank(next));
+        let is_between = self.may_have_blank && next.is_some_and(|next| !is_blank(next));
         if !is_between || !matches!(blank, ' ' | '\u{3000}') {
             return self.hide(1);
         }
-        (self.letter, self.in_name) = (None, false);
+        (self.letter, self.may_have_blank) = (None, false);
         Some(self.keep(blank.len_utf8()))
     }
 
-    /// Marks that have no letter to go to, or one that is full: the whole run is one token.
+    /// Hides a run of marks: there is no letter before them, or it has the most marks already.
     fn hide_marks(&mut self) -> Option<Part<'a>> {
         self.hide(self.rest.chars().take_while(|letter| is_mark(*letter)).count())
     }
@@ -218,8 +225,8 @@ impl<'a> Iterator for Parts<'a> {
         let mut ahead = self.rest.chars();
         let letter = ahead.next()?;
         let next = ahead.next();
-        // A joiner counts as a mark, and leaves room for the one it may stand before.
-        let has_room = self.marks + 1 < MARKS_MAX;
+        // A joiner counts as a mark, and leaves room for the mark that may follow it.
+        let has_room = self.mark_count + 1 < MARKS_MAX;
         match (letter, self.letter) {
             ('\n', _) if self.kind == Kind::Text => {
                 self.letter = None;
@@ -234,16 +241,16 @@ impl<'a> Iterator for Parts<'a> {
                 Some(self.keep_letter(letter, flag.len()))
             }
             (mark, base) if is_mark(mark) => match base {
-                Some((base, _)) if self.marks < MARKS_MAX => Some(self.keep_mark(base, mark)),
+                Some((base, _)) if self.mark_count < MARKS_MAX => Some(self.keep_mark(base, mark)),
                 _ => self.hide_marks(),
             },
             (selector, Some((base, _))) if is_selector(selector) => {
-                let is_due = self.marks == 0 && may_select(base, selector, next);
-                if is_due { Some(self.keep_mark(base, selector)) } else { self.hide(1) }
+                let is_right = self.mark_count == 0 && may_select(base, selector, next);
+                if is_right { Some(self.keep_mark(base, selector)) } else { self.hide(1) }
             }
             (joiner, Some((base, last))) if is_joiner(joiner) => {
-                let is_due = has_room && !is_joiner(last) && may_join(joiner, base, last, next);
-                if is_due { Some(self.keep_mark(base, joiner)) } else { self.hide(1) }
+                let is_right = has_room && !is_joiner(last) && may_join(joiner, base, last, next);
+                if is_right { Some(self.keep_mark(base, joiner)) } else { self.hide(1) }
             }
             (letter, _) if is_visible(letter) => Some(self.keep_letter(letter, letter.len_utf8())),
             _ => self.hide(1),

@@ -1,8 +1,9 @@
-//! Dying at a named place, for `scripts/faults`. A normal build has nothing of it.
+//! Ends the process at a named point of the code, for `scripts/faults`. In a normal build these
+//! functions do nothing.
 //!
-//! `HANDOFF_FAILPOINT=name:n` ends the process as `kill -9` would, at the n-th hit of that point.
+//! `HANDOFF_FAILPOINT=name:n` ends the process as `kill -9` does, at the n-th hit of that point.
 
-/// Ends the process here, if the environment names this point and it was hit often enough.
+/// Ends the process, if the environment names this point and this is the n-th hit.
 #[cfg(feature = "failpoints")]
 pub fn hit(name: &str) {
     use std::sync::LazyLock;
@@ -27,7 +28,8 @@ pub fn hit(name: &str) {
 #[inline(always)]
 pub fn hit(_: &str) {}
 
-/// How durable a commit is: fully. `HANDOFF_SYNCHRONOUS=NORMAL` is the control that must fail.
+/// SQLite's `synchronous` setting: `FULL`, so that a commit survives a power cut. For the fault
+/// tests `HANDOFF_SYNCHRONOUS=NORMAL` weakens it: the fault tests must find that.
 pub fn synchronous() -> String {
     #[cfg(feature = "failpoints")]
     if let Ok(chosen) = std::env::var("HANDOFF_SYNCHRONOUS") {

@@ -1,25 +1,25 @@
-//! Secrets from files: one line, in a file that nobody else can read.
+//! Reads a secret from a file that no other user can read. The file has one line.
 //!
-//! A command line is for all users of a machine to see, so no option takes a secret itself. What a
-//! secret is good for is its reader's business.
+//! All users of a machine can read a command line, so no option takes a secret itself. This room
+//! does not know what a secret is for.
 
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// Bytes of a secret's file, at most: more is no secret, and is not read into memory.
+/// The most bytes of a secret's file. A larger file is not read into memory.
 const FILE_MAX: u64 = 16 * 1024;
 
-/// The secret in a file, without the end of its line. `what` names it to a person.
+/// The secret in a file, without the end of its line. `what` is the secret's name in errors.
 ///
 /// # Errors
-/// One line: what is wrong with the file, and what to do. Never with anything of its content.
+/// One line: what is wrong with the file, and what to do. It never repeats a part of the content.
 pub fn read(what: &str, path: &Path) -> Result<String, String> {
     let file = path.display();
     let failed = |e: std::io::Error| format!("cannot read {what} from {file}: {e}");
     let open = File::open(path).map_err(failed)?;
-    // Of the open file: another one may be put in its place meanwhile.
+    // The metadata are those of the open file: another file may be put at its path meanwhile.
     let metadata = open.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(format!("cannot read {what} from {file}: it is a folder"));

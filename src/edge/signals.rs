@@ -1,10 +1,10 @@
-//! SIGINT, SIGTERM and SIGHUP, as a channel.
+//! The signals SIGINT, SIGTERM and SIGHUP as a channel.
 
 use crossbeam_channel::{Receiver, unbounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// Starts the thread that waits for signals.
+/// Starts the thread that waits for signals. Each item of the channel is a signal's number.
 ///
 /// # Errors
 /// One line, when the system refuses.
@@ -23,7 +23,8 @@ pub fn listen() -> Result<Receiver<i32>, String> {
     Ok(receiver)
 }
 
-/// What a shell calls the end by this signal: 128 and its number.
+/// The exit code of a program that this signal ended, as a shell has it: 128 plus the signal's
+/// number.
 pub fn exit_code(signal: i32) -> u8 {
     128 + u8::try_from(signal).unwrap_or(0)
 }

@@ -1,12 +1,13 @@
 //! stdin and the screen, for both modes: a person at a terminal, a pipe, or a script.
 //!
-//! A loop hands over `Report`s and takes lines. Two threads do the rest: the input thread is
-//! the only reader of stdin, the screen thread the only writer of stdout and stderr, so that
-//! nothing tears the line being typed and an output nobody reads holds up that thread alone.
-//! What a line means is the loop's; what a report says to a person is `words`' and `render`'s.
+//! A mode's loop gives this room `Report`s to show, and gets the lines that were typed. Two threads
+//! do the work. The input thread is the only reader of stdin. The screen thread is the only writer
+//! of stdout and stderr: so no output breaks the line that is being typed, and an output that
+//! nobody reads blocks that thread alone. The loop decides what a line means; `words` and `render`
+//! decide what a person reads of a report.
 //!
-//! The editor is our own, over `rustix`: rustyline cannot change its prompt or erase its line
-//! while it reads, reedline polls for what others print, and crossterm spins for ever once its
+//! The line editor is our own, over `rustix`: rustyline cannot change its prompt or erase its line
+//! while it reads, reedline polls for the output of others, and crossterm spins for ever when its
 //! terminal is gone (its issue 793).
 
 use std::cell::{Cell, RefCell};
@@ -39,84 +40,84 @@ mod screen;
 mod suspend;
 mod words;
 
-/// Reports not yet on the screen, from which on a loop stops taking what makes more of them.
+/// The number of reports not yet on the screen at which a loop stops taking input from the network.
 pub const BACKLOG_MAX: u64 = 10_000;
-/// Log lines waiting for the screen thread, at most; more are dropped and counted.
+/// The most log lines that wait for the screen thread. Further lines are dropped and counted.
 const LOG_MAX: usize = 1_000;
-/// How long a dropped `Screen` waits for an output that nobody reads.
+/// The time that a dropped `Screen` gives its threads to write what is left.
 const DROP_WAIT: Duration = Duration::from_secs(1);
 
 /// How to read and show.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Every report as one JSON object a line.
+    /// Whether each report is one JSON object per line.
     pub json: bool,
-    /// Lines: no editing, no colour.
+    /// Whether to do without editing and colour.
     pub plain: bool,
-    /// Bytes of a line, at most (`wire::TEXT_MAX`).
+    /// The most bytes of a line (`wire::TEXT_MAX`).
     pub limit: usize,
-    /// Who types here: `User` or `Admin`.
+    /// Who types here: the customer (`User`) or the agent (`Admin`).
     pub me: Author,
     /// Whether stdin is read.
     pub reads_stdin: bool,
 }
 
-/// What was typed.
+/// A line that was typed, or the end of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// A line; several in one when they were pasted as a block. Never empty.
+    /// A line, or a pasted block of several lines. Never empty.
     Line(String),
-    /// A line that cannot be taken, in one sentence. Reading goes on after it.
+    /// A line cannot be taken; this sentence says why. Reading goes on after it.
     Refused(String),
-    /// End of input, or Ctrl-D on an empty line.
+    /// The end of the input, or Ctrl-D on an empty line.
     End,
 }
 
-/// What else the terminal tells the loop.
+/// What the terminal reports to the loop besides lines.
 #[derive(Debug)]
 pub enum Event {
-    /// Ctrl-C in the editor while the line is empty. Without the editor it is SIGINT, as
-    /// everywhere.
+    /// Ctrl-C in the editor while the line is empty. Without the editor, Ctrl-C is the signal
+    /// SIGINT.
     Interrupt {
-        /// The key before it was the same: the person insists.
+        /// The key before was Ctrl-C on an empty line, too.
         again: bool,
     },
-    /// Reports up to this ticket are written. Tickets may be skipped, never go back.
+    /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are
+    /// skipped.
     Shown(u64),
-    /// stdout or the terminal is gone. Nothing is shown on it any more; may come twice.
+    /// stdout or the terminal is gone: nothing more is shown. This event may come twice.
     Gone(io::Error),
 }
 
-/// The screen, as the loop holds it. Dropping it restores the terminal, at the latest after a
-/// second.
+/// The loop's handle to the screen. Dropping it restores the terminal, after a second at most.
 pub struct Screen {
     commands: Sender<Command>,
-    /// The last ticket given.
-    given: Cell<u64>,
-    /// Reports the screen thread is done with.
-    done: Arc<AtomicU64>,
-    /// Reports given since the last flush.
-    held: RefCell<Vec<Report>>,
-    /// The last prompt given.
-    prompted: RefCell<String>,
-    interactive: bool,
+    /// The ticket of the last report.
+    last_ticket: Cell<u64>,
+    /// The number of reports that the screen thread has written.
+    shown_count: Arc<AtomicU64>,
+    /// Reports since the last flush.
+    unflushed: RefCell<Vec<Report>>,
+    /// The prompt that was sent last.
+    last_prompt: RefCell<String>,
+    is_interactive: bool,
     mode: Option<Arc<RawMode>>,
-    /// None where stdin is not read.
+    /// `None` if stdin is not read.
     waker: Option<Waker>,
     threads: Option<Threads>,
 }
 
-/// The screen thread and, where stdin is read, the input thread. Each holds a sender of `ended` for
-/// as long as it lives.
+/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `ended` until
+/// it ends.
 struct Threads {
     screen: JoinHandle<()>,
     input: Option<JoinHandle<()>>,
     ended: Receiver<()>,
 }
 
-/// Keeps SIGTSTP from stopping the process at once where something has to be done first: an editor
-/// restores the terminal, and a desk where a person types says that it cannot be suspended. Called
-/// before any thread is started; `start` deals with the signals then.
+/// Keeps SIGTSTP from stopping the process at once, if something has to be done first: an editor
+/// restores the terminal, and a desk where a person types says that it cannot be suspended. A mode
+/// calls this before it starts any thread; [`start`] then handles the signal.
 ///
 /// # Errors
 /// When the system refuses.
@@ -131,18 +132,18 @@ fn holds_suspension(options: &Options) -> bool {
 
 /// Takes stdin and the screen.
 ///
-/// Without stdin no line and no end of input ever comes.
+/// If stdin is not read, the channel of lines never has an item.
 ///
-/// With an editor `Typed` is unbounded: a person types. Without one the channel holds one line and
-/// the reader's hand one more, so a pipe is not read ahead.
+/// With an editor the channel of lines is unbounded, because a person types. Without one it holds
+/// one line, and the input thread one more, so that a pipe is not read far ahead.
 ///
-/// A terminal as stdin with stdout elsewhere (`handoff user | tee log`) is read line by line
-/// as the terminal edits it, shown plain, and still is a person: interactive.
+/// If stdin is a terminal and stdout is not (`handoff user | tee log`), the terminal itself edits
+/// lines and the output is plain. This still counts as interactive: a person types.
 ///
 /// # Errors
 /// When the terminal's mode cannot be set or a thread cannot be started.
 pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<Event>)> {
-    let (interactive, way) = choose(&options);
+    let (is_interactive, way) = choose(&options);
     let editing = way == Way::Terminal;
     let (commands, from_loop) = unbounded();
     let (events, to_loop) = unbounded();
@@ -150,7 +151,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (keys, pressed) = if editing { unbounded() } else { (bounded(0).0, never()) };
     let (log, logged) = bounded(LOG_MAX);
     let (alive, ended) = bounded(0);
-    let done = Arc::new(AtomicU64::new(0));
+    let shown_count = Arc::new(AtomicU64::new(0));
     let interrupts = Arc::new(AtomicUsize::new(0));
     let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
 
@@ -159,9 +160,9 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
     let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let board = editing.then(|| Board::new(options.limit, typed.clone()));
-    let (done_too, interrupts_too) = (Arc::clone(&done), Arc::clone(&interrupts));
+    let (shown_too, interrupts_too) = (Arc::clone(&shown_count), Arc::clone(&interrupts));
     let mut output =
-        Output::new(way, look, board, mode.clone(), events.clone(), done_too, interrupts_too)?;
+        Output::new(way, look, board, mode.clone(), events.clone(), shown_too, interrupts_too)?;
     let alive_too = alive.clone();
     let lines = if input.is_some() { lines } else { never() };
     let screen = thread::Builder::new().name("screen".into()).spawn(move || {
@@ -185,11 +186,11 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     Ok((
         Screen {
             commands,
-            given: Cell::new(0),
-            done,
-            held: RefCell::default(),
-            prompted: RefCell::default(),
-            interactive,
+            last_ticket: Cell::new(0),
+            shown_count,
+            unflushed: RefCell::default(),
+            last_prompt: RefCell::default(),
+            is_interactive,
             mode,
             waker,
             threads,
@@ -199,7 +200,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     ))
 }
 
-/// Whether a person types, and how to show.
+/// Whether a person types, and how reports are shown.
 fn choose(options: &Options) -> (bool, Way) {
     let stdin = options.reads_stdin && io::stdin().is_terminal();
     let stdout = io::stdout().is_terminal();
@@ -213,86 +214,87 @@ fn choose(options: &Options) -> (bool, Way) {
 }
 
 impl Screen {
-    /// Whether a person types; otherwise it is a script.
+    /// Whether a person types; otherwise a script does.
     pub fn is_interactive(&self) -> bool {
-        self.interactive
+        self.is_interactive
     }
 
-    /// Whether lines are read at all: not at a desk without a terminal, which outlives its stdout.
+    /// Whether stdin is read: not at a desk with `--no-terminal`, which runs on when stdout is
+    /// gone.
     pub fn reads_lines(&self) -> bool {
         self.threads.as_ref().is_some_and(|threads| threads.input.is_some())
     }
 
-    /// Whether the prompt can be seen.
+    /// Whether there is a prompt.
     pub fn has_prompt(&self) -> bool {
         self.mode.is_some()
     }
 
-    /// Shows a report. Never blocks and never loses one: what the screen has not taken waits in
-    /// memory, and leaves at the next `flush`. A loop that sees `backlog` at `BACKLOG_MAX` stops
-    /// taking from the network until an `Event::Shown` brings it down.
+    /// Shows a report, and returns its ticket. Never blocks and never loses a report: it waits in
+    /// memory until the next `flush`. While `backlog` is at [`BACKLOG_MAX`], a loop takes nothing
+    /// from the network; each [`Event::Shown`] lowers `backlog`.
     pub fn show(&self, report: Report) -> u64 {
-        self.given.set(self.given.get() + 1);
-        self.held.borrow_mut().push(report);
-        self.given.get()
+        self.last_ticket.set(self.last_ticket.get() + 1);
+        self.unflushed.borrow_mut().push(report);
+        self.last_ticket.get()
     }
 
-    /// What was shown since the last time goes to the screen: once a turn, so that its thread is
-    /// woken once for all of it.
+    /// Sends the reports since the last flush to the screen thread. A loop calls this once a turn,
+    /// so that the thread is woken once for all of them.
     pub fn flush(&self) {
-        let held = self.held.take();
-        if !held.is_empty() {
-            self.hand_over(Command::Show(held));
+        let reports = self.unflushed.take();
+        if !reports.is_empty() {
+            self.post(Command::Show(reports));
         }
     }
 
-    /// Reports given and not yet written.
+    /// The number of reports that are not written yet.
     pub fn backlog(&self) -> u64 {
-        self.given.get() - self.done.load(Ordering::Relaxed)
+        self.last_ticket.get() - self.shown_count.load(Ordering::Relaxed)
     }
 
-    /// Who gets the next line, e.g. `Ann (2)`, shown as `Ann (2)> `. Changes at once, also under
-    /// a line being edited; only the editor has a prompt.
+    /// Sets the prompt, which says who gets the next line: `Ann (2)` is shown as `Ann (2)> `. It
+    /// changes at once, also while a line is edited. Only the editor has a prompt.
     pub fn prompt(&self, prompt: String) {
-        // A loop calls this every turn: the screen thread is woken only for what it would draw.
-        if self.mode.is_some() && *self.prompted.borrow() != prompt {
-            self.prompted.replace(prompt.clone());
+        // A loop calls this every turn. The screen thread is woken only for a new prompt.
+        if self.mode.is_some() && *self.last_prompt.borrow() != prompt {
+            self.last_prompt.replace(prompt.clone());
             self.send(Command::Prompt(prompt));
         }
     }
 
-    /// Says why a person's line was not taken. The editor keeps it for the Up key; without an
-    /// editor the person sees the line itself on stderr.
+    /// Shows why a person's line was not sent. The editor keeps the line for the Up key; without an
+    /// editor the line itself is shown on stderr.
     pub fn refuse(&self, why: &str, line: &str) {
         self.send(Command::Refuse { why: why.to_owned(), line: line.to_owned() });
     }
 
-    /// Ends: everything shown is written, the terminal is as it was, the threads are gone.
-    /// Waits for an output that nobody reads; dropping the screen instead does not.
+    /// Writes all reports, restores the terminal and ends the threads. If nobody reads the output,
+    /// this waits without end; dropping the screen instead waits a second at most.
     pub fn finish(mut self) {
         self.stop();
         if let Some(threads) = self.threads.take() {
-            // A thread that panicked has said so on stderr.
+            // A thread that panicked has printed so on stderr.
             threads.input.map(JoinHandle::join);
             let _ = threads.screen.join();
         }
     }
 
-    /// Tells both threads to end. Log lines go straight to stderr from here.
+    /// Asks both threads to end. From here on log lines go straight to stderr.
     fn stop(&self) {
         *log_target() = None;
         self.waker.iter().for_each(Waker::stop);
         self.send(Command::Finish);
     }
 
-    /// A command, behind everything shown before it.
+    /// Sends a command to the screen thread, behind all earlier reports.
     fn send(&self, command: Command) {
         self.flush();
-        self.hand_over(command);
+        self.post(command);
     }
 
-    fn hand_over(&self, command: Command) {
-        // Fails only when the screen thread has panicked, which it has said itself.
+    fn post(&self, command: Command) {
+        // Fails only when the screen thread has panicked, and its panic is on stderr.
         let _ = self.commands.send(command);
     }
 }
@@ -309,38 +311,39 @@ impl Drop for Screen {
     }
 }
 
-/// Whether a person sits at both ends of this program: stdin and stdout are a terminal.
+/// Whether stdin and stdout are both a terminal, so that a person types and reads.
 pub fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stdout().is_terminal()
 }
 
-/// One text on stdout, of a program that has no screen. A reader that is gone does not matter.
+/// Prints a text on stdout, in a program that has no screen. A reader that is gone does not matter.
 pub fn print(text: &str) {
     let _ = writeln!(io::stdout(), "{}", Safe(text.trim_end()));
 }
 
-/// One line on stderr, of a program that has no screen (yet, or any more).
+/// Prints one line on stderr, in a program that has no screen: not yet, or not any more.
 pub fn complain(line: &str) {
     let _ = writeln!(io::stderr(), "handoff: {}", marked(line));
 }
 
-/// A safe text whose lines but the first cannot pose as lines of their own.
+/// A text that is safe to print. Each line after the first has a prefix, so that it cannot pose as
+/// a line of the program.
 fn marked(text: &str) -> String {
     Safe(text).to_string().replace('\n', "\n  | ")
 }
 
-/// Where the log goes while a screen has the terminal.
+/// The way of log lines to the screen thread; `None` while there is no screen.
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
-/// Log lines that found no room.
+/// The number of log lines that were dropped since the last one was shown.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
 fn log_target() -> MutexGuard<'static, Option<Sender<String>>> {
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where env_logger writes (`Target::Pipe`): through the screen thread, or straight to stderr when
-/// there is none. Never blocks on a screen nobody reads; lines without room are dropped and
-/// counted.
+/// The writer for env_logger (`Target::Pipe`). It writes through the screen thread, or straight to
+/// stderr if there is no screen. It never blocks on a screen that nobody reads: lines for which
+/// there is no room are dropped and counted.
 pub fn log_writer() -> Box<dyn Write + Send> {
     Box::new(LogWriter)
 }

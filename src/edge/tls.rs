@@ -1,9 +1,9 @@
-//! TLS between the two sides: who a desk is, and whom the user's side trusts.
+//! TLS between the two sides: the desk's key, and the keys that the customer's side trusts.
 //!
-//! TLS 1.3 only, over rustls with ring. A desk is known by its key, as ssh knows a host: the
-//! [`Fingerprint`] of the key is what people compare and what is pinned. `identity` is the desk's
-//! key, `trust` what the user's side believes. This room makes configurations and judges keys; the
-//! bytes are moved by `net`, where each listener and each dial has a [`Security`]. Rules:
+//! TLS 1.3 only, over rustls with ring. A desk is known by its key, as ssh knows a host: people
+//! compare the key's [`Fingerprint`], and the customer's side remembers it. `identity` holds the
+//! desk's key, `trust` the decision about it. This room makes configurations and checks keys; `net`
+//! moves the bytes, and each of its listeners and dials has a [`Security`]. Rules:
 //! `docs/SECURITY.md`.
 
 use std::fmt;
@@ -28,23 +28,24 @@ pub use trust::{KnownDesks, Trust, authorities};
 mod identity;
 mod trust;
 
-/// What both sides say they speak within TLS (ALPN, RFC 7301), so that a server with the same
-/// certificate for something else is not taken for a desk.
+/// The name that both sides give to their protocol within TLS (ALPN, RFC 7301). A server with the
+/// desk's certificate that speaks another protocol is therefore not taken for the desk.
 pub(crate) const PROTOCOL: &str = "handoff/1";
 
-/// How the connections of a process are secured.
+/// The security of connections.
 #[derive(Clone)]
 pub enum Security {
-    /// They are not: `--plaintext`.
+    /// None: `--plaintext`.
     Plaintext,
-    /// A desk's.
+    /// TLS as a server, at a desk.
     Listener(Arc<ServerConfig>),
-    /// The user's side's.
+    /// TLS as a client, at the customer's side.
     Dialer(Arc<ClientConfig>),
 }
 
 impl Security {
-    /// The same, offering these names within TLS (ALPN, RFC 7301), in the order of preference.
+    /// This security with these protocol names within TLS (ALPN, RFC 7301), the preferred one
+    /// first.
     pub fn speaking(self, names: Vec<Vec<u8>>) -> Security {
         match self {
             Security::Plaintext => Security::Plaintext,
@@ -61,11 +62,10 @@ impl Security {
         }
     }
 
-    /// TLS for a connection with the peer at `address` (HOST:PORT, as it was given); none in
-    /// plaintext.
+    /// TLS for a connection to `address` (HOST:PORT, as it was given); `None` in plaintext.
     ///
     /// # Errors
-    /// When the host is no name that TLS knows.
+    /// When the host cannot be the name in a certificate.
     pub fn connection(&self, address: &str) -> Result<Option<Box<Connection>>, String> {
         let connection = match self {
             Security::Plaintext => return Ok(None),
@@ -75,7 +75,7 @@ impl Security {
             Security::Dialer(config) => {
                 let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
                 let bare = host.trim_matches(['[', ']']);
-                // The zone of an address (RFC 4007) is this machine's name of a network.
+                // The zone of an address (RFC 4007) names a network of this machine alone.
                 let name = ServerName::try_from(bare.split('%').next().unwrap_or(bare).to_owned());
                 let name =
                     name.map_err(|_| format!("'{host}' is no name that a certificate can have"))?;
@@ -94,7 +94,7 @@ impl Security {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The fingerprint of a certificate's key; none if it is no certificate.
+    /// The fingerprint of a certificate's key; `None` if these bytes are no certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Fingerprint> {
         let certificate = ParsedCertificate::try_from(certificate).ok()?;
         let key = digest(&SHA256, &certificate.subject_public_key_info());
@@ -127,12 +127,12 @@ impl FromStr for Fingerprint {
     }
 }
 
-/// Where plaintext may go, for tests and within tunnels.
+/// Where connections may go without encryption, for tests and within tunnels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plaintext {
-    /// On this machine only.
+    /// Within this machine only.
     Loopback,
-    /// Wherever the operator says: something else encrypts.
+    /// Anywhere: something else encrypts, such as a tunnel.
     Anywhere,
 }
 
@@ -151,8 +151,8 @@ impl FromStr for Plaintext {
     }
 }
 
-/// ring's, with AES-128 before AES-256: a handshake hashes a lot, and processors have SHA-256 built
-/// in, but not SHA-384.
+/// The cryptography of ring, with AES-128 before AES-256: a handshake hashes a lot, and processors
+/// have instructions for SHA-256, but none for SHA-384.
 fn provider() -> Arc<CryptoProvider> {
     let cipher_suites = vec![
         cipher_suite::TLS13_AES_128_GCM_SHA256,
@@ -162,8 +162,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// A key that others can read is no secret. The open file is looked at: another one may be put in
-/// its place meanwhile.
+/// Refuses a key file that other users can read. This checks the open file: another file may be put
+/// at its path meanwhile.
 fn refuse_open_to_others(open: &File, file: &Path) -> Result<(), String> {
     let metadata =
         open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;

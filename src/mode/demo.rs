@@ -1,8 +1,8 @@
-//! `handoff demo`: a bot, a desk and a customer, real processes over real sockets on loopback.
+//! `handoff demo`: a bot, a desk and a customer's side, as real processes over loopback sockets.
 //!
-//! On a terminal the newcomer is the customer and a small scripted agent answers. Otherwise a whole
-//! conversation plays by itself: bot, handoff, handback, second handoff, close; both sides are
-//! printed and checked. `handoff bot` runs the built-in bot alone.
+//! On a terminal the person who runs the demo is the customer, and a small script is the agent.
+//! Otherwise the demo plays a whole conversation by itself (bot, handoff, handback, second handoff,
+//! close), prints both sides and checks them. `handoff bot` runs the built-in bot alone.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -35,19 +35,19 @@ pub fn run_bot(args: &args::Bot) -> Result<u8, String> {
 /// `handoff demo`. Returns the exit code.
 ///
 /// # Errors
-/// One line, when a part cannot start or the play went wrong.
+/// One line, when a process cannot start, or when the conversation went wrong.
 pub fn run(args: &args::Demo) -> Result<u8, String> {
     if args.script || !term::is_terminal() { play::run() } else { agent::run() }
 }
 
-/// One of our own processes. Killed when dropped, so that none is left over.
+/// A process of the demo. It is killed when this value is dropped, so that none is left over.
 struct Part {
     name: &'static str,
     child: Child,
 }
 
 impl Part {
-    /// Starts `handoff` with these arguments; its stdout is ours to read.
+    /// Starts `handoff` with these arguments. Returns the process and its stdout.
     fn start(
         name: &'static str,
         arguments: &[&str],
@@ -65,7 +65,7 @@ impl Part {
         Ok((Part { name, child }, BufReader::new(stdout)))
     }
 
-    /// What it reads.
+    /// The stdin of the process, to write to.
     fn stdin(&mut self) -> Result<ChildStdin, String> {
         self.child.stdin.take().ok_or_else(|| format!("the {}'s stdin is taken", self.name))
     }
@@ -73,13 +73,13 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as good.
+        // The process may have ended by itself already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The next JSON event of a part; `None` at its end.
+/// The next JSON event of a process; `None` at its end.
 fn next_event(events: &mut impl BufRead) -> Option<Value> {
     let mut line = String::new();
     match events.read_line(&mut line) {
@@ -88,14 +88,14 @@ fn next_event(events: &mut impl BufRead) -> Option<Value> {
     }
 }
 
-/// A listener's address, from its `ready`.
+/// The address of a listener, from its event `ready`.
 fn address(events: &mut impl BufRead, name: &str) -> Result<String, String> {
     let ready = next_event(events);
     let listen = ready.as_ref().and_then(|ready| ready["listen"].as_str());
     listen.map(str::to_owned).ok_or_else(|| format!("the {name} did not start"))
 }
 
-/// Starts the bot and the desk on free ports.
+/// Starts the bot and the desk, both on free ports.
 fn stage(desk: &[&str]) -> Result<Stage, String> {
     let (bot, mut bot_events) = Part::start("bot", &["bot", "--listen", "127.0.0.1:0", "--json"])?;
     let bot_url = format!("http://{}", address(&mut bot_events, "bot")?);
@@ -107,8 +107,9 @@ fn stage(desk: &[&str]) -> Result<Stage, String> {
     Ok(Stage { bot, bot_url, admin, events, desk })
 }
 
+/// The processes of the demo except the customer's side.
 struct Stage {
-    #[expect(dead_code, reason = "lives as long as the stage")]
+    #[expect(dead_code, reason = "the bot is killed when this is dropped")]
     bot: Part,
     bot_url: String,
     admin: Part,
@@ -116,7 +117,7 @@ struct Stage {
     desk: String,
 }
 
-/// A line to a part's stdin. A part that is gone shows in its events.
+/// Writes a line to the stdin of a process. If the process is gone, its events have ended, too.
 fn say(stdin: &mut ChildStdin, line: &str) {
     let _ = writeln!(stdin, "{line}");
 }

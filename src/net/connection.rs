@@ -1,7 +1,8 @@
 //! One connection of the socket thread: its bytes in both directions and its clocks.
 //!
 //! ```text
-//! Opening --TLS handshake--> Open --close--> Flushing --all written, shutdown(Write)--> Lingering --peer's end--> over
+//! Opening --TLS handshake--> Open --close--> Flushing --all written, shutdown(Write)-->
+//! Lingering --peer's end--> Over
 //! ```
 //!
 //! In plaintext a connection begins `Open`. `stream` turns plain bytes into socket bytes.
@@ -15,35 +16,37 @@ use rustls::Connection as Tls;
 
 use super::poller::{Poller, Registered};
 use super::stream::{Stream, is_not_now};
-use super::{Closed, Conn, Dialect, Fingerprint, Limits};
+use super::{Closed, Conn, Dialect, Limits};
+use crate::edge::tls::Fingerprint;
 
-/// An idle connection holds no buffer: it takes under 300 bytes, and what TLS keeps.
+/// One connection. While idle it holds no buffer: it takes under 300 bytes, and the memory of TLS.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
-    /// What it may speak, and which of that it does; until TLS has agreed on one, the first.
+    /// The dialects that the connection may speak, and the index of the one that it speaks. Until
+    /// TLS has agreed on one, that is the first.
     dialects: Arc<Vec<Dialect>>,
-    spoken: u8,
-    /// The bytes that wait to be written, from `written` on. They are in one buffer, so that many
-    /// small sends leave in one write. It is freed when it is empty.
-    out: Vec<u8>,
-    written: usize,
-    /// The socket did not take all of the last write: the poller tells when to go on.
-    blocked: bool,
+    dialect_index: u8,
+    /// Bytes to write. The first `written_len` of them are written already. All are in one buffer,
+    /// so that many small sends leave in one write. The buffer is freed when all is written.
+    outbound: Vec<u8>,
+    written_len: usize,
+    /// The socket did not take all of the last write. The poller reports when it takes more.
+    is_blocked: bool,
     /// The peer has ended, and this side still has bytes to write.
-    ended: bool,
-    /// The loop let it in, or this side dialled it.
-    admitted: bool,
-    /// It is not read for now.
-    held: Option<Held>,
-    /// The poller does not tell when bytes come, since they may not be read yet.
-    deaf: bool,
-    /// When a byte came last.
-    heard: Instant,
-    /// When this side queued bytes last; none before the loop has sent something.
-    spoke: Option<Instant>,
-    /// When the peer took bytes last.
-    moved: Instant,
+    has_peer_ended: bool,
+    /// The loop admitted this connection, or this side dialled it.
+    is_admitted: bool,
+    /// The socket may not be read for now.
+    read_pause: Option<ReadPause>,
+    /// The poller does not report new bytes, because they may not be read yet.
+    is_deaf: bool,
+    /// When the last byte came.
+    last_heard: Instant,
+    /// When this side last queued bytes; `None` before the loop has sent anything.
+    last_queued: Option<Instant>,
+    /// When the peer last took bytes.
+    last_taken: Instant,
     deadline: Option<(Instant, &'static str)>,
 }
 
@@ -56,21 +59,21 @@ enum Phase {
     Over,
 }
 
-/// Why a connection is not read: the loop has not dealt with the last bytes, or it wants a rest
-/// until then.
+/// A pause in reading: the loop still works on the last bytes, or it wants the connection to rest.
 #[derive(Clone, Copy)]
-struct Held {
+struct ReadPause {
     since: Instant,
+    /// The end of a rest; `None` while the loop works on the last bytes.
     until: Option<Instant>,
 }
 
-/// What a read brought.
+/// The result of one read.
 pub(super) enum Input {
     /// The end of the handshake, and the plain bytes that came behind it.
     Opened(Vec<u8>),
     /// Plain bytes, at least one.
     Bytes(Vec<u8>),
-    /// Nothing that matters: no bytes yet, or bytes after this side's close.
+    /// No bytes yet, or bytes that are discarded because this side has closed.
     Nothing,
     /// The end of the connection.
     Ended(Closed),
@@ -82,7 +85,7 @@ impl Connection {
         poller: &Arc<Poller>,
         conn: Conn,
         socket: TcpStream,
-        admitted: bool,
+        is_admitted: bool,
         dialects: Arc<Vec<Dialect>>,
         tls: Option<Box<Tls>>,
         now: Instant,
@@ -93,17 +96,17 @@ impl Connection {
             phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
             stream: Stream::new(Registered::new(poller, conn.0 as usize, socket)?, tls),
             dialects,
-            spoken: 0,
-            out: Vec::new(),
-            written: 0,
-            blocked: false,
-            ended: false,
-            admitted,
-            held: None,
-            deaf: false,
-            heard: now,
-            spoke: None,
-            moved: now,
+            dialect_index: 0,
+            outbound: Vec::new(),
+            written_len: 0,
+            is_blocked: false,
+            has_peer_ended: false,
+            is_admitted,
+            read_pause: None,
+            is_deaf: false,
+            last_heard: now,
+            last_queued: None,
+            last_taken: now,
             deadline: None,
         })
     }
@@ -113,9 +116,9 @@ impl Connection {
         self.phase == Phase::Opening
     }
 
-    /// What is spoken here.
+    /// The dialect of this connection.
     pub(super) fn dialect(&self) -> &Dialect {
-        &self.dialects[usize::from(self.spoken)]
+        &self.dialects[usize::from(self.dialect_index)]
     }
 
     /// The address of the other side.
@@ -135,59 +138,59 @@ impl Connection {
         }
     }
 
-    /// Lets it in.
+    /// Marks the connection as admitted.
     pub(super) fn admit(&mut self) {
-        self.admitted = true;
+        self.is_admitted = true;
     }
 
-    /// Whether it was let in.
+    /// Whether the loop admitted this connection, or this side dialled it.
     pub(super) fn is_admitted(&self) -> bool {
-        self.admitted
+        self.is_admitted
     }
 
-    /// Whether it is not read for now.
-    pub(super) fn is_held(&self) -> bool {
-        self.held.is_some()
+    /// Whether the socket may not be read for now.
+    pub(super) fn is_paused(&self) -> bool {
+        self.read_pause.is_some()
     }
 
-    /// Whether the poller does not tell when bytes come.
+    /// Whether the poller does not report new bytes.
     pub(super) fn is_deaf(&self) -> bool {
-        self.deaf
+        self.is_deaf
     }
 
-    /// Until when it rests, if it does.
+    /// The end of the connection's rest, if it rests.
     pub(super) fn rests_until(&self) -> Option<Instant> {
-        self.held.and_then(|held| held.until)
+        self.read_pause.and_then(|held| held.until)
     }
 
-    /// The loop is done with what was read: reads again, or rests until then.
+    /// The loop is done with the last bytes: allows reads again, or rests until `until`.
     pub(super) fn read_on(&mut self, until: Option<Instant>, now: Instant) -> io::Result<()> {
-        let Some(held) = self.held.take() else { return Ok(()) };
+        let Some(held) = self.read_pause.take() else { return Ok(()) };
         self.excuse(now - held.since);
         if until.is_some() {
-            self.held = Some(Held { since: now, until });
+            self.read_pause = Some(ReadPause { since: now, until });
             return Ok(());
         }
         self.listen()
     }
 
-    /// It was not read for this long, so it was neither silent nor late. A stranger gets no more
-    /// time for its hello.
+    /// Moves the deadlines by the time in which the socket was not read: the peer was neither
+    /// silent nor late. A stranger gets no more time for its hello.
     fn excuse(&mut self, unread: Duration) {
-        self.heard += unread;
-        if let (true, Some((at, _))) = (self.admitted, &mut self.deadline) {
+        self.last_heard += unread;
+        if let (true, Some((at, _))) = (self.is_admitted, &mut self.deadline) {
             *at += unread;
         }
     }
 
-    /// The poller tells again when bytes come.
+    /// Lets the poller report new bytes again.
     fn listen(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.deaf) { self.register() } else { Ok(()) }
+        if std::mem::take(&mut self.is_deaf) { self.register() } else { Ok(()) }
     }
 
-    /// Bytes came that may not be read yet: the poller need not tell it again.
+    /// Bytes came that may not be read yet: stops the poller from reporting them again and again.
     pub(super) fn defer(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.deaf, true) { Ok(()) } else { self.register() }
+        if std::mem::replace(&mut self.is_deaf, true) { Ok(()) } else { self.register() }
     }
 
     /// Queues `bytes`. After `close` they are dropped.
@@ -195,83 +198,83 @@ impl Connection {
         if self.phase != Phase::Open || bytes.is_empty() {
             return;
         }
-        self.spoke = Some(now);
-        if self.out.is_empty() {
-            self.out = bytes;
-            self.moved = now;
+        self.last_queued = Some(now);
+        if self.outbound.is_empty() {
+            self.outbound = bytes;
+            self.last_taken = now;
         } else {
             // Half of the buffer or more is written: moving the rest costs no more than it saves.
-            if self.written * 2 >= self.out.len() {
-                self.out.drain(..self.written);
-                self.written = 0;
+            if self.written_len * 2 >= self.outbound.len() {
+                self.outbound.drain(..self.written_len);
+                self.written_len = 0;
             }
-            self.out.extend_from_slice(&bytes);
+            self.outbound.extend_from_slice(&bytes);
         }
     }
 
-    /// How many bytes wait to be written.
+    /// The number of bytes that wait to be written.
     pub(super) fn backlog(&self) -> usize {
-        self.out.len() - self.written
+        self.outbound.len() - self.written_len
     }
 
-    /// Whether bytes wait to be written, of the loop or of TLS itself.
+    /// Whether bytes wait to be written, from the loop or from TLS itself.
     pub(super) fn is_waiting(&self) -> bool {
         self.backlog() > 0 || self.stream.is_waiting()
     }
 
-    /// Whether a write would be in vain until the poller says otherwise.
+    /// Whether the socket takes no bytes until the poller reports it writable.
     pub(super) fn is_blocked(&self) -> bool {
-        self.blocked
+        self.is_blocked
     }
 
-    /// Whether all is done and the connection can be dropped as closed by us.
+    /// Whether this side's close is complete, so that the connection can be dropped.
     pub(super) fn is_over(&self) -> bool {
         self.phase == Phase::Over
     }
 
-    /// Nothing is sent behind what is queued. What comes from now on is discarded.
+    /// Begins this side's close: what is queued is still sent, and input is discarded.
     pub(super) fn close(&mut self) {
         match self.phase {
-            // Nothing was said yet.
+            // Neither side has sent anything yet.
             Phase::Opening => self.phase = Phase::Over,
             Phase::Open => {
                 self.phase = Phase::Flushing;
                 self.deadline = None;
-                self.held = None;
-                // If this fails, the peer's end is not noticed, and the linger ends the connection.
+                self.read_pause = None;
+                // If this fails, nobody notices the peer's end, and the connection ends with the
+                // linger time.
                 let _ = self.listen();
             }
             Phase::Flushing | Phase::Lingering { .. } | Phase::Over => {}
         }
     }
 
-    /// Tells a peer that speaks something else why its connection ends, as far as the socket takes
-    /// it at once: past TLS if the peer does not speak TLS, else as an alert of TLS.
+    /// Sends a peer that speaks another protocol the reason why its connection ends, as far as the
+    /// socket takes it at once: the bytes `past_tls` without TLS, or the alert that TLS has ready.
     pub(super) fn refuse(&mut self, past_tls: Option<&[u8]>) {
         match past_tls {
             Some(refusal) => self.stream.write_past_tls(refusal),
-            // If the socket does not take it, the peer sees only the end.
+            // If the socket does not take the alert, the peer sees only the end of the connection.
             None => _ = self.stream.write(&[]),
         }
     }
 
-    /// Writes once, as much as the socket takes. When all is written, takes the next step of a
-    /// close.
+    /// Writes once, as much as the socket takes. When all is written, a close goes one step on.
     pub(super) fn write(&mut self, now: Instant, limits: &Limits) -> io::Result<()> {
         if self.is_waiting() {
-            let written = self.stream.write(&self.out[self.written..])?;
-            self.written += written.taken;
-            if written.moved {
-                self.moved = now;
+            let written = self.stream.write(&self.outbound[self.written_len..])?;
+            self.written_len += written.taken_len;
+            if written.has_moved {
+                self.last_taken = now;
             }
         }
-        if self.backlog() == 0 && !self.out.is_empty() {
-            self.out = Vec::new();
-            self.written = 0;
+        if self.backlog() == 0 && !self.outbound.is_empty() {
+            self.outbound = Vec::new();
+            self.written_len = 0;
         }
         let blocked = self.is_waiting();
-        if blocked != self.blocked {
-            self.blocked = blocked;
+        if blocked != self.is_blocked {
+            self.is_blocked = blocked;
             self.register()?;
         }
         if !blocked && self.phase == Phase::Flushing {
@@ -281,18 +284,21 @@ impl Connection {
     }
 
     fn end_output(&mut self, now: Instant, limits: &Limits) {
-        // It fails only when the connection is gone; the next read tells that too.
+        // It fails only when the connection is gone, and the next read reports that too.
         let _ = self.stream.end();
-        self.phase =
-            if self.ended { Phase::Over } else { Phase::Lingering { until: now + limits.linger } };
+        self.phase = if self.has_peer_ended {
+            Phase::Over
+        } else {
+            Phase::Lingering { until: now + limits.linger }
+        };
     }
 
-    /// Reads once, at most a buffer's length. The rest is read in later turns.
+    /// Reads once, at most the length of `buffer`. Later turns read the rest.
     pub(super) fn read(&mut self, buffer: &mut [u8], now: Instant) -> Input {
         match self.stream.read(buffer) {
             Ok(0) => self.ended(),
             Ok(count) => {
-                self.heard = now;
+                self.last_heard = now;
                 self.take(&buffer[..count])
             }
             Err(error) if is_not_now(&error) => Input::Nothing,
@@ -300,13 +306,13 @@ impl Connection {
                 Phase::Opening | Phase::Open | Phase::Flushing => {
                     Input::Ended(Closed::Broken(error))
                 }
-                // All was written, and the peer has no more to say.
+                // This side has written everything, and the peer has no more to send.
                 Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
             },
         }
     }
 
-    /// Turns what came from the socket into plain bytes.
+    /// Turns bytes from the socket into plain bytes.
     fn take(&mut self, raw: &[u8]) -> Input {
         if !matches!(self.phase, Phase::Opening | Phase::Open) {
             return Input::Nothing;
@@ -316,7 +322,7 @@ impl Connection {
             Err(why) => return Input::Ended(why),
         };
         if !bytes.is_empty() {
-            self.held.get_or_insert(Held { since: self.heard, until: None });
+            self.read_pause.get_or_insert(ReadPause { since: self.last_heard, until: None });
         }
         if self.phase == Phase::Opening && self.stream.is_open() {
             let Some(agreed) = self.stream.agreed(&self.dialects) else {
@@ -324,7 +330,7 @@ impl Connection {
                     "it speaks TLS, and nothing of handoff's within".to_owned(),
                 ));
             };
-            self.spoken = agreed;
+            self.dialect_index = agreed;
             self.phase = Phase::Open;
             self.deadline = None;
             return Input::Opened(bytes);
@@ -336,9 +342,9 @@ impl Connection {
         match self.phase {
             Phase::Opening | Phase::Open => Input::Ended(Closed::ByPeer),
             Phase::Lingering { .. } | Phase::Over => Input::Ended(Closed::ByUs),
-            // Both ends close at once: the peer has sent all it has, but it still reads.
+            // Both sides close at the same time: the peer sends no more, but it still reads.
             Phase::Flushing => {
-                self.ended = true;
+                self.has_peer_ended = true;
                 match self.register() {
                     Ok(()) => Input::Nothing,
                     Err(error) => Input::Ended(Closed::Broken(error)),
@@ -347,34 +353,37 @@ impl Connection {
         }
     }
 
-    /// The reason to close it, if one of its deadlines has passed.
+    /// The reason to close the connection, if one of its deadlines has passed.
     pub(super) fn overdue(&self, now: Instant, limits: &Limits) -> Option<Closed> {
         if let Phase::Lingering { until } = self.phase {
             return (now >= until).then_some(Closed::ByUs);
         }
-        let excused = self.held.is_some();
+        let is_paused = self.read_pause.is_some();
         match self.deadline {
-            Some((at, what)) if now >= at && !(excused && self.admitted) => {
+            Some((at, what)) if now >= at && !(is_paused && self.is_admitted) => {
                 return Some(Closed::Deadline(what));
             }
             _ => {}
         }
-        if self.is_waiting() && now >= self.moved + limits.stalled_after {
+        if self.is_waiting() && now >= self.last_taken + limits.stalled_after {
             return Some(Closed::Stalled);
         }
-        (!self.ended && !excused && now >= self.heard + self.dialect().keepalive.dead)
+        (!self.has_peer_ended
+            && !is_paused
+            && now >= self.last_heard + self.dialect().keepalive.dead)
             .then_some(Closed::Silent)
     }
 
-    /// Whether it is time for a sign of life. There is none before the loop has sent something: the
-    /// loop may still have to judge the peer's key.
+    /// Whether it is time for a keepalive. None is sent before the loop has sent something, because
+    /// the loop may still have to check the peer's key.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
         let is_quiet = |spoke| now >= spoke + self.dialect().keepalive.after;
-        self.phase == Phase::Open && !self.is_waiting() && self.spoke.is_some_and(is_quiet)
+        self.phase == Phase::Open && !self.is_waiting() && self.last_queued.is_some_and(is_quiet)
     }
 
     fn register(&self) -> io::Result<()> {
-        // A poller goes on telling the peer's end for as long as reading is wanted.
-        self.stream.want(!self.ended && !self.deaf, self.blocked)
+        // After the peer's end, a socket that is registered for reading is always ready. So it is
+        // registered for writing alone.
+        self.stream.want(!self.has_peer_ended && !self.is_deaf, self.is_blocked)
     }
 }

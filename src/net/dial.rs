@@ -1,8 +1,8 @@
 //! Dialling: resolve a name, try its addresses in turn.
 //!
-//! std can do neither without blocking, so each dial has a thread of its own while it
-//! lasts: at most [`DIALERS`] at a time, and the others wait. A thread in a resolver that
-//! hangs cannot be stopped. It is abandoned: its dial counts as failed, and another may start.
+//! In std both calls block, so each dial has a thread of its own: at most [`DIALERS`] at a time,
+//! and the other dials wait. A thread in a resolver that hangs cannot be stopped. It is abandoned:
+//! its dial counts as failed, and another dial may start.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use super::{Command, Conn, Dialled, Inbox, Limits, Target, sentence};
 
-/// Dials under way at a time.
+/// The most dials that run at the same time.
 pub(super) const DIALERS: usize = 4;
-/// Threads at a time, with the abandoned ones, at most. When there are more, dials fail at once.
+/// The most threads at the same time, including abandoned ones. Beyond this, dials fail at once.
 const THREADS_MAX: usize = 32;
 
 /// How a name becomes addresses.
@@ -38,10 +38,10 @@ pub(super) struct Dialers {
 struct Dialer {
     address: String,
     since: Instant,
-    resolving: bool,
-    /// Nobody waits for the result. The thread shares this flag and stops when it can.
-    given_up: Arc<AtomicBool>,
-    abandoned: bool,
+    is_resolving: bool,
+    /// Nobody waits for the result. The thread shares this flag, and stops before its next address.
+    is_cancelled: Arc<AtomicBool>,
+    is_abandoned: bool,
 }
 
 /// A dial that failed, and the sentence that says why.
@@ -53,7 +53,7 @@ impl Dialers {
         Dialers { inbox, waiting: VecDeque::new(), threads: HashMap::new() }
     }
 
-    /// Starts to dial, or queues it.
+    /// Starts a dial, or queues it. Returns dials that failed.
     pub(super) fn dial(
         &mut self,
         conn: Conn,
@@ -65,30 +65,30 @@ impl Dialers {
         self.start_waiting(now, limits)
     }
 
-    /// The name has addresses: from here on the thread ends by itself in bounded time.
+    /// The dial's name is resolved. From here on its thread ends by itself in bounded time.
     pub(super) fn resolved(&mut self, conn: Conn) {
         if let Some(dialer) = self.threads.get_mut(&conn) {
-            dialer.resolving = false;
+            dialer.is_resolving = false;
         }
     }
 
-    /// The thread has reported and ends. False when nobody waits for its result.
+    /// The dial's thread has reported its result and ends. False when nobody waits for the result.
     pub(super) fn reported(&mut self, conn: Conn) -> bool {
         let dialer = self.threads.remove(&conn);
-        dialer.is_some_and(|dialer| !dialer.given_up.load(Ordering::Relaxed))
+        dialer.is_some_and(|dialer| !dialer.is_cancelled.load(Ordering::Relaxed))
     }
 
-    /// Gives a dial up. False when there is no such dial.
+    /// Cancels a dial. False when there is no such dial.
     pub(super) fn cancel(&mut self, conn: Conn) -> bool {
         let before = self.waiting.len();
         self.waiting.retain(|(waiting, _)| *waiting != conn);
         match self.threads.get(&conn) {
-            Some(dialer) => !dialer.given_up.swap(true, Ordering::Relaxed),
+            Some(dialer) => !dialer.is_cancelled.swap(true, Ordering::Relaxed),
             None => self.waiting.len() < before,
         }
     }
 
-    /// Gives all dials up, and returns them.
+    /// Cancels all dials and returns them.
     pub(super) fn cancel_all(&mut self) -> Vec<Conn> {
         let running = self.threads.keys().copied();
         let all = running.chain(self.waiting.iter().map(|(conn, _)| *conn));
@@ -100,10 +100,12 @@ impl Dialers {
     pub(super) fn sweep(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         for (conn, dialer) in &mut self.threads {
-            if dialer.resolving && !dialer.abandoned && now >= dialer.since + limits.resolve_within
+            if dialer.is_resolving
+                && !dialer.is_abandoned
+                && now >= dialer.since + limits.resolve_within
             {
-                dialer.abandoned = true;
-                if !dialer.given_up.swap(true, Ordering::Relaxed) {
+                dialer.is_abandoned = true;
+                if !dialer.is_cancelled.swap(true, Ordering::Relaxed) {
                     let within = seconds(limits.resolve_within);
                     let host = host_of(&dialer.address);
                     failed.push((*conn, format!("cannot find {host}: no answer within {within}")));
@@ -114,7 +116,7 @@ impl Dialers {
         failed
     }
 
-    /// Whether a sweep could find something.
+    /// Whether a sweep has anything to look at.
     pub(super) fn is_busy(&self) -> bool {
         !self.waiting.is_empty() || self.running() > 0
     }
@@ -143,24 +145,25 @@ impl Dialers {
         if self.threads.len() >= THREADS_MAX {
             return Err(io::Error::other("too many name look-ups hang"));
         }
-        let given_up = Arc::new(AtomicBool::new(false));
+        let is_cancelled = Arc::new(AtomicBool::new(false));
         let address = target.address.clone();
         let task = Task {
             conn,
             target,
             resolve: limits.resolve,
             connect_within: limits.connect_within,
-            given_up: given_up.clone(),
+            is_cancelled: is_cancelled.clone(),
             inbox: self.inbox.clone(),
         };
         thread::Builder::new().name(format!("dial-{}", conn.0)).spawn(move || task.run())?;
-        let dialer = Dialer { address, since: now, resolving: true, given_up, abandoned: false };
+        let dialer =
+            Dialer { address, since: now, is_resolving: true, is_cancelled, is_abandoned: false };
         self.threads.insert(conn, dialer);
         Ok(())
     }
 
     fn running(&self) -> usize {
-        let running = self.threads.values().filter(|dialer| !dialer.abandoned);
+        let running = self.threads.values().filter(|dialer| !dialer.is_abandoned);
         running.count()
     }
 }
@@ -171,7 +174,7 @@ struct Task {
     target: Target,
     resolve: Resolve,
     connect_within: Duration,
-    given_up: Arc<AtomicBool>,
+    is_cancelled: Arc<AtomicBool>,
     inbox: Arc<Inbox>,
 }
 
@@ -197,7 +200,7 @@ impl Task {
         self.report(Command::Resolved(self.conn));
         let mut refusals = Vec::new();
         for address in addresses {
-            if self.given_up.load(Ordering::Relaxed) {
+            if self.is_cancelled.load(Ordering::Relaxed) {
                 break;
             }
             match connect(address, self.connect_within) {

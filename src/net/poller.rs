@@ -1,8 +1,8 @@
 //! Readiness of sockets, by epoll(7), and a wake from another thread, by eventfd(2).
 //!
-//! Everything is level-triggered: what one turn leaves unread is told again, and no call re-arms
-//! it. Only the wake is edge-triggered: a write to the eventfd is told once, and nobody has to read
-//! it. So a wait is one system call.
+//! Sockets are level-triggered: epoll reports unread bytes in every wait, and no call has to re-arm
+//! a socket. Only the wake is edge-triggered: epoll reports a write to the eventfd once, and nobody
+//! has to read it. So a wait is one system call.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -14,12 +14,12 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
-/// Sockets that are told in one wait, at most; the others in the next.
+/// The most sockets that one wait reports. The next wait reports the others.
 const READY_MAX: usize = 1_024;
-/// The wake's key; sockets have the numbers of their connections, from 1.
+/// The key of the wake. The key of a socket is its connection's number, from 1.
 const WAKE: u64 = 0;
 
-/// What is waited for, shared by the thread that waits and those that wake it.
+/// An epoll instance, shared by the thread that waits and the threads that wake it.
 pub(super) struct Poller {
     epoll: OwnedFd,
     wake: OwnedFd,
@@ -28,10 +28,10 @@ pub(super) struct Poller {
 /// The sockets that a wait found ready.
 pub(super) struct Ready(Vec<epoll::Event>);
 
-/// One of them.
+/// One socket that is ready.
 #[derive(Clone, Copy)]
 pub(super) struct Readiness {
-    /// What the socket was registered with.
+    /// The key with which the socket was registered.
     pub(super) key: usize,
     flags: EventFlags,
 }
@@ -50,17 +50,17 @@ impl Poller {
     /// Ends the wait that is under way, or the next one.
     pub(super) fn wake(&self) -> io::Result<()> {
         match rustix::io::write(&self.wake, &1u64.to_ne_bytes()) {
-            // The counter is full: a wake is waiting to be told.
+            // The counter is full: a wake is pending already.
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Waits until a socket is ready, somebody wakes this thread, a signal comes or the time is
-    /// over; without a timeout for as long as it takes.
+    /// Waits until a socket is ready, another thread wakes this one, a signal comes or the time is
+    /// over. Without a timeout the wait has no end of its own.
     pub(super) fn wait(&self, ready: &mut Ready, timeout: Option<Duration>) -> io::Result<()> {
         ready.0.clear();
-        // A time that has no end here is a wait without one.
+        // A timeout that a Timespec cannot hold counts as none.
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
         match epoll::wait(&self.epoll, spare_capacity(&mut ready.0), timeout.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
@@ -91,8 +91,8 @@ impl Readiness {
         self.flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR)
     }
 
-    /// Whether the connection is over in both directions, or broken. This is told whatever was
-    /// asked for.
+    /// Whether the connection is over in both directions, or broken. epoll reports this whatever
+    /// the socket was registered for.
     pub(super) fn is_over(self) -> bool {
         self.flags.intersects(EventFlags::HUP | EventFlags::ERR)
     }
@@ -112,7 +112,7 @@ impl<S: AsFd> Registered<S> {
         Ok(Registered { source, key, poller: poller.clone() })
     }
 
-    /// What is to be told from now on.
+    /// Chooses what the poller reports from now on.
     pub(super) fn want(&self, read: bool, write: bool) -> io::Result<()> {
         let data = EventData::new_u64(self.key as u64);
         Ok(epoll::modify(&self.poller.epoll, &self.source, data, interest(read, write))?)

@@ -1,7 +1,7 @@
-//! Plain bytes on this side, socket bytes on the other: as they are, or through TLS.
+//! A stream turns socket bytes into plain bytes and back: unchanged, or through TLS.
 //!
-//! rustls moves no bytes itself: the socket thread feeds it what the socket brought, and asks it
-//! what to write to the socket.
+//! rustls does no input or output of its own. The socket thread gives it the bytes that came from
+//! the socket, and writes the bytes that rustls has for the socket.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -9,34 +9,35 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use rustls::{CertificateError, Connection as Tls, Error};
 
 use super::poller::Registered;
-use super::{Closed, Dialect, Fingerprint};
+use super::{Closed, Dialect};
+use crate::edge::tls::Fingerprint;
 
 /// The first byte of every TLS handshake (RFC 8446, 5.1: content type 22).
 const TLS_HANDSHAKE: u8 = 22;
 
-/// A socket and what its bytes mean.
+/// A socket, with or without TLS.
 pub(super) struct Stream {
     socket: Registered<TcpStream>,
     tls: Option<Box<Tls>>,
     /// The peer has sent its first byte.
-    met: bool,
+    has_begun: bool,
 }
 
-/// What a write came to.
+/// The result of a write.
 #[derive(Default)]
 pub(super) struct Written {
-    /// Plain bytes that need not be given again.
-    pub(super) taken: usize,
+    /// The number of plain bytes that were taken: the caller can drop them.
+    pub(super) taken_len: usize,
     /// Whether the socket took anything.
-    pub(super) moved: bool,
+    pub(super) has_moved: bool,
 }
 
 impl Stream {
     pub(super) fn new(socket: Registered<TcpStream>, tls: Option<Box<Tls>>) -> Stream {
-        Stream { socket, tls, met: false }
+        Stream { socket, tls, has_begun: false }
     }
 
-    /// What the poller is to tell.
+    /// Chooses what the poller reports.
     pub(super) fn want(&self, read: bool, write: bool) -> io::Result<()> {
         self.socket.want(read, write)
     }
@@ -46,8 +47,8 @@ impl Stream {
         self.tls.as_ref().is_none_or(|tls| !tls.is_handshaking())
     }
 
-    /// The index of the dialect that TLS agreed on; in plaintext the first. None where the peer
-    /// named none of them.
+    /// The index of the dialect that TLS agreed on; in plaintext the first. `None` if the peer
+    /// named none of `dialects` (ALPN, RFC 7301).
     pub(super) fn agreed(&self, dialects: &[Dialect]) -> Option<u8> {
         let Some(tls) = &self.tls else { return Some(0) };
         let name = tls.alpn_protocol()?;
@@ -65,24 +66,24 @@ impl Stream {
         self.socket.source.peer_addr()
     }
 
-    /// The key that the peer has proven to own.
+    /// The key that the peer has proved to own.
     pub(super) fn key(&self) -> Option<Fingerprint> {
         self.tls.as_ref()?.peer_certificates()?.first().and_then(Fingerprint::of)
     }
 
-    /// Socket bytes, for `decode`.
+    /// Reads socket bytes, for `decode`.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         (&self.socket.source).read(buffer)
     }
 
-    /// What socket bytes mean: plain bytes, maybe none. The first one tells whether the peer speaks
-    /// TLS, or one of these dialects without it.
+    /// Turns socket bytes into plain bytes; there may be none. The first byte shows whether the
+    /// peer speaks TLS, or one of `dialects` without TLS (docs/PROTOCOL.md, "Bytes and frames").
     pub(super) fn decode(
         &mut self,
         mut raw: &[u8],
         dialects: &[Dialect],
     ) -> Result<Vec<u8>, Closed> {
-        if !std::mem::replace(&mut self.met, true)
+        if !std::mem::replace(&mut self.has_begun, true)
             && let Some(first) = raw.first()
         {
             let begins = |dialect: &Dialect| dialect.first_bytes.contains(first);
@@ -95,16 +96,15 @@ impl Stream {
         let Some(tls) = &mut self.tls else { return Ok(raw.to_vec()) };
         let mut plain = Vec::new();
         while !raw.is_empty() {
-            // It takes some bytes at a time, and none once the peer has ended TLS.
+            // rustls takes some bytes at a time, and none after the peer has ended TLS.
             if tls.read_tls(&mut raw).map_err(Closed::Broken)? == 0 {
                 break;
             }
             let state = tls.process_new_packets().map_err(broken)?;
             if state.peer_has_closed() {
-                // A close_notify (RFC 8446, 6.1) says that the peer sends no more, as a FIN does.
-                // From here on the socket reads as one whose peer has sent a FIN.
-                // If this fails, the peer is silent, and the deadline for that ends
-                // the connection.
+                // A close_notify (RFC 8446, 6.1) means what a FIN means: the peer sends no more.
+                // After this call, reads of the socket find a FIN. If the call fails, the
+                // connection ends later: the peer counts as silent.
                 let _ = self.socket.source.shutdown(Shutdown::Read);
             }
             let waiting = state.plaintext_bytes_to_read();
@@ -115,8 +115,8 @@ impl Stream {
         Ok(plain)
     }
 
-    /// Writes what the socket takes now. TLS takes as much as it can hold, and keeps what the
-    /// socket did not take.
+    /// Writes as much as the socket takes now. TLS takes as many bytes as it can hold, and keeps
+    /// those that the socket did not take.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<Written> {
         crate::edge::failpoint::hit("before-send");
         let written = match &mut self.tls {
@@ -127,12 +127,12 @@ impl Stream {
         written
     }
 
-    /// Writes without TLS, to a peer that does not speak it.
+    /// Writes without TLS, to a peer that does not speak TLS.
     pub(super) fn write_past_tls(&mut self, bytes: &[u8]) {
         let _ = (&self.socket.source).write(bytes);
     }
 
-    /// Ends this side's direction: the end of TLS (close_notify), then the socket's (FIN).
+    /// Ends this side's direction: TLS sends its close_notify, then the socket its FIN.
     pub(super) fn end(&mut self) -> io::Result<()> {
         if let Some(tls) = &mut self.tls {
             tls.send_close_notify();
@@ -145,7 +145,7 @@ impl Stream {
 fn write_plain(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
     match socket.write(bytes) {
         Ok(0) if !bytes.is_empty() => Err(io::ErrorKind::WriteZero.into()),
-        Ok(taken) => Ok(Written { taken, moved: taken > 0 }),
+        Ok(taken) => Ok(Written { taken_len: taken, has_moved: taken > 0 }),
         Err(error) if is_not_now(&error) => Ok(Written::default()),
         Err(error) => Err(error),
     }
@@ -153,14 +153,15 @@ fn write_plain(mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
 
 fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<Written> {
     let mut written = Written::default();
-    // What TLS took before is written first, so no more than one piece waits in it.
+    // TLS takes new bytes only when it has written the earlier ones: so at most one piece waits in
+    // it.
     if !tls.wants_write() {
-        written.taken = tls.writer().write(bytes)?;
+        written.taken_len = tls.writer().write(bytes)?;
     }
     while tls.wants_write() {
         match tls.write_tls(&mut socket) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(_) => written.moved = true,
+            Ok(_) => written.has_moved = true,
             Err(error) if is_not_now(&error) => break,
             Err(error) => return Err(error),
         }
@@ -168,7 +169,7 @@ fn write_tls(tls: &mut Tls, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<
     Ok(written)
 }
 
-/// Why TLS cannot go on.
+/// Why TLS failed.
 fn broken(error: Error) -> Closed {
     match error {
         Error::InvalidCertificate(CertificateError::BadSignature) => Closed::Distrusted(
@@ -205,7 +206,7 @@ fn fault(error: &CertificateError) -> String {
     }
 }
 
-/// Whether it is no error: the poller tells when to try again.
+/// Whether the call only has to be tried again, when the poller reports the socket ready.
 pub(super) fn is_not_now(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

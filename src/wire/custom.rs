@@ -1,15 +1,15 @@
-//! `Custom`: a payload of the bot's own making, kept as the JSON text that the bot wrote.
+//! `Custom`: a payload with a format of the bot's own, kept as the JSON text that the bot wrote.
 //!
-//! A parsed number would lose digits (2^64 + 1, 0.1000), and a parsed object its order. So the text
-//! itself goes through journals, frames and `--json`. Only blanks between its tokens are left out:
-//! a newline among them would break a line of `--json` in two. The rules are in docs/PROTOCOL.md,
-//! section "message".
+//! Parsing would change a payload: numbers lose digits (2^64 + 1, 0.1000), and objects lose the
+//! order of their keys. So the text itself goes through journals, frames and `--json`. Only blanks
+//! between its tokens are left out: a newline there would break a line of `--json` in two. The
+//! rules are in docs/PROTOCOL.md, section "message".
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// The payload's text: JSON that any reader takes, without blanks between its tokens.
+/// A payload: a JSON text that any JSON reader accepts, without blanks between its tokens.
 #[derive(Clone, Debug)]
 pub struct Custom(Box<Box<RawValue>>);
 
@@ -17,8 +17,8 @@ impl Custom {
     /// Keeps a JSON text.
     ///
     /// # Errors
-    /// When a peer could not read it: it is no JSON, nests more than 127 levels, has half a
-    /// surrogate, or a number that no double holds.
+    /// When a peer could not read it: it is not JSON, is nested more than 127 levels deep, or has
+    /// half a surrogate or a number too large for a double.
     pub fn new(json: &str) -> Result<Custom, serde_json::Error> {
         serde_json::from_str::<Value>(json)?;
         RawValue::from_string(without_blanks(json)).map(|text| Custom(Box::new(text)))
@@ -29,7 +29,7 @@ impl Custom {
         self.0.get()
     }
 
-    /// The parsed payload; numbers that fit neither 64 bits nor a double are rounded.
+    /// The parsed payload. Numbers that fit neither 64 bits nor a double are rounded.
     pub fn value(&self) -> Value {
         serde_json::from_str(self.as_str()).expect("it was read when it was made")
     }

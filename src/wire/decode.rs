@@ -1,6 +1,7 @@
-//! Bytes into messages: the `Decoder`, what it takes of later versions, and what it refuses.
+//! The [`Decoder`] turns bytes into messages. It accepts what a later version may send, and refuses
+//! what the wire does not allow.
 //!
-//! Rules: `docs/PROTOCOL.md`, "Frames", "Later versions" and "Limits".
+//! Rules: `docs/PROTOCOL.md`, sections "Frames", "Types", "Later versions" and "Limits".
 
 use std::fmt;
 
@@ -12,23 +13,23 @@ use super::{
     FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, TEXT_MAX,
 };
 
-/// Why bytes are not a message. Every one of them ends the connection.
+/// Why bytes are not a message. Every variant ends the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub enum WireError {
     /// A frame of length 0.
     Empty,
-    /// A frame longer than the limit; most often not our protocol at all.
+    /// A frame longer than the limit. Most often the peer speaks another protocol.
     TooLong {
-        /// What the frame claims.
+        /// The length that the frame claims.
         length: usize,
-        /// What is allowed now.
+        /// The limit at this time.
         limit: usize,
     },
-    /// Somebody speaks HTTP.
+    /// The peer speaks HTTP.
     Http,
-    /// Not a JSON object of ours.
+    /// The body is not the JSON of a message.
     Json(String),
-    /// A message type we do not know and may not ignore.
+    /// A message of an unknown type that must not be ignored.
     Unknown(String),
     /// A part of a message is over its limit.
     OverLimit(&'static str),
@@ -55,17 +56,54 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// Turns bytes, in whatever pieces they come, into messages.
+/// Turns bytes into messages. The bytes may come in pieces of any size.
 ///
-/// Holds no more than one unfinished frame; its length is checked before memory is taken.
+/// It holds no more than the bytes of the last push and one unfinished frame. It checks a frame's
+/// length before it takes memory for the frame.
+///
+/// ```text
+///   before the hello: ──accept──▶ after the hello:
+///   4,096 bytes a frame           65,536 bytes a frame
+///            └── WireError ──▶ over ◀── WireError ──┘
+/// ```
+///
+/// ```
+/// use handoff::wire::{Decoder, FRAME_MAX, Message, WireError, encode};
+///
+/// let mut frames = Vec::new();
+/// encode(&Message::Ping {}, &mut frames);
+/// encode(&Message::Ack { number: 7 }, &mut frames);
+///
+/// // Bytes may be cut anywhere: the second frame is not whole yet.
+/// let (first, rest) = frames.split_at(frames.len() - 1);
+/// let mut decoder = Decoder::default();
+/// decoder.push(first.to_vec());
+/// assert_eq!(decoder.message(), Ok(Some(Message::Ping {})));
+/// assert_eq!(decoder.message(), Ok(None));
+/// assert!(decoder.is_partial());
+/// decoder.push(rest.to_vec());
+/// assert_eq!(decoder.message(), Ok(Some(Message::Ack { number: 7 })));
+/// assert!(!decoder.is_partial());
+///
+/// // An unknown message is ignored, but it counts as a frame.
+/// decoder.push(b"\0\0\0\x0e{\"weather\":{}}".to_vec());
+/// assert_eq!((decoder.message(), decoder.frames()), (Ok(None), 1));
+///
+/// // Frames may be long once the hello is accepted, and never longer than FRAME_MAX.
+/// decoder.accept();
+/// decoder.push(vec![0, 1, 0, 1]);
+/// let refused = WireError::TooLong { length: FRAME_MAX + 1, limit: FRAME_MAX };
+/// assert_eq!(decoder.message(), Err(refused));
+/// ```
 #[derive(Debug)]
 pub struct Decoder {
-    /// Bytes of an unfinished frame, or frames not yet asked for.
+    /// The bytes that have not become messages yet, from `at` on.
     buffer: Vec<u8>,
-    /// Where the next frame starts in `buffer`.
+    /// The offset of the next frame in `buffer`.
     at: usize,
+    /// The most bytes of a frame's body.
     limit: usize,
-    /// Whole frames of the last push, also those that were ignored.
+    /// The number of whole frames since the last push, including ignored ones.
     frames: usize,
 }
 
@@ -76,7 +114,8 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// Takes what was read. Call `message` until it has nothing before pushing more.
+    /// Takes bytes that were read. Before the next push, call [`message`](Decoder::message) until
+    /// it returns `None`.
     pub fn push(&mut self, bytes: Vec<u8>) {
         self.frames = 0;
         if self.buffer.is_empty() {
@@ -86,13 +125,13 @@ impl Decoder {
         }
     }
 
-    /// The hello was accepted: frames may be as long as `FRAME_MAX`.
+    /// The hello is accepted: from here on frames may have [`FRAME_MAX`] bytes.
     pub fn accept(&mut self) {
         self.limit = FRAME_MAX;
     }
 
-    /// How many frames were whole since the last push, those of later versions that were ignored
-    /// too.
+    /// The number of whole frames since the last push, including ignored messages of later
+    /// versions.
     pub fn frames(&self) -> usize {
         self.frames
     }
@@ -102,10 +141,10 @@ impl Decoder {
         self.at < self.buffer.len()
     }
 
-    /// The next whole message; `None` when more bytes are needed.
+    /// The next message; `None` if more bytes are needed.
     ///
     /// # Errors
-    /// When the bytes are not of this protocol. The connection cannot go on then.
+    /// When the bytes break the rules of the wire. Then the connection must end.
     pub fn message(&mut self) -> Result<Option<Message>, WireError> {
         loop {
             let Some(end) = self.frame_end()? else {
@@ -122,11 +161,12 @@ impl Decoder {
         }
     }
 
-    /// Where the frame at `at` ends, if it is whole.
+    /// The end of the frame at `at`, if the frame is whole. Rules: docs/PROTOCOL.md, "Frames".
     fn frame_end(&self) -> Result<Option<usize>, WireError> {
         let waiting = &self.buffer[self.at..];
         let Some(head) = waiting.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_be_bytes(*head) as usize;
+        // "Frames": a length of 0 or over the limit ends the connection.
         if length == 0 {
             return Err(WireError::Empty);
         }
@@ -143,7 +183,7 @@ impl Decoder {
         Ok((waiting.len() >= 4 + length).then_some(self.at + 4 + length))
     }
 
-    /// Gives memory back between frames: an idle connection holds none.
+    /// Frees the bytes of finished frames: a connection between frames holds no buffer.
     fn compact(&mut self) {
         if self.at == self.buffer.len() {
             self.buffer = Vec::new();
@@ -154,13 +194,15 @@ impl Decoder {
     }
 }
 
-/// One frame's body as a message; `None` for a type of a later version that may be ignored.
+/// A frame's body as a message; `None` for a message of a later version that may be ignored.
 fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
+    // "Frames": a body with more than 127 levels ends the connection.
     if nesting(body) > NESTING_MAX {
         return Err(WireError::OverLimit("a frame whose nesting is"));
     }
     let message = match serde_json::from_slice(body) {
-        // The name is this program's own, for a body that it does not know.
+        // "Later versions": `unknown` is never a body's name. This program has it for a body that
+        // it does not know.
         Ok(Message::Entry(Entry { body: Body::Unknown(_), .. })) => {
             return Err(WireError::Json("a body named 'unknown'".to_owned()));
         }
@@ -174,12 +216,12 @@ fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
     check(message, body.len()).map(Some)
 }
 
-/// How many objects and arrays are open at once in a JSON text, at most.
+/// The number of levels of objects and arrays in a JSON text.
 ///
-/// The JSON reader has a bound of its own only where it keeps what it reads: what it ignores, and
-/// a payload that is kept as text, may be nested without end.
+/// serde_json limits the levels only of values that it builds. It does not limit those of ignored
+/// fields, or of a payload that is kept as text.
 fn nesting(json: &[u8]) -> usize {
-    let (mut open, mut most) = (0_usize, 0);
+    let (mut level, mut most) = (0_usize, 0);
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
         match byte {
@@ -193,18 +235,18 @@ fn nesting(json: &[u8]) -> usize {
                 }
             }
             b'{' | b'[' => {
-                open += 1;
-                most = most.max(open);
+                level += 1;
+                most = most.max(level);
             }
-            b'}' | b']' => open = open.saturating_sub(1),
+            b'}' | b']' => level = level.saturating_sub(1),
             _ => {}
         }
     }
     most
 }
 
-/// What a later version may send: an unknown message, or an entry with an unknown body.
-/// `None` where the frame is simply wrong.
+/// Reads what a later version may send: an unknown message, or an entry with an unknown body.
+/// `None` if the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     const KNOWN: [&str; 9] =
         ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"];
@@ -223,6 +265,7 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     ];
     let OneKey(kind, content) = serde_json::from_slice::<OneKey<Value>>(body).ok()?;
     if !KNOWN.contains(&kind.as_str()) {
+        // An unknown message is ignored, unless its value has `"must":true`.
         let must = content.get("must") == Some(&Value::Bool(true));
         return Some(if must {
             Err(WireError::Unknown(kind.chars().take(64).collect()))
@@ -235,6 +278,7 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     }
     let OneKey(_, LaterEntry { number, at, body: OneKey(kind, content) }) =
         serde_json::from_slice(body).ok()?;
+    // An entry with an unknown body is an entry; a known body with wrong fields is an error.
     if KNOWN_BODIES.contains(&kind.as_str()) {
         return None;
     }
@@ -242,7 +286,7 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
     Some(Ok(Some(Message::Entry(Entry { number, at, body }))))
 }
 
-/// An entry whose body this version does not know.
+/// An entry with an unknown body.
 #[derive(serde::Deserialize)]
 struct LaterEntry {
     number: Number,
@@ -250,7 +294,8 @@ struct LaterEntry {
     body: OneKey<Value>,
 }
 
-/// An object with exactly one key, which stands in it once.
+/// An object with exactly one key, which it has once ("Frames": a second key beside the type of a
+/// message or the name of a body ends the connection).
 struct OneKey<T>(String, T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
@@ -278,7 +323,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
     }
 }
 
-/// Refuses what types alone cannot: parts over their limits. `length` is that of the frame's body.
+/// Refuses parts over their limits, which their types allow (docs/PROTOCOL.md, "Limits"). `length`
+/// is the length of the frame's body.
 fn check(message: Message, length: usize) -> Result<Message, WireError> {
     let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let few = |features: &[String]| {
@@ -291,6 +337,7 @@ fn check(message: Message, length: usize) -> Result<Message, WireError> {
         }
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
+        // "Types": an entry's number is at least 1.
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,
         Message::Entry(entry) => match &entry.body {
             Body::Message(said) => said.fits(),

@@ -1,17 +1,17 @@
-//! Names of things: a connection within a process, and where it came from; on the wire, as
-//! lowercase hexadecimal, random ids and the conversation's secret.
+//! Ids: the number of a connection within a process and the address of its peer; and the random ids
+//! and secrets of the wire, which are written as lowercase hexadecimal.
 
 use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// One connection, dialled or accepted; never reused within a process.
+/// The number of a connection, dialled or accepted. A process never uses one twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Conn(pub u64);
 
-/// Where a connection came from, as the caps count: an IPv4 address, or the /64 of an IPv6 one,
-/// which is one network.
+/// The address of a peer, as limits count it: an IPv4 address, or the first 64 bits of an IPv6
+/// address, which name one network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Address(IpAddr);
 
@@ -24,15 +24,17 @@ impl From<IpAddr> for Address {
     }
 }
 
-/// One conversation: 128 random bits, made by the user's side before its first connect.
+/// The id of a conversation: 128 random bits that the customer's side draws before it first dials.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationId([u8; 16]);
 
-/// One desk: 128 random bits, made with its journal. A desk that lost its journal is a new desk.
+/// The id of a desk: 128 random bits that the desk draws with its journal. A desk that lost its
+/// journal is a new desk.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeskId([u8; 16]);
 
-/// What proves that a connection belongs to a conversation: 256 random bits, never shown or logged.
+/// The secret of a conversation: 256 random bits, which are never shown or logged. Who knows them
+/// may continue the conversation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
 
@@ -55,16 +57,16 @@ impl ConversationId {
     }
 }
 
-/// Bytes from hexadecimal, a shared shape of the three types.
+/// Implements what the three types share: their bytes, and hexadecimal in JSON.
 macro_rules! hexadecimal {
     ($type:ident, $length:literal) => {
         impl $type {
-            /// Wraps random bytes; the caller draws them, this room has no source of chance.
+            /// Wraps bytes. The caller draws them: this room is pure and has no randomness.
             pub const fn new(bytes: [u8; $length]) -> $type {
                 $type(bytes)
             }
 
-            /// The bytes as they are.
+            /// The bytes.
             pub const fn bytes(&self) -> &[u8; $length] {
                 &self.0
             }

@@ -1,18 +1,20 @@
-//! Makes JSON of what Python's `json` module writes. RFC 8259 has no `NaN` and no `Infinity`
-//! (section 6), warns of half surrogates (8.2) and lets a reader ignore a byte order mark (8.1).
+//! Turns the output of Python's `json` module into JSON. RFC 8259 has no `NaN` and no `Infinity`
+//! (section 6), warns of half surrogates (8.2) and allows a reader to ignore a byte order mark
+//! (8.1).
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// What the mending of a text brought.
+/// A repaired text.
 pub(super) struct Mended<'a> {
-    /// The text. It is JSON if nothing else was wrong with it.
+    /// The text. It is JSON, unless something else is wrong with it.
     pub(super) text: Cow<'a, str>,
-    /// Which elements of the outermost array had a number that became `null`, from 0.
+    /// The indexes of those elements of the outermost array in which a number became `null`, from
+    /// 0.
     pub(super) nulled: BTreeSet<usize>,
 }
 
-/// Mends a text: half a surrogate becomes U+FFFD, a number that no reader could hold becomes
+/// Repairs a text: half a surrogate becomes U+FFFD, and a number that no double holds becomes
 /// `null`.
 pub(super) fn mend(text: &str) -> Mended<'_> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -22,25 +24,25 @@ pub(super) fn mend(text: &str) -> Mended<'_> {
     while let Some(letter) = text.as_bytes().get(at) {
         let rest = &text[at..];
         let mut length = 1;
-        let mut instead = None;
+        let mut replacement = None;
         match letter {
             b'"' => in_string = !in_string,
-            b'\\' if in_string => (length, instead) = escape(rest),
+            b'\\' if in_string => (length, replacement) = escape(rest),
             _ if in_string => length = rest.find(['"', '\\']).unwrap_or(rest.len()),
             b'[' | b'{' => depth += 1,
             b']' | b'}' => depth = depth.saturating_sub(1),
             b',' if depth == 1 => element += 1,
             b'-' | b'0'..=b'9' | b'N' | b'I' => {
-                (length, instead) = number(rest);
-                if instead.is_some() {
+                (length, replacement) = number(rest);
+                if replacement.is_some() {
                     nulled.insert(element);
                 }
             }
             _ => length = rest.chars().next().map_or(1, char::len_utf8),
         }
-        if let Some(instead) = instead {
+        if let Some(replacement) = replacement {
             mended.push_str(&text[copied..at]);
-            mended.push_str(instead);
+            mended.push_str(replacement);
             copied = at + length;
         }
         at += length;
@@ -52,7 +54,7 @@ pub(super) fn mend(text: &str) -> Mended<'_> {
     Mended { text, nulled }
 }
 
-/// The length of the escape that begins this text, and what stands instead if it is half a
+/// The length of the escape at the beginning of this text, and its replacement if it is half a
 /// surrogate.
 fn escape(text: &str) -> (usize, Option<&'static str>) {
     let unit = |at: usize| {
@@ -62,12 +64,13 @@ fn escape(text: &str) -> (usize, Option<&'static str>) {
     match (unit(0), unit(6)) {
         (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
         (Some(0xd800..=0xdfff), _) => (6, Some("\\ufffd")),
-        // The letter behind the backslash is never the end of the string.
+        // The letter behind a backslash is never the end of the string.
         _ => (1 + text[1..].chars().next().map_or(0, char::len_utf8), None),
     }
 }
 
-/// The length of the number that begins this text, and what stands instead if no double holds it.
+/// The length of the number at the beginning of this text, and its replacement if no double holds
+/// it.
 fn number(text: &str) -> (usize, Option<&'static str>) {
     if let Some(word) =
         ["NaN", "Infinity", "-Infinity"].into_iter().find(|word| text.starts_with(word))

@@ -1,8 +1,8 @@
-//! What a single character is to a reader: visible, a blank, part of the letter before it, or
+//! What a single character is to a reader: visible, a blank, a part of the letter before it, or
 //! hidden.
 //!
-//! General categories and emoji come from `unicode-properties`, widths from `unicode-width`. What
-//! Unicode calls a letter or a sign and draws as nothing is listed here.
+//! General categories and emoji come from `unicode-properties`, widths from `unicode-width`. This
+//! room lists the characters that are letters or signs in Unicode and yet are drawn as nothing.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeEmoji, UnicodeGeneralCategory};
 use unicode_width::UnicodeWidthChar;
@@ -14,12 +14,12 @@ const FLAGS: [&str; 3] = [
     "\u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f}",
 ];
 
-/// The flag a text begins with, if it is one made of tags. All other tags are a text nobody sees.
+/// The flag of tags with which a text begins, if it does. Tags anywhere else are invisible text.
 pub(super) fn flag(text: &str) -> Option<&'static str> {
     FLAGS.into_iter().find(|flag| text.starts_with(flag))
 }
 
-/// A space of any width.
+/// Whether this is a space of any width.
 pub(super) fn is_blank(letter: char) -> bool {
     matches!(
         letter,
@@ -28,8 +28,8 @@ pub(super) fn is_blank(letter: char) -> bool {
     )
 }
 
-/// Whether it stands for itself: a letter, number, punctuation or symbol that a reader sees.
-/// Unassigned and private characters do not: nobody knows what a terminal makes of them.
+/// Whether this is a letter, number, punctuation or symbol that a reader sees. Unassigned and
+/// private characters are not: terminals may draw them as anything.
 pub(super) fn is_visible(letter: char) -> bool {
     letter.is_ascii_graphic()
         || matches!(
@@ -42,8 +42,8 @@ pub(super) fn is_visible(letter: char) -> bool {
             && letter.width() != Some(0)
 }
 
-/// Letters and symbols without ink: Hangul fillers, the braille pattern without dots, the object
-/// replacement, a null notehead, Egyptian blanks.
+/// Whether this letter or symbol has no ink: Hangul fillers, the braille pattern without dots, the
+/// object replacement, a null notehead, Egyptian blanks.
 fn is_drawn_as_nothing(letter: char) -> bool {
     matches!(
         letter,
@@ -59,9 +59,9 @@ fn is_drawn_as_nothing(letter: char) -> bool {
     )
 }
 
-/// Whether it becomes part of the letter before it: a combining mark, the vowel or end of a Hangul
-/// syllable, a Thai or Lao AM, a halfwidth voicing mark, a skin tone. Marks without ink are hidden,
-/// not marks.
+/// Whether this character becomes part of the letter before it: a combining mark, the vowel or end
+/// of a Hangul syllable, a Thai or Lao AM, a halfwidth voicing mark, a skin tone. A mark without
+/// ink does not count: it is hidden.
 pub(super) fn is_mark(letter: char) -> bool {
     match letter {
         '\0'..='\u{2ff}' => false,
@@ -79,13 +79,15 @@ fn is_skin_tone(letter: char) -> bool {
     matches!(letter, '\u{1f3fb}'..='\u{1f3ff}')
 }
 
-/// A variation selector, which changes the look of the letter before it and is never seen itself.
+/// Whether this is a variation selector: it changes how the letter before it is drawn, and is
+/// itself invisible.
 pub(super) fn is_selector(letter: char) -> bool {
-    matches!(letter, '\u{180b}'..='\u{180d}' | '\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+    let mongolian = matches!(letter, '\u{180b}'..='\u{180d}' | '\u{180f}');
+    mongolian || matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whether a selector is due right behind this letter: emoji or text style, a keycap, a variant of
-/// a Han or Mongolian letter. `next` is what follows it.
+/// Whether a selector has a meaning right behind this letter: emoji or text style, a keycap, a
+/// variant of a Han or Mongolian letter. `next` is the character after the selector.
 pub(super) fn may_select(letter: char, selector: char, next: Option<char>) -> bool {
     match selector {
         '\u{fe0e}' | '\u{fe0f}' if letter.is_ascii() => {
@@ -99,27 +101,28 @@ pub(super) fn may_select(letter: char, selector: char, next: Option<char>) -> bo
 }
 
 fn is_han(letter: char) -> bool {
-    matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3fffd}')
+    let basic = matches!(letter, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}');
+    basic || matches!(letter, '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3fffd}')
 }
 
-/// ZWNJ and ZWJ.
+/// Whether this is the zero width non-joiner (ZWNJ) or joiner (ZWJ).
 pub(super) fn is_joiner(letter: char) -> bool {
     matches!(letter, '\u{200c}' | '\u{200d}')
 }
 
-/// Whether a joiner changes anything between these: `base` with its marks, the last of which is
-/// `before`, and `next`.
+/// Whether a joiner has a meaning between a letter and `next`. `base` is the letter, and `before`
+/// the last of its marks, or the letter itself.
 ///
-/// It does in an emoji, between letters of a script that joins them, and behind a virama also at a
-/// word's end (RFC 5892, appendix A; old Malayalam chillus are so written).
+/// A joiner has a meaning in an emoji, between letters of a script that joins them, and behind a
+/// virama also at the end of a word (RFC 5892, appendix A; old Malayalam chillus are written so).
 pub(super) fn may_join(joiner: char, base: char, before: char, next: Option<char>) -> bool {
     let next = next.unwrap_or('\0');
     let emoji = joiner == '\u{200d}' && is_picture(base) && is_picture(next);
     emoji || is_virama(before) || is_of_joining_script(before) && is_of_joining_script(next)
 }
 
-/// An emoji that others can be joined to. A skin tone is part of one, and a letter of a country's
-/// flag half of one.
+/// Whether this is a whole emoji, which can be joined to others. A skin tone is only a part of an
+/// emoji, and so is a letter of a country's flag.
 fn is_picture(letter: char) -> bool {
     !letter.is_ascii()
         && letter.is_emoji_char()
@@ -127,15 +130,15 @@ fn is_picture(letter: char) -> bool {
         && !('\u{1f1e6}'..='\u{1f1ff}').contains(&letter)
 }
 
-/// The viramas of India and Sri Lanka. From Devanagari to Malayalam they have the same place in
-/// their blocks.
+/// Whether this is a virama of India or Sri Lanka. From Devanagari to Malayalam the virama has the
+/// same place in each block.
 fn is_virama(letter: char) -> bool {
     matches!(letter, '\u{900}'..='\u{d7f}') && u32::from(letter) & 0x7f == 0x4d
         || letter == '\u{dca}'
 }
 
-/// Letters and marks of the scripts from Arabic to Sinhala, and from Tibetan to Mongolian, Javanese
-/// and the like.
+/// Whether this is a letter or mark of a script that joins letters: those from Arabic to Sinhala,
+/// and from Tibetan to Mongolian, Javanese and similar ones.
 fn is_of_joining_script(letter: char) -> bool {
     let block = matches!(
         letter,

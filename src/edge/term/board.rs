@@ -1,8 +1,9 @@
-//! What stands below the conversation while a person types: the prompt and the line.
+//! The board: the prompt and the line that is being typed, below the conversation.
 //!
-//! A frame is the bytes that put new rows above the line and draw the line again, in one write.
-//! It never asks the terminal anything and trusts no width where it counts: rows do not wrap
-//! (autowrap is off while we draw), and the cursor gets to its place by writing what is before it.
+//! A frame is the bytes that put new rows above the line and draw the line again, in one write. The
+//! board never queries the terminal for its state, and never relies on the width of a character: no
+//! row wraps (autowrap is off while a frame is drawn), and to place the cursor the board writes the
+//! text before it.
 
 use crossbeam_channel::Sender;
 use rustix::stdio::stdout;
@@ -15,10 +16,10 @@ use super::layout::{Edited, Shown, clip_before, edited, width};
 use super::render::{Look, Row};
 use crate::core::delivery::Mark;
 
-/// Columns and rows where the terminal does not tell.
+/// Columns and rows of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
 
-/// The prompt, the line, and what of them is on the screen.
+/// The prompt and the line, and how the last frame drew them.
 pub(super) struct Board {
     editor: Editor,
     prompt: Shown,
@@ -26,18 +27,20 @@ pub(super) struct Board {
     typed: Sender<Typed>,
     columns: usize,
     rows: usize,
-    /// The first row of the line that is shown, where it has more than fit.
+    /// The line's first row that is shown, if the line has more rows than fit.
     top: usize,
+    /// The last frame; `None` if none of our rows is on the screen.
     drawn: Option<Drawn>,
-    clear: bool,
+    /// Whether the next frame clears the screen first.
+    clears: bool,
 }
 
-/// Where the last frame left things.
+/// The widths of the rows that a frame drew, and where it left the cursor.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Drawn {
-    /// Columns of each row.
+    /// The columns of each row.
     widths: Vec<usize>,
-    /// The cursor.
+    /// The row and column of the cursor.
     row: usize,
     column: usize,
 }
@@ -53,7 +56,7 @@ impl Board {
             rows: SIZE.1,
             top: 0,
             drawn: None,
-            clear: false,
+            clears: false,
         };
         board.measure();
         board
@@ -67,18 +70,18 @@ impl Board {
         self.prompt = Shown::line(prompt);
     }
 
-    /// Empties the input; whether there was something in it. The Up key brings it back.
+    /// Empties the line. Returns whether it had any text; the Up key brings that text back.
     pub(super) fn drop_line(&mut self) -> bool {
         !self.editor.is_empty() && !self.editor.take().is_empty()
     }
 
-    /// Another program had the terminal: its size may have changed, and our rows are gone.
+    /// Another program had the terminal: reads its size again, and forgets the drawn rows.
     pub(super) fn resume(&mut self) {
         self.measure();
         self.drawn = None;
     }
 
-    /// Takes a key; gives the rows that it puts above the line.
+    /// Handles a key. Returns the rows to put above the line.
     pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
         match key {
             Key::Enter => return self.enter(look),
@@ -88,7 +91,7 @@ impl Board {
             }
             Key::PasteTooLong => return self.too_long(look),
             Key::Newline if !self.editor.insert("\n") => return self.too_long(look),
-            Key::Redraw => self.clear = true,
+            Key::Redraw => self.clears = true,
             Key::Resized => self.measure(),
             key => self.editor.press(key),
         }
@@ -98,16 +101,17 @@ impl Board {
     fn enter(&mut self, look: &Look) -> Vec<Row> {
         let (line, limit) = (self.editor.take(), self.limit);
         if line.len() > limit {
-            // Out of the input, or a long line would push this off a small window.
+            // The line leaves the input: in a small window a long line would hide this fault.
             let bytes = line.len();
             let fault = format!(
-                "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it back"
+                "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it \
+                 back"
             );
             return look.fault(&fault, self.columns);
         }
         let mut above = Vec::new();
         if line.starts_with('/') && !line.starts_with("//") {
-            // A message comes back from the journal; a command would leave no trace.
+            // A message is shown once it is journaled; a command is shown here, or not at all.
             above = look.aside("> ", &Shown::text(&line), self.columns);
         }
         if !line.trim().is_empty() {
@@ -119,7 +123,8 @@ impl Board {
     fn too_long(&self, look: &Look) -> Vec<Row> {
         let limit = self.limit;
         let fault = format!(
-            "that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent at once"
+            "that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent \
+             at once"
         );
         look.fault(&fault, self.columns)
     }
@@ -137,11 +142,11 @@ impl Board {
             size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
     }
 
-    /// The bytes that put rows above the line and draw it anew.
+    /// The bytes that put rows above the line and draw the line again.
     pub(super) fn frame(&mut self, above: &[Row], look: &Look) -> Vec<u8> {
         let mut out = self.erase();
         out.push_str("\x1b[?7l");
-        if std::mem::take(&mut self.clear) {
+        if std::mem::take(&mut self.clears) {
             out.push_str("\x1b[2J\x1b[H");
         }
         for row in above {
@@ -153,14 +158,14 @@ impl Board {
         out.into_bytes()
     }
 
-    /// The bytes that leave no line, with the cursor where it began.
+    /// The bytes that remove the line, and leave the cursor where the line began.
     pub(super) fn erase(&mut self) -> String {
         let up = self.drawn.take().map_or(0, |drawn| drawn.rows_above(self.columns));
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
-    /// Bytes of the mark at the end of the prompt. It stays when the prompt is too long: it says
-    /// what became of the last line.
+    /// The bytes of the mark at the end of the prompt (✓ or ✓✓, for the last line sent). The mark
+    /// stays when a long prompt is cut.
     fn mark_length(&self) -> usize {
         let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
         marks.iter().find(|mark| self.prompt.as_str().ends_with(*mark)).map_or(0, String::len)
@@ -173,8 +178,8 @@ impl Board {
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
         let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
-        // Half of the window stays the conversation's; a few new rows are all to be seen. The
-        // prompt stands at the first row shown.
+        // The line takes half of the window at most, and leaves room for the new rows above it. The
+        // prompt stands before the first row that is shown.
         let left = self.rows.checked_sub(above).unwrap_or(self.rows);
         let height = (self.rows / 2).min(left).max(1);
         self.top = self
@@ -208,7 +213,8 @@ impl Board {
 }
 
 impl Drawn {
-    /// Rows from the first one to the cursor. A window that became narrower has wrapped them.
+    /// The number of screen rows from the first row to the cursor. A window that has become
+    /// narrower has wrapped them.
     fn rows_above(&self, columns: usize) -> usize {
         let wrapped = |columns_used: usize| columns_used.saturating_sub(1) / columns;
         let above: usize = self.widths[..self.row].iter().map(|&used| 1 + wrapped(used)).sum();

@@ -1,7 +1,8 @@
-//! The line being typed: text, cursor, what was cut, and the lines before it. Pure.
+//! The line editor: the text that is being typed, its cursor, the last cut text and the history of
+//! earlier lines. Pure.
 //!
-//! It moves and deletes by grapheme, so that an emoji of seven characters is one step.
-//! A message may have several lines; how they are laid out is `layout`'s.
+//! The editor moves and deletes by grapheme, so that an emoji of seven characters is one step. A
+//! message may have several lines; `layout` lays them out.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -10,22 +11,24 @@ use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use super::keys::Key;
 
-/// Bytes the editor holds, at most: room to shorten a block that is over the limit of a message.
+/// The most bytes that the editor holds. A pasted block may be over the limit of a message: a
+/// person can shorten it here.
 pub(super) const EDITOR_MAX: usize = 64 * 1024;
-/// Lines the history keeps.
+/// The most lines in the history.
 const HISTORY_MAX: usize = 500;
 
-/// A text with a cursor, which always stands between two graphemes.
+/// A text with a cursor that always stands between two graphemes.
 #[derive(Default)]
 pub(super) struct Editor {
     text: String,
-    /// In bytes.
+    /// The cursor's offset in bytes.
     cursor: usize,
-    /// What was cut last.
-    killed: String,
-    /// Lines that were sent, refused or dropped, oldest first.
+    /// The text that was cut last.
+    cut_text: String,
+    /// Lines that were sent, refused or cleared, the oldest first.
     history: VecDeque<String>,
-    /// Where in the history we are, and what was being typed when we went there.
+    /// The history line that is shown, and the draft that it replaced; `None` while a draft is
+    /// shown.
     browsing: Option<(usize, String)>,
 }
 
@@ -42,7 +45,7 @@ impl Editor {
         self.text.is_empty()
     }
 
-    /// Puts `text` before the cursor; `false` when there is no room for it.
+    /// Inserts `text` before the cursor; `false` if there is no room for it.
     pub(super) fn insert(&mut self, text: &str) -> bool {
         if self.text.len() + text.len() > EDITOR_MAX {
             return false;
@@ -53,7 +56,7 @@ impl Editor {
         true
     }
 
-    /// Takes the whole text out; the history keeps it, for the Up key.
+    /// Takes the whole text out. The history keeps it, for the Up key.
     pub(super) fn take(&mut self) -> String {
         let text = mem::take(&mut self.text);
         self.cursor = 0;
@@ -62,7 +65,7 @@ impl Editor {
         text
     }
 
-    /// Out of the history. What was being typed before stays in it.
+    /// Leaves the history. The draft that was typed before becomes a line of the history.
     fn stop_browsing(&mut self) {
         if let Some((_, draft)) = self.browsing.take() {
             self.remember(draft);
@@ -78,19 +81,19 @@ impl Editor {
         }
     }
 
-    /// Another text, with the cursor at its end.
+    /// Replaces the text. The cursor stands at its end.
     pub(super) fn set(&mut self, text: String) {
         self.cursor = text.len();
         self.text = text;
     }
 
-    /// Does what an editing key does; other keys do nothing.
+    /// Handles an editing key; other keys do nothing.
     pub(super) fn press(&mut self, key: &Key) {
         match key {
             Key::Backspace => self.cut(self.left(), self.cursor, false),
             Key::Delete | Key::DeleteOrEnd => self.cut(self.cursor, self.right(), false),
             Key::KillToEnd => {
-                // At a line's end it takes the newline, or nothing would happen.
+                // At the end of a line there is only the newline to cut.
                 let end = self.line_end();
                 self.cut(self.cursor, if end == self.cursor { self.right() } else { end }, true);
             }
@@ -100,9 +103,9 @@ impl Editor {
             }
             Key::KillWord => self.cut(self.word_left(), self.cursor, true),
             Key::Yank => {
-                let killed = mem::take(&mut self.killed);
-                self.insert(&killed);
-                self.killed = killed;
+                let cut_text = mem::take(&mut self.cut_text);
+                self.insert(&cut_text);
+                self.cut_text = cut_text;
             }
             Key::Left => self.cursor = self.left(),
             Key::Right => self.cursor = self.right(),
@@ -120,13 +123,13 @@ impl Editor {
     fn cut(&mut self, from: usize, to: usize, keep: bool) {
         let cut: String = self.text.drain(from..to).collect();
         if keep && !cut.is_empty() {
-            self.killed = cut;
+            self.cut_text = cut;
         }
         self.cursor = from;
     }
 
-    /// What is before and behind the cursor may be one grapheme now, or a space with an accent:
-    /// step behind it.
+    /// An edit may join the letters around the cursor into one grapheme: then the cursor moves
+    /// behind it.
     fn settle(&mut self) {
         let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
         if !grapheme.is_boundary(&self.text, 0).unwrap_or(true) {
@@ -167,7 +170,7 @@ impl Editor {
         self.text[self.cursor..].find('\n').map_or(self.text.len(), |at| self.cursor + at)
     }
 
-    /// To the line above; from the first one, to what was sent before.
+    /// Moves to the line above; from the first line, to the previous line of the history.
     fn up(&mut self) {
         let start = self.line_start();
         if start > 0 {
@@ -185,8 +188,8 @@ impl Editor {
         }
     }
 
-    /// To the line below; from the last one, to what was sent later, at last to what was being
-    /// typed.
+    /// Moves to the line below; from the last line, to the next line of the history, and at its end
+    /// to the draft.
     fn down(&mut self) {
         let end = self.line_end();
         if end < self.text.len() {
@@ -203,7 +206,7 @@ impl Editor {
         }
     }
 
-    /// To a grapheme of the line the cursor is in, or to its end.
+    /// Moves to a grapheme of the cursor's line, or to the line's end.
     fn move_to_column(&mut self, column: usize) {
         let (start, end) = (self.line_start(), self.line_end());
         self.cursor =
@@ -312,10 +315,16 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_cursor_stays_between_graphemes(steps in prop::collection::vec((0..20usize, "[a \u{301}\u{200d}👩🇩🇪\u{600}\n]{0,3}"), 0..60)) {
+        fn the_cursor_stays_between_graphemes(
+            steps in prop::collection::vec(
+                (0..20usize, "[a \u{301}\u{200d}👩🇩🇪\u{600}\n]{0,3}"),
+                0..60,
+            ),
+        ) {
             let keys = [
-                Key::Backspace, Key::Delete, Key::Left, Key::Right, Key::WordLeft, Key::WordRight, Key::Home, Key::End,
-                Key::KillToEnd, Key::KillAll, Key::KillWord, Key::Yank, Key::Up, Key::Down,
+                Key::Backspace, Key::Delete, Key::Left, Key::Right, Key::WordLeft, Key::WordRight,
+                Key::Home, Key::End, Key::KillToEnd, Key::KillAll, Key::KillWord, Key::Yank,
+                Key::Up, Key::Down,
             ];
             let mut editor = Editor::default();
             for (step, text) in steps {
@@ -324,7 +333,8 @@ mod tests {
                     None if step == 19 => drop(editor.take()),
                     None => drop(editor.insert(&text)),
                 }
-                let boundary = editor.text.grapheme_indices(true).any(|(at, _)| at == editor.cursor);
+                let mut starts = editor.text.grapheme_indices(true);
+                let boundary = starts.any(|(at, _)| at == editor.cursor);
                 prop_assert!(boundary || editor.cursor == editor.text.len());
             }
         }

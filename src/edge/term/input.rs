@@ -1,8 +1,8 @@
-//! The input thread: stdin as keys for the editor, or as lines for a script.
+//! The input thread: it reads stdin as keys for the editor, or as lines for a script.
 //!
-//! It waits for stdin and for a waker, so that it can be ended and hears of a resized window and of
-//! SIGCONT.
-//! Memory is bounded: what is too long is dropped while it is read, and said.
+//! The thread waits for stdin and for a waker: so it can be ended, and it learns of a resized
+//! window and of SIGCONT. Its memory is bounded: it drops a line that is too long while reading it,
+//! and reports that.
 
 use std::io;
 use std::mem;
@@ -19,16 +19,17 @@ use signal_hook::{SigId, low_level};
 use super::keys::{Decoder, Key};
 use super::{Event, Typed};
 
-/// Bytes of one read.
+/// The most bytes of one read.
 const READ: usize = 8 * 1024;
-/// How long the rest of an escape sequence may take; a lone Escape is nothing.
+/// The time for the rest of an escape sequence to come. Without a rest it is a lone Escape, which
+/// has no meaning.
 const ESCAPE_WAIT: Duration = Duration::from_millis(50);
-/// Ctrl-C keys that wait for the screen thread, from which on it counts as stuck in a write.
+/// When this many Ctrl-C keys wait for the screen thread, it counts as stuck in a write.
 const STUCK: usize = 2;
-/// UTF-8's byte order mark, which some programs put before the first line.
+/// The byte order mark of UTF-8, which some programs put before the first line.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// stdin, and what else wakes its reader.
+/// stdin, and the other sources for which its reader waits.
 pub(super) struct Input {
     woken: UnixStream,
     stopped: Receiver<()>,
@@ -42,13 +43,13 @@ pub(super) struct Waker {
     stop: Sender<()>,
 }
 
-/// What came.
+/// What a wait has brought.
 enum Came {
     Bytes(usize),
     Resized,
     Continued,
     Stopped,
-    /// Nothing, for as long as was allowed.
+    /// Nothing within the allowed time.
     Nothing,
 }
 
@@ -70,9 +71,9 @@ impl Input {
         Ok((Input { woken, stopped, resized, continued }, Waker { wake, stop }))
     }
 
-    /// Reads keys until stopped. Ctrl-C is the screen thread's to judge, as it has the line;
-    /// `interrupts` counts those that wait for it. When it is stuck in a write that nobody reads,
-    /// Ctrl-C goes straight to the loop.
+    /// Reads keys until stopped. The screen thread decides what Ctrl-C does, because it has the
+    /// line; `interrupts` counts the Ctrl-C keys that wait for it. When that thread is stuck in a
+    /// write that nobody reads, Ctrl-C goes straight to the loop.
     pub(super) fn read_keys(
         self,
         keys: &Sender<Key>,
@@ -147,7 +148,8 @@ impl Input {
         self.send(typed, Typed::End);
     }
 
-    /// Waits until the loop takes it; `false` when it never will.
+    /// Waits until the loop takes the line; `false` if the loop has ended or this thread is
+    /// stopped.
     fn send(&self, typed: &Sender<Typed>, line: Typed) -> bool {
         select! {
             send(typed, line) -> sent => sent.is_ok(),
@@ -171,7 +173,7 @@ impl Input {
             let [readable, woken, continued] = sources.map(|source| !source.revents().is_empty());
             let mut signals = [0; 64];
             if continued {
-                // It only says that something came.
+                // The byte has no meaning but that SIGCONT came.
                 let _ = rustix::io::read(&self.continued.0, &mut signals);
                 return Ok(Came::Continued);
             }
@@ -198,30 +200,30 @@ impl Drop for Input {
     }
 }
 
-/// Bytes to lines. Holds at most `limit` bytes and the end of a line.
+/// Turns bytes into lines. Holds at most `limit` bytes and the end of a line.
 struct Lines {
     limit: usize,
     line: Vec<u8>,
     /// The line is over the limit: the rest of it is dropped.
-    over: bool,
-    /// No line has ended yet: a byte order mark may stand before this one.
-    first: bool,
+    is_too_long: bool,
+    /// This is the first line: a byte order mark may stand before it.
+    is_first: bool,
 }
 
 impl Lines {
     fn new(limit: usize) -> Lines {
-        Lines { limit, line: Vec::new(), over: false, first: true }
+        Lines { limit, line: Vec::new(), is_too_long: false, is_first: true }
     }
 
-    /// The next whole line in `bytes`, which shrink to what is behind it.
+    /// The next whole line in `bytes`. Removes the bytes that it has used from `bytes`.
     fn next(&mut self, bytes: &mut &[u8]) -> Option<Typed> {
         while !bytes.is_empty() {
             let end = bytes.iter().position(|&byte| byte == b'\n');
             let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
-            // More than the limit, for a mark and a carriage return that do not count.
-            let room = self.limit + 1 + if self.first { MARK.len() } else { 0 };
-            self.over |= part.len() > room - self.line.len();
-            if !self.over {
+            // A byte order mark and a carriage return do not count against the limit.
+            let room = self.limit + 1 + if self.is_first { MARK.len() } else { 0 };
+            self.is_too_long |= part.len() > room - self.line.len();
+            if !self.is_too_long {
                 self.line.extend_from_slice(part);
             }
             *bytes = rest.get(1..).unwrap_or_default();
@@ -234,16 +236,16 @@ impl Lines {
         None
     }
 
-    /// What has come of a line, as one; `None` when it is empty.
+    /// The bytes so far as a line, at its end or at the end of the input; `None` if it is empty.
     fn last(&mut self) -> Option<Typed> {
         let mut line = mem::take(&mut self.line);
-        if mem::take(&mut self.first) && line.starts_with(MARK) {
+        if mem::take(&mut self.is_first) && line.starts_with(MARK) {
             line.drain(..MARK.len());
         }
         if line.last() == Some(&b'\r') {
             line.pop();
         }
-        if mem::take(&mut self.over) || line.len() > self.limit {
+        if mem::take(&mut self.is_too_long) || line.len() > self.limit {
             return Some(Typed::Refused(format!(
                 "a line has more than {} bytes and is not taken",
                 self.limit
@@ -290,9 +292,11 @@ mod tests {
     #[test]
     fn a_line_over_the_limit_is_refused_once_and_the_next_is_read() {
         let long = lines(3, &[b"abc\r\nabcd\r\nab", b"cdefgh", b"ij\nxyz"]);
-        assert!(
-            matches!(&long[..], [Typed::Line(_), Typed::Refused(a), Typed::Refused(_), Typed::Line(_)] if a.contains("3 bytes"))
-        );
+        let [Typed::Line(_), Typed::Refused(why), Typed::Refused(_), Typed::Line(_)] = &long[..]
+        else {
+            panic!("{long:?}")
+        };
+        assert!(why.contains("3 bytes"), "{why}");
     }
 
     #[test]

@@ -1,20 +1,20 @@
-//! Bytes of a terminal to keys. Pure.
+//! Turns a terminal's bytes into keys. Pure.
 //!
-//! What readline users and the terminals of today send; anything else is dropped whole, so
-//! that no part of a sequence ends up as text.
+//! It knows the keys of readline and the sequences of today's terminals. Any other sequence is
+//! dropped whole, so that no part of it becomes text.
 
 use std::mem;
 
-/// Bytes of a pasted block, at most; the editor refuses more with its own limit long before.
+/// The most bytes of a pasted block; the editor has a limit of its own.
 const PASTE_MAX: usize = 64 * 1024;
-/// Bytes of an escape sequence, at most; longer is not one.
+/// The most bytes of an escape sequence; a longer one ends here.
 const ESCAPE_MAX: usize = 32;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// A key, as the editor knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Key {
-    /// Characters typed.
+    /// Typed characters.
     Text(String),
     /// A pasted block, its line ends as `\n`.
     Paste(String),
@@ -25,7 +25,7 @@ pub(super) enum Key {
     Newline,
     Backspace,
     Delete,
-    /// Ctrl-D: the end on an empty line, otherwise `Delete`.
+    /// Ctrl-D: the end of the input on an empty line, otherwise `Delete`.
     DeleteOrEnd,
     Left,
     Right,
@@ -36,22 +36,22 @@ pub(super) enum Key {
     Home,
     End,
     KillToEnd,
-    /// Ctrl-U: an empty input.
+    /// Ctrl-U: empties the input.
     KillAll,
     KillWord,
     Yank,
-    /// Ctrl-L: a clean screen.
+    /// Ctrl-L: clears the screen.
     Redraw,
     Interrupt,
     /// Ctrl-Z.
     Suspend,
-    /// Not a key: the window has another size.
+    /// Not a key: the window has a new size.
     Resized,
-    /// Not a key: the process was stopped and goes on (SIGCONT).
+    /// Not a key: the process was stopped and continues (SIGCONT).
     Continued,
 }
 
-/// Keeps what is unfinished between reads.
+/// Keeps an unfinished key or paste between reads.
 #[derive(Default)]
 pub(super) struct Decoder {
     pending: Vec<u8>,
@@ -61,8 +61,8 @@ pub(super) struct Decoder {
 #[derive(Default)]
 struct Paste {
     bytes: Vec<u8>,
-    /// Too long: only the end of it is kept, to find the mark.
-    over: bool,
+    /// The paste is too long: only its last bytes are kept, to find its end.
+    is_too_long: bool,
 }
 
 impl Decoder {
@@ -71,12 +71,12 @@ impl Decoder {
         self.paste.is_none() && self.pending.first() == Some(&0x1b)
     }
 
-    /// Nothing followed: it was a lone Escape, which means nothing here.
+    /// Drops an escape sequence that was not continued: a lone Escape has no meaning here.
     pub(super) fn give_up_escape(&mut self) {
         self.pending.clear();
     }
 
-    /// Takes what was read and gives its keys.
+    /// Takes bytes and passes their keys to `key`.
     pub(super) fn push(&mut self, bytes: &[u8], mut key: impl FnMut(Key)) {
         let mut text = String::new();
         for &byte in bytes {
@@ -116,7 +116,7 @@ impl Decoder {
             [control] if *control < 0x20 || *control == 0x7f => control_key(*control),
             letter => match std::str::from_utf8(letter) {
                 Ok(letter) => Some(Key::Text(letter.to_owned())),
-                // More of this letter has to come.
+                // The rest of this letter comes with the next byte.
                 Err(error) if error.error_len().is_none() => return None,
                 Err(_) => None,
             },
@@ -127,11 +127,11 @@ impl Decoder {
 }
 
 impl Paste {
-    /// Whether that was the last byte.
+    /// Adds a byte; whether it was the last one of the paste.
     fn push(&mut self, byte: u8) -> bool {
         self.bytes.push(byte);
         if self.bytes.len() > PASTE_MAX + PASTE_END.len() {
-            self.over = true;
+            self.is_too_long = true;
             self.bytes.drain(..PASTE_MAX);
         }
         self.bytes.ends_with(PASTE_END)
@@ -139,11 +139,11 @@ impl Paste {
 
     fn finish(self) -> Key {
         let bytes = &self.bytes[..self.bytes.len() - PASTE_END.len()];
-        if self.over {
+        if self.is_too_long {
             return Key::PasteTooLong;
         }
         let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
-        // A block copied with its last line end is not meant to have an empty line.
+        // A block that was copied with its last line end must not end in an empty line.
         let text = text.strip_suffix('\n').unwrap_or(&text);
         Key::Paste(
             text.chars()
@@ -153,7 +153,7 @@ impl Paste {
     }
 }
 
-/// Whether what follows an Escape is complete.
+/// Whether the sequence behind an Escape is complete.
 fn is_whole(rest: &[u8]) -> bool {
     match rest {
         [] | [b'[' | b'O'] => false,
@@ -162,7 +162,7 @@ fn is_whole(rest: &[u8]) -> bool {
     }
 }
 
-/// The key of a complete sequence, without its Escape.
+/// The key of a complete sequence, given without its Escape.
 fn escape(rest: &[u8]) -> Option<Key> {
     let key = match rest {
         b"\r" | b"\n" | b"[13;3u" | b"[13;2u" | b"[27;3;13~" | b"[27;2;13~" => Key::Newline,

@@ -1,8 +1,8 @@
-//! Text to rows of a terminal, by the width it takes there. Pure.
+//! Breaks text into rows of a terminal, by its width there. Pure.
 //!
-//! Terminals disagree on the width of emoji and joined letters. A row must not grow into the
-//! next one, where a peer's text could pose as another speaker: so the widest reading counts,
-//! and the editor never trusts a width for where its cursor is (see `board`).
+//! Terminals disagree on the width of emoji and joined letters. A row must not run over into the
+//! next screen row, where a peer's text could pose as another speaker. So the largest width of any
+//! terminal counts, and the editor never relies on a width to place its cursor (see `board`).
 
 use std::fmt;
 
@@ -11,14 +11,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::core::text::{Line, Safe, stands_alone};
 
-/// Text that may be written to a terminal. All that is written there is this, `render`'s colours
-/// and `board`'s moves of the cursor; and all that this is made of went through `text`, or is a
-/// literal of ours.
+/// Text that is safe to write to a terminal: it went through `core::text`, or it is a literal of
+/// the program. Besides this text, only the colours of `render` and the cursor movements of `board`
+/// are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Shown(String);
 
 impl Shown {
-    /// A text of several lines. Who writes it puts something before each line but the first.
+    /// A text of several lines. Its writer puts a prefix before each line except the first.
     pub(super) fn text(text: &str) -> Shown {
         Shown(Safe(text).to_string())
     }
@@ -28,12 +28,12 @@ impl Shown {
         Shown(Line(text).to_string())
     }
 
-    /// Our own words, whatever they are.
+    /// A literal of the program.
     pub(super) fn own(text: &'static str) -> Shown {
         Shown(text.to_owned())
     }
 
-    /// A gap of ours.
+    /// A gap of `count` columns.
     pub(super) fn blanks(count: usize) -> Shown {
         Shown(" ".repeat(count))
     }
@@ -46,7 +46,7 @@ impl Shown {
         self.0.is_empty()
     }
 
-    /// This and then that.
+    /// This text, and `more` behind it.
     pub(super) fn and(mut self, more: &Shown) -> Shown {
         self.0.push_str(&more.0);
         self
@@ -59,7 +59,7 @@ impl fmt::Display for Shown {
     }
 }
 
-/// Columns a text takes, in the terminal that gives it most.
+/// The most columns that a text takes in any terminal.
 pub(super) fn width(text: &str) -> usize {
     text.graphemes(true).map(cluster_width).sum()
 }
@@ -69,9 +69,8 @@ fn cluster_width(cluster: &str) -> usize {
     apart.max(cluster.width())
 }
 
-/// A text by the pieces that are not broken: its graphemes, and the letters of one that is wider
-/// than a row. (There is no end to a grapheme of consonants, or of the beginnings of Hangul
-/// syllables.)
+/// The pieces of a text between which a row may break: its graphemes, and the letters of a grapheme
+/// that is wider than a row. (A grapheme of joined consonants can be of any length.)
 fn pieces(text: &str, columns: usize) -> impl Iterator<Item = &str> {
     text.graphemes(true).flat_map(move |cluster| {
         let is_whole = cluster.len() <= columns || cluster_width(cluster) <= columns;
@@ -88,7 +87,7 @@ fn pieces(text: &str, columns: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The start of a text that takes at most `columns`, an ellipsis included where it was cut.
+/// The text, cut to at most `columns`, with an ellipsis at the cut.
 pub(super) fn clip(text: &Shown, columns: usize) -> Shown {
     if width(&text.0) <= columns {
         return text.clone();
@@ -101,20 +100,20 @@ pub(super) fn clip(text: &Shown, columns: usize) -> Shown {
     Shown(pieces(&text.0, columns).take_while(fits).chain(["…"]).collect())
 }
 
-/// The same, but for the last `tail` bytes of the text, which always stay.
+/// Like [`clip`], but the cut is before the last `tail` bytes, which always stay.
 pub(super) fn clip_before(text: &Shown, tail: usize, columns: usize) -> Shown {
     let (head, tail) = text.0.split_at(text.0.len() - tail);
     let room = columns.saturating_sub(width(tail));
     clip(&Shown(head.to_owned()), room).and(&Shown(tail.to_owned()))
 }
 
-/// A text as rows: the first of at most `first` columns, the others of `rest`.
-/// Breaks at spaces where it can, and within a grapheme only where that is wider than a row.
+/// A text as rows: the first row of at most `first` columns, the others of at most `rest`. Rows
+/// break at spaces if possible, and within a grapheme only if it is wider than a row.
 pub(super) fn wrap(text: &Shown, first: usize, rest: usize) -> Vec<Shown> {
     let mut rows: Vec<Shown> = Vec::new();
     for line in text.0.split('\n') {
         let columns = if rows.is_empty() { first } else { rest };
-        // No letter takes more columns than bytes.
+        // No letter takes more columns than it has bytes, so this line fits.
         if line.len() <= columns {
             rows.push(Shown(line.to_owned()));
             continue;
@@ -148,15 +147,16 @@ pub(super) fn wrap(text: &Shown, first: usize, rest: usize) -> Vec<Shown> {
 /// The text being edited, as rows of the same width.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Edited {
-    /// As shown.
+    /// The rows as they are shown.
     pub(super) rows: Vec<Shown>,
     /// The cursor's row.
     pub(super) row: usize,
-    /// Bytes of that row before the cursor.
+    /// The bytes of that row before the cursor.
     pub(super) before: usize,
 }
 
-/// Lays out a text being edited. Breaks anywhere: what is typed must not jump.
+/// Lays out the text that is being edited. Rows break anywhere, not only at spaces: so letters do
+/// not jump to another row while a person types.
 pub(super) fn edited(text: &str, cursor: usize, columns: usize) -> Edited {
     let (mut rows, mut row, mut used) = (Vec::new(), String::new(), 0);
     let mut at_cursor = None;
@@ -276,10 +276,10 @@ mod tests {
                 let allowed = if at == 0 { first } else { rest };
                 prop_assert!(width(row) <= allowed, "{row:?}");
                 // What joins the letter before it would join our prefix.
-                let begins = row.chars().next().is_none_or(|letter| letter == ' ' || stands_alone(letter));
-                prop_assert!(begins, "{row:?}");
+                let may_begin = |letter| letter == ' ' || stands_alone(letter);
+                prop_assert!(row.chars().next().is_none_or(may_begin), "{row:?}");
             }
-            let same = |text: &str| text.chars().filter(|letter| !matches!(letter, ' ' | '\n')).collect::<String>();
+            let same = |text: &str| text.replace([' ', '\n'], "");
             prop_assert_eq!(same(&rows.concat()), same(Shown::text(&text).as_str()));
         }
     }

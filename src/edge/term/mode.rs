@@ -1,4 +1,4 @@
-//! The terminal's modes while the editor has it, and back.
+//! The terminal's mode: raw while the editor has the terminal, and as before after that.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -6,12 +6,13 @@ use std::sync::{Mutex, PoisonError};
 use rustix::stdio::stdin;
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 
-/// Bracketed paste on: a pasted block comes as one.
+/// Switches bracketed paste on: the terminal marks the beginning and end of a pasted block.
 pub(super) const ENTER: &[u8] = b"\x1b[?2004h";
-/// Bracketed paste off, lines wrap, no colour.
+/// Switches bracketed paste off, line wrapping on and colours off.
 pub(super) const LEAVE: &[u8] = b"\x1b[?2004l\x1b[?7h\x1b[0m";
 
-/// Raw mode: every key comes at once and unechoed. Holds the modes from before, while it is raw.
+/// Raw mode: the terminal passes every key on at once, without an echo. While it is raw, this value
+/// holds the earlier modes.
 pub(super) struct RawMode(Mutex<Option<Termios>>);
 
 impl RawMode {
@@ -27,19 +28,21 @@ impl RawMode {
         let before = tcgetattr(stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        // So that what others print (a panic's message) does not come out as stairs.
+        // A newline goes on starting a new row at its first column: a panic prints its message past
+        // the editor.
         raw.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(before);
         Ok(())
     }
 
-    /// Whether the terminal edits lines itself, as it does for a shell.
+    /// Whether another program has ended raw mode: the terminal edits lines itself, as for a shell.
     pub(super) fn is_lost(&self) -> bool {
         tcgetattr(stdin()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ICANON))
     }
 
-    /// As it was. The screen thread has written `LEAVE`, unless it hangs in a write.
+    /// Restores the earlier modes. The screen thread has written `LEAVE` before, unless it is stuck
+    /// in a write.
     pub(super) fn leave(&self) {
         if let Some(before) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
             // A terminal that is gone needs no mode.
@@ -54,7 +57,8 @@ impl Drop for RawMode {
     }
 }
 
-/// Held by the screen thread: leaves the editor's modes also when it panics.
+/// Restores the terminal when it is dropped. The screen thread holds it, so that the terminal is
+/// restored after a panic, too.
 pub(super) struct Leave<'a>(pub(super) Option<&'a RawMode>);
 
 impl Drop for Leave<'_> {

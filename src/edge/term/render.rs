@@ -1,7 +1,7 @@
-//! A report to lines: plain ones for a pipe, drawn ones for a terminal. Pure.
+//! Turns a report into lines: plain lines for a pipe, or rows for a terminal. Pure.
 //!
-//! Every line but a message's first has a prefix no message can start with, and the role
-//! stands before the name: nothing a peer writes can pose as another speaker.
+//! Every line of a message except the first has a prefix with which no message can begin, and the
+//! role stands before the name. So nothing that a peer writes can pose as another speaker.
 
 use std::iter::{once, repeat};
 
@@ -14,35 +14,36 @@ use crate::core::report::{Report, Told};
 use crate::core::text::Name;
 use crate::wire::{Author, Button, ConversationId, Millis};
 
-/// Before every line of a message but its first, in plain.
+/// The prefix of every line of a message except the first, in plain lines.
 const PLAIN_MORE: &str = "  | ";
-/// The same in a terminal.
+/// The same prefix in a terminal.
 const MORE: &str = "  │ ";
-/// Before a button, where no line of a message begins.
+/// The prefix of a button. No line of a message begins with it.
 const CHOICE: &str = "  ";
-/// Columns a message's first row has at least; with less it starts on the next one.
+/// The least columns for a message's text behind its speaker. With fewer, the text starts on the
+/// next row.
 const FIRST_MIN: usize = 12;
 
 const DIM: &str = "2";
 const RED: &str = "31";
 const ELSEWHERE: &str = "1;30;43";
 
-/// Where a plain line goes.
+/// The stream to which a plain line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stream {
-    /// The conversation.
+    /// stdout, for the conversation.
     Out,
-    /// The program.
+    /// stderr, for the program's own words.
     Err,
 }
 
-/// Where a plain report goes.
+/// The stream for a plain report.
 pub(super) fn stream(report: &Report) -> Stream {
     if matches!(report, Report::Message(_)) { Stream::Out } else { Stream::Err }
 }
 
-/// A report as plain lines of so many columns, each without its line end; `None` if it shows
-/// nothing.
+/// A report as plain lines of at most `columns`, each without its line end. `None` if the report is
+/// not for people.
 pub(super) fn plain(report: &Report, me: Author, columns: usize) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
         return Some(plain_message(told, columns));
@@ -51,7 +52,7 @@ pub(super) fn plain(report: &Report, me: Author, columns: usize) -> Option<Vec<S
     Some(plain_note("handoff: ", &text, columns))
 }
 
-/// The program's own lines, for stderr.
+/// A text of the program's own as plain lines, the first of them behind `mark`.
 pub(super) fn plain_note(mark: &'static str, text: &Shown, columns: usize) -> Vec<Shown> {
     let rows = wrap(text, room(columns, width(mark)), room(columns, PLAIN_MORE.len()));
     prefixed(mark, PLAIN_MORE, &rows)
@@ -78,13 +79,13 @@ fn plain_message(told: &Told, columns: usize) -> Vec<Shown> {
     lines
 }
 
-/// Rows with something before the first and something before the others.
+/// Rows behind prefixes: `first` before the first row, `rest` before the others.
 fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Shown> {
     let prefixes = once(first).chain(repeat(rest));
     prefixes.zip(rows).map(|(prefix, row)| Shown::own(prefix).and(row)).collect()
 }
 
-/// The role, the name where there is one, and a colon.
+/// The role, the name if there is one, and a colon.
 fn speaker(told: &Told) -> String {
     let role = role(told.author);
     match told.name.as_deref().and_then(Name::new) {
@@ -101,7 +102,8 @@ fn role(author: Author) -> &'static str {
     }
 }
 
-/// What was said: the text, the URL of an image, a custom payload's JSON, each where there is one.
+/// The content of a message: its text, the URL of its image and the JSON of its custom payload, as
+/// far as it has them.
 fn text_of(told: &Told) -> Shown {
     let text = Some(Shown::text(&told.text)).filter(|text| !text.is_empty());
     let image = told.image.as_deref().filter(|image| *image != told.text).map(Shown::line);
@@ -110,7 +112,7 @@ fn text_of(told: &Told) -> Shown {
     parts.reduce(|above, below| above.and(&Shown::own("\n")).and(&below)).unwrap_or_default()
 }
 
-/// Each button's rows, to stand behind `CHOICE` and the prefix.
+/// The rows of each button, without prefixes.
 fn choices(told: &Told, columns: usize, rest: usize) -> Vec<Vec<Shown>> {
     told.buttons
         .iter()
@@ -118,7 +120,7 @@ fn choices(told: &Told, columns: usize, rest: usize) -> Vec<Vec<Shown>> {
         .collect()
 }
 
-/// A button's number and title, and the page it opens.
+/// A button's number and title, and the URL of the page that it opens.
 fn choice(button: &Button) -> Shown {
     let number = button.choice.map(|number| format!("{number}) ")).unwrap_or_default();
     let url = button.url.as_deref().filter(|url| *url != button.title);
@@ -140,19 +142,20 @@ impl Row {
         self
     }
 
-    /// The bell rings when it is written.
+    /// This row with a bell: the terminal rings when the row is written.
     fn ringing(mut self) -> Row {
         self.0.push('\x07');
         self
     }
 }
 
-/// How to draw, and what the rows above are: history has a line above it and one below.
+/// How to draw reports. History is drawn between two divider lines, so this value knows whether the
+/// last rows were history.
 pub(super) struct Look {
     pub(super) me: Author,
     colour: bool,
     zone: TimeZone,
-    /// The conversation whose history was drawn last.
+    /// The conversation whose history the last rows belong to; `None` if they are not history.
     history: Option<ConversationId>,
 }
 
@@ -161,8 +164,8 @@ impl Look {
         Look { me, colour, zone: TimeZone::system(), history: None }
     }
 
-    /// A report as rows of a terminal of so many columns, each without its line end; `None` if it
-    /// shows nothing.
+    /// A report as rows of at most `columns`, each without its line end. `None` if the report is
+    /// not for people.
     pub(super) fn draw(&mut self, report: &Report, columns: usize) -> Option<Vec<Row>> {
         if let Report::Message(told) = report {
             let mut rows: Vec<Row> = self.divider(told).into_iter().collect();
@@ -187,7 +190,7 @@ impl Look {
         Some(rows)
     }
 
-    /// Something the program says, as rows under a mark.
+    /// A text of the program's own as rows, the first of them behind `mark`.
     pub(super) fn note(
         &self,
         mark: &'static str,
@@ -199,17 +202,17 @@ impl Look {
         prefixed(mark, MORE, &rows).iter().map(|row| self.paint(style, row)).collect()
     }
 
-    /// A fault of the editor's own.
+    /// A fault that the editor reports.
     pub(super) fn fault(&self, text: &str, columns: usize) -> Vec<Row> {
         self.note("!! ", RED, &Shown::line(text), columns)
     }
 
-    /// The program's own words that need no attention: a log line, a command typed.
+    /// A text that needs no attention: a log line, or a command that was typed.
     pub(super) fn aside(&self, mark: &'static str, text: &Shown, columns: usize) -> Vec<Row> {
         self.note(mark, DIM, text, columns)
     }
 
-    /// In colour, where there is colour.
+    /// A row in colour, if colours are used.
     fn paint(&self, style: &str, text: &Shown) -> Row {
         Row(if self.colour && !text.is_empty() && !style.is_empty() {
             format!("\x1b[{style}m{text}\x1b[0m")
@@ -218,7 +221,7 @@ impl Look {
         })
     }
 
-    /// The prompt, or what stands below it.
+    /// The prompt, or the prefix of a row below it.
     pub(super) fn paint_prompt(&self, prompt: &Shown) -> Row {
         self.paint("1", prompt)
     }
@@ -270,7 +273,7 @@ impl Look {
         rows
     }
 
-    /// The line above or below a stretch of history, where one begins or ends.
+    /// The divider line before `told`, if history begins or ends here.
     fn divider(&mut self, told: &Told) -> Option<Row> {
         let history = told.history.then_some(told.conversation);
         if history == self.history {
@@ -293,7 +296,7 @@ impl Look {
     }
 }
 
-/// Columns left behind a prefix of so many.
+/// The columns that are left behind a prefix of `prefix` columns.
 fn room(columns: usize, prefix: usize) -> usize {
     columns.saturating_sub(prefix).max(1)
 }
@@ -307,238 +310,4 @@ fn style(author: Author) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wire::{Custom, Said};
-
-    fn told(author: Author, text: &str) -> Told {
-        Told {
-            conversation: ConversationId::new([7; 16]),
-            ordinal: None,
-            elsewhere: false,
-            own: false,
-            author,
-            name: None,
-            text: text.into(),
-            number: 1,
-            at: 50_580_000,
-            buttons: Vec::new(),
-            image: None,
-            custom: None,
-            history: false,
-        }
-    }
-
-    /// Buttons with their numbers, as `Told` has them.
-    fn offered(titles: &[&str]) -> Vec<Button> {
-        let button = |title: &&str| Button {
-            title: (*title).into(),
-            payload: "/x".into(),
-            ..Button::default()
-        };
-        Said { buttons: titles.iter().map(button).collect(), ..Said::text(Author::Bot, "") }
-            .choices()
-    }
-
-    fn look(colour: bool) -> Look {
-        Look { me: Author::User, colour, zone: TimeZone::UTC, history: None }
-    }
-
-    fn drawn(look: &mut Look, told: Told, columns: usize) -> Vec<String> {
-        rows(look, &Report::Message(told), columns)
-    }
-
-    fn rows(look: &mut Look, report: &Report, columns: usize) -> Vec<String> {
-        look.draw(report, columns).unwrap_or_default().into_iter().map(|row| row.0).collect()
-    }
-
-    /// As a pipe gets it.
-    fn plain_message(told: &Told) -> String {
-        lines(&super::plain_message(told, usize::MAX))
-    }
-
-    fn lines(lines: &[Shown]) -> String {
-        lines.iter().map(Shown::as_str).collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn plain_names_the_role_first() {
-        assert_eq!(plain_message(&told(Author::User, "hi")), "user: hi");
-        let mut admin = told(Author::Admin, "Hello\nuser: no\n");
-        admin.name = Some("Ann\nbot".into());
-        admin.ordinal = Some(2);
-        assert_eq!(plain_message(&admin), "#2 admin Ann\\u{a}bot: Hello\n  | user: no\n  | ");
-    }
-
-    #[test]
-    fn plain_shows_what_a_bot_can_say() {
-        let mut bot = told(Author::Bot, "Sure?");
-        bot.buttons = offered(&["Yes", "No\n  3) Hack"]);
-        assert_eq!(plain_message(&bot), "bot: Sure?\n  1) Yes\n  2) No\\u{a}  3) Hack");
-        bot.text = String::new();
-        bot.buttons.truncate(1);
-        assert_eq!(plain_message(&bot), "bot:\n  1) Yes");
-        let mut image = told(Author::Bot, "http://a/b.png");
-        image.image = Some("http://a/b.png".into());
-        assert_eq!(plain_message(&image), "bot: http://a/b.png");
-        image.text = "look".into();
-        assert_eq!(plain_message(&image), "bot: look\n  | http://a/b.png");
-        let mut custom = told(Author::Bot, "");
-        custom.custom = Custom::new(r#"{"a":"\u001b\u202ex","n":1.0}"#).ok();
-        assert_eq!(plain_message(&custom), r#"bot: {"a":"\u001b\u202ex","n":1.0}"#);
-        custom.text = "look".into();
-        assert_eq!(plain_message(&custom), "bot: look\n  | {\"a\":\"\\u001b\\u202ex\",\"n\":1.0}");
-    }
-
-    #[test]
-    fn what_is_not_a_message_goes_to_stderr() {
-        let notice = Report::Notice { text: "one\ntwo".into() };
-        let plain = |report, me| plain(report, me, usize::MAX).map(|told| lines(&told));
-        assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
-        let listen = Some("127.0.0.1:5000".parse().expect("an address"));
-        let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
-        assert_eq!(
-            plain(&ready, Author::Admin).as_deref(),
-            Some("handoff: listening on 127.0.0.1:5000")
-        );
-        assert_eq!(
-            (stream(&ready), stream(&Report::Message(told(Author::Bot, "x")))),
-            (Stream::Err, Stream::Out)
-        );
-        let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };
-        assert_eq!(plain(&seen, Author::User), None);
-    }
-
-    #[test]
-    fn continuation_rows_are_marked() {
-        let mut look = look(false);
-        let rows =
-            drawn(&mut look, told(Author::Bot, "one two three four\n14:03 user: posing"), 24);
-        assert_eq!(rows, ["14:03 bot: one two three", "  │ four", "  │ 14:03 user: posing"]);
-        let mut long = told(Author::User, "hi");
-        long.name = Some("a name that fills the row".into());
-        assert_eq!(
-            drawn(&mut look, long, 24),
-            ["14:03 user a name that ", "  │ fills the row:", "  │ hi"]
-        );
-    }
-
-    #[test]
-    fn no_row_is_wider_than_the_window() {
-        let mut look = look(false);
-        for columns in [8, 24, 80] {
-            let mut wide = told(Author::User, &"日本語 👩‍👩‍👧 e\u{301} שלום wort ".repeat(40));
-            wide.name = Some("名前".into());
-            wide.ordinal = Some(12);
-            for row in drawn(&mut look, wide, columns) {
-                assert!(width(row.trim_end()) <= columns.max(10), "{row:?} in {columns}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_button_is_not_what_a_text_can_look_like() {
-        let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
-        bot.buttons = offered(&["Yes, and a title too long for it"]);
-        let rows = drawn(&mut look(false), bot.clone(), 24);
-        assert_eq!(
-            rows[1..],
-            ["  │ 1) Yes", "  │   1) Yes", "  1) Yes, and a title ", "  │ too long for it"]
-        );
-        assert_eq!(
-            plain_message(&bot),
-            "bot: Sure?\n  | 1) Yes\n  |   1) Yes\n  1) Yes, and a title too long for it"
-        );
-    }
-
-    #[test]
-    fn the_url_of_a_button_stands_behind_its_title() {
-        let mut bot = told(Author::Bot, "Ready?");
-        bot.buttons = offered(&["Open the form", "https://example.invalid/a"]);
-        bot.buttons[0].url = Some("https://example.invalid/form?of=a\u{1b}[2J".into());
-        bot.buttons[1].url = Some("https://example.invalid/a".into());
-        let shown = "bot: Ready?\n  1) Open the form: https://example.invalid/form?of=a\\u{1b}[2J\n  \
-                     2) https://example.invalid/a";
-        assert_eq!(plain_message(&bot), shown);
-        let rows = drawn(&mut look(false), bot, 40);
-        assert_eq!(
-            rows[1..3],
-            ["  1) Open the form: ", "  │ https://example.invalid/form?of=a\\u{"]
-        );
-    }
-
-    #[test]
-    fn a_name_of_which_nothing_is_seen_is_none_and_a_long_one_is_cut() {
-        let named = |name: &str| {
-            plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") })
-        };
-        assert_eq!(named(" \u{3164}\u{2800}"), "user: hi");
-        assert_eq!(named(&"é".repeat(40)), format!("user {}…: hi", "é".repeat(31)));
-        assert_eq!(named("Robin (admin)"), "user Robin (admin): hi");
-    }
-
-    #[test]
-    fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
-        let lines =
-            |text: &str, columns| lines(&super::plain_message(&told(Author::Bot, text), columns));
-        assert_eq!(lines("one two three four five", 20), "bot: one two three \n  | four five");
-        assert_eq!(lines("one two", 8), "bot:\n  | one \n  | two");
-    }
-
-    #[test]
-    fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
-        for unit in [
-            "\u{1b}",
-            "\u{301}",
-            "a\u{301}",
-            "👩\u{200d}",
-            " ",
-            "x ",
-            "\n",
-            "\u{1100}",
-            "क\u{94d}",
-            "日",
-            "🇩",
-            "\u{d4e}",
-        ] {
-            let text = unit.repeat(8 * 1024 / unit.len());
-            let begun = std::time::Instant::now();
-            let rows = drawn(&mut look(true), told(Author::User, &text), 80);
-            // Linear work takes milliseconds unoptimized; a square of it would take minutes.
-            assert!(
-                begun.elapsed() < std::time::Duration::from_secs(5),
-                "{unit:?} took {:?}",
-                begun.elapsed()
-            );
-            assert!(rows.len() <= text.len() + 2, "{unit:?} has {} rows", rows.len());
-        }
-    }
-
-    #[test]
-    fn history_stands_between_two_lines() {
-        let mut look = look(false);
-        let old = || Told { history: true, ..told(Author::User, "old") };
-        assert_eq!(drawn(&mut look, old(), 80), ["── earlier, 1970-01-01 ──", "14:03 user: old"]);
-        assert_eq!(drawn(&mut look, old(), 80), ["14:03 user: old"]);
-        assert_eq!(drawn(&mut look, told(Author::Bot, "new"), 80), ["── now ──", "14:03 bot: new"]);
-        drawn(&mut look, old(), 80);
-        let notice = Report::Notice { text: "x".into() };
-        assert_eq!(rows(&mut look, &notice, 80), ["── now ──", "-- x"]);
-    }
-
-    #[test]
-    fn another_conversation_is_marked_without_colour_too() {
-        let mut here = told(Author::User, "hi");
-        here.ordinal = Some(2);
-        let there = Told { elsewhere: true, ..here.clone() };
-        assert_eq!(drawn(&mut look(false), here, 80), ["14:03 #2 user: hi"]);
-        assert_eq!(drawn(&mut look(false), there.clone(), 80), ["14:03 [#2] user: hi"]);
-        assert!(drawn(&mut look(true), there, 80)[0].contains("\x1b[1;30;43m[#2]\x1b[0m"));
-    }
-
-    #[test]
-    fn a_call_rings() {
-        let call = Report::Call { text: "Ann wants to talk".into() };
-        assert_eq!(rows(&mut look(false), &call, 80), ["** Ann wants to talk\x07"]);
-    }
-}
+mod tests;

@@ -1,9 +1,9 @@
 //! The screen thread: the only writer of stdout and stderr.
 //!
-//! It takes what waits (reports, keys, log lines), makes one write of it, and only then tells
-//! the loop what is shown. It may hang in a write for as long as nobody reads. What it writes is
-//! JSON, `layout::Shown` or `render::Row`, and the moves of a cursor: nothing a peer wrote gets
-//! here in any other way.
+//! It takes all reports, keys and log lines that wait, makes one write of them, and only then tells
+//! the loop which reports are shown. It may block in a write for as long as nobody reads. It writes
+//! JSON, `layout::Shown`, `render::Row` and cursor movements, and nothing else: so a peer's text
+//! reaches the screen only in these safe forms.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -25,24 +25,24 @@ use super::{DROPPED, Event, suspend};
 use crate::core::report::Report;
 use crate::wire::Author;
 
-/// What is written at once, at most, so that the first of a long stretch is not kept waiting.
+/// The most items in one write, so that the first of many does not wait for the last.
 const BATCH: usize = 256;
-/// What a desk answers to Ctrl-Z and SIGTSTP.
+/// The desk's answer to Ctrl-Z and SIGTSTP.
 const NOT_SUSPENDED: &str =
     "a desk cannot be suspended, its customers would lose it; /quit ends it";
 
-/// How to show.
+/// How reports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// Lines.
+    /// Plain lines.
     Plain,
-    /// Lines drawn above an editor.
+    /// Rows above a line editor.
     Terminal,
 }
 
-/// What the loop wants.
+/// A command of the loop.
 pub(super) enum Command {
     Show(Vec<Report>),
     Prompt(String),
@@ -50,30 +50,31 @@ pub(super) enum Command {
     Finish,
 }
 
-/// Everything the screen thread has.
+/// The state of the screen thread.
 pub(super) struct Output {
     way: Way,
     look: Look,
     board: Option<Board>,
     mode: Option<Arc<RawMode>>,
     events: Sender<Event>,
-    /// Reports taken, and how many of them the loop knows to be written.
-    taken: u64,
-    done: Arc<AtomicU64>,
-    /// Ctrl-C keys on their way here.
+    /// The number of reports taken, and of those that the loop knows to be shown.
+    taken_count: u64,
+    shown_count: Arc<AtomicU64>,
+    /// The number of Ctrl-C keys on their way from the input thread.
     interrupts: Arc<AtomicUsize>,
     /// The last key was Ctrl-C on an empty line.
-    interrupted: bool,
-    /// Copies without a buffer: what is not written here is not written at exit either.
+    is_interrupted: bool,
+    /// Unbuffered copies of stdout and stderr: no bytes are left to be written at exit.
     stdout: Outlet,
     stderr: Outlet,
-    /// For stdout, next.
+    /// Bytes for the next write to stdout.
     pending: Vec<u8>,
-    /// Rows to put above the editor, next; and whether anything is to be drawn at all.
+    /// Rows that the next frame puts above the editor.
     above: Vec<Row>,
-    dirty: bool,
-    /// stdout does not take any more.
-    gone: bool,
+    /// Whether a new frame has to be drawn.
+    is_dirty: bool,
+    /// A write to stdout has failed.
+    is_stdout_gone: bool,
 }
 
 /// stdout or stderr.
@@ -90,9 +91,9 @@ impl Outlet {
         })
     }
 
-    /// Columns of a plain line. A terminal would break a longer one itself, with nothing before the
-    /// rest of it; the last column stays free, as some break already there. A pipe's reader
-    /// gets whole lines.
+    /// The most columns of a plain line. A terminal would break a longer line itself, and its
+    /// second row would have no prefix. The last column stays free, because some terminals break
+    /// there. For a pipe there is no limit.
     fn columns(&self) -> usize {
         let size = self.is_terminal.then(|| tcgetwinsize(&self.file).ok()).flatten();
         size.map(|size| usize::from(size.ws_col))
@@ -108,7 +109,7 @@ impl Output {
         board: Option<Board>,
         mode: Option<Arc<RawMode>>,
         events: Sender<Event>,
-        done: Arc<AtomicU64>,
+        shown_count: Arc<AtomicU64>,
         interrupts: Arc<AtomicUsize>,
     ) -> io::Result<Output> {
         let (stdout, stderr) = (Outlet::new(&io::stdout())?, Outlet::new(&io::stderr())?);
@@ -119,20 +120,20 @@ impl Output {
             board,
             mode,
             events,
-            taken: 0,
-            done,
+            taken_count: 0,
+            shown_count,
             interrupts,
-            interrupted: false,
+            is_interrupted: false,
             stdout,
             stderr,
             pending,
             above,
-            dirty: true,
-            gone: false,
+            is_dirty: true,
+            is_stdout_gone: false,
         })
     }
 
-    /// Shows until told to finish, or until the loop is gone.
+    /// Runs until [`Command::Finish`], or until the loop is gone.
     pub(super) fn run(
         &mut self,
         commands: &Receiver<Command>,
@@ -152,7 +153,9 @@ impl Output {
                 recv(commands) -> command => going = self.obey(command.unwrap_or(Command::Finish)),
                 recv(keys) -> key => key.map_or_else(|_| keys = never(), |key| self.press(&key)),
                 recv(log) -> line => line.map_or_else(|_| log = never(), |line| self.log(&line)),
-                recv(suspensions) -> asked => asked.map_or_else(|_| suspensions = never(), |()| self.suspend()),
+                recv(suspensions) -> request => {
+                    request.map_or_else(|_| suspensions = never(), |()| self.suspend());
+                }
             }
             // A burst becomes one write.
             for command in commands.try_iter().take(BATCH) {
@@ -170,17 +173,17 @@ impl Output {
         }
     }
 
-    /// Does what the loop wants; `false` to finish.
+    /// Carries out a command; `false` to finish.
     fn obey(&mut self, command: Command) -> bool {
         match command {
             Command::Show(reports) => {
                 reports.iter().for_each(|report| self.show(report));
-                self.taken += reports.len() as u64;
+                self.taken_count += reports.len() as u64;
             }
             Command::Prompt(prompt) => {
                 if let Some(board) = &mut self.board {
                     board.prompt(&prompt);
-                    self.dirty = true;
+                    self.is_dirty = true;
                 }
             }
             Command::Refuse { why, line } => {
@@ -200,14 +203,14 @@ impl Output {
     fn show(&mut self, report: &Report) {
         match (self.way, &self.board) {
             (Way::Json, _) => {
-                // Fails for no report: string keys, and a Vec takes every byte.
+                // This never fails: a report has string keys, and a Vec takes every byte.
                 let _ = serde_json::to_writer(&mut self.pending, report);
                 self.pending.push(b'\n');
             }
             (Way::Terminal, Some(board)) => {
                 if let Some(rows) = self.look.draw(report, board.columns()) {
                     self.above.extend(rows);
-                    self.dirty = true;
+                    self.is_dirty = true;
                 }
             }
             _ => {
@@ -228,32 +231,33 @@ impl Output {
 
     fn press(&mut self, key: &Key) {
         let Some(board) = &mut self.board else { return };
-        self.dirty = true;
+        self.is_dirty = true;
         match key {
             Key::Interrupt => {
                 self.interrupts.fetch_sub(1, Ordering::Relaxed);
-                // The first one only clears the line.
+                // On a line with text, Ctrl-C only clears the line.
                 let was_empty = !board.drop_line();
-                let again = mem::replace(&mut self.interrupted, was_empty);
+                let again = mem::replace(&mut self.is_interrupted, was_empty);
                 if was_empty {
                     let _ = self.events.send(Event::Interrupt { again });
                 }
             }
             Key::Suspend if self.look.me == Author::Admin => self.suspend(),
             Key::Suspend => suspend::ask_group(),
-            // A shell has had the terminal, after a SIGSTOP: its last line is above the cursor.
+            // After a SIGSTOP a shell had the terminal and changed its mode; the shell's last line
+            // is above the cursor.
             Key::Continued if self.mode.as_ref().is_some_and(|mode| mode.is_lost()) => {
                 self.resume()
             }
             key => {
-                self.interrupted &= matches!(key, Key::Resized | Key::Continued);
+                self.is_interrupted &= matches!(key, Key::Resized | Key::Continued);
                 self.above.extend(board.press(key, &self.look));
             }
         }
     }
 
-    /// SIGTSTP came, or Ctrl-Z at a desk. A desk says that it cannot be suspended; a customer's
-    /// side leaves the terminal to the shell until it is continued.
+    /// Acts on SIGTSTP, or on Ctrl-Z at a desk. A desk says that it cannot be suspended. The
+    /// customer's side leaves the terminal to the shell until it is continued.
     fn suspend(&mut self) {
         if self.look.me == Author::Admin {
             self.show(&Report::Error { text: NOT_SUSPENDED.to_owned() });
@@ -270,14 +274,14 @@ impl Output {
         }
     }
 
-    /// Takes the terminal again, and draws the line below whatever was written there meanwhile.
+    /// Takes the terminal back, and draws the editor's line below what the shell wrote meanwhile.
     fn resume(&mut self) {
         if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
-            // A terminal that is gone is told by the thread that reads it.
+            // If the terminal is gone, the input thread reports it.
             let _ = mode.resume();
             self.pending.extend_from_slice(ENTER);
             board.resume();
-            self.dirty = true;
+            self.is_dirty = true;
         }
     }
 
@@ -291,46 +295,49 @@ impl Output {
 
     fn log_line(&mut self, line: &str) {
         match &self.board {
-            // On the same terminal as the editor it has to keep clear of it.
+            // stderr is the editor's terminal: the log line goes above the editor's line.
             Some(board) if self.stderr.is_terminal => {
                 self.above.extend(self.look.aside("", &Shown::text(line), board.columns()));
-                self.dirty = true;
+                self.is_dirty = true;
             }
             _ => self.note("", line),
         }
     }
 
-    /// Something the program says, as plain lines on stderr.
+    /// Writes a text of the program's own as plain lines to stderr.
     fn note(&mut self, mark: &'static str, text: &str) {
         let lines = plain_note(mark, &Shown::text(text), self.stderr.columns());
         self.write_stderr(&lines);
     }
 
-    /// Writes everything that waits, and says what is shown then.
+    /// Writes everything that waits. Then tells the loop which reports are shown.
     fn write(&mut self) {
         if let Some(board) = &mut self.board
-            && mem::take(&mut self.dirty)
+            && mem::take(&mut self.is_dirty)
         {
             self.pending.extend(board.frame(&mem::take(&mut self.above), &self.look));
         }
         self.write_stdout();
-        if self.done.swap(self.taken, Ordering::Relaxed) < self.taken && !self.gone {
-            let _ = self.events.send(Event::Shown(self.taken));
+        if self.shown_count.swap(self.taken_count, Ordering::Relaxed) < self.taken_count
+            && !self.is_stdout_gone
+        {
+            let _ = self.events.send(Event::Shown(self.taken_count));
         }
     }
 
     fn write_stdout(&mut self) {
         let bytes = mem::take(&mut self.pending);
-        if self.gone || bytes.is_empty() {
+        if self.is_stdout_gone || bytes.is_empty() {
             return;
         }
         if let Err(error) = write_all(&mut self.stdout.file, &bytes) {
-            self.gone = true;
+            self.is_stdout_gone = true;
             let _ = self.events.send(Event::Gone(error));
         }
     }
 
-    /// Lines to stderr, in their order with what is for stdout. A stderr that is gone is no fault.
+    /// Writes lines to stderr, after the bytes that wait for stdout, so that their order stays. A
+    /// stderr that is gone is no fault.
     fn write_stderr(&mut self, lines: &[Shown]) {
         self.write_stdout();
         let mut bytes = Vec::new();
@@ -346,7 +353,7 @@ fn put_lines(bytes: &mut Vec<u8>, lines: &[Shown]) {
     }
 }
 
-/// `Write::write_all`, also where another program has set O_NONBLOCK on the terminal we share.
+/// Like `Write::write_all`, but also works if another program has set O_NONBLOCK on the terminal.
 fn write_all(file: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match file.write(bytes) {

@@ -1,7 +1,7 @@
-//! Ctrl-Z and SIGTSTP: the process stops until SIGCONT, once the terminal is as it was.
+//! Ctrl-Z and SIGTSTP: the terminal is restored, and then the process stops until SIGCONT.
 //!
 //! SIGTSTP is blocked in every thread, and one thread waits for it. So the terminal can be restored
-//! first; then the signal does what it does by default. SIGSTOP would not do: a shell shows that
+//! before the signal stops the process. SIGSTOP would be wrong for that: a shell shows it
 //! differently, and it would also stop a program that no shell can continue (an orphaned process
 //! group, for which the system ignores SIGTSTP).
 
@@ -21,7 +21,8 @@ pub(super) fn hold() -> io::Result<()> {
     Ok(stop_signal().thread_block()?)
 }
 
-/// Starts the thread that waits for SIGTSTP. Requests that nobody has taken yet are one.
+/// Starts the thread that waits for SIGTSTP. Several signals that nobody has taken yet are one
+/// request.
 pub(super) fn listen() -> io::Result<Receiver<()>> {
     let (sender, requests) = bounded(1);
     let wait = move || {
@@ -35,15 +36,15 @@ pub(super) fn listen() -> io::Result<Receiver<()>> {
     Ok(requests)
 }
 
-/// Asks the whole process group to stop, as the terminal does for Ctrl-Z where it is not raw: the
-/// shell waits for all of it, also for a script that started this program. This process hears of
-/// it through `listen`, like the others.
+/// Asks the whole process group to stop, as a terminal that is not raw does for Ctrl-Z: the shell
+/// waits for the whole group, also for a script that started this program. This process gets the
+/// signal too, through `listen`.
 pub(super) fn ask_group() {
     // Fails only for a process group that has no process.
     let _ = kill_current_process_group(rustix::process::Signal::TSTP);
 }
 
-/// Stops this process. Returns when it is continued, or at once where no shell could do that.
+/// Stops this process. Returns when it is continued, or at once if no shell could continue it.
 pub(super) fn stop() {
     // None of these can fail: the signal exists, and it is this thread's own mask.
     let _ = stop_signal().thread_unblock();

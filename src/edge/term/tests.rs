@@ -60,7 +60,10 @@ fn program() {
             recv(told) -> line => {
                 let Ok(line) = line else { std::process::exit(1) };
                 if line == "take" { take = true }
-                else if line == "finish" { screen.take().expect("still there").finish(); std::process::exit(0) }
+                else if line == "finish" {
+                    screen.take().expect("still there").finish();
+                    std::process::exit(0)
+                }
                 else if line == "panic" { let _screen = screen.take(); panic!("on purpose") }
                 else { obey(screen.as_ref().expect("still there"), &line) }
             }

@@ -1,14 +1,14 @@
-//! What a person reads of everything that is not a message: one true sentence each. Pure.
+//! The sentence that a person reads for each report that is not a message. Pure.
 
 use super::layout::Shown;
 use crate::core::report::{Elsewhere, Link, Reason, Report, Returned};
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
-/// How loud a sentence is.
+/// How much attention a sentence needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
-    /// A state, a link, a notice.
+    /// A state, a link or a notice: no attention.
     News,
     /// A customer wants to talk: the bell rings.
     Call,
@@ -16,8 +16,8 @@ pub(super) enum Tone {
     Fault,
 }
 
-/// The sentence for a report, safe to show. Messages are `render`'s; what is only for programs has
-/// none.
+/// The sentence for a report, safe to show. `None` for a message (`render` shows it) and for a
+/// report that is only for programs.
 pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
     let text = match report {
         Report::Ready { listen: Some(listen), fingerprint: Some(key), .. } => {
@@ -32,7 +32,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 user_state(*state, position, admin, reason)?
             }
         }
-        // What is parted has an error of its own, which says why.
+        // A link that is parted for ever has an error of its own, which says why.
         Report::Link { parted: true, .. } => return None,
         Report::Link { link, desk, why, ordinal, customer, .. } => {
             let why = why.as_deref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
@@ -55,7 +55,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
     Some((Tone::News, Shown::text(&text)))
 }
 
-/// A customer, as the desk speaks of one: `#2 Ann`.
+/// A customer's ordinal and name, as the desk shows them: `#2 Ann`.
 fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
     match (ordinal, customer.and_then(Name::new)) {
         (Some(ordinal), Some(customer)) => format!("#{ordinal} {customer}"),
@@ -76,7 +76,7 @@ fn user_state(
             Some(position) => format!("you are number {position} in the queue"),
             None => "you asked for a person; waiting for the desk".into(),
         },
-        // The role before the name here, too: an agent may be called anything.
+        // The role stands before the name: an agent's name may be any text.
         (State::Active, _) => match admin.and_then(Name::new) {
             Some(name) => format!("agent {name} joined"),
             None => "an agent joined".into(),
@@ -132,7 +132,7 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Re
             format!("{who}: closed (by the desk)")
         }
         (State::Closed, Some(Reason::Ended(EndReason::Inactivity))) => {
-            format!("{who}: no sign of them for 24 hours")
+            format!("{who}: closed (no sign of life for 24 hours)")
         }
         (State::Closed, Some(Reason::Elsewhere(_))) => format!("{who}: closed (by another desk)"),
         (State::Closed, _) => format!("{who}: closed"),
@@ -143,7 +143,7 @@ fn user_link(desk: &str, link: Link, why: &str) -> String {
     match link {
         Link::Connecting => format!("connecting to {desk}"),
         Link::Connected => format!("connected to {desk}"),
-        // It never stood: the reason says where it was dialled.
+        // The connection was never made: the reason names the address.
         Link::Lost if why.starts_with(": cannot ") => format!("{}; trying again", &why[2..]),
         Link::Lost => format!("connection to {desk} lost{why}; trying again"),
     }

@@ -1,4 +1,5 @@
-//! The desk's key: made at its first start and kept, or given by the operator with a certificate.
+//! The desk's key: made at its first start and kept, or given with a certificate on the command
+//! line.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -19,22 +20,22 @@ use rustls::{CertificateError, Error, InconsistentKeys, RootCertStore, ServerCon
 use super::{Fingerprint, PROTOCOL, Security, provider, refuse_open_to_others};
 use crate::wire::Millis;
 
-/// A certificate that expires within this is worth a notice: there is still time to renew it.
+/// A certificate that expires within this time causes a notice, while there is time to renew it.
 const EXPIRES_SOON: Duration = Duration::from_hours(14 * 24);
 
-/// What a desk shows, and can prove to own.
+/// A desk's certificate chain, with the key that proves its ownership.
 pub struct Identity {
-    /// Its own certificate first.
+    /// The chain, with the desk's own certificate first.
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
-    /// The key was made just now, to be kept.
+    /// Whether the key was made by this start of the desk.
     pub is_new: bool,
 }
 
 impl Identity {
-    /// The key in this file, which is made if it is not there.
+    /// The key in this file. If there is no file, makes a key and the file.
     ///
-    /// Only the key is kept: a certificate about it is made at each start.
+    /// The file holds the key alone: each start makes a certificate for it.
     ///
     /// # Errors
     /// One line: what is wrong with the file and what to do.
@@ -49,7 +50,10 @@ impl Identity {
                 let key = KeyPair::from_pem(&pem);
                 Identity::of(&key.map_err(|_| {
                     let file = file.display();
-                    format!("{file} is no private key; restore it, or remove it to get a new one that customers must be told of")
+                    format!(
+                        "{file} is no private key; restore it, or remove it: then the desk makes a \
+                         new key, whose fingerprint customers must be told"
+                    )
                 })?)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -63,7 +67,7 @@ impl Identity {
         }
     }
 
-    /// A key that nobody keeps.
+    /// A new key that is kept nowhere.
     ///
     /// # Errors
     /// When the system gives no random bytes.
@@ -71,7 +75,7 @@ impl Identity {
         Identity::of(&new_key()?)
     }
 
-    /// A certificate chain and its key, both PEM.
+    /// The certificate chain and the key in these files, both in PEM.
     ///
     /// # Errors
     /// One line: which file, and what is wrong with it.
@@ -95,18 +99,20 @@ impl Identity {
         Ok(identity)
     }
 
-    /// What people compare.
+    /// The fingerprint of the key, which people compare.
     ///
     /// # Errors
-    /// When the operator's certificate cannot be read.
+    /// When the certificate cannot be read.
     pub fn fingerprint(&self) -> Result<Fingerprint, String> {
         Fingerprint::of(&self.chain[0]).ok_or_else(|| {
-            "no certificate of X.509 version 3, as TLS wants it (openssl: -addext subjectAltName=DNS:HOST)".to_owned()
+            "no certificate of X.509 version 3, as TLS needs it \
+             (openssl: -addext subjectAltName=DNS:HOST)"
+                .to_owned()
         })
     }
 
-    /// What is wrong with the dates of the chain at `now`, or soon will be. Customers check them if
-    /// they have `--ca`; a fingerprint or a first contact is about the key alone.
+    /// What is wrong with the dates of the chain at `now`, or will be soon. Only customers with
+    /// `--ca` check them: a fingerprint and a first contact are about the key alone.
     pub fn date_warning(&self, now: Millis) -> Option<String> {
         let now = UnixTime::since_unix_epoch(Duration::from_millis(now));
         let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + EXPIRES_SOON);
@@ -131,7 +137,8 @@ impl Identity {
         })
     }
 
-    /// The desk's end of TLS. No sessions are resumed: each connection proves the key.
+    /// TLS as a server. No TLS session is resumed: in each connection the desk proves that it owns
+    /// its key.
     ///
     /// # Errors
     /// When key and certificate do not belong together.
@@ -153,7 +160,7 @@ impl Identity {
         Ok(Security::Listener(Arc::new(config)))
     }
 
-    /// A certificate that says nothing but whose key it is.
+    /// An identity with a new certificate for this key; the certificate names no host.
     fn of(key: &KeyPair) -> Result<Identity, String> {
         let mut about = CertificateParams::default();
         about.distinguished_name.push(DnType::CommonName, "handoff desk");
@@ -166,16 +173,16 @@ impl Identity {
     }
 }
 
-/// Why a certificate does not count at some time.
+/// Why a certificate is not valid at some time.
 enum DateFault {
-    /// It did until then.
+    /// It was valid until then.
     Expired(UnixTime),
-    /// It will from then on.
+    /// It will be valid from then on.
     NotYetValid(UnixTime),
 }
 
-/// Asks the verifier that customers with `--ca` have. It looks at the dates before it looks for an
-/// authority, so it needs none here.
+/// Asks the verifier that customers with `--ca` use. It checks the dates before it looks for an
+/// authority, so it needs no authority here.
 fn date_fault(certificate: &CertificateDer<'_>, at: UnixTime) -> Option<DateFault> {
     let certificate = ParsedCertificate::try_from(certificate).ok()?;
     let (none, algorithms) =
@@ -201,7 +208,7 @@ fn new_key() -> Result<KeyPair, String> {
     KeyPair::generate().map_err(|error| format!("cannot make the desk's key: {error}"))
 }
 
-/// All or nothing: a start that is cut short leaves no half of a key.
+/// Writes the key to its file, wholly or not at all: an interrupted start leaves no half of a key.
 fn keep(key: &KeyPair, file: &Path) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -1,9 +1,9 @@
-//! Whom the user's side trusts: a desk it was told of, one that an authority vouches for, or the
-//! one it met first.
+//! Which desks the customer's side trusts: a desk with a given fingerprint, a desk whose
+//! certificate an authority has signed, or the desk that it met first.
 //!
-//! The handshake proves that a desk owns the key it shows. Whether that key is the right one is
-//! judged by [`Trust::judge`] before the first byte of ours leaves; only an authority's word is
-//! judged within the handshake.
+//! The handshake proves that a desk owns the key that it shows. [`Trust::judge`] decides whether
+//! that key is the right one, before this side sends its first byte; only the signature of an
+//! authority is checked within the handshake.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -24,30 +24,31 @@ use rustls::{
 
 use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider};
 
-/// What makes a desk the right one.
+/// The condition under which a desk is trusted.
 pub enum Trust {
-    /// Nothing: `--plaintext`.
+    /// None, because there is no TLS: `--plaintext`.
     Plaintext(Plaintext),
-    /// One of these keys: `--fingerprint`.
+    /// The desk has one of these keys: `--fingerprint`.
     Keys(Vec<Fingerprint>),
-    /// A certificate by one of these authorities, with the name that was dialled: `--ca`.
+    /// One of these authorities has signed the desk's certificate, for the host that was dialled:
+    /// `--ca`.
     Authority(RootCertStore),
-    /// The key it had the first time.
+    /// The desk has the key that it had at the first connection.
     FirstContact(KnownDesks),
 }
 
 impl Trust {
-    /// The authorities in a PEM file, or the system's: `--ca FILE|system`.
+    /// Trust in the authorities of a PEM file, or of the system: `--ca FILE|system`.
     ///
     /// # Errors
-    /// One line, when there is none.
+    /// One line, when there is no usable authority.
     pub fn authority(given: &str) -> Result<Trust, String> {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(authorities("--ca", given)?);
         Ok(Trust::Authority(roots))
     }
 
-    /// The user's side's end of TLS.
+    /// TLS as a client.
     ///
     /// # Errors
     /// When it cannot be set up.
@@ -70,11 +71,12 @@ impl Trust {
         Ok(Security::Dialer(Arc::new(config)))
     }
 
-    /// Whether what answered at `address` (as it was given) from `peer` with this key may be talked
-    /// to. What a person should know of it is the answer.
+    /// Decides whether this side may talk to the peer: it was dialled at `address` (as it was
+    /// given), answered from `peer` and showed this key. Returns a notice for a person, if there is
+    /// one.
     ///
     /// # Errors
-    /// Why not, and what to do: a sentence.
+    /// A sentence: why not, and what to do.
     pub fn judge(
         &mut self,
         address: &str,
@@ -99,7 +101,8 @@ impl Trust {
                 }
                 let asked: Vec<String> = keys.iter().map(Fingerprint::to_string).collect();
                 Err(format!(
-                    "its key is {shown}, and --fingerprint asks for {}; compare it with what the desk prints at its start",
+                    "its key is {shown}, and --fingerprint asks for {}; compare it with what the \
+                     desk prints at its start",
                     asked.join(" or ")
                 ))
             }
@@ -108,7 +111,7 @@ impl Trust {
     }
 }
 
-/// The certificates of the authorities in a PEM file, or the system's, for `option FILE|system`.
+/// The certificates of the authorities in a PEM file, or of the system, for `option FILE|system`.
 ///
 /// # Errors
 /// One line, when there is none that can be used.
@@ -134,20 +137,21 @@ pub fn authorities(option: &str, given: &str) -> Result<Vec<CertificateDer<'stat
     Ok(certificates)
 }
 
-/// The keys of desks that were met, an address and a fingerprint a line: `known_desks`.
+/// The keys of known desks. Each line of the file `known_desks` is an address and a fingerprint.
 pub struct KnownDesks {
-    /// None: they are forgotten at the end.
+    /// `None`: the keys are forgotten when the program ends.
     file: Option<PathBuf>,
     text: String,
 }
 
 impl KnownDesks {
-    /// Kept in this file, which need not be there; or nowhere.
+    /// Known desks in this file, which need not exist; with `None` in memory alone.
     pub fn new(file: Option<PathBuf>) -> KnownDesks {
         KnownDesks { file, text: String::new() }
     }
 
-    /// A desk with this key answered at this address: the same as before, or the first there.
+    /// Compares the key that a desk showed at `address` with the known one, or remembers it as the
+    /// first.
     fn meet(&mut self, address: &str, shown: Fingerprint) -> Result<Option<String>, String> {
         let address = address.to_ascii_lowercase();
         let Some(path) = self.file.clone() else {
@@ -175,15 +179,16 @@ impl KnownDesks {
         }
         let (mut file, path) = match open(&path) {
             Ok(file) => (file, path.display()),
-            // As ssh does: where nothing can be kept each contact is the first, and is told.
+            // As ssh does: if nothing can be kept, each contact is a first one, with a notice.
             Err(e) => {
                 return Ok(Some(format!(
-                    "first contact with the desk at {address}: its key is {shown}, and cannot be remembered in {}: {e}",
+                    "first contact with the desk at {address}: its key is {shown}, and cannot be \
+                     remembered in {}: {e}",
                     path.display()
                 )));
             }
         };
-        // Another process may have met it meanwhile.
+        // Another process may have added this desk meanwhile.
         self.text.clear();
         file.read_to_string(&mut self.text).map_err(failed)?;
         let Some(line) = self.compare(&address, shown, remedy)? else { return Ok(None) };
@@ -193,7 +198,7 @@ impl KnownDesks {
         )))
     }
 
-    /// The line to add for a desk that is new; none for one that is known.
+    /// The line to add for a new desk; `None` for a known one.
     fn compare(
         &self,
         address: &str,
@@ -201,26 +206,26 @@ impl KnownDesks {
         remedy: impl Fn(usize) -> String,
     ) -> Result<Option<String>, String> {
         let Some((number, known)) = self.line_of(address) else {
-            // The last line may have been cut short.
+            // The last line may have no end: an earlier write was cut short.
             let end = if self.text.is_empty() || self.text.ends_with('\n') { "" } else { "\n" };
             return Ok(Some(format!("{end}{address} {shown}\n")));
         };
         match known {
             Some(known) if known == shown => Ok(None),
             Some(known) => Err(format!(
-                "its key is {shown}, and it was {known} before; if the desk was set up anew, {} and start again; if it \
-                 was not, somebody else answers in its place",
+                "its key is {shown}, and it was {known} before; if the desk was set up anew, {} \
+                 and start again; if it was not, somebody else answers in its place",
                 remedy(number)
             )),
             None => Err(format!(
-                "its key is {shown}, and what was remembered of its key is damaged; if the desk prints this one at its \
-                 start, {} and start again",
+                "its key is {shown}, and what was remembered of its key is damaged; if the desk \
+                 prints this one at its start, {} and start again",
                 remedy(number)
             )),
         }
     }
 
-    /// The first line about this address, and the key in it, if that is whole.
+    /// The number of the first line about this address, and its key, if the key can be read.
     fn line_of(&self, address: &str) -> Option<(usize, Option<Fingerprint>)> {
         self.text.lines().zip(1..).find_map(|(line, number)| {
             let mut words = line.split_whitespace();
@@ -230,7 +235,7 @@ impl KnownDesks {
     }
 }
 
-/// Whoever can write there says whom we trust.
+/// Refuses a file that other users can change: they could choose which desks this side trusts.
 fn refuse_writable_by_others(file: &File, path: &Path) -> Result<(), String> {
     let metadata =
         file.metadata().map_err(|e| format!("cannot look at {}: {e}", path.display()))?;
@@ -243,7 +248,7 @@ fn refuse_writable_by_others(file: &File, path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// Opens the file for one process at a time, to read and to add.
+/// Opens the file to read and to append, and locks it for this process.
 fn open(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -253,8 +258,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Takes any certificate whose key made the handshake's signature: a copied certificate does not
-/// pass. Whose key it is, [`Trust::judge`] asks.
+/// Accepts any certificate whose key has signed the handshake, so that a copied certificate fails.
+/// [`Trust::judge`] then checks whose key it is.
 #[derive(Debug)]
 struct OwnsItsKey(Arc<CryptoProvider>);
 

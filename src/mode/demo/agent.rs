@@ -1,4 +1,4 @@
-//! The demo on a terminal: you are the customer, this agent answers.
+//! The demo on a terminal: a person is the customer, and this script is the agent.
 
 use std::process::ExitStatus;
 
@@ -13,6 +13,12 @@ This is handoff's demo: a bot, a customer-care desk and you, all on this machine
 Chat with the bot ('hello', 'buttons', 'a picture'), and then say: I want to talk to a human
 /help shows the commands, Ctrl-D leaves.";
 
+/// The agent's first lines.
+const HELLO: [&str; 2] = [
+    "Hello, this is Robin; I am a small script, but a real process on a real socket.",
+    "I have read what you told the bot. Say 'bot' to go back to it, or 'bye' to end.",
+];
+
 /// Runs until the customer leaves.
 pub(super) fn run() -> Result<u8, String> {
     let mut stage = stage(&["--name", "Robin", "--auto-accept"])?;
@@ -22,8 +28,10 @@ pub(super) fn run() -> Result<u8, String> {
         std::env::current_exe().map_err(|e| format!("cannot find the program itself: {e}"))?;
     term::print(WELCOME);
     term::print(&format!(
-        "Another customer, from another terminal:\n  {program} user --admin {desk} --bot {bot} --ephemeral\n\
-         A desk of your own, and a customer for it:\n  {program} admin --listen 127.0.0.1:5000 --ephemeral\n  \
+        "Another customer, from another terminal:\n  \
+         {program} user --admin {desk} --bot {bot} --ephemeral\n\
+         A desk of your own, and a customer for it:\n  \
+         {program} admin --listen 127.0.0.1:5000 --ephemeral\n  \
          {program} user --admin 127.0.0.1:5000 --bot {bot} --ephemeral\n",
         program = program.display(),
         desk = stage.desk,
@@ -33,7 +41,7 @@ pub(super) fn run() -> Result<u8, String> {
         .name("agent".to_owned())
         .spawn(move || answer(&mut events, &mut stdin))
         .map_err(|e| format!("cannot start the agent: {e}"))?;
-    // Listened for before there is a child, so that none is missed.
+    // The signals are caught before the child starts, so that no SIGCHLD is missed.
     let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGHUP])
         .map_err(|e| format!("cannot listen for signals: {e}"))?;
     let mut customer = Command::new(program)
@@ -53,8 +61,8 @@ pub(super) fn run() -> Result<u8, String> {
         match customer.try_wait() {
             Ok(Some(ended)) => return Ok(code(ended)),
             Ok(None) if signal == SIGCHLD => {}
-            // It leaves in order, and the terminal as it was; the bot and the desk end with the
-            // stage.
+            // SIGTERM or SIGHUP: the customer's side ends in order and restores the terminal. The
+            // bot and the desk are killed when the stage is dropped.
             Ok(None) => tell_to_end(&customer),
             Err(error) => return Err(format!("lost the customer: {error}")),
         }
@@ -62,26 +70,21 @@ pub(super) fn run() -> Result<u8, String> {
     Ok(1)
 }
 
-/// Passes a request to end on.
+/// Asks the customer's side to end.
 fn tell_to_end(customer: &Child) {
-    // It may be ending by itself, which is as good.
+    // It may have ended by itself already.
     let _ = kill_process(Pid::from_child(customer), Signal::TERM);
 }
 
-/// Answers what the customer says, and knows when to end.
+/// Answers the customer's lines until the desk ends.
 fn answer(events: &mut impl BufRead, stdin: &mut ChildStdin) {
     while let Some(event) = next_event(events) {
         let live = event["history"] != true && event["author"] == "user";
         match event["event"].as_str() {
             Some("state") if event["state"] == "active" => {
-                say(
-                    stdin,
-                    "Hello, this is Robin; I am a small script, but a real process on a real socket.",
-                );
-                say(
-                    stdin,
-                    "I have read what you told the bot. Say 'bot' to go back to it, or 'bye' to end.",
-                );
+                for line in HELLO {
+                    say(stdin, line);
+                }
             }
             Some("message") if live => {
                 let text = event["text"].as_str().unwrap_or_default().to_lowercase();

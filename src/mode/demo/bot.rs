@@ -1,9 +1,9 @@
-//! The built-in bot: what Rasa's REST channel and the pause and resume of its API look like from
-//! outside, so that `handoff bot` and `handoff demo` need nothing installed.
+//! The built-in bot. It imitates Rasa's REST channel, and the pause and resume of Rasa's API, so
+//! that `handoff bot` and `handoff demo` need nothing else installed.
 //!
-//! It behaves as Rasa 3.6 was recorded to, odd input included, as far as `crate::bot` can see. HTTP
-//! is `http`'s, what it remembers `memory`'s, what it says `talk`'s. No more than a demo: it
-//! forgets all at its end, and knows no token.
+//! Towards `crate::bot` it behaves as recordings of Rasa 3.6 do, also for odd input. `http` speaks
+//! HTTP, `memory` holds the conversations, `talk` chooses the answers. It is only for demos: it
+//! forgets everything when it ends, and it has no token.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -20,10 +20,11 @@ mod http;
 mod memory;
 mod talk;
 
-/// Connections served at once; more wait in the system's queue.
+/// The most connections served at once; further ones wait in the system's queue.
 const WORKERS: usize = 16;
 
-/// Serves until the process ends. `ready` gets the real address, port 0 resolved.
+/// Serves until the process ends. Calls `ready` with the address, in which port 0 is replaced by
+/// the real port.
 ///
 /// # Errors
 /// One line, when it cannot listen.
@@ -34,7 +35,7 @@ pub fn serve(listen: &str, ready: impl FnOnce(SocketAddr)) -> Result<(), String>
     }
 }
 
-/// Serves in threads of its own until the process ends, and returns the real address.
+/// Serves in threads of its own until the process ends. Returns the address, with the real port.
 ///
 /// # Errors
 /// One line, when it cannot listen.
@@ -56,7 +57,7 @@ fn work(listener: &TcpListener, memory: &Mutex<Memory>) {
     loop {
         match listener.accept() {
             Ok((stream, _)) => http::exchange(stream, |asked| route(&asked, memory)),
-            // Out of descriptors, most often: better in a moment.
+            // Most often no descriptors are left: tries again a moment later.
             Err(_) => thread::sleep(Duration::from_millis(50)),
         }
     }
@@ -82,14 +83,15 @@ fn route(asked: &Asked, memory: &Mutex<Memory>) -> Answer {
     }
 }
 
-/// Rasa decodes no percents in an id, and takes any other character.
+/// Whether Rasa takes this as an id: any characters but a slash, and no percent-decoding.
 fn is_id(id: &str) -> bool {
     !id.is_empty() && !id.contains('/')
 }
 
-/// Odd input gets what Rasa gives it: no message, no answer; no sender, a shared one.
+/// Answers a message, and odd input as Rasa does: without a message there is no answer, and without
+/// a sender the sender is `default`.
 fn webhook(body: &[u8], memory: &Mutex<Memory>) -> Answer {
-    // An empty body and JSON that is no object are errors of Rasa's own code.
+    // Rasa's own code fails at an empty body, and at JSON that is no object.
     if body.is_empty() {
         return Answer::fault(500, "the server encountered an internal error");
     }
@@ -130,7 +132,7 @@ fn wants_events(asked: &Asked) -> bool {
     !asked.query.split('&').any(|pair| pair == "include_events=NONE")
 }
 
-/// A worker that panicked leaves at worst one conversation half told: the demo goes on.
+/// Locks the memory, also after a worker has panicked: at worst one conversation lacks an event.
 fn lock(memory: &Mutex<Memory>) -> std::sync::MutexGuard<'_, Memory> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! The demo by itself: both sides from scripts, told side by side, and checked.
+//! The demo by itself: scripts play the customer and the agent. The demo prints the events of both
+//! sides and checks them.
 
 use crossbeam_channel::{Sender, select, unbounded};
 
@@ -59,10 +60,10 @@ pub(super) fn run() -> Result<u8, String> {
         let (side, event) = select! {
             recv(events) -> told => match told {
                 Ok(told) => told,
-                // Both sides have said their last.
+                // Both processes have ended.
                 Err(_) => break,
             },
-            // The parts end with what is dropped here.
+            // Both processes are killed when their values are dropped.
             recv(signals) -> signal => return Ok(signals::exit_code(signal.unwrap_or_default())),
         };
         if let Some(line) = line(&event) {
@@ -107,7 +108,7 @@ fn listen(
     Ok(())
 }
 
-/// An event as a reader sees it.
+/// An event as a line for a person.
 fn line(event: &Value) -> Option<String> {
     let text = |field: &str| event[field].as_str().unwrap_or_default().to_owned();
     match event["event"].as_str()? {
@@ -121,7 +122,7 @@ fn line(event: &Value) -> Option<String> {
     }
 }
 
-/// What each side was told.
+/// The messages that each side printed, and the states of the customer's side.
 #[derive(Default)]
 struct Story {
     customer: Vec<(String, String)>,

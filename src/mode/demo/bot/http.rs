@@ -1,7 +1,8 @@
-//! As much HTTP/1.1 as the demo bot needs: one request a connection, a body of known length.
+//! The part of HTTP/1.1 that the demo bot needs: one request per connection, with a body of known
+//! length.
 //!
-//! `httparse` reads the head; caps and deadlines are here. Every cap is checked before memory is
-//! taken, and a peer that sends slowly holds its worker no longer than the deadline.
+//! `httparse` reads the head; limits and deadlines are here. Each limit is checked before memory is
+//! taken, and a slow peer keeps its worker no longer than the deadline.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -9,17 +10,17 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-/// Bytes of a request's head, at most.
+/// The most bytes of a request's head.
 const HEAD_MAX: usize = 16 * 1024;
-/// Headers of a request, at most.
+/// The most headers of a request.
 const HEADERS_MAX: usize = 64;
-/// Bytes of a request's body, at most.
+/// The most bytes of a request's body.
 const BODY_MAX: usize = 1024 * 1024;
-/// A request is whole within this time.
+/// The time for a whole request.
 const REQUEST_WITHIN: Duration = Duration::from_secs(10);
-/// An answer is taken within this time, each write.
+/// The time for each write of an answer.
 const WRITE_WITHIN: Duration = Duration::from_secs(5);
-/// What of a refused request is still on its way is read and dropped for so long.
+/// The time for which the rest of a refused request is read and dropped.
 const DRAIN_WITHIN: Duration = Duration::from_secs(1);
 
 /// A request.
@@ -28,7 +29,7 @@ pub(super) struct Asked {
     pub(super) method: String,
     /// The path, as it was sent.
     pub(super) path: String,
-    /// What stands behind the `?`, or nothing.
+    /// The part behind the `?`; empty if there is none.
     pub(super) query: String,
     pub(super) body: Vec<u8>,
 }
@@ -56,7 +57,7 @@ impl Answer {
     }
 }
 
-/// Reads one request, answers it and closes. A peer that breaks is simply left.
+/// Reads one request, answers it and closes the connection. An error only ends the connection.
 pub(super) fn exchange(mut stream: TcpStream, answer: impl FnOnce(Asked) -> Answer) {
     let _ = stream.set_write_timeout(Some(WRITE_WITHIN));
     let _ = match read(&mut stream, Instant::now() + REQUEST_WITHIN) {
@@ -75,7 +76,7 @@ pub(super) fn exchange(mut stream: TcpStream, answer: impl FnOnce(Asked) -> Answ
 enum Unread {
     /// The peer left, or took too long.
     Gone,
-    /// It is over a cap, or no HTTP.
+    /// The request is over a limit, or is not HTTP.
     Refused(u16, &'static str),
 }
 
@@ -106,7 +107,7 @@ fn read(stream: &mut TcpStream, until: Instant) -> Result<Asked, Unread> {
     Ok(asked)
 }
 
-/// Appends what has come.
+/// Reads once, and appends the bytes.
 fn more(stream: &mut TcpStream, bytes: &mut Vec<u8>, until: Instant) -> io::Result<()> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
@@ -151,10 +152,10 @@ fn parse(bytes: &[u8]) -> Result<Option<(Asked, usize, usize, bool)>, Unread> {
         let value = std::str::from_utf8(value)
             .ok()
             .filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
-        // Too many digits for a number are too many bytes, too.
+        // A number with too many digits for a usize is over the limit, too.
         length = match value {
             Some(value) if !value.is_empty() => value.parse().unwrap_or(usize::MAX),
-            _ => return Err(Unread::Refused(400, "the Content-Length is none")),
+            _ => return Err(Unread::Refused(400, "the Content-Length is not a number")),
         };
         if length > BODY_MAX {
             return Err(Unread::Refused(413, "the body is over 1 MiB"));
@@ -171,7 +172,8 @@ fn parse(bytes: &[u8]) -> Result<Option<(Asked, usize, usize, bool)>, Unread> {
 fn write(stream: &mut TcpStream, answer: &Answer, without_body: bool) -> io::Result<()> {
     let Answer { status, kind, body } = answer;
     let mut bytes = format!(
-        "HTTP/1.1 {status} {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        "HTTP/1.1 {status} {}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
         reason(*status),
         body.len()
     )
@@ -183,7 +185,8 @@ fn write(stream: &mut TcpStream, answer: &Answer, without_body: bool) -> io::Res
     stream.shutdown(Shutdown::Write)
 }
 
-/// A close with bytes unread is a reset, which can cost the peer our answer.
+/// Reads and drops the rest of a request. Without this, the close would reset the connection, and
+/// the peer could lose the answer.
 fn drain(stream: &mut TcpStream) -> io::Result<()> {
     let until = Instant::now() + DRAIN_WITHIN;
     let mut bytes = Vec::new();

@@ -1,5 +1,6 @@
-//! What the demo bot remembers: of each conversation whether it is paused, its last action and its
-//! latest events, as Rasa's tracker tells them. All of it is bounded; the oldest goes first.
+//! The memory of the demo bot. For each conversation it holds what Rasa's tracker reports: whether
+//! the bot is paused, its last action and the latest events. All of it is bounded; the oldest is
+//! forgotten first.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, SystemTime};
@@ -8,17 +9,18 @@ use serde_json::{Value, json};
 
 use super::talk::{self, Move};
 
-/// Conversations, at most.
+/// The most conversations.
 const CONVERSATIONS_MAX: usize = 10_000;
-/// Events of a conversation, at most.
+/// The most events of a conversation.
 const EVENTS_MAX: usize = 400;
-/// Bytes of an event's text, at most.
+/// The most bytes of an event's text.
 const TEXT_MAX: usize = 8 * 1024;
-/// Bytes of a name or an id, at most.
+/// The most bytes of a name or an id.
 const NAME_MAX: usize = 256;
-/// Bytes of all texts together, at most.
+/// The most bytes of all texts together.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
-/// The events Rasa knows. Only `pause`, `resume`, `action`, `user` and `bot` do something here.
+/// The events that Rasa knows. Here only `pause`, `resume`, `restart`, `action`, `user` and `bot`
+/// have an effect.
 const KINDS: [&str; 12] = [
     "action",
     "bot",
@@ -38,15 +40,15 @@ const KINDS: [&str; 12] = [
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     conversations: HashMap<String, Conversation>,
-    /// Their ids, oldest first.
+    /// The ids of the conversations, the oldest first.
     order: VecDeque<String>,
     bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Conversation {
-    paused: bool,
-    /// What a turn ended with: after `action_handoff` Rasa would go on with that action.
+    is_paused: bool,
+    /// The last action of the latest turn. After `action_handoff` Rasa goes on with that action.
     latest_action: Option<String>,
     latest_text: Option<String>,
     events: VecDeque<Event>,
@@ -58,12 +60,13 @@ struct Event {
     kind: &'static str,
     text: Option<String>,
     name: Option<String>,
-    /// Told through the API, not lived through: what a human said.
-    told: bool,
+    /// Whether the event came through the API: it is what a customer and an agent said without the
+    /// bot.
+    is_from_api: bool,
     at: f64,
 }
 
-/// What is said to a message, and after how long.
+/// The answer to a message, and the time before it.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
     pub(super) items: Vec<Value>,
@@ -79,14 +82,14 @@ impl Memory {
         conversation.latest_text = Some(cut(text, TEXT_MAX).to_owned());
         let handing_off = conversation.latest_action.as_deref() == Some(talk::HANDOFF_ACTION);
         let restart = text.trim() == "/restart";
-        conversation.paused &= !restart;
-        let mut said = match (conversation.paused, handing_off, restart) {
+        conversation.is_paused &= !restart;
+        let mut said = match (conversation.is_paused, handing_off, restart) {
             (true, _, _) | (false, false, true) => Move::default(),
             // A bare `resume` leaves the handoff action the last one: it runs again.
             (false, true, _) => talk::hand_off_again(sender),
             (false, false, false) => talk::reply(sender, text, &conversation.human_lines()),
         };
-        conversation.paused |= said.pauses;
+        conversation.is_paused |= said.pauses;
         if let Some(action) = said.action {
             conversation.latest_action = Some(action.to_owned());
         }
@@ -99,7 +102,7 @@ impl Memory {
         Heard { items: said.items, after: said.after }
     }
 
-    /// Takes an event or a list of them: all or, with a status, none.
+    /// Takes an event or a list of events from the API: all of them, or none and an HTTP status.
     pub(super) fn tell(&mut self, id: &str, events: Value) -> Result<(), (u16, &'static str)> {
         let events = match events {
             Value::Array(events) if events.is_empty() => {
@@ -135,18 +138,20 @@ impl Memory {
         Ok(())
     }
 
-    /// A conversation as Rasa's API tells it; an unknown one is new, and stays unknown.
+    /// A conversation as Rasa's API reports it. An unknown one is reported as new and is not added.
     pub(super) fn tracker(&self, id: &str, with_events: bool) -> Value {
         let new = Conversation::default();
         let id = cut(id, NAME_MAX);
         let conversation = self.conversations.get(id).unwrap_or(&new);
         let action = conversation.latest_action.as_deref().unwrap_or("action_listen");
+        let events =
+            with_events.then(|| conversation.events.iter().map(Event::json).collect::<Vec<_>>());
         json!({
             "sender_id": id,
             "slots": {},
             "latest_message": { "intent": {}, "entities": [], "text": conversation.latest_text },
-            "paused": conversation.paused,
-            "events": with_events.then(|| conversation.events.iter().map(Event::told).collect::<Vec<_>>()),
+            "paused": conversation.is_paused,
+            "events": events,
             "latest_action": { "action_name": action },
             "latest_action_name": action,
             "requests": conversation.requests,
@@ -163,7 +168,7 @@ impl Memory {
         self.conversations.entry(id.to_owned()).or_default()
     }
 
-    /// Keeps an event, and what is kept within its bounds.
+    /// Adds an event, and forgets old ones to stay within the limits.
     fn record(&mut self, id: &str, event: Event) {
         self.bytes += event.bytes();
         let conversation = self.of(id);
@@ -187,17 +192,18 @@ impl Memory {
 impl Conversation {
     fn apply(&mut self, event: &Event) {
         match event.kind {
-            "pause" => self.paused = true,
-            "resume" | "restart" => self.paused = false,
+            "pause" => self.is_paused = true,
+            "resume" | "restart" => self.is_paused = false,
             "action" => self.latest_action = event.name.clone(),
             "user" => self.latest_text = event.text.clone(),
             _ => {}
         }
     }
 
-    /// The latest lines a human was part of, oldest first: who, if not the customer, and what.
+    /// The latest lines that came through the API, the oldest first: the agent's name, or `None`
+    /// for the customer, and the text.
     fn human_lines(&self) -> Vec<(Option<&str>, &str)> {
-        let told = self.events.iter().rev().filter(|event| event.told).filter_map(|event| {
+        let told = self.events.iter().rev().filter(|event| event.is_from_api).filter_map(|event| {
             let text = event.text.as_deref()?;
             match event.kind {
                 "user" => Some((None, text)),
@@ -217,7 +223,8 @@ impl Event {
         length(&self.text) + length(&self.name)
     }
 
-    fn told(&self) -> Value {
+    /// The event as Rasa's API has it.
+    fn json(&self) -> Value {
         let mut event = json!({ "event": self.kind, "timestamp": self.at });
         for (key, value) in [("text", &self.text), ("name", &self.name)] {
             if let Some(value) = value {
@@ -228,10 +235,10 @@ impl Event {
     }
 }
 
-fn event(kind: &'static str, text: Option<&str>, name: Option<&str>, told: bool) -> Event {
+fn event(kind: &'static str, text: Option<&str>, name: Option<&str>, is_from_api: bool) -> Event {
     let at = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_secs_f64();
     let (text, name) = (text.map(|text| cut(text, TEXT_MAX)), name.map(|name| cut(name, NAME_MAX)));
-    Event { kind, text: text.map(str::to_owned), name: name.map(str::to_owned), told, at }
+    Event { kind, text: text.map(str::to_owned), name: name.map(str::to_owned), is_from_api, at }
 }
 
 /// At most `limit` bytes of `text`, cut at a character.

@@ -1,30 +1,30 @@
-//! What the demo bot says: a few words it knows, one for each thing a bot can do.
+//! The answers of the demo bot. It knows a few words, one for each thing that a bot can do.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The action of handoff variant c.
+/// The name of the action that hands over and pauses the bot.
 pub(super) const HANDOFF_ACTION: &str = "action_handoff";
 const SORRY: &str =
     "Sorry, I did not understand that. Ask me for 'buttons', 'a picture', or 'a human'.";
 const HELLO: &str = "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
 
-/// What one message makes the bot do.
+/// What the bot does after a message.
 #[derive(Debug, Default)]
 pub(super) struct Move {
-    /// What it says, yet without `recipient_id`.
+    /// The items of the answer, still without `recipient_id`.
     pub(super) items: Vec<Value>,
-    /// How long it thinks before.
+    /// The time before the answer.
     pub(super) after: Duration,
-    /// Whether it pauses itself.
+    /// Whether the bot pauses itself.
     pub(super) pauses: bool,
-    /// The action it ends with, unless it does nothing.
+    /// The last action of the turn; `None` if the bot does nothing.
     pub(super) action: Option<&'static str>,
 }
 
-/// The answer to a message. `human_lines` is what was said with a human: by whom if not by the
-/// customer, and the text.
+/// The answer to a message. `human_lines` are lines that a customer and an agent said to each
+/// other: the agent's name, or `None` for the customer, and the text.
 pub(super) fn reply(sender: &str, text: &str, human_lines: &[(Option<&str>, &str)]) -> Move {
     let text = text.trim().to_lowercase();
     let words: Vec<&str> = text.split(|letter: char| !letter.is_alphanumeric()).collect();
@@ -33,9 +33,8 @@ pub(super) fn reply(sender: &str, text: &str, human_lines: &[(Option<&str>, &str
         "/affirm" | "yes" => vec![say("You said yes.")],
         "/deny" | "no" => vec![say("You said no.")],
         "payload handoff" => {
-            vec![
-                json!({"custom": {"handoff": true, "reason": "user_request", "department": "support"}}),
-            ]
+            let reason = "user_request";
+            vec![json!({"custom": {"handoff": true, "reason": reason, "department": "support"}})]
         }
         "action handoff" => return hand_off(sender, Vec::new()),
         _ if text.starts_with('/') => vec![say(SORRY)],
@@ -64,12 +63,13 @@ pub(super) fn reply(sender: &str, text: &str, human_lines: &[(Option<&str>, &str
     listening(items)
 }
 
-/// What Rasa does after a bare `resume`: it does not understand, and runs the handoff action again.
+/// The answer after a `resume` without an `action_listen`: Rasa does not understand the message,
+/// and runs the handoff action again.
 pub(super) fn hand_off_again(sender: &str) -> Move {
     hand_off(sender, vec![say("Sorry, I did not understand.")])
 }
 
-/// Variant c: text and payload, then a pause.
+/// Hands over by a text and a payload, and pauses the bot.
 fn hand_off(sender: &str, mut items: Vec<Value>) -> Move {
     items.push(say("Human Handoff"));
     let intent = "ask_human_action";

@@ -1,0 +1,178 @@
+//! The options as they are typed, for `argh`. [`super`] checks them.
+
+use std::path::PathBuf;
+
+use argh::FromArgs;
+
+use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
+use crate::edge::tls::{Fingerprint, Plaintext};
+use crate::net::CONNECTIONS;
+use crate::turn::peers::rate::RATE;
+
+/// Declares a mode with its own options and with the groups of options that it shares with other
+/// modes: `+ listen`, `+ side` (of a conversation) and `+ json`. `argh` itself cannot put one
+/// struct's options into another.
+macro_rules! mode {
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            /// where to listen, HOST:PORT (with port 0 the system picks a free port, which is
+            /// printed)
+            #[argh(option)]
+            pub listen: String,
+            $($own)*
+        } $($more)* }
+    };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + side $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            $($own)*
+            /// your name, as the other side sees it
+            #[argh(option)]
+            pub name: Option<String>,
+            /// no encryption: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); give
+            /// it on both sides
+            #[argh(option)]
+            pub plaintext: Option<Plaintext>,
+            /// the folder for journals and keys (default: the platform's state folder)
+            #[argh(option)]
+            pub state: Option<PathBuf>,
+            /// which journal to use, to run several side by side (default: "default")
+            #[argh(option, default = "String::from(\"default\")")]
+            pub profile: String,
+            /// keep nothing on the disk: conversations, and the desk's own key, are lost when the
+            /// program ends
+            #[argh(switch)]
+            pub ephemeral: bool,
+            /// plain lines: no editing, no colour
+            #[argh(switch)]
+            pub plain: bool,
+        } $($more)* }
+    };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + json $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            $($own)*
+            /// print one JSON object per line on stdout
+            #[argh(switch)]
+            pub json: bool,
+        } $($more)* }
+    };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* }) => {
+        $(#[$about])*
+        $vis struct $mode { $($own)* }
+    };
+}
+
+/// Hands a Rasa chat over to a human, peer to peer, without losing a message.
+///
+/// Alone, --version or -V prints the version.
+/// To try it with nothing else installed: handoff demo
+#[derive(FromArgs)]
+pub(super) struct Args {
+    #[argh(subcommand)]
+    pub(super) mode: Mode,
+}
+
+#[derive(FromArgs)]
+#[argh(subcommand)]
+pub(super) enum Mode {
+    User(User),
+    Admin(Admin),
+    Bot(Bot),
+    Demo(Demo),
+}
+
+mode! {
+    /// The customer's side: chats with the bot, and with an agent when the bot hands over.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "user")]
+    pub(super) struct User {
+        /// the desk to hand over to, HOST:PORT
+        #[argh(option)]
+        pub admin: String,
+        /// the bot's URL (default http://localhost:5005)
+        #[argh(option, default = "String::from(\"http://localhost:5005\")")]
+        pub bot: String,
+        /// a file with the token or JWT for the bot's API (or HANDOFF_BOT_TOKEN in the environment)
+        #[argh(option)]
+        pub bot_token_file: Option<PathBuf>,
+        /// trust an https bot whose certificate is signed by these authorities: a PEM file, or
+        /// 'system'
+        #[argh(option)]
+        pub bot_ca: Option<String>,
+        /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
+        #[argh(option)]
+        pub trigger: Vec<String>,
+        /// the key that the desk must have, as the desk prints it: SHA256:… (repeatable; default:
+        /// the key that it had at the first connection)
+        #[argh(option)]
+        pub fingerprint: Vec<Fingerprint>,
+        /// trust a desk whose certificate is signed by these authorities: a PEM file, or 'system'
+        #[argh(option)]
+        pub ca: Option<String>,
+        /// start a new conversation instead of continuing the last one
+        #[argh(switch)]
+        pub new: bool,
+        /// at the end of a script's input, leave after this many seconds (default: when the
+        /// conversation is closed)
+        #[argh(option)]
+        pub linger: Option<u32>,
+    } + side + json
+}
+
+mode! {
+    /// The desk: an agent answers the customers who are handed over.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "admin")]
+    pub(super) struct Admin {
+        /// a certificate chain for the desk, in PEM (default: the desk makes its own key at the
+        /// first start)
+        #[argh(option)]
+        pub tls_cert: Option<PathBuf>,
+        /// the key of that certificate, in PEM
+        #[argh(option)]
+        pub tls_key: Option<PathBuf>,
+        /// the first line to every customer whom you accept (default: none)
+        #[argh(option)]
+        pub greeting: Option<String>,
+        /// accept every customer at once
+        #[argh(switch)]
+        pub auto_accept: bool,
+        /// read no stdin and end only by a signal, for a service manager; nobody can answer at such
+        /// a desk: customers stay in the queue
+        #[argh(switch)]
+        pub no_terminal: bool,
+        /// the most customers, connected or waiting; further ones are told to come back later
+        /// (default 3000)
+        #[argh(option, default = "CUSTOMERS")]
+        pub customers: usize,
+        /// the most customers from one address (default 256; behind a tunnel or a proxy all
+        /// customers have one address)
+        #[argh(option, default = "CUSTOMERS_PER_ADDRESS")]
+        pub per_address: usize,
+        /// the most connections, including those that have not introduced themselves yet (default
+        /// 4096)
+        #[argh(option, default = "CONNECTIONS")]
+        pub connections: usize,
+        /// messages per second from one connection, with bursts of ten times as many; the rest is
+        /// read later (default 20)
+        #[argh(option, default = "RATE")]
+        pub rate: u32,
+    } + listen + side + json
+}
+
+mode! {
+    /// The built-in bot: speaks Rasa's REST API, for trying things out.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "bot")]
+    pub struct Bot {} + listen + json
+}
+
+mode! {
+    /// A bot, a desk and you as the customer, all on this machine.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "demo")]
+    pub struct Demo {
+        /// play a whole conversation by itself and check it (always, if stdin is not a terminal)
+        #[argh(switch)]
+        pub script: bool,
+    }
+}
