@@ -6,6 +6,7 @@ pub mod clock;
 pub mod command;
 pub mod delivery;
 pub mod desk;
+pub mod health;
 pub mod record;
 pub mod reply;
 pub mod report;
