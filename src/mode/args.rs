@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use crate::bot;
+use crate::bot::{self, Askers};
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::core::reply::Triggers;
 use crate::core::text::{NAME_LETTERS_MAX, Name};
@@ -57,6 +57,9 @@ pub struct User {
     /// take an https bot with a certificate by these authorities: a PEM file, or 'system'
     #[argh(option)]
     pub bot_ca: Option<String>,
+    /// questions at the bot at the same time, at most one of each conversation (default 32)
+    #[argh(option, default = "Askers::default()")]
+    pub bot_askers: Askers,
     /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
     #[argh(option)]
     pub trigger: Vec<String>,
