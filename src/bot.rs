@@ -1,22 +1,19 @@
-//! Rasa over blocking HTTP, in a few worker threads.
+//! Rasa over blocking HTTP, in worker threads.
 //!
-//! `send` never blocks; every request is answered once, by its ticket, on the loop's channel.
-//! Asking and giving back have threads of their own: questions that hang never hold up a handback.
-//! Requests of one conversation are told apart by their tickets; to have one in flight, to discard
-//! a late answer and to try again is `session`'s. One HTTP exchange is `call`'s, its failures
-//! `fault`'s. How Rasa behaves is recorded in `docs/RASA.md`.
+//! `send` never waits for the bot; every request is answered once, by its ticket, on the loop's
+//! channel. Requests of one conversation are told apart by their tickets; to have one in flight, to
+//! discard a late answer and to try again is `session`'s. The threads, and what fails at once while
+//! the bot is down, are `pool`'s; whose turn it is `queue`'s; one HTTP exchange is `call`'s, its
+//! failures `fault`'s. How Rasa behaves is recorded in `docs/RASA.md`.
 
 use std::fmt;
 use std::net::IpAddr;
-use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::Sender;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Map, Value};
 use ureq::http::Uri;
@@ -24,11 +21,15 @@ use ureq::tls::{Certificate, RootCerts};
 
 pub use fault::Fault;
 
+use crate::core::health::End;
 use crate::core::reply::Item;
 use crate::wire::Author;
+use pool::Pool;
 
 mod call;
 mod fault;
+mod pool;
+mod queue;
 
 /// A question is answered within this time, or never.
 pub const ASK_WITHIN: Duration = Duration::from_secs(30);
@@ -43,8 +44,8 @@ pub const BODY_MAX: usize = 1024 * 1024;
 pub const LINES_MAX: usize = 200;
 /// Bytes of the lines a handback tells the bot, at most, as JSON.
 pub const LINES_BYTES_MAX: usize = 256 * 1024;
-/// Threads that ask, at most; one more gives back.
-const ASKERS: usize = 3;
+/// Handbacks at the bot at the same time, at most.
+const RETURNERS: usize = 4;
 
 /// Where the bot is, and how long to wait for it.
 #[derive(Clone)]
@@ -61,6 +62,7 @@ pub struct Config {
     token: Option<Token>,
     /// Who may vouch for an https bot; `None`: the authorities that browsers know.
     authorities: Option<RootCerts>,
+    askers: Askers,
     times: Times,
 }
 
@@ -71,6 +73,31 @@ enum Token {
     Shared(String),
     /// A JSON Web Token (RFC 7519) for Rasa's `--jwt-secret`, as `Authorization: Bearer`.
     Jwt(String),
+}
+
+/// Questions at the bot at the same time, at most: each takes a thread here and a connection there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Askers(usize);
+
+impl Askers {
+    /// The highest number that can be set.
+    pub const MAX: usize = 512;
+}
+
+impl Default for Askers {
+    /// 32: a bot that takes 100 ms for an answer gives 320 a second then.
+    fn default() -> Askers {
+        Askers(32)
+    }
+}
+
+impl FromStr for Askers {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Askers, String> {
+        let most = given.parse().ok().filter(|most| (1..=Askers::MAX).contains(most));
+        most.map(Askers).ok_or_else(|| format!("give a number from 1 to {}", Askers::MAX))
+    }
 }
 
 /// The waits, apart so that tests need not wait.
@@ -158,8 +185,7 @@ pub enum Resumed {
 /// The way to the bot.
 #[derive(Debug)]
 pub struct Bot {
-    askers: Pool,
-    returners: Pool,
+    pool: Pool,
 }
 
 impl Config {
@@ -205,6 +231,7 @@ impl Config {
             api: format!("{origin}{}", prefix.unwrap_or_default()),
             token: token.and_then(|token| Token::new(token.trim())),
             authorities: None,
+            askers: Askers::default(),
             times: Times {
                 ask: ASK_WITHIN,
                 give_back: RETURN_WITHIN,
@@ -219,6 +246,13 @@ impl Config {
     pub fn trusting(mut self, authorities: &[CertificateDer<'_>]) -> Config {
         let certificate = |der: &CertificateDer<'_>| Certificate::from_der(der).to_owned();
         self.authorities = Some(authorities.iter().map(certificate).into());
+        self
+    }
+
+    /// Asks so many questions at the same time, at most.
+    #[must_use]
+    pub fn with_askers(mut self, askers: Askers) -> Config {
+        self.askers = askers;
         self
     }
 
@@ -286,113 +320,46 @@ impl fmt::Debug for Config {
     }
 }
 
-impl Bot {
-    /// Opens the way. Nothing is dialled and no thread started before there is a request.
-    pub fn start(config: Config, answers: Sender<Answer>) -> Bot {
-        let config = Arc::new(config);
-        let askers = Pool::new(ASKERS, "bot-ask", config.clone(), answers.clone());
-        Bot { askers, returners: Pool::new(1, "bot-return", config, answers) }
+impl Request {
+    /// Rasa's id of the conversation.
+    fn sender(&self) -> &str {
+        match self {
+            Request::Ask { sender, .. } | Request::Return { sender, .. } => sender,
+        }
     }
 
-    /// Sends a request; its answer comes on the channel. Never blocks.
+    /// What becomes of it when it fails.
+    fn failed(&self, fault: Fault) -> Outcome {
+        match self {
+            Request::Ask { .. } => Outcome::Said(Err(fault)),
+            Request::Return { .. } => Outcome::Returned(Err(fault)),
+        }
+    }
+}
+
+impl Outcome {
+    /// What this says of the bot's health.
+    fn end(&self) -> End<Fault> {
+        match self {
+            Outcome::Said(Ok(_)) | Outcome::Returned(Ok(_)) => End::Answered,
+            Outcome::Said(Err(fault)) | Outcome::Returned(Err(fault)) => fault.end(),
+        }
+    }
+}
+
+impl Bot {
+    /// Opens the way. Nothing is dialled and no thread started before there is a request.
+    /// `answers` is unbounded: `send` itself answers a request while the bot is down.
+    pub fn start(config: Config, answers: Sender<Answer>) -> Bot {
+        Bot { pool: Pool::new(config, answers) }
+    }
+
+    /// Sends a request; its answer comes on the channel. Never waits for the bot.
     ///
     /// Requests wait for a free thread in a queue without a bound: one in flight a conversation,
     /// which is the caller's rule, is the bound.
     pub fn send(&self, ticket: u64, request: Request) {
-        match request {
-            Request::Ask { .. } => self.askers.send(Job { ticket, request }),
-            Request::Return { .. } => self.returners.send(Job { ticket, request }),
-        }
-    }
-}
-
-struct Job {
-    ticket: u64,
-    request: Request,
-}
-
-/// Threads that do jobs, started when they are needed. They end when the pool is dropped, each
-/// after the job it has.
-#[derive(Debug)]
-struct Pool {
-    jobs: Sender<Job>,
-    most: usize,
-    started: AtomicUsize,
-    name: &'static str,
-    worker: Worker,
-}
-
-/// What a thread needs.
-#[derive(Clone, Debug)]
-struct Worker {
-    queue: Receiver<Job>,
-    /// Jobs waiting or being done.
-    open: Arc<AtomicUsize>,
-    config: Arc<Config>,
-    answers: Sender<Answer>,
-}
-
-impl Pool {
-    fn new(most: usize, name: &'static str, config: Arc<Config>, answers: Sender<Answer>) -> Pool {
-        let (jobs, queue) = unbounded();
-        let worker = Worker { queue, open: Arc::default(), config, answers };
-        Pool { jobs, most, started: AtomicUsize::new(0), name, worker }
-    }
-
-    fn send(&self, job: Job) {
-        let open = self.worker.open.fetch_add(1, Ordering::Relaxed);
-        // Cannot fail: `worker` holds a receiver.
-        let _ = self.jobs.send(job);
-        if open >= self.started.load(Ordering::Relaxed) {
-            self.start_one();
-        }
-    }
-
-    fn start_one(&self) {
-        let one_more = |started| (started < self.most).then_some(started + 1);
-        if self.started.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_err() {
-            return;
-        }
-        let worker = self.worker.clone();
-        if let Err(error) =
-            thread::Builder::new().name(self.name.into()).spawn(move || worker.run())
-        {
-            // With another thread at work the job only waits.
-            if self.started.fetch_sub(1, Ordering::Relaxed) == 1 {
-                self.worker.refuse(&format!("no thread to ask it with: {error}"));
-            }
-        }
-    }
-}
-
-impl Worker {
-    fn run(self) {
-        for Job { ticket, request } in &self.queue {
-            // A library's panic must not cost the answer, nor the thread.
-            let outcome =
-                panic::catch_unwind(AssertUnwindSafe(|| call::perform(&self.config, &request)))
-                    .unwrap_or_else(|_| self.failed(&request, "a defect of this program"));
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            if self.answers.send(Answer { ticket, outcome }).is_err() {
-                return;
-            }
-        }
-    }
-
-    /// Answers what waits when nobody can do it.
-    fn refuse(&self, why: &str) {
-        for Job { ticket, request } in self.queue.try_iter() {
-            self.open.fetch_sub(1, Ordering::Relaxed);
-            let _ = self.answers.send(Answer { ticket, outcome: self.failed(&request, why) });
-        }
-    }
-
-    fn failed(&self, request: &Request, why: &str) -> Outcome {
-        let fault = Fault::Broken { peer: self.config.peer.clone(), why: why.to_owned() };
-        match request {
-            Request::Ask { .. } => Outcome::Said(Err(fault)),
-            Request::Return { .. } => Outcome::Returned(Err(fault)),
-        }
+        self.pool.send(ticket, request);
     }
 }
 

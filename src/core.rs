@@ -7,6 +7,7 @@ pub mod command;
 pub mod delivery;
 pub mod desk;
 pub mod dialling;
+pub mod health;
 pub mod outcome;
 pub mod record;
 pub mod reply;

@@ -3,11 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::core::health::End;
 use crate::core::reply::NotAReply;
 
 /// Why a request to the bot came to nothing. `peer` is the bot's URL as it was given.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// The bot is down, and another request probes it. Nothing was sent.
+    Down {
+        /// What the request got that showed it: this reads the same.
+        cause: Box<Fault>,
+    },
     /// Its host's name has no address.
     NotFound {
         /// The host.
@@ -91,7 +97,8 @@ impl Fault {
     /// Whether the bot took nothing of the request, as far as anybody can know.
     pub fn is_refusal(&self) -> bool {
         match self {
-            Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => true,
+            Fault::Down { .. } | Fault::NotFound { .. } | Fault::Unreachable { .. } => true,
+            Fault::Insecure { .. } => true,
             Fault::NoWebhook { .. } | Fault::NoApi { .. } | Fault::Token { .. } => true,
             // A proxy says 502 or 503 when there is no Rasa behind it. If it meant anything else,
             // the bot gets the lines twice, which is better than never.
@@ -105,6 +112,25 @@ impl Fault {
         }
     }
 
+    /// What this says of the bot's health.
+    pub(super) fn end(&self) -> End<Fault> {
+        match self {
+            // It fails before a conversation is named, so it is the same for all of them.
+            Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => {
+                End::Unreached(self.clone())
+            }
+            // By 504 a proxy says that Rasa gave it no answer in time.
+            Fault::Slow { .. } | Fault::Status { status: 504, .. } => End::TimedOut(self.clone()),
+            // By 502 and 503 a proxy says that it has no Rasa, or none for this request.
+            Fault::Broken { .. } | Fault::Status { status: 502 | 503, .. } => End::Unclear,
+            Fault::Down { .. } => End::Unclear,
+            Fault::Status { .. } | Fault::NoWebhook { .. } | Fault::NotAReply { .. } => {
+                End::Answered
+            }
+            Fault::TooLong { .. } | Fault::NoApi { .. } | Fault::Token { .. } => End::Answered,
+        }
+    }
+
     pub(super) fn not_a_reply(peer: &str, why: &NotAReply) -> Fault {
         Fault::NotAReply { peer: peer.to_owned(), why: why.to_string() }
     }
@@ -113,6 +139,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Fault::Down { cause } => cause.fmt(f),
             Fault::NotFound { host, why } => {
                 write!(f, "cannot find the bot's host '{host}': {why}")
             }

@@ -1,7 +1,9 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Instant;
 
 use crossbeam_channel::unbounded;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
+mod crowd;
 mod handback;
 
 /// A bot of raw bytes: every connection is counted, every whole request kept.
@@ -29,7 +32,13 @@ impl Fake {
     }
 
     fn raw(serve: impl Fn(&Mutex<Vec<String>>, &mut TcpStream) + Send + Sync + 'static) -> Fake {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Fake::at(TcpListener::bind("127.0.0.1:0").unwrap(), serve)
+    }
+
+    fn at(
+        listener: TcpListener,
+        serve: impl Fn(&Mutex<Vec<String>>, &mut TcpStream) + Send + Sync + 'static,
+    ) -> Fake {
         let address = listener.local_addr().unwrap();
         let (connections, requests) =
             (Arc::new(AtomicUsize::new(0)), Arc::<Mutex<Vec<String>>>::default());
@@ -396,36 +405,6 @@ fn proxies_of_the_environment_are_ignored() {
     assert!(output.status.success(), "{output:?}");
     assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
     assert_eq!(trap.connections(), 0);
-}
-
-#[test]
-fn questions_that_hang_hold_up_neither_each_other_nor_a_handback() {
-    let fake = Fake::new(|request, stream| match request.contains("/tracker/events") {
-        true => stream.write_all(&http("200 OK", br#"{"paused":false}"#)).unwrap(),
-        false => thread::sleep(Duration::from_secs(60)),
-    });
-    let mut config = fake.config();
-    config.times.ask = Duration::from_secs(1);
-    let (sender, answers) = unbounded();
-    let bot = Bot::start(config, sender);
-    (1..=5).for_each(|ticket| bot.send(ticket, question()));
-    bot.send(6, Request::Return { sender: "c1".into(), said: vec![] });
-    let first = answers.recv_timeout(Duration::from_millis(900)).unwrap();
-    assert!(
-        matches!(
-            first,
-            Answer { ticket: 6, outcome: Outcome::Returned(Ok(Taken { how: Resumed::Yes, .. })) }
-        ),
-        "{first:?}"
-    );
-    let mut tickets: Vec<u64> =
-        (1..=5).map(|_| answers.recv_timeout(Duration::from_secs(10)).unwrap().ticket).collect();
-    tickets.sort();
-    assert_eq!(tickets, [1, 2, 3, 4, 5], "each is answered once");
-    assert_eq!(bot.askers.started.load(Ordering::SeqCst), ASKERS);
-    assert_eq!(bot.askers.worker.open.load(Ordering::SeqCst), 0);
-    bot.send(8, question());
-    assert_eq!(answers.recv_timeout(Duration::from_secs(10)).unwrap().ticket, 8);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
-use crate::bot;
+use crate::bot::{self, Askers};
 use crate::core::reply::Triggers;
 use crate::core::text::{NAME_LETTERS_MAX, Name};
 use crate::edge::journal::Place;
@@ -43,6 +43,8 @@ pub struct User {
     pub bot: String,
     /// Authorities for a bot at an https URL: a PEM file, or `system`.
     pub bot_ca: Option<String>,
+    /// Questions that the bot gets at the same time, at most.
+    pub bot_askers: Askers,
     bot_token_file: Option<PathBuf>,
     triggers: Triggers,
     /// The customer's name.
@@ -160,6 +162,7 @@ impl raw::User {
             admin: self.admin,
             bot: self.bot,
             bot_ca: self.bot_ca,
+            bot_askers: self.bot_askers,
             bot_token_file: self.bot_token_file,
             triggers: Triggers::new(&self.trigger),
             name,

@@ -84,7 +84,7 @@ enum Then {
 /// # Errors
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
-    let mut config = bot::Config::new(&args.bot, args.bot_token()?)?;
+    let mut config = bot::Config::new(&args.bot, args.bot_token()?)?.with_askers(args.bot_askers);
     if let Some(given) = &args.bot_ca {
         config = config.trusting(&tls::authorities("--bot-ca", given)?);
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use argh::FromArgs;
 
+use crate::bot::Askers;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
@@ -98,6 +99,9 @@ mode! {
         /// 'system'
         #[argh(option)]
         pub bot_ca: Option<String>,
+        /// questions at the bot at the same time, at most one of each conversation (default 32)
+        #[argh(option, default = "Askers::default()")]
+        pub bot_askers: Askers,
         /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
         #[argh(option)]
         pub trigger: Vec<String>,
