@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options, Output};
-use handoff::core::record::{Offset, Record, Story};
+use handoff::core::record::{Offset, Record, Restart, Story};
 use handoff::core::report::Report;
 use handoff::wire::{
     Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
@@ -279,7 +279,10 @@ impl World {
         self.wires = [const { None }; WIRES];
         let stories = self.stories();
         self.down_since = stories.iter().map(|story| (story.id, self.now.clock)).collect();
-        self.desk = Desk::restore(DESK, self.options.clone(), &stories, self.focus, self.now);
+        let restart = Restart { focus: self.focus, begun: stories.len() as u32, stories };
+        self.desk = Desk::restore(DESK, self.options.clone(), &restart, self.now);
+        let over = restart.stories.iter().filter(|story| story.is_over());
+        assert!(over.map(|story| story.id).all(|id| !self.desk.knows(id)), "it is not over");
         self.desk.tell_states();
     }
 

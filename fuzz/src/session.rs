@@ -307,6 +307,8 @@ impl World {
         let own = |number| asked_for(journal, number);
         let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, self.now);
         self.session = restored.expect("no read fails here");
+        let is_over = self.session.state() == State::Closed && self.session.is_settled();
+        assert_eq!(story.is_over(), is_over);
     }
 
     /// What the user's loop asks.

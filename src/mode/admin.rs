@@ -105,7 +105,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
     let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
-    let (stories, focus) = profile.journal.stories().map_err(|fault| fault.to_string())?;
+    let restart = profile.journal.restart().map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
@@ -116,7 +116,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if let Some(text) = date_warning {
         screen.show(Report::Notice { text });
     }
-    if has_new_key && !stories.is_empty() {
+    if has_new_key && restart.begun > 0 {
         let text = "this desk has a new key: customers who knew the old one will refuse it";
         screen.show(Report::Notice { text: text.to_owned() });
     }
@@ -135,7 +135,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         customers_per_address: args.per_address,
     };
     let mut admin = Admin {
-        desk: Desk::restore(id, options, &stories, focus, Now::read()),
+        desk: Desk::restore(id, options, &restart, Now::read()),
         keeper: Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone()),
         peers: Peers::new(sockets, Some(args.rate)),
         json: args.json,
@@ -152,8 +152,9 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         failed: false,
     };
     let inputs = Inputs { typed, screen: shown, net, signals };
-    let ended =
-        admin.go_on(stories.into_iter().map(|story| story.id)).and_then(|()| admin.run(&inputs));
+    let ended = admin
+        .go_on(restart.stories.into_iter().map(|story| story.id))
+        .and_then(|()| admin.run(&inputs));
     admin.peers.finish(Duration::from_secs(1));
     admin.screen.finish();
     match ended {

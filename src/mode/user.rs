@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::command;
-use crate::core::record::{Line, Offset, Record, What};
+use crate::core::record::{Line, Offset, Record, Restart, What};
 use crate::core::report::{Report, Told};
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::core::session::{Output, Refusal, Resumed, Session, WELCOME_WITHIN};
@@ -169,8 +169,8 @@ const REDRAWN: usize = 20;
 impl User {
     /// Goes on with the last conversation of the journal, if it has not ended.
     fn go_on(&mut self) -> Result<(), Stop> {
-        let (mut stories, _) = self.keeper.journal.stories()?;
-        let Some(mut story) = stories.pop() else { return Ok(()) };
+        let Restart { mut stories, begun, .. } = self.keeper.journal.restart()?;
+        let Some(mut story) = stories.pop_if(|story| story.ordinal == begun) else { return Ok(()) };
         let renamed = !self.args.new && self.args.name.is_some() && self.args.name != story.name;
         if renamed {
             story.name.clone_from(&self.args.name);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::desk::{self, Desk};
-use handoff::core::record::{Offset, Record, Story};
+use handoff::core::record::{Offset, Record, Restart, Story};
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::report::{Link, Report};
 use handoff::core::session::{self, Resumed, Session};
@@ -483,20 +483,15 @@ impl World {
 
     fn start_desk(&mut self) {
         let journal = &self.journals[&self.desk_id];
-        let stories =
-            if journal.records.is_empty() { Vec::new() } else { vec![journal.story(self.id)] };
+        let mut restart = Restart { focus: Some(self.id), ..Restart::default() };
+        if !journal.records.is_empty() {
+            (restart.stories, restart.begun) = (vec![journal.story(self.id)], 1);
+        }
         self.cut();
-        self.desk = Desk::restore(
-            self.desk_id,
-            desk::Options::default(),
-            &stories,
-            Some(self.id),
-            self.now,
-        );
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &restart, self.now);
         // Live conversations are told again; the others are over, and the admin sees that they are
         // not listed.
-        (self.desk_state, self.unlisted) =
-            (None, !stories.is_empty() && !self.desk.is_live(self.id));
+        (self.desk_state, self.unlisted) = (None, restart.begun > 0 && !self.desk.is_live(self.id));
         self.desk.tell_states();
     }
 
