@@ -9,6 +9,8 @@
 #![allow(clippy::print_stdout)] // a program of its own, whose output is the table
 
 #[cfg(target_os = "linux")]
+mod archive;
+#[cfg(target_os = "linux")]
 mod broken;
 #[cfg(target_os = "linux")]
 mod customers;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::archive;
 use crate::broken::Broken;
 use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
@@ -68,6 +69,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("durable-start") || many.is_some() {
         rows.extend(durable::start(&extent, many.as_ref())?);
+    }
+    if only("durable-archive") {
+        rows.push(archive::start(&extent)?);
     }
     table::print(&rows);
     Ok(())

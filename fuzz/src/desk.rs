@@ -63,7 +63,6 @@ struct Edges {
     /// The customer's highest number that is journaled, and was sent, of each conversation.
     theirs: BTreeMap<ConversationId, (Number, Number)>,
     own: BTreeMap<ConversationId, Number>,
-    focus: Option<ConversationId>,
     /// When each customer's connection went down, or the desk was started.
     down_since: BTreeMap<ConversationId, Instant>,
     wires: [Option<Wire>; WIRES],
@@ -101,7 +100,6 @@ impl World {
             looked_at: 0,
             theirs: BTreeMap::new(),
             own: BTreeMap::new(),
-            focus: None,
             down_since: BTreeMap::new(),
             wires: [const { None }; WIRES],
             conns: 0,
@@ -290,8 +288,10 @@ impl World {
         self.edges.down_since = stories.iter().map(|story| (story.id, now.clock)).collect();
         let sent = |(journaled, sent): &mut (Number, Number)| *sent = *journaled;
         self.edges.theirs.values_mut().for_each(sent);
-        let focus = self.edges.focus;
-        self.desk = Desk::restore(DESK, self.options.clone(), &stories, focus, now);
+        let restart = self.edges.disk.journal.restart().expect("in memory");
+        self.desk = Desk::restore(DESK, self.options.clone(), &restart, now);
+        let over = stories.iter().filter(|story| story.is_over());
+        assert!(over.map(|story| story.id).all(|id| !self.desk.knows(id)), "it is not over");
         self.desk.tell_states();
     }
 
@@ -375,8 +375,7 @@ impl Edges {
             Record::Delivered(number) => {
                 assert!(number <= own, "what was never said was delivered")
             }
-            Record::Focus => self.focus = Some(id),
-            Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
+            Record::Focus | Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
             other => panic!("{other:?} is not a desk's to journal"),
         }
     }

@@ -316,7 +316,9 @@ impl World {
             Some(story) => {
                 let own = |number| edges.disk.journal.own(story.id, number);
                 let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, edges.now);
-                restored.expect("no read fails here")
+                let session = restored.expect("no read fails here");
+                assert_eq!(story.is_over(), session.is_over(), "a restart reads it, or not");
+                session
             }
             // It died before its first commit.
             None => {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::delivery::LIFETIME;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 
 /// One thing journaled in a conversation.
@@ -191,6 +192,17 @@ impl Committed {
     }
 }
 
+/// What a restart finds in a journal.
+#[derive(Clone, Debug, Default)]
+pub struct Restart {
+    /// The conversations that are not over ([`Story::is_over`]), oldest first.
+    pub stories: Vec<Story>,
+    /// Desk: the conversation that the admin's lines went to.
+    pub focus: Option<ConversationId>,
+    /// The number of the conversation that was begun last; 0: none was begun.
+    pub begun: u32,
+}
+
 /// A conversation as a restart finds it: what its records, applied one after the other, have come
 /// to. A desk also reads the story of a customer who left its memory and is back.
 #[derive(Clone, Debug)]
@@ -296,6 +308,69 @@ impl Story {
         }
     }
 
+    /// Whether a restart has nothing to do in it.
+    ///
+    /// At a desk: nobody waits or talks there, or nothing was heard for too long; and the user's side
+    /// has every line that a person typed. At the user's side: it is closed, and the desk has all
+    /// that it is owed.
+    pub fn is_over(&self) -> bool {
+        if !self.is_of_a_desk() {
+            let acked = self.desks.last().map_or(0, |(.., acked)| *acked);
+            return self.owed_behind_the_end().is_some_and(|owed| acked >= owed);
+        }
+        let is_delivered = self.delivered.max(self.held) >= self.typed;
+        self.idle >= LIFETIME || !self.is_with_desk() && is_delivered
+    }
+
+    /// Whether it is not over, and cannot be before an entry ends it or nothing was heard for too
+    /// long.
+    pub fn goes_on(&self) -> bool {
+        let has_ended = if self.is_of_a_desk() {
+            !self.is_with_desk()
+        } else {
+            // Without an entry nobody knows whose journal it is.
+            self.own == 0 || self.owed_behind_the_end().is_some()
+        };
+        !has_ended && !self.is_over()
+    }
+
+    /// Whether the journal is a desk's: only a desk receives entries of the user's.
+    fn is_of_a_desk(&self) -> bool {
+        self.theirs.first().is_some_and(|(desk, _)| desk.is_none())
+    }
+
+    /// Whether the customer waits for an agent or talks to one.
+    fn is_with_desk(&self) -> bool {
+        self.controls.iter().rev().filter_map(Line::entry).find_map(owned_by_desk).unwrap_or(false)
+    }
+
+    /// Our entry up to which the desk has to get all, if the user's side closed the conversation;
+    /// 0 if no desk heard of it.
+    fn owed_behind_the_end(&self) -> Option<Number> {
+        let (mut owed, mut request, mut with_desk, mut has_ended) = (0, 0, false, false);
+        for entry in self.controls.iter().filter(|line| line.own).filter_map(Line::entry) {
+            let was_with_desk = with_desk;
+            with_desk = owned_by_desk(entry).unwrap_or(with_desk);
+            let owes = match entry.body {
+                Body::Requested { .. } => {
+                    request = entry.number;
+                    false
+                }
+                Body::Withdrawn {} | Body::HandedBack { .. } => true,
+                Body::Closed { .. } => {
+                    has_ended = true;
+                    was_with_desk
+                }
+                Body::Refused { .. } => !with_desk,
+                _ => false,
+            };
+            if owes && self.desks.iter().any(|(_, met, _)| *met == request && request > 0) {
+                owed = entry.number;
+            }
+        }
+        has_ended.then_some(owed)
+    }
+
     fn add(&mut self, offset: Offset, own: bool, desk: Option<DeskId>, entry: &Entry) {
         self.idle = Duration::ZERO;
         if !matches!(entry.body, Body::Message(_)) {
@@ -311,5 +386,14 @@ impl Story {
             unmet
         });
         &mut self.desks[at]
+    }
+}
+
+/// Whether the conversation is the desk's behind this entry, if the entry says so.
+fn owned_by_desk(entry: &Entry) -> Option<bool> {
+    match entry.body {
+        Body::Requested { .. } | Body::Accepted { .. } => Some(true),
+        Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. } => Some(false),
+        _ => None,
     }
 }

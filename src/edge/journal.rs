@@ -8,12 +8,14 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::core::record::{Batch, Committed, Line, Offset, Story};
+use crate::core::record::{Batch, Committed, Line, Offset, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
 mod disk;
 mod memory;
 mod place;
+#[cfg(test)]
+mod tests;
 
 pub use place::{Place, Profile};
 
@@ -200,14 +202,14 @@ impl Journal {
         }
     }
 
-    /// All conversations as a restart finds them, oldest first, and the one in focus.
+    /// What a restart finds.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn stories(&self) -> Result<(Vec<Story>, Option<ConversationId>), Fault> {
+    pub fn restart(&self) -> Result<Restart, Fault> {
         match &self.store {
-            Store::Memory(memory) => Ok(memory.stories()),
-            Store::Disk(disk) => disk.stories(),
+            Store::Memory(memory) => Ok(memory.restart()),
+            Store::Disk(disk) => disk.restart(),
         }
     }
 }
@@ -222,214 +224,5 @@ impl Drop for Journal {
         {
             log::error!("what the other side acknowledged last is not journaled: {fault}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::path::PathBuf;
-    use std::time::Duration;
-
-    use super::*;
-    use crate::core::record::{Record, Returning, What};
-    use crate::wire::{Asked, Author, Body, Said};
-
-    const ONE: ConversationId = ConversationId::new([1; 16]);
-    const OTHER: ConversationId = ConversationId::new([2; 16]);
-
-    /// A folder for one test, removed with all that is in it.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(test: &str) -> Folder {
-            let name = format!("handoff-journal-{test}-{}", std::process::id());
-            let folder = Folder(std::env::temp_dir().join(name));
-            std::fs::create_dir_all(&folder.0).unwrap();
-            folder
-        }
-
-        fn open(&self) -> Journal {
-            Journal::open(&self.0.join("journal.sqlite")).unwrap()
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
-
-    fn entry(number: Number, body: Body) -> Entry {
-        Entry { number, at: 7, body }
-    }
-
-    fn said(author: Author, text: &str) -> Body {
-        Body::Message(Said::text(author, text))
-    }
-
-    fn begun(name: &str) -> Record {
-        Record::Begun { secret: [3; 32], name: Some(name.to_owned()) }
-    }
-
-    /// What a desk may record in a conversation, of every kind.
-    fn of_a_desk() -> Vec<Record> {
-        let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
-        vec![
-            begun("Ann"),
-            Record::Idle(Duration::from_secs(60)),
-            Record::Held(2),
-            Record::Note("lines 1..2 are held by the customer only".to_owned()),
-            Record::Theirs(None, entry(1, said(Author::User, "hello"))),
-            Record::Theirs(None, entry(2, Body::Requested { reason: None })),
-            Record::Own(entry(3, Body::Accept { request: 2, name: None })),
-            Record::Own(entry(4, said(Author::Admin, "typed"))),
-            Record::Own(entry(5, Body::Message(greeting))),
-            Record::Moved { from: 3, by: 4 },
-            Record::Held(6),
-            Record::Note("private".to_owned()),
-            Record::Focus,
-            Record::Delivered(8),
-            begun("Anna"),
-            Record::Idle(Duration::from_secs(600)),
-        ]
-    }
-
-    /// What a customer's side may record, of every kind.
-    fn of_a_customer() -> Vec<Record> {
-        let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
-        let of = Asked { desk: present, number: 1 };
-        vec![
-            begun("Bob"),
-            Record::Own(entry(1, said(Author::User, "a human"))),
-            Record::Asking(Some(1)),
-            Record::Own(entry(2, Body::Requested { reason: None })),
-            Record::Asking(None),
-            Record::Met(present, 2),
-            Record::Met(former, 2),
-            Record::Acked(former, 1),
-            Record::Theirs(Some(silent), entry(1, Body::Unknown(serde_json::json!({"later": 1})))),
-            Record::Idle(Duration::from_secs(600)),
-            Record::Met(present, 2),
-            Record::Theirs(Some(present), entry(1, Body::Accept { request: 2, name: None })),
-            Record::Own(entry(3, Body::Accepted { of })),
-            Record::Theirs(Some(present), entry(2, said(Author::Admin, "hi"))),
-            Record::Acked(present, 3),
-            Record::Own(entry(4, Body::HandedBack { of })),
-            Record::Returning(Returning::UnderWay),
-            Record::Returning(Returning::Due(3)),
-            Record::Acked(former, 2),
-        ]
-    }
-
-    /// The story of these records when their first entry has the offset after `before`.
-    fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64) -> Story {
-        let mut story = Story::new(id, ordinal);
-        for record in records {
-            let is_line = matches!(record, Record::Own(_) | Record::Theirs(..) | Record::Note(_));
-            before += u64::from(is_line);
-            story.apply(Offset(before), record);
-        }
-        story
-    }
-
-    #[test]
-    fn both_stores_tell_the_story_that_the_records_come_to() {
-        let folder = Folder::new("story");
-        for mut journal in [Journal::in_memory(), folder.open()] {
-            let (mut count, mut told) = (0, Vec::new());
-            for (ordinal, records) in [(1, of_a_customer()), (2, of_a_desk())] {
-                let id = ConversationId::new([ordinal as u8; 16]);
-                let whole = folded(id, ordinal, &records, count);
-                // A batch each, and the story is right behind each of them.
-                for end in 1..=records.len() {
-                    let wanted = folded(id, ordinal, &records[..end], count);
-                    journal.commit(vec![(id, records[end - 1].clone())]).unwrap();
-                    if !records[end - 1].may_wait() {
-                        let found = journal.story(id).unwrap().unwrap();
-                        assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{end}");
-                    }
-                }
-                count += journal.lines(id, Offset::START).unwrap().len() as u64;
-                told.push(whole);
-            }
-            journal.commit(vec![(OTHER, Record::Idle(Duration::from_secs(600)))]).unwrap();
-            let found = journal.stories().unwrap();
-            assert_eq!(format!("{found:?}"), format!("{:?}", (told, Some(OTHER))));
-            assert_eq!(journal.conversation(2).unwrap(), Some(OTHER));
-            let names = [(1, ONE, Some("Bob".to_owned())), (2, OTHER, Some("Anna".to_owned()))];
-            assert_eq!(journal.names().unwrap(), names);
-            assert_eq!(
-                (journal.conversation(0).unwrap(), journal.conversation(3).unwrap()),
-                (None, None)
-            );
-            assert!(journal.story(ConversationId::new([9; 16])).unwrap().is_none());
-        }
-    }
-
-    #[test]
-    fn a_story_of_a_desks_conversation_has_what_a_restart_needs() {
-        let story = folded(OTHER, 2, &of_a_desk(), 0);
-        assert_eq!((story.own, story.typed, story.delivered, story.held), (9, 8, 8, 6));
-        assert_eq!(story.theirs, [(None, 2)]);
-        assert_eq!((story.name.as_deref(), story.idle), (Some("Anna"), Duration::from_secs(600)));
-        let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
-        assert_eq!(controls.collect::<Vec<_>>(), [2, 7]);
-    }
-
-    #[test]
-    fn a_story_of_a_customers_conversation_has_what_a_restart_needs() {
-        let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
-        let story = folded(ONE, 1, &of_a_customer(), 0);
-        assert_eq!(story.desks, [(silent, 0, 0), (former, 2, 2), (present, 2, 3)]);
-        assert_eq!(story.theirs, [(Some(silent), 1), (Some(present), 2)]);
-        assert_eq!((story.asking, story.returning), (None, Returning::Due(3)));
-        assert_eq!(story.idle, Duration::ZERO);
-    }
-
-    #[test]
-    fn a_commit_gives_back_its_lines_as_they_are_read_later() {
-        let folder = Folder::new("committed");
-        for mut journal in [Journal::in_memory(), folder.open()] {
-            let first = journal.commit(vec![(ONE, begun("Ann"))]).unwrap();
-            assert_eq!(first, []);
-            assert_eq!(journal.commit(vec![(ONE, Record::Delivered(0))]).unwrap(), []);
-            let records = of_a_desk().into_iter();
-            let batch = records.flat_map(|record| [(ONE, record.clone()), (OTHER, record)]);
-            let committed = journal.commit(batch.collect()).unwrap();
-            let offsets = committed.iter().map(|committed| committed.line.offset);
-            assert!(offsets.is_sorted_by(|one, next| one < next));
-            for id in [ONE, OTHER] {
-                let of_it = committed.iter().filter(|committed| committed.conversation == id);
-                let lines = journal.lines(id, Offset::START).unwrap();
-                assert_eq!(of_it.map(|of| of.line.clone()).collect::<Vec<_>>(), lines);
-                let Some(Line { offset, what: What::Note(_), .. }) = lines.first() else {
-                    panic!("{lines:?}")
-                };
-                assert_eq!(journal.lines(id, *offset).unwrap(), lines[1..]);
-                assert_eq!(Some(&journal.own(id, 7).unwrap()), lines[3].entry());
-                assert_eq!(journal.theirs(id, None, 1).unwrap().as_ref(), lines[1].entry());
-                assert_eq!(journal.theirs(id, None, 3).unwrap(), None);
-            }
-        }
-    }
-
-    #[test]
-    fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
-        let folder = Folder::new("many");
-        let mut journal = folder.open();
-        let body = |number| {
-            if number % 2 == 1 { Body::Requested { reason: None } } else { Body::Withdrawn {} }
-        };
-        let theirs = |number| (ONE, Record::Theirs(None, entry(number, body(number))));
-        let begun = std::iter::once((ONE, begun("Ann")));
-        journal.commit(begun.chain((1..=20_001).map(theirs)).collect()).unwrap();
-        let story = journal.story(ONE).unwrap().unwrap();
-        assert_eq!(story.theirs, [(None, 20_001)]);
-        let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
-        assert_eq!(
-            controls.collect::<Vec<_>>(),
-            (20_001 - 255..=20_001).collect::<Vec<_>>(),
-            "the latest, in order"
-        );
     }
 }

@@ -91,7 +91,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
     let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
-    let (stories, focus) = profile.journal.stories().map_err(|fault| fault.to_string())?;
+    let restart = profile.journal.restart().map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
@@ -102,7 +102,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if let Some(text) = date_warning {
         screen.show(Report::Notice { text });
     }
-    if has_new_key && !stories.is_empty() {
+    if has_new_key && restart.begun > 0 {
         let text = "this desk has a new key: customers who knew the old one will refuse it";
         screen.show(Report::Notice { text: text.to_owned() });
     }
@@ -124,7 +124,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let pace = Pace::new(screen.is_interactive());
     let seat = AgentSeat::new(Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
-        desk: Desk::restore(id, options, &stories, focus, Now::read()),
+        desk: Desk::restore(id, options, &restart, Now::read()),
         edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat },
         pace,
         auto_accept: args.auto_accept,
@@ -133,7 +133,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         leaving: None,
     };
     let inputs = Inputs { typed, screen: shown, net, signals };
-    let ids = stories.into_iter().map(|story| story.id);
+    let ids = restart.stories.into_iter().map(|story| story.id);
     let ended = admin.go_on(ids).and_then(|()| admin.run(&inputs));
     admin.edges.peers.finish(Duration::from_secs(1));
     admin.edges.seat.into_seat().finish();

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::command;
-use crate::core::record::{Offset, Record};
+use crate::core::record::{Offset, Record, Restart};
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
 use crate::core::session::{Refusal, Session, WELCOME_WITHIN};
@@ -148,8 +148,8 @@ const REDRAWN: usize = 20;
 impl User {
     /// Goes on with the last conversation of the journal, if it has not ended; else with this one.
     fn go_on(&mut self, fresh: Session) -> Result<(), Stop> {
-        let (mut stories, _) = self.edges.keeper.journal.stories()?;
-        let Some(mut story) = stories.pop() else {
+        let Restart { mut stories, begun, .. } = self.edges.keeper.journal.restart()?;
+        let Some(mut story) = stories.pop_if(|story| story.ordinal == begun) else {
             self.take_up(fresh);
             return Ok(());
         };

@@ -6,21 +6,16 @@
 //! before it is `received`).
 
 use super::*;
-use crate::core::record::{Line, Offset};
+use crate::core::record::{Line, Offset, Restart};
 
 impl Desk {
     /// A desk as a restart finds it in the journal: its queue in the old order, its conversations
     /// and its focus.
-    pub fn restore(
-        id: DeskId,
-        options: Options,
-        stories: &[Story],
-        focus: Option<ConversationId>,
-        now: Now,
-    ) -> Desk {
+    pub fn restore(id: DeskId, options: Options, restart: &Restart, now: Now) -> Desk {
         let mut desk = Desk::new(id, options, now);
         let mut waiting = Vec::new();
-        for story in stories {
+        desk.begun = restart.begun;
+        for story in &restart.stories {
             desk.recall(story, now);
             let conversation = &desk.conversations[&story.id];
             if conversation.phase == Phase::Queued && !conversation.asleep {
@@ -43,8 +38,9 @@ impl Desk {
         for id in desk.queue.clone() {
             desk.watch(id, now);
         }
-        desk.focus =
-            focus.filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
+        desk.focus = restart
+            .focus
+            .filter(|id| desk.conversations.get(id).is_some_and(Conversation::is_active));
         desk
     }
 

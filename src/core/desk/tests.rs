@@ -523,8 +523,8 @@ fn after_a_restart_who_does_not_come_back_counts_for_a_minute() {
     let (mut desk, mut journal) = (desk(), Journal::in_memory());
     (1..=2).for_each(|n| joins(&mut desk, n));
     settle(&mut desk, &mut journal);
-    let stories = [1, 2].map(|n| story(&journal, n));
-    let mut desk = Desk::restore(DeskId::new([1; 16]), Options::default(), &stories, None, now());
+    let restart = journal.restart().unwrap();
+    let mut desk = Desk::restore(DeskId::new([1; 16]), Options::default(), &restart, now());
     dials(&mut desk, 2, 12, 2, now());
     desk.tick(now());
     assert_eq!(places(&mut desk), [(12, 2)]);

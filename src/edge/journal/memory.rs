@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::core::record::{Batch, Committed, Line, Offset, Record, Story, What};
+use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story, What};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 #[derive(Default)]
@@ -131,8 +131,13 @@ impl Memory {
         self.conversations.get(&id).map(Kept::to_story)
     }
 
-    pub(super) fn stories(&self) -> (Vec<Story>, Option<ConversationId>) {
-        (self.order.iter().map(|id| self.conversations[id].to_story()).collect(), self.focus)
+    pub(super) fn restart(&self) -> Restart {
+        let stories = self.order.iter().map(|id| self.conversations[id].to_story());
+        Restart {
+            stories: stories.filter(|story| !story.is_over()).collect(),
+            focus: self.focus,
+            begun: self.order.len() as u32,
+        }
     }
 }
 

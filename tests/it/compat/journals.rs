@@ -4,6 +4,9 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use handoff::edge::journal::Journal;
+use rusqlite::Connection;
+
 use super::make;
 use super::release::fixtures;
 use crate::support::kept;
@@ -141,4 +144,42 @@ fn an_accept_that_nobody_answered_in_0_1_0_is_answered() {
         active = admin.until_state("active");
     }
     same_story(&house, "pending");
+}
+
+/// All rows of these columns, as text.
+fn rows(file: &Path, columns: &str, table: &str) -> Vec<String> {
+    let journal = Connection::open(file).expect("it is a journal");
+    let sql = format!("SELECT json_array({columns}) FROM {table} ORDER BY key");
+    let mut select = journal.prepare(&sql).expect("it has these columns");
+    let rows = select.query_map([], |row| row.get(0)).expect("they can be read");
+    rows.collect::<Result<_, _>>().expect("they can be read")
+}
+
+#[test]
+fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
+    let house = house();
+    let file = house.profile("admin").join("journal.sqlite");
+    let tables = [
+        ("key, hex(id), hex(secret), name, held, idle, idle_at, asking, resuming", "conversation"),
+        ("key, conversation, hex(desk), request, acked, met", "peer"),
+        ("key, conversation, origin, number, at, stored, control, body", "entry"),
+    ];
+    let all = || tables.map(|(columns, table)| rows(&file, columns, table));
+    let before = all();
+    // Once to migrate, once to see that it is.
+    for _ in 0..2 {
+        let journal = Journal::open(&file).expect("it can be opened");
+        let restart = journal.restart().expect("it can be read");
+        let open = restart.stories.iter().map(|story| story.ordinal);
+        assert_eq!((open.collect::<Vec<_>>(), restart.begun), (vec![1, 2, 5], 5));
+        drop(journal);
+        assert_eq!(all(), before);
+    }
+    let journal = Connection::open(&file).expect("it is a journal");
+    let version = journal.query_row("PRAGMA user_version", [], |row| row.get(0));
+    assert_eq!(version, Ok(2), "0.1.0 refuses it from now on");
+    let check = journal.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
+    assert_eq!(check, Err(rusqlite::Error::QueryReturnedNoRows));
+    let check = journal.query_row("PRAGMA integrity_check", [], |row| row.get(0));
+    assert_eq!(check, Ok("ok".to_owned()));
 }

@@ -345,9 +345,8 @@ impl World {
         self.cut();
         let id = self.customer.id;
         let disk = &self.care.disk;
-        let stories: Vec<_> = [ID, SECOND].iter().filter_map(|id| disk.story(*id)).collect();
-        let options = desk::Options::default();
-        self.desk = Desk::restore(self.desk_id, options, &stories, Some(id), self.now);
+        let restart = disk.journal.restart().expect("in memory");
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &restart, self.now);
         // Live conversations are told again; the others are over, and the agent sees that they are
         // not listed.
         let is_over = disk.story(id).is_some() && !self.desk.is_live(id);

@@ -1,0 +1,331 @@
+//! Reading the journal's file: entries, lines, and the stories of a restart.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Row, params_from_iter};
+
+use super::{Disk, Known, NOTE, OWN};
+use crate::core::record::{Line, Offset, Restart, Returning, Story, What};
+use crate::edge::journal::{Fault, RESTORE};
+use crate::wire::{ConversationId, DeskId, Entry, Number};
+
+/// Controls of a conversation that comes back, at most. Between one `requested` and the next there
+/// are a handful.
+const CONTROLS_MAX: usize = 256;
+
+/// Which conversations are read, by their keys: a table of one column.
+const OPEN: &str =
+    "(SELECT key AS chosen FROM conversation INDEXED BY conversation_open WHERE open = 1)";
+const ONE: &str = "(SELECT ?1 AS chosen)";
+
+impl Disk {
+    pub(in crate::edge::journal) fn own(
+        &self,
+        id: ConversationId,
+        number: Number,
+    ) -> Result<Option<Entry>, Fault> {
+        self.read_entry(id, None, number).map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn theirs(
+        &self,
+        id: ConversationId,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> Result<Option<Entry>, Fault> {
+        self.read_entry(id, Some(desk), number).map_err(|error| self.unreadable(&error))
+    }
+
+    /// An entry of a peer's, or (`None`) of our own.
+    fn read_entry(
+        &self,
+        id: ConversationId,
+        peer: Option<Option<DeskId>>,
+        number: Number,
+    ) -> rusqlite::Result<Option<Entry>> {
+        let Some(Known { key: conversation, .. }) = self.find(id)? else { return Ok(None) };
+        let origin = match peer {
+            None => Some(OWN),
+            Some(desk) => self.find_peer(conversation, desk)?,
+        };
+        let Some(origin) = origin else { return Ok(None) };
+        let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
+        let mut select = self.connection.prepare_cached(sql)?;
+        select.query_row([conversation, origin, number as i64], |row| entry(row, 0)).optional()
+    }
+
+    pub(in crate::edge::journal) fn offset_of(
+        &self,
+        id: ConversationId,
+        own: Number,
+    ) -> Result<Option<Offset>, Fault> {
+        let sql = "SELECT key FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
+        let read = |known: Known| {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let offset = |row: &Row| row.get(0).map(|key: i64| Offset(key as u64));
+            select.query_row([known.key, OWN, own as i64], offset).optional()
+        };
+        let found = self.find(id).and_then(|known| known.map_or(Ok(None), read));
+        found.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn lines(
+        &self,
+        id: ConversationId,
+        after: Offset,
+    ) -> Result<Vec<Line>, Fault> {
+        let read = |known: Option<Known>| {
+            known.map_or(Ok(Vec::new()), |known| self.read_lines(known.key, after))
+        };
+        self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn conversation(
+        &self,
+        ordinal: u32,
+    ) -> Result<Option<ConversationId>, Fault> {
+        let sql = "SELECT id FROM conversation WHERE key = ?";
+        let found = self
+            .connection
+            .query_row(sql, [ordinal], |row| row.get(0).map(ConversationId::new))
+            .optional();
+        found.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn names(
+        &self,
+    ) -> Result<Vec<(u32, ConversationId, Option<String>)>, Fault> {
+        let read = || {
+            let mut select =
+                self.connection.prepare("SELECT key, id, name FROM conversation ORDER BY key")?;
+            let rows = select.query_map([], |row| {
+                Ok((row.get(0)?, ConversationId::new(row.get(1)?), row.get(2)?))
+            })?;
+            rows.collect::<rusqlite::Result<Vec<_>>>()
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn story(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<Story>, Fault> {
+        let read = |known: Option<Known>| {
+            known.map_or(Ok(Vec::new()), |known| self.read_stories(Some(known.key)))
+        };
+        let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;
+        Ok(stories.into_iter().next())
+    }
+
+    /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.
+    fn unreadable(&self, error: &rusqlite::Error) -> Fault {
+        let file = self.connection.path().unwrap_or_default();
+        Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
+    }
+
+    fn read_lines(&self, conversation: i64, after: Offset) -> rusqlite::Result<Vec<Line>> {
+        let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
+                   WHERE entry.conversation = ? AND entry.key > ? ORDER BY entry.key";
+        let mut select = self.connection.prepare_cached(sql)?;
+        let lines = select.query_map([conversation, after.0 as i64], line)?;
+        lines.collect()
+    }
+
+    pub(in crate::edge::journal) fn restart(&self) -> Result<Restart, Fault> {
+        let read = || {
+            let select = "SELECT value FROM meta WHERE name = 'focus'";
+            let focus = self.connection.query_row(select, [], |row| row.get(0)).optional()?;
+            let select = "SELECT seq FROM sqlite_sequence WHERE name = 'conversation'";
+            let begun = self.connection.query_row(select, [], |row| row.get(0)).optional()?;
+            Ok(Restart {
+                stories: self.read_stories(None)?,
+                focus: focus.map(ConversationId::new),
+                begun: begun.unwrap_or(0),
+            })
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
+    /// The stories of all open conversations, or of the one with this key.
+    pub(super) fn read_stories(&self, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
+        let chosen = if only.is_some() { ONE } else { OPEN };
+        let mut stories = self.read_conversations(chosen, only)?;
+        self.read_peers(chosen, only, &mut stories)?;
+        self.read_controls(chosen, only, &mut stories)?;
+        Ok(stories.into_values().collect())
+    }
+
+    fn read_conversations(
+        &self,
+        chosen: &str,
+        only: Option<i64>,
+    ) -> rusqlite::Result<BTreeMap<i64, Story>> {
+        let sql = conversations_sql(chosen);
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let stories = select.query_map(params_from_iter(only), |row| {
+            let held = row.get::<_, i64>(4)? as Number;
+            let mut story = Story::new(ConversationId::new(row.get(1)?), row.get(0)?);
+            (story.secret, story.name) = (row.get(2)?, row.get(3)?);
+            (story.own, story.held) = (number(row, 7)?.unwrap_or(0).max(held), held);
+            story.typed = number(row, 9)?.unwrap_or(0);
+            story.idle = Duration::from_millis(row.get::<_, i64>(8)? as u64);
+            (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
+            Ok((row.get(0)?, story))
+        })?;
+        stories.collect()
+    }
+
+    fn read_peers(
+        &self,
+        chosen: &str,
+        only: Option<i64>,
+        stories: &mut BTreeMap<i64, Story>,
+    ) -> rusqlite::Result<()> {
+        let sql = peers_sql(chosen);
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
+        while let Some(row) = rows.next()? {
+            let Some(story) = stories.get_mut(&row.get(0)?) else { continue };
+            let desk = desk(row, 1)?;
+            if let Some(received) = number(row, 4)? {
+                story.theirs.push((desk, received));
+            }
+            let acked = number(row, 3)?.unwrap_or(0);
+            match desk {
+                Some(desk) => story.desks.push((desk, number(row, 2)?.unwrap_or(0), acked)),
+                None => story.delivered = acked,
+            }
+        }
+        stories.values_mut().for_each(|story| story.theirs.sort_unstable());
+        Ok(())
+    }
+
+    fn read_controls(
+        &self,
+        chosen: &str,
+        only: Option<i64>,
+        stories: &mut BTreeMap<i64, Story>,
+    ) -> rusqlite::Result<()> {
+        let sql = controls_sql(chosen);
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
+        while let Some(row) = rows.next()? {
+            if let Some(story) = stories.get_mut(&row.get(6)?) {
+                story.controls.push(line(row)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn conversations_sql(chosen: &str) -> String {
+    format!(
+        "SELECT key, id, secret, name, held, asking, resuming,
+             (SELECT max(number) FROM entry WHERE conversation = chosen AND origin = 0),
+             CASE WHEN idle > 0 AND idle_at IS
+                 (SELECT max(key) FROM entry WHERE conversation = chosen)
+             THEN idle ELSE 0 END,
+             (SELECT number FROM entry
+              WHERE conversation = chosen AND origin = 0 AND control = 0
+                  AND json_extract(body, '$.message.greeting') IS NULL
+              ORDER BY number DESC LIMIT 1)
+         FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
+    )
+}
+
+fn peers_sql(chosen: &str) -> String {
+    format!(
+        "SELECT conversation, desk, request, acked,
+             (SELECT max(number) FROM entry WHERE conversation = chosen AND origin = peer.key)
+         FROM {chosen} CROSS JOIN peer ON conversation = chosen
+         ORDER BY conversation, met, peer.key"
+    )
+}
+
+fn controls_sql(chosen: &str) -> String {
+    // One that comes back is read while others wait: the latest controls say where it is.
+    let latest = if chosen == ONE {
+        format!("ORDER BY offset DESC LIMIT {CONTROLS_MAX}")
+    } else {
+        String::new()
+    };
+    format!(
+        "SELECT * FROM (
+             SELECT entry.key AS offset, origin, desk, number, at, body, chosen
+             FROM {chosen} CROSS JOIN entry ON entry.conversation = chosen
+                 LEFT JOIN peer ON peer.key = origin
+             WHERE control = 1 {latest})
+         ORDER BY offset"
+    )
+}
+
+fn returning(stored: i64) -> Returning {
+    match stored {
+        0 => Returning::Done,
+        1 => Returning::UnderWay,
+        due => Returning::Due(due as Number - 1),
+    }
+}
+
+/// A line from six columns: key, origin, desk, number, at, body.
+fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+    let origin: i64 = row.get(1)?;
+    let what = match origin {
+        NOTE => What::Note(row.get(5)?),
+        _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
+    };
+    Ok(Line { offset: Offset(row.get::<_, i64>(0)? as u64), own: origin <= OWN, what })
+}
+
+fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Number>> {
+    Ok(row.get::<_, Option<i64>>(column)?.map(|number| number as Number))
+}
+
+/// An entry from three columns: number, at, body.
+fn entry(row: &Row<'_>, first: usize) -> rusqlite::Result<Entry> {
+    let body: String = row.get(first + 2)?;
+    let read = |e: serde_json::Error| {
+        rusqlite::Error::FromSqlConversionFailure(
+            first + 2,
+            rusqlite::types::Type::Text,
+            Box::new(e),
+        )
+    };
+    Ok(Entry {
+        number: row.get::<_, i64>(first)? as Number,
+        at: row.get::<_, i64>(first + 1)? as u64,
+        body: serde_json::from_str(&body).map_err(read)?,
+    })
+}
+
+fn desk(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<DeskId>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(DeskId::new))
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_restart_searches_for_open_conversations_and_looks_through_no_table() {
+        let folder = std::env::temp_dir().join(format!("handoff-plan-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("journal.sqlite");
+        drop(Disk::open(&file).unwrap());
+        let connection = Connection::open(&file).unwrap();
+        for sql in [conversations_sql(OPEN), peers_sql(OPEN), controls_sql(OPEN)] {
+            let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let steps = explain.query_map([], |row| row.get::<_, String>(3)).unwrap();
+            let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
+            let is_table = |step: &&String| {
+                step.starts_with("SCAN") && !step.contains("INDEX conversation_open")
+            };
+            let scans: Vec<_> = steps.iter().filter(is_table).collect();
+            assert!(scans.iter().all(|scan| *scan == "SCAN (subquery-1)"), "{steps:#?}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

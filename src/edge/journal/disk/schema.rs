@@ -1,0 +1,95 @@
+//! The schema, and how an older file gets it.
+//!
+//! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
+//! stays given, and marks those that a restart has to read.
+
+use super::Disk;
+use crate::core::record::Story;
+
+/// The schema's version, kept in the file. A newer one is refused, an older one migrated.
+pub(super) const VERSION: i64 = 2;
+
+/// The table of conversations. Its key is the conversation's number, from 1, in the order in which
+/// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
+const CONVERSATION: &str = "
+    (
+        key INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL UNIQUE,
+        secret BLOB NOT NULL,
+        name TEXT,
+        held INTEGER NOT NULL DEFAULT 0,
+        -- Milliseconds without an entry while the program ran, as of the entry 'idle_at'.
+        idle INTEGER NOT NULL DEFAULT 0,
+        idle_at INTEGER,
+        asking INTEGER,
+        resuming INTEGER NOT NULL DEFAULT 0,
+        -- 0: it is over, and a restart need not read it.
+        open INTEGER NOT NULL DEFAULT 1
+    ) STRICT;
+";
+
+const OPEN: &str = "CREATE INDEX conversation_open ON conversation (key) WHERE open = 1;";
+
+const REST: &str = "
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
+    CREATE TABLE peer (
+        key INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL REFERENCES conversation,
+        desk BLOB,
+        request INTEGER NOT NULL DEFAULT 0,
+        acked INTEGER NOT NULL DEFAULT 0,
+        met INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (conversation, desk)
+    ) STRICT;
+    -- The key is the offset. 'origin' is 0 for our own, -1 for a note, else a peer's key.
+    CREATE TABLE entry (
+        key INTEGER PRIMARY KEY,
+        conversation INTEGER NOT NULL REFERENCES conversation,
+        origin INTEGER NOT NULL,
+        number INTEGER,
+        at INTEGER NOT NULL,
+        stored INTEGER NOT NULL,
+        control INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT;
+    CREATE UNIQUE INDEX entry_number ON entry (conversation, origin, number);
+    CREATE INDEX entry_control ON entry (conversation, key) WHERE control = 1;
+";
+
+impl Disk {
+    /// Makes the schema in a new file.
+    pub(super) fn make(&self) -> rusqlite::Result<()> {
+        self.connection.execute_batch(&format!(
+            "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST}
+             PRAGMA user_version = {VERSION}; COMMIT;"
+        ))
+    }
+
+    /// Gives a file of version 1 the present schema, all of it or nothing.
+    pub(super) fn migrate(&self) -> rusqlite::Result<()> {
+        // The copy replaces the table that others refer to: see "Making Other Kinds Of Table Schema
+        // Changes" in SQLite's documentation of ALTER TABLE.
+        self.connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+             CREATE TABLE migrated {CONVERSATION}
+             INSERT INTO migrated (key, id, secret, name, held, idle, idle_at, asking, resuming)
+                 SELECT key, id, secret, name, held, idle, idle_at, asking, resuming FROM conversation;
+             DROP TABLE conversation;
+             ALTER TABLE migrated RENAME TO conversation;
+             {OPEN}"
+        ))?;
+        let keys: Vec<i64> = {
+            let mut select = self.connection.prepare("SELECT key FROM conversation")?;
+            let keys = select.query_map([], |row| row.get(0))?;
+            keys.collect::<rusqlite::Result<_>>()?
+        };
+        for key in keys {
+            let stories = self.read_stories(Some(key))?;
+            if stories.iter().any(Story::is_over) {
+                self.set_open(key, false)?;
+            }
+        }
+        self.connection.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT;"))
+    }
+}

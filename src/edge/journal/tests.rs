@@ -1,0 +1,354 @@
+//! What both stores must do alike, and what the file must stand.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::*;
+use crate::core::delivery::LIFETIME;
+use crate::core::record::{Record, Returning, What};
+use crate::wire::{Asked, Author, Body, EndReason, Said};
+
+const ONE: ConversationId = ConversationId::new([1; 16]);
+const OTHER: ConversationId = ConversationId::new([2; 16]);
+
+/// A folder for one test, removed with all that is in it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Folder {
+        let name = format!("handoff-journal-{test}-{}", std::process::id());
+        let folder = Folder(std::env::temp_dir().join(name));
+        std::fs::create_dir_all(&folder.0).unwrap();
+        folder
+    }
+
+    /// Another process would open it like this.
+    fn connect(&self) -> Connection {
+        Connection::open(self.0.join("journal.sqlite")).unwrap()
+    }
+
+    fn open(&self) -> Journal {
+        Journal::open(&self.0.join("journal.sqlite")).unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn entry(number: Number, body: Body) -> Entry {
+    Entry { number, at: 7, body }
+}
+
+fn said(author: Author, text: &str) -> Body {
+    Body::Message(Said::text(author, text))
+}
+
+fn begun(name: &str) -> Record {
+    Record::Begun { secret: [3; 32], name: Some(name.to_owned()) }
+}
+
+/// What a desk may record in a conversation, of every kind.
+fn of_a_desk() -> Vec<Record> {
+    let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
+    vec![
+        begun("Ann"),
+        Record::Idle(Duration::from_secs(60)),
+        Record::Held(2),
+        Record::Note("lines 1..2 are held by the customer only".to_owned()),
+        Record::Theirs(None, entry(1, said(Author::User, "hello"))),
+        Record::Theirs(None, entry(2, Body::Requested { reason: None })),
+        Record::Own(entry(3, Body::Accept { request: 2, name: None })),
+        Record::Own(entry(4, said(Author::Admin, "typed"))),
+        Record::Own(entry(5, Body::Message(greeting))),
+        Record::Moved { from: 3, by: 4 },
+        Record::Held(6),
+        Record::Note("private".to_owned()),
+        Record::Focus,
+        Record::Delivered(8),
+        begun("Anna"),
+        Record::Idle(Duration::from_secs(600)),
+    ]
+}
+
+/// What a customer's side may record, of every kind.
+fn of_a_customer() -> Vec<Record> {
+    let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
+    let of = Asked { desk: present, number: 1 };
+    vec![
+        begun("Bob"),
+        Record::Own(entry(1, said(Author::User, "a human"))),
+        Record::Asking(Some(1)),
+        Record::Own(entry(2, Body::Requested { reason: None })),
+        Record::Asking(None),
+        Record::Met(present, 2),
+        Record::Met(former, 2),
+        Record::Acked(former, 1),
+        Record::Theirs(Some(silent), entry(1, Body::Unknown(serde_json::json!({"later": 1})))),
+        Record::Idle(Duration::from_secs(600)),
+        Record::Met(present, 2),
+        Record::Theirs(Some(present), entry(1, Body::Accept { request: 2, name: None })),
+        Record::Own(entry(3, Body::Accepted { of })),
+        Record::Theirs(Some(present), entry(2, said(Author::Admin, "hi"))),
+        Record::Acked(present, 3),
+        Record::Own(entry(4, Body::HandedBack { of })),
+        Record::Returning(Returning::UnderWay),
+        Record::Returning(Returning::Due(3)),
+        Record::Acked(former, 2),
+    ]
+}
+
+/// The story of these records when their first entry has the offset after `before`.
+fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64) -> Story {
+    let mut story = Story::new(id, ordinal);
+    for record in records {
+        let is_line = matches!(record, Record::Own(_) | Record::Theirs(..) | Record::Note(_));
+        before += u64::from(is_line);
+        story.apply(Offset(before), record);
+    }
+    story
+}
+
+#[test]
+fn both_stores_tell_the_story_that_the_records_come_to() {
+    let folder = Folder::new("story");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        let (mut count, mut told) = (0, Vec::new());
+        for (ordinal, records) in [(1, of_a_customer()), (2, of_a_desk())] {
+            let id = ConversationId::new([ordinal as u8; 16]);
+            let whole = folded(id, ordinal, &records, count);
+            // A batch each, and the story is right behind each of them.
+            for end in 1..=records.len() {
+                let wanted = folded(id, ordinal, &records[..end], count);
+                journal.commit(vec![(id, records[end - 1].clone())]).unwrap();
+                if !records[end - 1].may_wait() {
+                    let found = journal.story(id).unwrap().unwrap();
+                    assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{end}");
+                }
+            }
+            count += journal.lines(id, Offset::START).unwrap().len() as u64;
+            told.push(whole);
+        }
+        journal.commit(vec![(OTHER, Record::Idle(Duration::from_secs(600)))]).unwrap();
+        let restart = Restart { stories: told, focus: Some(OTHER), begun: 2 };
+        assert_eq!(format!("{:?}", journal.restart().unwrap()), format!("{restart:?}"));
+        assert_eq!(journal.conversation(2).unwrap(), Some(OTHER));
+        let names = [(1, ONE, Some("Bob".to_owned())), (2, OTHER, Some("Anna".to_owned()))];
+        assert_eq!(journal.names().unwrap(), names);
+        assert_eq!(
+            (journal.conversation(0).unwrap(), journal.conversation(3).unwrap()),
+            (None, None)
+        );
+        assert!(journal.story(ConversationId::new([9; 16])).unwrap().is_none());
+    }
+}
+
+#[test]
+fn a_story_of_a_desks_conversation_has_what_a_restart_needs() {
+    let story = folded(OTHER, 2, &of_a_desk(), 0);
+    assert_eq!((story.own, story.typed, story.delivered, story.held), (9, 8, 8, 6));
+    assert_eq!(story.theirs, [(None, 2)]);
+    assert_eq!((story.name.as_deref(), story.idle), (Some("Anna"), Duration::from_secs(600)));
+    let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
+    assert_eq!(controls.collect::<Vec<_>>(), [2, 7]);
+}
+
+#[test]
+fn a_story_of_a_customers_conversation_has_what_a_restart_needs() {
+    let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
+    let story = folded(ONE, 1, &of_a_customer(), 0);
+    assert_eq!(story.desks, [(silent, 0, 0), (former, 2, 2), (present, 2, 3)]);
+    assert_eq!(story.theirs, [(Some(silent), 1), (Some(present), 2)]);
+    assert_eq!((story.asking, story.returning), (None, Returning::Due(3)));
+    assert_eq!(story.idle, Duration::ZERO);
+}
+
+/// Commits these records one by one; a restart reads the conversation behind each that says so.
+fn check_open(id: ConversationId, records: &[(Record, bool)]) {
+    let is_open = |journal: &Journal| {
+        let Restart { stories, begun, .. } = journal.restart().unwrap();
+        assert_eq!(begun, 1);
+        stories.iter().any(|story| story.id == id)
+    };
+    // What is noted does not depend on what this process knew before: one reads it afresh after
+    // each commit, the other does not.
+    for afresh in [true, false] {
+        let folder = Folder::new(&format!("open-{id:?}"));
+        let (mut memory, mut file) = (Journal::in_memory(), folder.open());
+        for (at, (record, wanted)) in records.iter().enumerate() {
+            memory.commit(vec![(id, record.clone())]).unwrap();
+            file.commit(vec![(id, record.clone())]).unwrap();
+            if afresh {
+                drop(file);
+                file = folder.open();
+            }
+            assert_eq!(is_open(&memory), *wanted, "{at}: {record:?}");
+            let waits = record.may_wait() && !afresh;
+            assert!(waits || is_open(&file) == *wanted, "{at}: {record:?}, {afresh}");
+        }
+    }
+}
+
+#[test]
+fn a_desks_restart_reads_who_waits_or_talks_or_is_owed_a_line() {
+    let theirs = |number, body| Record::Theirs(None, entry(number, body));
+    let of = Asked { desk: DeskId::new([7; 16]), number: 1 };
+    check_open(
+        OTHER,
+        &[
+            (begun("Ann"), true),
+            (theirs(1, said(Author::User, "hello")), false),
+            (theirs(2, Body::Requested { reason: None }), true),
+            (Record::Idle(Duration::from_secs(600)), true),
+            (theirs(3, Body::Withdrawn {}), false),
+            (theirs(4, Body::Requested { reason: None }), true),
+            (Record::Own(entry(1, Body::Accept { request: 4, name: None })), true),
+            (theirs(5, Body::Accepted { of }), true),
+            (Record::Own(entry(2, said(Author::Admin, "hi"))), true),
+            (Record::Idle(LIFETIME), false),
+            (theirs(6, said(Author::User, "I am back")), true),
+            (theirs(7, Body::Closed { of: None, reason: EndReason::UserEnded }), true),
+            (Record::Note("private".to_owned()), true),
+            (Record::Held(1), true),
+            (Record::Held(2), false),
+            (theirs(8, Body::Refused { of, why: "too late".to_owned() }), false),
+            (Record::Focus, false),
+        ],
+    );
+}
+
+#[test]
+fn a_customers_restart_reads_what_is_not_closed_or_owed_to_the_desk() {
+    let desk = DeskId::new([7; 16]);
+    let of = Asked { desk, number: 1 };
+    let closed = Body::Closed { of: None, reason: EndReason::UserEnded };
+    let waiting = [
+        (begun("Bob"), true),
+        (Record::Own(entry(1, Body::Requested { reason: None })), true),
+        (Record::Met(desk, 1), true),
+        (Record::Own(entry(2, Body::Accepted { of })), true),
+    ];
+    let closed_in_a_talk = [
+        (Record::Own(entry(3, closed.clone())), true),
+        (Record::Acked(desk, 2), true),
+        (Record::Acked(desk, 3), false),
+        (Record::Asking(None), false),
+        (Record::Own(entry(4, Body::Refused { of, why: "too late".to_owned() })), true),
+    ];
+    check_open(ONE, &[&waiting[..], &closed_in_a_talk].concat());
+    let closed_with_the_bot = [
+        (Record::Own(entry(3, Body::HandedBack { of })), true),
+        (Record::Acked(desk, 3), true),
+        (Record::Own(entry(4, said(Author::User, "hi"))), true),
+        (Record::Own(entry(5, closed)), false),
+    ];
+    check_open(ONE, &[&waiting[..], &closed_with_the_bot].concat());
+}
+
+#[test]
+fn a_commit_gives_back_its_lines_as_they_are_read_later() {
+    let folder = Folder::new("committed");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        let first = journal.commit(vec![(ONE, begun("Ann"))]).unwrap();
+        assert_eq!(first, []);
+        assert_eq!(journal.commit(vec![(ONE, Record::Delivered(0))]).unwrap(), []);
+        let records = of_a_desk().into_iter();
+        let batch = records.flat_map(|record| [(ONE, record.clone()), (OTHER, record)]);
+        let committed = journal.commit(batch.collect()).unwrap();
+        let offsets = committed.iter().map(|committed| committed.line.offset);
+        assert!(offsets.is_sorted_by(|one, next| one < next));
+        for id in [ONE, OTHER] {
+            let of_it = committed.iter().filter(|committed| committed.conversation == id);
+            let lines = journal.lines(id, Offset::START).unwrap();
+            assert_eq!(of_it.map(|of| of.line.clone()).collect::<Vec<_>>(), lines);
+            let Some(Line { offset, what: What::Note(_), .. }) = lines.first() else {
+                panic!("{lines:?}")
+            };
+            assert_eq!(journal.lines(id, *offset).unwrap(), lines[1..]);
+            assert_eq!(Some(&journal.own(id, 7).unwrap()), lines[3].entry());
+            assert_eq!(journal.theirs(id, None, 1).unwrap().as_ref(), lines[1].entry());
+            assert_eq!(journal.theirs(id, None, 3).unwrap(), None);
+        }
+    }
+}
+
+#[test]
+fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
+    let folder = Folder::new("many");
+    let mut journal = folder.open();
+    let body = |number| {
+        if number % 2 == 1 { Body::Requested { reason: None } } else { Body::Withdrawn {} }
+    };
+    let theirs = |number| (ONE, Record::Theirs(None, entry(number, body(number))));
+    let begun = std::iter::once((ONE, begun("Ann")));
+    journal.commit(begun.chain((1..=20_001).map(theirs)).collect()).unwrap();
+    let story = journal.story(ONE).unwrap().unwrap();
+    assert_eq!(story.theirs, [(None, 20_001)]);
+    let controls = story.controls.iter().filter_map(Line::entry).map(|entry| entry.number);
+    assert_eq!(
+        controls.collect::<Vec<_>>(),
+        (20_001 - 255..=20_001).collect::<Vec<_>>(),
+        "the latest, in order"
+    );
+}
+
+#[test]
+fn the_number_of_a_deleted_conversation_is_not_given_again() {
+    let folder = Folder::new("deleted");
+    let mut journal = folder.open();
+    journal.commit(vec![(ONE, begun("Ann")), (OTHER, begun("Bob"))]).unwrap();
+    drop(journal);
+    folder.connect().execute("DELETE FROM conversation WHERE key = 2", []).unwrap();
+    let mut journal = folder.open();
+    assert_eq!(journal.restart().unwrap().begun, 2);
+    let third = ConversationId::new([3; 16]);
+    journal.commit(vec![(third, begun("Cora")), (third, begun("Carla"))]).unwrap();
+    let fourth = ConversationId::new([4; 16]);
+    journal.commit(vec![(fourth, begun("Dan"))]).unwrap();
+    let numbers = journal.names().unwrap().into_iter().map(|(number, ..)| number);
+    assert_eq!(numbers.collect::<Vec<_>>(), [1, 3, 4]);
+}
+
+#[test]
+fn the_log_stays_short_while_others_read_without_a_pause() {
+    const MAX: u64 = 64 << 20;
+    let folder = Folder::new("log");
+    let mut journal = folder.open();
+    journal.commit(vec![(ONE, begun("Ann"))]).unwrap();
+    let log = folder.0.join("journal.sqlite-wal");
+    let is_over = AtomicBool::new(false);
+    let (mut longest, mut written) = (0, 0);
+    thread::scope(|scope| {
+        // Two that take turns: at no moment nobody reads.
+        scope.spawn(|| {
+            let readers = [folder.connect(), folder.connect()];
+            let read = "BEGIN; SELECT max(key) FROM entry";
+            readers[0].execute_batch(read).unwrap();
+            for turn in 0.. {
+                readers[(turn + 1) % 2].execute_batch(read).unwrap();
+                readers[turn % 2].execute_batch("COMMIT").unwrap();
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        // One that stays open, and reads now and then.
+        let reader = folder.connect();
+        let text = "x".repeat(1 << 20);
+        while written < 2 * MAX {
+            journal.commit(vec![(ONE, Record::Note(text.clone()))]).unwrap();
+            written += text.len() as u64;
+            let count = reader.query_row("SELECT count(*) FROM entry", [], |row| row.get(0));
+            assert_eq!(count.map(|count: i64| count as u64), Ok(written >> 20));
+            longest = longest.max(log.metadata().unwrap().len());
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    assert!(longest <= MAX, "{} MiB", longest >> 20);
+}
