@@ -1,6 +1,7 @@
 //! Listeners and dials of one net that are secured and speak differently.
 
 use super::*;
+use crate::edge::tls::Security;
 use crate::edge::tls::{Identity, KnownDesks, Trust};
 
 fn desk_tls() -> Security {

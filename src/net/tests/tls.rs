@@ -35,7 +35,9 @@ fn close_hands_over_all_over_tls_and_the_peer_sees_a_clean_end() {
 
 #[test]
 fn a_handshake_that_is_not_done_in_time_is_closed_and_the_loop_never_hears_of_it() {
-    let desk = End::new(Setup { handshake_within: Duration::from_millis(200), ..desk() });
+    let mut setup = desk();
+    setup.limits.handshake_within = Duration::from_millis(200);
+    let desk = End::new(setup);
     let address = desk.listen();
     let hello = client_hello();
     for length in [0, 1, hello.len() - 1, hello.len()] {

@@ -1,4 +1,4 @@
-//! A bot behind https, under an authority of the house.
+//! A bot behind https, under an authority of the test's own.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, http, ok, text};
 use crate::support::home::nobody_at;
 use crate::support::run::{Handoff, WITHIN};
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
 /// A payload that most JSON readers change: large integers, key order, spelling of numbers.
@@ -165,13 +165,13 @@ fn a_restart_keeps_the_numbers_of_two_menus_and_again_sends_what_was_chosen() {
         }
         two_menus(said)
     });
-    let house = House::with(bot);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut user = setup.user(&[]);
     user.say("ask");
     user.until_text("A newsletter?");
     user.kill();
 
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     let told = user.until_text("A newsletter?");
     assert_eq!((&told["history"], &told["buttons"][1]["choice"]), (&json!(true), &json!(4)));
     user.until_state("bot");
@@ -180,11 +180,11 @@ fn a_restart_keeps_the_numbers_of_two_menus_and_again_sends_what_was_chosen() {
     user.kill();
     drop(go);
 
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "the bot may not have got this: 3) Yes; /again sends it again");
     user.say("/again");
     user.until_text("heard /news");
-    assert_eq!(house.bot.texts(), ["ask", "/news", "/news"]);
+    assert_eq!(setup.bot.texts(), ["ask", "/news", "/news"]);
 }
 
 #[test]
@@ -233,14 +233,14 @@ fn a_link_button_shows_its_url_and_choosing_it_sends_the_bot_nothing() {
 #[test]
 fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart() {
     let spaced = PAYLOAD.replace(',', " ,\n ");
-    let house = House::with(answering(
+    let setup = Setup::with(answering(
         format!(r#"[{{"text":"Your order","custom":{spaced}}}]"#).into_bytes(),
     ));
     let field = format!(r#""custom":{PAYLOAD}"#);
     let has_payload =
         |end: &Handoff| end.stdout().iter().filter(|line| line.contains(&field)).count();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("ask");
     user.until_text("Your order");
     user.say("human");
@@ -255,12 +255,12 @@ fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart(
     for mode in ["user", "admin"] {
         let sql = "SELECT body FROM entry WHERE body LIKE '%Your order%'";
         let body: String =
-            house.journal(mode).query_row(sql, [], |row| row.get(0)).expect("it is journaled");
+            setup.journal(mode).query_row(sql, [], |row| row.get(0)).expect("it is journaled");
         assert!(body.contains(&field), "{body}");
     }
 
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.until_text("Your order");
     admin.until_text("Your order");
     assert_eq!((has_payload(&user), has_payload(&admin)), (1, 1));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::fake_bot::{Asked, FakeBot, http, ok, text};
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// A bot that hands over at 'human'. Its API answers as `api` says.
 fn bot(api: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
@@ -146,10 +146,10 @@ fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing
         true => taken(),
         false => http("401 Unauthorized", "", b"no"),
     });
-    let house = House::with(refusing);
-    let mut admin = house.admin(&["--auto-accept"]);
+    let setup = Setup::with(refusing);
+    let mut admin = setup.admin(&["--auto-accept"]);
     let with_token = |token: &str| {
-        Handoff::start_with(&house.user_arguments(&[]), |command| {
+        Handoff::start_with(&setup.user_arguments(&[]), |command| {
             _ = command.env("HANDOFF_BOT_TOKEN", token)
         })
     };
@@ -165,7 +165,7 @@ fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing
     user.say("/human");
     user.until_state("active");
     user.kill();
-    let before = house.bot.asked().len();
+    let before = setup.bot.asked().len();
     let mut user = with_token("right");
     user.until_state("active");
     admin.until(|event| event["link"] == "connected");
@@ -175,17 +175,17 @@ fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing
     user.until(|event| event["reason"] == "handed_back");
     user.say("bye");
     user.until_text("heard bye");
-    let told = heard_from(&house.bot, before);
+    let told = heard_from(&setup.bot, before);
     assert_eq!(told, ["my order is late", "it is on its way", "well then", "bye"]);
-    assert_eq!(house.bot.texts(), ["human", "hello", "bye"]);
+    assert_eq!(setup.bot.texts(), ["human", "hello", "bye"]);
     assert_eq!(causes(&user), [] as [String; 0]);
     user.kill();
-    let before = house.bot.asked().len();
+    let before = setup.bot.asked().len();
     let mut user = with_token("right");
     user.until_state("bot");
     user.say("again");
     user.until_text("heard again");
-    assert_eq!(heard_from(&house.bot, before), ["again"], "it knows all the rest");
+    assert_eq!(heard_from(&setup.bot, before), ["again"], "it knows all the rest");
 }
 
 /// The texts of all requests from this one on.
@@ -210,9 +210,9 @@ fn a_bot_that_is_restarted_with_an_untold_talk_is_told_before_anything_is_typed(
         0 => http("409 Conflict", "", b"no model"),
         _ => taken(),
     });
-    let house = House::with(bot);
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     there_and_back(&mut user, &mut admin, "human", ["my order is late", "it is on its way"]);
     let cause = user.until_told("notice", "does not know yet");
     assert!(
@@ -221,11 +221,11 @@ fn a_bot_that_is_restarted_with_an_untold_talk_is_told_before_anything_is_typed(
     );
     user.kill();
     right.store(1, Ordering::SeqCst);
-    let before = house.bot.asked().len();
-    let mut user = house.user(&[]);
+    let before = setup.bot.asked().len();
+    let mut user = setup.user(&[]);
     user.until_state("bot");
     user.script("/wait\n");
     assert_eq!(user.exit_code(), 0);
-    assert_eq!(heard_from(&house.bot, before), ["my order is late", "it is on its way"]);
+    assert_eq!(heard_from(&setup.bot, before), ["my order is late", "it is on its way"]);
     assert_eq!(user.events_of("error"), [] as [Value; 0]);
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::support::fake_bot::{Asked, FakeBot, ok, text};
 use crate::support::home::reachable_at;
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 const TOKEN: &str = "t0k3n-of-the-bot";
 
@@ -107,19 +107,19 @@ fn is_public(line: &str, secrets: &[&str]) {
 #[test]
 #[cfg(target_os = "linux")]
 fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
-    let house = House::with(bot(Ipv4Addr::LOCALHOST.into()));
-    let token = Path::new(house.state()).join("token");
+    let setup = Setup::with(bot(Ipv4Addr::LOCALHOST.into()));
+    let token = Path::new(setup.state()).join("token");
     write(&token, &format!("{TOKEN}\n"), 0o600);
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&["--bot-token-file", token.to_str().expect("UTF-8")]);
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&["--bot-token-file", token.to_str().expect("UTF-8")]);
     user.say("human");
     user.until_state("active");
     admin.until_state("active");
-    let secret: String = house
+    let secret: String = setup
         .journal("user")
         .query_row("SELECT hex(secret) FROM conversation", [], |row| row.get(0))
         .unwrap();
-    let key = fs::read_to_string(Path::new(house.state()).join("keys/default.pem"))
+    let key = fs::read_to_string(Path::new(setup.state()).join("keys/default.pem"))
         .expect("the desk made one");
     let key: Vec<&str> = key.lines().filter(|line| !line.starts_with('-')).collect();
     for end in [&admin, &user] {
@@ -130,7 +130,7 @@ fn no_command_line_shows_a_token_a_conversations_secret_or_a_key() {
     admin.say("/handback");
     user.until_state("bot");
     assert!(
-        house.bot.asked().iter().any(|asked| asked.query.contains(TOKEN)),
+        setup.bot.asked().iter().any(|asked| asked.query.contains(TOKEN)),
         "the token was used"
     );
 }
@@ -151,8 +151,8 @@ fn no_command_line_of_the_demos_children_shows_a_secret() {
 
 #[test]
 fn a_token_file_that_others_can_read_or_that_is_no_token_is_refused_before_anything_starts() {
-    let house = House::new();
-    let file = Path::new(house.state()).join("token");
+    let setup = Setup::new();
+    let file = Path::new(setup.state()).join("token");
     let name = file.to_str().expect("UTF-8");
     let loose = format!("the bot's token is open to other users; run: chmod 600 {name}");
     let empty = format!("the bot's token is missing: {name} is empty");
@@ -161,7 +161,7 @@ fn a_token_file_that_others_can_read_or_that_is_no_token_is_refused_before_anyth
         [(TOKEN, 0o640, loose), ("\n", 0o600, empty), ("one\ntwo\n", 0o600, more)]
     {
         write(&file, content, mode);
-        let mut user = house.user(&["--bot-token-file", name]);
+        let mut user = setup.user(&["--bot-token-file", name]);
         assert_eq!((user.exit_code(), user.stdout()), (1, Vec::new()));
         assert_eq!(user.stderr(), [format!("handoff: {line}")]);
     }

@@ -11,12 +11,12 @@ use super::make;
 use super::release::fixtures;
 use crate::support::kept;
 use crate::support::run::Handoff;
-use crate::support::setup::{House, copy};
+use crate::support::setup::{Setup, copy};
 
-/// A house with what 0.1.0 left in it. The fixtures themselves stay as they are.
-fn house() -> House {
-    let house = House::with(make::bot());
-    let state = Path::new(house.state());
+/// A setup with what 0.1.0 left in its folder. The fixtures themselves stay as they are.
+fn setup() -> Setup {
+    let setup = Setup::with(make::bot());
+    let state = Path::new(setup.state());
     copy(&fixtures().join("admin/default"), &state.join("admin/default"));
     for name in make::NAMES {
         copy(&fixtures().join("user").join(name), &state.join("user").join(name));
@@ -26,19 +26,19 @@ fn house() -> House {
         fs::set_permissions(file, Permissions::from_mode(0o600))
             .expect("the file is the test's own");
     }
-    house
+    setup
 }
 
 /// A customer of 0.1.0, by the name of their profile.
 #[track_caller]
-fn customer(house: &House, name: &str) -> Handoff {
-    house.user(&["--profile", name])
+fn customer(setup: &Setup, name: &str) -> Handoff {
+    setup.user(&["--profile", name])
 }
 
 /// The customer's profile as journaled, and the desk's, tell the same.
 #[track_caller]
-fn same_story(house: &House, name: &str) {
-    let state = Path::new(house.state());
+fn same_story(setup: &Setup, name: &str) {
+    let state = Path::new(setup.state());
     let user = kept::read(&state.join("user").join(name).join("journal.sqlite"));
     let desk = kept::read(&kept::journal(state, "admin"));
     let desk = desk.into_iter().filter(|(id, _)| user.contains_key(id)).collect();
@@ -47,8 +47,8 @@ fn same_story(house: &House, name: &str) {
 
 #[test]
 fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
-    let house = house();
-    let mut admin = house.admin(&[]);
+    let setup = setup();
+    let mut admin = setup.admin(&[]);
     admin.say("/list");
     let active = admin.until_told("notice", "#2 active is talking to you");
     let focus = active["text"].as_str().is_some_and(|text| text.contains("gets your lines"));
@@ -67,9 +67,9 @@ fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
 
 #[test]
 fn a_customer_whom_0_1_0_left_in_the_queue_is_accepted() {
-    let house = house();
-    let mut admin = house.admin(&[]);
-    let mut user = customer(&house, "queued");
+    let setup = setup();
+    let mut admin = setup.admin(&[]);
+    let mut user = customer(&setup, "queued");
     user.until_text("my order is late");
     user.until(|event| event["position"] == 1);
     admin.say("/accept 1");
@@ -78,14 +78,14 @@ fn a_customer_whom_0_1_0_left_in_the_queue_is_accepted() {
     user.until_text("Hello!");
     user.say("at last");
     admin.until_text("at last");
-    same_story(&house, "queued");
+    same_story(&setup, "queued");
 }
 
 #[test]
 fn a_customer_who_talked_to_an_agent_of_0_1_0_talks_on() {
-    let house = house();
-    let mut admin = house.admin(&[]);
-    let mut user = customer(&house, "active");
+    let setup = setup();
+    let mut admin = setup.admin(&[]);
+    let mut user = customer(&setup, "active");
     user.until(|event| event["link"] == "connected");
     user.say("are you still there?");
     admin.until_text("are you still there?");
@@ -96,26 +96,26 @@ fn a_customer_who_talked_to_an_agent_of_0_1_0_talks_on() {
     user.until_state("bot");
     user.say("hi");
     user.until_text("heard hi");
-    same_story(&house, "active");
+    same_story(&setup, "active");
 }
 
 #[test]
 fn a_customer_whom_0_1_0_handed_back_asks_for_a_person_again() {
-    let house = house();
-    let mut admin = house.admin(&[]);
-    let mut user = customer(&house, "back");
+    let setup = setup();
+    let mut admin = setup.admin(&[]);
+    let mut user = customer(&setup, "back");
     user.until_state("bot");
     user.say("a human");
     admin.until_text("thanks");
     admin.until_state("queued");
-    same_story(&house, "back");
+    same_story(&setup, "back");
 }
 
 #[test]
 fn a_conversation_that_0_1_0_closed_stays_closed() {
-    let house = house();
-    let before = kept::read(&house.profile("user").with_file_name("closed").join("journal.sqlite"));
-    let mut user = customer(&house, "closed");
+    let setup = setup();
+    let before = kept::read(&setup.profile("user").with_file_name("closed").join("journal.sqlite"));
+    let mut user = customer(&setup, "closed");
     let fresh = user.until_state("bot")["conversation"].clone();
     let (former, _) = before.first_key_value().expect("0.1.0 had one");
     assert_ne!(fresh, former.as_str(), "the next line begins another");
@@ -124,26 +124,26 @@ fn a_conversation_that_0_1_0_closed_stays_closed() {
 
 #[test]
 fn a_menu_that_0_1_0_showed_can_be_chosen_from() {
-    let house = house();
-    let mut user = customer(&house, "open");
+    let setup = setup();
+    let mut user = customer(&setup, "open");
     user.until_text("Which one?");
     user.say("2");
     user.until_text("The blue one");
     user.until_text("heard /pick{\"colour\":\"blue\"}");
-    assert_eq!(house.bot.texts(), ["/pick{\"colour\":\"blue\"}"]);
+    assert_eq!(setup.bot.texts(), ["/pick{\"colour\":\"blue\"}"]);
 }
 
 #[test]
 fn an_accept_that_nobody_answered_in_0_1_0_is_answered() {
-    let house = house();
-    let mut admin = house.admin(&[]);
-    let mut user = customer(&house, "pending");
+    let setup = setup();
+    let mut admin = setup.admin(&[]);
+    let mut user = customer(&setup, "pending");
     user.until_state("active");
     let mut active = admin.until_state("active");
     while active["conversation"] != user.events_of("state")[0]["conversation"] {
         active = admin.until_state("active");
     }
-    same_story(&house, "pending");
+    same_story(&setup, "pending");
 }
 
 /// All rows of these columns, as text.
@@ -157,8 +157,8 @@ fn rows(file: &Path, columns: &str, table: &str) -> Vec<String> {
 
 #[test]
 fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
-    let house = house();
-    let file = house.profile("admin").join("journal.sqlite");
+    let setup = setup();
+    let file = setup.profile("admin").join("journal.sqlite");
     let tables = [
         ("key, hex(id), hex(secret), name, held, idle, idle_at, asking, resuming", "conversation"),
         ("key, conversation, hex(desk), request, acked, met", "peer"),

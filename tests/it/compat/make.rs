@@ -16,7 +16,7 @@ use super::release::{fixtures, old};
 use crate::support::fake_bot::FakeBot;
 use crate::support::home::nobody_at;
 use crate::support::run::Handoff;
-use crate::support::setup::{House, copy};
+use crate::support::setup::{Setup, copy};
 
 const PLAINTEXT: [&str; 2] = ["--plaintext", "loopback"];
 /// The customers, by what their conversation is when 0.1.0 ends. The desk numbers those it knows in
@@ -56,11 +56,11 @@ fn ask(user: &mut Handoff, admin: &mut Handoff, accept: Option<&str>) {
 #[test]
 #[ignore = "needs a 0.1.0 binary: scripts/compat fixtures"]
 fn make_the_journals() {
-    let house = House::with(bot());
+    let setup = Setup::with(bot());
     let start =
         |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
-    let user = |name| start(&house.user_arguments(&["--profile", name, "--name", name]));
-    let mut admin = start(&house.admin_arguments(&["--name", "Robin"]));
+    let user = |name| start(&setup.user_arguments(&["--profile", name, "--name", name]));
+    let mut admin = start(&setup.admin_arguments(&["--name", "Robin"]));
     admin.address();
     let [mut queued, mut active, mut back, mut closed, mut open, mut pending] = NAMES.map(user);
     ask(&mut queued, &mut admin, None);
@@ -85,7 +85,7 @@ fn make_the_journals() {
     admin.until_told("notice", "is not connected");
     admin.signal(Signal::TERM);
     assert_eq!(admin.exit_code(), 143);
-    let state = Path::new(house.state());
+    let state = Path::new(setup.state());
     copy(&state.join("admin/default"), &fixtures().join("admin/default"));
     for name in NAMES {
         copy(&state.join("user").join(name), &fixtures().join("user").join(name));

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::support::kept;
 use crate::support::proxy::Proxy;
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// Which build an end runs, and which one after it was killed.
 #[derive(Clone, Copy, Debug)]
@@ -73,21 +73,21 @@ fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
 /// A conversation with a cut, a kill of either end, a handback, a second handoff and a close.
 #[track_caller]
 fn talk(customer: End, agent: End) {
-    let house = House::new();
+    let setup = Setup::new();
     // The first connection breaks in mid-talk; its handshake and the handoff take less.
     let proxy =
-        Proxy::start(&house.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
+        Proxy::start(&setup.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
     let of_user = [
         "user",
         "--admin",
         &proxy.address,
         "--bot",
-        house.bot.url(),
+        setup.bot.url(),
         "--json",
         "--state",
-        house.state(),
+        setup.state(),
     ];
-    let of_admin = house.admin_arguments(&[]);
+    let of_admin = setup.admin_arguments(&[]);
     let mut admin = agent.first.start(&of_admin);
     admin.address();
     let mut user = customer.first.start(&of_user);
@@ -141,13 +141,13 @@ fn talk(customer: End, agent: End) {
         "{customer:?} and {agent:?}: all was delivered"
     );
 
-    let read = |mode| kept::read(&kept::journal(Path::new(house.state()), mode));
+    let read = |mode| kept::read(&kept::journal(Path::new(setup.state()), mode));
     let (kept_here, kept_there) = (read("user"), read("admin"));
     kept::check_alone("the customer's side", &kept_here).expect("no gap and no double");
     kept::check_alone("the desk", &kept_there).expect("no gap and no double");
     kept::check_together(&kept_here, &kept_there).expect("both journals tell the same");
     assert_eq!(
-        house.bot.texts(),
+        setup.bot.texts(),
         ["hi", "a human", "hi again", "a human, please"],
         "the bot was asked once each"
     );

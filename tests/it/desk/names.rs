@@ -3,7 +3,7 @@
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
 fn bot() -> FakeBot {
@@ -140,12 +140,12 @@ fn a_script_waits_for_the_customer_it_names() {
 
 #[test]
 fn a_history_by_name_is_found_after_a_restart() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     user.say("/end");
     admin.until_state("closed");
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.say("/history customer");
     let again = admin.until_text("a human");
     assert_eq!(again["history"], true);

@@ -7,14 +7,14 @@ use rustix::process::Signal;
 
 use crate::support::raw::Raw;
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 const UNIT: &str = include_str!("../../../docs/handoff-desk.service");
 
 /// The customer hands over, and waits at the desk.
 #[track_caller]
-fn queue_at(house: &House, profile: &str) -> Handoff {
-    let mut user = house.user(&["--profile", profile]);
+fn queue_at(setup: &Setup, profile: &str) -> Handoff {
+    let mut user = setup.user(&["--profile", profile]);
     user.say("a human");
     user.until(|event| event["state"] == "queued" && event["position"].is_number());
     user
@@ -29,15 +29,15 @@ fn stop(admin: &mut Handoff) {
 
 #[test]
 fn a_desk_without_a_terminal_outlives_its_customers_and_ends_in_order_by_a_signal() {
-    let house = House::new();
-    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let setup = Setup::new();
+    let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
     admin.until_told("notice", "no agent is at this desk: customers wait in the queue");
     // The first conversation comes and goes: with `</dev/null` alone the desk would end with it.
-    let mut ann = queue_at(&house, "ann");
+    let mut ann = queue_at(&setup, "ann");
     ann.say("/end");
     admin.until_state("closed");
-    let mut bob = queue_at(&house, "bob");
+    let mut bob = queue_at(&setup, "bob");
     admin.until_state("queued");
     bob.say("is anybody there?");
     admin.until_text("is anybody there?");
@@ -51,15 +51,15 @@ fn a_desk_without_a_terminal_outlives_its_customers_and_ends_in_order_by_a_signa
         admin.stderr()
     );
     // Whoever waits still does at the next start, also where an agent is then.
-    let mut admin = house.admin(&["--auto-accept"]);
+    let mut admin = setup.admin(&["--auto-accept"]);
     bob.until_state("active");
     admin.until_state("active");
 }
 
 #[test]
 fn a_desk_without_a_terminal_runs_with_a_closed_stdin() {
-    let house = House::new();
-    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let setup = Setup::new();
+    let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| {
         let mut shell = Command::new("/bin/sh");
         shell
@@ -70,20 +70,20 @@ fn a_desk_without_a_terminal_runs_with_a_closed_stdin() {
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         *command = shell;
     });
-    let _user = queue_at(&house, "default");
+    let _user = queue_at(&setup, "default");
     admin.until_state("queued");
     stop(&mut admin);
 }
 
 #[test]
 fn a_desk_without_a_terminal_writes_to_a_file_and_goes_on_when_stdout_takes_no_more() {
-    let house = House::new();
-    let log = format!("{}/desk.log", house.state());
-    let arguments = house.admin_arguments(&["--no-terminal"]);
+    let setup = Setup::new();
+    let log = format!("{}/desk.log", setup.state());
+    let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| {
         command.stdin(Stdio::null()).stdout(File::create(&log).expect("a file of the test's own"));
     });
-    let user = queue_at(&house, "default");
+    let user = queue_at(&setup, "default");
     stop(&mut admin);
     drop(user);
     let log = fs::read_to_string(&log).expect("it is there");
@@ -98,7 +98,7 @@ fn a_desk_without_a_terminal_writes_to_a_file_and_goes_on_when_stdout_takes_no_m
     admin.until_err(|line| {
         line.contains("stdout takes no more") && line.contains("the desk goes on without it")
     });
-    let _user = queue_at(&house, "other");
+    let _user = queue_at(&setup, "other");
     stop(&mut admin);
 }
 
@@ -137,17 +137,17 @@ fn the_unit_for_systemd_starts_a_desk_and_takes_its_exit_code_for_success() {
         let [value] = lines[..] else { panic!("one {name}: {lines:?}") };
         value
     };
-    let house = House::new();
+    let setup = Setup::new();
     let command: Vec<&str> = line("ExecStart").split_whitespace().skip(1).collect();
     let command = command.iter().map(|word| match *word {
-        "0.0.0.0:5000" => &house.desk,
-        "%S/handoff" => house.state(),
+        "0.0.0.0:5000" => &setup.desk,
+        "%S/handoff" => setup.state(),
         word => word,
     });
     let command: Vec<&str> = command.collect();
     assert!(command.contains(&"--no-terminal") && line("StandardInput") == "null");
     let mut admin = Handoff::start_with(&command, |command| _ = command.stdin(Stdio::null()));
-    let _user = queue_at(&house, "default");
+    let _user = queue_at(&setup, "default");
     admin.signal(Signal::TERM);
     assert_eq!(admin.exit_code().to_string(), line("SuccessExitStatus"));
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::machine::{can, skip, under};
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, told};
+use crate::support::setup::{Setup, conversation, told};
 
 /// Two hosts with a cable between them. Gone when dropped.
 struct Hosts {
@@ -73,7 +73,7 @@ fn run(command: &str) -> bool {
 }
 
 /// A desk on host B, and a customer on host A whose bot is the built-in one there.
-fn talking(house: &House, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
+fn talking(setup: &Setup, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
     let on = |host: &str| under(&["ip", "netns", "exec", host]);
     let mut bot = Handoff::start_with(&["bot", "--listen", "127.0.0.1:0", "--json"], on(&hosts.a));
     let url = bot.url();
@@ -84,12 +84,12 @@ fn talking(house: &House, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
         "--json",
         "--auto-accept",
         "--state",
-        house.state(),
+        setup.state(),
     ];
     let mut admin = Handoff::start_with(&desk, on(&hosts.b));
     admin.address();
     let customer =
-        ["user", "--admin", "10.77.0.2:5000", "--bot", &url, "--json", "--state", house.state()];
+        ["user", "--admin", "10.77.0.2:5000", "--bot", &url, "--json", "--state", setup.state()];
     let mut user = Handoff::start_with(&customer, on(&hosts.a));
     user.say("I want a human");
     user.until_state("active");
@@ -111,8 +111,8 @@ fn patiently(end: &mut Handoff, what: &str, fits: impl Fn(&serde_json::Value) ->
 #[ignore = "takes a minute: the keepalive's 25 s"]
 fn a_link_that_is_down_for_a_minute_is_told_at_both_ends_within_thirty_seconds_and_loses_nothing() {
     let Some(hosts) = Hosts::new("d") else { return };
-    let house = House::new();
-    let (_bot, mut admin, mut user) = talking(&house, &hosts);
+    let setup = Setup::new();
+    let (_bot, mut admin, mut user) = talking(&setup, &hosts);
     hosts.cable("down");
     let since = std::time::Instant::now();
     (0..20).for_each(|line| user.say(&format!("user {line}")));
@@ -130,8 +130,8 @@ fn a_link_that_is_down_for_a_minute_is_told_at_both_ends_within_thirty_seconds_a
 #[ignore = "takes a minute or two: TCP's patience with half the packets lost"]
 fn half_the_packets_lost_loses_and_doubles_nothing() {
     let Some(hosts) = Hosts::new("l") else { return };
-    let house = House::new();
-    let (_bot, mut admin, mut user) = talking(&house, &hosts);
+    let setup = Setup::new();
+    let (_bot, mut admin, mut user) = talking(&setup, &hosts);
     hosts.lose(50);
     for line in 0..20 {
         user.say(&format!("user {line}"));

@@ -13,7 +13,7 @@ use handoff::wire::{
 };
 
 use crate::support::run::WITHIN;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 const CUSTOMERS: u8 = 100;
 
@@ -69,11 +69,11 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
 #[test]
 fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_and_not_all_at_once()
  {
-    let house = House::new();
-    let mut admin = house.admin(&["--plaintext", "loopback"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--plaintext", "loopback"]);
     let (sender, welcomes) = channel();
     for n in 1..=CUSTOMERS {
-        let (sender, desk) = (sender.clone(), house.desk.clone());
+        let (sender, desk) = (sender.clone(), setup.desk.clone());
         thread::spawn(move || {
             customer(n, &desk, &|welcome| _ = sender.send((n, welcome, Instant::now())))
         });
@@ -93,7 +93,7 @@ fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_
     let before = order(&admin);
     admin.kill();
     let since = Instant::now();
-    let mut admin = house.admin(&["--plaintext", "loopback"]);
+    let mut admin = setup.admin(&["--plaintext", "loopback"]);
     let mut back = Vec::new();
     for _ in 1..=CUSTOMERS {
         let left = Duration::from_secs(20).saturating_sub(since.elapsed());

@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 
 use crate::support::raw::{Raw, entry, said};
 use crate::support::run::{Handoff, WITHIN};
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// Someone who stands between a program and its reader, and can be held still.
 #[test]
 fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
     let mut reader =
         Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat");
     let into = reader.stdin.take().expect("a pipe");
-    let mut user = Handoff::start_with(&house.user_arguments(&[]), |command| {
+    let mut user = Handoff::start_with(&setup.user_arguments(&[]), |command| {
         command.stdout(into);
     });
     let (sender, shown) = channel();
@@ -59,10 +59,10 @@ fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
 /// takes a whole window.
 #[test]
 fn a_customer_that_stops_reading_holds_up_nobody_elses_lines() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut other = house.user(&[]);
-    let mut deaf = Raw::welcomed(&house.desk, "d0", 2);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut other = setup.user(&[]);
+    let mut deaf = Raw::welcomed(&setup.desk, "d0", 2);
     deaf.say(&entry(1, &said("user", "I shall not listen")));
     deaf.say(&entry(2, &json!({"requested": {}})));
     let accept = deaf.until("entry");

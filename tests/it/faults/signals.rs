@@ -6,15 +6,15 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, same_story, told};
+use crate::support::setup::{Setup, conversation, same_story, told};
 use crate::support::terminal::Terminal;
 
 const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
 
 #[test]
 fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     let id = conversation(&user);
     for (signal, code) in SIGNALS {
         user.say(&format!("before {code}"));
@@ -23,7 +23,7 @@ fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
         assert_eq!(user.exit_code(), code);
         admin.until(|event| event["link"] == "lost");
         assert!(user.events_of("error").is_empty(), "all was delivered");
-        user = house.user(&[]);
+        user = setup.user(&[]);
         user.until_state("active");
         admin.until(|event| event["link"] == "connected");
         admin.say(&format!("after {code}"));
@@ -35,8 +35,8 @@ fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
 
 #[test]
 fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     let id = conversation(&user);
     for (signal, code) in SIGNALS {
         admin.say(&format!("before {code}"));
@@ -46,7 +46,7 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
         let lost = user.until(|event| event["link"] == "lost");
         assert_eq!(lost["why"], "the desk says: the desk is closing");
         user.say(&format!("meanwhile {code}"));
-        admin = house.admin(&[]);
+        admin = setup.admin(&[]);
         admin.until_text(&format!("meanwhile {code}"));
     }
     same_story(&mut admin, &mut user, &id);
@@ -54,8 +54,8 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
 
 #[test]
 fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     // The desk is held still: what is said is owed.
     admin.signal(Signal::STOP);
     user.say("one");
@@ -63,7 +63,7 @@ fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
     interrupt_twice(&mut user);
     user.until_told("error", "not delivered yet, kept for the next start: one");
     admin.signal(Signal::CONT);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("active");
     admin.until_text("one");
     user.signal(Signal::STOP);
@@ -71,7 +71,7 @@ fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
     admin.until_text("two");
     interrupt_twice(&mut admin);
     user.signal(Signal::CONT);
-    let _admin = house.admin(&[]);
+    let _admin = setup.admin(&[]);
     user.until_text("two");
 }
 
@@ -90,19 +90,19 @@ fn interrupt_twice(end: &mut Handoff) {
 #[test]
 fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
     for closed in ["user", "admin"] {
-        let house = House::new();
+        let setup = Setup::new();
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let hold = |command: &mut Command| {
             command.stdout(writer);
         };
         let (mut admin, mut user) = match closed {
             "user" => (
-                house.admin(&["--auto-accept"]),
-                Handoff::start_with(&house.user_arguments(&[]), hold),
+                setup.admin(&["--auto-accept"]),
+                Handoff::start_with(&setup.user_arguments(&[]), hold),
             ),
             _ => (
-                Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold),
-                house.user(&[]),
+                Handoff::start_with(&setup.admin_arguments(&["--auto-accept"]), hold),
+                setup.user(&[]),
             ),
         };
         user.say("a human");
@@ -115,9 +115,9 @@ fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
         other.until(|event| event["link"] == "lost");
         assert!(gone.exit_code() < 2, "it leaves in order");
         if closed == "user" {
-            user = house.user(&[]);
+            user = setup.user(&[]);
         } else {
-            admin = house.admin(&[]);
+            admin = setup.admin(&[]);
             admin.until_text("does anybody read this");
         }
         if closed == "user" {
@@ -136,10 +136,10 @@ fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
 
 #[test]
 fn a_terminal_that_is_closed_ends_the_program_and_the_journal_is_whole() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
     let arguments: Vec<&str> =
-        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+        setup.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = Terminal::start(&arguments);
     user.press("a human\r");
     user.prompts("agent> ");
@@ -149,7 +149,7 @@ fn a_terminal_that_is_closed_ends_the_program_and_the_journal_is_whole() {
     program.exit_code();
     admin.until(|event| event["link"] == "lost");
     admin.say("are you there");
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("active");
     user.until_text("are you there");
     user.say("again");

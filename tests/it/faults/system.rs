@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::support::machine::{can, skip, ticks, under};
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, same_story, told};
+use crate::support::setup::{Setup, conversation, same_story, told};
 
 /// `strace` works here, which many containers forbid.
 fn can_trace() -> bool {
@@ -22,20 +22,20 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
     let plain = ["--plaintext", "loopback"];
     let admin_plain = ["--auto-accept", "--plaintext", "loopback"];
     for (when, mode) in [(9, "admin"), (14, "admin"), (12, "user"), (16, "user")] {
-        let house = House::new();
+        let setup = Setup::new();
         let inject = format!("inject=fsync,fdatasync:error=EIO:when={when}");
         let strace =
             ["strace", "-D", "-f", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e", &inject];
         let (mut admin, mut user) = match mode {
             "admin" => {
                 let mut admin =
-                    Handoff::start_with(&house.admin_arguments(&admin_plain), under(&strace));
+                    Handoff::start_with(&setup.admin_arguments(&admin_plain), under(&strace));
                 admin.address();
-                (admin, house.user(&plain))
+                (admin, setup.user(&plain))
             }
             _ => {
-                let admin = house.admin(&admin_plain);
-                (admin, Handoff::start_with(&house.user_arguments(&plain), under(&strace)))
+                let admin = setup.admin(&admin_plain);
+                (admin, Handoff::start_with(&setup.user_arguments(&plain), under(&strace)))
             }
         };
         user.say("a human");
@@ -56,8 +56,8 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
         };
         let (acked, id) = (acked(other).unwrap_or(0), conversation(other));
         let (mut admin, mut user) = match mode {
-            "admin" => (house.admin(&admin_plain), user),
-            _ => (admin, house.user(&plain)),
+            "admin" => (setup.admin(&admin_plain), user),
+            _ => (admin, setup.user(&plain)),
         };
         // What was lost with the failed batch was not acknowledged, and comes again.
         user.say("after the fault");
@@ -71,7 +71,7 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
             };
             assert_eq!(of(&admin), of(&user), "{mode} at {when}, acked {acked}");
         }
-        let journal = house.journal(mode);
+        let journal = setup.journal(mode);
         let kept: i64 = journal
             .query_row("SELECT max(number) FROM entry WHERE origin > 0", [], |row| row.get(0))
             .unwrap();
@@ -84,17 +84,17 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
     if !can(&["prlimit", "--version"]) {
         return;
     }
-    let house = House::new();
+    let setup = Setup::new();
     let limited = under(&["prlimit", "--nofile=40"]);
-    let mut admin = Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), limited);
+    let mut admin = Handoff::start_with(&setup.admin_arguments(&["--auto-accept"]), limited);
     admin.until_told("notice", "room for 8 connections, not 4096; 'ulimit -n' raises it");
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     admin.until_state("active");
     // Strangers take every descriptor there is, the later those of the earlier.
     let mut strangers: Vec<TcpStream> =
-        (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
+        (0..40).map(|_| TcpStream::connect(&setup.desk).unwrap()).collect();
     assert!(!matches!(strangers[0].read(&mut [0]), Ok(1..)));
     let last = &mut strangers[39];
     let (before, since) = (ticks(&admin), std::time::Instant::now());
@@ -123,8 +123,8 @@ fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_tak
         "{used} ticks in {lasted:?}: over 5 % CPU"
     );
     let _others: Vec<TcpStream> =
-        (0..40).map(|_| TcpStream::connect(&house.desk).unwrap()).collect();
-    let mut second = house.user(&["--profile", "second"]);
+        (0..40).map(|_| TcpStream::connect(&setup.desk).unwrap()).collect();
+    let mut second = setup.user(&["--profile", "second"]);
     second.say("a human, too");
     second.until_state("active");
     assert_eq!(admin.events_of("error"), [] as [serde_json::Value; 0]);
@@ -139,9 +139,9 @@ fn a_wall_clock_that_is_a_day_off_changes_no_order_and_no_deadline() {
     let Some(library) = library else {
         return skip("libfaketime is not there");
     };
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let arguments = house.user_arguments(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let arguments = setup.user_arguments(&[]);
     let fake = |offset: &'static str| {
         let library = library.clone();
         move |command: &mut Command| {

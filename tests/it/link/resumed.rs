@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, hello, said};
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 const DESK: &str = "d1e2f3a4b5c6978800112233445566ff";
 
@@ -113,13 +113,13 @@ fn a_desk_repeats_after_each_welcome_up_to_where_the_customers_lines_were_seen()
 
 #[test]
 fn a_line_typed_before_the_desk_was_reached_is_printed_behind_the_state_queued() {
-    let house = House::new();
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("queued");
     user.say("I have time");
     user.until_text("I have time");
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.until_text("I have time");
     assert_eq!(printed(&admin), ["history a human", "queued", "I have time"]);
 }
@@ -148,17 +148,17 @@ fn a_line_of_a_request_that_ended_before_the_desk_was_reached_is_printed_as_hist
 
 #[test]
 fn the_agent_reads_why_the_bot_handed_over() {
-    let house = House::with(FakeBot::saying(
+    let setup = Setup::with(FakeBot::saying(
         |_| json!([{"custom": {"handoff": true, "reason": "lost\nparcel"}}]),
     ));
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.say("hi");
     assert_eq!(admin.until_state("queued")["reason"], "lost\nparcel");
     admin.say("/list");
     admin.until_told("notice", "number 1 in the queue: lost\\u{a}parcel");
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     assert_eq!(admin.until_state("queued")["reason"], "lost\nparcel", "after a restart as well");
     admin.say("/accept");
     assert_eq!(admin.until_state("active").get("reason"), None);

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::fake_bot::{FakeBot, http, ok, text};
 use crate::support::run::WITHIN;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// A bot that tells when a request came, and does not answer those with the word 'slow' before it
 /// is let.
@@ -35,30 +35,30 @@ fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
 #[test]
 fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
     let (bot, came, go) = slow_bot(false);
-    let house = House::with(bot);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut user = setup.user(&[]);
     user.say("slow one");
     assert_eq!(came.recv_timeout(WITHIN).unwrap(), "slow one");
     user.kill();
     drop(go);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     let notice =
         user.until_told("notice", "the bot may not have got this: slow one; /again sends it again");
     assert!(notice["text"].is_string());
     user.until_state("bot");
     // A restart is no reason to send it either, and the question stays open.
     user.kill();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "the bot may not have got this: slow one");
     user.until_state("bot");
-    assert_eq!(house.bot.texts(), ["slow one"]);
+    assert_eq!(setup.bot.texts(), ["slow one"]);
     user.say("/again");
     user.until_text("heard slow one");
     user.say("/again");
     user.until_told("error", "there is nothing to send again");
-    assert_eq!(house.bot.texts(), ["slow one", "slow one"]);
+    assert_eq!(setup.bot.texts(), ["slow one", "slow one"]);
     user.kill();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("bot");
     assert!(
         user.events_of("notice")
@@ -70,9 +70,9 @@ fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
 #[test]
 fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() {
     let (bot, came, go) = slow_bot(false);
-    let house = House::with(bot);
+    let setup = Setup::with(bot);
     let arguments: Vec<&str> =
-        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+        setup.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = crate::support::terminal::Terminal::start(&arguments);
     user.prompts("bot> ");
     for line in ["slow one", "two", "three"] {
@@ -82,7 +82,7 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     assert_eq!(came.recv_timeout(WITHIN).unwrap(), "slow one");
     user.program.kill();
     drop(go);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told(
         "notice",
         "the bot may not have got this: slow one / two / three; /again sends it again",
@@ -91,7 +91,7 @@ fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() 
     for text in ["heard slow one", "heard two", "heard three"] {
         user.until_text(text);
     }
-    assert_eq!(house.bot.texts(), ["slow one", "slow one", "two", "three"]);
+    assert_eq!(setup.bot.texts(), ["slow one", "slow one", "two", "three"]);
 }
 
 /// A bot that offers a choice for 'ask', and tells when something else came, to which it gives no
@@ -116,76 +116,76 @@ fn offering() -> (FakeBot, Receiver<String>, Sender<()>) {
 #[test]
 fn a_button_chosen_before_the_kill_is_sent_again_as_its_payload_and_not_as_its_title() {
     let (bot, came, go) = offering();
-    let house = House::with(bot);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut user = setup.user(&[]);
     user.say("ask");
     user.until_text("Take your time.");
     user.say("2");
     assert_eq!(came.recv_timeout(WITHIN).unwrap(), "/deny");
     user.kill();
     drop(go);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "the bot may not have got this: No; /again sends it again");
     user.say("/again");
     user.until_text("noted");
-    assert_eq!(house.bot.texts(), ["ask", "/deny", "/deny"]);
+    assert_eq!(setup.bot.texts(), ["ask", "/deny", "/deny"]);
 }
 
 #[test]
 fn buttons_shown_before_a_restart_can_still_be_chosen() {
     let (bot, _, go) = offering();
     drop(go);
-    let house = House::with(bot);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut user = setup.user(&[]);
     user.say("ask");
     user.until_text("Take your time.");
     user.kill();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("bot");
     user.say("2");
     user.until_text("noted");
-    assert_eq!(house.bot.texts(), ["ask", "/deny"]);
+    assert_eq!(setup.bot.texts(), ["ask", "/deny"]);
     assert!(user.messages().contains(&("user".to_owned(), "No".to_owned())));
 }
 
 #[test]
 fn another_line_instead_of_again_lets_the_old_one_go() {
     let (bot, came, go) = slow_bot(false);
-    let house = House::with(bot);
-    let mut user = house.user(&[]);
+    let setup = Setup::with(bot);
+    let mut user = setup.user(&[]);
     user.say("slow one");
     came.recv_timeout(WITHIN).unwrap();
     user.kill();
     drop(go);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "may not have got");
     user.say("something else");
     user.until_text("heard something else");
     user.say("/again");
     user.until_told("error", "there is nothing to send again");
-    assert_eq!(house.bot.texts(), ["slow one", "something else"]);
+    assert_eq!(setup.bot.texts(), ["slow one", "something else"]);
 }
 
 #[test]
 fn a_bot_that_was_being_told_of_its_turn_at_the_kill_is_told_again() {
     let (bot, came, go) = slow_bot(true);
-    let house = House::with(bot);
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::with(bot);
+    let (mut admin, mut user) = setup.talking();
     admin.say("/handback");
     assert_eq!(came.recv_timeout(WITHIN).unwrap(), "a human");
     let tracker = came.recv_timeout(WITHIN).unwrap();
     assert!(tracker.contains("/tracker"), "{tracker}");
     user.kill();
     let tolds =
-        |house: &House| house.bot.asked().iter().filter(|asked| !asked.is_message()).count();
-    let before = tolds(&house);
+        |setup: &Setup| setup.bot.asked().iter().filter(|asked| !asked.is_message()).count();
+    let before = tolds(&setup);
     drop(go);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     assert_eq!(user.until_state("bot").get("admin"), None);
     user.say("back again");
     user.until_text("heard back again");
-    assert!(tolds(&house) > before, "it was told of its turn again");
-    let asked = house.bot.asked();
+    assert!(tolds(&setup) > before, "it was told of its turn again");
+    let asked = setup.bot.asked();
     assert!(asked.last().unwrap().is_message(), "and before it was asked anything");
-    assert_eq!(house.bot.texts(), ["a human", "back again"]);
+    assert_eq!(setup.bot.texts(), ["a human", "back again"]);
 }

@@ -4,14 +4,14 @@
 use serde_json::Value;
 
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// What stands in a journal where somebody else's bytes were written.
 const DAMAGE: &str = "UPDATE entry SET body = '{' WHERE body LIKE '%one%'";
 
 /// A desk and a customer who talk.
-fn talking(house: &House) -> (Handoff, Handoff) {
-    let (mut admin, mut user) = house.talking();
+fn talking(setup: &Setup) -> (Handoff, Handoff) {
+    let (mut admin, mut user) = setup.talking();
     user.say("one");
     admin.until_text("one");
     user.until_event("seen");
@@ -35,14 +35,14 @@ fn ends(end: &mut Handoff, mode: &str) {
 
 #[test]
 fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     admin.kill();
     user.until(|event| event["link"] == "lost");
     ["one more", "two"].iter().for_each(|line| user.say(line));
     user.until_text("two");
-    house.journal("user").execute(DAMAGE, []).expect("the file is ours");
-    let mut admin = house.admin(&[]);
+    setup.journal("user").execute(DAMAGE, []).expect("the file is ours");
+    let mut admin = setup.admin(&[]);
     ends(&mut user, "user");
     admin.until(|event| event["link"] == "connected");
     admin.until(|event| event["link"] == "lost");
@@ -50,15 +50,15 @@ fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
         admin.events_of("message").into_iter().map(|event| event["text"].clone()).collect();
     assert!(!texts.contains(&"two".into()), "{texts:?}");
     // It does not start on it either.
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     ends(&mut user, "user");
 }
 
 #[test]
 fn a_desk_whose_journal_cannot_be_read_ends_at_the_look_at_it() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
-    house.journal("admin").execute(DAMAGE, []).expect("the file is ours");
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
+    setup.journal("admin").execute(DAMAGE, []).expect("the file is ours");
     admin.say("/history");
     ends(&mut admin, "admin");
     assert!(user.is_running());
@@ -67,18 +67,18 @@ fn a_desk_whose_journal_cannot_be_read_ends_at_the_look_at_it() {
 
 #[test]
 fn a_desk_that_cannot_read_what_came_again_does_not_take_it_for_another_story() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     user.kill();
-    house.journal("admin").execute(DAMAGE, []).expect("the file is ours");
+    setup.journal("admin").execute(DAMAGE, []).expect("the file is ours");
     // A customer's side that sends it again.
     let id =
-        house.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| {
+        setup.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| {
             row.get::<_, String>(0)
         });
     let secret = "SELECT lower(hex(secret)) FROM conversation";
-    let secret = house.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
-    let mut raw = crate::support::raw::Raw::connect(&house.desk);
+    let secret = setup.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
+    let mut raw = crate::support::raw::Raw::connect(&setup.desk);
     let hello = serde_json::json!({"version": 1, "conversation": id.unwrap(), "secret": secret.unwrap(), "newest": 3});
     raw.say(&serde_json::json!({ "hello": hello }));
     raw.until("welcome");

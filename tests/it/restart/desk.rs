@@ -4,11 +4,11 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, said, same_story, told, told_again};
+use crate::support::setup::{Setup, conversation, said, same_story, told, told_again};
 
 /// A customer of this name, with this place in the queue.
-fn queued(house: &House, name: &str, position: u32) -> Handoff {
-    let mut user = house.user(&["--profile", name, "--name", name]);
+fn queued(setup: &Setup, name: &str, position: u32) -> Handoff {
+    let mut user = setup.user(&["--profile", name, "--name", name]);
     user.say(&format!("a human, {name} asks"));
     user.until(|event| event["position"] == position);
     user
@@ -21,12 +21,12 @@ fn of<'a>(events: &'a [Value], id: &Value, kind: &str) -> Vec<&'a Value> {
 
 #[test]
 fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_users_come_back() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut ann = queued(&house, "Ann", 1);
-    let mut bob = queued(&house, "Bob", 2);
-    let mut cy = queued(&house, "Cy", 3);
-    let mut dan = queued(&house, "Dan", 4);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut ann = queued(&setup, "Ann", 1);
+    let mut bob = queued(&setup, "Bob", 2);
+    let mut cy = queued(&setup, "Cy", 3);
+    let mut dan = queued(&setup, "Dan", 4);
     for (accept, user) in [("/accept 3", &mut cy), ("/accept 1", &mut ann)] {
         admin.say(accept);
         user.until_state("active");
@@ -44,7 +44,7 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
     for user in users {
         user.until(|event| event["link"] == "lost");
     }
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     for user in [&mut ann, &mut bob, &mut cy, &mut dan] {
         user.until(|event| event["link"] == "connected");
     }
@@ -90,8 +90,8 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
 
 #[test]
 fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
@@ -103,7 +103,7 @@ fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() 
             user.say(&format!("line {life}.{line}"));
         }
         user.until_text(&format!("line {life}.49"));
-        admin = house.admin(&["--auto-accept"]);
+        admin = setup.admin(&["--auto-accept"]);
         admin.until_text(&format!("line {life}.49"));
     }
     same_story(&mut admin, &mut user, &id);
@@ -112,23 +112,23 @@ fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() 
 
 /// The desk's command is open at the kill: the customer, who is held still, has not heard of it.
 #[track_caller]
-fn open_at_the_kill(command: &str) -> (House, Handoff, Handoff) {
-    let house = House::new();
-    let (mut admin, user) = house.talking();
+fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
+    let setup = Setup::new();
+    let (mut admin, user) = setup.talking();
     user.signal(Signal::STOP);
     admin.say(command);
     // The next line is taken once the command is journaled.
     admin.say("/list");
     admin.until_told("notice", "is talking to you");
     admin.kill();
-    let admin = house.admin(&[]);
+    let admin = setup.admin(&[]);
     user.signal(Signal::CONT);
-    (house, admin, user)
+    (setup, admin, user)
 }
 
 #[test]
 fn a_handback_that_was_open_at_the_kill_takes_effect_after_the_restart() {
-    let (_house, mut admin, mut user) = open_at_the_kill("/handback all is well");
+    let (_setup, mut admin, mut user) = open_at_the_kill("/handback all is well");
     assert_eq!(user.until_state("bot")["reason"], "handed_back");
     assert_eq!(admin.until_state("bot")["reason"], "handed_back");
     user.say("hi");
@@ -137,7 +137,7 @@ fn a_handback_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 
 #[test]
 fn a_close_that_was_open_at_the_kill_takes_effect_after_the_restart() {
-    let (_house, mut admin, mut user) = open_at_the_kill("/close");
+    let (_setup, mut admin, mut user) = open_at_the_kill("/close");
     assert_eq!(user.until_state("closed")["reason"], "admin_closed");
     assert_eq!(admin.until_state("closed")["reason"], "admin_closed");
     user.close_stdin();
@@ -146,14 +146,14 @@ fn a_close_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 
 #[test]
 fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut user = queued(&house, "Ann", 1);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut user = queued(&setup, "Ann", 1);
     user.signal(Signal::STOP);
     admin.say("/accept");
     admin.until_event("notice");
     // A script's accept waits for its answer: the journal tells when it is there.
-    let journal = house.journal("admin");
+    let journal = setup.journal("admin");
     let accepts = || -> i64 {
         let sql = "SELECT count(*) FROM entry WHERE origin = 0";
         journal.query_row(sql, [], |row| row.get(0)).expect("the schema of the journal")
@@ -164,7 +164,7 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
         std::thread::yield_now();
     }
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     user.signal(Signal::CONT);
     user.until_state("active");
     admin.until_state("active");
@@ -175,15 +175,15 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 
 #[test]
 fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anything() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     admin.script("/accept\nhello\n/wait\n/close\n");
     user.until_text("hello");
     user.script("thanks\n");
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.signal(Signal::TERM);
     assert_eq!(admin.exit_code(), 128 + 15);
     assert!(admin.events_of("error").is_empty(), "all was delivered");
@@ -192,8 +192,8 @@ fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anythi
 
 #[test]
 fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
@@ -201,7 +201,7 @@ fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
     admin.until_state("closed");
     assert_eq!(user.exit_code(), 0);
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.signal(Signal::TERM);
     admin.exit_code();
     assert!(admin.events_of("error").is_empty(), "all was delivered");
@@ -209,8 +209,8 @@ fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
 
 #[test]
 fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     admin.say("hello");
     user.until_text("hello");
     admin.until_text("hello");
@@ -219,7 +219,7 @@ fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
     let lost = user.until(|event| event["link"] == "lost");
     assert_eq!(lost["why"], "the desk says: the desk is closing");
     user.say("still there?");
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.until_text("still there?");
     admin.say("yes");
     user.until_text("yes");

@@ -4,12 +4,12 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, said, told};
+use crate::support::setup::{Setup, conversation, said, told};
 
 /// A desk and a customer who talk.
-fn talking(house: &House) -> (Handoff, Handoff) {
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+fn talking(setup: &Setup) -> (Handoff, Handoff) {
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("hi");
     user.until_text("heard hi");
     user.say("a human");
@@ -38,15 +38,15 @@ fn leave(end: &mut Handoff) {
 
 #[test]
 fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     exchange(&mut admin, &mut user, "one");
     let id = conversation(&user);
     admin.kill();
-    house.forget("admin");
+    setup.forget("admin");
     user.until(|event| event["link"] == "lost");
     user.say("user two");
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     user.until_told(
         "notice",
         "the desk lost what it knew of you; you are in its queue again, with all that was said",
@@ -70,26 +70,26 @@ fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
     // All of it is there in each one's next life, too.
     leave(&mut admin);
     leave(&mut user);
-    let (mut admin, mut user) = (house.admin(&[]), house.user(&[]));
+    let (mut admin, mut user) = (setup.admin(&[]), setup.user(&[]));
     exchange(&mut admin, &mut user, "four");
     assert_eq!((told(&admin, &id).len(), told(&user, &id).len()), (9, 10));
 }
 
 #[test]
 fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     exchange(&mut admin, &mut user, "one");
     let id = conversation(&user);
     leave(&mut admin);
-    house.back_up("admin");
-    let mut admin = house.admin(&[]);
+    setup.back_up("admin");
+    let mut admin = setup.admin(&[]);
     exchange(&mut admin, &mut user, "two");
     let last = admin.messages().len();
     assert_eq!(last, 7);
     admin.kill();
-    house.set_back("admin");
-    let mut admin = house.admin(&[]);
+    setup.set_back("admin");
+    let mut admin = setup.admin(&[]);
     // The accept is the desk's first entry, 'admin one' its second.
     admin.until_told("notice", "lines 3..3 are held by the customer only");
     exchange(&mut admin, &mut user, "three");
@@ -98,7 +98,7 @@ fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting
     let texts: Vec<String> = told(&admin, &id).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts[3..], ["user one", "admin one", "user two", "user three", "admin three"]);
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     exchange(&mut admin, &mut user, "four");
     admin.say("/history");
     admin.until_told("notice", "lines 3..3 are held by the customer only");
@@ -108,24 +108,24 @@ fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting
 
 #[test]
 fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     exchange(&mut admin, &mut user, "one");
     let id = conversation(&user);
     leave(&mut user);
-    house.back_up("user");
-    let mut user = house.user(&[]);
+    setup.back_up("user");
+    let mut user = setup.user(&[]);
     exchange(&mut admin, &mut user, "two");
     user.say("user lost");
     admin.until_text("user lost");
     user.kill();
     admin.kill();
-    house.set_back("user");
-    let mut user = house.user(&[]);
+    setup.set_back("user");
+    let mut user = setup.user(&[]);
     user.until_state("active");
     user.say("nobody has this");
     user.until_text("nobody has this");
-    let mut admin = house.admin(&["--auto-accept"]);
+    let mut admin = setup.admin(&["--auto-accept"]);
     user.until_told("notice", "a new conversation goes on with all that was said");
     let new = user.until_state("active")["conversation"].clone();
     assert_ne!(new, id);
@@ -138,26 +138,26 @@ fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
     exchange(&mut admin, &mut user, "three");
     let expected = [("user", "nobody has this"), ("user", "user three"), ("admin", "admin three")];
     assert_eq!(told(&admin, &new), said(&expected));
-    assert_eq!(house.bot.texts(), ["hi", "a human"]);
+    assert_eq!(setup.bot.texts(), ["hi", "a human"]);
 }
 
 #[test]
 fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     leave(&mut user);
-    house.back_up("user");
-    let mut user = house.user(&[]);
+    setup.back_up("user");
+    let mut user = setup.user(&[]);
     exchange(&mut admin, &mut user, "one");
     user.kill();
     admin.kill();
-    house.set_back("user");
-    let mut user = house.user(&[]);
+    setup.set_back("user");
+    let mut user = setup.user(&[]);
     user.until_state("active");
     let lines: Vec<String> = (0..5).map(|line| format!("nobody has {line}")).collect();
     lines.iter().for_each(|line| user.say(line));
     user.until_text(&lines[4]);
-    let mut admin = house.admin(&["--auto-accept"]);
+    let mut admin = setup.admin(&["--auto-accept"]);
     admin.until_text(&lines[4]);
     let came: Vec<Value> =
         admin.events_of("message").iter().map(|event| event["text"].clone()).collect();
@@ -168,21 +168,21 @@ fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
 
 #[test]
 fn a_user_set_back_to_the_bot_forks_at_the_next_handoff() {
-    let house = House::new();
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut user = setup.user(&[]);
     user.say("hi");
     user.until_text("heard hi");
     leave(&mut user);
-    house.back_up("user");
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    setup.back_up("user");
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     let id = conversation(&user);
     exchange(&mut admin, &mut user, "one");
     user.kill();
-    house.set_back("user");
-    let mut user = house.user(&[]);
+    setup.set_back("user");
+    let mut user = setup.user(&[]);
     user.say("another human");
     user.until_told("notice", "a new conversation goes on");
     let new = user.until_state("active")["conversation"].clone();
@@ -192,18 +192,18 @@ fn a_user_set_back_to_the_bot_forks_at_the_next_handoff() {
 
 #[test]
 fn a_desk_set_back_that_speaks_first_loses_no_line() {
-    let house = House::new();
-    let (mut admin, mut user) = talking(&house);
+    let setup = Setup::new();
+    let (mut admin, mut user) = talking(&setup);
     leave(&mut admin);
-    house.back_up("admin");
-    let mut admin = house.admin(&[]);
+    setup.back_up("admin");
+    let mut admin = setup.admin(&[]);
     for line in ["one", "two", "three"] {
         exchange(&mut admin, &mut user, line);
     }
     user.signal(Signal::STOP);
     admin.kill();
-    house.set_back("admin");
-    let mut admin = house.admin(&[]);
+    setup.set_back("admin");
+    let mut admin = setup.admin(&[]);
     for line in 0..5 {
         admin.say(&format!("nobody has {line}"));
     }
@@ -222,7 +222,7 @@ fn a_desk_set_back_that_speaks_first_loses_no_line() {
     exchange(&mut admin, &mut user, "four");
     // Once in its next life, too.
     admin.kill();
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     exchange(&mut admin, &mut user, "five");
     assert_eq!(heard(&admin), lines);
 }

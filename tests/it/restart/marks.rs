@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use serde_json::Value;
 
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation};
+use crate::support::setup::{Setup, conversation};
 use crate::support::terminal::Terminal;
 
 /// Waits until the marks of a kind reach this number.
@@ -16,9 +16,9 @@ fn marked(end: &mut Handoff, kind: &str, number: &Value) {
 
 #[test]
 fn both_ends_are_told_what_was_delivered_and_what_was_seen() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     user.say("one");
@@ -43,18 +43,18 @@ fn both_ends_are_told_what_was_delivered_and_what_was_seen() {
 
 /// One end has an output that nobody reads; its other end says more than a pipe holds.
 fn unread(reads_not: &str) {
-    let house = House::new();
+    let setup = Setup::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let hold = |command: &mut std::process::Command| {
         command.stdout(writer);
     };
     let (mut admin, mut user) = match reads_not {
         "user" => {
-            let admin = house.admin(&["--auto-accept"]);
-            (admin, Handoff::start_with(&house.user_arguments(&[]), hold))
+            let admin = setup.admin(&["--auto-accept"]);
+            (admin, Handoff::start_with(&setup.user_arguments(&[]), hold))
         }
         _ => {
-            (Handoff::start_with(&house.admin_arguments(&["--auto-accept"]), hold), house.user(&[]))
+            (Handoff::start_with(&setup.admin_arguments(&["--auto-accept"]), hold), setup.user(&[]))
         }
     };
     user.say("a human");
@@ -103,15 +103,15 @@ fn a_desk_that_nobody_reads_says_seen_only_once_it_was_read() {
 
 #[test]
 fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     admin.say("hello");
     user.until_text("hello");
     // The desk has the line and is killed before it shows it: it is shown by its next life, before
     // anybody dials.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     admin.kill();
-    let mut admin = Handoff::start_with(&house.admin_arguments(&[]), |command| {
+    let mut admin = Handoff::start_with(&setup.admin_arguments(&[]), |command| {
         command.stdout(writer);
     });
     let filler: Vec<String> =
@@ -124,17 +124,17 @@ fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
     drop(reader);
     let seen = user.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max();
     assert!(seen < number.as_u64(), "{seen:?} of {number}");
-    let mut admin = house.admin(&[]);
+    let mut admin = setup.admin(&[]);
     admin.until_text("unseen");
     marked(&mut user, "seen", &number);
 }
 
 #[test]
 fn a_line_the_user_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
-    let house = House::new();
+    let setup = Setup::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = Handoff::start_with(&house.user_arguments(&[]), |command| {
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = Handoff::start_with(&setup.user_arguments(&[]), |command| {
         command.stdout(writer);
     });
     user.say("a human");
@@ -149,23 +149,23 @@ fn a_line_the_user_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
     drop(reader);
     let seen = admin.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max();
     assert!(seen < number.as_u64(), "{seen:?} of {number}");
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_text("unseen");
     marked(&mut admin, "seen", &number);
 }
 
 #[test]
 fn the_prompt_shows_one_tick_then_two() {
-    let house = House::new();
+    let setup = Setup::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut admin = Handoff::start_with(
-        &house.admin_arguments(&["--auto-accept", "--name", "Robin"]),
+        &setup.admin_arguments(&["--auto-accept", "--name", "Robin"]),
         |command| {
             command.stdout(writer);
         },
     );
     let arguments: Vec<&str> =
-        house.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
+        setup.user_arguments(&[]).into_iter().filter(|word| *word != "--json").collect();
     let mut user = Terminal::start(&arguments);
     user.press("a human\r");
     user.prompts("Robin> ");

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// The one line a program that does not start says.
 #[track_caller]
@@ -25,18 +25,18 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_second_process_on_the_same_profile_is_refused_and_another_profile_is_not() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("bot");
     for (mode, arguments) in
-        [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))]
+        [("user", setup.user_arguments(&[])), ("admin", setup.admin_arguments(&[]))]
     {
         let line = refused(&arguments);
         assert!(line.contains(&format!("another 'handoff {mode}' is using")), "{line}");
         assert!(line.contains("--profile NAME"), "{line}");
     }
-    let mut other = house.user(&["--profile", "other"]);
+    let mut other = setup.user(&["--profile", "other"]);
     assert_ne!(
         other.until_state("bot")["conversation"],
         user.events_of("state")[0]["conversation"]
@@ -45,68 +45,68 @@ fn a_second_process_on_the_same_profile_is_refused_and_another_profile_is_not() 
     // The lock goes with its process, however that ended.
     user.kill();
     admin.kill();
-    house.user(&[]).until_state("bot");
-    house.admin(&[]);
+    setup.user(&[]).until_state("bot");
+    setup.admin(&[]);
 }
 
 #[test]
 fn a_newer_schema_is_refused_and_left_as_it_is() {
-    let house = House::new();
-    house.admin(&[]).kill();
-    house.user(&[]).until_state("bot");
+    let setup = Setup::new();
+    setup.admin(&[]).kill();
+    setup.user(&[]).until_state("bot");
     for (mode, arguments) in
-        [("user", house.user_arguments(&[])), ("admin", house.admin_arguments(&[]))]
+        [("user", setup.user_arguments(&[])), ("admin", setup.admin_arguments(&[]))]
     {
-        house.journal(mode).pragma_update(None, "user_version", 99).expect("nobody else uses it");
+        setup.journal(mode).pragma_update(None, "user_version", 99).expect("nobody else uses it");
         let line = refused(&arguments);
         assert!(
             line.contains("was written by a newer handoff") && line.contains("--profile"),
             "{line}"
         );
         let version: i64 =
-            house.journal(mode).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+            setup.journal(mode).query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
         assert_eq!(version, 99);
     }
 }
 
 #[test]
 fn a_file_that_is_no_journal_is_refused() {
-    let house = House::new();
-    house.user(&[]).until_state("bot");
-    let file = house.profile("user").join("journal.sqlite");
+    let setup = Setup::new();
+    setup.user(&[]).until_state("bot");
+    let file = setup.profile("user").join("journal.sqlite");
     for rest in ["journal.sqlite-wal", "journal.sqlite-shm"] {
-        let _ = fs::remove_file(house.profile("user").join(rest));
+        let _ = fs::remove_file(setup.profile("user").join(rest));
     }
     fs::write(&file, "a letter to my aunt, which is no database").unwrap();
-    let line = refused(&house.user_arguments(&[]));
+    let line = refused(&setup.user_arguments(&[]));
     assert!(line.contains("cannot use the journal") && line.contains("journal.sqlite"), "{line}");
     assert_eq!(fs::read_to_string(&file).unwrap(), "a letter to my aunt, which is no database");
 }
 
 #[test]
 fn a_folder_that_others_can_look_into_is_refused_with_what_to_run() {
-    let house = House::new();
-    house.user(&[]).until_state("bot");
-    let folder = house.profile("user");
+    let setup = Setup::new();
+    setup.user(&[]).until_state("bot");
+    let folder = setup.profile("user");
     for open in [0o750, 0o705, 0o777] {
         fs::set_permissions(&folder, Permissions::from_mode(open)).unwrap();
-        let line = refused(&house.user_arguments(&[]));
+        let line = refused(&setup.user_arguments(&[]));
         assert!(line.ends_with(&format!("run: chmod 700 {}", folder.display())), "{line}");
     }
     fs::set_permissions(&folder, Permissions::from_mode(0o700)).unwrap();
-    house.user(&[]).until_state("bot");
+    setup.user(&[]).until_state("bot");
 }
 
 #[test]
 fn the_state_folder_is_made_for_its_owner_alone_wherever_it_is() {
-    let house = House::new();
-    let state = Path::new(house.state()).join("deep/er");
+    let setup = Setup::new();
+    let state = Path::new(setup.state()).join("deep/er");
     let deep = state.to_str().unwrap();
     let arguments = |place: &str| -> Vec<String> {
-        let arguments = house.user_arguments(&[]);
+        let arguments = setup.user_arguments(&[]);
         arguments
             .iter()
-            .map(|word| if *word == house.state() { place.to_owned() } else { (*word).to_owned() })
+            .map(|word| if *word == setup.state() { place.to_owned() } else { (*word).to_owned() })
             .collect()
     };
     let with_state = arguments(deep);
@@ -116,7 +116,7 @@ fn the_state_folder_is_made_for_its_owner_alone_wherever_it_is() {
         assert_eq!(mode(folder), 0o700, "{}", folder.display());
     }
     // Without --state it is the platform's folder.
-    let bare = ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--json"];
+    let bare = ["user", "--admin", &setup.desk, "--bot", setup.bot.url(), "--json"];
     let mut user = Handoff::start(&bare);
     user.until_state("bot");
     let files = user.home_files();
@@ -128,9 +128,9 @@ fn the_state_folder_is_made_for_its_owner_alone_wherever_it_is() {
 
 #[test]
 fn an_ephemeral_program_leaves_no_file() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept", "--ephemeral"]);
-    let mut user = house.user(&["--ephemeral"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept", "--ephemeral"]);
+    let mut user = setup.user(&["--ephemeral"]);
     user.say("a human");
     user.until_state("active");
     admin.until_state("active");
@@ -139,5 +139,5 @@ fn an_ephemeral_program_leaves_no_file() {
     admin.say("/close");
     user.until_state("closed");
     assert_eq!((admin.home_files(), user.home_files()), (Vec::new(), Vec::new()));
-    assert_eq!(fs::read_dir(house.state()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(setup.state()).unwrap().count(), 0);
 }

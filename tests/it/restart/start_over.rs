@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, said};
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// A bot that offers a choice, and hands over at the word 'human'.
 fn bot() -> FakeBot {
@@ -73,9 +73,9 @@ fn expected() -> Vec<Value> {
 
 #[test]
 fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
-    let house = House::with(bot());
-    let listener = TcpListener::bind(&house.desk).expect("the address is free");
-    let mut user = house.user(&["--name", "Ann"]);
+    let setup = Setup::with(bot());
+    let listener = TcpListener::bind(&setup.desk).expect("the address is free");
+    let mut user = setup.user(&["--name", "Ann"]);
     asks(&mut user);
     let first = user.events_of("message");
     let mut desk = Raw::accept(&listener);
@@ -88,7 +88,7 @@ fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
     assert_eq!(hello["newest"], 7);
     // A crash now changes nothing: the new conversation is journaled, with all that it has.
     user.kill();
-    let mut user = house.user(&["--name", "Ann"]);
+    let mut user = setup.user(&["--name", "Ann"]);
     let mut desk = Raw::accept(&listener);
     assert_eq!(desk.until("hello")["conversation"], hello["conversation"]);
     welcome(&mut desk, 0);
@@ -111,9 +111,9 @@ fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
 
 #[test]
 fn what_the_desk_has_acknowledged_stays_with_it() {
-    let house = House::with(bot());
-    let listener = TcpListener::bind(&house.desk).expect("the address is free");
-    let mut user = house.user(&["--name", "Ann"]);
+    let setup = Setup::with(bot());
+    let listener = TcpListener::bind(&setup.desk).expect("the address is free");
+    let mut user = setup.user(&["--name", "Ann"]);
     user.say("a shirt");
     user.until_text("Which one?");
     user.say("human");

@@ -1,12 +1,12 @@
 //! The same conversation from two programs, and a conversation that is not one's own.
 
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, same_story};
+use crate::support::setup::{Setup, conversation, same_story};
 
 /// A customer who talks, and a second program with a copy of what the first kept, which talks on.
-fn two(house: &House) -> (Handoff, Handoff, Handoff) {
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut older = house.user(&[]);
+fn two(setup: &Setup) -> (Handoff, Handoff, Handoff) {
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut older = setup.user(&[]);
     older.say("a human");
     older.until_state("active");
     admin.until_state("active");
@@ -14,19 +14,19 @@ fn two(house: &House) -> (Handoff, Handoff, Handoff) {
     older.until_text("hello");
     older.kill();
     admin.until(|event| event["link"] == "lost");
-    house.clone_user("copy");
-    let mut older = house.user(&[]);
+    setup.clone_user("copy");
+    let mut older = setup.user(&[]);
     older.until(|event| event["link"] == "connected");
-    let newer = house.user(&["--profile", "copy"]);
+    let newer = setup.user(&["--profile", "copy"]);
     (admin, older, newer)
 }
 
 #[test]
 fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again() {
-    let house = House::new();
-    let (mut admin, mut older, mut newer) = two(&house);
+    let setup = Setup::new();
+    let (mut admin, mut older, mut newer) = two(&setup);
     let told_older = older.until_told("error", "this conversation goes on in another program");
-    assert!(told_older["text"].to_string().contains(&house.desk), "{told_older}");
+    assert!(told_older["text"].to_string().contains(&setup.desk), "{told_older}");
     newer.until_state("active");
     newer.say("from the newer");
     admin.until_text("from the newer");
@@ -45,16 +45,16 @@ fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again(
 
 #[test]
 fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut newer = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut newer = setup.user(&[]);
     newer.say("a human");
     newer.until_state("active");
     admin.until_state("active");
     newer.kill();
     admin.until(|event| event["link"] == "lost");
-    house.clone_user("copy");
-    let arguments: Vec<&str> = house
+    setup.clone_user("copy");
+    let arguments: Vec<&str> = setup
         .user_arguments(&["--profile", "copy"])
         .into_iter()
         .filter(|word| *word != "--json")
@@ -62,7 +62,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     let mut older = crate::support::terminal::Terminal::start(&arguments);
     older.prompts("agent> ");
     admin.until(|event| event["link"] == "connected");
-    let mut newer = house.user(&[]);
+    let mut newer = setup.user(&[]);
     // The sentence may be longer than the window is wide.
     older.sees("the desk says: this conversation goes on");
     for line in ["/bot", "/human", "/end", "a line"] {
@@ -95,23 +95,23 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
 
 #[test]
 fn a_user_with_a_wrong_secret_is_refused_and_the_right_one_goes_on() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut right = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut right = setup.user(&[]);
     right.say("a human");
     right.until_state("active");
     admin.until_state("active");
     right.kill();
-    house.clone_user("copy");
-    let mut right = house.user(&[]);
+    setup.clone_user("copy");
+    let mut right = setup.user(&[]);
     right.until(|event| event["link"] == "connected");
-    let journal = house.profile("user").with_file_name("copy").join("journal.sqlite");
+    let journal = setup.profile("user").with_file_name("copy").join("journal.sqlite");
     let journal = rusqlite::Connection::open(journal).expect("it was copied");
     journal
         .execute("UPDATE conversation SET secret = randomblob(32)", [])
         .expect("the schema of the journal");
     drop(journal);
-    let mut wrong = house.user(&["--profile", "copy"]);
+    let mut wrong = setup.user(&["--profile", "copy"]);
     wrong.until_told("error", "this conversation belongs to somebody else");
     wrong.close_stdin();
     wrong.exit_code();

@@ -4,41 +4,41 @@ use rustix::process::Signal;
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::run::Handoff;
-use crate::support::setup::{House, conversation, said, same_story, told, told_again};
+use crate::support::setup::{Setup, conversation, said, same_story, told, told_again};
 use crate::support::terminal::Terminal;
 
 const GOES_ON: &str = "this conversation goes on where it was";
 
 #[test]
 fn a_user_killed_while_the_bot_answers_goes_on_where_it_was() {
-    let house = House::new();
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut user = setup.user(&[]);
     for line in ["hi", "there"] {
         user.say(line);
         user.until_text(&format!("heard {line}"));
     }
     let (before, id) = (user.messages(), conversation(&user));
     user.kill();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", GOES_ON);
     user.until_state("bot");
     assert_eq!(told_again(&user, &id), before, "each once, in order");
     user.say("again");
     user.until_text("heard again");
-    let senders: Vec<String> = house.bot.asked().iter().map(|asked| asked.sender()).collect();
+    let senders: Vec<String> = setup.bot.asked().iter().map(|asked| asked.sender()).collect();
     assert!(
         senders.iter().all(|sender| *sender == senders[0]),
         "one conversation to the bot: {senders:?}"
     );
-    assert_eq!(house.bot.texts(), ["hi", "there", "again"]);
+    assert_eq!(setup.bot.texts(), ["hi", "there", "again"]);
     assert_eq!(told(&user, &id).len(), 6);
 }
 
 #[test]
 fn a_user_killed_in_the_queue_goes_on_where_it_was() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until(|event| event["position"] == 1);
     user.say("my order is late");
@@ -47,7 +47,7 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
     let (before, id) = (user.messages(), conversation(&user));
     user.kill();
     admin.until(|event| event["link"] == "lost");
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", GOES_ON);
     user.until(|event| event["position"] == 1);
     assert_eq!(told_again(&user, &id), before);
@@ -57,14 +57,14 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
     user.until_text("hello");
     admin.until_text("hello");
     same_story(&mut admin, &mut user, &id);
-    assert_eq!(house.bot.texts(), ["a human"]);
+    assert_eq!(setup.bot.texts(), ["a human"]);
 }
 
 #[test]
 fn a_user_killed_while_talking_goes_on_where_it_was() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept", "--name", "Robin"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept", "--name", "Robin"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     user.say("one");
@@ -76,7 +76,7 @@ fn a_user_killed_while_talking_goes_on_where_it_was() {
     user.kill();
     admin.until(|event| event["link"] == "lost");
     admin.say("said while you were away");
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", GOES_ON);
     assert_eq!(user.until_state("active")["admin"], "Robin");
     assert_eq!(told_again(&user, &id), before);
@@ -84,18 +84,18 @@ fn a_user_killed_while_talking_goes_on_where_it_was() {
     user.say("three");
     admin.until_text("three");
     same_story(&mut admin, &mut user, &id);
-    assert_eq!(house.bot.texts(), ["a human"]);
+    assert_eq!(setup.bot.texts(), ["a human"]);
 }
 
 #[test]
 fn a_user_started_with_new_or_told_new_starts_afresh() {
-    let house = House::new();
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut user = setup.user(&[]);
     user.say("hi");
     user.until_text("heard hi");
     let first = conversation(&user);
     user.kill();
-    let mut user = house.user(&["--new"]);
+    let mut user = setup.user(&["--new"]);
     // The former ends first: nobody waits for it at a desk.
     assert_eq!(user.until_state("closed")["conversation"], first);
     let second = user.until(|event| event["state"] == "bot" && event["conversation"] != first)["conversation"].clone();
@@ -109,7 +109,7 @@ fn a_user_started_with_new_or_told_new_starts_afresh() {
     user.say("three");
     user.until_text("heard three");
     user.kill();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", GOES_ON);
     user.until_state("bot");
     assert_eq!(told_again(&user, &third), said(&[("user", "three"), ("bot", "heard three")]));
@@ -118,37 +118,37 @@ fn a_user_started_with_new_or_told_new_starts_afresh() {
 
 #[test]
 fn a_customer_who_takes_another_name_is_called_so_at_the_desk_after_its_restart_too() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&["--name", "Ann"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&["--name", "Ann"]);
     user.say("a human");
     user.until_state("active");
     user.kill();
-    let mut user = house.user(&["--name", "Anna"]);
+    let mut user = setup.user(&["--name", "Anna"]);
     user.say("one");
     assert_eq!(admin.until_text("one")["name"], "Anna");
     user.kill();
     admin.kill();
-    let arguments = house.admin_arguments(&[]);
+    let arguments = setup.admin_arguments(&[]);
     let arguments: Vec<&str> = arguments.into_iter().filter(|word| *word != "--json").collect();
     let mut admin = Handoff::start(&arguments);
     admin.until_err(|line| line.contains("#1 Anna"));
     // Without a name the last one holds.
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.say("two");
     assert_eq!(user.until_text("two")["name"], "Anna");
 }
 
 #[test]
 fn a_closed_conversation_is_not_gone_on_with() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     admin.say("/close");
     let first = user.until_state("closed")["conversation"].clone();
     admin.until_state("closed");
     user.close_stdin();
     assert_eq!(user.exit_code(), 0);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     assert_ne!(user.until_state("bot")["conversation"], first);
     user.say("hi");
     user.until_text("heard hi");
@@ -158,9 +158,9 @@ fn a_closed_conversation_is_not_gone_on_with() {
 
 #[test]
 fn a_person_sees_the_last_lines_again_and_is_told_that_it_goes_on() {
-    let house = House::with(FakeBot::saying(|said| text(&format!("re {said}"))));
+    let setup = Setup::with(FakeBot::saying(|said| text(&format!("re {said}"))));
     let arguments =
-        ["user", "--admin", &house.desk, "--bot", house.bot.url(), "--state", house.state()];
+        ["user", "--admin", &setup.desk, "--bot", setup.bot.url(), "--state", setup.state()];
     let mut user = Terminal::start(&arguments);
     user.prompts("bot> ");
     for line in 1..=15 {

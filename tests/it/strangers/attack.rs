@@ -234,7 +234,7 @@ const EVERY: Duration = Duration::from_millis(2);
 
 /// A desk, and the customers whose lines are timed: so many that none of them says more than a desk
 /// takes of one.
-struct House {
+struct Target {
     admin: Handoff,
     desk: String,
     chats: Vec<Chat>,
@@ -248,12 +248,12 @@ struct Figures {
     rounds: usize,
 }
 
-impl House {
-    fn new(more: &[&str]) -> House {
+impl Target {
+    fn new(more: &[&str]) -> Target {
         let mut admin = Handoff::admin(more);
         let desk = admin.address();
         let chats = (0..50).map(|n| Chat::start_as(&desk, &format!("{:02x}", 0x80 + n))).collect();
-        House { admin, desk, chats }
+        Target { admin, desk, chats }
     }
 
     /// Lines that are said one after the other, and how long each took to be acknowledged.
@@ -296,14 +296,14 @@ impl House {
 /// and how much the desk grew.
 #[track_caller]
 fn attack_all(during: Duration, allowed: Duration) -> String {
-    let mut house = House::new(&[]);
-    let alone = p99(&mut house.chat(Duration::from_secs(1)));
+    let mut target = Target::new(&[]);
+    let alone = p99(&mut target.chat(Duration::from_secs(1)));
     // A machine that has much else to do is slow without an attack too.
     let allowed = allowed.max(3 * alone);
-    let before = weight(&house.admin);
+    let before = weight(&target.admin);
     let (mut worst, mut newest) = ((Duration::ZERO, ""), Duration::ZERO);
     for (name, attack) in ATTACKS {
-        let Figures { mut trips, new, rounds } = house.attacked(attack, during);
+        let Figures { mut trips, new, rounds } = target.attacked(attack, during);
         let (last, p99) = (trips[trips.len() - 1], p99(&mut trips));
         eprintln!(
             "{name}, {rounds} times: {} lines, p99 {p99:?}, slowest {last:?}; a new customer {new:?}",
@@ -317,15 +317,15 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
         (worst, newest) = (worst.max((p99, name)), newest.max(new));
     }
     let since = Instant::now();
-    while weight(&house.admin).2 > before.2 + 8 {
+    while weight(&target.admin).2 > before.2 + 8 {
         assert!(
             since.elapsed() < WITHIN,
             "descriptors of who is gone are given back: {:?}",
-            weight(&house.admin)
+            weight(&target.admin)
         );
-        house.chat(Duration::from_millis(100));
+        target.chat(Duration::from_millis(100));
     }
-    let after = weight(&house.admin);
+    let after = weight(&target.admin);
     assert_eq!(before.1, after.1, "threads");
     let grown = after.0.saturating_sub(before.0) >> 20;
     assert!(grown < 64, "{grown} MiB more");
@@ -349,22 +349,22 @@ fn no_attack_silences_who_talks_or_keeps_out_who_is_new() {
 /// ends, and the others' p99.
 #[track_caller]
 fn one_who_stops_reading() -> (Duration, Duration) {
-    let mut house = House::new(&["--auto-accept"]);
-    let mut deaf = Raw::connect_narrow(60, &house.desk);
+    let mut target = Target::new(&["--auto-accept"]);
+    let mut deaf = Raw::connect_narrow(60, &target.desk);
     deaf.say(&hello("0d", 1));
     let desk = deaf.until("welcome")["desk"].clone();
     deaf.say(&entry(1, &json!({"requested": {}})));
     let accept = deaf.until("entry")["number"].clone();
     deaf.say(&entry(2, &json!({"accepted": {"of": {"desk": desk, "number": accept}}})));
     let id = "0d".repeat(16);
-    house.admin.until(|event| event["state"] == "active" && event["conversation"] == *id);
+    target.admin.until(|event| event["state"] == "active" && event["conversation"] == *id);
     for _ in 0..700 {
-        house.admin.say(&"x".repeat(8_000));
+        target.admin.say(&"x".repeat(8_000));
     }
     let (since, mut trips, mut said, mut acked) = (Instant::now(), Vec::new(), 0, 0);
     loop {
-        trips.append(&mut house.chat(Duration::from_millis(200)));
-        for event in std::iter::from_fn(|| house.admin.next_event())
+        trips.append(&mut target.chat(Duration::from_millis(200)));
+        for event in std::iter::from_fn(|| target.admin.next_event())
             .filter(|event| event["conversation"] == *id)
         {
             if event["link"] == "lost" {

@@ -9,7 +9,7 @@ use crate::support::chat::{Chat, one_at_a_time, weight};
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 fn bot() -> FakeBot {
     FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
@@ -160,17 +160,17 @@ fn a_full_desk_says_so_and_takes_the_next_when_the_first_is_gone() {
 
 #[test]
 fn who_waited_when_a_full_desk_was_killed_still_has_the_place() {
-    let house = House::new();
-    let mut admin = house.admin(&["--customers", "1"]);
-    let mut raw = Raw::welcomed(&house.desk, "a1", 1);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--customers", "1"]);
+    let mut raw = Raw::welcomed(&setup.desk, "a1", 1);
     raw.say(&entry(1, &json!({"requested": {}})));
     while raw.until("ack")["number"] != 1 {}
     admin.kill();
-    let _admin = house.admin(&["--customers", "1"]);
-    let mut other = Raw::connect(&house.desk);
+    let _admin = setup.admin(&["--customers", "1"]);
+    let mut other = Raw::connect(&setup.desk);
     other.say(&hello("a2", 0));
     other.until("busy");
-    Raw::welcomed(&house.desk, "a1", 1);
+    Raw::welcomed(&setup.desk, "a1", 1);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A customer and a desk that keep what they know: stopped, started again, copied, set back.
+//! A bot, a desk and a customer whose state lies in one folder. Each can be stopped and started
+//! again, and its state copied, deleted or set back.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -10,17 +11,18 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::{Home, nobody_at};
 use crate::support::run::Handoff;
 
-/// A state folder, a desk's address and a bot, for as many lives as a test wants.
-pub struct House {
+/// A state folder, a desk's address and a bot. A test may start the desk and the customer's side
+/// on it as often as it wants.
+pub struct Setup {
     folder: Home,
     pub desk: String,
     pub bot: FakeBot,
 }
 
-impl House {
+impl Setup {
     /// The bot hands over at the word 'human', and says otherwise what it heard.
-    pub fn new() -> House {
-        House::with(FakeBot::saying(|said| {
+    pub fn new() -> Setup {
+        Setup::with(FakeBot::saying(|said| {
             text(&if said.contains("human") {
                 "Human Handoff".to_owned()
             } else {
@@ -29,10 +31,10 @@ impl House {
         }))
     }
 
-    pub fn with(bot: FakeBot) -> House {
+    pub fn with(bot: FakeBot) -> Setup {
         let folder = Home::new();
         fs::set_permissions(&folder.0, Permissions::from_mode(0o700)).expect("the folder is ours");
-        House { folder, desk: nobody_at(), bot }
+        Setup { folder, desk: nobody_at(), bot }
     }
 
     /// The desk, which listens when this returns.

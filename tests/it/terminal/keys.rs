@@ -260,27 +260,27 @@ fn both_prompts_say_that_the_other_end_is_away() {
 #[test]
 fn the_prompts_are_as_before_when_the_other_end_is_back() {
     let bot = bot();
-    let house = crate::support::setup::House::with(bot);
+    let setup = crate::support::setup::Setup::with(bot);
     let arguments = [
         "admin",
         "--listen",
-        &house.desk,
+        &setup.desk,
         "--name",
         "Robin",
         "--auto-accept",
         "--state",
-        house.state(),
+        setup.state(),
     ];
     let user = [
         "user",
         "--admin",
-        &house.desk,
+        &setup.desk,
         "--bot",
-        house.bot.url(),
+        setup.bot.url(),
         "--name",
         "Ann",
         "--state",
-        house.state(),
+        setup.state(),
     ];
     let mut desk = Terminal::start(&arguments);
     desk.sees("listening on");
@@ -301,11 +301,11 @@ fn the_prompts_are_as_before_when_the_other_end_is_back() {
 
 #[test]
 fn a_desk_of_lines_says_after_a_restart_who_gets_the_next_line() {
-    let house = crate::support::setup::House::with(bot());
-    let arguments = ["admin", "--listen", &house.desk, "--auto-accept", "--state", house.state()];
+    let setup = crate::support::setup::Setup::with(bot());
+    let arguments = ["admin", "--listen", &setup.desk, "--auto-accept", "--state", setup.state()];
     let mut admin = Handoff::start(&arguments);
     admin.address();
-    let mut user = Handoff::user(&house.desk, house.bot.url(), &["--name", "Ann"]);
+    let mut user = Handoff::user(&setup.desk, setup.bot.url(), &["--name", "Ann"]);
     user.say("human");
     user.until_state("active");
     admin.until_err(|line| line.contains("you have the conversation"));

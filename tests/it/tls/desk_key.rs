@@ -21,7 +21,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::Home;
 use crate::support::raw::Raw;
 use crate::support::run::{Handoff, WITHIN};
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 use crate::support::terminal::typed_user;
 
 /// A line that shows what goes through it.
@@ -88,33 +88,33 @@ fn contains(bytes: &[u8], part: &str) -> bool {
 }
 
 /// The only line of `known_desks`: the fingerprint of the desk that was met.
-fn pinned(house: &House) -> String {
+fn pinned(setup: &Setup) -> String {
     let known =
-        fs::read_to_string(Path::new(house.state()).join("known_desks")).expect("a desk was met");
+        fs::read_to_string(Path::new(setup.state()).join("known_desks")).expect("a desk was met");
     known.trim().rsplit(' ').next().expect("a fingerprint").to_owned()
 }
 
 #[test]
 fn nobody_was_asked_anything_and_the_desk_is_pinned() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
     let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_told(
         "notice",
-        &format!("first contact with the desk at {}: its key {fingerprint}", house.desk),
+        &format!("first contact with the desk at {}: its key {fingerprint}", setup.desk),
     );
     user.until_state("active");
     user.signal(rustix::process::Signal::TERM);
     user.exit_code();
-    assert_eq!(pinned(&house), fingerprint);
+    assert_eq!(pinned(&setup), fingerprint);
     // A desk that lost its journal has its key all the same.
     admin.kill();
-    house.forget("admin");
-    let mut admin = house.admin(&[]);
+    setup.forget("admin");
+    let mut admin = setup.admin(&[]);
     assert_eq!(admin.events()[0]["fingerprint"], *fingerprint);
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.until_state("queued");
     admin.until_state("queued");
     assert!(
@@ -179,29 +179,29 @@ fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
 
 #[test]
 fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     user.kill();
     admin.kill();
-    let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
-    let mut user = house.user(&[]);
+    let impostor = TcpListener::bind(&setup.desk).expect("the desk is gone");
+    let mut user = setup.user(&[]);
     let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty(), "not even the hello: {:?}", heard.read);
     let why = user.until_told("error", "its key is SHA256:")["text"].to_string();
-    let known = format!("it was {} before", pinned(&house));
+    let known = format!("it was {} before", pinned(&setup));
     for part in [&known, "remove line 1 of", "known_desks", "somebody else answers in its place"] {
         assert!(why.contains(part), "{why} lacks {part}");
     }
     assert_eq!(user.exit_code(), 1);
     // The way out that was named.
     drop(impostor);
-    fs::remove_file(Path::new(house.state()).join("known_desks")).expect("it is there");
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    fs::remove_file(Path::new(setup.state()).join("known_desks")).expect("it is there");
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "first contact");
     admin.until_state("active");
 }
@@ -234,21 +234,21 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
 
 #[test]
 fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
     assert!(
         !admin
             .events_of("notice")
             .iter()
             .any(|event| event["text"].to_string().contains("new key"))
     );
-    let mut user = house.user(&[]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     user.kill();
     admin.kill();
-    fs::remove_dir_all(Path::new(house.state()).join("keys")).expect("the key is there");
-    let mut admin = house.admin(&[]);
+    fs::remove_dir_all(Path::new(setup.state()).join("keys")).expect("the key is there");
+    let mut admin = setup.admin(&[]);
     admin.until_told(
         "notice",
         "this desk has a new key: customers who knew the old one will refuse it",
@@ -258,7 +258,7 @@ fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
     let [certificate, key] = authority.vouch_for("elsewhere");
     let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);
     let mut user =
-        Handoff::user(&admin.address(), house.bot.url(), &["--ca", &authority.file("ca.pem")]);
+        Handoff::user(&admin.address(), setup.bot.url(), &["--ca", &authority.file("ca.pem")]);
     user.say("a human");
     user.until_told("error", "it is for another name than the one that was dialled");
     admin.until_told("notice", "does not take this side's certificate");
@@ -266,16 +266,16 @@ fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
 
 #[test]
 fn a_copied_certificate_without_its_key_is_refused() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
-    let copied = Raw::welcomed(&house.desk, "c0", 0).certificate();
+    let copied = Raw::welcomed(&setup.desk, "c0", 0).certificate();
     user.kill();
     admin.kill();
-    let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
-    let mut user = house.user(&[]);
+    let impostor = TcpListener::bind(&setup.desk).expect("the desk is gone");
+    let mut user = setup.user(&[]);
     let own = KeyPair::generate().expect("a key");
     let own = rustls::crypto::ring::sign::any_supported_type(
         &PrivateKeyDer::try_from(own.serialize_der()).expect("DER"),
@@ -519,15 +519,15 @@ fn certificates_and_keys_that_cannot_be_used_are_one_line() {
 
 #[test]
 fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     user.say("a human");
     user.until_state("active");
     let id = user.events_of("state")[0]["conversation"].as_str().expect("an id").to_owned();
     let files: Vec<PathBuf> =
-        fs::read_dir(house.profile("admin")).unwrap().flatten().map(|entry| entry.path()).collect();
-    let (secret, hash) = secrets(&house);
+        fs::read_dir(setup.profile("admin")).unwrap().flatten().map(|entry| entry.path()).collect();
+    let (secret, hash) = secrets(&setup);
     for file in files {
         let kept = fs::read(&file).expect("a file of the test's own");
         assert!(
@@ -538,7 +538,7 @@ fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
     }
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for stolen in [hex(&hash), "0".repeat(64)] {
-        let mut thief = Raw::connect(&house.desk);
+        let mut thief = Raw::connect(&setup.desk);
         thief.say(&serde_json::json!({"hello": {"version": 1, "conversation": id, "secret": stolen, "newest": 9}}));
         assert_eq!(thief.bye().0, "secret");
     }
@@ -547,9 +547,9 @@ fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
 }
 
 /// The conversation's secret as the customer keeps it, and as the desk does.
-fn secrets(house: &House) -> (Vec<u8>, Vec<u8>) {
+fn secrets(setup: &Setup) -> (Vec<u8>, Vec<u8>) {
     let of = |mode| {
-        let journal = house.journal(mode);
+        let journal = setup.journal(mode);
         journal
             .query_row("SELECT secret FROM conversation", [], |row| row.get(0))
             .expect("one conversation")

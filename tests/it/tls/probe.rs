@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::Raw;
 use crate::support::run::{Handoff, WITHIN};
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 fn bot() -> FakeBot {
     FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
@@ -48,13 +48,13 @@ fn a_wrong_fingerprint_is_a_notice_at_the_start_and_changes_no_exit_code() {
 
 #[test]
 fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_does_not_say_it_again() {
-    let house = House::new();
-    let mut admin = house.admin(&["--auto-accept"]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let mut user = setup.user(&[]);
     let told = only_notice(&mut user);
     let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
     assert!(told.contains("first contact") && told.contains(&fingerprint), "{told}");
-    let known = std::fs::read_to_string(std::path::Path::new(house.state()).join("known_desks"));
+    let known = std::fs::read_to_string(std::path::Path::new(setup.state()).join("known_desks"));
     assert!(known.expect("the key is pinned").contains(&fingerprint));
     // The desk tells nothing of the probe, and its first stranger is not used up by it.
     admin.say("/list");
@@ -68,15 +68,15 @@ fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_does_not_say_it_aga
 
 #[test]
 fn a_desk_that_was_met_before_with_another_key_is_a_notice_at_the_start() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut user = setup.user(&[]);
     user.until_told("notice", "first contact");
     user.script("");
     assert_eq!(user.exit_code(), 0);
     admin.kill();
-    let impostor = TcpListener::bind(&house.desk).expect("the desk is gone");
-    let mut user = house.user(&["--new"]);
+    let impostor = TcpListener::bind(&setup.desk).expect("the desk is gone");
+    let mut user = setup.user(&["--new"]);
     let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty(), "not a byte: {:?}", heard.read);
@@ -86,8 +86,8 @@ fn a_desk_that_was_met_before_with_another_key_is_a_notice_at_the_start() {
 
 #[test]
 fn a_desk_that_is_down_is_not_mentioned_at_the_start() {
-    let house = House::new();
-    let mut user = house.user(&[]);
+    let setup = Setup::new();
+    let mut user = setup.user(&[]);
     user.say("hi");
     user.until_text("heard hi");
     user.script("");
@@ -195,12 +195,12 @@ fn a_handoff_ends_a_probe_that_hangs_and_says_what_is_wrong_once() {
 
 #[test]
 fn a_conversation_that_goes_on_with_its_desk_needs_no_probe() {
-    let house = House::new();
-    let (mut admin, mut user) = house.talking();
+    let setup = Setup::new();
+    let (mut admin, mut user) = setup.talking();
     user.kill();
     admin.kill();
-    let listener = TcpListener::bind(&house.desk).expect("the desk is gone");
-    let mut user = house.user(&[]);
+    let listener = TcpListener::bind(&setup.desk).expect("the desk is gone");
+    let mut user = setup.user(&[]);
     let mut first = Raw::accept_next(&listener);
     first.hung_up();
     user.until_told("error", "its key is SHA256:");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, hello, said};
 use crate::support::run::Handoff;
-use crate::support::setup::House;
+use crate::support::setup::Setup;
 
 /// A customer of bare frames who asked for a person and ended the conversation: entries 1 to 3.
 fn ended(raw: &mut Raw) {
@@ -75,9 +75,9 @@ fn what_a_customer_says_behind_the_end_ends_the_connection_and_nobody_sees_it() 
 
 #[test]
 fn a_refusal_and_what_a_later_version_says_may_follow_the_end_and_change_nothing() {
-    let house = House::new();
-    let mut admin = house.admin(&[]);
-    let mut raw = Raw::welcomed(&house.desk, "aa", 2);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&[]);
+    let mut raw = Raw::welcomed(&setup.desk, "aa", 2);
     ended(&mut raw);
     raw.say(&entry(4, &refused()));
     raw.say(&entry(5, &json!({"rating": {"stars": 5}})));
@@ -85,8 +85,8 @@ fn a_refusal_and_what_a_later_version_says_may_follow_the_end_and_change_nothing
     admin.until_state("closed");
     admin.kill();
     // A desk that was started again knows it from its journal.
-    let mut admin = house.admin(&[]);
-    let mut raw = Raw::connect(&house.desk);
+    let mut admin = setup.admin(&[]);
+    let mut raw = Raw::connect(&setup.desk);
     raw.say(&hello("aa", 8));
     assert_eq!(raw.until("welcome")["state"], "closed");
     raw.say(&entry(6, &refused()));
@@ -100,9 +100,9 @@ fn a_refusal_and_what_a_later_version_says_may_follow_the_end_and_change_nothing
 
 #[test]
 fn an_end_is_known_after_a_restart_however_much_followed_it() {
-    let house = House::new();
-    let mut admin = house.admin(&["--rate", "1000"]);
-    let mut raw = Raw::welcomed(&house.desk, "aa", 2);
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--rate", "1000"]);
+    let mut raw = Raw::welcomed(&setup.desk, "aa", 2);
     ended(&mut raw);
     for number in 4..=103 {
         raw.say(&entry(number, &json!({"later": {}})));
@@ -111,8 +111,8 @@ fn an_end_is_known_after_a_restart_however_much_followed_it() {
     raw.say(&entry(104, &json!({"later": {}})));
     assert_eq!(raw.bye().0, "protocol", "there is a bound");
     admin.kill();
-    let _admin = house.admin(&[]);
-    let mut raw = Raw::connect(&house.desk);
+    let _admin = setup.admin(&[]);
+    let mut raw = Raw::connect(&setup.desk);
     raw.say(&hello("aa", 104));
     assert_eq!(raw.until("welcome")["state"], "closed");
 }

@@ -1,0 +1,158 @@
+//! Peers that are late, silent, or do not read.
+
+use super::*;
+
+#[test]
+fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
+    let mut setup = patient();
+    setup.dialect.hello_within = Duration::from_millis(200);
+    let desk = End::new(setup);
+    let address = desk.listen();
+    let (late, _peer) = raw(&desk, address);
+    let mut silent = TcpStream::connect(address).unwrap();
+    let (greeted, mut peer) = raw(&desk, address);
+    desk.net.expect(greeted, None, "hello");
+    desk.net.flush();
+    let why = desk.closed(late);
+    assert_eq!(why.to_string(), "the other side sent no hello in time");
+    // It said nothing at all, so nothing is told of it.
+    silent.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(!matches!(silent.read(&mut [0]), Ok(1..)));
+    peer.write_all(b"x").unwrap();
+    assert_eq!(desk.received(greeted, 1), b"x");
+    desk.net.expect(greeted, Some(Duration::ZERO), "whole frame");
+    desk.net.flush();
+    assert!(matches!(desk.closed(greeted), Closed::Deadline("whole frame")));
+}
+
+#[test]
+fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
+    let mut setup = patient();
+    setup.dialect.keepalive.after = Duration::from_millis(100);
+    setup.dialect.keepalive.dead = Duration::from_millis(600);
+    let (desk, here, user, there) = pair(setup);
+    desk.send(here, PING);
+    let since = Instant::now();
+    while since.elapsed() < Duration::from_secs(1) {
+        assert_eq!(user.received(there, PING.len()), PING);
+        assert_eq!(desk.received(here, PING.len()), PING);
+    }
+}
+
+#[test]
+fn no_sign_of_life_leaves_before_the_loop_has_said_something() {
+    let mut setup = patient();
+    setup.dialect.keepalive.after = Duration::ZERO;
+    let (desk, user) = (End::new(patient()), End::new(setup));
+    let there = user.dial(desk.listen());
+    user.connected(there);
+    desk.silent_for(Duration::from_millis(100));
+    user.send(there, FIRST);
+    let here = desk.accepted();
+    assert!(desk.received(here, FIRST.len() + PING.len()).starts_with(&[FIRST, PING].concat()));
+}
+
+#[test]
+fn a_silent_peer_is_closed() {
+    let mut setup = patient();
+    setup.dialect.keepalive.dead = Duration::from_millis(300);
+    let (desk, conn, mut peer) = raw_peer(setup);
+    let since = Instant::now();
+    for byte in 0..3 {
+        peer.write_all(&[byte]).unwrap();
+        assert_eq!(desk.received(conn, 1), [byte]);
+    }
+    assert!(matches!(desk.closed(conn), Closed::Silent));
+    assert!(since.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn nobody_is_late_for_what_a_full_channel_left_unread() {
+    let mut setup = patient();
+    setup.dialect.keepalive.dead = Duration::from_millis(500);
+    setup.dialect.hello_within = Duration::from_millis(500);
+    let desk = End::with_room(setup, 1);
+    let address = desk.listen();
+    let (flooding, mut flood) = raw(&desk, address);
+    let (other, mut peer) = raw(&desk, address);
+    desk.net.expect(flooding, None, "hello");
+    desk.net.flush();
+    flood.write_all(&pattern(400_000)).unwrap();
+    peer.write_all(b"hello").unwrap();
+    // The loop looks away for longer than both; the thread stands at the full channel.
+    let (_never, nothing) = bounded::<()>(0);
+    assert!(nothing.recv_timeout(Duration::from_secs(1)).is_err());
+    let (mut flooded, mut heard) = (0, 0);
+    while flooded < 400_000 || heard < 5 {
+        match desk.next() {
+            Event::Received { conn, bytes } if conn == flooding => flooded += bytes.len(),
+            Event::Received { conn, bytes } if conn == other => {
+                heard += bytes.len();
+                desk.net.expect(other, None, "hello");
+                desk.send(other, "welcome");
+            }
+            unexpected => panic!("{unexpected:?}"),
+        }
+    }
+    peer.read_exact(&mut [0; 7]).unwrap();
+}
+
+#[test]
+fn a_stalled_reader_is_closed_and_another_does_not_notice() {
+    let mut setup = patient();
+    setup.limits.stalled_after = Duration::from_millis(700);
+    let desk = End::new(setup);
+    let address = desk.listen();
+    let (stalled, _unread) = raw(&desk, address);
+    let (live, mut peer) = raw(&desk, address);
+    peer.set_nodelay(true).unwrap();
+    desk.send(stalled, pattern(PLENTY));
+    let echo = thread::spawn(move || {
+        loop {
+            match desk.next() {
+                Event::Received { conn, bytes } => desk.send(conn, bytes),
+                Event::Closed { conn, why } => return (desk, conn, why),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+    let mut trips = Vec::new();
+    let start = Instant::now();
+    while !echo.is_finished() {
+        assert!(start.elapsed() < PATIENCE, "nobody was closed");
+        let since = Instant::now();
+        peer.write_all(b"x").unwrap();
+        // The echo ends with the stalled one; then nobody answers.
+        peer.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        match peer.read(&mut [0]) {
+            Ok(_) => trips.push(since.elapsed()),
+            Err(error) if echo.is_finished() => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let (_desk, conn, why) = echo.join().unwrap();
+    assert!(conn == stalled && conn != live && matches!(why, Closed::Stalled), "{why:?}");
+    trips.sort();
+    let p99 = trips[trips.len() * 99 / 100];
+    assert!(p99 < Duration::from_millis(50), "{p99:?} of {}", trips.len());
+}
+
+#[test]
+fn too_much_for_one_closes_that_one_only() {
+    let mut setup = patient();
+    setup.dialect.outbound_max = OUTBOUND_MAX;
+    let desk = End::new(setup);
+    let address = desk.listen();
+    let (full, _unread) = raw(&desk, address);
+    let (live, mut peer) = raw(&desk, address);
+    // The kernel takes some; that one of these is too much is certain.
+    for _ in 0..20 {
+        desk.net.send(full, pattern(1 << 20));
+    }
+    desk.net.send(live, b"alive".to_vec());
+    desk.net.flush();
+    assert!(matches!(desk.closed(full), Closed::Overflow));
+    let mut bytes = [0; 5];
+    peer.read_exact(&mut bytes).unwrap();
+    assert_eq!(&bytes, b"alive");
+}
