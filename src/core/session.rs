@@ -183,6 +183,8 @@ struct Marks {
     /// the first end.
     ended: Number,
     sending: Sending,
+    /// The desk's highest `ack` that is journaled.
+    journaled_ack: Number,
     receiving: Receiving,
     /// Entries came since the last ack.
     ack_due: bool,
@@ -396,6 +398,11 @@ impl Session {
             }
         }
         Ok(texts)
+    }
+
+    /// Whether it owes nothing and awaits nothing, and all that it knows is in the journal.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
     }
 
     /// Whether it is closed, and nobody is owed anything any more.

@@ -3,7 +3,7 @@
 //! They are found by conversation, by connection and by the time at which something is due. A turn
 //! looks only at those that something happened to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Instant;
 
 use crate::core::clock::Now;
@@ -28,6 +28,10 @@ pub struct Sessions {
     touched: Vec<ConversationId>,
     /// Sessions whose acks and entries may be due.
     unsettled: Vec<ConversationId>,
+    /// Sessions that nobody watches.
+    unwatched: HashSet<ConversationId>,
+    /// Sessions that may leave memory at the end of this turn.
+    resting: Vec<ConversationId>,
 }
 
 impl Sessions {
@@ -42,19 +46,31 @@ impl Sessions {
             deadline_of: HashMap::new(),
             touched: Vec::new(),
             unsettled: Vec::new(),
+            unwatched: HashSet::new(),
+            resting: Vec::new(),
         }
     }
 
-    /// Takes a session in.
+    /// Takes a session in: a new one, or one that was read again from the journal. Somebody watches
+    /// it until `unwatch`.
     pub fn insert(&mut self, session: Session) {
         let id = session.id();
         self.sessions.insert(id, session);
         self.touch(id);
     }
 
+    /// Nobody watches this session any more. It leaves memory as soon as it owes nothing and awaits
+    /// nothing; [`Session::restore`] reads it again from the journal.
+    pub fn unwatch(&mut self, id: ConversationId) {
+        if self.input(id).is_some() {
+            self.unwatched.insert(id);
+        }
+    }
+
     /// Forgets a session. What comes on its connections is dropped.
     pub fn remove(&mut self, id: ConversationId) {
         self.sessions.remove(&id);
+        self.unwatched.remove(&id);
         self.dialling.ended(id, Verdict::Unknown, self.now);
         self.connections.retain(|_, of| *of != id);
         if let Some(at) = self.deadline_of.remove(&id) {
@@ -150,6 +166,9 @@ impl Sessions {
         if self.unsettled.last() != Some(&id) {
             self.unsettled.push(id);
         }
+        if self.unwatched.contains(&id) {
+            self.resting.push(id);
+        }
     }
 
     fn touch(&mut self, id: ConversationId) {
@@ -217,5 +236,11 @@ impl Side for Sessions {
         }
     }
 
-    fn rest(&mut self) {}
+    fn rest(&mut self) {
+        for id in std::mem::take(&mut self.resting) {
+            if self.sessions.get(&id).is_some_and(Session::is_at_rest) {
+                self.remove(id);
+            }
+        }
+    }
 }

@@ -80,6 +80,12 @@ impl Turns {
         matches!(self.now, Turn::Idle)
     }
 
+    /// Whether nothing is under way, and nothing is known that the journal does not have.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let is_free = self.in_flight.is_none() && self.late_return.is_none();
+        self.is_idle() && is_free && self.unsure.is_empty() && !self.may_be_paused
+    }
+
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.now {
             Turn::Asking { slow_at, .. } => slow_at,

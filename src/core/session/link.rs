@@ -340,13 +340,14 @@ impl Session {
 
     fn acked(&mut self, number: Number) -> bool {
         let Some((desk, marks)) = self.linked_desk() else { return false };
-        match marks.sending.ack(number) {
-            Ok(true) => {
-                self.journal(Record::Acked(desk, number));
-                self.tell(Report::Delivered { conversation: self.id, number });
-            }
-            Ok(false) => {}
-            Err(_) => return false,
+        let Ok(is_news) = marks.sending.ack(number) else { return false };
+        // The welcome may have acknowledged as much, and is not journaled (see `welcomed`).
+        if number > marks.journaled_ack {
+            marks.journaled_ack = number;
+            self.journal(Record::Acked(desk, number));
+        }
+        if is_news {
+            self.tell(Report::Delivered { conversation: self.id, number });
         }
         self.link.acked = self.link.acked.max(number);
         if self.undelivered().is_empty() {

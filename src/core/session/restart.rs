@@ -98,6 +98,6 @@ impl Marks {
     /// Of what the journal has, nobody knows what left.
     fn restore(request: Number, acked: Number, received: Number, offered: Number) -> Marks {
         let (sending, receiving) = (Sending::restore(acked), Receiving::restore(received));
-        Marks { request, offered, sending, receiving, ..Marks::default() }
+        Marks { request, offered, sending, journaled_ack: acked, receiving, ..Marks::default() }
     }
 }

@@ -172,7 +172,7 @@ fn a_thousand_sessions_dial_a_dead_desk_seldom_and_are_all_back_within_twenty_se
     let all = |crowd: &Crowd| crowd.connected == SESSIONS;
     assert!(run(&mut sessions, &mut crowd, &events, limit, all), "{} came", crowd.connected);
     let took = since.elapsed();
-    println!("{dials} dials in {down:?}; all {SESSIONS} were welcomed within {took:?}");
+    eprintln!("{dials} dials in {down:?}; all {SESSIONS} were welcomed within {took:?}");
     assert!(took < Duration::from_secs(20), "they were welcomed within {took:?}");
     assert!(crowd.most_opening <= 32, "{} came at a time", crowd.most_opening);
     drop(admin);

@@ -48,6 +48,8 @@ struct World {
     said: u64,
     /// How often the desk had forgotten the customer and knew them again.
     recalled: u32,
+    /// How often the session had left memory and was read again.
+    read_again: u32,
     /// What was in a desk's journal that was set back, and whether it has not heard of the customer
     /// since.
     lost: Vec<handoff::wire::Entry>,
@@ -76,18 +78,25 @@ impl World {
             heals: false,
             said: 0,
             recalled: 0,
+            read_again: 0,
             lost: Vec::new(),
             set_back: false,
             was_set_back: false,
         }
     }
 
+    /// The session, which may have left memory.
     fn session(&mut self) -> &mut Session {
+        if self.sessions.get(self.customer.id).is_none() {
+            self.read_again += 1;
+            self.customer.left_memory();
+            self.restore_session();
+        }
         self.sessions.input(self.customer.id).expect("the customer has a session")
     }
 
-    fn state(&self) -> State {
-        self.sessions.get(self.customer.id).expect("the customer has a session").state()
+    fn state(&mut self) -> State {
+        self.session().state()
     }
 
     /// One step of everybody, chosen by chance.
@@ -115,8 +124,9 @@ impl World {
 
     fn rarely(&mut self) {
         let now = self.now;
-        match self.chance.below(11) {
+        match self.chance.below(12) {
             10 => self.contradict(),
+            11 => self.sessions.unwatch(self.customer.id),
             0 => _ = self.session().end(now),
             1 => _ = self.desk.close(Some("private"), now),
             2 => self.lose_desk(),
@@ -276,22 +286,29 @@ impl World {
     fn restart_customer(&mut self) {
         self.customer.died();
         self.cut();
-        let latest = self.customer.disk.latest();
-        let Some(story) = latest.and_then(|id| self.customer.disk.story(id)) else {
-            return self.begin_again();
-        };
-        self.customer.id = story.id;
-        let (seed, journal) = (self.chance.below(u64::MAX), &self.customer.disk.journal);
-        let own = |number| journal.own(story.id, number);
-        let session = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
         self.sessions = Sessions::new(self.chance.below(u64::MAX), self.now);
+        match self.customer.disk.latest() {
+            Some(id) => {
+                self.customer.id = id;
+                self.restore_session();
+            }
+            None => self.begin_again(),
+        }
+    }
+
+    /// Reads the session from the journal.
+    fn restore_session(&mut self) {
+        let (id, disk) = (self.customer.id, &self.customer.disk);
+        let story = disk.story(id).expect("it was begun");
+        let seed = self.chance.below(u64::MAX);
+        let own = |number| disk.journal.own(id, number);
+        let session = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
         self.sessions.insert(session.expect("in memory"));
     }
 
     /// The process died before its first commit: there is nothing to go on with.
     fn begin_again(&mut self) {
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: self.chance.below(99) };
-        self.sessions = Sessions::new(self.chance.below(u64::MAX), self.now);
         self.sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), self.now));
     }
 
@@ -445,6 +462,8 @@ impl World {
 pub struct Seen {
     /// How often the desk knew a customer again.
     recalled: u32,
+    /// How often a session was read again.
+    read_again: u32,
     /// Histories in which a new conversation took the place of the first.
     started_over: u32,
     /// Histories in which something followed the end of a conversation.
@@ -458,8 +477,11 @@ pub fn play(seed: u64, seen: &mut Seen) {
         world.step();
     }
     world.heal();
+    // It may have left memory at the end.
+    world.session();
     world.check();
     seen.recalled += world.recalled;
+    seen.read_again += world.read_again;
     seen.started_over += u32::from(world.customer.id == SECOND);
     seen.behind_the_end += u32::from(world.has_entries_behind_the_end());
 }
@@ -483,6 +505,7 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
     }
     if seed.is_none() {
         assert!(seen.recalled > 0, "no desk ever forgot a customer who came back");
+        assert!(seen.read_again > 0, "no session ever left memory and was read again");
         assert!(seen.started_over > 0, "no conversation ever took the place of another");
         assert!(seen.behind_the_end > 0, "nothing ever followed the end of a conversation");
     }

@@ -85,6 +85,11 @@ impl Customer {
         if let Some((_, told)) = self.returning.take() {
             self.untold.retain(|request| !told.contains(request));
         }
+        self.left_memory();
+    }
+
+    /// The session left memory: it knows no more when it told a position.
+    pub fn left_memory(&mut self) {
         (self.position, self.position_told) = (None, None);
     }
 
