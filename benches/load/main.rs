@@ -1,4 +1,5 @@
-//! The benchmark: what a desk costs, against a raw epoll echo on the same machine in the same run.
+//! The benchmark: what a desk costs, against a raw epoll echo on the same machine in the same run;
+//! and how long many customers wait for one bot.
 //!
 //! One load process plays the customers and speaks the real wire, in plaintext as the echo does or
 //! over TLS; a real `handoff admin` and the echo are processes of their own. Each round measures
@@ -8,6 +9,8 @@
 
 #![allow(clippy::print_stdout)] // a program of its own, whose output is the table
 
+#[cfg(target_os = "linux")]
+mod bot;
 #[cfg(target_os = "linux")]
 mod broken;
 #[cfg(target_os = "linux")]
