@@ -1,4 +1,5 @@
-//! The benchmark: the cost of a desk, beside a bare epoll echo on the same machine in the same run.
+//! The benchmark: the cost of a desk, beside a bare epoll echo on the same machine in the same run;
+//! and how long many customers wait for one bot.
 //!
 //! This process plays the customers and speaks the real wire, in plaintext or over TLS. A real
 //! `handoff admin` and the echo are processes of their own. Each round measures the two sides of a
@@ -10,6 +11,8 @@
 
 #[cfg(target_os = "linux")]
 mod archive;
+#[cfg(target_os = "linux")]
+mod bot;
 #[cfg(target_os = "linux")]
 mod broken;
 #[cfg(target_os = "linux")]

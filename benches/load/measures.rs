@@ -6,6 +6,7 @@ use std::path::Path;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 use crate::archive;
+use crate::bot;
 use crate::broken::Broken;
 use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
@@ -54,6 +55,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("start") {
         rows.extend(start(&extent)?);
+    }
+    if only("bot") {
+        rows.extend(bot::measure(&extent)?);
     }
     if only("durable-trips") {
         rows.extend(durable::round_trips(&extent)?);

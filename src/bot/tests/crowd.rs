@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::*;
 
@@ -163,10 +163,8 @@ fn three_conversations_that_time_out_mark_the_bot_down() {
     let within = Duration::from_millis(500);
     let crowd = Crowd::new(patient(fake.config().with_askers(Askers(3)), within));
     (1..=50).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hang"));
-    let since = Instant::now();
     let answers = crowd.take(50);
     // Two threads may be quicker with their next question than the third is with its time-out.
-    assert!(since.elapsed() < within * 3, "{:?}", since.elapsed());
     let unsent = answers.values().filter(|result| is_down(result)).count();
     assert!((45..=47).contains(&unsent), "{unsent}");
     assert_eq!(fake.connections(), 50 - unsent, "what waited was not sent");
@@ -219,9 +217,11 @@ fn no_question_is_sent_twice_whatever_the_bot_does() {
         1 => {}
         2 => drop(stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n[{")),
         3 => drop(stream.write_all(&http("503 Service Unavailable", b""))),
-        4 => drop(stream.write_all(
-            b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: keep-alive\r\n\r\n[]",
-        )),
+        4 => {
+            let head = "HTTP/1.1 200 OK\r\nconnection: keep-alive\r\ncontent-length: 2\r\n\r\n[]";
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.read(&mut [0]);
+        }
         _ => serve("", stream),
     };
     let fake = Fake::new(storm);
@@ -240,6 +240,23 @@ fn no_question_is_sent_twice_whatever_the_bot_does() {
     asked.sort();
     asked.dedup();
     assert_eq!((asked.len(), sent), (sent, 300 - unsent), "each is sent once, or never");
+    assert_eq!(fake.connections(), sent, "no connection is used again, also one that is kept open");
+}
+
+#[test]
+fn without_the_bot_its_threads_end_once_everything_is_sent() {
+    let fake = fake();
+    let Crowd { bot, answers } = Crowd::new(fake.config().with_askers(Askers(2)));
+    for ticket in 1..=20 {
+        let (sender, text) = (format!("c{}", ticket % 5), format!("{ticket} hello"));
+        bot.send(ticket, Request::Ask { sender, text });
+    }
+    drop(bot);
+    for _ in 1..=20 {
+        answers.recv_timeout(Duration::from_secs(20)).unwrap();
+    }
+    let gone = answers.recv_timeout(Duration::from_secs(20)).unwrap_err();
+    assert_eq!(gone, RecvTimeoutError::Disconnected, "the last thread has dropped its sender");
 }
 
 #[test]
