@@ -34,7 +34,7 @@
 //! ```
 //!
 //! The times are those of `docs/PROTOCOL.md`, "Limits". The thread checks deadlines once every
-//! [`TICK`], so each may be that much late.
+//! [`TICK`], so a connection may live that much longer than its deadline.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -65,7 +65,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-/// The time for the TLS handshake, on both ends.
+/// The time for the TLS handshake, on both sides.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// The time for the hello of an accepted connection, counted from the end of its TLS handshake; see
 /// [`Net::expect`].
@@ -199,8 +199,8 @@ impl Net {
         self.queue(Command::Abort(conn));
     }
 
-    /// Passes the queued calls to the thread. A batch wakes the thread at most once; it does not
-    /// when the thread is awake, or when no call of the batch is urgent.
+    /// Passes the queued calls to the thread, and wakes it if it sleeps and a call is urgent. So a
+    /// batch of calls wakes the thread at most once.
     pub fn flush(&self) {
         self.inbox.put(&mut self.queued.borrow_mut());
     }

@@ -13,7 +13,7 @@ pub const QUEUE_MAX: usize = 4_096;
 /// How long a program that is ending waits until its lines are delivered.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The position in a script: which line is being worked on, and whether the input has ended.
+/// The state of the input: which line the loop works on, and whether the input has ended.
 pub struct Pace<C> {
     is_person: bool,
     /// The line that was taken and is not done yet, with the time when it was taken.
@@ -21,7 +21,7 @@ pub struct Pace<C> {
     has_ended: bool,
     /// The time to leave after the end of the input; `None` without `--linger`.
     linger_until: Option<Instant>,
-    /// The time limit of the `/wait` that is being worked on.
+    /// The time limit of a `/wait`, while the loop works on one.
     wait_until: Option<Instant>,
 }
 
@@ -98,7 +98,7 @@ impl<C: Clone> Pace<C> {
         self.linger_until.is_some_and(|until| until <= now.clock)
     }
 
-    /// The next time at which a wait or the stay may end.
+    /// The next time limit: of a `/wait`, or for leaving after the end of the input.
     pub fn deadline(&self) -> Option<Instant> {
         let linger = if self.is_over() { self.linger_until } else { None };
         [self.wait_until, linger].into_iter().flatten().min()

@@ -47,7 +47,7 @@ const LOG_MAX: usize = 1_000;
 /// The time that a dropped `Screen` gives its threads to write what is left.
 const DROP_WAIT: Duration = Duration::from_secs(1);
 
-/// How to read and show.
+/// How lines are read and reports are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Whether each report is one JSON object per line.
@@ -219,8 +219,8 @@ impl Screen {
         self.is_interactive
     }
 
-    /// Whether stdin is read: not at a desk with `--no-terminal`, which runs on when stdout is
-    /// gone.
+    /// Whether stdin is read. A desk with `--no-terminal` does not read it, and goes on when stdout
+    /// is gone.
     pub fn reads_lines(&self) -> bool {
         self.threads.as_ref().is_some_and(|threads| threads.input.is_some())
     }
@@ -274,7 +274,7 @@ impl Screen {
     pub fn finish(mut self) {
         self.stop();
         if let Some(threads) = self.threads.take() {
-            // A thread that panicked has printed so on stderr.
+            // If a thread has panicked, its message is on stderr already.
             threads.input.map(JoinHandle::join);
             let _ = threads.screen.join();
         }
@@ -332,7 +332,7 @@ fn marked(text: &str) -> String {
     Safe(text).to_string().replace('\n', "\n  | ")
 }
 
-/// The way of log lines to the screen thread; `None` while there is no screen.
+/// The channel for log lines to the screen thread; `None` while there is no screen.
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
 /// The number of log lines that were dropped since the last one was shown.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);

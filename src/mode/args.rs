@@ -75,7 +75,7 @@ pub struct Admin {
     pub listen: String,
     /// Files of the certificate chain and of its key; the desk's own key when `None`.
     certificate: Option<(PathBuf, PathBuf)>,
-    /// Whether, and for whom, the desk goes without encryption.
+    /// Where connections may be without encryption; `None` if all are encrypted.
     pub plaintext: Option<Plaintext>,
     /// The agent's name.
     pub name: Option<String>,
@@ -308,7 +308,7 @@ fn check_address(option: &str, given: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A name without the blanks at its ends, which are typing errors.
+/// Checks a name, and removes the blanks at its ends.
 fn checked_name(given: &str) -> Result<String, String> {
     let given = given.trim();
     match Name::new(given) {

@@ -69,17 +69,17 @@ pub enum Closed {
     ByUs,
     /// The peer ended it.
     ByPeer,
-    /// The dial failed: the whole sentence, with the address and what went wrong.
+    /// The dial failed. The text is a whole sentence, with the address and the fault.
     Dial(String),
     /// The peer speaks plaintext, and this side TLS.
     Plaintext,
     /// The peer speaks TLS, and this side plaintext.
     Encrypted,
-    /// The TLS handshake or a record failed: the whole sentence.
+    /// The TLS handshake or a record failed. The text is a whole sentence.
     Tls(String),
-    /// The peer refuses this side's certificate or TLS: its alert.
+    /// The peer refuses this side's certificate or TLS. The text is the name of its alert.
     Refused(String),
-    /// TLS shows that the peer is not the one that was dialled: the whole sentence.
+    /// TLS shows that the peer is not the one that was dialled. The text is a whole sentence.
     Distrusted(String),
     /// No byte came for [`Keepalive::dead`](super::Keepalive::dead).
     Silent,

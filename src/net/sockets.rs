@@ -49,7 +49,7 @@ pub(super) struct Sockets {
     fresh: Vec<Conn>,
     buffer: Box<[u8]>,
     /// The total time that the thread has waited at a full event channel; see `now`.
-    stalled: Duration,
+    stall_time: Duration,
     next_sweep: Option<Instant>,
     end_at: Option<Instant>,
     is_loop_gone: bool,
@@ -80,7 +80,7 @@ impl Sockets {
             commands: Vec::new(),
             fresh: Vec::new(),
             buffer: vec![0; READ_MAX].into_boxed_slice(),
-            stalled: Duration::ZERO,
+            stall_time: Duration::ZERO,
             next_sweep: None,
             end_at: None,
             is_loop_gone: false,
@@ -121,7 +121,7 @@ impl Sockets {
     /// The clock of all deadlines. It stops while the thread waits for the loop to take an event:
     /// bytes that come meanwhile stay unread, and their connections must not count as silent.
     fn now(&self) -> Instant {
-        Instant::now() - self.stalled
+        Instant::now() - self.stall_time
     }
 
     fn is_over(&self) -> bool {
@@ -159,7 +159,7 @@ impl Sockets {
                     send(self.events, event) -> sent => self.is_loop_gone |= sent.is_err(),
                     recv(self.handle_alive) -> _ => {}
                 }
-                self.stalled += since.elapsed();
+                self.stall_time += since.elapsed();
             }
         }
     }

@@ -77,7 +77,7 @@ impl Stream {
     }
 
     /// Turns socket bytes into plain bytes; there may be none. The first byte shows whether the
-    /// peer speaks TLS, or one of `dialects` without TLS (docs/PROTOCOL.md, "Bytes and frames").
+    /// peer speaks TLS, or one of `dialects` without TLS (docs/PROTOCOL.md, "Transport").
     pub(super) fn decode(
         &mut self,
         mut raw: &[u8],

@@ -173,7 +173,7 @@ impl Input {
             let [readable, woken, continued] = sources.map(|source| !source.revents().is_empty());
             let mut signals = [0; 64];
             if continued {
-                // The byte has no meaning but that SIGCONT came.
+                // The signal handler wrote this byte, to report SIGCONT.
                 let _ = rustix::io::read(&self.continued.0, &mut signals);
                 return Ok(Came::Continued);
             }
@@ -236,7 +236,7 @@ impl Lines {
         None
     }
 
-    /// The bytes so far as a line, at its end or at the end of the input; `None` if it is empty.
+    /// Ends the line that is being read, and returns it; `None` if it is empty.
     fn last(&mut self) -> Option<Typed> {
         let mut line = mem::take(&mut self.line);
         if mem::take(&mut self.is_first) && line.starts_with(MARK) {

@@ -7,7 +7,7 @@ use std::mem;
 
 /// The most bytes of a pasted block; the editor has a limit of its own.
 const PASTE_MAX: usize = 64 * 1024;
-/// The most bytes of an escape sequence; a longer one ends here.
+/// The most bytes of an escape sequence. A longer one counts as complete, and is dropped.
 const ESCAPE_MAX: usize = 32;
 const PASTE_END: &[u8] = b"\x1b[201~";
 

@@ -57,8 +57,9 @@ pub(super) struct Output {
     board: Option<Board>,
     mode: Option<Arc<RawMode>>,
     events: Sender<Event>,
-    /// The number of reports taken, and of those that the loop knows to be shown.
+    /// The number of reports that this thread has taken from the loop.
     taken_count: u64,
+    /// The number of reports that were written, which the loop reads.
     shown_count: Arc<AtomicU64>,
     /// The number of Ctrl-C keys on their way from the input thread.
     interrupts: Arc<AtomicUsize>,

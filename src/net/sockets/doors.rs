@@ -1,4 +1,4 @@
-//! Listeners: accepting connections, making room for strangers, and resting after a failure.
+//! Listeners: accepting connections, making room for strangers, and pausing after a failure.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,9 +20,10 @@ pub(super) struct Listener {
     socket: Registered<TcpListener>,
     local: SocketAddr,
     settings: Settings,
-    /// Accepting failed. It is tried again at this time.
+    /// Accepting failed, and is tried again at this time.
     pub(super) paused_until: Option<Instant>,
-    /// The loop has an [`Event::Trouble`] that accepting failed, and none yet that it works.
+    /// The loop has had an [`Event::Trouble`] that says that accepting fails. When accepting works
+    /// again, it gets another one.
     in_trouble: bool,
 }
 

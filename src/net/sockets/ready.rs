@@ -13,12 +13,12 @@ use super::{READ_MAX, Sockets};
 /// The most bytes read from a stranger in a turn: enough for most hellos. This bounds what each
 /// stranger can make wait for the loop. Through TLS the bound is one record, at most 16 KiB.
 const STRANGER_READ_MAX: usize = 1 << 10;
-/// The most strangers served in a turn. Admitted connections wait no longer than these handshakes
-/// take.
+/// The most strangers served in a turn. Meanwhile admitted connections wait, so this bounds how
+/// long.
 pub(super) const STRANGERS_A_TURN: usize = 16;
 /// The time for strangers in a turn. On a slow machine one handshake takes milliseconds.
 const STRANGERS_FOR: Duration = Duration::from_millis(2);
-/// The most reads after a failed write: they bring what the peer sent before it went.
+/// The most reads after a failed write. They bring the last bytes that the peer sent.
 const LAST_WORDS_MAX: usize = 4;
 
 impl Sockets {
@@ -86,7 +86,7 @@ impl Sockets {
         let input = connection.read(&mut self.buffer[..most], now);
         let dialect = connection.dialect().name;
         if connection.is_waiting() {
-            // TLS has bytes to send in answer.
+            // TLS has an answer to send, such as a part of the handshake.
             self.fresh.push(conn);
         }
         let (opened, bytes) = match input {
