@@ -328,7 +328,7 @@ impl Connection {
         if self.phase == Phase::Opening && self.stream.is_open() {
             let Some(agreed) = self.stream.agreed(&self.dialects) else {
                 return Input::Ended(Closed::Distrusted(
-                    "it speaks TLS, and nothing of handoff's within".to_owned(),
+                    "it speaks TLS, but not the handoff protocol".to_owned(),
                 ));
             };
             self.dialect_index = agreed;

@@ -143,7 +143,7 @@ impl Dialers {
         limits: &Limits,
     ) -> io::Result<()> {
         if self.threads.len() >= THREADS_MAX {
-            return Err(io::Error::other("too many name look-ups hang"));
+            return Err(io::Error::other("too many name lookups hang"));
         }
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let address = target.address.clone();

@@ -106,7 +106,7 @@ impl fmt::Display for Closed {
                 f.write_str(sentence)
             }
             Closed::Refused(alert) => {
-                write!(f, "the other side does not take this side's certificate or TLS ({alert})")
+                write!(f, "the other side refuses this side's certificate or TLS ({alert})")
             }
             Closed::Plaintext => f.write_str("the other side speaks plaintext, and this side TLS"),
             Closed::Encrypted => f.write_str("the other side speaks TLS, and this side plaintext"),
@@ -114,7 +114,7 @@ impl fmt::Display for Closed {
             Closed::Stalled => f.write_str("the other side stopped reading"),
             Closed::Deadline(what) => write!(f, "the other side sent no {what} in time"),
             Closed::Overflow => f.write_str("too much was waiting for the other side to read it"),
-            Closed::Crowded => f.write_str("too many others wanted to be let in"),
+            Closed::Crowded => f.write_str("it was closed to make room for another new connection"),
             Closed::Broken(error) => write!(f, "the connection broke: {}", sentence(error)),
         }
     }

@@ -99,7 +99,7 @@ impl Sockets {
             }
             let timeout = if idle { self.timeout() } else { Some(Duration::ZERO) };
             if let Err(error) = poller.wait(&mut ready, timeout) {
-                let what = format!("the network cannot be waited for: {}", sentence(&error));
+                let what = format!("cannot wait for the network: {}", sentence(&error));
                 self.tell(Event::Trouble { what });
                 break;
             }

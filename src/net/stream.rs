@@ -176,7 +176,7 @@ fn broken(error: Error) -> Closed {
             "its certificate is a copy or a forgery: a signature is wrong".to_owned(),
         ),
         Error::InvalidCertificate(error) => {
-            Closed::Distrusted(format!("its certificate is not to be trusted: {}", fault(&error)))
+            Closed::Distrusted(format!("its certificate is not trusted: {}", fault(&error)))
         }
         Error::AlertReceived(alert) => Closed::Refused(format!("{alert:?}")),
         error => Closed::Tls(format!("TLS failed: {error}")),
@@ -199,7 +199,7 @@ fn fault(error: &CertificateError) -> String {
             "it is for another name than the one that was dialled".to_owned()
         }
         CertificateError::Other(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "it is an authority's own; a certificate that signed itself is trusted by --fingerprint"
+            "it is the certificate of an authority; to trust a self-signed one, give --fingerprint"
                 .to_owned()
         }
         error => error.to_string(),

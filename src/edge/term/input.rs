@@ -247,7 +247,7 @@ impl Lines {
         }
         if mem::take(&mut self.is_too_long) || line.len() > self.limit {
             return Some(Typed::Refused(format!(
-                "a line has more than {} bytes and is not taken",
+                "a line has more than {} bytes and is not sent",
                 self.limit
             )));
         }
@@ -255,7 +255,7 @@ impl Lines {
             Ok(line) if line.trim().is_empty() => None,
             Ok(line) => Some(Typed::Line(line)),
             Err(_) => Some(Typed::Refused(format!(
-                "a line is not UTF-8 text of at most {} bytes and is not taken",
+                "a line is not UTF-8 text of at most {} bytes and is not sent",
                 self.limit
             ))),
         }

@@ -108,7 +108,8 @@ impl Sockets {
         if !listener.in_trouble {
             listener.in_trouble = true;
             let (local, why) = (listener.local, sentence(error));
-            let what = format!("cannot accept on {local}: {why}; trying again every second");
+            let what =
+                format!("cannot accept connections on {local}: {why}; trying again every second");
             self.tell(Event::Trouble { what });
         }
     }
@@ -117,7 +118,7 @@ impl Sockets {
         let listener = &mut self.listeners[at];
         if listener.in_trouble {
             listener.in_trouble = false;
-            let what = format!("accepting on {} again", listener.local);
+            let what = format!("accepting connections on {} again", listener.local);
             self.tell(Event::Trouble { what });
         }
     }

@@ -120,7 +120,8 @@ impl Sockets {
             (speaks_other || matches!(why, Closed::Refused(_))) && !self.has_reported_stranger;
         if let Some(peer) = stranger.filter(|_| is_news) {
             self.has_reported_stranger = true;
-            let what = format!("somebody called from {}: {why} (this is said once)", peer.ip());
+            let what =
+                format!("refused a connection from {}: {why} (this is shown once)", peer.ip());
             self.tell(Event::Stranger { what });
         }
     }
