@@ -104,9 +104,9 @@ pub const OUTBOUND_MAX: usize = 4 << 20;
 /// the thread.
 pub struct Net {
     inbox: Arc<Inbox>,
-    queued: RefCell<Vec<Command>>,
-    alive: Option<Sender<Infallible>>,
-    ended: Receiver<Infallible>,
+    unflushed: RefCell<Vec<Command>>,
+    liveness: Option<Sender<Infallible>>,
+    thread_end: Receiver<Infallible>,
 }
 
 impl Net {
@@ -118,14 +118,14 @@ impl Net {
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
         let inbox = Arc::new(Inbox::new()?);
-        let (alive, handle_alive) = bounded(0);
-        let (running, ended) = bounded::<Infallible>(0);
+        let (liveness, handle_alive) = bounded(0);
+        let (running, thread_end) = bounded::<Infallible>(0);
         let sockets = sockets::Sockets::new(inbox.clone(), limits, events, handle_alive);
         thread::Builder::new().name("net".into()).spawn(move || {
             let _running = running;
             sockets.run();
         })?;
-        Ok(Net { inbox, queued: RefCell::default(), alive: Some(alive), ended })
+        Ok(Net { inbox, unflushed: RefCell::default(), liveness: Some(liveness), thread_end })
     }
 
     /// Listens on `address` (host and port; port 0 takes a free one) and returns the real address.
@@ -202,7 +202,7 @@ impl Net {
     /// Passes the queued calls to the thread, and wakes it if it sleeps and a call is urgent. So a
     /// batch of calls wakes the thread at most once.
     pub fn flush(&self) {
-        self.inbox.put(&mut self.queued.borrow_mut());
+        self.inbox.put(&mut self.unflushed.borrow_mut());
     }
 
     /// Closes the listeners, and every connection as [`close`](Net::close) does, and waits for the
@@ -212,12 +212,12 @@ impl Net {
         self.queue(Command::Finish(within));
         self.flush();
         // Wakes a thread that blocks on the event channel.
-        self.alive = None;
-        let _ = self.ended.recv_timeout(within);
+        self.liveness = None;
+        let _ = self.thread_end.recv_timeout(within);
     }
 
     fn queue(&self, command: Command) {
-        self.queued.borrow_mut().push(command);
+        self.unflushed.borrow_mut().push(command);
     }
 }
 

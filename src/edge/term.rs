@@ -107,12 +107,12 @@ pub struct Screen {
     threads: Option<Threads>,
 }
 
-/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `ended` until
+/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `thread_ends` until
 /// it ends.
 struct Threads {
     screen: JoinHandle<()>,
     input: Option<JoinHandle<()>>,
-    ended: Receiver<()>,
+    thread_ends: Receiver<()>,
 }
 
 /// Keeps SIGTSTP from stopping the process at once, if something has to be done first: an editor
@@ -150,7 +150,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (typed, lines) = if editing { unbounded() } else { bounded(1) };
     let (keys, pressed) = if editing { unbounded() } else { (bounded(0).0, never()) };
     let (log, logged) = bounded(LOG_MAX);
-    let (alive, ended) = bounded(0);
+    let (alive, thread_ends) = bounded(0);
     let shown_count = Arc::new(AtomicU64::new(0));
     let interrupts = Arc::new(AtomicUsize::new(0));
     let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
@@ -182,7 +182,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let input = input.map(read).transpose()?;
 
     *log_target() = Some(log);
-    let threads = Some(Threads { screen, input, ended });
+    let threads = Some(Threads { screen, input, thread_ends });
     Ok((
         Screen {
             commands,
@@ -303,7 +303,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             self.stop();
-            let _ = threads.ended.recv_timeout(DROP_WAIT);
+            let _ = threads.thread_ends.recv_timeout(DROP_WAIT);
         }
         if let Some(mode) = &self.mode {
             mode.leave();

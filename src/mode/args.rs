@@ -47,7 +47,7 @@ pub struct User {
     triggers: Triggers,
     /// The customer's name.
     pub name: Option<String>,
-    trusted: Trusted,
+    trusted_desks: Trusted,
     /// Whether to start a new conversation.
     pub new: bool,
     /// Seconds from the end of a script's input to the end of the program.
@@ -143,7 +143,7 @@ impl raw::User {
         }
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let place = checked_place("user", self.state, self.profile, self.ephemeral)?;
-        let trusted = match (&*self.fingerprint, self.ca, self.plaintext) {
+        let trusted_desks = match (&*self.fingerprint, self.ca, self.plaintext) {
             ([], None, None) => Trusted::FirstContact,
             ([], Some(ca), None) => Trusted::Authority(ca),
             ([], None, Some(plaintext)) => Trusted::Plaintext(plaintext),
@@ -163,7 +163,7 @@ impl raw::User {
             bot_token_file: self.bot_token_file,
             triggers: Triggers::new(&self.trigger),
             name,
-            trusted,
+            trusted_desks,
             new: self.new,
             linger: self.linger,
             place,
@@ -238,7 +238,7 @@ impl User {
     /// # Errors
     /// One line, when `--ca` names no usable authority.
     pub fn trust(&self) -> Result<Trust, String> {
-        match &self.trusted {
+        match &self.trusted_desks {
             Trusted::Keys(keys) => Ok(Trust::Keys(keys.clone())),
             Trusted::Authority(ca) => Trust::authority(ca),
             Trusted::Plaintext(plaintext) => Ok(Trust::Plaintext(*plaintext)),

@@ -41,12 +41,12 @@ pub(super) struct Sockets {
     /// Connections that the loop lets rest, with the time at which they are read again.
     rests: BTreeSet<(Instant, Conn)>,
     /// Some connection may have bytes that may not be read yet: [`Connection::is_deaf`].
-    deaf: bool,
+    has_deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,
     commands: Vec<super::Command>,
     /// Connections with new bytes to write.
-    fresh: Vec<Conn>,
+    unwritten: Vec<Conn>,
     buffer: Box<[u8]>,
     /// The total time that the thread has waited at a full event channel; see `now`.
     stall_time: Duration,
@@ -75,10 +75,10 @@ impl Sockets {
             strangers: Strangers::default(),
             last_served: 0,
             rests: BTreeSet::new(),
-            deaf: false,
+            has_deaf: false,
             listeners: Vec::new(),
             commands: Vec::new(),
-            fresh: Vec::new(),
+            unwritten: Vec::new(),
             buffer: vec![0; READ_MAX].into_boxed_slice(),
             stall_time: Duration::ZERO,
             next_sweep: None,
@@ -196,14 +196,14 @@ impl Sockets {
             return;
         }
         self.next_sweep = Some(now + self.limits.tick);
-        self.deaf = self.connections.values().any(Connection::is_deaf);
+        self.has_deaf = self.connections.values().any(Connection::is_deaf);
         let mut overdue = Vec::new();
         for (conn, connection) in &mut self.connections {
             if let Some(why) = connection.overdue(now, &self.limits) {
                 overdue.push((*conn, why));
             } else if connection.is_quiet(now) {
                 connection.queue(connection.dialect().keepalive.bytes.clone(), now);
-                self.fresh.push(*conn);
+                self.unwritten.push(*conn);
             }
         }
         for (conn, why) in overdue {

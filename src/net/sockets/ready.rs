@@ -67,7 +67,7 @@ impl Sockets {
             // stay unread and without an ack, so the peer sends them again on its next connection.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
-            self.deaf = true;
+            self.has_deaf = true;
             connection.defer().err().map(Closed::Broken)
         };
         if let Some(why) = over {
@@ -87,7 +87,7 @@ impl Sockets {
         let dialect = connection.dialect().name;
         if connection.is_waiting() {
             // TLS has an answer to send, such as a part of the handshake.
-            self.fresh.push(conn);
+            self.unwritten.push(conn);
         }
         let (opened, bytes) = match input {
             Input::Opened(bytes) => (true, bytes),
@@ -128,14 +128,14 @@ impl Sockets {
 
     /// Writes once to each connection for which new bytes were queued.
     pub(super) fn write_fresh(&mut self, now: Instant) {
-        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut fresh = std::mem::take(&mut self.unwritten);
         for conn in fresh.drain(..) {
             let connection = self.connections.get(&conn);
             if connection.is_some_and(|connection| !connection.is_blocked()) {
                 self.write(conn, now);
             }
         }
-        self.fresh = fresh;
+        self.unwritten = fresh;
     }
 
     pub(super) fn write(&mut self, conn: Conn, now: Instant) {
