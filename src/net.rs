@@ -34,7 +34,7 @@
 //! ```
 //!
 //! The times are those of `docs/PROTOCOL.md`, "Limits". The thread checks deadlines once every
-//! [`TICK`], so each may be that much late.
+//! [`TICK`], so a connection may live that much longer than its deadline.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -65,7 +65,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-/// The time for the TLS handshake, on both ends.
+/// The time for the TLS handshake, on both sides.
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(10);
 /// The time for the hello of an accepted connection, counted from the end of its TLS handshake; see
 /// [`Net::expect`].
@@ -104,9 +104,9 @@ pub const OUTBOUND_MAX: usize = 4 << 20;
 /// the thread.
 pub struct Net {
     inbox: Arc<Inbox>,
-    queued: RefCell<Vec<Command>>,
-    alive: Option<Sender<Infallible>>,
-    ended: Receiver<Infallible>,
+    unflushed: RefCell<Vec<Command>>,
+    liveness: Option<Sender<Infallible>>,
+    thread_end: Receiver<Infallible>,
 }
 
 impl Net {
@@ -118,14 +118,14 @@ impl Net {
 
     fn start_with(limits: Limits, events: Sender<Event>) -> io::Result<Net> {
         let inbox = Arc::new(Inbox::new()?);
-        let (alive, handle_alive) = bounded(0);
-        let (running, ended) = bounded::<Infallible>(0);
+        let (liveness, handle_alive) = bounded(0);
+        let (running, thread_end) = bounded::<Infallible>(0);
         let sockets = sockets::Sockets::new(inbox.clone(), limits, events, handle_alive);
         thread::Builder::new().name("net".into()).spawn(move || {
             let _running = running;
             sockets.run();
         })?;
-        Ok(Net { inbox, queued: RefCell::default(), alive: Some(alive), ended })
+        Ok(Net { inbox, unflushed: RefCell::default(), liveness: Some(liveness), thread_end })
     }
 
     /// Listens on `address` (host and port; port 0 takes a free one) and returns the real address.
@@ -199,10 +199,10 @@ impl Net {
         self.queue(Command::Abort(conn));
     }
 
-    /// Passes the queued calls to the thread. A batch wakes the thread at most once; it does not
-    /// when the thread is awake, or when no call of the batch is urgent.
+    /// Passes the queued calls to the thread, and wakes it if it sleeps and a call is urgent. So a
+    /// batch of calls wakes the thread at most once.
     pub fn flush(&self) {
-        self.inbox.put(&mut self.queued.borrow_mut());
+        self.inbox.put(&mut self.unflushed.borrow_mut());
     }
 
     /// Closes the listeners, and every connection as [`close`](Net::close) does, and waits for the
@@ -212,12 +212,12 @@ impl Net {
         self.queue(Command::Finish(within));
         self.flush();
         // Wakes a thread that blocks on the event channel.
-        self.alive = None;
-        let _ = self.ended.recv_timeout(within);
+        self.liveness = None;
+        let _ = self.thread_end.recv_timeout(within);
     }
 
     fn queue(&self, command: Command) {
-        self.queued.borrow_mut().push(command);
+        self.unflushed.borrow_mut().push(command);
     }
 }
 

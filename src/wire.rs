@@ -85,9 +85,9 @@ pub enum Message {
     },
     /// An entry that the sender has numbered.
     Entry(Entry),
-    /// The sender's journal has the receiver's entries up to `number`.
+    /// An acknowledgement: the sender's journal has the receiver's entries up to `number`.
     Ack {
-        /// The highest number in the sender's journal.
+        /// The highest number of the receiver's entries that is in the sender's journal.
         number: Number,
     },
     /// A person at the sender was shown the receiver's entries up to `number`.
@@ -335,8 +335,7 @@ impl Said {
         self.buttons.iter().zip(numbers).map(numbered).collect()
     }
 
-    /// About the bytes that the message takes in memory. Every part counts, so that a peer cannot
-    /// make a message that is larger than it seems.
+    /// About the bytes that the message takes in memory. All of its parts count.
     pub fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let button = |button: &Button| {

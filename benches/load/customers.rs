@@ -32,8 +32,8 @@ pub(crate) struct Customer {
     decoder: Decoder,
     out: Vec<u8>,
     /// The highest number that was sent, and the highest that was acked.
-    sent: Number,
-    acked: Number,
+    last_sent: Number,
+    last_acked: Number,
     is_welcomed: bool,
 }
 
@@ -46,8 +46,8 @@ impl Customer {
             stream: Stream::open(server)?,
             decoder,
             out: Vec::new(),
-            sent: 0,
-            acked: 0,
+            last_sent: 0,
+            last_acked: 0,
             is_welcomed: false,
         })
     }
@@ -58,7 +58,7 @@ impl Customer {
         customer.hello(0);
         customer.request();
         customer.flush()?;
-        while customer.acked < customer.sent {
+        while customer.last_acked < customer.last_sent {
             customer.read(&mut [0; 4096])?;
         }
         Ok(customer)
@@ -79,7 +79,7 @@ impl Customer {
             let since = Instant::now();
             self.flush()?;
             if is_acked {
-                while self.acked < self.sent {
+                while self.last_acked < self.last_sent {
                     self.read(&mut buffer)?;
                 }
             } else {
@@ -115,8 +115,8 @@ impl Customer {
     }
 
     fn entry(&mut self, body: Body) {
-        self.sent += 1;
-        let entry = Entry { number: self.sent, at: 1_760_000_000_000, body };
+        self.last_sent += 1;
+        let entry = Entry { number: self.last_sent, at: 1_760_000_000_000, body };
         wire::encode(&Message::Entry(entry), &mut self.out);
     }
 
@@ -140,7 +140,7 @@ impl Customer {
         self.decoder.push(buffer[..count].to_vec());
         while let Some(message) = self.decoder.message()? {
             match message {
-                Message::Ack { number } => self.acked = number,
+                Message::Ack { number } => self.last_acked = number,
                 Message::Welcome(_) => self.is_welcomed = true,
                 Message::Bye { text, .. } => return Err(broken(text).into()),
                 _ => {}
@@ -203,7 +203,7 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
     for _ in 0..CUSTOMERS {
         crowd.add(if is_echo { Customer::open(server)? } else { Customer::queued(server)? })?;
     }
-    let first = crowd.customers[0].sent;
+    let first = crowd.customers[0].last_sent;
     let last = first + (entries / CUSTOMERS) as u64;
     let mut unfinished = crowd.customers.len();
     // For an echo: the bytes that came back, and the sizes of the entries in flight.
@@ -216,20 +216,20 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
     while unfinished > 0 {
         for at in crowd.wait()? {
             let customer = &mut crowd.customers[at];
-            let before = customer.acked;
+            let before = customer.last_acked;
             if is_echo {
                 echoed[at] += customer.stream.read(&mut crowd.buffer)?;
                 while let Some(size) = sizes[at].front().copied().filter(|size| *size <= echoed[at])
                 {
                     sizes[at].pop_front();
                     echoed[at] -= size;
-                    customer.acked += 1;
+                    customer.last_acked += 1;
                 }
             } else {
                 customer.read(&mut crowd.buffer)?;
             }
             // A `seen` may still come after the last ack.
-            unfinished -= usize::from(before < last && customer.acked == last);
+            unfinished -= usize::from(before < last && customer.last_acked == last);
             refill(customer, last, &mut sizes[at])?;
         }
     }
@@ -242,7 +242,7 @@ fn refill(
     last: Number,
     sizes: &mut std::collections::VecDeque<usize>,
 ) -> Result<(), Broken> {
-    while customer.sent < last && customer.sent - customer.acked < IN_FLIGHT {
+    while customer.last_sent < last && customer.last_sent - customer.last_acked < IN_FLIGHT {
         let before = customer.out.len();
         customer.say();
         sizes.push_back(customer.out.len() - before);
@@ -320,10 +320,11 @@ impl Queue<'_> {
             }
             for at in self.crowd.wait()? {
                 let customer = &mut self.crowd.customers[at];
-                let before = customer.acked;
+                let before = customer.last_acked;
                 customer.read(&mut self.crowd.buffer)?;
-                unfinished -=
-                    usize::from(before < customer.sent && customer.acked == customer.sent);
+                unfinished -= usize::from(
+                    before < customer.last_sent && customer.last_acked == customer.last_sent,
+                );
             }
         }
         Ok(())

@@ -32,7 +32,8 @@ pub const TRIGGER: &str = "Human Handoff";
 const CUT: &str = "… [cut]";
 /// The mark of a message in which a number became `null`.
 const NULLED: &str = "[changed: a number that JSON cannot hold became null]";
-/// The most bytes of an encoded `Said`. The rest of the entry's limit is for the entry around it.
+/// The most bytes of an encoded message. With its number and time it is an entry, which may have
+/// [`ENTRY_MAX`] bytes.
 const SAID_MAX: usize = ENTRY_MAX - 256;
 
 /// One item of a bot's answer, not yet cut to limits.
@@ -193,7 +194,7 @@ impl Triggers {
             if control.is_some() || trigger.is_some() {
                 let handoff = reply.handoff.get_or_insert_default();
                 handoff.reason = handoff.reason.take().or_else(|| reason(&control?));
-                // If the item was only the trigger, its `null` is gone with it.
+                // If only the trigger was in the item, no number that became `null` is left.
                 item.nulled &= item != Item { nulled: true, ..Item::default() };
             }
             if item == Item::default() {
@@ -387,8 +388,9 @@ fn attach(said: &mut Said, json: &str) {
     }
 }
 
-/// Whether a payload is within its limits, also at a peer of release 0.1.0. That release counts
-/// bytes as it would write the values itself: 18 for `1e15`.
+/// Whether a payload is within its limits, also at a peer of release 0.1.0. That release parses the
+/// payload and counts the bytes of its own spelling, which may be longer: `1e15` counts as 18
+/// bytes.
 fn fits(custom: &Custom) -> bool {
     let value = custom.value();
     custom.as_str().len().max(value.to_string().len()) <= CUSTOM_MAX && depth(&value) <= DEPTH_MAX

@@ -13,15 +13,15 @@ pub const QUEUE_MAX: usize = 4_096;
 /// How long a program that is ending waits until its lines are delivered.
 pub const LEAVE_WITHIN: Duration = Duration::from_secs(5);
 
-/// The position in a script: which line is being worked on, and whether the input has ended.
+/// The state of the input: which line the loop works on, and whether the input has ended.
 pub struct Pace<C> {
     is_person: bool,
     /// The line that was taken and is not done yet, with the time when it was taken.
-    pending: Option<(C, Instant)>,
+    current: Option<(C, Instant)>,
     has_ended: bool,
     /// The time to leave after the end of the input; `None` without `--linger`.
     linger_until: Option<Instant>,
-    /// The time limit of the `/wait` that is being worked on.
+    /// The time limit of a `/wait`, while the loop works on one.
     wait_until: Option<Instant>,
 }
 
@@ -38,7 +38,7 @@ pub enum Waiting {
 impl<C: Clone> Pace<C> {
     /// The pace for a person, or for a script.
     pub fn new(is_person: bool) -> Pace<C> {
-        Pace { is_person, pending: None, has_ended: false, linger_until: None, wait_until: None }
+        Pace { is_person, current: None, has_ended: false, linger_until: None, wait_until: None }
     }
 
     /// Whether a person types.
@@ -48,29 +48,29 @@ impl<C: Clone> Pace<C> {
 
     /// Whether the next line may be taken.
     pub fn takes_lines(&self) -> bool {
-        self.pending.is_none() && !self.has_ended
+        self.current.is_none() && !self.has_ended
     }
 
     /// A line was taken.
     pub fn push(&mut self, command: C, now: Now) {
-        self.pending = Some((command, now.clock));
+        self.current = Some((command, now.clock));
     }
 
     /// The line that is not done yet.
     pub fn pending(&self) -> Option<C> {
-        self.pending.as_ref().map(|(command, _)| command.clone())
+        self.current.as_ref().map(|(command, _)| command.clone())
     }
 
     /// The line is done.
     pub fn done(&mut self) {
-        self.pending = None;
+        self.current = None;
         self.wait_until = None;
     }
 
     /// The result of a `/wait` of at most `limit` at this time. `is_here` says whether the answer
     /// has come.
     pub fn waited(&mut self, is_here: bool, limit: Option<Duration>, now: Now) -> Waiting {
-        let since = self.pending.as_ref().map_or(now.clock, |(_, since)| *since);
+        let since = self.current.as_ref().map_or(now.clock, |(_, since)| *since);
         self.wait_until = limit.map(|limit| since + limit);
         match self.wait_until {
             _ if is_here => Waiting::Over,
@@ -90,7 +90,7 @@ impl<C: Clone> Pace<C> {
 
     /// Whether the input has ended and all its lines are done.
     pub fn is_over(&self) -> bool {
-        self.has_ended && self.pending.is_none()
+        self.has_ended && self.current.is_none()
     }
 
     /// Whether the time to leave after the end of the input has come.
@@ -98,7 +98,7 @@ impl<C: Clone> Pace<C> {
         self.linger_until.is_some_and(|until| until <= now.clock)
     }
 
-    /// The next time at which a wait or the stay may end.
+    /// The next time limit: of a `/wait`, or for leaving after the end of the input.
     pub fn deadline(&self) -> Option<Instant> {
         let linger = if self.is_over() { self.linger_until } else { None };
         [self.wait_until, linger].into_iter().flatten().min()

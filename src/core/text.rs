@@ -123,7 +123,7 @@ impl fmt::Display for Part<'_> {
     }
 }
 
-/// Reads a text once, part by part. Its fields are what it must know of the parts before.
+/// Reads a text once, part by part. The fields hold what the next part depends on.
 struct Parts<'a> {
     rest: &'a str,
     kind: Kind,
@@ -132,7 +132,7 @@ struct Parts<'a> {
     letter: Option<(char, char)>,
     /// The number of marks on that letter.
     mark_count: usize,
-    /// The columns that are left of a run of blanks that is kept.
+    /// In a run of blanks that is kept: the columns of the blanks that are still to be read.
     blank_columns: usize,
     /// In a name, a blank may stand here.
     may_have_blank: bool,

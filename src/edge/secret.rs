@@ -19,7 +19,7 @@ pub fn read(what: &str, path: &Path) -> Result<String, String> {
     let file = path.display();
     let failed = |e: std::io::Error| format!("cannot read {what} from {file}: {e}");
     let open = File::open(path).map_err(failed)?;
-    // The metadata are those of the open file: another file may be put at its path meanwhile.
+    // This checks the open file, because another file may be put at its path meanwhile.
     let metadata = open.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(format!("cannot read {what} from {file}: it is a folder"));

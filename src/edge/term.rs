@@ -47,7 +47,7 @@ const LOG_MAX: usize = 1_000;
 /// The time that a dropped `Screen` gives its threads to write what is left.
 const DROP_WAIT: Duration = Duration::from_secs(1);
 
-/// How to read and show.
+/// How lines are read and reports are shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Whether each report is one JSON object per line.
@@ -107,12 +107,12 @@ pub struct Screen {
     threads: Option<Threads>,
 }
 
-/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `ended` until
+/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `thread_ends` until
 /// it ends.
 struct Threads {
     screen: JoinHandle<()>,
     input: Option<JoinHandle<()>>,
-    ended: Receiver<()>,
+    thread_ends: Receiver<()>,
 }
 
 /// Keeps SIGTSTP from stopping the process at once, if something has to be done first: an editor
@@ -150,7 +150,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (typed, lines) = if editing { unbounded() } else { bounded(1) };
     let (keys, pressed) = if editing { unbounded() } else { (bounded(0).0, never()) };
     let (log, logged) = bounded(LOG_MAX);
-    let (alive, ended) = bounded(0);
+    let (alive, thread_ends) = bounded(0);
     let shown_count = Arc::new(AtomicU64::new(0));
     let interrupts = Arc::new(AtomicUsize::new(0));
     let suspensions = if holds_suspension(&options) { suspend::listen()? } else { never() };
@@ -182,7 +182,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let input = input.map(read).transpose()?;
 
     *log_target() = Some(log);
-    let threads = Some(Threads { screen, input, ended });
+    let threads = Some(Threads { screen, input, thread_ends });
     Ok((
         Screen {
             commands,
@@ -219,8 +219,8 @@ impl Screen {
         self.is_interactive
     }
 
-    /// Whether stdin is read: not at a desk with `--no-terminal`, which runs on when stdout is
-    /// gone.
+    /// Whether stdin is read. A desk with `--no-terminal` does not read it, and goes on when stdout
+    /// is gone.
     pub fn reads_lines(&self) -> bool {
         self.threads.as_ref().is_some_and(|threads| threads.input.is_some())
     }
@@ -274,7 +274,7 @@ impl Screen {
     pub fn finish(mut self) {
         self.stop();
         if let Some(threads) = self.threads.take() {
-            // A thread that panicked has printed so on stderr.
+            // If a thread has panicked, its message is on stderr already.
             threads.input.map(JoinHandle::join);
             let _ = threads.screen.join();
         }
@@ -303,7 +303,7 @@ impl Drop for Screen {
     fn drop(&mut self) {
         if let Some(threads) = self.threads.take() {
             self.stop();
-            let _ = threads.ended.recv_timeout(DROP_WAIT);
+            let _ = threads.thread_ends.recv_timeout(DROP_WAIT);
         }
         if let Some(mode) = &self.mode {
             mode.leave();
@@ -332,7 +332,7 @@ fn marked(text: &str) -> String {
     Safe(text).to_string().replace('\n', "\n  | ")
 }
 
-/// The way of log lines to the screen thread; `None` while there is no screen.
+/// The channel for log lines to the screen thread; `None` while there is no screen.
 static LOG: Mutex<Option<Sender<String>>> = Mutex::new(None);
 /// The number of log lines that were dropped since the last one was shown.
 static DROPPED: AtomicUsize = AtomicUsize::new(0);

@@ -162,8 +162,8 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider { cipher_suites, ..default_provider() })
 }
 
-/// Refuses a key file that other users can read. This checks the open file: another file may be put
-/// at its path meanwhile.
+/// Refuses a key file that other users can read. This checks the open file, because another file
+/// may be put at its path meanwhile.
 fn refuse_open_to_others(open: &File, file: &Path) -> Result<(), String> {
     let metadata =
         open.metadata().map_err(|e| format!("cannot look at {}: {e}", file.display()))?;

@@ -49,7 +49,7 @@ pub struct User {
     triggers: Triggers,
     /// The customer's name.
     pub name: Option<String>,
-    trusted: Trusted,
+    trusted_desks: Trusted,
     /// Whether to start a new conversation.
     pub new: bool,
     /// Seconds from the end of a script's input to the end of the program.
@@ -77,7 +77,7 @@ pub struct Admin {
     pub listen: String,
     /// Files of the certificate chain and of its key; the desk's own key when `None`.
     certificate: Option<(PathBuf, PathBuf)>,
-    /// Whether, and for whom, the desk goes without encryption.
+    /// Where connections may be without encryption; `None` if all are encrypted.
     pub plaintext: Option<Plaintext>,
     /// The agent's name.
     pub name: Option<String>,
@@ -145,7 +145,7 @@ impl raw::User {
         }
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let place = checked_place("user", self.state, self.profile, self.ephemeral)?;
-        let trusted = match (&*self.fingerprint, self.ca, self.plaintext) {
+        let trusted_desks = match (&*self.fingerprint, self.ca, self.plaintext) {
             ([], None, None) => Trusted::FirstContact,
             ([], Some(ca), None) => Trusted::Authority(ca),
             ([], None, Some(plaintext)) => Trusted::Plaintext(plaintext),
@@ -166,7 +166,7 @@ impl raw::User {
             bot_token_file: self.bot_token_file,
             triggers: Triggers::new(&self.trigger),
             name,
-            trusted,
+            trusted_desks,
             new: self.new,
             linger: self.linger,
             place,
@@ -241,7 +241,7 @@ impl User {
     /// # Errors
     /// One line, when `--ca` names no usable authority.
     pub fn trust(&self) -> Result<Trust, String> {
-        match &self.trusted {
+        match &self.trusted_desks {
             Trusted::Keys(keys) => Ok(Trust::Keys(keys.clone())),
             Trusted::Authority(ca) => Trust::authority(ca),
             Trusted::Plaintext(plaintext) => Ok(Trust::Plaintext(*plaintext)),
@@ -311,7 +311,7 @@ fn check_address(option: &str, given: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// A name without the blanks at its ends, which are typing errors.
+/// Checks a name, and removes the blanks at its ends.
 fn checked_name(given: &str) -> Result<String, String> {
     let given = given.trim();
     match Name::new(given) {

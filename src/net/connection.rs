@@ -19,7 +19,7 @@ use super::stream::{Stream, is_not_now};
 use super::{Closed, Conn, Dialect, Limits};
 use crate::edge::tls::Fingerprint;
 
-/// One connection. While idle it holds no buffer: it takes under 300 bytes, and the memory of TLS.
+/// One connection. An idle one has no buffer, and takes under 300 bytes besides the memory of TLS.
 pub(super) struct Connection {
     stream: Stream,
     phase: Phase,
@@ -203,7 +203,7 @@ impl Connection {
             self.outbound = bytes;
             self.last_taken = now;
         } else {
-            // Half of the buffer or more is written: moving the rest costs no more than it saves.
+            // Most of the buffer is written: the rest moves to its beginning, to reuse the space.
             if self.written_len * 2 >= self.outbound.len() {
                 self.outbound.drain(..self.written_len);
                 self.written_len = 0;
@@ -241,8 +241,8 @@ impl Connection {
                 self.phase = Phase::Flushing;
                 self.deadline = None;
                 self.read_pause = None;
-                // If this fails, nobody notices the peer's end, and the connection ends with the
-                // linger time.
+                // If this fails, the peer's end stays unnoticed, and the connection lives until its
+                // linger time is over.
                 let _ = self.listen();
             }
             Phase::Flushing | Phase::Lingering { .. } | Phase::Over => {}
@@ -259,7 +259,8 @@ impl Connection {
         }
     }
 
-    /// Writes once, as much as the socket takes. When all is written, a close goes one step on.
+    /// Writes once, as much as the socket takes. If a close has begun and all is written, also ends
+    /// this side's direction.
     pub(super) fn write(&mut self, now: Instant, limits: &Limits) -> io::Result<()> {
         if self.is_waiting() {
             let written = self.stream.write(&self.outbound[self.written_len..])?;
@@ -327,7 +328,7 @@ impl Connection {
         if self.phase == Phase::Opening && self.stream.is_open() {
             let Some(agreed) = self.stream.agreed(&self.dialects) else {
                 return Input::Ended(Closed::Distrusted(
-                    "it speaks TLS, and nothing of handoff's within".to_owned(),
+                    "it speaks TLS, but not the handoff protocol".to_owned(),
                 ));
             };
             self.dialect_index = agreed;

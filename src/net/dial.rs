@@ -30,7 +30,7 @@ pub(super) fn resolve(address: &str) -> io::Result<Vec<SocketAddr>> {
 /// The dials of the socket thread.
 pub(super) struct Dialers {
     inbox: Arc<Inbox>,
-    waiting: VecDeque<(Conn, Target)>,
+    queue: VecDeque<(Conn, Target)>,
     threads: HashMap<Conn, Dialer>,
 }
 
@@ -50,7 +50,7 @@ pub(super) type Failed = (Conn, String);
 impl Dialers {
     /// No dials yet. They report to `inbox`.
     pub(super) fn new(inbox: Arc<Inbox>) -> Dialers {
-        Dialers { inbox, waiting: VecDeque::new(), threads: HashMap::new() }
+        Dialers { inbox, queue: VecDeque::new(), threads: HashMap::new() }
     }
 
     /// Starts a dial, or queues it. Returns dials that failed.
@@ -61,7 +61,7 @@ impl Dialers {
         now: Instant,
         limits: &Limits,
     ) -> Vec<Failed> {
-        self.waiting.push_back((conn, target));
+        self.queue.push_back((conn, target));
         self.start_waiting(now, limits)
     }
 
@@ -80,18 +80,18 @@ impl Dialers {
 
     /// Cancels a dial. False when there is no such dial.
     pub(super) fn cancel(&mut self, conn: Conn) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|(waiting, _)| *waiting != conn);
+        let before = self.queue.len();
+        self.queue.retain(|(waiting, _)| *waiting != conn);
         match self.threads.get(&conn) {
             Some(dialer) => !dialer.is_cancelled.swap(true, Ordering::Relaxed),
-            None => self.waiting.len() < before,
+            None => self.queue.len() < before,
         }
     }
 
     /// Cancels all dials and returns them.
     pub(super) fn cancel_all(&mut self) -> Vec<Conn> {
         let running = self.threads.keys().copied();
-        let all = running.chain(self.waiting.iter().map(|(conn, _)| *conn));
+        let all = running.chain(self.queue.iter().map(|(conn, _)| *conn));
         let all: Vec<Conn> = all.collect();
         all.into_iter().filter(|conn| self.cancel(*conn)).collect()
     }
@@ -118,14 +118,14 @@ impl Dialers {
 
     /// Whether a sweep has anything to look at.
     pub(super) fn is_busy(&self) -> bool {
-        !self.waiting.is_empty() || self.running() > 0
+        !self.queue.is_empty() || self.running() > 0
     }
 
     /// Starts waiting dials while there are fewer than [`DIALERS`].
     pub(super) fn start_waiting(&mut self, now: Instant, limits: &Limits) -> Vec<Failed> {
         let mut failed = Vec::new();
         while self.running() < DIALERS
-            && let Some((conn, target)) = self.waiting.pop_front()
+            && let Some((conn, target)) = self.queue.pop_front()
         {
             let address = target.address.clone();
             if let Err(error) = self.start(conn, target, now, limits) {
@@ -143,7 +143,7 @@ impl Dialers {
         limits: &Limits,
     ) -> io::Result<()> {
         if self.threads.len() >= THREADS_MAX {
-            return Err(io::Error::other("too many name look-ups hang"));
+            return Err(io::Error::other("too many name lookups hang"));
         }
         let is_cancelled = Arc::new(AtomicBool::new(false));
         let address = target.address.clone();

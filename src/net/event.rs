@@ -69,17 +69,17 @@ pub enum Closed {
     ByUs,
     /// The peer ended it.
     ByPeer,
-    /// The dial failed: the whole sentence, with the address and what went wrong.
+    /// The dial failed. The text is a whole sentence, with the address and the fault.
     Dial(String),
     /// The peer speaks plaintext, and this side TLS.
     Plaintext,
     /// The peer speaks TLS, and this side plaintext.
     Encrypted,
-    /// The TLS handshake or a record failed: the whole sentence.
+    /// The TLS handshake or a record failed. The text is a whole sentence.
     Tls(String),
-    /// The peer refuses this side's certificate or TLS: its alert.
+    /// The peer refuses this side's certificate or TLS. The text is the name of its alert.
     Refused(String),
-    /// TLS shows that the peer is not the one that was dialled: the whole sentence.
+    /// TLS shows that the peer is not the one that was dialled. The text is a whole sentence.
     Distrusted(String),
     /// No byte came for [`Keepalive::dead`](super::Keepalive::dead).
     Silent,
@@ -106,7 +106,7 @@ impl fmt::Display for Closed {
                 f.write_str(sentence)
             }
             Closed::Refused(alert) => {
-                write!(f, "the other side does not take this side's certificate or TLS ({alert})")
+                write!(f, "the other side refuses this side's certificate or TLS ({alert})")
             }
             Closed::Plaintext => f.write_str("the other side speaks plaintext, and this side TLS"),
             Closed::Encrypted => f.write_str("the other side speaks TLS, and this side plaintext"),
@@ -114,7 +114,7 @@ impl fmt::Display for Closed {
             Closed::Stalled => f.write_str("the other side stopped reading"),
             Closed::Deadline(what) => write!(f, "the other side sent no {what} in time"),
             Closed::Overflow => f.write_str("too much was waiting for the other side to read it"),
-            Closed::Crowded => f.write_str("too many others wanted to be let in"),
+            Closed::Crowded => f.write_str("it was closed to make room for another new connection"),
             Closed::Broken(error) => write!(f, "the connection broke: {}", sentence(error)),
         }
     }

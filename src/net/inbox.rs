@@ -41,8 +41,8 @@ pub(super) struct Dialled {
 }
 
 impl Command {
-    /// Whether the thread must be woken for it. A permission to read can wait until the thread
-    /// wakes for another reason.
+    /// Whether the thread must be woken for this command. A [`Command::ReadOn`] without a rest can
+    /// wait until the thread wakes for another reason.
     fn is_urgent(&self) -> bool {
         !matches!(self, Command::ReadOn(_, Duration::ZERO))
     }
@@ -62,8 +62,8 @@ struct Waiting {
     /// The thread waits for readiness and must be woken. This flag is under the same lock as the
     /// commands, so that no wake is missed and none is needless.
     is_asleep: bool,
-    /// Some socket has bytes that may not be read yet. Then a permission to read must wake the
-    /// thread at once.
+    /// Some socket has bytes that may not be read yet. Then a [`Command::ReadOn`] must wake the
+    /// thread, too.
     has_deaf: bool,
 }
 
@@ -93,7 +93,7 @@ impl Inbox {
             (urgent || waiting.has_deaf) && std::mem::take(&mut waiting.is_asleep)
         };
         if wakes {
-            // It fails only when the poller is gone, and then no thread waits at it.
+            // A wake fails only when the poller is gone, and then no thread waits.
             let _ = self.poller.wake();
         }
     }

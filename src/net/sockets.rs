@@ -41,15 +41,15 @@ pub(super) struct Sockets {
     /// Connections that the loop lets rest, with the time at which they are read again.
     rests: BTreeSet<(Instant, Conn)>,
     /// Some connection may have bytes that may not be read yet: [`Connection::is_deaf`].
-    deaf: bool,
+    has_deaf: bool,
     listeners: Vec<Listener>,
     dialers: Dialers,
     commands: Vec<super::Command>,
     /// Connections with new bytes to write.
-    fresh: Vec<Conn>,
+    unwritten: Vec<Conn>,
     buffer: Box<[u8]>,
     /// The total time that the thread has waited at a full event channel; see `now`.
-    stalled: Duration,
+    stall_time: Duration,
     next_sweep: Option<Instant>,
     end_at: Option<Instant>,
     is_loop_gone: bool,
@@ -75,12 +75,12 @@ impl Sockets {
             strangers: Strangers::default(),
             last_served: 0,
             rests: BTreeSet::new(),
-            deaf: false,
+            has_deaf: false,
             listeners: Vec::new(),
             commands: Vec::new(),
-            fresh: Vec::new(),
+            unwritten: Vec::new(),
             buffer: vec![0; READ_MAX].into_boxed_slice(),
-            stalled: Duration::ZERO,
+            stall_time: Duration::ZERO,
             next_sweep: None,
             end_at: None,
             is_loop_gone: false,
@@ -99,7 +99,7 @@ impl Sockets {
             }
             let timeout = if idle { self.timeout() } else { Some(Duration::ZERO) };
             if let Err(error) = poller.wait(&mut ready, timeout) {
-                let what = format!("the network cannot be waited for: {}", sentence(&error));
+                let what = format!("cannot wait for the network: {}", sentence(&error));
                 self.tell(Event::Trouble { what });
                 break;
             }
@@ -121,7 +121,7 @@ impl Sockets {
     /// The clock of all deadlines. It stops while the thread waits for the loop to take an event:
     /// bytes that come meanwhile stay unread, and their connections must not count as silent.
     fn now(&self) -> Instant {
-        Instant::now() - self.stalled
+        Instant::now() - self.stall_time
     }
 
     fn is_over(&self) -> bool {
@@ -159,7 +159,7 @@ impl Sockets {
                     send(self.events, event) -> sent => self.is_loop_gone |= sent.is_err(),
                     recv(self.handle_alive) -> _ => {}
                 }
-                self.stalled += since.elapsed();
+                self.stall_time += since.elapsed();
             }
         }
     }
@@ -196,14 +196,14 @@ impl Sockets {
             return;
         }
         self.next_sweep = Some(now + self.limits.tick);
-        self.deaf = self.connections.values().any(Connection::is_deaf);
+        self.has_deaf = self.connections.values().any(Connection::is_deaf);
         let mut overdue = Vec::new();
         for (conn, connection) in &mut self.connections {
             if let Some(why) = connection.overdue(now, &self.limits) {
                 overdue.push((*conn, why));
             } else if connection.is_quiet(now) {
                 connection.queue(connection.dialect().keepalive.bytes.clone(), now);
-                self.fresh.push(*conn);
+                self.unwritten.push(*conn);
             }
         }
         for (conn, why) in overdue {

@@ -77,7 +77,7 @@ impl Stream {
     }
 
     /// Turns socket bytes into plain bytes; there may be none. The first byte shows whether the
-    /// peer speaks TLS, or one of `dialects` without TLS (docs/PROTOCOL.md, "Bytes and frames").
+    /// peer speaks TLS, or one of `dialects` without TLS (docs/PROTOCOL.md, "Transport").
     pub(super) fn decode(
         &mut self,
         mut raw: &[u8],
@@ -176,7 +176,7 @@ fn broken(error: Error) -> Closed {
             "its certificate is a copy or a forgery: a signature is wrong".to_owned(),
         ),
         Error::InvalidCertificate(error) => {
-            Closed::Distrusted(format!("its certificate is not to be trusted: {}", fault(&error)))
+            Closed::Distrusted(format!("its certificate is not trusted: {}", fault(&error)))
         }
         Error::AlertReceived(alert) => Closed::Refused(format!("{alert:?}")),
         error => Closed::Tls(format!("TLS failed: {error}")),
@@ -199,7 +199,7 @@ fn fault(error: &CertificateError) -> String {
             "it is for another name than the one that was dialled".to_owned()
         }
         CertificateError::Other(why) if format!("{why:?}").contains("CaUsedAsEndEntity") => {
-            "it is an authority's own; a certificate that signed itself is trusted by --fingerprint"
+            "it is the certificate of an authority; to trust a self-signed one, give --fingerprint"
                 .to_owned()
         }
         error => error.to_string(),

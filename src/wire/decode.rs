@@ -294,8 +294,8 @@ struct LaterEntry {
     body: OneKey<Value>,
 }
 
-/// An object with exactly one key, which it has once ("Frames": a second key beside the type of a
-/// message or the name of a body ends the connection).
+/// An object with exactly one key. A second key is an error, also if it is the same key again
+/// (docs/PROTOCOL.md, "Frames").
 struct OneKey<T>(String, T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
@@ -323,8 +323,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
     }
 }
 
-/// Refuses parts over their limits, which their types allow (docs/PROTOCOL.md, "Limits"). `length`
-/// is the length of the frame's body.
+/// Refuses a message with a part over its limit (docs/PROTOCOL.md, "Limits"). `length` is the
+/// length of the frame's body.
 fn check(message: Message, length: usize) -> Result<Message, WireError> {
     let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let few = |features: &[String]| {

@@ -51,7 +51,7 @@ impl fmt::Debug for Secret {
 }
 
 impl ConversationId {
-    /// The first four hexadecimal digits: enough to tell customers apart on a screen.
+    /// The first four hexadecimal digits of the id: enough to tell customers apart on a screen.
     pub fn short(&self) -> String {
         hex(&self.0[..2])
     }

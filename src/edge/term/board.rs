@@ -30,7 +30,7 @@ pub(super) struct Board {
     /// The line's first row that is shown, if the line has more rows than fit.
     top: usize,
     /// The last frame; `None` if none of our rows is on the screen.
-    drawn: Option<Drawn>,
+    last_frame: Option<Drawn>,
     /// Whether the next frame clears the screen first.
     clears: bool,
 }
@@ -55,7 +55,7 @@ impl Board {
             columns: SIZE.0,
             rows: SIZE.1,
             top: 0,
-            drawn: None,
+            last_frame: None,
             clears: false,
         };
         board.measure();
@@ -78,7 +78,7 @@ impl Board {
     /// Another program had the terminal: reads its size again, and forgets the drawn rows.
     pub(super) fn resume(&mut self) {
         self.measure();
-        self.drawn = None;
+        self.last_frame = None;
     }
 
     /// Handles a key. Returns the rows to put above the line.
@@ -160,7 +160,7 @@ impl Board {
 
     /// The bytes that remove the line, and leave the cursor where the line began.
     pub(super) fn erase(&mut self) -> String {
-        let up = self.drawn.take().map_or(0, |drawn| drawn.rows_above(self.columns));
+        let up = self.last_frame.take().map_or(0, |drawn| drawn.rows_above(self.columns));
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
@@ -208,7 +208,7 @@ impl Board {
         let before = &shown[row].as_str()[..before];
         out.push_str(&format!("\r{}{before}", prefix(row).as_str()));
         let widths = shown.iter().map(|text| indent + width(text.as_str())).collect();
-        self.drawn = Some(Drawn { widths, row, column: indent + width(before) });
+        self.last_frame = Some(Drawn { widths, row, column: indent + width(before) });
     }
 }
 

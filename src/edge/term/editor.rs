@@ -286,7 +286,7 @@ mod tests {
             editor.insert("draft");
             editor.press(&Key::Up);
             assert_eq!(editor.text(), "refused");
-            // Enter is the board's: it takes the text.
+            // The board handles Enter: it takes the text.
             if leave == Key::Enter {
                 drop(editor.take())
             } else {

@@ -31,10 +31,11 @@ const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// stdin, and the other sources for which its reader waits.
 pub(super) struct Input {
-    woken: UnixStream,
-    stopped: Receiver<()>,
-    resized: SigId,
-    continued: (UnixStream, SigId),
+    wake_pipe: UnixStream,
+    stop_requests: Receiver<()>,
+    resize_handler: SigId,
+    /// The pipe that reports SIGCONT, and the signal handler that writes to it.
+    continue_pipe: (UnixStream, SigId),
 }
 
 /// Ends the input thread.
@@ -63,12 +64,15 @@ impl Waker {
 
 impl Input {
     pub(super) fn new() -> io::Result<(Input, Waker)> {
-        let (woken, wake) = UnixStream::pair()?;
-        let resized = low_level::pipe::register(SIGWINCH, wake.try_clone()?)?;
+        let (wake_pipe, wake) = UnixStream::pair()?;
+        let resize_handler = low_level::pipe::register(SIGWINCH, wake.try_clone()?)?;
         let (continued, wake_too) = UnixStream::pair()?;
-        let continued = (continued, low_level::pipe::register(SIGCONT, wake_too)?);
-        let (stop, stopped) = bounded(1);
-        Ok((Input { woken, stopped, resized, continued }, Waker { wake, stop }))
+        let continue_pipe = (continued, low_level::pipe::register(SIGCONT, wake_too)?);
+        let (stop, stop_requests) = bounded(1);
+        Ok((
+            Input { wake_pipe, stop_requests, resize_handler, continue_pipe },
+            Waker { wake, stop },
+        ))
     }
 
     /// Reads keys until stopped. The screen thread decides what Ctrl-C does, because it has the
@@ -153,7 +157,7 @@ impl Input {
     fn send(&self, typed: &Sender<Typed>, line: Typed) -> bool {
         select! {
             send(typed, line) -> sent => sent.is_ok(),
-            recv(self.stopped) -> _ => false,
+            recv(self.stop_requests) -> _ => false,
         }
     }
 
@@ -162,8 +166,8 @@ impl Input {
         loop {
             let mut sources = [
                 PollFd::from_borrowed_fd(stdin(), PollFlags::IN),
-                PollFd::new(&self.woken, PollFlags::IN),
-                PollFd::new(&self.continued.0, PollFlags::IN),
+                PollFd::new(&self.wake_pipe, PollFlags::IN),
+                PollFd::new(&self.continue_pipe.0, PollFlags::IN),
             ];
             match poll(&mut sources, wait.as_ref()) {
                 Ok(0) => return Ok(Came::Nothing),
@@ -173,13 +177,13 @@ impl Input {
             let [readable, woken, continued] = sources.map(|source| !source.revents().is_empty());
             let mut signals = [0; 64];
             if continued {
-                // The byte has no meaning but that SIGCONT came.
-                let _ = rustix::io::read(&self.continued.0, &mut signals);
+                // The signal handler wrote this byte, to report SIGCONT.
+                let _ = rustix::io::read(&self.continue_pipe.0, &mut signals);
                 return Ok(Came::Continued);
             }
             if woken {
                 let resized =
-                    rustix::io::read(&self.woken, &mut signals).is_ok_and(|length| length > 0);
+                    rustix::io::read(&self.wake_pipe, &mut signals).is_ok_and(|length| length > 0);
                 return Ok(if resized { Came::Resized } else { Came::Stopped });
             }
             if readable {
@@ -195,8 +199,8 @@ impl Input {
 
 impl Drop for Input {
     fn drop(&mut self) {
-        low_level::unregister(self.resized);
-        low_level::unregister(self.continued.1);
+        low_level::unregister(self.resize_handler);
+        low_level::unregister(self.continue_pipe.1);
     }
 }
 
@@ -236,7 +240,7 @@ impl Lines {
         None
     }
 
-    /// The bytes so far as a line, at its end or at the end of the input; `None` if it is empty.
+    /// Ends the line that is being read, and returns it; `None` if it is empty.
     fn last(&mut self) -> Option<Typed> {
         let mut line = mem::take(&mut self.line);
         if mem::take(&mut self.is_first) && line.starts_with(MARK) {
@@ -247,7 +251,7 @@ impl Lines {
         }
         if mem::take(&mut self.is_too_long) || line.len() > self.limit {
             return Some(Typed::Refused(format!(
-                "a line has more than {} bytes and is not taken",
+                "a line has more than {} bytes and is not sent",
                 self.limit
             )));
         }
@@ -255,7 +259,7 @@ impl Lines {
             Ok(line) if line.trim().is_empty() => None,
             Ok(line) => Some(Typed::Line(line)),
             Err(_) => Some(Typed::Refused(format!(
-                "a line is not UTF-8 text of at most {} bytes and is not taken",
+                "a line is not UTF-8 text of at most {} bytes and is not sent",
                 self.limit
             ))),
         }

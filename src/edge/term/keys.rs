@@ -7,7 +7,7 @@ use std::mem;
 
 /// The most bytes of a pasted block; the editor has a limit of its own.
 const PASTE_MAX: usize = 64 * 1024;
-/// The most bytes of an escape sequence; a longer one ends here.
+/// The most bytes of an escape sequence. A longer one counts as complete, and is dropped.
 const ESCAPE_MAX: usize = 32;
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -54,7 +54,7 @@ pub(super) enum Key {
 /// Keeps an unfinished key or paste between reads.
 #[derive(Default)]
 pub(super) struct Decoder {
-    pending: Vec<u8>,
+    unfinished: Vec<u8>,
     paste: Option<Paste>,
 }
 
@@ -68,12 +68,12 @@ struct Paste {
 impl Decoder {
     /// Whether an escape sequence has begun; a lone Escape looks like that too.
     pub(super) fn is_mid_escape(&self) -> bool {
-        self.paste.is_none() && self.pending.first() == Some(&0x1b)
+        self.paste.is_none() && self.unfinished.first() == Some(&0x1b)
     }
 
     /// Drops an escape sequence that was not continued: a lone Escape has no meaning here.
     pub(super) fn give_up_escape(&mut self) {
-        self.pending.clear();
+        self.unfinished.clear();
     }
 
     /// Takes bytes and passes their keys to `key`.
@@ -102,8 +102,8 @@ impl Decoder {
             }
             return self.paste.take().map(Paste::finish);
         }
-        self.pending.push(byte);
-        let key = match self.pending.as_slice() {
+        self.unfinished.push(byte);
+        let key = match self.unfinished.as_slice() {
             [0x1b, rest @ ..] => {
                 if !is_whole(rest) {
                     return None;
@@ -121,7 +121,7 @@ impl Decoder {
                 Err(_) => None,
             },
         };
-        self.pending.clear();
+        self.unfinished.clear();
         key
     }
 }

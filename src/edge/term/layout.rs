@@ -275,7 +275,7 @@ mod tests {
             for (at, row) in rows.iter().enumerate() {
                 let allowed = if at == 0 { first } else { rest };
                 prop_assert!(width(row) <= allowed, "{row:?}");
-                // What joins the letter before it would join our prefix.
+                // A mark at the beginning of a row would join the prefix before the row.
                 let may_begin = |letter| letter == ' ' || stands_alone(letter);
                 prop_assert!(row.chars().next().is_none_or(may_begin), "{row:?}");
             }

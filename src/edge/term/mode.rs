@@ -28,8 +28,8 @@ impl RawMode {
         let before = tcgetattr(stdin())?;
         let mut raw = before.clone();
         raw.make_raw();
-        // A newline goes on starting a new row at its first column: a panic prints its message past
-        // the editor.
+        // Without these modes a newline would not return to the first column, and the message of a
+        // panic, which the editor does not write, would come out as stairs.
         raw.output_modes |= OutputModes::OPOST | OutputModes::ONLCR;
         tcsetattr(stdin(), OptionalActions::Now, &raw)?;
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(before);

@@ -57,8 +57,9 @@ pub(super) struct Output {
     board: Option<Board>,
     mode: Option<Arc<RawMode>>,
     events: Sender<Event>,
-    /// The number of reports taken, and of those that the loop knows to be shown.
+    /// The number of reports that this thread has taken from the loop.
     taken_count: u64,
+    /// The number of reports that were written, which the loop reads.
     shown_count: Arc<AtomicU64>,
     /// The number of Ctrl-C keys on their way from the input thread.
     interrupts: Arc<AtomicUsize>,
@@ -68,7 +69,7 @@ pub(super) struct Output {
     stdout: Outlet,
     stderr: Outlet,
     /// Bytes for the next write to stdout.
-    pending: Vec<u8>,
+    unwritten: Vec<u8>,
     /// Rows that the next frame puts above the editor.
     above: Vec<Row>,
     /// Whether a new frame has to be drawn.
@@ -113,7 +114,7 @@ impl Output {
         interrupts: Arc<AtomicUsize>,
     ) -> io::Result<Output> {
         let (stdout, stderr) = (Outlet::new(&io::stdout())?, Outlet::new(&io::stderr())?);
-        let (pending, above) = (Vec::new(), Vec::new());
+        let (unwritten, above) = (Vec::new(), Vec::new());
         Ok(Output {
             way,
             look,
@@ -126,7 +127,7 @@ impl Output {
             is_interrupted: false,
             stdout,
             stderr,
-            pending,
+            unwritten,
             above,
             is_dirty: true,
             is_stdout_gone: false,
@@ -144,7 +145,7 @@ impl Output {
         let mode = self.mode.clone();
         let _leave = Leave(mode.as_deref());
         if self.board.is_some() {
-            self.pending.extend_from_slice(ENTER);
+            self.unwritten.extend_from_slice(ENTER);
         }
         self.write();
         let mut going = true;
@@ -168,7 +169,7 @@ impl Output {
         log.try_iter().for_each(|line| self.log(&line));
         self.write();
         if let Some(board) = &mut self.board {
-            self.pending = board.erase().into_bytes();
+            self.unwritten = board.erase().into_bytes();
             self.write_stdout();
         }
     }
@@ -204,8 +205,8 @@ impl Output {
         match (self.way, &self.board) {
             (Way::Json, _) => {
                 // This never fails: a report has string keys, and a Vec takes every byte.
-                let _ = serde_json::to_writer(&mut self.pending, report);
-                self.pending.push(b'\n');
+                let _ = serde_json::to_writer(&mut self.unwritten, report);
+                self.unwritten.push(b'\n');
             }
             (Way::Terminal, Some(board)) => {
                 if let Some(rows) = self.look.draw(report, board.columns()) {
@@ -222,7 +223,7 @@ impl Output {
                 };
                 let Some(lines) = plain(report, self.look.me, columns) else { return };
                 match stream {
-                    Stream::Out => put_lines(&mut self.pending, &lines),
+                    Stream::Out => put_lines(&mut self.unwritten, &lines),
                     Stream::Err => self.write_stderr(&lines),
                 }
             }
@@ -265,8 +266,8 @@ impl Output {
         }
         self.write();
         if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
-            self.pending.extend(board.erase().into_bytes());
-            self.pending.extend_from_slice(LEAVE);
+            self.unwritten.extend(board.erase().into_bytes());
+            self.unwritten.extend_from_slice(LEAVE);
             mode.leave();
             self.write_stdout();
             suspend::stop();
@@ -279,7 +280,7 @@ impl Output {
         if let (Some(board), Some(mode)) = (&mut self.board, &self.mode) {
             // If the terminal is gone, the input thread reports it.
             let _ = mode.resume();
-            self.pending.extend_from_slice(ENTER);
+            self.unwritten.extend_from_slice(ENTER);
             board.resume();
             self.is_dirty = true;
         }
@@ -315,7 +316,7 @@ impl Output {
         if let Some(board) = &mut self.board
             && mem::take(&mut self.is_dirty)
         {
-            self.pending.extend(board.frame(&mem::take(&mut self.above), &self.look));
+            self.unwritten.extend(board.frame(&mem::take(&mut self.above), &self.look));
         }
         self.write_stdout();
         if self.shown_count.swap(self.taken_count, Ordering::Relaxed) < self.taken_count
@@ -326,7 +327,7 @@ impl Output {
     }
 
     fn write_stdout(&mut self) {
-        let bytes = mem::take(&mut self.pending);
+        let bytes = mem::take(&mut self.unwritten);
         if self.is_stdout_gone || bytes.is_empty() {
             return;
         }

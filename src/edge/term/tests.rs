@@ -1,31 +1,30 @@
-//! The real thing: this test binary again as a program on a pseudo-terminal or on pipes.
+//! The real screen and stdin: this test binary runs again as a program, on a pseudo-terminal or on
+//! pipes.
 //!
-//! The program (`program`) shows what its control socket tells it and answers with what the
-//! terminal told it. Waits have deadlines; nothing sleeps.
+//! The program (`program`) gets commands over a control socket, and answers with the events of the
+//! terminal. Waits have deadlines; nothing sleeps.
 
-use std::fs::{File, OpenOptions};
+use std::env;
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::num::NonZero;
-use std::os::fd::OwnedFd;
-use std::os::unix::ffi::OsStringExt;
-use std::process::{Child, Command, Stdio};
+use std::net::TcpStream;
 use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, ffi::OsString};
 
-use crossbeam_channel::{Receiver, select, unbounded};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Action, LocalModes, Winsize, tcflow, tcgetattr, tcsetwinsize};
+use crossbeam_channel::{select, unbounded};
+use rustix::termios::{Action, tcflow};
 
 use super::*;
 use crate::core::report::Told;
 use crate::wire::{ConversationId, TEXT_MAX};
+use process::{Terminal, line, piped, resize};
+
+mod process;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 const CONTROL: &str = "HANDOFF_TERM_TEST";
 
-/// Not a test: what the tests below start.
+/// Not a test: the program that the tests below start.
 #[test]
 #[ignore = "the program the other tests start"]
 fn program() {
@@ -118,145 +117,6 @@ fn said(text: &str) -> Told {
         custom: None,
         history: false,
     }
-}
-
-/// The program's end of the control socket.
-struct Program {
-    child: Child,
-    control: TcpStream,
-    answers: Receiver<String>,
-}
-
-impl Program {
-    fn start(environment: &[(&str, &str)], stdin: Stdio, stdout: Stdio, stderr: Stdio) -> Program {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
-        let mut command = Command::new(env::current_exe().expect("this test"));
-        let program = format!("{}::program", module_path!().trim_start_matches("handoff::"));
-        command.args([&program, "--exact", "--ignored", "--nocapture"]);
-        command.env("TERM", "xterm").env_remove("NO_COLOR").envs(environment.iter().copied());
-        command.env(CONTROL, listener.local_addr().expect("bound").to_string());
-        let child = command.stdin(stdin).stdout(stdout).stderr(stderr).spawn().expect("a child");
-        let (control, _) = listener.accept().expect("the program connects");
-        let (sender, answers) = unbounded();
-        let lines = BufReader::new(control.try_clone().expect("a socket"));
-        thread::spawn(move || {
-            lines.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)))
-        });
-        Program { child, control, answers }
-    }
-
-    fn tell(&mut self, line: &str) {
-        writeln!(self.control, "{line}").expect("the program lives");
-    }
-
-    /// The next answer that is not `Shown`.
-    fn answer(&self) -> String {
-        loop {
-            let answer = self.answers.recv_timeout(DEADLINE).expect("an answer");
-            if !answer.starts_with("Shown") {
-                return answer;
-            }
-        }
-    }
-
-    fn expect(&self, answer: &str) {
-        assert_eq!(self.answer(), answer);
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The program on a terminal that is emulated here.
-struct Terminal {
-    program: Program,
-    master: File,
-    output: Receiver<Vec<u8>>,
-    screen: vt100::Parser,
-}
-
-impl Terminal {
-    /// With the editor.
-    fn start(environment: &[(&str, &str)]) -> Terminal {
-        let mut terminal = Terminal::open(environment);
-        // What libtest has written is above.
-        terminal.until(|seen| seen.contains("running 1 test") && seen.ends_with("> "));
-        terminal
-    }
-
-    fn open(environment: &[(&str, &str)]) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
-            .expect("a pseudo-terminal");
-        grantpt(&master).and_then(|()| unlockpt(&master)).expect("it is ours");
-        let name = OsString::from_vec(ptsname(&master, Vec::new()).expect("a name").into_bytes());
-        let slave: OwnedFd =
-            OpenOptions::new().read(true).write(true).open(name).expect("its other end").into();
-        resize(&master, 80, 24);
-        let copy = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        let program = Program::start(environment, copy(), copy(), copy());
-        let master = File::from(master);
-        let mut reader = master.try_clone().expect("a descriptor");
-        let (sender, output) = unbounded();
-        thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(length @ 1..) = reader.read(&mut bytes) {
-                if sender.send(bytes[..length].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let size = |size| NonZero::new(size).expect("a size");
-        let terminal = Terminal {
-            program,
-            master,
-            output,
-            screen: vt100::Parser::new(size(24), size(80), 1000),
-        };
-        terminal.program.expect("ready true");
-        terminal
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.master.write_all(keys.as_bytes()).expect("the terminal lives");
-    }
-
-    /// Waits until the screen is so.
-    fn until(&mut self, so: impl Fn(&str) -> bool) {
-        let end = Instant::now() + DEADLINE;
-        while !so(&self.screen.screen().contents()) {
-            let Ok(bytes) = self.output.recv_deadline(end) else {
-                panic!("not what was waited for:\n{}", self.screen.screen().contents());
-            };
-            self.screen.process(&bytes);
-        }
-    }
-
-    /// Waits until a mode of the terminal is off.
-    fn until_off(&mut self, mode: impl Fn(&vt100::Screen) -> bool) {
-        let end = Instant::now() + DEADLINE;
-        while mode(self.screen.screen()) {
-            let bytes = self.output.recv_deadline(end).expect("the mode is not left");
-            self.screen.process(&bytes);
-        }
-    }
-
-    fn ends_with(&mut self, end: &str) {
-        self.until(|seen| seen.ends_with(end));
-    }
-
-    fn is_cooked(&self) -> bool {
-        let modes = tcgetattr(&self.master).expect("a terminal").local_modes;
-        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
-    }
-}
-
-fn resize(master: &impl std::os::fd::AsFd, columns: u16, rows: u16) {
-    let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(master, size).expect("a terminal");
 }
 
 #[test]
@@ -395,25 +255,6 @@ fn a_dumb_terminal_gets_lines() {
     assert!(terminal.is_cooked());
     terminal.press("typed\n");
     terminal.program.expect(r#"typed Line("typed")"#);
-}
-
-/// A program on three pipes; what libtest writes first is read away.
-fn piped(environment: &[(&str, &str)]) -> (Program, BufReader<std::process::ChildStdout>) {
-    let mut program = Program::start(environment, Stdio::piped(), Stdio::piped(), Stdio::piped());
-    program.expect("ready false");
-    let mut stdout = BufReader::new(program.child.stdout.take().expect("a pipe"));
-    let mut line = String::new();
-    while !line.starts_with("running") {
-        line.clear();
-        assert_ne!(stdout.read_line(&mut line).expect("a pipe"), 0, "libtest says what it runs");
-    }
-    (program, stdout)
-}
-
-fn line(from: &mut impl BufRead) -> String {
-    let mut line = String::new();
-    from.read_line(&mut line).expect("a pipe");
-    line
 }
 
 #[test]

@@ -10,9 +10,9 @@ use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
 
-/// Declares a mode with its own options and with the groups of options that it shares with other
-/// modes: `+ listen`, `+ side` (of a conversation) and `+ json`. `argh` itself cannot put one
-/// struct's options into another.
+/// Declares the struct of a mode: its own options, and groups of options that several modes share.
+/// The groups are `+ listen` (the desk and the bot), `+ side` (the customer's side and the desk)
+/// and `+ json` (all three). `argh` itself cannot put the options of one struct into another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
@@ -64,8 +64,7 @@ macro_rules! mode {
 
 /// Hands a Rasa chat over to a human, peer to peer, without losing a message.
 ///
-/// Alone, --version or -V prints the version.
-/// To try it with nothing else installed: handoff demo
+/// Alone, --version or -V prints the version. To try it with nothing else installed: handoff demo
 #[derive(FromArgs)]
 pub(super) struct Args {
     #[argh(subcommand)]

@@ -1,7 +1,7 @@
 //! The built-in bot. It imitates Rasa's REST channel, and the pause and resume of Rasa's API, so
 //! that `handoff bot` and `handoff demo` need nothing else installed.
 //!
-//! Towards `crate::bot` it behaves as recordings of Rasa 3.6 do, also for odd input. `http` speaks
+//! It answers `crate::bot` as Rasa 3.6 was recorded to answer, also for odd input. `http` speaks
 //! HTTP, `memory` holds the conversations, `talk` chooses the answers. It is only for demos: it
 //! forgets everything when it ends, and it has no token.
 

@@ -17,7 +17,7 @@ impl Sockets {
     pub(super) fn obey(&mut self) -> bool {
         for _ in 0..COMMAND_ROUNDS {
             let mut commands = std::mem::take(&mut self.commands);
-            self.inbox.take(&mut commands, self.deaf);
+            self.inbox.take(&mut commands, self.has_deaf);
             let none = commands.is_empty();
             if !none {
                 let now = self.now();
@@ -129,7 +129,7 @@ impl Sockets {
             return;
         };
         if connection.backlog() == 0 {
-            self.fresh.push(conn);
+            self.unwritten.push(conn);
         }
         connection.queue(bytes, now);
         let most = connection.dialect().outbound_max;
@@ -176,7 +176,7 @@ impl Sockets {
                 self.rests.remove(&(until, conn));
             }
             connection.close();
-            self.fresh.push(conn);
+            self.unwritten.push(conn);
         } else if self.dialers.cancel(conn) {
             let why = Closed::ByUs;
             self.tell(Event::Closed { conn, why });
@@ -193,7 +193,7 @@ impl Sockets {
         self.rests.clear();
         for (conn, connection) in &mut self.connections {
             connection.close();
-            self.fresh.push(*conn);
+            self.unwritten.push(*conn);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Listeners: accepting connections, making room for strangers, and resting after a failure.
+//! Listeners: accepting connections, making room for strangers, and pausing after a failure.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,9 +20,10 @@ pub(super) struct Listener {
     socket: Registered<TcpListener>,
     local: SocketAddr,
     settings: Settings,
-    /// Accepting failed. It is tried again at this time.
+    /// Accepting failed, and is tried again at this time.
     pub(super) paused_until: Option<Instant>,
-    /// The loop has an [`Event::Trouble`] that accepting failed, and none yet that it works.
+    /// The loop has had an [`Event::Trouble`] that says that accepting fails. When accepting works
+    /// again, it gets another one.
     in_trouble: bool,
 }
 
@@ -107,7 +108,8 @@ impl Sockets {
         if !listener.in_trouble {
             listener.in_trouble = true;
             let (local, why) = (listener.local, sentence(error));
-            let what = format!("cannot accept on {local}: {why}; trying again every second");
+            let what =
+                format!("cannot accept connections on {local}: {why}; trying again every second");
             self.tell(Event::Trouble { what });
         }
     }
@@ -116,7 +118,7 @@ impl Sockets {
         let listener = &mut self.listeners[at];
         if listener.in_trouble {
             listener.in_trouble = false;
-            let what = format!("accepting on {} again", listener.local);
+            let what = format!("accepting connections on {} again", listener.local);
             self.tell(Event::Trouble { what });
         }
     }

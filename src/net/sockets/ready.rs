@@ -13,12 +13,12 @@ use super::{READ_MAX, Sockets};
 /// The most bytes read from a stranger in a turn: enough for most hellos. This bounds what each
 /// stranger can make wait for the loop. Through TLS the bound is one record, at most 16 KiB.
 const STRANGER_READ_MAX: usize = 1 << 10;
-/// The most strangers served in a turn. Admitted connections wait no longer than these handshakes
-/// take.
+/// The most strangers served in a turn. Meanwhile admitted connections wait, so this bounds how
+/// long.
 pub(super) const STRANGERS_A_TURN: usize = 16;
 /// The time for strangers in a turn. On a slow machine one handshake takes milliseconds.
 const STRANGERS_FOR: Duration = Duration::from_millis(2);
-/// The most reads after a failed write: they bring what the peer sent before it went.
+/// The most reads after a failed write. They bring the last bytes that the peer sent.
 const LAST_WORDS_MAX: usize = 4;
 
 impl Sockets {
@@ -67,7 +67,7 @@ impl Sockets {
             // stay unread and without an ack, so the peer sends them again on its next connection.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
-            self.deaf = true;
+            self.has_deaf = true;
             connection.defer().err().map(Closed::Broken)
         };
         if let Some(why) = over {
@@ -86,8 +86,8 @@ impl Sockets {
         let input = connection.read(&mut self.buffer[..most], now);
         let dialect = connection.dialect().name;
         if connection.is_waiting() {
-            // TLS has bytes to send in answer.
-            self.fresh.push(conn);
+            // TLS has an answer to send, such as a part of the handshake.
+            self.unwritten.push(conn);
         }
         let (opened, bytes) = match input {
             Input::Opened(bytes) => (true, bytes),
@@ -120,21 +120,22 @@ impl Sockets {
             (speaks_other || matches!(why, Closed::Refused(_))) && !self.has_reported_stranger;
         if let Some(peer) = stranger.filter(|_| is_news) {
             self.has_reported_stranger = true;
-            let what = format!("somebody called from {}: {why} (this is said once)", peer.ip());
+            let what =
+                format!("refused a connection from {}: {why} (this is shown once)", peer.ip());
             self.tell(Event::Stranger { what });
         }
     }
 
     /// Writes once to each connection for which new bytes were queued.
     pub(super) fn write_fresh(&mut self, now: Instant) {
-        let mut fresh = std::mem::take(&mut self.fresh);
+        let mut fresh = std::mem::take(&mut self.unwritten);
         for conn in fresh.drain(..) {
             let connection = self.connections.get(&conn);
             if connection.is_some_and(|connection| !connection.is_blocked()) {
                 self.write(conn, now);
             }
         }
-        self.fresh = fresh;
+        self.unwritten = fresh;
     }
 
     pub(super) fn write(&mut self, conn: Conn, now: Instant) {

@@ -134,7 +134,7 @@ fn without_a_loop_the_thread_ends() {
     drop(events);
     let mut peer = TcpStream::connect(address).unwrap();
     peer.write_all(FIRST).unwrap();
-    let ended = net.ended.recv_timeout(PATIENCE);
+    let ended = net.thread_end.recv_timeout(PATIENCE);
     assert_eq!(ended.unwrap_err(), crossbeam_channel::RecvTimeoutError::Disconnected);
     assert!(!matches!(peer.read(&mut [0]), Ok(1..)));
 }

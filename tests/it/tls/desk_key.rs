@@ -261,7 +261,7 @@ fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
         Handoff::user(&admin.address(), setup.bot.url(), &["--ca", &authority.file("ca.pem")]);
     user.say("a human");
     user.until_told("error", "it is for another name than the one that was dialled");
-    admin.until_told("notice", "does not take this side's certificate");
+    admin.until_told("notice", "refuses this side's certificate");
 }
 
 #[test]

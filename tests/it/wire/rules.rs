@@ -408,7 +408,7 @@ fn a_desk_without_the_name_in_tls_is_given_up_and_one_that_refuses_it_is_dialled
         Raw::accept_as(&listener, &desk(vec![b"h2".to_vec()])).hung_up();
     }
     Raw::accept_as(&listener, &desk(Vec::new())).hung_up();
-    user.until_told("error", "it speaks TLS, and nothing of handoff's within");
+    user.until_told("error", "it speaks TLS, but not the handoff protocol");
     // A script has nobody who could ask it to dial again, and so it is over.
     assert_eq!(user.exit_code(), 1);
 }

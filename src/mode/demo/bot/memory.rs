@@ -85,7 +85,8 @@ impl Memory {
         conversation.is_paused &= !restart;
         let mut said = match (conversation.is_paused, handing_off, restart) {
             (true, _, _) | (false, false, true) => Move::default(),
-            // A bare `resume` leaves the handoff action the last one: it runs again.
+            // After a `resume` without an `action_listen`, the handoff action is still the last
+            // one, and Rasa runs it again.
             (false, true, _) => talk::hand_off_again(sender),
             (false, false, false) => talk::reply(sender, text, &conversation.human_lines()),
         };
