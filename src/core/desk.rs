@@ -114,6 +114,8 @@ pub struct Desk {
     conversations: HashMap<ConversationId, Conversation>,
     /// The same conversations by their number at this desk. The first one has number 1.
     ordinals: BTreeMap<u32, ConversationId>,
+    /// Conversations that this desk's agent has, by their number.
+    talking: BTreeMap<u32, ConversationId>,
     /// The highest number that this desk has given to a conversation.
     begun: u32,
     /// Whose line went down since the last look at who may leave.
@@ -259,6 +261,7 @@ impl Desk {
             options,
             conversations: HashMap::new(),
             ordinals: BTreeMap::new(),
+            talking: BTreeMap::new(),
             begun: 0,
             parted: Vec::new(),
             queue: VecDeque::new(),
@@ -542,6 +545,8 @@ impl Desk {
         conversation.answered = None;
         let request = conversation.request;
         conversation.learn_control(desk, entry);
+        self.note_talking(id);
+        let Some(conversation) = self.conversations.get(&id) else { return };
         if !conversation.phase.is_with_desk() || conversation.request != request {
             self.tell_untold(id, entry.number - 1, true);
         }
@@ -549,6 +554,16 @@ impl Desk {
         if let (Some(_), Body::Refused { why, .. }) = (conversation.answered, &entry.body) {
             let who = self.who(id);
             self.notice(format!("{who}: the customer's side refused: {}", Line(why)));
+        }
+    }
+
+    /// Notes whether the agent has this conversation.
+    fn note_talking(&mut self, id: ConversationId) {
+        let Some(conversation) = self.conversations.get(&id) else { return };
+        if conversation.is_active() {
+            self.talking.insert(conversation.ordinal, id);
+        } else {
+            self.talking.remove(&conversation.ordinal);
         }
     }
 

@@ -57,12 +57,8 @@ impl Desk {
     /// When there is no other.
     pub fn switch_to_next(&mut self) -> Result<(), String> {
         let after = self.focus.map_or(0, |id| self.conversations[&id].ordinal);
-        let mut round = self
-            .ordinals
-            .range(after + 1..)
-            .chain(self.ordinals.range(..=after))
-            .map(|(_, id)| *id);
-        let found = round.find(|id| self.is_active(*id));
+        let round = self.talking.range(after + 1..).chain(self.talking.range(..=after));
+        let found = round.map(|(_, id)| *id).next();
         match found {
             Some(id) if self.focus != Some(id) => {
                 self.look_at(id);
@@ -216,7 +212,7 @@ impl Desk {
 
     /// Whether somebody is talking to us.
     pub fn is_talking(&self) -> bool {
-        self.conversations.values().any(Conversation::is_active)
+        !self.talking.is_empty()
     }
 
     /// Who is in the queue, longest first, as the admin knows them.
@@ -347,7 +343,7 @@ impl Desk {
 
     /// Who talks to us, by their number.
     fn active(&self) -> impl Iterator<Item = &ConversationId> {
-        self.ordinals.values().filter(|id| self.is_active(**id))
+        self.talking.values()
     }
 
     fn is_active(&self, id: ConversationId) -> bool {

@@ -49,6 +49,7 @@ impl Desk {
         conversation.asleep = true;
         self.parted.push(id);
         let owed = conversation.sending.acked() + 1..=conversation.last;
+        self.note_talking(id);
         self.review(id);
         self.journal(id, Record::Idle(LIFETIME));
         self.act(Act::Tell(Fact::Undelivered(id, owed)));
@@ -61,6 +62,7 @@ impl Desk {
             conversation.told = (Phase::Bot(Returned::HandedBack), 0);
             conversation.answered = None;
         }
+        self.note_talking(id);
         self.announce(id, now);
     }
 }

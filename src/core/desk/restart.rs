@@ -71,6 +71,7 @@ impl Desk {
         self.begun = self.begun.max(story.ordinal);
         self.ordinals.insert(story.ordinal, story.id);
         self.conversations.insert(story.id, conversation);
+        self.note_talking(story.id);
         // Who says hello with another's id is turned away, and nothing of it stays.
         self.parted.push(story.id);
     }
@@ -82,6 +83,7 @@ impl Desk {
                 && let Some(conversation) = self.conversations.remove(&id)
             {
                 self.ordinals.remove(&conversation.ordinal);
+                self.talking.remove(&conversation.ordinal);
                 // Who came and went within a backlog that never ended was never announced to have
                 // left.
                 self.lose_focus(id);
