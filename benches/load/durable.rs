@@ -62,6 +62,7 @@ fn open(file: &Path) -> Result<Connection, Broken> {
     let connection = Connection::open(file)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "foreign_keys", false)?;
     Ok(connection)
 }
 
@@ -252,7 +253,7 @@ struct Entry {
 impl Copy {
     fn read(file: &Path) -> Result<Copy, Broken> {
         let journal = open(file)?;
-        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY rowid";
+        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
         let schema =
             journal.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let sql = "SELECT key, id, secret FROM conversation ORDER BY key";

@@ -296,8 +296,8 @@ fn queue(extent: &Extent) -> Result<Vec<Row>, Broken> {
     }
     let threads = waiting.threads;
     Ok(vec![
-        waiting.row("", 6.0),
-        over_tls.row("TLS: ", 20.0),
+        waiting.row("", 3.0),
+        over_tls.row("TLS: ", 16.0),
         Row {
             measure: "threads at 1,000 and at 10,000 of them".into(),
             goal: "the same".into(),

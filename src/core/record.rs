@@ -171,7 +171,8 @@ impl Committed {
     /// The entries and notes of a batch, in order. `offsets` are what the journal gave them, in the
     /// same order.
     pub fn of(batch: Batch, offsets: impl IntoIterator<Item = Offset>) -> Vec<Committed> {
-        let (mut committed, mut offsets) = (Vec::new(), offsets.into_iter());
+        let mut offsets = offsets.into_iter();
+        let mut committed = Vec::with_capacity(offsets.size_hint().0);
         for (conversation, record) in batch {
             let (own, what) = match record {
                 Record::Own(entry) => (true, What::Entry(None, entry)),

@@ -7,29 +7,24 @@
 //! A restart reads the open conversations only (`Story::is_over`), however many there were. Each
 //! commit notes which conversations it ended or woke.
 
-use std::collections::HashMap;
-use std::hash::Hash;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 
+use self::keys::{Keys, Known};
+use self::write::Writer;
 use super::Fault;
 use crate::core::record::{Offset, Record, Story};
-use crate::wire::{Body, ConversationId, DeskId};
+use crate::wire::{ConversationId, DeskId};
 
+mod keys;
 mod read;
 mod schema;
 mod write;
 
-/// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
-const OWN: i64 = 0;
-const NOTE: i64 = -1;
-
 /// Statements there are, about.
 const STATEMENTS: usize = 32;
-/// Conversations and peers that are remembered, at most, of each.
-const KNOWN_MAX: usize = 16_384;
 /// Bytes that the write-ahead log keeps in its file when SQLite uses it from its start again.
 const LOG_KEPT: i64 = 8 << 20;
 /// Where the log is longer, its readers are waited for. SQLite by itself goes back to its start only
@@ -43,23 +38,10 @@ const WRITER_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Disk {
     connection: Connection,
-    /// Conversations and keys of peers that were used lately, so that a commit need not look them
-    /// up.
-    conversations: HashMap<ConversationId, Known>,
-    peers: HashMap<(i64, Option<DeskId>), i64>,
+    keys: Keys,
     /// The file of the write-ahead log, and the length at which its readers are waited for.
     log: PathBuf,
     log_max: u64,
-}
-
-/// What is in memory of a conversation.
-#[derive(Clone, Copy)]
-struct Known {
-    key: i64,
-    /// What the file says.
-    open: bool,
-    /// It is open, and stays so until an entry ends it or nothing is heard of it for too long.
-    goes_on: bool,
 }
 
 impl Disk {
@@ -69,13 +51,7 @@ impl Disk {
         set(&connection).map_err(failed)?;
         let version: i64 =
             connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
-        let disk = Disk {
-            connection,
-            conversations: HashMap::new(),
-            peers: HashMap::new(),
-            log: log_of(file),
-            log_max: LOG_MAX,
-        };
+        let disk = Disk { connection, keys: Keys::default(), log: log_of(file), log_max: LOG_MAX };
         match version {
             0 => disk.make().map_err(failed)?,
             1 => disk.migrate().map_err(failed)?,
@@ -103,8 +79,7 @@ impl Disk {
             // What failed may have ended the transaction already. Keys of what was undone are
             // forgotten.
             let _ = self.connection.execute_batch("ROLLBACK");
-            self.conversations.clear();
-            self.peers.clear();
+            self.keys = Keys::default();
         }
         self.bound_log();
         written.map_err(fault)
@@ -115,24 +90,16 @@ impl Disk {
         batch: impl Iterator<Item = &'a (ConversationId, Record)>,
     ) -> rusqlite::Result<Vec<Offset>> {
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let stored = crate::core::clock::Now::read().wall as i64;
         let (mut offsets, mut doubtful) = (Vec::new(), Vec::new());
+        let mut writer = Writer::new(&self.connection, &mut self.keys)?;
         for (id, record) in batch {
-            let known = match record {
-                Record::Begun { secret, name } => self.begin(*id, secret, name.as_deref())?,
-                _ => self.find(*id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
-            };
-            offsets.extend(self.record(*id, known.key, record, stored)?);
-            let goes_on = match change(record) {
-                Change::GoesOn => true,
-                Change::MayEnd => false,
-                Change::No => known.goes_on,
-            };
-            if !goes_on || !known.open {
+            let (offset, known) = writer.write(*id, record)?;
+            offsets.extend(offset);
+            if !(known.open && known.goes_on) {
                 doubtful.push(*id);
             }
-            remember(&mut self.conversations, *id, Known { goes_on, ..known });
         }
+        drop(writer);
         doubtful.sort_unstable();
         doubtful.dedup();
         for id in doubtful {
@@ -159,7 +126,7 @@ impl Disk {
 
     /// Notes whether a restart has to read this conversation.
     fn review(&mut self, id: ConversationId) -> rusqlite::Result<()> {
-        let Some(known) = self.find(id)? else { return Ok(()) };
+        let Some(known) = self.keys.find(&self.connection, id)? else { return Ok(()) };
         let (mut open, mut goes_on) = (true, true);
         // What an entry of this batch made go on is open; else the story says what it is.
         if !known.goes_on {
@@ -170,68 +137,12 @@ impl Disk {
         if open != known.open {
             self.set_open(known.key, open)?;
         }
-        remember(&mut self.conversations, id, Known { open, goes_on, ..known });
+        self.keys.remember(id, Known { open, goes_on, ..known });
         Ok(())
     }
 
     fn set_open(&self, conversation: i64, open: bool) -> rusqlite::Result<()> {
         self.run("UPDATE conversation SET open = ? WHERE key = ?", params![open, conversation])
-    }
-
-    fn begin(
-        &mut self,
-        id: ConversationId,
-        secret: &[u8; 32],
-        name: Option<&str>,
-    ) -> rusqlite::Result<Known> {
-        if let Some(known) = self.find(id)? {
-            let sql = "UPDATE conversation SET name = ? WHERE key = ?";
-            self.run(sql, params![name, known.key])?;
-            return Ok(known);
-        }
-        let sql = "INSERT INTO conversation (id, secret, name) VALUES (?, ?, ?) RETURNING key";
-        let mut insert = self.connection.prepare_cached(sql)?;
-        let key = insert.query_row(params![id.bytes(), secret, name], |row| row.get(0))?;
-        Ok(Known { key, open: true, goes_on: false })
-    }
-
-    fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
-        if let Some(known) = self.conversations.get(&id) {
-            return Ok(Some(*known));
-        }
-        let sql = "SELECT key, open FROM conversation WHERE id = ?";
-        let mut select = self.connection.prepare_cached(sql)?;
-        let known =
-            |row: &Row<'_>| Ok(Known { key: row.get(0)?, open: row.get(1)?, goes_on: false });
-        select.query_row([id.bytes()], known).optional()
-    }
-
-    /// A peer's key, if it has an entry.
-    fn find_peer(&self, conversation: i64, desk: Option<DeskId>) -> rusqlite::Result<Option<i64>> {
-        if let Some(key) = self.peers.get(&(conversation, desk)) {
-            return Ok(Some(*key));
-        }
-        // UNIQUE takes each NULL for another one: the user is looked for before it is inserted.
-        let mut select = self
-            .connection
-            .prepare_cached("SELECT key FROM peer WHERE conversation = ? AND desk IS ?")?;
-        select
-            .query_row(params![conversation, desk.as_ref().map(DeskId::bytes)], |row| row.get(0))
-            .optional()
-    }
-
-    /// A peer's key, made at its first entry.
-    fn peer(&mut self, conversation: i64, desk: Option<DeskId>) -> rusqlite::Result<i64> {
-        let key = match self.find_peer(conversation, desk)? {
-            Some(key) => key,
-            None => {
-                let sql = "INSERT INTO peer (conversation, desk) VALUES (?, ?) RETURNING key";
-                let values = params![conversation, desk.as_ref().map(DeskId::bytes)];
-                self.connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?
-            }
-        };
-        remember(&mut self.peers, (conversation, desk), key);
-        Ok(key)
     }
 
     fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
@@ -249,35 +160,6 @@ impl Disk {
             .map_err(fault)?;
         Ok(fresh)
     }
-}
-
-/// What a record does to a conversation that a restart reads, or need not read.
-enum Change {
-    /// Somebody waits or talks from now on.
-    GoesOn,
-    /// The story has to be looked at.
-    MayEnd,
-    No,
-}
-
-fn change(record: &Record) -> Change {
-    match record {
-        Record::Own(entry) | Record::Theirs(_, entry) => match entry.body {
-            Body::Requested { .. } | Body::Accepted { .. } => Change::GoesOn,
-            Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. } => Change::MayEnd,
-            _ => Change::No,
-        },
-        Record::Idle(_) => Change::MayEnd,
-        _ => Change::No,
-    }
-}
-
-/// Keeps at hand what is used; when that is too much, it is looked up again.
-fn remember<K: Eq + Hash, V>(known: &mut HashMap<K, V>, of: K, value: V) {
-    if known.len() >= KNOWN_MAX && !known.contains_key(&of) {
-        known.clear();
-    }
-    known.insert(of, value);
 }
 
 /// The write-ahead log of a journal's file.

@@ -1,17 +1,21 @@
 //! The journal of `--ephemeral`, of the model and of the fuzz targets: in memory, gone with the
 //! process.
 //!
-//! What a restart would find is folded as it comes (`Story::apply`). Entries and notes are kept as
-//! text, which takes a fraction of what they take as values.
+//! Each conversation is kept as the bytes of its records (`log`), a fraction of what they take as
+//! values; its story is folded from them when it is asked for.
 
 use std::collections::HashMap;
 
+use self::log::Log;
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story, What};
-use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
+use crate::wire::{ConversationId, DeskId, Entry, Number};
+
+mod log;
 
 #[derive(Default)]
 pub(super) struct Memory {
-    conversations: HashMap<ConversationId, Kept>,
+    /// Each in a box: a table's empty rows are then small.
+    conversations: HashMap<ConversationId, Box<Kept>>,
     /// In the order they were begun.
     order: Vec<ConversationId>,
     focus: Option<ConversationId>,
@@ -19,30 +23,13 @@ pub(super) struct Memory {
     count: u64,
 }
 
+#[derive(Default)]
 struct Kept {
-    /// Its controls are among the lines.
-    story: Story,
-    lines: Vec<Stored>,
-    /// Where our own entries are in `lines`. Numbers that a customer alone holds are left out.
-    own: Vec<u32>,
-}
-
-/// An entry or a note.
-struct Stored {
-    offset: Offset,
-    origin: Origin,
-    is_control: bool,
-    number: Number,
-    at: u64,
-    /// The body as JSON, or the note.
-    text: Box<str>,
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Origin {
-    Own,
-    Theirs(Option<DeskId>),
-    Note,
+    ordinal: u32,
+    log: Log,
+    /// Where the entries and notes are in the log, and which of them are our own entries.
+    lines: Vec<usize>,
+    own: Vec<usize>,
 }
 
 impl Memory {
@@ -58,39 +45,24 @@ impl Memory {
         let order = &mut self.order;
         let kept = self.conversations.entry(id).or_insert_with(|| {
             order.push(id);
-            let story = Story::new(id, order.len() as u32);
-            Kept { story, lines: Vec::new(), own: Vec::new() }
+            Box::new(Kept { ordinal: order.len() as u32, ..Kept::default() })
         });
-        let offset = Offset(self.count + 1);
-        kept.story.apply(offset, record);
-        kept.story.controls = Vec::new();
-        let stored = match record {
-            Record::Own(entry) => {
-                kept.own.push(kept.lines.len() as u32);
-                Stored::entry(offset, Origin::Own, entry)
+        match record {
+            Record::Moved { from, by } => kept.move_from(*from, *by),
+            Record::Focus => self.focus = Some(id),
+            Record::Own(_) | Record::Theirs(..) | Record::Note(_) => {
+                self.count += 1;
+                kept.add(Offset(self.count), record);
             }
-            Record::Theirs(desk, entry) => Stored::entry(offset, Origin::Theirs(*desk), entry),
-            Record::Note(note) => Stored {
-                offset,
-                origin: Origin::Note,
-                is_control: false,
-                number: 0,
-                at: 0,
-                text: note.as_str().into(),
-            },
-            Record::Moved { from, by } => return kept.move_from(*from, *by),
-            Record::Focus => return self.focus = Some(id),
-            _ => return,
-        };
-        kept.lines.push(stored);
-        self.count += 1;
+            _ => kept.add(Offset::START, record),
+        }
     }
 
     pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
         let kept = self.conversations.get(&id)?;
-        let number_of = |at: &u32| kept.lines[*at as usize].number;
-        let found = kept.own.binary_search_by_key(&number, number_of).ok()?;
-        Some(kept.lines[kept.own[found] as usize].to_entry())
+        let number_at = |at: &usize| kept.log.read(*at).number_of(None);
+        let found = kept.own.binary_search_by_key(&Some(number), number_at).ok()?;
+        kept.entry(kept.own[found])
     }
 
     pub(super) fn theirs(
@@ -99,20 +71,22 @@ impl Memory {
         desk: Option<DeskId>,
         number: Number,
     ) -> Option<Entry> {
-        let is_it = |line: &&Stored| line.origin == Origin::Theirs(desk) && line.number == number;
-        let lines = &self.conversations.get(&id)?.lines;
-        lines.iter().rev().find(is_it).map(Stored::to_entry)
+        let kept = self.conversations.get(&id)?;
+        let is_it = |at: &&usize| kept.log.read(**at).number_of(Some(desk)) == Some(number);
+        kept.entry(*kept.lines.iter().rev().find(is_it)?)
     }
 
     pub(super) fn lines(&self, id: ConversationId, after: Offset) -> Vec<Line> {
         let Some(kept) = self.conversations.get(&id) else { return Vec::new() };
-        let from = kept.lines.partition_point(|line| line.offset <= after);
-        kept.lines[from..].iter().map(Stored::to_line).collect()
+        let from = kept.lines.partition_point(|at| kept.log.read(*at).offset() <= after);
+        kept.lines[from..].iter().filter_map(|at| kept.line(*at)).collect()
     }
 
     pub(super) fn offset_of(&self, id: ConversationId, own: Number) -> Option<Offset> {
-        let is_it = |line: &&Stored| line.origin == Origin::Own && line.number == own;
-        self.conversations.get(&id)?.lines.iter().rev().find(is_it).map(|line| line.offset)
+        let kept = self.conversations.get(&id)?;
+        let number_at = |at: &usize| kept.log.read(*at).number_of(None);
+        let found = kept.own.binary_search_by_key(&Some(own), number_at).ok()?;
+        Some(kept.log.read(kept.own[found]).offset())
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
@@ -120,19 +94,22 @@ impl Memory {
     }
 
     pub(super) fn names(&self) -> Vec<(u32, ConversationId, Option<String>)> {
-        let name = |id: &ConversationId| {
-            let story = &self.conversations[id].story;
-            (story.ordinal, *id, story.name.clone())
-        };
-        self.order.iter().map(name).collect()
+        let stories = self.order.iter().filter_map(|id| self.story(*id));
+        stories.map(|story| (story.ordinal, story.id, story.name)).collect()
     }
 
     pub(super) fn story(&self, id: ConversationId) -> Option<Story> {
-        self.conversations.get(&id).map(Kept::to_story)
+        let kept = self.conversations.get(&id)?;
+        let mut story = Story::new(id, kept.ordinal);
+        let mut reader = kept.log.read(0);
+        while let Some((offset, record)) = reader.record() {
+            story.apply(offset, &record);
+        }
+        Some(story)
     }
 
     pub(super) fn restart(&self) -> Restart {
-        let stories = self.order.iter().map(|id| self.conversations[id].to_story());
+        let stories = self.order.iter().filter_map(|id| self.story(*id));
         Restart {
             stories: stories.filter(|story| !story.is_over()).collect(),
             focus: self.focus,
@@ -142,40 +119,54 @@ impl Memory {
 }
 
 impl Kept {
-    fn move_from(&mut self, from: Number, by: Number) {
-        for at in &self.own {
-            let line = &mut self.lines[*at as usize];
-            if line.number >= from {
-                line.number += by;
-            }
+    fn add(&mut self, offset: Offset, record: &Record) {
+        let at = self.log.add(offset, record);
+        if matches!(record, Record::Own(_)) {
+            push(&mut self.own, at);
+        }
+        if matches!(record, Record::Own(_) | Record::Theirs(..) | Record::Note(_)) {
+            push(&mut self.lines, at);
         }
     }
 
-    fn to_story(&self) -> Story {
-        let controls = self.lines.iter().filter(|line| line.is_control).map(Stored::to_line);
-        Story { controls: controls.collect(), ..self.story.clone() }
+    /// Writes the whole log again, with other numbers.
+    fn move_from(&mut self, from: Number, by: Number) {
+        let former = std::mem::take(self);
+        self.ordinal = former.ordinal;
+        let mut reader = former.log.read(0);
+        while let Some((offset, mut record)) = reader.record() {
+            if let Record::Own(entry) = &mut record
+                && entry.number >= from
+            {
+                entry.number += by;
+            }
+            self.add(offset, &record);
+        }
+    }
+
+    fn entry(&self, at: usize) -> Option<Entry> {
+        match self.log.read(at).record()? {
+            (_, Record::Own(entry) | Record::Theirs(_, entry)) => Some(entry),
+            _ => None,
+        }
+    }
+
+    fn line(&self, at: usize) -> Option<Line> {
+        let (offset, record) = self.log.read(at).record()?;
+        let (own, what) = match record {
+            Record::Own(entry) => (true, What::Entry(None, entry)),
+            Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
+            Record::Note(note) => (true, What::Note(note)),
+            _ => return None,
+        };
+        Some(Line { offset, own, what })
     }
 }
 
-impl Stored {
-    fn entry(offset: Offset, origin: Origin, entry: &Entry) -> Stored {
-        let text = serde_json::to_string(&entry.body).expect("a body has string keys");
-        let is_control = !matches!(entry.body, Body::Message(_));
-        Stored { offset, origin, is_control, number: entry.number, at: entry.at, text: text.into() }
+/// Adds a place, with room for an eighth more at a time.
+fn push(places: &mut Vec<usize>, at: usize) {
+    if places.len() == places.capacity() {
+        places.reserve_exact(1 + places.len() / 8);
     }
-
-    fn to_entry(&self) -> Entry {
-        let body = serde_json::from_str(&self.text).expect("it was a body that became this text");
-        Entry { number: self.number, at: self.at, body }
-    }
-
-    fn to_line(&self) -> Line {
-        let what = match self.origin {
-            Origin::Own => What::Entry(None, self.to_entry()),
-            Origin::Theirs(desk) => What::Entry(desk, self.to_entry()),
-            Origin::Note => What::Note(self.text.to_string()),
-        };
-        let own = !matches!(self.origin, Origin::Theirs(_));
-        Line { offset: self.offset, own, what }
-    }
+    places.push(at);
 }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Row, params_from_iter};
 
-use super::{Disk, Known, NOTE, OWN};
+use super::Disk;
+use super::keys::Known;
+use super::write::{NOTE, OWN};
 use crate::core::record::{Line, Offset, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
@@ -44,15 +46,15 @@ impl Disk {
         peer: Option<Option<DeskId>>,
         number: Number,
     ) -> rusqlite::Result<Option<Entry>> {
-        let Some(Known { key: conversation, .. }) = self.find(id)? else { return Ok(None) };
+        let Some(conversation) = self.find(id)? else { return Ok(None) };
         let origin = match peer {
             None => Some(OWN),
-            Some(desk) => self.find_peer(conversation, desk)?,
+            Some(desk) => self.keys.find_peer(&self.connection, conversation, desk)?,
         };
         let Some(origin) = origin else { return Ok(None) };
         let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
         let mut select = self.connection.prepare_cached(sql)?;
-        select.query_row([conversation, origin, number as i64], |row| entry(row, 0)).optional()
+        select.query_row([conversation.key, origin, number as i64], |row| entry(row, 0)).optional()
     }
 
     pub(in crate::edge::journal) fn offset_of(
@@ -116,6 +118,10 @@ impl Disk {
         };
         let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;
         Ok(stories.into_iter().next())
+    }
+
+    fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
+        self.keys.find(&self.connection, id)
     }
 
     /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.

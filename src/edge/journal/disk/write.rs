@@ -1,33 +1,97 @@
-//! Writing one record into the journal's file.
+//! Writing records into the journal's file, within a transaction.
 
-use rusqlite::params;
+use rusqlite::{CachedStatement, Connection, params};
 
-use super::{Disk, NOTE, OWN};
+use super::keys::{Keys, Known};
 use crate::core::record::{Offset, Record, Returning};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
-impl Disk {
-    /// Writes a record of the conversation with this key. An entry or a note has an offset.
-    pub(super) fn record(
+/// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
+pub(super) const OWN: i64 = 0;
+pub(super) const NOTE: i64 = -1;
+
+const INSERT: &str = "INSERT INTO entry (conversation, origin, number, at, stored, control, body)
+                      VALUES (?, ?, ?, ?, ?, ?, ?)";
+
+pub(super) struct Writer<'a> {
+    connection: &'a Connection,
+    keys: &'a mut Keys,
+    insert: CachedStatement<'a>,
+    /// When this batch is committed, in milliseconds since 1970.
+    stored: i64,
+}
+
+impl Writer<'_> {
+    pub(super) fn new<'a>(
+        connection: &'a Connection,
+        keys: &'a mut Keys,
+    ) -> rusqlite::Result<Writer<'a>> {
+        let insert = connection.prepare_cached(INSERT)?;
+        let stored = crate::core::clock::Now::read().wall as i64;
+        Ok(Writer { connection, keys, insert, stored })
+    }
+
+    /// Writes a record. An entry or a note has an offset.
+    pub(super) fn write(
         &mut self,
         id: ConversationId,
-        key: i64,
         record: &Record,
-        stored: i64,
+    ) -> rusqlite::Result<(Option<Offset>, Known)> {
+        let former = self.keys.find(self.connection, id)?;
+        let mut known = match (former, record) {
+            (None, Record::Begun { secret, name }) => {
+                let known = self.begin(id, secret, name.as_deref())?;
+                self.keys.remember(id, known);
+                return Ok((None, known));
+            }
+            (former, _) => former.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
+        };
+        let offset = self.record(id, &mut known, record)?;
+        match change(record) {
+            Change::GoesOn => known.goes_on = true,
+            Change::MayEnd => known.goes_on = false,
+            Change::No => {}
+        }
+        if former != Some(known) || !known.goes_on {
+            self.keys.remember(id, known);
+        }
+        Ok((offset, known))
+    }
+
+    fn begin(
+        &self,
+        id: ConversationId,
+        secret: &[u8; 32],
+        name: Option<&str>,
+    ) -> rusqlite::Result<Known> {
+        let sql = "INSERT INTO conversation (id, secret, name) VALUES (?, ?, ?) RETURNING key";
+        let mut insert = self.connection.prepare_cached(sql)?;
+        let key = insert.query_row(params![id.bytes(), secret, name], |row| row.get(0))?;
+        Ok(Known { key, user: None, open: true, goes_on: false })
+    }
+
+    fn record(
+        &mut self,
+        id: ConversationId,
+        known: &mut Known,
+        record: &Record,
     ) -> rusqlite::Result<Option<Offset>> {
+        let key = known.key;
         match record {
-            Record::Own(entry) => return self.insert(key, OWN, entry, stored).map(Some),
+            Record::Own(entry) => return self.insert(key, OWN, entry).map(Some),
             Record::Theirs(desk, entry) => {
-                let peer = self.peer(key, *desk)?;
-                return self.insert(key, peer, entry, stored).map(Some);
+                let peer = self.keys.peer(self.connection, known, *desk)?;
+                return self.insert(key, peer, entry).map(Some);
             }
             Record::Note(note) => {
-                let sql = "INSERT INTO entry (conversation, origin, at, stored, control, body)
-                           VALUES (?, ?, ?, ?, 0, ?)";
-                self.run(sql, params![key, NOTE, stored, stored, note])?;
+                let (none, at) = (None::<i64>, self.stored);
+                self.insert.execute(params![key, NOTE, none, at, at, false, note])?;
                 return Ok(Some(self.offset()));
             }
-            Record::Begun { .. } => {}
+            Record::Begun { name, .. } => {
+                let sql = "UPDATE conversation SET name = ? WHERE key = ?";
+                self.run(sql, params![name, key])?;
+            }
             Record::Held(number) => {
                 let sql = "UPDATE conversation SET held = ? WHERE key = ?";
                 self.run(sql, params![*number as i64, key])?;
@@ -50,13 +114,13 @@ impl Disk {
                 self.run(sql, params![resuming(*returning), key])?;
             }
             Record::Met(desk, request) => {
-                let peer = self.peer(key, Some(*desk))?;
+                let peer = self.keys.peer(self.connection, known, Some(*desk))?;
                 let sql = "UPDATE peer SET request = ?, met = (SELECT max(met) + 1 FROM peer)
                            WHERE key = ?";
                 self.run(sql, params![*request as i64, peer])?;
             }
-            Record::Acked(desk, number) => self.acked(key, Some(*desk), *number)?,
-            Record::Delivered(number) => self.acked(key, None, *number)?,
+            Record::Acked(desk, number) => self.acked(known, Some(*desk), *number)?,
+            Record::Delivered(number) => self.acked(known, None, *number)?,
             Record::Idle(idle) => {
                 let sql = "UPDATE conversation SET idle = ?1, idle_at =
                                (SELECT max(key) FROM entry WHERE conversation = ?2) WHERE key = ?2";
@@ -71,30 +135,52 @@ impl Disk {
     }
 
     /// A peer acknowledged our entries up to this number.
-    fn acked(&mut self, key: i64, desk: Option<DeskId>, number: Number) -> rusqlite::Result<()> {
-        let peer = self.peer(key, desk)?;
+    fn acked(
+        &mut self,
+        known: &mut Known,
+        desk: Option<DeskId>,
+        number: Number,
+    ) -> rusqlite::Result<()> {
+        let peer = self.keys.peer(self.connection, known, desk)?;
         self.run("UPDATE peer SET acked = ? WHERE key = ?", params![number as i64, peer])
     }
 
-    fn insert(
-        &self,
-        conversation: i64,
-        origin: i64,
-        entry: &Entry,
-        stored: i64,
-    ) -> rusqlite::Result<Offset> {
+    fn insert(&mut self, key: i64, origin: i64, entry: &Entry) -> rusqlite::Result<Offset> {
         let control = !matches!(entry.body, Body::Message(_));
         let body = serde_json::to_string(&entry.body).expect("a body has string keys");
-        let sql = "INSERT INTO entry (conversation, origin, number, at, stored, control, body)
-                   VALUES (?, ?, ?, ?, ?, ?, ?)";
         let (number, at) = (entry.number as i64, entry.at as i64);
-        self.run(sql, params![conversation, origin, number, at, stored, control, body])?;
+        self.insert.execute(params![key, origin, number, at, self.stored, control, body])?;
         Ok(self.offset())
     }
 
     /// The offset of the entry or note that was inserted last.
     fn offset(&self) -> Offset {
         Offset(self.connection.last_insert_rowid() as u64)
+    }
+
+    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute(values).map(drop)
+    }
+}
+
+/// What a record does to a conversation that a restart reads, or need not read.
+enum Change {
+    /// Somebody waits or talks from now on.
+    GoesOn,
+    /// The story has to be looked at.
+    MayEnd,
+    No,
+}
+
+fn change(record: &Record) -> Change {
+    match record {
+        Record::Own(entry) | Record::Theirs(_, entry) => match entry.body {
+            Body::Requested { .. } | Body::Accepted { .. } => Change::GoesOn,
+            Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. } => Change::MayEnd,
+            _ => Change::No,
+        },
+        Record::Idle(_) => Change::MayEnd,
+        _ => Change::No,
     }
 }
 

@@ -1,0 +1,101 @@
+//! Which rows are a conversation's and a peer's: those that were used lately are in memory, so that
+//! a commit need not look them up.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::wire::{ConversationId, DeskId};
+
+/// Conversations that are remembered, at most; and as many desks.
+const KNOWN_MAX: usize = 16_384;
+
+#[derive(Default)]
+pub(super) struct Keys {
+    conversations: HashMap<ConversationId, Known>,
+    desks: HashMap<(i64, DeskId), i64>,
+}
+
+/// What is in memory of a conversation.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct Known {
+    pub(super) key: i64,
+    /// The user's key among the peers, once it has one.
+    pub(super) user: Option<i64>,
+    /// What the file says.
+    pub(super) open: bool,
+    /// It is open, and stays so until an entry ends it or nothing is heard of it for too long.
+    pub(super) goes_on: bool,
+}
+
+impl Keys {
+    /// Looks a conversation up, in memory or in the file.
+    pub(super) fn find(
+        &self,
+        connection: &Connection,
+        id: ConversationId,
+    ) -> rusqlite::Result<Option<Known>> {
+        if let Some(known) = self.conversations.get(&id) {
+            return Ok(Some(*known));
+        }
+        let sql = "SELECT key, open, (SELECT key FROM peer
+                       WHERE conversation = conversation.key AND desk IS NULL)
+                   FROM conversation WHERE id = ?";
+        let known = |row: &Row<'_>| {
+            Ok(Known { key: row.get(0)?, user: row.get(2)?, open: row.get(1)?, goes_on: false })
+        };
+        connection.prepare_cached(sql)?.query_row([id.bytes()], known).optional()
+    }
+
+    /// Remembers what is so now.
+    pub(super) fn remember(&mut self, id: ConversationId, known: Known) {
+        make_room(&mut self.conversations);
+        self.conversations.insert(id, known);
+    }
+
+    /// Looks a peer up.
+    pub(super) fn find_peer(
+        &self,
+        connection: &Connection,
+        conversation: Known,
+        desk: Option<DeskId>,
+    ) -> rusqlite::Result<Option<i64>> {
+        let Some(desk) = desk else { return Ok(conversation.user) };
+        if let Some(key) = self.desks.get(&(conversation.key, desk)) {
+            return Ok(Some(*key));
+        }
+        let sql = "SELECT key FROM peer WHERE conversation = ? AND desk = ?";
+        let mut select = connection.prepare_cached(sql)?;
+        select.query_row(params![conversation.key, desk.bytes()], |row| row.get(0)).optional()
+    }
+
+    /// A peer's key, made at its first entry. It is the caller's to remember the conversation.
+    pub(super) fn peer(
+        &mut self,
+        connection: &Connection,
+        conversation: &mut Known,
+        desk: Option<DeskId>,
+    ) -> rusqlite::Result<i64> {
+        if let Some(key) = self.find_peer(connection, *conversation, desk)? {
+            return Ok(key);
+        }
+        let sql = "INSERT INTO peer (conversation, desk) VALUES (?, ?) RETURNING key";
+        let values = params![conversation.key, desk.as_ref().map(DeskId::bytes)];
+        let key = connection.prepare_cached(sql)?.query_row(values, |row| row.get(0))?;
+        match desk {
+            None => conversation.user = Some(key),
+            Some(desk) => {
+                make_room(&mut self.desks);
+                self.desks.insert((conversation.key, desk), key);
+            }
+        }
+        Ok(key)
+    }
+}
+
+/// When there are too many, those in use are looked up again.
+fn make_room<K, V>(known: &mut HashMap<K, V>) {
+    if known.len() >= KNOWN_MAX {
+        known.clear();
+    }
+}

@@ -1,0 +1,222 @@
+//! The records of one conversation as bytes, one behind the other.
+//!
+//! A record is a byte that says its kind, and its fields: numbers seven bits a byte, texts with
+//! their length before them. A body is JSON, but for a message that is nothing but an author and a
+//! text. This is read by the process that wrote it alone, so its form may change at any time.
+
+use std::time::Duration;
+
+use crate::core::record::{Offset, Record, Returning};
+use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
+
+#[derive(Default)]
+pub(super) struct Log(Vec<u8>);
+
+// The kinds. Those of lines come first.
+const OWN: u8 = 0;
+const USERS: u8 = 1;
+const DESKS: u8 = 2;
+const NOTE: u8 = 3;
+const BEGUN: u8 = 4;
+const BEGUN_NAMED: u8 = 5;
+const HELD: u8 = 6;
+const ASKING: u8 = 7;
+const ASKING_NOTHING: u8 = 8;
+const RETURNED: u8 = 9;
+const RETURNING: u8 = 10;
+const RETURN_DUE: u8 = 11;
+const MET: u8 = 12;
+const ACKED: u8 = 13;
+const DELIVERED: u8 = 14;
+const IDLE: u8 = 15;
+
+/// How a body is written: as JSON, or as the text of an author.
+const JSON: u8 = 0;
+const USER: u8 = 1;
+const BOT: u8 = 2;
+const ADMIN: u8 = 3;
+
+impl Log {
+    /// Adds a record, and says where it is. What a conversation is folded from is added; `Moved` and
+    /// `Focus` are not.
+    pub(super) fn add(&mut self, offset: Offset, record: &Record) -> usize {
+        let at = self.0.len();
+        match record {
+            Record::Own(entry) => self.kind(OWN).number(offset.0).entry(entry),
+            Record::Theirs(None, entry) => self.kind(USERS).number(offset.0).entry(entry),
+            Record::Theirs(Some(desk), entry) => {
+                self.kind(DESKS).number(offset.0).bytes(desk.bytes()).entry(entry)
+            }
+            Record::Note(note) => self.kind(NOTE).number(offset.0).text(note),
+            Record::Begun { secret, name: None } => self.kind(BEGUN).bytes(secret),
+            Record::Begun { secret, name: Some(name) } => {
+                self.kind(BEGUN_NAMED).bytes(secret).text(name)
+            }
+            Record::Held(number) => self.kind(HELD).number(*number),
+            Record::Asking(Some(number)) => self.kind(ASKING).number(*number),
+            Record::Asking(None) => self.kind(ASKING_NOTHING),
+            Record::Returning(Returning::Done) => self.kind(RETURNED),
+            Record::Returning(Returning::UnderWay) => self.kind(RETURNING),
+            Record::Returning(Returning::Due(since)) => self.kind(RETURN_DUE).number(*since),
+            Record::Met(desk, request) => self.kind(MET).bytes(desk.bytes()).number(*request),
+            Record::Acked(desk, number) => self.kind(ACKED).bytes(desk.bytes()).number(*number),
+            Record::Delivered(number) => self.kind(DELIVERED).number(*number),
+            Record::Idle(idle) => self.kind(IDLE).number(idle.as_millis() as u64),
+            Record::Moved { .. } | Record::Focus => self,
+        };
+        at
+    }
+
+    /// What is written from this place on.
+    pub(super) fn read(&self, at: usize) -> Reader<'_> {
+        Reader(&self.0[at..])
+    }
+
+    fn kind(&mut self, kind: u8) -> &mut Log {
+        self.bytes(&[kind])
+    }
+
+    fn number(&mut self, mut number: u64) -> &mut Log {
+        let (mut bytes, mut length) = ([0; 10], 1);
+        while number >= 0x80 {
+            bytes[length - 1] = number as u8 | 0x80;
+            number >>= 7;
+            length += 1;
+        }
+        bytes[length - 1] = number as u8;
+        self.bytes(&bytes[..length])
+    }
+
+    fn text(&mut self, text: &str) -> &mut Log {
+        self.number(text.len() as u64).bytes(text.as_bytes())
+    }
+
+    fn entry(&mut self, entry: &Entry) -> &mut Log {
+        self.number(entry.number).number(entry.at);
+        if let Some((author, text)) = plain(&entry.body) {
+            return self.bytes(&[author]).text(text);
+        }
+        let body = serde_json::to_string(&entry.body).expect("a body has string keys");
+        self.bytes(&[JSON]).text(&body)
+    }
+
+    /// Room is made for an eighth more at a time: most conversations rest most of the time.
+    fn bytes(&mut self, bytes: &[u8]) -> &mut Log {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            self.0.reserve_exact(bytes.len().max(self.0.len() / 8));
+        }
+        self.0.extend_from_slice(bytes);
+        self
+    }
+}
+
+/// Reads a log. What is not as it was written is a defect of this file.
+#[derive(Clone)]
+pub(super) struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    /// The offset of the line that begins here.
+    pub(super) fn offset(mut self) -> Offset {
+        self.bytes::<1>();
+        Offset(self.number())
+    }
+
+    /// The number of the entry that begins here, if it is this peer's; or, with `None`, ours.
+    pub(super) fn number_of(mut self, peer: Option<Option<DeskId>>) -> Option<Number> {
+        let [kind] = self.bytes();
+        self.number();
+        let of = match kind {
+            OWN => None,
+            USERS => Some(None),
+            DESKS => Some(Some(DeskId::new(self.bytes()))),
+            _ => return None,
+        };
+        (of == peer).then(|| self.number())
+    }
+
+    /// The next record. The offset is that of a line, else the start.
+    pub(super) fn record(&mut self) -> Option<(Offset, Record)> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let [kind] = self.bytes();
+        let offset = Offset(if kind <= NOTE { self.number() } else { 0 });
+        let record = match kind {
+            OWN => Record::Own(self.entry()),
+            USERS => Record::Theirs(None, self.entry()),
+            DESKS => Record::Theirs(Some(DeskId::new(self.bytes())), self.entry()),
+            NOTE => Record::Note(self.text().to_owned()),
+            BEGUN => Record::Begun { secret: self.bytes(), name: None },
+            BEGUN_NAMED => {
+                Record::Begun { secret: self.bytes(), name: Some(self.text().to_owned()) }
+            }
+            HELD => Record::Held(self.number()),
+            ASKING => Record::Asking(Some(self.number())),
+            ASKING_NOTHING => Record::Asking(None),
+            RETURNED => Record::Returning(Returning::Done),
+            RETURNING => Record::Returning(Returning::UnderWay),
+            RETURN_DUE => Record::Returning(Returning::Due(self.number())),
+            MET => Record::Met(DeskId::new(self.bytes()), self.number()),
+            ACKED => Record::Acked(DeskId::new(self.bytes()), self.number()),
+            DELIVERED => Record::Delivered(self.number()),
+            IDLE => Record::Idle(Duration::from_millis(self.number())),
+            _ => unreachable!("no record begins here"),
+        };
+        Some((offset, record))
+    }
+
+    fn entry(&mut self) -> Entry {
+        let (number, at, [form]) = (self.number(), self.number(), self.bytes());
+        let text = self.text();
+        let body = match form {
+            USER => Body::Message(Said::text(Author::User, text)),
+            BOT => Body::Message(Said::text(Author::Bot, text)),
+            ADMIN => Body::Message(Said::text(Author::Admin, text)),
+            _ => serde_json::from_str(text).expect("it was a body that became this text"),
+        };
+        Entry { number, at, body }
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn text(&mut self) -> &'a str {
+        let length = self.number() as usize;
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        std::str::from_utf8(text).expect("it was a text")
+    }
+
+    fn number(&mut self) -> u64 {
+        let (mut number, mut shift) = (0, 0);
+        loop {
+            let [byte] = self.bytes();
+            number |= u64::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return number;
+            }
+        }
+    }
+
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        let (bytes, rest) = self.0.split_first_chunk().expect("a record is written as a whole");
+        self.0 = rest;
+        *bytes
+    }
+}
+
+/// The author and the text of a message that is nothing else.
+fn plain(body: &Body) -> Option<(u8, &str)> {
+    let Body::Message(said) = body else { return None };
+    let Said { author, name, text, buttons, image, custom, greeting } = said;
+    let has_more = name.is_some() || image.is_some() || custom.is_some();
+    if has_more || !buttons.is_empty() || *greeting {
+        return None;
+    }
+    let author = match author {
+        Author::User => USER,
+        Author::Bot => BOT,
+        Author::Admin => ADMIN,
+    };
+    Some((author, text))
+}
