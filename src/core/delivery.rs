@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::core::chance::Chance;
 use crate::core::clock::Now;
 use crate::wire::Number;
 
@@ -236,7 +237,7 @@ impl Receiving {
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound: Duration,
-    chance: u64,
+    chance: Chance,
 }
 
 impl Backoff {
@@ -249,19 +250,15 @@ impl Backoff {
 
     /// `seed` is random, so that customers cut off together do not come back together.
     pub fn new(seed: u64) -> Backoff {
-        Backoff { bound: Self::FIRST, chance: seed }
+        Backoff { bound: Self::FIRST, chance: Chance::new(seed) }
     }
 
     /// How long to wait before the next attempt.
     pub fn wait(&mut self) -> Duration {
-        // SplitMix64: short, well spread, and the same seed gives the same times.
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.chance;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let share = (z ^ (z >> 31)) as f64 / u64::MAX as f64;
-        let least = if self.bound == Self::FIRST { 0.0 } else { 0.6 };
-        let wait = self.bound.mul_f64(least + (1.0 - least) * share);
+        let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let least =
+            if self.bound == Self::FIRST { Duration::ZERO } else { self.bound.mul_f64(0.6) };
+        let wait = least + Duration::from_nanos(self.chance.below(nanos(self.bound - least)));
         self.bound = (self.bound * 4).min(Self::LAST);
         wait
     }

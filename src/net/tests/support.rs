@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use super::super::*;
+use crate::core::chance::Chance;
 
 pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PING: &[u8] = b"ping";
@@ -233,14 +234,11 @@ pub fn raw(desk: &End, address: SocketAddr) -> (Conn, TcpStream) {
 
 /// Bytes that differ wherever they are cut or swapped.
 pub fn pattern(count: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_u32;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        state as u8
-    };
-    (0..count).map(|_| next()).collect()
+    let mut chance = Chance::new(1);
+    let mut bytes: Vec<u8> =
+        (0..count.div_ceil(8)).flat_map(|_| chance.below(u64::MAX).to_le_bytes()).collect();
+    bytes.truncate(count);
+    bytes
 }
 
 pub fn echo(length: usize, (desk, here, user, there): (End, Conn, End, Conn)) {

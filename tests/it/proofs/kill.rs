@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use handoff::core::chance::Chance;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -40,19 +41,6 @@ const FAILPOINTS: [&str; 11] = [
     "before-show",
     "after-show",
 ];
-
-/// Chance from a seed: SplitMix64.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
@@ -145,7 +133,7 @@ impl World {
         ]);
         World {
             seed,
-            chance: Chance(seed),
+            chance: Chance::new(seed),
             goal,
             kills: 0,
             by_failpoint: 0,

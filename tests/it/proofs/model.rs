@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use handoff::core::chance::Chance;
 use handoff::core::clock::Now;
 use handoff::core::desk::{self, Desk};
 use handoff::core::reply::{Handoff, Reply};
@@ -19,12 +20,10 @@ use handoff::wire::{Author, Code, Conn, ConversationId, DeskId, Message, Said, S
 use crate::fuzz::disk::{Death, Died, Disk};
 
 use care::Care;
-use chance::Chance;
 use customer::{Customer, SECOND};
 use line::{Line, Shared};
 
 mod care;
-mod chance;
 mod customer;
 mod entries;
 mod line;
@@ -66,7 +65,7 @@ impl World {
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed };
         sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), now));
         World {
-            chance: Chance(seed),
+            chance: Chance::new(seed),
             now,
             sessions,
             customer: Customer::new(ID, seed ^ 1, line.clone(), now),

@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use handoff::core::chance::Chance;
 use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -127,8 +128,7 @@ fn feed(desk: &str, acked: &AtomicU64) {
 
 /// One cut. How many lines were promised to be kept, and how many of them are gone.
 fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> {
-    let after =
-        Duration::from_millis(50 + (seed + number).wrapping_mul(0x9e37_79b9_7f4a_7c15) % 1_200);
+    let after = Duration::from_millis(50 + Chance::new(seed + number).below(1_200));
     if number.is_multiple_of(2) {
         cut_desk(after, synchronous)
     } else {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use handoff::core::chance::Chance;
 use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Committed, Record, Returning};
@@ -15,7 +16,6 @@ use handoff::wire::{Author, Body, Conn, ConversationId, Entry, Message, Number, 
 
 use crate::fuzz::disk::{Death, Died, Disk};
 
-use super::chance::Chance;
 use super::entries::{is_request, state_after};
 use super::line::{Line, Shared};
 
@@ -57,7 +57,7 @@ pub struct Customer {
 impl Customer {
     pub fn new(id: ConversationId, seed: u64, line: Shared, now: Now) -> Customer {
         Customer {
-            chance: Chance(seed),
+            chance: Chance::new(seed),
             now,
             disk: Disk::new(),
             line,
