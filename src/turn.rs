@@ -61,11 +61,11 @@ pub trait World<S: Side> {
     /// When the program cannot go on.
     fn run(&mut self, side: &mut S, errand: S::Errand) -> Result<(), Self::Stop>;
 
-    /// Tells those in front of something that happened. `batch` is what this turn committed.
+    /// Tells those in front of something that happened. `written` is what this turn committed.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    fn tell(&mut self, side: &S, fact: Fact, batch: &Batch) -> Result<(), Self::Stop>;
+    fn tell(&mut self, side: &S, fact: Fact, written: &Written) -> Result<(), Self::Stop>;
 
     /// The turn is over: what was told is shown.
     fn show(&mut self, side: &S);
@@ -77,7 +77,7 @@ pub trait World<S: Side> {
 /// When the journal failed or the program must end: nothing is done that is not committed.
 pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Result<(), W::Stop> {
     side.tick(now);
-    let (mut batch, mut facts) = (Batch::default(), Vec::new());
+    let (mut written, mut facts) = (Written::default(), Vec::new());
     loop {
         let Outcome { records, acts } = side.outcome();
         if records.is_empty() && acts.is_empty() {
@@ -87,18 +87,18 @@ pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Resu
         world.flush();
         if cfg!(feature = "acts-first") {
             act(side, world, acts, &mut facts)?;
-            settle(side, world, &batch)?;
-            batch.lines.extend(world.commit(records)?);
+            settle(side, world, &written)?;
+            written.lines.extend(world.commit(records)?);
         } else {
-            batch.lines.extend(world.commit(records)?);
+            written.lines.extend(world.commit(records)?);
             act(side, world, acts, &mut facts)?;
         }
     }
-    settle(side, world, &batch)?;
+    settle(side, world, &written)?;
     world.flush();
     // No peer waits for the screen.
     for fact in facts {
-        world.tell(side, fact, &batch)?;
+        world.tell(side, fact, &written)?;
     }
     side.rest();
     failpoint::hit("before-show");
@@ -134,12 +134,16 @@ fn act<S: Side, W: World<S>>(
 }
 
 /// Sends the entries and acks that are due.
-fn settle<S: Side, W: World<S>>(side: &mut S, world: &mut W, batch: &Batch) -> Result<(), W::Stop> {
+fn settle<S: Side, W: World<S>>(
+    side: &mut S,
+    world: &mut W,
+    written: &Written,
+) -> Result<(), W::Stop> {
     while let Some(due) = side.due() {
         match due {
             Due::Ack { conn, number } => _ = world.send(conn, &Message::Ack { number }),
             Due::Entry { conversation, conn, number } => {
-                let entry = match batch.entry(conversation, Origin::Own, number) {
+                let entry = match written.entry(conversation, Origin::Own, number) {
                     Some(entry) => entry.clone(),
                     None => world.journal().own(conversation, number)?,
                 };
@@ -153,13 +157,13 @@ fn settle<S: Side, W: World<S>>(side: &mut S, world: &mut W, batch: &Batch) -> R
 
 /// The lines that one turn committed, in their order.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Written {
     lines: Vec<Committed>,
     /// Where the last line was found. Lines are asked for in about their order.
     found: Cell<usize>,
 }
 
-impl Batch {
+impl Written {
     /// The lines of one conversation.
     pub fn of(&self, conversation: ConversationId) -> impl Iterator<Item = &Line> {
         let of = self.lines.iter().filter(move |line| line.conversation == conversation);

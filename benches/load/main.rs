@@ -31,6 +31,8 @@ mod server;
 mod stream;
 #[cfg(target_os = "linux")]
 mod table;
+#[cfg(target_os = "linux")]
+mod turns;
 
 #[cfg(target_os = "linux")]
 fn main() -> Result<(), broken::Broken> {

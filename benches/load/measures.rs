@@ -15,6 +15,7 @@ use crate::extent::{Extent, FULL, QUICK};
 use crate::server::{Server, What};
 use crate::stream::{self, Stream};
 use crate::table::{self, Row, Sample};
+use crate::turns;
 
 /// Measures what the arguments name, and prints the table.
 pub(crate) fn run() -> Result<(), Broken> {
@@ -55,6 +56,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("start") {
         rows.extend(start(&extent)?);
+    }
+    if only("turns") {
+        rows.extend(turns::measure(&extent));
     }
     if only("bot") {
         rows.extend(bot::measure(&extent)?);

@@ -13,7 +13,7 @@ use handoff::core::outcome::Fact;
 use handoff::core::record::{Committed, Record, Story};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
-use handoff::turn::{self, Batch, turn};
+use handoff::turn::{self, Written, turn};
 use handoff::wire::{
     Asked, Author, Body, Code, Conn, ConversationId, DeskId, ENTRY_MAX, EndReason, Entry,
     FRAME_MAX_BEFORE_HELLO, Hello, Message, Number, Said, Secret, State, Welcome,
@@ -501,7 +501,7 @@ impl turn::World<Desk> for Edges {
         match errand {}
     }
 
-    fn tell(&mut self, desk: &Desk, fact: Fact, batch: &Batch) -> Result<(), Died> {
+    fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Died> {
         match fact {
             Fact::Report(_, report) => {
                 let ordinal = match &report {
@@ -518,7 +518,7 @@ impl turn::World<Desk> for Edges {
             }
             Fact::Said(passage) => {
                 let id = passage.conversation;
-                let messages = batch.messages(&passage, &self.disk.journal)?;
+                let messages = written.messages(&passage, &self.disk.journal)?;
                 assert!(!messages.is_empty() || passage.numbers.is_empty() || !desk.knows(id));
             }
             Fact::Undelivered(id, owed) => assert!(*owed.end() <= self.own[&id]),

@@ -13,7 +13,7 @@ use handoff::core::report::Report;
 use handoff::core::session::{Errand, Fresh, Resumed, Session, said_without_bot};
 use handoff::core::sessions::Sessions;
 use handoff::edge::journal::Journal;
-use handoff::turn::{self, Batch, turn};
+use handoff::turn::{self, Written, turn};
 use handoff::wire::{
     Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, ENTRY_MAX, Entry,
     FRAME_MAX_BEFORE_HELLO, Message, Number, Said, Secret, State, Welcome,
@@ -633,7 +633,7 @@ impl turn::World<Sessions> for Edges {
         Ok(())
     }
 
-    fn tell(&mut self, _: &Sessions, fact: Fact, batch: &Batch) -> Result<(), Died> {
+    fn tell(&mut self, _: &Sessions, fact: Fact, written: &Written) -> Result<(), Died> {
         match fact {
             Fact::Report(_, report) => {
                 serde_json::to_string(&report).expect("a report is JSON");
@@ -646,7 +646,7 @@ impl turn::World<Sessions> for Edges {
                 }
             }
             Fact::Said(passage) => {
-                let messages = batch.messages(&passage, &self.disk.journal)?;
+                let messages = written.messages(&passage, &self.disk.journal)?;
                 assert_eq!(messages.len(), 1, "{passage:?} is not one message of the journal");
             }
             Fact::Undelivered(_, numbers) => assert!(*numbers.end() <= self.own),

@@ -10,7 +10,7 @@ use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Committed, Line, Offset, What};
 use crate::core::report::{Report, Told};
 use crate::edge::journal::{Fault, Journal};
-use crate::turn::Batch;
+use crate::turn::Written;
 use crate::turn::seat::Seat;
 use crate::wire::{Author, ConversationId, Entry, State};
 
@@ -86,14 +86,14 @@ impl AgentSeat {
         &mut self,
         desk: &Desk,
         fact: Fact,
-        batch: &Batch,
+        written: &Written,
         journal: &Journal,
     ) -> Result<(), Fault> {
         match fact {
             Fact::Report(_, report) => self.tell_report(desk, report, journal),
             Fact::Said(passage) if self.json => {
                 let Passage { conversation, history, .. } = passage;
-                for entry in batch.messages(&passage, journal)? {
+                for entry in written.messages(&passage, journal)? {
                     self.say(desk, conversation, None, &entry, history);
                 }
                 Ok(())

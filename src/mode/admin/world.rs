@@ -8,7 +8,7 @@ use crate::core::record::{Committed, Record};
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
-use crate::turn::{Batch, World};
+use crate::turn::{World, Written};
 use crate::wire::{Conn, ConversationId, Message, Number};
 
 use super::seat::AgentSeat;
@@ -69,11 +69,11 @@ impl World<Desk> for Edges {
         match errand {}
     }
 
-    fn tell(&mut self, desk: &Desk, fact: Fact, batch: &Batch) -> Result<(), Stop> {
+    fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Stop> {
         if let Fact::Undelivered(id, numbers) = fact {
             return Ok(self.tell_undelivered(id, numbers)?);
         }
-        Ok(self.seat.tell(desk, fact, batch, &self.keeper.journal)?)
+        Ok(self.seat.tell(desk, fact, written, &self.keeper.journal)?)
     }
 
     fn show(&mut self, desk: &Desk) {

@@ -16,7 +16,7 @@ use crate::net;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
-use crate::turn::{Batch, World};
+use crate::turn::{World, Written};
 use crate::wire::{
     Author, Conn, ConversationId, DeskId, Entry, Message, Number, Said, Secret, State,
 };
@@ -188,12 +188,12 @@ impl World<Sessions> for Edges {
         Ok(())
     }
 
-    fn tell(&mut self, sessions: &Sessions, fact: Fact, batch: &Batch) -> Result<(), Stop> {
+    fn tell(&mut self, sessions: &Sessions, fact: Fact, written: &Written) -> Result<(), Stop> {
         match fact {
             Fact::Report(_, report) => self.seat.tell(report),
             Fact::Said(passage) => {
                 let Passage { conversation, origin, history, .. } = passage;
-                for entry in batch.messages(&passage, &self.keeper.journal)? {
+                for entry in written.messages(&passage, &self.keeper.journal)? {
                     self.say(conversation, origin.desk(), &entry, history);
                 }
             }

@@ -13,7 +13,7 @@ use handoff::edge::journal::{Fault, Journal};
 use handoff::edge::tls::Security;
 use handoff::net::{self, Net};
 use handoff::turn::peers::Peers;
-use handoff::turn::{Batch, World, turn};
+use handoff::turn::{World, Written, turn};
 use handoff::wire::{Conn, ConversationId, Message, Secret};
 
 use crate::support::home::nobody_at;
@@ -72,7 +72,7 @@ impl World<Sessions> for Crowd {
         Ok(())
     }
 
-    fn tell(&mut self, _: &Sessions, fact: Fact, _: &Batch) -> Result<(), Fault> {
+    fn tell(&mut self, _: &Sessions, fact: Fact, _: &Written) -> Result<(), Fault> {
         if let Fact::Report(_, Report::Link { link: Link::Connected, .. }) = fact {
             self.connected += 1;
         }

@@ -14,7 +14,7 @@ use handoff::core::session::{Errand, Fresh, Resumed, Session, WELCOME_WITHIN};
 use handoff::core::sessions::Sessions;
 use handoff::edge::journal::{Fault, Journal};
 use handoff::turn::peers::{FRAME_WITHIN, Peers, rate};
-use handoff::turn::{Batch, World, turn};
+use handoff::turn::{World, Written, turn};
 use handoff::wire::{self, Body, Conn, ConversationId, Decoder, Message, Secret, WireError};
 use handoff::{net, wire::encode};
 use serde_json::{Value, json};
@@ -257,7 +257,7 @@ impl World<Sessions> for Ends {
         Ok(())
     }
 
-    fn tell(&mut self, _: &Sessions, _: Fact, _: &Batch) -> Result<(), Fault> {
+    fn tell(&mut self, _: &Sessions, _: Fact, _: &Written) -> Result<(), Fault> {
         Ok(())
     }
 

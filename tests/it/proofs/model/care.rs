@@ -8,7 +8,7 @@ use handoff::core::outcome::Fact;
 use handoff::core::record::{Committed, Record};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
-use handoff::turn::{Batch, World};
+use handoff::turn::{World, Written};
 use handoff::wire::{Conn, ConversationId, Message, State};
 
 use crate::fuzz::disk::{Died, Disk};
@@ -81,13 +81,13 @@ impl World<Desk> for Care {
         match errand {}
     }
 
-    fn tell(&mut self, _: &Desk, fact: Fact, batch: &Batch) -> Result<(), Died> {
+    fn tell(&mut self, _: &Desk, fact: Fact, written: &Written) -> Result<(), Died> {
         self.trace(&fact);
         match fact {
             Fact::Report(_, Report::State { state, .. }) => {
                 (self.state, self.is_unlisted) = (Some(state), false);
             }
-            Fact::Said(passage) => _ = batch.messages(&passage, &self.disk.journal)?,
+            Fact::Said(passage) => _ = written.messages(&passage, &self.disk.journal)?,
             _ => {}
         }
         Ok(())

@@ -11,7 +11,7 @@ use handoff::core::report::{Link, Report};
 use handoff::core::session::{Errand, Fresh, said_without_bot};
 use handoff::core::sessions::Sessions;
 use handoff::edge::journal::Journal;
-use handoff::turn::{Batch, World};
+use handoff::turn::{World, Written};
 use handoff::wire::{Author, Body, Conn, ConversationId, Entry, Message, Number, Secret, State};
 
 use crate::fuzz::disk::{Death, Died, Disk};
@@ -279,7 +279,7 @@ impl World<Sessions> for Customer {
         Ok(())
     }
 
-    fn tell(&mut self, _: &Sessions, fact: Fact, batch: &Batch) -> Result<(), Died> {
+    fn tell(&mut self, _: &Sessions, fact: Fact, written: &Written) -> Result<(), Died> {
         self.trace(&fact);
         match fact {
             Fact::Report(_, Report::State { state, position, .. }) => {
@@ -291,7 +291,7 @@ impl World<Sessions> for Customer {
             Fact::Report(_, Report::Notice { text }) => self.doubted += &text,
             Fact::Report(..) => {}
             Fact::Said(passage) => {
-                for entry in batch.messages(&passage, &self.disk.journal)? {
+                for entry in written.messages(&passage, &self.disk.journal)? {
                     if entry.said().is_some_and(|said| said.author == Author::Admin) {
                         self.check_heard(entry.number);
                     }

@@ -1,0 +1,233 @@
+//! What a turn costs with few and with many conversations, of which one speaks.
+
+use std::convert::Infallible;
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Instant;
+
+use handoff::core::clock::Now;
+use handoff::core::desk::{Desk, Options};
+use handoff::core::outcome::{Fact, Side};
+use handoff::core::record::{Committed, Record};
+use handoff::core::session::{Errand, Fresh, Session};
+use handoff::core::sessions::Sessions;
+use handoff::edge::journal::{Fault, Journal};
+use handoff::turn::{World, Written, turn};
+use handoff::wire::{
+    Author, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Number, Said, Secret, State,
+    VERSION, Welcome,
+};
+
+use crate::extent::Extent;
+use crate::table::{Row, Sample};
+
+const FEW: u32 = 10;
+const MANY: u32 = 10_000;
+/// Turns of one figure.
+const TURNS: Number = 2_000;
+
+/// A world without sockets and people.
+struct Nobody {
+    journal: Journal,
+    dialled: Vec<(ConversationId, Conn)>,
+}
+
+impl Nobody {
+    fn new() -> Nobody {
+        Nobody { journal: Journal::in_memory(), dialled: Vec::new() }
+    }
+
+    fn dial(&mut self, sessions: &mut Sessions, errand: Errand) {
+        if let Errand::Dial(id) = errand {
+            let conn = Conn(self.dialled.len() as u64 + 1);
+            sessions.dialled(id, conn);
+            self.dialled.push((id, conn));
+        }
+    }
+}
+
+/// What only one of the two sides does.
+trait Runs: Side {
+    fn run(&mut self, nobody: &mut Nobody, errand: Self::Errand);
+}
+
+impl Runs for Sessions {
+    fn run(&mut self, nobody: &mut Nobody, errand: Errand) {
+        nobody.dial(self, errand);
+    }
+}
+
+impl Runs for Desk {
+    fn run(&mut self, _: &mut Nobody, errand: Infallible) {
+        match errand {}
+    }
+}
+
+impl<S: Runs> World<S> for Nobody {
+    type Stop = Fault;
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Fault> {
+        self.journal.commit(records).map_err(|(fault, _)| fault)
+    }
+
+    fn send(&mut self, _: Conn, _: &Message) -> usize {
+        100
+    }
+
+    fn admit(&mut self, _: Conn) {}
+
+    fn close(&mut self, _: Conn) {}
+
+    fn flush(&mut self) {}
+
+    fn run(&mut self, side: &mut S, errand: S::Errand) -> Result<(), Fault> {
+        side.run(self, errand);
+        Ok(())
+    }
+
+    fn tell(&mut self, _: &S, _: Fact, _: &Written) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn show(&mut self, _: &S) {}
+}
+
+pub(crate) fn measure(extent: &Extent) -> Vec<Row> {
+    let [few, many] = [FEW, MANY].map(Customers::new);
+    let sessions = compare(extent, "customers' side", few, many);
+    let [few, many] = [FEW, MANY].map(Agents::new);
+    vec![sessions, compare(extent, "desk", few, many)]
+}
+
+/// A side of which one conversation speaks.
+trait Speaks {
+    /// An entry, and all that its turn does.
+    fn speak(&mut self);
+}
+
+fn compare(extent: &Extent, side: &str, mut few: impl Speaks, mut many: impl Speaks) -> Row {
+    let [mut fews, mut manies, mut ratios] = [(); 3].map(|()| Sample::default());
+    for _ in 0..extent.rounds {
+        // One after the other, so that other work of the machine disturbs both.
+        let (one, other) = (time(&mut few), time(&mut many));
+        fews.add(one);
+        manies.add(other);
+        ratios.add(other / one);
+    }
+    Row {
+        measure: format!("turn of an entry, {side}: {MANY} conversations over {FEW}"),
+        goal: "<= 1.10 x".into(),
+        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
+        scale: format!("{:.2} us; with {FEW} {:.2} us", manies.median(), fews.median()),
+        reached: Some(ratios.median() <= 1.1),
+    }
+}
+
+/// Microseconds of a turn.
+fn time(side: &mut impl Speaks) -> f64 {
+    let since = Instant::now();
+    (0..TURNS).for_each(|_| side.speak());
+    since.elapsed().as_secs_f64() * 1e6 / TURNS as f64
+}
+
+fn id(number: u32) -> ConversationId {
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    ConversationId::new(id)
+}
+
+/// Customers who wait, connected to a desk.
+struct Customers {
+    sessions: Sessions,
+    nobody: Nobody,
+    said: Number,
+}
+
+impl Customers {
+    fn new(count: u32) -> Customers {
+        let (now, mut nobody) = (Now::read(), Nobody::new());
+        let mut sessions = Sessions::new(1, now);
+        for number in 0..count {
+            let fresh = Fresh { id: id(number), secret: Secret::new([9; 32]), seed: 1 };
+            let mut session = Session::new(fresh, None, "desk:1".to_owned(), now);
+            session.ask_for_human(now).expect("the bot has the customer");
+            sessions.insert(session);
+        }
+        let desk = DeskId::new([1; 16]);
+        while nobody.dialled.len() < count as usize {
+            let answered = nobody.dialled.len();
+            turn(&mut sessions, &mut nobody, now).expect("memory has no faults");
+            for (id, conn) in nobody.dialled[answered..].to_vec() {
+                sessions.input(id).expect("it is there").connected(conn);
+                let (state, features) = (State::Bot, Vec::new());
+                let welcome = Welcome { desk, received: 0, state, features };
+                assert!(sessions.received(conn, Message::Welcome(welcome), now));
+                assert!(sessions.received(conn, Message::Ack { number: 0 }, now));
+            }
+        }
+        Customers { sessions, nobody, said: 1 }
+    }
+}
+
+impl Speaks for Customers {
+    fn speak(&mut self) {
+        let now = Now::read();
+        let session = self.sessions.input(id(0)).expect("it is there");
+        session.say("a line as people write them, of some length", now).expect("there is room");
+        turn(&mut self.sessions, &mut self.nobody, now).expect("memory has no faults");
+        self.said += 1;
+        let conn = self.nobody.dialled.iter().find(|(of, _)| *of == id(0)).expect("it dialled").1;
+        assert!(self.sessions.received(conn, Message::Ack { number: self.said }, now));
+    }
+}
+
+/// A desk with customers who wait.
+struct Agents {
+    desk: Desk,
+    nobody: Nobody,
+    number: Number,
+}
+
+impl Agents {
+    fn new(count: u32) -> Agents {
+        let (now, mut nobody) = (Now::read(), Nobody::new());
+        let slots = count as usize;
+        let options =
+            Options { customers: slots, customers_per_address: slots, ..Options::default() };
+        let mut desk = Desk::new(DeskId::new([1; 16]), options, now);
+        for number in 0..count {
+            let conn = Conn(number.into());
+            desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
+            let hello = Hello {
+                version: VERSION,
+                conversation: id(number),
+                secret: Secret::new([9; 32]),
+                name: None,
+                received: Default::default(),
+                newest: 1,
+                features: Vec::new(),
+            };
+            desk.received(conn, Message::Hello(hello), now);
+            let body = Body::Requested { reason: None };
+            desk.received(conn, Message::Entry(Entry { number: 1, at: 0, body }), now);
+            turn(&mut desk, &mut nobody, now).expect("memory has no faults");
+        }
+        Agents { desk, nobody, number: 1 }
+    }
+}
+
+impl Speaks for Agents {
+    fn speak(&mut self) {
+        let now = Now::read();
+        self.number += 1;
+        let said = Said::text(Author::User, "a line as people write them, of some length");
+        let entry = Entry { number: self.number, at: 0, body: Body::Message(said) };
+        self.desk.received(Conn(0), Message::Entry(entry), now);
+        turn(&mut self.desk, &mut self.nobody, now).expect("memory has no faults");
+        // As the prompt shows it in each turn.
+        assert!(!self.desk.prompt().is_empty());
+    }
+}
