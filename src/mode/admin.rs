@@ -8,12 +8,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, bounded, never, select};
 
 use crate::core::clock::Now;
-use crate::core::command::{self, Who};
-use crate::core::desk::names::{self, Missing};
+use crate::core::command;
 use crate::core::desk::{Desk, Options};
 use crate::core::record::Offset;
 use crate::core::report::Report;
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
+use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX};
 use crate::edge::journal::Journal;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
@@ -29,6 +28,7 @@ use crate::wire::{self, Author, ConversationId, DeskId, Message};
 use seat::AgentSeat;
 use world::Edges;
 
+mod lines;
 mod seat;
 mod world;
 
@@ -53,15 +53,15 @@ struct Admin {
     edges: Edges,
     pace: Pace<command::Admin>,
     auto_accept: bool,
-    /// The desk runs without a person (`--no-terminal`): it goes on when stdout is closed.
+    /// No agent is here (`--no-terminal`): the desk goes on when its stdout is closed.
     no_terminal: bool,
-    /// A script's `/accept` of this customer is under way.
+    /// The customer whom a script's `/accept` is taking.
     accepting: Option<ConversationId>,
-    /// Leaving by then, with this exit code.
+    /// The desk is leaving: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
 }
 
-/// Runs until the admin leaves. Returns the exit code.
+/// Runs until the agent leaves. Returns the exit code.
 ///
 /// # Errors
 /// One line for the person, when it cannot start.
@@ -84,8 +84,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
-            "--plaintext loopback is for this machine only, and {listen} is not; drop it, or give --plaintext \
-             anywhere inside a tunnel"
+            "--plaintext loopback is for this machine only, and {listen} is not; drop it, or give \
+             --plaintext anywhere inside a tunnel"
         ));
     }
     let mut id = [0; 16];
@@ -110,7 +110,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
     }
     if args.no_terminal {
-        let text = "no agent is at this desk: customers wait in the queue until it is started without --no-terminal";
+        let text = "no agent is at this desk: customers wait in the queue until it is started \
+                    without --no-terminal";
         screen.show(Report::Notice { text: text.to_owned() });
     }
     let options = Options {
@@ -146,9 +147,9 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
 /// How customers reach this desk.
 struct Secured {
     security: Security,
-    /// Of the key they will see; none in plaintext.
+    /// The fingerprint of the key that customers will see; none in plaintext.
     fingerprint: Option<String>,
-    /// The key was made just now.
+    /// Whether the key was made at this start.
     has_new_key: bool,
     /// What is wrong with the dates of the operator's certificate, or soon will be.
     date_warning: Option<String>,
@@ -168,7 +169,7 @@ fn secure(args: &args::Admin) -> Result<Secured, String> {
 }
 
 impl Admin {
-    /// Tells every conversation again that goes on after a restart.
+    /// Reports every conversation that goes on after a restart.
     fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Stop> {
         let live: Vec<ConversationId> = ids.filter(|id| self.desk.is_live(*id)).collect();
         if self.edges.seat.is_json() {
@@ -226,7 +227,7 @@ impl Admin {
         }
     }
 
-    /// Another input that waits already.
+    /// An input that waits already, if there is one.
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
         let room = self.seat().has_room();
         let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
@@ -301,145 +302,8 @@ impl Admin {
         Ok(())
     }
 
-    /// A line came: a person's is done or refused at once, a script's waits until it can be done.
-    fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
-        match command::Admin::parse(line) {
-            Ok(command) if self.pace.is_person() => {
-                if let Err(why) = self.obey(&command, now)? {
-                    match command {
-                        command::Admin::Say(_) => self.seat().screen().refuse(&why, line),
-                        _ => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
-                    }
-                }
-            }
-            Ok(command) => self.pace.push(command, now),
-            Err(why) => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
-        }
-        Ok(())
-    }
-
-    /// Does a script's line when it is due: what needs a conversation waits until there is one.
-    fn step(&mut self, now: Now) -> Result<(), Stop> {
-        let Some(command) = self.pace.pending() else { return Ok(()) };
-        match &command {
-            command::Admin::Wait(limit) => {
-                let is_here = self.desk.focus().is_none() || self.desk.hear();
-                match self.pace.waited(is_here, *limit, now) {
-                    Waiting::Over => self.pace.done(),
-                    Waiting::TooLong(why) => {
-                        self.pace.done();
-                        self.edges.seat.seat_mut().fail(why);
-                        self.leave(1, now);
-                    }
-                    Waiting::On => {}
-                }
-            }
-            command::Admin::Accept(who) => self.step_accept(who.as_ref(), now),
-            command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
-                if self.obey(&command, now)?.is_ok() {
-                    self.pace.done();
-                } else if self.is_forsaken() {
-                    self.pace.done();
-                    self.edges.seat.seat_mut().fail(match command {
-                        command::Admin::Say(text) => {
-                            format!("not delivered, the customer is gone: {text}")
-                        }
-                        _ => "the customer is gone; there is nothing to hand back or close"
-                            .to_owned(),
-                    });
-                }
-            }
-            _ => {
-                if let Err(why) = self.obey(&command, now)? {
-                    self.edges.seat.seat_mut().fail(why);
-                }
-                self.pace.done();
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether no conversation will come by itself for a line that needs one.
-    fn is_forsaken(&self) -> bool {
-        self.edges.seat.had_one()
-            && !self.auto_accept
-            && !self.desk.is_talking()
-            && !self.desk.is_asking()
-    }
-
-    /// A script's `/accept` is done when a customer is there; one that was refused takes the next.
-    fn step_accept(&mut self, who: Option<&Who>, now: Now) {
-        if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
-            return;
-        }
-        if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {
-            return self.pace.done();
-        }
-        // A script's number is one that is still to come, also when somebody has it as a name.
-        let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
-        match who.map(find).transpose() {
-            Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
-            // The customer with this name is still to come.
-            Err(Missing::Nobody(_)) => {}
-            Err(several) => {
-                self.pace.done();
-                let why = self.explain(several);
-                self.edges.seat.seat_mut().fail(why);
-            }
-        }
-    }
-
-    /// Does what was typed, or says why not.
-    fn obey(&mut self, command: &command::Admin, now: Now) -> Result<Result<(), String>, Stop> {
-        match command {
-            command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
-            command::Admin::Accept(who) => {
-                let ordinal = who.as_ref().map(|who| self.desk.find_waiting(who)).transpose();
-                let accepted = ordinal.map_err(|missing| self.explain(missing));
-                return Ok(accepted.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
-            }
-            command::Admin::Switch(who) => {
-                let ordinal = self.desk.find_active(who).map_err(|missing| self.explain(missing));
-                let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
-                return Ok(switched.inspect(|()| self.tell_focus()));
-            }
-            command::Admin::Next => {
-                return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus()));
-            }
-            command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
-            command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
-            command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
-            command::Admin::History(who) => return self.tell_history(who.as_ref()),
-            command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
-            command::Admin::Quit => self.leave(0, now),
-            command::Admin::Wait(_) => {
-                return Ok(Err("/wait is for scripts; you can simply wait".to_owned()));
-            }
-        }
-        Ok(Ok(()))
-    }
-
-    /// Lists those whose names fit, if several do; gives the sentence that says what is wrong.
-    fn explain(&self, missing: Missing) -> String {
-        match missing {
-            Missing::Nobody(why) => why,
-            Missing::Several(lines) => {
-                lines.iter().for_each(|line| self.notice(line));
-                "that fits several of them; give more of the name, or the number".to_owned()
-            }
-        }
-    }
-
-    /// Says who gets the next line, where no prompt does.
-    fn tell_focus(&self) {
-        if let Some(id) = self.desk.focus()
-            && !self.seat().screen().has_prompt()
-        {
-            self.notice(&format!("{} gets your lines", self.desk.who(id)));
-        }
-    }
-
-    /// Ctrl-C on an empty line: while customers are here it leaves only when it is pressed again.
+    /// Ctrl-C on an empty line. While customers wait or talk, the desk leaves only at the second
+    /// press.
     fn ctrl_c(&mut self, again: bool, now: Now) {
         match self.desk.open().filter(|_| !again && self.leaving.is_none()) {
             Some(open) => self.notice(&format!("{open}; Ctrl-C again ends the desk")),
@@ -447,7 +311,8 @@ impl Admin {
         }
     }
 
-    /// The first interrupt leaves in order, the second at once.
+    /// The first interrupt delivers what is owed before the program ends, the second ends it at
+    /// once.
     fn interrupt(&mut self, code: u8, now: Now) {
         match &mut self.leaving {
             Some((by, _)) => *by = now.clock,
@@ -461,7 +326,7 @@ impl Admin {
 
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
-        // Only a script at its end asks the desk: that looks at every conversation.
+        // Only a script at its end asks this: `is_asking` looks at every conversation.
         let over = self.leaving.is_none() && self.pace.is_over() && self.edges.seat.had_one();
         if over && !self.desk.is_talking() && !self.desk.is_asking() {
             self.leave(0, now);
@@ -481,42 +346,7 @@ impl Admin {
         Ok(Some(if code == 0 { u8::from(self.seat().has_failed()) } else { code }))
     }
 
-    /// Shows the conversation with this number or name, also one that has left the desk's memory;
-    /// without either, the one in focus.
-    fn tell_history(&mut self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
-        let journal = &self.edges.keeper.journal;
-        let number = who.and_then(Who::number);
-        let (ordinal, id) =
-            match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
-                (None, _) => (None, self.desk.focus()),
-                (_, Some(id)) => (number, Some(id)),
-                (Some(who), None) => {
-                    let all = journal.names()?;
-                    let named = all
-                        .iter()
-                        .map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
-                    match names::find(who, named) {
-                        Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
-                        Err(Missing::Nobody(_)) if number.is_some() => (number, None),
-                        Err(missing) => return Ok(Err(self.explain(missing))),
-                    }
-                }
-            };
-        let Some(id) = id else {
-            return Ok(Err(match ordinal {
-                Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
-                None => {
-                    "no conversation is open; give a number or a name, /list shows them".to_owned()
-                }
-            }));
-        };
-        for line in journal.lines(id, Offset::START)? {
-            self.edges.seat.show_line(&self.desk, id, ordinal, &line, true);
-        }
-        Ok(Ok(()))
-    }
-
-    /// Customers' lines up to this ticket are on the screen.
+    /// The screen has shown everything up to this ticket.
     fn shown(&mut self, ticket: u64) {
         for (id, _, number) in self.edges.seat.seat_mut().shown(ticket) {
             self.desk.shown(id, number);
@@ -532,8 +362,8 @@ impl Admin {
     }
 }
 
-/// A customer who left the desk's memory says hello again: what was said is known again before that
-/// is heard.
+/// Reads a conversation from the journal if its customer is back and the desk had forgotten it. The
+/// desk handles the hello after that.
 fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Result<(), Stop> {
     if let Message::Hello(hello) = message
         && !desk.knows(hello.conversation)
@@ -546,6 +376,7 @@ fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Re
 
 fn too_few_files(connections: usize, wanted: usize) -> String {
     format!(
-        "the system's limit of open files leaves room for {connections} connections, not {wanted}; 'ulimit -n' raises it"
+        "the system's limit of open files leaves room for {connections} connections, not {wanted}; \
+         'ulimit -n' raises it"
     )
 }

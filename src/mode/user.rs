@@ -12,8 +12,8 @@ use crate::core::clock::Now;
 use crate::core::command;
 use crate::core::record::{Offset, Record, Restart};
 use crate::core::report::Report;
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX, Waiting};
-use crate::core::session::{Refusal, Session, WELCOME_WITHIN};
+use crate::core::script::{BATCH_MAX, Pace, QUEUE_MAX};
+use crate::core::session::{Session, WELCOME_WITHIN};
 use crate::core::sessions::Sessions;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
@@ -26,8 +26,11 @@ use crate::turn::seat::Seat;
 use crate::turn::turn;
 use crate::wire::{self, Author, State};
 
+use leaving::{Stage, Then};
 use world::Edges;
 
+mod leaving;
+mod lines;
 mod probe;
 mod world;
 
@@ -57,29 +60,13 @@ struct User {
     edges: Edges,
     pace: Pace<command::User>,
     stage: Stage,
-    /// What was typed when the conversation was closed: the next one begins with it.
+    /// The line that was typed when the conversation was closed: the next one begins with it.
     opening: Option<command::User>,
-    /// The person was told what is wrong with the way to the bot.
+    /// The warning about the way to the bot was shown; it is shown once.
     warned: bool,
 }
 
-/// Whether input is taken.
-enum Stage {
-    Talking,
-    /// Only what is owed still leaves, until then.
-    Leaving {
-        by: Instant,
-        then: Then,
-    },
-}
-
-#[derive(Clone, Copy)]
-enum Then {
-    Exit(u8),
-    StartAnew,
-}
-
-/// Runs until the user leaves. Returns the exit code.
+/// Runs until the customer leaves. Returns the exit code.
 ///
 /// # Errors
 /// One line for the person, when it cannot start.
@@ -137,16 +124,16 @@ pub fn run(args: args::User) -> Result<u8, String> {
     }
 }
 
-/// A fresh conversation with an id and a secret of its own.
+/// A new conversation with an id and a secret of its own.
 fn begin(args: &args::User) -> Result<Session, String> {
     Ok(Session::new(world::fresh()?, args.name.clone(), args.admin.clone(), Now::read()))
 }
 
-/// Lines of a conversation that a person sees again after a restart.
+/// How many of the latest lines a person sees again after a restart.
 const REDRAWN: usize = 20;
 
 impl User {
-    /// Goes on with the last conversation of the journal, if it has not ended; else with this one.
+    /// Goes on with the last conversation of the journal, or with `fresh` if that one is over.
     fn go_on(&mut self, fresh: Session) -> Result<(), Stop> {
         let Restart { mut stories, begun, .. } = self.edges.keeper.journal.restart()?;
         let Some(mut story) = stories.pop_if(|story| story.ordinal == begun) else {
@@ -176,7 +163,7 @@ impl User {
             self.edges.keeper.commit(vec![(story.id, record)], self.edges.seat.screen())?;
         }
         if self.args.new || state == State::Closed {
-            // It is over but for what is owed to the desk; then the fresh one begins.
+            // What is owed to the desk is delivered first, then a new conversation begins.
             self.leave(Then::StartAnew, Now::read());
             return Ok(());
         }
@@ -199,7 +186,7 @@ impl User {
         self.sessions.get(self.edges.current).expect("the current session is among them")
     }
 
-    /// The same, for an input.
+    /// The same session, to give it an input.
     fn input(&mut self) -> &mut Session {
         self.sessions.input(self.edges.current).expect("the current session is among them")
     }
@@ -242,7 +229,7 @@ impl User {
         }
     }
 
-    /// Another input that waits already.
+    /// An input that waits already, if there is one.
     fn poll(&self, inputs: &Inputs) -> Option<Event> {
         let room = self.edges.seat.has_room();
         let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
@@ -339,7 +326,8 @@ impl User {
         }
     }
 
-    /// What answered is not the desk it must be: only a person's word dials it again.
+    /// The peer is not the desk that it must be. Nothing dials it again until the person asks for
+    /// it.
     fn distrust(&mut self, conn: wire::Conn, why: &str) {
         let what = if self.pace.is_person() { "; /human tries again" } else { "" };
         if let Some(session) = self.sessions.on(conn) {
@@ -370,208 +358,13 @@ impl User {
         }
     }
 
-    /// A line came: a person's is done or refused at once, a script's waits until it can be done.
-    fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
-        match command::User::parse(line) {
-            Ok(command) if self.pace.is_person() => {
-                let opens = matches!(command, command::User::Say(_) | command::User::Human);
-                let is_closed = self.session().state() == State::Closed;
-                if opens && is_closed && self.session().desk_trouble().is_some() {
-                    // It would be given up with all that the desk does not have of it.
-                    let why = "the desk has not heard of the end yet; wait for it, or /new begins another at once";
-                    self.edges.seat.screen().refuse(why, line);
-                } else if opens && is_closed {
-                    self.notice("the last conversation is closed; this begins a new one");
-                    self.opening = Some(command);
-                    self.leave(Then::StartAnew, now);
-                } else if let Err(why) = self.obey(&command, now)? {
-                    match command {
-                        command::User::Say(_) => self.edges.seat.screen().refuse(why, line),
-                        _ => self.edges.seat.tell(Report::Error { text: why.to_owned() }),
-                    }
-                }
-            }
-            Ok(command) => self.pace.push(command, now),
-            Err(why) => self.edges.seat.tell(Report::Error { text: why }),
-        }
-        Ok(())
-    }
-
-    /// Does a script's line when it is due.
-    fn step(&mut self, now: Now) -> Result<(), Stop> {
-        let Some(command) = self.pace.pending() else { return Ok(()) };
-        match command {
-            command::User::Wait(limit) => self.step_wait(limit, now),
-            command::User::Say(text) if self.session().state() == State::Closed => {
-                self.pace.done();
-                self.edges.seat.fail(format!("not delivered, the conversation is closed: {text}"));
-            }
-            command => {
-                if let Err(why) = self.obey(&command, now)? {
-                    // A full outbox empties; everything else is the script's mistake.
-                    if matches!(command, command::User::Say(_)) {
-                        return Ok(());
-                    }
-                    self.edges.seat.fail(why.to_owned());
-                }
-                self.pace.done();
-            }
-        }
-        Ok(())
-    }
-
-    fn step_wait(&mut self, limit: Option<Duration>, now: Now) {
-        let is_here = self.is_answered();
-        match self.pace.waited(is_here, limit, now) {
-            Waiting::Over => self.pace.done(),
-            Waiting::TooLong(why) => {
-                self.pace.done();
-                self.edges.seat.fail(why);
-                self.leave(Then::Exit(1), now);
-            }
-            Waiting::On => {}
-        }
-    }
-
-    /// Whether `/wait` is over: the admin has answered, or nobody will.
-    fn is_answered(&mut self) -> bool {
-        match self.session().state() {
-            State::Closed => true,
-            State::Bot => !self.session().is_bot_busy(),
-            State::Queued | State::Active => self.input().hear(),
-        }
-    }
-
-    /// Does what was typed, or says why not.
-    fn obey(&mut self, command: &command::User, now: Now) -> Result<Result<(), Refusal>, Stop> {
-        match command {
-            command::User::Say(text) => return Ok(self.input().say(text, now)),
-            command::User::Human => return Ok(self.input().ask_for_human(now)),
-            command::User::Bot => return Ok(self.input().withdraw(now)),
-            command::User::End => return Ok(self.input().end(now)),
-            command::User::New => self.leave(Then::StartAnew, now),
-            command::User::History => {
-                let id = self.edges.current;
-                let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
-                self.edges.tell_history(id, &lines);
-            }
-            command::User::Again => return Ok(self.input().ask_again(now)),
-            command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
-            command::User::Quit => self.leave(Then::Exit(0), now),
-            command::User::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait")),
-        }
-        Ok(Ok(()))
-    }
-
-    /// Ctrl-C on an empty line: while a person is needed it leaves only when it is pressed again.
-    fn ctrl_c(&mut self, again: bool, now: Now) {
-        let open = match self.session().state() {
-            State::Active => "you are talking to an agent",
-            State::Queued => "you are waiting for a person",
-            State::Bot | State::Closed => return self.interrupt(130, now),
-        };
-        if again || matches!(self.stage, Stage::Leaving { .. }) {
-            return self.interrupt(130, now);
-        }
-        let then = if self.edges.keeper.journal.is_ephemeral() {
-            ", which ends the conversation"
-        } else {
-            ""
-        };
-        self.notice(&format!("{open}; Ctrl-C again leaves the program{then}"));
-    }
-
-    /// The first interrupt leaves in order, the second at once.
-    fn interrupt(&mut self, code: u8, now: Now) {
-        match &mut self.stage {
-            Stage::Leaving { by, then: Then::Exit(_) } => *by = now.clock,
-            _ => self.leave(Then::Exit(code), now),
-        }
-    }
-
-    /// Waits for what is owed. A conversation that no other process can go on with ends.
-    fn leave(&mut self, then: Then, now: Now) {
-        let ends = matches!(then, Then::StartAnew) || self.edges.keeper.journal.is_ephemeral();
-        if ends && self.session().state() != State::Closed {
-            // Another program may have it, which it goes on in.
-            let _ = self.input().end(now);
-        }
-        self.stage = Stage::Leaving { by: now.clock + LEAVE_WITHIN, then };
-    }
-
-    /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
-        if matches!(self.stage, Stage::Talking) && self.is_script_done(now) {
-            self.leave(Then::Exit(0), now);
-            self.turn(now)?;
-        }
-        let Stage::Leaving { by, then } = self.stage else { return Ok(None) };
-        if !self.is_left() && now.clock < by {
-            return Ok(None);
-        }
-        self.input().leave();
-        self.turn(now)?;
-        if let Some(session) = self.sessions.get(self.edges.current) {
-            self.edges.tell_undelivered(session, session.undelivered())?;
-        }
-        let opening = self.opening.take();
-        if let (Then::Exit(_), Some(command::User::Say(text))) = (then, &opening) {
-            self.edges.seat.fail(format!("not delivered: {text}"));
-        }
-        match then {
-            Then::Exit(0) => Ok(Some(u8::from(self.edges.seat.has_failed()))),
-            Then::Exit(code) => Ok(Some(code)),
-            Then::StartAnew => {
-                self.take_up(begin(&self.args).map_err(Stop::Broken)?);
-                self.edges.seat.forget_unseen();
-                self.stage = Stage::Talking;
-                self.pace.done();
-                self.turn(now)?;
-                if let Some(command) = opening
-                    && let Err(why) = self.obey(&command, Now::read())?
-                {
-                    self.edges.seat.fail(why.to_owned());
-                }
-                self.turn(now)?;
-                Ok(None)
-            }
-        }
-    }
-
-    /// Whether nothing is owed to anybody: what was typed is where it belongs.
-    fn is_left(&self) -> bool {
-        match self.session().state() {
-            State::Queued | State::Active => {
-                self.session().undelivered().is_empty() || self.session().is_parted()
-            }
-            State::Bot | State::Closed => {
-                self.session().is_settled() && self.session().is_disconnected()
-            }
-        }
-    }
-
-    /// Lines of desks up to this ticket are on the screen.
+    /// The screen has shown everything up to this ticket.
     fn shown(&mut self, ticket: u64) {
         for (id, desk, number) in self.edges.seat.shown(ticket) {
             if let (Some(session), Some(desk)) = (self.sessions.input(id), desk) {
                 session.shown(desk, number);
             }
         }
-    }
-
-    /// A script is done when its input is, and no person has the conversation; or when no desk will
-    /// take it.
-    fn is_script_done(&mut self, now: Now) -> bool {
-        if self.pace.is_person() {
-            return false;
-        }
-        if self.session().is_parted() {
-            return true;
-        }
-        let is_with_desk = matches!(self.session().state(), State::Queued | State::Active);
-        self.pace.is_over()
-            && !self.session().is_bot_busy()
-            && (!is_with_desk || self.pace.lingered(now))
     }
 
     fn notice(&self, text: &str) {

@@ -1,4 +1,4 @@
-//! Commits a loop's batches, and waits for room when the disk is full.
+//! Commits a program's batches, and waits for room when the disk is full.
 //!
 //! While it waits nothing is acknowledged, sent or shown that is not journaled: the socket thread
 //! keeps the connections alive, a person's lines are refused, a script is not read.
@@ -18,19 +18,19 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// The journal, with what is needed to wait for it.
 pub struct Keeper {
-    /// What was committed can be read from it.
+    /// The journal, for reading.
     pub journal: Journal,
     typed: Receiver<Typed>,
     shown: Receiver<term::Event>,
     signals: Receiver<i32>,
 }
 
-/// Why the journal cannot be gone on with. The program ends.
+/// Why the program ends: it cannot go on with its journal.
 #[derive(Debug)]
 pub enum Stop {
     /// The journal failed: one line for the person.
     Broken(String),
-    /// It was told to end while the disk was full; its exit code.
+    /// A signal or a person ended the program while the disk was full; the exit code.
     Signal(u8),
 }
 
@@ -41,7 +41,8 @@ impl From<Fault> for Stop {
 }
 
 impl Keeper {
-    /// Keeps `journal`; the rest are the loop's own inputs.
+    /// Takes over `journal`. The other arguments are the program's own inputs: they are watched
+    /// while the disk is full.
     pub fn new(
         journal: Journal,
         typed: Receiver<Typed>,
@@ -85,7 +86,9 @@ impl Keeper {
         loop {
             select! {
                 recv(again) -> _ => return Ok(()),
-                recv(self.signals) -> signal => return Err(Stop::Signal(signal.map_or(1, signals::exit_code))),
+                recv(self.signals) -> signal => {
+                    return Err(Stop::Signal(signal.map_or(1, signals::exit_code)));
+                }
                 recv(self.shown) -> event => match event {
                     Ok(term::Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
                     Ok(term::Event::Interrupt { again: false }) => {
@@ -93,7 +96,7 @@ impl Keeper {
                         screen.show(Report::Notice { text: text.to_owned() });
                         screen.flush();
                     }
-                    // Tickets are cumulative: the next one says it all.
+                    // A ticket covers all those before it, so the next one is enough.
                     Ok(term::Event::Shown(_)) => {}
                     Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),

@@ -1,4 +1,5 @@
-//! What is around the sessions of `handoff user`: the journal, the desk, the bot, and whoever types.
+//! What is around the sessions of `handoff user`: the journal, the desk, the bot, and whoever
+//! types.
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;

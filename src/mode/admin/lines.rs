@@ -1,0 +1,195 @@
+//! What is typed at a desk: an agent's line is done at once, a script's when it is due.
+
+use crate::core::clock::Now;
+use crate::core::command::{self, Who};
+use crate::core::desk::names::{self, Missing};
+use crate::core::record::Offset;
+use crate::core::report::Report;
+use crate::core::script::Waiting;
+use crate::turn::keeper::Stop;
+
+use super::Admin;
+
+impl Admin {
+    /// Takes a line. An agent's line is done or refused at once, a script's waits until it can be
+    /// done.
+    pub(super) fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
+        match command::Admin::parse(line) {
+            Ok(command) if self.pace.is_person() => {
+                if let Err(why) = self.obey(&command, now)? {
+                    match command {
+                        command::Admin::Say(_) => self.seat().screen().refuse(&why, line),
+                        _ => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
+                    }
+                }
+            }
+            Ok(command) => self.pace.push(command, now),
+            Err(why) => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
+        }
+        Ok(())
+    }
+
+    /// Does a script's line when it is due. A line that needs a conversation waits until there is
+    /// one.
+    pub(super) fn step(&mut self, now: Now) -> Result<(), Stop> {
+        let Some(command) = self.pace.pending() else { return Ok(()) };
+        match &command {
+            command::Admin::Wait(limit) => {
+                let is_here = self.desk.focus().is_none() || self.desk.hear();
+                match self.pace.waited(is_here, *limit, now) {
+                    Waiting::Over => self.pace.done(),
+                    Waiting::TooLong(why) => {
+                        self.pace.done();
+                        self.edges.seat.seat_mut().fail(why);
+                        self.leave(1, now);
+                    }
+                    Waiting::On => {}
+                }
+            }
+            command::Admin::Accept(who) => self.step_accept(who.as_ref(), now),
+            command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
+                if self.obey(&command, now)?.is_ok() {
+                    self.pace.done();
+                } else if self.is_forsaken() {
+                    self.pace.done();
+                    self.edges.seat.seat_mut().fail(match command {
+                        command::Admin::Say(text) => {
+                            format!("not delivered, the customer is gone: {text}")
+                        }
+                        _ => "the customer is gone; there is nothing to hand back or close"
+                            .to_owned(),
+                    });
+                }
+            }
+            _ => {
+                if let Err(why) = self.obey(&command, now)? {
+                    self.edges.seat.seat_mut().fail(why);
+                }
+                self.pace.done();
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a line that needs a conversation would wait in vain.
+    pub(super) fn is_forsaken(&self) -> bool {
+        self.edges.seat.had_one()
+            && !self.auto_accept
+            && !self.desk.is_talking()
+            && !self.desk.is_asking()
+    }
+
+    /// A script's `/accept` is done when the agent has a customer. If the customer's side refuses,
+    /// it takes the next customer.
+    pub(super) fn step_accept(&mut self, who: Option<&Who>, now: Now) {
+        if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
+            return;
+        }
+        if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {
+            return self.pace.done();
+        }
+        // In a script a number means the customer with that number, also one who has not come yet,
+        // and never a name.
+        let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
+        match who.map(find).transpose() {
+            Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
+            // The customer with this name has not come yet.
+            Err(Missing::Nobody(_)) => {}
+            Err(several) => {
+                self.pace.done();
+                let why = self.explain(several);
+                self.edges.seat.seat_mut().fail(why);
+            }
+        }
+    }
+
+    /// Does what was typed. Returns why it cannot be done, if it cannot.
+    pub(super) fn obey(
+        &mut self,
+        command: &command::Admin,
+        now: Now,
+    ) -> Result<Result<(), String>, Stop> {
+        match command {
+            command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
+            command::Admin::Accept(who) => {
+                let ordinal = who.as_ref().map(|who| self.desk.find_waiting(who)).transpose();
+                let accepted = ordinal.map_err(|missing| self.explain(missing));
+                return Ok(accepted.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
+            }
+            command::Admin::Switch(who) => {
+                let ordinal = self.desk.find_active(who).map_err(|missing| self.explain(missing));
+                let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
+                return Ok(switched.inspect(|()| self.tell_focus()));
+            }
+            command::Admin::Next => {
+                return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus()));
+            }
+            command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
+            command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
+            command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
+            command::Admin::History(who) => return self.tell_history(who.as_ref()),
+            command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
+            command::Admin::Quit => self.leave(0, now),
+            command::Admin::Wait(_) => {
+                return Ok(Err("/wait is for scripts; you can simply wait".to_owned()));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// The sentence that says why a name leads to nobody. If several customers fit, they are listed
+    /// first.
+    pub(super) fn explain(&self, missing: Missing) -> String {
+        match missing {
+            Missing::Nobody(why) => why,
+            Missing::Several(lines) => {
+                lines.iter().for_each(|line| self.notice(line));
+                "that fits several of them; give more of the name, or the number".to_owned()
+            }
+        }
+    }
+
+    /// Says who gets the next line, if no prompt shows it.
+    pub(super) fn tell_focus(&self) {
+        if let Some(id) = self.desk.focus()
+            && !self.seat().screen().has_prompt()
+        {
+            self.notice(&format!("{} gets your lines", self.desk.who(id)));
+        }
+    }
+
+    /// Shows the conversation with this number or name, also one that has left the desk's memory.
+    /// Without either it shows the one in focus.
+    pub(super) fn tell_history(&mut self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
+        let journal = &self.edges.keeper.journal;
+        let number = who.and_then(Who::number);
+        let (ordinal, id) =
+            match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
+                (None, _) => (None, self.desk.focus()),
+                (_, Some(id)) => (number, Some(id)),
+                (Some(who), None) => {
+                    let all = journal.names()?;
+                    let named = all
+                        .iter()
+                        .map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
+                    match names::find(who, named) {
+                        Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
+                        Err(Missing::Nobody(_)) if number.is_some() => (number, None),
+                        Err(missing) => return Ok(Err(self.explain(missing))),
+                    }
+                }
+            };
+        let Some(id) = id else {
+            return Ok(Err(match ordinal {
+                Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
+                None => {
+                    "no conversation is open; give a number or a name, /list shows them".to_owned()
+                }
+            }));
+        };
+        for line in journal.lines(id, Offset::START)? {
+            self.edges.seat.show_line(&self.desk, id, ordinal, &line, true);
+        }
+        Ok(Ok(()))
+    }
+}
