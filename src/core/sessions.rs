@@ -69,10 +69,14 @@ impl Sessions {
 
     /// Forgets a session. What comes on its connections is dropped.
     pub fn remove(&mut self, id: ConversationId) {
+        self.connections.retain(|_, of| *of != id);
+        self.forget(id);
+    }
+
+    fn forget(&mut self, id: ConversationId) {
         self.sessions.remove(&id);
         self.unwatched.remove(&id);
         self.dialling.ended(id, Verdict::Unknown, self.now);
-        self.connections.retain(|_, of| *of != id);
         if let Some(at) = self.deadline_of.remove(&id) {
             self.deadlines.remove(&(at, id));
         }
@@ -238,8 +242,9 @@ impl Side for Sessions {
 
     fn rest(&mut self) {
         for id in std::mem::take(&mut self.resting) {
+            // A session at rest has no connection.
             if self.sessions.get(&id).is_some_and(Session::is_at_rest) {
-                self.remove(id);
+                self.forget(id);
             }
         }
     }

@@ -315,11 +315,12 @@ impl User {
             }
             net::Event::Closed { conn, why } => {
                 peers.gone(conn);
-                match why {
+                match &why {
                     net::Closed::Plaintext => self.distrust(conn, &other_side_is_plaintext()),
-                    net::Closed::Distrusted(why) => self.distrust(conn, &why),
-                    _ => self.sessions.disconnected(conn, &why.to_string(), now),
+                    net::Closed::Distrusted(why) => self.distrust(conn, why),
+                    _ => {}
                 }
+                self.sessions.disconnected(conn, &why.to_string(), now);
             }
             net::Event::Accepted { .. } | net::Event::Stranger { .. } => {}
             net::Event::Trouble { what } => self.edges.seat.tell(Report::Error { text: what }),
