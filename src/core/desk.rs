@@ -443,6 +443,7 @@ impl Desk {
         if conversation.ordinal > 0 {
             if moves {
                 self.journal(id, Record::Moved { from, by });
+                self.out.renumber(id, from, by);
             }
             self.remember_held(id, from);
             if moves {

@@ -60,6 +60,19 @@ impl<E> Outcome<E> {
         self.records.is_empty() && self.acts.is_empty()
     }
 
+    /// Our own entries of this conversation from number `from` on have numbers higher by `by`: what is
+    /// to be told of them names the new ones.
+    pub fn renumber(&mut self, id: ConversationId, from: Number, by: Number) {
+        for act in &mut self.acts {
+            if let Act::Tell(Fact::Said(passage)) = act
+                && (passage.conversation, passage.origin) == (id, Origin::Own)
+                && *passage.numbers.start() >= from
+            {
+                passage.numbers = passage.numbers.start() + by..=passage.numbers.end() + by;
+            }
+        }
+    }
+
     /// Adds what another outcome holds, behind what is here.
     pub fn append(&mut self, mut other: Outcome<E>) {
         self.records.append(&mut other.records);
