@@ -160,7 +160,7 @@ impl Customers {
         while nobody.dialled.len() < count as usize {
             let answered = nobody.dialled.len();
             turn(&mut sessions, &mut nobody, now).expect("memory has no faults");
-            for (id, conn) in nobody.dialled[answered..].to_vec() {
+            for (id, conn) in nobody.dialled[answered..].iter().copied() {
                 sessions.input(id).expect("it is there").connected(conn);
                 let (state, features) = (State::Bot, Vec::new());
                 let welcome = Welcome { desk, received: 0, state, features };
