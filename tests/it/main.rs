@@ -12,6 +12,7 @@ mod fuzz;
 
 /// What tests are made with: processes, terminals, bots, bare frames, journals. No test is here.
 mod support {
+    pub mod authority;
     pub mod chat;
     pub mod fake_bot;
     pub mod home;
@@ -65,7 +66,7 @@ mod link {
 /// Keys and certificates: which desk a customer's side believes.
 mod tls {
     mod certificates;
-    pub mod desk_key;
+    mod desk_key;
     mod probe;
 }
 

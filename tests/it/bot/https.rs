@@ -10,10 +10,10 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use crate::support::authority::Authority;
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::run::Handoff;
-use crate::tls::desk_key::Authority;
 
 /// Answers https in front of a bot; the port it has.
 fn front(bot: &FakeBot, [certificate, key]: &[String; 2]) -> u16 {

@@ -1,12 +1,14 @@
 //! What is wrong with a certificate is said when a program starts, and not at the first handoff.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rcgen::date_time_ymd;
 
+use crate::support::authority::Authority;
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::run::Handoff;
-use crate::tls::desk_key::Authority;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -86,5 +88,92 @@ fn a_customer_learns_at_the_start_that_a_check_with_their_authority_fails() {
         user.script("hi\n");
         assert_eq!(user.exit_code(), 0);
         assert!(user.events_of("link").is_empty());
+    }
+}
+
+#[test]
+fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
+    let (bot, authority, other) =
+        (FakeBot::saying(|_| text("Human Handoff")), Authority::new(), Authority::new());
+    let [certificate, key] = authority.vouch_for("localhost");
+    let mut admin =
+        Handoff::admin(&["--auto-accept", "--tls-cert", &certificate, "--tls-key", &key]);
+    let port = admin.address().rsplit(':').next().expect("a port").to_owned();
+    let customer = |host: &str, ca: &str| {
+        let mut user = Handoff::user(&format!("{host}:{port}"), bot.url(), &["--ca", ca]);
+        user.say("a human");
+        user
+    };
+    let mut user = customer("localhost", &authority.file("ca.pem"));
+    user.until_state("active");
+    assert!(
+        !user
+            .events_of("notice")
+            .iter()
+            .any(|event| event["text"].to_string().contains("first contact"))
+    );
+    for (host, ca) in [("127.0.0.1", authority.file("ca.pem")), ("localhost", other.file("ca.pem"))]
+    {
+        let mut user = customer(host, &ca);
+        user.until_told("error", "its certificate is ");
+        assert_eq!(user.exit_code(), 1);
+    }
+    // The system's authorities are where the system says they are.
+    let arguments = [
+        "user",
+        "--admin",
+        &format!("localhost:{port}"),
+        "--bot",
+        bot.url(),
+        "--json",
+        "--ca",
+        "system",
+    ];
+    let mut user = Handoff::start_with(&arguments, |command| {
+        _ = command.env("SSL_CERT_FILE", authority.file("ca.pem"))
+    });
+    user.say("a human");
+    user.until_state("active");
+    // A fingerprint does as well, whoever signed.
+    let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
+    let mut user = Handoff::user(&admin.address(), bot.url(), &["--fingerprint", &fingerprint]);
+    user.say("a human");
+    user.until_state("active");
+}
+
+#[test]
+fn certificates_and_keys_that_cannot_be_used_are_one_line() {
+    let authority = Authority::new();
+    let ([certificate, key], [_, other]) =
+        (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));
+    let loose = authority.file("loose.key");
+    fs::copy(&key, &loose).expect("a file of the test's own");
+    fs::set_permissions(&loose, Permissions::from_mode(0o640)).expect("the file is ours");
+    fs::copy(&key, authority.file("empty.key")).expect("a file of the test's own");
+    fs::write(authority.file("empty.key"), "").expect("the file is ours");
+    let missing = authority.file("missing.pem");
+    let cases = [
+        (
+            [&certificate, &other],
+            "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned(),
+        ),
+        ([&certificate, &loose], format!("run: chmod 600 {loose}")),
+        (
+            [&certificate, &authority.file("empty.key")],
+            "no unencrypted private key in PEM".to_owned(),
+        ),
+        ([&key, &key], "holds no certificate in PEM".to_owned()),
+        ([&missing, &key], "missing.pem".to_owned()),
+    ];
+    for ([certificate, key], part) in cases {
+        let mut admin = Handoff::plain_admin(&["--tls-cert", certificate, "--tls-key", key]);
+        assert_eq!(admin.exit_code(), 1);
+        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
+        assert!(line.contains(&part), "{line} lacks {part}");
+    }
+    for ca in [&key, &missing] {
+        let mut user = Handoff::plain_user("localhost:1", "http://localhost:1", &["--ca", ca]);
+        assert_eq!(user.exit_code(), 1);
+        assert!(user.stderr()[0].contains(ca.as_str()), "{:?}", user.stderr());
     }
 }

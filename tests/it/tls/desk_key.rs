@@ -1,15 +1,14 @@
 //! Who listens on the line, stands in the middle of it, or answers in the desk's place: nothing is
 //! heard, nothing is believed, and the person is told why.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::KeyPair;
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
@@ -17,8 +16,8 @@ use rustls::version::{TLS12, TLS13};
 
 use handoff::edge::tls::Security;
 
+use crate::support::authority::Authority;
 use crate::support::fake_bot::{FakeBot, text};
-use crate::support::home::Home;
 use crate::support::raw::Raw;
 use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::Setup;
@@ -386,135 +385,6 @@ fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
         .until_err(|line| line.contains("listening on 0.0.0.0:") && line.contains(", key SHA256:"));
     usual.close_stdin();
     assert!(!usual.stderr().iter().any(|line| line.contains("not encrypted")));
-}
-
-/// An authority, and a desk's certificate by it, as an operator would have them.
-pub struct Authority {
-    home: Home,
-    ca: KeyPair,
-    params: CertificateParams,
-}
-
-impl Authority {
-    pub fn new() -> Authority {
-        let (home, ca) = (Home::new(), KeyPair::generate().expect("a key"));
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&ca).expect("a certificate");
-        fs::write(home.0.join("ca.pem"), certificate.pem()).expect("the folder is ours");
-        Authority { home, ca, params }
-    }
-
-    /// A certificate for this name, and its key: two files.
-    pub fn vouch_for(&self, name: &str) -> [String; 2] {
-        self.vouch(name, |_| {})
-    }
-
-    /// The same, for a certificate that is changed before it is signed.
-    pub fn vouch(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new([name.to_owned()]).expect("a name");
-        change(&mut params);
-        let certificate = params
-            .signed_by(&key, &Issuer::from_params(&self.params, &self.ca))
-            .expect("it is signed");
-        let files =
-            [self.home.0.join(format!("{name}.crt")), self.home.0.join(format!("{name}.key"))];
-        fs::write(&files[0], certificate.pem()).expect("the folder is ours");
-        fs::write(&files[1], key.serialize_pem()).expect("the folder is ours");
-        fs::set_permissions(&files[1], Permissions::from_mode(0o600)).expect("the file is ours");
-        files.map(|file| file.to_str().expect("UTF-8").to_owned())
-    }
-
-    pub fn file(&self, name: &str) -> String {
-        self.home.0.join(name).to_str().expect("UTF-8").to_owned()
-    }
-}
-
-#[test]
-fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
-    let (bot, authority, other) = (handing_over(), Authority::new(), Authority::new());
-    let [certificate, key] = authority.vouch_for("localhost");
-    let mut admin =
-        Handoff::admin(&["--auto-accept", "--tls-cert", &certificate, "--tls-key", &key]);
-    let port = admin.address().rsplit(':').next().expect("a port").to_owned();
-    let customer = |host: &str, ca: &str| {
-        let mut user = Handoff::user(&format!("{host}:{port}"), bot.url(), &["--ca", ca]);
-        user.say("a human");
-        user
-    };
-    let mut user = customer("localhost", &authority.file("ca.pem"));
-    user.until_state("active");
-    assert!(
-        !user
-            .events_of("notice")
-            .iter()
-            .any(|event| event["text"].to_string().contains("first contact"))
-    );
-    for (host, ca) in [("127.0.0.1", authority.file("ca.pem")), ("localhost", other.file("ca.pem"))]
-    {
-        let mut user = customer(host, &ca);
-        user.until_told("error", "its certificate is ");
-        assert_eq!(user.exit_code(), 1);
-    }
-    // The system's authorities are where the system says they are.
-    let arguments = [
-        "user",
-        "--admin",
-        &format!("localhost:{port}"),
-        "--bot",
-        bot.url(),
-        "--json",
-        "--ca",
-        "system",
-    ];
-    let mut user = Handoff::start_with(&arguments, |command| {
-        _ = command.env("SSL_CERT_FILE", authority.file("ca.pem"))
-    });
-    user.say("a human");
-    user.until_state("active");
-    // A fingerprint does as well, whoever signed.
-    let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
-    let mut user = Handoff::user(&admin.address(), bot.url(), &["--fingerprint", &fingerprint]);
-    user.say("a human");
-    user.until_state("active");
-}
-
-#[test]
-fn certificates_and_keys_that_cannot_be_used_are_one_line() {
-    let authority = Authority::new();
-    let ([certificate, key], [_, other]) =
-        (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));
-    let loose = authority.file("loose.key");
-    fs::copy(&key, &loose).expect("a file of the test's own");
-    fs::set_permissions(&loose, Permissions::from_mode(0o640)).expect("the file is ours");
-    fs::copy(&key, authority.file("empty.key")).expect("a file of the test's own");
-    fs::write(authority.file("empty.key"), "").expect("the file is ours");
-    let missing = authority.file("missing.pem");
-    let cases = [
-        (
-            [&certificate, &other],
-            "the key of --tls-key is not the one of the certificate of --tls-cert".to_owned(),
-        ),
-        ([&certificate, &loose], format!("run: chmod 600 {loose}")),
-        (
-            [&certificate, &authority.file("empty.key")],
-            "no unencrypted private key in PEM".to_owned(),
-        ),
-        ([&key, &key], "holds no certificate in PEM".to_owned()),
-        ([&missing, &key], "missing.pem".to_owned()),
-    ];
-    for ([certificate, key], part) in cases {
-        let mut admin = Handoff::plain_admin(&["--tls-cert", certificate, "--tls-key", key]);
-        assert_eq!(admin.exit_code(), 1);
-        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
-        assert!(line.contains(&part), "{line} lacks {part}");
-    }
-    for ca in [&key, &missing] {
-        let mut user = Handoff::plain_user("localhost:1", "http://localhost:1", &["--ca", ca]);
-        assert_eq!(user.exit_code(), 1);
-        assert!(user.stderr()[0].contains(ca.as_str()), "{:?}", user.stderr());
-    }
 }
 
 #[test]

@@ -1,0 +1,234 @@
+//! The steps of a history: what customers, the agent and the clock do.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use handoff::core::desk::Desk;
+use handoff::core::record::Story;
+use handoff::wire::{
+    Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Hello, Message, Number,
+    Said, Secret, State, Welcome,
+};
+use serde_json::json;
+
+use super::super::choices::Choices;
+use super::super::disk::Death;
+use super::{CUSTOMERS, DESK, OTHER_DESK, WIRES, Wire, World};
+
+impl World {
+    pub(super) fn step(&mut self, step: u8, choices: &mut Choices) {
+        match step {
+            0..=2 => self.greet(choices),
+            3..=13 => self.sends(choices),
+            14 => self.hangs_up(choices),
+            15..=17 => _ = self.desk.accept(ordinal(choices), self.edges.now),
+            18 => _ = self.desk.switch(choices.below(6).into()),
+            19 => _ = self.desk.switch_to_next(),
+            20..=22 => _ = self.desk.say("what the admin typed", self.edges.now),
+            23 => _ = self.desk.hand_back(choices.of(&[None, Some("a note")]), self.edges.now),
+            24 => _ = self.desk.close(choices.of(&[None, Some("a note")]), self.edges.now),
+            25 => {
+                let id = customer(choices);
+                let number = self.edges.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+                self.desk.shown(id, number);
+            }
+            26 => self.pass(choices),
+            27 => self.restart(choices),
+            28 => self.look(),
+            29 => _ = self.desk.hear(),
+            30 => {
+                self.desk.leave();
+                self.act();
+                self.restart(choices);
+            }
+            _ => self.act(),
+        }
+    }
+
+    /// A hello on one of the connections, most often a fresh one.
+    fn greet(&mut self, choices: &mut Choices) {
+        let slot = usize::from(choices.byte());
+        let id = customer(choices);
+        let odd = choices.byte();
+        let secret = Secret::new([if odd & 7 == 7 { 8 } else { 9 }; 32]);
+        let last = self.edges.own.get(&id).copied().unwrap_or(0);
+        let mark = if odd & 8 == 0 { last } else { self.number(last, choices) };
+        let theirs = self.edges.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
+        let hello = Hello {
+            version: if odd & 0xf0 == 0xf0 { 2 } else { 1 },
+            conversation: id,
+            secret,
+            name: (odd & 16 != 0).then(|| "Ann".to_owned()),
+            received: [(DESK, mark), (OTHER_DESK, choices.byte().into())].into(),
+            newest: self.number(theirs, choices),
+            features: Vec::new(),
+        };
+        if odd & 32 == 0 {
+            self.close(slot);
+        }
+        let wire = self.wire(slot);
+        wire.hello = wire.hello.or(Some((id, secret, mark)));
+        let conn = wire.conn;
+        if !self.desk.knows(id)
+            && let Some(story) = self.edges.disk.story(id)
+        {
+            self.desk.recall(&story, self.edges.now);
+        }
+        self.desk.received(conn, Message::Hello(hello), self.edges.now);
+    }
+
+    /// A message that is no hello, on one of the connections.
+    fn sends(&mut self, choices: &mut Choices) {
+        let slot = usize::from(choices.byte());
+        let kind = choices.byte();
+        let id = self.wire(slot).hello.map_or(ConversationId::new([0; 16]), |(id, ..)| id);
+        let own = self.edges.own.get(&id).copied().unwrap_or(0);
+        let message = match kind % 16 {
+            0..=8 => self.entry(id, kind / 16, choices),
+            9..=11 => Message::Ack { number: self.number(own, choices) },
+            12 => Message::Seen { number: self.number(own, choices) },
+            13 => Message::Ping {},
+            14 => Message::Bye { code: Code::Leaving, text: "bye".to_owned() },
+            _ => {
+                let (desk, state) = (OTHER_DESK, State::Active);
+                Message::Welcome(Welcome { desk, received: 0, state, features: Vec::new() })
+            }
+        };
+        let conn = self.wire(slot).conn;
+        self.desk.received(conn, message, self.edges.now);
+    }
+
+    fn entry(&mut self, id: ConversationId, kind: u8, choices: &mut Choices) -> Message {
+        let own = self.edges.own.get(&id).copied().unwrap_or(0);
+        let (_, sent) = self.edges.theirs.get(&id).copied().unwrap_or_default();
+        let number = if kind == 15 { self.number(sent, choices) } else { sent + 1 };
+        let said = |author| Body::Message(Said::text(author, "what was said"));
+        let mut of = || Asked {
+            desk: choices.of(&[DESK, DESK, DESK, OTHER_DESK]),
+            number: own.saturating_sub(choices.below(3).into()),
+        };
+        let body = match kind {
+            0 | 15 => said(Author::User),
+            1 => said(Author::Bot),
+            2 => said(Author::Admin),
+            3..=5 => Body::Requested { reason: None },
+            6 => Body::Withdrawn {},
+            7 | 8 => Body::Accepted { of: of() },
+            9 => Body::HandedBack { of: of() },
+            10 => Body::Closed { of: Some(of()), reason: EndReason::AdminClosed },
+            11 => Body::Closed { of: None, reason: EndReason::UserEnded },
+            12 => Body::Refused { of: of(), why: "too late".to_owned() },
+            13 => Body::Close { request: number },
+            _ => Body::Unknown(json!({"later": {}})),
+        };
+        let (_, sent) = self.edges.theirs.entry(id).or_default();
+        *sent = number.max(*sent).min(*sent + 1);
+        Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })
+    }
+
+    /// A number about `last`, or none that is honest.
+    fn number(&self, last: Number, choices: &mut Choices) -> Number {
+        match choices.below(16) {
+            0 => 0,
+            1 => Number::MAX,
+            2 => last.saturating_add((1 << 20) + 1),
+            away @ 3..=5 => last.saturating_add(Number::from(away) - 2),
+            away @ 6..=8 => last.saturating_sub(Number::from(away) - 5),
+            _ => last,
+        }
+    }
+
+    fn hangs_up(&mut self, choices: &mut Choices) {
+        self.close(usize::from(choices.byte()));
+    }
+
+    /// The connection in this place is gone.
+    fn close(&mut self, slot: usize) {
+        if let Some(wire) = self.edges.wires[slot % WIRES].take() {
+            self.desk.disconnected(wire.conn, "cut");
+            if let Some((id, ..)) = wire.hello {
+                self.edges.down_since.insert(id, self.edges.now.clock);
+            }
+        }
+    }
+
+    /// The connection in this place: a fresh one, if the one that was there is closed.
+    fn wire(&mut self, slot: usize) -> &mut Wire {
+        if self.edges.wires[slot % WIRES].as_ref().is_some_and(|wire| wire.closed) {
+            self.close(slot);
+        }
+        let (conns, desk) = (&mut self.edges.conns, &mut self.desk);
+        self.edges.wires[slot % WIRES].get_or_insert_with(|| {
+            *conns += 1;
+            desk.opened(
+                Conn(*conns),
+                IpAddr::from(Ipv4Addr::new(192, 0, 2, slot as u8 % 2)).into(),
+            );
+            Wire {
+                conn: Conn(*conns),
+                hello: None,
+                welcomed: false,
+                left: false,
+                closed: false,
+                sent: 0,
+            }
+        })
+    }
+
+    fn pass(&mut self, choices: &mut Choices) {
+        // A batch is of one moment.
+        self.act();
+        let minutes = choices.of(&[1, 10, 60, 12 * 60, 24 * 60]);
+        self.edges.now.clock += Duration::from_secs(minutes * 60);
+        self.edges.now.wall += minutes * 60_000;
+        self.act();
+        assert!(self.desk.deadline() > self.edges.now.clock, "the desk would never sleep again");
+    }
+
+    /// The process dies before or after its next commit, and is started again.
+    fn restart(&mut self, choices: &mut Choices) {
+        self.edges.disk.dies = Some(Death::of(choices));
+        if self.turn().is_ok() {
+            // Nothing was committed.
+            self.edges.disk.dies = None;
+        }
+        self.edges.wires = [const { None }; WIRES];
+        let (stories, now) = (self.stories(), self.edges.now);
+        self.edges.down_since = stories.iter().map(|story| (story.id, now.clock)).collect();
+        let sent = |(journaled, sent): &mut (Number, Number)| *sent = *journaled;
+        self.edges.theirs.values_mut().for_each(sent);
+        let restart = self.edges.disk.journal.restart().expect("in memory");
+        self.desk = Desk::restore(DESK, self.options.clone(), &restart, now);
+        let over = stories.iter().filter(|story| story.is_over());
+        assert!(over.map(|story| story.id).all(|id| !self.desk.knows(id)), "it is not over");
+        self.desk.tell_states();
+    }
+
+    fn stories(&self) -> Vec<Story> {
+        let journal = &self.edges.disk.journal;
+        let id = |ordinal| journal.conversation(ordinal).expect("in memory");
+        let ids = (1..=u32::from(CUSTOMERS)).map_while(id);
+        ids.filter_map(|id| self.edges.disk.story(id)).collect()
+    }
+
+    /// What an agent may look at.
+    fn look(&mut self) {
+        self.act();
+        let lines = self.desk.list().len() + self.desk.waiting().len() + self.desk.prompt().len();
+        assert!(lines > 0);
+        let _ = (self.desk.mark(), self.desk.focus());
+        for (id, owed) in self.desk.undelivered() {
+            let own = self.edges.own.get(&id).copied().unwrap_or(0);
+            assert!(*owed.end() <= own, "more is owed than was ever said");
+        }
+        assert!(!self.desk.is_talking() || self.edges.disk.records.len() > 1);
+    }
+}
+
+fn customer(choices: &mut Choices) -> ConversationId {
+    ConversationId::new([choices.below(CUSTOMERS) + 1; 16])
+}
+
+fn ordinal(choices: &mut Choices) -> Option<u32> {
+    choices.of(&[None, Some(0), Some(1), Some(2), Some(3), Some(u32::MAX)])
+}

@@ -1,0 +1,149 @@
+//! The faults of a history: processes die, and desks lose their journals.
+
+use handoff::core::desk::{self, Desk};
+use handoff::core::session::{Fresh, Session};
+use handoff::core::sessions::Sessions;
+use handoff::wire::{Code, DeskId, Message, Secret, State};
+
+use crate::fuzz::disk::Death;
+
+use super::care::Care;
+use super::customer::SECOND;
+use super::line::Line;
+use super::{ID, World};
+
+impl World {
+    /// The desk's process dies with its journal: another desk answers at its address.
+    pub(super) fn lose_desk(&mut self) {
+        self.cut();
+        self.settle();
+        let number = self.former.len() as u8 + 2;
+        self.desk_id = DeskId::new([number; 16]);
+        self.desk = Desk::new(self.desk_id, desk::Options::default(), self.now);
+        let care = Care::new(self.line.clone(), self.now);
+        self.former.push(std::mem::replace(&mut self.care, care).disk);
+        self.set_back = false;
+        // Who dialled the one that died has no line to this one.
+        self.cut();
+    }
+
+    /// The desk says that it remembers something else, and another desk answers at its address from
+    /// then on. The customer's process may die before the new conversation is in its journal: then
+    /// it goes on with the old one.
+    pub(super) fn contradict(&mut self) {
+        let is_desks = matches!(self.state(), State::Queued | State::Active);
+        let Line { conn: Some(conn), is_new: false, .. } = *self.line.borrow() else { return };
+        if !is_desks || self.customer.id != ID {
+            return;
+        }
+        self.settle();
+        let bye = Message::Bye { code: Code::Fork, text: "no".to_owned() };
+        let is_right = self.sessions.received(conn, bye, self.now);
+        assert!(is_right, "a goodbye has a place everywhere");
+        self.customer.contradicted = true;
+        self.lose_desk();
+        if self.customer.id == ID {
+            // Who was parted dials again after a restart.
+            self.kill_customer();
+        }
+    }
+
+    /// The customer's process dies before or after its next commit, and is started again.
+    pub(super) fn kill_customer(&mut self) {
+        self.customer.disk.dies = Some(self.death());
+        self.customer_types();
+        self.settle_customer();
+        if self.customer.disk.dies.take().is_some() {
+            // Nothing was committed meanwhile.
+            self.restart_customer();
+        }
+    }
+
+    pub(super) fn restart_customer(&mut self) {
+        self.customer.died();
+        self.cut();
+        self.sessions = Sessions::new(self.chance.below(u64::MAX), self.now);
+        match self.customer.disk.latest() {
+            Some(id) => {
+                self.customer.id = id;
+                self.restore_session();
+            }
+            None => self.begin_again(),
+        }
+    }
+
+    /// Reads the session from the journal.
+    pub(super) fn restore_session(&mut self) {
+        let (id, disk) = (self.customer.id, &self.customer.disk);
+        let story = disk.story(id).expect("it was begun");
+        let seed = self.chance.below(u64::MAX);
+        let own = |number| disk.journal.own(id, number);
+        let session = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
+        self.sessions.insert(session.expect("in memory"));
+    }
+
+    /// The process died before its first commit: there is nothing to go on with.
+    fn begin_again(&mut self) {
+        let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: self.chance.below(99) };
+        self.sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), self.now));
+    }
+
+    /// The desk's process dies before or after its next commit, and is started again.
+    pub(super) fn kill_desk(&mut self) {
+        // Of what was said since it was set back nobody knows any more that it was.
+        if self.set_back {
+            return;
+        }
+        self.care.disk.dies = Some(self.death());
+        self.agent_types();
+        self.settle_desk();
+        if self.care.disk.dies.take().is_some() {
+            self.restart_desk();
+        }
+    }
+
+    fn death(&mut self) -> Death {
+        if self.chance.below(2) == 0 { Death::BeforeCommit } else { Death::AfterCommit }
+    }
+
+    /// The desk's process dies, its journal is an older copy, and the agent talks before the
+    /// customer is on the line.
+    pub(super) fn set_back_desk(&mut self) {
+        // Of an older copy of what it is now, too, nobody would know.
+        if self.was_set_back {
+            return;
+        }
+        self.cut();
+        self.settle();
+        let disk = &mut self.care.disk;
+        let kept = self.chance.below(disk.records.len() as u64 + 1) as usize;
+        self.lost.extend(disk.own(ID).into_iter().chain(disk.own(SECOND)));
+        disk.set_back(kept);
+        self.restart_desk();
+        (self.set_back, self.was_set_back) = (true, true);
+        let now = self.now;
+        for _ in 0..self.chance.below(6) {
+            match self.chance.below(8) {
+                0 => _ = self.desk.accept(None, now),
+                1 => _ = self.desk.accept(Some(1), now),
+                2 => _ = self.desk.hand_back(None, now),
+                3 => _ = self.desk.close(None, now),
+                _ => self.agent_types(),
+            }
+            self.settle();
+        }
+    }
+
+    pub(super) fn restart_desk(&mut self) {
+        self.cut();
+        let id = self.customer.id;
+        let disk = &self.care.disk;
+        let restart = disk.journal.restart().expect("in memory");
+        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &restart, self.now);
+        // Live conversations are told again; the others are over, and the agent sees that they are
+        // not listed.
+        let is_over = disk.story(id).is_some() && !self.desk.is_live(id);
+        (self.care.state, self.care.is_unlisted) = (None, is_over);
+        self.desk.tell_states();
+    }
+}

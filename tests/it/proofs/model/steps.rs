@@ -1,0 +1,150 @@
+//! The steps of a history: the customer, the agent and the bot act, and messages arrive.
+
+use std::time::Duration;
+
+use handoff::core::reply::{Handoff, Reply};
+use handoff::core::session::Resumed;
+use handoff::wire::{Author, Conn, Message, Said};
+
+use super::World;
+use super::line::Line;
+
+impl World {
+    /// One step of everybody, chosen by chance.
+    pub(super) fn step(&mut self) {
+        let now = self.now;
+        match self.chance.below(100) {
+            0..15 => self.customer_types(),
+            15..25 => self.agent_types(),
+            25..55 => self.deliver_up(),
+            55..80 => self.deliver_down(),
+            80..88 => self.bot_answers(),
+            88..91 => _ = self.session().ask_for_human(now),
+            91..92 => _ = self.session().withdraw(now),
+            92..95 => _ = self.desk.accept(None, now),
+            95..96 => _ = self.desk.hand_back(None, now),
+            96..97 => self.cut(),
+            97..98 => self.rarely(),
+            _ => self.pass(Duration::from_millis(700)),
+        }
+        // Else the next input comes in the same batch.
+        if self.chance.below(8) > 0 {
+            self.settle();
+        }
+    }
+
+    fn rarely(&mut self) {
+        let now = self.now;
+        match self.chance.below(12) {
+            10 => self.contradict(),
+            11 => self.sessions.unwatch(self.customer.id),
+            0 => _ = self.session().end(now),
+            1 => _ = self.desk.close(Some("private"), now),
+            2 => self.lose_desk(),
+            3 => self.kill_customer(),
+            4 => self.kill_desk(),
+            5 => self.set_back_desk(),
+            6 => self.customer.again |= self.session().ask_again(now).is_ok(),
+            _ => self.cut(),
+        }
+    }
+
+    pub(super) fn customer_types(&mut self) {
+        self.said += 1;
+        let (text, now) = (format!("user {}", self.said), self.now);
+        let _ = self.session().say(&text, now);
+    }
+
+    pub(super) fn agent_types(&mut self) {
+        self.said += 1;
+        let _ = self.desk.say(&format!("admin {}", self.said), self.now);
+    }
+
+    pub(super) fn bot_answers(&mut self) {
+        let now = self.now;
+        if let Some(ticket) = self.customer.asked.take() {
+            self.said += 1;
+            let said = vec![Said::text(Author::Bot, &format!("bot {}", self.said))];
+            let handoff = (self.chance.below(4) == 0).then_some(Handoff { reason: None });
+            self.session().answered(ticket, Ok(Reply { said, handoff }), now);
+        }
+        if let Some((ticket, told)) = self.customer.returning.take() {
+            let outcome = match self.chance.below(4) {
+                0 if !self.heals => Resumed::Unreached("refused".to_owned()),
+                1 if !self.heals => Resumed::Failed("it broke off".to_owned()),
+                _ => Resumed::Yes,
+            };
+            if !matches!(outcome, Resumed::Unreached(_)) {
+                self.customer.untold.retain(|request| !told.contains(request));
+            }
+            self.session().returned(ticket, outcome, now);
+        }
+    }
+
+    pub(super) fn deliver_up(&mut self) {
+        let (conn, message, closed) = {
+            let line = &mut *self.line.borrow_mut();
+            (line.conn, line.up.pop(), line.up.closed)
+        };
+        let Some(conn) = conn else { return };
+        match message {
+            Some(message) => self.hear(conn, message),
+            None if closed => self.cut(),
+            None => {}
+        }
+    }
+
+    /// The desk hears a message, and recalls before whom it had forgotten. A customer's side of a
+    /// later release may name features.
+    fn hear(&mut self, conn: Conn, mut message: Message) {
+        if let Message::Hello(hello) = &mut message {
+            if self.chance.below(4) == 0 {
+                hello.features.push("later".to_owned());
+            }
+            if !self.desk.knows(hello.conversation)
+                && let Some(story) = self.care.disk.story(hello.conversation)
+            {
+                self.desk.recall(&story, self.now);
+                self.recalled += 1;
+                self.care.is_unlisted = true;
+            }
+            self.set_back = false;
+        }
+        self.desk.received(conn, message, self.now);
+    }
+
+    pub(super) fn deliver_down(&mut self) {
+        let (conn, message, closed) = {
+            let line = &mut *self.line.borrow_mut();
+            (line.conn, line.down.pop(), line.down.closed)
+        };
+        let Some(conn) = conn else { return };
+        match message {
+            Some(mut message) => {
+                if let Message::Welcome(welcome) = &mut message
+                    && self.chance.below(4) == 0
+                {
+                    welcome.features.push("later".to_owned());
+                }
+                let is_right = self.sessions.received(conn, message, self.now);
+                assert!(is_right, "the desk broke the protocol");
+            }
+            None if closed => self.cut(),
+            None => {}
+        }
+    }
+
+    /// The line breaks: a first part of what was on its way still arrives, the rest is lost.
+    pub(super) fn cut(&mut self) {
+        let Line { conn, is_new, mut up, .. } = self.line.take();
+        let Some(conn) = conn else { return };
+        if !is_new {
+            for _ in 0..self.chance.below(up.frames.len() as u64 + 1) {
+                let message = up.pop().expect("counted");
+                self.hear(conn, message);
+            }
+            self.desk.disconnected(conn, "cut");
+        }
+        self.sessions.disconnected(conn, "cut", self.now);
+    }
+}
