@@ -275,7 +275,7 @@ fn slash_human_hands_over_though_the_bot_did_not_ask() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn a_bot_that_was_never_asked_takes_over_from_a_person() {
+fn a_handback_works_with_a_bot_that_had_no_question_before() {
     let mut stage = Stage::new(Rasa::with_api());
     stage.hand_off("/human");
     stage.talk("What is it?", "Can I have the bot?");
@@ -292,7 +292,7 @@ fn a_bot_that_was_never_asked_takes_over_from_a_person() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn an_answer_that_comes_after_the_takeover_is_shown_to_nobody() {
+fn a_bot_answer_that_comes_after_the_handoff_is_not_shown() {
     let rasa = Rasa::with_api();
     let mut admin = Handoff::admin(&[]);
     let (mut user, mut keyboard) = typed_user(&admin.address(), &rasa.url, &[]);
@@ -340,7 +340,7 @@ fn giving_up_the_queue_resumes_a_paused_bot() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn without_the_api_a_handback_is_excused_once_and_works() {
+fn a_handback_without_the_api_causes_one_notice_and_works() {
     let mut stage = Stage::new(Rasa::without_api());
     for trigger in ["I want to talk to a human", "payload handoff", "I want to talk to a human"] {
         stage.ask("hello", GREETING);
@@ -359,7 +359,7 @@ fn without_the_api_a_handback_is_excused_once_and_works() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn a_bot_that_stays_paused_without_the_api_is_not_just_silent() {
+fn a_bot_that_stays_paused_without_the_api_causes_a_notice() {
     let mut stage = Stage::new(Rasa::without_api());
     stage.hand_off("action handoff");
     stage.hand_back();
@@ -417,7 +417,7 @@ fn the_api_takes_a_jwt() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn a_wrong_token_or_none_is_told() {
+fn a_wrong_or_missing_token_causes_a_notice() {
     for (given, told) in [(Some("another one"), "refused the token"), (None, "wants a token")] {
         let mut stage = Stage::with_customers_token(Rasa::with_token(), given);
         stage.hand_off("action handoff");
@@ -439,7 +439,7 @@ fn a_wrong_token_or_none_is_told() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn a_typed_slash_is_no_command_to_rasa() {
+fn rasa_does_not_take_a_typed_slash_as_a_command() {
     let mut stage = Stage::new(Rasa::with_api());
     stage.ask("hello", GREETING);
     for typed in ["//restart", "  //restart", "//affirm"] {

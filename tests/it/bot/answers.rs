@@ -48,7 +48,7 @@ fn buttons_are_numbered_for_a_person() {
 }
 
 #[test]
-fn buttons_from_before_the_handoff_are_void() {
+fn buttons_from_before_the_handoff_cannot_be_chosen() {
     let bot = FakeBot::saying(
         |_| json!([{"text": "Human Handoff"}, {"text": "Which?", "buttons": [{"title": "Yes", "payload": "/affirm"}]}]),
     );
@@ -60,7 +60,7 @@ fn buttons_from_before_the_handoff_are_void() {
 }
 
 #[test]
-fn several_items_an_image_a_custom_payload_and_an_apostrophe_are_all_told() {
+fn the_customer_sees_every_item_of_a_reply() {
     let bot = FakeBot::saying(|said| match said {
         "it's me" => {
             json!([{"text": "that's 'fine'"}, {"image": "https://example.invalid/a'b.png"}, {"custom": {"a": [1]}}])
@@ -107,7 +107,7 @@ fn nothing_a_bot_names_is_ever_fetched() {
 }
 
 #[test]
-fn a_slash_never_reaches_the_bot_as_one() {
+fn a_typed_slash_never_reaches_the_bot_as_a_command() {
     let bot = FakeBot::saying(|_| text("ok"));
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("//restart\n  //restart  \n///x\n a / b \n\u{1c}/restart\n");
@@ -121,7 +121,7 @@ fn a_slash_never_reaches_the_bot_as_one() {
 }
 
 #[test]
-fn every_wrong_answer_is_one_error_and_one_request() {
+fn every_wrong_answer_causes_one_error_and_no_second_request() {
     let bot = FakeBot::start(|asked| {
         let json = "Content-Type: application/json\r\n";
         match asked.text() {
@@ -171,7 +171,7 @@ fn every_wrong_answer_is_one_error_and_one_request() {
 }
 
 #[test]
-fn a_bot_that_is_not_there_is_one_error_that_offers_a_person() {
+fn an_unreachable_bot_causes_one_error_that_offers_a_person() {
     let nobody = nobody_at();
     for (url, part) in [
         (format!("http://{nobody}"), "connection refused; is Rasa running?"),
@@ -192,7 +192,7 @@ fn a_bot_that_is_not_there_is_one_error_that_offers_a_person() {
 }
 
 #[test]
-fn a_wrong_bot_url_is_one_line_before_anything_starts() {
+fn a_wrong_bot_url_causes_one_line_before_anything_starts() {
     let wrong = [
         "localhost:5005",
         "ftp://localhost",
@@ -219,7 +219,7 @@ fn a_wrong_bot_url_is_one_line_before_anything_starts() {
 }
 
 #[test]
-fn asking_for_a_person_needs_no_answer_of_a_slow_bot() {
+fn a_request_for_a_person_does_not_wait_for_a_slow_bot() {
     let mut bot = Handoff::bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (mut user, mut keyboard) =

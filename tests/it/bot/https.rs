@@ -66,7 +66,7 @@ fn is_whole(request: &[u8]) -> bool {
 }
 
 #[test]
-fn a_bot_under_a_private_authority_is_believed_with_bot_ca_alone() {
+fn a_bot_with_a_private_authority_needs_bot_ca() {
     let (authority, other) = (Authority::new(), Authority::new());
     let bot = FakeBot::saying(|_| text("bot here"));
     let url = format!("https://localhost:{}", front(&bot, &authority.vouch_for("localhost")));
@@ -87,7 +87,7 @@ fn a_bot_under_a_private_authority_is_believed_with_bot_ca_alone() {
 }
 
 #[test]
-fn an_authority_vouches_for_the_name_of_the_bot_that_was_given() {
+fn a_certificate_for_another_name_of_the_bot_is_refused() {
     let authority = Authority::new();
     let bot = FakeBot::saying(|_| text("bot here"));
     let url = format!("https://localhost:{}", front(&bot, &authority.vouch_for("elsewhere")));
@@ -102,7 +102,7 @@ fn an_authority_vouches_for_the_name_of_the_bot_that_was_given() {
 }
 
 #[test]
-fn a_bot_ca_that_holds_no_authority_is_one_line() {
+fn a_bot_ca_file_without_an_authority_causes_one_line() {
     let authority = Authority::new();
     let [_, key] = authority.vouch_for("localhost");
     let missing = authority.file("missing.pem");

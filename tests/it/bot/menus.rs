@@ -47,7 +47,7 @@ fn own(user: &Handoff) -> Vec<String> {
 }
 
 #[test]
-fn the_buttons_of_two_messages_of_one_reply_are_numbered_through_and_each_chooses_its_payload() {
+fn buttons_are_numbered_across_the_messages_of_a_reply() {
     let bot = FakeBot::saying(two_menus);
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("ask\n2\nask\n4\nask\nno\nask\nNEVER, STRASSE\n");
@@ -76,7 +76,7 @@ fn the_buttons_of_two_messages_of_one_reply_are_numbered_through_and_each_choose
 }
 
 #[test]
-fn of_two_equal_titles_the_number_tells_and_both_ends_read_which_one_was_taken() {
+fn a_number_chooses_between_equal_titles_and_both_ends_show_the_choice() {
     let bot = FakeBot::saying(two_menus);
     let mut admin = Handoff::plain_admin(&["--auto-accept"]);
     let mut user = Handoff::plain_user(&admin.address(), bot.url(), &[]);
@@ -118,7 +118,7 @@ fn of_two_equal_titles_the_number_tells_and_both_ends_read_which_one_was_taken()
 }
 
 #[test]
-fn a_menu_holds_until_the_bot_replies_again() {
+fn a_menu_stays_valid_until_the_next_reply_of_the_bot() {
     let (go, going) = channel::<()>();
     let going = Mutex::new(going);
     let bot = FakeBot::saying(move |said| {
@@ -142,7 +142,7 @@ fn a_menu_holds_until_the_bot_replies_again() {
 }
 
 #[test]
-fn a_menu_holds_when_the_bot_fails_to_answer() {
+fn a_menu_stays_valid_when_the_bot_fails_to_answer() {
     let bot = FakeBot::start(|asked| match asked.text() {
         "/wrong" => http("500 Internal Server Error", "", b"Traceback"),
         said => ok(&two_menus(said)),
@@ -268,7 +268,7 @@ fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart(
 }
 
 #[test]
-fn half_a_surrogate_nan_and_a_byte_order_mark_cost_no_reply() {
+fn a_reply_with_half_a_surrogate_nan_and_a_byte_order_mark_is_read() {
     let body = "\u{feff}[{\"text\":\"half \\ud83d\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"to\":[Infinity,-Infinity]}}]";
     let bot = answering(body.as_bytes().to_vec());
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);

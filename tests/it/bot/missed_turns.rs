@@ -75,7 +75,7 @@ fn causes(user: &Handoff) -> Vec<String> {
 }
 
 #[test]
-fn a_bot_that_refused_the_handback_is_told_when_it_takes_it_and_the_cause_is_told_once() {
+fn the_bot_gets_a_refused_talk_later_and_the_cause_is_reported_once() {
     for status in
         ["401 Unauthorized", "403 Forbidden", "409 Conflict", "302 Found", "429 Too Many Requests"]
     {
@@ -107,7 +107,7 @@ fn a_bot_that_refused_the_handback_is_told_when_it_takes_it_and_the_cause_is_tol
 }
 
 #[test]
-fn a_line_that_waits_for_the_bot_is_not_told_as_something_of_the_past() {
+fn a_line_that_waits_for_the_bot_is_not_sent_to_it_as_past() {
     // Refused, and broken off when it may have been heard.
     for (answer, again) in [(http("401 Unauthorized", "", b"no"), true), (Vec::new(), false)] {
         let bot = bot_that_fails(1, answer);
@@ -123,7 +123,7 @@ fn a_line_that_waits_for_the_bot_is_not_told_as_something_of_the_past() {
 }
 
 #[test]
-fn a_second_handback_tells_both_talks_and_nothing_that_was_said_to_the_bot_between() {
+fn a_second_handback_sends_the_bot_both_talks_with_agents_and_nothing_else() {
     let bot = bot_that_fails(2, http("401 Unauthorized", "", b"no"));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -141,7 +141,7 @@ fn a_second_handback_tells_both_talks_and_nothing_that_was_said_to_the_bot_betwe
 }
 
 #[test]
-fn a_restart_with_the_right_token_tells_the_bot_what_it_refused_and_asks_nothing_twice() {
+fn a_restart_with_the_right_token_sends_the_bot_the_refused_talk_once() {
     let refusing = bot(|asked| match asked.query.contains("token=right") {
         true => taken(),
         false => http("401 Unauthorized", "", b"no"),
@@ -203,7 +203,7 @@ fn heard_from(bot: &FakeBot, first: usize) -> Vec<String> {
 }
 
 #[test]
-fn a_bot_that_is_restarted_with_an_untold_talk_is_told_before_anything_is_typed() {
+fn a_restart_sends_the_bot_the_missed_talk_before_the_customer_types() {
     let right = Arc::new(AtomicUsize::new(0));
     let is_right = right.clone();
     let bot = bot(move |_| match is_right.load(Ordering::SeqCst) {

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use crate::support::run::Handoff;
 
 #[test]
-fn the_demo_through_a_pipe_plays_both_sides_checks_itself_and_leaves_nothing() {
+fn the_demo_through_a_pipe_plays_and_checks_both_sides_and_leaves_no_file() {
     for arguments in [&["demo"][..], &["demo", "--script"]] {
         let mut demo = Handoff::start(arguments);
         demo.close_stdin();
@@ -38,7 +38,7 @@ fn the_demo_through_a_pipe_plays_both_sides_checks_itself_and_leaves_nothing() {
 }
 
 #[test]
-fn a_demo_whose_reader_went_away_ends() {
+fn a_demo_ends_when_its_reader_closes_the_pipe() {
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut demo = Handoff::start_with(&["demo"], |command| {
         command.stdout(writer);
@@ -60,7 +60,7 @@ fn a_demo_that_is_ended_leaves_no_process_behind() {
 }
 
 #[test]
-fn the_built_in_bot_says_where_it_is_in_both_ways() {
+fn the_built_in_bot_prints_its_address_as_text_and_as_json() {
     let mut plain = Handoff::start(&["bot", "--listen", "127.0.0.1:0"]);
     let line = plain.until_err(|line| line.contains("listening on http://127.0.0.1:"));
     assert!(line.starts_with("handoff: "), "{line}");

@@ -13,7 +13,7 @@ fn bot() -> FakeBot {
 }
 
 #[test]
-fn what_does_not_fit_the_outbox_waits_in_the_pipe_and_all_of_it_arrives() {
+fn lines_beyond_the_outbox_wait_in_the_pipe_and_all_arrive() {
     let (bot, address) = (bot(), nobody_at());
     let mut user = Handoff::user(&address, bot.url(), &[]);
     let lines: Vec<String> = (0..1_500).map(|line| format!("line {line}")).collect();
@@ -29,7 +29,7 @@ fn what_does_not_fit_the_outbox_waits_in_the_pipe_and_all_of_it_arrives() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_for_a_while_loses_nothing_and_holds_up_nobody() {
+fn an_unread_output_loses_nothing_and_delays_nobody() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -63,7 +63,7 @@ fn an_output_that_nobody_reads_for_a_while_loses_nothing_and_holds_up_nobody() {
 }
 
 #[test]
-fn no_log_level_tells_what_was_said_or_what_proves_who_one_is() {
+fn no_log_level_prints_messages_or_secrets() {
     let mut bot = Handoff::bot();
     // The libraries' own levels are asked for by name, too: their finer ones tell whole requests.
     let all =

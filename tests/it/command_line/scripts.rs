@@ -29,7 +29,7 @@ fn input_left_after_the_conversation_was_closed_is_undelivered() {
 }
 
 #[test]
-fn a_wait_whose_time_is_over_is_an_error() {
+fn a_wait_that_times_out_is_an_error() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -41,7 +41,7 @@ fn a_wait_whose_time_is_over_is_an_error() {
 }
 
 #[test]
-fn a_wait_is_over_at_once_when_nobody_owes_an_answer_and_when_the_conversation_moves_on() {
+fn a_wait_ends_when_no_answer_is_due_and_when_the_state_changes() {
     let bot = bot();
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("/wait\nhi\n/wait\n/wait 0\nhi again\n");
@@ -77,7 +77,7 @@ fn a_user_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
 }
 
 #[test]
-fn what_never_reached_a_desk_is_shown_as_undelivered() {
+fn lines_that_reached_no_desk_are_reported_as_undelivered() {
     let bot = bot();
     let mut user = Handoff::user(&nobody_at(), bot.url(), &["--linger", "0"]);
     user.script("human\nmy order is late\n");
@@ -93,7 +93,7 @@ fn what_never_reached_a_desk_is_shown_as_undelivered() {
 }
 
 #[test]
-fn a_desk_at_the_end_of_its_input_ends_when_done_and_says_who_still_waits() {
+fn a_desk_ends_after_its_input_and_names_customers_who_still_wait() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
@@ -113,7 +113,7 @@ fn a_desk_at_the_end_of_its_input_ends_when_done_and_says_who_still_waits() {
 }
 
 #[test]
-fn a_command_that_does_not_exist_is_said_to_nobody() {
+fn an_unknown_command_is_sent_to_nobody() {
     let bot = bot();
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("/hunan\nhi\n");
@@ -145,7 +145,7 @@ fn a_script_may_begin_with_a_byte_order_mark_at_both_ends() {
 }
 
 #[test]
-fn an_accept_that_came_too_late_takes_the_next_customer() {
+fn an_accept_of_a_customer_who_left_goes_to_the_next_customer() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
@@ -172,7 +172,7 @@ fn an_accept_that_came_too_late_takes_the_next_customer() {
 }
 
 #[test]
-fn a_reader_that_went_away_ends_it_quietly() {
+fn a_program_ends_without_an_error_when_its_reader_goes_away() {
     let bot = bot();
     for json in [&["--json"][..], &[]] {
         let address = nobody_at();

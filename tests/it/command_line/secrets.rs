@@ -52,7 +52,7 @@ fn warnings(ip: IpAddr, token: Option<&str>) -> (Vec<String>, Vec<Asked>) {
 }
 
 #[test]
-fn a_bot_whose_api_lets_anyone_in_is_warned_of_once_and_without_a_request_more() {
+fn an_open_api_of_the_bot_causes_one_warning_and_no_extra_request() {
     let Some(ip) = reachable_at() else { return };
     let (told, asked) = warnings(ip, None);
     let [told] = &told[..] else { panic!("one notice: {told:?}") };
@@ -75,7 +75,7 @@ fn a_bot_whose_api_lets_anyone_in_is_warned_of_once_and_without_a_request_more()
 }
 
 #[test]
-fn a_token_that_leaves_the_machine_unencrypted_is_warned_of_before_it_does() {
+fn a_warning_comes_before_a_token_leaves_the_machine_unencrypted() {
     let Some(ip) = reachable_at() else { return };
     let (told, _) = warnings(ip, Some(TOKEN));
     let [told] = &told[..] else { panic!("one notice: {told:?}") };
@@ -150,7 +150,7 @@ fn no_command_line_of_the_demos_children_shows_a_secret() {
 }
 
 #[test]
-fn a_token_file_that_others_can_read_or_that_is_no_token_is_refused_before_anything_starts() {
+fn a_readable_or_invalid_token_file_is_refused_before_anything_starts() {
     let setup = Setup::new();
     let file = Path::new(setup.state()).join("token");
     let name = file.to_str().expect("UTF-8");

@@ -12,7 +12,7 @@ fn ended(arguments: &[&str]) -> (i32, Vec<String>, Vec<String>) {
 }
 
 #[test]
-fn help_is_on_stdout_and_no_failure() {
+fn help_goes_to_stdout_and_exits_with_0() {
     for arguments in [
         &["--help"][..],
         &["user", "--help"],
@@ -42,7 +42,7 @@ fn the_version_is_printed_for_both_of_its_options() {
 }
 
 #[test]
-fn a_usage_error_is_one_line_that_points_to_the_help_and_exit_code_2() {
+fn a_usage_error_prints_one_line_that_names_the_help_and_exits_with_2() {
     let wrong: [&[&str]; 13] = [
         &[],
         &["serve"],
@@ -67,7 +67,7 @@ fn a_usage_error_is_one_line_that_points_to_the_help_and_exit_code_2() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_one_line_with_the_address() {
+fn a_taken_port_causes_one_line_with_the_address() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = taken.local_addr().expect("a listener has an address").to_string();
     for mode in ["admin", "bot"] {
@@ -83,7 +83,7 @@ fn a_port_that_is_taken_is_one_line_with_the_address() {
 }
 
 #[test]
-fn a_name_to_listen_on_that_does_not_exist_is_one_line() {
+fn an_unknown_host_to_listen_on_causes_one_line() {
     let (code, out, err) = ended(&["admin", "--listen", "no-such-host.invalid:0"]);
     assert_eq!((code, out), (1, Vec::new()));
     assert!(err.len() == 1 && err[0].contains("no-such-host.invalid"), "{err:?}");

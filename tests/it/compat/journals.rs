@@ -82,7 +82,7 @@ fn a_customer_whom_0_1_0_left_in_the_queue_is_accepted() {
 }
 
 #[test]
-fn a_customer_who_talked_to_an_agent_of_0_1_0_talks_on() {
+fn a_customer_continues_a_talk_with_an_agent_of_0_1_0() {
     let setup = setup();
     let mut admin = setup.admin(&[]);
     let mut user = customer(&setup, "active");
@@ -134,7 +134,7 @@ fn a_menu_that_0_1_0_showed_can_be_chosen_from() {
 }
 
 #[test]
-fn an_accept_that_nobody_answered_in_0_1_0_is_answered() {
+fn an_accept_without_an_answer_in_0_1_0_gets_one() {
     let setup = setup();
     let mut admin = setup.admin(&[]);
     let mut user = customer(&setup, "pending");

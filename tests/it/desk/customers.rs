@@ -25,7 +25,7 @@ fn heard(user: &Handoff) -> Vec<String> {
 }
 
 #[test]
-fn who_asked_first_is_served_first_and_everyone_is_told_their_place() {
+fn the_first_customer_is_accepted_first_and_all_see_their_positions() {
     let (bot, mut admin) = (bot(), Handoff::admin(&[]));
     let address = admin.address();
     let mut ann = queued(&address, &bot, "Ann", 1);
@@ -68,7 +68,7 @@ fn who_asked_first_is_served_first_and_everyone_is_told_their_place() {
 }
 
 #[test]
-fn nobody_gets_anothers_line_and_the_desk_can_tell_them_apart() {
+fn no_customer_gets_anothers_line_and_the_desk_tells_customers_apart() {
     let (bot, mut admin) = (bot(), Handoff::admin(&["--auto-accept"]));
     let address = admin.address();
     let start = |name: &str| Handoff::user(&address, bot.url(), &["--name", name]);
@@ -110,7 +110,7 @@ fn nobody_gets_anothers_line_and_the_desk_can_tell_them_apart() {
 }
 
 #[test]
-fn each_customer_is_somebody_else_to_the_bot() {
+fn the_bot_gets_another_sender_id_for_each_customer() {
     let (bot, mut admin) = (FakeBot::saying(text), Handoff::admin(&[]));
     let mut senders = Vec::new();
     for _ in 0..3 {
@@ -184,7 +184,7 @@ fn a_customer_who_gives_up_leaves_the_queue_and_the_next_moves_up() {
 }
 
 #[test]
-fn a_greeting_is_said_only_when_given_and_no_wait_ends_on_it() {
+fn a_desk_greets_only_with_the_option_and_a_greeting_ends_no_wait() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept", "--greeting", "Welcome to the desk"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -249,7 +249,7 @@ fn a_last_line_that_comes_together_with_the_end_is_shown_to_a_person() {
 }
 
 #[test]
-fn a_customer_who_left_keeps_the_number_and_the_history_and_is_known_again() {
+fn a_customer_who_comes_back_has_the_same_number_and_history() {
     for more in [&["--ephemeral"][..], &[]] {
         let mut admin = Handoff::plain_admin(more);
         let desk = admin.address();

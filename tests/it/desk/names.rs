@@ -62,7 +62,7 @@ fn a_name_or_the_beginning_of_one_works_wherever_a_number_does() {
 }
 
 #[test]
-fn if_several_fit_all_are_listed_and_nobody_is_taken() {
+fn an_ambiguous_name_lists_all_matches_and_accepts_nobody() {
     let (bot, address) = (bot(), nobody_at());
     let mut desk = Terminal::start(&["admin", "--listen", &address]);
     desk.sees("listening on");
@@ -85,7 +85,7 @@ fn if_several_fit_all_are_listed_and_nobody_is_taken() {
 }
 
 #[test]
-fn who_gave_no_name_is_reached_as_the_desk_calls_them_and_a_number_is_a_number_first() {
+fn an_unnamed_customer_has_a_name_of_the_desks_and_a_number_wins_over_a_name() {
     let (bot, address) = (bot(), nobody_at());
     let mut desk = Terminal::start(&["admin", "--listen", &address]);
     desk.sees("listening on");

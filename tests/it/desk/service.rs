@@ -28,7 +28,7 @@ fn stop(admin: &mut Handoff) {
 }
 
 #[test]
-fn a_desk_without_a_terminal_outlives_its_customers_and_ends_in_order_by_a_signal() {
+fn a_desk_without_a_terminal_stays_without_customers_and_ends_at_a_signal() {
     let setup = Setup::new();
     let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
@@ -117,7 +117,7 @@ fn a_desk_without_a_terminal_says_in_plain_lines_who_waits() {
 }
 
 #[test]
-fn options_of_an_agent_are_refused_where_there_is_none() {
+fn a_desk_without_an_agent_refuses_the_agents_options() {
     for option in [&["--auto-accept"][..], &["--name", "Robin"], &["--greeting", "Hello"]] {
         let mut admin = Handoff::plain_admin(&[&["--no-terminal"], option].concat());
         assert_eq!(admin.exit_code(), 2);

@@ -79,7 +79,7 @@ fn texts(end: &Handoff, author: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_desk_whose_disk_is_full_stops_acknowledging_says_so_and_goes_on_when_there_is_room() {
+fn a_desk_with_a_full_disk_stops_acknowledging_and_resumes_when_there_is_space() {
     let Some(disk) = Disk::mount() else { return };
     let (bot, address) = (bot(), nobody_at());
     let mut admin = desk(&address, &disk);
@@ -165,7 +165,7 @@ fn refused(disk: &Disk, address: &str, bot: &FakeBot) -> Terminal {
 }
 
 #[test]
-fn a_person_whose_disk_is_full_keeps_the_line_and_can_say_it_when_there_is_room() {
+fn a_customer_with_a_full_disk_keeps_the_line_and_can_send_it_when_there_is_space() {
     let Some(disk) = Disk::mount() else { return };
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -185,7 +185,7 @@ fn a_person_whose_disk_is_full_keeps_the_line_and_can_say_it_when_there_is_room(
 }
 
 #[test]
-fn a_person_whose_disk_is_full_can_leave_with_ctrl_c() {
+fn a_customer_with_a_full_disk_can_leave_with_ctrl_c() {
     let Some(disk) = Disk::mount() else { return };
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);

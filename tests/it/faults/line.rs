@@ -109,7 +109,7 @@ fn patiently(end: &mut Handoff, what: &str, fits: impl Fn(&serde_json::Value) ->
 
 #[test]
 #[ignore = "takes a minute: the keepalive's 25 s"]
-fn a_link_that_is_down_for_a_minute_is_told_at_both_ends_within_thirty_seconds_and_loses_nothing() {
+fn both_ends_report_a_dead_line_within_thirty_seconds_and_lose_nothing() {
     let Some(hosts) = Hosts::new("d") else { return };
     let setup = Setup::new();
     let (_bot, mut admin, mut user) = talking(&setup, &hosts);
@@ -128,7 +128,7 @@ fn a_link_that_is_down_for_a_minute_is_told_at_both_ends_within_thirty_seconds_a
 
 #[test]
 #[ignore = "takes a minute or two: TCP's patience with half the packets lost"]
-fn half_the_packets_lost_loses_and_doubles_nothing() {
+fn a_line_that_drops_half_its_packets_loses_and_doubles_no_message() {
     let Some(hosts) = Hosts::new("l") else { return };
     let setup = Setup::new();
     let (_bot, mut admin, mut user) = talking(&setup, &hosts);

@@ -67,8 +67,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
 }
 
 #[test]
-fn a_hundred_customers_of_a_desk_that_was_killed_are_back_within_twenty_seconds_and_not_all_at_once()
- {
+fn a_hundred_customers_reconnect_to_a_killed_desk_within_twenty_seconds_but_spread_out() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--plaintext", "loopback"]);
     let (sender, welcomes) = channel();

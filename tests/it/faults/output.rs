@@ -15,7 +15,7 @@ use crate::support::setup::Setup;
 
 /// Someone who stands between a program and its reader, and can be held still.
 #[test]
-fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
+fn a_stopped_reader_delays_only_the_seen_marks() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut reader =
@@ -58,7 +58,7 @@ fn a_reader_that_is_stopped_for_a_while_costs_nothing_but_the_seen() {
 /// That its connection ends after 10 s without progress is `net`'s to prove: the kernel's loopback
 /// takes a whole window.
 #[test]
-fn a_customer_that_stops_reading_holds_up_nobody_elses_lines() {
+fn a_customer_that_stops_reading_delays_no_other_customer() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut other = setup.user(&[]);

@@ -53,7 +53,7 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
 }
 
 #[test]
-fn the_first_interrupt_waits_for_what_is_owed_and_the_second_does_not() {
+fn the_first_interrupt_waits_for_acknowledgements_and_the_second_does_not() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     // The desk is held still: what is said is owed.

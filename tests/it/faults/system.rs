@@ -80,7 +80,7 @@ fn a_desk_whose_sync_fails_ends_with_one_line_and_has_all_it_acknowledged_after_
 }
 
 #[test]
-fn a_desk_with_few_descriptors_says_so_does_not_spin_serves_who_is_there_and_takes_who_comes() {
+fn a_desk_without_free_descriptors_serves_its_customers_and_admits_more_later() {
     if !can(&["prlimit", "--version"]) {
         return;
     }

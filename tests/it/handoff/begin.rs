@@ -186,7 +186,7 @@ fn another_trigger_text_can_be_given_and_replaces_the_default() {
 }
 
 #[test]
-fn what_the_bot_says_beside_the_trigger_is_shown_and_the_trigger_is_not() {
+fn a_reply_with_a_trigger_is_shown_without_the_trigger() {
     let bot = FakeBot::saying(
         |_| json!([{"text": "One moment."}, {"text": "Human Handoff"}, {"custom": {"handoff": true}}, {"text": "I call one."}]),
     );
@@ -200,7 +200,7 @@ fn what_the_bot_says_beside_the_trigger_is_shown_and_the_trigger_is_not() {
 }
 
 #[test]
-fn a_person_can_be_asked_for_with_the_bot_dead() {
+fn a_customer_can_ask_for_a_person_when_the_bot_is_dead() {
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), &format!("http://{}", nobody_at()), &[]);
     user.say("/human");
@@ -212,7 +212,7 @@ fn a_person_can_be_asked_for_with_the_bot_dead() {
 }
 
 #[test]
-fn lines_typed_behind_the_triggering_one_go_to_the_admin_and_never_to_the_bot() {
+fn lines_typed_after_the_trigger_go_to_the_agent_and_never_to_the_bot() {
     let gate = Arc::<Flag>::default();
     let open = gate.clone();
     let bot = FakeBot::start(move |asked| {

@@ -79,7 +79,7 @@ fn a_bot_that_paused_itself_answers_again_after_the_handback() {
 }
 
 #[test]
-fn a_bot_without_an_api_is_told_of_once_and_handback_still_works() {
+fn a_bot_without_an_api_causes_one_notice_and_handback_works() {
     let bot =
         FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -102,7 +102,7 @@ fn a_bot_without_an_api_is_told_of_once_and_handback_still_works() {
 }
 
 #[test]
-fn a_bot_that_stays_paused_is_told_of_instead_of_silence() {
+fn a_bot_that_stays_paused_causes_a_notice() {
     let bot = FakeBot::start(|asked| match asked.text() {
         _ if !asked.is_message() => ok(&json!({"paused": true})),
         "human" => ok(&text("Human Handoff")),
@@ -123,7 +123,7 @@ fn a_bot_that_stays_paused_is_told_of_instead_of_silence() {
 }
 
 #[test]
-fn a_bot_that_refuses_the_lines_is_at_least_not_left_paused() {
+fn a_bot_that_refuses_the_lines_is_resumed_anyway() {
     let first = AtomicBool::new(true);
     let bot = FakeBot::start(move |asked| match asked.is_message() {
         true => ok(&text("Human Handoff")),
@@ -147,7 +147,7 @@ fn a_bot_that_refuses_the_lines_is_at_least_not_left_paused() {
 }
 
 #[test]
-fn the_bot_is_not_asked_before_it_was_given_the_conversation_back() {
+fn the_bot_gets_no_question_before_the_handback_has_reached_it() {
     let bot = FakeBot::start(|asked| match asked.text() {
         _ if !asked.is_message() => ok(&json!({"paused": false})),
         "human" => ok(&text("Human Handoff")),

@@ -32,7 +32,7 @@ fn ticks(process: &Handoff) -> u64 {
 }
 
 #[test]
-fn with_no_desk_the_user_is_told_so_can_go_back_and_reaches_a_desk_that_starts_later() {
+fn a_customer_without_a_desk_can_go_back_or_reach_one_that_starts_later() {
     let (bot, address) = (bot(), nobody_at());
     let mut user = Handoff::user(&address, bot.url(), &[]);
     user.say("human");
@@ -59,7 +59,7 @@ fn with_no_desk_the_user_is_told_so_can_go_back_and_reaches_a_desk_that_starts_l
 }
 
 #[test]
-fn a_desk_that_was_killed_and_started_anew_has_the_whole_conversation_once() {
+fn a_desk_restarted_without_a_journal_gets_the_whole_conversation_once() {
     let (bot, address) = (bot(), nobody_at());
     // With TLS it would be another desk than the one that was met.
     let plaintext = ["--plaintext", "loopback"];
@@ -148,7 +148,7 @@ fn a_desk_without_input_and_without_customers_waits_and_does_not_spin() {
 }
 
 #[test]
-fn bytes_that_come_one_at_a_time_or_three_at_a_time_are_the_same_conversation() {
+fn a_conversation_in_pieces_of_one_or_three_bytes_arrives_unchanged() {
     let mut bot = Handoff::bot();
     let url = bot.url();
     for slice in [1, 3] {
@@ -207,7 +207,7 @@ fn a_line_that_breaks_again_and_again_in_the_middle_of_a_frame_loses_and_doubles
 }
 
 #[test]
-fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
+fn a_break_at_any_byte_of_the_line_loses_and_doubles_nothing() {
     let bot = bot();
     let admin = &mut Handoff::admin(&["--auto-accept"]);
     let desk = admin.address();
@@ -245,7 +245,7 @@ fn a_line_that_breaks_once_wherever_it_may_loses_and_doubles_nothing() {
 }
 
 #[test]
-fn a_desk_that_is_silent_or_has_no_name_is_told_with_its_phase() {
+fn a_lost_link_says_which_step_of_the_connection_failed() {
     let bot = bot();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let silent_at = silent.local_addr().expect("a listener has an address").to_string();

@@ -135,7 +135,7 @@ fn handle(sessions: &mut Sessions, crowd: &mut Crowd, event: net::Event) {
 }
 
 #[test]
-fn a_thousand_sessions_dial_a_dead_desk_seldom_and_are_all_back_within_twenty_seconds() {
+fn a_thousand_sessions_rarely_dial_a_dead_desk_and_reconnect_in_twenty_seconds() {
     let (sender, events) = bounded(4_096);
     let net = Net::start(sender).expect("the socket thread starts");
     net.at_most(2 * SESSIONS);

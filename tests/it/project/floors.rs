@@ -60,7 +60,7 @@ fn is_of_a_name(letter: char) -> bool {
 }
 
 #[test]
-fn no_room_imports_what_is_above_it() {
+fn no_module_imports_from_a_floor_above_it() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut count = 0;
     for path in sources(&root) {

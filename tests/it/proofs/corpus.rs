@@ -9,7 +9,7 @@ use crate::fuzz;
 type Target = (&'static str, fn(&[u8]));
 
 #[test]
-fn no_kept_input_breaks_what_must_hold() {
+fn no_input_of_the_corpus_breaks_a_property() {
     let targets: [Target; 5] = [
         ("frames", fuzz::frames),
         ("ends", fuzz::ends),

@@ -136,7 +136,7 @@ impl Drop for Case {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn without_a_handoff_the_bot_says_what_the_other_tests_expect() {
+fn the_bot_without_a_handoff_gives_the_answers_that_the_other_tests_expect() {
     for rasa in [Rasa::with_api, Rasa::with_token] {
         for talk in &TALKS {
             let mut stage = Stage::new(rasa());

@@ -68,7 +68,7 @@ fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
 }
 
 #[test]
-fn what_waited_behind_the_request_at_the_kill_is_said_and_sent_again_in_order() {
+fn lines_that_waited_for_the_bot_at_a_kill_are_sent_to_it_in_order() {
     let (bot, came, go) = slow_bot(false);
     let setup = Setup::with(bot);
     let arguments: Vec<&str> =
@@ -149,7 +149,7 @@ fn buttons_shown_before_a_restart_can_still_be_chosen() {
 }
 
 #[test]
-fn another_line_instead_of_again_lets_the_old_one_go() {
+fn another_line_instead_of_again_drops_the_old_one() {
     let (bot, came, go) = slow_bot(false);
     let setup = Setup::with(bot);
     let mut user = setup.user(&[]);
@@ -167,7 +167,7 @@ fn another_line_instead_of_again_lets_the_old_one_go() {
 }
 
 #[test]
-fn a_bot_that_was_being_told_of_its_turn_at_the_kill_is_told_again() {
+fn a_handback_to_the_bot_that_a_kill_interrupted_is_repeated() {
     let (bot, came, go) = slow_bot(true);
     let setup = Setup::with(bot);
     let (mut admin, mut user) = setup.talking();

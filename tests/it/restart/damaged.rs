@@ -34,7 +34,7 @@ fn ends(end: &mut Handoff, mode: &str) {
 }
 
 #[test]
-fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
+fn a_customers_side_ends_when_it_cannot_read_an_unsent_line() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     admin.kill();
@@ -55,7 +55,7 @@ fn a_user_whose_unsent_line_cannot_be_read_ends_and_sends_nothing_behind_it() {
 }
 
 #[test]
-fn a_desk_whose_journal_cannot_be_read_ends_at_the_look_at_it() {
+fn a_desk_ends_when_it_cannot_read_a_history() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     setup.journal("admin").execute(DAMAGE, []).expect("the file is ours");
@@ -66,7 +66,7 @@ fn a_desk_whose_journal_cannot_be_read_ends_at_the_look_at_it() {
 }
 
 #[test]
-fn a_desk_that_cannot_read_what_came_again_does_not_take_it_for_another_story() {
+fn a_desk_that_cannot_read_a_repeated_entry_reports_no_fork() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     user.kill();

@@ -20,7 +20,7 @@ fn of<'a>(events: &'a [Value], id: &Value, kind: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_users_come_back() {
+fn a_killed_desk_restores_its_queue_conversations_and_focus_and_customers_reconnect() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut ann = queued(&setup, "Ann", 1);
@@ -89,7 +89,7 @@ fn a_desk_that_was_killed_has_its_queue_its_conversations_and_its_focus_and_the_
 }
 
 #[test]
-fn what_is_typed_at_the_user_while_the_desk_is_down_arrives_once_and_in_order() {
+fn lines_typed_while_the_desk_is_down_arrive_once_and_in_order() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     admin.say("hello");
@@ -174,7 +174,7 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 }
 
 #[test]
-fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anything() {
+fn a_desk_restarted_after_a_close_has_no_line_to_deliver() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut user = setup.user(&[]);
@@ -191,7 +191,7 @@ fn a_desk_that_had_closed_a_conversation_is_started_again_and_owes_nobody_anythi
 }
 
 #[test]
-fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
+fn a_desk_restarted_after_a_customer_ended_has_no_line_to_deliver() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     admin.say("hello");
@@ -208,7 +208,7 @@ fn a_desk_that_was_killed_after_a_customer_ended_owes_nobody_anything_either() {
 }
 
 #[test]
-fn a_desk_that_leaves_in_order_and_comes_back_goes_on() {
+fn a_desk_that_ends_in_order_continues_after_a_restart() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     admin.say("hello");

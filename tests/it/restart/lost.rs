@@ -76,7 +76,7 @@ fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
 }
 
 #[test]
-fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting() {
+fn a_desk_with_an_older_journal_names_the_lines_that_only_the_customer_has() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     exchange(&mut admin, &mut user, "one");
@@ -107,7 +107,7 @@ fn a_desk_set_back_says_which_lines_only_the_customer_holds_and_goes_on_counting
 }
 
 #[test]
-fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
+fn a_customer_with_an_older_journal_gets_a_new_conversation_with_all_unread_lines() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     exchange(&mut admin, &mut user, "one");
@@ -142,7 +142,7 @@ fn a_user_set_back_goes_on_in_a_new_conversation_with_what_nobody_has_read() {
 }
 
 #[test]
-fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
+fn a_fork_is_found_when_a_customer_with_an_older_journal_has_more_entries_than_the_desk() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     leave(&mut user);
@@ -167,7 +167,7 @@ fn a_user_set_back_who_says_more_than_the_desk_has_forks_all_the_same() {
 }
 
 #[test]
-fn a_user_set_back_to_the_bot_forks_at_the_next_handoff() {
+fn a_fork_of_a_journal_from_before_the_handoff_is_found_at_the_next_handoff() {
     let setup = Setup::new();
     let mut user = setup.user(&[]);
     user.say("hi");
@@ -191,7 +191,7 @@ fn a_user_set_back_to_the_bot_forks_at_the_next_handoff() {
 }
 
 #[test]
-fn a_desk_set_back_that_speaks_first_loses_no_line() {
+fn a_desk_with_an_older_journal_loses_no_line_that_it_says_first() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     leave(&mut admin);

@@ -15,7 +15,7 @@ fn marked(end: &mut Handoff, kind: &str, number: &Value) {
 }
 
 #[test]
-fn both_ends_are_told_what_was_delivered_and_what_was_seen() {
+fn both_ends_report_which_lines_were_delivered_and_seen() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut user = setup.user(&[]);
@@ -92,17 +92,17 @@ fn unread(reads_not: &str) {
 }
 
 #[test]
-fn a_user_that_nobody_reads_says_seen_only_once_it_was_read() {
+fn a_customers_side_marks_a_line_as_seen_only_when_its_output_is_read() {
     unread("user");
 }
 
 #[test]
-fn a_desk_that_nobody_reads_says_seen_only_once_it_was_read() {
+fn a_desk_marks_a_line_as_seen_only_when_its_output_is_read() {
     unread("admin");
 }
 
 #[test]
-fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
+fn a_restarted_desk_shows_an_unseen_line_and_marks_it_as_seen() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     admin.say("hello");
@@ -130,7 +130,7 @@ fn a_line_the_desk_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
 }
 
 #[test]
-fn a_line_the_user_had_and_did_not_show_is_seen_when_its_next_life_shows_it() {
+fn a_restarted_customers_side_shows_an_unseen_line_and_marks_it_as_seen() {
     let setup = Setup::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
     let mut admin = setup.admin(&["--auto-accept"]);

@@ -72,7 +72,7 @@ fn expected() -> Vec<Value> {
 }
 
 #[test]
-fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
+fn a_new_conversation_has_the_old_transcript_unchanged_before_the_request() {
     let setup = Setup::with(bot());
     let listener = TcpListener::bind(&setup.desk).expect("the address is free");
     let mut user = setup.user(&["--name", "Ann"]);
@@ -110,7 +110,7 @@ fn the_transcript_goes_on_too_as_it_was_said_and_before_the_request() {
 }
 
 #[test]
-fn what_the_desk_has_acknowledged_stays_with_it() {
+fn a_new_conversation_leaves_out_messages_that_the_desk_acknowledged() {
     let setup = Setup::with(bot());
     let listener = TcpListener::bind(&setup.desk).expect("the address is free");
     let mut user = setup.user(&["--name", "Ann"]);

@@ -22,7 +22,7 @@ fn two(setup: &Setup) -> (Handoff, Handoff, Handoff) {
 }
 
 #[test]
-fn the_newer_of_two_programs_wins_and_the_older_is_told_and_does_not_dial_again() {
+fn the_newer_of_two_programs_replaces_the_older_which_does_not_dial_again() {
     let setup = Setup::new();
     let (mut admin, mut older, mut newer) = two(&setup);
     let told_older = older.until_told("error", "this conversation goes on in another program");
@@ -94,7 +94,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
 }
 
 #[test]
-fn a_user_with_a_wrong_secret_is_refused_and_the_right_one_goes_on() {
+fn a_customer_with_a_wrong_secret_is_refused_and_the_right_one_stays_connected() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut right = setup.user(&[]);

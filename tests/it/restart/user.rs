@@ -10,7 +10,7 @@ use crate::support::terminal::Terminal;
 const GOES_ON: &str = "this conversation goes on where it was";
 
 #[test]
-fn a_user_killed_while_the_bot_answers_goes_on_where_it_was() {
+fn a_customers_side_killed_while_talking_to_the_bot_continues_there() {
     let setup = Setup::new();
     let mut user = setup.user(&[]);
     for line in ["hi", "there"] {
@@ -35,7 +35,7 @@ fn a_user_killed_while_the_bot_answers_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_user_killed_in_the_queue_goes_on_where_it_was() {
+fn a_customers_side_killed_in_the_queue_continues_there() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut user = setup.user(&[]);
@@ -61,7 +61,7 @@ fn a_user_killed_in_the_queue_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_user_killed_while_talking_goes_on_where_it_was() {
+fn a_customers_side_killed_while_talking_continues_the_talk() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept", "--name", "Robin"]);
     let mut user = setup.user(&[]);
@@ -88,7 +88,7 @@ fn a_user_killed_while_talking_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_user_started_with_new_or_told_new_starts_afresh() {
+fn new_as_an_option_or_a_command_begins_a_new_conversation() {
     let setup = Setup::new();
     let mut user = setup.user(&[]);
     user.say("hi");
@@ -117,7 +117,7 @@ fn a_user_started_with_new_or_told_new_starts_afresh() {
 }
 
 #[test]
-fn a_customer_who_takes_another_name_is_called_so_at_the_desk_after_its_restart_too() {
+fn a_restarted_desk_shows_the_customers_latest_name() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut user = setup.user(&["--name", "Ann"]);
@@ -140,7 +140,7 @@ fn a_customer_who_takes_another_name_is_called_so_at_the_desk_after_its_restart_
 }
 
 #[test]
-fn a_closed_conversation_is_not_gone_on_with() {
+fn a_restart_does_not_continue_a_closed_conversation() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     admin.say("/close");
@@ -157,7 +157,7 @@ fn a_closed_conversation_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_person_sees_the_last_lines_again_and_is_told_that_it_goes_on() {
+fn a_restart_at_a_terminal_shows_the_last_lines_and_that_the_conversation_continues() {
     let setup = Setup::with(FakeBot::saying(|said| text(&format!("re {said}"))));
     let arguments =
         ["user", "--admin", &setup.desk, "--bot", setup.bot.url(), "--state", setup.state()];

@@ -339,7 +339,7 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
 }
 
 #[test]
-fn no_attack_silences_who_talks_or_keeps_out_who_is_new() {
+fn no_attack_stops_a_running_chat_or_keeps_new_customers_out() {
     let _alone = one_at_a_time();
     // How quick it is, the long form says: here other tests run beside it, without optimisation.
     attack_all(Duration::from_millis(300), Duration::from_secs(2));

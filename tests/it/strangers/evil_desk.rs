@@ -70,7 +70,7 @@ impl Victim {
 }
 
 #[test]
-fn a_flood_of_places_marks_and_signs_of_life_leaves_a_customer_light_and_heard() {
+fn a_customers_side_survives_a_flood_of_positions_marks_and_pings() {
     let mut victim = Victim::waiting();
     let grown = victim.under(|n| {
         let position = json!({"position": {"position": n % 4_000_000_000}});
@@ -85,7 +85,7 @@ fn a_flood_of_places_marks_and_signs_of_life_leaves_a_customer_light_and_heard()
 }
 
 #[test]
-fn a_flood_of_lines_and_of_controls_that_fit_nothing_leaves_a_customer_light_and_heard() {
+fn a_customers_side_survives_a_flood_of_lines_and_invalid_controls() {
     let mut victim = Victim::waiting();
     let (long, name) = ("x".repeat(8_000), "\u{202e}".repeat(42));
     victim.desk.say(&entry(1, &json!({"accept": {"request": 2}})));
@@ -101,8 +101,7 @@ fn a_flood_of_lines_and_of_controls_that_fit_nothing_leaves_a_customer_light_and
 }
 
 #[test]
-fn a_desk_that_says_busy_welcomes_absurdly_and_takes_leave_at_length_is_dialled_with_a_growing_pause()
- {
+fn a_customers_side_backs_off_from_a_desk_that_ends_every_connection() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let since = Instant::now();
@@ -131,7 +130,7 @@ fn a_desk_that_says_busy_welcomes_absurdly_and_takes_leave_at_length_is_dialled_
 }
 
 #[test]
-fn a_handshake_without_end_is_ended_and_costs_no_memory() {
+fn an_endless_handshake_is_ended_and_uses_no_memory() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let (mut desk, _) = listener.accept().expect("the customer dials");

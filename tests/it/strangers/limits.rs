@@ -16,7 +16,7 @@ fn bot() -> FakeBot {
 }
 
 #[test]
-fn who_says_nothing_is_few_of_an_address_and_others_get_in() {
+fn one_address_gets_few_connections_without_a_hello_and_other_addresses_get_in() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let desk = admin.address();
@@ -43,7 +43,7 @@ fn who_says_nothing_is_few_of_an_address_and_others_get_in() {
 }
 
 #[test]
-fn the_oldest_of_all_who_say_nothing_makes_room_for_who_does() {
+fn the_desk_closes_the_oldest_silent_connection_to_admit_a_customer() {
     let mut admin = Handoff::admin(&[]);
     let desk = admin.address();
     let mut chat = Chat::start(&desk);
@@ -59,7 +59,7 @@ fn the_oldest_of_all_who_say_nothing_makes_room_for_who_does() {
 }
 
 #[test]
-fn a_flood_of_entries_is_read_later_and_none_is_lost_while_others_are_quick() {
+fn the_desk_delays_a_flood_of_entries_loses_none_and_serves_others_quickly() {
     const ENTRIES: u64 = 1_000;
     let mut admin = Handoff::admin(&["--rate", "80"]);
     let desk = admin.address();
@@ -92,7 +92,7 @@ fn a_flood_of_entries_is_read_later_and_none_is_lost_while_others_are_quick() {
 }
 
 #[test]
-fn a_flood_of_signs_of_life_costs_the_flooder_alone() {
+fn a_flood_of_pings_slows_down_only_its_sender() {
     let mut admin = Handoff::admin(&["--rate", "20"]);
     let desk = admin.address();
     let mut chat = Chat::start(&desk);
@@ -112,7 +112,7 @@ fn a_flood_of_signs_of_life_costs_the_flooder_alone() {
 }
 
 #[test]
-fn a_backlog_that_the_hello_announced_is_taken_at_once() {
+fn the_desk_takes_an_announced_backlog_without_a_delay() {
     const ENTRIES: u64 = 3_000;
     let mut admin = Handoff::admin(&["--rate", "1"]);
     let mut raw = Raw::welcomed(&admin.address(), "bb", ENTRIES);
@@ -127,7 +127,7 @@ fn a_backlog_that_the_hello_announced_is_taken_at_once() {
 }
 
 #[test]
-fn a_full_desk_says_so_and_takes_the_next_when_the_first_is_gone() {
+fn a_full_desk_sends_busy_and_admits_a_customer_when_another_leaves() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--customers", "1"]);
     let desk = admin.address();
@@ -159,7 +159,7 @@ fn a_full_desk_says_so_and_takes_the_next_when_the_first_is_gone() {
 }
 
 #[test]
-fn who_waited_when_a_full_desk_was_killed_still_has_the_place() {
+fn a_waiting_customer_keeps_the_slot_when_a_full_desk_is_killed() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--customers", "1"]);
     let mut raw = Raw::welcomed(&setup.desk, "a1", 1);
@@ -174,7 +174,7 @@ fn who_waited_when_a_full_desk_was_killed_still_has_the_place() {
 }
 
 #[test]
-fn one_address_takes_no_more_than_its_share_of_a_desk() {
+fn one_address_gets_no_more_than_its_share_of_slots() {
     let mut admin = Handoff::admin(&["--per-address", "2"]);
     let desk = admin.address();
     let _two = ["a1", "a2"].map(|id| Raw::welcomed(&desk, id, 0));

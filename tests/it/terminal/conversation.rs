@@ -88,7 +88,7 @@ fn a_pasted_block_of_fifty_lines_is_one_message_at_the_other_end() {
 }
 
 #[test]
-fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
+fn ctrl_c_ends_the_program_with_130_and_restores_the_terminal() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Terminal::start(&["user", "--admin", &admin.address(), "--bot", bot.url()]);
@@ -106,7 +106,7 @@ fn ctrl_c_leaves_with_130_and_the_terminal_as_it_was() {
 }
 
 #[test]
-fn a_new_conversation_is_another_one_to_bot_and_desk() {
+fn bot_and_desk_get_another_id_after_new() {
     let bot =
         FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -133,7 +133,7 @@ fn a_new_conversation_is_another_one_to_bot_and_desk() {
 }
 
 #[test]
-fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
+fn an_invalid_command_prints_the_reason_and_loses_nothing() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let (mut user, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
@@ -165,7 +165,7 @@ fn commands_that_do_not_fit_say_why_and_nothing_is_lost() {
 }
 
 #[test]
-fn the_demo_on_a_terminal_lets_the_newcomer_be_the_customer_and_ends_with_them() {
+fn a_person_plays_the_customer_in_the_demo_on_a_terminal_and_ends_it() {
     let mut demo = Terminal::start(&["demo"]);
     demo.sees("Another customer, from another terminal:");
     demo.prompts("bot> ");
@@ -183,7 +183,7 @@ fn the_demo_on_a_terminal_lets_the_newcomer_be_the_customer_and_ends_with_them()
 }
 
 #[test]
-fn a_demo_on_a_terminal_that_is_ended_leaves_no_process_and_the_terminal_as_it_was() {
+fn a_demo_that_a_signal_ends_leaves_no_process_and_restores_the_terminal() {
     let mut demo = Terminal::start(&["demo"]);
     demo.prompts("bot> ");
     demo.program.signal(Signal::TERM);

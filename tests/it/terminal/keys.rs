@@ -69,7 +69,7 @@ fn a_refused_line_leaves_the_input_empty_and_comes_back_with_the_up_key() {
 }
 
 #[test]
-fn a_line_typed_in_a_closed_conversation_is_said_in_the_next_one() {
+fn a_line_typed_in_a_closed_conversation_is_sent_in_the_next_one() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = customer(&admin.address(), &bot, "Ann");
@@ -104,7 +104,7 @@ fn a_line_typed_in_a_closed_conversation_is_said_in_the_next_one() {
 }
 
 #[test]
-fn the_refusal_of_a_long_line_is_seen_in_a_window_of_any_size() {
+fn a_window_of_any_size_shows_that_a_line_is_too_long() {
     for (columns, rows) in [(80, 24), (40, 10), (24, 6)] {
         let mut user = customer(&nobody_at(), &bot(), "Ann");
         user.resize(columns, rows);
@@ -120,7 +120,7 @@ fn the_refusal_of_a_long_line_is_seen_in_a_window_of_any_size() {
 }
 
 #[test]
-fn the_first_ctrl_c_clears_the_line_the_next_says_what_is_open_and_one_more_ends_it() {
+fn ctrl_c_clears_the_line_then_names_open_conversations_then_ends_the_program() {
     let bot = bot();
     let (mut desk, mut user, _) = talking(&bot);
     for (end, prompt, open) in [
@@ -147,7 +147,7 @@ fn the_first_ctrl_c_clears_the_line_the_next_says_what_is_open_and_one_more_ends
 }
 
 #[test]
-fn where_nothing_is_open_ctrl_c_on_an_empty_line_ends_at_once() {
+fn ctrl_c_on_an_empty_line_ends_the_program_at_once_if_no_conversation_is_open() {
     let (mut desk, address) = desk(&[]);
     let mut user = customer(&address, &bot(), "Ann");
     for end in [&mut user, &mut desk] {
@@ -161,7 +161,7 @@ fn where_nothing_is_open_ctrl_c_on_an_empty_line_ends_at_once() {
 }
 
 #[test]
-fn a_customer_who_waits_is_asked_before_ctrl_c_leaves() {
+fn ctrl_c_asks_a_waiting_customer_before_it_ends_the_program() {
     let bot = bot();
     let (mut desk, address) = desk(&[]);
     let mut user = customer(&address, &bot, "Ann");
@@ -178,7 +178,7 @@ fn a_customer_who_waits_is_asked_before_ctrl_c_leaves() {
 }
 
 #[test]
-fn a_desk_says_that_it_cannot_be_suspended_and_goes_on() {
+fn a_desk_refuses_ctrl_z_with_a_reason_and_goes_on() {
     let bot = bot();
     let (mut desk, mut user, address) = talking(&bot);
     desk.press(&format!("to Ann{CTRL_Z}"));
@@ -244,7 +244,7 @@ fn a_customer_who_was_stopped_without_warning_takes_the_terminal_again() {
 }
 
 #[test]
-fn both_prompts_say_that_the_other_end_is_away() {
+fn both_prompts_show_that_the_connection_is_lost() {
     let bot = bot();
     let (mut desk, mut user, address) = talking(&bot);
     desk.program.kill();
@@ -258,7 +258,7 @@ fn both_prompts_say_that_the_other_end_is_away() {
 }
 
 #[test]
-fn the_prompts_are_as_before_when_the_other_end_is_back() {
+fn both_prompts_are_restored_with_the_connection() {
     let bot = bot();
     let setup = crate::support::setup::Setup::with(bot);
     let arguments = [
@@ -300,7 +300,7 @@ fn the_prompts_are_as_before_when_the_other_end_is_back() {
 }
 
 #[test]
-fn a_desk_of_lines_says_after_a_restart_who_gets_the_next_line() {
+fn a_desk_without_a_terminal_names_the_addressee_after_a_restart() {
     let setup = crate::support::setup::Setup::with(bot());
     let arguments = ["admin", "--listen", &setup.desk, "--auto-accept", "--state", setup.state()];
     let mut admin = Handoff::start(&arguments);
@@ -315,7 +315,7 @@ fn a_desk_of_lines_says_after_a_restart_who_gets_the_next_line() {
 }
 
 #[test]
-fn a_desk_of_lines_says_who_gets_the_next_line() {
+fn a_desk_without_a_terminal_names_the_addressee_of_the_next_line() {
     let bot = bot();
     for json in [&["--json"][..], &[]] {
         let mut admin = Handoff::start(
@@ -350,7 +350,7 @@ fn a_desk_of_lines_says_who_gets_the_next_line() {
 }
 
 #[test]
-fn a_customer_whom_a_full_desk_turns_away_reads_that_it_is_full() {
+fn a_full_desk_makes_the_customers_side_print_that_it_is_full() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--customers", "1"]);
     let address = admin.address();

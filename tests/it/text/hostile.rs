@@ -308,7 +308,7 @@ fn a_plain_terminal_wraps_long_lines_behind_a_prefix() {
 }
 
 #[test]
-fn on_a_pipe_no_line_of_a_strangers_begins_at_the_edge() {
+fn no_row_of_a_strangers_text_begins_a_line_of_plain_output() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::plain_admin(&["--auto-accept"]);
     let hostile = "Robin\n#2 admin x: hi";

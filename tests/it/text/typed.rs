@@ -16,7 +16,7 @@ const TEXTS: [&str; 8] = [
 ];
 
 #[test]
-fn every_script_and_every_sign_arrives_as_it_was_typed() {
+fn text_of_any_script_arrives_unchanged() {
     let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { said }));
     let mut admin = Handoff::admin(&["--auto-accept", "--name", "日本 👍"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &["--name", "נועה"]);
@@ -83,7 +83,7 @@ fn a_line_of_8_kib_is_taken_and_one_byte_more_is_an_error_that_names_the_limit()
 }
 
 #[test]
-fn the_longest_line_of_signs_that_json_writes_in_six_fits_a_frame_both_ways() {
+fn the_longest_line_of_characters_that_json_escapes_fits_a_frame_in_both_directions() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin =
         Handoff::admin(&["--auto-accept", "--name", &format!("x{}", "\u{2}".repeat(6))]);

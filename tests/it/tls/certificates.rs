@@ -92,7 +92,7 @@ fn a_customer_learns_at_the_start_that_a_check_with_their_authority_fails() {
 }
 
 #[test]
-fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
+fn a_certificate_is_valid_only_for_the_name_that_was_dialled() {
     let (bot, authority, other) =
         (FakeBot::saying(|_| text("Human Handoff")), Authority::new(), Authority::new());
     let [certificate, key] = authority.vouch_for("localhost");
@@ -142,7 +142,7 @@ fn an_authority_vouches_for_the_name_that_was_dialled_and_for_no_other() {
 }
 
 #[test]
-fn certificates_and_keys_that_cannot_be_used_are_one_line() {
+fn an_unusable_certificate_or_key_causes_one_line() {
     let authority = Authority::new();
     let ([certificate, key], [_, other]) =
         (authority.vouch_for("localhost"), authority.vouch_for("elsewhere"));

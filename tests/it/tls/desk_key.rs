@@ -94,7 +94,7 @@ fn pinned(setup: &Setup) -> String {
 }
 
 #[test]
-fn nobody_was_asked_anything_and_the_desk_is_pinned() {
+fn the_first_contact_pins_the_desks_key_without_a_question() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
@@ -125,7 +125,7 @@ fn nobody_was_asked_anything_and_the_desk_is_pinned() {
 }
 
 #[test]
-fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
+fn recorded_bytes_reveal_nothing_and_a_replay_of_them_has_no_effect() {
     let bot = handing_over();
     let mut admin = Handoff::admin(&["--auto-accept", "--name", "Robin-the-agent"]);
     let desk = admin.address();
@@ -177,7 +177,7 @@ fn who_listens_on_the_line_hears_nothing_and_who_plays_it_again_says_nothing() {
 }
 
 #[test]
-fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
+fn a_desk_with_another_key_receives_nothing_and_a_script_ends_with_advice() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut user = setup.user(&[]);
@@ -206,7 +206,7 @@ fn a_desk_with_another_key_hears_nothing_and_a_script_ends_with_what_to_do() {
 }
 
 #[test]
-fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
+fn a_person_at_a_terminal_reads_of_another_key_and_goes_back_to_the_bot() {
     let (bot, impostor) = (handing_over(), listen());
     let wrong = format!("SHA256:{}", "A".repeat(43));
     let (mut user, mut keyboard) =
@@ -232,7 +232,7 @@ fn a_person_at_a_terminal_is_told_of_another_key_and_goes_back_to_the_bot() {
 }
 
 #[test]
-fn a_desk_with_a_new_key_says_whom_it_will_lose_and_that_customers_refuse_it() {
+fn a_desk_with_a_new_key_warns_that_customers_will_refuse_it() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     assert!(
@@ -289,7 +289,7 @@ fn a_copied_certificate_without_its_key_is_refused() {
 }
 
 #[test]
-fn nothing_less_than_tls_1_3_is_taken() {
+fn a_desk_with_tls_1_2_is_refused() {
     let (bot, listener) = (handing_over(), listen());
     let own = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let key = PrivateKeyDer::try_from(own.signing_key.serialize_der()).expect("DER");
@@ -306,7 +306,7 @@ fn nothing_less_than_tls_1_3_is_taken() {
 }
 
 #[test]
-fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
+fn a_desk_in_plaintext_receives_nothing_but_a_clienthello() {
     let (bot, listener) = (handing_over(), listen());
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
     drop(listener.accept().expect("the customer's side probes"));
@@ -329,7 +329,7 @@ fn a_desk_in_plaintext_hears_nothing_of_a_customer_who_speaks_tls() {
 }
 
 #[test]
-fn each_end_says_that_the_other_speaks_something_else() {
+fn each_end_reports_that_the_other_speaks_another_protocol() {
     let bot = handing_over();
     let plain = ["--plaintext", "loopback"];
     let cases: [(&[&str], &[&str], &str, &str); 2] = [
@@ -364,7 +364,7 @@ fn each_end_says_that_the_other_speaks_something_else() {
 }
 
 #[test]
-fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
+fn plaintext_to_other_machines_needs_its_own_option() {
     let mut refused = Handoff::admin(&["--plaintext", "loopback", "--listen", "0.0.0.0:0"]);
     assert_eq!(
         refused.exit_code(),
@@ -388,7 +388,7 @@ fn plaintext_is_for_this_machine_unless_the_operator_says_otherwise() {
 }
 
 #[test]
-fn a_conversation_is_not_taken_over_with_what_a_desk_keeps_of_its_secret() {
+fn the_hash_of_a_secret_does_not_open_the_conversation() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut user = setup.user(&[]);

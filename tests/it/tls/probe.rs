@@ -32,7 +32,7 @@ fn only_notice(user: &mut Handoff) -> String {
 }
 
 #[test]
-fn a_wrong_fingerprint_is_a_notice_at_the_start_and_changes_no_exit_code() {
+fn a_wrong_fingerprint_causes_a_notice_at_the_start_and_changes_no_exit_code() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let wrong = format!("SHA256:{}", "A".repeat(43));
@@ -67,7 +67,7 @@ fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_does_not_say_it_aga
 }
 
 #[test]
-fn a_desk_that_was_met_before_with_another_key_is_a_notice_at_the_start() {
+fn a_known_desk_with_another_key_causes_a_notice_at_the_start() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut user = setup.user(&[]);
@@ -100,7 +100,7 @@ fn a_desk_that_is_down_is_not_mentioned_at_the_start() {
 }
 
 #[test]
-fn a_customer_learns_at_the_start_that_the_desk_does_not_speak_as_they_do() {
+fn a_desk_with_another_protocol_causes_a_notice_at_the_start() {
     let bot = bot();
     let plain = ["--plaintext", "loopback"];
     let cases: [(&[&str], &[&str], &str); 2] = [
@@ -122,7 +122,7 @@ fn a_customer_learns_at_the_start_that_the_desk_does_not_speak_as_they_do() {
 }
 
 #[test]
-fn ends_that_both_speak_plaintext_say_nothing_at_the_start() {
+fn two_ends_in_plaintext_print_no_notice_at_the_start() {
     let bot = bot();
     let (listener, address) = listen();
     let mut user = Handoff::user(&address, bot.url(), &["--plaintext", "loopback"]);
@@ -194,7 +194,7 @@ fn a_handoff_ends_a_probe_that_hangs_and_says_what_is_wrong_once() {
 }
 
 #[test]
-fn a_conversation_that_goes_on_with_its_desk_needs_no_probe() {
+fn a_continued_conversation_connects_without_a_probe() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     user.kill();

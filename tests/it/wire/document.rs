@@ -118,7 +118,7 @@ fn decoded(body: &str) -> Result<Option<Message>, WireError> {
 }
 
 #[test]
-fn the_documented_session_is_what_a_real_desk_says() {
+fn a_real_desk_sends_the_documented_frames() {
     let same = |said: &Value, expected: &Value| assert_eq!(said, expected, "the desk's frame");
     play_to_desk(&session(), &documented_desk(), same);
 }
@@ -235,7 +235,7 @@ fn every_message_and_body_is_documented() {
 }
 
 #[test]
-fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
+fn messages_of_a_later_version_are_ignored_refused_or_kept_as_documented() {
     for body in examples("ignored") {
         assert_eq!(decoded(body), Ok(None), "{body}");
     }
@@ -262,7 +262,7 @@ fn what_a_later_version_says_is_ignored_refused_or_kept_as_documented() {
 }
 
 #[test]
-fn the_documented_limits_are_the_codes() {
+fn the_limits_in_the_document_are_those_in_the_code() {
     let millis = |within: Duration| u64::try_from(within.as_millis()).expect("a short time");
     let keepalive = Peers::dialect("").keepalive;
     let limits = [
@@ -325,7 +325,7 @@ fn the_documented_limits_are_the_codes() {
 }
 
 #[test]
-fn a_long_entry_right_behind_the_welcome_is_taken() {
+fn the_customers_side_takes_a_long_entry_right_after_the_welcome() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     let mut user = Handoff::user(&address, "http://127.0.0.1:9", &[]);
@@ -342,7 +342,7 @@ fn a_long_entry_right_behind_the_welcome_is_taken() {
 }
 
 #[test]
-fn marks_beyond_all_bounds_do_not_end_the_desk() {
+fn a_hello_with_impossible_marks_does_not_end_the_desk() {
     let mut admin = Handoff::admin(&[]);
     let mut raw = Raw::connect(&admin.address());
     let mut hello = raw::hello("a1", 1);

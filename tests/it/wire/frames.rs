@@ -89,7 +89,7 @@ fn garbage() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 }
 
 #[test]
-fn garbage_is_refused_readably_and_a_live_chat_beside_it_is_untouched() {
+fn garbage_gets_a_readable_refusal_and_a_live_chat_goes_on() {
     let mut chat = Chat::start();
     for (name, bytes, part) in garbage() {
         let mut raw = Raw::connect(&chat.desk);
@@ -102,7 +102,7 @@ fn garbage_is_refused_readably_and_a_live_chat_beside_it_is_untouched() {
 }
 
 #[test]
-fn a_frame_that_is_cut_off_costs_its_own_connection_only() {
+fn an_incomplete_frame_ends_only_its_own_connection() {
     let mut chat = Chat::start();
     let whole = frame(&hello("c1", 0));
     for length in [1, 3, 4, 5, whole.len() - 1] {
@@ -117,7 +117,7 @@ fn a_frame_that_is_cut_off_costs_its_own_connection_only() {
 }
 
 #[test]
-fn a_hello_in_single_bytes_is_a_hello() {
+fn the_desk_reads_a_hello_that_comes_byte_by_byte() {
     let chat = Chat::start();
     let mut raw = Raw::connect(&chat.desk);
     for byte in frame(&hello("c2", 0)) {
@@ -127,7 +127,7 @@ fn a_hello_in_single_bytes_is_a_hello() {
 }
 
 #[test]
-fn what_breaks_the_rules_gets_a_code_and_a_sentence() {
+fn a_broken_rule_ends_the_connection_with_a_code_and_a_sentence() {
     let mut chat = Chat::start();
     let bye = |chat: &Chat, messages: &[Value]| {
         let mut raw = Raw::connect(&chat.desk);
@@ -233,7 +233,7 @@ fn an_entry_numbered_0_is_refused_whatever_its_body() {
 }
 
 #[test]
-fn what_a_later_version_may_send_is_no_fault() {
+fn the_desk_accepts_messages_of_a_later_version() {
     let mut chat = Chat::start();
     let mut raw = Raw::connect(&chat.desk);
     let mut later = hello("e1", 3);
@@ -254,7 +254,7 @@ fn what_a_later_version_may_send_is_no_fault() {
 }
 
 #[test]
-fn garbage_without_end_takes_no_memory() {
+fn endless_garbage_uses_no_memory() {
     let mut chat = Chat::start();
     let round = |chat: &Chat| {
         for (_, bytes, _) in garbage() {
@@ -279,7 +279,7 @@ fn garbage_without_end_takes_no_memory() {
 }
 
 #[test]
-fn the_newer_of_two_connections_of_a_conversation_wins_and_the_older_is_told() {
+fn a_new_connection_of_a_conversation_replaces_the_old_one_with_a_goodbye() {
     let mut chat = Chat::start();
     let mut older = Raw::welcomed(&chat.desk, "f1", 1);
     older.say(&entry(1, &said("user", "from the older")));
@@ -296,7 +296,7 @@ fn the_newer_of_two_connections_of_a_conversation_wins_and_the_older_is_told() {
 }
 
 #[test]
-fn an_entry_sent_again_is_acknowledged_again_and_told_once() {
+fn a_repeated_entry_is_acknowledged_again_and_shown_once() {
     let mut chat = Chat::start();
     let mut raw = Raw::welcomed(&chat.desk, "f2", 2);
     for number in [1, 1, 2, 1] {
@@ -310,7 +310,7 @@ fn an_entry_sent_again_is_acknowledged_again_and_told_once() {
 }
 
 #[test]
-fn who_says_nothing_is_hung_up_on() {
+fn the_desk_closes_a_connection_without_a_hello() {
     let mut chat = Chat::start();
     let mut silent = Raw::connect(&chat.desk);
     let mut slow = Raw::connect(&chat.desk);
@@ -343,7 +343,7 @@ fn a_customer_cannot_accept_itself() {
 }
 
 #[test]
-fn what_was_never_sent_is_not_told_as_seen() {
+fn a_seen_mark_of_an_unsent_entry_breaks_the_protocol_and_is_not_shown() {
     let mut chat = Chat::start();
     let mut raw = Raw::welcomed(&chat.desk, "ef", 1);
     raw.say(&entry(1, &json!({"requested": {}})));

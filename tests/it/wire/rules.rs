@@ -250,7 +250,7 @@ fn both_ends_take_unknown_features_and_refuse_too_many_or_too_long_ones() {
 }
 
 #[test]
-fn an_entry_that_comes_again_is_compared_by_the_values_that_are_known() {
+fn a_repeated_entry_is_compared_by_its_known_values_only() {
     let first = r#"{"entry":{"number":2,"at":7,"body":{"message":{"author":"AUTHOR","text":"caf\u00e9"}}}}"#;
     let unknown = r#"{"entry":{"number":3,"at":7,"body":{"later":{"a":1,"b":[2]}}}}"#;
     let same = [
@@ -290,7 +290,7 @@ fn an_entry_that_comes_again_is_compared_by_the_values_that_are_known() {
 }
 
 #[test]
-fn an_answer_must_name_the_pending_control_and_be_its_own() {
+fn an_answer_must_name_the_pending_control_and_have_its_kind() {
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let address = admin.address();
     let other = "0".repeat(32);
@@ -391,7 +391,7 @@ fn a_bye_before_the_welcome_is_read_up_to_4096_bytes() {
 }
 
 #[test]
-fn a_desk_without_the_name_in_tls_is_given_up_and_one_that_refuses_it_is_dialled_again() {
+fn a_desk_that_ignores_the_alpn_name_is_given_up_and_one_that_refuses_it_is_redialled() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let desk = |names: Vec<Vec<u8>>| {
@@ -434,7 +434,7 @@ fn acks_count_against_the_frames_a_second() {
 }
 
 #[test]
-fn a_customers_side_acks_and_marks_what_came_together_by_few_frames() {
+fn a_customers_side_acknowledges_a_batch_of_entries_with_few_frames() {
     let (_customer, mut desk) = Customer::talking();
     let lines: Vec<u8> =
         (2..=701).flat_map(|n| frame(&entry(n, &said("admin", &format!("line {n}"))))).collect();
@@ -452,7 +452,7 @@ fn a_customers_side_acks_and_marks_what_came_together_by_few_frames() {
 }
 
 #[test]
-fn a_backlog_that_is_acked_in_batches_is_through_at_once() {
+fn a_backlog_that_is_acknowledged_in_batches_arrives_without_a_delay() {
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let address = admin.address();
     let mut raw = Raw::welcomed(&address, "ba", 1);

@@ -39,7 +39,7 @@ fn acked(raw: &mut Raw, number: u64) {
 }
 
 #[test]
-fn what_a_customer_says_behind_the_end_ends_the_connection_and_nobody_sees_it() {
+fn a_message_after_the_end_ends_the_connection_and_is_not_shown() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
     for (n, body) in not_behind_the_end().iter().enumerate() {
@@ -74,7 +74,7 @@ fn what_a_customer_says_behind_the_end_ends_the_connection_and_nobody_sees_it() 
 }
 
 #[test]
-fn a_refusal_and_what_a_later_version_says_may_follow_the_end_and_change_nothing() {
+fn a_refusal_or_an_unknown_entry_may_follow_the_end_and_changes_nothing() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut raw = Raw::welcomed(&setup.desk, "aa", 2);
@@ -99,7 +99,7 @@ fn a_refusal_and_what_a_later_version_says_may_follow_the_end_and_change_nothing
 }
 
 #[test]
-fn an_end_is_known_after_a_restart_however_much_followed_it() {
+fn a_restarted_desk_knows_that_a_conversation_has_ended() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--rate", "1000"]);
     let mut raw = Raw::welcomed(&setup.desk, "aa", 2);
@@ -118,7 +118,7 @@ fn an_end_is_known_after_a_restart_however_much_followed_it() {
 }
 
 #[test]
-fn the_agent_is_told_who_ended_what() {
+fn the_agent_sees_who_ended_the_conversation() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
     let of = json!({"desk": "e".repeat(32), "number": 7});
@@ -161,7 +161,7 @@ fn welcoming(listener: &TcpListener) -> Raw {
 }
 
 #[test]
-fn what_the_agent_typed_before_they_knew_of_the_end_is_shown_and_what_was_typed_after_is_not() {
+fn the_customer_sees_late_lines_of_an_agent_until_the_desk_knows_of_the_new_request() {
     let (_listener, mut user, _bot, mut desk) = asking();
     desk.say(&entry(1, &json!({"accept": {"request": 2}})));
     desk.say(&entry(2, &said("admin", "good day")));
@@ -186,7 +186,7 @@ fn what_the_agent_typed_before_they_knew_of_the_end_is_shown_and_what_was_typed_
 }
 
 #[test]
-fn of_twenty_thousand_positions_the_customer_is_told_a_few_and_the_last() {
+fn of_twenty_thousand_positions_the_customer_sees_a_few_and_the_last() {
     let (_listener, mut user, _bot, mut desk) = asking();
     let since = Instant::now();
     let positions = (1..=20_001)

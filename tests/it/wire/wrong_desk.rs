@@ -26,7 +26,7 @@ fn welcome(received: u64) -> Value {
 }
 
 #[test]
-fn garbage_instead_of_a_welcome_is_a_lost_link_with_the_reason_and_the_user_goes_on_trying() {
+fn garbage_instead_of_a_welcome_causes_a_lost_link_with_a_reason_and_more_dials() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let garbage = [
@@ -56,7 +56,7 @@ fn garbage_instead_of_a_welcome_is_a_lost_link_with_the_reason_and_the_user_goes
 }
 
 #[test]
-fn a_desk_that_breaks_the_rules_loses_the_connection_and_nothing_of_it_is_shown() {
+fn a_desk_that_breaks_the_rules_is_disconnected_and_its_entry_is_not_shown() {
     let message = said("admin", "let me in");
     let cases = [
         ("an entry before the welcome", None, entry(1, &message)),
@@ -86,7 +86,7 @@ fn a_desk_that_breaks_the_rules_loses_the_connection_and_nothing_of_it_is_shown(
 }
 
 #[test]
-fn a_desk_that_cannot_be_talked_to_any_more_ends_a_script_with_the_reason() {
+fn a_goodbye_that_forbids_another_dial_ends_a_script_with_the_reason() {
     let bye = |code: &str| json!({"bye": {"code": code, "text": format!("because of the {code}")}});
     for (answer, part) in [
         (bye("version"), "because of the version"),
@@ -105,7 +105,7 @@ fn a_desk_that_cannot_be_talked_to_any_more_ends_a_script_with_the_reason() {
 }
 
 #[test]
-fn a_desk_that_knows_another_story_gets_a_new_conversation_with_what_nobody_has_read() {
+fn a_desk_that_reports_a_fork_gets_a_new_conversation_with_all_unread_lines() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     user.say("my order is late");
@@ -125,7 +125,7 @@ fn a_desk_that_knows_another_story_gets_a_new_conversation_with_what_nobody_has_
 }
 
 #[test]
-fn a_desk_that_contradicts_whatever_it_hears_makes_nobody_begin_for_ever() {
+fn a_customers_side_gives_up_a_desk_that_always_reports_a_fork() {
     for answer in [welcome(u64::MAX), json!({"bye": {"code": "fork", "text": "no"}})] {
         let listener = listen();
         let (mut user, _bot) = asking(&listener);
@@ -153,7 +153,7 @@ fn a_desk_that_contradicts_whatever_it_hears_makes_nobody_begin_for_ever() {
 }
 
 #[test]
-fn a_full_desk_is_told_and_tried_again() {
+fn a_customers_side_reports_a_full_desk_and_dials_again() {
     let listener = listen();
     let (mut user, _bot) = asking(&listener);
     let mut desk = Raw::accept(&listener);

@@ -174,7 +174,7 @@ impl User {
 }
 
 #[test]
-fn the_documented_session_is_what_a_users_side_says() {
+fn a_customers_side_sends_the_documented_frames() {
     let mut user = User::new();
     user.settle();
     let steps = session();
