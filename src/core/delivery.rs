@@ -1,10 +1,11 @@
-//! Numbering, cumulative acks, resend, the window and when to dial again: why nothing is lost and
-//! nothing doubled.
+//! The numbers of entries between two journals: why no entry is lost and none is doubled. Also how
+//! long a conversation may be idle, and when to dial again.
 //!
-//! Each origin numbers its entries from 1 without gaps. The sender keeps entries that are not
+//! Each side numbers its own entries from 1 without gaps. The sender keeps entries that are not
 //! acknowledged and sends them again on the next connection. The receiver takes exactly the next
-//! number, drops numbers it has, and refuses to skip one. `session` and `desk` hold these marks for
-//! each peer; the entries themselves are in the journal. Rules: `docs/PROTOCOL.md`, "Delivery".
+//! number, drops a number that it has, and refuses to skip one. [`Delivery`] does this for one
+//! conversation with one peer: a session has one for each desk, a desk one for each customer. The
+//! entries themselves are in the journal. Rules: `docs/PROTOCOL.md`, "Delivery".
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,9 +26,192 @@ pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often that time is journaled, so that it goes on where it was after a restart.
 pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
+/// The numbers of one conversation with one peer, in both directions. The default is a peer that
+/// has got nothing and sent nothing.
+///
+/// ```
+/// use handoff::core::delivery::{Arrival, Delivery, Fork};
+///
+/// // This side has made three entries, and the peer has one of them.
+/// let (last, mut delivery) = (3, Delivery::restore(1, 0, 3));
+/// assert_eq!(delivery.resume(1, last), Ok(false));
+/// assert_eq!(delivery.due(last), Some(2));
+/// assert_eq!(delivery.sent(100), 2);
+/// assert_eq!(delivery.ack(2), Ok(true));
+///
+/// // The peer's entries arrive: once each, in order. One ack answers all of them.
+/// assert_eq!(delivery.receive(1), Arrival::New);
+/// assert_eq!(delivery.receive(1), Arrival::Again);
+/// assert_eq!(delivery.receive(3), Arrival::Gap);
+/// assert_eq!(delivery.take_ack(), Some(1));
+/// assert_eq!(delivery.take_ack(), None);
+///
+/// // The connection breaks after entry 3 is sent: the peer's word says what it has.
+/// assert_eq!(delivery.sent(100), 3);
+/// assert_eq!(delivery.resume(2, last), Ok(false));
+/// assert_eq!(delivery.due(last), Some(3));
+/// assert_eq!(delivery.resume(4, last), Err(Fork));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Delivery {
+    sending: Sending,
+    receiving: Receiving,
+    /// Whether the peer awaits an ack of its entries.
+    is_ack_due: bool,
+    /// Our highest number that may ever have been sent to the peer.
+    highest_offered: Number,
+    /// The peer's highest ack that is in our journal.
+    journaled_ack: Number,
+    /// Our highest number that was shown to a person at the peer.
+    seen_by_peer: Number,
+    /// The peer's highest number that was shown to a person here.
+    shown_here: Number,
+}
+
+impl Delivery {
+    /// After a restart, as the journal has it: the peer acknowledged our entries up to `acked`, and
+    /// we have the peer's up to `received`. Our entries up to `offered` may have been sent.
+    pub fn restore(acked: Number, received: Number, offered: Number) -> Delivery {
+        Delivery {
+            sending: Sending::restore(acked),
+            receiving: Receiving { last: received },
+            highest_offered: offered,
+            journaled_ack: acked,
+            ..Delivery::default()
+        }
+    }
+
+    /// A new connection: the peer has our entries up to `received`, of those up to `last` that we
+    /// made. Its word is the truth (docs/PROTOCOL.md, "Delivery", Resume). True when it
+    /// acknowledges more than before.
+    ///
+    /// # Errors
+    /// `Fork` when the peer has more than it can have got from us.
+    pub fn resume(&mut self, received: Number, last: Number) -> Result<bool, Fork> {
+        let acked = self.sending.acked;
+        self.sending.resume(received, self.highest_offered(last))?;
+        Ok(received > acked)
+    }
+
+    /// Our journal is older than what we sent: the peer has our entries up to `received`, and what
+    /// we say from now on has higher numbers (docs/PROTOCOL.md, "hello", 3).
+    pub fn set_back(&mut self, received: Number) {
+        self.sending = Sending::restore(received);
+    }
+
+    /// Our highest number that may ever have been sent to the peer, of those up to `last`.
+    pub fn highest_offered(&self, last: Number) -> Number {
+        self.highest_offered.min(last)
+    }
+
+    /// Any entry that we make may be sent from now on.
+    pub fn offer_all(&mut self) {
+        self.highest_offered = Number::MAX;
+    }
+
+    /// The next of our numbers up to `last` that may be sent now.
+    pub fn due(&self, last: Number) -> Option<Number> {
+        self.sending.due(last)
+    }
+
+    /// The due entry was handed to the connection; its frame has `bytes` bytes. Returns its number.
+    pub fn sent(&mut self, bytes: usize) -> Number {
+        let number = self.sending.sent(bytes);
+        self.highest_offered = self.highest_offered.max(number);
+        number
+    }
+
+    /// Whether everything up to `number` was handed to the present connection.
+    pub fn is_sent(&self, number: Number) -> bool {
+        self.sending.sent >= number
+    }
+
+    /// The peer acknowledges everything up to `number`. True when that is more than before.
+    ///
+    /// # Errors
+    /// `Fork` when that number was never sent on this connection.
+    pub fn ack(&mut self, number: Number) -> Result<bool, Fork> {
+        self.sending.ack(number)
+    }
+
+    /// Whether an `ack` of this number must be journaled, because it is higher than all acks in the
+    /// journal. After that it counts as journaled.
+    pub fn note_ack(&mut self, number: Number) -> bool {
+        let is_news = number > self.journaled_ack;
+        self.journaled_ack = self.journaled_ack.max(number);
+        is_news
+    }
+
+    /// Our highest number that is durable at the peer.
+    pub fn acked(&self) -> Number {
+        self.sending.acked
+    }
+
+    /// An entry of the peer's with this number arrived. Unless there is a gap before it, the peer
+    /// awaits an ack.
+    pub fn receive(&mut self, number: Number) -> Arrival {
+        let arrival = self.receiving.take(number);
+        self.is_ack_due |= arrival != Arrival::Gap;
+        arrival
+    }
+
+    /// The peer's highest number that is here.
+    pub fn received(&self) -> Number {
+        self.receiving.last
+    }
+
+    /// The peer awaits an ack, also if it sends nothing.
+    pub fn owe_ack(&mut self) {
+        self.is_ack_due = true;
+    }
+
+    /// The number of the ack that is due, if one is due. The caller sends it.
+    pub fn take_ack(&mut self) -> Option<Number> {
+        std::mem::take(&mut self.is_ack_due).then_some(self.receiving.last)
+    }
+
+    /// The peer showed our entries up to `number` to a person. True when that is more than before.
+    ///
+    /// # Errors
+    /// `Fork` when that number was never sent on this connection.
+    pub fn seen(&mut self, number: Number) -> Result<bool, Fork> {
+        if !self.is_sent(number) {
+            return Err(Fork);
+        }
+        let is_news = number > self.seen_by_peer;
+        self.seen_by_peer = self.seen_by_peer.max(number);
+        Ok(is_news)
+    }
+
+    /// This side showed the peer's entries up to `number` to a person. True when that is more than
+    /// before.
+    pub fn show(&mut self, number: Number) -> bool {
+        let is_news = number > self.shown_here;
+        self.shown_here = self.shown_here.max(number);
+        is_news
+    }
+
+    /// The peer's highest number that was shown to a person here. A connection that breaks may lose
+    /// the `seen` of it, so it is sent again after a welcome (docs/PROTOCOL.md, "ack, seen,
+    /// position, ping").
+    pub fn shown(&self) -> Option<Number> {
+        (self.shown_here > 0).then_some(self.shown_here)
+    }
+
+    /// The mark of our entry `spoken` (0: none).
+    pub fn mark(&self, spoken: Number) -> Mark {
+        match spoken {
+            0 => Mark::None,
+            _ if spoken <= self.seen_by_peer => Mark::Seen,
+            _ if spoken <= self.sending.acked => Mark::Delivered,
+            _ => Mark::None,
+        }
+    }
+}
+
 /// How far our own entries are with one peer.
 #[derive(Clone, Debug, Default)]
-pub struct Sending {
+struct Sending {
     /// Durable at the peer, up to this number.
     acked: Number,
     /// Handed to the present connection, up to this number.
@@ -44,7 +228,7 @@ pub struct Fork;
 
 impl Sending {
     /// After a restart: the peer has acknowledged up to this number, as far as the journal knows.
-    pub fn restore(acked: Number) -> Sending {
+    fn restore(acked: Number) -> Sending {
         Sending { acked, sent: acked, ..Sending::default() }
     }
 
@@ -53,7 +237,7 @@ impl Sending {
     ///
     /// # Errors
     /// `Fork` when that number is above our `last`.
-    pub fn resume(&mut self, received: Number, last: Number) -> Result<(), Fork> {
+    fn resume(&mut self, received: Number, last: Number) -> Result<(), Fork> {
         if received > last {
             return Err(Fork);
         }
@@ -61,15 +245,15 @@ impl Sending {
         Ok(())
     }
 
-    /// The next number that may be sent now, of the numbers up to `owed`.
-    pub fn due(&self, owed: Number) -> Option<Number> {
+    /// The next number that may be sent now, of the numbers up to `last`.
+    fn due(&self, last: Number) -> Option<Number> {
         let room = self.flight.is_empty()
             || (self.flight.len() < WINDOW_ENTRIES && self.bytes < WINDOW_BYTES);
-        (self.sent < owed && room).then_some(self.sent + 1)
+        (self.sent < last && room).then_some(self.sent + 1)
     }
 
     /// The due entry was handed to the connection; its frame has `bytes` bytes. Returns its number.
-    pub fn sent(&mut self, bytes: usize) -> Number {
+    fn sent(&mut self, bytes: usize) -> Number {
         self.sent += 1;
         self.flight.push_back(u32::try_from(bytes).unwrap_or(u32::MAX));
         self.bytes += bytes;
@@ -80,7 +264,7 @@ impl Sending {
     ///
     /// # Errors
     /// `Fork` when that number was never sent on this connection.
-    pub fn ack(&mut self, number: Number) -> Result<bool, Fork> {
+    fn ack(&mut self, number: Number) -> Result<bool, Fork> {
         if number > self.sent {
             return Err(Fork);
         }
@@ -93,16 +277,6 @@ impl Sending {
             self.flight = VecDeque::new();
         }
         Ok(news)
-    }
-
-    /// Durable at the peer, up to this number.
-    pub fn acked(&self) -> Number {
-        self.acked
-    }
-
-    /// Whether everything up to `number` was handed to the present connection.
-    pub fn is_sent(&self, number: Number) -> bool {
-        self.sent >= number
     }
 }
 
@@ -153,7 +327,7 @@ impl Idle {
     }
 }
 
-/// How far a line of ours has come, as far as the peer has said.
+/// How far a line of ours has come, as far as this side knows from the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     /// Nothing is known, or no line was said.
@@ -175,25 +349,14 @@ impl fmt::Display for Mark {
     }
 }
 
-impl Mark {
-    /// The mark of the entry `spoken` (0: none), given how far the peer acknowledged and showed.
-    pub fn of(spoken: Number, acked: Number, seen: Number) -> Mark {
-        match spoken {
-            0 => Mark::None,
-            _ if spoken <= seen => Mark::Seen,
-            _ if spoken <= acked => Mark::Delivered,
-            _ => Mark::None,
-        }
-    }
-}
-
 /// How far a peer's entries have come here.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Receiving {
+struct Receiving {
+    /// The highest number that is here.
     last: Number,
 }
 
-/// What to do with an entry that came.
+/// What to do with an entry that arrived (docs/PROTOCOL.md, "Delivery", Receiving).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
     /// The next one: record it and acknowledge it.
@@ -205,13 +368,8 @@ pub enum Arrival {
 }
 
 impl Receiving {
-    /// After a restart: the journal has the peer's entries up to this number.
-    pub fn restore(last: Number) -> Receiving {
-        Receiving { last }
-    }
-
-    /// An entry with this number came.
-    pub fn take(&mut self, number: Number) -> Arrival {
+    /// An entry with this number arrived.
+    fn take(&mut self, number: Number) -> Arrival {
         if number == self.last + 1 {
             self.last = number;
             Arrival::New
@@ -220,11 +378,6 @@ impl Receiving {
         } else {
             Arrival::Gap
         }
-    }
-
-    /// The highest number that is here.
-    pub fn last(&self) -> Number {
-        self.last
     }
 }
 
@@ -281,7 +434,7 @@ mod tests {
         assert_eq!(receiving.take(1), Arrival::Again);
         assert_eq!(receiving.take(2), Arrival::New);
         assert_eq!(receiving.take(0), Arrival::Again);
-        assert_eq!(receiving.last(), 2);
+        assert_eq!(receiving.last, 2);
     }
 
     #[test]

@@ -27,9 +27,7 @@ use std::time::{Duration, Instant};
 use ring::digest::{SHA256, digest};
 
 use crate::core::clock::Now;
-use crate::core::delivery::{
-    Arrival, IDLE_NOTED, Idle, LIFETIME, Mark, Receiving, Sending, Waited,
-};
+use crate::core::delivery::{Arrival, Delivery, IDLE_NOTED, Idle, LIFETIME, Mark, Waited};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage, Side};
 use crate::core::record::{Origin, Record, Story, What};
 use crate::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
@@ -176,20 +174,11 @@ struct Conversation {
     newest: Number,
     /// Entries of other desks, which only the customer has.
     elsewhere: Number,
-    receiving: Receiving,
-    ack_due: bool,
+    delivery: Delivery,
     /// Our highest number.
     last: Number,
     /// Our entries up to here may be held by the customer only: our journal was restored.
     held: Number,
-    /// Our entries up to here may have been sent. Those above were made since the restart, without
-    /// the customer.
-    offered: Number,
-    sending: Sending,
-    /// Shown to the customer, up to this number of ours.
-    seen: Number,
-    /// The highest number of the user's that was shown to the admin.
-    shown: Number,
     /// The number of our latest line.
     spoken: Number,
     /// The same, as far back as the journal goes.
@@ -337,28 +326,26 @@ impl Desk {
         }
         let conversation =
             self.conversations.entry(id).or_insert_with(|| Conversation::new(secret, now));
-        let acked = conversation.sending.acked();
-        let known = conversation.offered.min(conversation.last);
-        match conversation.sending.resume(mark, known) {
+        match conversation.delivery.resume(mark, conversation.last) {
             // The connection before this one lost the customer's latest `ack`.
-            Ok(()) if mark > acked => self.tell_delivered(id, mark),
-            Ok(()) => {}
+            Ok(true) => self.tell_delivered(id, mark),
+            Ok(false) => {}
             // Our journal is older than what we said: it was restored from a backup.
             Err(_) => self.raise(id, mark),
         }
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        conversation.offered = Number::MAX;
+        conversation.delivery.offer_all();
+        conversation.delivery.owe_ack();
         conversation.newest = hello.newest;
-        conversation.ack_due = true;
         let elsewhere =
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.elsewhere = elsewhere.fold(0, Number::saturating_add);
         let is_renamed = conversation.name.as_deref() != hello.name.as_deref();
         let renamed = (conversation.ordinal > 0 && is_renamed).then(|| hello.name.clone());
         conversation.name = hello.name.map(Into::into);
-        let received = conversation.receiving.last();
+        let received = conversation.delivery.received();
         let woke = std::mem::take(&mut conversation.asleep);
-        let (state, shown) = (conversation.state(), conversation.shown);
+        let (state, shown) = (conversation.state(), conversation.delivery.shown());
         let former = conversation.link.replace(conn);
         if let Some(name) = renamed {
             self.journal(id, Record::Begun { secret, name });
@@ -373,8 +360,8 @@ impl Desk {
         self.act(Act::Send(conn, Message::Welcome(welcome)));
         self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
-        if shown > 0 {
-            self.act(Act::Send(conn, Message::Seen { number: shown }));
+        if let Some(number) = shown {
+            self.act(Act::Send(conn, Message::Seen { number }));
         }
         self.touch(id);
         if woke {
@@ -422,16 +409,13 @@ impl Desk {
     /// them, too.
     fn raise(&mut self, id: ConversationId, mark: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let from = conversation.offered.min(conversation.last) + 1;
+        let from = conversation.delivery.highest_offered(conversation.last) + 1;
         let by = mark + 1 - from;
         let moves = conversation.last >= from;
         conversation.last += by;
         conversation.held = mark;
         let last = conversation.last;
-        conversation
-            .sending
-            .resume(mark, last)
-            .unwrap_or_else(|_| unreachable!("the counter was raised above the mark"));
+        conversation.delivery.set_back(mark);
         let open = conversation.open.as_mut().map(|open| &mut open.number);
         let named = [Some(&mut conversation.spoken), Some(&mut conversation.typed), open];
         named
@@ -483,7 +467,7 @@ impl Desk {
                 "this conversation has ended: nothing like this follows its end",
             );
         }
-        match conversation.receiving.take(entry.number) {
+        match conversation.delivery.receive(entry.number) {
             Arrival::Gap => {
                 return self.dismiss(conn, Code::Gap, "an entry is missing before this one");
             }
@@ -507,9 +491,6 @@ impl Desk {
                 self.announce(id, now);
             }
         }
-        if let Some(conversation) = self.conversations.get_mut(&id) {
-            conversation.ack_due = true;
-        }
         self.touch(id);
     }
 
@@ -526,7 +507,7 @@ impl Desk {
         let asked = conversation
             .open
             .is_some_and(|open| open.number == of.number && open.is_answered_by(&entry.body));
-        of.desk != self.id || entry.number <= conversation.receiving.last() || lost || asked
+        of.desk != self.id || entry.number <= conversation.delivery.received() || lost || asked
     }
 
     /// What the entry means for the conversation; the admin is told of its state by `announce`.
@@ -572,7 +553,7 @@ impl Desk {
     fn announce(&mut self, id: ConversationId, now: Now) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         let is = (conversation.phase, conversation.request);
-        if conversation.receiving.last() < conversation.newest || conversation.told == is {
+        if conversation.delivery.received() < conversation.newest || conversation.told == is {
             return;
         }
         conversation.told = is;
@@ -652,7 +633,7 @@ impl Desk {
     /// Tells the state of a conversation that somebody waits or talks in, and what waited for it.
     fn tell_state_in(&mut self, id: ConversationId) {
         self.tell_state(id, None);
-        let last = self.conversations[&id].receiving.last();
+        let last = self.conversations[&id].delivery.received();
         self.tell_untold(id, last, false);
     }
 
@@ -663,7 +644,7 @@ impl Desk {
 
     fn acked(&mut self, conn: Conn, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        match conversation.sending.ack(number) {
+        match conversation.delivery.ack(number) {
             Ok(true) => {
                 self.tell_delivered(id, number);
                 self.touch(id);
@@ -681,12 +662,10 @@ impl Desk {
 
     fn seen(&mut self, conn: Conn, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        if !conversation.sending.is_sent(number) {
-            return self.dismiss(conn, Code::Protocol, "this has seen what was never sent");
-        }
-        if number > conversation.seen {
-            conversation.seen = number;
-            self.tell(id, Report::Seen { conversation: id, number });
+        match conversation.delivery.seen(number) {
+            Ok(true) => self.tell(id, Report::Seen { conversation: id, number }),
+            Ok(false) => {}
+            Err(_) => self.dismiss(conn, Code::Protocol, "this has seen what was never sent"),
         }
     }
 
@@ -823,7 +802,7 @@ impl Side for Desk {
 
     fn sent(&mut self, conversation: ConversationId, bytes: usize) {
         if let Some(conversation) = self.conversations.get_mut(&conversation) {
-            conversation.sending.sent(bytes);
+            conversation.delivery.sent(bytes);
         }
     }
 
@@ -834,6 +813,8 @@ impl Side for Desk {
 
 impl Conversation {
     fn new(secret: [u8; 32], now: Now) -> Conversation {
+        let mut delivery = Delivery::default();
+        delivery.offer_all();
         Conversation {
             ordinal: 0,
             secret,
@@ -847,14 +828,9 @@ impl Conversation {
             untold_bytes: 0,
             newest: 0,
             elsewhere: 0,
-            receiving: Receiving::default(),
-            ack_due: false,
+            delivery,
             last: 0,
             held: 0,
-            offered: Number::MAX,
-            sending: Sending::default(),
-            seen: 0,
-            shown: 0,
             spoken: 0,
             typed: 0,
             link: None,
@@ -873,15 +849,14 @@ impl Conversation {
     /// The next entry or ack that is due on its connection, once everything is committed.
     fn due(&mut self, conversation: ConversationId) -> Option<Due> {
         let conn = self.link?;
-        if let Some(number) = self.sending.due(self.last) {
+        if let Some(number) = self.delivery.due(self.last) {
             return Some(Due::Entry { conversation, conn, number });
         }
         // The customer's side may hang up at our ack: what we said before comes first.
-        let is_due = self.ack_due && self.sending.is_sent(self.last);
-        is_due.then(|| {
-            self.ack_due = false;
-            Due::Ack { conn, number: self.receiving.last() }
-        })
+        if !self.delivery.is_sent(self.last) {
+            return None;
+        }
+        self.delivery.take_ack().map(|number| Due::Ack { conn, number })
     }
 
     /// What an entry of the user's means for the state, and whether it answers or voids what we
@@ -935,7 +910,7 @@ impl Conversation {
     /// Whether an entry may come, if it would be the next one: behind `closed` only a body that
     /// changes no state may (docs/PROTOCOL.md, "States, and who decides").
     fn may_follow(&self, entry: &Entry) -> bool {
-        let is_next = entry.number == self.receiving.last() + 1;
+        let is_next = entry.number == self.delivery.received() + 1;
         let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
         self.closed == 0
             || !is_next

@@ -24,7 +24,7 @@ use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, Idle, Mark, Receiving, Sending, Waited};
+use crate::core::delivery::{Arrival, Delivery, Idle, Mark, Waited};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
 use crate::core::record::{Line, Origin, Record, Returning, Story, What};
 use crate::core::reply::{self, Reply};
@@ -168,26 +168,15 @@ enum Phase {
     Closed,
 }
 
-/// How far the entries are with one desk, both ways.
+/// What this side knows of one desk.
 #[derive(Clone, Debug, Default)]
 struct Marks {
     /// The latest `requested` this desk may have.
     request: Number,
-    /// Shown there, up to this number.
-    seen: Number,
-    /// Our highest number that this desk may ever have got.
-    offered: Number,
-    /// The highest number of the desk's that this side has shown.
-    shown: Number,
     /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before
     /// the first end.
     ended: Number,
-    sending: Sending,
-    /// The desk's highest `ack` that is journaled.
-    journaled_ack: Number,
-    receiving: Receiving,
-    /// Entries came since the last ack.
-    ack_due: bool,
+    delivery: Delivery,
 }
 
 impl Session {
@@ -332,18 +321,17 @@ impl Session {
     pub fn due(&mut self) -> Option<Due> {
         let (conversation, owed) = (self.id, self.owed());
         let (conn, (_, marks)) = self.linked()?;
-        if std::mem::take(&mut marks.ack_due) {
-            return Some(Due::Ack { conn, number: marks.receiving.last() });
+        if let Some(number) = marks.delivery.take_ack() {
+            return Some(Due::Ack { conn, number });
         }
-        let number = marks.sending.due(owed)?;
+        let number = marks.delivery.due(owed)?;
         Some(Due::Entry { conversation, conn, number })
     }
 
     /// The entry that was due was handed to the connection; its frame has `bytes` bytes.
     pub fn sent(&mut self, bytes: usize) {
         if let Some((_, marks)) = self.linked_desk() {
-            let number = marks.sending.sent(bytes);
-            marks.offered = marks.offered.max(number);
+            marks.delivery.sent(bytes);
         }
     }
 
@@ -372,7 +360,7 @@ impl Session {
 
     /// Our own numbers that a desk should have and has not acknowledged.
     pub fn undelivered(&self) -> RangeInclusive<Number> {
-        let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
         let due = self.parting || self.phase == Phase::Closed || self.is_owned_by_desk();
         acked + 1..=if due { self.owed() } else { 0 }
     }
@@ -431,18 +419,16 @@ impl Session {
 
     /// What became of our latest line to a person, as far as the desk has told.
     pub fn mark(&self) -> Mark {
-        let Some((_, marks)) = self.desks.last() else { return Mark::None };
-        Mark::of(self.spoken, marks.sending.acked(), marks.seen)
+        self.desks.last().map_or(Mark::None, |(_, marks)| marks.delivery.mark(self.spoken))
     }
 
     /// The desk's lines up to this number are on the screen. The desk hears of it now, or after
     /// its next welcome.
     pub fn shown(&mut self, desk: DeskId, number: Number) {
         let Some((_, marks)) = self.desks.iter_mut().find(|(of, _)| *of == desk) else { return };
-        if number <= marks.shown {
+        if !marks.delivery.show(number) {
             return;
         }
-        marks.shown = number;
         if let Some((conn, (present, _))) = self.linked()
             && present == desk
         {
@@ -457,7 +443,7 @@ impl Session {
 
     /// Whether as much waits for the desk as may.
     fn is_outbox_full(&mut self) -> bool {
-        let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
         while self.outbox.pop_front_if(|(number, _)| *number <= acked).is_some() {}
         self.outbox.len() >= OUTBOX_MAX
             || self.outbox.iter().map(|(_, bytes)| bytes).sum::<usize>() >= OUTBOX_BYTES_MAX

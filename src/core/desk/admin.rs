@@ -161,17 +161,16 @@ impl Desk {
         let Some(conversation) = self.focus.and_then(|id| self.conversations.get(&id)) else {
             return Mark::None;
         };
-        Mark::of(conversation.spoken, conversation.sending.acked(), conversation.seen)
+        conversation.delivery.mark(conversation.spoken)
     }
 
     /// The customer's lines up to this number are on the screen. The customer's side hears of it
     /// now, or after its next hello.
     pub fn shown(&mut self, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        if number <= conversation.shown {
+        if !conversation.delivery.show(number) {
             return;
         }
-        conversation.shown = number;
         if let Some(conn) = conversation.link {
             self.act(Act::Send(conn, Message::Seen { number }));
         }
@@ -224,8 +223,8 @@ impl Desk {
     /// numbers.
     pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
         let owed =
-            self.conversations.iter().filter(|(_, c)| c.sending.acked() < c.last && !c.asleep);
-        owed.map(|(id, c)| (*id, c.sending.acked() + 1..=c.last)).collect()
+            self.conversations.iter().filter(|(_, c)| c.delivery.acked() < c.last && !c.asleep);
+        owed.map(|(id, c)| (*id, c.delivery.acked() + 1..=c.last)).collect()
     }
 
     /// Says goodbye to everyone: the desk closes its doors.

@@ -48,7 +48,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(&id) else { return };
         conversation.asleep = true;
         self.parted.push(id);
-        let owed = conversation.sending.acked() + 1..=conversation.last;
+        let owed = conversation.delivery.acked() + 1..=conversation.last;
         self.note_talking(id);
         self.review(id);
         self.journal(id, Record::Idle(LIFETIME));

@@ -56,12 +56,14 @@ impl Desk {
         conversation.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         conversation.asleep = story.idle >= LIFETIME;
         conversation.name = story.name.as_deref().map(Into::into);
-        (conversation.last, conversation.offered) = (story.own, story.own);
+        conversation.last = story.own;
         conversation.typed = story.typed;
         conversation.held = story.held;
-        conversation.sending = Sending::restore(story.delivered.max(story.held));
-        conversation.receiving =
-            Receiving::restore(story.theirs.first().map_or(0, |(_, last)| *last));
+        conversation.delivery = Delivery::restore(
+            story.delivered.max(story.held),
+            story.theirs.first().map_or(0, |(_, last)| *last),
+            story.own,
+        );
         for line in &story.controls {
             if let What::Entry(_, entry) = &line.what {
                 conversation.recall(self.id, line.own, entry);
@@ -106,7 +108,7 @@ impl Desk {
 impl Conversation {
     /// Not connected, not waited for, and has every line that an admin typed.
     fn has_left(&self) -> bool {
-        let is_over = !self.is_live() && self.sending.acked() >= self.typed;
+        let is_over = !self.is_live() && self.delivery.acked() >= self.typed;
         self.link.is_none() && (self.asleep || is_over)
     }
 

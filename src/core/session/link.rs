@@ -82,7 +82,7 @@ impl Session {
                 .iter()
                 .rev()
                 .take(DESKS_MAX)
-                .map(|(desk, marks)| (*desk, marks.receiving.last()))
+                .map(|(desk, marks)| (*desk, marks.delivery.received()))
                 .collect(),
             newest: self.owed(),
             features: Vec::new(),
@@ -191,9 +191,8 @@ impl Session {
             return;
         }
         if let Some((conn, (_, marks))) = self.linked()
-            && std::mem::take(&mut marks.ack_due)
+            && let Some(number) = marks.delivery.take_ack()
         {
-            let number = marks.receiving.last();
             self.act(Act::Send(conn, Message::Ack { number }));
         }
         match self.link.now {
@@ -241,28 +240,23 @@ impl Session {
         };
         let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
         let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
-        // More than it may have got of what we have: it was told another story than the one we
-        // tell.
-        let known = self.last.min(desk.1.offered);
-        let acked = desk.1.sending.acked();
-        let resumed = desk.1.sending.resume(welcome.received, known);
-        let shown = desk.1.shown;
+        let resumed = desk.1.delivery.resume(welcome.received, self.last);
+        let shown = desk.1.delivery.shown();
         self.desks.push(desk);
-        if resumed.is_err() {
-            return self.fork(conn);
-        }
+        // A desk that has more than it can have got of ours had another history with this customer.
+        let Ok(is_news) = resumed else { return self.fork(conn) };
         self.link.now = Stage::Up { conn };
         self.link.verdict = Some(Verdict::Answered);
         self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
-        if shown > 0 {
-            self.act(Act::Send(conn, Message::Seen { number: shown }));
+        if let Some(number) = shown {
+            self.act(Act::Send(conn, Message::Seen { number }));
         }
         self.tell_link(report::Link::Connected, None);
         // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
         // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for
         // it.
-        if welcome.received > acked {
+        if is_news {
             self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
         }
         if former.is_some_and(|former| former != welcome.desk) {
@@ -281,11 +275,8 @@ impl Session {
             Message::Seen { number } => {
                 let conversation = self.id;
                 let Some((_, marks)) = self.linked_desk() else { return false };
-                if !marks.sending.is_sent(number) {
-                    return false;
-                }
-                if number > marks.seen {
-                    marks.seen = number;
+                let Ok(is_news) = marks.delivery.seen(number) else { return false };
+                if is_news {
                     self.tell(Report::Seen { conversation, number });
                 }
             }
@@ -307,16 +298,15 @@ impl Session {
             _ => false,
         };
         let is_news =
-            self.desks.last().is_some_and(|(_, marks)| entry.number > marks.receiving.last());
+            self.desks.last().is_some_and(|(_, marks)| entry.number > marks.delivery.received());
         let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
         let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else {
             return false;
         };
-        let arrival = marks.receiving.take(entry.number);
+        let arrival = marks.delivery.receive(entry.number);
         if arrival == Arrival::Gap {
             return false;
         }
-        marks.ack_due = true;
         let desk = *desk;
         if arrival == Arrival::Again {
             self.act(Act::Verify { conn, conversation: self.id, desk: Some(desk), entry });
@@ -340,10 +330,9 @@ impl Session {
 
     fn acked(&mut self, number: Number) -> bool {
         let Some((desk, marks)) = self.linked_desk() else { return false };
-        let Ok(is_news) = marks.sending.ack(number) else { return false };
+        let Ok(is_news) = marks.delivery.ack(number) else { return false };
         // The welcome may have acknowledged as much, and is not journaled (see `welcomed`).
-        if number > marks.journaled_ack {
-            marks.journaled_ack = number;
+        if marks.delivery.note_ack(number) {
             self.journal(Record::Acked(desk, number));
         }
         if is_news {
@@ -406,7 +395,7 @@ impl Session {
         // nothing.
         if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
         {
-            let acked = self.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+            let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
             let owed = acked + 1..=self.owed();
             self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
         }

@@ -23,7 +23,9 @@ impl Session {
         for (desk, request, acked) in &story.desks {
             let received =
                 story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
-            session.desks.push((*desk, Marks::restore(*request, *acked, received, story.own)));
+            // Of what the journal has, nobody knows what left.
+            let delivery = Delivery::restore(*acked, received, story.own);
+            session.desks.push((*desk, Marks { request: *request, ended: 0, delivery }));
         }
         let mut accepts = Vec::new();
         // Where the last stretch ended that a desk may have heard of.
@@ -43,7 +45,7 @@ impl Session {
                 _ => {}
             }
         }
-        let acked = session.desks.last().map_or(0, |(_, marks)| marks.sending.acked());
+        let acked = session.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
         session.parting = acked < end;
         session.recover_bot(story, entry)?;
         session.tell_state(None);
@@ -91,13 +93,5 @@ impl Session {
             Body::Refused { .. } if !self.is_owned_by_desk() => self.owed = entry.number,
             _ => {}
         }
-    }
-}
-
-impl Marks {
-    /// Of what the journal has, nobody knows what left.
-    fn restore(request: Number, acked: Number, received: Number, offered: Number) -> Marks {
-        let (sending, receiving) = (Sending::restore(acked), Receiving::restore(received));
-        Marks { request, offered, sending, journaled_ack: acked, receiving, ..Marks::default() }
     }
 }
