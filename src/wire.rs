@@ -123,7 +123,8 @@ pub struct Hello {
     /// The highest number of the customer's side that is for this desk. Until the desk has that
     /// entry, it takes controls as history.
     pub newest: Number,
-    /// The names of features that the sender understands beyond version 1. This release names none.
+    /// The names of features that the sender understands beyond version 1. This release names
+    /// none.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
 }
@@ -386,7 +387,8 @@ pub struct Button {
     /// bot nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<Box<str>>,
-    /// Its number among all buttons of the reply. `None` if that is its number within this message.
+    /// Its number among all buttons of the reply. `None` if that is its number within this
+    /// message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub choice: Option<NonZeroU32>,
 }

@@ -336,8 +336,8 @@ pub(crate) struct Strangers<'a> {
     desk: &'a Server,
     /// How each connection begins.
     begin: fn(&mut Stream) -> io::Result<()>,
-    /// A customer whom the desk answers. An answer shows that the desk has accepted the connections
-    /// before.
+    /// A customer whom the desk answers. An answer shows that the desk has accepted the
+    /// connections before.
     customer: Customer,
     open: Vec<Stream>,
 }

@@ -1,9 +1,9 @@
 //! Threads that send the requests, and the bot's health, which all of them share.
 //!
 //! Asking and giving back have lanes of their own: questions that hang never hold up a handback. A
-//! lane starts a thread when a request is ready and no thread of it is free. A free thread waits for
-//! its next request until the program ends: a thread that could end by itself might do so just when
-//! a request is left to it. It costs memory alone; 32 of them took 8 MiB, most of it the
+//! lane starts a thread when a request is ready and no thread of it is free. A free thread waits
+//! for its next request until the program ends: a thread that could end by itself might do so just
+//! when a request is left to it. It costs memory alone; 32 of them took 8 MiB, most of it the
 //! allocator's.
 
 use std::panic::{self, AssertUnwindSafe};

@@ -382,8 +382,9 @@ impl Receiving {
 }
 
 /// How long to wait before a desk is dialled again. The first wait is a random part of [`FIRST`];
-/// each later one is a random time between six tenths of a bound and the bound, which grows fourfold
-/// up to [`LAST`]. So a desk that is down is dialled ten times in the first minute at most.
+/// each later one is a random time between six tenths of a bound and the bound, which grows
+/// fourfold up to [`LAST`]. So a desk that is down is dialled ten times in the first minute at
+/// most.
 ///
 /// [`FIRST`]: Backoff::FIRST
 /// [`LAST`]: Backoff::LAST

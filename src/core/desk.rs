@@ -27,11 +27,11 @@ use std::time::{Duration, Instant};
 use ring::digest::{SHA256, digest};
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, Delivery, IDLE_NOTED, Idle, LIFETIME, Mark, Waited};
+use crate::core::delivery::{Arrival, Delivery, IDLE_NOTED, Idle};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage, Side};
-use crate::core::record::{Origin, Record, Story, What};
+use crate::core::record::{Origin, Record};
 use crate::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
-use crate::core::text::{Line, Name};
+use crate::core::text::Line;
 use crate::wire::{
     Address, Asked, Author, Body, Code, Conn, ConversationId, DeskId, EndReason, Entry, Hello,
     Message, Number, Said, State, VERSION, Welcome, WireError,

@@ -60,8 +60,8 @@ impl<E> Outcome<E> {
         self.records.is_empty() && self.acts.is_empty()
     }
 
-    /// Our own entries of this conversation from number `from` on have numbers higher by `by`: what is
-    /// to be told of them names the new ones.
+    /// Our own entries of this conversation from number `from` on have numbers higher by `by`: what
+    /// is to be told of them names the new ones.
     pub fn renumber(&mut self, id: ConversationId, from: Number, by: Number) {
         for act in &mut self.acts {
             if let Act::Tell(Fact::Said(passage)) = act

@@ -311,9 +311,9 @@ impl Story {
 
     /// Whether a restart has nothing to do in it.
     ///
-    /// At a desk: nobody waits or talks there, or nothing was heard for too long; and the user's side
-    /// has every line that a person typed. At the user's side: it is closed, and the desk has all
-    /// that it is owed.
+    /// At a desk: nobody waits or talks there, or nothing was heard for too long; and the user's
+    /// side has every line that a person typed. At the user's side: it is closed, and the desk
+    /// has all that it is owed.
     pub fn is_over(&self) -> bool {
         if !self.is_of_a_desk() {
             let acked = self.desks.last().map_or(0, |(.., acked)| *acked);

@@ -21,17 +21,16 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, Delivery, Idle, Mark, Waited};
+use crate::core::delivery::{Delivery, Idle, Mark, Waited};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
-use crate::core::record::{Line, Origin, Record, Returning, Story, What};
-use crate::core::reply::{self, Reply};
-use crate::core::report::{self, Reason, Report, Returned};
+use crate::core::record::{Origin, Record};
+use crate::core::report::{Reason, Report, Returned};
 use crate::wire::{
-    Asked, Author, Body, Button, Code, Conn, ConversationId, DESKS_MAX, DeskId, EndReason, Entry,
-    Hello, Message, Number, Said, Secret, State, VERSION, Welcome,
+    Asked, Author, Body, ConversationId, DeskId, EndReason, Entry, Message, Number, Said, Secret,
+    State,
 };
 
 mod bot;

@@ -107,8 +107,8 @@ pub struct Screen {
     threads: Option<Threads>,
 }
 
-/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `thread_ends` until
-/// it ends.
+/// The screen thread and, if stdin is read, the input thread. Each holds a sender of `thread_ends`
+/// until it ends.
 struct Threads {
     screen: JoinHandle<()>,
     input: Option<JoinHandle<()>>,

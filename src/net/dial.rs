@@ -39,7 +39,8 @@ struct Dialer {
     address: String,
     since: Instant,
     is_resolving: bool,
-    /// Nobody waits for the result. The thread shares this flag, and stops before its next address.
+    /// Nobody waits for the result. The thread shares this flag, and stops before its next
+    /// address.
     is_cancelled: Arc<AtomicBool>,
     is_abandoned: bool,
 }

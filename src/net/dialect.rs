@@ -30,7 +30,8 @@ pub struct Dialect {
     pub keepalive: Keepalive,
     /// The frame that a peer gets, without TLS, when only one of the two sides speaks TLS.
     pub refusal: Vec<u8>,
-    /// The time for the hello of an accepted connection, counted from the end of its TLS handshake.
+    /// The time for the hello of an accepted connection, counted from the end of its TLS
+    /// handshake.
     pub hello_within: Duration,
     /// The most bytes that may wait for one peer, not counting those in the kernel.
     pub outbound_max: usize,

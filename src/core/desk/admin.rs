@@ -1,6 +1,13 @@
 //! What the admin does: take, talk, move between conversations, hand back, close, look.
 
-use super::*;
+use std::ops::RangeInclusive;
+
+use super::{Act, Ask, Conversation, Desk, Open, Phase};
+use crate::core::clock::Now;
+use crate::core::delivery::Mark;
+use crate::core::record::{Origin, Record};
+use crate::core::text::Line;
+use crate::wire::{Author, Body, Code, Conn, ConversationId, Entry, Message, Number, Said};
 
 impl Desk {
     /// `/accept [N]`: takes the customer with this number, or who waits longest and is connected.

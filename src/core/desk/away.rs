@@ -1,7 +1,15 @@
 //! What time does at a desk: customers without a sign of life are given up after a day, and back
 //! when they come back; who waits is told of moving up.
 
-use super::*;
+use std::time::Instant;
+
+use super::{Act, Conversation, Desk, Phase};
+use crate::core::clock::Now;
+use crate::core::delivery::{IDLE_NOTED, LIFETIME, Waited};
+use crate::core::outcome::Fact;
+use crate::core::record::Record;
+use crate::core::report::{Reason, Returned};
+use crate::wire::{ConversationId, EndReason};
 
 impl Desk {
     /// Time has passed: customers without a sign of life for too long are given up, and who moved

@@ -1,7 +1,12 @@
 //! Whose link came or went, as the admin is told: at once, but of a customer who does nothing else
 //! only now and then.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::Desk;
+use crate::core::clock::Now;
+use crate::core::report::Link;
+use crate::wire::ConversationId;
 
 /// So often the admin is told of one customer's link within [`LINKS_WITHIN`]; then of how it is
 /// once that is over.

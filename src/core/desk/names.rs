@@ -2,9 +2,11 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::*;
+use super::{Conversation, Desk, Phase};
 use crate::core::command::Who;
 use crate::core::text::is_same;
+use crate::core::text::{Line, Name};
+use crate::wire::ConversationId;
 
 /// Customers that are listed when several fit, at most.
 const LISTED_MAX: usize = 20;

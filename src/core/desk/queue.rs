@@ -3,7 +3,9 @@
 //! Rules: docs/PROTOCOL.md, "ack, seen, position, ping". A customer whose connection has been down
 //! for [`COUNTED_WITHOUT_LINK`] stays in the queue, and does not count in the others' positions.
 
-use super::*;
+use super::{Act, COUNTED_WITHOUT_LINK, Desk, PLACES_TOLD, Phase};
+use crate::core::clock::Now;
+use crate::wire::{ConversationId, Message};
 
 impl Desk {
     /// Takes a conversation out of the queue. Those behind it have moved up.

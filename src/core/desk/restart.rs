@@ -5,8 +5,14 @@
 //! typed, leaves memory (`forget`) and is read again from the journal at the next hello (`recall`,
 //! before it is `received`).
 
-use super::*;
+use std::collections::HashMap;
+
+use super::{Ask, Conversation, Desk, Open, Options, Phase};
+use crate::core::clock::Now;
+use crate::core::delivery::{Delivery, Idle, LIFETIME};
 use crate::core::record::{Line, Offset, Restart};
+use crate::core::record::{Story, What};
+use crate::wire::{Body, ConversationId, DeskId, Entry};
 
 impl Desk {
     /// A desk as a restart finds it in the journal: its queue in the old order, its conversations

@@ -4,7 +4,10 @@
 //! Who is connected, waits or talks takes a place, and keeps it: a customer who has one is always
 //! let in again.
 
-use super::*;
+use std::collections::HashMap;
+
+use super::{Act, Desk, Options};
+use crate::wire::{Address, Conn, ConversationId, Message};
 
 /// Places, unless the admin says otherwise.
 pub const CUSTOMERS: usize = 3_000;

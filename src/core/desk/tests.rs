@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::room::{RETRY_FIRST, RETRY_SPREAD};
 use super::*;
+use crate::core::delivery::LIFETIME;
+use crate::core::record::Story;
 use crate::edge::journal::Journal;
 use crate::wire::{Asked, Button, Secret};
 

@@ -2,8 +2,16 @@
 
 use std::num::NonZeroU32;
 
-use super::*;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::{Errand, Phase, Refusal, Resumed, Session};
+use crate::core::clock::Now;
+use crate::core::record::{Line, Record, Returning, Story};
+use crate::core::reply::{self, Reply};
+use crate::core::report::{Reason, Report, Returned};
 use crate::wire::Millis;
+use crate::wire::{Author, Body, Button, Entry, Number, Said};
 
 /// A bot that is silent this long is slow, and the user is told that a person can be asked for.
 const SLOW_AFTER: Duration = Duration::from_secs(10);

@@ -1,8 +1,18 @@
 //! The connection to the desk: dial while something is owed, hello, resume, and rest.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::{Act, Errand, Marks, Phase, Session};
+use crate::core::clock::Now;
+use crate::core::delivery::{Arrival, Idle};
 use crate::core::dialling::Verdict;
+use crate::core::outcome::Fact;
+use crate::core::record::Record;
+use crate::core::report::{self, Report};
 use crate::core::text::Line;
+use crate::wire::{
+    Author, Body, Code, Conn, DESKS_MAX, DeskId, Entry, Hello, Message, Number, VERSION, Welcome,
+};
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);

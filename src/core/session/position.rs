@@ -1,7 +1,10 @@
 //! The customer's position in the queue, as the desk says it and as the customer is told: when it
 //! changes, and once a second at most, whatever the desk does.
 
-use super::*;
+use std::time::{Duration, Instant};
+
+use super::{Phase, Session};
+use crate::core::clock::Now;
 
 /// The customer is told of another position this often at most.
 const POSITION_TOLD: Duration = Duration::from_secs(1);

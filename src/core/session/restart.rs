@@ -1,6 +1,11 @@
 //! What a restart finds in the journal.
 
-use super::*;
+use super::{Fresh, Marks, Phase, Session};
+use crate::core::clock::Now;
+use crate::core::delivery::{Delivery, Idle};
+use crate::core::outcome::Outcome;
+use crate::core::record::{Story, What};
+use crate::wire::{Body, DeskId, Entry, Number, Secret};
 
 impl Session {
     /// A conversation as a restart finds it in the journal; `entry` reads our own entries from

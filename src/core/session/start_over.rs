@@ -3,13 +3,17 @@
 //!
 //! Rule: docs/PROTOCOL.md, "What goes on after a fork".
 
-use super::*;
+use super::{Fresh, Phase, Session};
+use crate::core::clock::Now;
+use crate::core::record::Record;
+use crate::wire::{Body, Entry, Number};
 
 impl Session {
-    /// The new conversation that takes the place of this one, after [`Errand::StartOver`]. `entry`
-    /// reads our own entries of this one from the journal. `None` when the customer neither
-    /// waits for a person nor talks to one, and when this conversation itself began in this
-    /// way: a desk that contradicts everything would have us begin for ever.
+    /// The new conversation that takes the place of this one, after
+    /// [`Errand::StartOver`](super::Errand::StartOver). `entry` reads our own entries of this
+    /// one from the journal. `None` when the customer neither waits for a person nor talks to
+    /// one, and when this conversation itself began in this way: a desk that contradicts
+    /// everything would have us begin for ever.
     ///
     /// The first `outputs` of the new conversation record all that it has: commit them as one
     /// batch. A process that dies before that finds the old conversation in its journal, one

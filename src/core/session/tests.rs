@@ -1,10 +1,12 @@
 //! What depends on time, or on messages that cross on the wire.
 
 use std::convert::Infallible;
+use std::time::Duration;
 
 use super::*;
-use crate::core::record::Offset;
-use crate::core::reply::Handoff;
+use crate::core::record::{Offset, Returning, Story};
+use crate::core::reply::{Handoff, Reply};
+use crate::wire::{Button, Code, Conn, Welcome};
 
 const DESK: DeskId = DeskId::new([1; 16]);
 const CONN: Conn = Conn(1);

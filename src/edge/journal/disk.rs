@@ -27,8 +27,8 @@ mod write;
 const STATEMENTS: usize = 32;
 /// Bytes that the write-ahead log keeps in its file when SQLite uses it from its start again.
 const LOG_KEPT: i64 = 8 << 20;
-/// Where the log is longer, its readers are waited for. SQLite by itself goes back to its start only
-/// at a moment without any reader, and readers that take turns leave none.
+/// Where the log is longer, its readers are waited for. SQLite by itself goes back to its start
+/// only at a moment without any reader, and readers that take turns leave none.
 const LOG_MAX: u64 = 16 << 20;
 /// How long they are waited for at a time, and how much longer the log is the next time.
 const LOG_WAIT: Duration = Duration::from_millis(100);

@@ -1,12 +1,14 @@
 //! The demo on a terminal: a person is the customer, and this script is the agent.
 
-use std::process::ExitStatus;
+use std::io::BufRead;
+use std::process::{Child, ChildStdin, Command, ExitStatus};
 
 use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::*;
+use super::{next_event, say, stage};
+use crate::edge::term;
 
 const WELCOME: &str = "\
 This is handoff's demo: a bot, a customer-care desk and you, all on this machine.

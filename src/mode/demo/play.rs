@@ -1,10 +1,13 @@
 //! The demo by itself: scripts play the customer and the agent. The demo prints the events of both
 //! sides and checks them.
 
-use crossbeam_channel::{Sender, select, unbounded};
+use std::io::{BufReader, Write};
 
-use super::*;
-use crate::edge::signals;
+use crossbeam_channel::{Sender, select, unbounded};
+use serde_json::Value;
+
+use super::{Part, next_event, stage};
+use crate::edge::{signals, term};
 
 const CUSTOMER: &str = "\
 hello

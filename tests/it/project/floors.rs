@@ -1,4 +1,4 @@
-//! Which room of the source may import which: the rules of docs/ARCHITECTURE.md.
+//! Which room of the source may import which (docs/ARCHITECTURE.md), and how it names its imports.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -77,4 +77,20 @@ fn no_module_imports_from_a_floor_above_it() {
         }
     }
     assert!(count > 50, "only {count} imports were found: the test reads them no more");
+}
+
+/// Whether the code of a file, without its unit tests, imports all names of its parent module.
+fn has_glob_of_super(source: &str) -> bool {
+    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().any(|line| line.trim() == "use super::*;")
+}
+
+#[test]
+fn no_room_imports_all_names_of_the_room_around_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let named = sources(&root)
+        .into_iter()
+        .filter(|path| has_glob_of_super(&fs::read_to_string(path).expect("it can be read")));
+    let named: Vec<_> = named.collect();
+    assert!(named.is_empty(), "outside tests, name what you import from `super`: {named:?}");
 }

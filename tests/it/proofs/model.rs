@@ -2,8 +2,8 @@
 //! time, from a seed. Both run the turn that ships.
 //!
 //! After every history the line heals, and then both journals must tell the same story: every
-//! line once, in order, the same state at both ends, and never a request to the bot while it did not
-//! own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
+//! line once, in order, the same state at both ends, and never a request to the bot while it did
+//! not own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -50,8 +50,8 @@ struct World {
     recalled: u32,
     /// How often the session had left memory and was read again.
     read_again: u32,
-    /// What was in a desk's journal that was set back, and whether it has not heard of the customer
-    /// since.
+    /// What was in a desk's journal that was set back, and whether it has not heard of the
+    /// customer since.
     lost: Vec<handoff::wire::Entry>,
     set_back: bool,
     was_set_back: bool,

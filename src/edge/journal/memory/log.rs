@@ -37,8 +37,8 @@ const BOT: u8 = 2;
 const ADMIN: u8 = 3;
 
 impl Log {
-    /// Adds a record, and says where it is. What a conversation is folded from is added; `Moved` and
-    /// `Focus` are not.
+    /// Adds a record, and says where it is. What a conversation is folded from is added; `Moved`
+    /// and `Focus` are not.
     pub(super) fn add(&mut self, offset: Offset, record: &Record) -> usize {
         let at = self.0.len();
         match record {

@@ -55,7 +55,8 @@ impl World {
         }
     }
 
-    /// The bot was asked each line that was its own, or the customer knows that it may not have been.
+    /// The bot was asked each line that was its own, or the customer knows that it may not have
+    /// been.
     fn check_bot(&self, made: &[Entry]) {
         let customer = &self.customer;
         assert_eq!(customer.state, state_after(made), "the customer was told another state");
@@ -84,7 +85,8 @@ impl World {
         }
     }
 
-    /// Whether an entry of the customer's followed the end of the conversation, which its desk took.
+    /// Whether an entry of the customer's followed the end of the conversation, which its desk
+    /// took.
     pub(super) fn has_entries_behind_the_end(&self) -> bool {
         let came = self.care.disk.theirs(self.customer.id);
         let end = came.iter().position(|entry| matches!(entry.body, Body::Closed { .. }));
