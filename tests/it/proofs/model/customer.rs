@@ -205,7 +205,15 @@ impl World<Sessions> for Customer {
             self.trace(record);
         }
         let before = self.disk.records.len();
+        let fails = |(_, record): &(ConversationId, Record)| {
+            matches!(record, Record::Returning(Returning::Due(_)))
+        };
+        let has_failed = records.iter().any(fails);
         let committed = self.disk.commit(records);
+        // The process died before it noted that the bot was told nothing: nobody knows it any more.
+        if committed.is_err() && has_failed && self.disk.records.len() == before {
+            self.untold.clear();
+        }
         let records = self.disk.records[before..].to_vec();
         self.note_stretches(&records);
         let leaves = |(_, record): &(ConversationId, Record)| {
