@@ -4,3 +4,10 @@ pub mod admin;
 pub mod args;
 pub mod demo;
 pub mod user;
+
+/// Random bytes of the system.
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random bytes: {e}"))?;
+    Ok(bytes)
+}

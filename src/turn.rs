@@ -17,11 +17,12 @@ use std::cell::Cell;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Due, Fact, Outcome, Passage, Side};
-use crate::core::record::{Committed, Line, Origin, Record};
+use crate::core::record::{Batch, Committed, Origin};
 use crate::edge::failpoint;
 use crate::edge::journal::{Fault, Journal};
 use crate::wire::{Body, Conn, ConversationId, Entry, Message, Number};
 
+pub mod inputs;
 pub mod keeper;
 pub mod peers;
 pub mod seat;
@@ -38,10 +39,7 @@ pub trait World<S: Side> {
     ///
     /// # Errors
     /// When they never will be.
-    fn commit(
-        &mut self,
-        records: Vec<(ConversationId, Record)>,
-    ) -> Result<Vec<Committed>, Self::Stop>;
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Self::Stop>;
 
     /// Sends a message. Returns the bytes of its frame.
     fn send(&mut self, conn: Conn, message: &Message) -> usize;
@@ -164,12 +162,6 @@ pub struct Written {
 }
 
 impl Written {
-    /// The lines of one conversation.
-    pub fn of(&self, conversation: ConversationId) -> impl Iterator<Item = &Line> {
-        let of = self.lines.iter().filter(move |line| line.conversation == conversation);
-        of.map(|committed| &committed.line)
-    }
-
     /// The messages of a passage: those of this turn, and from the journal those of former ones.
     ///
     /// # Errors

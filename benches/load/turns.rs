@@ -7,7 +7,7 @@ use std::time::Instant;
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options};
 use handoff::core::outcome::{Fact, Side};
-use handoff::core::record::{Committed, Record};
+use handoff::core::record::{Batch, Committed};
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::edge::journal::{Fault, Journal};
@@ -69,7 +69,7 @@ impl<S: Runs> World<S> for Nobody {
         &self.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Fault> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Fault> {
         self.journal.commit(records).map_err(|(fault, _)| fault)
     }
 

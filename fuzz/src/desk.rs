@@ -9,7 +9,7 @@ use std::time::Instant;
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options};
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record};
+use handoff::core::record::{Batch, Committed};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{self, Written, turn};
@@ -126,7 +126,7 @@ impl turn::World<Desk> for Edges {
         &self.disk.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
         self.former = self.disk.records.len();
         let committed = self.disk.commit(records);
         for at in self.former..self.disk.records.len() {

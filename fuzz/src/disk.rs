@@ -1,6 +1,6 @@
 //! A process that may die at a commit, and what its disk holds then.
 
-use handoff::core::record::{Committed, Record, Story};
+use handoff::core::record::{Batch, Committed, Record, Story};
 use handoff::edge::journal::{Fault, Journal};
 use handoff::wire::{ConversationId, Entry};
 
@@ -10,7 +10,7 @@ use super::choices::Choices;
 pub struct Disk {
     pub journal: Journal,
     /// All that was committed, in order.
-    pub records: Vec<(ConversationId, Record)>,
+    pub records: Batch,
     /// When the process dies.
     pub dies: Option<Death>,
 }
@@ -45,7 +45,7 @@ impl Disk {
         Disk { journal: Journal::in_memory(), records: Vec::new(), dies: None }
     }
 
-    pub fn commit(&mut self, batch: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+    pub fn commit(&mut self, batch: Batch) -> Result<Vec<Committed>, Died> {
         // An outcome without records commits nothing: there is no moment to die at.
         if batch.is_empty() {
             return Ok(Vec::new());

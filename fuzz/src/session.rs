@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record, Returning};
+use handoff::core::record::{Batch, Committed, Record, Returning};
 use handoff::core::report::Report;
 use handoff::core::session::{Errand, Fresh, Session, said_without_bot};
 use handoff::core::sessions::Sessions;
@@ -141,7 +141,7 @@ impl turn::World<Sessions> for Edges {
         &self.disk.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
         let committed = self.disk.commit(records);
         for at in self.looked_at..self.disk.records.len() {
             let (id, record) = self.disk.records[at].clone();

@@ -6,7 +6,7 @@
 use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
-use crate::core::record::{Origin, Record};
+use crate::core::record::{Batch, Origin};
 use crate::core::report::Report;
 use crate::wire::{Conn, ConversationId, DeskId, Entry, Message, Number};
 
@@ -43,7 +43,7 @@ pub trait Side {
 #[derive(Debug, PartialEq)]
 pub struct Outcome<E> {
     /// To journal in one transaction, in this order.
-    pub records: Vec<(ConversationId, Record)>,
+    pub records: Batch,
     /// To do afterwards, in this order.
     pub acts: Vec<Act<E>>,
 }
@@ -55,11 +55,6 @@ impl<E> Default for Outcome<E> {
 }
 
 impl<E> Outcome<E> {
-    /// Whether there is nothing to do.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.acts.is_empty()
-    }
-
     /// Our own entries of this conversation from number `from` on have numbers higher by `by`: what
     /// is to be told of them names the new ones.
     pub fn renumber(&mut self, id: ConversationId, from: Number, by: Number) {

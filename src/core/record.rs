@@ -1,5 +1,5 @@
-//! What is journaled: the records the pure rooms make, and the story they come to, which a restart
-//! is given back (`Story::apply`).
+//! The records that a journal keeps, and the story of a conversation that they add up to
+//! ([`Story::apply`]). A restart continues from the story.
 
 use std::time::Duration;
 
@@ -9,59 +9,62 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    /// The conversation begins here, or the customer has another name. The user's side keeps its
-    /// secret, a desk only the hash of it.
+    /// The conversation begins here, or the customer has another name. The customer's side keeps
+    /// the secret of the conversation, a desk only the hash of it.
     Begun {
         /// The secret, or its SHA-256.
         secret: [u8; 32],
-        /// What the customer wants to be called.
+        /// The customer's name, where one was given.
         name: Option<String>,
     },
-    /// An entry of our own numbering.
+    /// An entry that this side numbered.
     Own(Entry),
-    /// An entry of the peer's: of a desk's, or (`None`) of the user's.
+    /// An entry that the peer numbered: a desk, or (`None`) the customer's side.
     Theirs(Option<DeskId>, Entry),
-    /// An admin's private note, or the desk's own remark.
+    /// A private note of the agent, or a remark of the desk itself.
     Note(String),
-    /// Desk: our entries up to this number are held by the customer only.
+    /// At a desk: only the customer's side has our entries up to this number.
     Held(Number),
-    /// Desk: our entries from this number on have numbers higher by so much: nobody was sent them
-    /// yet.
+    /// At a desk: our entries from this number on, which were not sent to anybody yet, have higher
+    /// numbers from now on.
     Moved {
-        /// The first of them, as it was.
+        /// The former number of the first of them.
         from: Number,
-        /// By how much.
+        /// The difference between the new numbers and the former ones.
         by: Number,
     },
-    /// User: this line of ours is being asked of the bot; `None`: no line is.
+    /// At the customer's side: the bot is being asked our line with this number, or (`None`) no
+    /// line.
     Asking(Option<Number>),
-    /// User: how far the bot is told that it owns the conversation again.
+    /// At the customer's side: whether the bot knows that it owns the conversation again.
     Returning(Returning),
-    /// User: this desk may have our `requested` of this number.
+    /// At the customer's side: this desk may have our `requested` with this number.
     Met(DeskId, Number),
-    /// User: this desk acknowledged our entries up to this number. Only saves a resend: it may wait
-    /// for the next batch.
+    /// At the customer's side: this desk acknowledged our entries up to this number. The record
+    /// only saves a resend, so it may wait for the next batch.
     Acked(DeskId, Number),
-    /// Desk: the user's side acknowledged our entries up to this number. Likewise.
+    /// At a desk: the customer's side acknowledged our entries up to this number. It may wait, too.
     Delivered(Number),
-    /// Nothing was recorded here for this long, while the program ran. The next entry ends that.
+    /// The program has run for this long without another record in this conversation. The next
+    /// entry ends that.
     Idle(Duration),
-    /// Desk: the admin's next line goes here.
+    /// At a desk: the agent's next line goes to this conversation.
     Focus,
 }
 
 /// Records that are committed together, each with its conversation.
 pub type Batch = Vec<(ConversationId, Record)>;
 
-/// How far the bot is told that it owns the conversation again, and what people said meanwhile.
+/// Whether the bot knows that it owns the conversation again, and what people said meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Returning {
-    /// It was told, or need not be.
+    /// It knows, or it never lost the conversation.
     #[default]
     Done,
-    /// It is being told: if the program ends now, nobody knows whether it was.
+    /// The request that tells the bot is under way. If the program ends now, nobody knows whether
+    /// the bot got it.
     UnderWay,
-    /// It is to be told what people said from this entry of ours on: of that it was told nothing.
+    /// The bot has got nothing of what people said from this entry of ours on. It must be told.
     Due(Number),
 }
 
@@ -69,6 +72,11 @@ impl Record {
     /// Whether it may wait until something that matters is committed.
     pub fn may_wait(&self) -> bool {
         matches!(self, Record::Acked(..) | Record::Delivered(_))
+    }
+
+    /// Whether it is an entry or a note: it has an offset, and readers see it.
+    pub fn is_line(&self) -> bool {
+        matches!(self, Record::Own(_) | Record::Theirs(..) | Record::Note(_))
     }
 }
 
@@ -122,6 +130,17 @@ impl Origin {
 }
 
 impl Line {
+    /// The line of a record with this offset, if it is an entry or a note.
+    pub fn of(offset: Offset, record: Record) -> Option<Line> {
+        let (own, what) = match record {
+            Record::Own(entry) => (true, What::Entry(None, entry)),
+            Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
+            Record::Note(note) => (true, What::Note(note)),
+            _ => return None,
+        };
+        Some(Line { offset, own, what })
+    }
+
     /// The entry, if it is one.
     pub fn entry(&self) -> Option<&Entry> {
         match &self.what {
@@ -174,20 +193,16 @@ impl Committed {
         let mut offsets = offsets.into_iter();
         let mut committed = Vec::with_capacity(offsets.size_hint().0);
         for (conversation, record) in batch {
-            let (own, what) = match record {
-                Record::Own(entry) => (true, What::Entry(None, entry)),
-                Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
-                Record::Note(note) => (true, What::Note(note)),
-                Record::Moved { from, by } => {
-                    let of_it = |line: &&mut Committed| line.conversation == conversation;
-                    let lines = committed.iter_mut().filter(of_it).map(|found| &mut found.line);
-                    lines.for_each(|line| line.move_from(from, by));
-                    continue;
-                }
-                _ => continue,
-            };
-            let offset = offsets.next().expect("the journal gives each entry and note an offset");
-            committed.push(Committed { conversation, line: Line { offset, own, what } });
+            if let Record::Moved { from, by } = record {
+                let of_it = |line: &&mut Committed| line.conversation == conversation;
+                let lines = committed.iter_mut().filter(of_it).map(|found| &mut found.line);
+                lines.for_each(|line| line.move_from(from, by));
+            } else if record.is_line() {
+                let offset = offsets.next();
+                let offset = offset.expect("the journal gives each entry and note an offset");
+                let line = Line::of(offset, record);
+                committed.extend(line.map(|line| Committed { conversation, line }));
+            }
         }
         committed
     }
@@ -198,7 +213,7 @@ impl Committed {
 pub struct Restart {
     /// The conversations that are not over ([`Story::is_over`]), oldest first.
     pub stories: Vec<Story>,
-    /// Desk: the conversation that the admin's lines went to.
+    /// At a desk: the conversation that the agent's lines went to.
     pub focus: Option<ConversationId>,
     /// The number of the conversation that was begun last; 0: none was begun.
     pub begun: u32,
@@ -214,23 +229,23 @@ pub struct Story {
     pub ordinal: u32,
     /// The secret, or its SHA-256.
     pub secret: [u8; 32],
-    /// What the customer wants to be called.
+    /// The customer's name, where one was given.
     pub name: Option<String>,
-    /// Our own highest number, or the highest that the peer holds.
+    /// The highest number of our entries, in this journal or at the peer.
     pub own: Number,
     /// The highest number of a line of ours that a person typed.
     pub typed: Number,
-    /// Our entries up to here may be held by the peer only.
+    /// Only the peer may have our entries up to this number.
     pub held: Number,
-    /// The user's side acknowledged our entries up to here.
+    /// The customer's side acknowledged our entries up to this number.
     pub delivered: Number,
     /// The highest number of each peer that has one, sorted by peer.
     pub theirs: Vec<(Option<DeskId>, Number)>,
-    /// For how long nothing was recorded, while the program ran.
+    /// How long the program has run without another record.
     pub idle: Duration,
-    /// The line that was being asked of the bot.
+    /// The number of our line that the bot was being asked.
     pub asking: Option<Number>,
-    /// How far the bot was told that it owns the conversation again.
+    /// Whether the bot knows that it owns the conversation again.
     pub returning: Returning,
     /// Desks: which, the latest request it may have (0: none), and what it acknowledged. The desk
     /// that was met last is the last one.

@@ -435,11 +435,6 @@ impl Session {
         }
     }
 
-    /// The desk whose lines are being told.
-    pub fn desk(&self) -> Option<DeskId> {
-        self.desks.last().map(|(desk, _)| *desk)
-    }
-
     /// Whether as much waits for the desk as may.
     fn is_outbox_full(&mut self) -> bool {
         let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());

@@ -3,9 +3,10 @@
 //! It drains what waits, has the desk handle it, and takes a turn ([`crate::turn`]). An agent's
 //! lines are taken as they are typed, a script's when they are due.
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, at, bounded, never, select};
+use crossbeam_channel::{bounded, never};
 
 use crate::core::clock::Now;
 use crate::core::command;
@@ -17,8 +18,9 @@ use crate::edge::journal::Journal;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
 use crate::edge::tls::{Plaintext, Security};
-use crate::mode::args;
+use crate::mode::{args, random};
 use crate::net::{self, Net};
+use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
@@ -31,22 +33,6 @@ use world::Edges;
 mod lines;
 mod seat;
 mod world;
-
-/// What wakes the loop.
-enum Event {
-    Typed(Typed),
-    Screen(term::Event),
-    Net(net::Event),
-    Signal(i32),
-    Due,
-}
-
-struct Inputs {
-    typed: Receiver<Typed>,
-    screen: Receiver<term::Event>,
-    net: Receiver<net::Event>,
-    signals: Receiver<i32>,
-}
 
 struct Admin {
     desk: Desk,
@@ -88,9 +74,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
              --plaintext anywhere inside a tunnel"
         ));
     }
-    let mut id = [0; 16];
-    getrandom::fill(&mut id).map_err(|e| format!("the system gives no random bytes: {e}"))?;
-    let id = profile.journal.desk_id(DeskId::new(id)).map_err(|fault| fault.to_string())?;
+    let id = profile.journal.desk_id(DeskId::new(random()?)).map_err(|fault| fault.to_string())?;
     let restart = profile.journal.restart().map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
@@ -133,15 +117,12 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         accepting: None,
         leaving: None,
     };
-    let inputs = Inputs { typed, screen: shown, net, signals };
+    let inputs = Inputs { typed, screen: shown, net, answers: never(), signals };
     let ids = restart.stories.into_iter().map(|story| story.id);
     let ended = admin.go_on(ids).and_then(|()| admin.run(&inputs));
     admin.edges.peers.finish(Duration::from_secs(1));
     admin.edges.seat.into_seat().finish();
-    match ended {
-        Ok(code) | Err(Stop::Signal(code)) => Ok(code),
-        Err(Stop::Broken(why)) => Err(why),
-    }
+    Stop::exit_code(ended)
 }
 
 /// How customers reach this desk.
@@ -185,15 +166,15 @@ impl Admin {
         Ok(())
     }
 
-    fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
+    fn run(&mut self, inputs: &Inputs<Infallible>) -> Result<u8, Stop> {
         self.turn(Now::read())?;
         if !self.edges.seat.is_json() {
             self.tell_focus();
         }
         loop {
-            self.handle(self.wait(inputs))?;
+            self.handle(inputs.wait(self.takes(), self.deadline()))?;
             for _ in 0..BATCH_MAX {
-                let Some(event) = self.poll(inputs) else { break };
+                let Some(event) = inputs.poll(self.takes()) else { break };
                 self.handle(event)?;
             }
             let now = Now::read();
@@ -212,29 +193,9 @@ impl Admin {
         turn(&mut self.desk, &mut self.edges, now)
     }
 
-    fn wait(&self, inputs: &Inputs) -> Event {
-        let nothing = never();
-        let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
-        let due = self.deadline().map_or_else(never, at);
-        let silence = never();
-        let net = if self.seat().has_room() { &inputs.net } else { &silence };
-        select! {
-            recv(net) -> event => event.map_or(Event::Due, Event::Net),
-            recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
-            recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
-            recv(due) -> _ => Event::Due,
-        }
-    }
-
-    /// An input that waits already, if there is one.
-    fn poll(&self, inputs: &Inputs) -> Option<Event> {
-        let room = self.seat().has_room();
-        let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
-        let typed = || {
-            if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None }
-        };
-        net().or_else(typed)
+    /// Which inputs the loop can take now.
+    fn takes(&self) -> Takes {
+        Takes { lines: self.takes_lines(), net: self.seat().has_room() }
     }
 
     fn takes_lines(&self) -> bool {
@@ -248,7 +209,7 @@ impl Admin {
             .min()
     }
 
-    fn handle(&mut self, event: Event) -> Result<(), Stop> {
+    fn handle(&mut self, event: Event<Infallible>) -> Result<(), Stop> {
         let now = Now::read();
         match event {
             Event::Net(event) => self.net(event, now)?,
@@ -264,6 +225,7 @@ impl Admin {
             }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
+            Event::Answer(answer) => match answer {},
             Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
@@ -339,7 +301,7 @@ impl Admin {
             self.notice(&format!("{who} is still waiting"));
         }
         for (id, numbers) in self.desk.undelivered() {
-            self.edges.tell_undelivered(id, numbers)?;
+            self.edges.seat.tell_undelivered(id, numbers, &self.edges.keeper.journal)?;
         }
         self.desk.leave();
         self.turn(now)?;

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, at, bounded, never, select, unbounded};
+use crossbeam_channel::{bounded, unbounded};
 
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
@@ -20,6 +20,7 @@ use crate::edge::term::{self, Typed};
 use crate::edge::tls::{self, Trust};
 use crate::mode::args;
 use crate::net::{self, Net};
+use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
@@ -33,24 +34,6 @@ mod leaving;
 mod lines;
 mod probe;
 mod world;
-
-/// What wakes the loop.
-enum Event {
-    Typed(Typed),
-    Screen(term::Event),
-    Net(net::Event),
-    Bot(bot::Answer),
-    Signal(i32),
-    Due,
-}
-
-struct Inputs {
-    typed: Receiver<Typed>,
-    screen: Receiver<term::Event>,
-    net: Receiver<net::Event>,
-    bot: Receiver<bot::Answer>,
-    signals: Receiver<i32>,
-}
 
 struct User {
     args: args::User,
@@ -113,15 +96,12 @@ pub fn run(args: args::User) -> Result<u8, String> {
         warned: false,
         args,
     };
-    let inputs = Inputs { typed, screen: shown, net, bot: answered, signals };
+    let inputs = Inputs { typed, screen: shown, net, answers: answered, signals };
     let ended = user.go_on(session).and_then(|()| user.run(&inputs));
     user.edges.drop_probe();
     user.edges.peers.finish(Duration::from_secs(1));
     user.edges.seat.finish();
-    match ended {
-        Ok(code) | Err(Stop::Signal(code)) => Ok(code),
-        Err(Stop::Broken(why)) => Err(why),
-    }
+    Stop::exit_code(ended)
 }
 
 /// A new conversation with an id and a secret of its own.
@@ -191,13 +171,13 @@ impl User {
         self.sessions.input(self.edges.current).expect("the current session is among them")
     }
 
-    fn run(&mut self, inputs: &Inputs) -> Result<u8, Stop> {
+    fn run(&mut self, inputs: &Inputs<bot::Answer>) -> Result<u8, Stop> {
         self.turn(Now::read())?;
         self.edges.start_probe();
         loop {
-            self.handle(self.wait(inputs))?;
+            self.handle(inputs.wait(self.takes(), self.deadline()))?;
             for _ in 0..BATCH_MAX {
-                let Some(event) = self.poll(inputs) else { break };
+                let Some(event) = inputs.poll(self.takes()) else { break };
                 self.handle(event)?;
             }
             let now = Now::read();
@@ -213,31 +193,9 @@ impl User {
         turn(&mut self.sessions, &mut self.edges, now)
     }
 
-    fn wait(&self, inputs: &Inputs) -> Event {
-        let nothing = never();
-        let typed = if self.takes_lines() { &inputs.typed } else { &nothing };
-        let due = self.deadline().map_or_else(never, at);
-        let silence = never();
-        let net = if self.edges.seat.has_room() { &inputs.net } else { &silence };
-        select! {
-            recv(typed) -> typed => Event::Typed(typed.unwrap_or(Typed::End)),
-            recv(inputs.screen) -> event => event.map_or(Event::Due, Event::Screen),
-            recv(net) -> event => event.map_or(Event::Due, Event::Net),
-            recv(inputs.bot) -> answer => answer.map_or(Event::Due, Event::Bot),
-            recv(inputs.signals) -> signal => signal.map_or(Event::Due, Event::Signal),
-            recv(due) -> _ => Event::Due,
-        }
-    }
-
-    /// An input that waits already, if there is one.
-    fn poll(&self, inputs: &Inputs) -> Option<Event> {
-        let room = self.edges.seat.has_room();
-        let net = || if room { inputs.net.try_recv().ok().map(Event::Net) } else { None };
-        let bot = || inputs.bot.try_recv().ok().map(Event::Bot);
-        let typed = || {
-            if self.takes_lines() { inputs.typed.try_recv().ok().map(Event::Typed) } else { None }
-        };
-        net().or_else(bot).or_else(typed)
+    /// Which inputs the loop can take now.
+    fn takes(&self) -> Takes {
+        Takes { lines: self.takes_lines(), net: self.edges.seat.has_room() }
     }
 
     fn takes_lines(&self) -> bool {
@@ -254,7 +212,7 @@ impl User {
         [own, self.sessions.deadline()].into_iter().flatten().min()
     }
 
-    fn handle(&mut self, event: Event) -> Result<(), Stop> {
+    fn handle(&mut self, event: Event<bot::Answer>) -> Result<(), Stop> {
         let now = Now::read();
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
@@ -269,7 +227,7 @@ impl User {
                 self.edges.probed(event, &mut self.trust, now)
             }
             Event::Net(event) => self.net(event, now),
-            Event::Bot(answer) => self.answer(answer, now),
+            Event::Answer(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
         Ok(())

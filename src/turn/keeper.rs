@@ -34,6 +34,19 @@ pub enum Stop {
     Signal(u8),
 }
 
+impl Stop {
+    /// The exit code of a program that ended like this.
+    ///
+    /// # Errors
+    /// One line for the person, when the journal failed.
+    pub fn exit_code(ended: Result<u8, Stop>) -> Result<u8, String> {
+        match ended {
+            Ok(code) | Err(Stop::Signal(code)) => Ok(code),
+            Err(Stop::Broken(why)) => Err(why),
+        }
+    }
+}
+
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Stop {
         Stop::Broken(fault.to_string())

@@ -254,7 +254,7 @@ impl World {
         let session = self.session();
         let owed = session.undelivered();
         assert!(*owed.end() <= own, "more is owed than was ever said");
-        let _ = (session.mark(), session.desk(), session.admin());
+        let _ = (session.mark(), session.admin());
         let _ = session.hear();
         assert!(!session.is_settled() || !session.is_bot_busy());
         let disk = &self.edges.disk;

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use self::log::Log;
-use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story, What};
+use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
 mod log;
@@ -50,7 +50,7 @@ impl Memory {
         match record {
             Record::Moved { from, by } => kept.move_from(*from, *by),
             Record::Focus => self.focus = Some(id),
-            Record::Own(_) | Record::Theirs(..) | Record::Note(_) => {
+            _ if record.is_line() => {
                 self.count += 1;
                 kept.add(Offset(self.count), record);
             }
@@ -60,9 +60,7 @@ impl Memory {
 
     pub(super) fn own(&self, id: ConversationId, number: Number) -> Option<Entry> {
         let kept = self.conversations.get(&id)?;
-        let number_at = |at: &usize| kept.log.read(*at).number_of(None);
-        let found = kept.own.binary_search_by_key(&Some(number), number_at).ok()?;
-        kept.entry(kept.own[found])
+        kept.entry(kept.own_at(number)?)
     }
 
     pub(super) fn theirs(
@@ -84,9 +82,7 @@ impl Memory {
 
     pub(super) fn offset_of(&self, id: ConversationId, own: Number) -> Option<Offset> {
         let kept = self.conversations.get(&id)?;
-        let number_at = |at: &usize| kept.log.read(*at).number_of(None);
-        let found = kept.own.binary_search_by_key(&Some(own), number_at).ok()?;
-        Some(kept.log.read(kept.own[found]).offset())
+        Some(kept.log.read(kept.own_at(own)?).offset())
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
@@ -124,7 +120,7 @@ impl Kept {
         if matches!(record, Record::Own(_)) {
             push(&mut self.own, at);
         }
-        if matches!(record, Record::Own(_) | Record::Theirs(..) | Record::Note(_)) {
+        if record.is_line() {
             push(&mut self.lines, at);
         }
     }
@@ -153,13 +149,14 @@ impl Kept {
 
     fn line(&self, at: usize) -> Option<Line> {
         let (offset, record) = self.log.read(at).record()?;
-        let (own, what) = match record {
-            Record::Own(entry) => (true, What::Entry(None, entry)),
-            Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
-            Record::Note(note) => (true, What::Note(note)),
-            _ => return None,
-        };
-        Some(Line { offset, own, what })
+        Line::of(offset, record)
+    }
+
+    /// Where our own entry with this number is in the log.
+    fn own_at(&self, number: Number) -> Option<usize> {
+        let number_at = |at: &usize| self.log.read(*at).number_of(None);
+        let found = self.own.binary_search_by_key(&Some(number), number_at).ok()?;
+        Some(self.own[found])
     }
 }
 

@@ -4,6 +4,7 @@
 //! they have, and the whole past of one when it becomes theirs.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 
 use crate::core::desk::Desk;
 use crate::core::outcome::{Fact, Passage};
@@ -12,7 +13,7 @@ use crate::core::report::{Report, Told};
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::Written;
 use crate::turn::seat::Seat;
-use crate::wire::{Author, ConversationId, Entry, State};
+use crate::wire::{Author, ConversationId, Entry, Number, State};
 
 /// Conversations of which the seat knows how far a person has seen them, at most. Beyond it, those
 /// that left the desk's memory are shown whole when they are back.
@@ -81,7 +82,7 @@ impl AgentSeat {
         }
     }
 
-    /// Tells a fact. What is not delivered is the caller's to tell.
+    /// Tells a fact.
     pub(super) fn tell(
         &mut self,
         desk: &Desk,
@@ -103,8 +104,23 @@ impl AgentSeat {
                 self.draw(desk, passage.conversation, lines, false);
                 Ok(())
             }
-            Fact::Undelivered(..) => Ok(()),
+            Fact::Undelivered(id, numbers) => self.tell_undelivered(id, numbers, journal),
         }
+    }
+
+    /// Tells which lines of ours a customer's side does not have.
+    pub(super) fn tell_undelivered(
+        &mut self,
+        id: ConversationId,
+        numbers: RangeInclusive<Number>,
+        journal: &Journal,
+    ) -> Result<(), Fault> {
+        for number in numbers {
+            if let Some(said) = journal.own(id, number)?.said() {
+                self.seat.fail(format!("not delivered: {}", said.text));
+            }
+        }
+        Ok(())
     }
 
     fn tell_report(&mut self, desk: &Desk, report: Report, journal: &Journal) -> Result<(), Fault> {

@@ -1,15 +1,13 @@
 //! What is around the desk of `handoff admin`: its journal, its customers, and its agent.
 
-use std::ops::RangeInclusive;
-
 use crate::core::desk::Desk;
 use crate::core::outcome::Fact;
-use crate::core::record::{Committed, Record};
-use crate::edge::journal::{Fault, Journal};
+use crate::core::record::{Batch, Committed};
+use crate::edge::journal::Journal;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::{World, Written};
-use crate::wire::{Conn, ConversationId, Message, Number};
+use crate::wire::{Conn, Message};
 
 use super::seat::AgentSeat;
 
@@ -20,22 +18,6 @@ pub(super) struct Edges {
     pub(super) seat: AgentSeat,
 }
 
-impl Edges {
-    /// Tells which lines of ours a customer's side does not have.
-    pub(super) fn tell_undelivered(
-        &mut self,
-        id: ConversationId,
-        numbers: RangeInclusive<Number>,
-    ) -> Result<(), Fault> {
-        for number in numbers {
-            if let Some(said) = self.keeper.journal.own(id, number)?.said() {
-                self.seat.seat_mut().fail(format!("not delivered: {}", said.text));
-            }
-        }
-        Ok(())
-    }
-}
-
 impl World<Desk> for Edges {
     type Stop = Stop;
 
@@ -43,7 +25,7 @@ impl World<Desk> for Edges {
         &self.keeper.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Stop> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Stop> {
         let committed = self.keeper.commit(records, self.seat.seat().screen())?;
         self.seat.committed(&committed);
         Ok(committed)
@@ -70,9 +52,6 @@ impl World<Desk> for Edges {
     }
 
     fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Stop> {
-        if let Fact::Undelivered(id, numbers) = fact {
-            return Ok(self.tell_undelivered(id, numbers)?);
-        }
         Ok(self.seat.tell(desk, fact, written, &self.keeper.journal)?)
     }
 

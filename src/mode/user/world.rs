@@ -7,12 +7,13 @@ use std::ops::RangeInclusive;
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::outcome::{Fact, Passage};
-use crate::core::record::{Committed, Line, Record, What};
+use crate::core::record::{Batch, Committed, Line, What};
 use crate::core::report::Told;
 use crate::core::session::{Errand, Fresh, Resumed, Session, said_without_bot};
 use crate::core::sessions::Sessions;
 use crate::core::text::Name;
 use crate::edge::journal::{Fault, Journal};
+use crate::mode::random;
 use crate::net;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
@@ -142,7 +143,7 @@ impl World<Sessions> for Edges {
         &self.keeper.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Stop> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Stop> {
         self.keeper.commit(records, self.seat.screen())
     }
 
@@ -244,10 +245,4 @@ pub(super) fn fresh() -> Result<Fresh, String> {
 /// One line, when the system gives no random bytes.
 pub(super) fn seed() -> Result<u64, String> {
     random().map(u64::from_ne_bytes)
-}
-
-fn random<const N: usize>() -> Result<[u8; N], String> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|e| format!("the system gives no random bytes: {e}"))?;
-    Ok(bytes)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, bounded, select};
 use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record};
+use handoff::core::record::{Batch, Committed};
 use handoff::core::report::{Link, Report};
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
@@ -41,7 +41,7 @@ impl World<Sessions> for Crowd {
         &self.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Fault> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Fault> {
         self.journal.commit(records).map_err(|(fault, _)| fault)
     }
 

@@ -5,11 +5,11 @@ use std::convert::Infallible;
 use handoff::core::clock::Now;
 use handoff::core::desk::Desk;
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record};
+use handoff::core::record::{Batch, Committed};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{World, Written};
-use handoff::wire::{Conn, ConversationId, Message, State};
+use handoff::wire::{Conn, Message, State};
 
 use crate::fuzz::disk::{Died, Disk};
 
@@ -47,7 +47,7 @@ impl World<Desk> for Care {
         &self.disk.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
         for record in &records {
             self.trace(record);
         }

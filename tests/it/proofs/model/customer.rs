@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use handoff::core::chance::Chance;
 use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record, Returning};
+use handoff::core::record::{Batch, Committed, Record, Returning};
 use handoff::core::report::{Link, Report};
 use handoff::core::session::{Errand, Fresh, said_without_bot};
 use handoff::core::sessions::Sessions;
@@ -200,7 +200,7 @@ impl World<Sessions> for Customer {
         &self.disk.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Died> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
         for record in &records {
             self.trace(record);
         }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Committed, Record};
+use handoff::core::record::{Batch, Committed};
 use handoff::core::reply::{self, Triggers};
 use handoff::core::session::{Errand, Fresh, Resumed, Session};
 use handoff::core::sessions::Sessions;
@@ -44,7 +44,7 @@ impl World<Sessions> for Ends {
         &self.journal
     }
 
-    fn commit(&mut self, records: Vec<(ConversationId, Record)>) -> Result<Vec<Committed>, Fault> {
+    fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Fault> {
         self.journal.commit(records).map_err(|(fault, _)| fault)
     }
 
