@@ -43,7 +43,7 @@ pub const TOGETHER: usize = 32;
 /// The way to one desk, shared by all sessions that dial it.
 pub struct Dialling {
     backoff: Backoff,
-    health: Health,
+    desk: Desk,
     /// Sessions that want a connection, first come first.
     wanting: VecDeque<ConversationId>,
     /// The same, to find one.
@@ -52,7 +52,8 @@ pub struct Dialling {
     opening: HashSet<ConversationId>,
 }
 
-enum Health {
+/// What is known of the desk.
+enum Desk {
     Down {
         /// When the next dial is due.
         again: Option<Instant>,
@@ -79,7 +80,7 @@ impl Dialling {
     pub fn new(seed: u64) -> Dialling {
         Dialling {
             backoff: Backoff::new(seed),
-            health: Health::Down { again: None },
+            desk: Desk::Down { again: None },
             wanting: VecDeque::new(),
             is_wanting: HashSet::new(),
             opening: HashSet::new(),
@@ -95,9 +96,9 @@ impl Dialling {
 
     /// The session that dials now. Ask again until there is none.
     pub fn next(&mut self, now: Instant) -> Option<ConversationId> {
-        let may_dial = match self.health {
-            Health::Up { .. } => self.opening.len() < TOGETHER,
-            Health::Down { again } => {
+        let may_dial = match self.desk {
+            Desk::Up { .. } => self.opening.len() < TOGETHER,
+            Desk::Down { again } => {
                 self.opening.is_empty() && again.is_none_or(|again| again <= now)
             }
         };
@@ -110,17 +111,17 @@ impl Dialling {
     /// The dial of this session, or the connection that came of it, told this.
     pub fn ended(&mut self, id: ConversationId, verdict: Verdict, now: Instant) {
         self.opening.remove(&id);
-        match (verdict, &self.health) {
-            (Verdict::Answered, Health::Down { .. }) => self.health = Health::Up { since: now },
-            (Verdict::Failed, health) => {
-                if let Health::Up { since } = health
+        match (verdict, &self.desk) {
+            (Verdict::Answered, Desk::Down { .. }) => self.desk = Desk::Up { since: now },
+            (Verdict::Failed, desk) => {
+                if let Desk::Up { since } = desk
                     && now.saturating_duration_since(*since) >= Backoff::HEALTHY
                 {
                     self.backoff.reset();
                 }
                 // Others whose dials were under way tell the same of the same moment.
-                if !matches!(health, Health::Down { again: Some(again) } if *again > now) {
-                    self.health = Health::Down { again: Some(now + self.backoff.wait()) };
+                if !matches!(desk, Desk::Down { again: Some(again) } if *again > now) {
+                    self.desk = Desk::Down { again: Some(now + self.backoff.wait()) };
                 }
             }
             _ => {}
@@ -129,8 +130,8 @@ impl Dialling {
 
     /// When `next` may have somebody, if somebody waits for a time.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.health {
-            Health::Down { again } if !self.wanting.is_empty() && self.opening.is_empty() => again,
+        match self.desk {
+            Desk::Down { again } if !self.wanting.is_empty() && self.opening.is_empty() => again,
             _ => None,
         }
     }

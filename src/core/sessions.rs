@@ -3,7 +3,7 @@
 //! They are found by conversation, by connection and by the time at which something is due. A turn
 //! looks only at those that something happened to.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use crate::core::clock::Now;
@@ -17,21 +17,25 @@ pub struct Sessions {
     /// When the last turn began.
     now: Instant,
     dialling: Dialling,
-    sessions: HashMap<ConversationId, Session>,
+    sessions: HashMap<ConversationId, Kept>,
     /// The conversation that dialled each connection.
     connections: HashMap<Conn, ConversationId>,
     /// When each session has something to do next.
     deadlines: BTreeSet<(Instant, ConversationId)>,
-    /// The same by conversation.
-    deadline_of: HashMap<ConversationId, Instant>,
     /// Sessions that something happened to since the last outcome.
     touched: Vec<ConversationId>,
     /// Sessions whose acks and entries may be due.
     unsettled: Vec<ConversationId>,
-    /// Sessions that nobody watches.
-    unwatched: HashSet<ConversationId>,
     /// Sessions that may leave memory at the end of this turn.
     resting: Vec<ConversationId>,
+}
+
+/// A session in memory.
+struct Kept {
+    session: Session,
+    /// When it has something to do next, as `deadlines` has it.
+    deadline: Option<Instant>,
+    is_watched: bool,
 }
 
 impl Sessions {
@@ -43,10 +47,8 @@ impl Sessions {
             sessions: HashMap::new(),
             connections: HashMap::new(),
             deadlines: BTreeSet::new(),
-            deadline_of: HashMap::new(),
             touched: Vec::new(),
             unsettled: Vec::new(),
-            unwatched: HashSet::new(),
             resting: Vec::new(),
         }
     }
@@ -55,15 +57,19 @@ impl Sessions {
     /// it until `unwatch`.
     pub fn insert(&mut self, session: Session) {
         let id = session.id();
-        self.sessions.insert(id, session);
+        let kept = Kept { session, deadline: None, is_watched: true };
+        if let Some(Kept { deadline: Some(at), .. }) = self.sessions.insert(id, kept) {
+            self.deadlines.remove(&(at, id));
+        }
         self.touch(id);
     }
 
     /// Nobody watches this session any more. It leaves memory as soon as it owes nothing and awaits
     /// nothing; [`Session::restore`] reads it again from the journal.
     pub fn unwatch(&mut self, id: ConversationId) {
-        if self.input(id).is_some() {
-            self.unwatched.insert(id);
+        if let Some(kept) = self.sessions.get_mut(&id) {
+            kept.is_watched = false;
+            self.touch(id);
         }
     }
 
@@ -74,25 +80,21 @@ impl Sessions {
     }
 
     fn forget(&mut self, id: ConversationId) {
-        self.sessions.remove(&id);
-        self.unwatched.remove(&id);
         self.dialling.ended(id, Verdict::Unknown, self.now);
-        if let Some(at) = self.deadline_of.remove(&id) {
+        if let Some(Kept { deadline: Some(at), .. }) = self.sessions.remove(&id) {
             self.deadlines.remove(&(at, id));
         }
     }
 
     /// The session of a conversation.
     pub fn get(&self, id: ConversationId) -> Option<&Session> {
-        self.sessions.get(&id)
+        self.sessions.get(&id).map(|kept| &kept.session)
     }
 
     /// The session of a conversation, for an input: what that brings about is in the next outcome.
     pub fn input(&mut self, id: ConversationId) -> Option<&mut Session> {
-        if self.sessions.contains_key(&id) {
-            self.touch(id);
-        }
-        self.sessions.get_mut(&id)
+        self.touch(id);
+        self.sessions.get_mut(&id).map(|kept| &mut kept.session)
     }
 
     /// The dial that this conversation asked for is under way.
@@ -141,7 +143,7 @@ impl Sessions {
         entry: impl Fn(Number) -> Result<Entry, E>,
         now: Now,
     ) -> Result<bool, E> {
-        let Some(session) = self.sessions.get(&id) else { return Ok(false) };
+        let Some(session) = self.get(id) else { return Ok(false) };
         let Some(session) = session.start_over(fresh, entry, now)? else { return Ok(false) };
         self.remove(id);
         self.insert(session);
@@ -150,7 +152,8 @@ impl Sessions {
 
     /// Takes what this session wants done, and when it is due next.
     fn collect(&mut self, id: ConversationId, outcome: &mut Outcome<Errand>) {
-        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let Some(kept) = self.sessions.get_mut(&id) else { return };
+        let session = &mut kept.session;
         outcome.append(session.outcome());
         if let Some(verdict) = session.take_verdict() {
             self.dialling.ended(id, verdict, self.now);
@@ -159,10 +162,7 @@ impl Sessions {
             self.dialling.want(id);
         }
         let next = session.deadline();
-        let former = match next {
-            Some(next) => self.deadline_of.insert(id, next),
-            None => self.deadline_of.remove(&id),
-        };
+        let former = std::mem::replace(&mut kept.deadline, next);
         if former != next {
             former.map(|at| self.deadlines.remove(&(at, id)));
             next.map(|at| self.deadlines.insert((at, id)));
@@ -170,7 +170,7 @@ impl Sessions {
         if self.unsettled.last() != Some(&id) {
             self.unsettled.push(id);
         }
-        if self.unwatched.contains(&id) {
+        if !kept.is_watched {
             self.resting.push(id);
         }
     }
@@ -192,9 +192,10 @@ impl Side for Sessions {
             && at <= now.clock
         {
             self.deadlines.pop_first();
-            self.deadline_of.remove(&id);
-            if let Some(session) = self.input(id) {
-                session.tick(now);
+            if let Some(kept) = self.sessions.get_mut(&id) {
+                kept.deadline = None;
+                kept.session.tick(now);
+                self.touch(id);
             }
         }
     }
@@ -205,8 +206,8 @@ impl Side for Sessions {
             self.collect(id, &mut outcome);
         }
         while let Some(id) = self.dialling.next(self.now) {
-            match self.sessions.get_mut(&id).filter(|session| session.is_dial_wanted()) {
-                Some(session) => session.dial(),
+            match self.sessions.get_mut(&id).filter(|kept| kept.session.is_dial_wanted()) {
+                Some(kept) => kept.session.dial(),
                 None => self.dialling.ended(id, Verdict::Unknown, self.now),
             }
             self.collect(id, &mut outcome);
@@ -226,7 +227,7 @@ impl Side for Sessions {
 
     fn due(&mut self) -> Option<Due> {
         while let Some(id) = self.unsettled.last() {
-            if let Some(due) = self.sessions.get_mut(id).and_then(Session::due) {
+            if let Some(due) = self.sessions.get_mut(id).and_then(|kept| kept.session.due()) {
                 return Some(due);
             }
             self.unsettled.pop();
@@ -235,15 +236,15 @@ impl Side for Sessions {
     }
 
     fn sent(&mut self, conversation: ConversationId, bytes: usize) {
-        if let Some(session) = self.sessions.get_mut(&conversation) {
-            session.sent(bytes);
+        if let Some(kept) = self.sessions.get_mut(&conversation) {
+            kept.session.sent(bytes);
         }
     }
 
     fn rest(&mut self) {
         for id in std::mem::take(&mut self.resting) {
             // A session at rest has no connection.
-            if self.sessions.get(&id).is_some_and(Session::is_at_rest) {
+            if self.get(id).is_some_and(Session::is_at_rest) {
                 self.forget(id);
             }
         }
