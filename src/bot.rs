@@ -1,10 +1,10 @@
 //! Rasa over blocking HTTP, in worker threads.
 //!
-//! `send` never waits for the bot; every request is answered once, by its ticket, on the loop's
-//! channel. Requests of one conversation are told apart by their tickets; to have one in flight, to
-//! discard a late answer and to try again is `session`'s. The threads, and what fails at once while
-//! the bot is down, are `pool`'s; whose turn it is `queue`'s; one HTTP exchange is `call`'s, its
-//! failures `fault`'s. How Rasa behaves is recorded in `docs/RASA.md`.
+//! `send` never waits for the bot. Each request has a ticket, and exactly one answer with that
+//! ticket comes on the loop's channel. `session` keeps one request under way at a time, discards
+//! late answers and decides what is asked again. Here, `pool` has the threads and fails requests at
+//! once while the bot is down, `queue` chooses the conversation whose turn it is, `call` does one
+//! HTTP exchange, and `fault` says why one failed. `docs/RASA.md` records how Rasa behaves.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -198,11 +198,15 @@ impl Config {
         // Never repeated in an error: what stands before the @ or behind the ? may be a secret.
         if url.contains('@') {
             return Err(
-                "the bot's URL must not hold a user name or a password; leave out what stands before the @".into()
+                "the bot's URL must not hold a user name or a password; leave out what stands \
+                 before the @"
+                    .into(),
             );
         }
         if url.contains(['?', '#']) {
-            return Err("the bot's URL must not hold a '?' or '#'; a token does not belong on the command line".into());
+            return Err("the bot's URL must not hold a '?' or '#'; a token does not belong on \
+                        the command line"
+                .into());
         }
         let uri: Uri =
             url.parse().map_err(|_| format!("the bot's URL '{url}' is not a URL; {GIVE}"))?;
@@ -249,7 +253,7 @@ impl Config {
         self
     }
 
-    /// Asks so many questions at the same time, at most.
+    /// Sets how many questions the bot gets at the same time, at most.
     #[must_use]
     pub fn with_askers(mut self, askers: Askers) -> Config {
         self.askers = askers;
@@ -274,8 +278,8 @@ impl Config {
             self.token.is_some() && uri.scheme_str() == Some("http") && !is_here(uri.host()?);
         is_clear.then(|| {
             format!(
-                "the bot's token goes unencrypted to {}: whoever is on the way can read it and use it; \
-                 give an https:// URL, or go through a tunnel to this machine",
+                "the bot's token goes unencrypted to {}: whoever is on the way can read it and \
+                 use it; give an https:// URL, or go through a tunnel to this machine",
                 self.peer
             )
         })

@@ -253,7 +253,8 @@ struct Entry {
 impl Copy {
     fn read(file: &Path) -> Result<Copy, Broken> {
         let journal = open(file)?;
-        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid";
+        let sql = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE \
+                   'sqlite_%' ORDER BY rowid";
         let schema =
             journal.prepare(sql)?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         let sql = "SELECT key, id, secret FROM conversation ORDER BY key";

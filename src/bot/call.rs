@@ -132,8 +132,9 @@ fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fau
     }
     let warning = (config.token.is_none() && far).then(|| {
         format!(
-            "the API of the bot at {peer} asks for no token: anyone who reaches that port can read and change every \
-             conversation with the bot; start Rasa with --auth-token, and give the token here with --bot-token-file"
+            "the API of the bot at {peer} asks for no token: anyone who reaches that port can \
+             read and change every conversation with the bot; start Rasa with --auth-token, and \
+             give the token here with --bot-token-file"
         )
     });
     Ok(Taken { how, warning })

@@ -146,7 +146,8 @@ impl fmt::Display for Fault {
             Fault::Unreachable { peer, why, refused: true } => {
                 write!(
                     f,
-                    "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' needs none)"
+                    "cannot reach the bot at {peer}: {why}; is Rasa running? ('handoff demo' \
+                     needs none)"
                 )
             }
             Fault::Unreachable { peer, why, refused: false } => {
@@ -187,7 +188,8 @@ impl fmt::Display for Fault {
             Fault::NoApi { peer } => {
                 write!(
                     f,
-                    "the bot at {peer} has no API to hand back through; start Rasa with --enable-api"
+                    "the bot at {peer} has no API to hand back through; start Rasa with \
+                     --enable-api"
                 )
             }
             Fault::Token { peer, given: true } => {
@@ -196,8 +198,8 @@ impl fmt::Display for Fault {
             Fault::Token { peer, given: false } => {
                 write!(
                     f,
-                    "the API of the bot at {peer} wants a token (Rasa's --auth-token, or a JWT for its \
-                     --jwt-secret); give it with --bot-token-file"
+                    "the API of the bot at {peer} wants a token (Rasa's --auth-token, or a JWT \
+                     for its --jwt-secret); give it with --bot-token-file"
                 )
             }
         }

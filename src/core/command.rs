@@ -37,7 +37,8 @@ pub enum Admin {
     Say(String),
     /// List the customers who talk and those who wait.
     List,
-    /// Accept this customer, or the one who has waited longest.
+    /// Accept the customer with this number or name. Without one, accept the customer who has
+    /// waited longest.
     Accept(Option<Who>),
     /// Put this customer in focus.
     Switch(Who),

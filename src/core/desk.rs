@@ -384,7 +384,8 @@ impl Desk {
     fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), (Code, String)> {
         if hello.version != VERSION {
             let why = format!(
-                "this desk speaks version {VERSION} of the protocol and you speak {}; use the same release of handoff",
+                "this desk speaks version {VERSION} of the protocol and you speak {}; use the \
+                 same release of handoff",
                 hello.version
             );
             return Err((Code::Version, why));

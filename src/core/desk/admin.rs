@@ -19,7 +19,10 @@ impl Desk {
             Some(ordinal) => self.find(ordinal)?,
             None => self.next_in_queue().ok_or(match self.queue.is_empty() {
                 true => "nobody is waiting",
-                false => "nobody who waits is connected; /accept N takes one of them, for when they are back",
+                false => {
+                    "nobody who waits is connected; /accept N takes one of them, for when \
+                          they are back"
+                }
             })?,
         };
         let conversation = &self.conversations[&id];
@@ -114,8 +117,14 @@ impl Desk {
             let why = self.conversations[&id].why().map(|why| format!(": {}", Line(why)));
             let (who, why) = (self.who(id), why.unwrap_or_default());
             match self.uncounted.contains(&id) {
-                true => format!("{who} is waiting, not connected, and counts in the queue again once they are{why}"),
-                false => format!("{who} is waiting, number {position} in the queue{}{why}", away(&id)),
+                true => format!(
+                    "{who} is waiting, not connected, and counts in the queue again \
+                                 once they are{why}"
+                ),
+                false => {
+                    let away = away(&id);
+                    format!("{who} is waiting, number {position} in the queue{away}{why}")
+                }
             }
         });
         let lines: Vec<String> = talking.chain(waiting).collect();

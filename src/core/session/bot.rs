@@ -251,22 +251,33 @@ impl Session {
         }
         match outcome {
             Resumed::Yes => {}
-            Resumed::WithoutLines => self.notice("the bot could not be told what was said without it"),
-            Resumed::StillPaused => {
-                self.notice("the bot is still paused on its own side and may not answer; /human asks for a person")
-            }
+            Resumed::WithoutLines => self.notice(
+                "the bot could not be told what was said \
+                                                  without it",
+            ),
+            Resumed::StillPaused => self.notice(
+                "the bot is still paused on its own side and may not answer; /human \
+                             asks for a person",
+            ),
             Resumed::NoApi(why) if !self.bot.told_no_api => {
                 self.bot.told_no_api = true;
                 self.notice(format!(
-                    "{why}; it does not know what was said without it, and a bot that paused itself stays silent"
+                    "{why}; it does not know what was said without it, and a bot that paused \
+                     itself stays silent"
                 ));
             }
             Resumed::NoApi(_) => {}
             Resumed::Unreached(fault) => {
-                self.tell_cause(format!("the bot does not know yet what was said without it: {fault}"));
+                self.tell_cause(format!(
+                    "the bot does not know yet what was said without it: \
+                                         {fault}"
+                ));
             }
             Resumed::Failed(fault) => {
-                self.tell_cause(format!("the bot may not know yet what was said without it: {fault}"));
+                self.tell_cause(format!(
+                    "the bot may not know yet what was said without it: \
+                                         {fault}"
+                ));
             }
         }
         self.ask_waiting(now);
@@ -418,7 +429,8 @@ impl Session {
 
     fn tell_silent_bot(&mut self) {
         self.notice(if self.bot.may_be_paused {
-            "the bot gave no answer: it is probably still paused since the handoff; /human asks for a person"
+            "the bot gave no answer: it is probably still paused since the handoff; /human asks \
+             for a person"
         } else {
             "the bot gave no answer; /human asks for a person"
         });

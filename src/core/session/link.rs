@@ -270,7 +270,10 @@ impl Session {
             self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
         }
         if former.is_some_and(|former| former != welcome.desk) {
-            self.notice("the desk lost what it knew of you; you are in its queue again, with all that was said");
+            self.notice(
+                "the desk lost what it knew of you; you are in its queue again, with \
+                         all that was said",
+            );
             self.request_human(None, now);
         } else if self.needs_desk() {
             self.offer();

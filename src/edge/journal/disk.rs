@@ -58,7 +58,8 @@ impl Disk {
             schema::VERSION => {}
             _ => {
                 return Err(format!(
-                    "the journal {} was written by a newer handoff; use that one, or another --profile",
+                    "the journal {} was written by a newer handoff; use that one, or another \
+                     --profile",
                     file.display()
                 ));
             }

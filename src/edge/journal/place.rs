@@ -81,7 +81,8 @@ impl Place {
 
     fn in_use(&self, folder: &Path) -> String {
         format!(
-            "another 'handoff {mode}' is using {folder}; end it, or take another profile with --profile NAME",
+            "another 'handoff {mode}' is using {folder}; end it, or take another profile with \
+             --profile NAME",
             mode = self.mode,
             folder = folder.display()
         )

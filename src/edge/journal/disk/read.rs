@@ -52,7 +52,8 @@ impl Disk {
             Some(desk) => self.keys.find_peer(&self.connection, conversation, desk)?,
         };
         let Some(origin) = origin else { return Ok(None) };
-        let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND number = ?";
+        let sql = "SELECT number, at, body FROM entry WHERE conversation = ? AND origin = ? AND \
+                   number = ?";
         let mut select = self.connection.prepare_cached(sql)?;
         select.query_row([conversation.key, origin, number as i64], |row| entry(row, 0)).optional()
     }
@@ -131,7 +132,8 @@ impl Disk {
     }
 
     fn read_lines(&self, conversation: i64, after: Offset) -> rusqlite::Result<Vec<Line>> {
-        let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer ON peer.key = origin
+        let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer
+                   ON peer.key = origin
                    WHERE entry.conversation = ? AND entry.key > ? ORDER BY entry.key";
         let mut select = self.connection.prepare_cached(sql)?;
         let lines = select.query_map([conversation, after.0 as i64], line)?;

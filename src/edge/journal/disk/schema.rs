@@ -74,7 +74,8 @@ impl Disk {
             "BEGIN IMMEDIATE;
              CREATE TABLE migrated {CONVERSATION}
              INSERT INTO migrated (key, id, secret, name, held, idle, idle_at, asking, resuming)
-                 SELECT key, id, secret, name, held, idle, idle_at, asking, resuming FROM conversation;
+                 SELECT key, id, secret, name, held, idle, idle_at, asking, resuming FROM
+                 conversation;
              DROP TABLE conversation;
              ALTER TABLE migrated RENAME TO conversation;
              {OPEN}"
