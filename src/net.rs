@@ -26,11 +26,12 @@
 //!
 //! ```text
 //! loop --Net--> inbox.rs --> sockets.rs --Event--> loop
-//!                  ^            | starts
-//!                  +--------- dial.rs (at most 4 threads: resolve, connect)
+//!         |        ^            | starts
+//!         |        +--------- dial.rs (at most 4 threads: resolve, connect)
+//!         +--bytes--> writer.rs --> socket
 //!
-//! sockets.rs uses: connection.rs (one connection), stream.rs (its bytes, plain or TLS),
-//!                  poller.rs (readiness), strangers.rs
+//! sockets.rs uses: connection.rs (one connection), writer.rs (what waits to be written to it),
+//!                  stream.rs (its bytes, plain or TLS), poller.rs (readiness), strangers.rs
 //! ```
 //!
 //! The times are those of `docs/PROTOCOL.md`, "Limits". The thread checks deadlines once every
@@ -50,6 +51,7 @@ pub use crate::wire::Conn;
 pub use dialect::{Dialect, Keepalive, Settings};
 pub use event::{Closed, Event};
 use inbox::{Command, Dialled, Inbox, Target};
+use writer::Sent;
 
 mod connection;
 mod descriptors;
@@ -61,6 +63,7 @@ mod poller;
 mod sockets;
 mod strangers;
 mod stream;
+mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -201,8 +204,26 @@ impl Net {
 
     /// Passes the queued calls to the thread, and wakes it if it sleeps and a call is urgent. So a
     /// batch of calls wakes the thread at most once.
+    ///
+    /// If the only urgent call is one [`send`](Net::send), this writes the bytes itself, and leaves
+    /// to the thread only what would block; `writer.rs` has the rules. Many sends go to the thread:
+    /// it writes while the loop goes on.
     pub fn flush(&self) {
-        self.inbox.put(&mut self.unflushed.borrow_mut());
+        let mut commands = self.unflushed.borrow_mut();
+        if let Some((at, conn)) = only_send(&commands)
+            && let Some(writer) = self.inbox.idle_writer(conn)
+            && let Command::Send(_, bytes) = commands.remove(at)
+        {
+            // This comes before the write. Otherwise a quick answer could find its connection
+            // paused.
+            self.inbox.put(&mut commands);
+            commands.extend(match writer.lock().send(bytes, self.inbox.now()) {
+                Sent::Whole => None,
+                Sent::Part => Some(Command::Write(conn)),
+                Sent::Nothing(bytes) => Some(Command::Send(conn, bytes)),
+            });
+        }
+        self.inbox.put(&mut commands);
     }
 
     /// Closes the listeners, and every connection as [`close`](Net::close) does, and waits for the
@@ -218,6 +239,15 @@ impl Net {
 
     fn queue(&self, command: Command) {
         self.unflushed.borrow_mut().push(command);
+    }
+}
+
+/// The place and the connection of a send, if no other command is urgent.
+fn only_send(commands: &[Command]) -> Option<(usize, Conn)> {
+    let mut urgent = commands.iter().enumerate().filter(|(_, command)| command.is_urgent());
+    match (urgent.next(), urgent.next()) {
+        (Some((at, Command::Send(conn, _))), None) => Some((at, *conn)),
+        _ => None,
     }
 }
 

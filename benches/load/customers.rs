@@ -3,7 +3,8 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use handoff::wire::{
     self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Said, Secret,
@@ -69,11 +70,15 @@ impl Customer {
     pub(crate) fn trips(
         &mut self,
         count: usize,
+        pause: Duration,
         is_acked: bool,
         times: &mut Sample,
     ) -> Result<(), Broken> {
         let mut buffer = [0; 4096];
         for _ in 0..count {
+            if !pause.is_zero() {
+                thread::sleep(pause);
+            }
             self.say();
             let size = self.out.len();
             let since = Instant::now();
@@ -361,7 +366,7 @@ impl Strangers<'_> {
         }
         // A desk accepts only some waiting connections a turn, and answers this customer after each
         // turn.
-        self.customer.trips(16, true, &mut Sample::default())?;
+        self.customer.trips(16, Duration::ZERO, true, &mut Sample::default())?;
         // All connections must still be open: a closed one costs the desk nothing.
         let is_over = |stream: &Stream| match stream.socket().peek(&mut [0]) {
             Ok(_) => true,

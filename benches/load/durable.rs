@@ -333,7 +333,7 @@ fn syncs() -> Result<Option<Row>, Broken> {
     let mut customer = Customer::queued(&desk)?;
     let log = folder.path().join("strace");
     let Some(strace) = Strace::attach(&desk, &log) else { return Ok(None) };
-    customer.trips(REST, true, &mut Sample::default())?;
+    customer.trips(REST, Duration::ZERO, true, &mut Sample::default())?;
     let rest = strace.count()?;
     let Some(strace) = Strace::attach(&desk, &log) else { return Ok(None) };
     customers::flood(&desk, FLOOD)?;

@@ -5,7 +5,8 @@
 //! Lingering --peer's end--> Over
 //! ```
 //!
-//! In plaintext a connection begins `Open`. `stream` turns plain bytes into socket bytes.
+//! In plaintext a connection begins `Open`. `writer` holds what waits to be written, and the stream
+//! that turns plain bytes into socket bytes. The loop's handle uses it too.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -16,23 +17,18 @@ use rustls::Connection as Tls;
 
 use super::poller::{Poller, Registered};
 use super::stream::{Stream, is_not_now};
+use super::writer::{Shared, Writer};
 use super::{Closed, Conn, Dialect, Limits};
 use crate::edge::tls::Fingerprint;
 
 /// One connection. An idle one has no buffer, and takes under 300 bytes besides the memory of TLS.
 pub(super) struct Connection {
-    stream: Stream,
+    writer: Shared,
     phase: Phase,
     /// The dialects that the connection may speak, and the index of the one that it speaks. Until
     /// TLS has agreed on one, that is the first.
     dialects: Arc<Vec<Dialect>>,
     dialect_index: u8,
-    /// Bytes to write. The first `written_len` of them are written already. All are in one buffer,
-    /// so that many small sends leave in one write. The buffer is freed when all is written.
-    outbound: Vec<u8>,
-    written_len: usize,
-    /// The socket did not take all of the last write. The poller reports when it takes more.
-    is_blocked: bool,
     /// The peer has ended, and this side still has bytes to write.
     has_peer_ended: bool,
     /// The loop admitted this connection, or this side dialled it.
@@ -43,10 +39,6 @@ pub(super) struct Connection {
     is_deaf: bool,
     /// When the last byte came.
     last_heard: Instant,
-    /// When this side last queued bytes; `None` before the loop has sent anything.
-    last_queued: Option<Instant>,
-    /// When the peer last took bytes.
-    last_taken: Instant,
     deadline: Option<(Instant, &'static str)>,
 }
 
@@ -92,21 +84,18 @@ impl Connection {
     ) -> io::Result<Connection> {
         socket.set_nonblocking(true)?;
         socket.set_nodelay(true)?;
+        let phase = if tls.is_some() { Phase::Opening } else { Phase::Open };
+        let stream = Stream::new(Registered::new(poller, conn.0 as usize, socket)?, tls);
         Ok(Connection {
-            phase: if tls.is_some() { Phase::Opening } else { Phase::Open },
-            stream: Stream::new(Registered::new(poller, conn.0 as usize, socket)?, tls),
+            phase,
+            writer: Shared::new(Writer::new(stream, now)),
             dialects,
             dialect_index: 0,
-            outbound: Vec::new(),
-            written_len: 0,
-            is_blocked: false,
             has_peer_ended: false,
             is_admitted,
             read_pause: None,
             is_deaf: false,
             last_heard: now,
-            last_queued: None,
-            last_taken: now,
             deadline: None,
         })
     }
@@ -123,12 +112,12 @@ impl Connection {
 
     /// The address of the other side.
     pub(super) fn peer(&self) -> io::Result<SocketAddr> {
-        self.stream.peer()
+        self.writer.lock().stream.peer()
     }
 
     /// The key that the other side has proven to own.
     pub(super) fn key(&self) -> Option<Fingerprint> {
-        self.stream.key()
+        self.writer.lock().stream.key()
     }
 
     /// Sets or clears the deadline.
@@ -185,46 +174,47 @@ impl Connection {
 
     /// Lets the poller report new bytes again.
     fn listen(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.is_deaf) { self.register() } else { Ok(()) }
+        if std::mem::take(&mut self.is_deaf) { self.register(&self.writer.lock()) } else { Ok(()) }
     }
 
     /// Bytes came that may not be read yet: stops the poller from reporting them again and again.
     pub(super) fn defer(&mut self) -> io::Result<()> {
-        if std::mem::replace(&mut self.is_deaf, true) { Ok(()) } else { self.register() }
+        if std::mem::replace(&mut self.is_deaf, true) {
+            Ok(())
+        } else {
+            self.register(&self.writer.lock())
+        }
     }
 
-    /// Queues `bytes`. After `close` they are dropped.
-    pub(super) fn queue(&mut self, bytes: Vec<u8>, now: Instant) {
-        if self.phase != Phase::Open || bytes.is_empty() {
-            return;
+    /// What the loop's handle writes with.
+    pub(super) fn share(&self) -> Shared {
+        self.writer.clone()
+    }
+
+    /// Queues `bytes`. Before the connection is open and after `close` they are dropped. Returns
+    /// how many bytes waited before and how many wait now.
+    pub(super) fn queue(&self, bytes: Vec<u8>, now: Instant) -> (usize, usize) {
+        let mut writer = self.writer.lock();
+        let before = writer.backlog();
+        if self.phase == Phase::Open {
+            writer.queue(bytes, now);
         }
-        self.last_queued = Some(now);
-        if self.outbound.is_empty() {
-            self.outbound = bytes;
-            self.last_taken = now;
-        } else {
-            // Most of the buffer is written: the rest moves to its beginning, to reuse the space.
-            if self.written_len * 2 >= self.outbound.len() {
-                self.outbound.drain(..self.written_len);
-                self.written_len = 0;
-            }
-            self.outbound.extend_from_slice(&bytes);
-        }
+        (before, writer.backlog())
     }
 
     /// The number of bytes that wait to be written.
     pub(super) fn backlog(&self) -> usize {
-        self.outbound.len() - self.written_len
+        self.writer.lock().backlog()
     }
 
     /// Whether bytes wait to be written, from the loop or from TLS itself.
     pub(super) fn is_waiting(&self) -> bool {
-        self.backlog() > 0 || self.stream.is_waiting()
+        self.writer.lock().is_waiting()
     }
 
     /// Whether the socket takes no bytes until the poller reports it writable.
     pub(super) fn is_blocked(&self) -> bool {
-        self.is_blocked
+        self.writer.lock().is_blocked
     }
 
     /// Whether this side's close is complete, so that the connection can be dropped.
@@ -239,6 +229,7 @@ impl Connection {
             Phase::Opening => self.phase = Phase::Over,
             Phase::Open => {
                 self.phase = Phase::Flushing;
+                self.writer.lock().is_closing = true;
                 self.deadline = None;
                 self.read_pause = None;
                 // If this fails, the peer's end stays unnoticed, and the connection lives until its
@@ -252,33 +243,26 @@ impl Connection {
     /// Sends a peer that speaks another protocol the reason why its connection ends, as far as the
     /// socket takes it at once: the bytes `past_tls` without TLS, or the alert that TLS has ready.
     pub(super) fn refuse(&mut self, past_tls: Option<&[u8]>) {
+        let stream = &mut self.writer.lock().stream;
         match past_tls {
-            Some(refusal) => self.stream.write_past_tls(refusal),
+            Some(refusal) => stream.write_past_tls(refusal),
             // If the socket does not take the alert, the peer sees only the end of the connection.
-            None => _ = self.stream.write(&[]),
+            None => _ = stream.write(&[]),
         }
     }
 
     /// Writes once, as much as the socket takes. If a close has begun and all is written, also ends
     /// this side's direction.
     pub(super) fn write(&mut self, now: Instant, limits: &Limits) -> io::Result<()> {
-        if self.is_waiting() {
-            let written = self.stream.write(&self.outbound[self.written_len..])?;
-            self.written_len += written.taken_len;
-            if written.has_moved {
-                self.last_taken = now;
-            }
+        let mut writer = self.writer.lock();
+        writer.write(now)?;
+        let is_blocked = writer.is_waiting();
+        if is_blocked != writer.is_blocked {
+            writer.is_blocked = is_blocked;
+            self.register(&writer)?;
         }
-        if self.backlog() == 0 && !self.outbound.is_empty() {
-            self.outbound = Vec::new();
-            self.written_len = 0;
-        }
-        let blocked = self.is_waiting();
-        if blocked != self.is_blocked {
-            self.is_blocked = blocked;
-            self.register()?;
-        }
-        if !blocked && self.phase == Phase::Flushing {
+        drop(writer);
+        if !is_blocked && self.phase == Phase::Flushing {
             self.end_output(now, limits);
         }
         Ok(())
@@ -286,7 +270,7 @@ impl Connection {
 
     fn end_output(&mut self, now: Instant, limits: &Limits) {
         // It fails only when the connection is gone, and the next read reports that too.
-        let _ = self.stream.end();
+        let _ = self.writer.lock().stream.end();
         self.phase = if self.has_peer_ended {
             Phase::Over
         } else {
@@ -296,7 +280,8 @@ impl Connection {
 
     /// Reads once, at most the length of `buffer`. Later turns read the rest.
     pub(super) fn read(&mut self, buffer: &mut [u8], now: Instant) -> Input {
-        match self.stream.read(buffer) {
+        let result = self.writer.lock().stream.read(buffer);
+        match result {
             Ok(0) => self.ended(),
             Ok(count) => {
                 self.last_heard = now;
@@ -318,15 +303,16 @@ impl Connection {
         if !matches!(self.phase, Phase::Opening | Phase::Open) {
             return Input::Nothing;
         }
-        let bytes = match self.stream.decode(raw, &self.dialects) {
+        let result = self.writer.lock().stream.decode(raw, &self.dialects);
+        let bytes = match result {
             Ok(bytes) => bytes,
             Err(why) => return Input::Ended(why),
         };
         if !bytes.is_empty() {
             self.read_pause.get_or_insert(ReadPause { since: self.last_heard, until: None });
         }
-        if self.phase == Phase::Opening && self.stream.is_open() {
-            let Some(agreed) = self.stream.agreed(&self.dialects) else {
+        if self.phase == Phase::Opening && self.writer.lock().stream.is_open() {
+            let Some(agreed) = self.writer.lock().stream.agreed(&self.dialects) else {
                 return Input::Ended(Closed::Distrusted(
                     "it speaks TLS, but not the handoff protocol".to_owned(),
                 ));
@@ -346,7 +332,7 @@ impl Connection {
             // Both sides close at the same time: the peer sends no more, but it still reads.
             Phase::Flushing => {
                 self.has_peer_ended = true;
-                match self.register() {
+                match self.register(&self.writer.lock()) {
                     Ok(()) => Input::Nothing,
                     Err(error) => Input::Ended(Closed::Broken(error)),
                 }
@@ -366,7 +352,7 @@ impl Connection {
             }
             _ => {}
         }
-        if self.is_waiting() && now >= self.last_taken + limits.stalled_after {
+        if self.writer.lock().is_stalled(now, limits.stalled_after) {
             return Some(Closed::Stalled);
         }
         (!self.has_peer_ended
@@ -378,13 +364,13 @@ impl Connection {
     /// Whether it is time for a keepalive. None is sent before the loop has sent something, because
     /// the loop may still have to check the peer's key.
     pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        let is_quiet = |spoke| now >= spoke + self.dialect().keepalive.after;
-        self.phase == Phase::Open && !self.is_waiting() && self.last_queued.is_some_and(is_quiet)
+        self.phase == Phase::Open
+            && self.writer.lock().is_quiet(now, self.dialect().keepalive.after)
     }
 
-    fn register(&self) -> io::Result<()> {
+    fn register(&self, writer: &Writer) -> io::Result<()> {
         // After the peer's end, a socket that is registered for reading is always ready. So it is
         // registered for writing alone.
-        self.stream.want(!self.has_peer_ended && !self.is_deaf, self.is_blocked)
+        writer.stream.want(!self.has_peer_ended && !self.is_deaf, writer.is_blocked)
     }
 }

@@ -1,12 +1,15 @@
-//! The commands to the socket thread, and the inbox in which they wait for it.
+//! What the loop's handle, the dialers and the socket thread share: the inbox, in which commands wait
+//! for the socket thread, the writers of open connections, and the clock.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::poller::Poller;
+use super::writer::Shared;
 use super::{Conn, Settings};
 
 /// What the loop asks for, or what a dialer reports.
@@ -16,6 +19,8 @@ pub(super) enum Command {
     Resolved(Conn),
     Dialled(Conn, Result<Dialled, String>),
     Send(Conn, Vec<u8>),
+    /// The loop's handle did not write all, or its write failed.
+    Write(Conn),
     Expect(Conn, Option<Duration>, &'static str),
     AtMost(usize),
     Admit(Conn),
@@ -43,7 +48,7 @@ pub(super) struct Dialled {
 impl Command {
     /// Whether the thread must be woken for this command. A [`Command::ReadOn`] without a rest can
     /// wait until the thread wakes for another reason.
-    fn is_urgent(&self) -> bool {
+    pub(super) fn is_urgent(&self) -> bool {
         !matches!(self, Command::ReadOn(_, Duration::ZERO))
     }
 }
@@ -54,6 +59,10 @@ pub(super) struct Inbox {
     pub(super) poller: Arc<Poller>,
     numbers: AtomicU64,
     state: Mutex<Waiting>,
+    /// The writers of open connections. The socket thread adds and removes them.
+    writers: Mutex<HashMap<Conn, Shared>>,
+    /// The total time, in nanoseconds, that the socket thread has waited at a full event channel.
+    stall_nanos: AtomicU64,
 }
 
 #[derive(Default)]
@@ -62,6 +71,8 @@ struct Waiting {
     /// The thread waits for readiness and must be woken. This flag is under the same lock as the
     /// commands, so that no wake is missed and none is needless.
     is_asleep: bool,
+    /// The thread has not yet carried out all urgent commands.
+    has_urgent: bool,
     /// Some socket has bytes that may not be read yet. Then a [`Command::ReadOn`] must wake the
     /// thread, too.
     has_deaf: bool,
@@ -73,12 +84,49 @@ impl Inbox {
             poller: Arc::new(Poller::new()?),
             numbers: AtomicU64::new(1),
             state: Mutex::default(),
+            writers: Mutex::default(),
+            stall_nanos: AtomicU64::new(0),
         })
     }
 
     /// A number for a new connection or listener.
     pub(super) fn number(&self) -> Conn {
         Conn(self.numbers.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The clock of all deadlines. It stops while the socket thread waits for the loop to take an
+    /// event: bytes that come meanwhile stay unread, and their connections must not count as
+    /// silent.
+    pub(super) fn now(&self) -> Instant {
+        Instant::now() - Duration::from_nanos(self.stall_nanos.load(Ordering::Relaxed))
+    }
+
+    /// The clock stood still for this long.
+    pub(super) fn stalled(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.stall_nanos.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// Both sides of this connection may send: the loop's handle may write to it.
+    pub(super) fn share(&self, conn: Conn, writer: Shared) {
+        self.writers().insert(conn, writer);
+    }
+
+    /// The connection is gone.
+    pub(super) fn unshare(&self, conn: Conn) {
+        self.writers().remove(&conn);
+    }
+
+    /// The writer of an open connection, if the thread has carried out all urgent commands.
+    pub(super) fn idle_writer(&self, conn: Conn) -> Option<Shared> {
+        if self.lock().has_urgent {
+            return None;
+        }
+        self.writers().get(&conn).cloned()
+    }
+
+    fn writers(&self) -> MutexGuard<'_, HashMap<Conn, Shared>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds `commands`, and wakes the thread if it sleeps and one of them is urgent.
@@ -90,6 +138,7 @@ impl Inbox {
         let wakes = {
             let mut waiting = self.lock();
             waiting.commands.append(commands);
+            waiting.has_urgent |= urgent;
             (urgent || waiting.has_deaf) && std::mem::take(&mut waiting.is_asleep)
         };
         if wakes {
@@ -98,13 +147,14 @@ impl Inbox {
         }
     }
 
-    /// Moves all commands to `commands`, which must be empty. If there are none, the thread counts
+    /// Moves all commands to `commands`, which must be empty. The earlier ones are carried out. If there are none, the thread counts
     /// as asleep until [`awake`](Inbox::awake).
     pub(super) fn take(&self, commands: &mut Vec<Command>, has_deaf: bool) {
         let mut waiting = self.lock();
         waiting.has_deaf = has_deaf;
         std::mem::swap(&mut waiting.commands, commands);
         waiting.is_asleep = commands.is_empty();
+        waiting.has_urgent &= !commands.is_empty();
     }
 
     /// The thread is awake: it takes commands by itself.

@@ -48,8 +48,6 @@ pub(super) struct Sockets {
     /// Connections with new bytes to write.
     unwritten: Vec<Conn>,
     buffer: Box<[u8]>,
-    /// The total time that the thread has waited at a full event channel; see `now`.
-    stall_time: Duration,
     next_sweep: Option<Instant>,
     end_at: Option<Instant>,
     is_loop_gone: bool,
@@ -80,7 +78,6 @@ impl Sockets {
             commands: Vec::new(),
             unwritten: Vec::new(),
             buffer: vec![0; READ_MAX].into_boxed_slice(),
-            stall_time: Duration::ZERO,
             next_sweep: None,
             end_at: None,
             is_loop_gone: false,
@@ -106,7 +103,7 @@ impl Sockets {
             // The loop may have allowed reads meanwhile. Such commands do not wake the thread.
             self.obey();
             self.inbox.awake();
-            let now = self.now();
+            let now = self.inbox.now();
             self.turn(&ready, now);
             self.wake(now);
             self.write_fresh(now);
@@ -118,15 +115,9 @@ impl Sockets {
         }
     }
 
-    /// The clock of all deadlines. It stops while the thread waits for the loop to take an event:
-    /// bytes that come meanwhile stay unread, and their connections must not count as silent.
-    fn now(&self) -> Instant {
-        Instant::now() - self.stall_time
-    }
-
     fn is_over(&self) -> bool {
         let ended = match self.end_at {
-            Some(at) => self.connections.is_empty() || self.now() >= at,
+            Some(at) => self.connections.is_empty() || self.inbox.now() >= at,
             None => false,
         };
         ended || self.is_loop_gone
@@ -139,7 +130,7 @@ impl Sockets {
             self.next_sweep = None;
             return None;
         }
-        let now = self.now();
+        let now = self.inbox.now();
         let sweep = *self.next_sweep.get_or_insert(now + self.limits.tick);
         let rested = self.rests.first().map(|(at, _)| *at);
         let at = [Some(sweep), self.end_at, rested].into_iter().flatten().min().unwrap_or(sweep);
@@ -159,7 +150,7 @@ impl Sockets {
                     send(self.events, event) -> sent => self.is_loop_gone |= sent.is_err(),
                     recv(self.handle_alive) -> _ => {}
                 }
-                self.stall_time += since.elapsed();
+                self.inbox.stalled(since.elapsed());
             }
         }
     }
@@ -170,6 +161,7 @@ impl Sockets {
         if let Some(until) = connection.rests_until() {
             self.rests.remove(&(until, conn));
         }
+        self.inbox.unshare(conn);
         drop(connection);
         if self.strangers.leave(conn).is_none_or(|stranger| stranger.is_reported) {
             self.tell(Event::Closed { conn, why });

@@ -20,7 +20,7 @@ impl Sockets {
             self.inbox.take(&mut commands, self.has_deaf);
             let none = commands.is_empty();
             if !none {
-                let now = self.now();
+                let now = self.inbox.now();
                 for command in commands.drain(..) {
                     self.command(command, now);
                 }
@@ -44,6 +44,7 @@ impl Sockets {
             Command::Resolved(conn) => self.dialers.resolved(conn),
             Command::Dialled(conn, result) => self.dialled(conn, result, now),
             Command::Send(conn, bytes) => self.send(conn, bytes, now),
+            Command::Write(conn) => self.write_bounded(conn, now),
             Command::Expect(conn, within, what) => {
                 if let Some(connection) = self.connections.get_mut(&conn) {
                     connection.expect(within.map(|within| (now + within, what)));
@@ -101,6 +102,7 @@ impl Sockets {
     /// The handshake is done, or there is none: both sides may send.
     pub(super) fn opened(&mut self, conn: Conn, now: Instant) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
+        self.inbox.share(conn, connection.share());
         if !connection.is_admitted() {
             let within = connection.dialect().hello_within;
             return self.expect(conn, within, "hello", now);
@@ -125,21 +127,23 @@ impl Sockets {
     }
 
     fn send(&mut self, conn: Conn, bytes: Vec<u8>, now: Instant) {
-        let Some(connection) = self.connections.get_mut(&conn) else {
-            return;
-        };
-        if connection.backlog() == 0 {
+        let Some(connection) = self.connections.get(&conn) else { return };
+        let (before, after) = connection.queue(bytes, now);
+        if before == 0 {
             self.unwritten.push(conn);
         }
-        connection.queue(bytes, now);
-        let most = connection.dialect().outbound_max;
-        if connection.backlog() > most {
-            // Bytes that the kernel takes do not count.
-            self.write(conn, now);
-            let left = self.connections.get(&conn).map_or(0, Connection::backlog);
-            if left > most {
-                self.end(conn, Closed::Overflow);
-            }
+        if after > connection.dialect().outbound_max {
+            self.write_bounded(conn, now);
+        }
+    }
+
+    /// Writes once, and ends the connection if more than allowed waits then. Bytes that the kernel
+    /// takes do not count.
+    fn write_bounded(&mut self, conn: Conn, now: Instant) {
+        self.write(conn, now);
+        let is_over = |it: &Connection| it.backlog() > it.dialect().outbound_max;
+        if self.connections.get(&conn).is_some_and(is_over) {
+            self.end(conn, Closed::Overflow);
         }
     }
 

@@ -23,6 +23,24 @@ fn a_batch_leaves_in_one_write() {
 }
 
 #[test]
+fn a_lone_answer_leaves_though_the_socket_thread_waits_for_the_loop() {
+    let desk = End::with_room(patient(), 1);
+    let address = desk.listen();
+    let (conn, mut peer) = raw(&desk, address);
+    let mut stoppers = [raw(&desk, address), raw(&desk, address)];
+    for (_, stopper) in &mut stoppers {
+        stopper.write_all(b"stop").unwrap();
+    }
+    while !desk.events.is_full() {
+        thread::yield_now();
+    }
+    desk.send(conn, "answer");
+    let mut answer = [0; 6];
+    peer.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"answer");
+}
+
+#[test]
 fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
     // A channel of 2 is full most of the time: net blocks on it again and again.
     echo(50 << 20, join(End::with_room(patient(), 2), End::with_room(patient(), 2)));
