@@ -1,5 +1,5 @@
-//! What the loop's handle, the dialers and the socket thread share: the inbox, in which commands wait
-//! for the socket thread, the writers of open connections, and the clock.
+//! What the loop's handle, the dialers and the socket thread share: the inbox, in which commands
+//! wait for the socket thread, the writers of open connections, and the clock.
 
 use std::collections::HashMap;
 use std::io;
@@ -147,8 +147,8 @@ impl Inbox {
         }
     }
 
-    /// Moves all commands to `commands`, which must be empty. The earlier ones are carried out. If there are none, the thread counts
-    /// as asleep until [`awake`](Inbox::awake).
+    /// Moves all commands to `commands`, which must be empty: the thread has carried out the
+    /// earlier ones. If none waits, the thread counts as asleep until [`awake`](Inbox::awake).
     pub(super) fn take(&self, commands: &mut Vec<Command>, has_deaf: bool) {
         let mut waiting = self.lock();
         waiting.has_deaf = has_deaf;

@@ -1,8 +1,8 @@
 //! What waits to be written to one connection. The loop's handle and the socket thread share it.
 //!
-//! A single short answer would wake the socket thread only to be written. So the loop's handle writes
-//! it ([`Net::flush`](super::Net::flush)), as far as the socket takes it. The rest stays here, and
-//! the socket thread writes it when the poller reports the socket writable.
+//! A single short answer would wake the socket thread only to be written. So the loop's handle
+//! writes it ([`Net::flush`](super::Net::flush)), as far as the socket takes it. The rest stays
+//! here, and the socket thread writes it when the poller reports the socket writable.
 //!
 //! One lock for each connection protects its stream and its waiting bytes. TLS needs the same state
 //! for both directions, so the socket thread also reads under the lock. Neither thread waits for
