@@ -1,37 +1,37 @@
-//! Customers by what the admin calls them: a number, a name, or the beginning of a name.
+//! Finds customers by what the agent calls them: an ordinal, a name, or the beginning of a name.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Conversation, Desk, Phase};
 use crate::core::command::Who;
-use crate::core::text::is_same;
-use crate::core::text::{Line, Name};
+use crate::core::text::{Line, Name, is_same};
 use crate::wire::ConversationId;
 
-/// Customers that are listed when several fit, at most.
+use super::Desk;
+use super::conversation::Conversation;
+
+/// When several customers fit, at most this many are listed.
 const LISTED_MAX: usize = 20;
 
 /// Why a number or name leads to no conversation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Missing {
-    /// Nobody is called so: one sentence for the admin.
+    /// No customer is called so: one sentence for the agent.
     Nobody(String),
-    /// Several are: a line for each of them.
+    /// Several customers are called so: a line for each of them.
     Several(Vec<String>),
 }
 
 impl Desk {
-    /// The number of a customer that `/accept` may take; of those who wait, if any of them fits.
+    /// The ordinal of the customer that `/accept` may take. Those who wait come before all others.
     ///
     /// # Errors
     /// When no name fits, or several do.
     pub fn find_waiting(&self, who: &Who) -> Result<u32, Missing> {
-        self.find_named(who, |conversation| {
-            conversation.phase == Phase::Queued && !conversation.asleep
-        })
+        self.find_named(who, Conversation::is_queued)
     }
 
-    /// The number of a customer that `/switch` may go to; of those who talk to us, if one fits.
+    /// The ordinal of the customer that `/switch` may go to. Those whom the agent has come before all
+    /// others.
     ///
     /// # Errors
     /// When no name fits, or several do.
@@ -39,7 +39,7 @@ impl Desk {
         self.find_named(who, Conversation::is_active)
     }
 
-    /// A number that was ever given is that number. Otherwise the customers that the command is
+    /// An ordinal that this desk gave is that ordinal. Otherwise the customers that the command is
     /// meant for come before all others.
     fn find_named(
         &self,
@@ -47,31 +47,26 @@ impl Desk {
         is_meant: impl Fn(&Conversation) -> bool,
     ) -> Result<u32, Missing> {
         let number = who.number();
-        if let Some(number) = number.filter(|number| (1..=self.begun).contains(number)) {
+        if let Some(number) = number.filter(|number| self.conversations.was_given(*number)) {
             return Ok(number);
         }
-        let here =
-            || self.ordinals.iter().map(|(ordinal, id)| (*ordinal, &self.conversations[id], *id));
-        let named = |(ordinal, conversation, id): (u32, &Conversation, ConversationId)| {
-            (ordinal, conversation.called(id))
-        };
-        let found = match find(
-            who,
-            here().filter(|(_, conversation, _)| is_meant(conversation)).map(named),
-        ) {
-            Err(Missing::Nobody(_)) => find(who, here().map(named)),
+        let called =
+            |(id, known): (ConversationId, &Conversation)| (known.ordinal, known.called(id));
+        let meant = self.conversations.in_order().filter(|(_, known)| is_meant(known));
+        let found = match find(who, meant.map(called)) {
+            Err(Missing::Nobody(_)) => find(who, self.conversations.in_order().map(called)),
             found => found,
         };
         match (found, number) {
-            // As a number it has an answer of its own.
+            // The command has an answer of its own for an ordinal that no customer has.
             (Err(Missing::Nobody(_)), Some(number)) => Ok(number),
             (found, _) => found,
         }
     }
 }
 
-/// The number of the one customer with this name; else of the one whose name begins so. What is
-/// written as a number fits a whole name only: it rather is a number that no customer has yet.
+/// The ordinal of the one customer with this name, or else of the one whose name begins so. A
+/// number fits whole names only: it is more likely an ordinal that no customer has yet.
 ///
 /// # Errors
 /// When no name fits, or several do.
@@ -93,7 +88,7 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
         ))),
         several => {
             let more = several.len().saturating_sub(LISTED_MAX);
-            // The latest, where there are too many.
+            // If there are too many, the latest ones are listed.
             let listed = several[more..].iter().map(|(ordinal, name)| format!("#{ordinal} {name}"));
             let rest = (more > 0).then(|| format!("and {more} before them"));
             Err(Missing::Several(listed.chain(rest).collect()))
@@ -101,13 +96,13 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
     }
 }
 
-/// What a customer is called at a desk. It stands in sentences, so it is made safe here already.
+/// What a customer is called at a desk. Sentences contain it, so it is made safe here already.
 pub fn called(name: Option<&str>, id: ConversationId) -> String {
     name.and_then(Name::new)
         .map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
 }
 
-/// Whether a name begins so, in whole letters.
+/// Whether a name begins like this, in whole letters.
 fn begins(name: &str, typed: &str) -> bool {
     name.grapheme_indices(true).any(|(at, letter)| is_same(&name[..at + letter.len()], typed))
 }

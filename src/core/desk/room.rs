@@ -1,102 +1,114 @@
-//! How many customers there is room for, in all and from one address; who is over it is asked to
-//! come back later.
+//! How many customers the desk has slots for, in all and from one address. A customer who finds no
+//! slot is asked to come back later (docs/PROTOCOL.md, "How much a desk takes").
 //!
-//! Who is connected, waits or talks takes a place, and keeps it: a customer who has one is always
+//! A customer who is connected, waits or talks takes a slot, and keeps it: who has one is always
 //! let in again.
 
 use std::collections::HashMap;
 
-use super::{Act, Desk, Options};
+use crate::core::outcome::Act;
 use crate::wire::{Address, Conn, ConversationId, Message};
 
-/// Places, unless the admin says otherwise.
+use super::{Desk, Options};
+
+/// Slots, unless the agent says otherwise.
 pub const CUSTOMERS: usize = 3_000;
-/// Places for customers from one address, unless the admin says otherwise.
+/// Slots for customers from one address, unless the agent says otherwise.
 pub const CUSTOMERS_PER_ADDRESS: usize = 256;
-/// Who finds no place comes back after this many seconds at the soonest,
+/// A customer who finds no slot is asked to come back after this many seconds at the soonest.
 pub const RETRY_FIRST: u32 = 5;
-/// and within so many more: each is told another time, so that they do not come back together.
+/// The seconds differ from customer to customer, by less than this, so that they do not come back
+/// together.
 pub const RETRY_SPREAD: u32 = 25;
 
-/// The places that are taken.
-#[derive(Debug, Default, PartialEq)]
+/// The slots that are taken.
+#[derive(Default)]
 pub(super) struct Room {
     taken: usize,
-    each: HashMap<Address, usize>,
+    taken_from: HashMap<Address, usize>,
+    /// How often a customer was asked to come back later.
+    turned_away: u32,
 }
 
-/// A conversation's place, and where its customer came from, if that is known.
-pub(super) type Place = Option<Address>;
+/// A conversation's slot: the address that the customer came from, if it is known.
+pub(super) type Slot = Option<Address>;
 
 impl Room {
-    /// Whether there is a place for one more from there.
+    /// Whether there is a slot for one more from there.
     fn is_free(&self, address: Address, options: &Options) -> bool {
-        let from_there = self.each.get(&address).copied().unwrap_or(0);
+        let from_there = self.taken_from.get(&address).copied().unwrap_or(0);
         self.taken < options.customers && from_there < options.customers_per_address
     }
 
-    fn take(&mut self, place: Place) {
+    fn take(&mut self, slot: Slot) {
         self.taken += 1;
-        if let Some(address) = place {
-            *self.each.entry(address).or_default() += 1;
+        if let Some(address) = slot {
+            *self.taken_from.entry(address).or_default() += 1;
         }
     }
 
-    fn give_back(&mut self, place: Place) {
+    fn give_back(&mut self, slot: Slot) {
         self.taken -= 1;
-        if let Some(address) = place
-            && let Some(count) = self.each.get_mut(&address)
+        if let Some(address) = slot
+            && let Some(count) = self.taken_from.get_mut(&address)
         {
             *count -= 1;
             if *count == 0 {
-                self.each.remove(&address);
+                self.taken_from.remove(&address);
             }
         }
+    }
+
+    /// The seconds after which the next customer without a slot is to come back.
+    fn next_retry(&mut self) -> u32 {
+        let retry = RETRY_FIRST + self.turned_away % RETRY_SPREAD;
+        self.turned_away = self.turned_away.wrapping_add(1);
+        retry
+    }
+
+    /// Whether no slot is taken.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.taken == 0 && self.taken_from.is_empty()
     }
 }
 
 impl Desk {
-    /// Somebody connected from there, and will say hello.
-    pub fn opened(&mut self, conn: Conn, address: Address) {
-        self.strangers.insert(conn, address);
-    }
-
-    /// Whether this hello finds a place; if not, it is told when to come back.
+    /// Whether this hello finds a slot. If it finds none, the desk says when to come back.
     pub(super) fn has_room(&mut self, conn: Conn, id: ConversationId, address: Address) -> bool {
-        let has_place =
-            self.conversations.get(&id).is_some_and(|conversation| conversation.place.is_some());
-        if has_place || self.room.is_free(address, &self.options) {
+        let has_slot =
+            self.conversations.get(id).is_some_and(|conversation| conversation.slot.is_some());
+        if has_slot || self.room.is_free(address, &self.options) {
             return true;
         }
-        let retry = RETRY_FIRST + self.turned_away % RETRY_SPREAD;
-        self.turned_away = self.turned_away.wrapping_add(1);
-        log::info!("{conn}: no room, told to come back in {retry} s");
+        let retry = self.room.next_retry();
+        log::info!("{conn}: no slot is free; the customer is asked to come back in {retry} s");
         self.act(Act::Send(conn, Message::Busy { retry }));
         self.act(Act::Close(conn));
         false
     }
 
-    /// The customer is connected from here now.
+    /// The customer is connected from this address now.
     pub(super) fn seat(&mut self, id: ConversationId, address: Address) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        if let Some(place) = conversation.place.replace(Some(address)) {
-            self.room.give_back(place);
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if let Some(slot) = conversation.slot.replace(Some(address)) {
+            self.room.give_back(slot);
         }
         self.room.take(Some(address));
     }
 
-    /// Nobody is connected to this conversation: it has a place as long as it waits or talks.
+    /// The customer is not connected: they have a slot as long as they wait or talk.
     pub(super) fn review(&mut self, id: ConversationId) {
-        let Some(conversation) = self.conversations.get_mut(&id) else { return };
-        let needs = conversation.is_live();
-        match conversation.place {
-            None if needs => {
-                conversation.place = Some(None);
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let is_live = conversation.is_live();
+        match conversation.slot {
+            None if is_live => {
+                conversation.slot = Some(None);
                 self.room.take(None);
             }
-            Some(place) if !needs => {
-                conversation.place = None;
-                self.room.give_back(place);
+            Some(slot) if !is_live => {
+                conversation.slot = None;
+                self.room.give_back(slot);
             }
             _ => {}
         }

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 use super::room::{RETRY_FIRST, RETRY_SPREAD};
 use super::*;
 use crate::core::delivery::LIFETIME;
+use crate::core::outcome::{Fact, Passage};
 use crate::core::record::Story;
+use crate::core::report::Link;
 use crate::edge::journal::Journal;
-use crate::wire::{Asked, Button, Secret};
+use crate::wire::{Asked, Body, Button, EndReason, Hello, Said, Secret, VERSION};
 
 fn now() -> Now {
     after(Duration::ZERO)
@@ -170,7 +172,7 @@ fn whose_link_comes_and_goes_all_the_time_is_told_of_now_and_then_and_at_last_as
     let later = after(Duration::from_secs(60));
     assert_eq!(desk.deadline(), later.clock);
     assert_eq!(told(&mut desk, later), [Link::Connected]);
-    assert!(desk.flapped.is_empty());
+    assert_eq!(desk.flapped.deadline(), None);
 }
 
 #[test]
@@ -265,8 +267,8 @@ fn strangers_who_begin_and_end_conversations_all_day_leave_nothing_in_memory() {
         greets(&mut desk, hello, 1000 + u64::from(n), n, now());
         settle(&mut desk, &mut journal);
     }
-    assert!(desk.conversations.is_empty() && desk.ordinals.is_empty() && desk.links.is_empty());
-    assert!(desk.queue.is_empty() && desk.touched.is_empty() && desk.parted.is_empty());
+    assert!(desk.conversations.is_empty() && desk.connections.is_empty());
+    assert!(desk.queue.is_empty() && desk.touched.is_empty() && desk.leaving.is_empty());
 }
 
 #[test]
@@ -340,8 +342,7 @@ fn a_stranger_who_says_nothing_leaves_nothing() {
     let mut desk = desk();
     dials(&mut desk, 1, 1, 1, now());
     desk.disconnected(Conn(1), "gone");
-    assert!(desk.conversations.is_empty() && desk.links.is_empty() && desk.ordinals.is_empty());
-    assert!(desk.strangers.is_empty() && desk.room == Room::default());
+    assert!(desk.conversations.is_empty() && desk.connections.is_empty() && desk.room.is_empty());
 }
 
 #[test]
@@ -377,7 +378,7 @@ fn a_place_is_free_again_however_a_conversation_ends() {
             desk.disconnected(Conn(1), "cut");
             desk.tick(after(LIFETIME));
         }
-        assert!(desk.room == Room::default());
+        assert!(desk.room.is_empty());
         joins(&mut desk, 2);
         assert_eq!(desk.waiting(), ["#2 Customer 0202"]);
     }
@@ -396,7 +397,7 @@ fn one_address_has_its_share_wherever_its_customers_go() {
     dials(&mut desk, 3, 5, 77, now());
     assert!(busy(&mut desk, 5).is_none());
     (1..=5).for_each(|conn| desk.disconnected(Conn(conn), "gone"));
-    assert!(desk.room == Room::default());
+    assert!(desk.room.is_empty());
 }
 
 #[test]
@@ -478,7 +479,7 @@ fn who_withdrew_in_a_backlog_that_broke_off_keeps_the_place_in_the_room_as_in_th
     assert_eq!((busy(&mut desk, 2).is_some(), desk.waiting().len()), (true, 1));
     desk.tick(after(LIFETIME));
     desk.rest();
-    assert!(desk.room == Room::default() && desk.queue.is_empty() && desk.conversations.is_empty());
+    assert!(desk.room.is_empty() && desk.queue.is_empty() && desk.conversations.is_empty());
 }
 
 #[test]
@@ -537,7 +538,7 @@ fn after_a_restart_who_does_not_come_back_counts_for_a_minute() {
     desk.tick(after(COUNTED_WITHOUT_LINK));
     dials(&mut desk, 2, 13, 2, after(COUNTED_WITHOUT_LINK));
     assert_eq!(desk.deadline(), now().clock + IDLE_NOTED);
-    assert!(desk.uncounted.len() == 1 && desk.unlinked.is_empty());
+    assert!(!desk.queue.counts(id(1)) && desk.queue.deadline().is_none());
     dials(&mut desk, 1, 11, 1, after(2 * COUNTED_WITHOUT_LINK));
     assert!(places(&mut desk).contains(&(11, 1)));
 }

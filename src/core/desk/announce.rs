@@ -1,0 +1,192 @@
+//! What the agent is shown of a conversation: its messages, and its state once the backlog of a
+//! hello has arrived.
+//!
+//! Rules: docs/PROTOCOL.md, "Delivery", newest; docs/JSON.md, "Order".
+
+use std::ops::RangeInclusive;
+
+use crate::core::clock::Now;
+use crate::core::outcome::{Act, Audience, Fact, Passage};
+use crate::core::record::Origin;
+use crate::core::report::{Link, Reason, Report};
+use crate::core::text::Line;
+use crate::wire::{Author, Body, ConversationId, Entry, Number, Said};
+
+use super::Desk;
+use super::controls::{Ask, Phase};
+
+impl Desk {
+    /// Learns what a new entry of the customer's means for the conversation. `announce` shows the
+    /// agent the state.
+    pub(super) fn learn(&mut self, id: ConversationId, entry: &Entry) {
+        match &entry.body {
+            Body::Message(said) => self.learn_message(id, entry.number, said),
+            _ => self.learn_control(id, entry),
+        }
+    }
+
+    fn learn_message(&mut self, id: ConversationId, number: Number, said: &Said) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let is_live = conversation.controls.phase().is_with_desk();
+        conversation.unheard += u32::from(is_live && said.author == Author::User);
+        let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
+        if let Some(numbers) = ready {
+            self.tell_said(id, Origin::Peer(None), numbers, !is_live);
+        }
+    }
+
+    fn learn_control(&mut self, id: ConversationId, entry: &Entry) {
+        let desk = self.id;
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let request = conversation.controls.request();
+        conversation.learn_control(desk, entry);
+        self.conversations.note_active(id);
+        let Some(conversation) = self.conversations.get(id) else { return };
+        let controls = &conversation.controls;
+        let is_answered = controls.answered().is_some();
+        if !controls.phase().is_with_desk() || controls.request() != request {
+            self.tell_untold(id, entry.number - 1, true);
+        }
+        if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
+            let who = self.who(id);
+            self.notice(format!("{who}: the customer's side refused: {}", Line(why)));
+        }
+    }
+
+    /// Shows the agent the state of a conversation, once its backlog has arrived and if the state
+    /// is news.
+    pub(super) fn announce(&mut self, id: ConversationId, now: Now) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let received = conversation.delivery.received();
+        if !conversation.backlog.announce(&conversation.controls, received) {
+            return;
+        }
+        let phase = conversation.controls.phase();
+        self.queue.remove(id);
+        match phase {
+            Phase::Queued => self.announce_queued(id, now),
+            Phase::Active => self.announce_active(id, now),
+            Phase::Bot(how) => self.announce_end(id, Reason::Returned(how)),
+            Phase::Elsewhere(what) => self.announce_end(id, Reason::Elsewhere(what)),
+            Phase::Closed(why) => self.announce_end(id, Reason::Ended(why)),
+        }
+    }
+
+    fn announce_queued(&mut self, id: ConversationId, now: Now) {
+        self.queue.push(id);
+        self.lose_focus(id);
+        self.tell_state_and_untold(id);
+        let conversation = &self.conversations[id];
+        let name = conversation.called(id);
+        let elsewhere = conversation.backlog.made_elsewhere();
+        let is_pending = conversation.controls.pending().is_some();
+        self.tell_all(Report::Call { text: format!("Hey! {name} wants to talk to you") });
+        if elsewhere > 0 {
+            self.notice(format!("{elsewhere} entries of another desk are held by {name} only"));
+        }
+        self.send_position(id);
+        if self.options.auto_accept && !is_pending {
+            self.ask(id, Ask::Accept { by_admin: false }, now);
+        }
+    }
+
+    fn announce_active(&mut self, id: ConversationId, now: Now) {
+        let answered = self.conversations[id].controls.answered().map(|pending| pending.asked);
+        // An answer to a control that our journal has lost does not move the agent's focus.
+        let is_accepted = matches!(answered, Some(Ask::Accept { .. }));
+        if answered == Some(Ask::Accept { by_admin: true }) || is_accepted && !self.is_focus_live()
+        {
+            self.look_at(id);
+        }
+        self.tell_state_and_untold(id);
+        if let (true, Some(text)) = (is_accepted, self.options.greeting.clone()) {
+            self.record_said(id, &text, true, now);
+        }
+    }
+
+    fn announce_end(&mut self, id: ConversationId, reason: Reason) {
+        self.tell_state(id, Some(reason));
+        self.lose_focus(id);
+    }
+
+    /// Shows the state of a conversation that somebody waits or talks in, and then the messages that
+    /// waited for it.
+    fn tell_state_and_untold(&mut self, id: ConversationId) {
+        self.tell_state(id, None);
+        let last = self.conversations[id].delivery.received();
+        self.tell_untold(id, last, false);
+    }
+
+    /// Shows the messages that waited for a state, up to number `last`.
+    fn tell_untold(&mut self, id: ConversationId, last: Number, history: bool) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if let Some(numbers) = conversation.backlog.release(last) {
+            self.tell_said(id, Origin::Peer(None), numbers, history);
+        }
+    }
+
+    /// Shows messages of the journal.
+    pub(super) fn tell_said(
+        &mut self,
+        conversation: ConversationId,
+        origin: Origin,
+        numbers: RangeInclusive<Number>,
+        history: bool,
+    ) {
+        self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
+    }
+
+    /// Shows the state of a conversation.
+    pub(super) fn tell_state(&mut self, id: ConversationId, reason: Option<Reason>) {
+        self.tell_state_at(id, self.queue.position(id), reason);
+    }
+
+    /// Shows the state of a conversation. The caller knows the position.
+    pub(super) fn tell_state_at(
+        &mut self,
+        id: ConversationId,
+        position: Option<u32>,
+        reason: Option<Reason>,
+    ) {
+        let conversation = &self.conversations[id];
+        let is_active = conversation.controls.phase() == Phase::Active;
+        let asked = conversation.reason().map(|reason| Reason::Requested(reason.to_owned()));
+        let report = Report::State {
+            conversation: id,
+            ordinal: Some(conversation.ordinal),
+            customer: Some(conversation.called(id)),
+            state: conversation.state(),
+            position,
+            admin: if is_active { self.options.name.clone() } else { None },
+            reason: reason.or(asked),
+        };
+        self.tell(id, report);
+    }
+
+    /// Shows the link of a conversation.
+    pub(super) fn tell_link(&mut self, id: ConversationId, link: Link, why: Option<String>) {
+        let conversation = &self.conversations[id];
+        let report = Report::Link {
+            conversation: id,
+            ordinal: Some(conversation.ordinal),
+            customer: Some(conversation.called(id)),
+            link,
+            desk: self.id.to_string(),
+            why,
+            parted: false,
+        };
+        self.tell(id, report);
+    }
+
+    pub(super) fn tell(&mut self, id: ConversationId, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Conversation(id), report)));
+    }
+
+    pub(super) fn tell_all(&mut self, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Everyone, report)));
+    }
+
+    pub(super) fn notice(&mut self, text: String) {
+        self.tell_all(Report::Notice { text });
+    }
+}

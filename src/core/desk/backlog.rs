@@ -1,0 +1,109 @@
+//! What the agent knows of one conversation while a backlog arrives: the state that was announced
+//! last, and the messages that wait until the next state is announced.
+//!
+//! Rules: docs/PROTOCOL.md, "Delivery", newest; docs/JSON.md, "Order".
+
+use std::ops::RangeInclusive;
+
+use crate::wire::{Hello, Number};
+
+use super::controls::{Controls, Phase};
+use super::{UNTOLD_BYTES_MAX, UNTOLD_MAX};
+
+/// What the agent knows of one conversation.
+pub(super) struct Backlog {
+    /// The phase that was announced last, and the number of the `requested` in force then.
+    announced: (Phase, Number),
+    /// The customer's highest number at the hello. Until it has arrived, controls are history.
+    newest: Number,
+    /// How many entries other desks made in this conversation. Only the customer has them.
+    made_elsewhere: Number,
+    /// The first message that waits for the announcement of its state; 0 if none waits.
+    first_untold: Number,
+    /// The bytes of the messages that wait. Once they reached a bound, this is
+    /// [`UNTOLD_BYTES_MAX`], and messages are shown at once until the state is announced.
+    untold_bytes: u32,
+}
+
+impl Backlog {
+    /// The agent knows nothing of this conversation.
+    pub(super) fn new() -> Backlog {
+        Backlog {
+            announced: (Phase::FIRST, 0),
+            newest: 0,
+            made_elsewhere: 0,
+            first_untold: 0,
+            untold_bytes: 0,
+        }
+    }
+
+    /// After a restart all that the journal has counts as announced.
+    pub(super) fn restore(controls: &Controls) -> Backlog {
+        Backlog { announced: (controls.phase(), controls.request()), ..Backlog::new() }
+    }
+
+    /// The customer's hello: `made_elsewhere` says how many entries other desks made.
+    pub(super) fn begin(&mut self, hello: &Hello, made_elsewhere: Number) {
+        self.newest = hello.newest;
+        self.made_elsewhere = made_elsewhere;
+    }
+
+    /// The agent shall hear of the state as if for the first time.
+    pub(super) fn forget_announced(&mut self) {
+        self.announced = (Phase::FIRST, 0);
+    }
+
+    /// The phase that was announced last.
+    pub(super) fn announced(&self) -> Phase {
+        self.announced.0
+    }
+
+    /// How many entries of this conversation other desks made.
+    pub(super) fn made_elsewhere(&self) -> Number {
+        self.made_elsewhere
+    }
+
+    /// The customer's entries up to `received` are here. Whether the present state is to be
+    /// announced now; then it counts as announced.
+    pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> bool {
+        let present = (controls.phase(), controls.request());
+        if received < self.newest || self.announced == present {
+            return false;
+        }
+        self.announced = present;
+        true
+    }
+
+    /// The customer's message `number`, of `size` bytes, arrived. Answers which messages to show
+    /// now: a message of a state that is not announced yet waits for the announcement.
+    pub(super) fn arrive(
+        &mut self,
+        controls: &Controls,
+        number: Number,
+        size: usize,
+    ) -> Option<RangeInclusive<Number>> {
+        let is_announced = self.announced == (controls.phase(), controls.request());
+        let is_with_desk = controls.phase().is_with_desk();
+        if is_announced || !is_with_desk || self.untold_bytes >= UNTOLD_BYTES_MAX {
+            return Some(number..=number);
+        }
+        if self.first_untold == 0 {
+            self.first_untold = number;
+        }
+        self.untold_bytes = self.untold_bytes.saturating_add(size as u32);
+        let is_full = number - self.first_untold >= UNTOLD_MAX;
+        if !is_full && self.untold_bytes < UNTOLD_BYTES_MAX {
+            return None;
+        }
+        let first = std::mem::take(&mut self.first_untold);
+        self.untold_bytes = UNTOLD_BYTES_MAX;
+        Some(first..=number)
+    }
+
+    /// The messages that wait, up to number `last`, wait no more.
+    pub(super) fn release(&mut self, last: Number) -> Option<RangeInclusive<Number>> {
+        let first = std::mem::take(&mut self.first_untold);
+        self.untold_bytes = 0;
+        (first > 0).then_some(first..=last)
+    }
+}

@@ -1,0 +1,55 @@
+//! The connections of a desk: strangers, whose hello the desk has not accepted yet, and customers.
+
+use std::collections::HashMap;
+
+use crate::wire::{Address, Conn, ConversationId};
+
+/// The connections of a desk.
+#[derive(Default)]
+pub(super) struct Connections {
+    /// Where each stranger's connection comes from.
+    strangers: HashMap<Conn, Address>,
+    /// The conversation of each customer's connection.
+    customers: HashMap<Conn, ConversationId>,
+}
+
+impl Connections {
+    /// A stranger connected from this address.
+    pub(super) fn open(&mut self, conn: Conn, address: Address) {
+        self.strangers.insert(conn, address);
+    }
+
+    /// Where a stranger comes from, who is none any more.
+    pub(super) fn take_stranger(&mut self, conn: Conn) -> Option<Address> {
+        self.strangers.remove(&conn)
+    }
+
+    /// The hello of this conversation was accepted on this connection.
+    pub(super) fn admit(&mut self, conn: Conn, id: ConversationId) {
+        self.customers.insert(conn, id);
+    }
+
+    /// The conversation of a customer's connection.
+    pub(super) fn conversation(&self, conn: Conn) -> Option<ConversationId> {
+        self.customers.get(&conn).copied()
+    }
+
+    /// A connection is gone. Answers whose it was, if it was a customer's.
+    pub(super) fn close(&mut self, conn: Conn) -> Option<ConversationId> {
+        self.strangers.remove(&conn);
+        self.customers.remove(&conn)
+    }
+
+    /// The connections of all customers, in the order in which they were opened.
+    pub(super) fn customers(&self) -> Vec<Conn> {
+        let mut conns: Vec<Conn> = self.customers.keys().copied().collect();
+        conns.sort_unstable();
+        conns
+    }
+
+    /// Whether there is no connection.
+    #[cfg(test)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.strangers.is_empty() && self.customers.is_empty()
+    }
+}

@@ -1,0 +1,239 @@
+//! What the controls of one customer say: who owns the conversation, and which control of this desk
+//! has no answer yet.
+//!
+//! Rules: docs/PROTOCOL.md, "Bodies" and "States, and who decides".
+
+use crate::core::report::{Elsewhere, Returned};
+use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
+
+use super::BEHIND_CLOSED_MAX;
+
+/// Who owns a conversation, and how the former owner lost it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Bot(Returned),
+    Queued,
+    Active,
+    /// What the agent of another desk did with the customer, as the customer's side says.
+    Elsewhere(Elsewhere),
+    Closed(EndReason),
+}
+
+impl Phase {
+    /// Before the first control the bot owns the conversation.
+    pub(super) const FIRST: Phase = Phase::Bot(Returned::HandedBack);
+
+    /// Whether the customer waits at this desk or talks with its agent.
+    pub(super) fn is_with_desk(self) -> bool {
+        matches!(self, Phase::Queued | Phase::Active)
+    }
+
+    /// The same as a state of the wire.
+    pub(super) fn state(self) -> State {
+        match self {
+            Phase::Bot(_) => State::Bot,
+            Phase::Queued => State::Queued,
+            Phase::Active => State::Active,
+            Phase::Elsewhere(Elsewhere::ClosedElsewhere) | Phase::Closed(_) => State::Closed,
+            Phase::Elsewhere(_) => State::Bot,
+        }
+    }
+}
+
+/// A control of this desk without its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pending {
+    /// The control's number.
+    pub(super) number: Number,
+    /// What the control asks for.
+    pub(super) asked: Ask,
+}
+
+/// What a control of this desk asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// The customer. `by_admin` is false when the desk accepts by itself.
+    Accept {
+        by_admin: bool,
+    },
+    HandBack,
+    Close,
+}
+
+impl Ask {
+    /// What this entry of the desk's asks for, if it is a control.
+    fn of(body: &Body) -> Option<Ask> {
+        match body {
+            Body::Accept { .. } => Some(Ask::Accept { by_admin: true }),
+            Body::HandBack { .. } => Some(Ask::HandBack),
+            Body::Close { .. } => Some(Ask::Close),
+            _ => None,
+        }
+    }
+
+    fn is_answered_by(self, body: &Body) -> bool {
+        matches!(
+            (self, body),
+            (Ask::Accept { .. }, Body::Accepted { .. })
+                | (Ask::HandBack, Body::HandedBack { .. })
+                | (Ask::Close, Body::Closed { .. })
+        )
+    }
+}
+
+/// What the controls of one conversation say.
+pub(super) struct Controls {
+    phase: Phase,
+    /// The number of the customer's latest `requested`; 0 before the first.
+    request: Number,
+    /// The reason that this `requested` gave.
+    reason: Option<Box<str>>,
+    /// The number of the customer's `closed`; 0 before it.
+    closed: Number,
+    /// This desk's control that has no answer yet.
+    pending: Option<Pending>,
+    /// The control that the customer's latest control answered or voided.
+    answered: Option<Pending>,
+}
+
+impl Controls {
+    /// Before the first control.
+    pub(super) fn new() -> Controls {
+        Controls {
+            phase: Phase::FIRST,
+            request: 0,
+            reason: None,
+            closed: 0,
+            pending: None,
+            answered: None,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// The number of the customer's latest `requested`.
+    pub(super) fn request(&self) -> Number {
+        self.request
+    }
+
+    /// The reason that the latest `requested` gave.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+
+    pub(super) fn pending(&self) -> Option<Pending> {
+        self.pending
+    }
+
+    /// The control that the customer's latest control answered or voided.
+    pub(super) fn answered(&self) -> Option<Pending> {
+        self.answered
+    }
+
+    /// Another entry follows the customer's latest control, or the desk takes up the conversation
+    /// again: nothing is just answered.
+    pub(super) fn clear_answered(&mut self) {
+        self.answered = None;
+    }
+
+    /// Whether the customer is queued here, and no control of this desk is pending.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.phase == Phase::Queued && self.pending.is_none()
+    }
+
+    /// This desk made a control.
+    pub(super) fn ask(&mut self, number: Number, asked: Ask) {
+        self.pending = Some(Pending { number, asked });
+    }
+
+    /// This desk's entries from number `from` on have numbers that are higher by `by` now.
+    pub(super) fn renumber(&mut self, from: Number, by: Number) {
+        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.number >= from) {
+            pending.number += by;
+        }
+    }
+
+    /// Whether an entry of the customer's may answer what it says it answers, if it is new: an
+    /// `of` with this desk's id names its pending control, or a control that only the customer has
+    /// (docs/PROTOCOL.md, "Bodies"). Those have numbers up to `highest_lost`.
+    pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry, highest_lost: Number) -> bool {
+        let is_refused = matches!(entry.body, Body::Refused { .. });
+        let Some(of) = entry.body.answers().filter(|_| !is_refused) else { return true };
+        let is_lost = (1..=highest_lost).contains(&of.number);
+        let is_pending = self.pending.is_some_and(|pending| {
+            pending.number == of.number && pending.asked.is_answered_by(&entry.body)
+        });
+        of.desk != desk || is_lost || is_pending
+    }
+
+    /// Whether the customer's next entry may be this one: behind `closed` only a body that changes
+    /// no state may follow (docs/PROTOCOL.md, "States, and who decides").
+    pub(super) fn may_follow(&self, entry: &Entry) -> bool {
+        let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
+        self.closed == 0 || changes_nothing && entry.number <= self.closed + BEHIND_CLOSED_MAX
+    }
+
+    /// Learns from an entry of the customer's what the state is now, and whether it answers or
+    /// voids this desk's pending control. `desk` is this desk.
+    pub(super) fn learn(&mut self, desk: DeskId, entry: &Entry) {
+        match &entry.body {
+            // A journal of 0.1.0 may have more behind `closed` than a `refused`.
+            body if self.closed > 0 && !matches!(body, Body::Refused { .. }) => return,
+            Body::Requested { reason } => {
+                self.phase = Phase::Queued;
+                self.request = entry.number;
+                self.reason = reason.as_deref().map(Into::into);
+                return;
+            }
+            Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
+            Body::HandedBack { of } if of.desk == desk => {
+                self.phase = Phase::Bot(Returned::HandedBack)
+            }
+            Body::HandedBack { .. } => {
+                self.phase = Phase::Elsewhere(Elsewhere::HandedBackElsewhere)
+            }
+            Body::Closed { of, reason } => {
+                self.closed = entry.number;
+                self.phase = closed_phase(desk, *of, *reason);
+            }
+            Body::Accepted { of } if of.desk == desk => self.phase = Phase::Active,
+            // Another desk had the customer then. The entries that follow say who has them now.
+            Body::Accepted { .. } => self.phase = Phase::Elsewhere(Elsewhere::TakenElsewhere),
+            Body::Refused { of, .. } if of.desk == desk && self.is_pending(of.number) => {}
+            _ => return,
+        }
+        // If our journal was set back, the answer to a control from before that leaves a control
+        // from after it pending.
+        let is_older = |of: &Asked| {
+            of.desk == desk && self.pending.is_some_and(|pending| pending.number > of.number)
+        };
+        let is_older = entry.body.answers().is_some_and(is_older);
+        self.answered = if is_older { None } else { self.pending.take() };
+    }
+
+    /// Learns from an entry of the journal. `own` says whether this desk made it.
+    pub(super) fn recall(&mut self, desk: DeskId, own: bool, entry: &Entry) {
+        match Ask::of(&entry.body) {
+            Some(asked) if own => self.ask(entry.number, asked),
+            _ if own => {}
+            _ => self.learn(desk, entry),
+        }
+    }
+
+    fn is_pending(&self, number: Number) -> bool {
+        self.pending.is_some_and(|pending| pending.number == number)
+    }
+}
+
+/// How a conversation ended, as this desk sees it (docs/PROTOCOL.md, "States, and who decides").
+fn closed_phase(desk: DeskId, of: Option<Asked>, reason: EndReason) -> Phase {
+    match of {
+        Some(of) if of.desk == desk => Phase::Closed(EndReason::AdminClosed),
+        Some(_) => Phase::Elsewhere(Elsewhere::ClosedElsewhere),
+        // Without a desk's `close` no agent closed it, whatever the reason says.
+        None if reason == EndReason::AdminClosed => Phase::Closed(EndReason::UserEnded),
+        None => Phase::Closed(reason),
+    }
+}

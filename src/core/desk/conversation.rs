@@ -1,0 +1,175 @@
+//! One conversation, as this desk knows it. Its parts keep their own rules; here is what two of
+//! them decide together.
+
+use crate::core::clock::Now;
+use crate::core::delivery::{Delivery, Idle, LIFETIME};
+use crate::core::outcome::Due;
+use crate::core::record::{Story, What};
+use crate::wire::{Body, Conn, ConversationId, DeskId, Entry, State};
+
+use super::backlog::Backlog;
+use super::controls::{Controls, Phase};
+use super::links::LinkNotices;
+use super::names;
+use super::own::OwnNumbers;
+use super::room::Slot;
+
+/// One conversation, as this desk knows it.
+pub(super) struct Conversation {
+    /// The conversation's number at this desk; 0 until it has an entry.
+    pub(super) ordinal: u32,
+    /// SHA-256 of the conversation's secret.
+    pub(super) secret: [u8; 32],
+    /// The customer's name, as the latest hello gave it.
+    pub(super) name: Option<Box<str>>,
+    pub(super) controls: Controls,
+    pub(super) backlog: Backlog,
+    pub(super) delivery: Delivery,
+    pub(super) own: OwnNumbers,
+    /// The customer's connection, while there is one.
+    pub(super) connection: Option<Conn>,
+    pub(super) link_notices: LinkNotices,
+    /// The slot that the conversation takes, if it takes one.
+    pub(super) slot: Option<Slot>,
+    /// Lines that the customer typed since the agent's last line, without those that a `/wait` of a
+    /// script has taken.
+    pub(super) unheard: u32,
+    /// Whether the desk's list of conversations with due acks or entries has this one.
+    pub(super) is_touched: bool,
+    pub(super) idle: Idle,
+    /// The desk gave the customer up, because they were away for too long. A hello ends that.
+    pub(super) is_asleep: bool,
+}
+
+impl Conversation {
+    /// A conversation without entries.
+    pub(super) fn new(secret: [u8; 32], now: Now) -> Conversation {
+        let mut delivery = Delivery::default();
+        delivery.offer_all();
+        Conversation {
+            ordinal: 0,
+            secret,
+            name: None,
+            controls: Controls::new(),
+            backlog: Backlog::new(),
+            delivery,
+            own: OwnNumbers::default(),
+            connection: None,
+            link_notices: LinkNotices::new(now),
+            slot: None,
+            unheard: 0,
+            is_touched: false,
+            idle: Idle::new(now),
+            is_asleep: false,
+        }
+    }
+
+    /// A conversation as the journal of this desk has it.
+    pub(super) fn restore(desk: DeskId, story: &Story, now: Now) -> Conversation {
+        let mut conversation = Conversation {
+            ordinal: story.ordinal,
+            name: story.name.as_deref().map(Into::into),
+            delivery: Delivery::restore(
+                story.delivered.max(story.held),
+                story.theirs.first().map_or(0, |(_, last)| *last),
+                story.own,
+            ),
+            own: OwnNumbers::restore(story.own, story.held, story.typed),
+            idle: Idle { before: story.idle, since: now.clock, noted: story.idle },
+            is_asleep: story.idle >= LIFETIME,
+            ..Conversation::new(story.secret, now)
+        };
+        for line in &story.controls {
+            if let What::Entry(_, entry) = &line.what {
+                conversation.controls.recall(desk, line.own, entry);
+            }
+        }
+        conversation.backlog = Backlog::restore(&conversation.controls);
+        conversation
+    }
+
+    /// The next entry or ack that is due on the customer's connection, once everything is committed.
+    pub(super) fn due(&mut self, conversation: ConversationId) -> Option<Due> {
+        let conn = self.connection?;
+        if let Some(number) = self.delivery.due(self.own.last()) {
+            return Some(Due::Entry { conversation, conn, number });
+        }
+        // The customer's side may hang up when it gets our ack, so all our entries are sent before
+        // it (docs/PROTOCOL.md, "Delivery", Sending).
+        if !self.delivery.is_sent(self.own.last()) {
+            return None;
+        }
+        self.delivery.take_ack().map(|number| Due::Ack { conn, number })
+    }
+
+    /// Learns from a control of the customer's that is new.
+    pub(super) fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
+        let request = self.controls.request();
+        self.controls.clear_answered();
+        self.controls.learn(desk, entry);
+        if self.controls.request() != request {
+            self.unheard = 0;
+        }
+    }
+
+    /// Whether the desk takes this entry from the customer: only a side that answers what this
+    /// desk asked may say so (docs/PROTOCOL.md, "Bodies"). An entry that the desk has is compared
+    /// with the journal instead.
+    pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry) -> bool {
+        entry.number <= self.delivery.received()
+            || self.controls.may_answer(desk, entry, self.own.highest_lost())
+    }
+
+    /// Whether an entry may follow, if it is the customer's next one.
+    pub(super) fn may_follow(&self, entry: &Entry) -> bool {
+        entry.number != self.delivery.received() + 1 || self.controls.may_follow(entry)
+    }
+
+    /// Whether the customer waits or talks here. Also whether they did when the agent was last shown
+    /// a state: the rest of a backlog that ends it may be on its way.
+    pub(super) fn is_live(&self) -> bool {
+        let is_announced = self.backlog.announced().is_with_desk();
+        (self.controls.phase().is_with_desk() || is_announced) && !self.is_asleep
+    }
+
+    /// Whether the agent of this desk has the customer.
+    pub(super) fn is_active(&self) -> bool {
+        self.controls.phase() == Phase::Active && !self.is_asleep
+    }
+
+    /// Whether the customer waits here.
+    pub(super) fn is_queued(&self) -> bool {
+        self.controls.phase() == Phase::Queued && !self.is_asleep
+    }
+
+    /// Whether the conversation may leave memory: the customer is not connected and not waited for,
+    /// and has every line that an agent typed.
+    pub(super) fn has_left(&self) -> bool {
+        let is_over = !self.is_live() && self.delivery.acked() >= self.own.typed();
+        self.connection.is_none() && (self.is_asleep || is_over)
+    }
+
+    /// Why the customer waits, if the bot gave a reason.
+    pub(super) fn reason(&self) -> Option<&str> {
+        self.controls.reason().filter(|_| self.is_queued())
+    }
+
+    /// The state of the conversation, as this desk knows it.
+    pub(super) fn state(&self) -> State {
+        if self.is_asleep { State::Closed } else { self.controls.phase().state() }
+    }
+
+    /// What the customer is called at this desk.
+    pub(super) fn called(&self, id: ConversationId) -> String {
+        names::called(self.name.as_deref(), id)
+    }
+}
+
+/// Whether a customer's side may make an entry with this body (docs/PROTOCOL.md, "Bodies").
+pub(super) fn is_of_customer(body: &Body) -> bool {
+    match body {
+        Body::Message(said) => said.author != crate::wire::Author::Admin,
+        Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => false,
+        _ => true,
+    }
+}

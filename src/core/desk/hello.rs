@@ -1,0 +1,167 @@
+//! A customer's side says hello: whether the desk accepts it, and from which numbers both go on.
+//!
+//! Rules: docs/PROTOCOL.md, "hello" and "welcome".
+
+use ring::digest::{SHA256, digest};
+
+use crate::core::clock::Now;
+use crate::core::outcome::Act;
+use crate::core::record::Record;
+use crate::wire::{Code, Conn, ConversationId, Hello, Message, Number, Secret, VERSION, Welcome};
+
+use super::controls::{Ask, Phase};
+use super::conversation::Conversation;
+use super::{Desk, HELD_MAX};
+
+impl Desk {
+    /// A customer's side says hello.
+    pub(super) fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
+        let Some(address) = self.connections.take_stranger(conn) else { return };
+        let secret = hash(&hello.secret);
+        let mark = hello.received.get(&self.id).copied().unwrap_or(0);
+        if let Err((code, why)) = self.judge(&hello, secret, mark) {
+            return self.dismiss(conn, code, &why);
+        }
+        let id = hello.conversation;
+        if !self.has_room(conn, id, address) {
+            return;
+        }
+        self.resume(id, secret, mark, now);
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        conversation.delivery.offer_all();
+        conversation.delivery.owe_ack();
+        let elsewhere =
+            hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
+        conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
+        let is_renamed = conversation.name.as_deref() != hello.name.as_deref();
+        let renamed = (conversation.ordinal > 0 && is_renamed).then(|| hello.name.clone());
+        conversation.name = hello.name.map(Into::into);
+        let was_asleep = std::mem::take(&mut conversation.is_asleep);
+        let former = conversation.connection.replace(conn);
+        if let Some(name) = renamed {
+            self.journal(id, Record::Begun { secret, name });
+        }
+        self.connections.admit(conn, id);
+        // docs/PROTOCOL.md, "Delivery", A newer connection.
+        if let Some(former) = former {
+            self.connections.close(former);
+            self.dismiss(former, Code::Replaced, "this conversation goes on in another program");
+        }
+        self.seat(id, address);
+        self.welcome(conn, id);
+        if was_asleep {
+            self.is_busy(id, now);
+            self.wake(id, now);
+        }
+        self.flap(id, None);
+        self.queue.count_again(id);
+        self.send_position(id);
+        // This customer waited already when the desk was started.
+        let conversation = &self.conversations[id];
+        let is_waiting = conversation.backlog.announced() == Phase::Queued
+            && conversation.controls.pending().is_none();
+        if self.options.auto_accept && is_waiting {
+            self.ask(id, Ask::Accept { by_admin: false }, now);
+        }
+    }
+
+    /// The customer's side has this desk's entries up to `mark`: the desk goes on from there.
+    fn resume(&mut self, id: ConversationId, secret: [u8; 32], mark: Number, now: Now) {
+        let conversation = self.conversations.get_or_begin(id, || Conversation::new(secret, now));
+        match conversation.delivery.resume(mark, conversation.own.last()) {
+            // The connection before this one lost the customer's latest `ack`.
+            Ok(true) => self.tell_delivered(id, mark),
+            Ok(false) => {}
+            // Our journal is older than what we sent: it was restored from a backup.
+            Err(_) => self.raise(id, mark),
+        }
+    }
+
+    /// Answers the hello.
+    fn welcome(&mut self, conn: Conn, id: ConversationId) {
+        let conversation = &self.conversations[id];
+        let shown = conversation.delivery.shown();
+        let welcome = Welcome {
+            desk: self.id,
+            received: conversation.delivery.received(),
+            state: conversation.state(),
+            features: Vec::new(),
+        };
+        self.act(Act::Send(conn, Message::Welcome(welcome)));
+        self.act(Act::Admit(conn));
+        // The connection before this one may have lost our latest `seen`.
+        if let Some(number) = shown {
+            self.act(Act::Send(conn, Message::Seen { number }));
+        }
+        self.touch(id);
+    }
+
+    /// Whether the desk can answer this hello, in the order of docs/PROTOCOL.md, "hello". The
+    /// customer's side has this desk's entries up to `mark`.
+    fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), (Code, String)> {
+        if hello.version != VERSION {
+            let why = format!(
+                "this desk speaks version {VERSION} of the protocol and you speak {}; use the \
+                 same release of handoff",
+                hello.version
+            );
+            return Err((Code::Version, why));
+        }
+        let known = self.conversations.get(hello.conversation);
+        if known.is_some_and(|conversation| conversation.secret != secret) {
+            return Err((Code::Secret, "this conversation belongs to somebody else".to_owned()));
+        }
+        let (made, lost) = known.map_or((0, 0), |conversation| {
+            (conversation.own.last(), conversation.own.highest_lost())
+        });
+        if mark > made + HELD_MAX || mark < lost {
+            let why = "you have other entries of this desk than it made";
+            return Err((Code::Fork, why.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The customer has more of our entries than we ever sent, because our journal is an old copy.
+    /// We go on above them, and remember that they are gone here. What the agent said since the
+    /// restart had their numbers, and moves above them, too (docs/PROTOCOL.md, "hello", 3).
+    fn raise(&mut self, id: ConversationId, mark: Number) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let made = conversation.own.last();
+        let from = conversation.delivery.highest_offered(made) + 1;
+        let moves = made >= from;
+        let by = conversation.own.raise(from, mark);
+        conversation.delivery.set_back(mark);
+        conversation.controls.renumber(from, by);
+        let last = conversation.own.last();
+        // A conversation without an entry is not journaled: a stranger leaves nothing.
+        if conversation.ordinal == 0 {
+            return;
+        }
+        if moves {
+            self.journal(id, Record::Moved { from, by });
+            self.out.renumber(id, from, by);
+        }
+        self.remember_lost(id, from);
+        if moves {
+            self.notice(format!(
+                "{}: what you said since the restart follows as {}..{last}",
+                self.who(id),
+                mark + 1
+            ));
+        }
+    }
+
+    /// Journals which of our entries only the customer has, from number `first` on, and shows it.
+    pub(super) fn remember_lost(&mut self, id: ConversationId, first: Number) {
+        let lost = self.conversations[id].own.highest_lost();
+        let note = format!("lines {first}..{lost} are held by the customer only");
+        self.journal(id, Record::Held(lost));
+        self.journal(id, Record::Note(note.clone()));
+        self.notice(format!("{}: {note}", self.who(id)));
+    }
+}
+
+/// SHA-256 of a conversation's secret: the journal of a desk has no secret itself.
+fn hash(secret: &Secret) -> [u8; 32] {
+    digest(&SHA256, secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
