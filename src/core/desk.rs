@@ -18,7 +18,7 @@
 //!
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. The parts keep state of their own: `roster` the conversations, `queue` who
-//! waits, `room` the slots, `connections` whose a connection is; of one conversation `controls` has
+//! waits, `room` the slots, `seat` the focus, `connections` whose a connection is; of one conversation `controls` has
 //! the state, `backlog` what the agent knows of it, and `delivery` the numbers.
 //!
 //! ```
@@ -95,6 +95,7 @@ use links::Flapped;
 use queue::Queue;
 use room::Room;
 use roster::Roster;
+use seat::Seat;
 
 mod admin;
 mod announce;
@@ -111,6 +112,7 @@ mod queue;
 mod restart;
 pub mod room;
 mod roster;
+mod seat;
 #[cfg(test)]
 mod tests;
 
@@ -174,8 +176,7 @@ pub struct Desk {
     room: Room,
     connections: Connections,
     flapped: Flapped,
-    /// The conversation that gets the agent's next line.
-    focus: Option<ConversationId>,
+    seat: Seat,
     /// Conversations with acks or entries that may be due.
     touched: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
@@ -196,7 +197,7 @@ impl Desk {
             room: Room::default(),
             connections: Connections::default(),
             flapped: Flapped::default(),
-            focus: None,
+            seat: Seat::default(),
             touched: Vec::new(),
             leaving: Vec::new(),
             next_idle_look: now.clock + IDLE_NOTED,
@@ -251,7 +252,7 @@ impl Desk {
         let known = self.conversations.get(id);
         Told {
             ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
-            elsewhere: self.focus != Some(id),
+            elsewhere: self.seat.focus() != Some(id),
             own: told.author == Author::Admin,
             ..told
         }

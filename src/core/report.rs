@@ -4,10 +4,17 @@
 //! as one object a line, `{"event":NAME, …}`. Fields and names are a stable interface; they are
 //! written out in `docs/JSON.md`.
 
-use serde::{Serialize, Serializer};
 use std::net::SocketAddr;
 
+use serde::{Serialize, Serializer};
+
 use crate::wire::{Author, Button, ConversationId, Custom, EndReason, Millis, Number, Said, State};
+
+pub use news::{CustomerNews, DeskNews, News, held_by_customer};
+pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
+
+mod news;
+mod refusal;
 
 /// One thing told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -83,16 +90,28 @@ pub enum Report {
         /// The highest such number.
         number: Number,
     },
-    /// Information.
+    /// Information of a program.
     Notice {
         /// One line for a person.
         text: String,
     },
-    /// A customer wants to talk: a notice that also rings the bell.
+    /// Information of a core.
+    #[serde(rename = "notice")]
+    News {
+        /// What happened; in JSON one line for a person.
+        text: News,
+    },
+    /// A customer wants to talk: information of a core that also rings the bell.
     #[serde(rename = "notice")]
     Call {
-        /// One line for a person.
-        text: String,
+        /// What happened; in JSON one line for a person.
+        text: News,
+    },
+    /// A fault that a core reports.
+    #[serde(rename = "error")]
+    Fault {
+        /// What happened; in JSON one line for a person.
+        text: News,
     },
     /// A fault: something did not work, nothing was lost silently.
     Error {

@@ -27,7 +27,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, Mark, Waited};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
 use crate::core::record::{Origin, Record};
-use crate::core::report::{Reason, Report, Returned};
+use crate::core::report::{CustomerNews, CustomerRefusal, News, Reason, Report, Returned};
 use crate::wire::{
     Asked, Author, Body, ConversationId, DeskId, EndReason, Entry, Message, Number, Said, Secret,
     State,
@@ -89,11 +89,6 @@ impl Errand {
 }
 
 type Act = outcome::Act<Errand>;
-
-const REPLACED: Refusal = "this conversation goes on in another program; /new starts another";
-
-/// Why a line cannot be taken: one sentence for the person who typed it.
-pub type Refusal = &'static str;
 
 /// What the bot's return brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,19 +215,17 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be taken; it is the caller's to keep then.
-    pub fn say(&mut self, typed: &str, now: Now) -> Result<(), Refusal> {
+    pub fn say(&mut self, typed: &str, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(REPLACED),
-            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            Phase::Closed => Err(CustomerRefusal::Closed),
             Phase::Bot => {
                 self.say_to_bot(typed, now);
                 Ok(())
             }
             Phase::Queued { .. } | Phase::Active { .. } => {
                 if self.is_outbox_full() {
-                    return Err(
-                        "too many lines are waiting for the desk; wait until they are delivered",
-                    );
+                    return Err(CustomerRefusal::TooManyWait);
                 }
                 self.say_as_user(typed, now);
                 Ok(())
@@ -244,9 +237,9 @@ impl Session {
     ///
     /// # Errors
     /// When that is no news.
-    pub fn ask_for_human(&mut self, now: Now) -> Result<(), Refusal> {
+    pub fn ask_for_human(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(REPLACED),
+            _ if self.replaced => Err(CustomerRefusal::Replaced),
             Phase::Bot => {
                 self.request_human(None, now);
                 Ok(())
@@ -256,9 +249,9 @@ impl Session {
                 self.seek_desk();
                 Ok(())
             }
-            Phase::Queued { .. } => Err("you are already waiting for a person"),
-            Phase::Active { .. } => Err("you are already talking to a person"),
-            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            Phase::Queued { .. } => Err(CustomerRefusal::AlreadyQueued),
+            Phase::Active { .. } => Err(CustomerRefusal::AlreadyActive),
+            Phase::Closed => Err(CustomerRefusal::Closed),
         }
     }
 
@@ -266,19 +259,17 @@ impl Session {
     ///
     /// # Errors
     /// When there is nothing to give up.
-    pub fn withdraw(&mut self, now: Now) -> Result<(), Refusal> {
+    pub fn withdraw(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(REPLACED),
+            _ if self.replaced => Err(CustomerRefusal::Replaced),
             Phase::Queued { .. } => {
                 self.record(Body::Withdrawn {}, now);
                 self.return_to_bot(Returned::Withdrawn);
                 Ok(())
             }
-            Phase::Bot => Err("you are with the bot already"),
-            Phase::Active { .. } => Err(
-                "you are talking to a person, who can hand you back; /end ends the conversation",
-            ),
-            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            Phase::Bot => Err(CustomerRefusal::AlreadyWithBot),
+            Phase::Active { .. } => Err(CustomerRefusal::WithAgent),
+            Phase::Closed => Err(CustomerRefusal::Closed),
         }
     }
 
@@ -286,10 +277,10 @@ impl Session {
     ///
     /// # Errors
     /// When it has ended.
-    pub fn end(&mut self, now: Now) -> Result<(), Refusal> {
+    pub fn end(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(REPLACED),
-            Phase::Closed => Err("the conversation is closed; /new starts another"),
+            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            Phase::Closed => Err(CustomerRefusal::Closed),
             _ => {
                 self.close(None, EndReason::UserEnded, now);
                 Ok(())
@@ -503,8 +494,7 @@ impl Session {
                 self.close(Some(of), EndReason::AdminClosed, now)
             }
             Body::HandBack { .. } | Body::Close { .. } => self.refuse(of, now),
-            _ => self
-                .notice("the desk sent something that this version cannot show; upgrade handoff"),
+            _ => self.tell_news(CustomerNews::UnknownEntry),
         }
     }
 
@@ -608,8 +598,12 @@ impl Session {
         self.act(Act::Tell(Fact::Report(Audience::Conversation(self.id), report)));
     }
 
-    fn notice(&mut self, text: impl Into<String>) {
-        self.tell(Report::Notice { text: text.into() });
+    fn tell_news(&mut self, news: CustomerNews) {
+        self.tell(Report::News { text: News::Customer(news) });
+    }
+
+    fn tell_fault(&mut self, news: CustomerNews) {
+        self.tell(Report::Fault { text: News::Customer(news) });
     }
 
     /// Tells that our own entry with this number was said.

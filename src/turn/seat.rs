@@ -44,7 +44,8 @@ impl Seat {
 
     /// Tells a report. For a script an error is a failure.
     pub fn tell(&mut self, report: Report) {
-        self.failed |= matches!(report, Report::Error { .. }) && !self.is_person();
+        let is_fault = matches!(report, Report::Error { .. } | Report::Fault { .. });
+        self.failed |= is_fault && !self.is_person();
         self.screen.show(report);
     }
 

@@ -6,6 +6,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::Mark;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
+use crate::core::report::{AgentRefusal, DeskNews};
 use crate::core::text::Line;
 use crate::wire::{Author, Body, Code, ConversationId, Entry, Message, Number, Said};
 
@@ -17,16 +18,17 @@ impl Desk {
     /// `/accept [N]`: takes the customer with this ordinal, or the connected one who waits longest.
     ///
     /// # Errors
-    /// One sentence for the agent, when there is no such customer.
-    pub fn accept(&mut self, ordinal: Option<u32>, now: Now) -> Result<ConversationId, String> {
+    /// When there is no such customer.
+    pub fn accept(
+        &mut self,
+        ordinal: Option<u32>,
+        now: Now,
+    ) -> Result<ConversationId, AgentRefusal> {
         let id = match ordinal {
             Some(ordinal) => self.find(ordinal)?,
             None => self.next_in_queue().ok_or(match self.queue.is_empty() {
-                true => "nobody is waiting",
-                false => {
-                    "nobody who waits is connected; /accept N takes one of them, for when they \
-                     are back"
-                }
+                true => AgentRefusal::NobodyWaits,
+                false => AgentRefusal::NobodyWaitingIsConnected,
             })?,
         };
         let conversation = &self.conversations[id];
@@ -35,57 +37,22 @@ impl Desk {
             (Phase::Queued, None) => {
                 self.ask(id, Ask::Accept { by_admin: true }, now);
                 if self.conversations[id].connection.is_none() {
-                    self.notice(format!(
-                        "{who} is not connected; you have them when they are back"
-                    ));
+                    self.tell_news(DeskNews::AcceptedAway(who));
                 }
                 Ok(id)
             }
-            (Phase::Queued, Some(_)) => {
-                Err(format!("{who} is being accepted; waiting for the customer's side"))
-            }
-            (Phase::Active, _) => Err(format!("you have {who} already; /switch goes there")),
-            _ => Err(format!("{who} is not waiting")),
-        }
-    }
-
-    /// `/switch N`: the next line goes to this active conversation.
-    ///
-    /// # Errors
-    /// One sentence for the agent, when it is not active.
-    pub fn switch(&mut self, ordinal: u32) -> Result<(), String> {
-        let id = self.find(ordinal)?;
-        if !self.is_active(id) {
-            return Err(format!(
-                "{} is not talking to you; /accept takes who is waiting",
-                self.who(id)
-            ));
-        }
-        self.look_at(id);
-        Ok(())
-    }
-
-    /// `/next`: the next line goes to the next active conversation, round and round.
-    ///
-    /// # Errors
-    /// One sentence for the agent, when there is no other.
-    pub fn switch_to_next(&mut self) -> Result<(), String> {
-        let after = self.focus.map_or(0, |id| self.conversations[id].ordinal);
-        match self.conversations.active_after(after) {
-            Some(id) if self.focus != Some(id) => {
-                self.look_at(id);
-                Ok(())
-            }
-            _ => Err("there is no other conversation; /list shows who is waiting".to_owned()),
+            (Phase::Queued, Some(_)) => Err(AgentRefusal::BeingAccepted(who)),
+            (Phase::Active, _) => Err(AgentRefusal::AlreadyYours(who)),
+            _ => Err(AgentRefusal::NotWaiting(who)),
         }
     }
 
     /// The agent typed a line: it goes to the conversation in focus.
     ///
     /// # Errors
-    /// One sentence for the agent, when no conversation in focus can take the line. The caller keeps
+    /// When no conversation in focus can take the line. The caller keeps
     /// the line.
-    pub fn say(&mut self, text: &str, now: Now) -> Result<(), String> {
+    pub fn say(&mut self, text: &str, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus()?;
         self.record_said(id, text, false, now);
         Ok(())
@@ -94,16 +61,16 @@ impl Desk {
     /// `/handback [NOTE]`: gives the conversation in focus back to the bot.
     ///
     /// # Errors
-    /// One sentence for the agent, when there is none.
-    pub fn hand_back(&mut self, note: Option<&str>, now: Now) -> Result<(), String> {
+    /// When there is none.
+    pub fn hand_back(&mut self, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         self.end(Ask::HandBack, note, now)
     }
 
     /// `/close [NOTE]`: closes the conversation in focus.
     ///
     /// # Errors
-    /// One sentence for the agent, when there is none.
-    pub fn close(&mut self, note: Option<&str>, now: Now) -> Result<(), String> {
+    /// When there is none.
+    pub fn close(&mut self, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         self.end(Ask::Close, note, now)
     }
 
@@ -113,7 +80,7 @@ impl Desk {
             if self.conversations[id].connection.is_none() { ", not connected" } else { "" }
         };
         let talking = self.conversations.active().map(|id| {
-            let here = if self.focus == Some(id) { ", gets your lines" } else { "" };
+            let here = if self.seat.focus() == Some(id) { ", gets your lines" } else { "" };
             format!("{} is talking to you{here}{}", self.who(id), away(id))
         });
         let waiting = self.queue.positions().map(|(id, position)| {
@@ -154,31 +121,10 @@ impl Desk {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
-    /// The conversation that gets the agent's next line.
-    pub fn focus(&self) -> Option<ConversationId> {
-        self.focus
-    }
-
-    /// The customer who gets the agent's next line, as the prompt shows them.
-    pub fn prompt(&self) -> String {
-        match self.focus {
-            Some(id) if self.conversations[id].connection.is_none() => {
-                format!("offline, {}", self.who(id))
-            }
-            Some(id) => self.who(id),
-            None => match (self.conversations.active().len(), self.queue.len()) {
-                (0, 0) => "nobody".to_owned(),
-                (0, waiting) => format!("nobody, {waiting} waiting"),
-                (open, 0) => format!("nobody, {open} open"),
-                (open, waiting) => format!("nobody, {open} open, {waiting} waiting"),
-            },
-        }
-    }
-
     /// How far the agent's latest line in the conversation in focus has come, as far as the desk
     /// knows from the customer's side.
     pub fn mark(&self) -> Mark {
-        let Some(conversation) = self.focus.and_then(|id| self.conversations.get(id)) else {
+        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get(id)) else {
             return Mark::None;
         };
         conversation.delivery.mark(conversation.own.spoken())
@@ -215,7 +161,8 @@ impl Desk {
     /// Takes one line that the customer in focus typed since the agent's last line, for a script's
     /// `/wait`. False if there is none.
     pub fn hear(&mut self) -> bool {
-        let Some(conversation) = self.focus.and_then(|id| self.conversations.get_mut(id)) else {
+        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get_mut(id))
+        else {
             return false;
         };
         let heard = conversation.unheard > 0;
@@ -292,24 +239,6 @@ impl Desk {
         self.tell_said(id, Origin::Own, number..=number, false);
     }
 
-    /// The agent's next line goes to this conversation.
-    pub(super) fn look_at(&mut self, id: ConversationId) {
-        self.focus = Some(id);
-        self.journal(id, Record::Focus);
-    }
-
-    /// Whether the conversation in focus can still take a line.
-    pub(super) fn is_focus_live(&self) -> bool {
-        self.focus.is_some_and(|id| self.is_active(id))
-    }
-
-    /// If the focus is on this conversation, the agent's next line goes nowhere.
-    pub(super) fn lose_focus(&mut self, id: ConversationId) {
-        if self.focus == Some(id) {
-            self.focus = None;
-        }
-    }
-
     /// Numbers and journals an entry of this desk.
     fn record(&mut self, id: ConversationId, body: Body, now: Now) -> Number {
         let Some(conversation) = self.conversations.get_mut(id) else { return 0 };
@@ -320,38 +249,16 @@ impl Desk {
         number
     }
 
-    fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), String> {
+    fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus()?;
         if let Some(note) = note {
             self.journal(id, Record::Note(note.to_owned()));
         }
         self.ask(id, asked, now);
         if self.conversations[id].connection.is_none() {
-            self.notice(format!(
-                "{} is not connected; it takes effect when they are back",
-                self.who(id)
-            ));
+            self.tell_news(DeskNews::EndsLater(self.who(id)));
         }
         Ok(())
-    }
-
-    /// The conversation in focus, if it can take a line: a desk sends no message while a control is
-    /// pending (docs/PROTOCOL.md, "States, and who decides").
-    fn conversation_in_focus(&self) -> Result<ConversationId, String> {
-        let Some(id) = self.focus else {
-            let hint = match (self.conversations.active().next(), self.queue.iter().next()) {
-                (Some(_), _) => "/next goes on to who is open",
-                (None, Some(_)) => "/accept takes who is waiting",
-                (None, None) => "nobody is waiting",
-            };
-            return Err(format!("you are talking to nobody; {hint}"));
-        };
-        match self.conversations[id].controls.pending() {
-            None => Ok(id),
-            Some(_) => {
-                Err(format!("{} is on the way out; waiting for the customer's side", self.who(id)))
-            }
-        }
     }
 
     fn next_in_queue(&self) -> Option<ConversationId> {
@@ -363,17 +270,15 @@ impl Desk {
         self.queue.iter().find(is_ready)
     }
 
-    fn is_active(&self, id: ConversationId) -> bool {
+    pub(super) fn is_active(&self, id: ConversationId) -> bool {
         self.conversations[id].is_active()
     }
 
-    fn find(&self, ordinal: u32) -> Result<ConversationId, String> {
+    pub(super) fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
         match self.conversations.at(ordinal) {
             Some(id) => Ok(id),
-            None if self.conversations.was_given(ordinal) => {
-                Err(format!("conversation {ordinal} has ended; /history {ordinal} shows it"))
-            }
-            None => Err(format!("there is no conversation {ordinal}; /list shows them")),
+            None if self.conversations.was_given(ordinal) => Err(AgentRefusal::HasEnded(ordinal)),
+            None => Err(AgentRefusal::NoSuch(ordinal)),
         }
     }
 }

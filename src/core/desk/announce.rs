@@ -8,8 +8,7 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
 use crate::core::record::Origin;
-use crate::core::report::{Link, Reason, Report};
-use crate::core::text::Line;
+use crate::core::report::{DeskNews, Link, News, Reason, Report};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Said};
 
 use super::Desk;
@@ -49,7 +48,7 @@ impl Desk {
         }
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
-            self.notice(format!("{who}: the customer's side refused: {}", Line(why)));
+            self.tell_news(DeskNews::Refused { who, why: why.clone() });
         }
     }
 
@@ -80,9 +79,9 @@ impl Desk {
         let name = conversation.called(id);
         let elsewhere = conversation.backlog.made_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
-        self.tell_all(Report::Call { text: format!("Hey! {name} wants to talk to you") });
+        self.tell_all(Report::Call { text: News::Desk(DeskNews::Called(name.clone())) });
         if elsewhere > 0 {
-            self.notice(format!("{elsewhere} entries of another desk are held by {name} only"));
+            self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });
         }
         self.send_position(id);
         if self.options.auto_accept && !is_pending {
@@ -186,7 +185,7 @@ impl Desk {
         self.act(Act::Tell(Fact::Report(Audience::Everyone, report)));
     }
 
-    pub(super) fn notice(&mut self, text: String) {
-        self.tell_all(Report::Notice { text });
+    pub(super) fn tell_news(&mut self, news: DeskNews) {
+        self.tell_all(Report::News { text: News::Desk(news) });
     }
 }

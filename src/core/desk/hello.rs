@@ -7,6 +7,7 @@ use ring::digest::{SHA256, digest};
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::Record;
+use crate::core::report::{DeskNews, held_by_customer};
 use crate::wire::{Code, Conn, ConversationId, Hello, Message, Number, Secret, VERSION, Welcome};
 
 use super::controls::{Ask, Phase};
@@ -143,21 +144,18 @@ impl Desk {
         }
         self.remember_lost(id, from);
         if moves {
-            self.notice(format!(
-                "{}: what you said since the restart follows as {}..{last}",
-                self.who(id),
-                mark + 1
-            ));
+            let who = self.who(id);
+            self.tell_news(DeskNews::Moved { who, first: mark + 1, last });
         }
     }
 
     /// Journals which of our entries only the customer has, from number `first` on, and shows it.
     pub(super) fn remember_lost(&mut self, id: ConversationId, first: Number) {
         let lost = self.conversations[id].own.highest_lost();
-        let note = format!("lines {first}..{lost} are held by the customer only");
         self.journal(id, Record::Held(lost));
-        self.journal(id, Record::Note(note.clone()));
-        self.notice(format!("{}: {note}", self.who(id)));
+        self.journal(id, Record::Note(held_by_customer(first, lost)));
+        let who = self.who(id);
+        self.tell_news(DeskNews::HeldByCustomer { who, first, last: lost });
     }
 }
 

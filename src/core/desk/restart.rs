@@ -12,6 +12,7 @@ use crate::core::record::{Line, Offset, Restart, Story};
 use crate::wire::{Body, ConversationId, DeskId};
 
 use super::conversation::Conversation;
+use super::seat::Seat;
 use super::{Desk, Options};
 
 impl Desk {
@@ -36,7 +37,7 @@ impl Desk {
         }
         let is_active =
             |id: &ConversationId| desk.conversations.get(*id).is_some_and(Conversation::is_active);
-        desk.focus = restart.focus.filter(is_active);
+        desk.seat = Seat::restore(restart.focus.filter(is_active));
         desk
     }
 

@@ -5,11 +5,11 @@ use std::num::NonZeroU32;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::{Errand, Phase, Refusal, Resumed, Session};
+use super::{Errand, Phase, Resumed, Session};
 use crate::core::clock::Now;
 use crate::core::record::{Line, Record, Returning, Story};
 use crate::core::reply::{self, Reply};
-use crate::core::report::{Reason, Report, Returned};
+use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
 use crate::wire::Millis;
 use crate::wire::{Author, Body, Button, Entry, Number, Said};
 
@@ -41,7 +41,7 @@ pub(super) struct Turns {
     /// entry of ours on: it is told before it is asked anything, and at the next handback.
     untold: Option<Number>,
     /// Why it could not be told, as the user was told: once for each cause, until the bot is told.
-    told_causes: Vec<String>,
+    told_causes: Vec<CustomerNews>,
     /// The bot could not be told that it owns the conversation again: it may stay silent.
     may_be_paused: bool,
 }
@@ -150,9 +150,9 @@ impl Session {
     ///
     /// # Errors
     /// When there is nothing of that kind.
-    pub fn ask_again(&mut self, now: Now) -> Result<(), Refusal> {
+    pub fn ask_again(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         if self.bot.unsure.is_empty() {
-            return Err("there is nothing to send again");
+            return Err(CustomerRefusal::NothingToRepeat);
         }
         let unsure = std::mem::take(&mut self.bot.unsure);
         self.bot.waiting.extend(unsure);
@@ -166,9 +166,8 @@ impl Session {
         let menu = &self.bot.menu.buttons;
         let chosen = reply::choice(menu, typed).cloned();
         if let Some(url) = chosen.as_ref().and_then(Button::link) {
-            let url = crate::core::text::Line(url);
-            return self
-                .notice(format!("this button opens a page, and the bot is not told: {url}"));
+            let url = url.to_owned();
+            return self.tell_news(CustomerNews::LinkChosen(url));
         }
         let text =
             chosen.as_ref().map_or_else(|| typed.to_owned(), |button| reply::echo(menu, button));
@@ -212,9 +211,7 @@ impl Session {
             }
             Err(fault) => {
                 self.bot.unsure.push_back(line);
-                let text =
-                    format!("{fault}; /again sends your line again, /human asks for a person");
-                self.tell(Report::Error { text });
+                self.tell_fault(CustomerNews::BotFailed(fault));
             }
         }
         self.ask_next(now);
@@ -251,34 +248,15 @@ impl Session {
         }
         match outcome {
             Resumed::Yes => {}
-            Resumed::WithoutLines => self.notice(
-                "the bot could not be told what was said \
-                                                  without it",
-            ),
-            Resumed::StillPaused => self.notice(
-                "the bot is still paused on its own side and may not answer; /human \
-                             asks for a person",
-            ),
+            Resumed::WithoutLines => self.tell_news(CustomerNews::BotNotTold),
+            Resumed::StillPaused => self.tell_news(CustomerNews::BotStillPaused),
             Resumed::NoApi(why) if !self.bot.told_no_api => {
                 self.bot.told_no_api = true;
-                self.notice(format!(
-                    "{why}; it does not know what was said without it, and a bot that paused \
-                     itself stays silent"
-                ));
+                self.tell_news(CustomerNews::BotHasNoApi(why));
             }
             Resumed::NoApi(_) => {}
-            Resumed::Unreached(fault) => {
-                self.tell_cause(format!(
-                    "the bot does not know yet what was said without it: \
-                                         {fault}"
-                ));
-            }
-            Resumed::Failed(fault) => {
-                self.tell_cause(format!(
-                    "the bot may not know yet what was said without it: \
-                                         {fault}"
-                ));
-            }
+            Resumed::Unreached(fault) => self.tell_cause(CustomerNews::BotUntold(fault)),
+            Resumed::Failed(fault) => self.tell_cause(CustomerNews::BotMaybeUntold(fault)),
         }
         self.ask_waiting(now);
     }
@@ -297,9 +275,9 @@ impl Session {
         self.journal(Record::Returning(returning));
     }
 
-    fn tell_cause(&mut self, cause: String) {
+    fn tell_cause(&mut self, cause: CustomerNews) {
         if !self.bot.told_causes.contains(&cause) {
-            self.notice(cause.clone());
+            self.tell_news(cause.clone());
             self.bot.told_causes.push(cause);
         }
     }
@@ -309,7 +287,7 @@ impl Session {
             && slow_at.is_some_and(|at| at <= now.clock)
         {
             *slow_at = None;
-            self.notice("the bot is slow to answer; /human asks for a person");
+            self.tell_news(CustomerNews::BotSlow);
         }
     }
 
@@ -387,10 +365,7 @@ impl Session {
             self.bot.waiting = lines;
         } else if !lines.is_empty() {
             self.bot.unsure = lines;
-            self.notice(format!(
-                "the bot may not have got this: {}; /again sends it again",
-                said.join(" / ")
-            ));
+            self.tell_news(CustomerNews::BotMayNotHave(said));
         }
         if story.returning != Returning::Done {
             self.resume_bot(None, self.last);
@@ -428,12 +403,8 @@ impl Session {
     }
 
     fn tell_silent_bot(&mut self) {
-        self.notice(if self.bot.may_be_paused {
-            "the bot gave no answer: it is probably still paused since the handoff; /human asks \
-             for a person"
-        } else {
-            "the bot gave no answer; /human asks for a person"
-        });
+        let may_be_paused = self.bot.may_be_paused;
+        self.tell_news(CustomerNews::BotSilent { may_be_paused });
     }
 }
 

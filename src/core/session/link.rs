@@ -8,8 +8,7 @@ use crate::core::delivery::{Arrival, Idle};
 use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::record::Record;
-use crate::core::report::{self, Report};
-use crate::core::text::Line;
+use crate::core::report::{self, CustomerNews, Report};
 use crate::wire::{
     Author, Body, Code, Conn, DESKS_MAX, DeskId, Entry, Hello, Message, Number, VERSION, Welcome,
 };
@@ -270,10 +269,7 @@ impl Session {
             self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
         }
         if former.is_some_and(|former| former != welcome.desk) {
-            self.notice(
-                "the desk lost what it knew of you; you are in its queue again, with \
-                         all that was said",
-            );
+            self.tell_news(CustomerNews::DeskLostConversation);
             self.request_human(None, now);
         } else if self.needs_desk() {
             self.offer();
@@ -401,9 +397,8 @@ impl Session {
         self.link.now = Stage::Down;
         self.link.verdict = Some(Verdict::Unknown);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        self.tell(Report::Error {
-            text: format!("not connected to {}: {}", self.address, Line(why)),
-        });
+        let (address, why) = (self.address.clone(), why.to_owned());
+        self.tell_fault(CustomerNews::Parted { address, why });
         // The bot has the customer, or nobody: what the desk was still owed keeps them from
         // nothing.
         if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
@@ -432,7 +427,7 @@ impl Session {
         if let Phase::Queued { position } = &mut self.phase {
             *position = Default::default();
             if is_news {
-                self.notice("this side keeps trying to reach the desk; /bot goes back to the bot");
+                self.tell_news(CustomerNews::SeekingDesk);
             }
         }
     }

@@ -6,6 +6,7 @@
 use super::{Fresh, Phase, Session};
 use crate::core::clock::Now;
 use crate::core::record::Record;
+use crate::core::report::CustomerNews;
 use crate::wire::{Body, Entry, Number};
 
 impl Session {
@@ -32,9 +33,7 @@ impl Session {
         }
         let mut fresh = Session::new(fresh, self.name.clone(), self.address.clone(), now);
         fresh.is_second = true;
-        fresh.notice(
-            "a new conversation goes on with all that was said and that the desk did not confirm",
-        );
+        fresh.tell_news(CustomerNews::StartedOver);
         let (transcript, since): (Vec<_>, Vec<_>) =
             self.undelivered().partition(|number| *number < self.request);
         for number in transcript {

@@ -85,7 +85,7 @@ fn reports(outcome: &Outcome) -> impl Iterator<Item = &Report> {
 
 fn notices(outcome: &Outcome) -> String {
     let text = |report: &Report| match report {
-        Report::Notice { text } | Report::Error { text } => Some(text.clone()),
+        Report::News { text } | Report::Fault { text } => Some(text.to_string()),
         _ => None,
     };
     reports(outcome).filter_map(text).collect::<Vec<_>>().join("\n")
@@ -280,7 +280,7 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
 #[test]
 fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it_is_delivered() {
     let full = |session: &mut Session| {
-        session.say("one too many", now(1)).is_err_and(|why| why.contains("too many"))
+        session.say("one too many", now(1)) == Err(CustomerRefusal::TooManyWait)
     };
     let (mut short, request) = queued();
     let (mut long, _) = queued();

@@ -43,7 +43,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             }
         }
         Report::Notice { text } => text.clone(),
-        Report::Call { text } => return Some((Tone::Call, Shown::text(text))),
+        Report::News { text } => text.to_string(),
+        Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
+        Report::Fault { text } => return Some((Tone::Fault, Shown::text(&text.to_string()))),
         Report::Error { text } => return Some((Tone::Fault, Shown::text(text))),
         Report::Ready { listen: None, .. }
         | Report::Message(_)

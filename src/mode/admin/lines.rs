@@ -4,7 +4,7 @@ use crate::core::clock::Now;
 use crate::core::command::{self, Who};
 use crate::core::desk::names::{self, Missing};
 use crate::core::record::Offset;
-use crate::core::report::Report;
+use crate::core::report::{AgentRefusal, Report};
 use crate::core::script::Waiting;
 use crate::turn::keeper::Stop;
 
@@ -18,8 +18,13 @@ impl Admin {
             Ok(command) if self.pace.is_person() => {
                 if let Err(why) = self.obey(&command, now)? {
                     match command {
-                        command::Admin::Say(_) => self.seat().screen().refuse(&why, line),
-                        _ => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
+                        command::Admin::Say(_) => {
+                            self.seat().screen().refuse(&why.to_string(), line);
+                        }
+                        _ => {
+                            let text = why.to_string();
+                            self.edges.seat.seat_mut().tell(Report::Error { text });
+                        }
                     }
                 }
             }
@@ -63,7 +68,7 @@ impl Admin {
             }
             _ => {
                 if let Err(why) = self.obey(&command, now)? {
-                    self.edges.seat.seat_mut().fail(why);
+                    self.edges.seat.seat_mut().fail(why.to_string());
                 }
                 self.pace.done();
             }
@@ -94,11 +99,11 @@ impl Admin {
         match who.map(find).transpose() {
             Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
             // The customer with this name has not come yet.
-            Err(Missing::Nobody(_)) => {}
-            Err(several) => {
+            Err(Missing::Nobody) => {}
+            Err(Missing::Several(customers)) => {
                 self.pace.done();
-                let why = self.explain(several);
-                self.edges.seat.seat_mut().fail(why);
+                let why = self.list_fitting(&customers);
+                self.edges.seat.seat_mut().fail(why.to_string());
             }
         }
     }
@@ -108,16 +113,18 @@ impl Admin {
         &mut self,
         command: &command::Admin,
         now: Now,
-    ) -> Result<Result<(), String>, Stop> {
+    ) -> Result<Result<(), AgentRefusal>, Stop> {
         match command {
             command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
             command::Admin::Accept(who) => {
-                let ordinal = who.as_ref().map(|who| self.desk.find_waiting(who)).transpose();
-                let accepted = ordinal.map_err(|missing| self.explain(missing));
-                return Ok(accepted.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
+                let find =
+                    |who| self.desk.find_waiting(who).map_err(|missing| self.explain(who, missing));
+                let ordinal = who.as_ref().map(find).transpose();
+                return Ok(ordinal.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
             }
             command::Admin::Switch(who) => {
-                let ordinal = self.desk.find_active(who).map_err(|missing| self.explain(missing));
+                let ordinal = self.desk.find_active(who);
+                let ordinal = ordinal.map_err(|missing| self.explain(who, missing));
                 let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
                 return Ok(switched.inspect(|()| self.tell_focus()));
             }
@@ -131,22 +138,23 @@ impl Admin {
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
             command::Admin::Wait(_) => {
-                return Ok(Err("/wait is for scripts; you can simply wait".to_owned()));
+                return Ok(Err(AgentRefusal::WaitIsForScripts));
             }
         }
         Ok(Ok(()))
     }
 
-    /// The sentence that says why a name leads to nobody. If several customers fit, they are listed
-    /// first.
-    pub(super) fn explain(&self, missing: Missing) -> String {
+    /// Why a name leads to no customer. If several customers fit, they are listed first.
+    fn explain(&self, who: &Who, missing: Missing) -> AgentRefusal {
         match missing {
-            Missing::Nobody(why) => why,
-            Missing::Several(lines) => {
-                lines.iter().for_each(|line| self.notice(line));
-                "that fits several of them; give more of the name, or the number".to_owned()
-            }
+            Missing::Nobody => AgentRefusal::NoSuchName(who.0.clone()),
+            Missing::Several(customers) => self.list_fitting(&customers),
         }
+    }
+
+    fn list_fitting(&self, customers: &[String]) -> AgentRefusal {
+        customers.iter().for_each(|line| self.notice(line));
+        AgentRefusal::SeveralFit
     }
 
     /// Says who gets the next line, if no prompt shows it.
@@ -160,7 +168,10 @@ impl Admin {
 
     /// Shows the conversation with this number or name, also one that has left the desk's memory.
     /// Without either it shows the one in focus.
-    pub(super) fn tell_history(&mut self, who: Option<&Who>) -> Result<Result<(), String>, Stop> {
+    pub(super) fn tell_history(
+        &mut self,
+        who: Option<&Who>,
+    ) -> Result<Result<(), AgentRefusal>, Stop> {
         let journal = &self.edges.keeper.journal;
         let number = who.and_then(Who::number);
         let (ordinal, id) =
@@ -174,18 +185,13 @@ impl Admin {
                         .map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
                     match names::find(who, named) {
                         Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
-                        Err(Missing::Nobody(_)) if number.is_some() => (number, None),
-                        Err(missing) => return Ok(Err(self.explain(missing))),
+                        Err(Missing::Nobody) if number.is_some() => (number, None),
+                        Err(missing) => return Ok(Err(self.explain(who, missing))),
                     }
                 }
             };
         let Some(id) = id else {
-            return Ok(Err(match ordinal {
-                Some(ordinal) => format!("there is no conversation {ordinal}; /list shows them"),
-                None => {
-                    "no conversation is open; give a number or a name, /list shows them".to_owned()
-                }
-            }));
+            return Ok(Err(ordinal.map_or(AgentRefusal::NothingOpen, AgentRefusal::NoSuch)));
         };
         for line in journal.lines(id, Offset::START)? {
             self.edges.seat.show_line(&self.desk, id, ordinal, &line, true);

@@ -99,7 +99,7 @@ impl User {
                 if let Some(command) = opening
                     && let Err(why) = self.obey(&command, Now::read())?
                 {
-                    self.edges.seat.fail(why.to_owned());
+                    self.edges.seat.fail(why.to_string());
                 }
                 self.turn(now)?;
                 Ok(None)

@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::core::clock::Now;
 use crate::core::command;
 use crate::core::record::Offset;
-use crate::core::report::Report;
+use crate::core::report::{CustomerRefusal, Report};
 use crate::core::script::Waiting;
-use crate::core::session::Refusal;
 use crate::turn::keeper::Stop;
 use crate::wire::State;
 
@@ -35,8 +34,10 @@ impl User {
                     self.leave(Then::StartAnew, now);
                 } else if let Err(why) = self.obey(&command, now)? {
                     match command {
-                        command::User::Say(_) => self.edges.seat.screen().refuse(why, line),
-                        _ => self.edges.seat.tell(Report::Error { text: why.to_owned() }),
+                        command::User::Say(_) => {
+                            self.edges.seat.screen().refuse(&why.to_string(), line);
+                        }
+                        _ => self.edges.seat.tell(Report::Error { text: why.to_string() }),
                     }
                 }
             }
@@ -62,7 +63,7 @@ impl User {
                     if matches!(command, command::User::Say(_)) {
                         return Ok(());
                     }
-                    self.edges.seat.fail(why.to_owned());
+                    self.edges.seat.fail(why.to_string());
                 }
                 self.pace.done();
             }
@@ -97,7 +98,7 @@ impl User {
         &mut self,
         command: &command::User,
         now: Now,
-    ) -> Result<Result<(), Refusal>, Stop> {
+    ) -> Result<Result<(), CustomerRefusal>, Stop> {
         match command {
             command::User::Say(text) => return Ok(self.input().say(text, now)),
             command::User::Human => return Ok(self.input().ask_for_human(now)),
@@ -112,7 +113,7 @@ impl User {
             command::User::Again => return Ok(self.input().ask_again(now)),
             command::User::Help => command::USER_HELP.lines().for_each(|line| self.notice(line)),
             command::User::Quit => self.leave(Then::Exit(0), now),
-            command::User::Wait(_) => return Ok(Err("/wait is for scripts; you can simply wait")),
+            command::User::Wait(_) => return Ok(Err(CustomerRefusal::WaitIsForScripts)),
         }
         Ok(Ok(()))
     }

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use handoff::core::report::{Elsewhere, Link, Reason, Report, Returned, Told};
+use handoff::core::report::{
+    CustomerNews, DeskNews, Elsewhere, Link, News, Reason, Report, Returned, Told,
+};
 use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
 use serde_json::Value;
 
@@ -19,8 +21,8 @@ fn name(report: &Report) -> &'static str {
         Report::Link { .. } => "link",
         Report::Delivered { .. } => "delivered",
         Report::Seen { .. } => "seen",
-        Report::Notice { .. } | Report::Call { .. } => "notice",
-        Report::Error { .. } => "error",
+        Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
+        Report::Error { .. } | Report::Fault { .. } => "error",
     }
 }
 
@@ -79,8 +81,10 @@ fn reports() -> Vec<(Report, Report)> {
         same(Report::Delivered { conversation: ID, number: 1 }),
         same(Report::Seen { conversation: ID, number: 1 }),
         same(Report::Notice { text: text() }),
-        same(Report::Call { text: text() }),
+        same(Report::News { text: News::Customer(CustomerNews::BotSlow) }),
+        same(Report::Call { text: News::Desk(DeskNews::Called(text())) }),
         same(Report::Error { text: text() }),
+        same(Report::Fault { text: News::Customer(CustomerNews::BotFailed(text())) }),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! Reports as plain lines and as rows of a terminal.
 
 use super::*;
+use crate::core::report::{DeskNews, News};
 use crate::wire::{Custom, Said};
 
 fn told(author: Author, text: &str) -> Told {
@@ -221,6 +222,6 @@ fn another_conversation_is_marked_without_colour_too() {
 
 #[test]
 fn a_call_rings() {
-    let call = Report::Call { text: "Ann wants to talk".into() };
-    assert_eq!(rows(&mut look(false), &call, 80), ["** Ann wants to talk\x07"]);
+    let call = Report::Call { text: News::Desk(DeskNews::Called("Ann".to_owned())) };
+    assert_eq!(rows(&mut look(false), &call, 80), ["** Hey! Ann wants to talk to you\x07"]);
 }

@@ -296,7 +296,7 @@ impl World<Sessions> for Customer {
             }
             // What it was is not known for sure any more.
             Fact::Report(_, Report::Link { link: Link::Lost, .. }) => self.position = None,
-            Fact::Report(_, Report::Notice { text }) => self.doubted += &text,
+            Fact::Report(_, Report::News { text }) => self.doubted += &text.to_string(),
             Fact::Report(..) => {}
             Fact::Said(passage) => {
                 for entry in written.messages(&passage, &self.disk.journal)? {

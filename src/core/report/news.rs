@@ -1,0 +1,212 @@
+//! What a core has to say to a person besides states, messages and links: typed facts, and the
+//! sentence of each.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+use crate::core::text::Line;
+use crate::wire::Number;
+
+/// What the customer's side has to say to the customer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CustomerNews {
+    /// A button that is a link was chosen: the URL.
+    LinkChosen(String),
+    /// The bot could not be asked: why.
+    BotFailed(String),
+    /// The bot has not answered for a while.
+    BotSlow,
+    /// The bot answered nothing.
+    BotSilent {
+        /// Whether it may be paused since the handoff.
+        may_be_paused: bool,
+    },
+    /// The program ended while the bot was asked these lines: nobody knows whether it got them.
+    BotMayNotHave(Vec<Box<str>>),
+    /// The bot was told that it owns the conversation again, and not what people said.
+    BotNotTold,
+    /// The bot was told, and does not answer yet.
+    BotStillPaused,
+    /// The bot has no API: why it cannot be told.
+    BotHasNoApi(String),
+    /// The bot was told nothing: why.
+    BotUntold(String),
+    /// The bot may have been told nothing: why.
+    BotMaybeUntold(String),
+    /// A desk has no record of the conversation that its agent had.
+    DeskLostConversation,
+    /// The desk is out of reach, and this side goes on trying.
+    SeekingDesk,
+    /// The desk sent an entry of a later version.
+    UnknownEntry,
+    /// A desk contradicted the former conversation, and this one takes its place.
+    StartedOver,
+    /// This side does not try to reach the desk any more.
+    Parted {
+        /// The desk's address.
+        address: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl fmt::Display for CustomerNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CustomerNews::LinkChosen(url) => {
+                write!(f, "this button opens a page, and the bot is not told: {}", Line(url))
+            }
+            CustomerNews::BotFailed(fault) => {
+                write!(f, "{fault}; /again sends your line again, /human asks for a person")
+            }
+            CustomerNews::BotSlow => {
+                f.write_str("the bot is slow to answer; /human asks for a person")
+            }
+            CustomerNews::BotSilent { may_be_paused: true } => f.write_str(
+                "the bot gave no answer: it is probably still paused since the handoff; /human \
+                 asks for a person",
+            ),
+            CustomerNews::BotSilent { may_be_paused: false } => {
+                f.write_str("the bot gave no answer; /human asks for a person")
+            }
+            CustomerNews::BotMayNotHave(lines) => {
+                let lines = lines.join(" / ");
+                write!(f, "the bot may not have got this: {lines}; /again sends it again")
+            }
+            CustomerNews::BotNotTold => {
+                f.write_str("the bot could not be told what was said without it")
+            }
+            CustomerNews::BotStillPaused => f.write_str(
+                "the bot is still paused on its own side and may not answer; /human asks for a \
+                 person",
+            ),
+            CustomerNews::BotHasNoApi(why) => write!(
+                f,
+                "{why}; it does not know what was said without it, and a bot that paused itself \
+                 stays silent"
+            ),
+            CustomerNews::BotUntold(fault) => {
+                write!(f, "the bot does not know yet what was said without it: {fault}")
+            }
+            CustomerNews::BotMaybeUntold(fault) => {
+                write!(f, "the bot may not know yet what was said without it: {fault}")
+            }
+            CustomerNews::DeskLostConversation => f.write_str(
+                "the desk lost what it knew of you; you are in its queue again, with all that was \
+                 said",
+            ),
+            CustomerNews::SeekingDesk => {
+                f.write_str("this side keeps trying to reach the desk; /bot goes back to the bot")
+            }
+            CustomerNews::UnknownEntry => f.write_str(
+                "the desk sent something that this version cannot show; upgrade handoff",
+            ),
+            CustomerNews::StartedOver => f.write_str(
+                "a new conversation goes on with all that was said and that the desk did not \
+                 confirm",
+            ),
+            CustomerNews::Parted { address, why } => {
+                write!(f, "not connected to {address}: {}", Line(why))
+            }
+        }
+    }
+}
+
+/// What a desk has to say to its agent. A customer is named as the agent knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeskNews {
+    /// This customer begins to wait: their name.
+    Called(String),
+    /// Only this customer has so many entries of another desk.
+    HeldElsewhere {
+        /// How many.
+        entries: Number,
+        /// The customer's name.
+        name: String,
+    },
+    /// Only the customer has our entries with these numbers: our journal was an old copy.
+    HeldByCustomer {
+        /// The customer.
+        who: String,
+        /// The first of the numbers.
+        first: Number,
+        /// The last of the numbers.
+        last: Number,
+    },
+    /// What the agent said since the restart has these numbers now.
+    Moved {
+        /// The customer.
+        who: String,
+        /// The first of the numbers.
+        first: Number,
+        /// The last of the numbers.
+        last: Number,
+    },
+    /// The customer's side refused a control: why, in its words.
+    Refused {
+        /// The customer.
+        who: String,
+        /// The reason.
+        why: String,
+    },
+    /// This customer is accepted and not connected.
+    AcceptedAway(String),
+    /// A control for this customer, who is not connected, takes effect later.
+    EndsLater(String),
+}
+
+impl fmt::Display for DeskNews {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DeskNews::Called(name) => write!(f, "Hey! {name} wants to talk to you"),
+            DeskNews::HeldElsewhere { entries, name } => {
+                write!(f, "{entries} entries of another desk are held by {name} only")
+            }
+            DeskNews::HeldByCustomer { who, first, last } => {
+                write!(f, "{who}: {}", held_by_customer(*first, *last))
+            }
+            DeskNews::Moved { who, first, last } => {
+                write!(f, "{who}: what you said since the restart follows as {first}..{last}")
+            }
+            DeskNews::Refused { who, why } => {
+                write!(f, "{who}: the customer's side refused: {}", Line(why))
+            }
+            DeskNews::AcceptedAway(who) => {
+                write!(f, "{who} is not connected; you have them when they are back")
+            }
+            DeskNews::EndsLater(who) => {
+                write!(f, "{who} is not connected; it takes effect when they are back")
+            }
+        }
+    }
+}
+
+/// The journal's note on entries of a desk that only the customer has.
+pub fn held_by_customer(first: Number, last: Number) -> String {
+    format!("lines {first}..{last} are held by the customer only")
+}
+
+/// News of one of the two sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// For the customer.
+    Customer(CustomerNews),
+    /// For the agent.
+    Desk(DeskNews),
+}
+
+impl fmt::Display for News {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            News::Customer(news) => news.fmt(f),
+            News::Desk(news) => news.fmt(f),
+        }
+    }
+}
+
+impl Serialize for News {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}

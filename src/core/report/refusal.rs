@@ -1,0 +1,152 @@
+//! Why a command cannot be done: typed reasons, and the sentence of each for the person who typed
+//! the command.
+
+use std::fmt;
+
+use crate::core::text::Line;
+
+/// Why a desk refuses a command of the agent. A text in a variant is a customer,
+/// as the agent knows them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentRefusal {
+    /// `/accept` without a customer: the queue is empty.
+    NobodyWaits,
+    /// `/accept` without a customer: nobody in the queue is connected.
+    NobodyWaitingIsConnected,
+    /// An `/accept` of this customer has no answer yet.
+    BeingAccepted(String),
+    /// The agent has this customer.
+    AlreadyYours(String),
+    /// This customer does not wait.
+    NotWaiting(String),
+    /// `/switch` to a customer whom the agent does not have.
+    NotYours(String),
+    /// `/next` when the agent has no other customer.
+    NoOther,
+    /// No customer has the focus, and these customers are there.
+    NoFocus(Choice),
+    /// A control for the customer in focus has no answer yet.
+    OnTheWayOut(String),
+    /// The conversation with this number has left the desk.
+    HasEnded(u32),
+    /// No conversation has this number.
+    NoSuch(u32),
+    /// No customer has this name.
+    NoSuchName(String),
+    /// Several customers fit; they were listed.
+    SeveralFit,
+    /// `/history` without a customer, and no customer has the focus.
+    NothingOpen,
+    /// `/wait` outside of a script.
+    WaitIsForScripts,
+}
+
+/// What an agent without a focus can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// Go on to a customer whom they have.
+    Next,
+    /// Accept a customer who waits.
+    Accept,
+    /// Nothing: nobody is there.
+    Nobody,
+}
+
+impl fmt::Display for AgentRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AgentRefusal::NobodyWaits => f.write_str("nobody is waiting"),
+            AgentRefusal::NobodyWaitingIsConnected => f.write_str(
+                "nobody who waits is connected; /accept N takes one of them, for when they are \
+                 back",
+            ),
+            AgentRefusal::BeingAccepted(who) => {
+                write!(f, "{who} is being accepted; waiting for the customer's side")
+            }
+            AgentRefusal::AlreadyYours(who) => {
+                write!(f, "you have {who} already; /switch goes there")
+            }
+            AgentRefusal::NotWaiting(who) => write!(f, "{who} is not waiting"),
+            AgentRefusal::NotYours(who) => {
+                write!(f, "{who} is not talking to you; /accept takes who is waiting")
+            }
+            AgentRefusal::NoOther => {
+                f.write_str("there is no other conversation; /list shows who is waiting")
+            }
+            AgentRefusal::NoFocus(choice) => {
+                let hint = match choice {
+                    Choice::Next => "/next goes on to who is open",
+                    Choice::Accept => "/accept takes who is waiting",
+                    Choice::Nobody => "nobody is waiting",
+                };
+                write!(f, "you are talking to nobody; {hint}")
+            }
+            AgentRefusal::OnTheWayOut(who) => {
+                write!(f, "{who} is on the way out; waiting for the customer's side")
+            }
+            AgentRefusal::HasEnded(ordinal) => {
+                write!(f, "conversation {ordinal} has ended; /history {ordinal} shows it")
+            }
+            AgentRefusal::NoSuch(ordinal) => {
+                write!(f, "there is no conversation {ordinal}; /list shows them")
+            }
+            AgentRefusal::NoSuchName(name) => {
+                write!(f, "nobody here is called '{}'; /list shows who is here", Line(name))
+            }
+            AgentRefusal::SeveralFit => {
+                f.write_str("that fits several of them; give more of the name, or the number")
+            }
+            AgentRefusal::NothingOpen => {
+                f.write_str("no conversation is open; give a number or a name, /list shows them")
+            }
+            AgentRefusal::WaitIsForScripts => f.write_str(WAIT_IS_FOR_SCRIPTS),
+        }
+    }
+}
+
+/// Why the customer's side refuses what the customer asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CustomerRefusal {
+    /// The conversation goes on in another program.
+    Replaced,
+    /// The conversation is closed.
+    Closed,
+    /// Too many lines wait for the desk.
+    TooManyWait,
+    /// The customer waits for an agent already.
+    AlreadyQueued,
+    /// The customer talks to an agent already.
+    AlreadyActive,
+    /// The bot has the customer already.
+    AlreadyWithBot,
+    /// An agent has the customer: only the agent can hand back.
+    WithAgent,
+    /// No line of the customer's waits to be sent to the bot again.
+    NothingToRepeat,
+    /// `/wait` outside of a script.
+    WaitIsForScripts,
+}
+
+impl fmt::Display for CustomerRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CustomerRefusal::Replaced => {
+                "this conversation goes on in another program; /new starts another"
+            }
+            CustomerRefusal::Closed => "the conversation is closed; /new starts another",
+            CustomerRefusal::TooManyWait => {
+                "too many lines are waiting for the desk; wait until they are delivered"
+            }
+            CustomerRefusal::AlreadyQueued => "you are already waiting for a person",
+            CustomerRefusal::AlreadyActive => "you are already talking to a person",
+            CustomerRefusal::AlreadyWithBot => "you are with the bot already",
+            CustomerRefusal::WithAgent => {
+                "you are talking to a person, who can hand you back; /end ends the conversation"
+            }
+            CustomerRefusal::NothingToRepeat => "there is nothing to send again",
+            CustomerRefusal::WaitIsForScripts => WAIT_IS_FOR_SCRIPTS,
+        })
+    }
+}
+
+const WAIT_IS_FOR_SCRIPTS: &str = "/wait is for scripts; you can simply wait";
