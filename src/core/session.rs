@@ -1,4 +1,5 @@
-//! The user's side of one conversation, and the arbiter of its state.
+//! The customer's side of one conversation. It decides the conversation's state
+//! (docs/PROTOCOL.md, "States, and who decides").
 //!
 //! ```text
 //!            trigger, /human                    accept
@@ -11,112 +12,104 @@
 //!   any ── /end, close ──▶ closed ◀──────── /end, close ────────┘
 //! ```
 //!
-//! A line belongs to the owner at the moment it is recorded: in `bot` it is asked of the bot, in
-//! `queued` and `active` it is delivered to the desk. After the trigger the bot gets nothing: its
-//! reply in flight is discarded and what waited behind it is never asked.
+//! A line goes to whoever owns the conversation when the line is recorded: in `bot` the bot is
+//! asked, in `queued` and `active` the desk gets the line. After the trigger the bot gets nothing:
+//! a reply that is under way is discarded, and the lines behind it are never asked.
 //!
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
-//! is committed, of `due`. `sessions` holds many of these; `reply` reads the texts of the bot, and
-//! `delivery` numbers the entries.
+//! is committed, of `due`. `sessions` holds many sessions, and `reply` reads the texts of the bot.
+//! The parts: `states` changes the state, `bot` asks the bot in turn, `link` has the connection to
+//! the desk, `desks` and `own` have the numbers of both sides' entries.
+//!
+//! ```
+//! use std::time::Instant;
+//!
+//! use handoff::core::clock::Now;
+//! use handoff::core::outcome::Act;
+//! use handoff::core::reply::{Handoff, Reply};
+//! use handoff::core::session::{Errand, Fresh, Session};
+//! use handoff::wire::{
+//!     Body, Conn, ConversationId, DeskId, Entry, Message, Secret, State, Welcome,
+//! };
+//!
+//! let now = Now { clock: Instant::now(), wall: 0 };
+//! let (id, desk, conn) = (ConversationId::new([7; 16]), DeskId::new([1; 16]), Conn(1));
+//! let fresh = Fresh { id, secret: Secret::new([9; 32]), seed: 1 };
+//! let mut session = Session::new(fresh, None, "desk.example:5000".to_owned(), now);
+//!
+//! // The customer's line is asked of the bot, which answers with the trigger.
+//! session.say("a human, please", now).unwrap();
+//! let asked = session.outcome().acts.into_iter().find_map(|act| match act {
+//!     Act::Errand(Errand::Ask { ticket, .. }) => Some(ticket),
+//!     _ => None,
+//! });
+//! let reply = Reply { handoff: Some(Handoff::default()), ..Reply::default() };
+//! session.answered(asked.unwrap(), Ok(reply), now);
+//! assert_eq!(session.state(), State::Queued);
+//!
+//! // Now a connection to the desk is wanted. Both sides introduce themselves.
+//! assert!(session.is_dial_wanted());
+//! session.dial();
+//! session.dialled(conn);
+//! session.connected(conn);
+//! let welcome = Welcome { desk, received: 0, state: State::Bot, features: Vec::new() };
+//! assert!(session.received(conn, Message::Welcome(welcome), now));
+//!
+//! // The agent accepts, and later hands the customer back.
+//! let mut from_desk = |number, body| {
+//!     assert!(session.received(conn, Message::Entry(Entry { number, at: 0, body }), now));
+//!     session.state()
+//! };
+//! let request = 2;
+//! assert_eq!(from_desk(1, Body::Accept { request, name: None }), State::Active);
+//! assert_eq!(from_desk(2, Body::HandBack { request }), State::Bot);
+//!
+//! // What the session wants done: first the records are committed, then the acts are done.
+//! let outcome = session.outcome();
+//! assert!(!outcome.records.is_empty());
+//! let is_return = |act: &Act<Errand>| matches!(act, Act::Errand(Errand::Return { .. }));
+//! assert!(outcome.acts.iter().any(is_return));
+//! ```
 
-use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Delivery, Idle, Mark, Waited};
+use crate::core::delivery::{Idle, Mark};
 use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
 use crate::core::record::{Origin, Record};
 use crate::core::report::{CustomerNews, CustomerRefusal, News, Reason, Report, Returned};
 use crate::wire::{
-    Asked, Author, Body, ConversationId, DeskId, EndReason, Entry, Message, Number, Said, Secret,
-    State,
+    Author, Body, ConversationId, DeskId, EndReason, Entry, Message, Number, Said, Secret, State,
 };
 
 mod bot;
+mod desks;
+mod errand;
 mod link;
+mod menu;
+mod own;
 mod position;
 mod restart;
 mod start_over;
+mod states;
 
-pub use bot::said_without_bot;
-pub use link::WELCOME_WITHIN;
 #[cfg(test)]
 mod tests;
+
+pub use bot::said_without_bot;
+pub use errand::{Errand, Fresh, Resumed};
+pub use link::WELCOME_WITHIN;
+
+use desks::{Desks, Marks};
+use own::OwnEntries;
 
 /// Entries that may wait for a desk before further lines are refused.
 pub const OUTBOX_MAX: usize = 1_000;
 /// Bytes of text that may wait for a desk before further lines are refused.
 pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// What only a customer's side does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Errand {
-    /// Dial the desk; answer with `dialled`. A session only makes it when it is told to `dial`.
-    Dial(ConversationId),
-    /// Ask the bot; answer with `answered`.
-    Ask {
-        /// Whose question it is.
-        conversation: ConversationId,
-        /// To name in the answer.
-        ticket: u64,
-        /// What the bot gets.
-        text: String,
-    },
-    /// Tell the bot that it owns the conversation again, and what people said to each other
-    /// ([`said_without_bot`]) from our own entry `since` on; answer with `returned`.
-    Return {
-        /// Which conversation came back.
-        conversation: ConversationId,
-        /// To name in the answer.
-        ticket: u64,
-        /// The `requested` that began the first stretch the bot was not told of, or a later entry.
-        since: Number,
-    },
-    /// The desk knows another story: this conversation cannot go on. Call `start_over`: a new one
-    /// may take its place.
-    StartOver(ConversationId),
-}
-
-impl Errand {
-    /// Whose errand it is.
-    pub fn conversation(&self) -> ConversationId {
-        match self {
-            Errand::Dial(id) | Errand::StartOver(id) => *id,
-            Errand::Ask { conversation, .. } | Errand::Return { conversation, .. } => *conversation,
-        }
-    }
-}
-
 type Act = outcome::Act<Errand>;
-
-/// What the bot's return brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resumed {
-    /// The bot answers again.
-    Yes,
-    /// The bot answers again, but could not be told what was said without it.
-    WithoutLines,
-    /// It was told, and is paused all the same.
-    StillPaused,
-    /// It has no API to be told by.
-    NoApi(String),
-    /// It could not be reached, or refused: it was told nothing.
-    Unreached(String),
-    /// It could not be told; it may have got some of it.
-    Failed(String),
-}
-
-/// What a new conversation is made of. All three are random.
-#[derive(Clone, Copy, Debug)]
-pub struct Fresh {
-    /// Its id.
-    pub id: ConversationId,
-    /// Its secret.
-    pub secret: Secret,
-    /// For the tickets of questions.
-    pub seed: u64,
-}
 
 /// One conversation at the customer's side.
 pub struct Session {
@@ -126,51 +119,31 @@ pub struct Session {
     /// The desk's address, for reports.
     address: String,
     phase: Phase,
-    /// Our highest number.
-    last: Number,
-    /// The `requested` in force, or the last one.
-    request: Number,
-    /// Our entries up to here are for the desk; above it, said to the bot, they stay here.
-    owed: Number,
-    /// A desk may have had the request that is over: it is dialled until it acked our part and
-    /// sent its own.
-    parting: bool,
-    /// The marks for each desk that had this conversation, the present one last.
-    desks: Vec<(DeskId, Marks)>,
+    own: OwnEntries,
+    desks: Desks,
+    /// No desk owns the conversation, and one may have had the request that is over. This side
+    /// dials it until it has acknowledged our part and sent its own.
+    is_parting: bool,
     link: link::Link,
     bot: bot::Turns,
     idle: Idle,
-    /// Lines the admin typed since our last one, that no `/wait` waited for.
+    /// Lines that the agent typed since the customer's last line, without those that a `/wait` of
+    /// a script has taken.
     unheard: u32,
-    /// Lines to a person that may not be delivered yet: numbers and bytes.
-    outbox: VecDeque<(Number, usize)>,
-    /// The number of our latest line to a person.
-    spoken: Number,
     /// The conversation goes on in another program: nothing more is recorded here.
-    replaced: bool,
+    is_replaced: bool,
     /// It was begun in this process because a desk contradicted the former one.
     is_second: bool,
     out: Outcome<Errand>,
 }
 
-/// Who owns the conversation.
+/// Who owns the conversation (docs/PROTOCOL.md, "States, and who decides").
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Phase {
     Bot,
     Queued { position: position::Position },
     Active { desk: DeskId, admin: Option<String> },
     Closed,
-}
-
-/// What this side knows of one desk.
-#[derive(Clone, Debug, Default)]
-struct Marks {
-    /// The latest `requested` this desk may have.
-    request: Number,
-    /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before
-    /// the first end.
-    ended: Number,
-    delivery: Delivery,
 }
 
 impl Session {
@@ -183,18 +156,14 @@ impl Session {
             name,
             address,
             phase: Phase::Bot,
-            last: 0,
-            request: 0,
-            owed: 0,
-            parting: false,
-            desks: Vec::new(),
+            own: OwnEntries::default(),
+            desks: Desks::default(),
+            is_parting: false,
             link: link::Link::new(now),
             bot: bot::Turns::new(seed),
             idle: Idle::new(now),
             unheard: 0,
-            outbox: VecDeque::new(),
-            spoken: 0,
-            replaced: false,
+            is_replaced: false,
             is_second: false,
             out: Outcome::default(),
         };
@@ -211,20 +180,20 @@ impl Session {
         out
     }
 
-    /// A line was typed. It belongs to whoever owns the conversation now.
+    /// The customer typed a line. It goes to whoever owns the conversation now.
     ///
     /// # Errors
-    /// When it cannot be taken; it is the caller's to keep then.
+    /// When the line cannot be taken. The caller keeps it.
     pub fn say(&mut self, typed: &str, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
             Phase::Closed => Err(CustomerRefusal::Closed),
             Phase::Bot => {
                 self.say_to_bot(typed, now);
                 Ok(())
             }
             Phase::Queued { .. } | Phase::Active { .. } => {
-                if self.is_outbox_full() {
+                if self.own.is_outbox_full(self.desks.acked()) {
                     return Err(CustomerRefusal::TooManyWait);
                 }
                 self.say_as_user(typed, now);
@@ -233,18 +202,18 @@ impl Session {
         }
     }
 
-    /// `/human`: the user asks for a person, whatever the bot is doing.
+    /// `/human`: the customer asks for a person, whatever the bot is doing.
     ///
     /// # Errors
-    /// When that is no news.
+    /// When the customer waits for a person or has one already.
     pub fn ask_for_human(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
             Phase::Bot => {
                 self.request_human(None, now);
                 Ok(())
             }
-            // A person who has looked into why nobody dials any more.
+            // The customer has looked into why this side does not dial any more.
             Phase::Queued { .. } | Phase::Active { .. } if self.is_parted() => {
                 self.seek_desk();
                 Ok(())
@@ -255,13 +224,13 @@ impl Session {
         }
     }
 
-    /// `/bot`: the user gives up waiting.
+    /// `/bot`: the customer stops waiting for a person.
     ///
     /// # Errors
-    /// When there is nothing to give up.
+    /// When the customer does not wait.
     pub fn withdraw(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
             Phase::Queued { .. } => {
                 self.record(Body::Withdrawn {}, now);
                 self.return_to_bot(Returned::Withdrawn);
@@ -273,13 +242,13 @@ impl Session {
         }
     }
 
-    /// `/end`, `/new`: the user ends the conversation.
+    /// `/end`, `/new`: the customer ends the conversation.
     ///
     /// # Errors
     /// When it has ended.
     pub fn end(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.phase {
-            _ if self.replaced => Err(CustomerRefusal::Replaced),
+            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
             Phase::Closed => Err(CustomerRefusal::Closed),
             _ => {
                 self.close(None, EndReason::UserEnded, now);
@@ -335,12 +304,12 @@ impl Session {
         }
     }
 
-    /// Which conversation this is.
+    /// The conversation's id.
     pub fn id(&self) -> ConversationId {
         self.id
     }
 
-    /// The admin's name, while one owns the conversation and gave one.
+    /// The name of the agent who owns the conversation, if one does and gave a name.
     pub fn admin(&self) -> Option<&str> {
         match &self.phase {
             Phase::Active { admin, .. } => admin.as_deref(),
@@ -348,10 +317,10 @@ impl Session {
         }
     }
 
-    /// Our own numbers that a desk should have and has not acknowledged.
+    /// The numbers of our own entries that a desk is owed and has not acknowledged.
     pub fn undelivered(&self) -> RangeInclusive<Number> {
-        let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
-        let due = self.parting || self.phase == Phase::Closed || self.is_owned_by_desk();
+        let acked = self.desks.acked();
+        let due = self.is_parting || self.phase == Phase::Closed || self.is_owned_by_desk();
         acked + 1..=if due { self.owed() } else { 0 }
     }
 
@@ -365,7 +334,7 @@ impl Session {
         numbers: RangeInclusive<Number>,
         entry: impl Fn(Number) -> Result<Entry, E>,
     ) -> Result<Vec<String>, E> {
-        let is_to_person = |number: &Number| *number > self.request && *number <= self.owed();
+        let is_to_person = |number: &Number| *number > self.own.request() && *number <= self.owed();
         let mut texts = Vec::new();
         for number in numbers.filter(is_to_person) {
             match entry(number)?.body {
@@ -378,44 +347,47 @@ impl Session {
         Ok(texts)
     }
 
-    /// Whether it owes nothing and awaits nothing, and all that it knows is in the journal.
+    /// Whether this session owes nothing and awaits nothing, and the journal has all that it knows.
     pub fn is_at_rest(&self) -> bool {
         self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
     }
 
-    /// Whether it is closed, and nobody is owed anything any more.
+    /// Whether the conversation is closed, and nobody is owed anything any more.
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Closed && self.is_settled()
     }
 
-    /// Nothing is owed and nothing is asked: the program may end without losing anything.
+    /// Whether nothing is owed to a desk and nothing is asked of the bot: the program may end
+    /// without losing anything.
     pub fn is_settled(&self) -> bool {
         self.bot.is_idle() && !self.needs_desk()
     }
 
-    /// Whether the bot owes an answer to a line, or has not been told that it owns the conversation
+    /// Whether the bot owes an answer to a line, or is being told that it owns the conversation
     /// again.
     pub fn is_bot_busy(&self) -> bool {
         !self.bot.is_idle()
     }
 
-    /// Takes one line that the admin typed (a greeting is not typed) since our last one, for a
-    /// script's `/wait`.
+    /// Takes one line that the agent typed since the customer's last line, for a script's `/wait`.
+    /// False if there is none. A greeting is not typed.
     pub fn hear(&mut self) -> bool {
         let heard = self.unheard > 0;
         self.unheard = self.unheard.saturating_sub(1);
         heard
     }
 
-    /// What became of our latest line to a person, as far as the desk has told.
+    /// How far the customer's latest line to a person has come, as far as the desk has said.
     pub fn mark(&self) -> Mark {
-        self.desks.last().map_or(Mark::None, |(_, marks)| marks.delivery.mark(self.spoken))
+        self.desks
+            .present()
+            .map_or(Mark::None, |(_, marks)| marks.delivery.mark(self.own.last_to_person()))
     }
 
-    /// The desk's lines up to this number are on the screen. The desk hears of it now, or after
-    /// its next welcome.
+    /// The screen shows the desk's lines up to this number. The desk is sent `seen` now, or after
+    /// its next welcome (docs/PROTOCOL.md, "ack, seen, position, ping").
     pub fn shown(&mut self, desk: DeskId, number: Number) {
-        let Some((_, marks)) = self.desks.iter_mut().find(|(of, _)| *of == desk) else { return };
+        let Some(marks) = self.desks.get_mut(desk) else { return };
         if !marks.delivery.show(number) {
             return;
         }
@@ -426,27 +398,9 @@ impl Session {
         }
     }
 
-    /// Whether as much waits for the desk as may.
-    fn is_outbox_full(&mut self) -> bool {
-        let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
-        while self.outbox.pop_front_if(|(number, _)| *number <= acked).is_some() {}
-        self.outbox.len() >= OUTBOX_MAX
-            || self.outbox.iter().map(|(_, bytes)| bytes).sum::<usize>() >= OUTBOX_BYTES_MAX
-    }
-
-    /// Our highest number that is the desk's to have.
+    /// The desk is owed our entries up to this number.
     fn owed(&self) -> Number {
-        if self.is_owned_by_desk() { self.last } else { self.owed }
-    }
-
-    /// The present desk may have the request in force from now on: that is journaled before it
-    /// leaves.
-    fn offer(&mut self) {
-        let request = self.request;
-        if let Some((desk, marks)) = self.linked_desk() {
-            marks.request = request;
-            self.journal(Record::Met(desk, request));
-        }
+        if self.is_owned_by_desk() { self.own.last() } else { self.own.owed() }
     }
 
     fn is_owned_by_desk(&self) -> bool {
@@ -455,143 +409,31 @@ impl Session {
 
     /// Whether any desk may have heard of the request in force.
     fn is_offered(&self) -> bool {
-        self.request > 0 && self.desks.iter().any(|(_, marks)| marks.request == self.request)
-    }
-
-    /// The bot asked for it, or the user did: a human takes over as soon as one can.
-    fn request_human(&mut self, reason: Option<String>, now: Now) {
-        self.discard_bot();
-        self.unheard = 0;
-        self.request = self.record(Body::Requested { reason }, now);
-        self.end_stretch(self.request);
-        self.phase = Phase::Queued { position: Default::default() };
-        self.tell_state(None);
-        self.offer();
-        self.seek_desk();
-    }
-
-    /// An entry of the present desk's was new: it is recorded, and now it takes effect.
-    fn obey(&mut self, desk: DeskId, entry: Entry, now: Now) {
-        let of = Asked { desk, number: entry.number };
-        match entry.body {
-            Body::Message(said) => {
-                self.unheard += u32::from(!said.greeting);
-                self.tell_said(Origin::Peer(Some(desk)), entry.number, false);
-            }
-            Body::Accept { request, name } => match self.phase {
-                Phase::Queued { .. } if request == self.request => {
-                    self.record(Body::Accepted { of }, now);
-                    self.phase = Phase::Active { desk, admin: name };
-                    self.tell_state(None);
-                }
-                _ => self.refuse(of, now),
-            },
-            Body::HandBack { request } if self.is_with(desk, request) => {
-                self.record(Body::HandedBack { of }, now);
-                self.return_to_bot(Returned::HandedBack);
-            }
-            Body::Close { request } if self.is_with(desk, request) => {
-                self.close(Some(of), EndReason::AdminClosed, now)
-            }
-            Body::HandBack { .. } | Body::Close { .. } => self.refuse(of, now),
-            _ => self.tell_news(CustomerNews::UnknownEntry),
-        }
-    }
-
-    /// Whether this desk's admin owns the conversation by this request.
-    fn is_with(&self, desk: DeskId, request: Number) -> bool {
-        matches!(self.phase, Phase::Active { desk: owner, .. } if owner == desk)
-            && request == self.request
-    }
-
-    /// A desk's control came too late: say why.
-    fn refuse(&mut self, of: Asked, now: Now) {
-        let why = match self.phase {
-            Phase::Bot => "the customer went back to the bot",
-            Phase::Queued { .. } => "the customer is waiting again",
-            Phase::Active { .. } => "another agent has the customer",
-            Phase::Closed => "the customer closed the conversation",
-        };
-        self.record(Body::Refused { of, why: why.to_owned() }, now);
-        if !self.is_owned_by_desk() {
-            self.owed = self.last;
-            self.parting = true;
-        }
-    }
-
-    fn close(&mut self, of: Option<Asked>, reason: EndReason, now: Now) {
-        self.discard_bot();
-        let was_bot = self.phase == Phase::Bot;
-        let number = self.record(Body::Closed { of, reason }, now);
-        self.end_stretch(number);
-        // What was said to the bot since the last handback stays here, and so does its end.
-        if !was_bot {
-            self.owed = number;
-            self.parting |= self.is_offered();
-        }
-        self.phase = Phase::Closed;
-        self.tell_state(Some(Reason::Ended(reason)));
-        self.rest_if_delivered();
-    }
-
-    /// The bot owns the conversation from the entry just recorded on.
-    fn return_to_bot(&mut self, how: Returned) {
-        self.owed = self.last;
-        self.parting |= self.is_offered();
-        self.end_stretch(self.last);
-        self.phase = Phase::Bot;
-        self.resume_bot(Some(how), self.request);
-        self.rest_if_delivered();
-    }
-
-    /// Our entry with this number ended whatever stretch a desk's agent had the customer in.
-    fn end_stretch(&mut self, number: Number) {
-        if let Phase::Active { desk: owner, .. } = self.phase
-            && let Some((_, marks)) = self.desks.iter_mut().find(|(desk, _)| *desk == owner)
-        {
-            marks.ended = number;
-        }
-    }
-
-    /// A desk that cannot be had for so long is not waited for any more.
-    fn tick_idle(&mut self, now: Now) {
-        match self.idle.tick(now) {
-            Waited::TooLong => {
-                let owed = self.undelivered();
-                if self.phase != Phase::Closed {
-                    self.close(None, EndReason::Inactivity, now);
-                }
-                self.parting = false;
-                self.rest_if_delivered();
-                self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
-            }
-            Waited::Note(idle) => self.journal(Record::Idle(idle)),
-            Waited::On => {}
-        }
+        self.desks.may_know(self.own.request())
     }
 
     /// Numbers and journals an entry of our own.
     fn record(&mut self, body: Body, now: Now) -> Number {
-        self.last += 1;
+        let number = self.own.next();
         self.idle = Idle::new(now);
-        self.journal(Record::Own(Entry { number: self.last, at: now.wall, body }));
-        self.last
+        self.journal(Record::Own(Entry { number, at: now.wall, body }));
+        number
     }
 
-    /// Journals something said at this side, and tells it.
-    fn record_said(&mut self, said: Said, now: Now) {
+    /// Journals a message of the customer or the bot, and shows it.
+    fn record_said(&mut self, said: Said, now: Now) -> Number {
         let number = self.record(Body::Message(said), now);
         self.tell_own(number, false);
+        number
     }
 
     fn say_as_user(&mut self, typed: &str, now: Now) {
         self.unheard = 0;
-        if self.phase != Phase::Bot {
-            self.spoken = self.last + 1;
-            self.outbox.push_back((self.spoken, typed.len()));
-        }
         let name = self.name.as_deref().map(Into::into);
-        self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
+        let number = self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
+        if self.phase != Phase::Bot {
+            self.own.note_line_to_person(number, typed.len());
+        }
     }
 
     fn tell(&mut self, report: Report) {
@@ -606,7 +448,7 @@ impl Session {
         self.tell(Report::Fault { text: News::Customer(news) });
     }
 
-    /// Tells that our own entry with this number was said.
+    /// Shows our own message with this number.
     fn tell_own(&mut self, number: Number, history: bool) {
         self.tell_said(Origin::Own, number, history);
     }

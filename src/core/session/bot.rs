@@ -1,61 +1,53 @@
-//! The bot's turns: one request in flight, in the order of the lines, and none after the trigger.
-
-use std::num::NonZeroU32;
+//! The requests to the bot: one at a time, in the order of the lines, and none after the trigger.
+//!
+//! Two kinds of request leave: a question, which is a line of the customer's, and a return, which
+//! tells the bot that it owns the conversation again and what people said meanwhile (docs/RASA.md,
+//! "Handing back").
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use super::menu::{Menu, as_asked};
 use super::{Errand, Phase, Resumed, Session};
 use crate::core::clock::Now;
 use crate::core::record::{Line, Record, Returning, Story};
 use crate::core::reply::{self, Reply};
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
-use crate::wire::Millis;
 use crate::wire::{Author, Body, Button, Entry, Number, Said};
 
-/// A bot that is silent this long is slow, and the user is told that a person can be asked for.
+/// A bot that has not answered for this long is slow: the customer is told that they can ask for a
+/// person.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
 
-/// What was and is to be asked of the bot.
+/// What the bot is asked, and what it is to be asked.
 #[derive(Default)]
 pub(super) struct Turns {
-    now: Turn,
-    /// Lines recorded behind the one in flight, as the bot will get them.
+    turn: Turn,
+    /// Lines behind the one that the bot is being asked, as the bot will get them.
     waiting: VecDeque<(Number, String)>,
-    /// Lines that were in flight or waiting when the program ended: only the user can tell whether
-    /// to ask them again.
+    /// Lines that the bot may have got or not, because the program or the bot failed. Only the
+    /// customer can tell whether to ask them again.
     unsure: VecDeque<(Number, String)>,
     menu: Menu,
     last_ticket: u64,
-    /// The question that is really under way, discarded or not.
+    /// The ticket of the question that is under way, whether its answer is still wanted or not.
     in_flight: Option<u64>,
     /// The question or the return that leaves once everything is committed. At most one request is
-    /// under way.
+    /// under way at a time.
     errand: Option<Errand>,
-    /// A return that is really under way though the conversation went to a person meanwhile: its
-    /// ticket, and the entry from which on it tells.
+    /// A return that is under way though the conversation went to a person meanwhile: its ticket,
+    /// and the first of our entries that it tells.
     late_return: Option<(u64, Number)>,
-    /// The user was told that the bot has no API.
-    told_no_api: bool,
-    /// The bot could not be told that it owns the conversation, nor what people said from this
-    /// entry of ours on: it is told before it is asked anything, and at the next handback.
-    untold: Option<Number>,
-    /// Why it could not be told, as the user was told: once for each cause, until the bot is told.
+    /// The customer was told that the bot has no API.
+    has_told_no_api: bool,
+    /// The bot does not know that it owns the conversation, nor what people said from this entry
+    /// of ours on. It is told before it is asked anything, and at the next handback.
+    untold_since: Option<Number>,
+    /// Why the bot could not be told. The customer hears of each cause once, until the bot is
+    /// told.
     told_causes: Vec<CustomerNews>,
-    /// The bot could not be told that it owns the conversation again: it may stay silent.
+    /// The bot may still be paused since a handoff, and stay silent.
     may_be_paused: bool,
-}
-
-/// The buttons to choose from: all of the bot's latest reply. They hold until it replies again.
-/// The messages of one reply follow each other in number and have the same `at`, so that the
-/// journal gives the same menu after a restart.
-#[derive(Default)]
-struct Menu {
-    buttons: Vec<Button>,
-    /// The number of the bot's latest message.
-    last: Number,
-    /// When that was journaled: the messages of one reply are journaled at the same moment.
-    at: Millis,
 }
 
 #[derive(Default)]
@@ -85,7 +77,7 @@ impl Turns {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        matches!(self.now, Turn::Idle)
+        matches!(self.turn, Turn::Idle)
     }
 
     /// Whether nothing is under way, and nothing is known that the journal does not have.
@@ -95,7 +87,7 @@ impl Turns {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.now {
+        match self.turn {
             Turn::Asking { slow_at, .. } => slow_at,
             _ => None,
         }
@@ -113,15 +105,16 @@ impl Turns {
 }
 
 impl Session {
-    /// Whatever is in flight is history, whatever waits is not for the bot any more.
+    /// A person gets the conversation, or nobody: an answer that is under way is not wanted any
+    /// more, and lines that wait are not asked.
     pub(super) fn discard_bot(&mut self) {
-        let turn = std::mem::take(&mut self.bot.now);
+        let turn = std::mem::take(&mut self.bot.turn);
         // A return that still waits for the request under way has told the bot nothing.
         let mut unsent = match turn {
             Turn::Returning { since, .. } if !self.is_bot_free() => Some(since),
             _ => None,
         };
-        // What has not left yet never does.
+        // A request that has not left yet never leaves.
         match self.bot.errand.take() {
             Some(Errand::Ask { .. }) => self.bot.in_flight = None,
             Some(Errand::Return { since, .. }) => unsent = Some(since),
@@ -132,10 +125,10 @@ impl Session {
         }
         match (turn, unsent) {
             (Turn::Returning { .. }, Some(since)) => {
-                self.bot.untold = Some(since);
+                self.bot.untold_since = Some(since);
                 self.journal(Record::Returning(Returning::Due(since)));
             }
-            // What becomes of it is known when it returns.
+            // Its answer says what became of it.
             (Turn::Returning { ticket, since, .. }, None) => {
                 self.bot.late_return = Some((ticket, since))
             }
@@ -149,7 +142,7 @@ impl Session {
     /// `/again`: asks the bot once more what it may not have got.
     ///
     /// # Errors
-    /// When there is nothing of that kind.
+    /// When there is no such line.
     pub fn ask_again(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         if self.bot.unsure.is_empty() {
             return Err(CustomerRefusal::NothingToRepeat);
@@ -163,7 +156,7 @@ impl Session {
     /// A line for the bot: a choice among its buttons, or what was typed. A link is for the user
     /// alone: the bot hears nothing of it.
     pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
-        let menu = &self.bot.menu.buttons;
+        let menu = self.bot.menu.buttons();
         let chosen = reply::choice(menu, typed).cloned();
         if let Some(url) = chosen.as_ref().and_then(Button::link) {
             let url = url.to_owned();
@@ -174,7 +167,7 @@ impl Session {
         self.say_as_user(&text, now);
         let asked = as_asked(chosen.as_ref(), typed);
         self.forget_unsure();
-        self.bot.waiting.push_back((self.last, asked));
+        self.bot.waiting.push_back((self.own.last(), asked));
         self.ask_next(now);
     }
 
@@ -184,11 +177,11 @@ impl Session {
         if late != Some(ticket) {
             return log::info!("an answer of the bot to nothing that was asked is discarded");
         }
-        let line = match std::mem::take(&mut self.bot.now) {
+        let line = match std::mem::take(&mut self.bot.turn) {
             Turn::Asking { ticket: asked, line, .. } if asked == ticket => line,
             now => {
                 log::info!("a reply of the bot came after the handoff and is discarded");
-                self.bot.now = now;
+                self.bot.turn = now;
                 return self.send_return();
             }
         };
@@ -202,7 +195,7 @@ impl Session {
                     self.bot.menu = Menu::default();
                 }
                 for said in reply.said {
-                    self.bot.menu.offer(self.last + 1, now.wall, said.choices());
+                    self.bot.menu.offer(self.own.last() + 1, now.wall, said.choices());
                     self.record_said(said, now);
                 }
                 if let Some(handoff) = reply.handoff {
@@ -222,24 +215,24 @@ impl Session {
         if let Some((_, since)) = self.bot.late_return.take_if(|(late, _)| *late == ticket) {
             return self.returned_late(since, &outcome);
         }
-        let (how, since) = match self.bot.now {
+        let (how, since) = match self.bot.turn {
             Turn::Returning { ticket: asked, how, since } if asked == ticket => (how, since),
             _ => return,
         };
-        self.bot.now = Turn::Idle;
-        self.bot.untold = match &outcome {
+        self.bot.turn = Turn::Idle;
+        self.bot.untold_since = match &outcome {
             Resumed::Unreached(_) => Some(since),
             // It may have the lines already: it is told once more that it is its turn, and nothing
             // else.
-            Resumed::Failed(_) => Some(self.last),
+            Resumed::Failed(_) => Some(self.own.last()),
             _ => None,
         };
-        let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
+        let returning = self.bot.untold_since.map_or(Returning::Done, Returning::Due);
         self.journal(Record::Returning(returning));
         if self.bot.waiting.is_empty() {
             self.journal(Record::Asking(None));
         }
-        if self.bot.untold.is_none() {
+        if self.bot.untold_since.is_none() {
             self.bot.told_causes.clear();
         }
         self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
@@ -250,8 +243,8 @@ impl Session {
             Resumed::Yes => {}
             Resumed::WithoutLines => self.tell_news(CustomerNews::BotNotTold),
             Resumed::StillPaused => self.tell_news(CustomerNews::BotStillPaused),
-            Resumed::NoApi(why) if !self.bot.told_no_api => {
-                self.bot.told_no_api = true;
+            Resumed::NoApi(why) if !self.bot.has_told_no_api => {
+                self.bot.has_told_no_api = true;
                 self.tell_news(CustomerNews::BotHasNoApi(why));
             }
             Resumed::NoApi(_) => {}
@@ -265,13 +258,13 @@ impl Session {
     /// with the next one.
     fn returned_late(&mut self, from: Number, outcome: &Resumed) {
         let untold = matches!(outcome, Resumed::Unreached(_)).then_some(from);
-        if let Turn::Returning { since, .. } = &mut self.bot.now {
+        if let Turn::Returning { since, .. } = &mut self.bot.turn {
             *since = untold.map_or(*since, |from| from.min(*since));
             return self.send_return();
         }
         // Another return may have been due meanwhile.
-        self.bot.untold = self.bot.untold.into_iter().chain(untold).min();
-        let returning = self.bot.untold.map_or(Returning::Done, Returning::Due);
+        self.bot.untold_since = self.bot.untold_since.into_iter().chain(untold).min();
+        let returning = self.bot.untold_since.map_or(Returning::Done, Returning::Due);
         self.journal(Record::Returning(returning));
     }
 
@@ -283,7 +276,7 @@ impl Session {
     }
 
     pub(super) fn tick_bot(&mut self, now: Now) {
-        if let Turn::Asking { slow_at, .. } = &mut self.bot.now
+        if let Turn::Asking { slow_at, .. } = &mut self.bot.turn
             && slow_at.is_some_and(|at| at <= now.clock)
         {
             *slow_at = None;
@@ -294,11 +287,11 @@ impl Session {
     /// Tells the bot before it is asked anything again: from `since` on, or from an earlier entry
     /// that it could not be told of.
     pub(super) fn resume_bot(&mut self, how: Option<Returned>, since: Number) {
-        let since = self.bot.untold.take().unwrap_or(since);
+        let since = self.bot.untold_since.take().unwrap_or(since);
         let ticket = self.bot.ticket();
-        self.bot.now = Turn::Returning { ticket, how, since };
+        self.bot.turn = Turn::Returning { ticket, how, since };
         // A restart asks what waits, and no line before it.
-        let first = self.bot.waiting.front().map_or(self.last + 1, |(number, _)| *number);
+        let first = self.bot.waiting.front().map_or(self.own.last() + 1, |(number, _)| *number);
         self.journal(Record::Asking(Some(first)));
         self.send_return();
     }
@@ -306,7 +299,7 @@ impl Session {
     /// Sends the return that is due, once nothing is under way any more: an earlier request may
     /// reach the bot late, and must not find it back in office.
     fn send_return(&mut self) {
-        let Turn::Returning { ticket, since, .. } = self.bot.now else { return };
+        let Turn::Returning { ticket, since, .. } = self.bot.turn else { return };
         let is_free = self.is_bot_free();
         let returning = if is_free { Returning::UnderWay } else { Returning::Due(since) };
         self.journal(Record::Returning(returning));
@@ -341,22 +334,22 @@ impl Session {
         let first = match (story.asking, story.returning) {
             (Some(asking), _) => asking,
             (None, Returning::UnderWay) => returned + 1,
-            (None, _) => self.last + 1,
+            (None, _) => self.own.last() + 1,
         };
         if let Returning::Due(since) = story.returning {
-            self.bot.untold = Some(since);
+            self.bot.untold_since = Some(since);
         }
         if self.phase != Phase::Bot {
             return Ok(());
         }
-        self.bot.menu = Menu::before(self.last + 1, &entry)?;
+        self.bot.menu = Menu::before(self.own.last() + 1, &entry)?;
         let (mut lines, mut said) = (VecDeque::new(), Vec::new());
-        for number in first..=self.last {
+        for number in first..=self.own.last() {
             if let Some(line) = by(Author::User, entry(number)?) {
                 let menu = Menu::before(number, &entry)?;
                 lines.push_back((
                     number,
-                    as_asked(reply::choice(&menu.buttons, &line.text), &line.text),
+                    as_asked(reply::choice(menu.buttons(), &line.text), &line.text),
                 ));
                 said.push(line.text);
             }
@@ -368,7 +361,7 @@ impl Session {
             self.tell_news(CustomerNews::BotMayNotHave(said));
         }
         if story.returning != Returning::Done {
-            self.resume_bot(None, self.last);
+            self.resume_bot(None, self.own.last());
         }
         Ok(())
     }
@@ -386,7 +379,7 @@ impl Session {
         if !self.bot.is_idle() || self.phase != Phase::Bot || self.bot.waiting.is_empty() {
             return;
         }
-        match self.bot.untold {
+        match self.bot.untold_since {
             Some(since) => self.resume_bot(None, since),
             None => self.ask_waiting(now),
         }
@@ -396,7 +389,7 @@ impl Session {
         let Some((number, text)) = self.bot.waiting.pop_front() else { return };
         let ticket = self.bot.ticket();
         let line = (number, text.clone());
-        self.bot.now = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
+        self.bot.turn = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
         self.bot.in_flight = Some(ticket);
         self.journal(Record::Asking(Some(number)));
         self.bot.errand = Some(Errand::Ask { conversation: self.id, ticket, text });
@@ -405,50 +398,6 @@ impl Session {
     fn tell_silent_bot(&mut self) {
         let may_be_paused = self.bot.may_be_paused;
         self.tell_news(CustomerNews::BotSilent { may_be_paused });
-    }
-}
-
-/// What the bot gets for a line: the payload of the button that was chosen with it, or the text.
-fn as_asked(chosen: Option<&Button>, text: &str) -> String {
-    match chosen {
-        Some(button) if !button.payload.is_empty() => button.payload.clone(),
-        Some(button) => reply::for_bot(&button.title),
-        None => reply::for_bot(text),
-    }
-}
-
-impl Menu {
-    /// The bot said something with this number, journaled at this moment, with these buttons.
-    fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
-        let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
-        // Another line was between, or another reply begins.
-        if number != self.last + 1 || at != self.at || is_first {
-            self.buttons.clear();
-        }
-        self.buttons.extend(buttons);
-        (self.last, self.at) = (number, at);
-    }
-
-    /// The menu when the entry with this number was made: of the bot's latest messages that follow
-    /// each other.
-    fn before<E>(number: Number, entry: impl Fn(Number) -> Result<Entry, E>) -> Result<Menu, E> {
-        let mut latest = VecDeque::new();
-        for before in (1..number).rev() {
-            let Entry { at, body, .. } = entry(before)?;
-            match body {
-                Body::Message(said) if said.author == Author::Bot => {
-                    latest.push_front((before, at, said.choices()))
-                }
-                // Lines that the bot has not answered, and what takes nothing from the bot.
-                Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
-                _ => break,
-            }
-        }
-        let mut menu = Menu::default();
-        for (number, at, buttons) in latest {
-            menu.offer(number, at, buttons);
-        }
-        Ok(menu)
     }
 }
 

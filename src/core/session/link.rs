@@ -1,4 +1,7 @@
-//! The connection to the desk: dial while something is owed, hello, resume, and rest.
+//! The connection to the desk: this side dials while one of the two owes the other something, says
+//! hello, goes on where both sides were, and hangs up when all is delivered.
+//!
+//! Rules: docs/PROTOCOL.md, "hello", "welcome" and "Delivery".
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,7 @@ use crate::core::outcome::Fact;
 use crate::core::record::Record;
 use crate::core::report::{self, CustomerNews, Report};
 use crate::wire::{
-    Author, Body, Code, Conn, DESKS_MAX, DeskId, Entry, Hello, Message, Number, VERSION, Welcome,
+    Author, Body, Code, Conn, DeskId, Entry, Hello, Message, Number, VERSION, Welcome,
 };
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
@@ -18,18 +21,18 @@ pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 
 /// The connection.
 pub(super) struct Link {
-    now: Stage,
-    /// What the last connection told of the desk, for all who dial it.
+    stage: Stage,
+    /// What the last connection showed of the desk's address, for all sessions that dial it.
     verdict: Option<Verdict>,
-    /// What was told last: failing attempts in a row are told once.
-    told: Option<report::Link>,
+    /// The link as it was shown last. Failing attempts in a row are shown once.
+    last_told: Option<report::Link>,
     /// The desk's last answer was that it is full.
-    full: bool,
+    is_desk_full: bool,
     /// The `newest` of the hello on this connection.
     newest: Number,
-    /// What the desk acknowledged on this connection.
+    /// The desk acknowledged our entries up to this number on this connection.
     acked: Number,
-    /// The customer is told of another position at the soonest then.
+    /// The customer is shown another position no earlier than this.
     pub(super) next_position: Instant,
 }
 
@@ -51,10 +54,10 @@ enum Stage {
 impl Link {
     pub(super) fn new(now: Now) -> Link {
         Link {
-            now: Stage::Down,
+            stage: Stage::Down,
             verdict: None,
-            told: None,
-            full: false,
+            last_told: None,
+            is_desk_full: false,
             newest: 0,
             acked: 0,
             next_position: now.clock,
@@ -62,7 +65,7 @@ impl Link {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        match self.now {
+        match self.stage {
             Stage::Waiting(at) => Some(at),
             _ => None,
         }
@@ -72,13 +75,13 @@ impl Link {
 impl Session {
     /// The dial that was asked for is under way as `conn`.
     pub fn dialled(&mut self, conn: Conn) {
-        self.link.now = Stage::Opening(Some(conn));
+        self.link.stage = Stage::Opening(Some(conn));
         self.rest_if_delivered();
     }
 
-    /// The connection stands: introduce ourselves.
+    /// The connection stands: this side says hello.
     pub fn connected(&mut self, conn: Conn) {
-        if !matches!(self.link.now, Stage::Opening(Some(dialled)) if dialled == conn) {
+        if !matches!(self.link.stage, Stage::Opening(Some(dialled)) if dialled == conn) {
             return;
         }
         let hello = Hello {
@@ -86,13 +89,7 @@ impl Session {
             conversation: self.id,
             secret: self.secret,
             name: self.name.clone(),
-            received: self
-                .desks
-                .iter()
-                .rev()
-                .take(DESKS_MAX)
-                .map(|(desk, marks)| (*desk, marks.delivery.received()))
-                .collect(),
+            received: self.desks.received(),
             newest: self.owed(),
             features: Vec::new(),
         };
@@ -102,7 +99,7 @@ impl Session {
 
     /// A message came. Answers false when it breaks the rules of the wire.
     pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
-        match (&self.link.now, message) {
+        match (&self.link.stage, message) {
             (Stage::Opening(Some(dialled)), message) if *dialled == conn => match message {
                 Message::Welcome(welcome) => self.welcomed(conn, &welcome, now),
                 Message::Busy { retry } => self.busy(conn, retry, now),
@@ -120,75 +117,76 @@ impl Session {
 
     /// The connection is gone, or never came to be.
     pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
-        match self.link.now {
+        match self.link.stage {
             Stage::Opening(Some(ours)) if ours == conn => self.retry(why, now),
             Stage::Up { conn: up } if up == conn => self.retry(why, now),
             Stage::Closing(ours) if ours == conn => {
-                self.link.now = Stage::Down;
+                self.link.stage = Stage::Down;
                 self.seek_desk();
             }
             _ => {}
         }
     }
 
-    /// What answered is not the desk it must be: it is told nothing, and is not dialled again.
+    /// The peer is not the desk that it must be. It gets nothing, and nothing dials it again by
+    /// itself.
     pub fn distrust(&mut self, conn: Conn, why: &str) {
-        if matches!(self.link.now, Stage::Opening(Some(ours)) if ours == conn) {
+        if matches!(self.link.stage, Stage::Opening(Some(ours)) if ours == conn) {
             self.part(conn, why);
         }
     }
 
-    /// The connection, the desk and its marks, while it is up.
+    /// The connection, the desk and its marks, while the desk is connected.
     pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
-        match self.link.now {
-            Stage::Up { conn } => self.desks.last_mut().map(|(desk, marks)| (conn, (*desk, marks))),
+        match self.link.stage {
+            Stage::Up { conn } => self.desks.present_mut().map(|desk| (conn, desk)),
             _ => None,
         }
     }
 
-    /// The desk and its marks, while it is up.
+    /// The desk and its marks, while the desk is connected.
     pub(super) fn linked_desk(&mut self) -> Option<(DeskId, &mut Marks)> {
         self.linked().map(|(_, desk)| desk)
     }
 
-    /// The program ends: the desk is told, and the conversation goes on when it is started again.
+    /// The program ends: the desk gets a goodbye. The conversation goes on at the next start.
     pub fn leave(&mut self) {
-        if let Stage::Up { conn } | Stage::Opening(Some(conn)) = self.link.now {
+        if let Stage::Up { conn } | Stage::Opening(Some(conn)) = self.link.stage {
             let text = "the customer's program is ending".to_owned();
             self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
             self.act(Act::Close(conn));
         }
-        self.link.now = Stage::Down;
+        self.link.stage = Stage::Down;
         self.link.verdict.get_or_insert(Verdict::Unknown);
     }
 
-    /// Whether the desk has said welcome, and the connection stands.
+    /// Whether the desk has said welcome and is connected.
     pub(super) fn is_up(&self) -> bool {
-        matches!(self.link.now, Stage::Up { .. })
+        matches!(self.link.stage, Stage::Up { .. })
     }
 
-    /// What keeps the desk away, while one is needed and this side was told so.
+    /// Why the customer cannot be connected to the desk, while they need to be.
     pub fn desk_trouble(&self) -> Option<&'static str> {
-        let is_lost = self.needs_desk() && self.link.told == Some(report::Link::Lost);
-        is_lost.then_some(if self.link.full { "desk full" } else { "desk offline" })
+        let is_lost = self.needs_desk() && self.link.last_told == Some(report::Link::Lost);
+        is_lost.then_some(if self.link.is_desk_full { "desk full" } else { "desk offline" })
     }
 
-    /// Whether the connection is really gone.
+    /// Whether there is no connection, not even a closing one.
     pub fn is_disconnected(&self) -> bool {
-        matches!(self.link.now, Stage::Down | Stage::Waiting(_) | Stage::Wanted)
+        matches!(self.link.stage, Stage::Down | Stage::Waiting(_) | Stage::Wanted)
     }
 
     pub(super) fn tick_link(&mut self, now: Now) {
-        if matches!(self.link.now, Stage::Waiting(at) if at <= now.clock) {
-            self.link.now = Stage::Wanted;
+        if matches!(self.link.stage, Stage::Waiting(at) if at <= now.clock) {
+            self.link.stage = Stage::Wanted;
         }
     }
 
-    /// Dials at once, if a desk is needed and none is on the line.
+    /// Wants a connection at once, if a desk is needed and none is connected.
     pub(super) fn seek_desk(&mut self) {
         if self.needs_desk() && self.is_disconnected() {
             self.tell_link(report::Link::Connecting, None);
-            self.link.now = Stage::Wanted;
+            self.link.stage = Stage::Wanted;
         }
     }
 
@@ -204,57 +202,59 @@ impl Session {
         {
             self.act(Act::Send(conn, Message::Ack { number }));
         }
-        match self.link.now {
+        match self.link.stage {
             Stage::Up { conn } | Stage::Opening(Some(conn)) => {
                 self.act(Act::Close(conn));
-                self.link.now = Stage::Closing(conn);
+                self.link.stage = Stage::Closing(conn);
                 self.link.verdict.get_or_insert(Verdict::Unknown);
             }
-            Stage::Waiting(_) | Stage::Wanted => self.link.now = Stage::Down,
+            Stage::Waiting(_) | Stage::Wanted => self.link.stage = Stage::Down,
             _ => {}
         }
     }
 
-    /// Whether a desk owns the conversation, or the two still owe each other something.
+    /// Whether a desk owns the conversation, or one of the two sides still owes the other
+    /// something.
     pub(super) fn needs_desk(&self) -> bool {
-        self.is_owned_by_desk() || self.parting
+        self.is_owned_by_desk() || self.is_parting
     }
 
-    /// Whether the desk's refusal to talk ended all attempts.
+    /// Whether this side does not try to reach the desk any more, though it needs to.
     pub fn is_parted(&self) -> bool {
-        self.needs_desk() && matches!(self.link.now, Stage::Down)
+        self.needs_desk() && matches!(self.link.stage, Stage::Down)
     }
 
     /// Whether a connection to the desk is wanted.
     pub fn is_dial_wanted(&self) -> bool {
-        matches!(self.link.now, Stage::Wanted)
+        matches!(self.link.stage, Stage::Wanted)
     }
 
     /// Dials the desk, as this session wants.
     pub fn dial(&mut self) {
-        self.link.now = Stage::Opening(None);
+        self.link.stage = Stage::Opening(None);
         self.act(Act::Errand(Errand::Dial(self.id)));
     }
 
-    /// What the last connection told of the desk, if one did since the last call.
+    /// What the latest connection showed of the desk's address, since the last call.
     pub fn take_verdict(&mut self) -> Option<Verdict> {
         self.link.verdict.take()
     }
 
-    /// The desk accepted the hello: compare marks, and go on where both were.
+    /// The desk accepted the hello: both sides go on from each other's marks (docs/PROTOCOL.md,
+    /// "welcome").
     fn welcomed(&mut self, conn: Conn, welcome: &Welcome, now: Now) {
         let former = match &self.phase {
             Phase::Active { desk, .. } => Some(*desk),
             _ => None,
         };
-        let at = self.desks.iter().position(|(desk, _)| *desk == welcome.desk);
-        let mut desk = at.map_or((welcome.desk, Marks::default()), |at| self.desks.remove(at));
-        let resumed = desk.1.delivery.resume(welcome.received, self.last);
-        let shown = desk.1.delivery.shown();
-        self.desks.push(desk);
-        // A desk that has more than it can have got of ours had another history with this customer.
+        let last = self.own.last();
+        let marks = self.desks.meet(welcome.desk);
+        let resumed = marks.delivery.resume(welcome.received, last);
+        let shown = marks.delivery.shown();
+        // The desk claims more of our entries than there are: one of the two journals is another
+        // one.
         let Ok(is_news) = resumed else { return self.fork(conn) };
-        self.link.now = Stage::Up { conn };
+        self.link.stage = Stage::Up { conn };
         self.link.verdict = Some(Verdict::Answered);
         self.act(Act::Admit(conn));
         // The connection before this one may have lost our latest `seen`.
@@ -276,7 +276,7 @@ impl Session {
         }
     }
 
-    /// A message on a connection that is up.
+    /// A message of the connected desk.
     fn listen(&mut self, conn: Conn, message: Message, now: Now) -> bool {
         match message {
             Message::Entry(entry) => return self.take(conn, entry, now),
@@ -297,7 +297,8 @@ impl Session {
         true
     }
 
-    /// An entry of the desk's: exactly once, in order.
+    /// An entry of the desk arrived. This side takes it once and in order (docs/PROTOCOL.md,
+    /// "Delivery", Receiving).
     fn take(&mut self, conn: Conn, entry: Entry, now: Now) -> bool {
         let fits = match &entry.body {
             Body::Message(said) => said.author == Author::Admin,
@@ -307,16 +308,15 @@ impl Session {
             _ => false,
         };
         let is_news =
-            self.desks.last().is_some_and(|(_, marks)| entry.number > marks.delivery.received());
+            self.desks.present().is_some_and(|(_, marks)| entry.number > marks.delivery.received());
         let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
-        let Some((desk, marks)) = self.desks.last_mut().filter(|_| fits && !is_early) else {
+        let Some((desk, marks)) = self.desks.present_mut().filter(|_| fits && !is_early) else {
             return false;
         };
         let arrival = marks.delivery.receive(entry.number);
         if arrival == Arrival::Gap {
             return false;
         }
-        let desk = *desk;
         if arrival == Arrival::Again {
             self.act(Act::Verify { conn, conversation: self.id, desk: Some(desk), entry });
         } else {
@@ -331,9 +331,10 @@ impl Session {
     /// before the desk knew of the end. A desk sends what it has before it acknowledges ours,
     /// so what follows the ack of the end was made later.
     fn may_speak(&self) -> bool {
-        self.desks.last().is_some_and(|(desk, marks)| {
-            self.is_with(*desk, self.request)
-                || self.link.acked < marks.ended.max(self.link.newest) && marks.ended > 0
+        self.desks.present().is_some_and(|(desk, marks)| {
+            self.is_with(desk, self.own.request())
+                || self.link.acked < marks.stretch_end.max(self.link.newest)
+                    && marks.stretch_end > 0
         })
     }
 
@@ -349,7 +350,7 @@ impl Session {
         }
         self.link.acked = self.link.acked.max(number);
         if self.undelivered().is_empty() {
-            self.parting = false;
+            self.is_parting = false;
             self.rest_if_delivered();
         }
         true
@@ -358,19 +359,19 @@ impl Session {
     fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
         self.act(Act::Close(conn));
         let wait = Duration::from_secs(seconds.clamp(1, 600).into());
-        self.link.now = Stage::Waiting(now.clock + wait);
+        self.link.stage = Stage::Waiting(now.clock + wait);
         self.link.verdict = Some(Verdict::Answered);
-        self.link.full = true;
+        self.link.is_desk_full = true;
         self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
     }
 
-    /// The desk closes the connection and says why. Some reasons make another attempt useless.
+    /// The desk says goodbye (docs/PROTOCOL.md, "bye"). Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
-        // Its words never stand alone, as if they were this program's.
+        // A desk's words never stand alone, as if this program had said them.
         let why = format!("the desk says: {text}");
         match code {
             Code::Replaced => {
-                self.replaced = true;
+                self.is_replaced = true;
                 self.part(conn, &why);
             }
             Code::Fork => self.fork(conn),
@@ -394,16 +395,18 @@ impl Session {
     /// Leaves the desk for good: what is not delivered stays undelivered.
     fn part(&mut self, conn: Conn, why: &str) {
         self.act(Act::Close(conn));
-        self.link.now = Stage::Down;
+        self.link.stage = Stage::Down;
         self.link.verdict = Some(Verdict::Unknown);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         let (address, why) = (self.address.clone(), why.to_owned());
         self.tell_fault(CustomerNews::Parted { address, why });
-        // The bot has the customer, or nobody: what the desk was still owed keeps them from
+        // No desk owns the conversation: that it is still owed something keeps the customer from
         // nothing.
-        if !self.is_owned_by_desk() && std::mem::take(&mut self.parting) && self.phase == Phase::Bot
+        if !self.is_owned_by_desk()
+            && std::mem::take(&mut self.is_parting)
+            && self.phase == Phase::Bot
         {
-            let acked = self.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
+            let acked = self.desks.acked();
             let owed = acked + 1..=self.owed();
             self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
         }
@@ -414,15 +417,15 @@ impl Session {
         if self.linked().is_some() {
             self.idle = Idle::new(now);
         }
-        self.link.full = false;
+        self.link.is_desk_full = false;
         self.lose(why);
         self.link.verdict = Some(Verdict::Failed);
-        self.link.now = if self.needs_desk() { Stage::Wanted } else { Stage::Down };
+        self.link.stage = if self.needs_desk() { Stage::Wanted } else { Stage::Down };
     }
 
-    /// Tells that the desk is not there, and what to do if somebody waits for it.
+    /// Shows that the desk is not connected, and what a waiting customer can do.
     fn lose(&mut self, why: &str) {
-        let is_news = self.link.told != Some(report::Link::Lost);
+        let is_news = self.link.last_told != Some(report::Link::Lost);
         self.tell_link(report::Link::Lost, Some(why.to_owned()));
         if let Phase::Queued { position } = &mut self.phase {
             *position = Default::default();
@@ -433,7 +436,7 @@ impl Session {
     }
 
     fn tell_link(&mut self, link: report::Link, why: Option<String>) {
-        if self.link.told.replace(link) == Some(link) {
+        if self.link.last_told.replace(link) == Some(link) {
             return;
         }
         self.tell(Report::Link {
@@ -444,7 +447,7 @@ impl Session {
             desk: self.address.clone(),
             why,
             parted: link == report::Link::Lost
-                && matches!(self.link.now, Stage::Down)
+                && matches!(self.link.stage, Stage::Down)
                 && self.needs_desk(),
         });
     }

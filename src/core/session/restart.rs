@@ -1,6 +1,6 @@
 //! What a restart finds in the journal.
 
-use super::{Fresh, Marks, Phase, Session};
+use super::{Fresh, Marks, OwnEntries, Phase, Session};
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle};
 use crate::core::outcome::Outcome;
@@ -23,14 +23,15 @@ impl Session {
         let fresh = Fresh { id: story.id, secret: Secret::new(story.secret), seed };
         let mut session = Session::new(fresh, story.name.clone(), address, now);
         session.out = Outcome::default();
-        session.last = story.own;
+        session.own = OwnEntries::restore(story.own);
         session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         for (desk, request, acked) in &story.desks {
             let received =
                 story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
             // Of what the journal has, nobody knows what left.
             let delivery = Delivery::restore(*acked, received, story.own);
-            session.desks.push((*desk, Marks { request: *request, ended: 0, delivery }));
+            *session.desks.meet(*desk) =
+                Marks { offered_request: *request, stretch_end: 0, delivery };
         }
         let mut accepts = Vec::new();
         // Where the last stretch ended that a desk may have heard of.
@@ -41,7 +42,7 @@ impl Session {
                     session.recall(entry, &accepts);
                     if !session.is_owned_by_desk()
                         && session.is_offered()
-                        && session.owed == entry.number
+                        && session.own.owed() == entry.number
                     {
                         end = entry.number;
                     }
@@ -50,8 +51,8 @@ impl Session {
                 _ => {}
             }
         }
-        let acked = session.desks.last().map_or(0, |(_, marks)| marks.delivery.acked());
-        session.parting = acked < end;
+        let acked = session.desks.acked();
+        session.is_parting = acked < end;
         session.recover_bot(story, entry)?;
         session.tell_state(None);
         session.seek_desk();
@@ -72,7 +73,7 @@ impl Session {
         }
         match &entry.body {
             Body::Requested { .. } => {
-                self.request = entry.number;
+                self.own.set_request(entry.number);
                 self.phase = Phase::Queued { position: Default::default() };
             }
             Body::Accepted { of } => {
@@ -87,15 +88,15 @@ impl Session {
             }
             Body::Withdrawn {} | Body::HandedBack { .. } => {
                 self.phase = Phase::Bot;
-                self.owed = entry.number;
+                self.own.owe_up_to(entry.number);
             }
             Body::Closed { .. } => {
                 if self.phase != Phase::Bot {
-                    self.owed = entry.number;
+                    self.own.owe_up_to(entry.number);
                 }
                 self.phase = Phase::Closed;
             }
-            Body::Refused { .. } if !self.is_owned_by_desk() => self.owed = entry.number,
+            Body::Refused { .. } if !self.is_owned_by_desk() => self.own.owe_up_to(entry.number),
             _ => {}
         }
     }

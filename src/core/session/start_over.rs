@@ -35,11 +35,11 @@ impl Session {
         fresh.is_second = true;
         fresh.tell_news(CustomerNews::StartedOver);
         let (transcript, since): (Vec<_>, Vec<_>) =
-            self.undelivered().partition(|number| *number < self.request);
+            self.undelivered().partition(|number| *number < self.own.request());
         for number in transcript {
             fresh.carry(entry(number)?);
         }
-        let reason = match entry(self.request)?.body {
+        let reason = match entry(self.own.request())?.body {
             Body::Requested { reason } => reason,
             _ => None,
         };
@@ -54,12 +54,11 @@ impl Session {
     /// behind: they speak of what desks did there.
     fn carry(&mut self, Entry { at, body, .. }: Entry) {
         let Body::Message(said) = body else { return };
-        self.last += 1;
+        let number = self.own.next();
         if self.phase != Phase::Bot {
-            self.spoken = self.last;
-            self.outbox.push_back((self.last, said.text.len()));
+            self.own.note_line_to_person(number, said.text.len());
         }
-        self.tell_own(self.last, true);
-        self.journal(Record::Own(Entry { number: self.last, at, body: Body::Message(said) }));
+        self.tell_own(number, true);
+        self.journal(Record::Own(Entry { number, at, body: Body::Message(said) }));
     }
 }

@@ -1,0 +1,72 @@
+//! The buttons that the customer can choose from.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+
+use crate::core::reply;
+use crate::wire::{Author, Body, Button, Entry, Millis, Number};
+
+/// The buttons of the bot's latest reply. They hold until the bot replies again. The messages of
+/// one reply follow each other in number and have the same `at`, so that the
+/// journal gives the same menu after a restart.
+#[derive(Default)]
+pub(super) struct Menu {
+    buttons: Vec<Button>,
+    /// The number of the bot's latest message.
+    last: Number,
+    /// When that message was journaled. The messages of one reply are journaled at the same
+    /// moment.
+    at: Millis,
+}
+
+impl Menu {
+    /// The buttons, in the order of their numbers.
+    pub(super) fn buttons(&self) -> &[Button] {
+        &self.buttons
+    }
+
+    /// The bot said something with this number, journaled at this moment, with these buttons.
+    pub(super) fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
+        let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
+        // Another line was between, or another reply begins.
+        if number != self.last + 1 || at != self.at || is_first {
+            self.buttons.clear();
+        }
+        self.buttons.extend(buttons);
+        (self.last, self.at) = (number, at);
+    }
+
+    /// The menu when the entry with this number was made: of the bot's latest messages that follow
+    /// each other.
+    pub(super) fn before<E>(
+        number: Number,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+    ) -> Result<Menu, E> {
+        let mut latest = VecDeque::new();
+        for before in (1..number).rev() {
+            let Entry { at, body, .. } = entry(before)?;
+            match body {
+                Body::Message(said) if said.author == Author::Bot => {
+                    latest.push_front((before, at, said.choices()))
+                }
+                // Lines that the bot has not answered, and what takes nothing from the bot.
+                Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
+                _ => break,
+            }
+        }
+        let mut menu = Menu::default();
+        for (number, at, buttons) in latest {
+            menu.offer(number, at, buttons);
+        }
+        Ok(menu)
+    }
+}
+
+/// What the bot gets for a line: the payload of the button that was chosen with it, or the text.
+pub(super) fn as_asked(chosen: Option<&Button>, text: &str) -> String {
+    match chosen {
+        Some(button) if !button.payload.is_empty() => button.payload.clone(),
+        Some(button) => reply::for_bot(&button.title),
+        None => reply::for_bot(text),
+    }
+}
