@@ -1,5 +1,9 @@
 //! The session by itself, with helpers for its tests. What needs both sides is in `tests/it`.
 
+use std::convert::Infallible;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
 use crate::core::clock::Now;
 use crate::core::outcome::{self, Act, Due, Fact};
 use crate::core::record::{Offset, Record, Returning, Story};
@@ -8,9 +12,6 @@ use crate::core::session::{Errand, Fresh, Session};
 use crate::wire::{
     Body, Conn, ConversationId, DeskId, Entry, Message, Number, Secret, State, Welcome,
 };
-use std::convert::Infallible;
-use std::ops::RangeInclusive;
-use std::time::{Duration, Instant};
 
 mod bot;
 mod desk;

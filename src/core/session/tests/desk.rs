@@ -1,5 +1,7 @@
 //! The desk: when it is dialled and given up, and what its controls and positions do.
 
+use std::time::Duration;
+
 use super::{
     CONN, DESK, from_desk, gives_up, journaled, journals, kept, notices, now, own, queued, reports,
     session, settle,
@@ -9,7 +11,6 @@ use crate::core::record::{Record, Returning, Story};
 use crate::core::report::{CustomerRefusal, Report};
 use crate::core::session::{OUTBOX_BYTES_MAX, OUTBOX_MAX, Session};
 use crate::wire::{Asked, Author, Body, Code, Conn, EndReason, Message, Said, State};
-use std::time::Duration;
 
 #[test]
 fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
