@@ -4,12 +4,12 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options};
 use handoff::core::outcome::{Fact, Side};
 use handoff::core::record::{Batch, Committed};
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
+use handoff::edge::clock;
 use handoff::edge::journal::{Fault, Journal};
 use handoff::turn::{World, Written, turn};
 use handoff::wire::{
@@ -148,7 +148,7 @@ struct Customers {
 
 impl Customers {
     fn new(count: u32) -> Customers {
-        let (now, mut nobody) = (Now::read(), Nobody::new());
+        let (now, mut nobody) = (clock::now(), Nobody::new());
         let mut sessions = Sessions::new(1, now);
         for number in 0..count {
             let fresh = Fresh { id: id(number), secret: Secret::new([9; 32]), seed: 1 };
@@ -174,7 +174,7 @@ impl Customers {
 
 impl Speaks for Customers {
     fn speak(&mut self) {
-        let now = Now::read();
+        let now = clock::now();
         let session = self.sessions.input(id(0)).expect("it is there");
         session.say("a line as people write them, of some length", now).expect("there is room");
         turn(&mut self.sessions, &mut self.nobody, now).expect("memory has no faults");
@@ -193,7 +193,7 @@ struct Agents {
 
 impl Agents {
     fn new(count: u32) -> Agents {
-        let (now, mut nobody) = (Now::read(), Nobody::new());
+        let (now, mut nobody) = (clock::now(), Nobody::new());
         let slots = count as usize;
         let options =
             Options { customers: slots, customers_per_address: slots, ..Options::default() };
@@ -221,7 +221,7 @@ impl Agents {
 
 impl Speaks for Agents {
     fn speak(&mut self) {
-        let now = Now::read();
+        let now = clock::now();
         self.number += 1;
         let said = Said::text(Author::User, "a line as people write them, of some length");
         let entry = Entry { number: self.number, at: 0, body: Body::Message(said) };

@@ -1,22 +1,14 @@
-//! The two clocks, read at the edge and handed to the pure rooms as an argument.
+//! A moment, as the pure rooms get it: an argument. `edge/clock` reads the clocks.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use crate::wire::Millis;
 
 /// One moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
-    /// For deadlines and lifetimes: never jumps.
+    /// For deadlines and lifetimes: this clock never jumps.
     pub clock: Instant,
     /// For display only.
     pub wall: Millis,
-}
-
-impl Now {
-    /// Reads both clocks.
-    pub fn read() -> Now {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { clock: Instant::now(), wall: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
-    }
 }

@@ -14,6 +14,7 @@ use crate::core::desk::{Desk, Options};
 use crate::core::record::Offset;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX};
+use crate::edge::clock;
 use crate::edge::journal::Journal;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
@@ -109,7 +110,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let pace = Pace::new(screen.is_interactive());
     let seat = AgentSeat::new(Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
-        desk: Desk::restore(id, options, &restart, Now::read()),
+        desk: Desk::restore(id, options, &restart, clock::now()),
         edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat },
         pace,
         auto_accept: args.auto_accept,
@@ -144,7 +145,7 @@ fn secure(args: &args::Admin) -> Result<Secured, String> {
     Ok(Secured {
         fingerprint: Some(identity.fingerprint()?.to_string()),
         has_new_key: identity.is_new,
-        date_warning: identity.date_warning(Now::read().wall),
+        date_warning: identity.date_warning(clock::now().wall),
         security: identity.security()?,
     })
 }
@@ -167,7 +168,7 @@ impl Admin {
     }
 
     fn run(&mut self, inputs: &Inputs<Infallible>) -> Result<u8, Stop> {
-        self.turn(Now::read())?;
+        self.turn(clock::now())?;
         if !self.edges.seat.is_json() {
             self.tell_focus();
         }
@@ -177,7 +178,7 @@ impl Admin {
                 let Some(event) = inputs.poll(self.takes()) else { break };
                 self.handle(event)?;
             }
-            let now = Now::read();
+            let now = clock::now();
             self.turn(now)?;
             if self.pace.pending().is_some() {
                 self.step(now)?;
@@ -210,7 +211,7 @@ impl Admin {
     }
 
     fn handle(&mut self, event: Event<Infallible>) -> Result<(), Stop> {
-        let now = Now::read();
+        let now = clock::now();
         match event {
             Event::Net(event) => self.net(event, now)?,
             Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,

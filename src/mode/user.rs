@@ -15,6 +15,7 @@ use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, Pace, QUEUE_MAX};
 use crate::core::session::{Session, WELCOME_WITHIN};
 use crate::core::sessions::Sessions;
+use crate::edge::clock;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
 use crate::edge::tls::{self, Trust};
@@ -90,7 +91,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         trust,
         pace: Pace::new(seat.is_person()),
         edges: Edges::new(session.id(), keeper, peers, seat, desk, bot),
-        sessions: Sessions::new(world::seed()?, Now::read()),
+        sessions: Sessions::new(world::seed()?, clock::now()),
         stage: Stage::Talking,
         opening: None,
         warned: false,
@@ -106,7 +107,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
 
 /// A new conversation with an id and a secret of its own.
 fn begin(args: &args::User) -> Result<Session, String> {
-    Ok(Session::new(world::fresh()?, args.name.clone(), args.admin.clone(), Now::read()))
+    Ok(Session::new(world::fresh()?, args.name.clone(), args.admin.clone(), clock::now()))
 }
 
 /// How many of the latest lines a person sees again after a restart.
@@ -130,7 +131,7 @@ impl User {
             self.args.admin.clone(),
             world::seed().map_err(Stop::Broken)?,
             |number| journal.own(story.id, number),
-            Now::read(),
+            clock::now(),
         )?;
         if session.is_over() {
             self.take_up(fresh);
@@ -144,7 +145,7 @@ impl User {
         }
         if self.args.new || state == State::Closed {
             // What is owed to the desk is delivered first, then a new conversation begins.
-            self.leave(Then::StartAnew, Now::read());
+            self.leave(Then::StartAnew, clock::now());
             return Ok(());
         }
         let lines = self.edges.keeper.journal.lines(story.id, Offset::START)?;
@@ -172,7 +173,7 @@ impl User {
     }
 
     fn run(&mut self, inputs: &Inputs<bot::Answer>) -> Result<u8, Stop> {
-        self.turn(Now::read())?;
+        self.turn(clock::now())?;
         self.edges.start_probe();
         loop {
             self.handle(inputs.wait(self.takes(), self.deadline()))?;
@@ -180,7 +181,7 @@ impl User {
                 let Some(event) = inputs.poll(self.takes()) else { break };
                 self.handle(event)?;
             }
-            let now = Now::read();
+            let now = clock::now();
             self.step(now)?;
             self.turn(now)?;
             if let Some(code) = self.leave_when_done(now)? {
@@ -213,7 +214,7 @@ impl User {
     }
 
     fn handle(&mut self, event: Event<bot::Answer>) -> Result<(), Stop> {
-        let now = Now::read();
+        let now = clock::now();
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
             Event::Typed(Typed::Refused(why)) => self.edges.seat.tell(Report::Error { text: why }),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use crate::core::clock::Now;
 use crate::core::command;
 use crate::core::script::LEAVE_WITHIN;
+use crate::edge::clock;
 use crate::turn::keeper::Stop;
 use crate::wire::State;
 
@@ -97,7 +98,7 @@ impl User {
                 self.pace.done();
                 self.turn(now)?;
                 if let Some(command) = opening
-                    && let Err(why) = self.obey(&command, Now::read())?
+                    && let Err(why) = self.obey(&command, clock::now())?
                 {
                     self.edges.seat.fail(why.to_string());
                 }

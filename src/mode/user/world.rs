@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
 use crate::bot::{self, Bot};
-use crate::core::clock::Now;
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Line, What};
 use crate::core::report::Told;
 use crate::core::session::{Errand, Fresh, Resumed, Session, said_without_bot};
 use crate::core::sessions::Sessions;
 use crate::core::text::Name;
+use crate::edge::clock;
 use crate::edge::journal::{Fault, Journal};
 use crate::mode::random;
 use crate::net;
@@ -181,7 +181,7 @@ impl World<Sessions> for Edges {
             Errand::StartOver(id) => {
                 let (journal, fresh) = (&self.keeper.journal, fresh().map_err(Stop::Broken)?);
                 let entry = |number| journal.own(id, number);
-                if sessions.start_over(id, fresh, entry, Now::read())? {
+                if sessions.start_over(id, fresh, entry, clock::now())? {
                     self.current = fresh.id;
                     self.seat.forget_unseen();
                 }

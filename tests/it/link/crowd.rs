@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, at, bounded, select};
-use handoff::core::clock::Now;
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
 use handoff::core::report::{Link, Report};
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
+use handoff::edge::clock;
 use handoff::edge::journal::{Fault, Journal};
 use handoff::edge::tls::Security;
 use handoff::net::{self, Net};
@@ -92,7 +92,7 @@ fn run(
 ) -> bool {
     let end = Instant::now() + within;
     loop {
-        turn(sessions, crowd, Now::read()).expect("memory has no faults");
+        turn(sessions, crowd, clock::now()).expect("memory has no faults");
         if is_over(crowd) {
             return true;
         }
@@ -111,7 +111,7 @@ fn run(
 }
 
 fn handle(sessions: &mut Sessions, crowd: &mut Crowd, event: net::Event) {
-    let now = Now::read();
+    let now = clock::now();
     match event {
         net::Event::Connected { conn, .. } => {
             crowd.peers.opened(conn, now.clock);
@@ -149,12 +149,12 @@ fn a_thousand_sessions_rarely_dial_a_dead_desk_and_reconnect_in_twenty_seconds()
         most_opening: 0,
         connected: 0,
     };
-    let mut sessions = Sessions::new(7, Now::read());
+    let mut sessions = Sessions::new(7, clock::now());
     for number in 0..SESSIONS as u128 {
         let (id, secret) = (ConversationId::new(number.to_be_bytes()), Secret::new([9; 32]));
         let fresh = Fresh { id, secret, seed: 1 };
-        let mut session = Session::new(fresh, None, crowd.desk.clone(), Now::read());
-        session.ask_for_human(Now::read()).expect("the bot has the customer");
+        let mut session = Session::new(fresh, None, crowd.desk.clone(), clock::now());
+        session.ask_for_human(clock::now()).expect("the bot has the customer");
         sessions.insert(session);
     }
     let seconds = std::env::var("CROWD_DOWN").ok().map_or(3, |text| text.parse().expect("seconds"));

@@ -4,6 +4,7 @@ use rusqlite::{CachedStatement, Connection, params};
 
 use super::keys::{Keys, Known};
 use crate::core::record::{Offset, Record, Returning};
+use crate::edge::clock;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 /// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
@@ -27,7 +28,7 @@ impl Writer<'_> {
         keys: &'a mut Keys,
     ) -> rusqlite::Result<Writer<'a>> {
         let insert = connection.prepare_cached(INSERT)?;
-        let stored = crate::core::clock::Now::read().wall as i64;
+        let stored = clock::now().wall as i64;
         Ok(Writer { connection, keys, insert, stored })
     }
 
