@@ -18,7 +18,7 @@ impl Choices<'_> {
         self.0.is_empty()
     }
 
-    /// One of these.
+    /// One of these values.
     pub fn of<T: Copy>(&mut self, all: &[T]) -> T {
         all[usize::from(self.byte()) % all.len()]
     }

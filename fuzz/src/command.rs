@@ -1,4 +1,5 @@
-//! Whatever is typed, only what does not begin with one slash is said to anyone, and all of it.
+//! For any typed line: only a line that does not begin with a single slash is sent, and it is sent
+//! completely.
 
 use std::fmt::Debug;
 

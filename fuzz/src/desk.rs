@@ -1,6 +1,6 @@
-//! Whatever customers send, in whatever order, and whatever the admin and the clock do meanwhile,
-//! on several connections and across restarts: what the desk journals has no gaps, and what it
-//! sends is journaled, in order, and for nobody but the customer whose connection it is.
+//! The desk against customers who send anything in any order on several connections, while the
+//! agent acts, time passes and the desk restarts. The desk's journal has no gaps. Each entry that
+//! the desk sends is in the journal, in order, and goes only to its own customer.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -24,9 +24,9 @@ mod steps;
 
 const DESK: DeskId = DeskId::new([1; 16]);
 const OTHER_DESK: DeskId = DeskId::new([2; 16]);
-/// Connections at a time.
+/// Most connections at the same time.
 const WIRES: usize = 4;
-/// Conversations there are.
+/// Number of conversations.
 const CUSTOMERS: u8 = 3;
 
 pub fn desk(data: &[u8]) {
@@ -35,7 +35,7 @@ pub fn desk(data: &[u8]) {
     while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
-        // Else the next input comes in the same batch.
+        // Otherwise the next input belongs to the same batch.
         if step < 224 {
             world.act();
         }
@@ -43,7 +43,7 @@ pub fn desk(data: &[u8]) {
     world.act();
 }
 
-/// The desk, and what is around it.
+/// The desk with its journal and its connections.
 struct World {
     options: Options,
     desk: Desk,
@@ -54,10 +54,10 @@ struct World {
 struct Edges {
     now: Now,
     disk: Disk,
-    /// So many records are of former batches, and so many are looked at.
+    /// Number of records of earlier batches, and number of records that were checked.
     former: usize,
     looked_at: usize,
-    /// The customer's highest number that is journaled, and was sent, of each conversation.
+    /// For each conversation: the customer's highest journaled number and highest sent number.
     theirs: BTreeMap<ConversationId, (Number, Number)>,
     own: BTreeMap<ConversationId, Number>,
     /// When each customer's connection went down, or the desk was started.
@@ -69,13 +69,13 @@ struct Edges {
 /// One connection.
 struct Wire {
     conn: Conn,
-    /// The hello that was sent: whose, with which secret, and its mark.
+    /// The hello on this connection: its conversation, secret and mark.
     hello: Option<(ConversationId, Secret, Number)>,
     welcomed: bool,
     /// The desk said goodbye.
     left: bool,
     closed: bool,
-    /// The desk's highest number that was sent here.
+    /// Highest number that the desk sent on this connection.
     sent: Number,
 }
 
@@ -109,7 +109,7 @@ impl World {
         turn(&mut self.desk, &mut self.edges, now)
     }
 
-    /// A turn that nothing ends early.
+    /// Runs a turn in which the process does not die.
     fn act(&mut self) {
         if self.turn().is_err() {
             panic!("nothing killed it");
@@ -187,7 +187,7 @@ impl turn::World<Desk> for Edges {
     fn show(&mut self, _: &Desk) {}
 }
 
-/// The connection, while what is sent on it leaves.
+/// The connection, if it is open.
 fn alive(wires: &mut [Option<Wire>], conn: Conn) -> Option<&mut Wire> {
     wires.iter_mut().flatten().find(|wire| wire.conn == conn && !wire.closed)
 }

@@ -1,6 +1,6 @@
-//! Whatever bytes a peer sends, in whatever pieces: the decoder makes the same of them, holds no
-//! more than the frame that is not whole yet, and what it takes keeps the limits and goes through a
-//! frame, and the journal, unchanged.
+//! For any bytes of a peer, in any pieces: the decoder gives the same result, keeps at most one
+//! incomplete frame in memory, and accepts only messages that keep the limits and go through a
+//! frame and the journal unchanged.
 
 use handoff::wire::{
     BUTTONS_MAX, Body, Button, CUSTOM_MAX, Code, DESKS_MAX, Decoder, ENTRY_MAX, FEATURE_MAX,
@@ -11,15 +11,15 @@ use serde_json::Value;
 
 use super::choices::{Choices, stretched};
 
-/// The first byte says whether the rest is bytes as they come or lines to be framed, and whether
-/// frames may be long from the start; the second in which pieces they come.
+/// The first byte says whether the rest is raw bytes or lines to be framed, and whether frames may
+/// be long from the start. The second byte chooses the sizes of the pieces.
 pub fn frames(data: &[u8]) {
     let mut choices = Choices(data);
     let (form, pieces) = (choices.byte(), choices.byte());
     let bytes = if form & 1 == 0 { choices.0.to_vec() } else { framed(choices.0) };
     let accepted = form & 2 != 0;
     let whole = read(&bytes, accepted, [bytes.len()]);
-    // Long ones in larger pieces: some dozens are enough.
+    // A long input comes in larger pieces, because a few dozen pieces are enough.
     let least = 1 + bytes.len() / 64;
     let cut = read(&bytes, accepted, (0..).map(|n| least + usize::from(pieces) * n % 97));
     assert_eq!(whole, cut, "bytes mean something else when they come in pieces");
@@ -44,7 +44,7 @@ fn framed(data: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// All that a decoder makes of the bytes, in pieces of these sizes, and why it stopped.
+/// All messages that a decoder reads from the bytes in pieces of these sizes, and its error.
 fn read(
     bytes: &[u8],
     accepted: bool,
@@ -82,8 +82,7 @@ fn read(
     (messages, None)
 }
 
-/// A decoder that has nothing more to give is as one that only ever saw the frame that is not whole
-/// yet.
+/// A decoder without a complete frame is equal to one that got only the incomplete frame.
 fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
     let mut unfinished = bytes;
     while let Some((head, body)) = unfinished.split_first_chunk::<4>() {
@@ -102,14 +101,14 @@ fn check_memory(decoder: &Decoder, bytes: &[u8], accepted: bool) {
     }
     fresh.push(unfinished.to_vec());
     assert_eq!(decoder.is_partial(), !unfinished.is_empty());
-    // But for what it counts.
+    // Its counters may differ.
     let held =
         |decoder: &Decoder| format!("{decoder:?}").split(", frames").next().map(str::to_owned);
     assert_eq!(held(decoder), held(&fresh), "the decoder holds more than an unfinished frame");
 }
 
-/// Each whole frame by itself: none that is taken, or ignored, is longer or nested deeper than it
-/// may be.
+/// Decodes each complete frame alone: an accepted or ignored frame keeps the limits of length and
+/// nesting.
 fn check_bounds(bytes: &[u8]) {
     let mut rest = bytes;
     while let Some((head, more)) = rest.split_first_chunk::<4>() {
@@ -122,14 +121,14 @@ fn check_bounds(bytes: &[u8]) {
             !matches!(message, Some(Message::Entry(_))) || body.len() <= ENTRY_MAX,
             "an entry over its limit"
         );
-        // A reader that keeps all of it stops at the same depth.
+        // A parser that keeps the whole value stops at the same depth.
         let read = serde_json::from_slice::<Value>(body);
         let is_deep = read.is_err_and(|error| error.to_string().starts_with("recursion limit"));
         assert!(!is_deep, "a frame nested too deep");
     }
 }
 
-/// One message that was taken: its limits, and the way it goes from here.
+/// Checks an accepted message: its limits, and that it is encoded and journaled unchanged.
 fn check(message: &Message) {
     let short = |name: &Option<String>| name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let few = |features: &[String]| {
@@ -158,7 +157,7 @@ fn check(message: &Message) {
         assert_eq!(read, entry.body, "the journal gives back something else");
         match &entry.body {
             Body::Message(said) => check_limits(said),
-            // It is only journaled: nobody but its maker sends it.
+            // An unknown body is only journaled; this program never sends it.
             Body::Unknown(_) => return,
             _ => {}
         }
@@ -175,7 +174,7 @@ fn check(message: &Message) {
     );
 }
 
-/// The limits of docs/PROTOCOL.md for something said.
+/// Checks the limits of docs/PROTOCOL.md for a message.
 pub fn check_limits(said: &Said) {
     let name = said.name.as_ref().is_none_or(|name| name.len() <= NAME_MAX);
     let image = said.image.as_ref().is_none_or(|image| image.len() <= IMAGE_MAX);
@@ -201,7 +200,7 @@ pub fn encoded(message: &Message) -> Vec<u8> {
     frame
 }
 
-/// What one frame says, once the hello is accepted.
+/// The message of one frame after the hello was accepted.
 pub fn decoded(frame: Vec<u8>) -> Result<Option<Message>, WireError> {
     let mut decoder = Decoder::default();
     decoder.accept();

@@ -1,4 +1,5 @@
-//! What must hold whatever comes in: a function for each fuzz target, that panics when it does not.
+//! The properties that must hold for any input: one function for each fuzz target, which panics
+//! when a property fails.
 //!
 //! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test`
 //! replays the inputs that are kept in `fuzz/corpus`: `tests/it/main.rs` includes this file, and
@@ -18,7 +19,7 @@ pub use frames::frames;
 pub use reply::reply;
 pub use text::text;
 
-/// Both ends, each against a peer without scruples; the first byte says which.
+/// One of the two ends against a malicious peer; the first byte chooses the end.
 pub fn ends(data: &[u8]) {
     match data.split_first() {
         Some((which, data)) if which % 2 == 0 => desk::desk(data),

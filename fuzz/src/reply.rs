@@ -1,5 +1,5 @@
-//! Whatever a bot answers, what is journaled of it keeps the wire's limits, and comes out of a
-//! frame as it went in.
+//! For any answer of a bot: the journaled entries keep the wire's limits, and a frame holds them
+//! unchanged.
 
 use std::num::NonZeroU32;
 

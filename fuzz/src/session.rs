@@ -1,6 +1,6 @@
-//! Whatever a desk sends, in whatever order, and whatever the user, the bot and the clock do
-//! meanwhile, across restarts: what the user's side journals has no gaps, what it sends is
-//! journaled and for a desk, and the bot is asked nothing that is not its own.
+//! The customers' side against a desk that sends anything in any order, while the customer and the
+//! bot act, time passes and the process restarts. The journal has no gaps. Each entry that is sent
+//! is in the journal and is meant for a desk. The bot gets a request only while it is the owner.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,7 +32,7 @@ pub fn session(data: &[u8]) {
     while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
-        // Else the next input comes in the same batch.
+        // Otherwise the next input belongs to the same batch.
         if step < 224 {
             world.act();
         }
@@ -40,7 +40,7 @@ pub fn session(data: &[u8]) {
     world.act();
 }
 
-/// The customers' side, and what is around it.
+/// The customers' side with its journal and its connection.
 struct World {
     sessions: Sessions,
     edges: Edges,
@@ -50,22 +50,22 @@ struct World {
 struct Edges {
     now: Now,
     disk: Disk,
-    /// So many of its records are looked at.
+    /// Number of records that were checked.
     looked_at: usize,
-    /// Each desk's highest number that is journaled.
+    /// Highest journaled number of each desk.
     theirs: BTreeMap<DeskId, Number>,
-    /// And of the present desk the highest that was sent.
+    /// Highest number that the present desk sent.
     came: Number,
     own: Number,
     line: Option<Line>,
     conns: u64,
     asked: Option<u64>,
     returning: Option<u64>,
-    /// Which conversation it is now.
+    /// The present conversation.
     id: ConversationId,
     /// What the new conversation must hold: the messages that no desk acknowledged.
     carried: Option<Vec<Entry>>,
-    /// When the customer was told of a position last.
+    /// Time of the latest report of a position.
     position_told: Option<Instant>,
 }
 
@@ -78,7 +78,7 @@ struct Line {
     desk: Option<DeskId>,
     left: bool,
     closed: bool,
-    /// Our highest number that was sent here.
+    /// Our highest number that was sent on this connection.
     sent: Number,
 }
 
@@ -102,12 +102,16 @@ impl World {
         turn(&mut self.sessions, &mut self.edges, now)
     }
 
-    /// A turn that nothing ends early.
+    /// Runs a turn in which the process does not die.
     fn act(&mut self) {
         if self.turn().is_err() {
             panic!("nothing killed it");
         }
-        assert_eq!(self.session().state(), self.edges.state(), "the journal tells another state");
+        assert_eq!(
+            self.session().state(),
+            self.edges.state(),
+            "the session and its journal have different states"
+        );
         let edges = &mut self.edges;
         let desk = edges.line.as_ref().and_then(|line| line.desk);
         edges.came = desk.and_then(|desk| edges.theirs.get(&desk).copied()).unwrap_or(0);
@@ -192,8 +196,12 @@ impl turn::World<Sessions> for Edges {
                 sessions.dialled(id, conn);
             }
             Errand::Ask { ticket, text, .. } => {
-                assert_eq!(self.state(), State::Bot, "the bot is asked '{text}', not its own");
-                assert_eq!((self.asked, self.returning), (None, None), "two requests");
+                assert_eq!(self.state(), State::Bot, "the bot got '{text}', but is not the owner");
+                assert_eq!(
+                    (self.asked, self.returning),
+                    (None, None),
+                    "a second request to the bot at the same time"
+                );
                 let asking = self.records().rev().find_map(|record| match record {
                     Record::Asking(asking) => Some(*asking),
                     _ => None,
@@ -204,7 +212,10 @@ impl turn::World<Sessions> for Edges {
             }
             Errand::Return { conversation, ticket, since } => {
                 assert_eq!(self.state(), State::Bot, "the bot has not the conversation");
-                assert!(self.asked.is_none() && since <= self.own, "two requests");
+                assert!(
+                    self.asked.is_none() && since <= self.own,
+                    "a second request to the bot at the same time"
+                );
                 let is_under_way = |record: &Record| match record {
                     Record::Returning(returning) => Some(*returning == Returning::UnderWay),
                     _ => None,
@@ -228,7 +239,7 @@ impl turn::World<Sessions> for Edges {
                 if let Report::State { position: Some(position), .. } = report {
                     let since = self.position_told.map(|told| self.now.clock.duration_since(told));
                     let is_time = since.is_none_or(|since| since >= Duration::from_secs(1));
-                    assert!(is_time, "told again after {since:?}");
+                    assert!(is_time, "a second position was reported after {since:?}");
                     assert!(position > 0, "there is no position 0");
                     self.position_told = Some(self.now.clock);
                 }

@@ -1,4 +1,4 @@
-//! Whatever a peer's text holds, what is shown of it moves no cursor and stays in bounds.
+//! For any text of a peer: the shown text moves no cursor and its length is limited.
 
 use handoff::core::text::Safe;
 

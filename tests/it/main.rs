@@ -1,11 +1,12 @@
-//! What a user would notice, on real processes; and both pure ends against a hostile world.
+//! Tests on real processes, of everything that a user can notice; and tests of both pure ends
+//! against hostile peers.
 //!
 //! This file is the map: one folder for what tests are made with, and one for each subject.
 
 #![allow(clippy::print_stderr, reason = "a failing test says how to replay it")]
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
-/// What must hold of the rooms that read a stranger's bytes, for `proofs::corpus` and
+/// The properties of the fuzz targets, for `proofs::corpus`, and the simulated disk, for
 /// `proofs::model`.
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
@@ -56,7 +57,7 @@ mod wire {
     mod wrong_desk;
 }
 
-/// The connection between customer and desk: not there yet, lost, back.
+/// The connection between customer and desk: missing at first, lost, restored.
 mod link {
     mod broken;
     mod crowd;
@@ -113,8 +114,8 @@ mod strangers {
     mod limits;
 }
 
-/// Faults that a machine, a disk or a line brings, each on real processes. What needs root or a
-/// tool that is not there is skipped, and says so.
+/// Faults of the machine, the disk and the line, on real processes. A test that needs root or a
+/// missing tool is skipped and says so.
 mod faults {
     mod disk;
     mod line;

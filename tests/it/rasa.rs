@@ -1,4 +1,4 @@
-//! The whole road against a real Rasa: what it says, what it is told, and what it never hears.
+//! Whole handoffs with a real Rasa: what it answers, what it gets, and what it never gets.
 //!
 //! Rasa's own memory, its tracker, is the witness. Its id of a conversation is ours. `scripts/test`
 //! starts three servers: one with the API, one without, and one that keeps its trackers in SQL and

@@ -41,7 +41,7 @@ impl Edges {
                 let may_follow = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
                 assert!(
                     may_follow || !self.disk.records[..self.looked_at].iter().any(ends),
-                    "{entry:?} behind the end"
+                    "{entry:?} follows the end"
                 );
                 assert_eq!(entry.number, *theirs + 1, "the customer's numbers have a gap");
                 *theirs = entry.number;
@@ -54,7 +54,7 @@ impl Edges {
                 *own += by;
             }
             Record::Delivered(number) => {
-                assert!(number <= own, "what was never said was delivered")
+                assert!(number <= own, "an entry that does not exist was delivered")
             }
             Record::Focus | Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
             other => panic!("{other:?} is not a desk's to journal"),
@@ -69,8 +69,8 @@ impl Edges {
         })
     }
 
-    /// Customers other than this one who may count in the queue: they are connected, or were so
-    /// within the last minute.
+    /// Number of other customers who may count in the queue: those who are connected or were
+    /// connected within the last minute.
     pub(super) fn others(&self, id: ConversationId) -> u32 {
         let is_here = |other: &ConversationId| {
             let connected = |wire: &Wire| wire.hello.is_some_and(|(of, ..)| of == *other);
@@ -118,7 +118,7 @@ impl Edges {
             Message::Position { position } if wire.welcomed => {
                 assert!(
                     (1..=others + 1).contains(position),
-                    "position {position} behind {others} others"
+                    "position {position} with {others} other customers"
                 );
             }
             Message::Seen { .. } if wire.welcomed => {}
@@ -129,7 +129,7 @@ impl Edges {
             }
             Message::Ack { number } if wire.welcomed => {
                 assert!(*number <= journaled, "entry {number} is acknowledged, not journaled");
-                assert!(wire.sent >= own, "an ack left before what was said");
+                assert!(wire.sent >= own, "an ack was sent before earlier entries");
             }
             other => {
                 panic!("{other:?} to a connection that is not accepted, or not a desk's to send")

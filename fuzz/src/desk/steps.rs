@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// A hello on one of the connections, most often a fresh one.
+    /// Sends a hello on one of the connections, usually on a fresh one.
     fn greet(&mut self, choices: &mut Choices) {
         let slot = usize::from(choices.byte());
         let id = customer(choices);
@@ -77,7 +77,7 @@ impl World {
         self.desk.received(conn, Message::Hello(hello), self.edges.now);
     }
 
-    /// A message that is no hello, on one of the connections.
+    /// Sends any message except a hello on one of the connections.
     fn sends(&mut self, choices: &mut Choices) {
         let slot = usize::from(choices.byte());
         let kind = choices.byte();
@@ -126,7 +126,7 @@ impl World {
         Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })
     }
 
-    /// A number about `last`, or none that is honest.
+    /// A number near `last`, or an impossible one.
     fn number(&self, last: Number, choices: &mut Choices) -> Number {
         match choices.below(16) {
             0 => 0,
@@ -142,7 +142,7 @@ impl World {
         self.close(usize::from(choices.byte()));
     }
 
-    /// The connection in this place is gone.
+    /// Closes the connection in this slot.
     fn close(&mut self, slot: usize) {
         if let Some(wire) = self.edges.wires[slot % WIRES].take() {
             self.desk.disconnected(wire.conn, "cut");
@@ -152,7 +152,7 @@ impl World {
         }
     }
 
-    /// The connection in this place: a fresh one, if the one that was there is closed.
+    /// The connection in this slot; a fresh one if the old one is closed.
     fn wire(&mut self, slot: usize) -> &mut Wire {
         if self.edges.wires[slot % WIRES].as_ref().is_some_and(|wire| wire.closed) {
             self.close(slot);
@@ -176,7 +176,7 @@ impl World {
     }
 
     fn pass(&mut self, choices: &mut Choices) {
-        // A batch is of one moment.
+        // All inputs of a batch have the same time.
         self.act();
         let minutes = choices.of(&[1, 10, 60, 12 * 60, 24 * 60]);
         self.edges.now.clock += Duration::from_secs(minutes * 60);
@@ -200,7 +200,10 @@ impl World {
         let restart = self.edges.disk.journal.restart().expect("in memory");
         self.desk = Desk::restore(DESK, self.options.clone(), &restart, now);
         let over = stories.iter().filter(|story| story.is_over());
-        assert!(over.map(|story| story.id).all(|id| !self.desk.knows(id)), "it is not over");
+        assert!(
+            over.map(|story| story.id).all(|id| !self.desk.knows(id)),
+            "a restarted desk holds an ended conversation"
+        );
         self.desk.tell_states();
     }
 
@@ -211,7 +214,7 @@ impl World {
         ids.filter_map(|id| self.edges.disk.story(id)).collect()
     }
 
-    /// What an agent may look at.
+    /// Reads everything that an agent can look at.
     fn look(&mut self) {
         self.act();
         let lines = self.desk.list().len() + self.desk.waiting().len() + self.desk.prompt().len();
@@ -219,7 +222,7 @@ impl World {
         let _ = (self.desk.mark(), self.desk.focus());
         for (id, owed) in self.desk.undelivered() {
             let own = self.edges.own.get(&id).copied().unwrap_or(0);
-            assert!(*owed.end() <= own, "more is owed than was ever said");
+            assert!(*owed.end() <= own, "an undelivered number was never assigned");
         }
         assert!(!self.desk.is_talking() || self.edges.disk.records.len() > 1);
     }

@@ -46,9 +46,9 @@ impl Edges {
                 *last = entry.number;
             }
             Record::Met(_, number) | Record::Acked(_, number) => {
-                assert!(*number <= self.own, "{record:?} of what was never said");
+                assert!(*number <= self.own, "{record:?} names an entry that does not exist");
             }
-            // A restart asks from there on: the next line, where nothing waits.
+            // After a restart the bot gets the lines from this number on.
             Record::Asking(Some(number)) => {
                 assert!(*number <= self.own + 1, "{record:?} skips a line");
             }
@@ -73,13 +73,13 @@ impl Edges {
         })
     }
 
-    /// What no desk acknowledged goes on in a new conversation: each message once, in order, as it
-    /// was said.
+    /// Begins a new conversation with the messages that no desk acknowledged: each once, in order
+    /// and unchanged.
     pub(super) fn start_over(&mut self, sessions: &mut Sessions) {
         let session = sessions.get(self.id).expect("the customer has a session");
         let owed: Vec<Entry> = session.undelivered().filter_map(|n| self.own_entry(n)).collect();
         let goes_on = matches!(self.state(), State::Queued | State::Active);
-        // Another one each time: a restart forgets that the conversation began like this.
+        // Each new conversation has another id: a restart forgets why the last one began.
         let id = ConversationId::new([self.id.bytes()[0].wrapping_add(1); 16]);
         let fresh = Fresh { id, secret: Secret::new([10; 32]), seed: 3 };
         let journal = &self.disk.journal;
@@ -136,7 +136,7 @@ impl Edges {
                 assert_eq!(entry.as_ref(), Some(sent), "not what is journaled");
                 assert_eq!(sent.number, line.sent + 1, "entries have a gap");
                 let is_for_desk = is_desks || sent.number <= control;
-                assert!(is_for_desk, "the desk is sent what was said to the bot");
+                assert!(is_for_desk, "the desk got a message that was for the bot");
                 line.sent = sent.number;
             }
             other => panic!("{other:?} is not a customer's to send"),
@@ -145,12 +145,12 @@ impl Edges {
         assert!(is_entry || encoded(message).len() <= 4 + FRAME_MAX_BEFORE_HELLO, "too long");
     }
 
-    /// The connection, while what is sent on it leaves.
+    /// The connection, if it is open.
     pub(super) fn alive(&mut self, conn: Conn) -> Option<&mut Line> {
         self.line.as_mut().filter(|line| line.conn == conn && !line.closed)
     }
 
-    /// Where the conversation is, by its journal.
+    /// The state of the conversation, from its journal.
     pub(super) fn state(&self) -> State {
         let state = |record: &Record| match record {
             Record::Own(Entry { body, .. }) => match body {
@@ -165,7 +165,7 @@ impl Edges {
         self.records().rev().find_map(state).unwrap_or(State::Bot)
     }
 
-    /// The number of our latest control: what is above it in `bot` was said to the bot.
+    /// The number of our latest control. In the state `bot` all messages after it are for the bot.
     pub(super) fn last_control(&self) -> Number {
         let control = |record: &Record| match record {
             Record::Own(Entry { number, body, .. }) if !matches!(body, Body::Message(_)) => {

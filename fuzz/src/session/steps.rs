@@ -52,7 +52,7 @@ impl World {
     fn bot_answers(&mut self, choices: &mut Choices) {
         let (kind, now) = (choices.byte(), self.edges.now);
         if kind % 8 == 7 {
-            // To nothing that was asked.
+            // An answer without a question.
             return self.session().answered(u64::MAX / 2, Ok(Reply::default()), now);
         }
         if let Some(ticket) = self.edges.asked.take() {
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The dial that is under way succeeds, or fails; most often the desk says welcome at once.
+    /// The current dial succeeds or fails; usually the desk sends a welcome at once.
     fn connects(&mut self, choices: &mut Choices) {
         let how = choices.byte();
         let Some(line) = self.edges.line.as_mut().filter(|line| !line.connected) else { return };
@@ -104,7 +104,7 @@ impl World {
 
     fn welcome(&mut self, how: u8, choices: &mut Choices) {
         let desk = DESKS[usize::from(how == 31)];
-        // As many as the desk has, of what it was sent; or something else.
+        // The number that the desk really has, or another one.
         let received =
             if how < 24 { self.sent_to(desk) } else { self.number(self.edges.own, choices) };
         let welcome =
@@ -119,7 +119,7 @@ impl World {
         }
     }
 
-    /// What this desk acknowledged last.
+    /// The number that this desk acknowledged last.
     fn sent_to(&self, desk: DeskId) -> Number {
         let acked = |record: &Record| match record {
             Record::Acked(of, number) if *of == desk => Some(*number),
@@ -179,7 +179,7 @@ impl World {
         Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })
     }
 
-    /// A number about `last`, or none that is honest.
+    /// A number near `last`, or an impossible one.
     fn number(&self, last: Number, choices: &mut Choices) -> Number {
         match choices.below(16) {
             0 => 0,
@@ -205,7 +205,7 @@ impl World {
     }
 
     fn pass(&mut self, choices: &mut Choices) {
-        // A batch is of one moment.
+        // All inputs of a batch have the same time.
         self.act();
         let seconds = choices.of(&[1, 15, 700, 12 * 3600, 24 * 3600]);
         self.edges.now.clock += Duration::from_secs(seconds);
@@ -235,7 +235,11 @@ impl World {
                 let own = |number| edges.disk.journal.own(story.id, number);
                 let restored = Session::restore(&story, "desk:1".to_owned(), 2, own, edges.now);
                 let session = restored.expect("no read fails here");
-                assert_eq!(story.is_over(), session.is_over(), "a restart reads it, or not");
+                assert_eq!(
+                    story.is_over(),
+                    session.is_over(),
+                    "the journal and the restored session disagree about the end"
+                );
                 session
             }
             // It died before its first commit.
@@ -247,13 +251,13 @@ impl World {
         self.sessions.insert(session);
     }
 
-    /// What the program asks.
+    /// Calls everything that the program reads from a session.
     fn look(&mut self) {
         self.act();
         let own = self.edges.own;
         let session = self.session();
         let owed = session.undelivered();
-        assert!(*owed.end() <= own, "more is owed than was ever said");
+        assert!(*owed.end() <= own, "an undelivered number was never assigned");
         let _ = (session.mark(), session.admin());
         let _ = session.hear();
         assert!(!session.is_settled() || !session.is_bot_busy());

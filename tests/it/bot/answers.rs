@@ -1,4 +1,4 @@
-//! What a bot may say and how it is answered; and every way it can fail.
+//! What a bot may send, how the customer answers it, and every way in which a bot can fail.
 
 use serde_json::{Value, json};
 

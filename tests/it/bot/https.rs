@@ -15,7 +15,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::run::Handoff;
 
-/// Answers https in front of a bot; the port it has.
+/// Starts an https proxy in front of a bot. Returns its port.
 fn front(bot: &FakeBot, [certificate, key]: &[String; 2]) -> u16 {
     let certificate = CertificateDer::from_pem_file(Path::new(certificate)).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(Path::new(key)).expect("a key");
@@ -41,7 +41,8 @@ fn front(bot: &FakeBot, [certificate, key]: &[String; 2]) -> u16 {
     port
 }
 
-/// One request and its answer. A customer that does not trust us hangs up before it says anything.
+/// One request and its answer. A customer's side that does not trust us closes the
+/// connection before it sends anything.
 fn pass_on(mut near: StreamOwned<ServerConnection, TcpStream>, mut far: TcpStream) {
     let (mut request, mut bytes) = (Vec::new(), [0; 4096]);
     while !is_whole(&request) {

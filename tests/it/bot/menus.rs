@@ -1,4 +1,4 @@
-//! What a bot's reply offers to choose from, and what becomes of its unusual parts.
+//! The menus in a bot's reply, and its unusual parts.
 
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -14,7 +14,7 @@ use crate::support::terminal::Terminal;
 /// A payload that most JSON readers change: large integers, key order, spelling of numbers.
 const PAYLOAD: &str = r#"{"order":18446744073709551617,"id":-9223372036854775809,"a":[1.0,1,1e2,0.10],"again":1,"again":2,"é":"\u00e9"}"#;
 
-/// A bot that offers two menus for 'ask', hands over for 'human', and says otherwise what it heard.
+/// A bot that offers two menus for 'ask', hands over for 'human', and repeats any other text.
 fn two_menus(said: &str) -> Value {
     let button = |title: &str, payload: &str| json!({"title": title, "payload": payload});
     match said {

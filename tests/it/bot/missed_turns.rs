@@ -1,4 +1,5 @@
-//! A bot that could not be told of its turn: it is told later, all of it, once, and nothing else.
+//! A bot that could not be reached at a handback: it gets the whole talk later, once, and nothing
+//! else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +32,7 @@ fn taken() -> Vec<u8> {
     ok(&json!({"paused": false}))
 }
 
-/// To a person, a line of each, and back to the bot.
+/// Hands over to an agent, sends a line of each side, and hands back to the bot.
 #[track_caller]
 fn there_and_back(user: &mut Handoff, admin: &mut Handoff, trigger: &str, lines: [&str; 2]) {
     user.say(trigger);
@@ -46,8 +47,8 @@ fn there_and_back(user: &mut Handoff, admin: &mut Handoff, trigger: &str, lines:
     admin.until_state("bot");
 }
 
-/// What it was told and asked from the first request to its API on: `+` before a line that a person
-/// said, `?` before a question, and `resume` for each time it was told that it is its turn.
+/// What the bot got since the first request to its API: `+` before a line of a person, `?` before a
+/// question, and `resume` for each handback.
 fn heard(bot: &FakeBot) -> Vec<String> {
     let asked = bot.asked();
     let from = asked.iter().position(|asked| !asked.is_message()).unwrap_or(asked.len());

@@ -1,4 +1,4 @@
-//! `handoff demo` and `handoff bot`: one command, and nothing left behind.
+//! `handoff demo` and `handoff bot`: one command starts them, and no process or file stays.
 
 use rustix::process::Signal;
 

@@ -1,4 +1,4 @@
-//! More than fits: a full outbox, an output nobody reads, a log that tells too much.
+//! Limits of the output: a full outbox, an unread output, a log that could print secrets.
 
 use std::io::{BufRead, BufReader};
 
@@ -21,7 +21,7 @@ fn lines_beyond_the_outbox_wait_in_the_pipe_and_all_arrive() {
     user.until_text("line 999");
     let mut admin = Handoff::start(&["admin", "--listen", &address, "--json", "--rate", "1000"]);
     admin.until_text("line 1499");
-    assert!(user.messages().len() == 1_501, "each is told once");
+    assert!(user.messages().len() == 1_501, "each line is printed once");
     admin.script("/accept\n/close\n");
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
     let came: Vec<String> = admin.messages().into_iter().skip(1).map(|(_, text)| text).collect();

@@ -1,4 +1,4 @@
-//! Both modes as parts of scripts: what a line waits for, when they end, and with which code.
+//! Both modes in scripts: what a line waits for, when the program ends, and its exit code.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

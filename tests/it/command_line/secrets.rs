@@ -28,8 +28,8 @@ fn bot(ip: IpAddr) -> FakeBot {
     })
 }
 
-/// Through one handoff and back, twice; what the customer was told of the way to the bot, and every
-/// request it got.
+/// Hands over and back, twice. Returns the customer's notices about the bot and every request that
+/// the bot got.
 fn warnings(ip: IpAddr, token: Option<&str>) -> (Vec<String>, Vec<Asked>) {
     let bot = bot(ip);
     let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -92,7 +92,7 @@ fn command_line(pid: u32) -> String {
     String::from_utf8_lossy(&bytes).replace('\0', " ").trim_end().to_owned()
 }
 
-/// Nothing in it is long and random enough to be a secret or a key.
+/// Checks that no part is long and random enough to be a secret or a key.
 #[track_caller]
 fn is_public(line: &str, secrets: &[&str]) {
     let line = line.to_lowercase();

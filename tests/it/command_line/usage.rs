@@ -1,4 +1,4 @@
-//! The command line: help, usage errors, addresses that cannot be.
+//! The command line: help, usage errors, impossible addresses.
 
 use std::net::TcpListener;
 

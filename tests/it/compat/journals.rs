@@ -35,7 +35,7 @@ fn customer(setup: &Setup, name: &str) -> Handoff {
     setup.user(&["--profile", name])
 }
 
-/// The customer's profile as journaled, and the desk's, tell the same.
+/// Checks that the customer's journal and the desk's hold the same conversation.
 #[track_caller]
 fn same_story(setup: &Setup, name: &str) {
     let state = Path::new(setup.state());
@@ -59,7 +59,7 @@ fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
     assert_eq!(
         (states, focus),
         (vec!["queued", "active", "queued"], false),
-        "who left is not told again"
+        "a customer who left is reported again"
     );
     admin.say("/history 4");
     admin.until_text("4711");

@@ -21,8 +21,8 @@ fn number(body: &str, kind: &str) -> Option<u64> {
     parse(body).get(kind)?["number"].as_u64()
 }
 
-/// The steps that a desk must repeat: what was seen may come at any time, and of acknowledgements
-/// in a row the last says it all.
+/// The steps that a desk must repeat, without `seen`, which may come at any time, and without all
+/// but the last of several acknowledgements in a row.
 fn steps(session: &str) -> Vec<Step<'_>> {
     let mut steps: Vec<Step> = Vec::new();
     for next in session.lines().map(step) {

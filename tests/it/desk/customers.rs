@@ -6,7 +6,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::Handoff;
 
-/// A customer who asked for a person, and is told this place.
+/// A customer who asked for a person and has this position.
 fn queued(admin: &str, bot: &FakeBot, name: &str, position: u32) -> Handoff {
     let mut user = Handoff::user(admin, bot.url(), &["--name", name]);
     user.say("human");
@@ -18,7 +18,7 @@ fn bot() -> FakeBot {
     FakeBot::saying(|_| text("Human Handoff"))
 }
 
-/// The texts a customer was told by an admin.
+/// The texts that a customer got from an agent.
 fn heard(user: &Handoff) -> Vec<String> {
     let told = user.messages().into_iter().filter(|(author, _)| author == "admin");
     told.map(|(_, text)| text).collect()
@@ -64,7 +64,7 @@ fn the_first_customer_is_accepted_first_and_all_see_their_positions() {
         .iter()
         .filter_map(|event| event["position"].as_u64())
         .collect::<Vec<_>>();
-    assert_eq!(places, [2, 1], "a place is told when it changes");
+    assert_eq!(places, [2, 1], "each new position is reported");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_desk_greets_only_with_the_option_and_a_greeting_ends_no_wait() {
     user.until_state("active");
     user.say("anybody?");
     silent.until_text("anybody?");
-    assert_eq!(heard(&user), [] as [String; 0], "nobody greets unless told to");
+    assert_eq!(heard(&user), [] as [String; 0], "a desk without the option greeted");
 }
 
 #[test]

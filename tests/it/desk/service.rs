@@ -11,7 +11,7 @@ use crate::support::setup::Setup;
 
 const UNIT: &str = include_str!("../../../docs/handoff-desk.service");
 
-/// The customer hands over, and waits at the desk.
+/// A customer who asked for a person and waits at the desk.
 #[track_caller]
 fn queue_at(setup: &Setup, profile: &str) -> Handoff {
     let mut user = setup.user(&["--profile", profile]);
@@ -20,7 +20,7 @@ fn queue_at(setup: &Setup, profile: &str) -> Handoff {
     user
 }
 
-/// Ends the desk as a service manager does; what it says of its end is the shell's code.
+/// Ends the desk as a service manager does. The exit code is the one that a shell reports.
 #[track_caller]
 fn stop(admin: &mut Handoff) {
     admin.signal(Signal::TERM);

@@ -1,5 +1,5 @@
-//! A full disk: nothing is acknowledged that is not journaled, nothing is lost, and it goes on when
-//! there is room.
+//! A full disk: only journaled entries are acknowledged, nothing is lost, and the program goes on
+//! when there is space again.
 
 use std::fs::{self, File};
 use std::io::Write;

@@ -17,8 +17,8 @@ use crate::support::setup::Setup;
 
 const CUSTOMERS: u8 = 100;
 
-/// A customer who asks for a person, is cut off, and dials again as the contract says; tells each
-/// welcome.
+/// A customer who asks for a person, loses the connection, and dials again by the rules of
+/// docs/PROTOCOL.md. It reports each welcome.
 fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()> {
     let mut backoff = Backoff::new(n.into());
     let mut lives = 0;

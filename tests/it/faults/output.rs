@@ -1,4 +1,4 @@
-//! Who does not read: a peer, or the reader of our own stdout.
+//! A peer, or the reader of our own stdout, that does not read.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ use crate::support::raw::{Raw, entry, said};
 use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::Setup;
 
-/// Someone who stands between a program and its reader, and can be held still.
+/// A proxy between a program and its reader that can be stopped.
 #[test]
 fn a_stopped_reader_delays_only_the_seen_marks() {
     let setup = Setup::new();
@@ -55,8 +55,8 @@ fn a_stopped_reader_delays_only_the_seen_marks() {
     let _ = reader.wait();
 }
 
-/// That its connection ends after 10 s without progress is `net`'s to prove: the kernel's loopback
-/// takes a whole window.
+/// A test of `net` proves that such a connection ends after 10 s; here the kernel's loopback
+/// buffers a whole window.
 #[test]
 fn a_customer_that_stops_reading_delays_no_other_customer() {
     let setup = Setup::new();

@@ -1,4 +1,4 @@
-//! From the bot to a person: every way it begins, and what each end is told.
+//! From the bot to a person: every way a handoff begins, and the events at each end.
 
 use std::sync::Arc;
 
@@ -85,7 +85,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
         told(end, json!({"event": "state", "state": "active", "admin": "Robin"}));
         told(end, json!({"event": "state", "state": "bot", "reason": "handed_back"}));
         told(end, json!({"event": "state", "state": "closed", "reason": "admin_closed"}));
-        assert!(!end.events_of("delivered").is_empty(), "nothing was told as delivered");
+        assert!(!end.events_of("delivered").is_empty(), "no line was reported as delivered");
     }
     told(&user, json!({"event": "link", "link": "connecting", "desk": admin.address()}));
     told(&user, json!({"event": "link", "link": "connected", "desk": admin.address()}));

@@ -1,4 +1,4 @@
-//! Back to the bot, and to a person again.
+//! From the agent back to the bot, and to an agent again.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, http, ok, text};
 use crate::support::run::Handoff;
 
-/// The numbers of messages by the customer's side, in the order they were told.
+/// The numbers of messages by the customer's side, in the order in which they were printed.
 fn numbers(end: &Handoff) -> Vec<u64> {
     let told = end.events_of("message").into_iter().filter(|event| event["author"] != "admin");
     told.map(|event| event["number"].as_u64().expect("a number")).collect()
@@ -46,7 +46,7 @@ fn the_bot_remembers_what_was_said_without_it_and_a_second_handoff_goes_on_count
     assert_eq!(
         user.messages(),
         admin.messages(),
-        "the second transcript holds what was said to the bot between"
+        "the second transcript holds messages that were for the bot"
     );
     assert_eq!(numbers(&user), numbers(&admin));
     assert!(numbers(&user).is_sorted_by(|a, b| a < b), "one numbering, never begun anew");

@@ -1,4 +1,4 @@
-//! The line between customer and desk: not there yet, gone, back, cut at any byte.
+//! The connection between customer and desk: missing at first, lost, restored, cut at any byte.
 
 use std::fs;
 use std::sync::atomic::Ordering;

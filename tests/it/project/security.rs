@@ -1,4 +1,4 @@
-//! `docs/SECURITY.md` is true as far as a test can tell: the tests that it calls as proof exist.
+//! The tests that `docs/SECURITY.md` names as proof exist.
 
 use std::fs;
 use std::path::Path;

@@ -6,10 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::fuzz;
 
-/// Whether a kept input of the target `ends` with this lowest bit in its first byte breaks it.
+/// Whether an input of the corpus of `ends` breaks the target. Only inputs with this lowest bit in
+/// their first byte are tried.
 fn a_kept_input_breaks(bit: u8) -> bool {
     let folder = format!("{}/fuzz/corpus/ends", env!("CARGO_MANIFEST_DIR"));
-    let files = fs::read_dir(&folder).expect("the corpus is there");
+    let files = fs::read_dir(&folder).expect("the corpus exists");
     let inputs = files.map(|file| fs::read(file.expect("it can be read").path()));
     let inputs = inputs.map(|input| input.expect("it can be read"));
     let of_target = inputs.filter(|input| input.first().is_some_and(|first| first % 2 == bit));

@@ -1,5 +1,5 @@
-//! The inputs in `fuzz/corpus`, each through its fuzz target: what `scripts/fuzz` found once is
-//! looked at in every run.
+//! Runs each input in `fuzz/corpus` through its fuzz target, so that every test run repeats what
+//! `scripts/fuzz` once found.
 
 use std::fs;
 use std::panic::catch_unwind;

@@ -1,9 +1,9 @@
-//! `kill -9` of either end while a conversation runs, and what must be so afterwards.
+//! `kill -9` of either end while a conversation runs, and what must hold afterwards.
 //!
-//! A line counts as accepted once its own side told it. After every death the dead side's journal
+//! A line is accepted when its own side has printed it. After every death the dead side's journal
 //! must hold each of its accepted lines exactly once; after every conversation both journals must
-//! tell the same story. With the feature `failpoints` half of the restarts die by themselves, at a
-//! named place. `FAULTS_SEED=n` replays.
+//! hold the same entries. With the feature `failpoints` half of the restarted processes die by
+//! themselves at a named point. `FAULTS_SEED=n` replays.
 
 use std::collections::{HashMap, HashSet};
 use std::net::TcpListener;
@@ -51,7 +51,7 @@ struct World {
     ends: HashMap<Who, End>,
     next_kill: Option<(Instant, Who)>,
     lines: u64,
-    /// Lines that their own side told, or that were found in its journal after its death.
+    /// Lines that their own side printed, or that were in its journal after its death.
     accepted: HashMap<Who, HashSet<String>>,
     /// How often the user asked for a line to be sent to the bot again.
     again: HashMap<String, usize>,
@@ -120,7 +120,7 @@ impl World {
         }
     }
 
-    /// Both are told to end, and nothing of them is left.
+    /// Ends both processes; no child process stays.
     fn finish(&mut self) {
         for who in BOTH {
             let end = self.end(who);
@@ -186,7 +186,7 @@ fn free_address() -> String {
     free.local_addr().expect("a listener has an address").to_string()
 }
 
-/// Kills in several worlds at once, and says what came of it.
+/// Kills processes in several worlds at the same time and prints the totals.
 fn kill(goal: u64, seed: u64, worlds: u64) {
     let all_kills = Arc::<AtomicU64>::default();
     let started = Instant::now();

@@ -1,7 +1,7 @@
 //! Two ends over a line that cuts at any message, with processes that die at a commit, on virtual
 //! time, from a seed. Both run the turn that ships.
 //!
-//! After every history the line heals, and then both journals must tell the same story: every
+//! After every history the line heals, and then both journals must hold the same entries: every
 //! line once, in order, the same state at both ends, and never a request to the bot while it did
 //! not own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
 
@@ -141,8 +141,8 @@ impl World {
         }
     }
 
-    /// No more faults: everything owed arrives, and the next line has the bot told of what it
-    /// missed.
+    /// Ends all faults: every undelivered entry arrives, and the next line makes the customer's
+    /// side send the bot what it missed.
     fn heal(&mut self) {
         self.heals = true;
         self.heal_links();
@@ -185,7 +185,7 @@ impl World {
     }
 }
 
-/// What a history was about.
+/// Counts of rare events in the histories, so that the test can see that they occur.
 #[derive(Default)]
 pub struct Seen {
     /// How often the desk knew a customer again.

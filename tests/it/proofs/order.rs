@@ -1,5 +1,5 @@
-//! No acknowledgement, no entry and no hello leaves before what it speaks of is on the disk: read
-//! from a trace of the system calls of both ends.
+//! An acknowledgement, entry or hello leaves only after the records that it names are on the disk.
+//! A trace of the system calls of both ends shows it.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::Home;
 use crate::support::run::Handoff;
 
-/// What a process did, in its order.
+/// The actions of a process, in order.
 #[derive(Debug)]
 enum Did {
     /// Wrote these bytes to the journal's log.

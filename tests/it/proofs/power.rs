@@ -1,10 +1,11 @@
-//! The power is cut under the desk, or under the user's side: what it acknowledged or accepted is
-//! on the disk.
+//! A power cut at the desk or at the customers' side: everything that it acknowledged or accepted
+//! is on the disk.
 //!
 //! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
 //! the file copied: what was never synced is not in the copy. The copy is mounted as a machine that
-//! starts again would, and its journal must hold every line that was promised before. The control,
-//! with commits that do not wait for the disk, must lose some: otherwise the rig proves nothing.
+//! starts again would, and its journal must hold every line that was acknowledged or accepted
+//! before. The control, with commits that do not wait for the disk, must lose some lines: otherwise
+//! the test proves nothing.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -218,7 +219,7 @@ fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     Ok((accepted + delivered, lost))
 }
 
-/// Every thread of it stands still.
+/// Waits until every thread of the process is stopped.
 fn until_stopped(pid: i32) {
     let deadline = Instant::now() + WITHIN;
     let stands = |task: &Path| {

@@ -1,4 +1,4 @@
-//! What the bot says after a handback: exactly what it would have said without us, once.
+//! After a handback the bot gives, once, the same answers as without a handoff.
 //!
 //! Every way to hand over, with every kind of talk and both ways back, before every kind of line.
 //! In memory and in SQL, because Rasa reads the two back differently.

@@ -1,4 +1,4 @@
-//! What was under way with the bot when the user was killed.
+//! Requests to the bot that were under way when the customers' side was killed.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -9,8 +9,8 @@ use crate::support::fake_bot::{FakeBot, http, ok, text};
 use crate::support::run::WITHIN;
 use crate::support::setup::Setup;
 
-/// A bot that tells when a request came, and does not answer those with the word 'slow' before it
-/// is let.
+/// A bot that signals each request, and answers a text with the word 'slow' only when the test
+/// allows it.
 fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
     let (came, coming) = channel();
     let (go, going) = channel();
@@ -94,8 +94,8 @@ fn lines_that_waited_for_the_bot_at_a_kill_are_sent_to_it_in_order() {
     assert_eq!(setup.bot.texts(), ["slow one", "slow one", "two", "three"]);
 }
 
-/// A bot that offers a choice for 'ask', and tells when something else came, to which it gives no
-/// answer before it is let.
+/// A bot that offers a choice for 'ask'. It signals any other request and answers it only when the
+/// test allows it.
 fn offering() -> (FakeBot, Receiver<String>, Sender<()>) {
     let (came, coming) = channel();
     let (go, going) = channel();

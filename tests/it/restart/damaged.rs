@@ -1,12 +1,12 @@
-//! A journal that cannot be read any more while it is in use: one line and the end, and nothing
-//! done on its word.
+//! A journal that becomes unreadable while it is in use: the program prints one line and ends, and
+//! acts on nothing that it read.
 
 use serde_json::Value;
 
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 
-/// What stands in a journal where somebody else's bytes were written.
+/// Overwrites part of a journal with foreign bytes.
 const DAMAGE: &str = "UPDATE entry SET body = '{' WHERE body LIKE '%one%'";
 
 /// A desk and a customer who talk.
@@ -18,7 +18,7 @@ fn talking(setup: &Setup) -> (Handoff, Handoff) {
     (admin, user)
 }
 
-/// It says where and what to do, in its last line, and ends.
+/// Checks that the program ends, and that its last line names the place and what to do.
 #[track_caller]
 fn ends(end: &mut Handoff, mode: &str) {
     assert_eq!(end.exit_code(), 1);

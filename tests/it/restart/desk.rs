@@ -110,7 +110,7 @@ fn lines_typed_while_the_desk_is_down_arrive_once_and_in_order() {
     assert_eq!(told(&user, &id).len(), 152);
 }
 
-/// The desk's command is open at the kill: the customer, who is held still, has not heard of it.
+/// The desk is killed while its command has no answer, because the customer's side is stopped.
 #[track_caller]
 fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
     let setup = Setup::new();

@@ -18,7 +18,7 @@ fn talking(setup: &Setup) -> (Handoff, Handoff) {
     (admin, user)
 }
 
-/// Both say a line, and each has the other's.
+/// Each side sends a line and waits for the other's.
 #[track_caller]
 fn exchange(admin: &mut Handoff, user: &mut Handoff, what: &str) {
     let (mine, theirs) = (format!("user {what}"), format!("admin {what}"));

@@ -1,4 +1,4 @@
-//! What became of a line: ✓ when the other journal has it, ✓✓ when it was shown.
+//! The marks of a line: ✓ when the other journal has it, ✓✓ when it was shown.
 
 use std::io::{BufRead, BufReader};
 

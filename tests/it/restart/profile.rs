@@ -1,4 +1,4 @@
-//! Where the journal is, whose it is, and which of them are refused.
+//! Where a journal is, who may read it, and which journals are refused.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,4 @@
-//! A desk that contradicts the customer's side: the conversation goes on in a new one, with all
+//! A desk that reports a fork: the customer's side begins a new conversation, with all messages
 //! that no desk has.
 
 use std::net::TcpListener;
@@ -56,7 +56,7 @@ fn by(author: &str, name: Option<&str>, text: &str) -> Value {
     body
 }
 
-/// What a desk is to get of that.
+/// The entries of it that a desk must get.
 fn expected() -> Vec<Value> {
     let mut question = by("bot", None, "Which one?");
     question["message"]["buttons"] = json!([{"title": "The red one", "payload": "/red"}]);

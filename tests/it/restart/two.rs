@@ -1,9 +1,9 @@
-//! The same conversation from two programs, and a conversation that is not one's own.
+//! The same conversation from two programs, and a conversation with a wrong secret.
 
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, conversation, same_story};
 
-/// A customer who talks, and a second program with a copy of what the first kept, which talks on.
+/// A customer who talks, and a second program that continues with a copy of the first's journal.
 fn two(setup: &Setup) -> (Handoff, Handoff, Handoff) {
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut older = setup.user(&[]);

@@ -1,5 +1,5 @@
-//! A desk as it ships (TLS, a journal, default flags) under attack: who talks goes on as quickly,
-//! somebody new gets in, and it grows no heavier.
+//! A desk as it ships (TLS, a journal, default flags) under attack: running chats stay as
+//! fast, new customers get in, and memory does not grow.
 //!
 //! The attackers are one thread that gives way to the desk, as they would use the processors of
 //! other machines. They come from addresses of their own: 127.0.0.10 to 127.0.0.59 strangers,
@@ -20,7 +20,7 @@ use crate::support::chat::{Chat, one_at_a_time, p99, weight};
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 
-/// What attackers do, again and again, until it is enough; how often they did.
+/// Repeats an attack until it is over. Returns how often it ran.
 type Attack = fn(desk: &str, enough: &AtomicBool) -> usize;
 
 const ATTACKS: [(&str, Attack); 13] = [
@@ -133,7 +133,7 @@ fn new_conversations(desk: &str, enough: &AtomicBool) -> usize {
     go(enough, |n| stranger(50, desk).send(&[begins(n, 1), asks.clone()].concat()))
 }
 
-/// Customers who were let in.
+/// Customers whom the desk admitted.
 fn customers(desk: &str, host: usize, count: usize, newest: u64) -> Vec<Raw> {
     let one = |n| {
         let mut raw = stranger(host, desk);
@@ -229,11 +229,11 @@ fn long_past(desk: &str, enough: &AtomicBool) -> usize {
     })
 }
 
-/// A line of somebody's is due this often.
+/// Time between two lines of all customers together.
 const EVERY: Duration = Duration::from_millis(2);
 
-/// A desk, and the customers whose lines are timed: so many that none of them says more than a desk
-/// takes of one.
+/// A desk, and the customers whose lines are timed. There are enough of them that none exceeds the
+/// rate of one customer.
 struct Target {
     admin: Handoff,
     desk: String,
@@ -380,7 +380,7 @@ fn one_who_stops_reading() -> (Duration, Duration) {
             acked = said.min(acked + 100);
             deaf.say(&json!({"ack": {"number": acked}}));
         }
-        assert!(since.elapsed() < WITHIN, "who does not read is cut off");
+        assert!(since.elapsed() < WITHIN, "the desk keeps a customer that does not read");
     }
 }
 

@@ -1,4 +1,5 @@
-//! A desk that was believed and is evil: it floods its customer, who stays light, and talks on.
+//! A trusted desk that is hostile: it floods its customer, whose program uses little memory and
+//! goes on.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -23,7 +24,7 @@ fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").expect("loopback has a free port")
 }
 
-/// A customer who asked for a person. What the desk gets next is no probe.
+/// A customer who asked for a person. The probe is over, so the next connection is the handoff's.
 fn asking(listener: &TcpListener) -> (Handoff, FakeBot) {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let desk = listener.local_addr().expect("a listener has an address").to_string();

@@ -1,5 +1,4 @@
-//! What strangers can do to a desk is bounded: who waits at the door, how fast one may talk, for
-//! how many there is room.
+//! The limits of a desk: connections without a hello, frames a second, and slots for customers.
 
 use std::time::{Duration, Instant};
 
@@ -187,7 +186,7 @@ fn one_address_gets_no_more_than_its_share_of_slots() {
     elsewhere.until("welcome");
 }
 
-/// So many who say a byte now and then, and so many who say nothing, come while somebody chats.
+/// A chat goes on while some connections send a byte now and then and others send nothing.
 #[track_caller]
 fn crowd(slow: usize, silent: usize) {
     let _alone = one_at_a_time();

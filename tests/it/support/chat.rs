@@ -1,4 +1,4 @@
-//! A customer in a chat whose lines are timed, and what a process weighs meanwhile.
+//! A customer in a chat whose lines are timed, and the memory that a process uses meanwhile.
 
 use std::fs;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,13 +46,13 @@ impl Chat {
     }
 }
 
-/// Who measures how quick a desk is does so while nobody else of these tests does.
+/// Only one test at a time measures how fast a desk is.
 pub fn one_at_a_time() -> MutexGuard<'static, ()> {
     static ONE: Mutex<()> = Mutex::new(());
     ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The slowest of these but one in a hundred.
+/// The 99th percentile of these times.
 pub fn p99(trips: &mut [Duration]) -> Duration {
     trips.sort_unstable();
     trips[trips.len() * 99 / 100]

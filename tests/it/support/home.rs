@@ -1,4 +1,4 @@
-//! Where a process under test lives: a fresh folder, and an environment with nothing else in it.
+//! The surroundings of a process under test: a fresh folder and an empty environment.
 
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-/// `handoff`, with nothing of this machine's around it.
+/// `handoff` without this machine's environment.
 pub fn command(home: &Home, arguments: &[&str]) -> Command {
     command_of(Path::new(env!("CARGO_BIN_EXE_handoff")), home, arguments)
 }
 
-/// The same with another build of it.
+/// Another build of `handoff`, without this machine's environment.
 pub fn command_of(program: &Path, home: &Home, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -119,8 +119,8 @@ pub fn check_alone(side: &str, all: &BTreeMap<String, Kept>) -> Result<(), Strin
     Ok(())
 }
 
-/// Whether everything that is owed arrived, and nothing else: what the user holds of the desk is
-/// what the desk said, and what the desk holds is the user's story up to its last control.
+/// Checks that everything arrived, and nothing else: the customer's journal has exactly the desk's
+/// entries, and the desk's journal has the customer's entries up to the last control.
 pub fn check_together(
     user: &BTreeMap<String, Kept>,
     desk: &BTreeMap<String, Kept>,

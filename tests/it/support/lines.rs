@@ -88,7 +88,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Something that happens once.
+/// An event that happens once.
 #[derive(Default)]
 pub struct Flag(Mutex<bool>, Condvar);
 

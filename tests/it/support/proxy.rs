@@ -1,5 +1,5 @@
-//! A line between customer and desk that delivers every byte, but never where a frame begins or
-//! ends; or that is cut, again and again, in the middle of one.
+//! A proxy between customer and desk. It delivers every byte, but in pieces that ignore the bounds
+//! of frames; or it cuts the connection again and again in the middle of a frame.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

@@ -85,7 +85,7 @@ impl Handoff {
         Handoff::start(&["bot", "--listen", "127.0.0.1:0", "--json"])
     }
 
-    /// A desk that tells events.
+    /// A desk that prints events.
     #[track_caller]
     pub fn admin(more: &[&str]) -> Handoff {
         Handoff::start(&[&["admin", "--listen", "127.0.0.1:0", "--json"], more].concat())
@@ -97,7 +97,7 @@ impl Handoff {
         Handoff::start(&[&["admin", "--listen", "127.0.0.1:0"], more].concat())
     }
 
-    /// A customer that tells events.
+    /// A customer's side that prints events.
     #[track_caller]
     pub fn user(admin: &str, bot_url: &str, more: &[&str]) -> Handoff {
         Handoff::start(&[&["user", "--admin", admin, "--bot", bot_url, "--json"], more].concat())
@@ -233,7 +233,7 @@ impl Handoff {
         self.events().into_iter().filter(|event| event["event"] == name).collect()
     }
 
-    /// Who said what so far.
+    /// Author and text of each message so far.
     #[track_caller]
     pub fn messages(&self) -> Vec<(String, String)> {
         let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();

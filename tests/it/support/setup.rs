@@ -136,7 +136,7 @@ pub fn conversation(end: &Handoff) -> Value {
     end.events_of("state").last().expect("it told a state")["conversation"].clone()
 }
 
-/// Who said what in this conversation, told live or again.
+/// Author and text of each message of this conversation, live or as history.
 pub fn told(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     let of = end.events_of("message").into_iter().filter(|event| event["conversation"] == *id);
     let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
@@ -157,7 +157,7 @@ pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
     }
 }
 
-/// What a process told of a conversation before its first state, all of it as history.
+/// The messages that a process printed before the first state of a conversation; all are history.
 #[track_caller]
 pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     let events: Vec<Value> =

@@ -155,7 +155,7 @@ fn desk(more: &[&str], columns: u16) -> (Terminal, String) {
     (admin, address.expect("an address").to_owned())
 }
 
-/// A customer of bare bytes, who is called so and waits.
+/// A customer made of bare frames, with this name, who waits in the queue.
 #[track_caller]
 fn waiting(address: &str, id: &str, name: &str) -> Raw {
     let mut raw = Raw::connect(address);

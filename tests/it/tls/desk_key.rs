@@ -1,5 +1,5 @@
-//! Who listens on the line, stands in the middle of it, or answers in the desk's place: nothing is
-//! heard, nothing is believed, and the person is told why.
+//! Attackers who listen on the line, change what it carries, or answer in the desk's place: they
+//! learn nothing, the customer's side refuses them, and the customer reads the reason.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -23,7 +23,7 @@ use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::Setup;
 use crate::support::terminal::typed_user;
 
-/// A line that shows what goes through it.
+/// A proxy that records all bytes in both directions.
 struct Tap {
     address: String,
     /// From the customer, and from the desk.
@@ -108,7 +108,7 @@ fn the_first_contact_pins_the_desks_key_without_a_question() {
     user.signal(rustix::process::Signal::TERM);
     user.exit_code();
     assert_eq!(pinned(&setup), fingerprint);
-    // A desk that lost its journal has its key all the same.
+    // A desk that lost its journal still has its key.
     admin.kill();
     setup.forget("admin");
     let mut admin = setup.admin(&[]);
@@ -164,7 +164,7 @@ fn recorded_bytes_reveal_nothing_and_a_replay_of_them_has_no_effect() {
     assert!(!contains(&answer, "welcome"));
     admin.say("/list");
     admin.until_told("notice", "nobody is talking, nobody is waiting");
-    assert_eq!(admin.events().len(), told + 1, "the desk has told nothing of it");
+    assert_eq!(admin.events().len(), told + 1, "the desk reported the replay");
     // And to a customer they are no desk.
     let listener = listen();
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
@@ -221,14 +221,17 @@ fn a_person_at_a_terminal_reads_of_another_key_and_goes_back_to_the_bot() {
         line.contains("not connected to")
             && line.contains(&format!("--fingerprint asks for {wrong}"))
     });
-    // Who has looked into it tries again, without going back.
+    // A customer who has looked into it can try again without going back to the bot.
     keyboard.type_line("/human");
     let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
     assert!(heard.read.is_empty());
     keyboard.type_line("/bot");
     user.until_err(|line| line.ends_with("back with the bot"));
-    assert!(!user.stderr().iter().any(|line| line.contains("trying again")), "nobody tries again");
+    assert!(
+        !user.stderr().iter().any(|line| line.contains("trying again")),
+        "the customer's side dialled again by itself"
+    );
 }
 
 #[test]
@@ -357,7 +360,7 @@ fn each_end_reports_that_the_other_speaks_another_protocol() {
         admin.until_told("notice", told_admin);
         admin.say("/list");
         admin.until_told("notice", "nobody is waiting");
-        assert_eq!(admin.events_of("notice").len(), 2, "strangers are told of once");
+        assert_eq!(admin.events_of("notice").len(), 2, "a stranger causes one notice");
         admin.close_stdin();
         assert!(admin.events_of("error").is_empty(), "a stranger makes no script fail");
     }

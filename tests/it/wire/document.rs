@@ -48,7 +48,7 @@ fn blocks<'a>(document: &'a str, kind: &str) -> Vec<&'a str> {
     lines
 }
 
-/// The single examples of this kind: the JSON, without who says it.
+/// The single examples of this kind: the JSON without the speaker.
 fn examples(kind: &str) -> Vec<&str> {
     let said = |line: &'static str| line.strip_prefix("user> ").or(line.strip_prefix("desk> "));
     blocks(DOCUMENT, kind)

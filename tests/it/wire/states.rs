@@ -1,4 +1,4 @@
-//! What each side takes from the other in which state: docs/PROTOCOL.md, "States, and who decides".
+//! Which messages each side accepts in which state: docs/PROTOCOL.md, "States, and who decides".
 
 use std::net::TcpListener;
 use std::time::Instant;

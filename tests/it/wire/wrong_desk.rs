@@ -39,7 +39,7 @@ fn garbage_instead_of_a_welcome_causes_a_lost_link_with_a_reason_and_more_dials(
         assert_eq!(desk.until("hello")["version"], 1);
         desk.send(&bytes);
         desk.hung_up();
-        // Failing attempts in a row are told once.
+        // Failed attempts in a row cause one report.
         if n == 0 {
             let lost = user.until(|event| event["link"] == "lost");
             assert!(lost["why"].to_string().contains(part), "{lost}");

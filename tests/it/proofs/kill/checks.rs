@@ -13,7 +13,7 @@ use super::{BOTH, WITHIN, Who, World};
 const ON_ITS_WAY: i64 = 250;
 
 impl World {
-    /// What must be so in one journal at any moment.
+    /// What must hold in one journal at any time.
     pub(super) fn check_one(&self, who: Who, kept: &BTreeMap<String, Kept>) {
         let seed = self.seed;
         if let Err(why) = kept::check_alone(&format!("{who:?}"), kept) {
@@ -28,15 +28,15 @@ impl World {
             let times = times.get(line.as_str()).copied().unwrap_or_default();
             assert_eq!(
                 times, 1,
-                "seed {seed}: '{line}' was accepted and is in the journal of the {who:?} so often"
+                "seed {seed}: copies of the accepted '{line}' in the journal of the {who:?}"
             );
         }
         let doubled = times.iter().find(|(_, times)| **times > 1);
         assert_eq!(doubled, None, "seed {seed}: doubled at the {who:?}");
     }
 
-    /// Everything has come to rest: both journals tell the same story, and the bot was left in
-    /// peace.
+    /// Waits until nothing is on its way. Both journals hold the same conversation, and the bot was
+    /// not asked while a person was the owner.
     pub(super) fn check_all(&mut self) {
         let deadline = Instant::now() + WITHIN;
         let (user, desk) = loop {

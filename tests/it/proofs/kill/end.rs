@@ -1,4 +1,4 @@
-//! One end: its process, its lives before, and what it told in this one.
+//! One end: its process, its earlier processes, and the events that it printed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -22,15 +22,15 @@ pub struct End {
     pub life: u64,
     /// What the journal held when the last life ended.
     pub kept: BTreeMap<String, Kept>,
-    /// The present conversation's state, and which it is, as last told.
+    /// The present conversation and its state, from the latest event.
     pub conversation: String,
     pub state: String,
-    /// Messages told as history before this life's first state.
+    /// Messages that this process printed as history before its first state.
     pub history: Vec<(String, String)>,
     pub told_state: bool,
-    /// What the bot may not have got, as told in this life.
+    /// The notice of this process about a line that the bot may not have got.
     pub doubt: Option<String>,
-    /// The bot's answers that were told.
+    /// The bot's answers that this end printed.
     pub heard: HashSet<String>,
     pub errors: Vec<String>,
     /// Where this life ends by itself.
@@ -109,7 +109,7 @@ impl End {
         }
     }
 
-    /// What a live conversation is told again with is what its journal holds.
+    /// The history that a restart prints of a live conversation is equal to the journal.
     fn check_history(&self, conversation: &str, who: Who, seed: u64) {
         let Some(kept) = self.kept.get(conversation) else { return };
         let controls = if who == Who::User { &kept.own } else { &kept.theirs };
@@ -128,7 +128,7 @@ impl End {
             let told: Vec<_> = told.filter(|(author, _)| is_mine(author)).collect();
             assert_eq!(
                 told, held,
-                "seed {seed}: the {who:?} told another history than its journal holds"
+                "seed {seed}: the history that the {who:?} printed differs from its journal"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! The steps of a history: what the customer and the agent do, and who is killed when.
+//! The steps of a history: the customer and the agent act, and processes are killed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::Ordering;
@@ -85,7 +85,7 @@ impl World {
         format!("{word} {}-{}", self.seed, self.lines)
     }
 
-    /// Each of these says a line, at the same time; until all are accepted.
+    /// Each of these sends a line at the same time; returns when all lines are accepted.
     fn say(&mut self, who: &[Who]) {
         let lines: Vec<(Who, String)> = who.iter().map(|who| (*who, self.line("line"))).collect();
         self.enter(&lines);
@@ -110,7 +110,7 @@ impl World {
         });
     }
 
-    /// Says a line to the bot and waits for what comes of it.
+    /// Sends a line to the bot and waits for the answer, the handoff or a doubt.
     fn ask_bot(&mut self, line: &str) {
         self.enter(&[(Who::User, line.to_owned())]);
         let is_trigger = line.starts_with("human");
@@ -138,7 +138,8 @@ impl World {
         }
     }
 
-    /// A command that is journaled as a control of this kind; entered again only if it was not.
+    /// Types a command that is journaled as a control of this kind; types it again only if it was
+    /// not journaled.
     fn order(&mut self, who: Who, command: &str, kind: &str, reached: impl Fn(&World) -> bool) {
         let count = |all: &BTreeMap<String, Kept>| {
             all.values().flat_map(|k| &k.own).filter(|i| i.is(kind)).count()
@@ -163,7 +164,7 @@ impl World {
         });
     }
 
-    /// Lives on, deaths and restarts included, until it is so.
+    /// Runs both ends, with kills and restarts, until the condition holds.
     fn until(&mut self, what: &str, mut is_so: impl FnMut(&mut World) -> bool) {
         let deadline = Instant::now() + WITHIN;
         loop {
@@ -176,14 +177,14 @@ impl World {
         }
     }
 
-    /// Hears both ends, kills who is due, starts again who is dead.
+    /// Reads the events of both ends, kills a process when it is time, and restarts dead ones.
     pub(super) fn live(&mut self) {
         if let Some((at, who)) = self.next_kill
             && at <= Instant::now()
         {
             match self.chance.below(10) {
                 0 => BOTH.iter().for_each(|who| self.end(*who).signal(Signal::KILL)),
-                // Told to end, it says goodbye; the conversation goes on all the same.
+                // SIGTERM makes it send a goodbye; the conversation continues after the restart.
                 1 => self.end(who).signal(Signal::TERM),
                 _ => self.end(who).signal(Signal::KILL),
             }
@@ -192,7 +193,7 @@ impl World {
         for who in BOTH {
             let is_dead = !self.ends[&who].process.is_running();
             if is_dead {
-                // All that it told is there after this.
+                // Waits until all events of the dead process were read.
                 let code = self.end(who).process.exit_code();
                 assert!(
                     [137, 143].contains(&code),
@@ -230,7 +231,7 @@ impl World {
         }
     }
 
-    /// It died: its journal is looked at, and it is started again.
+    /// Checks the journal of a dead end and starts the end again.
     fn revive(&mut self, who: Who) {
         let total = self.all_kills.fetch_add(1, Ordering::Relaxed) + 1;
         if total.is_multiple_of(10) {
@@ -240,7 +241,7 @@ impl World {
         let copy = self.home.0.join("copy");
         let kept = kept::read_copy(&self.ends[&who].journal, &copy);
         self.check_one(who, &kept);
-        // Committed but not told before the kill: it is there, and is not entered again.
+        // A line that was committed but not printed before the kill is not typed again.
         let mine = if who == Who::User { "user" } else { "admin" };
         let said = kept.values().flat_map(|kept| &kept.own).filter_map(Item::said);
         let said = said.filter(|(author, _)| *author == mine).map(|(_, text)| text.to_owned());

@@ -1,4 +1,4 @@
-//! The desk's side of the model: its disk, its end of the line, and what its agent is told.
+//! The desk's side of the model: its disk, its end of the line, and the reports to its agent.
 
 use std::convert::Infallible;
 
@@ -19,7 +19,7 @@ pub struct Care {
     pub now: Now,
     pub disk: Disk,
     pub line: Shared,
-    /// The state that the agent was told last.
+    /// The state in the latest report to the agent.
     pub state: Option<State>,
     /// The agent sees that the conversation is over: it was not told again.
     pub is_unlisted: bool,
@@ -57,7 +57,7 @@ impl World<Desk> for Care {
     fn send(&mut self, conn: Conn, message: &Message) -> usize {
         self.trace(message);
         if let Message::Bye { code, .. } = message {
-            panic!("an honest customer is told {code:?}");
+            panic!("the desk sent {code:?} to a customer who keeps the rules");
         }
         let line = &mut *self.line.borrow_mut();
         if line.conn == Some(conn) { line.down.push(message) } else { 1 }

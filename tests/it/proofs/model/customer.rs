@@ -1,4 +1,4 @@
-//! The customer's side of the model: its disk, its end of the line, its bot, and what it is told.
+//! The customer's side of the model: its disk, its end of the line, its bot and its reports.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -32,22 +32,22 @@ pub struct Customer {
     pub id: ConversationId,
     /// The question under way.
     pub asked: Option<u64>,
-    /// The return under way: its ticket, and the stretches that it tells the bot of.
+    /// The return under way: its ticket, and the requests whose talks it sends to the bot.
     pub returning: Option<(u64, Vec<Number>)>,
     /// Requests whose stretch is over, and of which the bot was certainly told nothing.
     pub untold: Vec<Number>,
-    /// The state that the customer was told last.
+    /// The state in the latest report to the customer.
     pub state: State,
     /// What the bot was asked, and whether the customer asked for it again.
     pub questions: Vec<String>,
     pub again: bool,
-    /// Lines the customer was told of that the bot may not have got.
+    /// Lines that the bot may not have got, from notices to the customer.
     pub doubted: String,
-    /// A desk said 'fork': the conversation may be begun anew.
+    /// A desk said 'fork': a new conversation may begin.
     pub contradicted: bool,
     /// The former conversation: its entries, and how many of them a desk has acknowledged.
     former: Option<(Vec<Entry>, Number)>,
-    /// The position that the customer was told last, and when.
+    /// The latest reported position and its time.
     position: Option<u32>,
     position_told: Option<Instant>,
     /// Tells what happens: a seed is replayed.
@@ -132,7 +132,7 @@ impl Customer {
             assert!(position >= Some(1) && position != self.position, "{position:?} is no news");
             let since = self.position_told.map(|told| self.now.clock.duration_since(told));
             let is_time = since.is_none_or(|since| since >= Duration::from_secs(1));
-            assert!(is_time, "told of a position again after {since:?}");
+            assert!(is_time, "a second position was reported after {since:?}");
             self.position_told = Some(self.now.clock);
         }
         self.position = position;
@@ -314,10 +314,10 @@ impl World<Sessions> for Customer {
 }
 
 impl Customer {
-    /// The bot is told what people said to each other, and nothing that was said to the bot.
+    /// The bot gets only messages between people, and none that was for the bot.
     fn check_told(&self, said: &[handoff::wire::Said]) {
         for said in said {
-            assert_ne!(said.author, Author::Bot, "the bot is told its own words");
+            assert_ne!(said.author, Author::Bot, "the bot got its own message back");
             let asked = self.questions.iter().any(|question| **question == *said.text);
             assert!(!asked, "the bot is told '{}' as past, and was asked it", said.text);
         }

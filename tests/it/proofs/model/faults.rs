@@ -23,7 +23,7 @@ impl World {
         let care = Care::new(self.line.clone(), self.now);
         self.former.push(std::mem::replace(&mut self.care, care).disk);
         self.set_back = false;
-        // Who dialled the one that died has no line to this one.
+        // A connection that was dialled to the dead desk does not reach the new one.
         self.cut();
     }
 
@@ -43,7 +43,7 @@ impl World {
         self.customer.contradicted = true;
         self.lose_desk();
         if self.customer.id == ID {
-            // Who was parted dials again after a restart.
+            // A session that gave up its desk dials again after a restart.
             self.kill_customer();
         }
     }
@@ -90,7 +90,7 @@ impl World {
 
     /// The desk's process dies before or after its next commit, and is started again.
     pub(super) fn kill_desk(&mut self) {
-        // Of what was said since it was set back nobody knows any more that it was.
+        // A second restart would forget that the journal is an older copy.
         if self.set_back {
             return;
         }
@@ -109,7 +109,7 @@ impl World {
     /// The desk's process dies, its journal is an older copy, and the agent talks before the
     /// customer is on the line.
     pub(super) fn set_back_desk(&mut self) {
-        // Of an older copy of what it is now, too, nobody would know.
+        // Nothing could tell a second older copy from the first.
         if self.was_set_back {
             return;
         }

@@ -16,7 +16,7 @@ impl World {
             let is_bots = state_after(&made[..at]) == State::Bot;
             assert!(!by_bot || is_bots, "the bot spoke into a person's conversation");
         }
-        assert_eq!(came, made[..came.len()], "the desk has another story than the customer");
+        assert_eq!(came, made[..came.len()], "the desk has other entries than the customer");
         self.check_desk(&came, &present, &heard);
         self.check_heard(&heard);
         self.check_bot(&made);
@@ -39,7 +39,10 @@ impl World {
         assert_eq!(present.iter().find(is_lacking), None, "the customer lacks what the desk said");
         let (state, told) = (state_after(came), self.care.state);
         let is_over = self.care.is_unlisted && matches!(state, State::Bot | State::Closed);
-        assert!(is_over || told == Some(state), "the agent was told {told:?}, not {state:?}");
+        assert!(
+            is_over || told == Some(state),
+            "the latest state reported to the agent is {told:?}, not {state:?}"
+        );
     }
 
     /// The customer heard only what a desk said, and no message twice.
@@ -49,7 +52,7 @@ impl World {
         let mut said: Vec<Entry> = disks.flat_map(|disk| disk.own(id)).collect();
         said.extend(self.lost.clone());
         for (at, entry) in heard.iter().enumerate() {
-            assert!(said.contains(entry), "the customer heard what nobody said");
+            assert!(said.contains(entry), "the customer got an entry that no desk sent");
             let is_doubled = heard[at + 1..].iter().any(|again| again.body == entry.body);
             assert!(entry.said().is_none() || !is_doubled, "doubled: {entry:?}");
         }
@@ -59,9 +62,13 @@ impl World {
     /// been.
     fn check_bot(&self, made: &[Entry]) {
         let customer = &self.customer;
-        assert_eq!(customer.state, state_after(made), "the customer was told another state");
+        assert_eq!(
+            customer.state,
+            state_after(made),
+            "the state reported to the customer differs from the journal"
+        );
         let is_told = customer.state != State::Bot || customer.untold.is_empty();
-        assert!(is_told, "the bot was never told what was said behind {:?}", customer.untold);
+        assert!(is_told, "the bot never got the talks after {:?}", customer.untold);
         for said in made.iter().rev().map_while(Entry::said) {
             let text = said.text.to_string();
             let is_asked = said.author != Author::User || customer.questions.contains(&text);
@@ -71,7 +78,7 @@ impl World {
         }
     }
 
-    /// A desk that had the customer was told of the end.
+    /// A desk that had the conversation got its end.
     fn check_end(&self, made: &[Entry], came: &[Entry]) {
         let request = made.iter().rfind(|entry| is_request(entry));
         let request = request.map_or(u64::MAX, |entry| entry.number);
@@ -81,7 +88,7 @@ impl World {
             && !self.set_back
             && state_after(&made[..end.number as usize - 1]) != State::Bot
         {
-            assert_eq!(came.len(), made.len(), "the desk was not told of the end");
+            assert_eq!(came.len(), made.len(), "the desk did not get the end");
         }
     }
 
