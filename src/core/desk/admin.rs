@@ -6,7 +6,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::Mark;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, DeskNews};
+use crate::core::report::{AgentRefusal, Choice, DeskNews};
 use crate::core::text::Line;
 use crate::wire::{Author, Body, Code, ConversationId, Entry, Message, Number, Said};
 
@@ -35,7 +35,7 @@ impl Desk {
         let who = self.who(id);
         match (conversation.controls.phase(), conversation.controls.pending()) {
             (Phase::Queued, None) => {
-                self.ask(id, Ask::Accept { by_admin: true }, now);
+                self.ask(id, Ask::Accept { by_agent: true }, now);
                 if self.conversations[id].connection.is_none() {
                     self.tell_news(DeskNews::AcceptedAway(who));
                 }
@@ -44,6 +44,35 @@ impl Desk {
             (Phase::Queued, Some(_)) => Err(AgentRefusal::BeingAccepted(who)),
             (Phase::Active, _) => Err(AgentRefusal::AlreadyYours(who)),
             _ => Err(AgentRefusal::NotWaiting(who)),
+        }
+    }
+
+    /// `/switch N`: the next line goes to this active conversation.
+    ///
+    /// # Errors
+    /// When it is not active.
+    pub fn switch(&mut self, ordinal: u32) -> Result<(), AgentRefusal> {
+        let id = self.find(ordinal)?;
+        if !self.conversations[id].is_active() {
+            return Err(AgentRefusal::NotYours(self.who(id)));
+        }
+        self.go_to(id);
+        Ok(())
+    }
+
+    /// `/next`: the next line goes to the next active conversation, round and round.
+    ///
+    /// # Errors
+    /// When there is no other.
+    pub fn switch_to_next(&mut self) -> Result<(), AgentRefusal> {
+        let focus = self.seat.focus();
+        let after = focus.map_or(0, |id| self.conversations[id].ordinal);
+        match self.conversations.active_after(after) {
+            Some(id) if focus != Some(id) => {
+                self.go_to(id);
+                Ok(())
+            }
+            _ => Err(AgentRefusal::NoOther),
         }
     }
 
@@ -121,6 +150,27 @@ impl Desk {
         (!parts.is_empty()).then(|| parts.join(", "))
     }
 
+    /// The conversation that gets the agent's next line.
+    pub fn focus(&self) -> Option<ConversationId> {
+        self.seat.focus()
+    }
+
+    /// The customer who gets the agent's next line, as the prompt shows them.
+    pub fn prompt(&self) -> String {
+        match self.seat.focus() {
+            Some(id) if self.conversations[id].connection.is_none() => {
+                format!("offline, {}", self.who(id))
+            }
+            Some(id) => self.who(id),
+            None => match (self.conversations.active().len(), self.queue.len()) {
+                (0, 0) => "nobody".to_owned(),
+                (0, waiting) => format!("nobody, {waiting} waiting"),
+                (open, 0) => format!("nobody, {open} open"),
+                (open, waiting) => format!("nobody, {open} open, {waiting} waiting"),
+            },
+        }
+    }
+
     /// How far the agent's latest line in the conversation in focus has come, as far as the desk
     /// knows from the customer's side.
     pub fn mark(&self) -> Mark {
@@ -145,7 +195,7 @@ impl Desk {
     /// Whether the agent's `/accept` of this customer has no answer yet.
     pub fn is_accepting(&self, id: ConversationId) -> bool {
         let pending = self.conversations.get(id).and_then(|known| known.controls.pending());
-        pending.is_some_and(|pending| pending.asked == Ask::Accept { by_admin: true })
+        pending.is_some_and(|pending| pending.asked == Ask::Accept { by_agent: true })
     }
 
     /// Whether the customer of this conversation waits or talks here.
@@ -261,6 +311,29 @@ impl Desk {
         Ok(())
     }
 
+    /// Moves the focus, and journals that.
+    fn go_to(&mut self, id: ConversationId) {
+        self.seat.go_to(id);
+        self.journal(id, Record::Focus);
+    }
+
+    /// The conversation in focus, if it can take a line: a desk sends no message while a
+    /// `hand_back` or a `close` is pending (docs/PROTOCOL.md, "States, and who decides").
+    fn conversation_in_focus(&self) -> Result<ConversationId, AgentRefusal> {
+        let Some(id) = self.seat.focus() else {
+            let choice = match (self.conversations.active().next(), self.queue.iter().next()) {
+                (Some(_), _) => Choice::Next,
+                (None, Some(_)) => Choice::Accept,
+                (None, None) => Choice::Nobody,
+            };
+            return Err(AgentRefusal::NoFocus(choice));
+        };
+        match self.conversations[id].controls.pending() {
+            None => Ok(id),
+            Some(_) => Err(AgentRefusal::OnTheWayOut(self.who(id))),
+        }
+    }
+
     fn next_in_queue(&self) -> Option<ConversationId> {
         // A customer who withdrew in a backlog that is not over is in the queue until it is.
         let is_ready = |id: &ConversationId| {
@@ -270,11 +343,7 @@ impl Desk {
         self.queue.iter().find(is_ready)
     }
 
-    pub(super) fn is_active(&self, id: ConversationId) -> bool {
-        self.conversations[id].is_active()
-    }
-
-    pub(super) fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
+    fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
         match self.conversations.at(ordinal) {
             Some(id) => Ok(id),
             None if self.conversations.was_given(ordinal) => Err(AgentRefusal::HasEnded(ordinal)),

@@ -1,5 +1,5 @@
-//! What the agent is shown of a conversation: its messages, and its state once the backlog of a
-//! hello has arrived.
+//! What the desk shows the agent of a conversation: its messages, and its state once the backlog of
+//! a hello has arrived.
 //!
 //! Rules: docs/PROTOCOL.md, "Delivery", newest; docs/JSON.md, "Order".
 
@@ -7,12 +7,12 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
-use crate::core::record::Origin;
+use crate::core::record::{Origin, Record};
 use crate::core::report::{DeskNews, Link, News, Reason, Report};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Said};
 
 use super::Desk;
-use super::controls::{Ask, Phase};
+use super::controls::{Ask, Pending, Phase};
 
 impl Desk {
     /// Learns what a new entry of the customer's means for the conversation. `announce` shows the
@@ -73,7 +73,7 @@ impl Desk {
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
         self.queue.push(id);
-        self.lose_focus(id);
+        self.seat.lose(id);
         self.tell_state_and_untold(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
@@ -83,33 +83,39 @@ impl Desk {
         if elsewhere > 0 {
             self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });
         }
+        // docs/PROTOCOL.md, "ack, seen, position, ping".
         self.send_position(id);
         if self.options.auto_accept && !is_pending {
-            self.ask(id, Ask::Accept { by_admin: false }, now);
+            self.ask(id, Ask::Accept { by_agent: false }, now);
         }
     }
 
     fn announce_active(&mut self, id: ConversationId, now: Now) {
-        let answered = self.conversations[id].controls.answered().map(|pending| pending.asked);
-        // An answer to a control that our journal has lost does not move the agent's focus.
-        let is_accepted = matches!(answered, Some(Ask::Accept { .. }));
-        if answered == Some(Ask::Accept { by_admin: true }) || is_accepted && !self.is_focus_live()
+        // An `accepted` may answer a control that only the customer has. It moves no focus, and
+        // gets no greeting.
+        let accepted_by_agent = match self.conversations[id].controls.answered() {
+            Some(Pending { asked: Ask::Accept { by_agent }, .. }) => Some(by_agent),
+            _ => None,
+        };
+        let is_free = !self.seat.focus().is_some_and(|id| self.conversations[id].is_active());
+        if let Some(by_agent) = accepted_by_agent
+            && self.seat.gain(id, by_agent, is_free)
         {
-            self.look_at(id);
+            self.journal(id, Record::Focus);
         }
         self.tell_state_and_untold(id);
-        if let (true, Some(text)) = (is_accepted, self.options.greeting.clone()) {
+        if let (Some(_), Some(text)) = (accepted_by_agent, self.options.greeting.clone()) {
             self.record_said(id, &text, true, now);
         }
     }
 
     fn announce_end(&mut self, id: ConversationId, reason: Reason) {
         self.tell_state(id, Some(reason));
-        self.lose_focus(id);
+        self.seat.lose(id);
     }
 
-    /// Shows the state of a conversation that somebody waits or talks in, and then the messages that
-    /// waited for it.
+    /// Shows the state of a conversation that somebody waits or talks in, and then the messages
+    /// that waited for it.
     fn tell_state_and_untold(&mut self, id: ConversationId) {
         self.tell_state(id, None);
         let last = self.conversations[id].delivery.received();

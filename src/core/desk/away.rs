@@ -50,7 +50,7 @@ impl Desk {
     /// they come back.
     fn give_up(&mut self, id: ConversationId) {
         self.queue.remove(id);
-        self.lose_focus(id);
+        self.seat.lose(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.is_asleep = true;
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();

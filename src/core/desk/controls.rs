@@ -52,9 +52,9 @@ pub(super) struct Pending {
 /// What a control of this desk asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    /// The customer. `by_admin` is false when the desk accepts by itself.
+    /// The customer. `by_agent` is false when the desk accepts by itself.
     Accept {
-        by_admin: bool,
+        by_agent: bool,
     },
     HandBack,
     Close,
@@ -64,7 +64,7 @@ impl Ask {
     /// What this entry of the desk's asks for, if it is a control.
     fn of(body: &Body) -> Option<Ask> {
         match body {
-            Body::Accept { .. } => Some(Ask::Accept { by_admin: true }),
+            Body::Accept { .. } => Some(Ask::Accept { by_agent: true }),
             Body::HandBack { .. } => Some(Ask::HandBack),
             Body::Close { .. } => Some(Ask::Close),
             _ => None,

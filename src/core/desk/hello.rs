@@ -62,7 +62,7 @@ impl Desk {
         let is_waiting = conversation.backlog.announced() == Phase::Queued
             && conversation.controls.pending().is_none();
         if self.options.auto_accept && is_waiting {
-            self.ask(id, Ask::Accept { by_admin: false }, now);
+            self.ask(id, Ask::Accept { by_agent: false }, now);
         }
     }
 

@@ -61,7 +61,7 @@ impl Desk {
                 self.conversations.remove(id);
                 // A customer who came and went within a backlog that never ended was not announced,
                 // so the focus may still be theirs.
-                self.lose_focus(id);
+                self.seat.lose(id);
             }
         }
     }
