@@ -228,6 +228,6 @@ impl Speaks for Agents {
         self.desk.received(Conn(0), Message::Entry(entry), now);
         turn(&mut self.desk, &mut self.nobody, now).expect("memory has no faults");
         // As the prompt shows it in each turn.
-        assert!(!self.desk.prompt().is_empty());
+        assert!(!self.desk.prompt().to_string().is_empty());
     }
 }

@@ -10,10 +10,14 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::{Author, Button, ConversationId, Custom, EndReason, Millis, Number, Said, State};
 
+pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
+pub use overview::{Customers, Fitting, Listed, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
+mod goodbye;
 mod news;
+mod overview;
 mod refusal;
 
 /// One thing told.

@@ -268,9 +268,11 @@ impl Admin {
     /// Ctrl-C on an empty line. While customers wait or talk, the desk leaves only at the second
     /// press.
     fn ctrl_c(&mut self, again: bool, now: Now) {
-        match self.desk.open().filter(|_| !again && self.leaving.is_none()) {
-            Some(open) => self.notice(&format!("{open}; Ctrl-C again ends the desk")),
-            None => self.interrupt(130, now),
+        let customers = self.desk.customers();
+        if customers.is_empty() || again || self.leaving.is_some() {
+            self.interrupt(130, now);
+        } else {
+            self.notice(&format!("{customers}; Ctrl-C again ends the desk"));
         }
     }
 

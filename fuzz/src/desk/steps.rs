@@ -217,8 +217,9 @@ impl World {
     /// Reads everything that an agent can look at.
     fn look(&mut self) {
         self.act();
-        let lines = self.desk.list().len() + self.desk.waiting().len() + self.desk.prompt().len();
-        assert!(lines > 0);
+        let listed = self.desk.list().iter().map(ToString::to_string).all(|line| !line.is_empty());
+        assert!(listed && !self.desk.prompt().to_string().is_empty());
+        let _ = self.desk.waiting();
         let _ = (self.desk.mark(), self.desk.focus());
         for (id, owed) in self.desk.undelivered() {
             let own = self.edges.own.get(&id).copied().unwrap_or(0);

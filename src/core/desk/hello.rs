@@ -7,8 +7,8 @@ use ring::digest::{SHA256, digest};
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::Record;
-use crate::core::report::{DeskNews, held_by_customer};
-use crate::wire::{Code, Conn, ConversationId, Hello, Message, Number, Secret, VERSION, Welcome};
+use crate::core::report::{DeskNews, Goodbye, held_by_customer};
+use crate::wire::{Conn, ConversationId, Hello, Message, Number, Secret, VERSION, Welcome};
 
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
@@ -20,8 +20,8 @@ impl Desk {
         let Some(address) = self.connections.take_stranger(conn) else { return };
         let secret = hash(&hello.secret);
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
-        if let Err((code, why)) = self.judge(&hello, secret, mark) {
-            return self.dismiss(conn, code, &why);
+        if let Err(why) = self.judge(&hello, secret, mark) {
+            return self.dismiss(conn, &why);
         }
         let id = hello.conversation;
         if !self.has_room(conn, id, address) {
@@ -30,6 +30,7 @@ impl Desk {
         self.resume(id, secret, mark, now);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.delivery.offer_all();
+        // docs/PROTOCOL.md, "welcome": an ack with the same number follows.
         conversation.delivery.owe_ack();
         let elsewhere =
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
@@ -43,10 +44,10 @@ impl Desk {
             self.journal(id, Record::Begun { secret, name });
         }
         self.connections.admit(conn, id);
-        // docs/PROTOCOL.md, "Delivery", A newer connection.
+        // docs/PROTOCOL.md, "Delivery": a newer connection replaces the older one.
         if let Some(former) = former {
             self.connections.close(former);
-            self.dismiss(former, Code::Replaced, "this conversation goes on in another program");
+            self.dismiss(former, &Goodbye::Replaced);
         }
         self.seat(id, address);
         self.welcome(conn, id);
@@ -90,41 +91,36 @@ impl Desk {
         };
         self.act(Act::Send(conn, Message::Welcome(welcome)));
         self.act(Act::Admit(conn));
-        // The connection before this one may have lost our latest `seen`.
+        // The connection before this one may have lost our latest `seen` (docs/PROTOCOL.md, "ack,
+        // seen, position, ping").
         if let Some(number) = shown {
             self.act(Act::Send(conn, Message::Seen { number }));
         }
         self.touch(id);
     }
 
-    /// Whether the desk can answer this hello, in the order of docs/PROTOCOL.md, "hello". The
-    /// customer's side has this desk's entries up to `mark`.
-    fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), (Code, String)> {
+    /// Why the desk cannot accept this hello: the checks 1 to 3 of docs/PROTOCOL.md, "hello", in
+    /// their order. The customer's side has this desk's entries up to `mark`.
+    fn judge(&self, hello: &Hello, secret: [u8; 32], mark: Number) -> Result<(), Goodbye<'static>> {
         if hello.version != VERSION {
-            let why = format!(
-                "this desk speaks version {VERSION} of the protocol and you speak {}; use the \
-                 same release of handoff",
-                hello.version
-            );
-            return Err((Code::Version, why));
+            return Err(Goodbye::OtherVersion(hello.version));
         }
-        let known = self.conversations.get(hello.conversation);
-        if known.is_some_and(|conversation| conversation.secret != secret) {
-            return Err((Code::Secret, "this conversation belongs to somebody else".to_owned()));
+        let Some(known) = self.conversations.get(hello.conversation) else {
+            return if mark > HELD_MAX { Err(Goodbye::OtherMark) } else { Ok(()) };
+        };
+        if known.secret != secret {
+            return Err(Goodbye::OtherSecret);
         }
-        let (made, lost) = known.map_or((0, 0), |conversation| {
-            (conversation.own.last(), conversation.own.highest_lost())
-        });
-        if mark > made + HELD_MAX || mark < lost {
-            let why = "you have other entries of this desk than it made";
-            return Err((Code::Fork, why.to_owned()));
+        if mark > known.own.last() + HELD_MAX || mark < known.own.highest_lost() {
+            return Err(Goodbye::OtherMark);
         }
         Ok(())
     }
 
-    /// The customer has more of our entries than we ever sent, because our journal is an old copy.
-    /// We go on above them, and remember that they are gone here. What the agent said since the
-    /// restart had their numbers, and moves above them, too (docs/PROTOCOL.md, "hello", 3).
+    /// The customer has more of our entries than we can have sent, because our journal is an old
+    /// copy. We continue with the numbers above these entries, and remember that only the customer
+    /// has them. What the agent said since the restart has the same numbers, and gets new ones
+    /// above them (docs/PROTOCOL.md, "hello", 3).
     fn raise(&mut self, id: ConversationId, mark: Number) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let made = conversation.own.last();

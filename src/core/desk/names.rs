@@ -3,6 +3,7 @@
 use unicode_segmentation::UnicodeSegmentation;
 
 use crate::core::command::Who;
+use crate::core::report::Fitting;
 use crate::core::text::{Name, is_same};
 use crate::wire::ConversationId;
 
@@ -17,8 +18,8 @@ const LISTED_MAX: usize = 20;
 pub enum Missing {
     /// No customer is called so.
     Nobody,
-    /// Several customers are called so: a line for each of them.
-    Several(Vec<String>),
+    /// Several customers are called so.
+    Several(Fitting),
 }
 
 impl Desk {
@@ -30,8 +31,8 @@ impl Desk {
         self.find_named(who, Conversation::is_queued)
     }
 
-    /// The ordinal of the customer that `/switch` may go to. Those whom the agent has come before all
-    /// others.
+    /// The ordinal of the customer that `/switch` may go to. Those whom the agent has come before
+    /// all others.
     ///
     /// # Errors
     /// When no name fits, or several do.
@@ -84,11 +85,9 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
         [(ordinal, _)] => Ok(*ordinal),
         [] => Err(Missing::Nobody),
         several => {
-            let more = several.len().saturating_sub(LISTED_MAX);
             // If there are too many, the latest ones are listed.
-            let listed = several[more..].iter().map(|(ordinal, name)| format!("#{ordinal} {name}"));
-            let rest = (more > 0).then(|| format!("and {more} before them"));
-            Err(Missing::Several(listed.chain(rest).collect()))
+            let earlier = several.len().saturating_sub(LISTED_MAX);
+            Err(Missing::Several(Fitting { listed: several[earlier..].to_vec(), earlier }))
         }
     }
 }
@@ -122,7 +121,10 @@ mod tests {
         assert_eq!(found("customer 07", &names), Ok(4));
         assert_eq!(
             found("an", &names),
-            Err(Missing::Several(vec!["#1 Anna".to_owned(), "#2 Ann".to_owned()]))
+            Err(Missing::Several(Fitting {
+                listed: vec![(1, "Anna".to_owned()), (2, "Ann".to_owned())],
+                earlier: 0
+            }))
         );
         assert_eq!(found("Cleo", &names), Err(Missing::Nobody));
     }
@@ -147,10 +149,8 @@ mod tests {
     #[test]
     fn not_more_than_a_screen_is_listed() {
         let names = vec!["Bo"; 100];
-        let Err(Missing::Several(lines)) = found("bo", &names) else { panic!("all of them fit") };
-        assert_eq!(
-            (lines.len(), &*lines[0], &*lines[19], &*lines[20]),
-            (21, "#81 Bo", "#100 Bo", "and 80 before them")
-        );
+        let Err(Missing::Several(fitting)) = found("bo", &names) else { panic!("all of them fit") };
+        let ordinals: Vec<u32> = fitting.listed.iter().map(|(ordinal, _)| *ordinal).collect();
+        assert_eq!((ordinals, fitting.earlier), ((81..=100).collect(), 80));
     }
 }

@@ -4,7 +4,7 @@ use crate::core::clock::Now;
 use crate::core::command::{self, Who};
 use crate::core::desk::names::{self, Missing};
 use crate::core::record::Offset;
-use crate::core::report::{AgentRefusal, Report};
+use crate::core::report::{AgentRefusal, Fitting, Report};
 use crate::core::script::Waiting;
 use crate::turn::keeper::Stop;
 
@@ -100,9 +100,9 @@ impl Admin {
             Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
             // The customer with this name has not come yet.
             Err(Missing::Nobody) => {}
-            Err(Missing::Several(customers)) => {
+            Err(Missing::Several(fitting)) => {
                 self.pace.done();
-                let why = self.list_fitting(&customers);
+                let why = self.list_fitting(&fitting);
                 self.edges.seat.seat_mut().fail(why.to_string());
             }
         }
@@ -133,7 +133,9 @@ impl Admin {
             }
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
-            command::Admin::List => self.desk.list().iter().for_each(|line| self.notice(line)),
+            command::Admin::List => {
+                self.desk.list().iter().for_each(|listed| self.notice(&listed.to_string()));
+            }
             command::Admin::History(who) => return self.tell_history(who.as_ref()),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
             command::Admin::Quit => self.leave(0, now),
@@ -148,12 +150,12 @@ impl Admin {
     fn explain(&self, who: &Who, missing: Missing) -> AgentRefusal {
         match missing {
             Missing::Nobody => AgentRefusal::NoSuchName(who.0.clone()),
-            Missing::Several(customers) => self.list_fitting(&customers),
+            Missing::Several(fitting) => self.list_fitting(&fitting),
         }
     }
 
-    fn list_fitting(&self, customers: &[String]) -> AgentRefusal {
-        customers.iter().for_each(|line| self.notice(line));
+    fn list_fitting(&self, fitting: &Fitting) -> AgentRefusal {
+        fitting.lines().for_each(|line| self.notice(&line));
         AgentRefusal::SeveralFit
     }
 

@@ -1,18 +1,14 @@
-//! The agent's commands: take a customer, talk, go to another conversation, hand back, close, look.
-
-use std::ops::RangeInclusive;
+//! The agent's commands: accept a customer, talk, go to another conversation, hand back, close.
+//! What the agent can look at is in `views`.
 
 use crate::core::clock::Now;
-use crate::core::delivery::Mark;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, Choice, DeskNews};
-use crate::core::text::Line;
-use crate::wire::{Author, Body, Code, ConversationId, Entry, Message, Number, Said};
+use crate::core::report::{AgentRefusal, Choice, DeskNews, Goodbye};
+use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::Desk;
 use super::controls::{Ask, Phase};
-use super::conversation::Conversation;
 
 impl Desk {
     /// `/accept [N]`: takes the customer with this ordinal, or the connected one who waits longest.
@@ -41,6 +37,7 @@ impl Desk {
                 }
                 Ok(id)
             }
+            // docs/PROTOCOL.md, "States, and who decides": at most one pending control.
             (Phase::Queued, Some(_)) => Err(AgentRefusal::BeingAccepted(who)),
             (Phase::Active, _) => Err(AgentRefusal::AlreadyYours(who)),
             _ => Err(AgentRefusal::NotWaiting(who)),
@@ -79,8 +76,7 @@ impl Desk {
     /// The agent typed a line: it goes to the conversation in focus.
     ///
     /// # Errors
-    /// When no conversation in focus can take the line. The caller keeps
-    /// the line.
+    /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, text: &str, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus()?;
         self.record_said(id, text, false, now);
@@ -103,83 +99,6 @@ impl Desk {
         self.end(Ask::Close, note, now)
     }
 
-    /// `/list`: a line for each customer who talks or waits.
-    pub fn list(&self) -> Vec<String> {
-        let away = |id: ConversationId| {
-            if self.conversations[id].connection.is_none() { ", not connected" } else { "" }
-        };
-        let talking = self.conversations.active().map(|id| {
-            let here = if self.seat.focus() == Some(id) { ", gets your lines" } else { "" };
-            format!("{} is talking to you{here}{}", self.who(id), away(id))
-        });
-        let waiting = self.queue.positions().map(|(id, position)| {
-            let why = self.conversations[id].reason().map(|why| format!(": {}", Line(why)));
-            let (who, why) = (self.who(id), why.unwrap_or_default());
-            match self.queue.counts(id) {
-                true => {
-                    let away = away(id);
-                    format!("{who} is waiting, number {position} in the queue{away}{why}")
-                }
-                false => format!(
-                    "{who} is waiting, not connected, and counts in the queue again once they \
-                     are{why}"
-                ),
-            }
-        });
-        let lines: Vec<String> = talking.chain(waiting).collect();
-        if lines.is_empty() {
-            vec!["nobody is talking, nobody is waiting".to_owned()]
-        } else {
-            lines
-        }
-    }
-
-    /// How many customers talk or wait, in words; `None` if there are none. They would lose the desk
-    /// if it ended now.
-    pub fn open(&self) -> Option<String> {
-        let customers = |count: usize, verb: &str| match count {
-            0 => None,
-            1 => Some(format!("1 customer is {verb}")),
-            count => Some(format!("{count} customers are {verb}")),
-        };
-        let parts = [
-            customers(self.conversations.active().len(), "talking to you"),
-            customers(self.queue.len(), "waiting"),
-        ];
-        let parts: Vec<String> = parts.into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
-    }
-
-    /// The conversation that gets the agent's next line.
-    pub fn focus(&self) -> Option<ConversationId> {
-        self.seat.focus()
-    }
-
-    /// The customer who gets the agent's next line, as the prompt shows them.
-    pub fn prompt(&self) -> String {
-        match self.seat.focus() {
-            Some(id) if self.conversations[id].connection.is_none() => {
-                format!("offline, {}", self.who(id))
-            }
-            Some(id) => self.who(id),
-            None => match (self.conversations.active().len(), self.queue.len()) {
-                (0, 0) => "nobody".to_owned(),
-                (0, waiting) => format!("nobody, {waiting} waiting"),
-                (open, 0) => format!("nobody, {open} open"),
-                (open, waiting) => format!("nobody, {open} open, {waiting} waiting"),
-            },
-        }
-    }
-
-    /// How far the agent's latest line in the conversation in focus has come, as far as the desk
-    /// knows from the customer's side.
-    pub fn mark(&self) -> Mark {
-        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get(id)) else {
-            return Mark::None;
-        };
-        conversation.delivery.mark(conversation.own.spoken())
-    }
-
     /// The agent's screen shows the customer's entries up to this number. The desk sends `seen` to
     /// the customer's side now, or after its next hello.
     pub fn shown(&mut self, id: ConversationId, number: Number) {
@@ -192,73 +111,23 @@ impl Desk {
         }
     }
 
-    /// Whether the agent's `/accept` of this customer has no answer yet.
-    pub fn is_accepting(&self, id: ConversationId) -> bool {
-        let pending = self.conversations.get(id).and_then(|known| known.controls.pending());
-        pending.is_some_and(|pending| pending.asked == Ask::Accept { by_agent: true })
-    }
-
-    /// Whether the customer of this conversation waits or talks here.
-    pub fn is_live(&self, id: ConversationId) -> bool {
-        self.conversations.get(id).is_some_and(Conversation::is_live)
-    }
-
-    /// Whether the agent knows that they have this customer.
-    pub fn is_heard(&self, id: ConversationId) -> bool {
-        self.conversations.get(id).is_some_and(|known| known.backlog.announced() == Phase::Active)
-    }
-
-    /// Takes one line that the customer in focus typed since the agent's last line, for a script's
-    /// `/wait`. False if there is none.
+    /// Takes one line that the customer in focus typed since the agent's last line: a script's
+    /// `/wait` waits for one. False if there is none.
     pub fn hear(&mut self) -> bool {
         let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get_mut(id))
         else {
             return false;
         };
-        let heard = conversation.unheard > 0;
+        let is_there = conversation.unheard > 0;
         conversation.unheard = conversation.unheard.saturating_sub(1);
-        heard
-    }
-
-    /// Whether a control of this desk is pending.
-    pub fn is_asking(&self) -> bool {
-        self.conversations
-            .iter()
-            .any(|(_, known)| known.controls.pending().is_some() && !known.is_asleep)
-    }
-
-    /// Whether the agent has a customer.
-    pub fn is_talking(&self) -> bool {
-        self.conversations.active().len() > 0
-    }
-
-    /// The customers in the queue, longest first, as the agent knows them.
-    pub fn waiting(&self) -> Vec<String> {
-        self.queue.iter().map(|id| self.who(id)).collect()
-    }
-
-    /// This desk's entries that a customer's side has not acknowledged: their conversations and
-    /// numbers.
-    pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
-        let first = |known: &Conversation| known.delivery.acked() + 1;
-        let awake = self.conversations.iter().filter(|(_, known)| !known.is_asleep);
-        let undelivered = awake.map(|(id, known)| (id, first(known)..=known.own.last()));
-        undelivered.filter(|(_, numbers)| !numbers.is_empty()).collect()
+        is_there
     }
 
     /// The program ends: the desk says goodbye to every customer's side.
     pub fn leave(&mut self) {
         for conn in self.connections.customers() {
-            let text = "the desk is closing".to_owned();
-            self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
-            self.act(Act::Close(conn));
+            self.say_goodbye(conn, &Goodbye::Leaving);
         }
-    }
-
-    /// A customer as the agent knows them: ordinal and name.
-    pub fn who(&self, id: ConversationId) -> String {
-        let conversation = &self.conversations[id];
-        format!("#{} {}", conversation.ordinal, conversation.called(id))
     }
 
     /// Asks the customer's side for a change of owner. It changes nothing until the answer comes
@@ -299,6 +168,7 @@ impl Desk {
         number
     }
 
+    /// Asks the customer's side to end the agent's part in the conversation in focus.
     fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus()?;
         if let Some(note) = note {
@@ -334,8 +204,10 @@ impl Desk {
         }
     }
 
+    /// The connected customer who waits longest.
     fn next_in_queue(&self) -> Option<ConversationId> {
-        // A customer who withdrew in a backlog that is not over is in the queue until it is.
+        // A customer who withdrew within a backlog stays in the queue until the backlog is
+        // complete.
         let is_ready = |id: &ConversationId| {
             let conversation = &self.conversations[*id];
             conversation.connection.is_some() && conversation.controls.is_waiting()
@@ -343,6 +215,7 @@ impl Desk {
         self.queue.iter().find(is_ready)
     }
 
+    /// The conversation in memory with this ordinal.
     fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
         match self.conversations.at(ordinal) {
             Some(id) => Ok(id),

@@ -1,0 +1,121 @@
+//! What the agent and their program can look at: the customers who talk and wait, the prompt, and
+//! how far lines have come. Nothing here changes the desk.
+
+use std::ops::RangeInclusive;
+
+use crate::core::delivery::Mark;
+use crate::core::report::{Customers, Listed, Prompt, Told};
+use crate::wire::{Author, ConversationId, Number};
+
+use super::Desk;
+use super::controls::{Ask, Phase};
+use super::conversation::Conversation;
+
+impl Desk {
+    /// `/list`: a line for each customer who talks or waits.
+    pub fn list(&self) -> Vec<Listed> {
+        let is_connected = |id: ConversationId| self.conversations[id].connection.is_some();
+        let talking = self.conversations.active().map(|id| Listed::Talking {
+            who: self.who(id),
+            has_focus: self.seat.focus() == Some(id),
+            is_connected: is_connected(id),
+        });
+        let waiting = self.queue.positions().map(|(id, position)| Listed::Waiting {
+            who: self.who(id),
+            position: self.queue.counts(id).then_some(position),
+            is_connected: is_connected(id),
+            reason: self.conversations[id].reason().map(str::to_owned),
+        });
+        let listed: Vec<Listed> = talking.chain(waiting).collect();
+        if listed.is_empty() { vec![Listed::Nobody] } else { listed }
+    }
+
+    /// How many customers talk and wait. They would lose the desk if it ended now.
+    pub fn customers(&self) -> Customers {
+        Customers { talking: self.conversations.active().len(), waiting: self.queue.len() }
+    }
+
+    /// The conversation that gets the agent's next line.
+    pub fn focus(&self) -> Option<ConversationId> {
+        self.seat.focus()
+    }
+
+    /// Who gets the agent's next line, as the prompt shows it.
+    pub fn prompt(&self) -> Prompt {
+        match self.seat.focus() {
+            Some(id) => Prompt::Customer {
+                who: self.who(id),
+                is_connected: self.conversations[id].connection.is_some(),
+            },
+            None => Prompt::Nobody(self.customers()),
+        }
+    }
+
+    /// A message as the agent sees it: which customer's it is, and whether they have the focus.
+    pub fn place(&self, id: ConversationId, told: Told) -> Told {
+        let known = self.conversations.get(id);
+        Told {
+            ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
+            elsewhere: self.seat.focus() != Some(id),
+            own: told.author == Author::Admin,
+            ..told
+        }
+    }
+
+    /// How far the agent's latest line in the conversation in focus has come, as far as the desk
+    /// knows from the customer's side.
+    pub fn mark(&self) -> Mark {
+        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get(id)) else {
+            return Mark::None;
+        };
+        conversation.delivery.mark(conversation.own.spoken())
+    }
+
+    /// Whether the agent's `/accept` of this customer has no answer yet.
+    pub fn is_accepting(&self, id: ConversationId) -> bool {
+        let pending = self.conversations.get(id).and_then(|known| known.controls.pending());
+        pending.is_some_and(|pending| pending.asked == Ask::Accept { by_agent: true })
+    }
+
+    /// Whether the customer of this conversation waits or talks here.
+    pub fn is_live(&self, id: ConversationId) -> bool {
+        self.conversations.get(id).is_some_and(Conversation::is_live)
+    }
+
+    /// Whether the agent was shown that they have this customer.
+    pub fn is_heard(&self, id: ConversationId) -> bool {
+        self.conversations.get(id).is_some_and(|known| known.backlog.announced() == Phase::Active)
+    }
+
+    /// Whether a control of this desk is pending.
+    pub fn is_asking(&self) -> bool {
+        self.conversations
+            .iter()
+            .any(|(_, known)| known.controls.pending().is_some() && !known.is_asleep)
+    }
+
+    /// Whether the agent has a customer.
+    pub fn is_talking(&self) -> bool {
+        self.conversations.active().len() > 0
+    }
+
+    /// The customers in the queue, longest first, as the agent knows them.
+    pub fn waiting(&self) -> Vec<String> {
+        self.queue.iter().map(|id| self.who(id)).collect()
+    }
+
+    /// This desk's entries that a customer's side has not acknowledged: their conversations and
+    /// numbers.
+    pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
+        let first = |known: &Conversation| known.delivery.acked() + 1;
+        let awake = self.conversations.iter().filter(|(_, known)| !known.is_asleep);
+        let undelivered = awake.map(|(id, known)| (id, first(known)..=known.own.last()));
+        undelivered.filter(|(_, numbers)| !numbers.is_empty()).collect()
+    }
+
+    /// A customer as the agent knows them: ordinal and name.
+    pub fn who(&self, id: ConversationId) -> String {
+        let conversation = &self.conversations[id];
+        format!("#{} {}", conversation.ordinal, conversation.called(id))
+    }
+}
