@@ -11,73 +11,17 @@
 //! ```
 //!
 //! Every arrow is an entry of the customer's side, which decides the state (docs/PROTOCOL.md,
-//! "States, and who decides"). `/accept`, `/handback` and `/close` record a control of the desk that
-//! asks for the change, and the change takes effect when the answer comes. While the backlog of a
-//! hello arrives, its controls are history: the desk shows the agent the state at its end. What
-//! another desk's agent did with the customer is [`Elsewhere`](crate::core::report::Elsewhere).
+//! "States, and who decides"). `/accept`, `/handback` and `/close` record a control of the desk
+//! that asks for the change, and the change takes effect when the answer comes. While the backlog
+//! of a hello arrives, its controls are history: the desk shows the agent the state at its end.
+//! What another desk's agent did with the customer is
+//! [`Elsewhere`](crate::core::report::Elsewhere).
 //!
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
-//! is committed, of `due`. The parts keep state of their own: `roster` the conversations, `queue` who
-//! waits, `room` the slots, `seat` the focus, `connections` whose a connection is; of one conversation `controls` has
-//! the state, `backlog` what the agent knows of it, and `delivery` the numbers.
-//!
-//! ```
-//! use std::net::{IpAddr, Ipv4Addr};
-//! use std::time::Instant;
-//!
-//! use handoff::core::clock::Now;
-//! use handoff::core::desk::{Desk, Options};
-//! use handoff::core::outcome::Side;
-//! use handoff::wire::{
-//!     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
-//! };
-//!
-//! let now = Now { clock: Instant::now(), wall: 0 };
-//! let (id, conn) = (ConversationId::new([7; 16]), Conn(1));
-//! let mut desk = Desk::new(DeskId::new([1; 16]), Options::default(), now);
-//!
-//! // A customer's side connects and says hello. The bot has the customer.
-//! desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
-//! let hello = Hello {
-//!     version: VERSION,
-//!     conversation: id,
-//!     secret: Secret::new([3; 32]),
-//!     name: Some("Ann".to_owned()),
-//!     received: Default::default(),
-//!     newest: 0,
-//!     features: Vec::new(),
-//! };
-//! desk.received(conn, Message::Hello(hello), now);
-//!
-//! let says = |desk: &mut Desk, number, body| {
-//!     desk.received(conn, Message::Entry(Entry { number, at: 0, body }), now);
-//! };
-//! let of = |number| Asked { desk: DeskId::new([1; 16]), number };
-//!
-//! // requested: the customer is queued.
-//! says(&mut desk, 1, Body::Requested { reason: None });
-//! assert_eq!(desk.waiting(), ["#1 Ann"]);
-//!
-//! // accepted: it takes effect with the answer, not with the command.
-//! assert_eq!(desk.accept(None, now), Ok(id));
-//! assert!(desk.is_accepting(id) && !desk.is_talking());
-//! says(&mut desk, 2, Body::Accepted { of: of(1) });
-//! assert!(desk.is_talking() && desk.waiting().is_empty());
-//! assert_eq!(desk.say("Hello, this is Robin.", now), Ok(()));
-//!
-//! // handed_back: the bot has the customer again.
-//! assert_eq!(desk.hand_back(None, now), Ok(()));
-//! says(&mut desk, 3, Body::HandedBack { of: of(3) });
-//! assert!(!desk.is_talking() && !desk.is_live(id));
-//!
-//! // requested and withdrawn: the customer stops waiting.
-//! says(&mut desk, 4, Body::Requested { reason: None });
-//! says(&mut desk, 5, Body::Withdrawn {});
-//! assert!(desk.waiting().is_empty());
-//!
-//! // Nothing of this was sent yet: first the records are committed, then the acts are done.
-//! assert!(!desk.outcome().records.is_empty());
-//! ```
+//! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
+//! the customers who wait, `room` the slots, `seat` the focus, `connections` whose a connection is.
+//! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
+//! `delivery` the numbers.
 
 use std::time::Instant;
 
@@ -85,22 +29,20 @@ use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, IDLE_NOTED, Idle};
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
-use crate::core::report::{Report, Told};
-use crate::wire::{
-    Address, Author, Code, Conn, ConversationId, DeskId, Entry, Message, Number, WireError,
-};
+use crate::core::report::{Goodbye, Report};
+use crate::wire::{Address, Conn, ConversationId, DeskId, Entry, Message, Number, WireError};
 
 use connections::Connections;
-use links::Flapped;
+use links::ChangedLinks;
 use queue::Queue;
 use room::Room;
 use roster::Roster;
 use seat::Seat;
 
-mod admin;
 mod announce;
 mod away;
 mod backlog;
+mod commands;
 mod connections;
 mod controls;
 mod conversation;
@@ -115,22 +57,24 @@ mod roster;
 mod seat;
 #[cfg(test)]
 mod tests;
+mod views;
 
-pub use queue::{COUNTED_WITHOUT_LINK, PLACES_TOLD};
+pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 
-/// A mark may exceed the entries of this desk by this much at most. A restored backup explains no
-/// more: a higher mark is made up.
-pub const HELD_MAX: Number = 1 << 20;
+/// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
+/// An old copy of the journal explains no more, so a higher mark is made up.
+pub const LOST_MAX: Number = 1 << 20;
 
 /// The desk shows the agent a conversation's new state before the messages that belong to it. At
 /// most this many messages of a conversation wait for that: the customer's side keeps no more lines
 /// for a desk that is away. The desk shows any further message at once.
-pub const UNTOLD_MAX: Number = 1_000;
+pub const WITHHELD_MAX: Number = 1_000;
 /// These messages take at most this many bytes, because the desk shows those of one conversation in
 /// one turn.
-pub const UNTOLD_BYTES_MAX: u32 = 64 * 1024;
+pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 
-/// A customer's entries behind their `closed`, at most. For a customer who returns the journal
+/// A customer's side may make this many entries behind its `closed` (docs/PROTOCOL.md, "States, and
+/// who decides"). For a customer who returns the journal
 /// reads back a limited number of the latest controls, and `closed` must be among them.
 pub const BEHIND_CLOSED_MAX: Number = 100;
 
@@ -166,8 +110,61 @@ impl Default for Options {
     }
 }
 
-/// All that one desk knows of the customers who are connected, wait or talk. What it knows of others
-/// is in the journal, until they say hello again.
+/// All that one desk knows of the customers who are connected, wait or talk. Other customers are in
+/// its journal, until they say hello again.
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr};
+/// use std::time::Instant;
+///
+/// use handoff::core::clock::Now;
+/// use handoff::core::desk::{Desk, Options};
+/// use handoff::core::outcome::Side;
+/// use handoff::wire::{
+///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
+/// };
+///
+/// let now = Now { clock: Instant::now(), wall: 0 };
+/// let (id, conn) = (ConversationId::new([7; 16]), Conn(1));
+/// let mut desk = Desk::new(DeskId::new([1; 16]), Options::default(), now);
+///
+/// // A customer's side connects and says hello. The bot has the customer.
+/// desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
+/// let hello = Hello {
+///     version: VERSION,
+///     conversation: id,
+///     secret: Secret::new([3; 32]),
+///     name: Some("Ann".to_owned()),
+///     received: Default::default(),
+///     newest: 0,
+///     features: Vec::new(),
+/// };
+/// desk.received(conn, Message::Hello(hello), now);
+///
+/// // The customer's side makes its entries, and answers those of the desk with `of`.
+/// let make = |desk: &mut Desk, number, body| {
+///     desk.received(conn, Message::Entry(Entry { number, at: 0, body }), now);
+/// };
+/// let of = |number| Asked { desk: DeskId::new([1; 16]), number };
+///
+/// make(&mut desk, 1, Body::Requested { reason: None });
+/// assert_eq!(desk.waiting(), ["#1 Ann"]);
+///
+/// // The desk asks with an entry of its own, and has the customer when the answer comes.
+/// assert_eq!(desk.accept(None, now), Ok(id));
+/// assert!(!desk.is_talking());
+/// make(&mut desk, 2, Body::Accepted { of: of(1) });
+/// assert!(desk.is_talking());
+///
+/// assert_eq!(desk.say("Hello, this is Robin.", now), Ok(()));
+/// assert_eq!(desk.hand_back(None, now), Ok(()));
+/// make(&mut desk, 3, Body::HandedBack { of: of(3) });
+/// assert!(!desk.is_talking());
+///
+/// // Nothing was sent yet: the turn commits these records first, and then does the acts.
+/// let outcome = desk.outcome();
+/// assert!(!outcome.records.is_empty() && !outcome.acts.is_empty());
+/// ```
 pub struct Desk {
     id: DeskId,
     options: Options,
@@ -175,14 +172,15 @@ pub struct Desk {
     queue: Queue,
     room: Room,
     connections: Connections,
-    flapped: Flapped,
+    changed_links: ChangedLinks,
     seat: Seat,
-    /// Conversations with acks or entries that may be due.
-    touched: Vec<ConversationId>,
+    /// Conversations with entries or acks that may be due.
+    send_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
-    leaving: Vec<ConversationId>,
-    /// When to look for customers who have been away for too long.
+    leave_candidates: Vec<ConversationId>,
+    /// When to look next for customers who have been away for too long.
     next_idle_look: Instant,
+    /// What this turn has to do so far.
     out: Outcome<Errand>,
 }
 
@@ -196,10 +194,10 @@ impl Desk {
             queue: Queue::new(now),
             room: Room::default(),
             connections: Connections::default(),
-            flapped: Flapped::default(),
+            changed_links: ChangedLinks::default(),
             seat: Seat::default(),
-            touched: Vec::new(),
-            leaving: Vec::new(),
+            send_list: Vec::new(),
+            leave_candidates: Vec::new(),
             next_idle_look: now.clock + IDLE_NOTED,
             out: Outcome::default(),
         }
@@ -218,18 +216,21 @@ impl Desk {
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
             (_, Message::Ping {}) => {}
+            // docs/PROTOCOL.md, "bye": a desk that gets one closes, whatever the code.
             (_, Message::Bye { code, text }) => {
                 log::info!("{conn}: the customer's side says goodbye: {code:?}");
                 self.act(Act::Close(conn));
                 self.disconnected(conn, &text);
             }
-            (_, _) => self.dismiss(conn, Code::Protocol, "this message has no place here"),
+            // docs/PROTOCOL.md, "Messages": a message at another time, or of a desk.
+            (_, _) => self.dismiss(conn, &Goodbye::Misplaced),
         }
     }
 
-    /// What arrived on a connection is not of this protocol: the desk says so and closes it.
+    /// What arrived on a connection breaks the rules of docs/PROTOCOL.md, "Frames": the desk says
+    /// so and closes the connection.
     pub fn refuse(&mut self, conn: Conn, error: &WireError) {
-        self.dismiss(conn, Code::Protocol, &error.to_string());
+        self.dismiss(conn, &Goodbye::Malformed(error));
     }
 
     /// A connection is gone.
@@ -237,24 +238,13 @@ impl Desk {
         let Some(id) = self.connections.close(conn) else { return };
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.connection = None;
-        self.leaving.push(id);
+        self.leave_candidates.push(id);
         let has_no_entry = conversation.ordinal == 0;
-        self.flap(id, Some(why));
-        self.review(id);
+        self.note_link(id, Some(why));
+        self.review_slot(id);
         // docs/PROTOCOL.md, "hello": the desk forgets a conversation without an entry.
         if has_no_entry {
             self.conversations.remove(id);
-        }
-    }
-
-    /// A message as the agent sees it: which customer's it is, and whether they have the focus.
-    pub fn place(&self, id: ConversationId, told: Told) -> Told {
-        let known = self.conversations.get(id);
-        Told {
-            ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
-            elsewhere: self.seat.focus() != Some(id),
-            own: told.author == Author::Admin,
-            ..told
         }
     }
 
@@ -263,30 +253,26 @@ impl Desk {
     fn take(&mut self, conn: Conn, id: ConversationId, entry: Entry, now: Now) {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(id) else { return };
+        // docs/PROTOCOL.md, "Bodies": who may make an entry, and what an answer may name.
         if !conversation::is_of_customer(&entry.body) || !conversation.may_answer(desk, &entry) {
-            return self.dismiss(conn, Code::Protocol, "this entry is not a customer's to make");
+            return self.dismiss(conn, &Goodbye::NotTheirEntry);
         }
+        // docs/PROTOCOL.md, "States, and who decides": `closed` is the end.
         if !conversation.may_follow(&entry) {
-            return self.dismiss(
-                conn,
-                Code::Protocol,
-                "this conversation has ended: nothing like this follows its end",
-            );
+            return self.dismiss(conn, &Goodbye::BehindEnd);
         }
         match conversation.delivery.receive(entry.number) {
-            Arrival::Gap => {
-                return self.dismiss(conn, Code::Gap, "an entry is missing before this one");
-            }
+            Arrival::Gap => return self.dismiss(conn, &Goodbye::Gap),
             Arrival::Again => self.act(Act::Verify { conn, conversation: id, desk: None, entry }),
             Arrival::New => {
                 self.begin(id);
                 self.learn(id, &entry);
                 self.journal(id, Record::Theirs(None, entry));
-                self.is_busy(id, now);
+                self.note_activity(id, now);
                 self.announce(id, now);
             }
         }
-        self.touch(id);
+        self.send_later(id);
     }
 
     /// Journals that a conversation begins, with its first entry.
@@ -304,53 +290,63 @@ impl Desk {
         }
     }
 
-    /// Something is recorded in a conversation.
-    fn is_busy(&mut self, id: ConversationId, now: Now) {
+    /// An entry is journaled in a conversation: its idle time starts anew.
+    fn note_activity(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.idle = Idle::new(now);
         }
     }
 
+    /// The customer's side has this desk's entries up to `number` (docs/PROTOCOL.md, "Delivery",
+    /// Sending).
     fn acked(&mut self, conn: Conn, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         match conversation.delivery.ack(number) {
             Ok(true) => {
                 self.tell_delivered(id, number);
-                self.touch(id);
+                self.send_later(id);
             }
             Ok(false) => {}
-            Err(_) => self.dismiss(conn, Code::Protocol, "this acknowledges what was never sent"),
+            Err(_) => self.dismiss(conn, &Goodbye::AckUnsent),
         }
     }
 
-    /// The customer's side acknowledges more than before: the desk's entries up to `number`.
+    /// Journals and shows that the customer's side has more of this desk's entries than before:
+    /// those up to `number`.
     fn tell_delivered(&mut self, id: ConversationId, number: Number) {
         self.journal(id, Record::Delivered(number));
         self.tell(id, Report::Delivered { conversation: id, number });
     }
 
+    /// The customer was shown this desk's entries up to `number` (docs/PROTOCOL.md, "ack, seen,
+    /// position, ping").
     fn seen(&mut self, conn: Conn, id: ConversationId, number: Number) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         match conversation.delivery.seen(number) {
             Ok(true) => self.tell(id, Report::Seen { conversation: id, number }),
             Ok(false) => {}
-            Err(_) => self.dismiss(conn, Code::Protocol, "this has seen what was never sent"),
+            Err(_) => self.dismiss(conn, &Goodbye::SeenUnsent),
         }
     }
 
-    /// Says why the desk closes a connection, and closes it.
-    fn dismiss(&mut self, conn: Conn, code: Code, why: &str) {
-        self.act(Act::Send(conn, Message::Bye { code, text: why.to_owned() }));
-        self.act(Act::Close(conn));
-        self.disconnected(conn, why);
+    /// Closes a connection, and tells the customer's side why.
+    fn dismiss(&mut self, conn: Conn, why: &Goodbye<'_>) {
+        self.say_goodbye(conn, why);
+        self.disconnected(conn, &why.to_string());
     }
 
-    /// The conversation's acks and entries that are due leave when this turn settles.
-    fn touch(&mut self, id: ConversationId) {
+    /// Sends the last message of a connection (docs/PROTOCOL.md, "bye").
+    fn say_goodbye(&mut self, conn: Conn, why: &Goodbye<'_>) {
+        self.act(Act::Send(conn, Message::Bye { code: why.code(), text: why.to_string() }));
+        self.act(Act::Close(conn));
+    }
+
+    /// When this turn settles, the conversation's entries and acks that are due are sent.
+    fn send_later(&mut self, id: ConversationId) {
         if let Some(conversation) = self.conversations.get_mut(id)
-            && !std::mem::replace(&mut conversation.is_touched, true)
+            && !std::mem::replace(&mut conversation.is_on_send_list, true)
         {
-            self.touched.push(id);
+            self.send_list.push(id);
         }
     }
 
@@ -381,17 +377,17 @@ impl Side for Desk {
     /// The two journals have different entries under the same numbers, and nothing can join them
     /// (docs/PROTOCOL.md, "Delivery", Receiving).
     fn contradicted(&mut self, conn: Conn) {
-        self.dismiss(conn, Code::Fork, "this desk knows another entry under this number");
+        self.dismiss(conn, &Goodbye::OtherEntry);
     }
 
     fn due(&mut self) -> Option<Due> {
-        while let Some(id) = self.touched.last().copied() {
+        while let Some(id) = self.send_list.last().copied() {
             if let Some(due) = self.conversations.get_mut(id).and_then(|known| known.due(id)) {
                 return Some(due);
             }
-            self.touched.pop();
+            self.send_list.pop();
             if let Some(conversation) = self.conversations.get_mut(id) {
-                conversation.is_touched = false;
+                conversation.is_on_send_list = false;
             }
         }
         None

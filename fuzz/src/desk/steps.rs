@@ -35,7 +35,7 @@ impl World {
             26 => self.pass(choices),
             27 => self.restart(choices),
             28 => self.look(),
-            29 => _ = self.desk.hear(),
+            29 => _ = self.desk.take_new_line(),
             30 => {
                 self.desk.leave();
                 self.act();

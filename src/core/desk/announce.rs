@@ -27,7 +27,7 @@ impl Desk {
     fn learn_message(&mut self, id: ConversationId, number: Number, said: &Said) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
-        conversation.unheard += u32::from(is_live && said.author == Author::User);
+        conversation.new_lines += u32::from(is_live && said.author == Author::User);
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
         if let Some(numbers) = ready {
             self.tell_said(id, Origin::Peer(None), numbers, !is_live);
@@ -44,7 +44,7 @@ impl Desk {
         let controls = &conversation.controls;
         let is_answered = controls.answered().is_some();
         if !controls.phase().is_with_desk() || controls.request() != request {
-            self.tell_untold(id, entry.number - 1, true);
+            self.tell_withheld(id, entry.number - 1, true);
         }
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
@@ -74,10 +74,10 @@ impl Desk {
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
         self.queue.push(id);
         self.seat.lose(id);
-        self.tell_state_and_untold(id);
+        self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
-        let elsewhere = conversation.backlog.made_elsewhere();
+        let elsewhere = conversation.backlog.entries_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
         self.tell_all(Report::Call { text: News::Desk(DeskNews::Called(name.clone())) });
         if elsewhere > 0 {
@@ -103,7 +103,7 @@ impl Desk {
         {
             self.journal(id, Record::Focus);
         }
-        self.tell_state_and_untold(id);
+        self.tell_state_and_withheld(id);
         if let (Some(_), Some(text)) = (accepted_by_agent, self.options.greeting.clone()) {
             self.record_said(id, &text, true, now);
         }
@@ -116,14 +116,14 @@ impl Desk {
 
     /// Shows the state of a conversation that somebody waits or talks in, and then the messages
     /// that waited for it.
-    fn tell_state_and_untold(&mut self, id: ConversationId) {
+    fn tell_state_and_withheld(&mut self, id: ConversationId) {
         self.tell_state(id, None);
         let last = self.conversations[id].delivery.received();
-        self.tell_untold(id, last, false);
+        self.tell_withheld(id, last, false);
     }
 
     /// Shows the messages that waited for a state, up to number `last`.
-    fn tell_untold(&mut self, id: ConversationId, last: Number, history: bool) {
+    fn tell_withheld(&mut self, id: ConversationId, last: Number, history: bool) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if let Some(numbers) = conversation.backlog.release(last) {
             self.tell_said(id, Origin::Peer(None), numbers, history);

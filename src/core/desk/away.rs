@@ -1,5 +1,5 @@
-//! What time does at a desk: it gives up customers who have been away for a day, and takes them up
-//! again when they come back. It also shows and sends what had to wait.
+//! What a desk does as time passes: it gives up customers who have been away for a day, and takes
+//! them up again when they come back. It also shows and sends what had to wait.
 
 use std::time::Instant;
 
@@ -40,7 +40,7 @@ impl Desk {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
-        [self.queue.deadline(), self.flapped.deadline()]
+        [self.queue.deadline(), self.changed_links.deadline()]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)
@@ -54,9 +54,9 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.is_asleep = true;
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();
-        self.leaving.push(id);
+        self.leave_candidates.push(id);
         self.conversations.note_active(id);
-        self.review(id);
+        self.review_slot(id);
         self.journal(id, Record::Idle(LIFETIME));
         self.act(Act::Tell(Fact::Undelivered(id, undelivered)));
         self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));

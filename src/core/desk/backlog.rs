@@ -8,69 +8,69 @@ use std::ops::RangeInclusive;
 use crate::wire::{Hello, Number};
 
 use super::controls::{Controls, Phase};
-use super::{UNTOLD_BYTES_MAX, UNTOLD_MAX};
+use super::{WITHHELD_BYTES_MAX, WITHHELD_MAX};
 
 /// What the agent knows of one conversation.
 pub(super) struct Backlog {
-    /// The phase that was announced last, and the number of the `requested` in force then.
-    announced: (Phase, Number),
+    /// The phase that was announced last, and the number of the latest `requested` then.
+    announced_state: (Phase, Number),
     /// The customer's highest number at the hello. Until it has arrived, controls are history.
-    newest: Number,
+    newest_at_hello: Number,
     /// How many entries other desks made in this conversation. Only the customer has them.
-    made_elsewhere: Number,
+    entries_elsewhere: Number,
     /// The first message that waits for the announcement of its state; 0 if none waits.
-    first_untold: Number,
+    first_withheld: Number,
     /// The bytes of the messages that wait. Once they reached a bound, this is
-    /// [`UNTOLD_BYTES_MAX`], and messages are shown at once until the state is announced.
-    untold_bytes: u32,
+    /// [`WITHHELD_BYTES_MAX`], and messages are shown at once until the state is announced.
+    withheld_bytes: u32,
 }
 
 impl Backlog {
     /// The agent knows nothing of this conversation.
     pub(super) fn new() -> Backlog {
         Backlog {
-            announced: (Phase::FIRST, 0),
-            newest: 0,
-            made_elsewhere: 0,
-            first_untold: 0,
-            untold_bytes: 0,
+            announced_state: (Phase::FIRST, 0),
+            newest_at_hello: 0,
+            entries_elsewhere: 0,
+            first_withheld: 0,
+            withheld_bytes: 0,
         }
     }
 
     /// After a restart all that the journal has counts as announced.
     pub(super) fn restore(controls: &Controls) -> Backlog {
-        Backlog { announced: (controls.phase(), controls.request()), ..Backlog::new() }
+        Backlog { announced_state: (controls.phase(), controls.request()), ..Backlog::new() }
     }
 
-    /// The customer's hello: `made_elsewhere` says how many entries other desks made.
-    pub(super) fn begin(&mut self, hello: &Hello, made_elsewhere: Number) {
-        self.newest = hello.newest;
-        self.made_elsewhere = made_elsewhere;
+    /// The customer's hello: `entries_elsewhere` says how many entries other desks made.
+    pub(super) fn begin(&mut self, hello: &Hello, entries_elsewhere: Number) {
+        self.newest_at_hello = hello.newest;
+        self.entries_elsewhere = entries_elsewhere;
     }
 
-    /// The agent shall hear of the state as if for the first time.
+    /// The state is to be announced again, as after the first hello.
     pub(super) fn forget_announced(&mut self) {
-        self.announced = (Phase::FIRST, 0);
+        self.announced_state = (Phase::FIRST, 0);
     }
 
     /// The phase that was announced last.
     pub(super) fn announced(&self) -> Phase {
-        self.announced.0
+        self.announced_state.0
     }
 
     /// How many entries of this conversation other desks made.
-    pub(super) fn made_elsewhere(&self) -> Number {
-        self.made_elsewhere
+    pub(super) fn entries_elsewhere(&self) -> Number {
+        self.entries_elsewhere
     }
 
     /// The customer's entries up to `received` are here. Whether the present state is to be
     /// announced now; then it counts as announced.
     pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> bool {
         let present = (controls.phase(), controls.request());
-        if received < self.newest || self.announced == present {
+        if received < self.newest_at_hello || self.announced_state == present {
             return false;
         }
-        self.announced = present;
+        self.announced_state = present;
         true
     }
 
@@ -82,28 +82,28 @@ impl Backlog {
         number: Number,
         size: usize,
     ) -> Option<RangeInclusive<Number>> {
-        let is_announced = self.announced == (controls.phase(), controls.request());
+        let is_announced = self.announced_state == (controls.phase(), controls.request());
         let is_with_desk = controls.phase().is_with_desk();
-        if is_announced || !is_with_desk || self.untold_bytes >= UNTOLD_BYTES_MAX {
+        if is_announced || !is_with_desk || self.withheld_bytes >= WITHHELD_BYTES_MAX {
             return Some(number..=number);
         }
-        if self.first_untold == 0 {
-            self.first_untold = number;
+        if self.first_withheld == 0 {
+            self.first_withheld = number;
         }
-        self.untold_bytes = self.untold_bytes.saturating_add(size as u32);
-        let is_full = number - self.first_untold >= UNTOLD_MAX;
-        if !is_full && self.untold_bytes < UNTOLD_BYTES_MAX {
+        self.withheld_bytes = self.withheld_bytes.saturating_add(size as u32);
+        let is_full = number - self.first_withheld >= WITHHELD_MAX;
+        if !is_full && self.withheld_bytes < WITHHELD_BYTES_MAX {
             return None;
         }
-        let first = std::mem::take(&mut self.first_untold);
-        self.untold_bytes = UNTOLD_BYTES_MAX;
+        let first = std::mem::take(&mut self.first_withheld);
+        self.withheld_bytes = WITHHELD_BYTES_MAX;
         Some(first..=number)
     }
 
     /// The messages that wait, up to number `last`, wait no more.
     pub(super) fn release(&mut self, last: Number) -> Option<RangeInclusive<Number>> {
-        let first = std::mem::take(&mut self.first_untold);
-        self.untold_bytes = 0;
+        let first = std::mem::take(&mut self.first_withheld);
+        self.withheld_bytes = 0;
         (first > 0).then_some(first..=last)
     }
 }

@@ -113,13 +113,13 @@ impl Desk {
 
     /// Takes one line that the customer in focus typed since the agent's last line: a script's
     /// `/wait` waits for one. False if there is none.
-    pub fn hear(&mut self) -> bool {
+    pub fn take_new_line(&mut self) -> bool {
         let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get_mut(id))
         else {
             return false;
         };
-        let is_there = conversation.unheard > 0;
-        conversation.unheard = conversation.unheard.saturating_sub(1);
+        let is_there = conversation.new_lines > 0;
+        conversation.new_lines = conversation.new_lines.saturating_sub(1);
         is_there
     }
 
@@ -152,8 +152,8 @@ impl Desk {
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
         let number = self.record(id, Body::Message(said), now);
         if !greeting && let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.unheard = 0;
-            conversation.own.say(number);
+            conversation.new_lines = 0;
+            conversation.own.note_line(number);
         }
         self.tell_said(id, Origin::Own, number..=number, false);
     }
@@ -163,8 +163,8 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return 0 };
         let number = conversation.own.next();
         self.journal(id, Record::Own(Entry { number, at: now.wall, body }));
-        self.is_busy(id, now);
-        self.touch(id);
+        self.note_activity(id, now);
+        self.send_later(id);
         number
     }
 

@@ -19,7 +19,7 @@ impl Connections {
         self.strangers.insert(conn, address);
     }
 
-    /// Where a stranger comes from, who is none any more.
+    /// A stranger says hello and is a stranger no more. Answers where they come from.
     pub(super) fn take_stranger(&mut self, conn: Conn) -> Option<Address> {
         self.strangers.remove(&conn)
     }
@@ -34,7 +34,7 @@ impl Connections {
         self.customers.get(&conn).copied()
     }
 
-    /// A connection is gone. Answers whose it was, if it was a customer's.
+    /// A connection is gone. Answers its conversation, if it was a customer's.
     pub(super) fn close(&mut self, conn: Conn) -> Option<ConversationId> {
         self.strangers.remove(&conn);
         self.customers.remove(&conn)

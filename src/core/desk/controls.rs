@@ -11,11 +11,15 @@ use super::BEHIND_CLOSED_MAX;
 /// Who owns a conversation, and how the former owner lost it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
+    /// The bot, which got the customer back in this way.
     Bot(Returned),
+    /// Nobody: the customer waits at this desk.
     Queued,
+    /// The agent of this desk.
     Active,
     /// What the agent of another desk did with the customer, as the customer's side says.
     Elsewhere(Elsewhere),
+    /// Nobody: the conversation ended for this reason.
     Closed(EndReason),
 }
 
@@ -52,11 +56,14 @@ pub(super) struct Pending {
 /// What a control of this desk asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
-    /// The customer. `by_agent` is false when the desk accepts by itself.
+    /// The desk wants the customer.
     Accept {
+        /// Whether the agent asked. If not, the desk accepts every customer by itself.
         by_agent: bool,
     },
+    /// The agent wants to give the customer back to the bot.
     HandBack,
+    /// The agent wants to close the conversation.
     Close,
 }
 
@@ -71,6 +78,8 @@ impl Ask {
         }
     }
 
+    /// Whether this body is the kind of answer that the control asks for (docs/PROTOCOL.md,
+    /// "Bodies").
     fn is_answered_by(self, body: &Body) -> bool {
         matches!(
             (self, body),
@@ -89,11 +98,11 @@ pub(super) struct Controls {
     /// The reason that this `requested` gave.
     reason: Option<Box<str>>,
     /// The number of the customer's `closed`; 0 before it.
-    closed: Number,
+    end: Number,
     /// This desk's control that has no answer yet.
-    pending: Option<Pending>,
+    pending_control: Option<Pending>,
     /// The control that the customer's latest control answered or voided.
-    answered: Option<Pending>,
+    answered_control: Option<Pending>,
 }
 
 impl Controls {
@@ -103,12 +112,13 @@ impl Controls {
             phase: Phase::FIRST,
             request: 0,
             reason: None,
-            closed: 0,
-            pending: None,
-            answered: None,
+            end: 0,
+            pending_control: None,
+            answered_control: None,
         }
     }
 
+    /// Who owns the conversation.
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
@@ -123,46 +133,49 @@ impl Controls {
         self.reason.as_deref()
     }
 
+    /// This desk's control that has no answer yet.
     pub(super) fn pending(&self) -> Option<Pending> {
-        self.pending
+        self.pending_control
     }
 
-    /// The control that the customer's latest control answered or voided.
+    /// This desk's control that the customer's latest control answered or voided.
     pub(super) fn answered(&self) -> Option<Pending> {
-        self.answered
+        self.answered_control
     }
 
-    /// Another entry follows the customer's latest control, or the desk takes up the conversation
-    /// again: nothing is just answered.
+    /// The latest answer is history: another entry follows it, or the desk takes up the
+    /// conversation again.
     pub(super) fn clear_answered(&mut self) {
-        self.answered = None;
+        self.answered_control = None;
     }
 
     /// Whether the customer is queued here, and no control of this desk is pending.
     pub(super) fn is_waiting(&self) -> bool {
-        self.phase == Phase::Queued && self.pending.is_none()
+        self.phase == Phase::Queued && self.pending_control.is_none()
     }
 
     /// This desk made a control.
     pub(super) fn ask(&mut self, number: Number, asked: Ask) {
-        self.pending = Some(Pending { number, asked });
+        self.pending_control = Some(Pending { number, asked });
     }
 
     /// This desk's entries from number `from` on have numbers that are higher by `by` now.
     pub(super) fn renumber(&mut self, from: Number, by: Number) {
-        if let Some(pending) = self.pending.as_mut().filter(|pending| pending.number >= from) {
+        if let Some(pending) =
+            self.pending_control.as_mut().filter(|pending| pending.number >= from)
+        {
             pending.number += by;
         }
     }
 
-    /// Whether an entry of the customer's may answer what it says it answers, if it is new: an
-    /// `of` with this desk's id names its pending control, or a control that only the customer has
-    /// (docs/PROTOCOL.md, "Bodies"). Those have numbers up to `highest_lost`.
+    /// Whether a new entry of the customer's may answer the control that it names. An `of` with
+    /// this desk's id must name its pending control, or a control that only the customer has
+    /// (docs/PROTOCOL.md, "Bodies"). The latter have numbers up to `highest_lost`.
     pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry, highest_lost: Number) -> bool {
         let is_refused = matches!(entry.body, Body::Refused { .. });
         let Some(of) = entry.body.answers().filter(|_| !is_refused) else { return true };
         let is_lost = (1..=highest_lost).contains(&of.number);
-        let is_pending = self.pending.is_some_and(|pending| {
+        let is_pending = self.pending_control.is_some_and(|pending| {
             pending.number == of.number && pending.asked.is_answered_by(&entry.body)
         });
         of.desk != desk || is_lost || is_pending
@@ -172,15 +185,16 @@ impl Controls {
     /// no state may follow (docs/PROTOCOL.md, "States, and who decides").
     pub(super) fn may_follow(&self, entry: &Entry) -> bool {
         let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
-        self.closed == 0 || changes_nothing && entry.number <= self.closed + BEHIND_CLOSED_MAX
+        self.end == 0 || changes_nothing && entry.number <= self.end + BEHIND_CLOSED_MAX
     }
 
     /// Learns from an entry of the customer's what the state is now, and whether it answers or
     /// voids this desk's pending control. `desk` is this desk.
     pub(super) fn learn(&mut self, desk: DeskId, entry: &Entry) {
         match &entry.body {
-            // A journal of 0.1.0 may have more behind `closed` than a `refused`.
-            body if self.closed > 0 && !matches!(body, Body::Refused { .. }) => return,
+            // docs/PROTOCOL.md, "States, and who decides": `closed` is the end. A journal of
+            // release 0.1.0 may have controls behind it.
+            body if self.end > 0 && !matches!(body, Body::Refused { .. }) => return,
             Body::Requested { reason } => {
                 self.phase = Phase::Queued;
                 self.request = entry.number;
@@ -195,22 +209,24 @@ impl Controls {
                 self.phase = Phase::Elsewhere(Elsewhere::HandedBackElsewhere)
             }
             Body::Closed { of, reason } => {
-                self.closed = entry.number;
+                self.end = entry.number;
                 self.phase = closed_phase(desk, *of, *reason);
             }
             Body::Accepted { of } if of.desk == desk => self.phase = Phase::Active,
-            // Another desk had the customer then. The entries that follow say who has them now.
+            // docs/PROTOCOL.md, "States, and who decides": another desk had the customer then. The
+            // entries that follow say who has them now.
             Body::Accepted { .. } => self.phase = Phase::Elsewhere(Elsewhere::TakenElsewhere),
             Body::Refused { of, .. } if of.desk == desk && self.is_pending(of.number) => {}
             _ => return,
         }
-        // If our journal was set back, the answer to a control from before that leaves a control
-        // from after it pending.
+        // If our journal is an old copy, this may answer a control that only the customer has. A
+        // control that the desk made later stays pending.
         let is_older = |of: &Asked| {
-            of.desk == desk && self.pending.is_some_and(|pending| pending.number > of.number)
+            of.desk == desk
+                && self.pending_control.is_some_and(|pending| pending.number > of.number)
         };
         let is_older = entry.body.answers().is_some_and(is_older);
-        self.answered = if is_older { None } else { self.pending.take() };
+        self.answered_control = if is_older { None } else { self.pending_control.take() };
     }
 
     /// Learns from an entry of the journal. `own` says whether this desk made it.
@@ -223,7 +239,7 @@ impl Controls {
     }
 
     fn is_pending(&self, number: Number) -> bool {
-        self.pending.is_some_and(|pending| pending.number == number)
+        self.pending_control.is_some_and(|pending| pending.number == number)
     }
 }
 

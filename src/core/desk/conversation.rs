@@ -33,9 +33,9 @@ pub(super) struct Conversation {
     pub(super) slot: Option<Slot>,
     /// Lines that the customer typed since the agent's last line, without those that a `/wait` of a
     /// script has taken.
-    pub(super) unheard: u32,
-    /// Whether the desk's list of conversations with due acks or entries has this one.
-    pub(super) is_touched: bool,
+    pub(super) new_lines: u32,
+    /// Whether the desk's send list has this conversation.
+    pub(super) is_on_send_list: bool,
     pub(super) idle: Idle,
     /// The desk gave the customer up, because they were away for too long. A hello ends that.
     pub(super) is_asleep: bool,
@@ -57,8 +57,8 @@ impl Conversation {
             connection: None,
             link_notices: LinkNotices::new(now),
             slot: None,
-            unheard: 0,
-            is_touched: false,
+            new_lines: 0,
+            is_on_send_list: false,
             idle: Idle::new(now),
             is_asleep: false,
         }
@@ -88,7 +88,8 @@ impl Conversation {
         conversation
     }
 
-    /// The next entry or ack that is due on the customer's connection, once everything is committed.
+    /// The next entry or ack that is due on the customer's connection, once everything is
+    /// committed.
     pub(super) fn due(&mut self, conversation: ConversationId) -> Option<Due> {
         let conn = self.connection?;
         if let Some(number) = self.delivery.due(self.own.last()) {
@@ -108,13 +109,13 @@ impl Conversation {
         self.controls.clear_answered();
         self.controls.learn(desk, entry);
         if self.controls.request() != request {
-            self.unheard = 0;
+            self.new_lines = 0;
         }
     }
 
-    /// Whether the desk takes this entry from the customer: only a side that answers what this
-    /// desk asked may say so (docs/PROTOCOL.md, "Bodies"). An entry that the desk has is compared
-    /// with the journal instead.
+    /// Whether this entry answers a control that it may answer, or none (docs/PROTOCOL.md,
+    /// "Bodies"). True for every entry that the desk has already: that one is compared with the
+    /// journal.
     pub(super) fn may_answer(&self, desk: DeskId, entry: &Entry) -> bool {
         entry.number <= self.delivery.received()
             || self.controls.may_answer(desk, entry, self.own.highest_lost())
@@ -125,8 +126,8 @@ impl Conversation {
         entry.number != self.delivery.received() + 1 || self.controls.may_follow(entry)
     }
 
-    /// Whether the customer waits or talks here. Also whether they did when the agent was last shown
-    /// a state: the rest of a backlog that ends it may be on its way.
+    /// Whether the customer waits or talks here. True also if they did in the state that the agent
+    /// was shown last: the backlog that ends it may not be complete.
     pub(super) fn is_live(&self) -> bool {
         let is_announced = self.backlog.announced().is_with_desk();
         (self.controls.phase().is_with_desk() || is_announced) && !self.is_asleep
@@ -145,7 +146,7 @@ impl Conversation {
     /// Whether the conversation may leave memory: the customer is not connected and not waited for,
     /// and has every line that an agent typed.
     pub(super) fn has_left(&self) -> bool {
-        let is_over = !self.is_live() && self.delivery.acked() >= self.own.typed();
+        let is_over = !self.is_live() && self.delivery.acked() >= self.own.latest_line();
         self.connection.is_none() && (self.is_asleep || is_over)
     }
 

@@ -12,7 +12,7 @@ use crate::wire::{Conn, ConversationId, Hello, Message, Number, Secret, VERSION,
 
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
-use super::{Desk, HELD_MAX};
+use super::{Desk, LOST_MAX};
 
 impl Desk {
     /// A customer's side says hello.
@@ -24,7 +24,7 @@ impl Desk {
             return self.dismiss(conn, &why);
         }
         let id = hello.conversation;
-        if !self.has_room(conn, id, address) {
+        if !self.find_slot(conn, id, address) {
             return;
         }
         self.resume(id, secret, mark, now);
@@ -49,13 +49,13 @@ impl Desk {
             self.connections.close(former);
             self.dismiss(former, &Goodbye::Replaced);
         }
-        self.seat(id, address);
+        self.take_slot(id, address);
         self.welcome(conn, id);
         if was_asleep {
-            self.is_busy(id, now);
+            self.note_activity(id, now);
             self.wake(id, now);
         }
-        self.flap(id, None);
+        self.note_link(id, None);
         self.queue.count_again(id);
         self.send_position(id);
         // This customer waited already when the desk was started.
@@ -96,7 +96,7 @@ impl Desk {
         if let Some(number) = shown {
             self.act(Act::Send(conn, Message::Seen { number }));
         }
-        self.touch(id);
+        self.send_later(id);
     }
 
     /// Why the desk cannot accept this hello: the checks 1 to 3 of docs/PROTOCOL.md, "hello", in
@@ -106,12 +106,12 @@ impl Desk {
             return Err(Goodbye::OtherVersion(hello.version));
         }
         let Some(known) = self.conversations.get(hello.conversation) else {
-            return if mark > HELD_MAX { Err(Goodbye::OtherMark) } else { Ok(()) };
+            return if mark > LOST_MAX { Err(Goodbye::OtherMark) } else { Ok(()) };
         };
         if known.secret != secret {
             return Err(Goodbye::OtherSecret);
         }
-        if mark > known.own.last() + HELD_MAX || mark < known.own.highest_lost() {
+        if mark > known.own.last() + LOST_MAX || mark < known.own.highest_lost() {
             return Err(Goodbye::OtherMark);
         }
         Ok(())

@@ -1,5 +1,5 @@
-//! Whose link came or went, as the agent is shown it: at once, but of a customer whose link changes
-//! all the time only now and then.
+//! What the agent is shown of links: each change at once, but only some changes of a customer whose
+//! link changes all the time.
 
 use std::time::{Duration, Instant};
 
@@ -9,30 +9,31 @@ use crate::wire::ConversationId;
 
 use super::Desk;
 
-/// The desk shows this many changes of one customer's link within [`LINKS_WITHIN`]. After that it
+/// The desk shows this many changes of one customer's link within [`NOTICES_WITHIN`]. After that it
 /// shows how the link is when that time is over.
-const LINKS_TOLD: u32 = 10;
-/// See [`LINKS_TOLD`].
-const LINKS_WITHIN: Duration = Duration::from_secs(60);
+const NOTICES_MAX: u32 = 10;
+/// See [`NOTICES_MAX`].
+const NOTICES_WITHIN: Duration = Duration::from_secs(60);
 
 /// What the agent knows of one customer's link.
 pub(super) struct LinkNotices {
     /// The link as it was shown last.
-    shown: Option<Link>,
+    shown_link: Option<Link>,
     /// Why the link was lost.
-    why: Option<Box<str>>,
-    /// How many changes were shown since `since`.
-    count: u32,
-    since: Instant,
-    /// Whether [`Flapped`] has this conversation.
+    cause: Option<Box<str>>,
+    /// How many changes were shown since `count_start`.
+    notice_count: u32,
+    /// When the count began.
+    count_start: Instant,
+    /// Whether [`ChangedLinks`] has this conversation.
     is_due: bool,
 }
 
 /// What to do about a link that came or went.
-enum News {
+enum NextStep {
     /// Nothing.
     None,
-    /// Show how it is, and why it was lost.
+    /// Show how the link is. If it was lost, this is why.
     Show(Option<Box<str>>),
     /// Look again at this time.
     Later(Instant),
@@ -40,46 +41,53 @@ enum News {
 
 impl LinkNotices {
     pub(super) fn new(now: Now) -> LinkNotices {
-        LinkNotices { shown: None, why: None, count: 0, since: now.clock, is_due: false }
+        LinkNotices {
+            shown_link: None,
+            cause: None,
+            notice_count: 0,
+            count_start: now.clock,
+            is_due: false,
+        }
     }
 
-    /// The link came, or went for this reason. True when [`Flapped`] must get the conversation.
+    /// The link came, or went for this reason. True when [`ChangedLinks`] must get the
+    /// conversation.
     fn change(&mut self, why: Option<&str>) -> bool {
-        self.why = why.map(Into::into);
+        self.cause = why.map(Into::into);
         !std::mem::replace(&mut self.is_due, true)
     }
 
     /// What to do, if the link is like this now. Only the links of conversations that somebody
     /// waits or talks in are shown.
-    fn news(&mut self, link: Link, is_live: bool, now: Now) -> News {
+    fn next_step(&mut self, link: Link, is_live: bool, now: Now) -> NextStep {
         self.is_due = false;
         if !is_live {
-            self.shown = Some(link);
+            self.shown_link = Some(link);
         }
-        if self.shown == Some(link) {
-            return News::None;
+        if self.shown_link == Some(link) {
+            return NextStep::None;
         }
-        if now.clock >= self.since + LINKS_WITHIN {
-            (self.count, self.since) = (0, now.clock);
+        if now.clock >= self.count_start + NOTICES_WITHIN {
+            (self.notice_count, self.count_start) = (0, now.clock);
         }
-        if self.count == LINKS_TOLD {
+        if self.notice_count == NOTICES_MAX {
             self.is_due = true;
-            return News::Later(self.since + LINKS_WITHIN);
+            return NextStep::Later(self.count_start + NOTICES_WITHIN);
         }
-        (self.count, self.shown) = (self.count + 1, Some(link));
-        News::Show(self.why.take())
+        (self.notice_count, self.shown_link) = (self.notice_count + 1, Some(link));
+        NextStep::Show(self.cause.take())
     }
 }
 
-/// Conversations whose link came or went, and the agent may not know it.
+/// Conversations whose link came or went since the agent was shown the link.
 #[derive(Default)]
-pub(super) struct Flapped {
+pub(super) struct ChangedLinks {
     conversations: Vec<ConversationId>,
     /// When to look again at those whose links change too often; `None` if there are none.
     next_look: Option<Instant>,
 }
 
-impl Flapped {
+impl ChangedLinks {
     /// When to look again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.next_look
@@ -98,24 +106,24 @@ impl Flapped {
 
 impl Desk {
     /// This customer's link came, or went for this reason.
-    pub(super) fn flap(&mut self, id: ConversationId, why: Option<&str>) {
+    pub(super) fn note_link(&mut self, id: ConversationId, why: Option<&str>) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if conversation.link_notices.change(why) {
-            self.flapped.conversations.push(id);
+            self.changed_links.conversations.push(id);
         }
     }
 
     /// Shows the agent how the links are now that came or went.
     pub(super) fn tell_links(&mut self, now: Now) {
-        for id in self.flapped.take() {
+        for id in self.changed_links.take() {
             self.watch(id, now);
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let link = if conversation.connection.is_some() { Link::Connected } else { Link::Lost };
             let is_live = conversation.is_live();
-            match conversation.link_notices.news(link, is_live, now) {
-                News::None => {}
-                News::Show(why) => self.tell_link(id, link, why.map(Into::into)),
-                News::Later(at) => self.flapped.look_again(id, at),
+            match conversation.link_notices.next_step(link, is_live, now) {
+                NextStep::None => {}
+                NextStep::Show(why) => self.tell_link(id, link, why.map(Into::into)),
+                NextStep::Later(at) => self.changed_links.look_again(id, at),
             }
         }
     }

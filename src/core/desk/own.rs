@@ -1,4 +1,6 @@
 //! The numbers of this desk's own entries in one conversation.
+//!
+//! Rules: docs/PROTOCOL.md, "Delivery", Numbering, and "hello", 3.
 
 use crate::wire::Number;
 
@@ -9,16 +11,16 @@ pub(super) struct OwnNumbers {
     last: Number,
     /// Only the customer has our entries up to this number: our journal was an old copy.
     highest_lost: Number,
-    /// The latest line that the agent typed since this process runs.
-    spoken: Number,
-    /// The latest line that the agent typed, as far back as the journal goes.
-    typed: Number,
+    /// The latest line that an agent typed, as far back as the journal goes.
+    latest_line: Number,
+    /// The latest line that the agent typed since this process started.
+    latest_line_since_start: Number,
 }
 
 impl OwnNumbers {
     /// After a restart, as the journal has them.
-    pub(super) fn restore(last: Number, highest_lost: Number, typed: Number) -> OwnNumbers {
-        OwnNumbers { last, highest_lost, spoken: 0, typed }
+    pub(super) fn restore(last: Number, highest_lost: Number, latest_line: Number) -> OwnNumbers {
+        OwnNumbers { last, highest_lost, latest_line, latest_line_since_start: 0 }
     }
 
     /// The highest number.
@@ -26,19 +28,19 @@ impl OwnNumbers {
         self.last
     }
 
-    /// Our entries up to this number, only the customer has.
+    /// Only the customer has our entries up to this number.
     pub(super) fn highest_lost(&self) -> Number {
         self.highest_lost
     }
 
-    /// The latest line that the agent typed since this process runs.
-    pub(super) fn spoken(&self) -> Number {
-        self.spoken
+    /// The latest line that an agent typed, as far back as the journal goes.
+    pub(super) fn latest_line(&self) -> Number {
+        self.latest_line
     }
 
-    /// The latest line that the agent typed, as far back as the journal goes.
-    pub(super) fn typed(&self) -> Number {
-        self.typed
+    /// The latest line that the agent typed since this process started.
+    pub(super) fn latest_line_since_start(&self) -> Number {
+        self.latest_line_since_start
     }
 
     /// A number for the next entry.
@@ -47,18 +49,19 @@ impl OwnNumbers {
         self.last
     }
 
-    /// The agent typed the line with this number.
-    pub(super) fn say(&mut self, number: Number) {
-        (self.spoken, self.typed) = (number, number);
+    /// The entry with this number is a line that the agent typed.
+    pub(super) fn note_line(&mut self, number: Number) {
+        self.latest_line = number;
+        self.latest_line_since_start = number;
     }
 
-    /// Only the customer has our entries up to `highest_lost`: our own from number `from` on move
-    /// above them. Answers how far (docs/PROTOCOL.md, "hello", 3).
+    /// Only the customer has our entries up to `highest_lost`. Our journal has other entries from
+    /// number `from` on: their numbers rise above `highest_lost`. Answers by how much.
     pub(super) fn raise(&mut self, from: Number, highest_lost: Number) -> Number {
         let by = highest_lost + 1 - from;
         self.last += by;
         self.highest_lost = highest_lost;
-        for number in [&mut self.spoken, &mut self.typed] {
+        for number in [&mut self.latest_line, &mut self.latest_line_since_start] {
             if *number >= from {
                 *number += by;
             }

@@ -1,4 +1,4 @@
-//! The queue: who waits, longest first, and the position that each of them is sent.
+//! The queue: the customers who wait, longest first, and the position that the desk sends to each.
 //!
 //! Rules: docs/PROTOCOL.md, "ack, seen, position, ping". A customer whose connection has been down
 //! for [`COUNTED_WITHOUT_LINK`] stays in the queue, and does not count in the others' positions.
@@ -14,84 +14,85 @@ use crate::wire::{ConversationId, Message};
 use super::Desk;
 use super::controls::Phase;
 
-/// The desk sends customers the positions that changed this often at most.
-pub const PLACES_TOLD: Duration = Duration::from_secs(1);
+/// The desk sends changed positions this often at most (docs/PROTOCOL.md, "ack, seen, position,
+/// ping").
+pub const POSITION_PERIOD: Duration = Duration::from_secs(1);
 
 /// A queued customer whose connection has been down for this long does not count in the positions
 /// of the others.
 pub const COUNTED_WITHOUT_LINK: Duration = Duration::from_secs(60);
 
-/// Who waits, and who of them counts.
+/// The customers who wait, and which of them count in the positions.
 pub(super) struct Queue {
     /// The customers, longest first.
-    waiting: VecDeque<ConversationId>,
-    /// Queued customers whose connection is down, each with the moment from which they do not
-    /// count in the positions of the others.
-    unlinked: BTreeSet<(Instant, ConversationId)>,
-    /// That moment by conversation. It stays here until the customer is connected again.
-    counts_until: HashMap<ConversationId, Instant>,
+    customers: VecDeque<ConversationId>,
+    /// For each queued customer whose connection is down and who still counts in the positions of
+    /// the others: the moment at which that ends. The soonest comes first.
+    upcoming_ends: BTreeSet<(Instant, ConversationId)>,
+    /// That moment by conversation, also when it is over, until the customer is connected again.
+    count_ends: HashMap<ConversationId, Instant>,
     /// Queued customers who do not count in the positions of the others until they are connected.
-    uncounted: HashSet<ConversationId>,
-    /// The first index of `waiting` whose customer may not know the new position yet.
-    first_moved: Option<usize>,
-    /// Changed positions are sent no earlier than this.
-    next_positions: Instant,
+    uncounted_customers: HashSet<ConversationId>,
+    /// From this index of `customers` on, the customers may not know their new positions yet.
+    first_moved_index: Option<usize>,
+    /// The desk sends changed positions no earlier than this.
+    next_sending: Instant,
 }
 
 impl Queue {
     /// An empty queue.
     pub(super) fn new(now: Now) -> Queue {
         Queue {
-            waiting: VecDeque::new(),
-            unlinked: BTreeSet::new(),
-            counts_until: HashMap::new(),
-            uncounted: HashSet::new(),
-            first_moved: None,
-            next_positions: now.clock,
+            customers: VecDeque::new(),
+            upcoming_ends: BTreeSet::new(),
+            count_ends: HashMap::new(),
+            uncounted_customers: HashSet::new(),
+            first_moved_index: None,
+            next_sending: now.clock,
         }
     }
 
     /// A customer begins to wait behind all others.
     pub(super) fn push(&mut self, id: ConversationId) {
-        self.waiting.push_back(id);
+        self.customers.push_back(id);
     }
 
     /// Takes a conversation out of the queue, if it is there. Those behind it have moved up.
     pub(super) fn remove(&mut self, id: ConversationId) {
         let Some(at) = self.index_of(id) else { return };
-        self.waiting.remove(at);
-        self.uncounted.remove(&id);
-        if let Some(until) = self.counts_until.remove(&id) {
-            self.unlinked.remove(&(until, id));
+        self.customers.remove(at);
+        self.uncounted_customers.remove(&id);
+        if let Some(until) = self.count_ends.remove(&id) {
+            self.upcoming_ends.remove(&(until, id));
         }
-        self.has_moved(at);
+        self.note_moved(at);
     }
 
     /// The customers, longest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = ConversationId> {
-        self.waiting.iter().copied()
+        self.customers.iter().copied()
     }
 
     /// How many customers wait.
     pub(super) fn len(&self) -> usize {
-        self.waiting.len()
+        self.customers.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.customers.is_empty()
     }
 
     /// Whether this queued customer counts in the positions of the others.
     pub(super) fn counts(&self, id: ConversationId) -> bool {
-        !self.uncounted.contains(&id)
+        !self.uncounted_customers.contains(&id)
     }
 
     /// The position of a queued customer: 1, and one more for each who counts before them.
     pub(super) fn position(&self, id: ConversationId) -> Option<u32> {
         let at = self.index_of(id)?;
-        let uncounted = match self.uncounted.len() {
+        let uncounted = match self.uncounted_customers.len() {
             0 => 0,
-            _ => self.waiting.range(..at).filter(|before| !self.counts(**before)).count(),
+            _ => self.customers.range(..at).filter(|before| !self.counts(**before)).count(),
         };
         Some((at - uncounted) as u32 + 1)
     }
@@ -99,72 +100,72 @@ impl Queue {
     /// The positions of all customers, counted once: to look each one up would be quadratic.
     pub(super) fn positions(&self) -> impl Iterator<Item = (ConversationId, u32)> {
         let mut before = 0;
-        self.waiting.iter().map(move |id| {
+        self.customers.iter().map(move |id| {
             let position = before + 1;
             before += u32::from(self.counts(*id));
             (*id, position)
         })
     }
 
-    /// The positions to send now, because they changed: once a second at most, so that a customer
-    /// who comes and goes all the time causes few messages to the others.
+    /// The positions that changed and are to be sent now. There are some once a second at most, so
+    /// that a customer who comes and goes all the time causes few messages to the others.
     fn take_moved(&mut self, now: Now) -> Vec<(ConversationId, u32)> {
-        if now.clock < self.next_positions {
+        if now.clock < self.next_sending {
             return Vec::new();
         }
-        let Some(first) = self.first_moved.take() else { return Vec::new() };
-        self.next_positions = now.clock + PLACES_TOLD;
+        let Some(first) = self.first_moved_index.take() else { return Vec::new() };
+        self.next_sending = now.clock + POSITION_PERIOD;
         self.positions().skip(first).collect()
     }
 
     /// When the queue has something to do next.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let positions = self.first_moved.map(|_| self.next_positions);
-        let uncounted = self.unlinked.first().map(|(until, _)| *until);
-        positions.into_iter().chain(uncounted).min()
+        let positions = self.first_moved_index.map(|_| self.next_sending);
+        let next_end = self.upcoming_ends.first().map(|(until, _)| *until);
+        positions.into_iter().chain(next_end).min()
     }
 
-    /// A queued customer is not connected: they count for a while longer.
-    fn disconnected(&mut self, id: ConversationId, now: Now) {
-        if let Entry::Vacant(free) = self.counts_until.entry(id) {
+    /// A queued customer is not connected: they count for [`COUNTED_WITHOUT_LINK`] longer.
+    fn begin_absence(&mut self, id: ConversationId, now: Now) {
+        if let Entry::Vacant(free) = self.count_ends.entry(id) {
             let until = *free.insert(now.clock + COUNTED_WITHOUT_LINK);
-            self.unlinked.insert((until, id));
+            self.upcoming_ends.insert((until, id));
         }
     }
 
     /// Customers whose connection has been down for too long count no more.
     pub(super) fn stop_counting(&mut self, now: Now) {
         let mut has_news = false;
-        while let Some((until, id)) = self.unlinked.first().copied()
+        while let Some((until, id)) = self.upcoming_ends.first().copied()
             && until <= now.clock
         {
-            self.unlinked.pop_first();
-            self.uncounted.insert(id);
+            self.upcoming_ends.pop_first();
+            self.uncounted_customers.insert(id);
             has_news = true;
         }
-        if has_news && let Some(first) = self.waiting.iter().position(|id| !self.counts(*id)) {
-            self.has_moved(first + 1);
+        if has_news && let Some(first) = self.customers.iter().position(|id| !self.counts(*id)) {
+            self.note_moved(first + 1);
         }
     }
 
     /// A customer is connected again. If they are queued, they count again at their old place.
     pub(super) fn count_again(&mut self, id: ConversationId) {
-        let Some(until) = self.counts_until.remove(&id) else { return };
-        self.unlinked.remove(&(until, id));
-        if self.uncounted.remove(&id)
+        let Some(until) = self.count_ends.remove(&id) else { return };
+        self.upcoming_ends.remove(&(until, id));
+        if self.uncounted_customers.remove(&id)
             && let Some(at) = self.index_of(id)
         {
-            self.has_moved(at + 1);
+            self.note_moved(at + 1);
         }
     }
 
-    /// From this index of `waiting` on, the customers do not know their positions.
-    fn has_moved(&mut self, at: usize) {
-        self.first_moved = Some(self.first_moved.map_or(at, |first| first.min(at)));
+    /// From this index of `customers` on, the customers do not know their positions.
+    fn note_moved(&mut self, at: usize) {
+        self.first_moved_index = Some(self.first_moved_index.map_or(at, |first| first.min(at)));
     }
 
     fn index_of(&self, id: ConversationId) -> Option<usize> {
-        self.waiting.iter().position(|queued| *queued == id)
+        self.customers.iter().position(|queued| *queued == id)
     }
 }
 
@@ -188,7 +189,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get(id) else { return };
         let is_queued = conversation.backlog.announced() == Phase::Queued;
         if is_queued && !conversation.is_asleep && conversation.connection.is_none() {
-            self.queue.disconnected(id, now);
+            self.queue.begin_absence(id, now);
         }
     }
 

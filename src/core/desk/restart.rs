@@ -1,5 +1,5 @@
-//! What the journal gives back: after a restart the customers whom the desk waits for, and later
-//! each customer who had left memory and is back.
+//! What the desk reads from the journal: after a restart the customers whom it waits for, and later
+//! each customer who had left memory and says hello again.
 //!
 //! A stranger may begin and end conversations all day. So a conversation that is over, and whose
 //! customer has all lines that an agent typed, leaves memory (`forget`). At the next hello it is
@@ -27,7 +27,7 @@ impl Desk {
             if desk.conversations[story.id].is_queued() {
                 waiting.push((offset_of_request(story), story.id));
             }
-            desk.review(story.id);
+            desk.review_slot(story.id);
         }
         desk.forget();
         waiting.sort_unstable();
@@ -51,12 +51,12 @@ impl Desk {
         self.conversations.insert(story.id, Conversation::restore(self.id, story, now));
         // A stranger who says hello with another customer's id is turned away: the conversation
         // leaves memory again.
-        self.leaving.push(story.id);
+        self.leave_candidates.push(story.id);
     }
 
     /// Everything is committed and shown: conversations whose customers have left leave memory.
     pub(super) fn forget(&mut self) {
-        for id in std::mem::take(&mut self.leaving) {
+        for id in std::mem::take(&mut self.leave_candidates) {
             if self.conversations.get(id).is_some_and(Conversation::has_left) {
                 self.conversations.remove(id);
                 // A customer who came and went within a backlog that never ended was not announced,

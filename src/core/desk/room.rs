@@ -24,10 +24,10 @@ pub const RETRY_SPREAD: u32 = 25;
 /// The slots that are taken.
 #[derive(Default)]
 pub(super) struct Room {
-    taken: usize,
-    taken_from: HashMap<Address, usize>,
-    /// How often a customer was asked to come back later.
-    turned_away: u32,
+    slots_taken: usize,
+    slots_taken_from: HashMap<Address, usize>,
+    /// How often the desk asked a customer to come back later.
+    busy_count: u32,
 }
 
 /// A conversation's slot: the address that the customer came from, if it is known.
@@ -36,46 +36,47 @@ pub(super) type Slot = Option<Address>;
 impl Room {
     /// Whether there is a slot for one more from there.
     fn is_free(&self, address: Address, options: &Options) -> bool {
-        let from_there = self.taken_from.get(&address).copied().unwrap_or(0);
-        self.taken < options.customers && from_there < options.customers_per_address
+        let from_there = self.slots_taken_from.get(&address).copied().unwrap_or(0);
+        self.slots_taken < options.customers && from_there < options.customers_per_address
     }
 
     fn take(&mut self, slot: Slot) {
-        self.taken += 1;
+        self.slots_taken += 1;
         if let Some(address) = slot {
-            *self.taken_from.entry(address).or_default() += 1;
+            *self.slots_taken_from.entry(address).or_default() += 1;
         }
     }
 
     fn give_back(&mut self, slot: Slot) {
-        self.taken -= 1;
+        self.slots_taken -= 1;
         if let Some(address) = slot
-            && let Some(count) = self.taken_from.get_mut(&address)
+            && let Some(count) = self.slots_taken_from.get_mut(&address)
         {
             *count -= 1;
             if *count == 0 {
-                self.taken_from.remove(&address);
+                self.slots_taken_from.remove(&address);
             }
         }
     }
 
     /// The seconds after which the next customer without a slot is to come back.
     fn next_retry(&mut self) -> u32 {
-        let retry = RETRY_FIRST + self.turned_away % RETRY_SPREAD;
-        self.turned_away = self.turned_away.wrapping_add(1);
+        let retry = RETRY_FIRST + self.busy_count % RETRY_SPREAD;
+        self.busy_count = self.busy_count.wrapping_add(1);
         retry
     }
 
     /// Whether no slot is taken.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.taken == 0 && self.taken_from.is_empty()
+        self.slots_taken == 0 && self.slots_taken_from.is_empty()
     }
 }
 
 impl Desk {
-    /// Whether this hello finds a slot. If it finds none, the desk says when to come back.
-    pub(super) fn has_room(&mut self, conn: Conn, id: ConversationId, address: Address) -> bool {
+    /// Whether this hello finds a slot. If it finds none, the desk says when to come back
+    /// (docs/PROTOCOL.md, "busy").
+    pub(super) fn find_slot(&mut self, conn: Conn, id: ConversationId, address: Address) -> bool {
         let has_slot =
             self.conversations.get(id).is_some_and(|conversation| conversation.slot.is_some());
         if has_slot || self.room.is_free(address, &self.options) {
@@ -88,8 +89,8 @@ impl Desk {
         false
     }
 
-    /// The customer is connected from this address now.
-    pub(super) fn seat(&mut self, id: ConversationId, address: Address) {
+    /// The customer is connected from this address now, and has a slot.
+    pub(super) fn take_slot(&mut self, id: ConversationId, address: Address) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if let Some(slot) = conversation.slot.replace(Some(address)) {
             self.room.give_back(slot);
@@ -98,7 +99,7 @@ impl Desk {
     }
 
     /// The customer is not connected: they have a slot as long as they wait or talk.
-    pub(super) fn review(&mut self, id: ConversationId) {
+    pub(super) fn review_slot(&mut self, id: ConversationId) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.is_live();
         match conversation.slot {

@@ -23,7 +23,7 @@ pub(super) struct Roster {
 impl Index<ConversationId> for Roster {
     type Output = Conversation;
 
-    /// A conversation that is in memory for sure: the desk's queue and focus name no other.
+    /// A conversation that the caller knows to be in memory: the queue and the focus name no other.
     fn index(&self, id: ConversationId) -> &Conversation {
         &self.by_id[&id]
     }
@@ -47,7 +47,7 @@ impl Roster {
         self.by_id.entry(id).or_insert_with(begin)
     }
 
-    /// Takes a conversation in that has an ordinal.
+    /// Adds a conversation that has an ordinal.
     pub(super) fn insert(&mut self, id: ConversationId, conversation: Conversation) {
         self.highest_ordinal = self.highest_ordinal.max(conversation.ordinal);
         self.by_ordinal.insert(conversation.ordinal, id);
@@ -63,7 +63,7 @@ impl Roster {
         }
     }
 
-    /// Ordinals up to this one are given.
+    /// The desk gave the ordinals up to this one before its restart.
     pub(super) fn skip_ordinals(&mut self, highest: u32) {
         self.highest_ordinal = highest;
     }
@@ -114,7 +114,7 @@ impl Roster {
         self.active.values().copied()
     }
 
-    /// The conversation of the agent's that follows this ordinal, round and round.
+    /// The agent's conversation that follows this ordinal; after the last one the first follows.
     pub(super) fn active_after(&self, ordinal: u32) -> Option<ConversationId> {
         let mut round = self.active.range(ordinal + 1..).chain(self.active.range(..=ordinal));
         round.next().map(|(_, id)| *id)

@@ -23,7 +23,7 @@ fn now() -> Now {
 }
 
 fn after(time: Duration) -> Now {
-    // One start for all of a test's moments.
+    // All moments of a test count from the same start.
     thread_local!(static START: Instant = Instant::now());
     Now { clock: START.with(|start| *start) + time, wall: 0 }
 }
@@ -64,14 +64,14 @@ fn joins(desk: &mut Desk, n: u8) {
     says(desk, n, 1, Body::Requested { reason: None });
 }
 
-/// A desk with room for so many, and so many from one address.
+/// A desk with slots for `customers`, and for `customers_per_address` from one address.
 fn small(customers: usize, customers_per_address: usize) -> Desk {
     let options = Options { customers, customers_per_address, ..Options::default() };
     Desk::new(DeskId::new([1; 16]), options, now())
 }
 
-/// When this connection shall come back, if it was told so since the last call; and that it was
-/// then closed.
+/// After how many seconds the customer of this connection is asked to come back, if the desk sent a
+/// `busy` since the last call. Checks that the desk then closes the connection.
 fn busy(desk: &mut Desk, conn: u64) -> Option<u32> {
     let acts = desk.outcome().acts;
     let retry = sent(&acts).find_map(|(to, message)| match message {
@@ -87,16 +87,16 @@ fn says(desk: &mut Desk, n: u8, number: Number, body: Body) {
     desk.received(Conn(n.into()), Message::Entry(Entry { number, at: 0, body }), now());
 }
 
-/// The places in the queue that were told since the last call: connection and place.
-fn places(desk: &mut Desk) -> Vec<(u64, u32)> {
-    let place = |(conn, message): (Conn, &Message)| match message {
+/// The positions that the desk sent since the last call, each with its connection.
+fn positions(desk: &mut Desk) -> Vec<(u64, u32)> {
+    let position = |(conn, message): (Conn, &Message)| match message {
         Message::Position { position } => Some((conn.0, *position)),
         _ => None,
     };
-    sent(&desk.outcome().acts).filter_map(place).collect()
+    sent(&desk.outcome().acts).filter_map(position).collect()
 }
 
-/// The messages without a number that are to be sent, each with its connection.
+/// The messages that these acts send, each with its connection.
 fn sent(acts: &[Act]) -> impl Iterator<Item = (Conn, &Message)> {
     acts.iter().filter_map(|act| match act {
         Act::Send(conn, message) => Some((*conn, message)),
@@ -104,7 +104,7 @@ fn sent(acts: &[Act]) -> impl Iterator<Item = (Conn, &Message)> {
     })
 }
 
-/// The reports that are to be told.
+/// The reports that these acts show.
 fn reports(acts: &[Act]) -> impl Iterator<Item = &Report> {
     acts.iter().filter_map(|act| match act {
         Act::Tell(Fact::Report(_, report)) => Some(report),
@@ -112,7 +112,7 @@ fn reports(acts: &[Act]) -> impl Iterator<Item = &Report> {
     })
 }
 
-/// The code of the goodbye that a connection was told since the last call.
+/// The code of the `bye` that the desk sent on a connection since the last call.
 fn bye(desk: &mut Desk, n: u8) -> Option<Code> {
     sent(&desk.outcome().acts).find_map(|(conn, message)| match message {
         Message::Bye { code, .. } if conn.0 == u64::from(n) => Some(*code),
@@ -120,12 +120,12 @@ fn bye(desk: &mut Desk, n: u8) -> Option<Code> {
     })
 }
 
-/// What a desk's outputs would have journaled of conversation `n`, as a restart finds it.
+/// Conversation `n` as the journal has it.
 fn story(journal: &Journal, n: u8) -> Story {
-    journal.story(id(n)).unwrap().expect("it was begun")
+    journal.story(id(n)).unwrap().expect("the conversation is in the journal")
 }
 
-/// Commits what is to be, and forgets who left.
+/// Commits the records, sends the entries that are due, and lets customers leave memory.
 fn settle(desk: &mut Desk, journal: &mut Journal) {
     journal.commit(desk.outcome().records).unwrap();
     while let Some(due) = desk.due() {

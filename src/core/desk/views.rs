@@ -52,7 +52,7 @@ impl Desk {
     }
 
     /// A message as the agent sees it: which customer's it is, and whether they have the focus.
-    pub fn place(&self, id: ConversationId, told: Told) -> Told {
+    pub fn for_agent(&self, id: ConversationId, told: Told) -> Told {
         let known = self.conversations.get(id);
         Told {
             ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
@@ -68,7 +68,7 @@ impl Desk {
         let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get(id)) else {
             return Mark::None;
         };
-        conversation.delivery.mark(conversation.own.spoken())
+        conversation.delivery.mark(conversation.own.latest_line_since_start())
     }
 
     /// Whether the agent's `/accept` of this customer has no answer yet.
@@ -83,7 +83,7 @@ impl Desk {
     }
 
     /// Whether the agent was shown that they have this customer.
-    pub fn is_heard(&self, id: ConversationId) -> bool {
+    pub fn is_shown_active(&self, id: ConversationId) -> bool {
         self.conversations.get(id).is_some_and(|known| known.backlog.announced() == Phase::Active)
     }
 

@@ -40,7 +40,7 @@ impl Admin {
         let Some(command) = self.pace.pending() else { return Ok(()) };
         match &command {
             command::Admin::Wait(limit) => {
-                let is_here = self.desk.focus().is_none() || self.desk.hear();
+                let is_here = self.desk.focus().is_none() || self.desk.take_new_line();
                 match self.pace.waited(is_here, *limit, now) {
                     Waiting::Over => self.pace.done(),
                     Waiting::TooLong(why) => {
@@ -90,7 +90,7 @@ impl Admin {
         if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
             return;
         }
-        if self.accepting.take().is_some_and(|id| self.desk.is_heard(id)) {
+        if self.accepting.take().is_some_and(|id| self.desk.is_shown_active(id)) {
             return self.pace.done();
         }
         // In a script a number means the customer with that number, also one who has not come yet,

@@ -185,7 +185,7 @@ impl AgentSeat {
     ) {
         let Some(said) = entry.said() else { return };
         let told = Told { ordinal, ..Told::new(id, entry.number, entry.at, said) };
-        let told = Told { history, ..desk.place(id, told) };
+        let told = Told { history, ..desk.for_agent(id, told) };
         let is_customers = told.author != Author::Admin;
         let seen = (is_customers && !self.nobody).then_some((id, None, entry.number));
         self.seat.say(told, seen);

@@ -1,7 +1,7 @@
 //! What a customer's side may answer, and what the agent may say.
 
 use super::{bye, desk, greets, hello, joins, now, reports, says};
-use crate::core::desk::UNTOLD_BYTES_MAX;
+use crate::core::desk::WITHHELD_BYTES_MAX;
 use crate::core::outcome::{Act, Fact, Passage, Side};
 use crate::core::report::{AgentRefusal, Choice, Report};
 use crate::wire::{Asked, Author, Body, Button, Code, DeskId, EndReason, Hello, Said};
@@ -21,7 +21,7 @@ fn an_answer_to_no_control_of_the_desk_ends_the_connection() {
         assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
         assert!(!desk.is_talking());
     }
-    // An answer of another kind than the question is made up too.
+    // An answer of another kind than the pending control ends the connection, too.
     let mut desk = desk();
     joins(&mut desk, 1);
     desk.accept(None, now()).unwrap();
@@ -113,10 +113,10 @@ fn messages_that_wait_for_the_state_of_a_backlog_have_a_bound_in_bytes() {
                 }
             }
         }
-        // By what crosses the wire, not by the count that is tested.
+        // The size on the wire, which is not the count of bytes that is under test.
         let encoded = serde_json::to_string(&message).expect("a message is JSON").len();
-        let most = UNTOLD_BYTES_MAX as usize + encoded;
+        let most = WITHHELD_BYTES_MAX as usize + encoded;
         assert!(told * encoded <= most, "{told} messages of {encoded} bytes in one turn");
-        assert_eq!(flushes, 1, "what follows is told as it comes");
+        assert_eq!(flushes, 1, "the desk shows the messages behind the bound one by one");
     }
 }

@@ -28,7 +28,8 @@ fn strangers_who_begin_and_end_conversations_all_day_leave_nothing_in_memory() {
         joins(&mut desk, n);
         says(&mut desk, n, 2, Body::Closed { of: None, reason: EndReason::UserEnded });
         desk.disconnected(Conn(n.into()), "gone");
-        // With another's secret: known again for as long as it takes to turn it away.
+        // A hello with another secret makes the desk know the conversation only until it has
+        // refused the hello.
         settle(&mut desk, &mut journal);
         assert!(!desk.knows(id(n)));
         desk.recall(&story(&journal, n), now());
@@ -38,7 +39,7 @@ fn strangers_who_begin_and_end_conversations_all_day_leave_nothing_in_memory() {
         settle(&mut desk, &mut journal);
     }
     assert!(desk.conversations.is_empty() && desk.connections.is_empty());
-    assert!(desk.queue.is_empty() && desk.touched.is_empty() && desk.leaving.is_empty());
+    assert!(desk.queue.is_empty() && desk.send_list.is_empty() && desk.leave_candidates.is_empty());
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn a_customer_with_an_undelivered_line_stays_in_memory_until_they_have_it() {
     says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
-    assert_eq!(desk.undelivered(), [(id(1), 1..=2)], "it is told at the end, if it comes to that");
+    assert_eq!(desk.undelivered(), [(id(1), 1..=2)], "the desk's end would report it");
     let back = Hello { received: [(DeskId::new([1; 16]), 2)].into(), ..hello(1) };
     greets(&mut desk, back, 2, 1, now());
     desk.disconnected(Conn(2), "gone");

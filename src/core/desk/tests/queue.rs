@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{
-    after, busy, desk, dials, greets, hello, id, joins, now, places, reports, says, settle, small,
+    after, busy, desk, dials, greets, hello, id, joins, now, positions, reports, says, settle,
+    small,
 };
 use crate::core::clock::Now;
 use crate::core::delivery::{IDLE_NOTED, LIFETIME};
-use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, PLACES_TOLD};
+use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD};
 use crate::core::outcome::Side;
 use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;
@@ -17,29 +18,29 @@ use crate::wire::{Asked, Body, Conn, DeskId, Entry, Hello, Message, Number};
 fn customers_behind_one_who_leaves_move_up_and_are_sent_their_position() {
     let mut desk = desk();
     (1..=3).for_each(|n| joins(&mut desk, n));
-    assert_eq!(places(&mut desk), [(1, 1), (2, 2), (3, 3)]);
+    assert_eq!(positions(&mut desk), [(1, 1), (2, 2), (3, 3)]);
     says(&mut desk, 1, 2, Body::Withdrawn {});
     desk.tick(now());
-    assert_eq!(places(&mut desk), [(2, 1), (3, 2)]);
+    assert_eq!(positions(&mut desk), [(2, 1), (3, 2)]);
 }
 
 #[test]
 fn a_customer_who_comes_and_goes_causes_one_position_a_second_to_the_others() {
     let mut desk = desk();
     (1..=3).for_each(|n| joins(&mut desk, n));
-    places(&mut desk);
+    positions(&mut desk);
     let (start, mut told) = (now(), Vec::new());
     for number in 1..=500 {
         says(&mut desk, 1, 2 * number, Body::Withdrawn {});
         says(&mut desk, 1, 2 * number + 1, Body::Requested { reason: None });
         desk.tick(start);
-        told.extend(places(&mut desk).into_iter().filter(|(conn, _)| *conn != 1));
+        told.extend(positions(&mut desk).into_iter().filter(|(conn, _)| *conn != 1));
     }
     assert_eq!(told, [(2, 1), (3, 2)]);
     says(&mut desk, 2, 2, Body::Withdrawn {});
-    assert_eq!(desk.deadline(), start.clock + PLACES_TOLD);
-    desk.tick(after(PLACES_TOLD));
-    assert_eq!(places(&mut desk), [(3, 1), (1, 2)], "nobody is left with a place that is not so");
+    assert_eq!(desk.deadline(), start.clock + POSITION_PERIOD);
+    desk.tick(after(POSITION_PERIOD));
+    assert_eq!(positions(&mut desk), [(3, 1), (1, 2)], "every customer has their present position");
 }
 
 #[test]
@@ -65,13 +66,13 @@ fn a_link_that_comes_and_goes_is_shown_now_and_then_and_at_last_as_it_is() {
     }
     assert_eq!(all.len(), 9, "{all:?}");
     desk.disconnected(Conn(301), "cut");
-    assert_eq!(told(&mut desk, start), [], "it was lost when it was told of last");
+    assert_eq!(told(&mut desk, start), [], "the desk said last that the link is lost");
     dials(&mut desk, 1, 400, 1, start);
     assert_eq!(told(&mut desk, start), []);
     let later = after(Duration::from_secs(60));
     assert_eq!(desk.deadline(), later.clock);
     assert_eq!(told(&mut desk, later), [Link::Connected]);
-    assert_eq!(desk.flapped.deadline(), None);
+    assert_eq!(desk.changed_links.deadline(), None);
 }
 
 #[test]
@@ -133,26 +134,30 @@ fn customers_who_hung_up_do_not_count_after_a_minute_and_keep_their_place() {
     desk.tick(start);
     joins(&mut desk, 201);
     desk.tick(start);
-    assert_eq!(places(&mut desk).last(), Some(&(201, 201)), "a short cut moves nobody");
+    assert_eq!(
+        positions(&mut desk).last(),
+        Some(&(201, 201)),
+        "a connection that is down for a moment moves nobody"
+    );
     assert_eq!(desk.deadline(), start.clock + COUNTED_WITHOUT_LINK, "the desk wakes up for that");
     let later = after(COUNTED_WITHOUT_LINK);
     desk.tick(later);
-    assert_eq!(places(&mut desk), [(201, 2)]);
+    assert_eq!(positions(&mut desk), [(201, 2)]);
     joins(&mut desk, 202);
-    assert_eq!(places(&mut desk), [(202, 3)]);
+    assert_eq!(positions(&mut desk), [(202, 3)]);
     let listed: Vec<String> = desk.list().iter().map(ToString::to_string).collect();
     assert_eq!(listed.len(), 202);
     assert_eq!(listed[0], "#1 Customer 0101 is waiting, number 1 in the queue");
     assert!(listed[1].contains("#2 Customer 0202 is waiting, not connected"), "{}", listed[1]);
     assert_eq!(listed[200], "#201 Customer c9c9 is waiting, number 2 in the queue");
     assert_eq!(desk.accept(Some(3), later), Ok(id(3)), "the agent can take them all the same");
-    // One is back, and the others are told.
+    // One of them is back, and the others get their new positions.
     dials(&mut desk, 2, 1002, 77, later);
-    desk.tick(after(COUNTED_WITHOUT_LINK + PLACES_TOLD));
-    assert_eq!(places(&mut desk), [(1002, 2), (201, 3), (202, 4)]);
+    desk.tick(after(COUNTED_WITHOUT_LINK + POSITION_PERIOD));
+    assert_eq!(positions(&mut desk), [(1002, 2), (201, 3), (202, 4)]);
     says(&mut desk, 1, 2, Body::Withdrawn {});
-    desk.tick(after(COUNTED_WITHOUT_LINK + 2 * PLACES_TOLD));
-    assert_eq!(places(&mut desk), [(1002, 1), (201, 2), (202, 3)]);
+    desk.tick(after(COUNTED_WITHOUT_LINK + 2 * POSITION_PERIOD));
+    assert_eq!(positions(&mut desk), [(1002, 1), (201, 2), (202, 3)]);
 }
 
 #[test]
@@ -164,15 +169,15 @@ fn after_a_restart_a_customer_who_does_not_come_back_counts_for_a_minute() {
     let mut desk = Desk::restore(DeskId::new([1; 16]), Options::default(), &restart, now());
     dials(&mut desk, 2, 12, 2, now());
     desk.tick(now());
-    assert_eq!(places(&mut desk), [(12, 2)]);
+    assert_eq!(positions(&mut desk), [(12, 2)]);
     desk.tick(after(COUNTED_WITHOUT_LINK));
-    assert_eq!(places(&mut desk), [(12, 1)]);
-    // Whose connection comes and goes counts on.
+    assert_eq!(positions(&mut desk), [(12, 1)]);
+    // A customer whose connection comes and goes still counts.
     desk.disconnected(Conn(12), "cut");
     desk.tick(after(COUNTED_WITHOUT_LINK));
     dials(&mut desk, 2, 13, 2, after(COUNTED_WITHOUT_LINK));
     assert_eq!(desk.deadline(), now().clock + IDLE_NOTED);
     assert!(!desk.queue.counts(id(1)) && desk.queue.deadline().is_none());
     dials(&mut desk, 1, 11, 1, after(2 * COUNTED_WITHOUT_LINK));
-    assert!(places(&mut desk).contains(&(11, 1)));
+    assert!(positions(&mut desk).contains(&(11, 1)));
 }

@@ -13,14 +13,14 @@ fn a_full_desk_takes_no_new_customer_until_one_is_gone() {
     let mut desk = small(2, 9);
     (1..=3).for_each(|n| dials(&mut desk, n, n.into(), n, now()));
     assert!(busy(&mut desk, 3).is_some());
-    // Who waits keeps the place, connected or not.
+    // A customer who waits keeps the slot, connected or not.
     says(&mut desk, 1, 1, Body::Requested { reason: None });
     desk.disconnected(Conn(1), "cut");
     dials(&mut desk, 3, 4, 3, now());
     assert!(busy(&mut desk, 4).is_some());
     dials(&mut desk, 1, 5, 1, now());
-    assert!(busy(&mut desk, 5).is_none(), "who waits is let in again");
-    // Who is connected has a place, and who has neither gives it back.
+    assert!(busy(&mut desk, 5).is_none(), "a customer who waits is let in again");
+    // A customer who is connected has a slot; one who neither waits nor is connected has none.
     desk.disconnected(Conn(2), "gone");
     dials(&mut desk, 3, 6, 3, now());
     assert!(busy(&mut desk, 6).is_none());
@@ -35,7 +35,7 @@ fn a_slot_is_free_again_however_a_conversation_ends() {
         if let Some(end) = end {
             says(&mut desk, 1, 2, end);
             dials(&mut desk, 2, 9, 2, now());
-            assert!(busy(&mut desk, 9).is_some(), "who is connected has a place");
+            assert!(busy(&mut desk, 9).is_some(), "a customer who is connected has a slot");
             desk.disconnected(Conn(1), "bye");
         } else {
             desk.disconnected(Conn(1), "cut");
@@ -54,7 +54,7 @@ fn the_slots_of_one_address_are_counted_wherever_its_customers_go() {
     dials(&mut desk, 2, 2, 77, now());
     assert!(busy(&mut desk, 2).is_some());
     dials(&mut desk, 2, 3, 78, now());
-    assert!(busy(&mut desk, 3).is_none(), "another address has its own");
+    assert!(busy(&mut desk, 3).is_none(), "another address has slots of its own");
     // The first goes on from elsewhere, and leaves its share there.
     dials(&mut desk, 1, 4, 79, now());
     dials(&mut desk, 3, 5, 77, now());
@@ -69,7 +69,7 @@ fn customers_who_find_no_slot_are_asked_back_at_different_times() {
     let mut retries: Vec<u32> = (1..=25)
         .map(|n| {
             dials(&mut desk, n, n.into(), n, now());
-            busy(&mut desk, n.into()).expect("there is no room at all")
+            busy(&mut desk, n.into()).expect("no slot is free")
         })
         .collect();
     retries.sort_unstable();
