@@ -26,7 +26,7 @@
 use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, IDLE_NOTED, Idle};
+use crate::core::delivery::{Arrival, IDLE_NOTED};
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
 use crate::core::report::{Goodbye, Report};
@@ -293,7 +293,7 @@ impl Desk {
     /// An entry is journaled in a conversation: its idle time starts anew.
     fn note_activity(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.idle = Idle::new(now);
+            conversation.note_activity(now);
         }
     }
 
@@ -344,7 +344,7 @@ impl Desk {
     /// When this turn settles, the conversation's entries and acks that are due are sent.
     fn send_later(&mut self, id: ConversationId) {
         if let Some(conversation) = self.conversations.get_mut(id)
-            && !std::mem::replace(&mut conversation.is_on_send_list, true)
+            && conversation.join_send_list()
         {
             self.send_list.push(id);
         }
@@ -387,7 +387,7 @@ impl Side for Desk {
             }
             self.send_list.pop();
             if let Some(conversation) = self.conversations.get_mut(id) {
-                conversation.is_on_send_list = false;
+                conversation.leave_send_list();
             }
         }
         None

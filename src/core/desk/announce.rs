@@ -27,7 +27,9 @@ impl Desk {
     fn learn_message(&mut self, id: ConversationId, number: Number, said: &Said) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
-        conversation.new_lines += u32::from(is_live && said.author == Author::User);
+        if is_live && said.author == Author::User {
+            conversation.note_new_line();
+        }
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
         if let Some(numbers) = ready {
             self.tell_said(id, Origin::Peer(None), numbers, !is_live);
@@ -94,7 +96,7 @@ impl Desk {
         // An `accepted` may answer a control that only the customer has. It moves no focus, and
         // gets no greeting.
         let accepted_by_agent = match self.conversations[id].controls.answered() {
-            Some(Pending { asked: Ask::Accept { by_agent }, .. }) => Some(by_agent),
+            Some(Pending { ask: Ask::Accept { by_agent }, .. }) => Some(by_agent),
             _ => None,
         };
         let is_free = !self.seat.focus().is_some_and(|id| self.conversations[id].is_active());

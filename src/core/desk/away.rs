@@ -26,11 +26,11 @@ impl Desk {
     fn look_for_idle(&mut self, now: Now) {
         self.next_idle_look = now.clock + IDLE_NOTED;
         let in_order = self.conversations.in_order();
-        let away = in_order.filter(|(_, known)| known.is_live() && known.connection.is_none());
+        let away = in_order.filter(|(_, known)| known.is_live() && !known.is_connected());
         let away: Vec<_> = away.map(|(id, _)| id).collect();
         for id in away {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
-            match conversation.idle.tick(now) {
+            match conversation.tick_idle(now) {
                 Waited::TooLong => self.give_up(id),
                 Waited::Note(idle) => self.journal(id, Record::Idle(idle)),
                 Waited::On => {}
@@ -52,7 +52,7 @@ impl Desk {
         self.queue.remove(id);
         self.seat.lose(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        conversation.is_asleep = true;
+        conversation.fall_asleep();
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();
         self.leave_candidates.push(id);
         self.conversations.note_active(id);

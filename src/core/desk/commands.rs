@@ -32,7 +32,7 @@ impl Desk {
         match (conversation.controls.phase(), conversation.controls.pending()) {
             (Phase::Queued, None) => {
                 self.ask(id, Ask::Accept { by_agent: true }, now);
-                if self.conversations[id].connection.is_none() {
+                if !self.conversations[id].is_connected() {
                     self.tell_news(DeskNews::AcceptedAway(who));
                 }
                 Ok(id)
@@ -118,9 +118,7 @@ impl Desk {
         else {
             return false;
         };
-        let is_there = conversation.new_lines > 0;
-        conversation.new_lines = conversation.new_lines.saturating_sub(1);
-        is_there
+        conversation.take_new_line()
     }
 
     /// The program ends: the desk says goodbye to every customer's side.
@@ -132,17 +130,17 @@ impl Desk {
 
     /// Asks the customer's side for a change of owner. It changes nothing until the answer comes
     /// (docs/PROTOCOL.md, "States, and who decides").
-    pub(super) fn ask(&mut self, id: ConversationId, asked: Ask, now: Now) {
+    pub(super) fn ask(&mut self, id: ConversationId, ask: Ask, now: Now) {
         let Some(conversation) = self.conversations.get(id) else { return };
         let request = conversation.controls.request();
-        let body = match asked {
+        let body = match ask {
             Ask::Accept { .. } => Body::Accept { request, name: self.options.name.clone() },
             Ask::HandBack => Body::HandBack { request },
             Ask::Close => Body::Close { request },
         };
         let number = self.record(id, body, now);
         if let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.controls.ask(number, asked);
+            conversation.controls.ask(number, ask);
         }
     }
 
@@ -152,8 +150,7 @@ impl Desk {
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
         let number = self.record(id, Body::Message(said), now);
         if !greeting && let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.new_lines = 0;
-            conversation.own.note_line(number);
+            conversation.note_own_line(number);
         }
         self.tell_said(id, Origin::Own, number..=number, false);
     }
@@ -169,13 +166,13 @@ impl Desk {
     }
 
     /// Asks the customer's side to end the agent's part in the conversation in focus.
-    fn end(&mut self, asked: Ask, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
+    fn end(&mut self, ask: Ask, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus()?;
         if let Some(note) = note {
             self.journal(id, Record::Note(note.to_owned()));
         }
-        self.ask(id, asked, now);
-        if self.conversations[id].connection.is_none() {
+        self.ask(id, ask, now);
+        if !self.conversations[id].is_connected() {
             self.tell_news(DeskNews::EndsLater(self.who(id)));
         }
         Ok(())
@@ -210,7 +207,7 @@ impl Desk {
         // complete.
         let is_ready = |id: &ConversationId| {
             let conversation = &self.conversations[*id];
-            conversation.connection.is_some() && conversation.controls.is_waiting()
+            conversation.is_connected() && conversation.controls.is_waiting()
         };
         self.queue.iter().find(is_ready)
     }

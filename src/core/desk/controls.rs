@@ -50,7 +50,7 @@ pub(super) struct Pending {
     /// The control's number.
     pub(super) number: Number,
     /// What the control asks for.
-    pub(super) asked: Ask,
+    pub(super) ask: Ask,
 }
 
 /// What a control of this desk asks for.
@@ -155,8 +155,8 @@ impl Controls {
     }
 
     /// This desk made a control.
-    pub(super) fn ask(&mut self, number: Number, asked: Ask) {
-        self.pending_control = Some(Pending { number, asked });
+    pub(super) fn ask(&mut self, number: Number, ask: Ask) {
+        self.pending_control = Some(Pending { number, ask });
     }
 
     /// This desk's entries from number `from` on have numbers that are higher by `by` now.
@@ -176,7 +176,7 @@ impl Controls {
         let Some(of) = entry.body.answers().filter(|_| !is_refused) else { return true };
         let is_lost = (1..=highest_lost).contains(&of.number);
         let is_pending = self.pending_control.is_some_and(|pending| {
-            pending.number == of.number && pending.asked.is_answered_by(&entry.body)
+            pending.number == of.number && pending.ask.is_answered_by(&entry.body)
         });
         of.desk != desk || is_lost || is_pending
     }
@@ -232,7 +232,7 @@ impl Controls {
     /// Learns from an entry of the journal. `own` says whether this desk made it.
     pub(super) fn recall(&mut self, desk: DeskId, own: bool, entry: &Entry) {
         match Ask::of(&entry.body) {
-            Some(asked) if own => self.ask(entry.number, asked),
+            Some(ask) if own => self.ask(entry.number, ask),
             _ if own => {}
             _ => self.learn(desk, entry),
         }

@@ -2,10 +2,10 @@
 //! them decide together.
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Delivery, Idle, LIFETIME};
+use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
 use crate::core::record::{Story, What};
-use crate::wire::{Body, Conn, ConversationId, DeskId, Entry, State};
+use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, State};
 
 use super::backlog::Backlog;
 use super::controls::{Controls, Phase};
@@ -33,12 +33,13 @@ pub(super) struct Conversation {
     pub(super) slot: Option<Slot>,
     /// Lines that the customer typed since the agent's last line, without those that a `/wait` of a
     /// script has taken.
-    pub(super) new_lines: u32,
+    new_lines: u32,
     /// Whether the desk's send list has this conversation.
-    pub(super) is_on_send_list: bool,
-    pub(super) idle: Idle,
+    is_on_send_list: bool,
+    /// How long no entry was journaled.
+    idle: Idle,
     /// The desk gave the customer up, because they were away for too long. A hello ends that.
-    pub(super) is_asleep: bool,
+    is_asleep: bool,
 }
 
 impl Conversation {
@@ -86,6 +87,64 @@ impl Conversation {
         }
         conversation.backlog = Backlog::restore(&conversation.controls);
         conversation
+    }
+
+    /// Whether the customer is connected.
+    pub(super) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+
+    /// The customer typed a line.
+    pub(super) fn note_new_line(&mut self) {
+        self.new_lines += 1;
+    }
+
+    /// Takes one line that the customer typed since the agent's last line. False if there is none.
+    pub(super) fn take_new_line(&mut self) -> bool {
+        let is_there = self.new_lines > 0;
+        self.new_lines = self.new_lines.saturating_sub(1);
+        is_there
+    }
+
+    /// The entry with this number is a line that the agent typed.
+    pub(super) fn note_own_line(&mut self, number: Number) {
+        self.new_lines = 0;
+        self.own.note_line(number);
+    }
+
+    /// An entry is journaled: the idle time starts anew.
+    pub(super) fn note_activity(&mut self, now: Now) {
+        self.idle = Idle::new(now);
+    }
+
+    /// What to do about the idle time.
+    pub(super) fn tick_idle(&mut self, now: Now) -> Waited {
+        self.idle.tick(now)
+    }
+
+    /// Whether the desk gave the customer up.
+    pub(super) fn is_asleep(&self) -> bool {
+        self.is_asleep
+    }
+
+    /// The desk gives the customer up.
+    pub(super) fn fall_asleep(&mut self) {
+        self.is_asleep = true;
+    }
+
+    /// The customer says hello. Answers whether the desk had given them up.
+    pub(super) fn wake(&mut self) -> bool {
+        std::mem::take(&mut self.is_asleep)
+    }
+
+    /// The desk puts the conversation on its send list. False if it is there already.
+    pub(super) fn join_send_list(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_on_send_list, true)
+    }
+
+    /// The desk takes the conversation off its send list.
+    pub(super) fn leave_send_list(&mut self) {
+        self.is_on_send_list = false;
     }
 
     /// The next entry or ack that is due on the customer's connection, once everything is
@@ -147,7 +206,7 @@ impl Conversation {
     /// and has every line that an agent typed.
     pub(super) fn has_left(&self) -> bool {
         let is_over = !self.is_live() && self.delivery.acked() >= self.own.latest_line();
-        self.connection.is_none() && (self.is_asleep || is_over)
+        !self.is_connected() && (self.is_asleep || is_over)
     }
 
     /// Why the customer waits, if the bot gave a reason.
@@ -169,7 +228,7 @@ impl Conversation {
 /// Whether a customer's side may make an entry with this body (docs/PROTOCOL.md, "Bodies").
 pub(super) fn is_of_customer(body: &Body) -> bool {
     match body {
-        Body::Message(said) => said.author != crate::wire::Author::Admin,
+        Body::Message(said) => said.author != Author::Admin,
         Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => false,
         _ => true,
     }

@@ -38,7 +38,7 @@ impl Desk {
         let is_renamed = conversation.name.as_deref() != hello.name.as_deref();
         let renamed = (conversation.ordinal > 0 && is_renamed).then(|| hello.name.clone());
         conversation.name = hello.name.map(Into::into);
-        let was_asleep = std::mem::take(&mut conversation.is_asleep);
+        let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
         if let Some(name) = renamed {
             self.journal(id, Record::Begun { secret, name });

@@ -118,7 +118,7 @@ impl Desk {
         for id in self.changed_links.take() {
             self.watch(id, now);
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
-            let link = if conversation.connection.is_some() { Link::Connected } else { Link::Lost };
+            let link = if conversation.is_connected() { Link::Connected } else { Link::Lost };
             let is_live = conversation.is_live();
             match conversation.link_notices.next_step(link, is_live, now) {
                 NextStep::None => {}

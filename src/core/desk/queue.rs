@@ -188,7 +188,7 @@ impl Desk {
     pub(super) fn watch(&mut self, id: ConversationId, now: Now) {
         let Some(conversation) = self.conversations.get(id) else { return };
         let is_queued = conversation.backlog.announced() == Phase::Queued;
-        if is_queued && !conversation.is_asleep && conversation.connection.is_none() {
+        if is_queued && !conversation.is_asleep() && !conversation.is_connected() {
             self.queue.begin_absence(id, now);
         }
     }

@@ -2,8 +2,8 @@
 //! next line: the focus.
 //!
 //! The focus moves to a customer when the agent goes there, when a customer whom the agent asked
-//! for becomes theirs, and when any customer becomes theirs while no customer can take a line. It
-//! goes away with the customer. A desk has one seat.
+//! for becomes theirs, and when any customer becomes theirs while the focus is on nobody whom they
+//! have. It goes away with the customer. A desk has one seat.
 
 use crate::wire::ConversationId;
 
@@ -31,8 +31,8 @@ impl Seat {
     }
 
     /// The customer of this conversation becomes the agent's. `is_asked_for` says whether the agent
-    /// asked for them, `is_free` whether no conversation in focus can take a line. True when the
-    /// focus moves to this conversation.
+    /// asked for them, and `is_free` whether the focus is on no customer whom the agent has. True
+    /// when the focus moves to this conversation.
     pub(super) fn gain(&mut self, id: ConversationId, is_asked_for: bool, is_free: bool) -> bool {
         let moves = is_asked_for || is_free;
         if moves {

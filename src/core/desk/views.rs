@@ -14,7 +14,7 @@ use super::conversation::Conversation;
 impl Desk {
     /// `/list`: a line for each customer who talks or waits.
     pub fn list(&self) -> Vec<Listed> {
-        let is_connected = |id: ConversationId| self.conversations[id].connection.is_some();
+        let is_connected = |id: ConversationId| self.conversations[id].is_connected();
         let talking = self.conversations.active().map(|id| Listed::Talking {
             who: self.who(id),
             has_focus: self.seat.focus() == Some(id),
@@ -45,7 +45,7 @@ impl Desk {
         match self.seat.focus() {
             Some(id) => Prompt::Customer {
                 who: self.who(id),
-                is_connected: self.conversations[id].connection.is_some(),
+                is_connected: self.conversations[id].is_connected(),
             },
             None => Prompt::Nobody(self.customers()),
         }
@@ -74,7 +74,7 @@ impl Desk {
     /// Whether the agent's `/accept` of this customer has no answer yet.
     pub fn is_accepting(&self, id: ConversationId) -> bool {
         let pending = self.conversations.get(id).and_then(|known| known.controls.pending());
-        pending.is_some_and(|pending| pending.asked == Ask::Accept { by_agent: true })
+        pending.is_some_and(|pending| pending.ask == Ask::Accept { by_agent: true })
     }
 
     /// Whether the customer of this conversation waits or talks here.
@@ -91,7 +91,7 @@ impl Desk {
     pub fn is_asking(&self) -> bool {
         self.conversations
             .iter()
-            .any(|(_, known)| known.controls.pending().is_some() && !known.is_asleep)
+            .any(|(_, known)| known.controls.pending().is_some() && !known.is_asleep())
     }
 
     /// Whether the agent has a customer.
@@ -108,7 +108,7 @@ impl Desk {
     /// numbers.
     pub fn undelivered(&self) -> Vec<(ConversationId, RangeInclusive<Number>)> {
         let first = |known: &Conversation| known.delivery.acked() + 1;
-        let awake = self.conversations.iter().filter(|(_, known)| !known.is_asleep);
+        let awake = self.conversations.iter().filter(|(_, known)| !known.is_asleep());
         let undelivered = awake.map(|(id, known)| (id, first(known)..=known.own.last()));
         undelivered.filter(|(_, numbers)| !numbers.is_empty()).collect()
     }
