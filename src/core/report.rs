@@ -10,11 +10,13 @@ use serde::{Serialize, Serializer};
 
 use crate::wire::{Author, Button, ConversationId, Custom, EndReason, Millis, Number, Said, State};
 
+pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
 pub use overview::{Customers, Fitting, Listed, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
+mod desk_link;
 mod goodbye;
 mod news;
 mod overview;

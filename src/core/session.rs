@@ -18,8 +18,12 @@
 //!
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. `sessions` holds many sessions, and `reply` reads the texts of the bot.
-//! The parts: `states` changes the state, `bot` asks the bot in turn, `link` has the connection to
-//! the desk, `desks` and `own` have the numbers of both sides' entries.
+//!
+//! The parts of a session are types, each with its own reason to change: `ownership` (who has the
+//! customer), `bot` (the requests to the bot), `link` (the connection to the desk), `desks` (the
+//! numbers of each desk), `position` and `outbox` (what waits for an agent), `output` (what is to be
+//! done). The session joins them: `control` changes the state, `connection` and `messages` take what
+//! comes from the desk, `view` says what the program asks.
 //!
 //! ```
 //! use std::time::Instant;
@@ -71,62 +75,62 @@
 //! assert!(outcome.acts.iter().any(is_return));
 //! ```
 
-use std::ops::RangeInclusive;
 use std::time::Instant;
 
 use crate::core::clock::Now;
-use crate::core::delivery::{Idle, Mark};
-use crate::core::outcome::{self, Audience, Due, Fact, Outcome, Passage};
-use crate::core::record::{Origin, Record};
-use crate::core::report::{CustomerNews, CustomerRefusal, News, Reason, Report, Returned};
-use crate::wire::{
-    Author, Body, ConversationId, DeskId, EndReason, Entry, Message, Number, Said, Secret, State,
-};
+use crate::core::outcome::{self, Outcome};
+use crate::core::record::Record;
+use crate::core::reply::Reply;
+use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
+use crate::wire::{Author, Body, EndReason, Number, Said, Secret, State};
 
 mod bot;
+mod connection;
+mod control;
 mod desks;
 mod errand;
 mod link;
 mod menu;
-mod own;
+mod messages;
+mod outbox;
+mod output;
+mod ownership;
 mod position;
 mod restart;
 mod start_over;
-mod states;
+mod view;
 
 #[cfg(test)]
 mod tests;
 
 pub use bot::said_without_bot;
+pub use connection::WELCOME_WITHIN;
 pub use errand::{Errand, Fresh, Resumed};
-pub use link::WELCOME_WITHIN;
+pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MAX};
 
-use desks::{Desks, Marks};
-use own::OwnEntries;
-
-/// Entries that may wait for a desk before further lines are refused.
-pub const OUTBOX_MAX: usize = 1_000;
-/// Bytes of text that may wait for a desk before further lines are refused.
-pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
+use bot::{Choice, Turns};
+use desks::Desks;
+use link::Link;
+use outbox::Outbox;
+use output::Output;
+use ownership::Ownership;
+use position::Position;
 
 type Act = outcome::Act<Errand>;
 
 /// One conversation at the customer's side.
 pub struct Session {
-    id: ConversationId,
     secret: Secret,
-    name: Option<String>,
+    /// The customer's name.
+    name: Option<Box<str>>,
     /// The desk's address, for reports.
-    address: String,
-    phase: Phase,
-    own: OwnEntries,
+    address: Box<str>,
+    ownership: Ownership,
+    bot: Turns,
+    link: Link,
     desks: Desks,
-    /// No desk owns the conversation, and one may have had the request that is over. This side
-    /// dials it until it has acknowledged our part and sent its own.
-    is_parting: bool,
-    link: link::Link,
-    bot: bot::Turns,
-    idle: Idle,
+    position: Position,
+    outbox: Outbox,
     /// Lines that the agent typed since the customer's last line, without those that a `/wait` of
     /// a script has taken.
     unheard: u32,
@@ -134,72 +138,76 @@ pub struct Session {
     is_replaced: bool,
     /// It was begun in this process because a desk contradicted the former one.
     is_second: bool,
-    out: Outcome<Errand>,
-}
-
-/// Who owns the conversation (docs/PROTOCOL.md, "States, and who decides").
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    Bot,
-    Queued { position: position::Position },
-    Active { desk: DeskId, admin: Option<String> },
-    Closed,
+    output: Output,
 }
 
 impl Session {
     /// A new conversation, owned by the bot. `address` is the desk's, for reports.
     pub fn new(fresh: Fresh, name: Option<String>, address: String, now: Now) -> Session {
-        let Fresh { id, secret, seed } = fresh;
-        let mut session = Session {
-            id,
-            secret,
-            name,
-            address,
-            phase: Phase::Bot,
-            own: OwnEntries::default(),
-            desks: Desks::default(),
-            is_parting: false,
-            link: link::Link::new(now),
-            bot: bot::Turns::new(seed),
-            idle: Idle::new(now),
-            unheard: 0,
-            is_replaced: false,
-            is_second: false,
-            out: Outcome::default(),
-        };
-        let name = session.name.clone();
-        session.journal(Record::Begun { secret: *secret.bytes(), name });
+        let output = Output::new(fresh.id, now);
+        let mut session = Session::with(output, fresh, name.clone(), address, now);
+        session.output.journal(Record::Begun { secret: *fresh.secret.bytes(), name });
         session.tell_state(None);
         session
     }
 
-    /// What to do since the last call.
-    pub fn outcome(&mut self) -> Outcome<Errand> {
-        let mut out = std::mem::take(&mut self.out);
-        out.acts.extend(self.bot.take_errand().map(Act::Errand));
-        out
+    /// A conversation that the bot owns, with this output.
+    fn with(
+        output: Output,
+        Fresh { secret, seed, .. }: Fresh,
+        name: Option<String>,
+        address: String,
+        now: Now,
+    ) -> Session {
+        Session {
+            secret,
+            name: name.map(Into::into),
+            address: address.into(),
+            ownership: Ownership::new(),
+            bot: Turns::new(seed),
+            link: Link::new(),
+            desks: Desks::default(),
+            position: Position::new(now),
+            outbox: Outbox::default(),
+            unheard: 0,
+            is_replaced: false,
+            is_second: false,
+            output,
+        }
     }
 
-    /// The customer typed a line. It goes to whoever owns the conversation now.
+    /// What to do since the last call.
+    pub fn outcome(&mut self) -> Outcome<Errand> {
+        let mut outcome = self.output.take();
+        outcome.acts.extend(self.bot.take_errand().map(Act::Errand));
+        outcome
+    }
+
+    /// The customer typed a line. It goes to whoever owns the conversation now (docs/PROTOCOL.md,
+    /// "States, and who decides").
     ///
     /// # Errors
     /// When the line cannot be taken. The caller keeps it.
     pub fn say(&mut self, typed: &str, now: Now) -> Result<(), CustomerRefusal> {
-        match self.phase {
-            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
-            Phase::Closed => Err(CustomerRefusal::Closed),
-            Phase::Bot => {
-                self.say_to_bot(typed, now);
-                Ok(())
-            }
-            Phase::Queued { .. } | Phase::Active { .. } => {
-                if self.own.is_outbox_full(self.desks.acked()) {
+        match self.state() {
+            _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
+            State::Closed => return Err(CustomerRefusal::Closed),
+            State::Bot => match self.bot.read(typed) {
+                Choice::Link(url) => self.output.tell_news(CustomerNews::LinkChosen(url)),
+                Choice::Question { text, question } => {
+                    let number = self.record_line(&text, now);
+                    self.bot.ask(number, question, &mut self.output, now);
+                }
+            },
+            State::Queued | State::Active => {
+                if self.outbox.is_full(self.desks.acked()) {
                     return Err(CustomerRefusal::TooManyWait);
                 }
-                self.say_as_user(typed, now);
-                Ok(())
+                let number = self.record_line(typed, now);
+                self.outbox.push(number, typed.len());
             }
         }
+        Ok(())
     }
 
     /// `/human`: the customer asks for a person, whatever the bot is doing.
@@ -207,21 +215,16 @@ impl Session {
     /// # Errors
     /// When the customer waits for a person or has one already.
     pub fn ask_for_human(&mut self, now: Now) -> Result<(), CustomerRefusal> {
-        match self.phase {
-            _ if self.is_replaced => Err(CustomerRefusal::Replaced),
-            Phase::Bot => {
-                self.request_human(None, now);
-                Ok(())
-            }
+        match self.state() {
+            _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
+            State::Bot => self.request_human(None, now),
             // The customer has looked into why this side does not dial any more.
-            Phase::Queued { .. } | Phase::Active { .. } if self.is_parted() => {
-                self.seek_desk();
-                Ok(())
-            }
-            Phase::Queued { .. } => Err(CustomerRefusal::AlreadyQueued),
-            Phase::Active { .. } => Err(CustomerRefusal::AlreadyActive),
-            Phase::Closed => Err(CustomerRefusal::Closed),
+            State::Queued | State::Active if self.is_parted() => self.seek_desk(),
+            State::Queued => return Err(CustomerRefusal::AlreadyQueued),
+            State::Active => return Err(CustomerRefusal::AlreadyActive),
+            State::Closed => return Err(CustomerRefusal::Closed),
         }
+        Ok(())
     }
 
     /// `/bot`: the customer stops waiting for a person.
@@ -229,16 +232,16 @@ impl Session {
     /// # Errors
     /// When the customer does not wait.
     pub fn withdraw(&mut self, now: Now) -> Result<(), CustomerRefusal> {
-        match self.phase {
+        match self.state() {
             _ if self.is_replaced => Err(CustomerRefusal::Replaced),
-            Phase::Queued { .. } => {
-                self.record(Body::Withdrawn {}, now);
+            State::Queued => {
+                self.output.record(Body::Withdrawn {}, now);
                 self.return_to_bot(Returned::Withdrawn);
                 Ok(())
             }
-            Phase::Bot => Err(CustomerRefusal::AlreadyWithBot),
-            Phase::Active { .. } => Err(CustomerRefusal::WithAgent),
-            Phase::Closed => Err(CustomerRefusal::Closed),
+            State::Bot => Err(CustomerRefusal::AlreadyWithBot),
+            State::Active => Err(CustomerRefusal::WithAgent),
+            State::Closed => Err(CustomerRefusal::Closed),
         }
     }
 
@@ -247,239 +250,70 @@ impl Session {
     /// # Errors
     /// When it has ended.
     pub fn end(&mut self, now: Now) -> Result<(), CustomerRefusal> {
-        match self.phase {
+        match self.state() {
             _ if self.is_replaced => Err(CustomerRefusal::Replaced),
-            Phase::Closed => Err(CustomerRefusal::Closed),
-            _ => {
+            State::Closed => Err(CustomerRefusal::Closed),
+            State::Bot | State::Queued | State::Active => {
                 self.close(None, EndReason::UserEnded, now);
                 Ok(())
             }
         }
     }
 
+    /// `/again`: asks the bot once more what it may not have got.
+    ///
+    /// # Errors
+    /// When there is no such line.
+    pub fn ask_again(&mut self, now: Now) -> Result<(), CustomerRefusal> {
+        self.bot.ask_again(&mut self.output, now)
+    }
+
+    /// The bot answered the question with this ticket, or failed to: why.
+    pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
+        if let Some(handoff) = self.bot.answered(ticket, answer, &mut self.output, now) {
+            self.request_human(handoff.reason, now);
+        }
+    }
+
+    /// The return with this ticket ended: the bot was told that it owns the conversation again, or
+    /// could not be told.
+    pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
+        self.bot.returned(ticket, outcome, &mut self.output, now);
+    }
+
     /// Time has passed: whatever is due by `now` happens.
     pub fn tick(&mut self, now: Now) {
-        self.tick_bot(now);
-        if self.needs_desk() && self.linked().is_none() {
+        self.bot.tick(&mut self.output, now);
+        if self.waits_for_desk() {
             self.tick_idle(now);
         }
-        self.tick_link(now);
+        self.link.tick(now);
         self.tell_position(now);
     }
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        let idle = (self.needs_desk() && !self.is_up()).then(|| self.idle.deadline());
-        [self.bot.deadline(), self.link.deadline(), self.position_deadline(), idle]
-            .into_iter()
-            .flatten()
-            .min()
+        let position = if self.state() == State::Queued { self.position.deadline() } else { None };
+        let idle = self.waits_for_desk().then(|| self.output.idle_deadline());
+        [self.bot.deadline(), self.link.deadline(), position, idle].into_iter().flatten().min()
     }
 
-    /// The next ack or entry that is due, once everything is committed.
-    pub fn due(&mut self) -> Option<Due> {
-        let (conversation, owed) = (self.id, self.owed());
-        let (conn, (_, marks)) = self.linked()?;
-        if let Some(number) = marks.delivery.take_ack() {
-            return Some(Due::Ack { conn, number });
-        }
-        let number = marks.delivery.due(owed)?;
-        Some(Due::Entry { conversation, conn, number })
-    }
-
-    /// The entry that was due was handed to the connection; its frame has `bytes` bytes.
-    pub fn sent(&mut self, bytes: usize) {
-        if let Some((_, marks)) = self.linked_desk() {
-            marks.delivery.sent(bytes);
-        }
-    }
-
-    /// Who owns the conversation.
-    pub fn state(&self) -> State {
-        match self.phase {
-            Phase::Bot => State::Bot,
-            Phase::Queued { .. } => State::Queued,
-            Phase::Active { .. } => State::Active,
-            Phase::Closed => State::Closed,
-        }
-    }
-
-    /// The conversation's id.
-    pub fn id(&self) -> ConversationId {
-        self.id
-    }
-
-    /// The name of the agent who owns the conversation, if one does and gave a name.
-    pub fn admin(&self) -> Option<&str> {
-        match &self.phase {
-            Phase::Active { admin, .. } => admin.as_deref(),
-            _ => None,
-        }
-    }
-
-    /// The numbers of our own entries that a desk is owed and has not acknowledged.
-    pub fn undelivered(&self) -> RangeInclusive<Number> {
-        let acked = self.desks.acked();
-        let due = self.is_parting || self.phase == Phase::Closed || self.is_owned_by_desk();
-        acked + 1..=if due { self.owed() } else { 0 }
-    }
-
-    /// What the customer said to a person in our own entries with these numbers, oldest first.
-    /// `entry` reads an entry of our own.
-    ///
-    /// # Errors
-    /// When an entry cannot be read.
-    pub fn said_to_person<E>(
-        &self,
-        numbers: RangeInclusive<Number>,
-        entry: impl Fn(Number) -> Result<Entry, E>,
-    ) -> Result<Vec<String>, E> {
-        let is_to_person = |number: &Number| *number > self.own.request() && *number <= self.owed();
-        let mut texts = Vec::new();
-        for number in numbers.filter(is_to_person) {
-            match entry(number)?.body {
-                Body::Message(said) if said.author == Author::User => {
-                    texts.push(said.text.to_string());
-                }
-                _ => {}
-            }
-        }
-        Ok(texts)
-    }
-
-    /// Whether this session owes nothing and awaits nothing, and the journal has all that it knows.
-    pub fn is_at_rest(&self) -> bool {
-        self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
-    }
-
-    /// Whether the conversation is closed, and nobody is owed anything any more.
-    pub fn is_over(&self) -> bool {
-        self.phase == Phase::Closed && self.is_settled()
-    }
-
-    /// Whether nothing is owed to a desk and nothing is asked of the bot: the program may end
-    /// without losing anything.
-    pub fn is_settled(&self) -> bool {
-        self.bot.is_idle() && !self.needs_desk()
-    }
-
-    /// Whether the bot owes an answer to a line, or is being told that it owns the conversation
-    /// again.
-    pub fn is_bot_busy(&self) -> bool {
-        !self.bot.is_idle()
-    }
-
-    /// Takes one line that the agent typed since the customer's last line, for a script's `/wait`.
-    /// False if there is none. A greeting is not typed.
-    pub fn hear(&mut self) -> bool {
-        let heard = self.unheard > 0;
-        self.unheard = self.unheard.saturating_sub(1);
-        heard
-    }
-
-    /// How far the customer's latest line to a person has come, as far as the desk has said.
-    pub fn mark(&self) -> Mark {
-        self.desks
-            .present()
-            .map_or(Mark::None, |(_, marks)| marks.delivery.mark(self.own.last_to_person()))
-    }
-
-    /// The screen shows the desk's lines up to this number. The desk is sent `seen` now, or after
-    /// its next welcome (docs/PROTOCOL.md, "ack, seen, position, ping").
-    pub fn shown(&mut self, desk: DeskId, number: Number) {
-        let Some(marks) = self.desks.get_mut(desk) else { return };
-        if !marks.delivery.show(number) {
-            return;
-        }
-        if let Some((conn, (present, _))) = self.linked()
-            && present == desk
-        {
-            self.act(Act::Send(conn, Message::Seen { number }));
-        }
-    }
-
-    /// The desk is owed our entries up to this number.
-    fn owed(&self) -> Number {
-        if self.is_owned_by_desk() { self.own.last() } else { self.own.owed() }
-    }
-
-    fn is_owned_by_desk(&self) -> bool {
-        matches!(self.phase, Phase::Queued { .. } | Phase::Active { .. })
-    }
-
-    /// Whether any desk may have heard of the request in force.
-    fn is_offered(&self) -> bool {
-        self.desks.may_know(self.own.request())
-    }
-
-    /// Numbers and journals an entry of our own.
-    fn record(&mut self, body: Body, now: Now) -> Number {
-        let number = self.own.next();
-        self.idle = Idle::new(now);
-        self.journal(Record::Own(Entry { number, at: now.wall, body }));
-        number
-    }
-
-    /// Journals a message of the customer or the bot, and shows it.
-    fn record_said(&mut self, said: Said, now: Now) -> Number {
-        let number = self.record(Body::Message(said), now);
-        self.tell_own(number, false);
-        number
-    }
-
-    fn say_as_user(&mut self, typed: &str, now: Now) {
+    /// Records and shows a line of the customer's.
+    fn record_line(&mut self, text: &str, now: Now) -> Number {
         self.unheard = 0;
-        let name = self.name.as_deref().map(Into::into);
-        let number = self.record_said(Said { name, ..Said::text(Author::User, typed) }, now);
-        if self.phase != Phase::Bot {
-            self.own.note_line_to_person(number, typed.len());
-        }
+        let said = Said { name: self.name.clone(), ..Said::text(Author::User, text) };
+        self.output.say(said, now)
     }
 
-    fn tell(&mut self, report: Report) {
-        self.act(Act::Tell(Fact::Report(Audience::Conversation(self.id), report)));
+    /// Whether this side needs the desk, and is not connected to it.
+    fn waits_for_desk(&self) -> bool {
+        self.ownership.needs_desk() && self.link.up().is_none()
     }
 
-    fn tell_news(&mut self, news: CustomerNews) {
-        self.tell(Report::News { text: News::Customer(news) });
-    }
-
-    fn tell_fault(&mut self, news: CustomerNews) {
-        self.tell(Report::Fault { text: News::Customer(news) });
-    }
-
-    /// Shows our own message with this number.
-    fn tell_own(&mut self, number: Number, history: bool) {
-        self.tell_said(Origin::Own, number, history);
-    }
-
-    fn tell_said(&mut self, origin: Origin, number: Number, history: bool) {
-        let conversation = self.id;
-        let numbers = number..=number;
-        self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
-    }
-
-    fn journal(&mut self, record: Record) {
-        self.out.records.push((self.id, record));
-    }
-
-    fn act(&mut self, act: Act) {
-        self.out.acts.push(act);
-    }
-
+    /// Tells the customer where the conversation is now.
     fn tell_state(&mut self, reason: Option<Reason>) {
-        let position = match &self.phase {
-            Phase::Queued { position } => position.told(),
-            _ => None,
-        };
-        self.tell(Report::State {
-            conversation: self.id,
-            ordinal: None,
-            customer: None,
-            state: self.state(),
-            position,
-            admin: self.admin().map(str::to_owned),
-            reason,
-        });
+        let state = self.ownership.state();
+        let position = if state == State::Queued { self.position.shown() } else { None };
+        self.output.tell_state(state, self.ownership.agent(), position, reason);
     }
 }

@@ -258,7 +258,7 @@ impl World {
         let session = self.session();
         let owed = session.undelivered();
         assert!(*owed.end() <= own, "an undelivered number was never assigned");
-        let _ = (session.mark(), session.admin());
+        let _ = (session.mark(), session.agent());
         let _ = session.hear();
         assert!(!session.is_settled() || !session.is_bot_busy());
         let disk = &self.edges.disk;

@@ -1,25 +1,29 @@
 //! The requests to the bot: one at a time, in the order of the lines, and none after the trigger.
 //!
 //! Two kinds of request leave: a question, which is a line of the customer's, and a return, which
-//! tells the bot that it owns the conversation again and what people said meanwhile (docs/RASA.md,
-//! "Handing back").
+//! tells the bot that it owns the conversation again and what people said meanwhile.
+//!
+//! Rules: docs/RASA.md, "Handing over", "Handing back" and "What the bot gets, and what is shown of
+//! its answers".
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::menu::{Menu, as_asked};
-use super::{Errand, Phase, Resumed, Session};
+use super::output::Output;
+use super::{Errand, Resumed};
 use crate::core::clock::Now;
 use crate::core::record::{Line, Record, Returning, Story};
-use crate::core::reply::{self, Reply};
+use crate::core::reply::{self, Handoff, Reply};
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
-use crate::wire::{Author, Body, Button, Entry, Number, Said};
+use crate::wire::{Author, Body, Entry, Number, Said, State};
 
 /// A bot that has not answered for this long is slow: the customer is told that they can ask for a
 /// person.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
 
-/// What the bot is asked, and what it is to be asked.
+/// What the bot is asked, and what it is to be asked. While the bot does not own the conversation,
+/// there is nothing to ask: [`Turns::discard`] empties this.
 #[derive(Default)]
 pub(super) struct Turns {
     turn: Turn,
@@ -58,15 +62,28 @@ enum Turn {
         ticket: u64,
         /// The line, as the bot was to get it.
         line: (Number, String),
-        /// When to say that the bot is slow; `None` once said.
+        /// When to tell the customer that the bot is slow; `None` once they were told.
         slow_at: Option<Instant>,
     },
     Returning {
         ticket: u64,
-        /// How the conversation came back; `None` when that was told already and the bot was not.
+        /// How the conversation came back; `None` when the customer was told so already.
         how: Option<Returned>,
-        /// The own entry that began the stretch without the bot.
+        /// The return tells what people said from this entry of ours on.
         since: Number,
+    },
+}
+
+/// What a line of the customer's is to the bot.
+pub(super) enum Choice {
+    /// A button that is a link: its URL. It is for the customer alone, and the bot gets nothing.
+    Link(String),
+    /// A line that the bot is asked.
+    Question {
+        /// The line, as the conversation shows it.
+        text: String,
+        /// The line, as the bot gets it.
+        question: String,
     },
 }
 
@@ -76,16 +93,23 @@ impl Turns {
         Turns { last_ticket: seed, ..Turns::default() }
     }
 
+    /// Whether the bot is asked nothing, and knows that it owns the conversation, or that it could
+    /// not be told.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.turn, Turn::Idle)
     }
 
     /// Whether nothing is under way, and nothing is known that the journal does not have.
     pub(super) fn is_at_rest(&self) -> bool {
-        let is_free = self.in_flight.is_none() && self.late_return.is_none();
-        self.is_idle() && is_free && self.unsure.is_empty() && !self.may_be_paused
+        self.is_idle() && self.is_free() && self.unsure.is_empty() && !self.may_be_paused
     }
 
+    /// What is to be asked of the bot now.
+    pub(super) fn take_errand(&mut self) -> Option<Errand> {
+        self.errand.take()
+    }
+
+    /// When to tell the customer that the bot is slow.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.turn {
             Turn::Asking { slow_at, .. } => slow_at,
@@ -93,9 +117,330 @@ impl Turns {
         }
     }
 
-    /// What is to be asked of the bot now.
-    pub(super) fn take_errand(&mut self) -> Option<Errand> {
-        self.errand.take()
+    /// Time has passed.
+    pub(super) fn tick(&mut self, output: &mut Output, now: Now) {
+        if let Turn::Asking { slow_at, .. } = &mut self.turn
+            && slow_at.is_some_and(|at| at <= now.clock)
+        {
+            *slow_at = None;
+            output.tell_news(CustomerNews::BotSlow);
+        }
+    }
+
+    /// Reads a line for the bot: it chooses one of the bot's buttons, or stands for itself.
+    pub(super) fn read(&self, typed: &str) -> Choice {
+        let menu = self.menu.buttons();
+        let Some(button) = reply::choice(menu, typed) else {
+            return Choice::Question { text: typed.to_owned(), question: as_asked(None, typed) };
+        };
+        match button.link() {
+            Some(url) => Choice::Link(url.to_owned()),
+            None => Choice::Question {
+                text: reply::echo(menu, button),
+                question: as_asked(Some(button), typed),
+            },
+        }
+    }
+
+    /// The customer said our entry with this number. The bot is asked this question, behind those
+    /// that wait.
+    pub(super) fn ask(&mut self, number: Number, question: String, output: &mut Output, now: Now) {
+        self.forget_unsure(output);
+        self.waiting.push_back((number, question));
+        self.ask_next(output, now);
+    }
+
+    /// `/again`: asks the bot once more what it may not have got.
+    ///
+    /// # Errors
+    /// When there is no such line.
+    pub(super) fn ask_again(
+        &mut self,
+        output: &mut Output,
+        now: Now,
+    ) -> Result<(), CustomerRefusal> {
+        if self.unsure.is_empty() {
+            return Err(CustomerRefusal::NothingToRepeat);
+        }
+        self.waiting.extend(std::mem::take(&mut self.unsure));
+        self.ask_next(output, now);
+        Ok(())
+    }
+
+    /// The bot answered the question with this ticket, or failed to. Returns the handoff, if the
+    /// bot hands over.
+    pub(super) fn answered(
+        &mut self,
+        ticket: u64,
+        answer: Result<Reply, String>,
+        output: &mut Output,
+        now: Now,
+    ) -> Option<Handoff> {
+        if self.in_flight.take_if(|asked| *asked == ticket).is_none() {
+            log::info!("an answer of the bot to nothing that was asked is discarded");
+            return None;
+        }
+        let line = match std::mem::take(&mut self.turn) {
+            Turn::Asking { ticket: asked, line, .. } if asked == ticket => line,
+            turn => {
+                // After the trigger a reply is discarded (docs/PROTOCOL.md, "States, and who
+                // decides").
+                log::info!("a reply of the bot came after the handoff and is discarded");
+                self.turn = turn;
+                self.send_return(output);
+                return None;
+            }
+        };
+        output.journal(Record::Asking(None));
+        match answer {
+            Ok(Reply { said, handoff }) => {
+                if said.is_empty() && handoff.is_none() {
+                    let may_be_paused = self.may_be_paused;
+                    output.tell_news(CustomerNews::BotSilent { may_be_paused });
+                }
+                self.show(said, output, now);
+                if handoff.is_some() {
+                    return handoff;
+                }
+            }
+            Err(fault) => {
+                self.unsure.push_back(line);
+                output.tell_fault(CustomerNews::BotFailed(fault));
+            }
+        }
+        self.ask_next(output, now);
+        None
+    }
+
+    /// Shows the messages of a reply. Their buttons take the place of the former ones.
+    fn show(&mut self, said: Vec<Said>, output: &mut Output, now: Now) {
+        if !said.is_empty() {
+            self.menu = Menu::default();
+        }
+        for said in said {
+            self.menu.offer(output.last() + 1, now.wall, said.choices());
+            output.say(said, now);
+        }
+    }
+
+    /// The bot has the conversation again, and is told so before it is asked anything: what people
+    /// said from our entry `since` on, or from an earlier entry that it could not be told of.
+    pub(super) fn resume(&mut self, how: Option<Returned>, since: Number, output: &mut Output) {
+        let since = self.untold_since.take().unwrap_or(since);
+        let ticket = self.ticket();
+        self.turn = Turn::Returning { ticket, how, since };
+        // After a restart the lines that wait are asked, and none before them.
+        let first = self.waiting.front().map_or(output.last() + 1, |(number, _)| *number);
+        output.journal(Record::Asking(Some(first)));
+        self.send_return(output);
+    }
+
+    /// The bot was told that it owns the conversation again, or could not be told.
+    pub(super) fn returned(
+        &mut self,
+        ticket: u64,
+        outcome: Resumed,
+        output: &mut Output,
+        now: Now,
+    ) {
+        if let Some((_, since)) = self.late_return.take_if(|(late, _)| *late == ticket) {
+            return self.returned_late(since, &outcome, output);
+        }
+        let (how, since) = match self.turn {
+            Turn::Returning { ticket: asked, how, since } if asked == ticket => (how, since),
+            _ => return,
+        };
+        self.turn = Turn::Idle;
+        self.note_return(&outcome, since, output);
+        if let Some(how) = how {
+            output.tell_state(State::Bot, None, None, Some(Reason::Returned(how)));
+        }
+        self.tell_return(outcome, output);
+        self.ask_waiting(output, now);
+    }
+
+    /// Journals what became of a return that was to tell the bot our entries from `since` on.
+    fn note_return(&mut self, outcome: &Resumed, since: Number, output: &mut Output) {
+        self.untold_since = match outcome {
+            Resumed::Unreached(_) => Some(since),
+            // The bot may have the lines already. The next return tells it that it is its turn,
+            // and no lines.
+            Resumed::Failed(_) => Some(output.last()),
+            _ => None,
+        };
+        let returning = self.untold_since.map_or(Returning::Done, Returning::Due);
+        output.journal(Record::Returning(returning));
+        if self.waiting.is_empty() {
+            output.journal(Record::Asking(None));
+        }
+        if self.untold_since.is_none() {
+            self.told_causes.clear();
+        }
+        self.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
+    }
+
+    /// Tells the customer what the bot does not know.
+    fn tell_return(&mut self, outcome: Resumed, output: &mut Output) {
+        match outcome {
+            Resumed::Yes => {}
+            Resumed::WithoutLines => output.tell_news(CustomerNews::BotNotTold),
+            Resumed::StillPaused => output.tell_news(CustomerNews::BotStillPaused),
+            Resumed::NoApi(why) if !self.has_told_no_api => {
+                self.has_told_no_api = true;
+                output.tell_news(CustomerNews::BotHasNoApi(why));
+            }
+            Resumed::NoApi(_) => {}
+            Resumed::Unreached(fault) => self.tell_cause(CustomerNews::BotUntold(fault), output),
+            Resumed::Failed(fault) => self.tell_cause(CustomerNews::BotMaybeUntold(fault), output),
+        }
+    }
+
+    fn tell_cause(&mut self, cause: CustomerNews, output: &mut Output) {
+        if !self.told_causes.contains(&cause) {
+            output.tell_news(cause.clone());
+            self.told_causes.push(cause);
+        }
+    }
+
+    /// A return ended after the conversation went to a person. What it could not tell from our
+    /// entry `from` on, the next return tells.
+    fn returned_late(&mut self, from: Number, outcome: &Resumed, output: &mut Output) {
+        let untold = matches!(outcome, Resumed::Unreached(_)).then_some(from);
+        if let Turn::Returning { since, .. } = &mut self.turn {
+            *since = untold.map_or(*since, |from| from.min(*since));
+            return self.send_return(output);
+        }
+        // The bot may not know of an earlier stretch either.
+        self.untold_since = self.untold_since.into_iter().chain(untold).min();
+        let returning = self.untold_since.map_or(Returning::Done, Returning::Due);
+        output.journal(Record::Returning(returning));
+    }
+
+    /// A person gets the conversation, or nobody: an answer that is under way is not wanted any
+    /// more, and lines that wait are not asked.
+    pub(super) fn discard(&mut self, output: &mut Output) {
+        let turn = std::mem::take(&mut self.turn);
+        // A return that still waits for the request under way has told the bot nothing.
+        let mut unsent = match turn {
+            Turn::Returning { since, .. } if !self.is_free() => Some(since),
+            _ => None,
+        };
+        // A request that has not left yet never leaves.
+        match self.errand.take() {
+            Some(Errand::Ask { .. }) => self.in_flight = None,
+            Some(Errand::Return { since, .. }) => unsent = Some(since),
+            _ => {}
+        }
+        if !matches!(turn, Turn::Idle) {
+            output.journal(Record::Asking(None));
+        }
+        match (turn, unsent) {
+            (Turn::Returning { .. }, Some(since)) => {
+                self.untold_since = Some(since);
+                output.journal(Record::Returning(Returning::Due(since)));
+            }
+            // When the return ends, this side knows what it told (`returned_late`).
+            (Turn::Returning { ticket, since, .. }, None) => {
+                self.late_return = Some((ticket, since))
+            }
+            _ => {}
+        }
+        self.waiting = VecDeque::new();
+        self.menu = Menu::default();
+        self.forget_unsure(output);
+    }
+
+    /// After a restart: what was under way with the bot. No question is asked twice by itself. A
+    /// return is sent again, which is harmless. `is_with_bot`: the bot owns the conversation.
+    pub(super) fn recover<E>(
+        &mut self,
+        story: &Story,
+        is_with_bot: bool,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+        output: &mut Output,
+    ) -> Result<(), E> {
+        let first = match (story.asking, story.returning) {
+            (Some(asking), _) => asking,
+            (None, Returning::UnderWay) => latest_return(story) + 1,
+            (None, _) => output.last() + 1,
+        };
+        if let Returning::Due(since) = story.returning {
+            self.untold_since = Some(since);
+        }
+        if !is_with_bot {
+            return Ok(());
+        }
+        self.menu = Menu::before(output.last() + 1, &entry)?;
+        let (mut lines, mut texts) = (VecDeque::new(), Vec::new());
+        for number in first..=output.last() {
+            if let Body::Message(said) = entry(number)?.body
+                && said.author == Author::User
+            {
+                let menu = Menu::before(number, &entry)?;
+                let chosen = reply::choice(menu.buttons(), &said.text);
+                lines.push_back((number, as_asked(chosen, &said.text)));
+                texts.push(said.text);
+            }
+        }
+        if story.returning == Returning::UnderWay {
+            self.waiting = lines;
+        } else if !lines.is_empty() {
+            self.unsure = lines;
+            output.tell_news(CustomerNews::BotMayNotHave(texts));
+        }
+        if story.returning != Returning::Done {
+            self.resume(None, output.last(), output);
+        }
+        Ok(())
+    }
+
+    /// Lines that the bot may not have got are not asked again.
+    fn forget_unsure(&mut self, output: &mut Output) {
+        let had_some = !std::mem::take(&mut self.unsure).is_empty();
+        // While something is under way, the journal names the line that a restart goes on from.
+        if had_some && self.is_idle() {
+            output.journal(Record::Asking(None));
+        }
+    }
+
+    /// Asks the line that waits next, if nothing is under way. A bot that has to be told what
+    /// people said is told first.
+    fn ask_next(&mut self, output: &mut Output, now: Now) {
+        if !self.is_idle() || self.waiting.is_empty() {
+            return;
+        }
+        match self.untold_since {
+            Some(since) => self.resume(None, since, output),
+            None => self.ask_waiting(output, now),
+        }
+    }
+
+    fn ask_waiting(&mut self, output: &mut Output, now: Now) {
+        let Some((number, text)) = self.waiting.pop_front() else { return };
+        let ticket = self.ticket();
+        let line = (number, text.clone());
+        self.turn = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
+        self.in_flight = Some(ticket);
+        output.journal(Record::Asking(Some(number)));
+        self.errand = Some(Errand::Ask { conversation: output.conversation(), ticket, text });
+    }
+
+    /// Sends the return that is due, once nothing else is under way. An earlier request may reach
+    /// the bot late: if the return went first, the bot would take that request for a new line.
+    fn send_return(&mut self, output: &mut Output) {
+        let Turn::Returning { ticket, since, .. } = self.turn else { return };
+        let is_free = self.is_free();
+        let returning = if is_free { Returning::UnderWay } else { Returning::Due(since) };
+        output.journal(Record::Returning(returning));
+        if is_free {
+            let conversation = output.conversation();
+            self.errand = Some(Errand::Return { conversation, ticket, since });
+        }
+    }
+
+    /// Whether no question is under way, and no former return.
+    fn is_free(&self) -> bool {
+        self.in_flight.is_none() && self.late_return.is_none()
     }
 
     fn ticket(&mut self) -> u64 {
@@ -104,314 +449,16 @@ impl Turns {
     }
 }
 
-impl Session {
-    /// A person gets the conversation, or nobody: an answer that is under way is not wanted any
-    /// more, and lines that wait are not asked.
-    pub(super) fn discard_bot(&mut self) {
-        let turn = std::mem::take(&mut self.bot.turn);
-        // A return that still waits for the request under way has told the bot nothing.
-        let mut unsent = match turn {
-            Turn::Returning { since, .. } if !self.is_bot_free() => Some(since),
-            _ => None,
-        };
-        // A request that has not left yet never leaves.
-        match self.bot.errand.take() {
-            Some(Errand::Ask { .. }) => self.bot.in_flight = None,
-            Some(Errand::Return { since, .. }) => unsent = Some(since),
-            _ => {}
-        }
-        if !matches!(turn, Turn::Idle) {
-            self.journal(Record::Asking(None));
-        }
-        match (turn, unsent) {
-            (Turn::Returning { .. }, Some(since)) => {
-                self.bot.untold_since = Some(since);
-                self.journal(Record::Returning(Returning::Due(since)));
-            }
-            // Its answer says what became of it.
-            (Turn::Returning { ticket, since, .. }, None) => {
-                self.bot.late_return = Some((ticket, since))
-            }
-            _ => {}
-        }
-        self.bot.waiting = VecDeque::new();
-        self.bot.menu = Menu::default();
-        self.forget_unsure();
-    }
-
-    /// `/again`: asks the bot once more what it may not have got.
-    ///
-    /// # Errors
-    /// When there is no such line.
-    pub fn ask_again(&mut self, now: Now) -> Result<(), CustomerRefusal> {
-        if self.bot.unsure.is_empty() {
-            return Err(CustomerRefusal::NothingToRepeat);
-        }
-        let unsure = std::mem::take(&mut self.bot.unsure);
-        self.bot.waiting.extend(unsure);
-        self.ask_next(now);
-        Ok(())
-    }
-
-    /// A line for the bot: a choice among its buttons, or what was typed. A link is for the user
-    /// alone: the bot hears nothing of it.
-    pub(super) fn say_to_bot(&mut self, typed: &str, now: Now) {
-        let menu = self.bot.menu.buttons();
-        let chosen = reply::choice(menu, typed).cloned();
-        if let Some(url) = chosen.as_ref().and_then(Button::link) {
-            let url = url.to_owned();
-            return self.tell_news(CustomerNews::LinkChosen(url));
-        }
-        let text =
-            chosen.as_ref().map_or_else(|| typed.to_owned(), |button| reply::echo(menu, button));
-        self.say_as_user(&text, now);
-        let asked = as_asked(chosen.as_ref(), typed);
-        self.forget_unsure();
-        self.bot.waiting.push_back((self.own.last(), asked));
-        self.ask_next(now);
-    }
-
-    /// The bot answered the request with this ticket, or failed to.
-    pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
-        let late = self.bot.in_flight.take_if(|asked| *asked == ticket);
-        if late != Some(ticket) {
-            return log::info!("an answer of the bot to nothing that was asked is discarded");
-        }
-        let line = match std::mem::take(&mut self.bot.turn) {
-            Turn::Asking { ticket: asked, line, .. } if asked == ticket => line,
-            now => {
-                log::info!("a reply of the bot came after the handoff and is discarded");
-                self.bot.turn = now;
-                return self.send_return();
-            }
-        };
-        self.journal(Record::Asking(None));
-        match answer {
-            Ok(reply) => {
-                if reply.said.is_empty() && reply.handoff.is_none() {
-                    self.tell_silent_bot();
-                }
-                if !reply.said.is_empty() {
-                    self.bot.menu = Menu::default();
-                }
-                for said in reply.said {
-                    self.bot.menu.offer(self.own.last() + 1, now.wall, said.choices());
-                    self.record_said(said, now);
-                }
-                if let Some(handoff) = reply.handoff {
-                    return self.request_human(handoff.reason, now);
-                }
-            }
-            Err(fault) => {
-                self.bot.unsure.push_back(line);
-                self.tell_fault(CustomerNews::BotFailed(fault));
-            }
-        }
-        self.ask_next(now);
-    }
-
-    /// The bot was told that it owns the conversation again, or could not be.
-    pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
-        if let Some((_, since)) = self.bot.late_return.take_if(|(late, _)| *late == ticket) {
-            return self.returned_late(since, &outcome);
-        }
-        let (how, since) = match self.bot.turn {
-            Turn::Returning { ticket: asked, how, since } if asked == ticket => (how, since),
-            _ => return,
-        };
-        self.bot.turn = Turn::Idle;
-        self.bot.untold_since = match &outcome {
-            Resumed::Unreached(_) => Some(since),
-            // It may have the lines already: it is told once more that it is its turn, and nothing
-            // else.
-            Resumed::Failed(_) => Some(self.own.last()),
-            _ => None,
-        };
-        let returning = self.bot.untold_since.map_or(Returning::Done, Returning::Due);
-        self.journal(Record::Returning(returning));
-        if self.bot.waiting.is_empty() {
-            self.journal(Record::Asking(None));
-        }
-        if self.bot.untold_since.is_none() {
-            self.bot.told_causes.clear();
-        }
-        self.bot.may_be_paused = !matches!(outcome, Resumed::Yes | Resumed::WithoutLines);
-        if let Some(how) = how {
-            self.tell_state(Some(Reason::Returned(how)));
-        }
-        match outcome {
-            Resumed::Yes => {}
-            Resumed::WithoutLines => self.tell_news(CustomerNews::BotNotTold),
-            Resumed::StillPaused => self.tell_news(CustomerNews::BotStillPaused),
-            Resumed::NoApi(why) if !self.bot.has_told_no_api => {
-                self.bot.has_told_no_api = true;
-                self.tell_news(CustomerNews::BotHasNoApi(why));
-            }
-            Resumed::NoApi(_) => {}
-            Resumed::Unreached(fault) => self.tell_cause(CustomerNews::BotUntold(fault)),
-            Resumed::Failed(fault) => self.tell_cause(CustomerNews::BotMaybeUntold(fault)),
-        }
-        self.ask_waiting(now);
-    }
-
-    /// A return came back after the conversation went to a person: what it could not tell is told
-    /// with the next one.
-    fn returned_late(&mut self, from: Number, outcome: &Resumed) {
-        let untold = matches!(outcome, Resumed::Unreached(_)).then_some(from);
-        if let Turn::Returning { since, .. } = &mut self.bot.turn {
-            *since = untold.map_or(*since, |from| from.min(*since));
-            return self.send_return();
-        }
-        // Another return may have been due meanwhile.
-        self.bot.untold_since = self.bot.untold_since.into_iter().chain(untold).min();
-        let returning = self.bot.untold_since.map_or(Returning::Done, Returning::Due);
-        self.journal(Record::Returning(returning));
-    }
-
-    fn tell_cause(&mut self, cause: CustomerNews) {
-        if !self.bot.told_causes.contains(&cause) {
-            self.tell_news(cause.clone());
-            self.bot.told_causes.push(cause);
-        }
-    }
-
-    pub(super) fn tick_bot(&mut self, now: Now) {
-        if let Turn::Asking { slow_at, .. } = &mut self.bot.turn
-            && slow_at.is_some_and(|at| at <= now.clock)
-        {
-            *slow_at = None;
-            self.tell_news(CustomerNews::BotSlow);
-        }
-    }
-
-    /// Tells the bot before it is asked anything again: from `since` on, or from an earlier entry
-    /// that it could not be told of.
-    pub(super) fn resume_bot(&mut self, how: Option<Returned>, since: Number) {
-        let since = self.bot.untold_since.take().unwrap_or(since);
-        let ticket = self.bot.ticket();
-        self.bot.turn = Turn::Returning { ticket, how, since };
-        // A restart asks what waits, and no line before it.
-        let first = self.bot.waiting.front().map_or(self.own.last() + 1, |(number, _)| *number);
-        self.journal(Record::Asking(Some(first)));
-        self.send_return();
-    }
-
-    /// Sends the return that is due, once nothing is under way any more: an earlier request may
-    /// reach the bot late, and must not find it back in office.
-    fn send_return(&mut self) {
-        let Turn::Returning { ticket, since, .. } = self.bot.turn else { return };
-        let is_free = self.is_bot_free();
-        let returning = if is_free { Returning::UnderWay } else { Returning::Due(since) };
-        self.journal(Record::Returning(returning));
-        if is_free {
-            self.bot.errand = Some(Errand::Return { conversation: self.id, ticket, since });
-        }
-    }
-
-    /// Whether no request to the bot is under way that an earlier turn left behind.
-    fn is_bot_free(&self) -> bool {
-        self.bot.in_flight.is_none() && self.bot.late_return.is_none()
-    }
-
-    /// After a restart: what was under way with the bot. Nothing is asked twice by itself; that the
-    /// bot owns the conversation again is told again, which is harmless.
-    pub(super) fn recover_bot<E>(
-        &mut self,
-        story: &Story,
-        entry: impl Fn(Number) -> Result<Entry, E>,
-    ) -> Result<(), E> {
-        let is_return = |line: &&Line| {
-            let back =
-                |entry: &Entry| matches!(entry.body, Body::Withdrawn {} | Body::HandedBack { .. });
-            line.own && line.entry().is_some_and(back)
-        };
-        let returned = story
-            .controls
-            .iter()
-            .rfind(is_return)
-            .and_then(Line::entry)
-            .map_or(0, |entry| entry.number);
-        let first = match (story.asking, story.returning) {
-            (Some(asking), _) => asking,
-            (None, Returning::UnderWay) => returned + 1,
-            (None, _) => self.own.last() + 1,
-        };
-        if let Returning::Due(since) = story.returning {
-            self.bot.untold_since = Some(since);
-        }
-        if self.phase != Phase::Bot {
-            return Ok(());
-        }
-        self.bot.menu = Menu::before(self.own.last() + 1, &entry)?;
-        let (mut lines, mut said) = (VecDeque::new(), Vec::new());
-        for number in first..=self.own.last() {
-            if let Some(line) = by(Author::User, entry(number)?) {
-                let menu = Menu::before(number, &entry)?;
-                lines.push_back((
-                    number,
-                    as_asked(reply::choice(menu.buttons(), &line.text), &line.text),
-                ));
-                said.push(line.text);
-            }
-        }
-        if story.returning == Returning::UnderWay {
-            self.bot.waiting = lines;
-        } else if !lines.is_empty() {
-            self.bot.unsure = lines;
-            self.tell_news(CustomerNews::BotMayNotHave(said));
-        }
-        if story.returning != Returning::Done {
-            self.resume_bot(None, self.own.last());
-        }
-        Ok(())
-    }
-
-    fn forget_unsure(&mut self) {
-        let had_some = !std::mem::take(&mut self.bot.unsure).is_empty();
-        // While something is under way, the journal names the line that a restart goes on from.
-        if had_some && self.bot.is_idle() {
-            self.journal(Record::Asking(None));
-        }
-    }
-
-    /// Asks what waits, if nothing is in flight.
-    fn ask_next(&mut self, now: Now) {
-        if !self.bot.is_idle() || self.phase != Phase::Bot || self.bot.waiting.is_empty() {
-            return;
-        }
-        match self.bot.untold_since {
-            Some(since) => self.resume_bot(None, since),
-            None => self.ask_waiting(now),
-        }
-    }
-
-    fn ask_waiting(&mut self, now: Now) {
-        let Some((number, text)) = self.bot.waiting.pop_front() else { return };
-        let ticket = self.bot.ticket();
-        let line = (number, text.clone());
-        self.bot.turn = Turn::Asking { ticket, line, slow_at: Some(now.clock + SLOW_AFTER) };
-        self.bot.in_flight = Some(ticket);
-        self.journal(Record::Asking(Some(number)));
-        self.bot.errand = Some(Errand::Ask { conversation: self.id, ticket, text });
-    }
-
-    fn tell_silent_bot(&mut self) {
-        let may_be_paused = self.bot.may_be_paused;
-        self.tell_news(CustomerNews::BotSilent { may_be_paused });
-    }
+/// The number of our latest entry that gave the conversation back to the bot; 0: there is none.
+fn latest_return(story: &Story) -> Number {
+    let own = story.controls.iter().rev().filter(|line| line.own).filter_map(Line::entry);
+    let is_return = |body: &Body| matches!(body, Body::Withdrawn {} | Body::HandedBack { .. });
+    own.filter(|entry| is_return(&entry.body)).map(|entry| entry.number).next().unwrap_or(0)
 }
 
-/// What this author said in an entry, if it is of theirs.
-fn by(author: Author, entry: Entry) -> Option<Said> {
-    match entry.body {
-        Body::Message(said) if said.author == author => Some(said),
-        _ => None,
-    }
-}
-
-/// What people said to each other from our own entry `since` on: the stretches that the bot did not
-/// hear. Lines that were said to the bot are left out, also those that still wait for it. `lines`
-/// are the conversation's from that entry on, or from an earlier one.
+/// What people said to each other from our own entry `since` on, in the stretches without the bot.
+/// Lines that were said to the bot are left out, also those that still wait for it. `lines` are
+/// the conversation's from that entry on, or from an earlier one.
 pub fn said_without_bot(lines: &[Line], since: Number) -> Vec<Said> {
     let is_since =
         |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == since);

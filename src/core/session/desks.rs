@@ -16,53 +16,81 @@ pub(super) struct Desks {
     met: Vec<(DeskId, Marks)>,
 }
 
-/// What this side knows of one desk.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Marks {
+/// What this side knows of one desk. 0 stands for no entry.
+#[derive(Default)]
+struct Marks {
     /// The latest `requested` that this desk may have.
-    pub(super) offered_request: Number,
-    /// Our entry that ended the last stretch in which this desk's agent had the customer; 0 before
-    /// the first end.
-    pub(super) stretch_end: Number,
-    pub(super) delivery: Delivery,
+    offered_request: Number,
+    /// Our entry that ended the last stretch in which this desk's agent had the customer.
+    stretch_end: Number,
+    delivery: Delivery,
 }
 
 impl Desks {
-    /// The present desk.
-    pub(super) fn present(&self) -> Option<(DeskId, &Marks)> {
-        self.met.last().map(|(desk, marks)| (*desk, marks))
+    /// After a restart: this desk was met next. It may have our `requested` with this number.
+    pub(super) fn restore(&mut self, desk: DeskId, offered_request: Number, delivery: Delivery) {
+        self.met.push((desk, Marks { offered_request, stretch_end: 0, delivery }));
     }
 
     /// The present desk.
-    pub(super) fn present_mut(&mut self) -> Option<(DeskId, &mut Marks)> {
-        self.met.last_mut().map(|(desk, marks)| (*desk, marks))
+    pub(super) fn present(&self) -> Option<(DeskId, &Delivery)> {
+        self.met.last().map(|(desk, marks)| (*desk, &marks.delivery))
     }
 
-    /// The marks of a desk that had this conversation.
-    pub(super) fn get_mut(&mut self, desk: DeskId) -> Option<&mut Marks> {
-        self.met.iter_mut().find(|(met, _)| *met == desk).map(|(_, marks)| marks)
+    /// The present desk.
+    pub(super) fn present_mut(&mut self) -> Option<(DeskId, &mut Delivery)> {
+        self.met.last_mut().map(|(desk, marks)| (*desk, &mut marks.delivery))
+    }
+
+    /// The numbers of a desk that had this conversation.
+    pub(super) fn get_mut(&mut self, desk: DeskId) -> Option<&mut Delivery> {
+        self.marks_mut(desk).map(|marks| &mut marks.delivery)
     }
 
     /// This desk is the present one from now on.
-    pub(super) fn meet(&mut self, desk: DeskId) -> &mut Marks {
+    pub(super) fn meet(&mut self, desk: DeskId) -> &mut Delivery {
         let at = self.met.iter().position(|(met, _)| *met == desk);
         let known = at.map_or((desk, Marks::default()), |at| self.met.remove(at));
-        &mut self.met.push_mut(known).1
+        &mut self.met.push_mut(known).1.delivery
     }
 
     /// The present desk acknowledged our entries up to this number.
     pub(super) fn acked(&self) -> Number {
-        self.present().map_or(0, |(_, marks)| marks.delivery.acked())
-    }
-
-    /// Whether any desk may have heard of this `requested`.
-    pub(super) fn may_know(&self, request: Number) -> bool {
-        request > 0 && self.met.iter().any(|(_, marks)| marks.offered_request == request)
+        self.present().map_or(0, |(_, delivery)| delivery.acked())
     }
 
     /// For the hello: up to which number this side has the entries of the desks that were met last.
     pub(super) fn received(&self) -> BTreeMap<DeskId, Number> {
         let latest = self.met.iter().rev().take(DESKS_MAX);
         latest.map(|(desk, marks)| (*desk, marks.delivery.received())).collect()
+    }
+
+    /// The present desk may have our `requested` with this number from now on.
+    pub(super) fn offer(&mut self, request: Number) {
+        if let Some((_, marks)) = self.met.last_mut() {
+            marks.offered_request = request;
+        }
+    }
+
+    /// Whether any desk may have our `requested` with this number.
+    pub(super) fn is_offered(&self, request: Number) -> bool {
+        request > 0 && self.met.iter().any(|(_, marks)| marks.offered_request == request)
+    }
+
+    /// The agent of this desk had the customer, until our entry with this number.
+    pub(super) fn end_stretch(&mut self, desk: DeskId, number: Number) {
+        if let Some(marks) = self.marks_mut(desk) {
+            marks.stretch_end = number;
+        }
+    }
+
+    /// Our entry that ended the last stretch in which the present desk's agent had the customer; 0
+    /// before the first end.
+    pub(super) fn stretch_end(&self) -> Number {
+        self.met.last().map_or(0, |(_, marks)| marks.stretch_end)
+    }
+
+    fn marks_mut(&mut self, desk: DeskId) -> Option<&mut Marks> {
+        self.met.iter_mut().find(|(met, _)| *met == desk).map(|(_, marks)| marks)
     }
 }

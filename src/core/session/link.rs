@@ -1,43 +1,39 @@
-//! The connection to the desk: this side dials while one of the two owes the other something, says
-//! hello, goes on where both sides were, and hangs up when all is delivered.
+//! The state of the connection to the desk, and what is known of it.
 //!
-//! Rules: docs/PROTOCOL.md, "hello", "welcome" and "Delivery".
+//! ```text
+//!                     dial            dialled, hello          welcome
+//!   Down ──▶ Wanted ───────▶ Opening ───────────────▶ Opening ────────▶ Up
+//!             ▲ ▲             (no connection yet)        │ busy          │
+//!             │ └── Waiting ◀────────────────────────────┘               │
+//!             └──────────────── a connection is lost ────────────────────┘
+//! ```
+//!
+//! This side hangs up by `Closing`, and is `Down` when the connection is gone.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Act, Errand, Marks, Phase, Session};
 use crate::core::clock::Now;
-use crate::core::delivery::{Arrival, Idle};
 use crate::core::dialling::Verdict;
-use crate::core::outcome::Fact;
-use crate::core::record::Record;
-use crate::core::report::{self, CustomerNews, Report};
-use crate::wire::{
-    Author, Body, Code, Conn, DeskId, Entry, Hello, Message, Number, VERSION, Welcome,
-};
+use crate::core::report;
+use crate::wire::{Conn, Number};
 
-/// How long the desk may take to answer the hello. The loop arms it on the connection.
-pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
-
-/// The connection.
+/// The connection to the desk.
 pub(super) struct Link {
     stage: Stage,
     /// What the last connection showed of the desk's address, for all sessions that dial it.
     verdict: Option<Verdict>,
     /// The link as it was shown last. Failing attempts in a row are shown once.
-    last_told: Option<report::Link>,
+    last_shown: Option<report::Link>,
     /// The desk's last answer was that it is full.
     is_desk_full: bool,
     /// The `newest` of the hello on this connection.
     newest: Number,
     /// The desk acknowledged our entries up to this number on this connection.
     acked: Number,
-    /// The customer is shown another position no earlier than this.
-    pub(super) next_position: Instant,
 }
 
 enum Stage {
-    /// No connection is wanted, or none may be had.
+    /// No connection is wanted, or the desk is given up.
     Down,
     /// The desk is full: a connection is wanted at this time.
     Waiting(Instant),
@@ -45,410 +41,177 @@ enum Stage {
     Wanted,
     /// A dial is under way, or the hello has no answer yet.
     Opening(Option<Conn>),
-    /// Welcome was said by the last of `desks`.
-    Up { conn: Conn },
-    /// All is delivered and the connection is closing.
+    /// The present desk said welcome.
+    Up(Conn),
+    /// This side has hung up, and the connection is not gone yet.
     Closing(Conn),
 }
 
 impl Link {
-    pub(super) fn new(now: Now) -> Link {
+    pub(super) fn new() -> Link {
         Link {
             stage: Stage::Down,
             verdict: None,
-            last_told: None,
+            last_shown: None,
             is_desk_full: false,
             newest: 0,
             acked: 0,
-            next_position: now.clock,
         }
     }
 
+    /// The connection, if the desk has said welcome on it.
+    pub(super) fn up(&self) -> Option<Conn> {
+        match self.stage {
+            Stage::Up(conn) => Some(conn),
+            _ => None,
+        }
+    }
+
+    /// The connection, if the desk has not answered on it yet.
+    pub(super) fn opening(&self) -> Option<Conn> {
+        match self.stage {
+            Stage::Opening(conn) => conn,
+            _ => None,
+        }
+    }
+
+    /// Whether there is no connection, not even one that is opening or closing.
+    pub(super) fn is_disconnected(&self) -> bool {
+        matches!(self.stage, Stage::Down | Stage::Waiting(_) | Stage::Wanted)
+    }
+
+    /// Whether there is no connection, and none is wanted.
+    pub(super) fn is_down(&self) -> bool {
+        matches!(self.stage, Stage::Down)
+    }
+
+    /// Whether a connection is wanted now.
+    pub(super) fn is_wanted(&self) -> bool {
+        matches!(self.stage, Stage::Wanted)
+    }
+
+    /// When a full desk is to be dialled again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Waiting(at) => Some(at),
             _ => None,
         }
     }
-}
 
-impl Session {
-    /// The dial that was asked for is under way as `conn`.
-    pub fn dialled(&mut self, conn: Conn) {
-        self.link.stage = Stage::Opening(Some(conn));
-        self.rest_if_delivered();
-    }
-
-    /// The connection stands: this side says hello.
-    pub fn connected(&mut self, conn: Conn) {
-        if !matches!(self.link.stage, Stage::Opening(Some(dialled)) if dialled == conn) {
-            return;
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Now) {
+        if self.deadline().is_some_and(|at| at <= now.clock) {
+            self.want();
         }
-        let hello = Hello {
-            version: VERSION,
-            conversation: self.id,
-            secret: self.secret,
-            name: self.name.clone(),
-            received: self.desks.received(),
-            newest: self.owed(),
-            features: Vec::new(),
-        };
-        (self.link.newest, self.link.acked) = (hello.newest, 0);
-        self.act(Act::Send(conn, Message::Hello(hello)));
     }
 
-    /// A message came. Answers false when it breaks the rules of the wire.
-    pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
-        match (&self.link.stage, message) {
-            (Stage::Opening(Some(dialled)), message) if *dialled == conn => match message {
-                Message::Welcome(welcome) => self.welcomed(conn, &welcome, now),
-                Message::Busy { retry } => self.busy(conn, retry, now),
-                Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
-                Message::Ping {} => {}
-                _ => return false,
-            },
-            (Stage::Up { conn: up }, message) if *up == conn => {
-                return self.listen(conn, message, now);
+    /// A connection is wanted.
+    pub(super) fn want(&mut self) {
+        self.stage = Stage::Wanted;
+    }
+
+    /// A dial is asked for.
+    pub(super) fn dial(&mut self) {
+        self.stage = Stage::Opening(None);
+    }
+
+    /// The dial is under way as `conn`.
+    pub(super) fn dialled(&mut self, conn: Conn) {
+        self.stage = Stage::Opening(Some(conn));
+    }
+
+    /// This side says hello with this `newest`.
+    pub(super) fn introduce(&mut self, newest: Number) {
+        (self.newest, self.acked) = (newest, 0);
+    }
+
+    /// The desk said welcome.
+    pub(super) fn welcome(&mut self, conn: Conn) {
+        self.stage = Stage::Up(conn);
+        self.verdict = Some(Verdict::Answered);
+    }
+
+    /// The desk is full: it is dialled again at this time.
+    pub(super) fn wait(&mut self, until: Instant) {
+        self.stage = Stage::Waiting(until);
+        self.verdict = Some(Verdict::Answered);
+        self.is_desk_full = true;
+    }
+
+    /// The dial failed, or the connection was lost. `is_needed`: the desk is dialled again.
+    pub(super) fn lose(&mut self, is_needed: bool) {
+        self.stage = if is_needed { Stage::Wanted } else { Stage::Down };
+        self.verdict = Some(Verdict::Failed);
+        self.is_desk_full = false;
+    }
+
+    /// The desk is given up.
+    pub(super) fn give_up(&mut self) {
+        self.stage = Stage::Down;
+        self.verdict = Some(Verdict::Unknown);
+    }
+
+    /// No connection is wanted any more. Returns the connection that is to be closed.
+    pub(super) fn hang_up(&mut self) -> Option<Conn> {
+        let open = self.up().or(self.opening());
+        match open {
+            Some(conn) => {
+                self.stage = Stage::Closing(conn);
+                self.verdict.get_or_insert(Verdict::Unknown);
             }
-            _ => {}
-        }
-        true
-    }
-
-    /// The connection is gone, or never came to be.
-    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
-        match self.link.stage {
-            Stage::Opening(Some(ours)) if ours == conn => self.retry(why, now),
-            Stage::Up { conn: up } if up == conn => self.retry(why, now),
-            Stage::Closing(ours) if ours == conn => {
-                self.link.stage = Stage::Down;
-                self.seek_desk();
+            None if matches!(self.stage, Stage::Waiting(_) | Stage::Wanted) => {
+                self.stage = Stage::Down;
             }
-            _ => {}
+            None => {}
         }
+        open
     }
 
-    /// The peer is not the desk that it must be. It gets nothing, and nothing dials it again by
-    /// itself.
-    pub fn distrust(&mut self, conn: Conn, why: &str) {
-        if matches!(self.link.stage, Stage::Opening(Some(ours)) if ours == conn) {
-            self.part(conn, why);
+    /// The program ends. Returns the connection that is to be closed.
+    pub(super) fn leave(&mut self) -> Option<Conn> {
+        let open = self.up().or(self.opening());
+        self.stage = Stage::Down;
+        self.verdict.get_or_insert(Verdict::Unknown);
+        open
+    }
+
+    /// A connection is gone. Whether it is the one that this side has hung up on.
+    pub(super) fn end(&mut self, conn: Conn) -> bool {
+        let is_ours = matches!(self.stage, Stage::Closing(closing) if closing == conn);
+        if is_ours {
+            self.stage = Stage::Down;
         }
+        is_ours
     }
 
-    /// The connection, the desk and its marks, while the desk is connected.
-    pub(super) fn linked(&mut self) -> Option<(Conn, (DeskId, &mut Marks))> {
-        match self.link.stage {
-            Stage::Up { conn } => self.desks.present_mut().map(|desk| (conn, desk)),
-            _ => None,
-        }
+    /// The desk acknowledged our entries up to this number on this connection.
+    pub(super) fn note_ack(&mut self, number: Number) {
+        self.acked = self.acked.max(number);
     }
 
-    /// The desk and its marks, while the desk is connected.
-    pub(super) fn linked_desk(&mut self) -> Option<(DeskId, &mut Marks)> {
-        self.linked().map(|(_, desk)| desk)
-    }
-
-    /// The program ends: the desk gets a goodbye. The conversation goes on at the next start.
-    pub fn leave(&mut self) {
-        if let Stage::Up { conn } | Stage::Opening(Some(conn)) = self.link.stage {
-            let text = "the customer's program is ending".to_owned();
-            self.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
-            self.act(Act::Close(conn));
-        }
-        self.link.stage = Stage::Down;
-        self.link.verdict.get_or_insert(Verdict::Unknown);
-    }
-
-    /// Whether the desk has said welcome and is connected.
-    pub(super) fn is_up(&self) -> bool {
-        matches!(self.link.stage, Stage::Up { .. })
-    }
-
-    /// Why the customer cannot be connected to the desk, while they need to be.
-    pub fn desk_trouble(&self) -> Option<&'static str> {
-        let is_lost = self.needs_desk() && self.link.last_told == Some(report::Link::Lost);
-        is_lost.then_some(if self.link.is_desk_full { "desk full" } else { "desk offline" })
-    }
-
-    /// Whether there is no connection, not even a closing one.
-    pub fn is_disconnected(&self) -> bool {
-        matches!(self.link.stage, Stage::Down | Stage::Waiting(_) | Stage::Wanted)
-    }
-
-    pub(super) fn tick_link(&mut self, now: Now) {
-        if matches!(self.link.stage, Stage::Waiting(at) if at <= now.clock) {
-            self.link.stage = Stage::Wanted;
-        }
-    }
-
-    /// Wants a connection at once, if a desk is needed and none is connected.
-    pub(super) fn seek_desk(&mut self) {
-        if self.needs_desk() && self.is_disconnected() {
-            self.tell_link(report::Link::Connecting, None);
-            self.link.stage = Stage::Wanted;
-        }
-    }
-
-    /// Hangs up when the bot or nobody owns the conversation and both sides have all they are owed.
-    /// A desk sends its entries before it acks ours: once it acked all, nothing of its own is on
-    /// the way.
-    pub(super) fn rest_if_delivered(&mut self) {
-        if self.needs_desk() {
-            return;
-        }
-        if let Some((conn, (_, marks))) = self.linked()
-            && let Some(number) = marks.delivery.take_ack()
-        {
-            self.act(Act::Send(conn, Message::Ack { number }));
-        }
-        match self.link.stage {
-            Stage::Up { conn } | Stage::Opening(Some(conn)) => {
-                self.act(Act::Close(conn));
-                self.link.stage = Stage::Closing(conn);
-                self.link.verdict.get_or_insert(Verdict::Unknown);
-            }
-            Stage::Waiting(_) | Stage::Wanted => self.link.stage = Stage::Down,
-            _ => {}
-        }
-    }
-
-    /// Whether a desk owns the conversation, or one of the two sides still owes the other
-    /// something.
-    pub(super) fn needs_desk(&self) -> bool {
-        self.is_owned_by_desk() || self.is_parting
-    }
-
-    /// Whether this side does not try to reach the desk any more, though it needs to.
-    pub fn is_parted(&self) -> bool {
-        self.needs_desk() && matches!(self.link.stage, Stage::Down)
-    }
-
-    /// Whether a connection to the desk is wanted.
-    pub fn is_dial_wanted(&self) -> bool {
-        matches!(self.link.stage, Stage::Wanted)
-    }
-
-    /// Dials the desk, as this session wants.
-    pub fn dial(&mut self) {
-        self.link.stage = Stage::Opening(None);
-        self.act(Act::Errand(Errand::Dial(self.id)));
+    /// Whether the desk may not know yet that our entry `end` ended its stretch: it has not
+    /// acknowledged that entry, or a part of the backlog, on this connection.
+    pub(super) fn may_not_know(&self, end: Number) -> bool {
+        self.acked < end.max(self.newest)
     }
 
     /// What the latest connection showed of the desk's address, since the last call.
-    pub fn take_verdict(&mut self) -> Option<Verdict> {
-        self.link.verdict.take()
+    pub(super) fn take_verdict(&mut self) -> Option<Verdict> {
+        self.verdict.take()
     }
 
-    /// The desk accepted the hello: both sides go on from each other's marks (docs/PROTOCOL.md,
-    /// "welcome").
-    fn welcomed(&mut self, conn: Conn, welcome: &Welcome, now: Now) {
-        let former = match &self.phase {
-            Phase::Active { desk, .. } => Some(*desk),
-            _ => None,
-        };
-        let last = self.own.last();
-        let marks = self.desks.meet(welcome.desk);
-        let resumed = marks.delivery.resume(welcome.received, last);
-        let shown = marks.delivery.shown();
-        // The desk claims more of our entries than there are: one of the two journals is another
-        // one.
-        let Ok(is_news) = resumed else { return self.fork(conn) };
-        self.link.stage = Stage::Up { conn };
-        self.link.verdict = Some(Verdict::Answered);
-        self.act(Act::Admit(conn));
-        // The connection before this one may have lost our latest `seen`.
-        if let Some(number) = shown {
-            self.act(Act::Send(conn, Message::Seen { number }));
-        }
-        self.tell_link(report::Link::Connected, None);
-        // It may have lost the desk's latest `ack` as well. This mark is not journaled as one: only
-        // behind an `ack` is there nothing more of the desk's, so a restart must go on to wait for
-        // it.
-        if is_news {
-            self.tell(Report::Delivered { conversation: self.id, number: welcome.received });
-        }
-        if former.is_some_and(|former| former != welcome.desk) {
-            self.tell_news(CustomerNews::DeskLostConversation);
-            self.request_human(None, now);
-        } else if self.needs_desk() {
-            self.offer();
-        }
+    /// The link is shown. Whether it was another one before.
+    pub(super) fn show(&mut self, link: report::Link) -> bool {
+        self.last_shown.replace(link) != Some(link)
     }
 
-    /// A message of the connected desk.
-    fn listen(&mut self, conn: Conn, message: Message, now: Now) -> bool {
-        match message {
-            Message::Entry(entry) => return self.take(conn, entry, now),
-            Message::Ack { number } => return self.acked(number),
-            Message::Seen { number } => {
-                let conversation = self.id;
-                let Some((_, marks)) = self.linked_desk() else { return false };
-                let Ok(is_news) = marks.delivery.seen(number) else { return false };
-                if is_news {
-                    self.tell(Report::Seen { conversation, number });
-                }
-            }
-            Message::Position { position } => return self.positioned(position, now),
-            Message::Bye { code, text } => self.dismissed(conn, code, &text, now),
-            Message::Ping {} => {}
-            Message::Hello(_) | Message::Welcome(_) | Message::Busy { .. } => return false,
-        }
-        true
+    /// Whether the link was shown as lost.
+    pub(super) fn is_shown_lost(&self) -> bool {
+        self.last_shown == Some(report::Link::Lost)
     }
 
-    /// An entry of the desk arrived. This side takes it once and in order (docs/PROTOCOL.md,
-    /// "Delivery", Receiving).
-    fn take(&mut self, conn: Conn, entry: Entry, now: Now) -> bool {
-        let fits = match &entry.body {
-            Body::Message(said) => said.author == Author::Admin,
-            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => {
-                true
-            }
-            _ => false,
-        };
-        let is_news =
-            self.desks.present().is_some_and(|(_, marks)| entry.number > marks.delivery.received());
-        let is_early = is_news && matches!(entry.body, Body::Message(_)) && !self.may_speak();
-        let Some((desk, marks)) = self.desks.present_mut().filter(|_| fits && !is_early) else {
-            return false;
-        };
-        let arrival = marks.delivery.receive(entry.number);
-        if arrival == Arrival::Gap {
-            return false;
-        }
-        if arrival == Arrival::Again {
-            self.act(Act::Verify { conn, conversation: self.id, desk: Some(desk), entry });
-        } else {
-            self.idle = Idle::new(now);
-            self.journal(Record::Theirs(Some(desk), entry.clone()));
-            self.obey(desk, entry, now);
-        }
-        true
-    }
-
-    /// Whether the desk may say something: its agent has the customer, or had them and typed it
-    /// before the desk knew of the end. A desk sends what it has before it acknowledges ours,
-    /// so what follows the ack of the end was made later.
-    fn may_speak(&self) -> bool {
-        self.desks.present().is_some_and(|(desk, marks)| {
-            self.is_with(desk, self.own.request())
-                || self.link.acked < marks.stretch_end.max(self.link.newest)
-                    && marks.stretch_end > 0
-        })
-    }
-
-    fn acked(&mut self, number: Number) -> bool {
-        let Some((desk, marks)) = self.linked_desk() else { return false };
-        let Ok(is_news) = marks.delivery.ack(number) else { return false };
-        // The welcome may have acknowledged as much, and is not journaled (see `welcomed`).
-        if marks.delivery.note_ack(number) {
-            self.journal(Record::Acked(desk, number));
-        }
-        if is_news {
-            self.tell(Report::Delivered { conversation: self.id, number });
-        }
-        self.link.acked = self.link.acked.max(number);
-        if self.undelivered().is_empty() {
-            self.is_parting = false;
-            self.rest_if_delivered();
-        }
-        true
-    }
-
-    fn busy(&mut self, conn: Conn, seconds: u32, now: Now) {
-        self.act(Act::Close(conn));
-        let wait = Duration::from_secs(seconds.clamp(1, 600).into());
-        self.link.stage = Stage::Waiting(now.clock + wait);
-        self.link.verdict = Some(Verdict::Answered);
-        self.link.is_desk_full = true;
-        self.lose(&format!("cannot join the queue at {}: the desk is full", self.address));
-    }
-
-    /// The desk says goodbye (docs/PROTOCOL.md, "bye"). Some reasons make another attempt useless.
-    fn dismissed(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
-        // A desk's words never stand alone, as if this program had said them.
-        let why = format!("the desk says: {text}");
-        match code {
-            Code::Replaced => {
-                self.is_replaced = true;
-                self.part(conn, &why);
-            }
-            Code::Fork => self.fork(conn),
-            Code::Version | Code::Secret | Code::Tls => self.part(conn, &why),
-            Code::Leaving | Code::Gap | Code::Protocol | Code::Other => {
-                self.act(Act::Close(conn));
-                self.retry(&why, now);
-            }
-        }
-    }
-
-    /// The two journals tell different stories under the same numbers: one of them was restored
-    /// from a backup.
-    pub fn fork(&mut self, conn: Conn) {
-        let why = "the desk and this side remember different things under the same numbers";
-        self.act(Act::Send(conn, Message::Bye { code: Code::Fork, text: why.to_owned() }));
-        self.part(conn, why);
-        self.act(Act::Errand(Errand::StartOver(self.id)));
-    }
-
-    /// Leaves the desk for good: what is not delivered stays undelivered.
-    fn part(&mut self, conn: Conn, why: &str) {
-        self.act(Act::Close(conn));
-        self.link.stage = Stage::Down;
-        self.link.verdict = Some(Verdict::Unknown);
-        self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        let (address, why) = (self.address.clone(), why.to_owned());
-        self.tell_fault(CustomerNews::Parted { address, why });
-        // No desk owns the conversation: that it is still owed something keeps the customer from
-        // nothing.
-        if !self.is_owned_by_desk()
-            && std::mem::take(&mut self.is_parting)
-            && self.phase == Phase::Bot
-        {
-            let acked = self.desks.acked();
-            let owed = acked + 1..=self.owed();
-            self.act(Act::Tell(Fact::Undelivered(self.id, owed)));
-        }
-    }
-
-    /// Tries again later, for as long as a desk is needed.
-    fn retry(&mut self, why: &str, now: Now) {
-        if self.linked().is_some() {
-            self.idle = Idle::new(now);
-        }
-        self.link.is_desk_full = false;
-        self.lose(why);
-        self.link.verdict = Some(Verdict::Failed);
-        self.link.stage = if self.needs_desk() { Stage::Wanted } else { Stage::Down };
-    }
-
-    /// Shows that the desk is not connected, and what a waiting customer can do.
-    fn lose(&mut self, why: &str) {
-        let is_news = self.link.last_told != Some(report::Link::Lost);
-        self.tell_link(report::Link::Lost, Some(why.to_owned()));
-        if let Phase::Queued { position } = &mut self.phase {
-            *position = Default::default();
-            if is_news {
-                self.tell_news(CustomerNews::SeekingDesk);
-            }
-        }
-    }
-
-    fn tell_link(&mut self, link: report::Link, why: Option<String>) {
-        if self.link.last_told.replace(link) == Some(link) {
-            return;
-        }
-        self.tell(Report::Link {
-            conversation: self.id,
-            ordinal: None,
-            customer: None,
-            link,
-            desk: self.address.clone(),
-            why,
-            parted: link == report::Link::Lost
-                && matches!(self.link.stage, Stage::Down)
-                && self.needs_desk(),
-        });
+    /// Whether the desk's last answer was that it is full.
+    pub(super) fn is_desk_full(&self) -> bool {
+        self.is_desk_full
     }
 }

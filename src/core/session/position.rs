@@ -1,60 +1,56 @@
-//! The customer's position in the queue, as the desk says it and as the customer is told: when it
-//! changes, and once a second at most, whatever the desk does.
+//! The customer's position in the queue: what the desk says, and what the customer is shown.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use super::{Phase, Session};
 use crate::core::clock::Now;
 
-/// The customer is told of another position this often at most.
-const POSITION_TOLD: Duration = Duration::from_secs(1);
+/// The customer is shown another position once in this time at most (docs/PROTOCOL.md, "ack, seen,
+/// position, ping").
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
-/// The position of a queued customer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The position of a customer who waits.
 pub(super) struct Position {
-    /// As the desk said last.
-    now: Option<u32>,
-    /// As the customer knows it.
-    told: Option<u32>,
+    /// The position that the desk said last.
+    latest: Option<NonZeroU32>,
+    /// The position that the customer knows.
+    shown: Option<NonZeroU32>,
+    /// The customer is shown another position no earlier than this.
+    next: Instant,
 }
 
 impl Position {
-    pub(super) fn told(&self) -> Option<u32> {
-        self.told
-    }
-}
-
-impl Session {
-    /// The desk says the position. Answers false when there is no such position.
-    pub(super) fn positioned(&mut self, said: u32, now: Now) -> bool {
-        if said == 0 {
-            return false;
-        }
-        if let Phase::Queued { position } = &mut self.phase {
-            position.now = Some(said);
-        }
-        self.tell_position(now);
-        true
+    pub(super) fn new(now: Now) -> Position {
+        Position { latest: None, shown: None, next: now.clock }
     }
 
-    /// Tells the position if it is news, and time.
-    pub(super) fn tell_position(&mut self, now: Now) {
-        if self.position_deadline().is_some_and(|at| at <= now.clock)
-            && let Phase::Queued { position } = &mut self.phase
-        {
-            position.told = position.now;
-            self.link.next_position = now.clock + POSITION_TOLD;
-            self.tell_state(None);
-        }
+    /// The customer begins to wait, or the desk is out of reach: nobody knows the position.
+    pub(super) fn forget(&mut self) {
+        (self.latest, self.shown) = (None, None);
     }
 
-    /// When the customer is to be told of a position that they do not know.
-    pub(super) fn position_deadline(&self) -> Option<Instant> {
-        match &self.phase {
-            Phase::Queued { position } if position.now != position.told => {
-                Some(self.link.next_position)
-            }
-            _ => None,
+    /// The desk says the position.
+    pub(super) fn set(&mut self, position: NonZeroU32) {
+        self.latest = Some(position);
+    }
+
+    /// When the customer is to be shown a position that they do not know, if there is one.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (self.latest != self.shown).then_some(self.next)
+    }
+
+    /// Whether the customer is to be shown the position now. After that they know it.
+    pub(super) fn show_if_due(&mut self, now: Now) -> bool {
+        let is_due = self.deadline().is_some_and(|at| at <= now.clock);
+        if is_due {
+            self.shown = self.latest;
+            self.next = now.clock + SHOWN_EVERY;
         }
+        is_due
+    }
+
+    /// The position that the customer knows.
+    pub(super) fn shown(&self) -> Option<u32> {
+        self.shown.map(NonZeroU32::get)
     }
 }

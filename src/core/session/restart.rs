@@ -1,11 +1,11 @@
 //! What a restart finds in the journal.
 
-use super::{Fresh, Marks, OwnEntries, Phase, Session};
+use super::output::Output;
+use super::{Fresh, Session};
 use crate::core::clock::Now;
-use crate::core::delivery::{Delivery, Idle};
-use crate::core::outcome::Outcome;
+use crate::core::delivery::Delivery;
 use crate::core::record::{Story, What};
-use crate::wire::{Body, DeskId, Entry, Number, Secret};
+use crate::wire::{Body, DeskId, Entry, Number, Secret, State};
 
 impl Session {
     /// A conversation as a restart finds it in the journal; `entry` reads our own entries from
@@ -21,82 +21,75 @@ impl Session {
         now: Now,
     ) -> Result<Session, E> {
         let fresh = Fresh { id: story.id, secret: Secret::new(story.secret), seed };
-        let mut session = Session::new(fresh, story.name.clone(), address, now);
-        session.out = Outcome::default();
-        session.own = OwnEntries::restore(story.own);
-        session.idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
-        for (desk, request, acked) in &story.desks {
-            let received =
-                story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
-            // Of what the journal has, nobody knows what left.
-            let delivery = Delivery::restore(*acked, received, story.own);
-            *session.desks.meet(*desk) =
-                Marks { offered_request: *request, stretch_end: 0, delivery };
-        }
-        let mut accepts = Vec::new();
-        // Where the last stretch ended that a desk may have heard of.
-        let mut end = 0;
-        for line in &story.controls {
-            match &line.what {
-                What::Entry(None, entry) if line.own => {
-                    session.recall(entry, &accepts);
-                    if !session.is_owned_by_desk()
-                        && session.is_offered()
-                        && session.own.owed() == entry.number
-                    {
-                        end = entry.number;
-                    }
-                }
-                What::Entry(Some(desk), entry) => accepts.push((*desk, entry.clone())),
-                _ => {}
-            }
-        }
-        let acked = session.desks.acked();
-        session.is_parting = acked < end;
-        session.recover_bot(story, entry)?;
+        let output = Output::restore(story, now);
+        let mut session = Session::with(output, fresh, story.name.clone(), address, now);
+        session.recall_desks(story);
+        session.recall_controls(story);
+        let is_with_bot = session.state() == State::Bot;
+        session.bot.recover(story, is_with_bot, entry, &mut session.output)?;
         session.tell_state(None);
         session.seek_desk();
         Ok(session)
     }
 
-    /// What one of our own control entries made of the state, when it was recorded.
-    fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, Entry)]) {
-        let ends = matches!(
-            entry.body,
-            Body::Requested { .. }
-                | Body::Withdrawn {}
-                | Body::HandedBack { .. }
-                | Body::Closed { .. }
-        );
-        if ends {
-            self.end_stretch(entry.number);
+    /// The desks that the journal names. Nobody knows which of our entries were sent to them, so
+    /// all may have been.
+    fn recall_desks(&mut self, story: &Story) {
+        for (desk, request, acked) in &story.desks {
+            let received =
+                story.theirs.iter().find(|(of, _)| *of == Some(*desk)).map_or(0, |(_, last)| *last);
+            self.desks.restore(*desk, *request, Delivery::restore(*acked, received, story.own));
         }
+    }
+
+    /// Makes the changes of state again that the journal has.
+    fn recall_controls(&mut self, story: &Story) {
+        let mut accepts = Vec::new();
+        // Our entry up to which the present desk was owed all when its stretch ended.
+        let mut end = 0;
+        for line in &story.controls {
+            match &line.what {
+                What::Entry(None, entry) if line.own => {
+                    self.recall(entry, &accepts);
+                    let is_end = !self.ownership.is_with_desk() && self.owed() == entry.number;
+                    if is_end && self.is_offered() {
+                        end = entry.number;
+                    }
+                }
+                What::Entry(Some(desk), entry) => accepts.push((*desk, entry)),
+                _ => {}
+            }
+        }
+        self.ownership.restore_parting(self.desks.acked() < end);
+    }
+
+    /// Makes the change of state again that one of our own control entries stands for.
+    fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, &Entry)]) {
+        let number = entry.number;
         match &entry.body {
             Body::Requested { .. } => {
-                self.own.set_request(entry.number);
-                self.phase = Phase::Queued { position: Default::default() };
+                self.end_stretch(number);
+                self.ownership.queue(number);
             }
             Body::Accepted { of } => {
-                let accept = accepts
-                    .iter()
-                    .find(|(desk, accept)| *desk == of.desk && accept.number == of.number);
-                let admin = accept.and_then(|(_, accept)| match &accept.body {
-                    Body::Accept { name, .. } => name.clone(),
-                    _ => None,
+                let is_asked = |(desk, accept): &&(DeskId, &Entry)| {
+                    *desk == of.desk && accept.number == of.number
+                };
+                let agent = accepts.iter().find(is_asked).and_then(|(_, accept)| {
+                    let Body::Accept { name, .. } = &accept.body else { return None };
+                    name.clone()
                 });
-                self.phase = Phase::Active { desk: of.desk, admin };
+                self.ownership.accept(of.desk, agent);
             }
             Body::Withdrawn {} | Body::HandedBack { .. } => {
-                self.phase = Phase::Bot;
-                self.own.owe_up_to(entry.number);
+                self.end_stretch(number);
+                self.ownership.return_to_bot(number, false);
             }
             Body::Closed { .. } => {
-                if self.phase != Phase::Bot {
-                    self.own.owe_up_to(entry.number);
-                }
-                self.phase = Phase::Closed;
+                self.end_stretch(number);
+                self.ownership.close(number, false);
             }
-            Body::Refused { .. } if !self.is_owned_by_desk() => self.own.owe_up_to(entry.number),
+            Body::Refused { .. } => self.ownership.refuse(number),
             _ => {}
         }
     }

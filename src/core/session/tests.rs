@@ -40,7 +40,7 @@ fn seeded(seed: u64) -> Session {
 fn queued() -> (Session, Number) {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
-    let request = session.own.request();
+    let request = session.ownership.request();
     session.dialled(CONN);
     session.connected(CONN);
     let welcome = Welcome { desk: DESK, received: 0, state: State::Bot, features: Vec::new() };
@@ -146,4 +146,10 @@ fn kept(
         story.apply(Offset(*number), &Record::Own(entry));
     }
     Story { secret: [9; 32], own, asking, returning, ..story }
+}
+
+#[test]
+fn a_session_takes_no_more_memory_than_before() {
+    // Thousands of them may be in memory: whoever makes this larger shall mean it.
+    assert!(size_of::<Session>() <= 696, "{}", size_of::<Session>());
 }

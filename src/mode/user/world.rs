@@ -125,7 +125,7 @@ impl Edges {
             _ if session.is_parted() => return "not connected".to_owned(),
             State::Queued => "waiting".to_owned(),
             // An agent may be called "bot": the role stands before the name.
-            State::Active => match session.admin().and_then(Name::new) {
+            State::Active => match session.agent().and_then(Name::new) {
                 Some(name) => format!("agent {name}"),
                 None => "agent".to_owned(),
             },

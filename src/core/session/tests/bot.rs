@@ -89,7 +89,7 @@ fn a_line_the_bot_did_not_answer_can_be_sent_again() {
 fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
-    let request = session.own.request();
+    let request = session.ownership.request();
     session.withdraw(now(1)).unwrap();
     let returned = |outcome: &Outcome| returning(outcome).expect("a return");
     let (ticket, _) = returned(&session.outcome());
@@ -108,7 +108,7 @@ fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
 fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
-    let first = session.own.request();
+    let first = session.ownership.request();
     session.withdraw(now(1)).unwrap();
     let (ticket, _) = returning(&session.outcome()).unwrap();
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(2));
@@ -125,7 +125,7 @@ fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
     assert!(journals(&outputs, &Record::Returning(Returning::Done)), "{outputs:?}");
     // It knows all of it now.
     session.ask_for_human(now(6)).unwrap();
-    let second = session.own.request();
+    let second = session.ownership.request();
     session.withdraw(now(7)).unwrap();
     assert_eq!(returning(&session.outcome()).unwrap().1, second);
 }
@@ -137,7 +137,7 @@ fn a_talk_whose_return_never_left_is_told_at_the_next_handback_too() {
     let asked = asking(&session.outcome()).unwrap();
     // The bot hangs: nothing is sent to it before it has answered.
     session.ask_for_human(now(1)).unwrap();
-    let first = session.own.request();
+    let first = session.ownership.request();
     session.withdraw(now(2)).unwrap();
     assert_eq!(returning(&session.outcome()), None);
     session.ask_for_human(now(3)).unwrap();
@@ -185,7 +185,7 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
 {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
-    let first = session.own.request();
+    let first = session.ownership.request();
     session.withdraw(now(1)).unwrap();
     let (ticket, _) = returning(&session.outcome()).unwrap();
     // The bot's API hangs: the outcome is not known yet.

@@ -42,14 +42,14 @@ fn an_accept_that_names_an_older_request_is_refused() {
     let outputs = from_desk(&mut session, 1, Body::Accept { request, name: None });
     assert!(matches!(own(&outputs)[..], [Body::Refused { .. }]), "{outputs:?}");
     assert_eq!(session.state(), State::Queued);
-    let request = session.own.request();
+    let request = session.ownership.request();
     let outputs =
         from_desk(&mut session, 2, Body::Accept { request, name: Some("Robin".to_owned()) });
     assert!(
         matches!(own(&outputs)[..], [Body::Accepted { of: Asked { desk: DESK, number: 2 } }]),
         "{outputs:?}"
     );
-    assert_eq!(session.admin(), Some("Robin"));
+    assert_eq!(session.agent(), Some("Robin"));
 }
 
 #[test]

@@ -1,0 +1,172 @@
+//! The connection comes and goes: this side dials while it needs the desk, says hello, hangs up
+//! when all is delivered, and dials again after a loss.
+//!
+//! Rules: docs/PROTOCOL.md, "When the user's side dials and hangs up", "hello" and "bye".
+
+use std::time::Duration;
+
+use super::{Act, Errand, Session};
+use crate::core::clock::Now;
+use crate::core::dialling::Verdict;
+use crate::core::outcome::Fact;
+use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
+use crate::wire::{Code, Conn, Hello, Message, State, VERSION};
+
+/// How long the desk may take to answer the hello. The loop arms it on the connection.
+pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Whether a connection to the desk is wanted.
+    pub fn is_dial_wanted(&self) -> bool {
+        self.link.is_wanted()
+    }
+
+    /// Dials the desk, as this session wants.
+    pub fn dial(&mut self) {
+        self.link.dial();
+        self.output.act(Act::Errand(Errand::Dial(self.id())));
+    }
+
+    /// The dial that was asked for is under way as `conn`.
+    pub fn dialled(&mut self, conn: Conn) {
+        self.link.dialled(conn);
+        self.rest_if_delivered();
+    }
+
+    /// The connection stands: this side says hello.
+    pub fn connected(&mut self, conn: Conn) {
+        if self.link.opening() != Some(conn) {
+            return;
+        }
+        let hello = Hello {
+            version: VERSION,
+            conversation: self.id(),
+            secret: self.secret,
+            name: self.name.as_deref().map(str::to_owned),
+            received: self.desks.received(),
+            newest: self.owed(),
+            features: Vec::new(),
+        };
+        self.link.introduce(hello.newest);
+        self.output.act(Act::Send(conn, Message::Hello(hello)));
+    }
+
+    /// The connection is gone, or never came to be.
+    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+        if self.link.opening().or(self.link.up()) == Some(conn) {
+            self.retry(&LinkFault::Other(why.to_owned()), now);
+        } else if self.link.end(conn) {
+            self.seek_desk();
+        }
+    }
+
+    /// The peer is not the desk that it must be. It gets nothing, and nothing dials it again by
+    /// itself (docs/PROTOCOL.md, "Transport").
+    pub fn distrust(&mut self, conn: Conn, why: &str) {
+        if self.link.opening() == Some(conn) {
+            self.part(conn, &LinkFault::Other(why.to_owned()));
+        }
+    }
+
+    /// The two journals have different entries under the same number: one of the journals was
+    /// restored from an old copy (docs/PROTOCOL.md, "Delivery", After a fork).
+    pub fn fork(&mut self, conn: Conn) {
+        let why = LinkFault::Contradiction;
+        self.output.act(Act::Send(conn, Message::Bye { code: Code::Fork, text: why.to_string() }));
+        self.part(conn, &why);
+        self.output.act(Act::Errand(Errand::StartOver(self.id())));
+    }
+
+    /// The program ends: the desk gets a goodbye. The conversation goes on at the next start.
+    pub fn leave(&mut self) {
+        if let Some(conn) = self.link.leave() {
+            let text = LEAVING.to_owned();
+            self.output.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
+            self.output.act(Act::Close(conn));
+        }
+    }
+
+    /// What the latest connection showed of the desk's address, since the last call.
+    pub fn take_verdict(&mut self) -> Option<Verdict> {
+        self.link.take_verdict()
+    }
+
+    /// Wants a connection at once, if the desk is needed and there is none.
+    pub(super) fn seek_desk(&mut self) {
+        if self.ownership.needs_desk() && self.link.is_disconnected() {
+            self.tell_link(report::Link::Connecting, None);
+            self.link.want();
+        }
+    }
+
+    /// Hangs up when this side does not need the desk any more. A desk sends its entries before it
+    /// acknowledges ours. So when it has acknowledged all of ours, nothing of its own is under way.
+    pub(super) fn rest_if_delivered(&mut self) {
+        if self.ownership.needs_desk() {
+            return;
+        }
+        if let Some((conn, _, delivery)) = self.connected_desk()
+            && let Some(number) = delivery.take_ack()
+        {
+            self.output.act(Act::Send(conn, Message::Ack { number }));
+        }
+        if let Some(conn) = self.link.hang_up() {
+            self.output.act(Act::Close(conn));
+        }
+    }
+
+    /// The desk is given up for this conversation: what is not delivered stays undelivered
+    /// (docs/PROTOCOL.md, "bye").
+    pub(super) fn part(&mut self, conn: Conn, why: &LinkFault) {
+        self.output.act(Act::Close(conn));
+        self.link.give_up();
+        self.tell_link(report::Link::Lost, Some(why));
+        let address = self.address.to_string();
+        self.output.tell_fault(CustomerNews::Parted { address, why: why.to_string() });
+        // With the bot, or in a closed conversation, the customer does not need what the desk is
+        // still owed.
+        if !self.ownership.is_with_desk()
+            && self.ownership.end_parting()
+            && self.state() == State::Bot
+        {
+            let owed = self.desks.acked() + 1..=self.owed();
+            self.output.act(Act::Tell(Fact::Undelivered(self.id(), owed)));
+        }
+    }
+
+    /// The connection failed: this side dials again, if it still needs the desk.
+    pub(super) fn retry(&mut self, why: &LinkFault, now: Now) {
+        if self.link.up().is_some() {
+            self.output.begin_idle(now);
+        }
+        self.link.lose(self.ownership.needs_desk());
+        self.tell_loss(why);
+    }
+
+    /// Shows that the desk is not connected, and what a waiting customer can do.
+    pub(super) fn tell_loss(&mut self, why: &LinkFault) {
+        let is_news = !self.link.is_shown_lost();
+        self.tell_link(report::Link::Lost, Some(why));
+        if self.state() == State::Queued {
+            self.position.forget();
+            if is_news {
+                self.output.tell_news(CustomerNews::SeekingDesk);
+            }
+        }
+    }
+
+    /// Shows the link, if it is another one than was shown last.
+    pub(super) fn tell_link(&mut self, link: report::Link, why: Option<&LinkFault>) {
+        if self.link.show(link) {
+            self.output.tell(Report::Link {
+                conversation: self.id(),
+                ordinal: None,
+                customer: None,
+                link,
+                desk: self.address.to_string(),
+                why: why.map(LinkFault::to_string),
+                parted: link == report::Link::Lost && self.is_parted(),
+            });
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The changes of state: a person is asked for, a desk's control takes effect or is refused, the
+//! bot has the customer again, the conversation ends.
+//!
+//! Rules: docs/PROTOCOL.md, "States, and who decides". This side decides: each change is an entry
+//! of its own.
+
+use super::{Act, Session};
+use crate::core::clock::Now;
+use crate::core::outcome::Fact;
+use crate::core::record::{Origin, Record};
+use crate::core::report::{CustomerNews, Reason, Returned, why_refused};
+use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
+
+impl Session {
+    /// The bot or the customer asks for a person. The bot gets no more lines from here on
+    /// (docs/RASA.md, "Handing over").
+    pub(super) fn request_human(&mut self, reason: Option<String>, now: Now) {
+        self.bot.discard(&mut self.output);
+        self.unheard = 0;
+        let request = self.output.record(Body::Requested { reason }, now);
+        self.end_stretch(request);
+        self.ownership.queue(request);
+        self.position.forget();
+        self.tell_state(None);
+        self.offer();
+        self.seek_desk();
+    }
+
+    /// If a desk is connected, it is about to get the request in force. This is journaled before
+    /// the request leaves: after a restart this side knows that the desk may have it.
+    pub(super) fn offer(&mut self) {
+        let request = self.ownership.request();
+        if let Some((_, desk, _)) = self.connected_desk() {
+            self.desks.offer(request);
+            self.output.journal(Record::Met(desk, request));
+        }
+    }
+
+    /// A new entry of the present desk takes effect. It is recorded already.
+    pub(super) fn obey(&mut self, desk: DeskId, entry: Entry, now: Now) {
+        let of = Asked { desk, number: entry.number };
+        match entry.body {
+            Body::Message(said) => {
+                self.unheard += u32::from(!said.greeting);
+                self.output.show_said(Origin::Peer(Some(desk)), entry.number, false);
+            }
+            Body::Accept { request, name }
+                if self.state() == State::Queued && request == self.ownership.request() =>
+            {
+                self.output.record(Body::Accepted { of }, now);
+                self.ownership.accept(desk, name);
+                self.tell_state(None);
+            }
+            Body::HandBack { request } if self.ownership.is_active_at(desk, request) => {
+                self.output.record(Body::HandedBack { of }, now);
+                self.return_to_bot(Returned::HandedBack);
+            }
+            Body::Close { request } if self.ownership.is_active_at(desk, request) => {
+                self.close(Some(of), EndReason::AdminClosed, now)
+            }
+            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => {
+                self.refuse(of, now)
+            }
+            _ => self.output.tell_news(CustomerNews::UnknownEntry),
+        }
+    }
+
+    /// A desk's control does not fit the state: the answer says why.
+    fn refuse(&mut self, of: Asked, now: Now) {
+        let why = why_refused(self.state()).to_owned();
+        let number = self.output.record(Body::Refused { of, why }, now);
+        self.ownership.refuse(number);
+    }
+
+    /// Ends the conversation. `of` is the desk's `close` that this answers, if it answers one.
+    pub(super) fn close(&mut self, of: Option<Asked>, reason: EndReason, now: Now) {
+        self.bot.discard(&mut self.output);
+        let number = self.output.record(Body::Closed { of, reason }, now);
+        self.end_stretch(number);
+        self.ownership.close(number, self.is_offered());
+        self.tell_state(Some(Reason::Ended(reason)));
+        self.rest_if_delivered();
+    }
+
+    /// The bot owns the conversation from the entry on that was just recorded. It is told so
+    /// before it is asked anything (docs/RASA.md, "Handing back").
+    pub(super) fn return_to_bot(&mut self, how: Returned) {
+        let number = self.output.last();
+        self.end_stretch(number);
+        self.ownership.return_to_bot(number, self.is_offered());
+        self.bot.resume(Some(how), self.ownership.request(), &mut self.output);
+        self.rest_if_delivered();
+    }
+
+    /// If an agent has the customer, our entry with this number ends that.
+    pub(super) fn end_stretch(&mut self, number: Number) {
+        if let Some(desk) = self.ownership.desk() {
+            self.desks.end_stretch(desk, number);
+        }
+    }
+
+    /// Whether any desk may have the latest request.
+    pub(super) fn is_offered(&self) -> bool {
+        self.desks.is_offered(self.ownership.request())
+    }
+
+    /// If the desk has been out of reach for too long, this side gives it up.
+    pub(super) fn tick_idle(&mut self, now: Now) {
+        if !self.output.is_idle_for_too_long(now) {
+            return;
+        }
+        let owed = self.undelivered();
+        if self.state() != State::Closed {
+            self.close(None, EndReason::Inactivity, now);
+        }
+        self.ownership.end_parting();
+        self.rest_if_delivered();
+        self.output.act(Act::Tell(Fact::Undelivered(self.id(), owed)));
+    }
+}

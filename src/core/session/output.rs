@@ -1,0 +1,156 @@
+//! What a session wants done: the records and acts since the last outcome. Its entries get their
+//! numbers here.
+
+use std::time::Instant;
+
+use super::{Act, Errand};
+use crate::core::clock::Now;
+use crate::core::delivery::{Idle, Waited};
+use crate::core::outcome::{Audience, Fact, Outcome, Passage};
+use crate::core::record::{Origin, Record, Story};
+use crate::core::report::{CustomerNews, News, Reason, Report};
+use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said, State};
+
+/// What one conversation wants done, and the numbers of this side's entries in it.
+pub(super) struct Output {
+    conversation: ConversationId,
+    /// The highest number of our entries; 0 before the first one.
+    last: Number,
+    /// How long nothing was recorded.
+    idle: Idle,
+    outcome: Outcome<Errand>,
+}
+
+impl Output {
+    /// A conversation without an entry.
+    pub(super) fn new(conversation: ConversationId, now: Now) -> Output {
+        Output { conversation, last: 0, idle: Idle::new(now), outcome: Outcome::default() }
+    }
+
+    /// A conversation as a restart finds it.
+    pub(super) fn restore(story: &Story, now: Now) -> Output {
+        let idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
+        Output { last: story.own, idle, ..Output::new(story.id, now) }
+    }
+
+    /// The conversation's id.
+    pub(super) fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
+    /// The highest number of our entries; 0 before the first one.
+    pub(super) fn last(&self) -> Number {
+        self.last
+    }
+
+    /// What to do since the last call.
+    pub(super) fn take(&mut self) -> Outcome<Errand> {
+        std::mem::take(&mut self.outcome)
+    }
+
+    /// Numbers and journals an entry of our own.
+    pub(super) fn record(&mut self, body: Body, now: Now) -> Number {
+        self.last += 1;
+        self.idle = Idle::new(now);
+        self.journal(Record::Own(Entry { number: self.last, at: now.wall, body }));
+        self.last
+    }
+
+    /// Numbers, journals and shows a message of the customer or the bot.
+    pub(super) fn say(&mut self, said: Said, now: Now) -> Number {
+        let number = self.record(Body::Message(said), now);
+        self.show_said(Origin::Own, number, false);
+        number
+    }
+
+    /// Numbers, journals and shows a message of a former conversation. It keeps its time.
+    pub(super) fn carry(&mut self, former: Entry) -> Number {
+        self.last += 1;
+        self.show_said(Origin::Own, self.last, true);
+        self.journal(Record::Own(Entry { number: self.last, ..former }));
+        self.last
+    }
+
+    /// Journals a new entry of a desk.
+    pub(super) fn receive(&mut self, desk: DeskId, entry: Entry, now: Now) {
+        self.idle = Idle::new(now);
+        self.journal(Record::Theirs(Some(desk), entry));
+    }
+
+    /// Adds a record that is no entry.
+    pub(super) fn journal(&mut self, record: Record) {
+        self.outcome.records.push((self.conversation, record));
+    }
+
+    /// Adds an act.
+    pub(super) fn act(&mut self, act: Act) {
+        self.outcome.acts.push(act);
+    }
+
+    /// Tells a report to whoever watches this conversation.
+    pub(super) fn tell(&mut self, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Conversation(self.conversation), report)));
+    }
+
+    /// Tells news that nobody has to worry about.
+    pub(super) fn tell_news(&mut self, news: CustomerNews) {
+        self.tell(Report::News { text: News::Customer(news) });
+    }
+
+    /// Tells what went wrong.
+    pub(super) fn tell_fault(&mut self, news: CustomerNews) {
+        self.tell(Report::Fault { text: News::Customer(news) });
+    }
+
+    /// Tells where the conversation is now.
+    pub(super) fn tell_state(
+        &mut self,
+        state: State,
+        agent: Option<&str>,
+        position: Option<u32>,
+        reason: Option<Reason>,
+    ) {
+        self.tell(Report::State {
+            conversation: self.conversation,
+            ordinal: None,
+            customer: None,
+            state,
+            position,
+            admin: agent.map(str::to_owned),
+            reason,
+        });
+    }
+
+    /// Shows the message with this number. `is_history`: it was said in a former conversation.
+    pub(super) fn show_said(&mut self, origin: Origin, number: Number, is_history: bool) {
+        self.act(Act::Tell(Fact::Said(Passage {
+            conversation: self.conversation,
+            origin,
+            numbers: number..=number,
+            history: is_history,
+        })));
+    }
+
+    /// The desk was connected until now: the time without it begins.
+    pub(super) fn begin_idle(&mut self, now: Now) {
+        self.idle = Idle::new(now);
+    }
+
+    /// Counts the time in which the desk cannot be reached, and journals it now and then. Whether
+    /// that has lasted too long.
+    pub(super) fn is_idle_for_too_long(&mut self, now: Now) -> bool {
+        match self.idle.tick(now) {
+            Waited::TooLong => true,
+            Waited::Note(idle) => {
+                self.journal(Record::Idle(idle));
+                false
+            }
+            Waited::On => false,
+        }
+    }
+
+    /// When to count that time again.
+    pub(super) fn idle_deadline(&self) -> Instant {
+        self.idle.deadline()
+    }
+}

@@ -1,0 +1,144 @@
+//! Who owns the conversation, and up to where the desk is owed our entries.
+//!
+//! Rules: docs/PROTOCOL.md, "States, and who decides" and "When the user's side dials and hangs
+//! up". Each change of state is one method, which a running session and a restart both call.
+
+use crate::wire::{DeskId, Number, State};
+
+/// Who owns the conversation, and what the desk is owed. 0 stands for no entry.
+pub(super) struct Ownership {
+    owner: Owner,
+    /// Our latest `requested`.
+    request: Number,
+    /// While no desk owns the conversation, the desk is owed our entries up to this one. The
+    /// entries behind it were said to the bot, and wait for the next handoff.
+    owed_up_to: Number,
+    /// No desk owns the conversation, but one may have had the request that is over. This side
+    /// dials that desk until the desk has acknowledged our part and sent its own.
+    is_parting: bool,
+}
+
+enum Owner {
+    Bot,
+    /// Nobody: the customer waits for an agent.
+    Queued,
+    /// An agent of this desk.
+    Active {
+        desk: DeskId,
+        agent: Option<String>,
+    },
+    /// Nobody: the conversation has ended.
+    Closed,
+}
+
+impl Ownership {
+    /// A new conversation: the bot owns it.
+    pub(super) fn new() -> Ownership {
+        Ownership { owner: Owner::Bot, request: 0, owed_up_to: 0, is_parting: false }
+    }
+
+    /// The state, as both sides name it.
+    pub(super) fn state(&self) -> State {
+        match self.owner {
+            Owner::Bot => State::Bot,
+            Owner::Queued => State::Queued,
+            Owner::Active { .. } => State::Active,
+            Owner::Closed => State::Closed,
+        }
+    }
+
+    /// The name of the agent who owns the conversation, if one does and gave a name.
+    pub(super) fn agent(&self) -> Option<&str> {
+        match &self.owner {
+            Owner::Active { agent, .. } => agent.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The desk whose agent owns the conversation.
+    pub(super) fn desk(&self) -> Option<DeskId> {
+        match self.owner {
+            Owner::Active { desk, .. } => Some(desk),
+            _ => None,
+        }
+    }
+
+    /// Whether the customer waits for an agent or talks to one.
+    pub(super) fn is_with_desk(&self) -> bool {
+        matches!(self.owner, Owner::Queued | Owner::Active { .. })
+    }
+
+    /// Whether an agent of this desk owns the conversation, by the request with this number.
+    pub(super) fn is_active_at(&self, desk: DeskId, request: Number) -> bool {
+        self.desk() == Some(desk) && request == self.request
+    }
+
+    /// Our latest `requested`.
+    pub(super) fn request(&self) -> Number {
+        self.request
+    }
+
+    /// The desk is owed our entries up to this number, of those up to `last` that there are.
+    pub(super) fn owed(&self, last: Number) -> Number {
+        if self.is_with_desk() { last } else { self.owed_up_to }
+    }
+
+    /// Whether entries that the desk has not acknowledged count as undelivered.
+    pub(super) fn is_owing(&self) -> bool {
+        self.needs_desk() || matches!(self.owner, Owner::Closed)
+    }
+
+    /// Whether this side needs the desk: it dials the desk, and does not hang up (docs/PROTOCOL.md,
+    /// "When the user's side dials and hangs up").
+    pub(super) fn needs_desk(&self) -> bool {
+        self.is_with_desk() || self.is_parting
+    }
+
+    /// Our `requested` with this number: the customer waits for an agent.
+    pub(super) fn queue(&mut self, number: Number) {
+        self.request = number;
+        self.owner = Owner::Queued;
+    }
+
+    /// Our `accepted`: an agent of this desk has the customer.
+    pub(super) fn accept(&mut self, desk: DeskId, agent: Option<String>) {
+        self.owner = Owner::Active { desk, agent };
+    }
+
+    /// Our `handed_back` or `withdrawn` with this number: the bot has the customer. `is_offered`:
+    /// a desk may have the request that this ends.
+    pub(super) fn return_to_bot(&mut self, number: Number, is_offered: bool) {
+        self.owed_up_to = number;
+        self.is_parting |= is_offered;
+        self.owner = Owner::Bot;
+    }
+
+    /// Our `closed` with this number. `is_offered`: a desk may have the latest request.
+    pub(super) fn close(&mut self, number: Number, is_offered: bool) {
+        // What was said to the bot since the last handback is not sent, and neither is its end.
+        if !matches!(self.owner, Owner::Bot) {
+            self.owed_up_to = number;
+            self.is_parting |= is_offered;
+        }
+        self.owner = Owner::Closed;
+    }
+
+    /// Our `refused` with this number. The desk is owed it, with all entries before it.
+    pub(super) fn refuse(&mut self, number: Number) {
+        if !self.is_with_desk() {
+            self.owed_up_to = number;
+            self.is_parting = true;
+        }
+    }
+
+    /// Nothing more passes between this side and the desk: all is delivered, or the desk is given
+    /// up. Whether something still did.
+    pub(super) fn end_parting(&mut self) -> bool {
+        std::mem::take(&mut self.is_parting)
+    }
+
+    /// After a restart: whether the desk is still owed the end of its stretch.
+    pub(super) fn restore_parting(&mut self, is_parting: bool) {
+        self.is_parting = is_parting;
+    }
+}

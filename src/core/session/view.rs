@@ -1,0 +1,114 @@
+//! What the program asks a session, to show it and to know when it may end.
+
+use std::ops::RangeInclusive;
+
+use super::Session;
+use crate::core::delivery::Mark;
+use crate::core::report::DeskTrouble;
+use crate::wire::{Author, Body, ConversationId, Entry, Number, State};
+
+impl Session {
+    /// The conversation's id.
+    pub fn id(&self) -> ConversationId {
+        self.output.conversation()
+    }
+
+    /// The state of the conversation.
+    pub fn state(&self) -> State {
+        self.ownership.state()
+    }
+
+    /// The name of the agent who owns the conversation, if one does and gave a name.
+    pub fn agent(&self) -> Option<&str> {
+        self.ownership.agent()
+    }
+
+    /// How far the customer's latest line to a person has come, as far as the desk has said.
+    pub fn mark(&self) -> Mark {
+        let latest = self.outbox.latest();
+        self.desks.present().map_or(Mark::None, |(_, delivery)| delivery.mark(latest))
+    }
+
+    /// Takes one line that the agent typed since the customer's last line, for a script's `/wait`.
+    /// False if there is none. A greeting is not typed.
+    pub fn hear(&mut self) -> bool {
+        let heard = self.unheard > 0;
+        self.unheard = self.unheard.saturating_sub(1);
+        heard
+    }
+
+    /// The numbers of our own entries that a desk is owed and has not acknowledged.
+    pub fn undelivered(&self) -> RangeInclusive<Number> {
+        let owed = if self.ownership.is_owing() { self.owed() } else { 0 };
+        self.desks.acked() + 1..=owed
+    }
+
+    /// What the customer said to a person in our own entries with these numbers, oldest first.
+    /// `entry` reads an entry of our own.
+    ///
+    /// # Errors
+    /// When an entry cannot be read.
+    pub fn said_to_person<E>(
+        &self,
+        numbers: RangeInclusive<Number>,
+        entry: impl Fn(Number) -> Result<Entry, E>,
+    ) -> Result<Vec<String>, E> {
+        let to_person = self.ownership.request() + 1..=self.owed();
+        let mut texts = Vec::new();
+        for number in numbers.filter(|number| to_person.contains(number)) {
+            match entry(number)?.body {
+                Body::Message(said) if said.author == Author::User => {
+                    texts.push(said.text.to_string());
+                }
+                _ => {}
+            }
+        }
+        Ok(texts)
+    }
+
+    /// Why the customer cannot be connected to the desk, while they need to be.
+    pub fn desk_trouble(&self) -> Option<DeskTrouble> {
+        match self.ownership.needs_desk() && self.link.is_shown_lost() {
+            true if self.link.is_desk_full() => Some(DeskTrouble::Full),
+            true => Some(DeskTrouble::Offline),
+            false => None,
+        }
+    }
+
+    /// Whether there is no connection, not even one that is opening or closing.
+    pub fn is_disconnected(&self) -> bool {
+        self.link.is_disconnected()
+    }
+
+    /// Whether this side has given the desk up, though it needs the desk.
+    pub fn is_parted(&self) -> bool {
+        self.ownership.needs_desk() && self.link.is_down()
+    }
+
+    /// Whether the bot owes an answer to a line, or is being told that it owns the conversation
+    /// again.
+    pub fn is_bot_busy(&self) -> bool {
+        !self.bot.is_idle()
+    }
+
+    /// Whether nothing is owed to a desk and nothing is asked of the bot: the program may end
+    /// without losing anything.
+    pub fn is_settled(&self) -> bool {
+        self.bot.is_idle() && !self.ownership.needs_desk()
+    }
+
+    /// Whether the conversation is closed, and nobody is owed anything any more.
+    pub fn is_over(&self) -> bool {
+        self.state() == State::Closed && self.is_settled()
+    }
+
+    /// Whether this session owes nothing and awaits nothing, and the journal has all that it knows.
+    pub fn is_at_rest(&self) -> bool {
+        self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
+    }
+
+    /// The desk is owed our entries up to this number.
+    pub(super) fn owed(&self) -> Number {
+        self.ownership.owed(self.output.last())
+    }
+}
