@@ -38,7 +38,7 @@ impl Chance {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::Chance;
 
     #[test]
     fn the_numbers_are_those_of_splitmix64() {

@@ -204,7 +204,9 @@ fn seconds(rest: &str) -> Result<Option<Duration>, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{Admin, User, Who};
 
     #[test]
     fn a_slash_is_a_command_and_two_say_one() {

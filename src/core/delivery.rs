@@ -46,7 +46,7 @@ pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 /// assert_eq!(delivery.take_ack(), Some(1));
 /// assert_eq!(delivery.take_ack(), None);
 ///
-/// // The connection breaks after entry 3 is sent: the peer's word says what it has.
+/// // The connection breaks after entry 3 is sent. On the next one the peer says what it has.
 /// assert_eq!(delivery.sent(100), 3);
 /// assert_eq!(delivery.resume(2, last), Ok(false));
 /// assert_eq!(delivery.due(last), Some(3));
@@ -81,9 +81,9 @@ impl Delivery {
         }
     }
 
-    /// A new connection: the peer has our entries up to `received`, of those up to `last` that we
-    /// made. Its word is the truth (docs/PROTOCOL.md, "Delivery", Resume). True when it
-    /// acknowledges more than before.
+    /// A new connection: the peer says that it has our entries up to `received`, of those up to
+    /// `last` that we made. That counts, also when the peer had acknowledged more before
+    /// (docs/PROTOCOL.md, "Delivery", Resume). True when it is more than before.
     ///
     /// # Errors
     /// `Fork` when the peer has more than it can have got from us.
@@ -93,8 +93,8 @@ impl Delivery {
         Ok(received > acked)
     }
 
-    /// Our journal is older than what we sent: the peer has our entries up to `received`, and what
-    /// we say from now on has higher numbers (docs/PROTOCOL.md, "hello", 3).
+    /// Our journal is an old copy: the peer has entries of ours up to `received` that the journal
+    /// does not have. Our next entries get higher numbers (docs/PROTOCOL.md, "hello", 3).
     pub fn set_back(&mut self, received: Number) {
         self.sending = Sending::restore(received);
     }
@@ -160,7 +160,7 @@ impl Delivery {
         self.receiving.last
     }
 
-    /// The peer awaits an ack, also if it sends nothing.
+    /// The peer awaits an ack, though it sent no entry.
     pub fn owe_ack(&mut self) {
         self.is_ack_due = true;
     }
@@ -198,42 +198,42 @@ impl Delivery {
         (self.shown_here > 0).then_some(self.shown_here)
     }
 
-    /// The mark of our entry `spoken` (0: none).
-    pub fn mark(&self, spoken: Number) -> Mark {
-        match spoken {
+    /// How far our line with this number has come. 0 stands for no line.
+    pub fn mark(&self, line: Number) -> Mark {
+        match line {
             0 => Mark::None,
-            _ if spoken <= self.seen_by_peer => Mark::Seen,
-            _ if spoken <= self.sending.acked => Mark::Delivered,
+            _ if line <= self.seen_by_peer => Mark::Seen,
+            _ if line <= self.sending.acked => Mark::Delivered,
             _ => Mark::None,
         }
     }
 }
 
-/// How far our own entries are with one peer.
+/// How far our own entries have come on their way to the peer.
 #[derive(Clone, Debug, Default)]
 struct Sending {
-    /// Durable at the peer, up to this number.
+    /// Our entries up to this number are durable at the peer.
     acked: Number,
-    /// Handed to the present connection, up to this number.
+    /// Our entries up to this number were handed to the present connection.
     sent: Number,
     /// Encoded sizes of `acked + 1 ..= sent`.
     flight: VecDeque<u32>,
-    /// Their sum.
+    /// The sum of `flight`.
     bytes: usize,
 }
 
-/// The peer claims entries we never made: one of the two journals was restored from a backup.
+/// The peer has entries of ours that we never made: one of the two journals was restored from an
+/// old copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fork;
 
 impl Sending {
-    /// After a restart: the peer has acknowledged up to this number, as far as the journal knows.
+    /// After a restart: the journal says that the peer has acknowledged up to this number.
     fn restore(acked: Number) -> Sending {
         Sending { acked, sent: acked, ..Sending::default() }
     }
 
-    /// A new connection: the peer says up to which number it has our entries, and its word is the
-    /// truth.
+    /// A new connection: the peer says up to which number it has our entries.
     ///
     /// # Errors
     /// `Fork` when that number is above our `last`.
@@ -321,7 +321,7 @@ impl Idle {
         }
     }
 
-    /// When to look again.
+    /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
         self.since + (self.noted + IDLE_NOTED).min(LIFETIME).saturating_sub(self.before)
     }
@@ -359,9 +359,9 @@ struct Receiving {
 /// What to do with an entry that arrived (docs/PROTOCOL.md, "Delivery", Receiving).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// The next one: record it and acknowledge it.
+    /// It is the next entry: record it and acknowledge it.
     New,
-    /// A known one: drop it and acknowledge it again.
+    /// It is here already: drop it and acknowledge it again.
     Again,
     /// An entry before it is missing: close the connection and resume.
     Gap,
@@ -397,7 +397,7 @@ pub struct Backoff {
 impl Backoff {
     /// The first bound.
     pub const FIRST: Duration = Duration::from_millis(250);
-    /// The bound grows to this.
+    /// The last bound: from then on it stays the same.
     pub const LAST: Duration = Duration::from_secs(15);
     /// A connection that lasted this long was healthy: after it the bound starts anew.
     pub const HEALTHY: Duration = Duration::from_secs(10);
@@ -425,7 +425,9 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
+
+    use super::{Arrival, Backoff, Fork, Receiving, Sending, WINDOW_BYTES, WINDOW_ENTRIES};
 
     #[test]
     fn an_entry_is_taken_once_and_in_order() {

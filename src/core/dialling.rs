@@ -1,4 +1,4 @@
-//! When the sessions of one process dial their desk. What they learn of its address they share.
+//! When the sessions of one process dial their desk. They share what they learn of its address.
 //!
 //! ```text
 //!            a dial is answered
@@ -10,7 +10,7 @@
 //!
 //! While the desk is `down`, one session at a time dials it, after a wait that grows ([`Backoff`]).
 //! While it is `up`, [`TOGETHER`] sessions at a time may be between their dial and the answer. A
-//! desk is taken for down until it has answered once.
+//! desk counts as down until it has answered once. Rules: docs/PROTOCOL.md, "Liveness", Backoff.
 //!
 //! ```
 //! # use std::time::{Duration, Instant};
@@ -44,9 +44,9 @@ pub const TOGETHER: usize = 32;
 pub struct Dialling {
     backoff: Backoff,
     desk: Desk,
-    /// Sessions that want a connection, first come first.
+    /// Sessions that want a connection; the first one dials first.
     wanting: VecDeque<ConversationId>,
-    /// The same, to find one.
+    /// The same sessions, to see whether one is among them.
     is_wanting: HashSet<ConversationId>,
     /// Sessions whose dial has no answer yet.
     opening: HashSet<ConversationId>,
@@ -59,15 +59,15 @@ enum Desk {
         again: Option<Instant>,
     },
     Up {
-        /// When the desk first answered again.
+        /// When the desk answered for the first time after it was down.
         since: Instant,
     },
 }
 
-/// What a session's connection told of the desk.
+/// What a session's connection showed of the desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The desk answered, whatever it said.
+    /// The desk answered, whatever the answer says.
     Answered,
     /// The dial failed, or the connection was lost.
     Failed,
@@ -108,7 +108,7 @@ impl Dialling {
         Some(id)
     }
 
-    /// The dial of this session, or the connection that came of it, told this.
+    /// The dial of this session, or the connection that it led to, showed this of the desk.
     pub fn ended(&mut self, id: ConversationId, verdict: Verdict, now: Instant) {
         self.opening.remove(&id);
         match (verdict, &self.desk) {
@@ -119,7 +119,7 @@ impl Dialling {
                 {
                     self.backoff.reset();
                 }
-                // Others whose dials were under way tell the same of the same moment.
+                // Several connections may fail for one reason. Only the first makes the wait grow.
                 if !matches!(desk, Desk::Down { again: Some(again) } if *again > now) {
                     self.desk = Desk::Down { again: Some(now + self.backoff.wait()) };
                 }
@@ -128,7 +128,7 @@ impl Dialling {
         }
     }
 
-    /// When `next` may have somebody, if somebody waits for a time.
+    /// When `next` may return a session, if one waits until then.
     pub fn deadline(&self) -> Option<Instant> {
         match self.desk {
             Desk::Down { again } if !self.wanting.is_empty() && self.opening.is_empty() => again,
@@ -139,9 +139,10 @@ impl Dialling {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use super::*;
+    use super::{Dialling, TOGETHER, Verdict};
+    use crate::wire::ConversationId;
 
     fn id(n: u32) -> ConversationId {
         let mut bytes = [0; 16];

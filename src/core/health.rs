@@ -13,10 +13,10 @@
 //! While the address is up, every request may go. While it is down, one request at a time may go,
 //! the probe; all others fail at once.
 //!
-//! A time-out says little of the address: Rasa answers the requests of one conversation one after
-//! the other, so a conversation whose turn hangs in Rasa times out while others are answered. So
-//! three conversations must time out, and nothing may be answered between. A time-out does not
-//! count either when a request that was sent later was answered: that conversation hangs alone.
+//! A time-out says little about the address. Rasa answers the requests of one conversation one
+//! after the other: a conversation that hangs in Rasa times out while others are answered. So three
+//! conversations must time out, and nothing may be answered between. A time-out does not count
+//! either when a request that was sent later was answered: that conversation hangs alone.
 //!
 //! # Examples
 //!
@@ -47,7 +47,7 @@
 
 use std::time::Instant;
 
-/// So many conversations must time out before the address counts as down.
+/// How many conversations must time out before the address counts as down.
 pub const TIMED_OUT_CONVERSATIONS: usize = 3;
 
 /// Health of one address. `Cause` is why it is down, for those whose requests fail at once.
@@ -87,7 +87,7 @@ pub enum End<Cause> {
     Unreached(Cause),
     /// It was sent, and no answer came in time.
     TimedOut(Cause),
-    /// It says nothing of the address.
+    /// This end shows nothing about the address.
     Unclear,
 }
 
@@ -146,7 +146,7 @@ impl<Cause: Clone> Health<Cause> {
         }
     }
 
-    /// Counts a time-out. Whether it is the one that marks the address down.
+    /// Counts a time-out. Whether this one marks the address down.
     fn completes_three(&mut self, conversation: &str, sent: Instant) -> bool {
         let hangs_alone = self.latest_answered.is_some_and(|latest| latest > sent);
         if hangs_alone || self.is_down() {
@@ -158,7 +158,7 @@ impl<Cause: Clone> Health<Cause> {
         self.timed_out.len() >= TIMED_OUT_CONVERSATIONS
     }
 
-    /// Whether the request with this pass was the probe, which it is no more.
+    /// Ends the probe, if this pass is the probe's. Whether it was.
     fn end_probe(&mut self, pass: &Pass) -> bool {
         match &mut self.state {
             State::Down { probe, .. } => probe.take_if(|number| *number == pass.0).is_some(),
@@ -166,7 +166,7 @@ impl<Cause: Clone> Health<Cause> {
         }
     }
 
-    /// Marks the address down. When it is down already, only a probe has news of it.
+    /// Marks the address down. If it is down already, only the probe's cause is a newer one.
     fn fail(&mut self, cause: Cause, is_probe: bool) -> Option<Cause> {
         match &mut self.state {
             State::Up => {
@@ -192,9 +192,9 @@ impl<Cause: Clone> Default for Health<Cause> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
-    use super::*;
+    use super::{End, Health, Pass};
 
     /// A health and its clock.
     struct Address {

@@ -25,8 +25,7 @@ pub trait Side {
     /// Whether an errand is still to be run: an act before it may have ended its conversation.
     fn wants(&self, errand: &Self::Errand) -> bool;
 
-    /// The journal says something else under the number of an entry that came again on this
-    /// connection.
+    /// An entry came again on this connection, and the journal has another one under its number.
     fn contradicted(&mut self, conn: Conn);
 
     /// The next entry or ack that is due. Ask again until there is none, once all is committed.
@@ -55,8 +54,8 @@ impl<E> Default for Outcome<E> {
 }
 
 impl<E> Outcome<E> {
-    /// Our own entries of this conversation from number `from` on have numbers higher by `by`: what
-    /// is to be told of them names the new ones.
+    /// Our own entries of this conversation from number `from` on get numbers that are higher by
+    /// `by`. The facts about these entries get the new numbers.
     pub fn renumber(&mut self, id: ConversationId, from: Number, by: Number) {
         for act in &mut self.acts {
             if let Act::Tell(Fact::Said(passage)) = act
@@ -68,7 +67,7 @@ impl<E> Outcome<E> {
         }
     }
 
-    /// Adds what another outcome holds, behind what is here.
+    /// Adds the records and acts of another outcome, behind those that are here.
     pub fn append(&mut self, mut other: Outcome<E>) {
         self.records.append(&mut other.records);
         self.acts.append(&mut other.acts);
@@ -88,27 +87,27 @@ pub enum Act<E> {
     /// The peer sent an entry again that the journal has. If the journal says something else under
     /// its number, call [`Side::contradicted`].
     Verify {
-        /// Where it came.
+        /// The connection on which it came.
         conn: Conn,
-        /// In which conversation.
+        /// The conversation.
         conversation: ConversationId,
         /// Whose entry it is: a desk's, or (`None`) the customer's.
         desk: Option<DeskId>,
         /// As it came.
         entry: Entry,
     },
-    /// Tell those in front.
+    /// Tell a fact to those who watch.
     Tell(Fact),
     /// What only this side does.
     Errand(E),
 }
 
-/// Something that happened, for those in front.
+/// Something that happened, for those who watch.
 #[derive(Debug, PartialEq)]
 pub enum Fact {
-    /// A report that stands for itself.
+    /// A report.
     Report(Audience, Report),
-    /// Messages of the journal were said.
+    /// These messages were said. The journal has them.
     Said(Passage),
     /// Nobody will get these entries of our own: the conversation was given up.
     Undelivered(ConversationId, RangeInclusive<Number>),
@@ -119,14 +118,14 @@ pub enum Fact {
 pub enum Audience {
     /// Whoever watches this conversation.
     Conversation(ConversationId),
-    /// Everybody in front of this program.
+    /// Everybody who watches this program.
     Everyone,
 }
 
-/// Entries of one origin in a conversation. Those that are no messages are passed over.
+/// Entries of one origin in a conversation. Only the messages among them count.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Passage {
-    /// Of which conversation.
+    /// The conversation.
     pub conversation: ConversationId,
     /// Who numbered them.
     pub origin: Origin,
@@ -136,17 +135,16 @@ pub struct Passage {
     pub history: bool,
 }
 
-/// An entry or an acknowledgement that is due on a connection, because all that it says is
-/// committed.
+/// An entry or an ack that is due on a connection: the records it stands for are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Our own entry with this number. Say with `sent` how many bytes it took.
+    /// Our own entry with this number. [`Side::sent`] is to say how many bytes its frame took.
     Entry {
-        /// In which conversation.
+        /// The conversation.
         conversation: ConversationId,
         /// Where to send it.
         conn: Conn,
-        /// Which one.
+        /// The entry's number.
         number: Number,
     },
     /// The peer's entries up to this number are in our journal.

@@ -43,7 +43,8 @@ pub enum Record {
     /// At the customer's side: this desk acknowledged our entries up to this number. The record
     /// only saves a resend, so it may wait for the next batch.
     Acked(DeskId, Number),
-    /// At a desk: the customer's side acknowledged our entries up to this number. It may wait, too.
+    /// At a desk: the customer's side acknowledged our entries up to this number. This record may
+    /// wait, too.
     Delivered(Number),
     /// The program has run for this long without another record in this conversation. The next
     /// entry ends that.
@@ -69,19 +70,19 @@ pub enum Returning {
 }
 
 impl Record {
-    /// Whether it may wait until something that matters is committed.
+    /// Whether this record may wait until another one is committed that may not wait.
     pub fn may_wait(&self) -> bool {
         matches!(self, Record::Acked(..) | Record::Delivered(_))
     }
 
-    /// Whether it is an entry or a note: it has an offset, and readers see it.
+    /// Whether this record is an entry or a note. These have an offset, and readers see them.
     pub fn is_line(&self) -> bool {
         matches!(self, Record::Own(_) | Record::Theirs(..) | Record::Note(_))
     }
 }
 
-/// A place in a journal's commit order. Entries and notes have one, each a higher one than those
-/// before it.
+/// The place of an entry or a note in the order in which the journal was written. Each has a higher
+/// offset than those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Offset(pub u64);
 
@@ -93,18 +94,18 @@ impl Offset {
 /// What a reader of a conversation sees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Its place in the commit order.
+    /// Its place in the order in which the journal was written.
     pub offset: Offset,
-    /// Whether it is of our own numbering.
+    /// Whether this side made it.
     pub own: bool,
-    /// What it is.
+    /// The entry or the note.
     pub what: What,
 }
 
-/// An entry, or something private.
+/// An entry, or a private note.
 #[derive(Clone, Debug, PartialEq)]
 pub enum What {
-    /// A numbered entry of ours, or of the peer's.
+    /// A numbered entry: a desk's, or (`None`) this side's or the customer's side's.
     Entry(Option<DeskId>, Entry),
     /// A private note.
     Note(String),
@@ -120,7 +121,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// The desk whose entry it is, if it is a desk's.
+    /// The desk that numbered the entry, if a desk did.
     pub fn desk(self) -> Option<DeskId> {
         match self {
             Origin::Own | Origin::Peer(None) => None,
@@ -141,7 +142,7 @@ impl Line {
         Some(Line { offset, own, what })
     }
 
-    /// The entry, if it is one.
+    /// The entry, if the line is one.
     pub fn entry(&self) -> Option<&Entry> {
         match &self.what {
             What::Entry(_, entry) => Some(entry),
@@ -149,7 +150,7 @@ impl Line {
         }
     }
 
-    /// Who numbered it, if it is an entry.
+    /// Who numbered the entry, if the line is one.
     pub fn origin(&self) -> Option<Origin> {
         match &self.what {
             What::Entry(..) if self.own => Some(Origin::Own),
@@ -158,7 +159,7 @@ impl Line {
         }
     }
 
-    /// The message in it, if it is one.
+    /// The entry and its message, if the line is a message.
     pub fn said(&self) -> Option<(&Entry, &Said)> {
         match self.entry() {
             Some(entry @ Entry { body: Body::Message(said), .. }) => Some((entry, said)),
@@ -166,7 +167,7 @@ impl Line {
         }
     }
 
-    /// Our entries from this number on have numbers higher by so much ([`Record::Moved`]).
+    /// Our entries from number `from` on get numbers that are higher by `by` ([`Record::Moved`]).
     pub fn move_from(&mut self, from: Number, by: Number) {
         if let What::Entry(_, entry) = &mut self.what
             && self.own
@@ -223,7 +224,7 @@ pub struct Restart {
 /// to. A desk also reads the story of a customer who left its memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
-    /// Which one.
+    /// The conversation's id.
     pub id: ConversationId,
     /// Its number among the conversations of its journal, from 1.
     pub ordinal: u32,
@@ -247,10 +248,11 @@ pub struct Story {
     pub asking: Option<Number>,
     /// Whether the bot knows that it owns the conversation again.
     pub returning: Returning,
-    /// Desks: which, the latest request it may have (0: none), and what it acknowledged. The desk
-    /// that was met last is the last one.
+    /// At the customer's side: the desks that had this conversation. Each has its id, the latest
+    /// request that the desk may have (0: none), and our highest number that the desk acknowledged.
+    /// The desk that was met last is the last one.
     pub desks: Vec<(DeskId, Number, Number)>,
-    /// Its control entries, in the commit order.
+    /// Its control entries, in the order of their offsets.
     pub controls: Vec<Line>,
 }
 
@@ -275,8 +277,8 @@ impl Story {
         }
     }
 
-    /// Adds the next record of this conversation. `offset` is the offset of an entry; of other
-    /// records it is not looked at.
+    /// Adds the next record of this conversation. `offset` is the offset of an entry; for other
+    /// records it has no meaning.
     pub fn apply(&mut self, offset: Offset, record: &Record) {
         match record {
             Record::Begun { secret, name } => {
@@ -324,11 +326,11 @@ impl Story {
         }
     }
 
-    /// Whether a restart has nothing to do in it.
+    /// Whether a restart has nothing to do in this conversation.
     ///
-    /// At a desk: nobody waits or talks there, or nothing was heard for too long; and the user's
-    /// side has every line that a person typed. At the user's side: it is closed, and the desk
-    /// has all that it is owed.
+    /// At a desk: nothing was recorded for too long; or the customer neither waits nor talks there,
+    /// and the customer's side has every line that a person typed. At the customer's side: the
+    /// conversation is closed, and the desk has all that it is owed.
     pub fn is_over(&self) -> bool {
         if !self.is_of_a_desk() {
             let acked = self.desks.last().map_or(0, |(.., acked)| *acked);
@@ -338,8 +340,8 @@ impl Story {
         self.idle >= LIFETIME || !self.is_with_desk() && is_delivered
     }
 
-    /// Whether it is not over, and cannot be before an entry ends it or nothing was heard for too
-    /// long.
+    /// Whether the conversation goes on: it is not over, and only an entry that ends it, or too
+    /// long a time without a record, can change that.
     pub fn goes_on(&self) -> bool {
         let has_ended = if self.is_of_a_desk() {
             !self.is_with_desk()
@@ -350,7 +352,7 @@ impl Story {
         !has_ended && !self.is_over()
     }
 
-    /// Whether the journal is a desk's: only a desk receives entries of the user's.
+    /// Whether the journal is a desk's: only a desk receives entries of a customer's side.
     fn is_of_a_desk(&self) -> bool {
         self.theirs.first().is_some_and(|(desk, _)| desk.is_none())
     }
@@ -360,8 +362,8 @@ impl Story {
         self.controls.iter().rev().filter_map(Line::entry).find_map(owned_by_desk).unwrap_or(false)
     }
 
-    /// Our entry up to which the desk has to get all, if the user's side closed the conversation;
-    /// 0 if no desk heard of it.
+    /// At the customer's side, if the conversation is closed: the desk is owed our entries up to
+    /// this number. 0: no desk is owed any.
     fn owed_behind_the_end(&self) -> Option<Number> {
         let (mut owed, mut request, mut with_desk, mut has_ended) = (0, 0, false, false);
         for entry in self.controls.iter().filter(|line| line.own).filter_map(Line::entry) {
@@ -394,7 +396,7 @@ impl Story {
         }
     }
 
-    /// What is known of a desk. One that was not met yet comes before all that were.
+    /// What is known of a desk. A desk that may have no request yet stands before all others.
     fn desk(&mut self, desk: DeskId) -> &mut (DeskId, Number, Number) {
         let at = self.desks.iter().position(|(known, ..)| *known == desk).unwrap_or_else(|| {
             let unmet = self.desks.iter().take_while(|(_, request, _)| *request == 0).count();
@@ -405,7 +407,8 @@ impl Story {
     }
 }
 
-/// Whether the conversation is the desk's behind this entry, if the entry says so.
+/// Whether the customer waits for an agent or talks to one after this entry. `None`: the entry does
+/// not change that.
 fn owned_by_desk(entry: &Entry) -> Option<bool> {
     match entry.body {
         Body::Requested { .. } | Body::Accepted { .. } => Some(true),

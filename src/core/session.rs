@@ -19,11 +19,11 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. `sessions` holds many sessions, and `reply` reads the texts of the bot.
 //!
-//! The parts of a session are types, each with its own reason to change: `ownership` (who has the
-//! customer), `bot` (the requests to the bot), `link` (the connection to the desk), `desks` (the
-//! numbers of each desk), `position` and `outbox` (what waits for an agent), `output` (what is to be
-//! done). The session joins them: `control` changes the state, `connection` and `messages` take what
-//! comes from the desk, `view` says what the program asks.
+//! A session has parts with state of their own: `ownership` (who has the customer), `bot` (the
+//! requests to the bot), `link` (the connection to the desk), `desks` (the numbers of each desk),
+//! `position` (in the queue), `outbox` (lines to a person) and `output` (what is to be done). The
+//! session joins them: this file has what the customer types, `control` the changes of state,
+//! `connection` and `messages` what comes from the desk, and `view` what the program asks.
 //!
 //! ```
 //! use std::time::Instant;
@@ -33,7 +33,7 @@
 //! use handoff::core::reply::{Handoff, Reply};
 //! use handoff::core::session::{Errand, Fresh, Session};
 //! use handoff::wire::{
-//!     Body, Conn, ConversationId, DeskId, Entry, Message, Secret, State, Welcome,
+//!     Author, Body, Conn, ConversationId, DeskId, Entry, Message, Said, Secret, State, Welcome,
 //! };
 //!
 //! let now = Now { clock: Instant::now(), wall: 0 };
@@ -59,14 +59,16 @@
 //! let welcome = Welcome { desk, received: 0, state: State::Bot, features: Vec::new() };
 //! assert!(session.received(conn, Message::Welcome(welcome), now));
 //!
-//! // The agent accepts, and later hands the customer back.
+//! // The agent accepts, says something, and hands the customer back.
 //! let mut from_desk = |number, body| {
 //!     assert!(session.received(conn, Message::Entry(Entry { number, at: 0, body }), now));
 //!     session.state()
 //! };
 //! let request = 2;
 //! assert_eq!(from_desk(1, Body::Accept { request, name: None }), State::Active);
-//! assert_eq!(from_desk(2, Body::HandBack { request }), State::Bot);
+//! let hello = Said::text(Author::Admin, "Hello, what can I do for you?");
+//! assert_eq!(from_desk(2, Body::Message(hello)), State::Active);
+//! assert_eq!(from_desk(3, Body::HandBack { request }), State::Bot);
 //!
 //! // What the session wants done: first the records are committed, then the acts are done.
 //! let outcome = session.outcome();

@@ -1,7 +1,8 @@
 //! All sessions of one process: the customers' side of many conversations.
 //!
-//! They are found by conversation, by connection and by the time at which something is due. A turn
-//! looks only at those that something happened to.
+//! A session is found by its conversation, by its connection and by the time at which something is
+//! due in it. A turn looks only at the sessions with an input, and at those in which something is
+//! due.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
@@ -22,12 +23,12 @@ pub struct Sessions {
     connections: HashMap<Conn, ConversationId>,
     /// When each session has something to do next.
     deadlines: BTreeSet<(Instant, ConversationId)>,
-    /// Sessions that something happened to since the last outcome.
-    touched: Vec<ConversationId>,
-    /// Sessions whose acks and entries may be due.
-    unsettled: Vec<ConversationId>,
+    /// Sessions with an input since the last outcome.
+    changed_sessions: Vec<ConversationId>,
+    /// Sessions with acks or entries that may be due.
+    sending_sessions: Vec<ConversationId>,
     /// Sessions that may leave memory at the end of this turn.
-    resting: Vec<ConversationId>,
+    leaving_sessions: Vec<ConversationId>,
 }
 
 /// A session in memory.
@@ -39,7 +40,8 @@ struct Kept {
 }
 
 impl Sessions {
-    /// No sessions yet. `seed` is random: it spreads the dials of processes.
+    /// No sessions yet. `seed` is random, so that processes that were cut off together do not dial
+    /// together.
     pub fn new(seed: u64, now: Now) -> Sessions {
         Sessions {
             now: now.clock,
@@ -47,9 +49,9 @@ impl Sessions {
             sessions: HashMap::new(),
             connections: HashMap::new(),
             deadlines: BTreeSet::new(),
-            touched: Vec::new(),
-            unsettled: Vec::new(),
-            resting: Vec::new(),
+            changed_sessions: Vec::new(),
+            sending_sessions: Vec::new(),
+            leaving_sessions: Vec::new(),
         }
     }
 
@@ -91,13 +93,13 @@ impl Sessions {
         self.sessions.get(&id).map(|kept| &kept.session)
     }
 
-    /// The session of a conversation, for an input: what that brings about is in the next outcome.
+    /// The session of a conversation, for an input. The next outcome has what follows from it.
     pub fn input(&mut self, id: ConversationId) -> Option<&mut Session> {
         self.touch(id);
         self.sessions.get_mut(&id).map(|kept| &mut kept.session)
     }
 
-    /// The dial that this conversation asked for is under way.
+    /// The dial that this conversation asked for is under way as `conn`.
     pub fn dialled(&mut self, id: ConversationId, conn: Conn) {
         self.connections.insert(conn, id);
         if let Some(session) = self.input(id) {
@@ -132,7 +134,7 @@ impl Sessions {
 
     /// A desk contradicted this conversation: another may take its place (see
     /// [`Session::start_over`]). `entry` reads our own entries of the former one from the journal.
-    /// Answers whether another did.
+    /// Whether another did.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -150,7 +152,8 @@ impl Sessions {
         Ok(true)
     }
 
-    /// Takes what this session wants done, and when it is due next.
+    /// Adds what this session wants done to the outcome, and notes when it has something to do
+    /// next.
     fn collect(&mut self, id: ConversationId, outcome: &mut Outcome<Errand>) {
         let Some(kept) = self.sessions.get_mut(&id) else { return };
         let session = &mut kept.session;
@@ -167,18 +170,18 @@ impl Sessions {
             former.map(|at| self.deadlines.remove(&(at, id)));
             next.map(|at| self.deadlines.insert((at, id)));
         }
-        if self.unsettled.last() != Some(&id) {
-            self.unsettled.push(id);
+        if self.sending_sessions.last() != Some(&id) {
+            self.sending_sessions.push(id);
         }
         if !kept.is_watched {
-            self.resting.push(id);
+            self.leaving_sessions.push(id);
         }
     }
 
     fn touch(&mut self, id: ConversationId) {
-        // A batch brings many inputs for few sessions, one after the other.
-        if self.touched.last() != Some(&id) {
-            self.touched.push(id);
+        // A batch often has several inputs for one session, one behind the other.
+        if self.changed_sessions.last() != Some(&id) {
+            self.changed_sessions.push(id);
         }
     }
 }
@@ -202,7 +205,7 @@ impl Side for Sessions {
 
     fn outcome(&mut self) -> Outcome<Errand> {
         let mut outcome = Outcome::default();
-        for id in std::mem::take(&mut self.touched) {
+        for id in std::mem::take(&mut self.changed_sessions) {
             self.collect(id, &mut outcome);
         }
         while let Some(id) = self.dialling.next(self.now) {
@@ -226,11 +229,11 @@ impl Side for Sessions {
     }
 
     fn due(&mut self) -> Option<Due> {
-        while let Some(id) = self.unsettled.last() {
+        while let Some(id) = self.sending_sessions.last() {
             if let Some(due) = self.sessions.get_mut(id).and_then(|kept| kept.session.due()) {
                 return Some(due);
             }
-            self.unsettled.pop();
+            self.sending_sessions.pop();
         }
         None
     }
@@ -242,7 +245,7 @@ impl Side for Sessions {
     }
 
     fn rest(&mut self) {
-        for id in std::mem::take(&mut self.resting) {
+        for id in std::mem::take(&mut self.leaving_sessions) {
             // A session at rest has no connection.
             if self.get(id).is_some_and(Session::is_at_rest) {
                 self.forget(id);

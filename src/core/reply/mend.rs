@@ -85,7 +85,9 @@ fn number(text: &str) -> (usize, Option<&'static str>) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::collections::BTreeSet;
+
+    use super::mend;
 
     #[test]
     fn what_python_writes_becomes_json() {

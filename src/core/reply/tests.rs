@@ -1,8 +1,16 @@
-use proptest::prelude::*;
-use serde_json::json;
+use std::num::NonZeroU32;
 
-use super::*;
-use crate::wire::{self, Body, Entry, Message};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{
+    CUT, DEPTH_MAX, Handoff, ITEMS_MAX, Item, NULLED, Reply, TRIGGER, Triggers, choice, echo,
+    for_bot, parse,
+};
+use crate::wire::{
+    self, Author, BUTTONS_MAX, Body, Button, CUSTOM_MAX, Custom, ENTRY_MAX, Entry, IMAGE_MAX,
+    Message, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, URL_MAX,
+};
 
 fn read(body: &str) -> Reply {
     Triggers::default().read(parse(body.as_bytes()).unwrap())

@@ -6,7 +6,8 @@ use crate::wire::{ConversationId, Number, Secret};
 /// An act that only the customer's side has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// Dial the desk; answer with `dialled`. A session only makes it when it is told to `dial`.
+    /// Dial the desk; answer with `dialled`. Only [`Session::dial`](super::Session::dial) makes
+    /// this errand.
     Dial(ConversationId),
     /// Ask the bot; answer with `answered`.
     Ask {

@@ -6,9 +6,11 @@ use std::num::NonZeroU32;
 use crate::core::reply;
 use crate::wire::{Author, Body, Button, Entry, Millis, Number};
 
-/// The buttons of the bot's latest reply. They hold until the bot replies again. The messages of
-/// one reply follow each other in number and have the same `at`, so that the
-/// journal gives the same menu after a restart.
+/// The buttons of the bot's latest reply. They can be chosen until the bot replies again
+/// (docs/RASA.md, "What the bot gets, and what is shown of its answers").
+///
+/// The numbers of one reply's messages follow each other, and their `at` is the same. So a restart
+/// reads the same menu from the journal.
 #[derive(Default)]
 pub(super) struct Menu {
     buttons: Vec<Button>,
@@ -28,7 +30,7 @@ impl Menu {
     /// The bot said something with this number, journaled at this moment, with these buttons.
     pub(super) fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
         let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
-        // Another line was between, or another reply begins.
+        // Another entry came between, or another reply begins.
         if number != self.last + 1 || at != self.at || is_first {
             self.buttons.clear();
         }
@@ -36,8 +38,8 @@ impl Menu {
         (self.last, self.at) = (number, at);
     }
 
-    /// The menu when the entry with this number was made: of the bot's latest messages that follow
-    /// each other.
+    /// The menu that there was when the entry with this number was made. `entry` reads an entry of
+    /// our own.
     pub(super) fn before<E>(
         number: Number,
         entry: impl Fn(Number) -> Result<Entry, E>,
@@ -49,7 +51,8 @@ impl Menu {
                 Body::Message(said) if said.author == Author::Bot => {
                     latest.push_front((before, at, said.choices()))
                 }
-                // Lines that the bot has not answered, and what takes nothing from the bot.
+                // A line without an answer keeps the menu. So does a `refused`: the bot still has
+                // the customer.
                 Body::Message(_) | Body::Refused { .. } if latest.is_empty() => {}
                 _ => break,
             }

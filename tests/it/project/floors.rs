@@ -49,11 +49,15 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The names behind each `crate::` of a file, without its unit tests.
 fn imports(source: &str) -> Vec<Vec<&str>> {
-    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let paths = code.flat_map(|line| line.split("crate::").skip(1));
+    let paths = code(source).flat_map(|line| line.split("crate::").skip(1));
     let word = |name: &'_ str| name.find(|letter| !is_of_a_name(letter)).unwrap_or(name.len());
     paths.map(|path| path.split("::").take(2).map(|name| &name[..word(name)]).collect()).collect()
+}
+
+/// The code of a file, without comments and unit tests.
+fn code(source: &str) -> impl Iterator<Item = &str> {
+    let source = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    source.lines().filter(|line| !line.trim_start().starts_with("//"))
 }
 
 fn is_of_a_name(letter: char) -> bool {
@@ -80,6 +84,17 @@ fn no_module_imports_from_a_floor_above_it() {
     assert!(count > 50, "only {count} imports were found: the test reads them no more");
 }
 
+#[test]
+fn no_pure_room_reads_a_clock() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    for path in ["wire", "core"].into_iter().flat_map(|floor| sources(&root.join(floor))) {
+        let source = fs::read_to_string(&path).expect("it can be read");
+        let reads = |line: &&str| ["Instant::now", "SystemTime"].iter().any(|it| line.contains(it));
+        let found = code(&source).find(reads);
+        assert_eq!(found, None, "{}: a pure room gets the time as an argument", path.display());
+    }
+}
+
 /// The paths of one `use` tree: `a::{b, c::*}` has `a::b` and `a::c::*`.
 fn paths(tree: &str) -> Vec<String> {
     let tree = tree.trim();
@@ -104,9 +119,7 @@ fn paths(tree: &str) -> Vec<String> {
 /// The imports in the code of a file, without its unit tests, that take all names of a module
 /// around this one. `place` is the module's path: `core::desk::queue`.
 fn globs_of_ancestors(source: &str, place: &str) -> Vec<String> {
-    let code = source.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let code = code.collect::<Vec<_>>().join(" ");
+    let code = code(source).collect::<Vec<_>>().join(" ");
     let statements = code.split(';').filter_map(|statement| statement.rsplit_once("use "));
     let is_glob = |path: &String| {
         let Some(module) = path.strip_suffix("::*") else { return false };
