@@ -5,6 +5,7 @@
 pub mod chance;
 pub mod clock;
 pub mod command;
+pub mod customer;
 pub mod delivery;
 pub mod desk;
 pub mod dialling;

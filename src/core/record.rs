@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::customer::{CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
 
@@ -51,6 +52,18 @@ pub enum Record {
     Idle(Duration),
     /// At a desk: the agent's next line goes to this conversation.
     Focus,
+    /// At a gateway: this customer has the conversation.
+    Customer(CustomerId),
+    /// At a gateway: the token with this hash names the customer of this conversation.
+    Token(TokenHash),
+    /// At a gateway: what the customer's request with this id did.
+    Posted(PostId, Posted),
+    /// At a gateway: the session has left memory. A restart need not read it, until the
+    /// conversation has another entry.
+    Resting,
+    /// At a gateway: the conversation is deleted. With the last conversation of a customer, the
+    /// customer is deleted, too.
+    Forgotten,
 }
 
 /// Records that are committed together, each with its conversation.
@@ -72,7 +85,7 @@ pub enum Returning {
 impl Record {
     /// Whether this record may wait until another one is committed that may not wait.
     pub fn may_wait(&self) -> bool {
-        matches!(self, Record::Acked(..) | Record::Delivered(_))
+        matches!(self, Record::Acked(..) | Record::Delivered(_) | Record::Resting)
     }
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
@@ -322,7 +335,12 @@ impl Story {
             Record::Acked(desk, number) => self.desk(*desk).2 = *number,
             Record::Delivered(number) => self.delivered = *number,
             Record::Idle(idle) => self.idle = *idle,
-            Record::Focus => {}
+            Record::Focus
+            | Record::Customer(_)
+            | Record::Token(_)
+            | Record::Posted(..)
+            | Record::Resting
+            | Record::Forgotten => {}
         }
     }
 

@@ -8,6 +8,7 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::core::customer::{CustomerId, PostId, Posted, TokenHash};
 use crate::core::record::{Batch, Committed, Line, Offset, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
@@ -210,6 +211,92 @@ impl Journal {
         match &self.store {
             Store::Memory(memory) => Ok(memory.restart()),
             Store::Disk(disk) => disk.restart(),
+        }
+    }
+
+    /// The conversations that a gateway takes into memory when it starts: they are not over, and
+    /// their sessions were in memory when it ended.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn awake(&self) -> Result<Vec<Story>, Fault> {
+        match &self.store {
+            Store::Memory(_) => Ok(Vec::new()),
+            Store::Disk(disk) => disk.awake(),
+        }
+    }
+
+    /// The customer whom a token names.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn named_by(&self, hash: TokenHash) -> Result<Option<CustomerId>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.named_by(hash)),
+            Store::Disk(disk) => disk.named_by(hash),
+        }
+    }
+
+    /// The customer who has a conversation, at a gateway.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn customer_of(&self, id: ConversationId) -> Result<Option<CustomerId>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.customer_of(id)),
+            Store::Disk(disk) => disk.customer_of(id),
+        }
+    }
+
+    /// The conversations of a customer, oldest first, each with the number of its entries.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn conversations_of(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Vec<(ConversationId, u64)>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.conversations_of(customer)),
+            Store::Disk(disk) => disk.conversations_of(customer),
+        }
+    }
+
+    /// What the request of a customer with this id did, if it was committed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn posted(&self, customer: CustomerId, post: &PostId) -> Result<Option<Posted>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.posted(customer, post)),
+            Store::Disk(disk) => disk.posted(customer, post),
+        }
+    }
+
+    /// At most `most` entries of a conversation, oldest first, behind the first `skipped` ones.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn entries(
+        &self,
+        id: ConversationId,
+        skipped: u64,
+        most: usize,
+    ) -> Result<Vec<Line>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.entries(id, skipped, most)),
+            Store::Disk(disk) => disk.entries(id, skipped, most),
+        }
+    }
+
+    /// A random number that tells this journal from any other; `fresh` at its first use.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn epoch(&mut self, fresh: u32) -> Result<u32, Fault> {
+        match &mut self.store {
+            Store::Memory(_) => Ok(fresh),
+            Store::Disk(disk) => disk.epoch(fresh),
         }
     }
 }

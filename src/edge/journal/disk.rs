@@ -18,6 +18,7 @@ use super::Fault;
 use crate::core::record::{Offset, Record, Story};
 use crate::wire::{ConversationId, DeskId};
 
+mod customers;
 mod keys;
 mod read;
 mod schema;
@@ -54,7 +55,7 @@ impl Disk {
         let disk = Disk { connection, keys: Keys::default(), log: log_of(file), log_max: LOG_MAX };
         match version {
             0 => disk.make().map_err(failed)?,
-            1 => disk.migrate().map_err(failed)?,
+            1 | 2 => disk.migrate(version).map_err(failed)?,
             schema::VERSION => {}
             _ => {
                 return Err(format!(
@@ -131,9 +132,9 @@ impl Disk {
         let (mut open, mut goes_on) = (true, true);
         // What an entry of this batch made go on is open; else the story says what it is.
         if !known.goes_on {
-            let stories = self.read_stories(Some(known.key))?;
-            open = stories.iter().any(|story| !story.is_over());
-            goes_on = stories.iter().any(Story::goes_on);
+            let story = self.read_story(known.key)?;
+            open = story.as_ref().is_some_and(|story| !story.is_over());
+            goes_on = story.as_ref().is_some_and(Story::goes_on);
         }
         if open != known.open {
             self.set_open(known.key, open)?;

@@ -6,10 +6,13 @@
 
 use std::collections::HashMap;
 
+use self::customers::Customers;
 use self::log::Log;
+use crate::core::customer::CustomerId;
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
+mod customers;
 mod log;
 
 #[derive(Default)]
@@ -21,6 +24,7 @@ pub(super) struct Memory {
     focus: Option<ConversationId>,
     /// How many entries and notes there are.
     count: u64,
+    pub(super) customers: Customers,
 }
 
 #[derive(Default)]
@@ -48,6 +52,14 @@ impl Memory {
             Box::new(Kept { ordinal: order.len() as u32, ..Kept::default() })
         });
         match record {
+            Record::Customer(customer) => self.customers.have(*customer, id),
+            Record::Token(hash) => self.customers.name(*hash, id),
+            Record::Posted(post, posted) => self.customers.post(id, post.clone(), *posted),
+            Record::Resting => {}
+            Record::Forgotten => {
+                self.conversations.remove(&id);
+                self.customers.forget(id);
+            }
             Record::Moved { from, by } => kept.move_from(*from, *by),
             Record::Focus => self.focus = Some(id),
             _ if record.is_line() => {
@@ -83,6 +95,17 @@ impl Memory {
     pub(super) fn offset_of(&self, id: ConversationId, own: Number) -> Option<Offset> {
         let kept = self.conversations.get(&id)?;
         Some(kept.log.read(kept.own_at(own)?).offset())
+    }
+
+    pub(super) fn entries(&self, id: ConversationId, skipped: u64, most: usize) -> Vec<Line> {
+        let Some(kept) = self.conversations.get(&id) else { return Vec::new() };
+        let lines = kept.lines.iter().skip(skipped as usize).take(most);
+        lines.filter_map(|at| kept.line(*at)).collect()
+    }
+
+    pub(super) fn conversations_of(&self, customer: CustomerId) -> Vec<(ConversationId, u64)> {
+        let lines = |id| self.conversations.get(&id).map_or(0, |kept| kept.lines.len() as u64);
+        self.customers.conversations_of(customer).iter().map(|id| (*id, lines(*id))).collect()
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {

@@ -12,6 +12,8 @@ use crate::core::delivery::LIFETIME;
 use crate::core::record::{Record, Returning, What};
 use crate::wire::{Asked, Author, Body, EndReason, Said};
 
+mod customers;
+
 const ONE: ConversationId = ConversationId::new([1; 16]);
 const OTHER: ConversationId = ConversationId::new([2; 16]);
 

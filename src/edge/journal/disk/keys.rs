@@ -26,6 +26,8 @@ pub(super) struct Known {
     pub(super) open: bool,
     /// It is open, and stays so until an entry ends it or nothing is heard of it for too long.
     pub(super) goes_on: bool,
+    /// Its session has left memory.
+    pub(super) resting: bool,
 }
 
 impl Keys {
@@ -39,10 +41,16 @@ impl Keys {
             return Ok(Some(*known));
         }
         let sql = "SELECT key, open, (SELECT key FROM peer
-                       WHERE conversation = conversation.key AND desk IS NULL)
+                       WHERE conversation = conversation.key AND desk IS NULL), resting
                    FROM conversation WHERE id = ?";
         let known = |row: &Row<'_>| {
-            Ok(Known { key: row.get(0)?, user: row.get(2)?, open: row.get(1)?, goes_on: false })
+            Ok(Known {
+                key: row.get(0)?,
+                user: row.get(2)?,
+                open: row.get(1)?,
+                goes_on: false,
+                resting: row.get(3)?,
+            })
         };
         connection.prepare_cached(sql)?.query_row([id.bytes()], known).optional()
     }
@@ -51,6 +59,11 @@ impl Keys {
     pub(super) fn remember(&mut self, id: ConversationId, known: Known) {
         make_room(&mut self.conversations);
         self.conversations.insert(id, known);
+    }
+
+    /// The conversation is deleted.
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        self.conversations.remove(&id);
     }
 
     /// Looks a peer up.

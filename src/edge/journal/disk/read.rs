@@ -19,6 +19,8 @@ const CONTROLS_MAX: usize = 256;
 /// Which conversations are read, by their keys: a table of one column.
 const OPEN: &str =
     "(SELECT key AS chosen FROM conversation INDEXED BY conversation_open WHERE open = 1)";
+const AWAKE: &str = "(SELECT key AS chosen FROM conversation INDEXED BY conversation_awake
+     WHERE open = 1 AND resting = 0)";
 const ONE: &str = "(SELECT ?1 AS chosen)";
 
 impl Disk {
@@ -114,19 +116,17 @@ impl Disk {
         &self,
         id: ConversationId,
     ) -> Result<Option<Story>, Fault> {
-        let read = |known: Option<Known>| {
-            known.map_or(Ok(Vec::new()), |known| self.read_stories(Some(known.key)))
-        };
-        let stories = self.find(id).and_then(read).map_err(|error| self.unreadable(&error))?;
-        Ok(stories.into_iter().next())
+        let read =
+            |known: Option<Known>| known.map_or(Ok(None), |known| self.read_story(known.key));
+        self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
 
-    fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
+    pub(super) fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
         self.keys.find(&self.connection, id)
     }
 
     /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.
-    fn unreadable(&self, error: &rusqlite::Error) -> Fault {
+    pub(super) fn unreadable(&self, error: &rusqlite::Error) -> Fault {
         let file = self.connection.path().unwrap_or_default();
         Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
     }
@@ -147,7 +147,7 @@ impl Disk {
             let select = "SELECT seq FROM sqlite_sequence WHERE name = 'conversation'";
             let begun = self.connection.query_row(select, [], |row| row.get(0)).optional()?;
             Ok(Restart {
-                stories: self.read_stories(None)?,
+                stories: self.read_chosen(OPEN, None)?,
                 focus: focus.map(ConversationId::new),
                 begun: begun.unwrap_or(0),
             })
@@ -155,9 +155,16 @@ impl Disk {
         read().map_err(|error| self.unreadable(&error))
     }
 
-    /// The stories of all open conversations, or of the one with this key.
-    pub(super) fn read_stories(&self, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
-        let chosen = if only.is_some() { ONE } else { OPEN };
+    pub(in crate::edge::journal) fn awake(&self) -> Result<Vec<Story>, Fault> {
+        self.read_chosen(AWAKE, None).map_err(|error| self.unreadable(&error))
+    }
+
+    /// The story of the conversation with this key, if there is one.
+    pub(super) fn read_story(&self, key: i64) -> rusqlite::Result<Option<Story>> {
+        Ok(self.read_chosen(ONE, Some(key))?.pop())
+    }
+
+    fn read_chosen(&self, chosen: &str, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
         let mut stories = self.read_conversations(chosen, only)?;
         self.read_peers(chosen, only, &mut stories)?;
         self.read_controls(chosen, only, &mut stories)?;
@@ -277,7 +284,7 @@ fn returning(stored: i64) -> Returning {
 }
 
 /// A line from six columns: key, origin, desk, number, at, body.
-fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
+pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     let origin: i64 = row.get(1)?;
     let what = match origin {
         NOTE => What::Note(row.get(5)?),
@@ -324,13 +331,14 @@ mod tests {
         let file = folder.join("journal.sqlite");
         drop(Disk::open(&file).unwrap());
         let connection = Connection::open(&file).unwrap();
-        for sql in [conversations_sql(OPEN), peers_sql(OPEN), controls_sql(OPEN)] {
+        let chosen = [OPEN, AWAKE];
+        let each = |chosen| [conversations_sql(chosen), peers_sql(chosen), controls_sql(chosen)];
+        for sql in chosen.into_iter().flat_map(each) {
             let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = explain.query_map([], |row| row.get::<_, String>(3)).unwrap();
             let steps: Vec<String> = steps.collect::<Result<_, _>>().unwrap();
-            let is_table = |step: &&String| {
-                step.starts_with("SCAN") && !step.contains("INDEX conversation_open")
-            };
+            let is_table =
+                |step: &&String| step.starts_with("SCAN") && !step.contains("INDEX conversation_");
             let scans: Vec<_> = steps.iter().filter(is_table).collect();
             assert!(scans.iter().all(|scan| *scan == "SCAN (subquery-1)"), "{steps:#?}");
         }

@@ -1,13 +1,14 @@
 //! The schema, and how an older file gets it.
 //!
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
-//! stays given, and marks those that a restart has to read.
+//! stays given, and marks those that a restart has to read. Version 3 has the customers of a
+//! gateway.
 
 use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -29,6 +30,30 @@ const CONVERSATION: &str = "
 ";
 
 const OPEN: &str = "CREATE INDEX conversation_open ON conversation (key) WHERE open = 1;";
+
+/// What a gateway keeps of its customers.
+const CUSTOMERS: &str = "
+    CREATE TABLE customer (key INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE) STRICT;
+    -- SHA-256 of a token, and the customer whom it names.
+    CREATE TABLE token (
+        hash BLOB PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customer
+    ) STRICT, WITHOUT ROWID;
+    -- What the request of a customer with this id did.
+    CREATE TABLE post (
+        customer INTEGER NOT NULL REFERENCES customer,
+        id TEXT NOT NULL,
+        digest BLOB NOT NULL,
+        conversation INTEGER NOT NULL REFERENCES conversation,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (customer, id)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE conversation ADD COLUMN customer INTEGER REFERENCES customer;
+    -- 1: the session has left memory, and a gateway need not read it when it starts.
+    ALTER TABLE conversation ADD COLUMN resting INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX conversation_customer ON conversation (customer, key) WHERE customer IS NOT NULL;
+    CREATE INDEX conversation_awake ON conversation (key) WHERE open = 1 AND resting = 0;
+    CREATE INDEX token_customer ON token (customer);
+";
 
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -61,18 +86,27 @@ impl Disk {
     /// Makes the schema in a new file.
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
-            "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST}
+            "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
              PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
-    /// Gives a file of version 1 the present schema, all of it or nothing.
-    pub(super) fn migrate(&self) -> rusqlite::Result<()> {
+    /// Gives a file of version 1 or 2 the present schema, all of it or nothing.
+    pub(super) fn migrate(&self, version: i64) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        if version == 1 {
+            self.number_conversations()?;
+        }
+        let finish = format!("{CUSTOMERS} PRAGMA user_version = {VERSION}; COMMIT;");
+        self.connection.execute_batch(&finish)
+    }
+
+    /// From version 1 to version 2.
+    fn number_conversations(&self) -> rusqlite::Result<()> {
         // The copy replaces the table that others refer to: see "Making Other Kinds Of Table Schema
         // Changes" in SQLite's documentation of ALTER TABLE.
         self.connection.execute_batch(&format!(
-            "BEGIN IMMEDIATE;
-             CREATE TABLE migrated {CONVERSATION}
+            "CREATE TABLE migrated {CONVERSATION}
              INSERT INTO migrated (key, id, secret, name, held, idle, idle_at, asking, resuming)
                  SELECT key, id, secret, name, held, idle, idle_at, asking, resuming FROM
                  conversation;
@@ -86,11 +120,10 @@ impl Disk {
             keys.collect::<rusqlite::Result<_>>()?
         };
         for key in keys {
-            let stories = self.read_stories(Some(key))?;
-            if stories.iter().any(Story::is_over) {
+            if self.read_story(key)?.as_ref().is_some_and(Story::is_over) {
                 self.set_open(key, false)?;
             }
         }
-        self.connection.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT;"))
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ const INSERT: &str = "INSERT INTO entry (conversation, origin, number, at, store
 
 pub(super) struct Writer<'a> {
     connection: &'a Connection,
-    keys: &'a mut Keys,
+    pub(super) keys: &'a mut Keys,
     insert: CachedStatement<'a>,
     /// When this batch is committed, in milliseconds since 1970.
     stored: i64,
@@ -47,6 +47,15 @@ impl Writer<'_> {
             }
             (former, _) => former.ok_or(rusqlite::Error::QueryReturnedNoRows)?,
         };
+        if matches!(record, Record::Forgotten) {
+            self.forget(id, known.key)?;
+            // A conversation that is gone is not reviewed.
+            return Ok((None, Known { goes_on: true, open: true, ..known }));
+        }
+        if known.resting && record.is_line() {
+            known.resting = false;
+            self.run("UPDATE conversation SET resting = 0 WHERE key = ?", params![known.key])?;
+        }
         let offset = self.record(id, &mut known, record)?;
         match change(record) {
             Change::GoesOn => known.goes_on = true,
@@ -68,7 +77,7 @@ impl Writer<'_> {
         let sql = "INSERT INTO conversation (id, secret, name) VALUES (?, ?, ?) RETURNING key";
         let mut insert = self.connection.prepare_cached(sql)?;
         let key = insert.query_row(params![id.bytes(), secret, name], |row| row.get(0))?;
-        Ok(Known { key, user: None, open: true, goes_on: false })
+        Ok(Known { key, user: None, open: true, goes_on: false, resting: false })
     }
 
     fn record(
@@ -131,6 +140,14 @@ impl Writer<'_> {
                 let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)";
                 self.run(sql, params![id.bytes()])?;
             }
+            Record::Customer(customer) => self.has_customer(key, *customer)?,
+            Record::Token(hash) => self.names_customer(key, *hash)?,
+            Record::Posted(post, posted) => self.posted(key, post, posted)?,
+            Record::Resting => {
+                known.resting = true;
+                self.run("UPDATE conversation SET resting = 1 WHERE key = ?", params![key])?;
+            }
+            Record::Forgotten => {}
         }
         Ok(None)
     }
@@ -159,7 +176,7 @@ impl Writer<'_> {
         Offset(self.connection.last_insert_rowid() as u64)
     }
 
-    fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
+    pub(super) fn run(&self, sql: &str, values: impl rusqlite::Params) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute(values).map(drop)
     }
 }

@@ -62,7 +62,13 @@ impl Log {
             Record::Acked(desk, number) => self.kind(ACKED).bytes(desk.bytes()).number(*number),
             Record::Delivered(number) => self.kind(DELIVERED).number(*number),
             Record::Idle(idle) => self.kind(IDLE).number(idle.as_millis() as u64),
-            Record::Moved { .. } | Record::Focus => self,
+            Record::Moved { .. }
+            | Record::Focus
+            | Record::Customer(_)
+            | Record::Token(_)
+            | Record::Posted(..)
+            | Record::Resting
+            | Record::Forgotten => self,
         };
         at
     }

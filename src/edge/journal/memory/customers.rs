@@ -1,0 +1,71 @@
+//! The customers of a gateway that keeps nothing on the disk.
+
+use std::collections::HashMap;
+
+use crate::core::customer::{CustomerId, PostId, Posted, TokenHash};
+use crate::wire::ConversationId;
+
+#[derive(Default)]
+pub(in crate::edge::journal) struct Customers {
+    named: HashMap<TokenHash, CustomerId>,
+    having: HashMap<ConversationId, CustomerId>,
+    customers: HashMap<CustomerId, Customer>,
+}
+
+/// One customer. Most have one conversation and a few requests: a list is smaller than a table.
+#[derive(Default)]
+struct Customer {
+    /// Oldest first.
+    conversations: Vec<ConversationId>,
+    posts: Vec<(PostId, Posted)>,
+}
+
+impl Customers {
+    pub(super) fn have(&mut self, customer: CustomerId, id: ConversationId) {
+        self.having.insert(id, customer);
+        self.customers.entry(customer).or_default().conversations.push(id);
+    }
+
+    pub(super) fn name(&mut self, hash: TokenHash, id: ConversationId) {
+        if let Some(customer) = self.having.get(&id) {
+            self.named.insert(hash, *customer);
+        }
+    }
+
+    pub(super) fn post(&mut self, id: ConversationId, post: PostId, posted: Posted) {
+        let customer = self.having.get(&id).and_then(|customer| self.customers.get_mut(customer));
+        customer.into_iter().for_each(|it| it.posts.push((post.clone(), posted)));
+    }
+
+    pub(super) fn forget(&mut self, id: ConversationId) {
+        let Some(customer) = self.having.remove(&id) else { return };
+        let Some(kept) = self.customers.get_mut(&customer) else { return };
+        kept.conversations.retain(|of| *of != id);
+        kept.posts.retain(|(_, posted)| posted.conversation != id);
+        if kept.conversations.is_empty() {
+            self.customers.remove(&customer);
+            self.named.retain(|_, named| *named != customer);
+        }
+    }
+
+    pub(in crate::edge::journal) fn named_by(&self, hash: TokenHash) -> Option<CustomerId> {
+        self.named.get(&hash).copied()
+    }
+
+    pub(in crate::edge::journal) fn customer_of(&self, id: ConversationId) -> Option<CustomerId> {
+        self.having.get(&id).copied()
+    }
+
+    pub(super) fn conversations_of(&self, customer: CustomerId) -> &[ConversationId] {
+        self.customers.get(&customer).map_or(&[], |kept| &kept.conversations)
+    }
+
+    pub(in crate::edge::journal) fn posted(
+        &self,
+        customer: CustomerId,
+        post: &PostId,
+    ) -> Option<Posted> {
+        let posts = &self.customers.get(&customer)?.posts;
+        posts.iter().rev().find(|(id, _)| id == post).map(|(_, posted)| *posted)
+    }
+}

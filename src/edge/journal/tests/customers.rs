@@ -1,0 +1,116 @@
+//! What a gateway keeps of its customers, in both stores.
+
+use super::{Folder, ONE, OTHER, begun, entry, said};
+use crate::core::customer::{CustomerId, Digest, PostId, Posted, Token};
+use crate::core::record::{Line, Record};
+use crate::edge::journal::Journal;
+use crate::wire::{Author, Body, ConversationId};
+
+const ANN: CustomerId = CustomerId::new([21; 16]);
+const TOKEN: Token = Token::new([22; 16]);
+
+fn own(number: u64) -> Record {
+    Record::Own(entry(number, said(Author::User, "hello")))
+}
+
+fn post(id: &str) -> PostId {
+    PostId::new(id).unwrap()
+}
+
+/// Ann with a closed conversation and a new one, and a request in each.
+fn of_ann() -> Vec<(ConversationId, Record)> {
+    let posted = |conversation, number| Posted {
+        digest: Digest::of("/api/say", b"{}"),
+        conversation,
+        number,
+    };
+    vec![
+        (ONE, begun("Ann")),
+        (ONE, Record::Customer(ANN)),
+        (ONE, Record::Token(TOKEN.hash())),
+        (ONE, own(1)),
+        (ONE, Record::Posted(post("first"), posted(ONE, 1))),
+        (ONE, own(2)),
+        (OTHER, begun("Ann")),
+        (OTHER, Record::Customer(ANN)),
+        (OTHER, own(1)),
+        (OTHER, Record::Posted(post("second"), posted(OTHER, 1))),
+    ]
+}
+
+fn numbers(journal: &Journal, id: ConversationId, skipped: u64, most: usize) -> Vec<u64> {
+    let lines = journal.entries(id, skipped, most).unwrap();
+    lines.iter().filter_map(Line::entry).map(|entry| entry.number).collect()
+}
+
+#[test]
+fn a_token_names_its_customer_with_all_conversations_and_requests() {
+    let folder = Folder::new("customers");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        journal.commit(of_ann()).unwrap();
+        assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), Some(ANN));
+        assert_eq!(journal.named_by(Token::new([9; 16]).hash()).unwrap(), None);
+        assert_eq!(journal.customer_of(OTHER).unwrap(), Some(ANN));
+        assert_eq!(journal.conversations_of(ANN).unwrap(), [(ONE, 2), (OTHER, 1)]);
+        let first = journal.posted(ANN, &post("first")).unwrap().unwrap();
+        assert_eq!((first.conversation, first.number), (ONE, 1));
+        assert_eq!(first.digest, Digest::of("/api/say", b"{}"));
+        assert_eq!(journal.posted(ANN, &post("third")).unwrap(), None);
+        assert_eq!(numbers(&journal, ONE, 0, 9), [1, 2]);
+        assert_eq!(numbers(&journal, ONE, 1, 9), [2]);
+        assert_eq!(numbers(&journal, ONE, 0, 1), [1]);
+        assert_eq!(numbers(&journal, ONE, 2, 9), [0; 0]);
+    }
+}
+
+#[test]
+fn a_forgotten_conversation_leaves_nothing_and_takes_a_customer_without_another_along() {
+    let folder = Folder::new("forgotten");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        journal.commit(of_ann()).unwrap();
+        journal.commit(vec![(OTHER, Record::Forgotten)]).unwrap();
+        assert!(journal.story(OTHER).unwrap().is_none());
+        assert_eq!(journal.conversations_of(ANN).unwrap(), [(ONE, 2)]);
+        assert_eq!(journal.posted(ANN, &post("second")).unwrap(), None);
+        assert!(journal.posted(ANN, &post("first")).unwrap().is_some());
+        journal.commit(vec![(ONE, Record::Forgotten)]).unwrap();
+        assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), None);
+        assert_eq!(journal.conversations_of(ANN).unwrap(), []);
+        // The next conversation has a number that none had before.
+        let third = ConversationId::new([3; 16]);
+        journal.commit(vec![(third, begun("Cora"))]).unwrap();
+        assert_eq!(journal.story(third).unwrap().unwrap().ordinal, 3);
+    }
+    let rows = "SELECT (SELECT count(*) FROM entry) + (SELECT count(*) FROM customer)
+                     + (SELECT count(*) FROM token) + (SELECT count(*) FROM post)";
+    let left: i64 = folder.connect().query_row(rows, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, 0);
+}
+
+#[test]
+fn a_gateway_that_starts_reads_only_the_sessions_that_were_in_memory() {
+    let folder = Folder::new("awake");
+    let mut journal = folder.open();
+    let awake = |journal: &Journal| {
+        journal.awake().unwrap().into_iter().map(|story| story.id).collect::<Vec<_>>()
+    };
+    journal.commit(of_ann()).unwrap();
+    assert_eq!(awake(&journal), [ONE, OTHER]);
+    journal.commit(vec![(ONE, Record::Resting), (OTHER, begun("Anna"))]).unwrap();
+    assert_eq!(awake(&journal), [OTHER]);
+    // The next entry wakes it, also after a restart.
+    drop(journal);
+    let mut journal = folder.open();
+    journal.commit(vec![(ONE, own(3))]).unwrap();
+    assert_eq!(awake(&journal), [ONE, OTHER]);
+    let closed = Body::Withdrawn {};
+    journal.commit(vec![(ONE, Record::Own(entry(4, closed)))]).unwrap();
+    assert_eq!(awake(&journal), [ONE, OTHER]);
+}
+
+#[test]
+fn an_epoch_stays_that_of_its_journal() {
+    let folder = Folder::new("epoch");
+    assert_eq!(folder.open().epoch(7).unwrap(), 7);
+    assert_eq!(folder.open().epoch(8).unwrap(), 7);
+}
