@@ -10,6 +10,7 @@ pub mod delivery;
 pub mod desk;
 pub mod dialling;
 pub mod health;
+pub mod http;
 pub mod outcome;
 pub mod record;
 pub mod reply;
