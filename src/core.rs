@@ -9,6 +9,7 @@ pub mod customer;
 pub mod delivery;
 pub mod desk;
 pub mod dialling;
+pub mod gateway;
 pub mod health;
 pub mod http;
 pub mod outcome;

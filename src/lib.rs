@@ -26,5 +26,6 @@ pub mod core;
 pub mod edge;
 pub mod mode;
 pub mod net;
+pub mod page;
 pub mod turn;
 pub mod wire;

@@ -2,8 +2,10 @@
 
 pub mod admin;
 pub mod args;
+mod around;
 pub mod demo;
 pub mod user;
+pub mod web;
 
 /// Random bytes of the system.
 fn random<const N: usize>() -> Result<[u8; N], String> {

@@ -145,7 +145,7 @@ pub struct Welcome {
 }
 
 /// The state of a conversation: who answers now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The bot answers.

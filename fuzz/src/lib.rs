@@ -10,12 +10,14 @@ mod command;
 mod desk;
 pub mod disk;
 mod frames;
+mod http;
 mod reply;
 mod session;
 mod text;
 
 pub use command::command;
 pub use frames::frames;
+pub use http::http;
 pub use reply::reply;
 pub use text::text;
 

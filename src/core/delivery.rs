@@ -142,6 +142,11 @@ impl Delivery {
         is_news
     }
 
+    /// Our highest number that was shown to a person at the peer, as far as the peer said.
+    pub fn seen_by_peer(&self) -> Number {
+        self.seen_by_peer
+    }
+
     /// Our highest number that is durable at the peer.
     pub fn acked(&self) -> Number {
         self.sending.acked

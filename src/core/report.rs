@@ -36,6 +36,9 @@ pub enum Report {
         /// The key of a listener that speaks TLS, as people compare it.
         #[serde(skip_serializing_if = "Option::is_none")]
         fingerprint: Option<String>,
+        /// How customers reach a gateway.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        url: Option<String>,
     },
     /// Where a conversation is now.
     State {
@@ -196,7 +199,7 @@ impl Told {
 }
 
 /// How a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     /// Dialling, or waiting to dial again.
@@ -243,7 +246,8 @@ pub enum Returned {
     Withdrawn,
 }
 
-fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
+/// Writes a moment as JSON has it.
+pub(crate) fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
     let at = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap_or(i64::MAX))
         .unwrap_or(jiff::Timestamp::MAX);
     serializer.collect_str(&at)

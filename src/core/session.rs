@@ -77,6 +77,7 @@
 //! assert!(outcome.acts.iter().any(is_return));
 //! ```
 
+use std::num::NonZeroU32;
 use std::time::Instant;
 
 use crate::core::clock::Now;
@@ -105,7 +106,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use bot::said_without_bot;
+pub use bot::{BotWork, said_without_bot};
 pub use connection::WELCOME_WITHIN;
 pub use errand::{Errand, Fresh, Resumed};
 pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MAX};
@@ -194,13 +195,7 @@ impl Session {
         match self.state() {
             _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
             State::Closed => return Err(CustomerRefusal::Closed),
-            State::Bot => match self.bot.read(typed) {
-                Choice::Link(url) => self.output.tell_news(CustomerNews::LinkChosen(url)),
-                Choice::Question { text, question } => {
-                    let number = self.record_line(&text, now);
-                    self.bot.ask(number, question, &mut self.output, now);
-                }
-            },
+            State::Bot => self.ask_bot(self.bot.read(typed), now),
             State::Queued | State::Active => {
                 if self.outbox.is_full(self.desks.acked()) {
                     return Err(CustomerRefusal::TooManyWait);
@@ -210,6 +205,32 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The customer chose the button with number `choice` of the bot's message `message`.
+    ///
+    /// # Errors
+    /// When it cannot be chosen any more: a person has the customer, or something was said since.
+    pub fn choose(
+        &mut self,
+        message: Number,
+        choice: NonZeroU32,
+        now: Now,
+    ) -> Result<(), CustomerRefusal> {
+        let is_live = self.state() == State::Bot && !self.is_replaced;
+        let chosen = self.bot.choose(message, choice, self.output.last()).filter(|_| is_live);
+        self.ask_bot(chosen.ok_or(CustomerRefusal::MenuIsPast)?, now);
+        Ok(())
+    }
+
+    fn ask_bot(&mut self, choice: Choice, now: Now) {
+        match choice {
+            Choice::Link(url) => self.output.tell_news(CustomerNews::LinkChosen(url)),
+            Choice::Question { text, question } => {
+                let number = self.record_line(&text, now);
+                self.bot.ask(number, question, &mut self.output, now);
+            }
+        }
     }
 
     /// `/human`: the customer asks for a person, whatever the bot is doing.
@@ -315,7 +336,7 @@ impl Session {
     /// Tells the customer where the conversation is now.
     fn tell_state(&mut self, reason: Option<Reason>) {
         let state = self.ownership.state();
-        let position = if state == State::Queued { self.position.shown() } else { None };
+        let position = self.shown_position();
         self.output.tell_state(state, self.ownership.agent(), position, reason);
     }
 }

@@ -29,6 +29,9 @@ pub struct Sessions {
     sending_sessions: Vec<ConversationId>,
     /// Sessions that may leave memory at the end of this turn.
     leaving_sessions: Vec<ConversationId>,
+    /// Sessions that this turn looked at, and those of them that left memory.
+    looked_at: Vec<ConversationId>,
+    left: Vec<ConversationId>,
 }
 
 /// A session in memory.
@@ -52,6 +55,8 @@ impl Sessions {
             changed_sessions: Vec::new(),
             sending_sessions: Vec::new(),
             leaving_sessions: Vec::new(),
+            looked_at: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -64,6 +69,33 @@ impl Sessions {
             self.deadlines.remove(&(at, id));
         }
         self.touch(id);
+    }
+
+    /// The sessions that the latest turn looked at. Some may be named twice, or be gone.
+    pub fn looked_at(&self) -> &[ConversationId] {
+        &self.looked_at
+    }
+
+    /// The sessions that left memory at the end of the latest turn.
+    pub fn left(&self) -> &[ConversationId] {
+        &self.left
+    }
+
+    /// The program ends: every connected desk gets a goodbye.
+    pub fn leave(&mut self) {
+        let ids: Vec<_> = self.connections.values().copied().collect();
+        for id in ids {
+            if let Some(session) = self.input(id) {
+                session.leave();
+            }
+        }
+    }
+
+    /// Somebody watches this session again.
+    pub fn watch(&mut self, id: ConversationId) {
+        if let Some(kept) = self.sessions.get_mut(&id) {
+            kept.is_watched = true;
+        }
     }
 
     /// Nobody watches this session any more. It leaves memory as soon as it owes nothing and awaits
@@ -156,6 +188,7 @@ impl Sessions {
     /// next.
     fn collect(&mut self, id: ConversationId, outcome: &mut Outcome<Errand>) {
         let Some(kept) = self.sessions.get_mut(&id) else { return };
+        self.looked_at.push(id);
         let session = &mut kept.session;
         outcome.append(session.outcome());
         if let Some(verdict) = session.take_verdict() {
@@ -191,6 +224,8 @@ impl Side for Sessions {
 
     fn tick(&mut self, now: Now) {
         self.now = now.clock;
+        self.looked_at.clear();
+        self.left.clear();
         while let Some((at, id)) = self.deadlines.first().copied()
             && at <= now.clock
         {
@@ -247,8 +282,10 @@ impl Side for Sessions {
     fn rest(&mut self) {
         for id in std::mem::take(&mut self.leaving_sessions) {
             // A session at rest has no connection.
-            if self.get(id).is_some_and(Session::is_at_rest) {
+            let is_watched = self.sessions.get(&id).is_some_and(|kept| kept.is_watched);
+            if !is_watched && self.get(id).is_some_and(Session::is_at_rest) {
                 self.forget(id);
+                self.left.push(id);
             }
         }
     }

@@ -80,7 +80,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
-    screen.show(Report::Ready { mode: "admin", listen: Some(listen), fingerprint });
+    screen.show(Report::Ready { mode: "admin", listen: Some(listen), fingerprint, url: None });
     if args.plaintext.is_some() && !listen.ip().is_loopback() {
         screen.show(Report::Notice { text: format!("connections to {listen} are not encrypted") });
     }

@@ -2,10 +2,12 @@
 //! modes get values that are known to be right.
 
 mod raw;
+mod site;
 #[cfg(test)]
 mod tests;
 
 use std::env::VarError;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use argh::FromArgs;
@@ -15,11 +17,12 @@ use crate::core::reply::Triggers;
 use crate::core::text::{NAME_LETTERS_MAX, Name};
 use crate::edge::journal::Place;
 use crate::edge::secret;
-use crate::edge::tls::{Fingerprint, Identity, KnownDesks, Plaintext, Trust};
+use crate::edge::tls::{self, Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::net::STRANGERS;
 use crate::wire::{NAME_MAX, TEXT_MAX};
 
 pub use raw::{Bot, Demo};
+pub use site::Site;
 
 /// The program to run, with its checked options.
 #[derive(Debug)]
@@ -28,37 +31,59 @@ pub enum Mode {
     User(User),
     /// The desk.
     Admin(Admin),
+    /// The gateway for customers in browsers.
+    Web(Web),
     /// The built-in bot.
     Bot(Bot),
     /// A bot, a desk and a customer on this machine.
     Demo(Demo),
 }
 
+/// Checked options of the ways to the desk and to the bot, for every customers' side.
+#[derive(Debug)]
+pub struct Around {
+    /// The desk's address, HOST:PORT.
+    pub admin: String,
+    bot: String,
+    bot_ca: Option<String>,
+    bot_askers: Askers,
+    bot_token_file: Option<PathBuf>,
+    triggers: Triggers,
+    trusted_desks: Trusted,
+    place: Place,
+}
+
 /// Checked options of `handoff user`.
 #[derive(Debug)]
 pub struct User {
-    /// The desk's address, HOST:PORT.
-    pub admin: String,
-    /// The bot's URL.
-    pub bot: String,
-    /// Authorities for a bot at an https URL: a PEM file, or `system`.
-    pub bot_ca: Option<String>,
-    /// Questions that the bot gets at the same time, at most.
-    pub bot_askers: Askers,
-    bot_token_file: Option<PathBuf>,
-    triggers: Triggers,
+    /// The ways to the desk and to the bot.
+    pub around: Around,
     /// The customer's name.
     pub name: Option<String>,
-    trusted_desks: Trusted,
     /// Whether to start a new conversation.
     pub new: bool,
     /// Seconds from the end of a script's input to the end of the program.
     pub linger: Option<u32>,
-    place: Place,
     /// Whether to print JSON.
     pub json: bool,
     /// Whether to do without editing and colour.
     pub plain: bool,
+}
+
+/// Checked options of `handoff web`.
+#[derive(Debug)]
+pub struct Web {
+    /// The ways to the desk and to the bot.
+    pub around: Around,
+    /// The address to listen on, HOST:PORT.
+    pub listen: String,
+    /// How customers reach the gateway; `None`: at the address it listens on.
+    pub url: Option<Site>,
+    certificate: Option<(PathBuf, PathBuf)>,
+    /// The proxies whose word on a customer's address counts.
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Whether to print JSON.
+    pub json: bool,
 }
 
 /// Which desks the customer's side trusts.
@@ -126,6 +151,7 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
         Ok(args) => match args.mode {
             raw::Mode::User(user) => user.check().map(Mode::User),
             raw::Mode::Admin(admin) => admin.check().map(Mode::Admin),
+            raw::Mode::Web(web) => web.check().map(Mode::Web),
             raw::Mode::Bot(bot) => check_address("--listen", &bot.listen).map(|()| Mode::Bot(bot)),
             raw::Mode::Demo(demo) => Ok(Mode::Demo(demo)),
         },
@@ -135,43 +161,76 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
     checked.map_err(Exit::Usage)
 }
 
-impl raw::User {
-    fn check(self) -> Result<User, String> {
-        check_address("--admin", &self.admin)?;
-        let config = bot::Config::new(&self.bot, None)?;
-        if self.bot_ca.is_some() && !config.is_https() {
+/// Checks the options of the ways to the desk and to the bot. `$mode` names the journal's folder.
+macro_rules! check_around {
+    ($raw:ident, $mode:literal) => {{
+        check_address("--admin", &$raw.admin)?;
+        let config = bot::Config::new(&$raw.bot, None)?;
+        if $raw.bot_ca.is_some() && !config.is_https() {
             let url = config.url();
             return Err(format!("--bot-ca is for a bot at an https:// URL, and --bot is {url}"));
         }
-        let name = self.name.as_deref().map(checked_name).transpose()?;
-        let place = checked_place("user", self.state, self.profile, self.ephemeral)?;
-        let trusted_desks = match (&*self.fingerprint, self.ca, self.plaintext) {
+        let trusted_desks = match (&*$raw.fingerprint, $raw.ca, $raw.plaintext) {
             ([], None, None) => Trusted::FirstContact,
             ([], Some(ca), None) => Trusted::Authority(ca),
             ([], None, Some(plaintext)) => Trusted::Plaintext(plaintext),
-            (_, None, None) => Trusted::Keys(self.fingerprint),
+            (_, None, None) => Trusted::Keys($raw.fingerprint),
             _ => {
                 let why = "--fingerprint, --ca and --plaintext exclude each other; give one";
                 return Err(why.to_owned());
             }
         };
-        if self.trigger.iter().any(|text| text.trim().is_empty()) {
+        if $raw.trigger.iter().any(|text| text.trim().is_empty()) {
             return Err("--trigger must not be empty".to_owned());
         }
-        Ok(User {
-            admin: self.admin,
-            bot: self.bot,
-            bot_ca: self.bot_ca,
-            bot_askers: self.bot_askers,
-            bot_token_file: self.bot_token_file,
-            triggers: Triggers::new(&self.trigger),
-            name,
+        Around {
+            admin: $raw.admin,
+            bot: $raw.bot,
+            bot_ca: $raw.bot_ca,
+            bot_askers: $raw.bot_askers,
+            bot_token_file: $raw.bot_token_file,
+            triggers: Triggers::new(&$raw.trigger),
             trusted_desks,
+            place: checked_place($mode, $raw.state, $raw.profile, $raw.ephemeral)?,
+        }
+    }};
+}
+
+impl raw::User {
+    fn check(self) -> Result<User, String> {
+        let name = self.name.as_deref().map(checked_name).transpose()?;
+        Ok(User {
+            around: check_around!(self, "user"),
+            name,
             new: self.new,
             linger: self.linger,
-            place,
             json: self.json,
             plain: self.plain,
+        })
+    }
+}
+
+impl raw::Web {
+    fn check(self) -> Result<Web, String> {
+        check_address("--listen", &self.listen)?;
+        let url = self.url.as_deref().map(Site::parse).transpose()?;
+        let is_everywhere =
+            matches!(self.listen.rsplit_once(':'), Some(("0.0.0.0" | "[::]" | "*", _)));
+        if url.is_none() && is_everywhere {
+            return Err(format!(
+                "--listen {} is every address of this machine: say with --url how customers reach \
+                 the gateway",
+                self.listen
+            ));
+        }
+        let certificate = checked_certificate(self.tls_cert, self.tls_key)?;
+        Ok(Web {
+            around: check_around!(self, "web"),
+            listen: self.listen,
+            url,
+            certificate,
+            trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
+            json: self.json,
         })
     }
 }
@@ -181,19 +240,11 @@ impl raw::Admin {
         check_address("--listen", &self.listen)?;
         let name = self.name.as_deref().map(checked_name).transpose()?;
         let place = checked_place("admin", self.state, self.profile, self.ephemeral)?;
-        let certificate = match (self.tls_cert, self.tls_key) {
-            (Some(_), Some(_)) if self.plaintext.is_some() => {
-                let why =
-                    "--plaintext shows no certificate; give it without --tls-cert and --tls-key";
-                return Err(why.to_owned());
-            }
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => {
-                let why = "--tls-cert and --tls-key belong together; give both or none";
-                return Err(why.to_owned());
-            }
-        };
+        let certificate = checked_certificate(self.tls_cert, self.tls_key)?;
+        if certificate.is_some() && self.plaintext.is_some() {
+            let why = "--plaintext shows no certificate; give it without --tls-cert and --tls-key";
+            return Err(why.to_owned());
+        }
         let fits = |text: &String| text.len() <= TEXT_MAX && !text.trim().is_empty();
         if !self.greeting.as_ref().is_none_or(fits) {
             return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
@@ -230,8 +281,8 @@ impl raw::Admin {
     }
 }
 
-impl User {
-    /// Where the customer's journal is.
+impl Around {
+    /// Where the journal is.
     pub fn place(&self) -> Place {
         self.place.clone()
     }
@@ -257,12 +308,24 @@ impl User {
         self.triggers.clone()
     }
 
+    /// How the bot is asked.
+    ///
+    /// # Errors
+    /// One line, when an option for the bot cannot be used.
+    pub fn bot_config(&self) -> Result<bot::Config, String> {
+        let config = bot::Config::new(&self.bot, self.bot_token()?)?.with_askers(self.bot_askers);
+        match &self.bot_ca {
+            Some(given) => Ok(config.trusting(&tls::authorities("--bot-ca", given)?)),
+            None => Ok(config),
+        }
+    }
+
     /// The token for the bot's API, from the file or the environment. There is no option for the
     /// token itself: every user of the machine can read a command line.
     ///
     /// # Errors
     /// One line, when the token cannot be used.
-    pub fn bot_token(&self) -> Result<Option<String>, String> {
+    fn bot_token(&self) -> Result<Option<String>, String> {
         if let Some(file) = &self.bot_token_file {
             return secret::read("the bot's token", file).map(Some);
         }
@@ -273,6 +336,17 @@ impl User {
                 Err("the bot's token in HANDOFF_BOT_TOKEN is not text".to_owned())
             }
         }
+    }
+}
+
+impl Web {
+    /// The certificate and key of HTTPS; `None`: plain HTTP.
+    ///
+    /// # Errors
+    /// One line, when they cannot be read.
+    pub fn identity(&self) -> Result<Option<Identity>, String> {
+        let given = self.certificate.as_ref();
+        given.map(|(certificate, key)| Identity::given(certificate, key)).transpose()
     }
 }
 
@@ -297,6 +371,17 @@ impl Admin {
             }
             (_, _, None) => Identity::fresh().map(Some),
         }
+    }
+}
+
+fn checked_certificate(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<(PathBuf, PathBuf)>, String> {
+    match (certificate, key) {
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, None) => Ok(None),
+        _ => Err("--tls-cert and --tls-key belong together; give both or none".to_owned()),
     }
 }
 

@@ -23,7 +23,8 @@ mod play;
 /// One line, when it cannot listen.
 pub fn run_bot(args: &args::Bot) -> Result<u8, String> {
     bot::serve(&args.listen, |address| {
-        let ready = Report::Ready { mode: "bot", listen: Some(address), fingerprint: None };
+        let ready =
+            Report::Ready { mode: "bot", listen: Some(address), fingerprint: None, url: None };
         match serde_json::to_string(&ready) {
             Ok(line) if args.json => term::print(&line),
             _ => term::complain(&format!("the built-in bot is listening on http://{address}")),

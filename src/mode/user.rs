@@ -13,13 +13,15 @@ use crate::core::command;
 use crate::core::record::{Offset, Record, Restart};
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, Pace, QUEUE_MAX};
-use crate::core::session::{Session, WELCOME_WITHIN};
+use crate::core::session::Session;
 use crate::core::sessions::Sessions;
 use crate::edge::clock;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
-use crate::edge::tls::{self, Trust};
 use crate::mode::args;
+use crate::mode::around;
+use crate::mode::around::asker::Asker;
+use crate::mode::around::desk::Desk;
 use crate::net::{self, Net};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
@@ -38,16 +40,12 @@ mod world;
 
 struct User {
     args: args::User,
-    triggers: crate::core::reply::Triggers,
-    trust: Trust,
     sessions: Sessions,
     edges: Edges,
     pace: Pace<command::User>,
     stage: Stage,
     /// The line that was typed when the conversation was closed: the next one begins with it.
     opening: Option<command::User>,
-    /// The warning about the way to the bot was shown; it is shown once.
-    warned: bool,
 }
 
 /// Runs until the customer leaves. Returns the exit code.
@@ -55,10 +53,7 @@ struct User {
 /// # Errors
 /// One line for the person, when it cannot start.
 pub fn run(args: args::User) -> Result<u8, String> {
-    let mut config = bot::Config::new(&args.bot, args.bot_token()?)?.with_askers(args.bot_askers);
-    if let Some(given) = &args.bot_ca {
-        config = config.trusting(&tls::authorities("--bot-ca", given)?);
-    }
+    let config = args.around.bot_config()?;
     let options = term::Options {
         json: args.json,
         plain: args.plain,
@@ -67,11 +62,11 @@ pub fn run(args: args::User) -> Result<u8, String> {
         reads_stdin: true,
     };
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
-    let profile = args.place().open()?;
-    let trust = args.trust()?;
+    let profile = args.around.place().open()?;
+    let trust = args.around.trust()?;
+    let security = trust.security()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, answered) = unbounded();
-    let desk = Peers::settings(trust.security()?);
     let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let (screen, typed, shown) =
@@ -79,22 +74,21 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let signals = signals::listen()?;
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let mut seat = Seat::new(screen);
-    seat.tell(Report::Ready { mode: "user", listen: None, fingerprint: None });
+    seat.tell(Report::Ready { mode: "user", listen: None, fingerprint: None, url: None });
     if let Some(text) = config.warning() {
         seat.tell(Report::Notice { text });
     }
     let session = begin(&args)?;
-    let bot = Bot::start(config, answers);
-    let (peers, desk) = (Peers::new(sockets, None), (args.admin.clone(), desk));
+    let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
+    let peers = Peers::new(sockets, None);
+    let advice = if seat.is_person() { "; /human tries again" } else { "" };
+    let desk = Desk::new(args.around.admin.clone(), (trust, security), advice);
     let mut user = User {
-        triggers: args.triggers(),
-        trust,
         pace: Pace::new(seat.is_person()),
-        edges: Edges::new(session.id(), keeper, peers, seat, desk, bot),
-        sessions: Sessions::new(world::seed()?, clock::now()),
+        edges: Edges::new(session.id(), keeper, peers, seat, desk, asker),
+        sessions: Sessions::new(around::seed()?, clock::now()),
         stage: Stage::Talking,
         opening: None,
-        warned: false,
         args,
     };
     let inputs = Inputs { typed, screen: shown, net, answers: answered, signals };
@@ -107,7 +101,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
 
 /// A new conversation with an id and a secret of its own.
 fn begin(args: &args::User) -> Result<Session, String> {
-    Ok(Session::new(world::fresh()?, args.name.clone(), args.admin.clone(), clock::now()))
+    Ok(Session::new(around::fresh()?, args.name.clone(), args.around.admin.clone(), clock::now()))
 }
 
 /// How many of the latest lines a person sees again after a restart.
@@ -128,8 +122,8 @@ impl User {
         let journal = &self.edges.keeper.journal;
         let session = Session::restore(
             &story,
-            self.args.admin.clone(),
-            world::seed().map_err(Stop::Broken)?,
+            self.args.around.admin.clone(),
+            around::seed().map_err(Stop::Broken)?,
             |number| journal.own(story.id, number),
             clock::now(),
         )?;
@@ -224,9 +218,7 @@ impl User {
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
-            Event::Net(event) if self.edges.probe.is_about(&event) => {
-                self.edges.probed(event, &mut self.trust, now)
-            }
+            Event::Net(event) if self.edges.probe.is_about(&event) => self.edges.probed(event, now),
             Event::Net(event) => self.net(event, now),
             Event::Answer(answer) => self.answer(answer, now),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
@@ -235,86 +227,26 @@ impl User {
     }
 
     fn net(&mut self, event: net::Event, now: Now) {
-        let peers = &mut self.edges.peers;
+        let Edges { peers, desk, .. } = &mut self.edges;
+        let sessions = &mut self.sessions;
         match event {
             net::Event::Connected { conn, peer, key } => {
-                match self.trust.judge(&self.args.admin, peer, key) {
-                    Ok(news) => {
-                        peers.opened(conn, now.clock);
-                        peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
-                        if let Some(session) = self.sessions.on(conn) {
-                            session.connected(conn);
-                        }
-                        if let Some(news) = news {
-                            self.notice(&news);
-                        }
-                    }
-                    Err(why) => {
-                        peers.close(conn);
-                        self.distrust(conn, &why);
-                    }
+                if let Some(news) = desk.connected((conn, peer, key), peers, sessions, now) {
+                    self.notice(&news);
                 }
             }
             net::Event::Received { conn, bytes } => {
-                let sessions = &mut self.sessions;
-                let mut broken = None;
-                peers.received(conn, bytes, now.clock, |message| match message {
-                    Ok(_) if broken.is_some() => {}
-                    Ok(message) => {
-                        if !sessions.received(conn, message, now) {
-                            broken = Some("the desk broke the protocol".to_owned());
-                        }
-                    }
-                    Err(error) => broken = Some(format!("the desk sent {error}")),
-                });
-                if let Some(why) = broken {
-                    peers.close(conn);
-                    self.sessions.disconnected(conn, &why, now);
-                }
+                desk.received((conn, bytes), peers, sessions, now)
             }
-            net::Event::Closed { conn, why } => {
-                peers.gone(conn);
-                match &why {
-                    net::Closed::Plaintext => self.distrust(conn, &other_side_is_plaintext()),
-                    net::Closed::Distrusted(why) => self.distrust(conn, why),
-                    _ => {}
-                }
-                self.sessions.disconnected(conn, &why.to_string(), now);
-            }
+            net::Event::Closed { conn, why } => desk.closed(conn, &why, peers, sessions, now),
             net::Event::Accepted { .. } | net::Event::Stranger { .. } => {}
             net::Event::Trouble { what } => self.edges.seat.tell(Report::Error { text: what }),
         }
     }
 
-    /// The peer is not the desk that it must be. Nothing dials it again until the person asks for
-    /// it.
-    fn distrust(&mut self, conn: wire::Conn, why: &str) {
-        let what = if self.pace.is_person() { "; /human tries again" } else { "" };
-        if let Some(session) = self.sessions.on(conn) {
-            session.distrust(conn, &format!("{why}{what}"));
-        }
-    }
-
     fn answer(&mut self, answer: bot::Answer, now: Now) {
-        let Some((id, ticket)) = self.edges.question(answer.ticket) else { return };
-        match answer.outcome {
-            bot::Outcome::Said(said) => {
-                let reply = said.map(|items| self.triggers.read(items));
-                let reply = reply.map_err(|fault| fault.to_string());
-                if let Some(session) = self.sessions.input(id) {
-                    session.answered(ticket, reply, now);
-                }
-            }
-            bot::Outcome::Returned(returned) => {
-                if let Some(text) = returned.as_ref().ok().and_then(|taken| taken.warning.clone())
-                    && !std::mem::replace(&mut self.warned, true)
-                {
-                    self.edges.seat.tell(Report::Notice { text });
-                }
-                if let Some(session) = self.sessions.input(id) {
-                    session.returned(ticket, world::resumed(returned), now);
-                }
-            }
+        if let Some(text) = self.edges.asker.answered(answer, &mut self.sessions, now) {
+            self.edges.seat.tell(Report::Notice { text });
         }
     }
 
@@ -330,12 +262,4 @@ impl User {
     fn notice(&self, text: &str) {
         self.edges.seat.notice(text);
     }
-}
-
-/// What a person should do when the desk speaks plaintext and this side TLS.
-fn other_side_is_plaintext() -> String {
-    format!(
-        "{}; give --plaintext anywhere here too, but only if a tunnel leads to it",
-        net::Closed::Plaintext
-    )
 }

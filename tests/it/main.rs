@@ -25,6 +25,7 @@ mod support {
     pub mod run;
     pub mod setup;
     pub mod terminal;
+    pub mod web;
 }
 
 /// A conversation goes from the bot to an agent, and back.
@@ -62,6 +63,15 @@ mod link {
     mod broken;
     mod crowd;
     mod resumed;
+}
+
+/// The gateway: customers in their browsers.
+mod web {
+    mod document;
+    mod handoff;
+    mod origins;
+    mod posts;
+    mod streams;
 }
 
 /// Keys and certificates: which desk a customer's side believes.

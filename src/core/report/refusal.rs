@@ -121,6 +121,8 @@ pub enum CustomerRefusal {
     AlreadyWithBot,
     /// An agent has the customer: only the agent can hand back.
     WithAgent,
+    /// The buttons cannot be chosen from any more.
+    MenuIsPast,
     /// No line of the customer's waits to be sent to the bot again.
     NothingToRepeat,
     /// `/wait` outside of a script.
@@ -143,6 +145,7 @@ impl fmt::Display for CustomerRefusal {
             CustomerRefusal::WithAgent => {
                 "you are talking to a person, who can hand you back; /end ends the conversation"
             }
+            CustomerRefusal::MenuIsPast => "these buttons are past; say it in your own words",
             CustomerRefusal::NothingToRepeat => "there is nothing to send again",
             CustomerRefusal::WaitIsForScripts => WAIT_IS_FOR_SCRIPTS,
         })

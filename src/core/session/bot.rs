@@ -7,7 +7,10 @@
 //! its answers".
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
+
+use serde::Serialize;
 
 use super::menu::{Menu, as_asked};
 use super::output::Output;
@@ -16,7 +19,7 @@ use crate::core::clock::Now;
 use crate::core::record::{Line, Record, Returning, Story};
 use crate::core::reply::{self, Handoff, Reply};
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
-use crate::wire::{Author, Body, Entry, Number, Said, State};
+use crate::wire::{Author, Body, Button, Entry, Number, Said, State};
 
 /// A bot that has not answered for this long is slow: the customer is told that they can ask for a
 /// person.
@@ -74,6 +77,20 @@ enum Turn {
     },
 }
 
+/// What the bot is doing about a conversation, as a customer may see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BotWork {
+    /// Nothing: it has answered everything.
+    Idle,
+    /// It is being asked or told something.
+    Working,
+    /// It has been asked for so long that it counts as slow.
+    Slow,
+    /// It could not be asked. The line can be sent again.
+    Failed,
+}
+
 /// What a line of the customer's is to the bot.
 pub(super) enum Choice {
     /// A button that is a link: its URL. It is for the customer alone, and the bot gets nothing.
@@ -91,6 +108,16 @@ impl Turns {
     /// `seed` is random: an answer to another conversation's request fits no ticket of this one.
     pub(super) fn new(seed: u64) -> Turns {
         Turns { last_ticket: seed, ..Turns::default() }
+    }
+
+    /// What the bot is doing, as the customer may see it.
+    pub(super) fn work(&self) -> BotWork {
+        match &self.turn {
+            Turn::Idle if self.unsure.is_empty() => BotWork::Idle,
+            Turn::Idle => BotWork::Failed,
+            Turn::Asking { slow_at: None, .. } => BotWork::Slow,
+            Turn::Asking { .. } | Turn::Returning { .. } => BotWork::Working,
+        }
     }
 
     /// Whether the bot is asked nothing, and knows that it owns the conversation, or that it could
@@ -129,15 +156,30 @@ impl Turns {
 
     /// Reads a line for the bot: it chooses one of the bot's buttons, or stands for itself.
     pub(super) fn read(&self, typed: &str) -> Choice {
+        match reply::choice(self.menu.buttons(), typed) {
+            Some(button) => self.chosen(button),
+            None => Choice::Question { text: typed.to_owned(), question: as_asked(None, typed) },
+        }
+    }
+
+    /// The button with number `choice` of the bot's message `message`, if nothing was said since.
+    /// Our newest entry is `last`.
+    pub(super) fn choose(
+        &self,
+        message: Number,
+        choice: NonZeroU32,
+        last: Number,
+    ) -> Option<Choice> {
+        self.menu.button(message, choice, last).map(|button| self.chosen(button))
+    }
+
+    fn chosen(&self, button: &Button) -> Choice {
         let menu = self.menu.buttons();
-        let Some(button) = reply::choice(menu, typed) else {
-            return Choice::Question { text: typed.to_owned(), question: as_asked(None, typed) };
-        };
         match button.link() {
             Some(url) => Choice::Link(url.to_owned()),
             None => Choice::Question {
                 text: reply::echo(menu, button),
-                question: as_asked(Some(button), typed),
+                question: as_asked(Some(button), &button.title),
             },
         }
     }

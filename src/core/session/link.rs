@@ -59,6 +59,11 @@ impl Link {
         }
     }
 
+    /// The link as it was shown last.
+    pub(super) fn last_shown(&self) -> Option<report::Link> {
+        self.last_shown
+    }
+
     /// The connection, if the desk has said welcome on it.
     pub(super) fn up(&self) -> Option<Conn> {
         match self.stage {

@@ -27,6 +27,18 @@ impl Menu {
         &self.buttons
     }
 
+    /// The button with this number, if the menu has the bot's message `message`, and no entry of
+    /// ours up to `last` followed the menu.
+    pub(super) fn button(
+        &self,
+        message: Number,
+        choice: NonZeroU32,
+        last: Number,
+    ) -> Option<&Button> {
+        let is_latest = self.last == last && (1..=last).contains(&message);
+        self.buttons.iter().find(|button| is_latest && button.choice == Some(choice))
+    }
+
     /// The bot said something with this number, journaled at this moment, with these buttons.
     pub(super) fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
         let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));

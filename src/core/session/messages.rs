@@ -58,6 +58,14 @@ impl Session {
         }
     }
 
+    /// The customer has seen the lines of the present desk up to this number.
+    pub fn customer_saw(&mut self, number: Number) {
+        if let Some((desk, delivery)) = self.desks.present() {
+            let number = number.min(delivery.received());
+            self.shown(desk, number);
+        }
+    }
+
     /// The screen shows the desk's lines up to this number. The desk is sent `seen` now, or after
     /// its next welcome (docs/PROTOCOL.md, "ack, seen, position, ping").
     pub fn shown(&mut self, desk: DeskId, number: Number) {

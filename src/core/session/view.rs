@@ -2,9 +2,9 @@
 
 use std::ops::RangeInclusive;
 
-use super::Session;
+use super::{BotWork, Session};
 use crate::core::delivery::Mark;
-use crate::core::report::DeskTrouble;
+use crate::core::report::{DeskTrouble, Link};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, State};
 
 impl Session {
@@ -21,6 +21,33 @@ impl Session {
     /// The name of the agent who owns the conversation, if one does and gave a name.
     pub fn agent(&self) -> Option<&str> {
         self.ownership.agent()
+    }
+
+    /// What the bot is doing about this conversation.
+    pub fn bot_work(&self) -> BotWork {
+        self.bot.work()
+    }
+
+    /// The customer's position in the queue, as they know it.
+    pub fn shown_position(&self) -> Option<u32> {
+        if self.state() == State::Queued { self.position.shown() } else { None }
+    }
+
+    /// The link to the desk as it was shown last, while a desk is needed.
+    pub fn shown_link(&self) -> Option<Link> {
+        self.link.last_shown().filter(|_| self.ownership.needs_desk())
+    }
+
+    /// Our own numbers up to which the present desk has our entries, and up to which a person there
+    /// has seen them.
+    pub fn delivered_and_seen(&self) -> (Number, Number) {
+        let present = self.desks.present();
+        present.map_or((0, 0), |(_, delivery)| (delivery.acked(), delivery.seen_by_peer()))
+    }
+
+    /// The highest number of our own entries.
+    pub fn newest(&self) -> Number {
+        self.output.last()
     }
 
     /// How far the customer's latest line to a person has come, as far as the desk has said.

@@ -1,5 +1,6 @@
 //! The options as they are typed, for `argh`. [`super`] checks them.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use argh::FromArgs;
@@ -11,8 +12,9 @@ use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
 
 /// Declares the struct of a mode: its own options, and groups of options that several modes share.
-/// The groups are `+ listen` (the desk and the bot), `+ side` (the customer's side and the desk)
-/// and `+ json` (all three). `argh` itself cannot put the options of one struct into another.
+/// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot, for
+/// the customers' sides), `+ place` (journals and keys), `+ person` (who sits at a terminal) and
+/// `+ json`. `argh` itself cannot put the options of one struct into another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
@@ -23,14 +25,46 @@ macro_rules! mode {
             $($own)*
         } $($more)* }
     };
-    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + side $($more:tt)*) => {
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + around $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
             $($own)*
-            /// your name, as the other side sees it
+            /// the desk to hand over to, HOST:PORT
             #[argh(option)]
-            pub name: Option<String>,
-            /// no encryption: 'loopback' (this machine only) or 'anywhere' (inside a tunnel); give
-            /// it on both sides
+            pub admin: String,
+            /// the bot's URL (default http://localhost:5005)
+            #[argh(option, default = "String::from(\"http://localhost:5005\")")]
+            pub bot: String,
+            /// a file with the token or JWT for the bot's API (or HANDOFF_BOT_TOKEN in the
+            /// environment)
+            #[argh(option)]
+            pub bot_token_file: Option<PathBuf>,
+            /// trust an https bot whose certificate is signed by these authorities: a PEM file, or
+            /// 'system'
+            #[argh(option)]
+            pub bot_ca: Option<String>,
+            /// questions at the bot at the same time, at most one of each conversation (default
+            /// 32)
+            #[argh(option, default = "Askers::default()")]
+            pub bot_askers: Askers,
+            /// the bot's text that hands over, in any letter case (default "Human Handoff";
+            /// repeatable)
+            #[argh(option)]
+            pub trigger: Vec<String>,
+            /// the key that the desk must have, as the desk prints it: SHA256:… (repeatable;
+            /// default: the key that it had at the first connection)
+            #[argh(option)]
+            pub fingerprint: Vec<Fingerprint>,
+            /// trust a desk whose certificate is signed by these authorities: a PEM file, or
+            /// 'system'
+            #[argh(option)]
+            pub ca: Option<String>,
+        } $($more)* }
+    };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + place $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            $($own)*
+            /// no encryption between customer's side and desk: 'loopback' (this machine only) or
+            /// 'anywhere' (inside a tunnel); give it on both sides
             #[argh(option)]
             pub plaintext: Option<Plaintext>,
             /// the folder for journals and keys (default: the platform's state folder)
@@ -43,6 +77,14 @@ macro_rules! mode {
             /// program ends
             #[argh(switch)]
             pub ephemeral: bool,
+        } $($more)* }
+    };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + person $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            $($own)*
+            /// your name, as the other side sees it
+            #[argh(option)]
+            pub name: Option<String>,
             /// plain lines: no editing, no colour
             #[argh(switch)]
             pub plain: bool,
@@ -76,6 +118,7 @@ pub(super) struct Args {
 pub(super) enum Mode {
     User(User),
     Admin(Admin),
+    Web(Web),
     Bot(Bot),
     Demo(Demo),
 }
@@ -85,32 +128,6 @@ mode! {
     #[derive(FromArgs, Debug)]
     #[argh(subcommand, name = "user")]
     pub(super) struct User {
-        /// the desk to hand over to, HOST:PORT
-        #[argh(option)]
-        pub admin: String,
-        /// the bot's URL (default http://localhost:5005)
-        #[argh(option, default = "String::from(\"http://localhost:5005\")")]
-        pub bot: String,
-        /// a file with the token or JWT for the bot's API (or HANDOFF_BOT_TOKEN in the environment)
-        #[argh(option)]
-        pub bot_token_file: Option<PathBuf>,
-        /// trust an https bot whose certificate is signed by these authorities: a PEM file, or
-        /// 'system'
-        #[argh(option)]
-        pub bot_ca: Option<String>,
-        /// questions at the bot at the same time, at most one of each conversation (default 32)
-        #[argh(option, default = "Askers::default()")]
-        pub bot_askers: Askers,
-        /// the bot's text that hands over, in any letter case (default "Human Handoff"; repeatable)
-        #[argh(option)]
-        pub trigger: Vec<String>,
-        /// the key that the desk must have, as the desk prints it: SHA256:… (repeatable; default:
-        /// the key that it had at the first connection)
-        #[argh(option)]
-        pub fingerprint: Vec<Fingerprint>,
-        /// trust a desk whose certificate is signed by these authorities: a PEM file, or 'system'
-        #[argh(option)]
-        pub ca: Option<String>,
         /// start a new conversation instead of continuing the last one
         #[argh(switch)]
         pub new: bool,
@@ -118,7 +135,28 @@ mode! {
         /// conversation is closed)
         #[argh(option)]
         pub linger: Option<u32>,
-    } + side + json
+    } + around + place + person + json
+}
+
+mode! {
+    /// The gateway: serves the chat to customers in their browsers.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "web")]
+    pub(super) struct Web {
+        /// how customers reach the gateway, such as https://chat.shop.example (default: the address
+        /// it listens on)
+        #[argh(option)]
+        pub url: Option<String>,
+        /// a certificate chain for HTTPS, in PEM (default: plain HTTP, for behind a proxy)
+        #[argh(option)]
+        pub tls_cert: Option<PathBuf>,
+        /// the key of that certificate, in PEM
+        #[argh(option)]
+        pub tls_key: Option<PathBuf>,
+        /// a proxy whose X-Forwarded-For names the customer's address (repeatable)
+        #[argh(option)]
+        pub trust_proxy: Vec<IpAddr>,
+    } + listen + around + place + json
 }
 
 mode! {
@@ -159,7 +197,7 @@ mode! {
         /// read later (default 20)
         #[argh(option, default = "RATE")]
         pub rate: u32,
-    } + listen + side + json
+    } + listen + place + person + json
 }
 
 mode! {

@@ -9,7 +9,7 @@
 use super::world::Edges;
 use crate::core::clock::Now;
 use crate::core::session::WELCOME_WITHIN;
-use crate::edge::tls::Trust;
+use crate::mode::around::desk::other_side_is_plaintext;
 use crate::net::{Closed, Event};
 use crate::wire::{Code, Conn, Message};
 
@@ -38,7 +38,8 @@ impl Edges {
     /// Looks at the desk, unless a conversation has dialled it already.
     pub(super) fn start_probe(&mut self) {
         if !self.probe.over {
-            self.probe.conn = Some(self.peers.net().dial(&self.desk.0, self.desk.1.clone()));
+            self.probe.conn =
+                Some(self.peers.net().dial(&self.desk.address, self.desk.settings.clone()));
             self.peers.flush();
         }
     }
@@ -52,13 +53,13 @@ impl Edges {
     }
 
     /// Something happened to the probe's connection.
-    pub(super) fn probed(&mut self, event: Event, trust: &mut Trust, now: Now) {
+    pub(super) fn probed(&mut self, event: Event, now: Now) {
         if self.probe.over {
             return;
         }
         match event {
             Event::Connected { conn, peer, key } => {
-                match trust.judge(&self.desk.0, peer, key) {
+                match self.desk.trust.judge(&self.desk.address, peer, key) {
                     // A desk that speaks TLS stays silent to a plaintext customer until it gets a
                     // byte. It answers a goodbye by saying so, and a desk that
                     // speaks plaintext closes the connection.
@@ -92,7 +93,7 @@ impl Edges {
                 self.peers.gone(conn);
                 self.probe.over = true;
                 match why {
-                    Closed::Plaintext => self.warn_of_desk(&super::other_side_is_plaintext()),
+                    Closed::Plaintext => self.warn_of_desk(&other_side_is_plaintext()),
                     Closed::Encrypted
                     | Closed::Tls(_)
                     | Closed::Refused(_)
@@ -108,6 +109,7 @@ impl Edges {
     }
 
     fn warn_of_desk(&self, why: &str) {
-        self.seat.notice(&format!("a handoff to the desk at {} would fail: {why}", self.desk.0));
+        self.seat
+            .notice(&format!("a handoff to the desk at {} would fail: {why}", self.desk.address));
     }
 }

@@ -1,27 +1,24 @@
 //! What is around the sessions of `handoff user`: the journal, the desk, the bot, and whoever
 //! types.
 
-use std::collections::HashMap;
 use std::ops::RangeInclusive;
 
-use crate::bot::{self, Bot};
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Line, What};
 use crate::core::report::Told;
-use crate::core::session::{Errand, Fresh, Resumed, Session, said_without_bot};
+use crate::core::session::{Errand, Session};
 use crate::core::sessions::Sessions;
 use crate::core::text::Name;
 use crate::edge::clock;
 use crate::edge::journal::{Fault, Journal};
-use crate::mode::random;
-use crate::net;
+use crate::mode::around::asker::Asker;
+use crate::mode::around::desk::Desk;
+use crate::mode::around::fresh;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
 use crate::turn::{World, Written};
-use crate::wire::{
-    Author, Conn, ConversationId, DeskId, Entry, Message, Number, Said, Secret, State,
-};
+use crate::wire::{Author, Conn, ConversationId, DeskId, Entry, Message, Number, State};
 
 /// Everything around the sessions. `handoff user` has one session at a time.
 pub(super) struct Edges {
@@ -31,12 +28,8 @@ pub(super) struct Edges {
     pub(super) peers: Peers,
     pub(super) seat: Seat,
     pub(super) probe: super::probe::Probe,
-    /// The desk's address, and how it is dialled.
-    pub(super) desk: (String, net::Settings),
-    bot: Bot,
-    /// Questions under way: the number each has at the bot, its conversation and its ticket there.
-    questions: HashMap<u64, (ConversationId, u64)>,
-    asked: u64,
+    pub(super) desk: Desk,
+    pub(super) asker: Asker,
 }
 
 impl Edges {
@@ -45,25 +38,10 @@ impl Edges {
         keeper: Keeper,
         peers: Peers,
         seat: Seat,
-        desk: (String, net::Settings),
-        bot: Bot,
+        desk: Desk,
+        asker: Asker,
     ) -> Edges {
-        Edges {
-            current,
-            keeper,
-            peers,
-            seat,
-            probe: super::probe::Probe::default(),
-            desk,
-            bot,
-            questions: HashMap::new(),
-            asked: 0,
-        }
-    }
-
-    /// The conversation and the ticket of a question that was answered.
-    pub(super) fn question(&mut self, number: u64) -> Option<(ConversationId, u64)> {
-        self.questions.remove(&number)
+        Edges { current, keeper, peers, seat, probe: super::probe::Probe::default(), desk, asker }
     }
 
     /// Tells lines of a conversation as they stand in the journal.
@@ -96,25 +74,6 @@ impl Edges {
         let own = said.author == Author::User;
         let told = Told { own, history, ..Told::new(id, entry.number, entry.at, said) };
         self.seat.say(told, desk.map(|desk| (id, Some(desk), entry.number)));
-    }
-
-    fn ask(&mut self, conversation: ConversationId, ticket: u64, request: bot::Request) {
-        self.asked += 1;
-        self.questions.insert(self.asked, (conversation, ticket));
-        self.bot.send(self.asked, request);
-    }
-
-    /// Tells the bot what people said without it.
-    fn give_back(&mut self, id: ConversationId, ticket: u64, since: Number) -> Result<(), Fault> {
-        let lines = self.keeper.journal.lines_from(id, since)?;
-        let line = |said: Said| bot::Line {
-            author: said.author,
-            name: said.name.as_deref().map(str::to_owned),
-            text: said.text.to_string(),
-        };
-        let said = said_without_bot(&lines, since).into_iter().map(line).collect();
-        self.ask(id, ticket, bot::Request::Return { sender: id.to_string(), said });
-        Ok(())
     }
 
     /// Who gets the next line, and what became of the last.
@@ -167,16 +126,13 @@ impl World<Sessions> for Edges {
         match errand {
             Errand::Dial(id) => {
                 self.drop_probe();
-                let (address, settings) = &self.desk;
-                let conn = self.peers.net().dial(address, settings.clone());
-                sessions.dialled(id, conn);
+                self.desk.dial(&self.peers, sessions, id);
             }
             Errand::Ask { conversation, ticket, text } => {
-                let sender = conversation.to_string();
-                self.ask(conversation, ticket, bot::Request::Ask { sender, text });
+                self.asker.ask(conversation, ticket, text);
             }
             Errand::Return { conversation, ticket, since } => {
-                self.give_back(conversation, ticket, since)?;
+                self.asker.give_back(&self.keeper.journal, conversation, ticket, since)?;
             }
             Errand::StartOver(id) => {
                 let (journal, fresh) = (&self.keeper.journal, fresh().map_err(Stop::Broken)?);
@@ -214,35 +170,4 @@ impl World<Sessions> for Edges {
         }
         self.seat.screen().flush();
     }
-}
-
-/// What became of a return, as the session hears it.
-pub(super) fn resumed(returned: Result<bot::Taken, bot::Fault>) -> Resumed {
-    match returned.map(|taken| taken.how) {
-        Ok(bot::Resumed::Yes) => Resumed::Yes,
-        Ok(bot::Resumed::WithoutLines) => Resumed::WithoutLines,
-        Ok(bot::Resumed::StillPaused) => Resumed::StillPaused,
-        // The bot has the lines; the next return sets its form going.
-        Ok(bot::Resumed::WithoutForm(fault)) => Resumed::Failed(fault.to_string()),
-        Err(fault @ bot::Fault::NoApi { .. }) => Resumed::NoApi(fault.to_string()),
-        Err(fault) if fault.is_refusal() => Resumed::Unreached(fault.to_string()),
-        Err(fault) => Resumed::Failed(fault.to_string()),
-    }
-}
-
-/// What a new conversation is made of.
-///
-/// # Errors
-/// One line, when the system gives no random bytes.
-pub(super) fn fresh() -> Result<Fresh, String> {
-    let (id, secret) = (ConversationId::new(random()?), Secret::new(random()?));
-    Ok(Fresh { id, secret, seed: seed()? })
-}
-
-/// A random seed.
-///
-/// # Errors
-/// One line, when the system gives no random bytes.
-pub(super) fn seed() -> Result<u64, String> {
-    random().map(u64::from_ne_bytes)
 }

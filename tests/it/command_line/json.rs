@@ -69,8 +69,9 @@ fn reports() -> Vec<(Report, Report)> {
                 mode: "admin",
                 listen: Some(([127, 0, 0, 1], 1).into()),
                 fingerprint: Some(text()),
+                url: Some(text()),
             },
-            Report::Ready { mode: "user", listen: None, fingerprint: None },
+            Report::Ready { mode: "user", listen: None, fingerprint: None, url: None },
         ),
         (
             state(Some(1), Some(text()), Some(Reason::Returned(Returned::Withdrawn))),

@@ -10,12 +10,13 @@ type Target = (&'static str, fn(&[u8]));
 
 #[test]
 fn no_input_of_the_corpus_breaks_a_property() {
-    let targets: [Target; 5] = [
+    let targets: [Target; 6] = [
         ("frames", fuzz::frames),
         ("ends", fuzz::ends),
         ("reply", fuzz::reply),
         ("text", fuzz::text),
         ("command", fuzz::command),
+        ("http", fuzz::http),
     ];
     for (name, target) in targets {
         let folder = format!("{}/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));

@@ -85,7 +85,7 @@ fn what_is_not_a_message_goes_to_stderr() {
     let plain = |report, me| plain(report, me, usize::MAX).map(|told| lines(&told));
     assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
     let listen = Some("127.0.0.1:5000".parse().expect("an address"));
-    let ready = Report::Ready { mode: "admin", listen, fingerprint: None };
+    let ready = Report::Ready { mode: "admin", listen, fingerprint: None, url: None };
     assert_eq!(
         plain(&ready, Author::Admin).as_deref(),
         Some("handoff: listening on 127.0.0.1:5000")

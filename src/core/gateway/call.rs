@@ -1,0 +1,223 @@
+//! What a page asks for, read from its requests (docs/WEB.md, "Requests").
+
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::core::customer::{Digest, PostId};
+use crate::core::report::CustomerRefusal;
+use crate::wire::{ConversationId, Number, TEXT_MAX};
+
+/// What a page asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Call {
+    /// To be a customer.
+    Begin,
+    /// Something to do, once.
+    Post(Post),
+    /// The agent's lines of this conversation were seen up to this number.
+    Seen(ConversationId, Number),
+    /// The page answers the pings of this stream.
+    Here(String),
+}
+
+/// Something that a page asks to do once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Post {
+    /// The id that the page gave it.
+    pub id: PostId,
+    /// What else the request with this id may be compared by.
+    pub digest: Digest,
+    /// The conversation in which it was drafted.
+    pub conversation: ConversationId,
+    /// What to do.
+    pub act: Act,
+}
+
+/// What a page can ask to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// To say a line.
+    Say(String),
+    /// To choose a button of this message of the bot's.
+    Choose(Number, NonZeroU32),
+    /// To ask for a person.
+    Human,
+    /// To stop waiting for a person.
+    Bot,
+    /// To send the bot again what it did not get.
+    Again,
+    /// To end the conversation.
+    End,
+    /// To begin another conversation, and end this one if it goes on.
+    New,
+}
+
+/// Why a request is refused: the status and the reason in its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The body is no JSON of the right form.
+    Json,
+    /// This field of the body cannot be taken.
+    Field(&'static str),
+    /// There is no token, or it names nobody.
+    Token,
+    /// The request comes from a page of another origin.
+    Origin,
+    /// Nothing is here.
+    NotFound,
+    /// The line is for a conversation that is over.
+    Closed,
+    /// Another request had this id.
+    Id,
+    /// The buttons cannot be chosen from any more.
+    Chosen,
+    /// What is asked for is so already, or makes no sense now.
+    State,
+    /// The conversation is not this customer's.
+    Conversation,
+    /// Too many lines wait for the desk.
+    Queue,
+    /// Too many requests.
+    Rate,
+    /// Too many new customers come from this address.
+    Customers,
+    /// The gateway ends.
+    Ending,
+}
+
+impl Problem {
+    /// The status of the answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Problem::Json | Problem::Field(_) => 400,
+            Problem::Token => 401,
+            Problem::Origin => 403,
+            Problem::NotFound => 404,
+            Problem::Closed
+            | Problem::Id
+            | Problem::Chosen
+            | Problem::State
+            | Problem::Conversation => 409,
+            Problem::Queue | Problem::Rate | Problem::Customers => 429,
+            Problem::Ending => 503,
+        }
+    }
+
+    /// The body of the answer.
+    pub fn body(&self) -> String {
+        let reason = match self {
+            Problem::Json => "json",
+            Problem::Field(name) => return format!(r#"{{"error":"field","field":"{name}"}}"#),
+            Problem::Token => "token",
+            Problem::Origin => "origin",
+            Problem::NotFound => "not_found",
+            Problem::Closed => "closed",
+            Problem::Id => "id",
+            Problem::Chosen => "chosen",
+            Problem::State => "state",
+            Problem::Conversation => "conversation",
+            Problem::Queue => "queue",
+            Problem::Rate => "rate",
+            Problem::Customers => "customers",
+            Problem::Ending => "ending",
+        };
+        format!(r#"{{"error":"{reason}"}}"#)
+    }
+}
+
+impl From<CustomerRefusal> for Problem {
+    fn from(refusal: CustomerRefusal) -> Problem {
+        match refusal {
+            CustomerRefusal::Replaced | CustomerRefusal::Closed => Problem::Closed,
+            CustomerRefusal::TooManyWait => Problem::Queue,
+            CustomerRefusal::MenuIsPast => Problem::Chosen,
+            CustomerRefusal::AlreadyQueued
+            | CustomerRefusal::AlreadyActive
+            | CustomerRefusal::AlreadyWithBot
+            | CustomerRefusal::WithAgent
+            | CustomerRefusal::NothingToRepeat
+            | CustomerRefusal::WaitIsForScripts => Problem::State,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Plain {
+    id: String,
+    conversation: ConversationId,
+}
+
+#[derive(Deserialize)]
+struct Say {
+    id: String,
+    conversation: ConversationId,
+    text: String,
+}
+
+#[derive(Deserialize)]
+struct Choose {
+    id: String,
+    conversation: ConversationId,
+    menu: Number,
+    choice: NonZeroU32,
+}
+
+#[derive(Deserialize)]
+struct Seen {
+    conversation: ConversationId,
+    number: Number,
+}
+
+#[derive(Deserialize)]
+struct Here {
+    stream: String,
+}
+
+impl Call {
+    /// Reads the POST to this path.
+    ///
+    /// # Errors
+    /// When there is no such path, or the body is not what the path takes.
+    pub fn read(path: &str, body: &[u8]) -> Result<Call, Problem> {
+        let Some(name) = path.strip_prefix("/api/") else { return Err(Problem::NotFound) };
+        let (id, conversation, act) = match name {
+            "begin" => return Ok(Call::Begin),
+            "seen" => {
+                let Seen { conversation, number } = parse(body)?;
+                return Ok(Call::Seen(conversation, number));
+            }
+            "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),
+            "say" => {
+                let Say { id, conversation, text } = parse(body)?;
+                if text.trim().is_empty() || text.len() > TEXT_MAX {
+                    return Err(Problem::Field("text"));
+                }
+                (id, conversation, Act::Say(text))
+            }
+            "choose" => {
+                let Choose { id, conversation, menu, choice } = parse(body)?;
+                (id, conversation, Act::Choose(menu, choice))
+            }
+            "human" | "bot" | "again" | "end" | "new" => {
+                let Plain { id, conversation } = parse(body)?;
+                let act = match name {
+                    "human" => Act::Human,
+                    "bot" => Act::Bot,
+                    "again" => Act::Again,
+                    "end" => Act::End,
+                    _ => Act::New,
+                };
+                (id, conversation, act)
+            }
+            _ => return Err(Problem::NotFound),
+        };
+        let id = PostId::new(&id).ok_or(Problem::Field("id"))?;
+        Ok(Call::Post(Post { id, digest: Digest::of(path, body), conversation, act }))
+    }
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map_err(|_| Problem::Json)
+}

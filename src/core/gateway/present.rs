@@ -1,0 +1,63 @@
+//! What is so at present in a conversation, as its customer's browsers see it.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde::Serialize;
+
+use crate::core::report::{Link, rfc3339};
+use crate::core::session::{BotWork, Session};
+use crate::wire::{ConversationId, Millis, Number, State};
+
+/// The facts without a number: each new set of them replaces the former one.
+#[derive(Debug, Hash, Serialize)]
+pub struct Present<'a> {
+    conversation: ConversationId,
+    state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    admin: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link: Option<Link>,
+    delivered: Number,
+    seen: Number,
+    bot: BotWork,
+}
+
+impl Present<'_> {
+    /// What a session knows.
+    pub fn of(session: &Session) -> Present<'_> {
+        let (delivered, seen) = session.delivered_and_seen();
+        Present {
+            conversation: session.id(),
+            state: session.state(),
+            admin: session.agent(),
+            position: session.shown_position(),
+            link: session.shown_link(),
+            delivered,
+            seen,
+            bot: session.bot_work(),
+        }
+    }
+
+    /// A number that changes when something of it does. It is never 0.
+    pub fn tag(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.hash(&mut hasher);
+        hasher.finish().max(1)
+    }
+}
+
+/// The event `now` of one stream.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "now")]
+pub(super) struct NowEvent<'a> {
+    pub(super) stream: &'a str,
+    pub(super) tag: String,
+    /// The number of the customer's latest event.
+    pub(super) last: u64,
+    #[serde(serialize_with = "rfc3339")]
+    pub(super) at: Millis,
+    #[serde(flatten)]
+    pub(super) present: &'a Present<'a>,
+}

@@ -1,0 +1,211 @@
+//! The gateway by itself: which events a stream gets, and when it ends.
+
+use std::time::{Duration, Instant};
+
+use super::{
+    ANSWERED_WITHIN, BEHIND_MAX, BURST, EventId, Gateway, HELD_FOR, LATEST, Output, PING_EVERY,
+    Present, Reader, STREAMS_MAX,
+};
+use crate::core::clock::Now;
+use crate::core::customer::{CustomerId, Token};
+use crate::core::record::{Line, Offset, What};
+use crate::core::session::{Fresh, Session};
+use crate::wire::{Author, Body, Conn, ConversationId, Entry, Said, Secret};
+
+const ANN: CustomerId = CustomerId::new([1; 16]);
+const FORMER: ConversationId = ConversationId::new([2; 16]);
+const PRESENT: ConversationId = ConversationId::new([3; 16]);
+
+fn now() -> Now {
+    thread_local!(static START: Instant = Instant::now());
+    Now { clock: START.with(|start| *start), wall: 0 }
+}
+
+fn after(time: Duration) -> Now {
+    Now { clock: now().clock + time, ..now() }
+}
+
+/// A gateway with one customer: so many entries in a former conversation and in the present one.
+fn gateway(former: u64, present: u64) -> Gateway {
+    let mut gateway = Gateway::new(7);
+    gateway.insert(ANN, vec![(FORMER, former), (PRESENT, present)]);
+    gateway
+}
+
+fn session() -> Session {
+    let fresh = Fresh { id: PRESENT, secret: Secret::new([9; 32]), seed: 1 };
+    Session::new(fresh, None, "desk:1".to_owned(), now())
+}
+
+/// Opens a stream behind all events; a held request knows what is so at present.
+fn open(gateway: &mut Gateway, conn: u64, reader: Reader) {
+    let (session, count) = (session(), gateway.replay(ANN, None));
+    let last = count.first - 1 + count.parts.len() as u64;
+    let replay = gateway.replay(ANN, Some(EventId { epoch: 7, number: last }));
+    let present = Present::of(&session);
+    let tag = present.tag();
+    gateway.open(Conn(conn), ANN, reader, (&replay, &[]), (&present, tag), now());
+}
+
+fn line(number: u64) -> Line {
+    let body = Body::Message(Said::text(Author::User, "hello"));
+    Line {
+        offset: Offset(number),
+        own: true,
+        what: What::Entry(None, Entry { number, at: 0, body }),
+    }
+}
+
+/// What was written to each connection, and whether its stream ended.
+fn written(gateway: &mut Gateway) -> Vec<(u64, String, bool)> {
+    let text =
+        |Output { conn, bytes, ends }| (conn.0, String::from_utf8(bytes).expect("a text"), ends);
+    gateway.take_output().into_iter().map(text).collect()
+}
+
+#[test]
+fn a_stream_goes_on_behind_a_known_id_and_begins_anew_behind_any_other() {
+    let gateway = gateway(10, 700);
+    let behind = |number| gateway.replay(ANN, Some(EventId { epoch: 7, number }));
+    assert_eq!((behind(710).is_reset, behind(710).parts), (false, vec![]));
+    assert_eq!((behind(709).first, behind(709).parts), (710, vec![(PRESENT, 699)]));
+    let last = 710 - BEHIND_MAX;
+    assert_eq!((behind(last).is_reset, behind(last).parts), (false, vec![(PRESENT, 200)]));
+    let anew = gateway.replay(ANN, None);
+    assert_eq!((anew.is_reset, anew.first), (true, 711 - LATEST));
+    assert_eq!(anew.parts, [(PRESENT, 600)]);
+    for unknown in [behind(last - 1), behind(711)] {
+        assert_eq!(unknown, anew);
+    }
+    assert_eq!(gateway.replay(ANN, Some(EventId { epoch: 8, number: 710 })), anew);
+}
+
+#[test]
+fn events_of_former_conversations_come_before_those_of_the_present_one() {
+    let gateway = gateway(10, 5);
+    let all = gateway.replay(ANN, None);
+    assert_eq!((all.first, all.parts), (1, vec![(FORMER, 0), (PRESENT, 0)]));
+    let page = gateway.page(ANN, 13);
+    assert_eq!((page.first, page.parts), (1, vec![(FORMER, 0), (PRESENT, 0)]));
+    let gateway = self::gateway(300, 5);
+    assert_eq!(gateway.page(ANN, 206).parts, [(FORMER, 105), (PRESENT, 0)]);
+}
+
+#[test]
+fn an_entry_is_told_to_every_stream_with_its_number() {
+    let mut gateway = gateway(10, 0);
+    open(&mut gateway, 1, Reader::Events);
+    open(&mut gateway, 2, Reader::Held);
+    written(&mut gateway);
+    gateway.committed(PRESENT, &line(1), Some("post"), |_| None);
+    let told = written(&mut gateway);
+    assert!(told[0].1.starts_with("id: 00000007-11\nevent: message\ndata: {") && !told[0].2);
+    assert!(told[0].1.contains(r#""post":"post""#) && told[0].1.ends_with("}\n\n"));
+    assert!(told[1].1.starts_with(r#"{"events":[{"id":"00000007-11","event":"message""#));
+    assert!(told[1].2, "a held request is answered once");
+    gateway.committed(PRESENT, &line(2), None, |_| None);
+    assert_eq!(written(&mut gateway).len(), 1);
+}
+
+#[test]
+fn what_is_so_at_present_is_told_once() {
+    let mut gateway = gateway(0, 0);
+    let mut session = session();
+    gateway.open(
+        Conn(1),
+        ANN,
+        Reader::Events,
+        (&gateway.replay(ANN, None), &[]),
+        (&Present::of(&session), 0),
+        now(),
+    );
+    let opening = &written(&mut gateway)[0].1;
+    assert!(opening.starts_with("event: now\n") && opening.contains("event: reset\n"));
+    gateway.changed(&Present::of(&session), PRESENT, now());
+    assert_eq!(written(&mut gateway), []);
+    session.ask_for_human(now()).unwrap();
+    gateway.changed(&Present::of(&session), PRESENT, now());
+    assert!(written(&mut gateway)[0].1.contains(r#""state":"queued""#));
+    gateway.changed(&Present::of(&session), PRESENT, now());
+    assert_eq!(written(&mut gateway), []);
+}
+
+#[test]
+fn one_stream_too_many_is_told_so_and_ends() {
+    let mut gateway = gateway(0, 0);
+    let most = STREAMS_MAX as u64;
+    (1..=most).for_each(|conn| open(&mut gateway, conn, Reader::Events));
+    written(&mut gateway);
+    open(&mut gateway, most + 1, Reader::Events);
+    let told = written(&mut gateway);
+    assert_eq!((told.len(), told[0].0, told[0].2), (1, most + 1, true));
+    assert!(told[0].1.starts_with("event: full\n"));
+    // When one of them is gone, there is room again.
+    assert_eq!(gateway.closed(Conn(1)), Some(ANN));
+    open(&mut gateway, most + 2, Reader::Events);
+    assert!(!written(&mut gateway)[0].2);
+}
+
+#[test]
+fn a_stream_whose_page_stopped_answering_pings_is_ended_and_one_that_never_did_is_not() {
+    let mut gateway = gateway(0, 0);
+    open(&mut gateway, 1, Reader::Events);
+    open(&mut gateway, 2, Reader::Events);
+    let opening = written(&mut gateway);
+    let id = opening[0].1.split(r#""stream":""#).nth(1).and_then(|it| it.split('"').next());
+    gateway.tick(after(PING_EVERY));
+    assert!(written(&mut gateway).iter().all(|(_, text, _)| text.starts_with("event: ping\n")));
+    assert!(gateway.here(ANN, id.unwrap(), after(PING_EVERY)));
+    assert!(!gateway.here(ANN, "another", after(PING_EVERY)));
+    let last = PING_EVERY + ANSWERED_WITHIN;
+    (2..=4).for_each(|n| gateway.tick(after(PING_EVERY * n)));
+    let ended: Vec<_> =
+        written(&mut gateway).into_iter().map(|(conn, _, ends)| (conn, ends)).collect();
+    assert!(last == PING_EVERY * 4 && ended.contains(&(1, true)) && !ended.contains(&(2, true)));
+}
+
+#[test]
+fn a_held_request_is_answered_when_its_time_is_over() {
+    let mut gateway = gateway(0, 0);
+    open(&mut gateway, 1, Reader::Held);
+    assert_eq!(written(&mut gateway), []);
+    assert_eq!(gateway.deadline(), Some(after(HELD_FOR).clock));
+    gateway.tick(after(HELD_FOR));
+    assert_eq!(written(&mut gateway), [(1, r#"{"events":[]}"#.to_owned(), true)]);
+    assert!(!gateway.is_watched(ANN) && gateway.deadline().is_none());
+}
+
+#[test]
+fn a_customer_without_a_stream_leaves_nothing_in_memory() {
+    let mut gateway = gateway(1, 1);
+    let token = Token::new([4; 16]);
+    gateway.name(token.hash(), ANN);
+    open(&mut gateway, 1, Reader::Events);
+    gateway.forget(ANN);
+    assert!(gateway.knows(ANN), "a stream is open");
+    gateway.closed(Conn(1));
+    gateway.forget(ANN);
+    assert!(!gateway.knows(ANN) && gateway.named(token.hash()).is_none());
+    assert!(gateway.customer(PRESENT).is_none() && gateway.customers.is_empty());
+}
+
+#[test]
+fn requests_beyond_the_rate_wait_for_their_time() {
+    let mut gateway = gateway(0, 0);
+    assert!((0..BURST).all(|_| gateway.pay(ANN, now())));
+    assert!(!gateway.pay(ANN, now()));
+    assert!(gateway.pay(ANN, after(Duration::from_millis(200))));
+    assert!(!gateway.pay(ANN, after(Duration::from_millis(200))));
+    let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
+    let other = std::net::IpAddr::from([192, 0, 2, 2]).into();
+    while gateway.admits(address, now()) {}
+    assert!(gateway.admits(other, now()) && gateway.admits(address, after(Duration::from_secs(3))));
+}
+
+#[test]
+fn an_id_is_read_as_it_was_written() {
+    assert_eq!(EventId::parse("0badcafe-17"), Some(EventId { epoch: 0x0bad_cafe, number: 17 }));
+    for wrong in ["", "-", "0badcafe", "0badcafe-", "badcafe-1", "0badcafe-+1", "0badcafe--1"] {
+        assert_eq!(EventId::parse(wrong), None, "{wrong}");
+    }
+}

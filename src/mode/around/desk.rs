@@ -1,0 +1,121 @@
+//! The way to the desk: dials of sessions, whether the peer is the desk that it must be, and its
+//! messages to the session that dialled.
+
+use std::net::SocketAddr;
+
+use crate::core::clock::Now;
+use crate::core::session::WELCOME_WITHIN;
+use crate::core::sessions::Sessions;
+use crate::edge::tls::{Fingerprint, Security, Trust};
+use crate::net;
+use crate::turn::peers::Peers;
+use crate::wire::{Conn, ConversationId};
+
+/// The desk of all sessions of a process.
+pub(in crate::mode) struct Desk {
+    pub(in crate::mode) address: String,
+    pub(in crate::mode) settings: net::Settings,
+    pub(in crate::mode) trust: Trust,
+    /// Added to what a customer reads about a desk that cannot be trusted.
+    advice: &'static str,
+}
+
+impl Desk {
+    /// The desk at this address, with what it is trusted for and the security that follows.
+    pub(in crate::mode) fn new(
+        address: String,
+        (trust, security): (Trust, Security),
+        advice: &'static str,
+    ) -> Desk {
+        Desk { address, settings: Peers::settings(security), trust, advice }
+    }
+
+    /// Dials the desk for a session.
+    pub(in crate::mode) fn dial(&self, peers: &Peers, sessions: &mut Sessions, id: ConversationId) {
+        let conn = peers.net().dial(&self.address, self.settings.clone());
+        sessions.dialled(id, conn);
+    }
+
+    /// A dialled connection stands. Returns news about the desk's key.
+    pub(in crate::mode) fn connected(
+        &mut self,
+        (conn, peer, key): (Conn, SocketAddr, Option<Fingerprint>),
+        peers: &mut Peers,
+        sessions: &mut Sessions,
+        now: Now,
+    ) -> Option<String> {
+        match self.trust.judge(&self.address, peer, key) {
+            Ok(news) => {
+                peers.opened(conn, now.clock);
+                peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
+                if let Some(session) = sessions.on(conn) {
+                    session.connected(conn);
+                }
+                news
+            }
+            Err(why) => {
+                peers.close(conn);
+                self.distrust(conn, &why, sessions);
+                None
+            }
+        }
+    }
+
+    /// Bytes of the desk came.
+    pub(in crate::mode) fn received(
+        &mut self,
+        (conn, bytes): (Conn, Vec<u8>),
+        peers: &mut Peers,
+        sessions: &mut Sessions,
+        now: Now,
+    ) {
+        let mut broken = None;
+        peers.received(conn, bytes, now.clock, |message| match message {
+            Ok(_) if broken.is_some() => {}
+            Ok(message) => {
+                if !sessions.received(conn, message, now) {
+                    broken = Some("the desk broke the protocol".to_owned());
+                }
+            }
+            Err(error) => broken = Some(format!("the desk sent {error}")),
+        });
+        if let Some(why) = broken {
+            peers.close(conn);
+            sessions.disconnected(conn, &why, now);
+        }
+    }
+
+    /// A connection to the desk is gone, or never came to be.
+    pub(in crate::mode) fn closed(
+        &mut self,
+        conn: Conn,
+        why: &net::Closed,
+        peers: &mut Peers,
+        sessions: &mut Sessions,
+        now: Now,
+    ) {
+        peers.gone(conn);
+        match why {
+            net::Closed::Plaintext => self.distrust(conn, &other_side_is_plaintext(), sessions),
+            net::Closed::Distrusted(why) => self.distrust(conn, why, sessions),
+            _ => {}
+        }
+        sessions.disconnected(conn, &why.to_string(), now);
+    }
+
+    /// The peer is not the desk that it must be. Nothing dials it again until the customer asks
+    /// for it.
+    fn distrust(&self, conn: Conn, why: &str, sessions: &mut Sessions) {
+        if let Some(session) = sessions.on(conn) {
+            session.distrust(conn, &format!("{why}{}", self.advice));
+        }
+    }
+}
+
+/// What a person should do when the desk speaks plaintext and this side TLS.
+pub(in crate::mode) fn other_side_is_plaintext() -> String {
+    format!(
+        "{}; give --plaintext anywhere here too, but only if a tunnel leads to it",
+        net::Closed::Plaintext
+    )
+}

@@ -1,0 +1,261 @@
+//! `handoff web`: the gateway's loop.
+//!
+//! One loop serves all customers in their browsers. It drains what waits, has the sessions and the
+//! gateway handle it, takes a turn ([`crate::turn`]), and then writes what browsers are told.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{bounded, unbounded};
+
+use crate::bot::{self, Bot};
+use crate::core::clock::Now;
+use crate::core::gateway::{Gateway, Present};
+use crate::core::record::Record;
+use crate::core::report::Report;
+use crate::core::script::{BATCH_MAX, QUEUE_MAX};
+use crate::core::session::Session;
+use crate::core::sessions::Sessions;
+use crate::edge::clock;
+use crate::edge::signals;
+use crate::edge::term;
+use crate::edge::tls::Security;
+use crate::mode::args::{self, Site};
+use crate::mode::around::asker::Asker;
+use crate::mode::around::desk::Desk;
+use crate::mode::around::{self};
+use crate::mode::random;
+use crate::net::{self, Net};
+use crate::turn::inputs::{Event, Inputs, Takes};
+use crate::turn::keeper::{Keeper, Stop};
+use crate::turn::peers::Peers;
+use crate::turn::seat::Seat;
+use crate::turn::turn;
+use crate::wire::{self, Author};
+
+use browsers::Browsers;
+use world::Edges;
+
+mod browsers;
+mod posts;
+mod routes;
+mod streams;
+mod world;
+
+/// The most connections, of browsers and to the desk.
+const CONNECTIONS: usize = 16_384;
+/// Browsers come back within this time after the gateway ended.
+const RETRY_SECONDS: u32 = 5;
+/// A leaving gateway gives its connections this long.
+const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+
+struct Web {
+    site: Site,
+    sessions: Sessions,
+    edges: Edges,
+    /// The page of a browser of another host is told nothing: these are the gateway's own.
+    hosts: Vec<String>,
+    origins: Vec<String>,
+    ending: Option<u8>,
+}
+
+/// Runs until a signal ends it. Returns the exit code.
+///
+/// # Errors
+/// One line for the person, when it cannot start.
+pub fn run(args: args::Web) -> Result<u8, String> {
+    let config = args.around.bot_config()?;
+    let options = term::Options {
+        json: args.json,
+        plain: true,
+        limit: wire::TEXT_MAX,
+        me: Author::User,
+        reads_stdin: false,
+    };
+    let mut profile = args.around.place().open()?;
+    let trust = args.around.trust()?;
+    let security = trust.security()?;
+    let identity = args.identity()?;
+    let (net_events, net) = bounded(QUEUE_MAX);
+    let (answers, answered) = unbounded();
+    let sockets = Net::start(net_events);
+    let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
+    sockets.at_most(CONNECTIONS);
+    let is_https = identity.is_some();
+    let door = match identity {
+        Some(identity) => identity.security()?,
+        None => Security::Plaintext,
+    };
+    let listen =
+        sockets.listen(&args.listen, browsers::settings(door)).map_err(|e| e.to_string())?;
+    let epoch = u32::from_ne_bytes(random()?);
+    let epoch = profile.journal.epoch(epoch).map_err(|fault| fault.to_string())?;
+    let (screen, typed, shown) =
+        term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
+    let signals = signals::listen()?;
+    let site = args.url.unwrap_or_else(|| Site::of_listener(listen, is_https));
+    let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
+    let mut seat = Seat::new(screen);
+    let url = Some(site.origin());
+    seat.tell(Report::Ready { mode: "web", listen: Some(listen), fingerprint: None, url });
+    if let Some(text) = config.warning() {
+        seat.tell(Report::Notice { text });
+    }
+    let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
+    let desk = Desk::new(args.around.admin.clone(), (trust, security), "");
+    let (hosts, origins) = names(&site, listen, is_https);
+    let mut web = Web {
+        sessions: Sessions::new(around::seed()?, clock::now()),
+        edges: Edges {
+            keeper,
+            peers: Peers::new(sockets, None),
+            seat,
+            desk,
+            asker,
+            gateway: Gateway::new(epoch),
+            browsers: Browsers::new(args.trusted_proxies),
+            records: Vec::new(),
+            made: Vec::new(),
+            is_json: args.json,
+        },
+        site,
+        hosts,
+        origins,
+        ending: None,
+    };
+    let inputs = Inputs { typed, screen: shown, net, answers: answered, signals };
+    let ended = web.wake().and_then(|()| web.run(&inputs));
+    web.edges.peers.finish(LEAVE_WITHIN);
+    web.edges.seat.finish();
+    Stop::exit_code(ended)
+}
+
+/// The hosts and the origins that are the gateway's own: those of its URL and of its listener, and
+/// on loopback the other names of this machine.
+fn names(site: &Site, listen: std::net::SocketAddr, is_https: bool) -> (Vec<String>, Vec<String>) {
+    let local = Site::of_listener(listen, is_https);
+    let (mut hosts, mut origins) = (vec![site.host().to_owned()], vec![site.origin()]);
+    hosts.push(local.host().to_owned());
+    if listen.ip().is_loopback() {
+        let scheme = if is_https { "https" } else { "http" };
+        for name in ["localhost", "127.0.0.1", "[::1]"] {
+            let host = format!("{name}:{}", listen.port());
+            if site.host() == local.host() {
+                origins.push(format!("{scheme}://{host}"));
+            }
+            hosts.push(host);
+        }
+    }
+    (hosts, origins)
+}
+
+impl Web {
+    /// Takes the sessions into memory that were there when the gateway ended.
+    fn wake(&mut self) -> Result<(), Stop> {
+        let journal = &self.edges.keeper.journal;
+        for story in journal.awake()? {
+            let Some(customer) = journal.customer_of(story.id)? else { continue };
+            if !self.edges.gateway.knows(customer) {
+                self.edges.gateway.insert(customer, journal.conversations_of(customer)?);
+            }
+            let session = Session::restore(
+                &story,
+                self.edges.desk.address.clone(),
+                around::seed().map_err(Stop::Broken)?,
+                |number| journal.own(story.id, number),
+                clock::now(),
+            )?;
+            self.sessions.insert(session);
+            self.sessions.unwatch(story.id);
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, inputs: &Inputs<bot::Answer>) -> Result<u8, Stop> {
+        self.turn(clock::now())?;
+        loop {
+            let takes = Takes { lines: false, net: self.edges.seat.has_room() };
+            self.handle(inputs.wait(takes, self.deadline()))?;
+            for _ in 0..BATCH_MAX {
+                let Some(event) = inputs.poll(takes) else { break };
+                self.handle(event)?;
+            }
+            self.turn(clock::now())?;
+            if let Some(code) = self.ending {
+                return Ok(code);
+            }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let deadlines = [self.sessions.deadline(), self.edges.gateway.deadline()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn handle(&mut self, event: Event<bot::Answer>) -> Result<(), Stop> {
+        let now = clock::now();
+        match event {
+            Event::Net(event) if self.edges.browsers.is_about(&event) => {
+                self.browser(event, now)?;
+            }
+            Event::Net(event) => self.net(event, now),
+            Event::Answer(answer) => {
+                if let Some(text) = self.edges.asker.answered(answer, &mut self.sessions, now) {
+                    self.edges.seat.tell(Report::Notice { text });
+                }
+            }
+            Event::Signal(signal) => self.leave(signals::exit_code(signal)),
+            Event::Screen(term::Event::Shown(_)) | Event::Due => {}
+            Event::Screen(_) | Event::Typed(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Something happened to a connection to the desk, or to the socket thread.
+    fn net(&mut self, event: net::Event, now: Now) {
+        let Edges { peers, desk, .. } = &mut self.edges;
+        let sessions = &mut self.sessions;
+        match event {
+            net::Event::Connected { conn, peer, key } => {
+                if let Some(text) = desk.connected((conn, peer, key), peers, sessions, now) {
+                    self.edges.seat.tell(Report::Notice { text });
+                }
+            }
+            net::Event::Received { conn, bytes } => {
+                desk.received((conn, bytes), peers, sessions, now);
+            }
+            net::Event::Closed { conn, why } => desk.closed(conn, &why, peers, sessions, now),
+            net::Event::Accepted { .. } => {}
+            net::Event::Trouble { what } => self.edges.seat.tell(Report::Error { text: what }),
+            net::Event::Stranger { what } => self.edges.seat.tell(Report::Notice { text: what }),
+        }
+    }
+
+    fn turn(&mut self, now: Now) -> Result<(), Stop> {
+        self.edges.gateway.tick(now);
+        turn(&mut self.sessions, &mut self.edges, now)?;
+        self.edges.made.clear();
+        for id in self.sessions.looked_at() {
+            if let Some(session) = self.sessions.get(*id) {
+                self.edges.gateway.changed(&Present::of(session), *id, now);
+            }
+        }
+        for id in self.sessions.left() {
+            self.edges.records.push((*id, Record::Resting));
+            if let Some(customer) = self.edges.gateway.customer(*id) {
+                self.edges.gateway.forget(customer);
+            }
+        }
+        let outputs = self.edges.gateway.take_output();
+        self.edges.write_streams(outputs);
+        self.edges.write_answers();
+        self.edges.peers.flush();
+        Ok(())
+    }
+
+    /// Every stream and every connected desk is told that the gateway ends.
+    fn leave(&mut self, code: u8) {
+        self.edges.gateway.leave(RETRY_SECONDS);
+        self.sessions.leave();
+        self.ending = Some(code);
+    }
+}

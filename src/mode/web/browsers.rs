@@ -1,0 +1,270 @@
+//! The connections of browsers: bytes to requests, and answers to bytes.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::core::clock::Now;
+use crate::core::gateway::{Output, Problem};
+use crate::core::http::{Connection, Refusal, Request, Waiting};
+use crate::edge::tls::Security;
+use crate::net::{Dialect, Event, Keepalive, Net, OUTBOUND_MAX, Settings};
+use crate::turn::keeper::Stop;
+use crate::wire::Conn;
+
+use super::Web;
+use super::world::Edges;
+
+/// The time for the head of a request, from its first byte.
+const HEAD_WITHIN: Duration = Duration::from_secs(20);
+/// The time for its body.
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+/// A kept connection may be idle for this long.
+const IDLE_WITHIN: Duration = Duration::from_secs(75);
+/// Longer than any connection lasts: the socket thread sends browsers no bytes of its own.
+const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// What a browser is answered.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// All connections of browsers.
+pub(super) struct Browsers {
+    connections: HashMap<Conn, Browser>,
+    /// Answers that leave once the turn has committed what they say.
+    answers: Vec<(Conn, Answer)>,
+    trusted_proxies: Vec<IpAddr>,
+}
+
+struct Browser {
+    http: Connection,
+    peer: IpAddr,
+    is_admitted: bool,
+    /// The stream that the connection carries: whether it is one of events.
+    stream: Option<Carries>,
+}
+
+/// What a connection carries while a stream of the gateway writes to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Carries {
+    /// Server-sent events.
+    Events,
+    /// One JSON answer, later.
+    Held,
+}
+
+/// Connections of browsers, secured like this.
+pub(super) fn settings(security: Security) -> Settings {
+    let refusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    Settings::new(
+        security,
+        [Dialect {
+            name: "http/1.1",
+            first_bytes: b"GHPO",
+            keepalive: Keepalive { bytes: Vec::new(), after: NEVER, dead: NEVER },
+            refusal: refusal.as_bytes().to_vec(),
+            hello_within: HEAD_WITHIN,
+            outbound_max: OUTBOUND_MAX,
+        }],
+    )
+}
+
+impl Answer {
+    /// A JSON answer.
+    pub(super) fn json(status: u16, body: impl Into<Vec<u8>>) -> Answer {
+        let headers = vec![
+            ("Content-Type", "application/json".to_owned()),
+            ("Cache-Control", "no-store".to_owned()),
+        ];
+        Answer { status, headers, body: body.into() }
+    }
+
+    /// A refused request.
+    pub(super) fn problem(problem: &Problem) -> Answer {
+        let mut answer = Answer::json(problem.status(), problem.body());
+        if matches!(problem.status(), 429 | 503) {
+            answer.headers.push(("Retry-After", "2".to_owned()));
+        }
+        answer
+    }
+
+    /// An answer without a body.
+    pub(super) fn empty(status: u16) -> Answer {
+        Answer { status, headers: Vec::new(), body: Vec::new() }
+    }
+}
+
+impl Browsers {
+    pub(super) fn new(trusted_proxies: Vec<IpAddr>) -> Browsers {
+        Browsers { connections: HashMap::new(), answers: Vec::new(), trusted_proxies }
+    }
+
+    /// Whether this event is about a browser's connection.
+    pub(super) fn is_about(&self, event: &Event) -> bool {
+        match event {
+            Event::Accepted { .. } => true,
+            Event::Received { conn, .. } | Event::Closed { conn, .. } => {
+                self.connections.contains_key(conn)
+            }
+            Event::Connected { .. } | Event::Trouble { .. } | Event::Stranger { .. } => false,
+        }
+    }
+
+    fn accepted(&mut self, conn: Conn, peer: SocketAddr) {
+        let browser = Browser {
+            http: Connection::default(),
+            peer: peer.ip(),
+            is_admitted: false,
+            stream: None,
+        };
+        self.connections.insert(conn, browser);
+    }
+
+    /// The address of the customer whose request this is.
+    pub(super) fn address(&self, conn: Conn, request: &Request) -> Option<IpAddr> {
+        let peer = self.connections.get(&conn)?.peer;
+        let forwarded: Vec<_> = request.headers("x-forwarded-for").collect();
+        let forwarded = forwarded.into_iter();
+        Some(crate::core::http::customer_address(peer, &self.trusted_proxies, forwarded))
+    }
+
+    /// Answers a request once the turn is committed.
+    pub(super) fn answer(&mut self, conn: Conn, answer: Answer) {
+        self.answers.push((conn, answer));
+    }
+
+    /// A stream of the gateway writes to this connection from now on.
+    pub(super) fn carry(&mut self, conn: Conn, carries: Carries, net: &Net) {
+        let Some(browser) = self.connections.get_mut(&conn) else { return };
+        browser.stream = Some(carries);
+        if carries == Carries::Events {
+            let mut out = Vec::new();
+            let headers = [
+                ("Content-Type", "text/event-stream"),
+                ("Cache-Control", "no-store, no-transform"),
+                // nginx would keep the events back.
+                ("X-Accel-Buffering", "no"),
+            ];
+            browser.http.begin_stream(200, &headers, &mut out);
+            net.send(conn, out);
+        }
+    }
+}
+
+impl Edges {
+    /// Writes what the streams of the gateway say.
+    pub(super) fn write_streams(&mut self, outputs: Vec<Output>) {
+        for Output { conn, bytes, ends } in outputs {
+            let Some(browser) = self.browsers.connections.get_mut(&conn) else { continue };
+            let mut out = Vec::with_capacity(bytes.len() + 16);
+            match browser.stream {
+                Some(Carries::Events) => {
+                    browser.http.stream(&bytes, &mut out);
+                    if ends {
+                        browser.http.end_stream(&mut out);
+                    }
+                }
+                Some(Carries::Held) => {
+                    let headers =
+                        [("Content-Type", "application/json"), ("Cache-Control", "no-store")];
+                    browser.http.respond(200, &headers, &bytes, &mut out);
+                }
+                None => continue,
+            }
+            if ends {
+                browser.stream = None;
+            }
+            self.peers.net().send(conn, out);
+            self.settle_browser(conn);
+        }
+    }
+
+    /// Writes the answers of this turn.
+    pub(super) fn write_answers(&mut self) {
+        for (conn, answer) in std::mem::take(&mut self.browsers.answers) {
+            let Some(browser) = self.browsers.connections.get_mut(&conn) else { continue };
+            let mut out = Vec::with_capacity(answer.body.len() + 256);
+            let headers: Vec<_> =
+                answer.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            browser.http.respond(answer.status, &headers, &answer.body, &mut out);
+            self.peers.net().send(conn, out);
+            self.settle_browser(conn);
+        }
+    }
+
+    /// An answer is written: the connection is closed, or waits for the next request.
+    fn settle_browser(&mut self, conn: Conn) {
+        let Some(browser) = self.browsers.connections.get_mut(&conn) else { return };
+        let net = self.peers.net();
+        if browser.http.is_over() {
+            net.close(conn);
+        } else if browser.stream.is_none() {
+            let (within, what) = match browser.http.waiting() {
+                Waiting::Request => (IDLE_WITHIN, "request"),
+                Waiting::Head => (HEAD_WITHIN, "head of a request"),
+                Waiting::Body => (BODY_WITHIN, "body of a request"),
+                Waiting::Answer => return net.expect(conn, None, ""),
+            };
+            net.expect(conn, Some(within), what);
+        }
+    }
+}
+
+impl Web {
+    /// Something happened to a browser's connection.
+    pub(super) fn browser(&mut self, event: Event, now: Now) -> Result<(), Stop> {
+        match event {
+            Event::Accepted { conn, peer, .. } => self.edges.browsers.accepted(conn, peer),
+            Event::Received { conn, bytes } => {
+                let Some(browser) = self.edges.browsers.connections.get_mut(&conn) else {
+                    return Ok(());
+                };
+                if browser.http.receive(&bytes) {
+                    self.edges.peers.net().read_on(conn, Duration::ZERO);
+                    self.requests(conn, now)?;
+                } else {
+                    self.edges.peers.net().abort(conn);
+                }
+            }
+            Event::Closed { conn, .. } => {
+                self.edges.browsers.connections.remove(&conn);
+                self.stream_closed(conn);
+            }
+            Event::Connected { .. } | Event::Trouble { .. } | Event::Stranger { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the whole requests of a connection.
+    fn requests(&mut self, conn: Conn, now: Now) -> Result<(), Stop> {
+        let Some(browser) = self.edges.browsers.connections.get_mut(&conn) else { return Ok(()) };
+        let net = self.edges.peers.net();
+        match browser.http.next_request() {
+            Ok(Some(request)) => {
+                if !std::mem::replace(&mut browser.is_admitted, true) {
+                    net.admit(conn);
+                }
+                net.expect(conn, None, "");
+                self.route(conn, &request, now)?;
+            }
+            Ok(None) => {
+                let mut out = Vec::new();
+                browser.http.write_interim(&mut out);
+                if !out.is_empty() {
+                    net.send(conn, out);
+                }
+                let (within, what) = match browser.http.waiting() {
+                    Waiting::Head => (HEAD_WITHIN, "head of a request"),
+                    Waiting::Body => (BODY_WITHIN, "body of a request"),
+                    Waiting::Request | Waiting::Answer => return Ok(()),
+                };
+                net.expect(conn, Some(within), what);
+            }
+            Err(Refusal(status)) => self.edges.browsers.answer(conn, Answer::empty(status)),
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! Requests that do something: begin, say, choose, ask for a person, and so on.
+
+use crate::core::clock::Now;
+use crate::core::customer::{CustomerId, Posted, Token};
+use crate::core::gateway::{Act, Call, Post, Problem};
+use crate::core::record::Record;
+use crate::core::session::Session;
+use crate::mode::{around, random};
+use crate::turn::keeper::Stop;
+use crate::wire::{ConversationId, Number, State};
+
+use super::Web;
+use super::browsers::Answer;
+
+impl Web {
+    /// Makes a customer, with a conversation. Returns their token.
+    pub(super) fn begin(&mut self, now: Now) -> Result<(Token, ConversationId), Stop> {
+        let customer = CustomerId::new(random().map_err(Stop::Broken)?);
+        let token = Token::new(random().map_err(Stop::Broken)?);
+        let conversation = self.begin_conversation(now)?;
+        self.edges.records.push((conversation, Record::Customer(customer)));
+        self.edges.records.push((conversation, Record::Token(token.hash())));
+        self.edges.gateway.insert(customer, vec![(conversation, 0)]);
+        self.edges.gateway.name(token.hash(), customer);
+        self.sessions.unwatch(conversation);
+        Ok((token, conversation))
+    }
+
+    fn begin_conversation(&mut self, now: Now) -> Result<ConversationId, Stop> {
+        let fresh = around::fresh().map_err(Stop::Broken)?;
+        let address = self.edges.desk.address.clone();
+        self.sessions.insert(Session::new(fresh, None, address, now));
+        Ok(fresh.id)
+    }
+
+    /// Does what a customer's request asks for.
+    pub(super) fn call(
+        &mut self,
+        customer: CustomerId,
+        call: Call,
+        now: Now,
+    ) -> Result<Result<Answer, Problem>, Stop> {
+        match call {
+            Call::Begin => {
+                let present = self.edges.gateway.present(customer);
+                Ok(present.map(|id| done(200, id, None)).ok_or(Problem::Token))
+            }
+            Call::Seen(conversation, number) => {
+                if self.edges.gateway.customer(conversation) != Some(customer) {
+                    return Ok(Err(Problem::Conversation));
+                }
+                if let Some(session) = self.sessions.input(conversation) {
+                    session.customer_saw(number);
+                }
+                Ok(Ok(Answer::empty(204)))
+            }
+            Call::Here(stream) => {
+                let is_known = self.edges.gateway.here(customer, &stream, now);
+                Ok(if is_known { Ok(Answer::empty(204)) } else { Err(Problem::NotFound) })
+            }
+            Call::Post(post) => self.post(customer, post, now),
+        }
+    }
+
+    /// Does what a request with an id asks for, once.
+    fn post(
+        &mut self,
+        customer: CustomerId,
+        post: Post,
+        now: Now,
+    ) -> Result<Result<Answer, Problem>, Stop> {
+        let Post { id, digest, conversation, act } = post;
+        if let Some(posted) = self.posted(customer, &id)? {
+            return Ok(match posted.digest == digest {
+                true => Ok(done(202, posted.conversation, Some(posted.number))),
+                false => Err(Problem::Id),
+            });
+        }
+        if self.edges.gateway.customer(conversation) != Some(customer) {
+            return Ok(Err(Problem::Conversation));
+        }
+        if self.edges.gateway.present(customer) != Some(conversation) {
+            let begun = self.edges.gateway.begun_behind(customer, conversation);
+            return Ok(match (act, begun) {
+                (Act::New, Some(begun)) => Ok(done(202, begun, None)),
+                _ => Err(Problem::Closed),
+            });
+        }
+        if !self.edges.gateway.pay(customer, now) {
+            return Ok(Err(Problem::Rate));
+        }
+        self.take_up(conversation)?;
+        let done_in = match self.act(customer, conversation, act, now)? {
+            Ok(done_in) => done_in,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let number = match self.sessions.get(done_in) {
+            Some(session) if done_in == conversation => session.newest(),
+            _ => 0,
+        };
+        if !self.edges.gateway.is_watched(customer) {
+            self.sessions.unwatch(done_in);
+        }
+        let posted = Posted { digest, conversation: done_in, number };
+        self.edges.records.push((done_in, Record::Posted(id.clone(), posted)));
+        self.edges.made.push((done_in, number, id));
+        Ok(Ok(done(202, done_in, Some(number))))
+    }
+
+    /// What the request with this id did before, in this turn or in the journal.
+    fn posted(
+        &self,
+        customer: CustomerId,
+        id: &crate::core::customer::PostId,
+    ) -> Result<Option<Posted>, Stop> {
+        let pending = self.edges.records.iter().find_map(|(conversation, record)| match record {
+            Record::Posted(of, posted)
+                if of == id && self.edges.gateway.customer(*conversation) == Some(customer) =>
+            {
+                Some(*posted)
+            }
+            _ => None,
+        });
+        match pending {
+            Some(posted) => Ok(Some(posted)),
+            None => Ok(self.edges.keeper.journal.posted(customer, id)?),
+        }
+    }
+
+    /// Does it. Returns the conversation in which it was done.
+    fn act(
+        &mut self,
+        customer: CustomerId,
+        conversation: ConversationId,
+        act: Act,
+        now: Now,
+    ) -> Result<Result<ConversationId, Problem>, Stop> {
+        let Some(session) = self.sessions.input(conversation) else {
+            return Ok(Err(Problem::Conversation));
+        };
+        let result = match act {
+            Act::Say(text) => session.say(&text, now),
+            Act::Choose(menu, choice) => session.choose(menu, choice, now),
+            Act::Human => session.ask_for_human(now),
+            Act::Bot => session.withdraw(now),
+            Act::Again => session.ask_again(now),
+            Act::End => session.end(now),
+            Act::New => {
+                if session.state() != State::Closed
+                    && let Err(refusal) = session.end(now)
+                {
+                    return Ok(Err(refusal.into()));
+                }
+                self.sessions.unwatch(conversation);
+                let begun = self.begin_conversation(now)?;
+                self.edges.records.push((begun, Record::Customer(customer)));
+                self.edges.gateway.begin(customer, begun);
+                return Ok(Ok(begun));
+            }
+        };
+        Ok(result.map(|()| conversation).map_err(Problem::from))
+    }
+}
+
+/// The answer to a request that did something.
+fn done(status: u16, conversation: ConversationId, number: Option<Number>) -> Answer {
+    let id = conversation.to_string();
+    Answer::json(
+        status,
+        match number {
+            Some(number) => format!(r#"{{"conversation":"{id}","number":{number}}}"#),
+            None => format!(r#"{{"conversation":"{id}"}}"#),
+        },
+    )
+}

@@ -1,0 +1,244 @@
+//! Which request is answered by what, and who may ask for it (docs/WEB.md, "Requests").
+
+use crate::core::clock::Now;
+use crate::core::customer::{CustomerId, Token};
+use crate::core::gateway::{Call, Problem};
+use crate::core::http::{Method, Request, SameSite, cookies, set_cookie};
+use crate::page;
+use crate::turn::keeper::Stop;
+use crate::wire::Conn;
+
+use super::Web;
+use super::browsers::Answer;
+
+/// A year, in seconds: how long a browser keeps a customer's token.
+const TOKEN_AGE: u64 = 365 * 24 * 3600;
+
+/// What the page may load and do. Scripts are files of this origin only, and no text becomes HTML.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src \
+                      'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types \
+                      'none'";
+
+impl Web {
+    /// Answers a request, now or at the end of the turn.
+    pub(super) fn route(&mut self, conn: Conn, request: &Request, now: Now) -> Result<(), Stop> {
+        let answer = match self.answer(conn, request, now)? {
+            Some(answer) => answer,
+            // A stream answers.
+            None => return Ok(()),
+        };
+        self.edges.browsers.answer(conn, answer);
+        Ok(())
+    }
+
+    fn answer(&mut self, conn: Conn, request: &Request, now: Now) -> Result<Option<Answer>, Stop> {
+        let path = request.path();
+        if path == "/healthz" {
+            return Ok(Some(self.health(request)));
+        }
+        // RFC 9110, 7.4: this gateway does not answer for other hosts. An HTTP/1.0 proxy names its
+        // upstream, or no host.
+        let host = request.host().map(str::to_ascii_lowercase);
+        if host.is_some_and(|host| !self.hosts.contains(&host)) {
+            return Ok(Some(Answer::empty(421)));
+        }
+        if let Some(name) = path.strip_prefix("/assets/") {
+            return Ok(Some(asset(request, name)));
+        }
+        match path {
+            "/" => Ok(Some(redirect(request))),
+            "/chat" => Ok(Some(page(request))),
+            "/api/stream" if request.method() == Method::Get => match self.customer(request)? {
+                Ok(customer) => {
+                    self.open_stream(conn, customer, request, now)?;
+                    Ok(None)
+                }
+                Err(problem) => Ok(Some(Answer::problem(&problem))),
+            },
+            "/api/entries" if request.method() == Method::Get => {
+                let before = request.query_value("before").and_then(|it| it.parse().ok());
+                let answer = match (self.customer(request)?, before) {
+                    (Ok(customer), Some(before)) => self.former_events(customer, before)?,
+                    (Err(problem), _) => Answer::problem(&problem),
+                    (_, None) => Answer::problem(&Problem::Field("before")),
+                };
+                Ok(Some(answer))
+            }
+            "/api/stream" | "/api/entries" => Ok(Some(not_allowed("GET"))),
+            _ if path.starts_with("/api/") && request.method() == Method::Post => {
+                let answer = self.api(conn, request, now)?;
+                Ok(Some(answer.unwrap_or_else(|problem| Answer::problem(&problem))))
+            }
+            _ if path.starts_with("/api/") => Ok(Some(not_allowed("POST"))),
+            _ => Ok(Some(Answer::empty(404))),
+        }
+    }
+
+    /// A POST to the API.
+    fn api(
+        &mut self,
+        conn: Conn,
+        request: &Request,
+        now: Now,
+    ) -> Result<Result<Answer, Problem>, Stop> {
+        if self.ending.is_some() {
+            return Ok(Err(Problem::Ending));
+        }
+        let has_cookie = self.tokens(request).next().is_some();
+        let origin = request.header("origin");
+        if let Err(problem) = self.check_origin(request, has_cookie) {
+            return Ok(Err(problem));
+        }
+        let call = match Call::read(request.path(), request.body()) {
+            Ok(call) => call,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        match (self.customer(request)?, call) {
+            (Ok(customer), call) => self.call(customer, call, now),
+            (Err(_), Call::Begin) => {
+                let address = self.edges.browsers.address(conn, request);
+                if !address.is_some_and(|it| self.edges.gateway.admits(it.into(), now)) {
+                    return Ok(Err(Problem::Customers));
+                }
+                let (token, conversation) = self.begin(now)?;
+                let id = conversation.to_string();
+                if origin.is_none() {
+                    let token = token.write();
+                    let body = format!(r#"{{"conversation":"{id}","token":"{token}"}}"#);
+                    return Ok(Ok(Answer::json(200, body)));
+                }
+                let mut answer = Answer::json(200, format!(r#"{{"conversation":"{id}"}}"#));
+                let is_secure = self.site.is_https();
+                let cookie = set_cookie(
+                    self.cookie_name(),
+                    &token.write(),
+                    TOKEN_AGE,
+                    is_secure,
+                    SameSite::Lax,
+                );
+                answer.headers.push(("Set-Cookie", cookie));
+                Ok(Ok(answer))
+            }
+            (Err(problem), _) => Ok(Err(problem)),
+        }
+    }
+
+    /// A page of another origin can make a browser send a POST with the customer's cookie: the
+    /// browser then names that origin, and `Sec-Fetch-Site` says how the two are related.
+    fn check_origin(&self, request: &Request, has_cookie: bool) -> Result<(), Problem> {
+        let is_own = |origin: &str| self.origins.iter().any(|own| own == origin);
+        let has_bearer = request.header("authorization").is_some();
+        match request.header("origin") {
+            Some(origin) if !is_own(origin) => Err(Problem::Origin),
+            None if has_cookie && !has_bearer => Err(Problem::Origin),
+            _ => match request.header("sec-fetch-site") {
+                Some(site) if has_cookie && site != "same-origin" => Err(Problem::Origin),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// The customer whose request this is, taken into memory.
+    fn customer(&mut self, request: &Request) -> Result<Result<CustomerId, Problem>, Stop> {
+        let hashes: Vec<_> = self.tokens(request).map(|token| token.hash()).collect();
+        for hash in hashes {
+            if let Some(customer) = self.edges.gateway.named(hash) {
+                return Ok(Ok(customer));
+            }
+            let journal = &self.edges.keeper.journal;
+            if let Some(customer) = journal.named_by(hash)? {
+                if !self.edges.gateway.knows(customer) {
+                    let conversations = journal.conversations_of(customer)?;
+                    self.edges.gateway.insert(customer, conversations);
+                }
+                self.edges.gateway.name(hash, customer);
+                return Ok(Ok(customer));
+            }
+        }
+        Ok(Err(Problem::Token))
+    }
+
+    /// The tokens that a request names: in `Authorization`, or in cookies.
+    fn tokens<'a>(&self, request: &'a Request) -> impl Iterator<Item = Token> + use<'a> {
+        let bearer = request.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
+        let of_cookies = cookies(request.headers("cookie"), self.cookie_name());
+        bearer.into_iter().chain(of_cookies).filter_map(Token::parse)
+    }
+
+    /// A browser lets only a page of this very host, over HTTPS, set a cookie with this prefix.
+    fn cookie_name(&self) -> &'static str {
+        if self.site.is_https() { "__Host-handoff" } else { "handoff" }
+    }
+
+    fn health(&self, request: &Request) -> Answer {
+        match request.method() {
+            Method::Get | Method::Head => {
+                let headers = vec![("Content-Type", "text/plain".to_owned())];
+                Answer { status: 200, headers, body: b"ok\n".to_vec() }
+            }
+            _ => not_allowed("GET, HEAD"),
+        }
+    }
+}
+
+fn redirect(request: &Request) -> Answer {
+    match request.method() {
+        Method::Get | Method::Head => Answer {
+            status: 302,
+            headers: vec![("Location", "/chat".to_owned())],
+            body: Vec::new(),
+        },
+        _ => not_allowed("GET, HEAD"),
+    }
+}
+
+fn page(request: &Request) -> Answer {
+    let Some(file) = page::find("chat.html") else { return Answer::empty(404) };
+    let mut answer = content(request, file);
+    if answer.status == 200 {
+        answer.headers.extend([
+            ("Content-Security-Policy", POLICY.to_owned()),
+            ("Referrer-Policy", "no-referrer".to_owned()),
+            ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
+            ("Cross-Origin-Opener-Policy", "same-origin".to_owned()),
+            // The page is asked for each time: it names the files of its version.
+            ("Cache-Control", "no-cache".to_owned()),
+            ("ETag", format!("\"{}\"", page::version())),
+        ]);
+    }
+    answer
+}
+
+/// A file of the page: `VERSION/NAME`. It never changes under this name.
+fn asset(request: &Request, name: &str) -> Answer {
+    let name = name.strip_prefix(page::version()).and_then(|rest| rest.strip_prefix('/'));
+    let Some(file) = name.and_then(page::find) else { return Answer::empty(404) };
+    let mut answer = content(request, file);
+    answer.headers.push(("Cache-Control", "public, max-age=31536000, immutable".to_owned()));
+    answer
+}
+
+fn content(request: &Request, file: &'static page::File) -> Answer {
+    if !matches!(request.method(), Method::Get | Method::Head) {
+        return not_allowed("GET, HEAD");
+    }
+    let etag = format!("\"{}\"", page::version());
+    if request.header("if-none-match") == Some(&*etag) {
+        return Answer::empty(304);
+    }
+    let takes_gzip = request.headers("accept-encoding").any(|it| it.contains("gzip"));
+    let mut headers = vec![
+        ("Content-Type", file.media_type().to_owned()),
+        ("X-Content-Type-Options", "nosniff".to_owned()),
+        ("Vary", "Accept-Encoding".to_owned()),
+    ];
+    if takes_gzip {
+        headers.push(("Content-Encoding", "gzip".to_owned()));
+    }
+    Answer { status: 200, headers, body: file.content(takes_gzip).to_vec() }
+}
+
+fn not_allowed(methods: &str) -> Answer {
+    Answer { status: 405, headers: vec![("Allow", methods.to_owned())], body: Vec::new() }
+}

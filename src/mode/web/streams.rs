@@ -1,0 +1,109 @@
+//! Streams of events and pages of former ones, read from the journal for a customer.
+
+use crate::core::clock::Now;
+use crate::core::customer::CustomerId;
+use crate::core::gateway::{Event, EventId, LATEST, Present, Reader, Replay};
+use crate::core::http::Request;
+use crate::core::session::Session;
+use crate::edge::clock;
+use crate::mode::around;
+use crate::turn::keeper::Stop;
+use crate::wire::{Conn, ConversationId};
+
+use super::Web;
+use super::browsers::{Answer, Carries};
+use super::world::admin_of;
+
+impl Web {
+    /// Opens a stream of a customer's events.
+    pub(super) fn open_stream(
+        &mut self,
+        conn: Conn,
+        customer: CustomerId,
+        request: &Request,
+        now: Now,
+    ) -> Result<(), Stop> {
+        let Some(conversation) = self.edges.gateway.present(customer) else { return Ok(()) };
+        self.take_up(conversation)?;
+        self.sessions.watch(conversation);
+        let is_json = request.header("accept").is_some_and(|it| it.contains("application/json"));
+        let (reader, carries) = match is_json {
+            true => (Reader::Held, Carries::Held),
+            false => (Reader::Events, Carries::Events),
+        };
+        let after = request.query_value("after").or(request.header("last-event-id"));
+        let replay = self.edges.gateway.replay(customer, after.and_then(EventId::parse));
+        let events = self.events(&replay, usize::MAX)?;
+        let tag = request.query_value("now").and_then(|tag| u64::from_str_radix(tag, 16).ok());
+        let Some(session) = self.sessions.get(conversation) else { return Ok(()) };
+        self.edges.browsers.carry(conn, carries, self.edges.peers.net());
+        let present = Present::of(session);
+        let (told, events) = ((&present, tag.unwrap_or(0)), (&replay, &events[..]));
+        self.edges.gateway.open(conn, customer, reader, events, told, now);
+        Ok(())
+    }
+
+    /// A connection is gone: the session need not stay in memory for it.
+    pub(super) fn stream_closed(&mut self, conn: Conn) {
+        if let Some(customer) = self.edges.gateway.closed(conn)
+            && !self.edges.gateway.is_watched(customer)
+            && let Some(conversation) = self.edges.gateway.present(customer)
+        {
+            self.sessions.unwatch(conversation);
+            if self.sessions.get(conversation).is_none() {
+                self.edges.gateway.forget(customer);
+            }
+        }
+    }
+
+    /// Answers with the events before one of the customer's.
+    pub(super) fn former_events(
+        &mut self,
+        customer: CustomerId,
+        before: u64,
+    ) -> Result<Answer, Stop> {
+        let replay = self.edges.gateway.page(customer, before);
+        let most = before.saturating_sub(replay.first).min(LATEST);
+        let mut list = Vec::new();
+        for event in self.events(&replay, usize::try_from(most).unwrap_or(0))? {
+            event.write_to_list(&mut list);
+        }
+        let more = replay.first > 1;
+        let end = format!("],\"more\":{more}}}");
+        Ok(Answer::json(200, [b"{\"events\":[", &*list, end.as_bytes()].concat()))
+    }
+
+    /// Reads the events that a stream is told first.
+    fn events(&self, replay: &Replay, most: usize) -> Result<Vec<Event>, Stop> {
+        let journal = &self.edges.keeper.journal;
+        let (mut events, mut number) = (Vec::new(), replay.first);
+        let mut left = most;
+        for (conversation, skipped) in &replay.parts {
+            for line in journal.entries(*conversation, *skipped, left.min(i64::MAX as usize))? {
+                let admin = |of| admin_of(journal, *conversation, of);
+                events.extend(self.edges.gateway.event(number, *conversation, &line, None, admin));
+                number += 1;
+                left -= 1;
+            }
+        }
+        Ok(events)
+    }
+
+    /// Takes a session into memory, if it is not there.
+    pub(super) fn take_up(&mut self, id: ConversationId) -> Result<(), Stop> {
+        if self.sessions.get(id).is_some() {
+            return Ok(());
+        }
+        let journal = &self.edges.keeper.journal;
+        let Some(story) = journal.story(id)? else { return Ok(()) };
+        let session = Session::restore(
+            &story,
+            self.edges.desk.address.clone(),
+            around::seed().map_err(Stop::Broken)?,
+            |number| journal.own(id, number),
+            clock::now(),
+        )?;
+        self.sessions.insert(session);
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! What browsers get: the files in `src/page`, as they are and compressed (`build.rs`).
+
+/// One file of the page.
+pub struct File {
+    name: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// The name of this version of the files: it changes with their content.
+pub fn version() -> &'static str {
+    VERSION
+}
+
+/// The file with this name.
+pub fn find(name: &str) -> Option<&'static File> {
+    FILES.iter().find(|file| file.name == name)
+}
+
+impl File {
+    /// The content; compressed if the browser takes that.
+    pub fn content(&self, takes_gzip: bool) -> &'static [u8] {
+        if takes_gzip { self.gzip } else { self.plain }
+    }
+
+    /// The media type.
+    pub fn media_type(&self) -> &'static str {
+        match self.name.rsplit_once('.') {
+            Some((_, "html")) => "text/html; charset=utf-8",
+            Some((_, "css")) => "text/css; charset=utf-8",
+            Some((_, "js")) => "text/javascript; charset=utf-8",
+            Some((_, "svg")) => "image/svg+xml",
+            _ => "application/octet-stream",
+        }
+    }
+}

@@ -1,0 +1,100 @@
+// Sends the page's requests, makes their ids, and tells in one form how each ended. Whether and
+// when a request is sent again is decided by those who send it; `Backoff` says how long they wait.
+
+/** The base of the API: beside the page, whatever path the gateway is reached under. */
+const BASE = 'api/';
+const PATIENCE = 15_000;
+
+/** An id for a request, made together with what is to be sent. */
+export function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/**
+ * The answer to a POST: `{status, body, reason, wait}`. `status` is 0 if there was none, `reason`
+ * is the gateway's `error`, and `wait` says how many seconds it asks for.
+ */
+export const post = (name, body) =>
+  ask(name, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    // A line that is on its way when the page is closed still arrives.
+    keepalive: true,
+  });
+
+/** The answer to a GET, in the same form. */
+export const get = (name) => ask(name, { headers: { accept: 'application/json' } });
+
+/** Opens a request of the stream; the caller reads the answer. */
+export const open = (after, accept, signal, tag = '') =>
+  fetch(`${BASE}stream?${new URLSearchParams({ ...(after && { after }), ...(tag && { now: tag }) })}`, {
+    headers: { accept },
+    signal,
+    cache: 'no-store',
+    credentials: 'same-origin',
+    redirect: 'error',
+  });
+
+/** The seconds of `Retry-After`, or 0. */
+export const waitOf = (answer) => Number(answer.headers.get('retry-after')) || 0;
+
+/** Whether the same request may succeed later. Others have to be changed first. */
+export const isTemporary = ({ status }) =>
+  status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
+
+/** Waits that grow from `least` to `most` milliseconds, each spread over its whole length. */
+export class Backoff {
+  #least;
+  #most;
+  #tries = 0;
+
+  constructor(least, most) {
+    this.#least = least;
+    this.#most = most;
+  }
+
+  /** The next wait in milliseconds; `floor` is what the gateway asked for, in seconds. */
+  next(floor = 0) {
+    const reach = Math.min(this.#most, this.#least * 2 ** this.#tries);
+    this.#tries += 1;
+    return floor * 1000 + Math.random() * reach;
+  }
+
+  reset() {
+    this.#tries = 0;
+  }
+}
+
+async function ask(name, options) {
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), PATIENCE);
+  try {
+    const answer = await fetch(BASE + name, {
+      ...options,
+      signal: stop.signal,
+      cache: 'no-store',
+      credentials: 'same-origin',
+      redirect: 'error',
+    });
+    const text = await answer.text();
+    const body = parsed(text);
+    // A proxy or a login page may answer 200 with something else than JSON.
+    const status = answer.ok && text && body === null ? 502 : answer.status;
+    return { status, body, reason: body?.error ?? null, wait: waitOf(answer) };
+  } catch {
+    // No answer, or not in time: status 0 says so.
+    return { status: 0, body: null, reason: null, wait: 0 };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,129 @@
+// Calls the customer's attention to what arrives while they look elsewhere: the count in the title,
+// a soft sound, a notification. What counts as an arrival is decided by others; the text of a
+// message goes into a notification as text.
+
+import { store } from './store.js';
+import { words } from './words.js';
+
+const SOUND = 'sound';
+const NOTIFY = 'notify';
+
+export class Attention {
+  #unread = 0;
+  #audio = null;
+  #changed;
+
+  /** `changed()` is called when a setting or the count changes. */
+  constructor(changed) {
+    this.#changed = changed;
+    const read = () => this.isWatched && this.clear();
+    addEventListener('focus', read);
+    document.addEventListener('visibilitychange', read);
+    // A browser lets a page ring only after a press or a key.
+    const wake = () => this.#wake();
+    addEventListener('pointerdown', wake, { once: true });
+    addEventListener('keydown', wake, { once: true });
+  }
+
+  /** Whether the customer looks at this page now. */
+  get isWatched() {
+    return document.visibilityState === 'visible' && document.hasFocus();
+  }
+
+  get hasSound() {
+    return store.read(SOUND, true);
+  }
+
+  /** `'on'`, `'off'`, `'denied'`, or null where there are no notifications, as in a frame. */
+  get notifications() {
+    if (!('Notification' in window) || window.top !== window || !window.isSecureContext) {
+      return null;
+    }
+    if (Notification.permission === 'denied') {
+      return 'denied';
+    }
+    return Notification.permission === 'granted' && store.read(NOTIFY) ? 'on' : 'off';
+  }
+
+  /** Messages arrived. `isRinging` is false where another tab rings or is looked at. */
+  arrive(events, isRinging) {
+    if (!events.length || this.isWatched) {
+      return;
+    }
+    this.#count(this.#unread + events.length);
+    if (isRinging) {
+      this.#ring();
+      this.#notify(events.at(-1));
+    }
+  }
+
+  clear() {
+    this.#count(0);
+  }
+
+  toggleSound() {
+    store.write(SOUND, !this.hasSound);
+    this.#ring();
+    this.#changed();
+  }
+
+  async toggleNotifications() {
+    const isOn = this.notifications === 'on';
+    if (!isOn && Notification.permission === 'default') {
+      await Notification.requestPermission();
+    }
+    store.write(NOTIFY, !isOn && Notification.permission === 'granted');
+    this.#changed();
+  }
+
+  #count(unread) {
+    this.#unread = unread;
+    document.title = unread ? words.unread(unread, words.title) : words.title;
+  }
+
+  #wake() {
+    try {
+      this.#audio ??= new AudioContext();
+      this.#audio.resume();
+    } catch {
+      // A browser without sound: title and notification stand for it.
+    }
+  }
+
+  /** Two soft notes, a fifth apart. */
+  #ring() {
+    if (!this.hasSound || this.#audio?.state !== 'running') {
+      return;
+    }
+    const start = this.#audio.currentTime;
+    for (const [pitch, delay] of [[587.33, 0], [880, 0.12]]) {
+      const tone = this.#audio.createOscillator();
+      const volume = this.#audio.createGain();
+      tone.frequency.value = pitch;
+      volume.gain.setValueAtTime(0, start + delay);
+      volume.gain.linearRampToValueAtTime(0.06, start + delay + 0.02);
+      volume.gain.exponentialRampToValueAtTime(0.0001, start + delay + 0.5);
+      tone.connect(volume).connect(this.#audio.destination);
+      tone.start(start + delay);
+      tone.stop(start + delay + 0.5);
+    }
+  }
+
+  #notify({ author, name, text }) {
+    if (this.notifications !== 'on') {
+      return;
+    }
+    const title = author === 'admin' ? words.agent(name) : words.bot;
+    try {
+      const notification = new Notification(title, { body: text.slice(0, 200), tag: 'handoff' });
+      notification.onclick = () => {
+        window.focus();
+        notification.close();
+      };
+    } catch {
+      // Android allows notifications only from a service worker: the setting goes off.
+      store.write(NOTIFY, null);
+      this.#changed();
+    }
+  }
+}

@@ -1,0 +1,348 @@
+// Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
+// goes to the outbox. The subjects are in the other files; here is only who tells whom.
+
+import { get } from './api.js';
+import { Attention } from './attention.js';
+import { Composer } from './composer.js';
+import { Connection } from './connection.js';
+import { Controls, LOST } from './controls.js';
+import { speaker } from './line.js';
+import { Menu } from './menu.js';
+import { Outbox } from './outbox.js';
+import { asText, saveText } from './save.js';
+import { Scroll } from './scroll.js';
+import { Seen } from './seen.js';
+import { store } from './store.js';
+import { isFromOther, Talk } from './talk.js';
+import { Transcript } from './transcript.js';
+import { followViewport } from './viewport.js';
+import { words } from './words.js';
+
+const byId = (id) => document.getElementById(id);
+const scroller = byId('scroller');
+/** A failure is told for this time, an announcement stays for a reader's queue. */
+const FAILURE = 6_000;
+const ANNOUNCEMENT = 5_000;
+
+let talk = new Talk();
+/** How far the gateway's clock is ahead of this one. */
+let ahead = 0;
+let failure = null;
+/** The latest event that was shown before the events that come now; none is new at a load. */
+let shownBefore = Infinity;
+let isReloading = false;
+let isPainting = false;
+/** The other tabs that their customer looks at. */
+const watched = new Set();
+
+const now = () => Date.now() + ahead;
+
+const connection = new Connection({
+  after: () => talk.last,
+  snapshot: () => talk.snapshot(),
+  hear,
+  forget,
+  told,
+  changed: () => {
+    setTimeout(paintSoon, LOST + 100);
+    if (connection.downSince === null) {
+      outbox.adopt();
+      seen.look();
+    }
+    paintSoon();
+  },
+});
+
+const outbox = new Outbox({
+  begin: () => connection.begun(),
+  changed: paintSoon,
+  said: (item) => {
+    if (talk.has(item)) {
+      outbox.drop(item.id);
+    }
+  },
+  refused: () => fail(words.notDone),
+});
+
+const seen = new Seen(scroller);
+const scroll = new Scroll(scroller, byId('log'), showFresh);
+const transcript = new Transcript(byId('log'), {
+  now,
+  choose,
+  isLive: (event) => talk.isLive(event) && outbox.lines.every(({ state }) => state === 'refused'),
+  chosen: (event) => event.chosen ?? outbox.choice(event),
+  mark: (event) => talk.mark(event),
+  shown: (element, event) => {
+    if (event.author === 'admin' && event.conversation === talk.conversation) {
+      seen.watch(element, event);
+    }
+  },
+});
+const controls = new Controls({ ask, focus: focusInput });
+const composer = new Composer(
+  { input: byId('input'), send: byId('send'), limit: byId('limit') },
+  { act: () => connection.want(), send: say },
+);
+const attention = new Attention(() => menu.show());
+const menu = new Menu(attention, { save });
+
+start();
+
+function start() {
+  for (const element of document.querySelectorAll('[data-words]')) {
+    element.textContent = words[element.dataset.words];
+  }
+  for (const element of document.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', words[element.dataset.label]);
+  }
+  followViewport();
+  byId('fresh').addEventListener('click', () => {
+    scroll.toEnd();
+    scroller.focus({ preventScroll: true });
+  });
+  byId('earlier').addEventListener('click', loadEarlier);
+  const tellWatched = () => connection.tell({ kind: 'watched', isWatched: attention.isWatched });
+  for (const name of ['focus', 'blur', 'pagehide']) {
+    addEventListener(name, tellWatched);
+  }
+  document.addEventListener('visibilitychange', tellWatched);
+  outbox.adopt();
+  composer.restore((id) => outbox.lines.some((line) => line.id === id));
+  connection.start();
+  paint();
+  tellWatched();
+}
+
+// What the customer does.
+
+function say({ id, text }) {
+  const isOver = connection.phase === 'known' && talk.state === 'closed';
+  const { conversation } = connection;
+  add({ id, kind: 'say', text, conversation, after: isOver ? conversation : null });
+  connection.tell({ kind: 'sent', id });
+}
+
+function choose(event, choice) {
+  const { conversation, number, buttons } = event;
+  const { title } = buttons.find((button) => button.choice === choice);
+  const id = `choose-${conversation}-${number}`;
+  add({ id, kind: 'choose', conversation, menu: number, choice, text: title });
+}
+
+function add(item) {
+  failure = null;
+  scroll.around(
+    () => {
+      outbox.add(item);
+      paint();
+    },
+    { isOwn: true },
+  );
+}
+
+/** Asks for a human, for the bot, or for the end. One press too many has the same id. */
+function ask(kind) {
+  if (outbox.asking.includes(kind)) {
+    return;
+  }
+  failure = null;
+  const { conversation } = connection;
+  const id = `${kind}-${conversation ?? 'first'}-${talk.events.at(-1)?.n ?? 0}`;
+  outbox.add({ id, kind, conversation });
+  focusInput();
+}
+
+/** The keyboard goes on where the next line is typed; a phone's would cover the page. */
+function focusInput() {
+  if (matchMedia('(pointer: coarse)').matches) {
+    scroller.focus({ preventScroll: true });
+  } else {
+    composer.focus();
+  }
+}
+
+function discard(line) {
+  outbox.drop(line.id);
+  connection.tell({ kind: 'dropped', id: line.id });
+}
+
+async function loadEarlier() {
+  const earlier = byId('earlier');
+  earlier.textContent = words.loading;
+  const page = await pageBefore(talk.events[0].n);
+  earlier.textContent = page ? words.earlier : words.notLoaded;
+  if (page) {
+    scroll.above(() => {
+      talk.prepend(page.events, page.more);
+      transcript.reset();
+      transcript.append(talk.events);
+      paint();
+    });
+  }
+}
+
+async function pageBefore(n) {
+  const { status, body } = await get(`entries?before=${n}`);
+  return status === 200 ? body : null;
+}
+
+async function save() {
+  const whole = new Talk();
+  whole.apply(talk.snapshot());
+  while (whole.hasEarlier) {
+    const page = await pageBefore(whole.events[0].n);
+    if (!page) {
+      fail(words.notSaved);
+      return;
+    }
+    whole.prepend(page.events, page.more);
+  }
+  saveText(asText(whole.events, now()), now());
+}
+
+function fail(text) {
+  failure = text;
+  setTimeout(() => {
+    failure = null;
+    paintSoon();
+  }, FAILURE);
+  paintSoon();
+}
+
+// What comes in.
+
+function hear(events, isRestored) {
+  const clock = events.findLast(({ event, at }) => event === 'ping' && at);
+  ahead = clock ? Date.parse(clock.at) - Date.now() : ahead;
+  const known = talk.events.at(-1)?.n ?? Infinity;
+  const { reset, added } = talk.apply(events);
+  // A long answer to a load comes in pieces, of which only the first has the reset.
+  shownBefore = reset ? known : shownBefore;
+  isReloading = reset || (isReloading && isRestored);
+  const isFresh = (event) => isFromOther(event) && (!isReloading || event.n > shownBefore);
+  const fresh = added.filter(isFresh);
+  scroll.around(
+    () => {
+      if (reset) {
+        transcript.reset();
+      }
+      transcript.append(added);
+      added.forEach((event) => outbox.settle(event));
+      paint();
+    },
+    { arrived: () => fresh.map((event) => transcript.element(event)), isOwn: isReloading },
+  );
+  announce(fresh, isRestored);
+  attention.arrive(fresh, connection.leads && watched.size === 0);
+}
+
+function forget() {
+  talk = new Talk();
+  transcript.reset();
+  paintSoon();
+}
+
+function told({ kind, from, id, isWatched }) {
+  switch (kind) {
+    case 'sent':
+      composer.forget(id);
+      break;
+    case 'dropped':
+      outbox.drop(id);
+      break;
+    case 'watched':
+      watched[isWatched ? 'add' : 'delete'](from);
+      if (isWatched) {
+        attention.clear();
+      }
+      break;
+    default:
+      break;
+  }
+}
+
+/** Gives a screen reader each new message once; of restored ones only the count. */
+function announce(events, isRestored) {
+  if (!events.length) {
+    return;
+  }
+  const texts = isRestored
+    ? [words.fresh(events.length)]
+    : events.map((event) => words.said(speaker(event), spoken(event)));
+  const nodes = texts.map((text) => {
+    const node = document.createElement('p');
+    node.textContent = text;
+    return node;
+  });
+  byId('announcer').append(...nodes);
+  setTimeout(() => nodes.forEach((node) => node.remove()), ANNOUNCEMENT);
+}
+
+const spoken = ({ text, buttons = [] }) =>
+  [text, ...buttons.map(({ title }) => title)].filter(Boolean).join('. ');
+
+// What is shown.
+
+function paintSoon() {
+  if (!isPainting) {
+    isPainting = true;
+    queueMicrotask(paint);
+  }
+}
+
+function paint() {
+  isPainting = false;
+  const focused = document.activeElement;
+  transcript.setWaiting(outbox.lines, describe);
+  transcript.update();
+  byId('earlier').hidden = !talk.hasEarlier;
+  byId('earlier').textContent ||= words.earlier;
+  const { phase, problem, downSince } = connection;
+  controls.show({
+    phase,
+    problem,
+    downSince,
+    state: talk.state,
+    agent: talk.agent,
+    reason: talk.reason,
+    now: talk.now,
+    asking: outbox.asking,
+    isEmpty: talk.events.length === 0 && outbox.lines.length === 0,
+    isKept: store.lasts,
+    failure,
+    actions: {
+      begin: () => connection.again(),
+      again: () => ask('again'),
+    },
+  });
+  if (focused?.disabled || !focused?.isConnected) {
+    focusInput();
+  }
+}
+
+/** What a waiting line waits for, and what the customer can do about it. */
+function describe(line) {
+  const again = [words.again, () => outbox.retry(line)];
+  if (line.state === 'refused') {
+    const isPast = line.kind === 'choose' && line.reason !== 'long';
+    const isOver = ['closed', 'conversation', 'token'].includes(line.reason);
+    const retry = isOver ? [words.inNew, again[1]] : again;
+    const drop = [words.discard, () => discard(line)];
+    const actions = isPast ? [drop] : [retry, drop];
+    return { text: words.refused(line.reason), actions, isRefused: true };
+  }
+  if (line.state === 'said') {
+    return { text: '', actions: [], isRefused: false };
+  }
+  if (line.reason) {
+    return { text: words.delayed(line.reason), actions: [again], isRefused: false };
+  }
+  const text = line.retryAt || !navigator.onLine ? words.waitsForConnection : words.sending;
+  return { text, actions: [], isRefused: false };
+}
+
+function showFresh(count) {
+  const fresh = byId('fresh');
+  fresh.hidden = count === 0;
+  fresh.textContent = words.fresh(count);
+}

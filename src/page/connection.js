@@ -1,0 +1,312 @@
+// Joins the stream, the tabs and the beginning: who the customer is, whether events come, and which
+// tab they come from. The customer begins with their first act, never with a page load; until then
+// nothing is kept. What the events say is for others.
+//
+//   opening ── events ──▶ known          opening ── 401 ──▶ fresh ── first act ──▶ opening
+
+import { Backoff, post } from './api.js';
+import { Stream } from './stream.js';
+import { Tabs } from './tabs.js';
+
+/** Events that come this soon behind each other after a stream opened were there before. */
+const QUIET = 250;
+/** A tab that leads and may not read tries again after this time, and up to as much more. */
+const CROWDED = 20_000;
+
+export class Connection {
+  /** `'opening'`, `'fresh'` (a customer who has not begun) or `'known'`. */
+  phase = 'opening';
+  /** Since when no events come, by this page's clock, or null while they come. */
+  downSince = Date.now();
+  /** `'customers'`, `'begin'`, `'cookies'`, `'crowded'` or null: what keeps the customer out. */
+  problem = null;
+  /** The conversation that a beginning answered with. */
+  conversation = null;
+
+  #hooks;
+  #tabs;
+  #stream;
+  #backoff = new Backoff(2_000, 30_000);
+  #isWanted = false;
+  #isBeginning = false;
+  #hasBegun = false;
+  #wake = null;
+  #waiters = [];
+  #isRestoring = false;
+  #quiet = null;
+
+  /**
+   * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
+   * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown;
+   * `told(message)` takes what another tab told; `changed()` says that a field above changed.
+   */
+  constructor(hooks) {
+    this.#hooks = hooks;
+    this.#stream = new Stream({
+      after: hooks.after,
+      hear: (events) => this.#hear(events),
+      up: () => this.#up(),
+      down: () => this.#down(),
+      unknown: () => this.#unknown(),
+      full: () => this.#full(),
+    });
+    this.#tabs = new Tabs({
+      lead: () => this.#stream.start(),
+      follow: () => this.#stream.stop(),
+      beat: () => this.#pulse(),
+      hear: (message) => this.#told(message),
+    });
+  }
+
+  start() {
+    this.#tabs.start();
+    const refresh = () => this.#refresh();
+    addEventListener('online', refresh);
+    addEventListener('pageshow', ({ persisted }) => persisted && refresh());
+    document.addEventListener('resume', refresh);
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') {
+        refresh();
+      }
+    });
+    addEventListener('offline', this.#hooks.changed);
+  }
+
+  /** Tells the other tabs. */
+  tell(message) {
+    this.#tabs.tell(message);
+  }
+
+  /** Whether this tab reads the stream for others. */
+  get leads() {
+    return this.#tabs.leads;
+  }
+
+  /** The customer acts: from now on they are a customer. */
+  want() {
+    this.#isWanted = true;
+    if (this.phase === 'fresh') {
+      this.#begin();
+    }
+  }
+
+  /** The customer does not want to wait until the page tries again. */
+  again() {
+    if (this.problem === 'cookies') {
+      this.#hasBegun = false;
+      this.#begin();
+    }
+    this.#wake?.();
+  }
+
+  /** The customer's conversation, as soon as there is one. */
+  begun() {
+    this.want();
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve);
+      this.#settle();
+    });
+  }
+
+  #settle() {
+    if (this.conversation) {
+      this.#waiters.splice(0).forEach((resolve) => resolve(this.conversation));
+    }
+  }
+
+  #set(fields) {
+    const isChange = Object.entries(fields).some(([name, value]) => this[name] !== value);
+    Object.assign(this, fields);
+    if (isChange) {
+      this.#hooks.changed();
+    }
+  }
+
+  // The stream of this tab.
+
+  #up() {
+    if (this.downSince !== null) {
+      this.#isRestoring = true;
+      // From now on a 401 means that the token is gone.
+      this.#hasBegun = false;
+      this.#set({ downSince: null, phase: 'known', problem: null });
+      this.#pulse();
+    }
+  }
+
+  #down() {
+    if (this.downSince === null) {
+      this.#set({ downSince: Date.now() });
+      this.#pulse();
+    }
+  }
+
+  #hear(events) {
+    const after = this.#hooks.after();
+    const isRestored = this.#isRestoring;
+    if (isRestored) {
+      clearTimeout(this.#quiet);
+      this.#quiet = setTimeout(() => {
+        this.#isRestoring = false;
+      }, QUIET);
+    }
+    this.#note(events);
+    this.#hooks.hear(events, isRestored);
+    // Pings go along: a hidden tab's timers are slow, and the others must hear from the leader.
+    this.tell({ kind: 'events', events, after, isRestored, isLeader: true });
+  }
+
+  #note(events) {
+    const now = events.findLast(({ event }) => event === 'now');
+    if (now) {
+      this.conversation = now.conversation;
+      this.#settle();
+    }
+  }
+
+  #unknown() {
+    if (this.#hasBegun) {
+      // The token was set a moment ago and did not come back.
+      this.#set({ problem: 'cookies' });
+      return;
+    }
+    this.#forget();
+    this.#pulse();
+    if (this.#isWanted) {
+      this.#begin();
+    }
+  }
+
+  #forget() {
+    if (this.phase === 'known') {
+      // The next beginning is the customer's decision again.
+      this.#isWanted = false;
+    }
+    this.conversation = null;
+    this.#hooks.forget();
+    this.#set({ phase: 'fresh' });
+  }
+
+  #full() {
+    if (this.#tabs.areJoined) {
+      this.#set({ problem: 'crowded' });
+      setTimeout(() => {
+        if (this.#tabs.leads) {
+          this.#stream.start();
+        }
+      }, CROWDED * (1 + Math.random()));
+    } else {
+      this.#tabs.listen();
+    }
+  }
+
+  async #begin() {
+    if (this.#isBeginning) {
+      return;
+    }
+    this.#isBeginning = true;
+    this.#set({ phase: 'opening', downSince: Date.now() });
+    for (;;) {
+      const answer = await post('begin', {});
+      if (answer.status === 200) {
+        this.#backoff.reset();
+        this.tell({ kind: 'begun', conversation: answer.body.conversation });
+        this.#open(answer.body.conversation);
+        break;
+      }
+      this.#set({ problem: answer.reason === 'customers' ? 'customers' : 'begin' });
+      await this.#pause(this.#backoff.next(answer.wait));
+    }
+    this.#isBeginning = false;
+  }
+
+  /** There is a token now: the tab that leads reads with it. */
+  #open(conversation) {
+    this.conversation = conversation;
+    this.#set({ phase: 'opening', problem: null });
+    this.#settle();
+    if (this.#tabs.leads) {
+      this.#hasBegun = true;
+      this.#stream.start();
+    }
+  }
+
+  #pause(time) {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, time);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  #refresh() {
+    this.#wake?.();
+    if (this.#tabs.leads) {
+      this.#stream.refresh();
+    } else {
+      this.tell({ kind: 'refresh' });
+      this.tell({ kind: 'hello' });
+    }
+    this.#hooks.changed();
+  }
+
+  // Other tabs.
+
+  #pulse(more = { kind: 'pulse' }) {
+    const { phase, downSince } = this;
+    this.tell({ ...more, phase, isUp: downSince === null, isLeader: true });
+  }
+
+  #told(message) {
+    const { kind, from } = message;
+    if (this.#tabs.leads) {
+      if (kind === 'hello') {
+        this.#pulse({ kind: 'snapshot', to: from, events: this.#hooks.snapshot() });
+      } else if (kind === 'refresh') {
+        this.#stream.refresh();
+      }
+    } else if (message.isLeader && (message.to ?? this.#tabs.id) === this.#tabs.id) {
+      this.#follow(message);
+    }
+    if (kind === 'begun' && this.phase === 'fresh') {
+      this.#open(message.conversation);
+    }
+    this.#hooks.told(message);
+  }
+
+  /** Takes what the leading tab told. */
+  #follow({ kind, events, after, isRestored, phase, isUp }) {
+    if (kind === 'events') {
+      const last = this.#hooks.after();
+      this.#set({ phase: 'known', downSince: null, problem: null });
+      this.#take(events, isRestored);
+      if (after !== last) {
+        this.tell({ kind: 'hello' });
+      }
+      return;
+    }
+    if (phase === 'fresh') {
+      if (this.phase !== 'fresh' && !this.#isBeginning) {
+        this.#forget();
+      }
+      if (this.#isWanted) {
+        this.#begin();
+      }
+      return;
+    }
+    if (kind === 'snapshot' && events.length > 1) {
+      const known = events.findIndex(({ id }) => id && id === this.#hooks.after());
+      const isNew = ({ event }, index) => index > known || event === 'now';
+      this.#take(known < 0 ? events : events.filter(isNew), true);
+    }
+    const downSince = isUp ? null : (this.downSince ?? Date.now());
+    this.#set({ phase, downSince, problem: isUp ? null : this.problem });
+  }
+
+  #take(events, isRestored) {
+    this.#note(events);
+    this.#hooks.hear(events, isRestored);
+  }
+}

@@ -1,0 +1,145 @@
+// Shows what is so at present, around the transcript: the status, the notice above the input, and
+// the buttons that make sense now. What a press does is decided by others.
+
+import { initial } from './line.js';
+import { words } from './words.js';
+
+/** A lost connection is told after this time. */
+export const LOST = 5_000;
+/** How long the page says that the connection is back. */
+const BACK = 4_000;
+
+const byId = (id) => document.getElementById(id);
+
+export class Controls {
+  #elements = {};
+  #hooks;
+  #wasLost = false;
+  #backUntil = 0;
+
+  /** `hooks`: `ask(kind)` for `human`, `bot` and `end`, `focus()` when a focused button goes. */
+  constructor(hooks) {
+    this.#hooks = hooks;
+    const ids = ['face', 'status', 'end', 'human', 'bot', 'notice', 'action', 'dots'];
+    for (const id of [...ids, 'intro', 'input']) {
+      this.#elements[id] = byId(id);
+    }
+    for (const kind of ['end', 'human', 'bot']) {
+      this.#elements[kind].addEventListener('click', () => hooks.ask(kind));
+    }
+    this.#elements.action.addEventListener('click', () => this.#act?.());
+  }
+
+  #act = null;
+
+  /**
+   * `facts`: `phase`, `problem`, `downSince` of the connection; `state`, `agent`, `reason`, `now`
+   * of the conversation; `asking`, the requests under way; `isEmpty`; `failure`, what did not work;
+   * `actions`, what the notice's button does.
+   */
+  show(facts) {
+    const { phase, state, asking, now, isEmpty } = facts;
+    const isKnown = phase === 'known' || !isEmpty;
+    const { end, human, bot, input, intro, dots } = this.#elements;
+    this.#setStatus(isKnown ? facts : { ...facts, state: 'bot' });
+    this.#setNotice(noticeOf({ ...facts, back: this.#isBack(facts) }), facts);
+    this.#toggle(end, isKnown && state !== 'closed', asking.includes('end'));
+    this.#toggle(human, !isKnown || state === 'bot', asking.includes('human'));
+    this.#toggle(bot, isKnown && state === 'queued', asking.includes('bot'));
+    human.classList.toggle('wanted', now?.bot === 'down');
+    intro.hidden = !isEmpty || phase === 'opening';
+    dots.hidden = !(state === 'bot' && now?.bot === 'working' && facts.downSince === null);
+    const isOver = isKnown && state === 'closed';
+    input.placeholder = isOver ? words.writeNew : words.write;
+  }
+
+  #setStatus({ state, agent, reason, now }) {
+    const text = {
+      bot: words.withBot,
+      queued: words.waiting(now?.position),
+      active: words.isHere(agent),
+      closed: words.closed(reason, agent),
+    }[state];
+    const { status, face } = this.#elements;
+    if (status.textContent !== text) {
+      status.textContent = text;
+    }
+    const who = { bot: 'bot', active: 'admin' }[state] ?? state;
+    face.dataset.who = who;
+    face.textContent = who === 'admin' ? initial(agent) : '';
+  }
+
+  #setNotice(notice, { actions }) {
+    const { notice: shown, action } = this.#elements;
+    const text = notice?.text ?? '';
+    if (shown.textContent !== text) {
+      shown.textContent = text;
+    }
+    shown.dataset.kind = notice?.kind ?? '';
+    this.#act = notice?.action ? actions[notice.action] : null;
+    this.#toggle(action, Boolean(notice?.action), false);
+    if (notice?.action) {
+      action.textContent = notice.label;
+    }
+  }
+
+  /** Shows or hides a button; one that is under way stays, and takes no second press. */
+  #toggle(button, isShown, isBusy) {
+    const hadFocus = document.activeElement === button;
+    button.hidden = !isShown;
+    button.setAttribute('aria-disabled', String(isBusy));
+    if (hadFocus && !isShown) {
+      this.#hooks.focus();
+    }
+  }
+
+  #isBack({ downSince, phase }) {
+    const isLost = phase === 'known' && downSince !== null && Date.now() - downSince >= LOST;
+    if (this.#wasLost && !isLost && downSince === null) {
+      this.#backUntil = Date.now() + BACK;
+    }
+    this.#wasLost = isLost || (this.#wasLost && downSince !== null);
+    return Date.now() < this.#backUntil;
+  }
+}
+
+/** The one thing to say now, the most urgent first: `{kind, text, action, label}`, or null. */
+function noticeOf(facts) {
+  const { phase, problem, downSince, state, now, asking, failure, back, agent, isKept } = facts;
+  const entry = {
+    customers: words.customers,
+    begin: words.cannotBegin,
+    cookies: words.noCookies,
+  }[problem];
+  if (entry) {
+    return { kind: 'bad', text: entry, action: 'begin', label: words.again };
+  }
+  if (phase !== 'fresh' && downSince !== null && Date.now() - downSince >= LOST) {
+    const text = navigator.onLine ? words.lost : words.offline;
+    return { kind: 'bad', text: problem === 'crowded' ? words.crowded : text };
+  }
+  if (back) {
+    return { kind: 'good', text: words.isBack };
+  }
+  const [request] = asking;
+  if (request) {
+    return { text: { human: words.asking, bot: words.returning, end: words.ending }[request] };
+  }
+  if (failure) {
+    return { kind: 'bad', text: failure };
+  }
+  const isWaiting = state === 'queued' || state === 'active';
+  if (isWaiting && now?.link === 'lost') {
+    return { kind: 'bad', text: words.deskLost(state === 'active' ? agent : null) };
+  }
+  if (state === 'bot' && now?.bot === 'slow') {
+    return { text: words.slow };
+  }
+  if (state === 'bot' && now?.bot === 'failed') {
+    return { kind: 'bad', text: words.failed, action: 'again', label: words.sayAgain };
+  }
+  if (state === 'closed') {
+    return { text: words.nextBegins };
+  }
+  return isKept ? null : { text: words.notKept };
+}

@@ -1,0 +1,190 @@
+// Makes the elements of the transcript: a message, its buttons, a change, a day, a waiting line.
+// Where they go, and when they change, is decided by transcript.js.
+
+import { button, link, make } from './dom.js';
+import { draw, parse, safeUrl } from './text.js';
+import { words } from './words.js';
+
+const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
+const date = new Intl.DateTimeFormat(words.locale, {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+});
+
+/** Who sent a message, in words. */
+export function speaker({ author, name }) {
+  return author === 'admin' ? words.agent(name) : words[author === 'bot' ? 'bot' : 'you'];
+}
+
+/** What a change of the state says, or null if it says nothing new. */
+export function changeText({ state, reason, admin, agent }) {
+  switch (state) {
+    case 'queued':
+      return words.queued;
+    case 'active':
+      return words.joined(admin);
+    case 'closed':
+      return words.ended(reason, agent);
+    default:
+      return {
+        handed_back: words.handedBack(agent),
+        withdrawn: words.withdrawn,
+      }[reason] ?? (reason ? words.backWithBot : null);
+  }
+}
+
+/** The day of a moment, as a key and in words. `now` is the gateway's clock. */
+export function dayOf(at, now) {
+  const key = (moment) => moment.toDateString();
+  const before = new Date(now);
+  before.setDate(before.getDate() - 1);
+  const day = key(at);
+  if (day === key(new Date(now))) {
+    return { day, text: words.today };
+  }
+  return { day, text: day === key(before) ? words.yesterday : date.format(at) };
+}
+
+export const timeText = (at) => time.format(at);
+
+/** A message of anybody. `choose(event, choice)` is called when a button of it is pressed. */
+export function messageLine(event, choose) {
+  const { author, text, image, custom, buttons } = event;
+  const hasText = text && text !== image;
+  const at = new Date(event.at);
+  const line = frame(author, event.name, speaker(event));
+  line.dataset.number = event.number;
+  line.dataset.conversation = event.conversation;
+  const body = make('div', { class: 'body' });
+  if (hasText) {
+    body.append(bubble(text, author === 'bot'));
+  }
+  if (image) {
+    body.append(imageLink(image));
+  }
+  if (custom !== undefined) {
+    body.append(customFold(custom));
+  }
+  if (buttons?.length) {
+    body.append(menu(event, choose));
+  }
+  body.append(foot(make('time', { datetime: event.at, title: date.format(at) }, timeText(at))));
+  line.append(body);
+  return line;
+}
+
+/** A line of the customer that is not in the transcript yet. */
+export function waitingLine({ id, text }) {
+  const line = frame('user', null, words.you);
+  line.classList.add('waiting');
+  line.dataset.post = id;
+  line.append(make('div', { class: 'body' }, bubble(text, false), foot()));
+  return line;
+}
+
+/** A change of the state, or the beginning of a conversation or a day. */
+export const dividerLine = (kind, text) =>
+  make('div', { class: `divider ${kind}` }, make('span', {}, text));
+
+/** Shows which buttons can be pressed, and which was. Answers whether one still can. */
+export function setMenu(line, isLive, chosen) {
+  for (const choice of line.querySelectorAll('button[data-choice]')) {
+    const isChosen = Number(choice.dataset.choice) === chosen;
+    choice.disabled = !isLive;
+    choice.classList.toggle('chosen', isChosen);
+    if (isLive) {
+      choice.removeAttribute('aria-pressed');
+    } else {
+      choice.setAttribute('aria-pressed', String(isChosen));
+    }
+  }
+  return isLive;
+}
+
+/** Shows the mark of a line: `'delivered'`, `'seen'` or none. */
+export function setMark(line, mark) {
+  const foot = line.querySelector('.foot');
+  const shown = foot.querySelector('.mark');
+  if (mark && shown?.dataset.mark !== mark) {
+    shown?.remove();
+    const sign = mark === 'seen' ? '✓✓' : '✓';
+    const attributes = { class: 'mark', role: 'img', 'aria-label': words[mark] };
+    foot.append(make('span', { ...attributes, 'data-mark': mark }, sign));
+  }
+}
+
+/** Shows what a waiting line waits for, and what can be done: `{text, actions: [[label, act]]}`. */
+export function setWaiting(line, { text, actions, isRefused }) {
+  const foot = line.querySelector('.foot');
+  const key = [text, ...actions.map(([label]) => label)].join('|');
+  if (foot.dataset.key !== key) {
+    foot.dataset.key = key;
+    const buttons = actions.map(([label, act]) => button({ class: 'small' }, label, act));
+    foot.replaceChildren(make('span', {}, text), ...buttons);
+    line.classList.toggle('refused', isRefused);
+  }
+}
+
+function frame(author, name, who) {
+  const face = make('span', { class: 'face', 'data-who': author, 'aria-hidden': 'true' });
+  if (author === 'admin') {
+    face.append(initial(name));
+  }
+  const line = make('div', { class: `line from-${author}`, 'data-author': author });
+  line.append(face, make('span', { class: 'who' }, make('bdi', {}, who)));
+  return line;
+}
+
+/** The first letter of a name, for a face. Without a name the style sheet draws a person. */
+export const initial = (name) => (name ? Array.from(name.trim())[0] ?? '' : '').toUpperCase();
+
+function bubble(text, markup) {
+  return make('div', { class: 'bubble', dir: 'auto' }, draw(parse(text, { markup })));
+}
+
+const foot = (...children) => make('div', { class: 'foot' }, ...children);
+
+function imageLink(address) {
+  const url = safeUrl(address);
+  const label = url ? words.image(url.host) : address;
+  const shown = url ? link(url.href, { title: url.href }, label) : label;
+  return make('div', { class: 'bubble attached' }, shown);
+}
+
+function customFold(custom) {
+  const text = JSON.stringify(custom, null, 2);
+  return make(
+    'details',
+    { class: 'custom' },
+    make('summary', {}, words.custom),
+    make('pre', { tabindex: '0', dir: 'ltr' }, text),
+  );
+}
+
+function menu(event, choose) {
+  const shown = event.buttons.map(({ title, choice, url, payload }) => {
+    const target = url && !payload ? safeUrl(url) : null;
+    if (target) {
+      return linkButton(title, target);
+    }
+    const attributes = { class: 'choice', dir: 'auto', 'data-choice': choice ?? '' };
+    return button(attributes, title, () => choose(event, choice));
+  });
+  return make('div', { class: 'menu', role: 'group', 'aria-label': words.choices }, ...shown);
+}
+
+let links = 0;
+
+/** A link that looks like a button, is named by its title, and shows where it leads. */
+function linkButton(title, url) {
+  links += 1;
+  const id = `host-${links}`;
+  return make(
+    'span',
+    { class: 'choice away' },
+    link(url.href, { dir: 'auto', 'aria-describedby': id }, title),
+    make('span', { class: 'host', id }, url.host),
+  );
+}

@@ -1,0 +1,127 @@
+// Decides where the reader's view stands. At the end it follows what arrives, but never past the
+// first line of it; further up an arrival does not move it, and a button says how many are new.
+// Only the scroller moves, never the page around it.
+
+/** This close to the end counts as the end. */
+const NEAR = 48;
+const GAP = 12;
+/** What arrives within this time is one arrival. */
+const BURST = 1_000;
+
+export class Scroll {
+  #scroller;
+  #onFresh;
+  #isAtEnd = true;
+  #fresh = 0;
+  /** The height of the content and of the view when the view was placed last. */
+  #size = '';
+  #anchor = null;
+  #anchoredAt = 0;
+
+  /** `onFresh(count)` says how many messages arrived out of sight. */
+  constructor(scroller, content, onFresh) {
+    this.#scroller = scroller;
+    this.#onFresh = onFresh;
+    scroller.addEventListener('scroll', () => this.#moved(), { passive: true });
+    for (const kind of ['wheel', 'touchmove', 'keydown']) {
+      scroller.addEventListener(kind, () => { this.#anchor = null; }, { passive: true });
+    }
+    const observer = new ResizeObserver(() => this.#resized());
+    observer.observe(scroller);
+    observer.observe(content);
+  }
+
+  /**
+   * Makes a change below the view. `arrived()` answers the elements that somebody else sent with
+   * it; `isOwn` says that the customer made it.
+   */
+  around(change, { arrived, isOwn }) {
+    const wasAtEnd = this.#isAtEnd;
+    const { scrollTop } = this.#scroller;
+    change();
+    if (isOwn) {
+      this.#anchor = null;
+      this.toEnd();
+    } else if (wasAtEnd || this.#isAnchored()) {
+      this.#follow(arrived());
+    } else {
+      this.#scroller.scrollTop = scrollTop;
+      this.#count(this.#fresh + arrived().length);
+    }
+  }
+
+  /** Makes a change above the view, and keeps the view on what it shows. */
+  above(change) {
+    const { scrollHeight, scrollTop } = this.#scroller;
+    change();
+    this.#scroller.scrollTop = scrollTop + this.#scroller.scrollHeight - scrollHeight;
+    this.#note();
+  }
+
+  toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#isAtEnd = true;
+    this.#size = this.#sizeNow();
+    this.#count(0);
+  }
+
+  /** The reader moved the view; or its size changed, which the browser may tell first. */
+  #moved() {
+    if (this.#isAtEnd && this.#size !== this.#sizeNow()) {
+      this.#resized();
+    } else {
+      this.#note();
+    }
+  }
+
+  #resized() {
+    if (this.#isAtEnd) {
+      this.toEnd();
+    }
+    this.#size = this.#sizeNow();
+  }
+
+  #sizeNow() {
+    return `${this.#scroller.scrollHeight} ${this.#scroller.clientHeight}`;
+  }
+
+  #isAnchored() {
+    return this.#anchor?.isConnected && Date.now() - this.#anchoredAt < BURST;
+  }
+
+  #follow(arrived) {
+    const before = this.#fresh;
+    if (!this.#isAnchored()) {
+      this.#anchor = arrived[0];
+      this.#anchoredAt = Date.now();
+    }
+    this.toEnd();
+    if (this.#anchor?.isConnected) {
+      const top = this.#anchor.getBoundingClientRect().top;
+      const above = top - GAP - this.#scroller.getBoundingClientRect().top;
+      if (above < 0) {
+        this.#scroller.scrollTop += above;
+        this.#note();
+        const end = this.#scroller.getBoundingClientRect().bottom;
+        const isBelow = (element) => element.getBoundingClientRect().top > end;
+        this.#count(before + arrived.filter(isBelow).length);
+      }
+    }
+  }
+
+  #note() {
+    this.#size = this.#sizeNow();
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (this.#isAtEnd) {
+      this.#count(0);
+    }
+  }
+
+  #count(fresh) {
+    if (fresh !== this.#fresh) {
+      this.#fresh = fresh;
+      this.#onFresh(fresh);
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// Keeps small values for this browser, in localStorage. Storage may be blocked, full or absent:
+// then values live as long as the page, and `lasts` is false. What is kept, and when, is decided
+// by others; nothing here writes before it is asked to.
+
+const PREFIX = 'handoff.';
+const memory = new Map();
+
+export const store = {
+  /** Whether the latest write reached the browser's storage. */
+  lasts: true,
+
+  /** The value under `name`, or `missing` if there is none or it cannot be read. */
+  read(name, missing = null) {
+    if (memory.has(name)) {
+      return memory.get(name) ?? missing;
+    }
+    try {
+      return JSON.parse(localStorage.getItem(PREFIX + name)) ?? missing;
+    } catch {
+      return missing;
+    }
+  },
+
+  /** The names that begin with `prefix`. */
+  names(prefix) {
+    const names = new Set(memory.keys());
+    try {
+      for (let at = 0; at < localStorage.length; at += 1) {
+        const key = localStorage.key(at);
+        if (key.startsWith(PREFIX)) {
+          names.add(key.slice(PREFIX.length));
+        }
+      }
+    } catch {
+      // Storage is blocked: what is kept is in memory.
+    }
+    return [...names].filter((name) => name.startsWith(prefix));
+  },
+
+  /** Keeps `value` under `name`; `null` removes it. */
+  write(name, value) {
+    try {
+      if (value === null) {
+        localStorage.removeItem(PREFIX + name);
+      } else {
+        localStorage.setItem(PREFIX + name, JSON.stringify(value));
+      }
+      memory.delete(name);
+      store.lasts = true;
+    } catch {
+      // The browser refuses storage: the page's own memory stands in, and `lasts` says so.
+      memory.set(name, value);
+      store.lasts = false;
+    }
+  },
+};

@@ -1,0 +1,223 @@
+// What is known of the customer's conversations: the numbered events in their order, and what is so
+// at present. Works out which menus can be chosen from, which lines went to a person, and their
+// marks. Pure: it draws nothing, sends nothing and keeps nothing.
+
+/** The counter in an event's id, `EPOCH-N`. */
+export const numberOf = (id) => Number(id.slice(id.lastIndexOf('-') + 1));
+
+export class Talk {
+  /**
+   * The events, oldest first: the stream's fields; `n`, the counter in their id; `owner` and
+   * `agent`, the conversation's state and latest agent when they came, if that is known.
+   */
+  events = [];
+  /** The latest `now`, or null before the first. */
+  now = null;
+  /** Whether there are events before the first one. */
+  hasEarlier = false;
+  /** The state and the latest agent behind the last event, by conversation. */
+  #course = new Map();
+  /** The highest entries that are delivered and seen, by conversation. */
+  #marks = new Map();
+  /** The counter of the latest event that ends what was offered before it. */
+  #barrier = 0;
+
+  /** The id to ask for what follows, or null. */
+  get last() {
+    return this.events.at(-1)?.id ?? null;
+  }
+
+  /** The conversation that goes on, and its state and agent. */
+  get conversation() {
+    return this.now?.conversation ?? this.events.at(-1)?.conversation ?? null;
+  }
+
+  get state() {
+    return this.now?.state ?? this.#latest(({ event }) => event === 'state')?.state ?? 'bot';
+  }
+
+  /** The name of the agent of the conversation that goes on, the former one after its end. */
+  get agent() {
+    const isNamed = ({ admin, conversation }) => admin && conversation === this.conversation;
+    return this.now?.admin ?? this.#latest(isNamed)?.admin ?? null;
+  }
+
+  /** Why the conversation ended. */
+  get reason() {
+    const isEnd = ({ state, conversation }) =>
+      state === 'closed' && conversation === this.conversation;
+    return this.#latest(isEnd)?.reason ?? null;
+  }
+
+  /**
+   * Takes events of a stream in their order. Answers what is new: `{reset, added, now}`. An event
+   * that is known already is passed over.
+   */
+  apply(events) {
+    const changes = { reset: false, added: [], now: false };
+    for (const event of events) {
+      switch (event.event) {
+        case 'reset':
+          this.#forget();
+          this.hasEarlier = event.first > 1;
+          Object.assign(changes, { reset: true, added: [] });
+          break;
+        case 'now':
+          this.now = event;
+          this.#raise(event);
+          changes.now = true;
+          break;
+        case 'message':
+        case 'state':
+          if (this.#take(event)) {
+            changes.added.push(this.events.at(-1));
+          }
+          break;
+        default:
+          // An event of a later release.
+          break;
+      }
+    }
+    return changes;
+  }
+
+  /** Takes older events, oldest first, and answers those that were not known. */
+  prepend(events, hasEarlier) {
+    const first = this.events[0]?.n ?? Infinity;
+    const older = events
+      .filter(({ event, id }) => id && (event === 'message' || event === 'state'))
+      .map((event) => ({ ...event, n: numberOf(event.id) }))
+      .filter(({ n }) => n < first);
+    const course = new Map();
+    older.forEach((event) => follow(course, event));
+    for (const event of this.events) {
+      event.owner ??= course.get(event.conversation)?.owner;
+      event.agent ??= course.get(event.conversation)?.agent;
+    }
+    this.events.unshift(...older);
+    this.hasEarlier = hasEarlier && older.length > 0;
+    older.forEach((_, index) => this.#noteChoice(index));
+    return older;
+  }
+
+  /** Whether the transcript has the customer's entry with this number. */
+  has({ conversation, number }) {
+    return this.events.some(
+      (event) =>
+        event.author === 'user' && event.conversation === conversation && event.number === number,
+    );
+  }
+
+  /** Everything that a new tab needs to show the same. */
+  snapshot() {
+    const reset = { event: 'reset', first: this.hasEarlier ? (this.events[0]?.n ?? 2) : 1 };
+    return [...(this.now ? [this.now] : []), reset, ...this.events];
+  }
+
+  /** Whether a button of this bot's message can be chosen. */
+  isLive(event) {
+    const isNow = event.conversation === this.conversation && this.state === 'bot';
+    return isNow && event.n > this.#barrier;
+  }
+
+  /** `'seen'`, `'delivered'` or null: what happened to a line of the customer for a person. */
+  mark(event) {
+    if (event.author !== 'user' || this.#ownerAt(event) === 'bot') {
+      return null;
+    }
+    const { delivered = 0, seen = 0 } = this.#marks.get(event.conversation) ?? {};
+    if (event.number <= seen) {
+      return 'seen';
+    }
+    return event.number <= delivered ? 'delivered' : null;
+  }
+
+  /** The messages that others than the customer sent behind counter `n`. */
+  othersBehind(n) {
+    return this.events.filter((event) => event.n > n && isFromOther(event));
+  }
+
+  #forget() {
+    this.events = [];
+    this.#course = new Map();
+    this.#barrier = 0;
+  }
+
+  #take(event) {
+    const n = numberOf(event.id);
+    if (n <= (this.events.at(-1)?.n ?? 0)) {
+      return false;
+    }
+    const taken = { ...event, n };
+    follow(this.#course, taken);
+    this.events.push(taken);
+    if (event.event === 'state' || event.author === 'user') {
+      this.#barrier = n;
+    }
+    this.#noteChoice(this.events.length - 1);
+    return true;
+  }
+
+  /** Marks the button that the customer's line at `index` chose, in the reply right before it. */
+  #noteChoice(index) {
+    const line = this.events[index];
+    if (line.author !== 'user') {
+      return;
+    }
+    const reply = [];
+    for (let at = index - 1; at >= 0 && this.events[at].author === 'bot'; at -= 1) {
+      reply.unshift(this.events[at]);
+    }
+    const buttons = reply.flatMap((event) =>
+      (event.buttons ?? []).filter(({ choice }) => choice).map((button) => ({ event, button })),
+    );
+    const chosen =
+      buttons.find(({ button }) => line.text === `${button.choice}) ${button.title}`) ??
+      buttons.find(({ button }) => line.text === button.title);
+    if (chosen) {
+      chosen.event.chosen = chosen.button.choice;
+    }
+  }
+
+  /** Who owned the conversation when this event came: the state before it. */
+  #ownerAt(event) {
+    if (event.owner) {
+      return event.owner;
+    }
+    // The change lies before the first event that is known, or there was none: the next one tells.
+    const after = this.events.find(
+      ({ event: name, n, conversation }) =>
+        name === 'state' && n > event.n && conversation === event.conversation,
+    );
+    if (!this.hasEarlier || after?.state === 'queued') {
+      return 'bot';
+    }
+    return after ? 'active' : this.state;
+  }
+
+  #raise({ conversation, delivered = 0, seen = 0 }) {
+    const known = this.#marks.get(conversation) ?? { delivered: 0, seen: 0 };
+    this.#marks.set(conversation, {
+      delivered: Math.max(known.delivered, delivered),
+      seen: Math.max(known.seen, seen),
+    });
+  }
+
+  #latest(fits) {
+    return this.events.findLast(fits);
+  }
+}
+
+/** Notes in an event what was so before it, and in `course` what is so behind it. */
+function follow(course, event) {
+  const before = course.get(event.conversation) ?? {};
+  event.owner = before.owner;
+  event.agent = before.agent;
+  if (event.event === 'state') {
+    const agent = event.admin ?? before.agent;
+    course.set(event.conversation, { owner: event.state, agent });
+  }
+}
+
+/** Whether the event is a message that somebody else than the customer sent. */
+export const isFromOther = (event) => event.event === 'message' && event.author !== 'user';

@@ -1,0 +1,134 @@
+// Every sentence of the chat page, in one place. Other files give facts; this file words them.
+//
+// A page in another language replaces this file. A sentence with a fact in it is a function.
+
+const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
+
+/** A name without the marks that would turn the sentence around it. */
+const TURNS = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const plain = (name) => (name ?? '').replace(TURNS, '');
+
+/** An agent within a sentence, also one without a name. */
+const agent = (name) => plain(name).trim() || 'a human';
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+export const words = {
+  /** The language of the sentences below, for dates. */
+  locale: 'en',
+
+  // What stands on the page from the start.
+  title: 'Chat',
+  welcome: 'How can we help?',
+  offer: 'A bot answers at once. You can talk to a human at any time.',
+  conversation: 'Conversation',
+  messages: 'Messages',
+  message: 'Message',
+  send: 'Send',
+  human: 'Talk to a human',
+  back: 'Back to the bot',
+  end: 'End',
+  more: 'More',
+  save: 'Save as text',
+  print: 'Print',
+  unread: (count, title) => `(${count}) ${title}`,
+
+  // Who speaks.
+  you: 'You',
+  bot: 'Bot',
+  agent: (name) => plain(name).trim() || 'Human',
+  said: (who, text) => `${who}: ${text}`,
+
+  // What the status says.
+  withBot: 'The bot answers here',
+  waiting: (position) =>
+    position ? `Waiting for a human, position ${position}` : 'Waiting for a human',
+  isHere: (name) => `${capital(agent(name))} is here`,
+  closed: (reason, name) => `Closed. ${words.ended(reason, name)}`,
+  ended: (reason, name) =>
+    ({
+      user_ended: 'You ended this conversation.',
+      admin_closed: `${capital(agent(name))} ended this conversation.`,
+      inactivity: 'This conversation ended because nobody wrote for 24 hours.',
+      error: 'This conversation ended because of an error.',
+    })[reason] ?? 'This conversation has ended.',
+  nextBegins: 'Your next message begins a new conversation.',
+
+  // What the transcript says about changes.
+  queued: 'You are in the queue for a human.',
+  joined: (name) => `${capital(agent(name))} is here now.`,
+  handedBack: (name) => `${capital(agent(name))} handed you back to the bot.`,
+  withdrawn: 'You stopped waiting. The bot answers again.',
+  backWithBot: 'The bot answers again.',
+  newConversation: 'New conversation',
+  today: 'Today',
+  yesterday: 'Yesterday',
+
+  // The marks at the customer's lines.
+  delivered: 'Delivered',
+  seen: 'Seen',
+  sending: 'Sending…',
+  waitsForConnection: 'Waits for the connection',
+
+  // Why a line did not leave.
+  refused: (reason) =>
+    ({
+      closed: 'Not sent: the conversation had ended.',
+      conversation: 'Not sent: that conversation is no longer here.',
+      token: 'Not sent: that conversation is no longer here.',
+      chosen: 'Not sent: another answer was chosen already.',
+      long: 'Not sent: the message is too long.',
+      origin: 'Not sent: this address may not be used to chat.',
+      state: 'Not sent: this is not possible now.',
+    })[reason] ?? 'Not sent: the chat did not accept it.',
+  delayed: (reason) =>
+    `${
+      { rate: 'That was very fast.', queue: 'Too many messages wait at the moment.' }[reason] ??
+      'The chat is busy.'
+    } It is sent again soon.`,
+  again: 'Try again',
+  inNew: 'Send in a new conversation',
+  discard: 'Discard',
+
+  // What the bar above the input says.
+  lost: 'Connection lost. Trying again…',
+  offline: 'You are offline. Your messages leave when you are back.',
+  isBack: 'Connected again.',
+  slow: 'The bot is slow to answer.',
+  failed: 'The bot may not have received your message. A human can help you, too.',
+  sayAgain: 'Send it again',
+  deskLost: (name) =>
+    name
+      ? `The connection to ${agent(name)} is interrupted. Your messages arrive when it is back.`
+      : 'The agents cannot be reached at the moment. You keep your place in the queue.',
+  asking: 'Asking for a human…',
+  returning: 'Going back to the bot…',
+  ending: 'Ending the conversation…',
+  notDone: 'That did not work. Please try again.',
+  customers: 'The chat is full at the moment.',
+  cannotBegin: 'The chat cannot be started at the moment.',
+  noCookies: 'This browser blocks cookies. The chat needs one to know you again.',
+  crowded: 'The chat is open in too many windows. This one may be late.',
+  notKept: 'This browser keeps nothing: an unsent message is lost when you close the page.',
+
+  // Texts of every size.
+  tooLong: (over) => `Too long by ${plural(over, 'byte', 'bytes')}. Please send it in parts.`,
+  fresh: (count) => plural(count, 'new message', 'new messages'),
+  earlier: 'Earlier messages',
+  loading: 'Loading…',
+  notLoaded: 'Earlier messages could not be loaded. Try again',
+  choices: 'Choices',
+  custom: 'Data from the bot',
+  image: (host) => `Image at ${host}`,
+
+  // The menu.
+  soundOn: 'Sound is on',
+  soundOff: 'Sound is off',
+  notifyOn: 'Notifications are on',
+  notifyOff: 'Notify me',
+  notifyDenied: 'Notifications are blocked by the browser',
+  notSaved: 'The conversation could not be loaded completely, so it was not saved.',
+  fileName: (day) => `chat-${day}.txt`,
+  write: 'Write a message',
+  writeNew: 'Write to begin a new conversation',
+};

@@ -1,0 +1,114 @@
+//! Whole conversations over the gateway's API: bot, agent and back, and a gateway that is killed.
+
+use serde_json::json;
+
+use crate::support::setup::Setup;
+use crate::support::web::{Customer, gateway};
+
+/// Author and text, as tests compare them.
+fn said(messages: &[(&str, &str)]) -> Vec<(String, String)> {
+    messages.iter().map(|(author, text)| ((*author).to_owned(), (*text).to_owned())).collect()
+}
+
+#[test]
+fn a_customer_talks_to_the_bot_to_an_agent_and_to_the_bot_again() {
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--name", "Robin"]);
+    let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let customer = Customer::begin(&address);
+    let mut stream = customer.stream(None);
+    customer.say("1", "hello");
+    stream.until_text("heard hello");
+    customer.say("2", "a human, please");
+    stream.until_state("queued");
+    stream.until(|event| event["event"] == "now" && event["position"] == 1);
+    admin.until_state("queued");
+    admin.say("/accept");
+    assert_eq!(stream.until_state("active")["admin"], "Robin");
+    admin.say("What can I do?");
+    let line = stream.until_text("What can I do?");
+    assert_eq!(customer.post("seen", "", json!({ "number": line["number"] })).status, 204);
+    admin.until_event("seen");
+    customer.say("3", "Nothing, I only wanted to say hi 👋");
+    admin.until_text("Nothing, I only wanted to say hi 👋");
+    stream.until(|event| event["event"] == "now" && event["seen"].as_u64() >= Some(6));
+    admin.say("/handback");
+    stream.until_state("bot");
+    customer.say("4", "bye");
+    stream.until_text("heard bye");
+    assert_eq!(customer.post("end", "5", json!({})).status, 202);
+    stream.until_state("closed");
+    assert_eq!(
+        stream.messages(),
+        said(&[
+            ("user", "hello"),
+            ("bot", "heard hello"),
+            ("user", "a human, please"),
+            ("admin", "What can I do?"),
+            ("user", "Nothing, I only wanted to say hi 👋"),
+            ("user", "bye"),
+            ("bot", "heard bye"),
+        ])
+    );
+}
+
+#[test]
+fn a_gateway_killed_in_a_talk_goes_on_and_loses_and_doubles_nothing() {
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let (mut gateway_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let customer = Customer::begin(&address);
+    let mut stream = customer.stream(None);
+    customer.say("1", "a human");
+    stream.until_state("active");
+    admin.until_state("active");
+    customer.say("2", "before");
+    admin.until_text("before");
+    gateway_process.kill();
+    stream.until_end();
+    admin.say("meanwhile");
+    let (_gateway, _) = gateway(&setup, &address, &[]);
+    // A page that got no answer sends again what it sent: it is said once.
+    customer.say("2", "before");
+    customer.say("3", "after");
+    admin.until_text("after");
+    let mut again = customer.stream(stream.last.as_deref());
+    again.until_texts(&["meanwhile", "after"]);
+    let all = [stream.messages(), again.messages()].concat();
+    let mut texts: Vec<_> = all.iter().map(|(_, text)| &**text).collect();
+    texts.sort_unstable();
+    assert_eq!(texts, ["a human", "after", "before", "meanwhile"]);
+    let of_customer = admin.messages().into_iter().filter(|(author, _)| author == "user");
+    let texts: Vec<_> = of_customer.map(|(_, text)| text).collect();
+    assert_eq!(texts, ["a human", "before", "after"]);
+}
+
+#[test]
+fn many_customers_of_one_gateway_reach_the_desk_each_with_their_own_words() {
+    const CUSTOMERS: usize = 40;
+    let setup = Setup::new();
+    let mut admin = setup.admin(&["--auto-accept"]);
+    let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let customers: Vec<_> = (0..CUSTOMERS).map(|_| Customer::begin(&address)).collect();
+    let mut streams: Vec<_> = customers.iter().map(|customer| customer.stream(None)).collect();
+    for customer in &customers {
+        customer.say("1", "a human");
+    }
+    for stream in &mut streams {
+        stream.until_state("active");
+    }
+    for (at, customer) in customers.iter().enumerate() {
+        customer.say("2", &format!("line of {at}"));
+    }
+    for at in 0..CUSTOMERS {
+        let text = format!("line of {at}");
+        if !admin.messages().iter().any(|(_, said)| *said == text) {
+            admin.until_text(&text);
+        }
+    }
+    for (at, stream) in streams.iter_mut().enumerate() {
+        let mine = format!("line of {at}");
+        stream.until_text(&mine);
+        assert_eq!(stream.messages(), said(&[("user", "a human"), ("user", &mine)]));
+    }
+}

@@ -1,0 +1,84 @@
+//! Who may ask for what: hosts, origins, cookies and tokens.
+
+use crate::support::setup::Setup;
+use crate::support::web::{gateway, send_alone};
+
+/// The cookie that a page of the gateway's own gets, and the conversation.
+fn begin(address: &str) -> (String, String) {
+    let request = ureq::http::Request::post(format!("http://{address}/api/begin"))
+        .header("origin", format!("http://{address}"))
+        .body("{}".to_owned())
+        .expect("a request");
+    let mut response = ureq::run(request).expect("the gateway answers");
+    let cookie = response.headers()["set-cookie"].to_str().expect("a text").to_owned();
+    let body = response.body_mut().read_to_string().expect("a text");
+    assert!(!body.contains("token"), "a page's token stays in its cookie: {body}");
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    (cookie, body["conversation"].as_str().expect("an id").to_owned())
+}
+
+#[test]
+fn a_page_gets_its_token_in_a_cookie_that_no_script_reads() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let (cookie, _) = begin(&address);
+    let (pair, attributes) = cookie.split_once("; ").expect("attributes");
+    assert_eq!(pair.len(), "handoff=".len() + 32);
+    assert_eq!(attributes, "Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+}
+
+#[test]
+fn a_request_with_the_cookie_must_come_from_a_page_of_the_gateway() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let (cookie, conversation) = begin(&address);
+    let pair = cookie.split(';').next().expect("a pair").to_owned();
+    let own = format!("http://{address}");
+    let port = address.rsplit(':').next().expect("a port");
+    let (local, same) = (format!("http://localhost:{port}"), "same-origin");
+    let evil = "https://evil.example";
+    for (n, (headers, wanted)) in [
+        (vec![("origin", &*own), ("sec-fetch-site", same)], 202),
+        (vec![("origin", &*own)], 202),
+        (vec![("origin", &*local)], 202),
+        (vec![], 403),
+        (vec![("origin", "null")], 403),
+        (vec![("origin", evil)], 403),
+        (vec![("origin", &*own), ("sec-fetch-site", "cross-site")], 403),
+        (vec![("origin", &*own), ("sec-fetch-site", "same-site")], 403),
+        (vec![("origin", "http://127.0.0.1:1")], 403),
+        (vec![("origin", &*format!("{own}.evil.example"))], 403),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = format!(r#"{{"id":"{n}","conversation":"{conversation}","text":"line {n}"}}"#);
+        let headers = [&[("cookie", &*pair)], &headers[..]].concat();
+        let answer = send_alone("POST", &format!("http://{address}/api/say"), &headers, &body);
+        assert_eq!(answer.status, wanted, "{headers:?}");
+    }
+    let foreign = [("origin", evil)];
+    let begun = send_alone("POST", &format!("http://{address}/api/begin"), &foreign, "{}");
+    assert_eq!(begun.status, 403, "another site begins nothing");
+}
+
+#[test]
+fn the_gateway_answers_for_its_own_hosts_alone() {
+    let setup = Setup::new();
+    let more = ["--url", "https://chat.shop.example"];
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &more);
+    let port = address.rsplit(':').next().expect("a port");
+    for (host, wanted) in [
+        ("chat.shop.example", 200),
+        ("CHAT.shop.example", 200),
+        (&*address, 200),
+        (&*format!("localhost:{port}"), 200),
+        ("evil.example", 421),
+        ("chat.shop.example.evil.example", 421),
+    ] {
+        let url = |path: &str| format!("http://{address}{path}");
+        let answer = send_alone("GET", &url("/chat"), &[("host", host)], "");
+        assert_eq!(answer.status, wanted, "{host}");
+        assert_eq!(send_alone("GET", &url("/healthz"), &[("host", host)], "").status, 200);
+    }
+}
