@@ -2,7 +2,8 @@
 //!
 //! On a terminal the person who runs the demo is the customer, and a small script is the agent.
 //! Otherwise the demo plays a whole conversation by itself (bot, handoff, handback, second handoff,
-//! close), prints both sides and checks them. `handoff bot` runs the built-in bot alone.
+//! close), prints both sides and checks them. With `--web` the customer is in a browser. `handoff
+//! bot` runs the built-in bot alone.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,6 +17,7 @@ use crate::mode::args;
 mod agent;
 pub mod bot;
 mod play;
+mod web;
 
 /// `handoff bot`: serves until the process ends.
 ///
@@ -38,7 +40,12 @@ pub fn run_bot(args: &args::Bot) -> Result<u8, String> {
 /// # Errors
 /// One line, when a process cannot start, or when the conversation went wrong.
 pub fn run(args: &args::Demo) -> Result<u8, String> {
-    if args.script || !term::is_terminal() { play::run() } else { agent::run() }
+    match args {
+        args::Demo { web: true, .. } => web::run(),
+        args::Demo { script: true, .. } => play::run(),
+        _ if !term::is_terminal() => play::run(),
+        _ => agent::run(),
+    }
 }
 
 /// A process of the demo. It is killed when this value is dropped, so that none is left over.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use crate::core::clock::Now;
 use crate::core::gateway::{Output, Problem};
 use crate::core::http::{Connection, Refusal, Request, Waiting};
+use crate::core::report::Report;
 use crate::edge::tls::Security;
 use crate::net::{Dialect, Event, Keepalive, Net, OUTBOUND_MAX, Settings};
 use crate::turn::keeper::Stop;
-use crate::wire::Conn;
+use crate::wire::{Address, Conn};
 
 use super::Web;
 use super::world::Edges;
@@ -23,6 +24,9 @@ const BODY_WITHIN: Duration = Duration::from_secs(30);
 const IDLE_WITHIN: Duration = Duration::from_secs(75);
 /// Longer than any connection lasts: the socket thread sends browsers no bytes of its own.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+/// The most connections from one address that is no trusted proxy's.
+const PER_ADDRESS: usize = 256;
 
 /// What a browser is answered.
 pub(super) struct Answer {
@@ -37,6 +41,10 @@ pub(super) struct Browsers {
     /// Answers that leave once the turn has committed what they say.
     answers: Vec<(Conn, Answer)>,
     trusted_proxies: Vec<IpAddr>,
+    /// How many connections each address has, as limits count addresses.
+    counts: HashMap<Address, usize>,
+    /// An address that is not trusted sent `X-Forwarded-For`: this is said once.
+    has_undeclared_proxy: bool,
 }
 
 struct Browser {
@@ -99,7 +107,13 @@ impl Answer {
 
 impl Browsers {
     pub(super) fn new(trusted_proxies: Vec<IpAddr>) -> Browsers {
-        Browsers { connections: HashMap::new(), answers: Vec::new(), trusted_proxies }
+        Browsers {
+            connections: HashMap::new(),
+            answers: Vec::new(),
+            trusted_proxies,
+            counts: HashMap::new(),
+            has_undeclared_proxy: false,
+        }
     }
 
     /// Whether this event is about a browser's connection.
@@ -113,7 +127,13 @@ impl Browsers {
         }
     }
 
-    fn accepted(&mut self, conn: Conn, peer: SocketAddr) {
+    /// Takes a connection in. False if its address has too many.
+    fn accepted(&mut self, conn: Conn, peer: SocketAddr) -> bool {
+        let count = self.counts.entry(peer.ip().into()).or_default();
+        if *count >= PER_ADDRESS && !self.trusted_proxies.contains(&peer.ip().to_canonical()) {
+            return false;
+        }
+        *count += 1;
         let browser = Browser {
             http: Connection::default(),
             peer: peer.ip(),
@@ -121,6 +141,26 @@ impl Browsers {
             stream: None,
         };
         self.connections.insert(conn, browser);
+        true
+    }
+
+    fn gone(&mut self, conn: Conn) {
+        let Some(browser) = self.connections.remove(&conn) else { return };
+        let address = browser.peer.into();
+        if let Some(count) = self.counts.get_mut(&address) {
+            *count -= 1;
+            if *count == 0 {
+                self.counts.remove(&address);
+            }
+        }
+    }
+
+    /// The first request that came through a proxy which nobody declared: its address.
+    fn undeclared_proxy(&mut self, conn: Conn, request: &Request) -> Option<IpAddr> {
+        let peer = self.connections.get(&conn)?.peer.to_canonical();
+        let is_one =
+            request.header("x-forwarded-for").is_some() && !self.trusted_proxies.contains(&peer);
+        (is_one && !std::mem::replace(&mut self.has_undeclared_proxy, true)).then_some(peer)
     }
 
     /// The address of the customer whose request this is.
@@ -217,7 +257,11 @@ impl Web {
     /// Something happened to a browser's connection.
     pub(super) fn browser(&mut self, event: Event, now: Now) -> Result<(), Stop> {
         match event {
-            Event::Accepted { conn, peer, .. } => self.edges.browsers.accepted(conn, peer),
+            Event::Accepted { conn, peer, .. } => {
+                if !self.edges.browsers.accepted(conn, peer) {
+                    self.edges.peers.net().abort(conn);
+                }
+            }
             Event::Received { conn, bytes } => {
                 let Some(browser) = self.edges.browsers.connections.get_mut(&conn) else {
                     return Ok(());
@@ -230,7 +274,7 @@ impl Web {
                 }
             }
             Event::Closed { conn, .. } => {
-                self.edges.browsers.connections.remove(&conn);
+                self.edges.browsers.gone(conn);
                 self.stream_closed(conn);
             }
             Event::Connected { .. } | Event::Trouble { .. } | Event::Stranger { .. } => {}
@@ -248,6 +292,13 @@ impl Web {
                     net.admit(conn);
                 }
                 net.expect(conn, None, "");
+                if let Some(proxy) = self.edges.browsers.undeclared_proxy(conn, &request) {
+                    let text = format!(
+                        "requests from {proxy} have X-Forwarded-For, which is not believed: if it \
+                         is your proxy, give --trust-proxy {proxy} (this is shown once)"
+                    );
+                    self.edges.seat.tell(Report::Notice { text });
+                }
                 self.route(conn, &request, now)?;
             }
             Ok(None) => {

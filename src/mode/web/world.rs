@@ -3,7 +3,7 @@
 use crate::core::customer::PostId;
 use crate::core::gateway::Gateway;
 use crate::core::outcome::{Fact, Passage};
-use crate::core::record::{Batch, Committed};
+use crate::core::record::{Batch, Committed, Record};
 use crate::core::report::{Report, Told};
 use crate::core::session::Errand;
 use crate::core::sessions::Sessions;
@@ -90,9 +90,11 @@ impl World<Sessions> for Edges {
                 if sessions.start_over(id, fresh, entry, clock::now())?
                     && let Some(customer) = self.gateway.customer(id)
                 {
-                    let record = crate::core::record::Record::Customer(customer);
-                    self.records.push((fresh.id, record));
+                    self.records.push((fresh.id, Record::Customer(customer)));
                     self.gateway.begin(customer, fresh.id);
+                    if !self.gateway.is_watched(customer) {
+                        sessions.unwatch(fresh.id);
+                    }
                 }
             }
         }

@@ -74,3 +74,18 @@ fn the_built_in_bot_prints_its_address_as_text_and_as_json() {
     json.signal(Signal::TERM);
     json.exit_code();
 }
+
+#[test]
+fn the_demo_for_browsers_prints_two_links_and_leaves_nothing_behind() {
+    let mut demo = Handoff::start(&["demo", "--web"]);
+    let customer = demo.until_out(|line| line.starts_with("The customer, in a browser:"));
+    let url = customer.rsplit(' ').next().expect("a link").to_owned();
+    let agent = demo.until_out(|line| line.starts_with("The agent, in another terminal:"));
+    assert!(agent.contains(" admin --listen 127.0.0.1:"), "{agent}");
+    let page = ureq::get(&url).call().expect("the page is there");
+    assert_eq!(page.status(), 200);
+    demo.signal(Signal::TERM);
+    assert_eq!(demo.exit_code(), 143);
+    assert_eq!(demo.still_here(), [0; 0]);
+    assert_eq!(demo.home_files(), [] as [std::path::PathBuf; 0]);
+}

@@ -82,3 +82,34 @@ fn the_gateway_answers_for_its_own_hosts_alone() {
         assert_eq!(send_alone("GET", &url("/healthz"), &[("host", host)], "").status, 200);
     }
 }
+
+#[test]
+fn a_proxy_that_nobody_declared_is_noticed_once_and_not_believed() {
+    let setup = Setup::new();
+    let (mut process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let url = format!("http://{address}/chat");
+    for _ in 0..2 {
+        send_alone("GET", &url, &[("x-forwarded-for", "192.0.2.1")], "");
+    }
+    process.until_told("notice", "--trust-proxy 127.0.0.1");
+    let (mut other, address) = gateway_of(&setup, "other", &["--trust-proxy", "127.0.0.1"]);
+    let begin = |customer: &str| {
+        let forwarded = [("x-forwarded-for", customer)];
+        send_alone("POST", &format!("http://{address}/api/begin"), &forwarded, "{}").status
+    };
+    // Behind a trusted proxy each customer has an address of their own.
+    assert!((0..100).any(|_| begin("192.0.2.1") == 429));
+    assert_eq!(begin("192.0.2.2"), 200);
+    assert_eq!(begin("192.0.2.1, 192.0.2.3"), 200);
+    assert!(other.events_of("notice").is_empty() && process.events_of("notice").len() == 1);
+    other.kill();
+}
+
+/// Another gateway of this setup, with a journal of its own.
+fn gateway_of(
+    setup: &Setup,
+    profile: &str,
+    more: &[&str],
+) -> (crate::support::run::Handoff, String) {
+    gateway(setup, "127.0.0.1:0", &[&["--profile", profile], more].concat())
+}
