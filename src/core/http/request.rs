@@ -135,6 +135,10 @@ impl Head {
     /// Splits the target into host, path and query (RFC 9112, 3.2).
     fn split_target(&mut self, target: Range<usize>) -> Result<(), Refusal> {
         let text = self.text(&target);
+        // RFC 9112, 3.2: a target has neither a fragment nor letters beyond ASCII.
+        if text.is_empty() || !text.is_ascii() || text.contains('#') {
+            return Err(Refusal(400));
+        }
         let path_at = if text.starts_with('/') || text == "*" && self.method == Method::Options {
             0
         } else {
