@@ -71,6 +71,7 @@ mod web {
     mod handoff;
     mod origins;
     mod posts;
+    mod proxied;
     mod streams;
 }
 

@@ -1,0 +1,96 @@
+//! The gateway behind nginx, as docs/WEB.md has it and with what nginx can make of a stream.
+
+use std::fs;
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::home::{Home, nobody_at};
+use crate::support::machine::can;
+use crate::support::run::WITHIN;
+use crate::support::setup::Setup;
+use crate::support::web::{Customer, gateway};
+
+/// An nginx in front of the gateway at this address. Killed when dropped.
+struct Nginx {
+    child: Child,
+    address: String,
+    _home: Home,
+}
+
+impl Nginx {
+    /// `more` are directives beside `proxy_pass`.
+    #[track_caller]
+    fn before(upstream: &str, more: &str) -> Nginx {
+        let (home, address) = (Home::new(), nobody_at());
+        let folder = home.0.display().to_string();
+        let config = format!(
+            "daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error.log;
+             events {{}}
+             http {{
+                 access_log off;
+                 client_body_temp_path {folder}; proxy_temp_path {folder};
+                 fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
+                 server {{
+                     listen {address};
+                     location / {{ proxy_pass http://{upstream}; {more} }}
+                 }}
+             }}"
+        );
+        let file = home.0.join("nginx.conf");
+        fs::write(&file, config).expect("the folder is ours");
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(&home.0).arg("-c").arg(&file);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("nginx starts");
+        let deadline = Instant::now() + WITHIN;
+        while TcpStream::connect(&address).is_err() {
+            assert!(Instant::now() < deadline, "nginx never listened");
+            std::thread::yield_now();
+        }
+        Nginx { child, address, _home: home }
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // SIGTERM ends its workers, too.
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_child(&self.child),
+            rustix::process::Signal::TERM,
+        );
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn a_handoff_works_through_nginx_with_nothing_but_proxy_pass_and_with_compression() {
+    if !can(&["nginx", "-v"]) {
+        return;
+    }
+    for more in [
+        "",
+        "gzip on; gzip_types *; gzip_min_length 0; gzip_proxied any;",
+        "proxy_http_version 1.1; proxy_set_header Connection \"\";",
+    ] {
+        let setup = Setup::new();
+        let mut admin = setup.admin(&["--auto-accept"]);
+        let (_gateway, upstream) = gateway(&setup, "127.0.0.1:0", &["--trust-proxy", "127.0.0.1"]);
+        let nginx = Nginx::before(&upstream, more);
+        let customer = Customer::begin(&nginx.address);
+        let mut stream = customer.stream(None);
+        customer.say("1", "a human");
+        stream.until_state("active");
+        admin.until_state("active");
+        let since = Instant::now();
+        admin.say("hi");
+        stream.until_text("hi");
+        assert!(since.elapsed() < Duration::from_secs(2), "'{more}' keeps small events back");
+        customer.say("2", "thanks");
+        admin.until_text("thanks");
+        assert_eq!(customer.post("end", "3", json!({})).status, 202);
+        stream.until_state("closed");
+    }
+}
