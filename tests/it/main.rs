@@ -69,6 +69,7 @@ mod link {
 mod web {
     mod document;
     mod handoff;
+    mod killed;
     mod origins;
     mod posts;
     mod proxied;

@@ -56,16 +56,25 @@ impl Customer {
 
     /// A POST in the present conversation; `more` are further fields.
     pub fn post(&self, act: &str, id: &str, more: Value) -> Answer {
+        self.try_post(act, id, more).expect("the gateway answers")
+    }
+
+    /// The same, if the gateway answers.
+    pub fn try_post(&self, act: &str, id: &str, more: Value) -> Option<Answer> {
         let mut body = json!({ "id": id, "conversation": self.conversation });
         if let (Some(fields), Value::Object(more)) = (body.as_object_mut(), more) {
             fields.extend(more);
         }
-        self.post_body(act, &body.to_string())
+        self.try_body(act, &body.to_string())
     }
 
     pub fn post_body(&self, act: &str, body: &str) -> Answer {
+        self.try_body(act, body).expect("the gateway answers")
+    }
+
+    fn try_body(&self, act: &str, body: &str) -> Option<Answer> {
         let url = format!("{}/api/{act}", self.base);
-        send(&self.agent, "POST", &url, &[("authorization", &self.bearer())], body)
+        try_send(&self.agent, "POST", &url, &[("authorization", &self.bearer())], body)
     }
 
     /// Says a line, which is taken.
@@ -105,22 +114,27 @@ fn agent() -> Agent {
 }
 
 /// Sends a request. Headers of a browser are the caller's.
-pub fn send(
+fn send(agent: &Agent, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+    try_send(agent, method, url, headers, body).expect("the gateway answers")
+}
+
+/// The same, if the gateway answers.
+fn try_send(
     agent: &Agent,
     method: &str,
     url: &str,
     headers: &[(&str, &str)],
     body: &str,
-) -> Answer {
+) -> Option<Answer> {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let request = request.body(body.to_owned()).expect("a request");
-    let mut response = agent.run(request).expect("the gateway answers");
-    let text = response.body_mut().read_to_string().expect("a text");
+    let mut response = agent.run(request).ok()?;
+    let text = response.body_mut().read_to_string().ok()?;
     let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-    Answer { status: response.status().as_u16(), body }
+    Some(Answer { status: response.status().as_u16(), body })
 }
 
 /// Sends a request without a customer.
