@@ -33,12 +33,14 @@ use crate::turn::turn;
 use crate::wire::{self, Author};
 
 use browsers::Browsers;
+use unspoken::Unspoken;
 use world::Edges;
 
 mod browsers;
 mod posts;
 mod routes;
 mod streams;
+mod unspoken;
 mod world;
 
 /// The most connections, of browsers and to the desk.
@@ -51,6 +53,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 struct Web {
     site: Site,
     sessions: Sessions,
+    unspoken: Unspoken,
     edges: Edges,
     /// The page of a browser of another host is told nothing: these are the gateway's own.
     hosts: Vec<String>,
@@ -105,6 +108,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let (hosts, origins) = names(&site, listen, is_https);
     let mut web = Web {
         sessions: Sessions::new(around::seed()?, clock::now()),
+        unspoken: Unspoken::default(),
         edges: Edges {
             keeper,
             peers: Peers::new(sockets, None),
@@ -187,7 +191,8 @@ impl Web {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let deadlines = [self.sessions.deadline(), self.edges.gateway.deadline()];
+        let gateway = self.edges.gateway.deadline();
+        let deadlines = [self.sessions.deadline(), gateway, self.unspoken.deadline()];
         deadlines.into_iter().flatten().min()
     }
 
@@ -232,6 +237,9 @@ impl Web {
 
     fn turn(&mut self, now: Now) -> Result<(), Stop> {
         self.edges.gateway.tick(now);
+        for customer in self.unspoken.take_forgotten(now) {
+            self.edges.gateway.forget(customer);
+        }
         turn(&mut self.sessions, &mut self.edges, now)?;
         self.edges.made.clear();
         for id in self.sessions.looked_at() {

@@ -11,26 +11,32 @@ use crate::wire::{ConversationId, Number, State};
 
 use super::Web;
 use super::browsers::Answer;
+use super::unspoken::Newcomer;
 
 impl Web {
     /// Makes a customer, with a conversation. Returns their token.
     pub(super) fn begin(&mut self, now: Now) -> Result<(Token, ConversationId), Stop> {
         let customer = CustomerId::new(random().map_err(Stop::Broken)?);
         let token = Token::new(random().map_err(Stop::Broken)?);
-        let conversation = self.begin_conversation(now)?;
-        self.edges.records.push((conversation, Record::Customer(customer)));
-        self.edges.records.push((conversation, Record::Token(token.hash())));
+        let session = self.new_session(now)?;
+        let conversation = session.id();
         self.edges.gateway.insert(customer, vec![(conversation, 0)]);
         self.edges.gateway.name(token.hash(), customer);
-        self.sessions.unwatch(conversation);
+        self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
         Ok((token, conversation))
     }
 
-    fn begin_conversation(&mut self, now: Now) -> Result<ConversationId, Stop> {
+    fn new_session(&self, now: Now) -> Result<Session, Stop> {
         let fresh = around::fresh().map_err(Stop::Broken)?;
-        let address = self.edges.desk.address.clone();
-        self.sessions.insert(Session::new(fresh, None, address, now));
-        Ok(fresh.id)
+        Ok(Session::new(fresh, None, self.edges.desk.address.clone(), now))
+    }
+
+    /// A customer who has said nothing yet is about to: from here on the journal has them.
+    fn note_first_word(&mut self, conversation: ConversationId) {
+        let Some(newcomer) = self.unspoken.take(conversation) else { return };
+        self.edges.records.push((conversation, Record::Customer(newcomer.customer)));
+        self.edges.records.push((conversation, Record::Token(newcomer.token)));
+        self.sessions.insert(newcomer.session);
     }
 
     /// Does what a customer's request asks for.
@@ -89,6 +95,7 @@ impl Web {
         if !self.edges.gateway.pay(customer, now) {
             return Ok(Err(Problem::Rate));
         }
+        self.note_first_word(conversation);
         self.take_up(conversation)?;
         let done_in = match self.act(customer, conversation, act, now)? {
             Ok(done_in) => done_in,
@@ -152,7 +159,9 @@ impl Web {
                     return Ok(Err(refusal.into()));
                 }
                 self.sessions.unwatch(conversation);
-                let begun = self.begin_conversation(now)?;
+                let session = self.new_session(now)?;
+                let begun = session.id();
+                self.sessions.insert(session);
                 self.edges.records.push((begun, Record::Customer(customer)));
                 self.edges.gateway.begin(customer, begun);
                 return Ok(Ok(begun));

@@ -35,7 +35,8 @@ impl Web {
         let replay = self.edges.gateway.replay(customer, after.and_then(EventId::parse));
         let events = self.events(&replay, usize::MAX)?;
         let tag = request.query_value("now").and_then(|tag| u64::from_str_radix(tag, 16).ok());
-        let Some(session) = self.sessions.get(conversation) else { return Ok(()) };
+        let spoken = self.sessions.get(conversation);
+        let Some(session) = spoken.or(self.unspoken.session(conversation)) else { return Ok(()) };
         self.edges.browsers.carry(conn, carries, self.edges.peers.net());
         let present = Present::of(session);
         let (told, events) = ((&present, tag.unwrap_or(0)), (&replay, &events[..]));
@@ -50,7 +51,8 @@ impl Web {
             && let Some(conversation) = self.edges.gateway.present(customer)
         {
             self.sessions.unwatch(conversation);
-            if self.sessions.get(conversation).is_none() {
+            let is_unspoken = self.unspoken.session(conversation).is_some();
+            if self.sessions.get(conversation).is_none() && !is_unspoken {
                 self.edges.gateway.forget(customer);
             }
         }
@@ -91,7 +93,7 @@ impl Web {
 
     /// Takes a session into memory, if it is not there.
     pub(super) fn take_up(&mut self, id: ConversationId) -> Result<(), Stop> {
-        if self.sessions.get(id).is_some() {
+        if self.sessions.get(id).is_some() || self.unspoken.session(id).is_some() {
             return Ok(());
         }
         let journal = &self.edges.keeper.journal;

@@ -61,7 +61,7 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_no_line() {
     assert!(unanswered.sum::<usize>() > 0, "no line met a gateway that was down");
     let wanted = |at: usize| (0..LINES).map(move |line| format!("{at} says {line}"));
     for at in 0..CUSTOMERS {
-        let last = wanted(at).last().expect("there are lines");
+        let last = wanted(at).next_back().expect("there are lines");
         if !admin.messages().iter().any(|(_, text)| *text == last) {
             admin.until_text(&last);
         }
@@ -72,7 +72,7 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_no_line() {
         let at_desk: Vec<_> = messages.iter().map(|(_, text)| text).filter(of).collect();
         assert!(at_desk.into_iter().eq(wanted(at).collect::<Vec<_>>().iter()), "at the desk");
         let mut stream = customer.stream(None);
-        stream.until_text(&wanted(at).last().expect("there are lines"));
+        stream.until_text(&wanted(at).next_back().expect("there are lines"));
         let told = stream.messages();
         let told: Vec<_> = told.iter().map(|(_, text)| text).filter(of).collect();
         assert!(told.into_iter().eq(wanted(at).collect::<Vec<_>>().iter()), "in the stream");

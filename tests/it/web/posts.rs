@@ -147,3 +147,26 @@ fn a_flood_of_requests_is_refused_and_the_next_customer_is_not() {
     };
     assert!((0..100).map(begun).any(|status| status == 429), "one address brings crowds");
 }
+
+#[test]
+fn a_customer_who_says_nothing_leaves_nothing_in_the_journal() {
+    let setup = Setup::new();
+    let (mut process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let silent = Customer::begin(&address);
+    let mut stream = silent.stream(None);
+    stream.until(|event| event["event"] == "now" && event["state"] == "bot");
+    let count = |table: &str| -> i64 {
+        let sql = format!("SELECT count(*) FROM {table}");
+        setup.journal("web").query_row(&sql, [], |row| row.get(0)).expect("a count")
+    };
+    assert_eq!((count("conversation"), count("token"), count("customer")), (0, 0, 0));
+    silent.say("1", "hello");
+    stream.until_text("heard hello");
+    assert_eq!((count("conversation"), count("token"), count("customer")), (1, 1, 1));
+    // Another one, whom a restart forgets: their page begins again.
+    let other = Customer::begin(&address);
+    process.kill();
+    let (_process, _) = gateway(&setup, &address, &[]);
+    assert_eq!(other.get("/api/stream", &[]), refused(401, "token"));
+    silent.say("2", "still here");
+}
