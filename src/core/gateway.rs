@@ -17,25 +17,24 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
-
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::record::Line;
-use crate::core::report::rfc3339;
-use crate::wire::{Address, Asked, Conn, ConversationId, Millis};
+use crate::wire::{Address, Asked, Conn, ConversationId};
 
 pub use call::{Act, Call, Post, Problem};
 pub use event::{Event, EventId};
 pub use present::Present;
+pub use stream::{Output, Reader};
 
 use newcomers::Newcomers;
-use present::NowEvent;
+use stream::{Bye, Full, Ping, Reset, Stream};
 
 mod call;
 mod event;
 mod newcomers;
 mod present;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -87,40 +86,6 @@ struct Customer {
     paid: Option<Instant>,
 }
 
-/// How a stream is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
-    /// As server-sent events, for as long as the connection lasts.
-    Events,
-    /// As one JSON answer, once there is something to say.
-    Held,
-}
-
-/// One stream.
-struct Stream {
-    customer: CustomerId,
-    reader: Reader,
-    /// The id by which the page answers pings.
-    id: String,
-    /// What waits to be written.
-    out: Vec<u8>,
-    has_ended: bool,
-    deadline: Instant,
-    /// When the page answered a ping last.
-    answered: Option<Instant>,
-}
-
-/// Bytes for a connection.
-#[derive(Debug, PartialEq)]
-pub struct Output {
-    /// The stream's connection.
-    pub conn: Conn,
-    /// What to write: events, or the whole body of a held request's answer.
-    pub bytes: Vec<u8>,
-    /// Whether the stream ends with it.
-    pub ends: bool,
-}
-
 /// Entries that a stream is told when it opens.
 #[derive(Debug, PartialEq)]
 pub struct Replay {
@@ -130,32 +95,6 @@ pub struct Replay {
     pub first: u64,
     /// The conversations to read from, each with the number of its first entries to pass over.
     pub parts: Vec<(ConversationId, u64)>,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "reset")]
-struct Reset {
-    first: u64,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "ping")]
-struct Ping<'a> {
-    stream: &'a str,
-    #[serde(serialize_with = "rfc3339")]
-    at: Millis,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "full")]
-struct Full {
-    streams: usize,
-}
-
-#[derive(Serialize)]
-#[serde(tag = "event", rename = "bye")]
-struct Bye {
-    retry: u32,
 }
 
 impl Gateway {
@@ -478,22 +417,6 @@ impl Customer {
     /// How many numbered events there are.
     fn count(&self) -> u64 {
         self.conversations.iter().map(|(_, entries)| entries).sum()
-    }
-}
-
-impl Stream {
-    fn write(&mut self, event: &Event) {
-        match self.reader {
-            Reader::Events => event.write_to_stream(&mut self.out),
-            Reader::Held => event.write_to_list(&mut self.out),
-        }
-    }
-
-    fn tell(&mut self, present: &Present, last: u64, now: Now) {
-        let tag = format!("{:016x}", present.tag());
-        let event = NowEvent { stream: &self.id, tag, last, at: now.wall, present };
-        let event = Event::unnumbered("now", &event);
-        self.write(&event);
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Keepalive {
 pub struct Dialect {
     /// The protocol's name, also within TLS (ALPN, RFC 7301).
     pub name: &'static str,
+    /// Whether it is spoken with a peer that names no protocol within TLS.
+    pub is_default: bool,
     /// The bytes with which the protocol can begin in plaintext. A peer that begins with one of
     /// them where TLS is due does not speak TLS.
     pub first_bytes: &'static [u8],

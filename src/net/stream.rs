@@ -48,12 +48,14 @@ impl Stream {
     }
 
     /// The index of the dialect that TLS agreed on; in plaintext the first. `None` if the peer
-    /// named none of `dialects` (ALPN, RFC 7301).
+    /// named none of `dialects` (ALPN, RFC 7301), and none of them is for such a peer.
     pub(super) fn agreed(&self, dialects: &[Dialect]) -> Option<u8> {
         let Some(tls) = &self.tls else { return Some(0) };
-        let name = tls.alpn_protocol()?;
-        let at = dialects.iter().position(|dialect| dialect.name.as_bytes() == name)?;
-        u8::try_from(at).ok()
+        let name = tls.alpn_protocol();
+        let is_it = |dialect: &Dialect| {
+            name.map_or(dialect.is_default, |name| dialect.name.as_bytes() == name)
+        };
+        u8::try_from(dialects.iter().position(is_it)?).ok()
     }
 
     /// Whether TLS has bytes of its own for the socket.

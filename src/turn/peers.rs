@@ -70,6 +70,7 @@ impl Peers {
         };
         Dialect {
             name: tls::PROTOCOL,
+            is_default: false,
             // A frame begins with the first byte of its length, and no frame is 16 MiB long.
             first_bytes: &[0],
             keepalive: Keepalive {

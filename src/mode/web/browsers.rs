@@ -71,6 +71,7 @@ pub(super) fn settings(security: Security) -> Settings {
         security,
         [Dialect {
             name: "http/1.1",
+            is_default: true,
             first_bytes: b"GHPO",
             keepalive: Keepalive { bytes: Vec::new(), after: NEVER, dead: NEVER },
             refusal: refusal.as_bytes().to_vec(),

@@ -190,6 +190,7 @@ pub fn patient() -> Setup {
     let hour = Duration::from_secs(3600);
     let dialect = Dialect {
         name: "handoff/1",
+        is_default: false,
         first_bytes: &[0],
         keepalive: Keepalive { bytes: PING.to_vec(), after: hour, dead: hour },
         refusal: REFUSAL.to_vec(),

@@ -1,5 +1,7 @@
 //! Who may ask for what: hosts, origins, cookies and tokens.
 
+use crate::support::authority::Authority;
+use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::web::{gateway, send_alone};
 
@@ -106,10 +108,47 @@ fn a_proxy_that_nobody_declared_is_noticed_once_and_not_believed() {
 }
 
 /// Another gateway of this setup, with a journal of its own.
-fn gateway_of(
-    setup: &Setup,
-    profile: &str,
-    more: &[&str],
-) -> (crate::support::run::Handoff, String) {
+fn gateway_of(setup: &Setup, profile: &str, more: &[&str]) -> (Handoff, String) {
     gateway(setup, "127.0.0.1:0", &[&["--profile", profile], more].concat())
+}
+
+#[test]
+fn over_https_the_cookie_is_for_https_and_this_host_only() {
+    let setup = Setup::new();
+    let authority = Authority::new();
+    let [certificate, key] = authority.vouch_for("localhost");
+    let more = ["--tls-cert", &certificate, "--tls-key", &key];
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &more);
+    let port = address.rsplit(':').next().expect("a port");
+    let base = format!("https://localhost:{port}");
+    let pem = std::fs::read(authority.file("ca.pem")).expect("it is there");
+    let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
+    let tls = ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::new_with_certs(&[root]))
+        .build();
+    let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    let begin = agent.post(format!("{base}/api/begin")).header("origin", &base);
+    let response = begin.send("{}").expect("the gateway answers");
+    let cookie = response.headers()["set-cookie"].to_str().expect("a text");
+    assert!(cookie.starts_with("__Host-handoff="), "{cookie}");
+    assert!(cookie.ends_with("; HttpOnly; Secure; SameSite=Lax"), "{cookie}");
+    // Who speaks HTTP to the HTTPS port gets an answer that a browser shows.
+    assert_eq!(send_alone("GET", &format!("http://{address}/chat"), &[], "").status, 400);
+}
+
+#[test]
+fn options_that_cannot_be_are_refused_in_one_line() {
+    let refused = |more: &[&str]| {
+        let fixed = ["web", "--admin", "127.0.0.1:1"];
+        let mut process = Handoff::start(&[&fixed[..], more].concat());
+        assert_eq!(process.exit_code(), 2, "{more:?}");
+        assert_eq!(process.stderr().len(), 1, "{more:?}");
+        process.stderr().remove(0)
+    };
+    assert!(refused(&["--listen", "0.0.0.0:0"]).contains("--url"));
+    assert!(refused(&["--listen", "127.0.0.1:0", "--url", "chat.example"]).contains("--url"));
+    let with_path = ["--listen", "127.0.0.1:0", "--url", "https://chat.example/x"];
+    assert!(refused(&with_path).contains("without path"));
+    assert!(refused(&["--listen", "127.0.0.1:0", "--tls-cert", "x"]).contains("--tls-key"));
+    assert!(refused(&["--listen", "127.0.0.1:0", "--trust-proxy", "x"]).contains("trust-proxy"));
 }
