@@ -263,7 +263,8 @@ impl Target {
             if since.elapsed() > during {
                 break;
             }
-            // A pace, and no wait for anything.
+            // The steady pace is part of the test: these are customers who type, and no flood. So
+            // this waits for a time and for no event.
             thread::sleep((EVERY * at).saturating_sub(since.elapsed()));
             let chat = &mut self.chats[at as usize % 50];
             chat.trip();
