@@ -25,6 +25,7 @@ use crate::support::fake_bot::FakeBot;
 use crate::support::home::Home;
 use crate::support::kept::{self, Kept};
 use crate::support::lines::Flag;
+use crate::support::machine::number;
 use crate::support::raw::{entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 
@@ -315,8 +316,5 @@ fn a_power_cut_takes_nothing_that_was_acknowledged() {
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn faults_power() {
-    power(
-        crate::proofs::kill::number("FAULTS_CYCLES", 5),
-        crate::proofs::kill::number("FAULTS_SEED", 1),
-    );
+    power(number("FAULTS_CYCLES").unwrap_or(5), number("FAULTS_SEED").unwrap_or(1));
 }

@@ -17,6 +17,7 @@ use handoff::edge::tls::{KnownDesks, Trust};
 use serde_json::json;
 
 use crate::support::chat::{Chat, one_at_a_time, p99, weight};
+use crate::support::machine::number;
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 
@@ -390,8 +391,7 @@ fn one_who_stops_reading() -> (Duration, Duration) {
 #[ignore = "it takes minutes, and a machine with nothing else to do"]
 fn faults_crowd() {
     let _alone = one_at_a_time();
-    let seconds =
-        std::env::var("FAULTS_CYCLES").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
+    let seconds = number("FAULTS_CYCLES").unwrap_or(10);
     let line = attack_all(Duration::from_secs(seconds), Duration::from_millis(50));
     let (took, p99) = one_who_stops_reading();
     assert!(

@@ -22,7 +22,10 @@ use serde_json::Value;
 use crate::support::home::{Home, command, command_of};
 use crate::support::lines::{Flag, Lines};
 
-/// How long anything may take.
+/// The greeting of the built-in bot.
+pub const BOT_GREETING: &str =
+    "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
+/// The longest that a wait may take before its test fails.
 pub const WITHIN: Duration = Duration::from_secs(45);
 
 /// One process. Killed when dropped.
