@@ -21,8 +21,11 @@ mod support {
     pub mod lines;
     pub mod machine;
     pub mod proxy;
+    pub mod rasa;
     pub mod raw;
+    pub mod release;
     pub mod run;
+    pub mod session;
     pub mod setup;
     pub mod terminal;
     pub mod web;
@@ -30,7 +33,7 @@ mod support {
 
 /// A conversation goes from the bot to an agent, and back.
 mod handoff {
-    pub mod begin;
+    mod begin;
     mod handback;
 }
 
@@ -51,7 +54,7 @@ mod desk {
 
 /// The rules of docs/PROTOCOL.md, and what each end does with a peer that breaks them.
 mod wire {
-    pub mod document;
+    mod document;
     mod frames;
     mod rules;
     mod states;
@@ -142,7 +145,7 @@ mod proofs {
     #[cfg(feature = "acts-first")]
     mod acts_first;
     mod corpus;
-    pub mod kill;
+    mod kill;
     mod model;
     mod order;
     #[cfg(feature = "failpoints")]
@@ -156,7 +159,6 @@ mod proofs {
 mod compat {
     mod journals;
     mod make;
-    mod release;
     mod sessions;
     mod together;
 }

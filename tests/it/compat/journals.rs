@@ -7,18 +7,17 @@ use std::path::Path;
 use handoff::edge::journal::Journal;
 use rusqlite::Connection;
 
-use super::make;
-use super::release::fixtures;
 use crate::support::kept;
+use crate::support::release::{NAMES, fixtures, menu_bot};
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, copy};
 
 /// A setup with what 0.1.0 left in its folder. The fixtures themselves stay as they are.
 fn setup() -> Setup {
-    let setup = Setup::with(make::bot());
+    let setup = Setup::with(menu_bot());
     let state = Path::new(setup.state());
     copy(&fixtures().join("admin/default"), &state.join("admin/default"));
-    for name in make::NAMES {
+    for name in NAMES {
         copy(&fixtures().join("user").join(name), &state.join("user").join(name));
     }
     // A journal is for its owner alone; a checkout of the project does not know that.

@@ -10,33 +10,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use rustix::process::Signal;
-use serde_json::json;
 
-use super::release::{fixtures, old};
-use crate::support::fake_bot::FakeBot;
 use crate::support::home::nobody_at;
+use crate::support::release::{NAMES, fixtures, menu_bot, old};
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, copy};
 
 const PLAINTEXT: [&str; 2] = ["--plaintext", "loopback"];
-/// The customers, by what their conversation is when 0.1.0 ends. The desk numbers those it knows in
-/// this order: `open` never asked for a person.
-pub const NAMES: [&str; 6] = ["queued", "active", "back", "closed", "open", "pending"];
-
-/// Offers a menu at `menu`, and says otherwise what it heard.
-pub fn bot() -> FakeBot {
-    FakeBot::saying(|said| match said {
-        "menu" => json!([{"text": "Which one?", "buttons": [
-            {"title": "The red one", "payload": "/pick{\"colour\":\"red\"}"},
-            {"title": "The blue one", "payload": "/pick{\"colour\":\"blue\"}"},
-        ]}]),
-        said if said.contains("human") => {
-            json!([{"text": "One moment."}, {"text": "Human Handoff"}])
-        }
-        said => json!([{"text": format!("heard {said}")}]),
-    })
-}
-
 /// Asks for a person, and talks to the agent if there is a command that accepts.
 #[track_caller]
 fn ask(user: &mut Handoff, admin: &mut Handoff, accept: Option<&str>) {
@@ -56,7 +36,7 @@ fn ask(user: &mut Handoff, admin: &mut Handoff, accept: Option<&str>) {
 #[test]
 #[ignore = "needs a 0.1.0 binary: scripts/compat fixtures"]
 fn make_the_journals() {
-    let setup = Setup::with(bot());
+    let setup = Setup::with(menu_bot());
     let start =
         |arguments: &[&str]| Handoff::start_build(&old(), &[arguments, &PLAINTEXT].concat());
     let user = |name| start(&setup.user_arguments(&["--profile", name, "--name", name]));
@@ -133,7 +113,7 @@ fn record_a_session() {
     let lines = Arc::<Mutex<Vec<String>>>::default();
     let note =
         |line: &str| lines.lock().unwrap_or_else(PoisonError::into_inner).push(format!("* {line}"));
-    let (bot, desk) = (bot(), nobody_at());
+    let (bot, desk) = (menu_bot(), nobody_at());
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let tapped = listener.local_addr().expect("a listener has an address").to_string();
     let (recorder, to) = (lines.clone(), desk.clone());

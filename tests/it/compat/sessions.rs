@@ -6,11 +6,10 @@ use std::net::TcpListener;
 
 use serde_json::Value;
 
-use super::make;
-use super::release::fixtures;
 use crate::support::raw::Raw;
+use crate::support::release::{fixtures, menu_bot};
 use crate::support::run::Handoff;
-use crate::wire::document::{Step, parse, play_to_desk, step};
+use crate::support::session::{Step, desk_of, parse, play_to_desk, step};
 
 fn recorded() -> String {
     fs::read_to_string(fixtures().join("session")).expect("the recording is a file of the project")
@@ -51,15 +50,6 @@ fn steps(session: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// The desk's id in the recording.
-fn recorded_desk(session: &str) -> String {
-    let welcome = session.lines().find_map(|line| match step(line) {
-        Step::Desk(body) => parse(body).pointer("/welcome/desk")?.as_str().map(str::to_owned),
-        _ => None,
-    });
-    welcome.expect("the session has a welcome")
-}
-
 /// Whether `said` has every field that `recorded` has, with the same value: a later release may add
 /// fields.
 fn includes(said: &Value, recorded: &Value) -> bool {
@@ -74,7 +64,8 @@ fn includes(said: &Value, recorded: &Value) -> bool {
 #[test]
 fn this_desk_answers_a_0_1_0_customer_as_a_0_1_0_desk_did() {
     let session = recorded();
-    play_to_desk(&steps(&session), &recorded_desk(&session), |said, expected| {
+    let steps = steps(&session);
+    play_to_desk(&steps, &desk_of(&steps), |said, expected| {
         assert!(includes(said, expected), "0.1.0 said {expected}, and this desk {said}");
     });
 }
@@ -93,7 +84,7 @@ fn masked_customer(message: &Value) -> Value {
 #[test]
 fn this_customer_says_to_a_0_1_0_desk_what_a_0_1_0_customer_did() {
     let session = recorded();
-    let bot = make::bot();
+    let bot = menu_bot();
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let mut user = Handoff::user(&address, bot.url(), &["--name", "Ann"]);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::support::kept;
 use crate::support::proxy::Proxy;
+use crate::support::release::old;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 
@@ -26,7 +27,7 @@ impl Build {
     #[track_caller]
     fn start(self, arguments: &[&str]) -> Handoff {
         match self {
-            Old => Handoff::start_build(&super::release::old(), arguments),
+            Old => Handoff::start_build(&old(), arguments),
             New => Handoff::start(arguments),
         }
     }

@@ -7,12 +7,8 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, ok, text};
 use crate::support::home::nobody_at;
 use crate::support::lines::Flag;
-use crate::support::run::{Handoff, WITHIN};
+use crate::support::run::{BOT_GREETING, Handoff, WITHIN};
 use crate::support::terminal::typed_user;
-
-/// What the demo bot greets with.
-pub const HELLO: &str =
-    "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
 
 fn pair(author: &str, text: &str) -> (String, String) {
     (author.to_owned(), text.to_owned())
@@ -28,7 +24,7 @@ fn the_two_scripts_of_the_readme_say_the_whole_conversation_at_both_ends() {
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
     let said = [
         "user: hi",
-        &format!("bot: {HELLO}"),
+        &format!("bot: {BOT_GREETING}"),
         "user: I want to talk to a human",
         "admin: Hello, what is it?",
         "user: my order is late",

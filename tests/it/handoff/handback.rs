@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::fake_bot::{FakeBot, http, ok, text};
-use crate::support::run::Handoff;
+use crate::support::run::{BOT_GREETING, Handoff};
 
 /// The numbers of messages by the customer's side, in the order in which they were printed.
 fn numbers(end: &Handoff) -> Vec<u64> {
@@ -68,7 +68,7 @@ fn a_bot_that_paused_itself_answers_again_after_the_handback() {
     admin.say("/handback");
     user.until_state("bot");
     user.say("hi");
-    user.until_text(crate::handoff::begin::HELLO);
+    user.until_text(BOT_GREETING);
     assert_eq!(user.events_of("error"), [] as [Value; 0]);
     let states = user.events_of("state").into_iter().filter(|event| event["state"] == "queued");
     assert_eq!(

@@ -1,14 +1,14 @@
 //! The connection between customer and desk: missing at first, lost, restored, cut at any byte.
 
-use std::fs;
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
+use crate::support::machine::ticks;
 use crate::support::proxy::Proxy;
-use crate::support::run::Handoff;
+use crate::support::run::{BOT_GREETING, Handoff};
 
 fn bot() -> FakeBot {
     FakeBot::saying(|said| text(if said.contains("human") { "Human Handoff" } else { "bot here" }))
@@ -16,19 +16,6 @@ fn bot() -> FakeBot {
 
 fn admin_at(address: &str, more: &[&str]) -> Handoff {
     Handoff::start(&[&["admin", "--listen", address, "--json"], more].concat())
-}
-
-/// CPU time used so far, in ticks of 10 ms.
-fn ticks(process: &Handoff) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid().as_raw_pid()))
-        .expect("it was not waited for");
-    let behind_name = stat.rsplit(')').next().expect("the name stands in parentheses");
-    behind_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|time| time.parse::<u64>().expect("a number"))
-        .sum()
 }
 
 #[test]
@@ -160,7 +147,7 @@ fn a_conversation_in_pieces_of_one_or_three_bytes_arrives_unchanged() {
         assert_eq!((user.exit_code(), admin.exit_code()), (0, 0), "in pieces of {slice}");
         let said = [
             "user: hi",
-            &format!("bot: {}", crate::handoff::begin::HELLO),
+            &format!("bot: {}", BOT_GREETING),
             "user: I want to talk to a human",
             "admin: Hello, 日本語? 👩‍👩‍👧",
             "user: naïve café — don't 🏳️‍🌈",

@@ -6,8 +6,7 @@
 //! themselves at a named point. `FAULTS_SEED=n` replays.
 
 use std::collections::{HashMap, HashSet};
-use std::net::TcpListener;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,8 +16,9 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::fake_bot::{Asked, FakeBot, ok, text};
-use crate::support::home::Home;
+use crate::support::home::{Home, nobody_at};
 use crate::support::kept;
+use crate::support::machine::number;
 
 use end::End;
 
@@ -72,7 +72,7 @@ impl World {
         });
         let home = Home::new();
         let state = home.0.join("state");
-        let (address, bot_url) = (free_address(), bot.url().to_owned());
+        let (address, bot_url) = (nobody_at(), bot.url().to_owned());
         let words =
             |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let state_name = state.display().to_string();
@@ -173,19 +173,6 @@ fn conversation_of(asked: &Asked) -> String {
     }
 }
 
-/// A port to come back to: of a loopback address nobody else dials from, so that none but us takes
-/// it meanwhile.
-fn free_address() -> String {
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let host = format!(
-        "127.78.{}.{}",
-        std::process::id() % 251,
-        1 + GIVEN.fetch_add(1, Ordering::Relaxed) % 250
-    );
-    let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
-    free.local_addr().expect("a listener has an address").to_string()
-}
-
 /// Kills processes in several worlds at the same time and prints the totals.
 fn kill(goal: u64, seed: u64, worlds: u64) {
     let all_kills = Arc::<AtomicU64>::default();
@@ -215,20 +202,18 @@ fn kill(goal: u64, seed: u64, worlds: u64) {
     );
 }
 
-/// A number from the environment.
-pub fn number(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name)
-        .map_or(otherwise, |given| given.parse().unwrap_or_else(|_| panic!("{name} is a number")))
-}
-
 #[test]
 fn a_kill_of_either_side_loses_nothing_doubles_nothing_and_brings_no_bot_back() {
-    kill(25, number("FAULTS_SEED", 1), 2);
+    kill(25, number("FAULTS_SEED").unwrap_or(1), 2);
 }
 
 /// `scripts/faults kill N`.
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn faults_kill() {
-    kill(number("FAULTS_CYCLES", 200), number("FAULTS_SEED", 1), number("FAULTS_WORLDS", 4));
+    kill(
+        number("FAULTS_CYCLES").unwrap_or(200),
+        number("FAULTS_SEED").unwrap_or(1),
+        number("FAULTS_WORLDS").unwrap_or(4),
+    );
 }

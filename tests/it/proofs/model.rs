@@ -17,6 +17,7 @@ use handoff::turn::turn;
 use handoff::wire::{ConversationId, DeskId, Secret, State};
 
 use crate::fuzz::disk::{Died, Disk};
+use crate::support::machine::number;
 
 use care::Care;
 use customer::{Customer, SECOND};
@@ -216,10 +217,6 @@ pub fn play(seed: u64, seen: &mut Seen) {
 
 #[test]
 fn no_history_loses_or_doubles_a_line_or_interrupts() {
-    let number = |name: &str| {
-        let text = std::env::var(name).ok();
-        text.map(|text| text.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")))
-    };
     let seed = number("MODEL_SEED");
     let from = number("MODEL_FROM").unwrap_or(0);
     let runs = number("MODEL_RUNS").unwrap_or(1_000);

@@ -1,4 +1,4 @@
-//! A power cut at the desk or at the customers' side: everything that it acknowledged or accepted
+//! A power cut at the desk or at the customer's side: everything that it acknowledged or accepted
 //! is on the disk.
 //!
 //! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
@@ -12,10 +12,10 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::select;
 use handoff::core::chance::Chance;
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -24,6 +24,8 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::FakeBot;
 use crate::support::home::Home;
 use crate::support::kept::{self, Kept};
+use crate::support::lines::Flag;
+use crate::support::machine::number;
 use crate::support::raw::{entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 
@@ -100,26 +102,29 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     }
 }
 
-/// A customer's side that only counts: it sends entries as fast as they are acknowledged.
-fn feed(desk: &str, acked: &AtomicU64) {
-    let Ok(mut stream) = TcpStream::connect(desk) else { return };
+/// A customer's side that only counts: it sends entries as fast as they are acknowledged, until the
+/// connection ends. It sets `began` at the first acknowledgement. Returns the last one.
+fn feed(desk: &str, began: &Flag) -> u64 {
+    let Ok(mut stream) = TcpStream::connect(desk) else { return 0 };
     let _ = stream.set_read_timeout(Some(WITHIN));
-    let mut sent = 0;
+    let (mut sent, mut acked) = (0, 0);
     let mut goes_on = stream.write_all(&frame(&hello("5a", 1_000_000_000))).is_ok();
-    while goes_on {
+    // If a write fails, acknowledgements that came before are still to be read.
+    loop {
         let mut length = [0; 4];
         if stream.read_exact(&mut length).is_err() {
-            return;
+            return acked;
         }
         let mut body = vec![0; u32::from_be_bytes(length) as usize];
         if stream.read_exact(&mut body).is_err() {
-            return;
+            return acked;
         }
         let message: Value = serde_json::from_slice(&body).expect("a desk speaks JSON");
         if let Some(number) = message["ack"]["number"].as_u64() {
-            acked.store(number, Ordering::SeqCst);
+            acked = number;
+            began.set();
         }
-        while goes_on && sent < acked.load(Ordering::SeqCst) + UNDER_WAY {
+        while goes_on && sent < acked + UNDER_WAY {
             sent += 1;
             let text = format!("line {sent} {}", "of some length ".repeat(6));
             goes_on = stream.write_all(&frame(&entry(sent, &said("user", &text)))).is_ok();
@@ -144,39 +149,61 @@ fn start(rig: &Rig, synchronous: &str, arguments: &[&str]) -> Handoff {
     Handoff::start_with(&arguments, |command| _ = command.env("HANDOFF_SYNCHRONOUS", synchronous))
 }
 
-fn stop_and_cut(rig: &Rig, process: &Handoff) {
+/// Cuts the power of the process. Then the process is killed: all that it sent and printed before
+/// the cut is on its way, and ends where its connection and its outputs end.
+fn stop_and_cut(rig: &Rig, process: &mut Handoff) {
     process.signal(Signal::STOP);
-    until_stopped(process.pid().as_raw_nonzero().get());
+    process.until_stopped();
     rig.cut();
-    // What left before it was stopped may still be on its way.
-    thread::sleep(Duration::from_millis(20));
+    process.kill();
 }
 
-/// What the desk acknowledged of a customer's entries.
+/// A cut at the desk, which acknowledged entries of a customer.
 fn cut_desk(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     let mut rig = Rig::new()?;
     let mut desk =
         start(&rig, synchronous, &["admin", "--listen", "127.0.0.1:0", "--rate", "1000000"]);
     let address = desk.address();
-    let acked = Arc::<AtomicU64>::default();
-    let counted = acked.clone();
-    let feeder = thread::spawn(move || feed(&address, &counted));
-    let started = Instant::now();
-    while acked.load(Ordering::SeqCst) == 0 {
-        assert!(started.elapsed() < WITHIN, "the desk acknowledged nothing");
-        thread::sleep(Duration::from_millis(1));
-    }
+    let began = Arc::<Flag>::default();
+    let first = began.clone();
+    let feeder = thread::spawn(move || feed(&address, &first));
+    assert!(began.wait(WITHIN), "the desk acknowledged nothing");
+    // The moment of the cut is what is tested, so this waits for a time and for no event.
     thread::sleep(after);
-    stop_and_cut(&rig, &desk);
-    let promised = acked.load(Ordering::SeqCst);
-    desk.kill();
-    feeder.join().expect("the feeder only counts");
+    stop_and_cut(&rig, &mut desk);
+    let promised = feeder.join().expect("the feeder only counts");
     rig.mount("b")?;
     let held = look(&kept::journal(&rig.path("b/state"), "admin")).theirs.len() as u64;
     Ok((promised, promised.saturating_sub(held)))
 }
 
-/// What the user's side acknowledged of the desk's entries, and what it accepted of its own.
+/// What the customer's side has promised by the events of both sides.
+#[derive(Default)]
+struct Promised {
+    /// Number of the customer's lines that the customer's side has printed.
+    accepted: u64,
+    /// Number of the desk's last entry that the customer's side has acknowledged.
+    delivered: u64,
+    /// Whether the desk has reported the end of the connection, behind all acknowledgements.
+    is_lost: bool,
+}
+
+impl Promised {
+    /// Reads the events that are there.
+    fn hear(&mut self, user: &mut Handoff, admin: &mut Handoff) {
+        while let Some(event) = user.next_event() {
+            self.accepted += u64::from(event["event"] == "message" && event["author"] == "user");
+        }
+        while let Some(event) = admin.next_event() {
+            if event["event"] == "delivered" {
+                self.delivered = event["number"].as_u64().expect("a mark is a number");
+            }
+            self.is_lost |= event["link"] == "lost";
+        }
+    }
+}
+
+/// A cut at the customer's side, which acknowledged entries of the desk and accepted its own.
 fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     let mut rig = Rig::new()?;
     let bot = FakeBot::saying(|_| json!([]));
@@ -186,54 +213,36 @@ fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     user.say("/human");
     user.until_state("active");
     admin.until_state("active");
-    let (mut said, mut accepted, mut delivered) = (0, 0, 0);
-    let mut hear = |user: &mut Handoff, admin: &mut Handoff| {
-        while let Some(event) = user.next_event() {
-            accepted += u64::from(event["event"] == "message" && event["author"] == "user");
-        }
-        while let Some(event) = admin.next_event() {
-            if event["event"] == "delivered" {
-                delivered = event["number"].as_u64().expect("a mark is a number");
-            }
-        }
-        (accepted, delivered)
-    };
+    let (mut said, mut promised) = (0, Promised::default());
     let ends = Instant::now() + after;
     while Instant::now() < ends {
-        let (accepted, delivered) = hear(&mut user, &mut admin);
-        if said < accepted.min(delivered) + UNDER_WAY {
+        promised.hear(&mut user, &mut admin);
+        if said < promised.accepted.min(promised.delivered) + UNDER_WAY {
             said += 1;
             user.say(&format!("line {said} {}", "of some length ".repeat(6)));
             admin.say(&format!("line {said} {}", "of some length ".repeat(6)));
         } else {
-            thread::yield_now();
+            select! {
+                recv(user.news()) -> _ => {}
+                recv(admin.news()) -> _ => {}
+                default(ends.saturating_duration_since(Instant::now())) => {}
+            }
         }
     }
-    stop_and_cut(&rig, &user);
-    let (accepted, delivered) = hear(&mut user, &mut admin);
-    user.kill();
+    stop_and_cut(&rig, &mut user);
+    let deadline = Instant::now() + WITHIN;
+    promised.hear(&mut user, &mut admin);
+    while !promised.is_lost {
+        let news = admin.news().recv_deadline(deadline);
+        news.expect("the desk notices that the customer's side is gone");
+        promised.hear(&mut user, &mut admin);
+    }
+    let Promised { accepted, delivered, .. } = promised;
     rig.mount("b")?;
     let kept = look(&kept::journal(&rig.path("b/state"), "user"));
     let own = kept.own.iter().filter(|item| item.said().is_some()).count() as u64;
     let lost = accepted.saturating_sub(own) + delivered.saturating_sub(kept.theirs.len() as u64);
     Ok((accepted + delivered, lost))
-}
-
-/// Waits until every thread of the process is stopped.
-fn until_stopped(pid: i32) {
-    let deadline = Instant::now() + WITHIN;
-    let stands = |task: &Path| {
-        let stat = std::fs::read_to_string(task.join("stat")).unwrap_or_default();
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
-    };
-    loop {
-        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        if tasks.map(|task| task.path()).all(|task| stands(&task)) {
-            return;
-        }
-        assert!(Instant::now() < deadline, "it does not stop");
-        thread::sleep(Duration::from_millis(1));
-    }
 }
 
 /// The one conversation that a journal holds after the cut; each numbering from 1 without a gap.
@@ -307,8 +316,5 @@ fn a_power_cut_takes_nothing_that_was_acknowledged() {
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn faults_power() {
-    power(
-        crate::proofs::kill::number("FAULTS_CYCLES", 5),
-        crate::proofs::kill::number("FAULTS_SEED", 1),
-    );
+    power(number("FAULTS_CYCLES").unwrap_or(5), number("FAULTS_SEED").unwrap_or(1));
 }

@@ -3,7 +3,7 @@
 //! Every way to hand over, with every kind of talk and both ways back, before every kind of line.
 //! In memory and in SQL, because Rasa reads the two back differently.
 
-use super::{Rasa, Stage};
+use crate::support::rasa::{GREETING, Rasa, Stage};
 
 /// What was said before the handoff and what is said after it, each with the bot's answer.
 struct Talk {
@@ -17,12 +17,12 @@ const SORRY: &str = "Sorry, I did not understand that.";
 const TALKS: [Talk; 4] = [
     Talk {
         name: "a line with a rule",
-        before: &[("hello", super::GREETING)],
+        before: &[("hello", GREETING)],
         after: &[("who are you", "I am an example bot."), ("bye", "Goodbye!")],
     },
     Talk {
         name: "a line without a rule",
-        before: &[("hello", super::GREETING)],
+        before: &[("hello", GREETING)],
         after: &[("what is the weather like", SORRY), ("will it rain", SORRY), ("bye", "Goodbye!")],
     },
     Talk {

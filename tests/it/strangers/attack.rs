@@ -17,6 +17,7 @@ use handoff::edge::tls::{KnownDesks, Trust};
 use serde_json::json;
 
 use crate::support::chat::{Chat, one_at_a_time, p99, weight};
+use crate::support::machine::number;
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 
@@ -263,7 +264,8 @@ impl Target {
             if since.elapsed() > during {
                 break;
             }
-            // A pace, and no wait for anything.
+            // The steady pace is part of the test: these are customers who type, and no flood. So
+            // this waits for a time and for no event.
             thread::sleep((EVERY * at).saturating_sub(since.elapsed()));
             let chat = &mut self.chats[at as usize % 50];
             chat.trip();
@@ -389,8 +391,7 @@ fn one_who_stops_reading() -> (Duration, Duration) {
 #[ignore = "it takes minutes, and a machine with nothing else to do"]
 fn faults_crowd() {
     let _alone = one_at_a_time();
-    let seconds =
-        std::env::var("FAULTS_CYCLES").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
+    let seconds = number("FAULTS_CYCLES").unwrap_or(10);
     let line = attack_all(Duration::from_secs(seconds), Duration::from_millis(50));
     let (took, p99) = one_who_stops_reading();
     assert!(

@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::Sender;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 /// What comes out of a pipe, line by line, read by a thread.
@@ -22,7 +23,8 @@ struct Told {
 }
 
 impl Lines {
-    pub fn read(pipe: Option<impl Read + Send + 'static>) -> Lines {
+    /// Reads a pipe. Each line and the end of the pipe are signalled to `news`.
+    pub fn read(pipe: Option<impl Read + Send + 'static>, news: Sender<()>) -> Lines {
         let read = Arc::<(Mutex<Told>, Condvar)>::default();
         let told = read.clone();
         thread::spawn(move || {
@@ -35,10 +37,12 @@ impl Lines {
                 let text = String::from_utf8_lossy(&line).trim_end_matches('\n').to_owned();
                 lock(&told.0).lines.push(text);
                 told.1.notify_all();
+                signal(&news);
                 line.clear();
             }
             lock(&told.0).ended = true;
             told.1.notify_all();
+            signal(&news);
         });
         Lines { read, passed: 0 }
     }
@@ -88,14 +92,19 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Leaves a signal in a channel with one place. If a signal is there already, one is enough.
+fn signal(news: &Sender<()>) {
+    let _ = news.try_send(());
+}
+
 /// An event that happens once.
 #[derive(Default)]
 pub struct Flag(Mutex<bool>, Condvar);
 
 impl Flag {
-    /// Set when the process is over. It is left for its owner to reap, so that its number stays its
-    /// own.
-    pub fn when_over(child: &Child) -> Arc<Flag> {
+    /// A flag that is set when the process has ended, which is signalled to `news`, too. The owner
+    /// reaps the process, so that the kernel gives its id to no other process before.
+    pub fn when_over(child: &Child, news: Sender<()>) -> Arc<Flag> {
         let (flag, pid) = (Arc::<Flag>::default(), Pid::from_child(child));
         let over = flag.clone();
         thread::spawn(move || {
@@ -104,6 +113,7 @@ impl Flag {
             {
             }
             over.set();
+            signal(&news);
         });
         flag
     }

@@ -1,4 +1,5 @@
-//! What the tests of faults need of the machine: other tools, and the time that a process used.
+//! What tests need of the machine: other tools, numbers in the environment, and the CPU time of a
+//! process.
 
 use std::process::{Command, Stdio};
 
@@ -37,6 +38,12 @@ pub fn skip(why: &str) {
     use std::io::Write;
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "{test} is skipped: {why}");
+}
+
+/// The number in an environment variable, if the variable is set.
+pub fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is '{text}', which is no number")))
 }
 
 /// CPU time used so far, in ticks of 10 ms.

@@ -15,13 +15,17 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use crossbeam_channel::Receiver;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use serde_json::Value;
 
 use crate::support::home::{Home, command, command_of};
 use crate::support::lines::{Flag, Lines};
 
-/// How long anything may take.
+/// The greeting of the built-in bot.
+pub const BOT_GREETING: &str =
+    "Hello! I am the demo bot. Ask me for 'buttons', 'a picture', or 'a human'.";
+/// The longest that a wait may take before its test fails.
 pub const WITHIN: Duration = Duration::from_secs(45);
 
 /// One process. Killed when dropped.
@@ -33,6 +37,7 @@ pub struct Handoff {
     out: Lines,
     err: Lines,
     ended: Arc<Flag>,
+    news: Receiver<()>,
     home: Home,
 }
 
@@ -65,9 +70,10 @@ impl Handoff {
         let command_line = format!("handoff {}", arguments.join(" "));
         let mut child =
             command.spawn().unwrap_or_else(|e| panic!("cannot start '{command_line}': {e}"));
-        let out = Lines::read(child.stdout.take());
-        let err = Lines::read(child.stderr.take());
-        let ended = Flag::when_over(&child);
+        let (signal, news) = crossbeam_channel::bounded(1);
+        let out = Lines::read(child.stdout.take(), signal.clone());
+        let err = Lines::read(child.stderr.take(), signal.clone());
+        let ended = Flag::when_over(&child, signal);
         Handoff {
             command: command_line,
             stdin: child.stdin.take().map(typist),
@@ -75,6 +81,7 @@ impl Handoff {
             out,
             err,
             ended,
+            news,
             home,
         }
     }
@@ -155,6 +162,12 @@ impl Handoff {
     pub fn script(&mut self, lines: &str) {
         self.type_bytes(lines.as_bytes());
         self.close_stdin();
+    }
+
+    /// A channel with a signal when the process has printed a line, closed an output or ended since
+    /// the last signal was taken: for a test that waits for more than one process.
+    pub fn news(&self) -> &Receiver<()> {
+        &self.news
     }
 
     /// The next event that is there already, behind the last one waited for.
@@ -278,6 +291,18 @@ impl Handoff {
             kill_process(self.pid(), signal)
                 .expect("it has not been waited for, so its number is its own");
         }
+    }
+
+    /// Waits until every thread of the process is stopped by a signal.
+    #[track_caller]
+    pub fn until_stopped(&self) {
+        let (pid, (sender, stopped)) = (self.pid(), channel());
+        thread::spawn(move || {
+            let stop = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED);
+            // If the deadline has passed, nobody receives this, and the test has failed already.
+            let _ = sender.send(stop.is_ok_and(|stop| stop.is_some()));
+        });
+        assert_eq!(stopped.recv_timeout(WITHIN), Ok(true), "'{}' is not stopped", self.command);
     }
 
     /// `kill -9`, and waits for it.

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Instant;
 
-use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
+use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
@@ -153,13 +153,7 @@ impl Terminal {
     /// Waits until the program is stopped.
     #[track_caller]
     pub fn stops(&mut self) {
-        let (pid, (sender, stopped)) = (self.program.pid(), channel());
-        thread::spawn(move || {
-            let stop = waitid(WaitId::Pid(pid), WaitIdOptions::STOPPED);
-            // Nobody may wait any more, which the test has said then.
-            let _ = sender.send(stop.is_ok_and(|stop| stop.is_some()));
-        });
-        assert_eq!(stopped.recv_timeout(WITHIN), Ok(true), "the program is not stopped");
+        self.program.until_stopped();
     }
 
     /// Sets the modes of a terminal that edits lines itself, as a shell does that gets it back.

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::kept::{self, Item, Kept};
 
@@ -47,7 +46,7 @@ impl World {
             );
             let Err(why) = kept::check_together(&user, &desk) else { break (user, desk) };
             assert!(Instant::now() < deadline, "seed {}: {why}", self.seed);
-            thread::sleep(Duration::from_millis(5));
+            self.wait(deadline);
         };
         self.check_one(Who::User, &user);
         self.check_one(Who::Desk, &desk);

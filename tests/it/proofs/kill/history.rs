@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::select;
 use rustix::process::Signal;
 
 use crate::support::kept::{self, Item, Kept};
@@ -101,9 +102,7 @@ impl World {
                 }
                 world.end(*who).process.say(line);
                 if world.is_to_kill() && world.chance.below(12) == 0 {
-                    // Right after it was entered: now, or within the time a commit takes.
-                    thread::sleep(Duration::from_micros(world.chance.below(3_000)));
-                    world.end(*who).signal(Signal::KILL);
+                    world.kill_soon(*who);
                 }
             }
             lines.iter().all(|(who, line)| world.accepted[who].contains(line))
@@ -155,8 +154,7 @@ impl World {
             if sent_in != Some(life) && !is_journaled {
                 world.end(who).process.say(command);
                 if world.is_to_kill() && world.chance.below(8) == 0 {
-                    thread::sleep(Duration::from_micros(world.chance.below(3_000)));
-                    world.end(who).signal(Signal::KILL);
+                    world.kill_soon(who);
                 }
             }
             sent_in = Some(life);
@@ -173,7 +171,25 @@ impl World {
                 return;
             }
             assert!(Instant::now() < deadline, "seed {}: there never was {what}", self.seed);
-            thread::sleep(Duration::from_millis(1));
+            self.wait(deadline);
+        }
+    }
+
+    /// Kills an end within the time that the commit of a line takes.
+    fn kill_soon(&mut self, who: Who) {
+        // The moment of the kill is what is tested, so this waits for a time and for no event.
+        thread::sleep(Duration::from_micros(self.chance.below(3_000)));
+        self.end(who).signal(Signal::KILL);
+    }
+
+    /// Waits until an end has printed something or ended, or the next kill is due.
+    pub(super) fn wait(&self, deadline: Instant) {
+        let until = self.next_kill.map_or(deadline, |(at, _)| at.min(deadline));
+        let [user, desk] = BOTH.map(|who| self.ends[&who].process.news());
+        select! {
+            recv(user) -> _ => {}
+            recv(desk) -> _ => {}
+            default(until.saturating_duration_since(Instant::now())) => {}
         }
     }
 
@@ -251,6 +267,8 @@ impl World {
             1..4 => self.chance.below(50),
             _ => 0,
         };
+        // The other end must cope with an end that is down for any time: so this waits for a time
+        // and for no event.
         thread::sleep(Duration::from_millis(pause));
         let armed = (self.kills < self.goal && self.is_to_kill() && self.chance.below(2) == 0)
             .then(|| {

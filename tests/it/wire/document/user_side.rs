@@ -13,7 +13,9 @@ use handoff::turn::{World, Written, turn};
 use handoff::wire::{self, Conn, ConversationId, Message, Secret, encode};
 use serde_json::{Value, json};
 
-use super::{Step, decoded, masked, parse, session};
+use crate::support::session::{Step, masked, parse};
+
+use super::{decoded, session};
 
 /// The customers' side on one connection after the other.
 struct User {
