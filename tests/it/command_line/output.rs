@@ -21,6 +21,8 @@ fn lines_beyond_the_outbox_wait_in_the_pipe_and_all_arrive() {
     user.until_text("line 999");
     let mut admin = Handoff::start(&["admin", "--listen", &address, "--json", "--rate", "1000"]);
     admin.until_text("line 1499");
+    // A line is sent before it is printed.
+    user.until_text("line 1499");
     assert!(user.messages().len() == 1_501, "each line is printed once");
     admin.script("/accept\n/close\n");
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));

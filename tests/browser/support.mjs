@@ -1,0 +1,154 @@
+// A bot, a desk and a gateway as real processes, and a real browser. Every wait ends at an event or
+// at its deadline; a test that fails prints what every process said.
+
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import puppeteer from 'puppeteer-core';
+
+const HANDOFF = process.env.HANDOFF ?? 'target/debug/handoff';
+const WITHIN = 20_000;
+
+/** Fails after a while, and says what was waited for. */
+const inTime = (promise, what) => {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), WITHIN);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+};
+
+/** One process that prints events. */
+class Part {
+  events = [];
+  #waiting = [];
+  #next = 0;
+
+  constructor(...args) {
+    this.child = spawn(HANDOFF, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.errors = '';
+    this.child.stderr.on('data', (data) => { this.errors += data; });
+    this.ended = new Promise((resolve) => this.child.on('exit', resolve));
+    createInterface({ input: this.child.stdout }).on('line', (line) => {
+      this.events.push(JSON.parse(line));
+      this.#waiting.splice(0).forEach((wake) => wake());
+    });
+  }
+
+  /** The next event that fits. */
+  async until(what, fits) {
+    for (;;) {
+      while (this.#next < this.events.length) {
+        const event = this.events[this.#next++];
+        if (fits(event)) {
+          return event;
+        }
+      }
+      await inTime(new Promise((resolve) => this.#waiting.push(resolve)), what);
+    }
+  }
+
+  untilState = (state) => this.until(state, (it) => it.event === 'state' && it.state === state);
+  untilText = (text) => this.until(text, (it) => it.text === text);
+
+  say(line) {
+    this.child.stdin.write(`${line}\n`);
+  }
+
+  async kill(signal = 'SIGKILL') {
+    this.child.kill(signal);
+    await this.ended;
+  }
+}
+
+/** All that a customer and an agent need. */
+export class Stage {
+  static async start() {
+    const stage = new Stage();
+    stage.folder = mkdtempSync(join(tmpdir(), 'handoff-browser-'));
+    stage.bot = new Part('bot', '--listen', '127.0.0.1:0', '--json');
+    stage.botUrl = `http://${(await stage.bot.until('ready', (it) => it.listen)).listen}`;
+    stage.desk = new Part('admin', '--listen', '127.0.0.1:0', '--json', '--name', 'Robin',
+      '--state', stage.folder);
+    stage.deskAddress = (await stage.desk.until('ready', (it) => it.listen)).listen;
+    await stage.openGateway('127.0.0.1:0');
+    stage.browser = await puppeteer.launch({
+      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox'],
+    });
+    return stage;
+  }
+
+  /** Starts the gateway, also again at the address that it had. */
+  async openGateway(listen = this.address) {
+    this.gateway = new Part('web', '--listen', listen, '--admin', this.deskAddress,
+      '--bot', this.botUrl, '--json', '--state', this.folder);
+    this.address = (await this.gateway.until('ready', (it) => it.listen)).listen;
+  }
+
+  /** Opens the chat. What the page must not do is collected in `page.faults`. */
+  async open() {
+    const page = await this.browser.newPage();
+    page.setDefaultTimeout(WITHIN);
+    page.faults = [];
+    page.on('pageerror', (error) => page.faults.push(error.message));
+    page.on('dialog', (dialog) => page.faults.push(`dialog: ${dialog.message()}`));
+    page.on('request', (request) => {
+      const isOwn = request.url().startsWith(`http://${this.address}/`);
+      if (!isOwn && !request.url().startsWith('data:')) {
+        page.faults.push(`request: ${request.url()}`);
+      }
+    });
+    await page.goto(`http://${this.address}/chat`);
+    return page;
+  }
+
+  async end() {
+    await this.browser.close();
+    await Promise.all([this.gateway, this.desk, this.bot].map((part) => part.kill()));
+    rmSync(this.folder, { recursive: true });
+  }
+
+  /** What every process said, for a test that failed. */
+  report() {
+    const said = (name, part) => `== ${name}\n${part.events.map((it) => JSON.stringify(it)).join('\n')}\n${part.errors}`;
+    return [said('gateway', this.gateway), said('desk', this.desk)].join('\n');
+  }
+}
+
+/** Types a message and sends it. A line break in it is Shift and Enter. */
+export async function say(page, text) {
+  await page.locator('::-p-aria([name="Message"][role="textbox"])').click();
+  for (const [at, line] of text.split('\n').entries()) {
+    if (at > 0) {
+      await page.keyboard.down('Shift');
+      await page.keyboard.press('Enter');
+      await page.keyboard.up('Shift');
+    }
+    await page.keyboard.type(line);
+  }
+  await page.keyboard.press('Enter');
+}
+
+/** Presses the button with this name. */
+export const press = (page, name) =>
+  page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
+
+/** Waits until the transcript has this text. */
+export const untilShown = (page, text) =>
+  page.waitForFunction(
+    (wanted) => document.querySelector('[role=log]').innerText.includes(wanted), {}, text);
+
+/** Waits until a status says this. */
+export const untilStatus = (page, text) =>
+  page.waitForFunction(
+    (wanted) => [...document.querySelectorAll('[role=status]')]
+      .some((it) => it.innerText.includes(wanted)), {}, text);
+
+/** How often the transcript has this text as a message of its own. */
+export const count = (page, text) =>
+  page.$$eval('[role=log] .line[data-author]', (lines, wanted) =>
+    lines.filter((line) => line.innerText.split('\n').includes(wanted)).length, text);
