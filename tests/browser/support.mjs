@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import puppeteer from 'puppeteer-core';
 
 const HANDOFF = process.env.HANDOFF ?? 'target/debug/handoff';
-const WITHIN = 20_000;
+const WITHIN = 40_000;
 
 /** Fails after a while, and says what was waited for. */
 const inTime = (promise, what) => {
@@ -137,18 +137,20 @@ export async function say(page, text) {
 export const press = (page, name) =>
   page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
 
-/** Waits until the transcript has this text. */
+/** Waits until the transcript has this text, also in a tab in the background. */
 export const untilShown = (page, text) =>
   page.waitForFunction(
-    (wanted) => document.querySelector('[role=log]').innerText.includes(wanted), {}, text);
+    (wanted) => document.querySelector('[role=log]').innerText.includes(wanted), { polling: 'mutation' }, text);
 
 /** Waits until a status says this. */
 export const untilStatus = (page, text) =>
   page.waitForFunction(
     (wanted) => [...document.querySelectorAll('[role=status]')]
-      .some((it) => it.innerText.includes(wanted)), {}, text);
+      .some((it) => it.innerText.includes(wanted)), { polling: 'mutation' }, text);
 
-/** How often the transcript has this text as a message of its own. */
-export const count = (page, text) =>
-  page.$$eval('[role=log] .line[data-author]', (lines, wanted) =>
-    lines.filter((line) => line.innerText.split('\n').includes(wanted)).length, text);
+/** Waits until the transcript has this text exactly so often as a message that was sent. */
+export const untilCount = (page, text, times = 1) =>
+  page.waitForFunction((wanted, often) =>
+    [...document.querySelectorAll('[role=log] .line[data-author]')]
+      .filter((line) => line.innerText.split('\n').includes(wanted)).length === often,
+  { polling: 'mutation' }, text, times);
