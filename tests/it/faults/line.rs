@@ -1,5 +1,5 @@
-//! A bad line between two hosts: network namespaces, the link down, half the packets lost. Slow,
-//! and needs root.
+//! A bad network between two hosts: the link goes down, or half of the packets are lost. The hosts
+//! are network namespaces, so these tests need root. They are slow.
 
 use std::process::Command;
 
@@ -7,14 +7,14 @@ use crate::support::machine::{can, skip, under};
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, conversation, told};
 
-/// Two hosts with a cable between them. Gone when dropped.
+/// Two hosts with a cable between them. They are removed when this value is dropped.
 struct Hosts {
     a: String,
     b: String,
 }
 
 impl Hosts {
-    /// `None` where there can be none, which is said.
+    /// Makes the hosts. `None` if this machine cannot; then the test says that it is skipped.
     fn new(tag: &str) -> Option<Hosts> {
         let id = std::process::id() % 10_000;
         let hosts = Hosts { a: format!("hA{tag}{id}"), b: format!("hB{tag}{id}") };
@@ -44,7 +44,7 @@ impl Hosts {
         assert!(run(&format!("ip -n {} link set {cable} {is}", self.b)));
     }
 
-    /// Loses this share of the packets that come to the desk.
+    /// Drops this percentage of the packets to the desk.
     fn lose(&self, percent: u32) {
         let rules = format!(
             "add table inet f; add chain inet f in {{ type filter hook input priority 0; }}; \
@@ -72,7 +72,7 @@ fn run(command: &str) -> bool {
     command.args(words).status().is_ok_and(|status| status.success())
 }
 
-/// A desk on host B, and a customer on host A whose bot is the built-in one there.
+/// Starts a desk on host B, and on host A the built-in bot and a customer's side.
 fn talking(setup: &Setup, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
     let on = |host: &str| under(&["ip", "netns", "exec", host]);
     let mut bot = Handoff::start_with(&["bot", "--listen", "127.0.0.1:0", "--json"], on(&hosts.a));
@@ -97,7 +97,7 @@ fn talking(setup: &Setup, hosts: &Hosts) -> (Handoff, Handoff, Handoff) {
     (bot, admin, user)
 }
 
-/// Waits longer than one wait of the harness: the keepalive takes 25 s.
+/// Waits for longer than `WITHIN`, because the keepalive needs 25 s.
 #[track_caller]
 fn patiently(end: &mut Handoff, what: &str, fits: impl Fn(&serde_json::Value) -> bool) {
     let until = std::time::Instant::now() + std::time::Duration::from_secs(120);
@@ -144,7 +144,7 @@ fn a_line_that_drops_half_its_packets_loses_and_doubles_no_message() {
     whole(&admin, &user);
 }
 
-/// Each end has both sides' lines once, in order.
+/// Checks that each end has the lines of both sides once and in order.
 #[track_caller]
 fn whole(admin: &Handoff, user: &Handoff) {
     let id = conversation(user);
