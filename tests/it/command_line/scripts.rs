@@ -59,7 +59,7 @@ fn a_wait_ends_when_no_answer_is_due_and_when_the_state_changes() {
 }
 
 #[test]
-fn a_user_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
+fn a_customers_side_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
     let bot = bot();
     let admin = &mut Handoff::admin(&[]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &["--linger", "1"]);

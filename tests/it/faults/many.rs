@@ -25,6 +25,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
     let mut lives = 0;
     while lives < 2 {
         let Ok(mut stream) = TcpStream::connect(desk) else {
+            // The backoff is part of the rules, so this waits for a time and for no event.
             thread::park_timeout(backoff.wait());
             continue;
         };

@@ -13,7 +13,7 @@ use crate::support::terminal::Terminal;
 const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
 
 #[test]
-fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
+fn a_customers_side_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     let id = conversation(&user);

@@ -1,12 +1,12 @@
 //! Faults of the system: a sync that fails (strace injects it), no free descriptors, and a wall
 //! clock that is a day off.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::process::Command;
 
 use crate::support::machine::{can, skip, ticks, under};
-use crate::support::run::Handoff;
+use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::{Setup, conversation, same_story, told};
 
 /// Whether `strace` works here. Many containers forbid it.
@@ -104,25 +104,25 @@ fn a_desk_without_free_descriptors_serves_its_customers_and_admits_more_later() 
     assert!(!matches!(strangers[0].read(&mut [0]), Ok(1..)));
     let last = &mut strangers[39];
     let (before, since) = (ticks(&admin), std::time::Instant::now());
-    let mut rounds = 0;
-    // The loop ends when the desk closes the last stranger, which has sent no hello for 5 s.
-    last.set_nonblocking(true).unwrap();
-    while matches!(last.read(&mut [0]), Err(e) if e.kind() == std::io::ErrorKind::WouldBlock) {
-        if rounds < 20 {
-            let asked = std::time::Instant::now();
-            user.say(&format!("line {rounds}"));
-            admin.until_text(&format!("line {rounds}"));
-            assert!(
-                asked.elapsed().as_millis() < 1_000,
-                "the live chat was slow: {:?}",
-                asked.elapsed()
-            );
-            rounds += 1;
-        } else {
-            std::thread::yield_now();
-        }
+    for round in 0..20 {
+        let asked = std::time::Instant::now();
+        user.say(&format!("line {round}"));
+        admin.until_text(&format!("line {round}"));
+        assert!(
+            asked.elapsed().as_millis() < 1_000,
+            "the live chat was slow: {:?}",
+            asked.elapsed()
+        );
     }
-    assert_eq!(rounds, 20);
+    // The desk must have been out of descriptors during the chat.
+    last.set_nonblocking(true).unwrap();
+    let open = last.read(&mut [0]).map_err(|e| e.kind());
+    assert_eq!(open, Err(ErrorKind::WouldBlock), "the desk closed the last stranger too early");
+    // The desk closes the last stranger when it has sent no hello for 5 s.
+    last.set_nonblocking(false).unwrap();
+    last.set_read_timeout(Some(WITHIN)).unwrap();
+    let closed = last.read(&mut [0]).map_err(|e| e.kind());
+    assert!(matches!(closed, Ok(0) | Err(ErrorKind::ConnectionReset)), "{closed:?}");
     let (used, lasted) = (ticks(&admin) - before, since.elapsed());
     assert!(
         used as u128 * 10 * 20 < lasted.as_millis() + 4_000,

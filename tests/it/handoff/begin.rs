@@ -35,7 +35,7 @@ fn the_two_scripts_of_the_readme_say_the_whole_conversation_at_both_ends() {
 }
 
 #[test]
-fn every_event_has_the_fields_of_the_design_and_no_others() {
+fn every_event_has_the_documented_fields_and_no_others() {
     let mut bot = Handoff::bot();
     let mut admin = Handoff::admin(&["--name", "Robin", "--greeting", "Welcome."]);
     admin.script("/accept\n/wait\nOn its way.\n/handback a note\n/accept\n/close\n");
@@ -242,7 +242,7 @@ fn lines_typed_after_the_trigger_go_to_the_agent_and_never_to_the_bot() {
 }
 
 #[test]
-fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
+fn a_reply_that_comes_after_the_customer_asked_for_a_person_is_discarded() {
     let gate = Arc::<Flag>::default();
     let open = gate.clone();
     let bot = FakeBot::start(move |asked| {

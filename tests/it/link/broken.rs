@@ -82,7 +82,7 @@ fn a_desk_restarted_without_a_journal_gets_the_whole_conversation_once() {
 }
 
 #[test]
-fn a_user_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
+fn a_customers_side_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
     let (bot, address) = (bot(), nobody_at());
     let mut admin = admin_at(&address, &["--auto-accept"]);
     let mut user = Handoff::user(&address, bot.url(), &[]);
@@ -102,7 +102,7 @@ fn a_user_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
 }
 
 #[test]
-fn a_desk_whose_customer_vanished_is_told_and_does_not_spin() {
+fn a_desk_whose_customer_vanished_reports_it_and_does_not_spin() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);

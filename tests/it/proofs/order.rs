@@ -253,7 +253,8 @@ fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
     let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
     user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    let (from_user, from_desk) = (check("the user", &user_trace)?, check("the desk", &desk_trace)?);
+    let (from_user, from_desk) =
+        (check("the customer's side", &user_trace)?, check("the desk", &desk_trace)?);
     assert!(
         from_user.0 >= 20 && from_desk.0 >= 20,
         "{from_user:?} {from_desk:?}: the trace shows too little"

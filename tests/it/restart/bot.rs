@@ -1,4 +1,4 @@
-//! Requests to the bot that were under way when the customers' side was killed.
+//! Requests to the bot that were under way when the customer's side was killed.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};

@@ -125,13 +125,15 @@ pub fn check_together(
     desk: &BTreeMap<String, Kept>,
 ) -> Result<(), String> {
     if let Some(id) = desk.keys().find(|id| !user.contains_key(*id)) {
-        return Err(format!("the desk has a conversation {id} that the user has not"));
+        return Err(format!("the desk has a conversation {id} that the customer does not have"));
     }
     let nothing = Kept::default();
     for (id, user) in user {
         let desk = desk.get(id).unwrap_or(&nothing);
         if let Some(item) = desk.theirs.iter().zip(&user.own).find(|(copy, own)| copy != own) {
-            return Err(format!("{id}: the desk has another story than the user: {item:?}"));
+            return Err(format!(
+                "{id}: the desk has an entry that the customer does not have there: {item:?}"
+            ));
         }
         if desk.theirs.len() < owed(&user.own) {
             return Err(format!(
@@ -142,14 +144,14 @@ pub fn check_together(
         }
         if desk.theirs.len() > user.own.len() {
             return Err(format!(
-                "{id}: the desk has {} of its own entries, the customer has {} of them",
+                "{id}: the desk has {} entries of the customer, who has {}",
                 desk.theirs.len(),
                 user.own.len()
             ));
         }
         if user.theirs != desk.own {
             return Err(format!(
-                "{id}: the desk's entry is {}, the customer has {}",
+                "{id}: the desk has {} entries of its own, and the customer has {} of them",
                 desk.own.len(),
                 user.theirs.len()
             ));

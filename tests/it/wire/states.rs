@@ -18,7 +18,7 @@ fn ended(raw: &mut Raw) {
 }
 
 /// Bodies of messages and of controls that change the state: none may follow the end.
-fn not_behind_the_end() -> [Value; 5] {
+fn bodies_that_must_not_follow_the_end() -> [Value; 5] {
     [
         said("user", "one more thing"),
         said("bot", "one more thing"),
@@ -42,7 +42,7 @@ fn acked(raw: &mut Raw, number: u64) {
 fn a_message_after_the_end_ends_the_connection_and_is_not_shown() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
-    for (n, body) in not_behind_the_end().iter().enumerate() {
+    for (n, body) in bodies_that_must_not_follow_the_end().iter().enumerate() {
         let id = format!("a{n}");
         // The entry follows the end on the same connection.
         let mut raw = Raw::welcomed(&address, &id, 2);
