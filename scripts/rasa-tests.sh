@@ -1,5 +1,6 @@
-# Sourced by scripts/test and scripts/rasa-versions: starts the three servers that the tests with a real Rasa need, and
-# runs these tests. HANDOFF_RASA_VERSION chooses the release, as in scripts/rasa.
+# Sourced by scripts/test and scripts/rasa-versions: starts the three servers that the tests with a
+# real Rasa need, and runs these tests. HANDOFF_RASA_VERSION chooses the release, as in
+# scripts/rasa.
 
 RASA_TOKEN=a-secret-of-the-tests
 RASA_JWT_SECRET=another-secret-of-the-tests-long-enough-for-hs256

@@ -1,4 +1,5 @@
-//! A desk's start with a journal of many closed conversations, over one without them.
+//! The time of a desk's start with many closed conversations in its journal, divided by the time
+//! without them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -26,7 +27,7 @@ pub(crate) fn start(extent: &Extent) -> Result<Row, Broken> {
     };
     let [mut withouts, mut withs, mut ratios] = [(); 3].map(|()| Sample::default());
     for _ in 0..extent.starts {
-        // In turns, so that both see the same weather.
+        // One after the other, so that other work of the machine disturbs both.
         let (without, with) = (start(&few)?, start(&many)?);
         withouts.add(without);
         withs.add(with);
@@ -41,7 +42,8 @@ pub(crate) fn start(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// A desk's journal with so many who closed their conversations, and then those who wait.
+/// Writes the journal of a desk with this many closed conversations, followed by those of customers
+/// who wait.
 fn write(folder: &Path, closed: u32) -> Result<(), Broken> {
     let folder = folder.join("admin/default");
     fs::create_dir_all(&folder)?;
@@ -57,7 +59,7 @@ fn write(folder: &Path, closed: u32) -> Result<(), Broken> {
     Ok(())
 }
 
-/// Ten messages, a request, and perhaps the end.
+/// The records of a conversation: ten messages, a request and, if it is closed, the end.
 fn talk(number: u32, is_closed: bool) -> Batch {
     let mut id = [0; 16];
     id[..4].copy_from_slice(&number.to_be_bytes());

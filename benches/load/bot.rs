@@ -1,7 +1,8 @@
-//! Many customers at one bot, and what an answer costs over a kept connection against a new one.
+//! The time that many customers wait for one bot, and the cost of an answer over a new connection
+//! compared with a kept one.
 //!
-//! The bot is a thread for each connection in this process. It speaks HTTP/1.1 as Rasa does, in
-//! plaintext or over TLS, and keeps a connection for whoever wants that.
+//! The bot has a thread for each connection in this process. It speaks HTTP/1.1 as Rasa does, in
+//! plaintext or over TLS, and keeps a connection open if the other side wants that.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -21,18 +22,18 @@ use crate::broken::{Broken, broken};
 use crate::extent::Extent;
 use crate::table::{Row, Sample};
 
-/// Conversations at one bot.
+/// Number of conversations at one bot.
 const CUSTOMERS: u64 = 500;
-/// How long that bot takes for an answer.
+/// The time that this bot takes for an answer.
 const THINKING: Duration = Duration::from_millis(100);
-/// At an even pace each of them asks once in this time.
+/// The time between two questions of a customer in the even pace.
 const BETWEEN: Duration = Duration::from_secs(10);
-/// So much of that pace is measured.
+/// The time for which the even pace is measured.
 const PACED: Duration = Duration::from_secs(5);
-/// Answers over each kind of connection, in a round.
+/// Number of answers over each kind of connection in a round.
 const ANSWERS: usize = 300;
 
-/// Measures all of it.
+/// Runs all measures of this file.
 pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let mut rows = vec![burst("3", extent)?, burst("32", extent)?, pace()?, refused(extent)?];
     for tls in [None, Some(Tls::new()?)] {
@@ -41,7 +42,7 @@ pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
     Ok(rows)
 }
 
-/// All ask at the same moment.
+/// All customers ask at the same moment.
 fn burst(askers: &str, extent: &Extent) -> Result<Row, Broken> {
     let url = serve(THINKING, None)?;
     let (mut middle, mut last) = (Sample::default(), Sample::default());
@@ -66,7 +67,7 @@ fn burst(askers: &str, extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// Each asks once in ten seconds, one after the other.
+/// The customers ask one after the other, each once in ten seconds.
 fn pace() -> Result<Row, Broken> {
     let crowd = Crowd::new(Config::new(&serve(THINKING, None)?, None)?);
     let step = BETWEEN / u32::try_from(CUSTOMERS)?;
@@ -97,7 +98,7 @@ fn pace() -> Result<Row, Broken> {
     })
 }
 
-/// All ask a bot that refuses.
+/// All customers ask a bot that refuses connections.
 fn refused(extent: &Extent) -> Result<Row, Broken> {
     let nobody = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let mut last = Sample::default();
@@ -120,8 +121,8 @@ fn refused(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// One answer after the other from a bot that takes no time: as handoff asks, over ureq's own new
-/// connections, and over one that is kept.
+/// One answer after the other from a bot that takes no time, in three ways: as handoff asks, with
+/// ureq over new connections, and with ureq over a kept connection.
 fn prices(extent: &Extent, tls: Option<&Tls>) -> Result<Row, Broken> {
     let url = serve(Duration::ZERO, tls.map(|tls| tls.server.clone()))?;
     let mut config = Config::new(&url, None)?;
@@ -147,7 +148,7 @@ fn prices(extent: &Extent, tls: Option<&Tls>) -> Result<Row, Broken> {
     let mut times = [(); 3].map(|()| Sample::default());
     for _ in 0..extent.rounds {
         let mut round = [(); 3].map(|()| Sample::default());
-        // In turns, so that all see the same weather.
+        // One after the other, so that other work of the machine disturbs all three.
         for _ in 0..ANSWERS {
             let mut at = Instant::now();
             crowd.ask(0);
@@ -181,13 +182,13 @@ fn prices(extent: &Extent, tls: Option<&Tls>) -> Result<Row, Broken> {
     })
 }
 
-/// Microseconds since then, which becomes now.
+/// The microseconds since `since`, which is set to now.
 fn lap(since: &mut Instant) -> f64 {
     let now = Instant::now();
     now.duration_since(std::mem::replace(since, now)).as_secs_f64() * 1e6
 }
 
-/// A way to the bot, and its answers.
+/// The customers of one bot, and the channel of its answers.
 struct Crowd {
     bot: Bot,
     answers: Receiver<Answer>,
@@ -217,7 +218,7 @@ fn said(answer: Answer) -> (u64, io::Result<()>) {
     (answer.ticket, result.map_err(|fault| broken(fault.to_string())))
 }
 
-/// An authority, and a server that it vouches for.
+/// A certificate authority, and the TLS server whose certificate it has signed.
 struct Tls {
     authority: CertificateDer<'static>,
     server: Arc<ServerConfig>,
@@ -262,7 +263,7 @@ fn serve(thinking: Duration, tls: Option<Arc<ServerConfig>>) -> Result<String, B
     Ok(url)
 }
 
-/// Answers what comes on one connection, until the other side wants no more.
+/// Answers the requests of one connection until the other side closes it or asks to.
 fn answer(mut stream: impl Read + Write, thinking: Duration) -> io::Result<()> {
     const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
         content-length: 37\r\n\r\n[{\"recipient_id\":\"0\",\"text\":\"hello\"}]";

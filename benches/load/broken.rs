@@ -1,9 +1,9 @@
-//! Why a run ended without a table.
+//! The error of a run that ends without a table.
 
 use std::error::Error;
 use std::io;
 
-/// An error. It ends the run without a table.
+/// An error that ends the run.
 pub(crate) type Broken = Box<dyn Error>;
 
 /// An error for a state that can only come from a fault.

@@ -1,4 +1,4 @@
-//! What a turn costs with few and with many conversations, of which one speaks.
+//! The cost of a turn with few and with many conversations, of which only one is active.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
@@ -22,10 +22,10 @@ use crate::table::{Row, Sample};
 
 const FEW: u32 = 10;
 const MANY: u32 = 10_000;
-/// Turns of one figure.
+/// Number of turns for one figure.
 const TURNS: Number = 2_000;
 
-/// A world without sockets and people.
+/// A world without sockets, screen and people.
 struct Nobody {
     journal: Journal,
     dialled: Vec<(ConversationId, Conn)>,
@@ -45,7 +45,7 @@ impl Nobody {
     }
 }
 
-/// What only one of the two sides does.
+/// What the two sides do differently in this world.
 trait Runs: Side {
     fn run(&mut self, nobody: &mut Nobody, errand: Self::Errand);
 }
@@ -102,9 +102,9 @@ pub(crate) fn measure(extent: &Extent) -> Vec<Row> {
     vec![sessions, compare(extent, "desk", few, many)]
 }
 
-/// A side of which one conversation speaks.
+/// A side in which one conversation is active.
 trait Speaks {
-    /// An entry, and all that its turn does.
+    /// Handles one entry of that conversation in a whole turn.
     fn speak(&mut self);
 }
 
@@ -126,7 +126,7 @@ fn compare(extent: &Extent, side: &str, mut few: impl Speaks, mut many: impl Spe
     }
 }
 
-/// Microseconds of a turn.
+/// The microseconds of one turn.
 fn time(side: &mut impl Speaks) -> f64 {
     let since = Instant::now();
     (0..TURNS).for_each(|_| side.speak());
@@ -139,7 +139,7 @@ fn id(number: u32) -> ConversationId {
     ConversationId::new(id)
 }
 
-/// Customers who wait, connected to a desk.
+/// The customer's side of many customers who wait, connected to a desk.
 struct Customers {
     sessions: Sessions,
     nobody: Nobody,
@@ -227,7 +227,7 @@ impl Speaks for Agents {
         let entry = Entry { number: self.number, at: 0, body: Body::Message(said) };
         self.desk.received(Conn(0), Message::Entry(entry), now);
         turn(&mut self.desk, &mut self.nobody, now).expect("memory has no faults");
-        // As the prompt shows it in each turn.
+        // A real program draws the prompt in each turn.
         assert!(!self.desk.prompt().to_string().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What a typed line means: see fuzz/src/command.rs.
+//! The target for typed lines: see fuzz/src/command.rs.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What a desk and a user's side do with whatever the other sends: see fuzz/src/ends.rs.
+//! The target for messages to a desk or to a customer's side: see `ends` in fuzz/src/lib.rs.
 
 #![no_main]
 

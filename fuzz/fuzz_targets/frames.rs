@@ -1,4 +1,4 @@
-//! What a peer's bytes become: see fuzz/src/frames.rs.
+//! The target for the bytes of a peer: see fuzz/src/frames.rs.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What a bot's answer becomes: see fuzz/src/reply.rs.
+//! The target for the answers of a bot: see fuzz/src/reply.rs.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! What is shown of a peer's text: see fuzz/src/text.rs.
+//! The target for the texts of a peer: see fuzz/src/text.rs.
 
 #![no_main]
 

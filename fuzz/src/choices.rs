@@ -2,7 +2,7 @@
 
 use handoff::wire::{IMAGE_MAX, NAME_MAX, PAYLOAD_MAX, TEXT_MAX, TITLE_MAX};
 
-/// Bytes read as choices, one after the other; when they are over, every choice is 0.
+/// Bytes that are read as choices, one after the other. After the last byte every choice is 0.
 pub struct Choices<'a>(pub &'a [u8]);
 
 impl Choices<'_> {
@@ -24,10 +24,10 @@ impl Choices<'_> {
     }
 }
 
-/// The input with its runs written out, so that a few bytes reach the limits: each of 1 to 5 stands
-/// for as many letters as are one too many for a name, a title, a payload, an image and a text; 6
-/// for escaped characters, the longest that JSON has; 7 and 8 for brackets. Once it has `enough`
-/// bytes, the rest is left out.
+/// The input with some bytes replaced by long runs, so that a few bytes reach the limits. The bytes
+/// 1 to 5 become as many letters as are one too many for a name, a title, a payload, an image and a
+/// text. Byte 6 becomes escaped characters, which are the longest in JSON; 7 and 8 become brackets.
+/// The output ends after about `enough` bytes.
 pub fn stretched(data: &[u8], enough: usize) -> Vec<u8> {
     let mut out = Vec::new();
     for byte in data {

@@ -60,7 +60,7 @@ struct Edges {
     /// For each conversation: the customer's highest journaled number and highest sent number.
     theirs: BTreeMap<ConversationId, (Number, Number)>,
     own: BTreeMap<ConversationId, Number>,
-    /// When each customer's connection went down, or the desk was started.
+    /// When each customer's connection was lost, or the desk was started.
     down_since: BTreeMap<ConversationId, Instant>,
     wires: [Option<Wire>; WIRES],
     conns: u64,
@@ -72,7 +72,7 @@ struct Wire {
     /// The hello on this connection: its conversation, secret and mark.
     hello: Option<(ConversationId, Secret, Number)>,
     welcomed: bool,
-    /// The desk said goodbye.
+    /// Whether the desk has sent a goodbye.
     left: bool,
     closed: bool,
     /// Highest number that the desk sent on this connection.
@@ -112,7 +112,7 @@ impl World {
     /// Runs a turn in which the process does not die.
     fn act(&mut self) {
         if self.turn().is_err() {
-            panic!("nothing killed it");
+            panic!("the process died without a kill");
         }
         let sent = |(journaled, sent): &mut (Number, Number)| *sent = *journaled;
         self.edges.theirs.values_mut().for_each(sent);
@@ -144,7 +144,10 @@ impl turn::World<Desk> for Edges {
 
     fn admit(&mut self, conn: Conn) {
         let welcomed = |wire: &mut Wire| wire.welcomed;
-        assert!(alive(&mut self.wires, conn).is_none_or(welcomed), "admitted without a word");
+        assert!(
+            alive(&mut self.wires, conn).is_none_or(welcomed),
+            "a connection was admitted without a welcome"
+        );
     }
 
     fn close(&mut self, conn: Conn) {
@@ -171,7 +174,7 @@ impl turn::World<Desk> for Edges {
                     assert!(!has_ended, "{report:?} of a conversation that has ended");
                 }
                 let is_known = ordinal.is_some_and(|ordinal| ordinal > 0);
-                assert!(is_known, "{report:?} is of no conversation an agent knows");
+                assert!(is_known, "{report:?} names a conversation that the agent does not know");
                 serde_json::to_string(&report).expect("a report is JSON");
             }
             Fact::Said(passage) => {

@@ -1,4 +1,4 @@
-//! A process that may die at a commit, and what its disk holds then.
+//! The disk of a process that may die at a commit.
 
 use handoff::core::record::{Batch, Committed, Record, Story};
 use handoff::edge::journal::{Fault, Journal};
@@ -9,7 +9,7 @@ use super::choices::Choices;
 /// A disk with one journal.
 pub struct Disk {
     pub journal: Journal,
-    /// All that was committed, in order.
+    /// All committed records, in order.
     pub records: Batch,
     /// When the process dies.
     pub dies: Option<Death>,
@@ -69,19 +69,20 @@ impl Disk {
         self.journal = journal;
     }
 
-    /// What a restart finds of this conversation.
+    /// The conversation as a restart reads it.
     pub fn story(&self, id: ConversationId) -> Option<Story> {
         self.journal.story(id).expect("in memory")
     }
 
-    /// The conversation that was begun last.
+    /// The conversation that began last.
     pub fn latest(&self) -> Option<ConversationId> {
         let begun =
             self.records.iter().rev().find(|(_, record)| matches!(record, Record::Begun { .. }));
         begun.map(|(id, _)| *id)
     }
 
-    /// Our own entries of a conversation, by their present numbers.
+    /// The own entries of a conversation, each with its present number: a record `Moved` changes
+    /// numbers.
     pub fn own(&self, id: ConversationId) -> Vec<Entry> {
         let mut entries: Vec<Entry> = Vec::new();
         for (_, record) in self.records.iter().filter(|(of, _)| *of == id) {

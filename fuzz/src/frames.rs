@@ -22,14 +22,17 @@ pub fn frames(data: &[u8]) {
     // A long input comes in larger pieces, because a few dozen pieces are enough.
     let least = 1 + bytes.len() / 64;
     let cut = read(&bytes, accepted, (0..).map(|n| least + usize::from(pieces) * n % 97));
-    assert_eq!(whole, cut, "bytes mean something else when they come in pieces");
+    assert_eq!(whole, cut, "the same bytes give another result in pieces");
     for message in &whole.0 {
         check(message);
     }
     check_bounds(&bytes);
     if let Some(error) = whole.1 {
         let bye = encoded(&Message::Bye { code: Code::Protocol, text: error.to_string() });
-        assert!(bye.len() <= 4 + FRAME_MAX_BEFORE_HELLO, "a stranger could not read why: {error}");
+        assert!(
+            bye.len() <= 4 + FRAME_MAX_BEFORE_HELLO,
+            "the goodbye is too long for a stranger: {error}"
+        );
     }
 }
 
@@ -66,7 +69,7 @@ fn read(
         loop {
             match decoder.message() {
                 Ok(Some(message)) => {
-                    // As the user's side does.
+                    // The customer's side does the same.
                     if matches!(message, Message::Welcome(_)) {
                         decoder.accept();
                         accepted = true;
@@ -167,11 +170,7 @@ fn check(message: &Message) {
     if matches!(message, Message::Entry(_)) && frame.len() > 4 + ENTRY_MAX {
         return;
     }
-    assert_eq!(
-        decoded(frame),
-        Ok(Some(message.clone())),
-        "another message comes out of a frame than went in"
-    );
+    assert_eq!(decoded(frame), Ok(Some(message.clone())), "a frame gives back another message");
 }
 
 /// Checks the limits of docs/PROTOCOL.md for a message.

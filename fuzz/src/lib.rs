@@ -1,9 +1,9 @@
 //! The properties that must hold for any input: one function for each fuzz target, which panics
 //! when a property fails.
 //!
-//! `scripts/fuzz` looks for inputs that break them, for as long as it is told to; `cargo test`
-//! replays the inputs that are kept in `fuzz/corpus`: `tests/it/main.rs` includes this file, and
-//! `tests/it/proofs/corpus.rs` replays them. Nothing of this is in the program.
+//! `scripts/fuzz` searches for inputs that break them. `tests/it/main.rs` includes this file, and
+//! `tests/it/proofs/corpus.rs` replays the inputs in `fuzz/corpus`. The program has no part of this
+//! crate.
 
 mod choices;
 mod command;

@@ -23,11 +23,11 @@ pub fn reply(data: &[u8]) {
         assert_eq!(
             button.choice.map(NonZeroU32::get),
             Some(number),
-            "the buttons of a reply are numbered through"
+            "the buttons of a reply are not numbered from 1 without gaps"
         );
-        assert!(reply::choice(&menu, &number.to_string()).is_some(), "every number chooses");
+        assert!(reply::choice(&menu, &number.to_string()).is_some(), "a number chooses no button");
         let titled = reply::choice(&menu, &button.title).expect("every title chooses");
-        assert!(titled.choice <= button.choice, "of equal titles the first one is chosen");
+        assert!(titled.choice <= button.choice, "a title chose a later button with an equal title");
     }
     for said in reply.said {
         assert_eq!(said.author, Author::Bot);
@@ -35,7 +35,7 @@ pub fn reply(data: &[u8]) {
         for typed in
             [&*said.text].into_iter().chain(said.buttons.iter().map(|button| &*button.title))
         {
-            // As Python strips.
+            // These are the characters that Python's `strip` removes.
             let blank = |letter: char| letter.is_whitespace() || matches!(letter, '\x1c'..='\x1f');
             let asked = for_bot(typed);
             assert!(

@@ -1,4 +1,4 @@
-//! The customers' side against a desk that sends anything in any order, while the customer and the
+//! The customer's side against a desk that sends anything in any order, while the customer and the
 //! bot act, time passes and the process restarts. The journal has no gaps. Each entry that is sent
 //! is in the journal and is meant for a desk. The bot gets a request only while it is the owner.
 
@@ -40,7 +40,7 @@ pub fn session(data: &[u8]) {
     world.act();
 }
 
-/// The customers' side with its journal and its connection.
+/// The customer's side with its journal and its connection.
 struct World {
     sessions: Sessions,
     edges: Edges,
@@ -63,7 +63,7 @@ struct Edges {
     returning: Option<u64>,
     /// The present conversation.
     id: ConversationId,
-    /// What the new conversation must hold: the messages that no desk acknowledged.
+    /// The messages that the new conversation must hold, because no desk acknowledged them.
     carried: Option<Vec<Entry>>,
     /// Time of the latest report of a position.
     position_told: Option<Instant>,
@@ -74,7 +74,7 @@ struct Line {
     conn: Conn,
     connected: bool,
     hello: bool,
-    /// The desk that said welcome.
+    /// The desk that sent a welcome.
     desk: Option<DeskId>,
     left: bool,
     closed: bool,
@@ -92,7 +92,7 @@ impl World {
         World { sessions, edges: Edges::new(ID, now) }
     }
 
-    /// The session, for an input.
+    /// The session, to which an input is given.
     fn session(&mut self) -> &mut Session {
         self.sessions.input(self.edges.id).expect("the customer has a session")
     }
@@ -105,7 +105,7 @@ impl World {
     /// Runs a turn in which the process does not die.
     fn act(&mut self) {
         if self.turn().is_err() {
-            panic!("nothing killed it");
+            panic!("the process died without a kill");
         }
         assert_eq!(
             self.session().state(),
@@ -207,11 +207,11 @@ impl turn::World<Sessions> for Edges {
                     _ => None,
                 });
                 let line = asking.flatten().and_then(|number| self.own_entry(number));
-                assert!(line.is_some(), "the line that is asked is not journaled");
+                assert!(line.is_some(), "the line of the request is not journaled");
                 self.asked = Some(ticket);
             }
             Errand::Return { conversation, ticket, since } => {
-                assert_eq!(self.state(), State::Bot, "the bot has not the conversation");
+                assert_eq!(self.state(), State::Bot, "the bot is not the owner");
                 assert!(
                     self.asked.is_none() && since <= self.own,
                     "a second request to the bot at the same time"
@@ -251,7 +251,8 @@ impl turn::World<Sessions> for Edges {
                 let messages = written.messages(&passage, &self.disk.journal)?;
                 assert_eq!(messages.len(), 1, "{passage:?} is not one message of the journal");
             }
-            // What a former conversation gave up may have been carried over into this one.
+            // Undelivered messages of a former conversation may have been carried over into this
+            // one.
             Fact::Undelivered(id, numbers) => assert!(id != self.id || *numbers.end() <= self.own),
         }
         Ok(())

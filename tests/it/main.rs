@@ -1,7 +1,7 @@
 //! Tests on real processes, of everything that a user can notice; and tests of both pure ends
 //! against hostile peers.
 //!
-//! This file is the map: one folder for what tests are made with, and one for each subject.
+//! This file is the map: one folder for the helpers, and one for each subject.
 
 #![allow(clippy::print_stderr, reason = "a failing test says how to replay it")]
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
@@ -11,7 +11,7 @@
 #[path = "../../fuzz/src/lib.rs"]
 mod fuzz;
 
-/// What tests are made with: processes, terminals, bots, bare frames, journals. No test is here.
+/// The helpers of the tests: processes, terminals, bots, bare frames, journals. No test is here.
 mod support {
     pub mod authority;
     pub mod chat;
@@ -37,7 +37,7 @@ mod handoff {
     mod handback;
 }
 
-/// What a bot may say, how it is answered, and every way it can fail.
+/// What a bot may send, how the customer answers it, and every way in which a bot can fail.
 mod bot {
     mod answers;
     mod https;
@@ -79,7 +79,7 @@ mod web {
     mod streams;
 }
 
-/// Keys and certificates: which desk a customer's side believes.
+/// Keys and certificates: which desk a customer's side trusts.
 mod tls {
     mod certificates;
     mod desk_key;
@@ -92,13 +92,13 @@ mod terminal {
     mod keys;
 }
 
-/// What people write, and how it is shown safely.
+/// Texts that people type, and how the other side shows them safely.
 mod text {
     mod hostile;
     mod typed;
 }
 
-/// The command line: options, pipes, exit codes, `--json`, the demo, where secrets may stand.
+/// The command line: options, pipes, exit codes, `--json`, the demo, and where secrets may be.
 mod command_line {
     mod demo;
     mod json;
@@ -108,8 +108,8 @@ mod command_line {
     mod usage;
 }
 
-/// A program is started again: what it remembers, and what it does when the other end remembers
-/// something else.
+/// A program is started again: what it restores, and what it does when the other end's journal
+/// differs.
 mod restart {
     mod bot;
     mod damaged;
@@ -122,7 +122,7 @@ mod restart {
     mod user;
 }
 
-/// What strangers can do to a desk is bounded, and what a hostile desk can do to a customer.
+/// The limits on what strangers can do to a desk, and a hostile desk to a customer.
 mod strangers {
     mod attack;
     mod evil_desk;
@@ -140,7 +140,8 @@ mod faults {
     mod system;
 }
 
-/// The proofs of docs/RELIABILITY.md: random histories from a seed, the corpus, the traced order.
+/// The proofs of docs/RELIABILITY.md: random histories from a seed, the fuzz corpus, the order of
+/// syncs, kills and power cuts.
 mod proofs {
     #[cfg(feature = "acts-first")]
     mod acts_first;

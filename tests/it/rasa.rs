@@ -1,8 +1,8 @@
 //! Whole handoffs with a real Rasa: what it answers, what it gets, and what it never gets.
 //!
-//! Rasa's own memory, its tracker, is the witness. Its id of a conversation is ours. `scripts/test`
-//! starts three servers: one with the API, one without, and one that keeps its trackers in SQL and
-//! whose API wants a token or a JWT.
+//! The tests read Rasa's own memory of a conversation, its tracker. The conversation's id is the
+//! same there. `scripts/test` starts three servers: one with the API, one without, and one that
+//! keeps its trackers in SQL and whose API wants a token or a JWT.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -14,7 +14,7 @@ use crate::support::terminal::typed_user;
 
 mod after;
 
-/// The main road, for one of the bot's ways to ask for a human.
+/// Two handoffs and a handback, with one of the bot's ways to hand over.
 #[track_caller]
 fn there_and_back(trigger: &str, pauses: bool) {
     let mut stage = Stage::new(Rasa::with_api());
@@ -46,11 +46,14 @@ fn there_and_back(trigger: &str, pauses: bool) {
         "I can't find the O'Neill form — 見つかりません 🙈",
     );
     stage.talk("Here it is.", "Thanks!");
-    assert_eq!(stage.heard(), heard, "the bot heard something while Robin had the customer");
+    assert_eq!(stage.heard(), heard, "the bot got something while Robin was the owner");
 
     let before = stage.rasa.events(&stage.conversation).len();
     stage.hand_back();
-    assert!(!stage.rasa.is_paused(&stage.conversation), "'bot' was shown before Rasa was told");
+    assert!(
+        !stage.rasa.is_paused(&stage.conversation),
+        "the state 'bot' was shown before Rasa was resumed"
+    );
     let told = stage.rasa.events(&stage.conversation).split_off(before);
     let told: Vec<_> = told
         .iter()
@@ -76,7 +79,7 @@ fn there_and_back(trigger: &str, pauses: bool) {
     stage.talk("Robin again. Yes?", "One more thing.");
     stage.close();
     stage.assert_same();
-    assert_eq!(stage.heard(), heard, "the bot heard something while Robin had the customer");
+    assert_eq!(stage.heard(), heard, "the bot got something while Robin was the owner");
 }
 
 #[test]
@@ -271,7 +274,7 @@ fn a_wrong_or_missing_token_causes_a_notice() {
         assert!(stage.rasa.is_paused(&stage.conversation));
         let notices: Vec<String> = stage.user.events_of("notice").iter().map(text).collect();
         let causes = notices.iter().filter(|notice| notice.contains(told));
-        assert_eq!(causes.count(), 1, "the cause is told once: {notices:#?}");
+        assert_eq!(causes.count(), 1, "the cause is reported once: {notices:#?}");
         stage.hand_off("/human");
         stage.close();
     }
@@ -285,7 +288,7 @@ fn rasa_does_not_take_a_typed_slash_as_a_command() {
     for typed in ["//restart", "  //restart", "//affirm"] {
         stage.ask(typed, "Sorry, I did not understand that.");
     }
-    // Robin gets it as it was typed; in the bot's memory it is only something that was said.
+    // Robin gets the line as it was typed. In the bot's memory it is a text and no command.
     stage.hand_off("action handoff");
     stage.user.say("//restart");
     stage.admin.until_text("/restart");

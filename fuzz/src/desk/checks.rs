@@ -57,7 +57,7 @@ impl Edges {
                 assert!(number <= own, "an entry that does not exist was delivered")
             }
             Record::Focus | Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
-            other => panic!("{other:?} is not a desk's to journal"),
+            other => panic!("a desk journaled {other:?}"),
         }
     }
 
@@ -81,7 +81,7 @@ impl Edges {
         self.theirs.keys().filter(|other| **other != id && is_here(other)).count() as u32
     }
 
-    /// One of the desk's own entries, by its present number.
+    /// The desk's own entry that has this number now.
     pub(super) fn own_entry(&self, id: ConversationId, number: Number) -> Option<Entry> {
         self.disk.own(id).into_iter().find(|entry| entry.number == number)
     }
@@ -132,12 +132,12 @@ impl Edges {
                 assert!(wire.sent >= own, "an ack was sent before earlier entries");
             }
             other => {
-                panic!("{other:?} to a connection that is not accepted, or not a desk's to send")
+                panic!("{other:?} must not be sent by a desk, or not before the welcome")
             }
         }
         assert!(
             frame <= 4 + FRAME_MAX_BEFORE_HELLO || wire.welcomed,
-            "{message:?} is too long for a stranger"
+            "{message:?} is too long before the welcome"
         );
     }
 }

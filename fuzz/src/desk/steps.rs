@@ -1,4 +1,4 @@
-//! The steps of a history: what customers, the agent and the clock do.
+//! The steps of a history: customers and the agent act, and time passes.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -182,14 +182,17 @@ impl World {
         self.edges.now.clock += Duration::from_secs(minutes * 60);
         self.edges.now.wall += minutes * 60_000;
         self.act();
-        assert!(self.desk.deadline() > self.edges.now.clock, "the desk would never sleep again");
+        assert!(
+            self.desk.deadline() > self.edges.now.clock,
+            "the desk's deadline stays in the past"
+        );
     }
 
     /// The process dies before or after its next commit, and is started again.
     fn restart(&mut self, choices: &mut Choices) {
         self.edges.disk.dies = Some(Death::of(choices));
         if self.turn().is_ok() {
-            // Nothing was committed.
+            // There was no commit at which the process could die.
             self.edges.disk.dies = None;
         }
         self.edges.wires = [const { None }; WIRES];

@@ -56,7 +56,7 @@ impl Edges {
             | Record::Asking(None)
             | Record::Returning(_)
             | Record::Idle(_) => {}
-            other => panic!("{other:?} is not a user's to journal"),
+            other => panic!("a customer's side journaled {other:?}"),
         }
     }
 
@@ -86,7 +86,7 @@ impl Edges {
         let former = self.id;
         let begun = sessions.start_over(former, fresh, |n| journal.own(former, n), self.now);
         if begun.expect("no read fails here") {
-            assert!(goes_on, "a new conversation in the place of one that needs none");
+            assert!(goes_on, "a new conversation replaced one that could go on");
             let (disk, conns) = (std::mem::replace(&mut self.disk, Disk::new()), self.conns);
             let looked_at = self.looked_at;
             let fresh = Edges::new(id, self.now);
@@ -126,20 +126,23 @@ impl Edges {
                 let is_durable = |(desk, number): (&DeskId, &Number)| {
                     *number <= theirs.get(desk).copied().unwrap_or(0)
                 };
-                assert!(hello.received.iter().all(is_durable), "a mark of what is not journaled");
+                assert!(
+                    hello.received.iter().all(is_durable),
+                    "a mark names an entry that is not journaled"
+                );
             }
             Message::Bye { .. } => line.left = true,
-            Message::Ack { number } => assert_eq!(*number, known, "not what is journaled"),
+            Message::Ack { number } => assert_eq!(*number, known, "it differs from the journal"),
             Message::Seen { number } => assert!(*number <= known, "{number} is not journaled"),
             Message::Entry(sent) => {
-                assert!(line.desk.is_some(), "nothing is sent before the welcome");
-                assert_eq!(entry.as_ref(), Some(sent), "not what is journaled");
+                assert!(line.desk.is_some(), "an entry was sent before the welcome");
+                assert_eq!(entry.as_ref(), Some(sent), "it differs from the journal");
                 assert_eq!(sent.number, line.sent + 1, "entries have a gap");
                 let is_for_desk = is_desks || sent.number <= control;
                 assert!(is_for_desk, "the desk got a message that was for the bot");
                 line.sent = sent.number;
             }
-            other => panic!("{other:?} is not a customer's to send"),
+            other => panic!("a customer's side sent {other:?}"),
         }
         let is_entry = matches!(message, Message::Entry(_));
         assert!(is_entry || encoded(message).len() <= 4 + FRAME_MAX_BEFORE_HELLO, "too long");

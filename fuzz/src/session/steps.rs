@@ -1,4 +1,4 @@
-//! The steps of a history: what the customer, the bot, a desk and the clock do.
+//! The steps of a history: the customer, the bot and a desk act, and time passes.
 
 use std::time::{Duration, Instant};
 
@@ -212,14 +212,17 @@ impl World {
         self.edges.now.wall += seconds * 1000;
         self.act();
         let is_ahead = |at: Instant| at > self.edges.now.clock;
-        assert!(self.sessions.deadline().is_none_or(is_ahead), "it would never sleep again");
+        assert!(
+            self.sessions.deadline().is_none_or(is_ahead),
+            "the sessions' deadline stays in the past"
+        );
     }
 
     /// The process dies before or after its next commit, and is started again.
     fn restart(&mut self, choices: &mut Choices) {
         self.edges.disk.dies = Some(Death::of(choices));
         if self.turn().is_ok() {
-            // Nothing was committed.
+            // There was no commit at which the process could die.
             self.edges.disk.dies = None;
         }
         self.come_back();
@@ -242,7 +245,7 @@ impl World {
                 );
                 session
             }
-            // It died before its first commit.
+            // The process died before its first commit.
             None => {
                 let fresh = Fresh { id: edges.id, secret: Secret::new([9; 32]), seed: 2 };
                 Session::new(fresh, None, "desk:1".to_owned(), edges.now)

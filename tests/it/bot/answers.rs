@@ -10,7 +10,8 @@ use crate::support::run::Handoff;
 fn buttons_are_chosen_by_number_or_title_and_the_payload_reaches_the_bot() {
     let bot = FakeBot::saying(|said| match said {
         "ask" => json!([{"text": "Which?", "buttons": [
-            {"title": "Yes, please", "payload": "/affirm{\"a\":1}"}, {"title": "No", "payload": "/deny"}]}]),
+            {"title": "Yes, please", "payload": "/affirm{\"a\":1}"},
+            {"title": "No", "payload": "/deny"}]}]),
         _ => text("noted"),
     });
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
@@ -23,7 +24,7 @@ fn buttons_are_chosen_by_number_or_title_and_the_payload_reaches_the_bot() {
     assert_eq!(
         own,
         ["ask", "Yes, please", "ask", "No", "ask", "7", "1"],
-        "a person reads the title; stale buttons are void"
+        "the customer reads titles, and old buttons cannot be chosen"
     );
 }
 
@@ -49,9 +50,10 @@ fn buttons_are_numbered_for_a_person() {
 
 #[test]
 fn buttons_from_before_the_handoff_cannot_be_chosen() {
-    let bot = FakeBot::saying(
-        |_| json!([{"text": "Human Handoff"}, {"text": "Which?", "buttons": [{"title": "Yes", "payload": "/affirm"}]}]),
-    );
+    let bot = FakeBot::saying(|_| {
+        json!([{"text": "Human Handoff"},
+            {"text": "Which?", "buttons": [{"title": "Yes", "payload": "/affirm"}]}])
+    });
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.script("human\n1\n");
@@ -63,7 +65,8 @@ fn buttons_from_before_the_handoff_cannot_be_chosen() {
 fn the_customer_sees_every_item_of_a_reply() {
     let bot = FakeBot::saying(|said| match said {
         "it's me" => {
-            json!([{"text": "that's 'fine'"}, {"image": "https://example.invalid/a'b.png"}, {"custom": {"a": [1]}}])
+            json!([{"text": "that's 'fine'"}, {"image": "https://example.invalid/a'b.png"},
+                {"custom": {"a": [1]}}])
         }
         _ => json!([]),
     });
@@ -77,8 +80,8 @@ fn the_customer_sees_every_item_of_a_reply() {
         (&json!("https://example.invalid/a'b.png"), &told[2]["image"])
     );
     assert_eq!((&told[3]["custom"], &told[3]["text"]), (&json!({"a": [1]}), &json!("")));
-    assert_eq!(told.len(), 5, "an empty answer is no message");
-    assert_eq!(user.events_of("notice").len(), 1, "and not silence either");
+    assert_eq!(told.len(), 5, "an empty answer was shown as a message");
+    assert_eq!(user.events_of("notice").len(), 1, "an empty answer causes one notice");
     assert_eq!(bot.texts(), ["it's me", "nothing?"]);
 }
 
@@ -90,9 +93,11 @@ fn nothing_a_bot_names_is_ever_fetched() {
         let link = |path: &str| format!("{there}/{path}");
         json!([
             {"text": link("text"), "image": link("image.png")},
-            {"custom": {"url": link("custom"), "attachment": {"type": "image", "payload": {"src": link("src")}}}},
+            {"custom": {"url": link("custom"),
+                "attachment": {"type": "image", "payload": {"src": link("src")}}}},
             {"attachment": {"type": "video", "payload": {"src": link("video")}}},
-            {"text": "Where?", "buttons": [{"title": link("title"), "payload": link("payload"), "url": link("url")}]},
+            {"text": "Where?", "buttons": [
+                {"title": link("title"), "payload": link("payload"), "url": link("url")}]},
             {"text": "Human Handoff"},
         ])
     });
@@ -117,7 +122,7 @@ fn a_typed_slash_never_reaches_the_bot_as_a_command() {
         heard,
         ["\u{2215}restart", "\u{2215}restart", "\u{2215}/x", "a / b", "\u{2215}restart"]
     );
-    assert_eq!(user.messages()[0].1, "/restart", "to a person it is what was typed");
+    assert_eq!(user.messages()[0].1, "/restart", "the customer reads the line as it was typed");
 }
 
 #[test]
@@ -153,7 +158,7 @@ fn every_wrong_answer_causes_one_error_and_no_second_request() {
         user.say("well?");
         user.until_text("well again");
         let errors = user.events_of("error");
-        assert_eq!(errors.len() - before, 1, "{case} is one error: {errors:?}");
+        assert_eq!(errors.len() - before, 1, "{case} must cause one error: {errors:?}");
         let error = errors.last().expect("there is one")["text"].to_string();
         assert!(
             error.contains("/human") && error.contains(bot.url()) && !error.contains("\\n"),
@@ -162,7 +167,7 @@ fn every_wrong_answer_causes_one_error_and_no_second_request() {
         assert_eq!(
             bot.texts().iter().filter(|text| *text == case).count(),
             1,
-            "{case} is asked once"
+            "{case} must cause one request only"
         );
     }
     user.say("/human");
@@ -182,7 +187,7 @@ fn an_unreachable_bot_causes_one_error_that_offers_a_person() {
     ] {
         let mut user = Handoff::plain_user(&nobody, &url, &[]);
         user.script("hi\n");
-        assert_eq!(user.exit_code(), 1, "a script's failed line is its failure");
+        assert_eq!(user.exit_code(), 1, "a script with a failed line has failed");
         assert_eq!(user.stdout(), ["user: hi"]);
         let errors: Vec<String> =
             user.stderr().into_iter().filter(|line| line.contains("the bot")).collect();

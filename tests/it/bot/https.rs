@@ -84,7 +84,7 @@ fn a_bot_with_a_private_authority_needs_bot_ca() {
         let error = user.until_told("error", "cannot talk TLS with the bot at https://localhost");
         assert!(error["text"].to_string().contains("--bot-ca FILE"), "{error}");
     }
-    assert_eq!(bot.texts(), ["hi"], "nothing was sent to a bot that was not believed");
+    assert_eq!(bot.texts(), ["hi"], "a bot with an untrusted certificate got a message");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_certificate_for_another_name_of_the_bot_is_refused() {
     let error = user.until_told("error", "cannot talk TLS with the bot at https://localhost");
     assert!(
         !error["text"].to_string().contains("--bot-ca"),
-        "the authority is not what is wrong: {error}"
+        "the authority is right, so the error must not advise another one: {error}"
     );
     assert_eq!(bot.texts(), [] as [String; 0]);
 }

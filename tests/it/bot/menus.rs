@@ -19,9 +19,11 @@ fn two_menus(said: &str) -> Value {
     let button = |title: &str, payload: &str| json!({"title": title, "payload": payload});
     match said {
         "ask" => json!([
-            {"text": "Is the address right?", "buttons": [button("Yes", "/right"), button("No", "/wrong")]},
+            {"text": "Is the address right?",
+             "buttons": [button("Yes", "/right"), button("No", "/wrong")]},
             {"text": "By the way:"},
-            {"text": "A newsletter?", "buttons": [button("Yes", "/news"), button("Never, Straße", "/never")]},
+            {"text": "A newsletter?",
+             "buttons": [button("Yes", "/news"), button("Never, Straße", "/never")]},
         ]),
         "human" => text("Human Handoff"),
         _ => text(&format!("heard {said}")),
@@ -64,7 +66,9 @@ fn buttons_are_numbered_across_the_messages_of_a_reply() {
             .position(|(_, said)| said == text)
             .map(|at| user.events_of("message")[at]["buttons"].clone())
     };
-    let button = |title: &str, payload: &str, choice| json!({"title": title, "payload": payload, "choice": choice});
+    let button = |title: &str, payload: &str, choice: u64| -> Value {
+        json!({"title": title, "payload": payload, "choice": choice})
+    };
     assert_eq!(
         buttons("Is the address right?"),
         Some(json!([button("Yes", "/right", 1), button("No", "/wrong", 2)]))
@@ -114,7 +118,7 @@ fn a_number_chooses_between_equal_titles_and_both_ends_show_the_choice() {
         .iter()
         .map(|line| line.trim_start_matches("#1 ").to_owned())
         .collect::<Vec<_>>();
-    assert_eq!(told[..story.len()], story, "the desk has the same numbers");
+    assert_eq!(told[..story.len()], story, "the desk shows other numbers");
 }
 
 #[test]
@@ -192,7 +196,8 @@ fn a_link_button_shows_its_url_and_choosing_it_sends_the_bot_nothing() {
     let form = "https://example.invalid/form?a=1&b=2";
     let bot = FakeBot::saying(move |said| match said {
         "ask" => json!([{"text": "Ready?", "buttons": [
-            {"title": "Open the form", "type": "web_url", "url": form}, {"title": "Not yet", "payload": "/later"}]}]),
+            {"title": "Open the form", "type": "web_url", "url": form},
+            {"title": "Not yet", "payload": "/later"}]}]),
         "human" => text("Human Handoff"),
         _ => text(&format!("heard {said}")),
     });
@@ -269,7 +274,8 @@ fn a_payload_is_the_same_text_at_both_ends_in_both_journals_and_after_a_restart(
 
 #[test]
 fn a_reply_with_half_a_surrogate_nan_and_a_byte_order_mark_is_read() {
-    let body = "\u{feff}[{\"text\":\"half \\ud83d\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"to\":[Infinity,-Infinity]}}]";
+    let body = "\u{feff}[{\"text\":\"half \\ud83d\"},\
+        {\"text\":\"score\",\"custom\":{\"of\":NaN,\"to\":[Infinity,-Infinity]}}]";
     let bot = answering(body.as_bytes().to_vec());
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("ask\n");
@@ -285,8 +291,10 @@ fn a_reply_with_half_a_surrogate_nan_and_a_byte_order_mark_is_read() {
 fn quick_replies_can_be_chosen_and_nothing_of_an_item_is_dropped() {
     let bot = FakeBot::saying(|said| match said {
         "ask" => json!([
-            {"text": "Which?", "quick_replies": [{"content_type": "text", "title": "Red", "payload": "/red"}]},
-            {"custom": {"kind": "card"}, "attachment": {"type": "file", "payload": {"src": "a.pdf"}}},
+            {"text": "Which?",
+             "quick_replies": [{"content_type": "text", "title": "Red", "payload": "/red"}]},
+            {"custom": {"kind": "card"},
+             "attachment": {"type": "file", "payload": {"src": "a.pdf"}}},
             {"text": "Look", "elements": [{"title": "One"}]},
         ]),
         _ => text(&format!("heard {said}")),

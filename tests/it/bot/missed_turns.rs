@@ -19,7 +19,7 @@ fn bot(api: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
     })
 }
 
-/// The first requests to the API get this answer; later ones are taken.
+/// A bot that answers the first `times` requests to its API with `answer`, and accepts later ones.
 fn bot_that_fails(times: usize, answer: Vec<u8>) -> FakeBot {
     let asked = AtomicUsize::new(0);
     bot(move |_| match asked.fetch_add(1, Ordering::SeqCst) {
@@ -98,7 +98,7 @@ fn the_bot_gets_a_refused_talk_later_and_the_cause_is_reported_once() {
             &stretch,
             &["?three", "?four"],
         ];
-        assert_eq!(heard(&bot), expected.concat(), "{status}: three times refused, then told");
+        assert_eq!(heard(&bot), expected.concat(), "{status}: refused three times, then accepted");
         let causes = causes(&user);
         assert!(
             causes.len() == 1 && causes[0].contains("does not know yet"),
@@ -109,7 +109,8 @@ fn the_bot_gets_a_refused_talk_later_and_the_cause_is_reported_once() {
 
 #[test]
 fn a_line_that_waits_for_the_bot_is_not_sent_to_it_as_past() {
-    // Refused, and broken off when it may have been heard.
+    // In the first case the bot has refused the talk, so it is sent again. In the second case the
+    // connection breaks without an answer: the bot may have the talk, so it is not sent again.
     for (answer, again) in [(http("401 Unauthorized", "", b"no"), true), (Vec::new(), false)] {
         let bot = bot_that_fails(1, answer);
         let mut admin = Handoff::admin(&["--auto-accept"]);
@@ -159,7 +160,7 @@ fn a_restart_with_the_right_token_sends_the_bot_the_refused_talk_once() {
     user.say("hello");
     user.until_text("heard hello");
     user.kill();
-    // Also while a person has the customer again.
+    // An agent takes over again before the bot got the talk.
     let mut user = with_token("wrong");
     user.until_state("bot");
     user.until_told("notice", "does not know yet");
@@ -186,10 +187,10 @@ fn a_restart_with_the_right_token_sends_the_bot_the_refused_talk_once() {
     user.until_state("bot");
     user.say("again");
     user.until_text("heard again");
-    assert_eq!(heard_from(&setup.bot, before), ["again"], "it knows all the rest");
+    assert_eq!(heard_from(&setup.bot, before), ["again"], "the bot got an old line again");
 }
 
-/// The texts of all requests from this one on.
+/// The texts of all requests from number `first` on.
 fn heard_from(bot: &FakeBot, first: usize) -> Vec<String> {
     let texts = |asked: &Asked| -> Vec<String> {
         match asked.body.as_array() {

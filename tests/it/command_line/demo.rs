@@ -29,11 +29,7 @@ fn the_demo_through_a_pipe_plays_and_checks_both_sides_and_leaves_no_file() {
             "{out:?}"
         );
         assert_eq!(demo.stderr(), [] as [String; 0]);
-        assert_eq!(
-            (demo.still_here(), demo.home_files().len()),
-            (Vec::new(), 0),
-            "something is left behind"
-        );
+        assert_eq!((demo.still_here(), demo.home_files().len()), (Vec::new(), 0), "a file stays");
     }
 }
 
@@ -46,7 +42,7 @@ fn a_demo_ends_when_its_reader_closes_the_pipe() {
     drop(reader);
     demo.exit_code();
     assert!(!demo.stderr().iter().any(|line| line.contains("panicked")), "{:?}", demo.stderr());
-    assert_eq!(demo.still_here(), [] as [u32; 0], "processes are left behind");
+    assert_eq!(demo.still_here(), [] as [u32; 0], "a process stays");
 }
 
 #[test]
@@ -55,8 +51,8 @@ fn a_demo_that_is_ended_leaves_no_process_behind() {
     demo.until_out(|line| line.contains("hello"));
     demo.signal(Signal::TERM);
     demo.exit_code();
-    // Its parts share its stderr: that has ended, and so have they.
-    assert_eq!(demo.still_here(), [] as [u32; 0], "processes are left behind");
+    // All processes of the demo share its stderr. It is at its end, so all of them have ended.
+    assert_eq!(demo.still_here(), [] as [u32; 0], "a process stays");
 }
 
 #[test]

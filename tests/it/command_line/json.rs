@@ -1,4 +1,4 @@
-//! `docs/JSON.md` is true: its events have the fields of the real reports, no more and no fewer.
+//! The events in `docs/JSON.md` have exactly the fields of the real reports.
 
 use std::collections::BTreeSet;
 
@@ -26,7 +26,7 @@ fn name(report: &Report) -> &'static str {
     }
 }
 
-/// Every event, with all its fields and with as few as it can have.
+/// Every event, once with all its fields and once with as few as possible.
 fn reports() -> Vec<(Report, Report)> {
     let text = || "text".to_owned();
     let state = |position, admin, reason| Report::State {
@@ -116,7 +116,7 @@ fn examples() -> Vec<Value> {
         .collect()
 }
 
-/// A table's rows after the header that begins with this.
+/// The rows of the table whose header begins with this text.
 fn rows(header: &str) -> Vec<Vec<&'static str>> {
     let rest = DOCUMENT.split_once(header).unwrap_or_else(|| panic!("no table '{header}'")).1;
     let rows = rest.lines().skip(2).take_while(|line| line.starts_with('|'));

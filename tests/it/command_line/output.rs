@@ -45,7 +45,7 @@ fn an_unread_output_loses_nothing_and_delays_nobody() {
     for line in &lines {
         admin.say(line);
     }
-    // Far more than a pipe holds; the customer's side has it all the same.
+    // The lines are more than a pipe holds, but the customer's side has all of them.
     admin.until(|event| event["event"] == "delivered" && event["number"].as_u64() >= Some(301));
     user.say("I hear you");
     admin.until_text("I hear you");
@@ -67,7 +67,8 @@ fn an_unread_output_loses_nothing_and_delays_nobody() {
 #[test]
 fn no_log_level_prints_messages_or_secrets() {
     let mut bot = Handoff::bot();
-    // The libraries' own levels are asked for by name, too: their finer ones tell whole requests.
+    // The log levels of the libraries are set by name, too: at their finer levels they log whole
+    // requests.
     let all =
         "trace,handoff=trace,ureq=trace,ureq::run=trace,ureq_proto::client=trace,rustls=trace";
     let log = |command: &mut std::process::Command| {

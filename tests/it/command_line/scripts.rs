@@ -45,7 +45,7 @@ fn a_wait_ends_when_no_answer_is_due_and_when_the_state_changes() {
     let bot = bot();
     let mut user = Handoff::user(&nobody_at(), bot.url(), &[]);
     user.script("/wait\nhi\n/wait\n/wait 0\nhi again\n");
-    assert_eq!(user.exit_code(), 0, "the bot owns it and has answered");
+    assert_eq!(user.exit_code(), 0, "the bot is the owner and has answered, so nothing is open");
     let mut admin = Handoff::admin(&[]);
     admin.script("/wait\n/accept\n/handback\n/accept\n/wait\n/close\n");
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -53,19 +53,19 @@ fn a_wait_ends_when_no_answer_is_due_and_when_the_state_changes() {
     assert_eq!(
         (user.exit_code(), admin.exit_code()),
         (0, 0),
-        "a handback and a close end a wait too"
+        "a handback or a close did not end the wait"
     );
     assert_eq!(bot.texts(), ["hi", "hi again", "human", "human, please"]);
 }
 
 #[test]
-fn a_user_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
+fn a_customers_side_in_the_queue_stays_after_its_input_but_no_longer_than_it_lingers() {
     let bot = bot();
     let admin = &mut Handoff::admin(&[]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &["--linger", "1"]);
     user.script("human\n");
     assert_eq!(user.exit_code(), 0);
-    // The customer may come back: the place in the queue is kept, and passed over.
+    // The customer may come back and keeps the position, but an accept passes over them.
     let lost = admin.until(|event| event["link"] == "lost");
     assert!(lost["why"].to_string().contains("ending"), "{lost}");
     let mut patient = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -89,7 +89,10 @@ fn lines_that_reached_no_desk_are_reported_as_undelivered() {
             .contains("not delivered yet, kept for the next start: my order is late")),
         "{errors:?}"
     );
-    assert!(!errors.iter().any(|e| e["text"].to_string().contains("human")), "that was the bot's");
+    assert!(
+        !errors.iter().any(|e| e["text"].to_string().contains("human")),
+        "a line for the bot was reported as undelivered"
+    );
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn a_script_may_begin_with_a_byte_order_mark_at_both_ends() {
         user.script("\u{feff}/human\n");
         assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
         assert!(user.stdout().iter().any(|line| line.contains("hello")), "{:?}", user.stdout());
-        assert_eq!(bot.texts(), [] as [String; 0], "the command was not said to the bot");
+        assert_eq!(bot.texts(), [] as [String; 0], "the bot got the command");
     }
 }
 
@@ -149,7 +152,7 @@ fn an_accept_of_a_customer_who_left_goes_to_the_next_customer() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
-    // Ann gives up in the moment she is accepted: her side answers both in its own time.
+    // Ann gives up in the moment in which she is accepted. Both entries are on their way at once.
     let mut ann = Raw::welcomed(&address, "a1", 1);
     ann.say(&entry(1, &json!({"requested": {}})));
     ann.until("position");
@@ -188,7 +191,7 @@ fn a_program_ends_without_an_error_when_its_reader_goes_away() {
         assert!(first.contains(if json.is_empty() { "one" } else { "ready" }), "{first}");
         drop(reader);
         user.say("two");
-        assert_eq!(user.exit_code(), 0, "a closed pipe is no failure");
+        assert_eq!(user.exit_code(), 0, "a closed pipe was treated as a failure");
         let panicked = user
             .stderr()
             .into_iter()
@@ -207,13 +210,13 @@ fn signals_end_both_modes_with_their_codes_and_leave_nothing_behind() {
         user.until_state("active");
         user.signal(signal);
         assert_eq!(user.exit_code(), code);
-        // Nobody can go on with what no journal keeps: it ends.
+        // A conversation without a journal cannot continue, so it ends with its program.
         assert_eq!(admin.until_state("closed")["reason"], "user_ended");
         admin.signal(signal);
         assert_eq!(admin.exit_code(), code);
         for end in [&user, &admin] {
             assert_eq!(end.home_files(), [] as [std::path::PathBuf; 0]);
-            assert_eq!(end.still_here(), [] as [u32; 0], "processes left behind");
+            assert_eq!(end.still_here(), [] as [u32; 0], "a process stays");
         }
     }
 }

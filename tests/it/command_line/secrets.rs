@@ -1,4 +1,5 @@
-//! Where secrets may stand: files for their owner alone and the environment, never a command line.
+//! Where a secret may be: in a file that only its owner can read or in the environment, never in a
+//! command line.
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
@@ -20,7 +21,7 @@ fn write(file: &Path, content: &str, mode: u32) {
     fs::set_permissions(file, Permissions::from_mode(mode)).expect("the file is ours");
 }
 
-/// Hands over at 'human', and has an API that asks for nothing.
+/// A bot that hands over at 'human' and has an API without a token.
 fn bot(ip: IpAddr) -> FakeBot {
     FakeBot::at(ip, |asked| match asked.is_message() {
         true => ok(&text(if asked.text() == "human" { "Human Handoff" } else { "bot here" })),
@@ -66,11 +67,11 @@ fn an_open_api_of_the_bot_causes_one_warning_and_no_extra_request() {
         assert!(told.contains(part), "{told}");
     }
     let messages: Vec<bool> = asked.iter().map(Asked::is_message).collect();
-    assert_eq!(messages, [true, false, true, false], "a line and a handback, twice");
+    assert_eq!(messages, [true, false, true, false], "two lines and two handbacks");
     assert_eq!(
         warnings(Ipv4Addr::LOCALHOST.into(), None).0,
         [] as [String; 0],
-        "only this machine reaches it"
+        "a bot that only this machine can reach causes no warning"
     );
 }
 
@@ -86,7 +87,7 @@ fn a_warning_comes_before_a_token_leaves_the_machine_unencrypted() {
     assert_eq!(warnings(Ipv4Addr::LOCALHOST.into(), Some(TOKEN)).0, [] as [String; 0]);
 }
 
-/// What all users of the machine can read of this process.
+/// The command line of a process, which every user of the machine can read.
 fn command_line(pid: u32) -> String {
     let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     String::from_utf8_lossy(&bytes).replace('\0', " ").trim_end().to_owned()

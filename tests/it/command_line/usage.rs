@@ -73,7 +73,7 @@ fn a_taken_port_causes_one_line_with_the_address() {
     for mode in ["admin", "bot"] {
         for json in [&[][..], &["--json"]] {
             let (code, out, err) = ended(&[&[mode, "--listen", &address], json].concat());
-            assert_eq!((code, out), (1, Vec::new()), "nothing was started");
+            assert_eq!((code, out), (1, Vec::new()), "the program must not start");
             assert!(
                 err.len() == 1 && err[0].contains(&address) && err[0].contains("in use"),
                 "{mode}: {err:?}"

@@ -12,7 +12,7 @@ use crate::support::release::{NAMES, fixtures, menu_bot};
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, copy};
 
-/// A setup with what 0.1.0 left in its folder. The fixtures themselves stay as they are.
+/// A setup whose folder has a copy of the files that 0.1.0 left.
 fn setup() -> Setup {
     let setup = Setup::with(menu_bot());
     let state = Path::new(setup.state());
@@ -20,7 +20,7 @@ fn setup() -> Setup {
     for name in NAMES {
         copy(&fixtures().join("user").join(name), &state.join("user").join(name));
     }
-    // A journal is for its owner alone; a checkout of the project does not know that.
+    // A journal must be readable only by its owner, and git does not keep such modes.
     for file in crate::support::home::files_in(state) {
         fs::set_permissions(file, Permissions::from_mode(0o600))
             .expect("the file is the test's own");
@@ -28,7 +28,7 @@ fn setup() -> Setup {
     setup
 }
 
-/// A customer of 0.1.0, by the name of their profile.
+/// Starts the customer's side on this profile of 0.1.0.
 #[track_caller]
 fn customer(setup: &Setup, name: &str) -> Handoff {
     setup.user(&["--profile", name])
@@ -117,7 +117,7 @@ fn a_conversation_that_0_1_0_closed_stays_closed() {
     let mut user = customer(&setup, "closed");
     let fresh = user.until_state("bot")["conversation"].clone();
     let (former, _) = before.first_key_value().expect("0.1.0 had one");
-    assert_ne!(fresh, former.as_str(), "the next line begins another");
+    assert_ne!(fresh, former.as_str(), "the next line must begin another conversation");
     assert_eq!(user.events_of("message"), [] as [serde_json::Value; 0]);
 }
 
@@ -145,7 +145,7 @@ fn an_accept_without_an_answer_in_0_1_0_gets_one() {
     same_story(&setup, "pending");
 }
 
-/// All rows of these columns, as text.
+/// These columns of all rows of a table, as text.
 fn rows(file: &Path, columns: &str, table: &str) -> Vec<String> {
     let journal = Connection::open(file).expect("it is a journal");
     let sql = format!("SELECT json_array({columns}) FROM {table} ORDER BY key");
@@ -165,7 +165,7 @@ fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
     ];
     let all = || tables.map(|(columns, table)| rows(&file, columns, table));
     let before = all();
-    // Once to migrate, once to see that it is.
+    // The first time the journal is migrated, the second time it has the present schema already.
     for _ in 0..2 {
         let journal = Journal::open(&file).expect("it can be opened");
         let restart = journal.restart().expect("it can be read");
@@ -176,7 +176,7 @@ fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
     }
     let journal = Connection::open(&file).expect("it is a journal");
     let version = journal.query_row("PRAGMA user_version", [], |row| row.get(0));
-    assert_eq!(version, Ok(3), "0.1.0 refuses it from now on");
+    assert_eq!(version, Ok(3), "the schema's version, which 0.1.0 refuses");
     let check = journal.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
     assert_eq!(check, Err(rusqlite::Error::QueryReturnedNoRows));
     let check = journal.query_row("PRAGMA integrity_check", [], |row| row.get(0));

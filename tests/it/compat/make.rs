@@ -1,4 +1,4 @@
-//! Makes what `tests/fixtures/0.1.0` holds, with a 0.1.0 binary: `scripts/compat fixtures`.
+//! Makes the files of `tests/fixtures/0.1.0` with a 0.1.0 binary: `scripts/compat fixtures`.
 //!
 //! Everything is in plaintext on loopback, so that no key is part of a fixture.
 
@@ -17,7 +17,7 @@ use crate::support::run::Handoff;
 use crate::support::setup::{Setup, copy};
 
 const PLAINTEXT: [&str; 2] = ["--plaintext", "loopback"];
-/// Asks for a person, and talks to the agent if there is a command that accepts.
+/// Asks for an agent. If `accept` is given, the agent types it, and customer and agent talk.
 #[track_caller]
 fn ask(user: &mut Handoff, admin: &mut Handoff, accept: Option<&str>) {
     user.say("a human");
@@ -60,7 +60,7 @@ fn make_the_journals() {
         user.signal(Signal::TERM);
         assert_eq!(user.exit_code(), 143);
     }
-    // Nobody is there to answer this accept.
+    // The customer's side has ended, so this accept stays without an answer.
     admin.say("/accept 5");
     admin.until_told("notice", "is not connected");
     admin.signal(Signal::TERM);
@@ -77,7 +77,7 @@ fn make_the_journals() {
     }
 }
 
-/// One half of a connection, and what it carried.
+/// One direction of a connection, and the frames that it carried.
 struct Tap {
     from: TcpStream,
     to: TcpStream,
@@ -86,7 +86,8 @@ struct Tap {
 }
 
 impl Tap {
-    /// Forwards frame by frame, and writes each down before it goes on. Pings are passed over.
+    /// Forwards frame by frame, and records each frame before it is sent on. Pings are not
+    /// recorded.
     fn run(mut self) {
         let mut length = [0; 4];
         while self.from.read_exact(&mut length).is_ok() {

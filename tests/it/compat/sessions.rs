@@ -1,5 +1,5 @@
-//! A session of 0.1.0, as it was recorded on the wire: its customer's side is played to this desk,
-//! and its desk to this customer's side.
+//! A session that was recorded on the wire of 0.1.0. Its customer's side is played to the present
+//! desk, and its desk to the present customer's side.
 
 use std::fs;
 use std::net::TcpListener;
@@ -35,7 +35,7 @@ fn steps(session: &str) -> Vec<Step<'_>> {
                 let is_ack =
                     |step: &Step| matches!(step, Step::Desk(body) if number(body, "ack").is_some());
                 let earlier = steps[since..].iter().rposition(is_ack);
-                // The one right behind a welcome is an answer of its own.
+                // An acknowledgement right after a welcome is kept: it answers the hello.
                 let is_welcome =
                     |step: &Step| matches!(step, Step::Desk(body) if body.contains("\"welcome\""));
                 let answers = |at: usize| at > 0 && is_welcome(&steps[since + at - 1]);
@@ -70,7 +70,8 @@ fn this_desk_answers_a_0_1_0_customer_as_a_0_1_0_desk_did() {
     });
 }
 
-/// A customer's frame at another time, of another conversation.
+/// A customer's frame without the values that differ in each session: its time, conversation and
+/// secret.
 fn masked_customer(message: &Value) -> Value {
     let mut message = message.clone();
     for field in ["/entry/at", "/hello/conversation", "/hello/secret"] {
@@ -89,7 +90,7 @@ fn this_customer_says_to_a_0_1_0_desk_what_a_0_1_0_customer_did() {
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let mut user = Handoff::user(&address, bot.url(), &["--name", "Ann"]);
     let mut raw: Option<Raw> = None;
-    // Acknowledgements and what was seen may come in other portions.
+    // Acknowledgements and seen marks may be divided differently.
     let is_mark =
         |message: &Value| ["ack", "seen", "ping"].iter().any(|kind| message.get(kind).is_some());
     for step in session.lines().map(step) {
@@ -121,6 +122,6 @@ fn this_customer_says_to_a_0_1_0_desk_what_a_0_1_0_customer_did() {
     }
     user.until_state("closed");
     user.close_stdin();
-    assert_eq!(user.exit_code(), 0, "all was delivered");
+    assert_eq!(user.exit_code(), 0, "something was not delivered");
     assert_eq!(bot.texts(), ["hi", "menu", "a human", "thanks", "a human, please"]);
 }

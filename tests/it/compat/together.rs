@@ -8,7 +8,7 @@ use crate::support::release::old;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 
-/// Which build an end runs, and which one after it was killed.
+/// The build that an end runs at first, and the build that it runs after its kill.
 #[derive(Clone, Copy, Debug)]
 struct End {
     first: Build,
@@ -71,11 +71,12 @@ fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
     talk(upgraded(), upgraded());
 }
 
-/// A conversation with a cut, a kill of either end, a handback, a second handoff and a close.
+/// Plays a conversation with a cut, a kill of each end, a handback, a second handoff and a close.
 #[track_caller]
 fn talk(customer: End, agent: End) {
     let setup = Setup::new();
-    // The first connection breaks in mid-talk; its handshake and the handoff take less.
+    // The first connection breaks in the middle of the talk: its handshake and the handoff need
+    // fewer bytes.
     let proxy =
         Proxy::start(&setup.desk, usize::MAX, |nth| if nth == 0 { 4_500 } else { usize::MAX });
     let of_user = [
@@ -105,7 +106,10 @@ fn talk(customer: End, agent: End) {
         admin.say(&format!("agent {line}"));
         user.until_text(&format!("agent {line}"));
     }
-    assert!(proxy.dialled.load(std::sync::atomic::Ordering::SeqCst) > 1, "the connection was cut");
+    assert!(
+        proxy.dialled.load(std::sync::atomic::Ordering::SeqCst) > 1,
+        "the connection never broke"
+    );
 
     user.kill();
     admin.say("while you were away");
@@ -139,17 +143,17 @@ fn talk(customer: End, agent: End) {
     assert_eq!(
         (user.exit_code(), admin.exit_code()),
         (0, 0),
-        "{customer:?} and {agent:?}: all was delivered"
+        "{customer:?} and {agent:?}: something was not delivered"
     );
 
     let read = |mode| kept::read(&kept::journal(Path::new(setup.state()), mode));
     let (kept_here, kept_there) = (read("user"), read("admin"));
     kept::check_alone("the customer's side", &kept_here).expect("no gap and no double");
     kept::check_alone("the desk", &kept_there).expect("no gap and no double");
-    kept::check_together(&kept_here, &kept_there).expect("both journals tell the same");
+    kept::check_together(&kept_here, &kept_there).expect("both journals hold the same entries");
     assert_eq!(
         setup.bot.texts(),
         ["hi", "a human", "hi again", "a human, please"],
-        "the bot was asked once each"
+        "the bot must get each line once"
     );
 }

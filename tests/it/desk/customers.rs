@@ -37,7 +37,7 @@ fn the_first_customer_is_accepted_first_and_all_see_their_positions() {
     cy.until(|event| event["position"] == 2);
     admin.say("for Ann");
     ann.until_text("for Ann");
-    // Out of turn, by number; Bob keeps his place.
+    // Cy is accepted by number, before Bob. Bob keeps his position.
     admin.say("/accept 3");
     cy.until_state("active");
     admin.say("for Cy");
@@ -103,9 +103,9 @@ fn no_customer_gets_anothers_line_and_the_desk_tells_customers_apart() {
         assert_eq!(
             of(&events),
             of(&user.events_of("message")),
-            "one conversation, whole and in order"
+            "the conversation is not complete and in order"
         );
-        assert_eq!(user.events_of("message").len(), 21, "and nothing of the other's");
+        assert_eq!(user.events_of("message").len(), 21, "a customer got a line of the other one");
     }
 }
 
@@ -119,7 +119,7 @@ fn the_bot_gets_another_sender_id_for_each_customer() {
         assert_eq!(user.exit_code(), 0);
         let asked = bot.asked();
         let [.., one, two] = &asked[..] else { panic!("two requests are there: {asked:?}") };
-        assert_eq!(one.sender(), two.sender(), "one conversation is one sender");
+        assert_eq!(one.sender(), two.sender(), "a conversation has two sender ids");
         senders.push(one.sender());
     }
     let safe =
@@ -127,7 +127,7 @@ fn the_bot_gets_another_sender_id_for_each_customer() {
     assert!(senders.iter().all(safe), "{senders:?}");
     senders.sort();
     senders.dedup();
-    assert_eq!(senders.len(), 3, "no two share a sender");
+    assert_eq!(senders.len(), 3, "two customers share a sender id");
 }
 
 #[test]
@@ -190,7 +190,7 @@ fn a_desk_greets_only_with_the_option_and_a_greeting_ends_no_wait() {
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.script("human\n/wait\nafter the wait\n");
     user.until_text("Welcome to the desk");
-    // Had the greeting ended the wait, the line would come before this one.
+    // If the greeting had ended the wait, the next line would come before this one.
     admin.until_text("Welcome to the desk");
     admin.say("typed");
     admin.until_text("after the wait");
@@ -262,7 +262,7 @@ fn a_customer_who_comes_back_has_the_same_number_and_history() {
         let mut second = Raw::welcomed(&desk, "b2", 1);
         second.say(&entry(1, &json!({"requested": {}})));
         second.until("position");
-        // With another's id, but not the secret.
+        // A stranger says hello with this customer's id and a wrong secret.
         let mut stranger = Raw::connect(&desk);
         let mut other = hello("a1", 3);
         other["hello"]["secret"] = "c3".repeat(32).into();
@@ -275,7 +275,7 @@ fn a_customer_who_comes_back_has_the_same_number_and_history() {
         admin.say("/accept 1");
         let mut first = Raw::connect(&desk);
         first.say(&hello("a1", 4));
-        assert_eq!(first.until("welcome")["received"], 3, "all of it is known");
+        assert_eq!(first.until("welcome")["received"], 3, "the desk must know all three entries");
         first.say(&entry(4, &json!({"requested": {}})));
         assert_eq!(first.until("entry")["body"]["accept"]["request"], 4);
     }

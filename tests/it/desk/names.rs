@@ -1,4 +1,4 @@
-//! Customers by their names, wherever a command takes a number.
+//! A name works wherever a command takes a customer's number.
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
@@ -70,14 +70,14 @@ fn an_ambiguous_name_lists_all_matches_and_accepts_nobody() {
     desk.press("\x0c/accept An\r");
     let seen = desk.sees("that fits several of them; give more of the name, or the number");
     assert!(seen.contains("-- #1 Anna\n-- #2 Ann\n-- #3 Ann\n"), "{seen}");
-    // Whole names come before beginnings.
+    // Customers with exactly this name come before customers whose name begins with it.
     desk.press("/accept ann\r");
     desk.sees("> /accept ann\n-- #2 Ann\n-- #3 Ann\n!! that fits several of them");
     desk.last_row("nobody, 3 waiting> ");
     desk.press("/accept 3\r");
     users[2].until_state("active");
     desk.last_row("#3 Ann> ");
-    // Of two with the name, one waits: only that one can be meant.
+    // Two customers have this name, but only one of them waits, so only that one can be accepted.
     desk.press("/accept ann\r");
     users[1].until_state("active");
     desk.press("/accept anna\r");
@@ -97,7 +97,7 @@ fn an_unnamed_customer_has_a_name_of_the_desks_and_a_number_wins_over_a_name() {
         .split("Hey! ")
         .nth(1)
         .and_then(|rest| rest.split(" wants").next())
-        .expect("it is called so");
+        .expect("the call names the customer");
     desk.press(&format!("/accept {}\r", called.to_uppercase()));
     unnamed.until_state("active");
     desk.last_row(&format!("#1 {called}> "));
@@ -116,7 +116,7 @@ fn a_script_waits_for_the_customer_it_names() {
     let bot = bot();
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
-    // A script's number is a number: a stranger may call themself anything.
+    // In a script a number never means a name: a stranger may choose any name.
     let _three = waiting(&address, &bot, Some("3"));
     admin.script("/accept cleo\nhello Cleo\n/close\n/accept 3\nhello third\n/close\n");
     let mut cleo = Handoff::user(&address, bot.url(), &["--name", "Cleo"]);
@@ -126,7 +126,7 @@ fn a_script_waits_for_the_customer_it_names() {
     third.say("human");
     third.until_text("hello third");
     assert_eq!(admin.exit_code(), 0);
-    // Which of several is meant, a script has to say.
+    // An ambiguous name is an error of the script, which goes on with its next line.
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
     let mut users = ["Bo", "Bob"].map(|name| waiting(&address, &bot, Some(name)));
@@ -135,7 +135,7 @@ fn a_script_waits_for_the_customer_it_names() {
     admin.until_told("notice", "#2 Bob");
     admin.until_told("error", "that fits several of them");
     users[0].until_state("closed");
-    assert_eq!(admin.exit_code(), 1, "the script had an error");
+    assert_eq!(admin.exit_code(), 1, "an ambiguous name is an error of the script");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn a_desk_without_a_terminal_stays_without_customers_and_ends_at_a_signal() {
     let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
     admin.until_told("notice", "no agent is at this desk: customers wait in the queue");
-    // The first conversation comes and goes: with `</dev/null` alone the desk would end with it.
+    // With `</dev/null` and without the option the desk would end after its first conversation.
     let mut ann = queue_at(&setup, "ann");
     ann.say("/end");
     admin.until_state("closed");
@@ -44,13 +44,13 @@ fn a_desk_without_a_terminal_stays_without_customers_and_ends_at_a_signal() {
     bob.until_event("delivered");
     stop(&mut admin);
     bob.until(|event| event["link"] == "lost");
-    assert!(bob.events_of("seen").is_empty(), "nobody has seen it");
+    assert!(bob.events_of("seen").is_empty(), "a line was marked as seen without an agent");
     assert!(
         admin.events_of("error").is_empty() && admin.stderr().is_empty(),
         "{:?}",
         admin.stderr()
     );
-    // Whoever waits still does at the next start, also where an agent is then.
+    // A customer who waits is still in the queue after a restart with an agent.
     let mut admin = setup.admin(&["--auto-accept"]);
     bob.until_state("active");
     admin.until_state("active");
@@ -89,7 +89,7 @@ fn a_desk_without_a_terminal_writes_to_a_file_and_goes_on_when_stdout_takes_no_m
     let log = fs::read_to_string(&log).expect("it is there");
     let first = log.lines().next().expect("a line");
     assert!(first.contains(r#""event":"ready""#) && log.contains(r#""state":"queued""#), "{log}");
-    // A device that is always full.
+    // /dev/full refuses every write.
     let mut admin = Handoff::start_with(&arguments, |command| {
         command
             .stdin(Stdio::null())
@@ -121,7 +121,9 @@ fn a_desk_without_an_agent_refuses_the_agents_options() {
     for option in [&["--auto-accept"][..], &["--name", "Robin"], &["--greeting", "Hello"]] {
         let mut admin = Handoff::plain_admin(&[&["--no-terminal"], option].concat());
         assert_eq!(admin.exit_code(), 2);
-        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
+        let [line] = &admin.stderr()[..] else {
+            panic!("one line is expected: {:?}", admin.stderr())
+        };
         assert!(
             line.contains(option[0]) && line.contains("with --no-terminal there is none"),
             "{line}"

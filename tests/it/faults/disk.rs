@@ -21,7 +21,7 @@ const ROOM: &str = "there is room on the disk again";
 struct Disk(Home);
 
 impl Disk {
-    /// `None` where nothing can be mounted, which is said.
+    /// Mounts the disk. `None` if this machine cannot mount; then the test says that it is skipped.
     fn mount() -> Option<Disk> {
         let disk = Disk(Home::new());
         let folder = disk.0.0.to_str().expect("cargo's folders have UTF-8 names").to_owned();
@@ -36,7 +36,7 @@ impl Disk {
         self.0.0.join("filler")
     }
 
-    /// Takes every byte that is left.
+    /// Fills the disk to the last byte.
     fn fill(&self) {
         let mut file =
             File::options().create(true).append(true).open(self.filler()).expect("a file");
@@ -88,7 +88,7 @@ fn a_desk_with_a_full_disk_stops_acknowledging_and_resumes_when_there_is_space()
     user.until_state("active");
     admin.until_state("active");
     disk.fill();
-    // More than the pages that the log already has.
+    // The lines need more pages than the journal's log has already.
     let lines: Vec<String> = (0..30).map(|line| format!("{line} {}", "x".repeat(4_000))).collect();
     lines.iter().for_each(|line| user.say(line));
     admin.until_told("error", FULL);
@@ -99,17 +99,17 @@ fn a_desk_with_a_full_disk_stops_acknowledging_and_resumes_when_there_is_space()
     assert!(acked < number, "{acked:?} of {number:?}");
     assert!(
         user.events_of("link").iter().all(|event| event["link"] != "lost"),
-        "the connection stays"
+        "the connection was lost"
     );
     disk.make_room();
     admin.until_told("notice", ROOM);
     if !texts(&admin, "user").contains(&lines[29]) {
         admin.until_text(&lines[29]);
     }
-    assert_eq!(texts(&admin, "user")[1..], lines, "in order, each once");
+    assert_eq!(texts(&admin, "user")[1..], lines, "the lines are not in order and once each");
     assert!(
         user.events_of("link").iter().all(|event| event["link"] != "lost"),
-        "the connection stays"
+        "the connection was lost"
     );
 }
 
@@ -149,7 +149,7 @@ fn a_desk_with_a_full_disk_can_be_ended() {
     assert_eq!(admin.exit_code(), 143);
 }
 
-/// A person at the customer's side, with a full disk and this line not taken.
+/// A customer at a terminal whose disk is full, and whose line was refused.
 fn refused(disk: &Disk, address: &str, bot: &FakeBot) -> Terminal {
     let arguments = ["user", "--admin", address, "--bot", bot.url(), "--state", disk.state()];
     let mut user = Terminal::start(&arguments);
@@ -195,5 +195,5 @@ fn a_customer_with_a_full_disk_can_leave_with_ctrl_c() {
     user.sees("the disk is full; Ctrl-C again leaves the program");
     user.press("\x03");
     assert_eq!(user.program.exit_code(), 130);
-    assert!(user.is_cooked(), "the terminal is as it was");
+    assert!(user.is_cooked(), "the terminal was not restored");
 }

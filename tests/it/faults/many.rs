@@ -1,4 +1,5 @@
-//! A desk with a hundred conversations is killed: all come back. Bare customers speak the wire.
+//! A desk with a hundred conversations is killed, and all customers reconnect. The customers are
+//! made of bare frames.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,6 +25,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
     let mut lives = 0;
     while lives < 2 {
         let Ok(mut stream) = TcpStream::connect(desk) else {
+            // The backoff is part of the rules, so this waits for a time and for no event.
             thread::park_timeout(backoff.wait());
             continue;
         };
@@ -39,7 +41,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
         };
         let mut out = Vec::new();
         encode(&Message::Hello(hello), &mut out);
-        // Too many at once are not let in; then they come again.
+        // The desk refuses too many connections at once, and the customer dials again.
         let _ = stream.write_all(&out);
         let mut decoder = Decoder::default();
         decoder.accept();
@@ -97,23 +99,23 @@ fn a_hundred_customers_reconnect_to_a_killed_desk_within_twenty_seconds_but_spre
     for _ in 1..=CUSTOMERS {
         let left = Duration::from_secs(20).saturating_sub(since.elapsed());
         let (n, welcome, at) = welcomes.recv_timeout(left).expect("all are back within 20 s");
-        assert_eq!(welcome.received, 3, "the desk has all of it");
+        assert_eq!(welcome.received, 3, "the desk lacks an entry");
         back.push((n, at.duration_since(since)));
     }
     let first = back.iter().map(|(_, at)| *at).min().unwrap();
     let last = back.iter().map(|(_, at)| *at).max().unwrap();
     assert!(
         last - first > Duration::from_millis(50),
-        "they do not dial all at once: {first:?} to {last:?}"
+        "all customers dialled at the same time: {first:?} to {last:?}"
     );
     back.sort();
     back.dedup_by_key(|(n, _)| *n);
-    assert_eq!(back.len(), usize::from(CUSTOMERS), "each came back once");
+    assert_eq!(back.len(), usize::from(CUSTOMERS), "a customer reconnected twice");
     admin.say("/list");
     admin.until_told("notice", "number 100 in the queue");
     let mut after: Vec<_> = admin.events_of("state");
     after.sort_by_key(|event| event["position"].as_u64());
     let after: Vec<String> = after.iter().map(|event| event["conversation"].to_string()).collect();
-    assert_eq!(after, before, "the queue is in its old order");
-    assert_eq!(admin.messages().len(), 2 * usize::from(CUSTOMERS), "and nothing came twice");
+    assert_eq!(after, before, "the queue has another order");
+    assert_eq!(admin.messages().len(), 2 * usize::from(CUSTOMERS), "a message is there twice");
 }

@@ -13,7 +13,7 @@ use crate::support::raw::{Raw, entry, said};
 use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::Setup;
 
-/// A proxy between a program and its reader that can be stopped.
+/// The stdout of the customer's side goes to `cat`, which the test stops.
 #[test]
 fn a_stopped_reader_delays_only_the_seen_marks() {
     let setup = Setup::new();
@@ -30,7 +30,7 @@ fn a_stopped_reader_delays_only_the_seen_marks() {
     user.say("a human");
     admin.until_state("active");
     kill_process(Pid::from_child(&reader), Signal::STOP).expect("it is ours");
-    // More than the two pipes hold.
+    // The lines are more than two pipes hold.
     let lines: Vec<String> = (0..400).map(|line| format!("{line} {}", "x".repeat(1_000))).collect();
     lines.iter().for_each(|line| admin.say(line));
     let last = admin.until_text(&lines[399])["number"].as_u64();
@@ -50,7 +50,10 @@ fn a_stopped_reader_delays_only_the_seen_marks() {
         }
     }
     assert_eq!(heard, lines);
-    assert!(admin.events_of("link").iter().all(|event| event["link"] != "lost"), "the link lives");
+    assert!(
+        admin.events_of("link").iter().all(|event| event["link"] != "lost"),
+        "the connection was lost"
+    );
     user.kill();
     let _ = reader.wait();
 }
@@ -70,7 +73,7 @@ fn a_customer_that_stops_reading_delays_no_other_customer() {
     let of = json!({"desk": desk, "number": accept["number"]});
     deaf.say(&entry(3, &json!({"accepted": {"of": of}})));
     admin.until_state("active");
-    // From here on it reads nothing.
+    // From here on this customer reads nothing.
     other.say("a human");
     other.until_state("active");
     let lines: Vec<String> =

@@ -1,4 +1,5 @@
-//! SIGINT, SIGTERM, SIGHUP, a closed terminal, a closed stdout.
+//! How a program ends at SIGINT, SIGTERM and SIGHUP, when its terminal is closed, and when its
+//! stdout is closed.
 
 use std::process::Command;
 use std::time::Instant;
@@ -12,7 +13,7 @@ use crate::support::terminal::Terminal;
 const SIGNALS: [(Signal, i32); 3] = [(Signal::TERM, 143), (Signal::HUP, 129), (Signal::INT, 130)];
 
 #[test]
-fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
+fn a_customers_side_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
     let id = conversation(&user);
@@ -22,7 +23,7 @@ fn a_user_that_a_signal_ends_says_goodbye_and_its_conversation_goes_on() {
         user.signal(signal);
         assert_eq!(user.exit_code(), code);
         admin.until(|event| event["link"] == "lost");
-        assert!(user.events_of("error").is_empty(), "all was delivered");
+        assert!(user.events_of("error").is_empty(), "something was not delivered");
         user = setup.user(&[]);
         user.until_state("active");
         admin.until(|event| event["link"] == "connected");
@@ -56,7 +57,7 @@ fn a_desk_that_a_signal_ends_says_goodbye_and_its_conversations_go_on() {
 fn the_first_interrupt_waits_for_acknowledgements_and_the_second_does_not() {
     let setup = Setup::new();
     let (mut admin, mut user) = setup.talking();
-    // The desk is held still: what is said is owed.
+    // The desk is stopped, so the next line stays unacknowledged.
     admin.signal(Signal::STOP);
     user.say("one");
     user.until_text("one");
@@ -75,13 +76,17 @@ fn the_first_interrupt_waits_for_acknowledgements_and_the_second_does_not() {
     user.until_text("two");
 }
 
-/// Interrupts until it ends: signals that come together count as one.
+/// Sends interrupts until the program ends, because signals that come together count as one.
 #[track_caller]
 fn interrupt_twice(end: &mut Handoff) {
     let since = Instant::now();
     while end.is_running() {
         end.signal(Signal::INT);
-        assert!(since.elapsed().as_secs() < 4, "the second does not wait: {:?}", since.elapsed());
+        assert!(
+            since.elapsed().as_secs() < 4,
+            "the second interrupt waited: {:?}",
+            since.elapsed()
+        );
         std::thread::yield_now();
     }
     assert_eq!(end.exit_code(), 130);
@@ -113,7 +118,7 @@ fn a_stdout_that_is_closed_ends_the_program_and_the_journal_is_whole() {
         other.say("does anybody read this");
         let id = conversation(other);
         other.until(|event| event["link"] == "lost");
-        assert!(gone.exit_code() < 2, "it leaves in order");
+        assert!(gone.exit_code() < 2, "the program did not end in order");
         if closed == "user" {
             user = setup.user(&[]);
         } else {

@@ -35,7 +35,7 @@ fn the_two_scripts_of_the_readme_say_the_whole_conversation_at_both_ends() {
 }
 
 #[test]
-fn every_event_has_the_fields_of_the_design_and_no_others() {
+fn every_event_has_the_documented_fields_and_no_others() {
     let mut bot = Handoff::bot();
     let mut admin = Handoff::admin(&["--name", "Robin", "--greeting", "Welcome."]);
     admin.script("/accept\n/wait\nOn its way.\n/handback a note\n/accept\n/close\n");
@@ -51,7 +51,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
         let fits = |event: &&Value| {
             part.as_object().expect("a pattern").iter().all(|(k, v)| event.get(k) == Some(v))
         };
-        assert!(end.events().iter().any(|event| fits(&event)), "nothing like {part} was told");
+        assert!(end.events().iter().any(|event| fits(&event)), "no event has {part}");
     };
     assert_eq!(user.events()[0], json!({"event": "ready", "mode": "user"}));
     assert_eq!(admin.events()[0]["event"], "ready");
@@ -69,10 +69,12 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
         told(end, json!({"event": "message", "text": "https://example.invalid/cat.png"}));
         told(
             end,
-            json!({"event": "message", "text": "", "custom": {"kind": "card", "title": "A card", "nested": {"n": 1}}}),
+            json!({"event": "message", "text": "",
+                "custom": {"kind": "card", "title": "A card", "nested": {"n": 1}}}),
         );
         let buttons = json!([
-            {"title": "Yes", "payload": "/affirm", "choice": 1}, {"title": "No", "payload": "/deny", "choice": 2}]);
+            {"title": "Yes", "payload": "/affirm", "choice": 1},
+            {"title": "No", "payload": "/deny", "choice": 2}]);
         told(
             end,
             json!({"event": "message", "author": "bot", "text": "Pick one", "buttons": buttons}),
@@ -89,7 +91,7 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
     told(&admin, json!({"event": "message", "text": "Pick one", "history": true}));
     assert!(
         user.events().iter().all(|event| event.get("history").is_none()),
-        "nothing is history where it happened"
+        "a live message was marked as history"
     );
     assert!(
         admin
@@ -99,11 +101,11 @@ fn every_event_has_the_fields_of_the_design_and_no_others() {
     );
     assert!(
         !user.events().iter().any(|event| event.to_string().contains("a note")),
-        "a note is private to the desk"
+        "the customer got a note of the desk"
     );
 }
 
-/// The table of `docs/JSON.md`.
+/// Checks an event against the table in `docs/JSON.md`.
 fn check_fields(event: &Value) {
     let (required, optional): (&[&str], &[&str]) =
         match event["event"].as_str().expect("every event has a name") {
@@ -149,18 +151,18 @@ fn text_payload_and_both_at_once_are_one_handoff_each() {
         user.script(&format!("{line}\n"));
         assert_eq!((user.exit_code(), admin.exit_code()), (0, 0), "{line}");
         let said = [pair("user", line), pair("admin", "yes?")];
-        assert_eq!(user.messages(), said, "the trigger item is no message");
-        assert_eq!(admin.messages(), said, "the trigger item is no message");
+        assert_eq!(user.messages(), said, "the trigger was shown as a message");
+        assert_eq!(admin.messages(), said, "the trigger was shown as a message");
         let asked = user
             .events_of("state")
             .into_iter()
             .filter(|e| e["state"] == "queued" && e.get("position").is_none());
-        assert_eq!(asked.count(), 1, "{line} is one handoff");
+        assert_eq!(asked.count(), 1, "{line} must cause one handoff");
         let calls = admin
             .events_of("notice")
             .into_iter()
             .filter(|e| e["text"].to_string().contains("Hey!"));
-        assert_eq!(calls.count(), 1, "{line} is one handoff");
+        assert_eq!(calls.count(), 1, "{line} must cause one handoff");
     }
 }
 
@@ -183,9 +185,10 @@ fn another_trigger_text_can_be_given_and_replaces_the_default() {
 
 #[test]
 fn a_reply_with_a_trigger_is_shown_without_the_trigger() {
-    let bot = FakeBot::saying(
-        |_| json!([{"text": "One moment."}, {"text": "Human Handoff"}, {"custom": {"handoff": true}}, {"text": "I call one."}]),
-    );
+    let bot = FakeBot::saying(|_| {
+        json!([{"text": "One moment."}, {"text": "Human Handoff"},
+            {"custom": {"handoff": true}}, {"text": "I call one."}])
+    });
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.say("help");
@@ -232,14 +235,14 @@ fn lines_typed_after_the_trigger_go_to_the_agent_and_never_to_the_bot() {
     keyboard.type_line("human again");
     admin.until_state("queued");
     admin.until_state("active");
-    assert_eq!(bot.texts(), ["a human!", "human again"], "nor later what was not for it");
+    assert_eq!(bot.texts(), ["a human!", "human again"], "the bot got a line that was not for it");
     let said = ["a human!", "my order is 17", "it is late", "and wet", "human again"]
         .map(|line| pair("user", line));
     assert_eq!(admin.messages(), said);
 }
 
 #[test]
-fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
+fn a_reply_that_comes_after_the_customer_asked_for_a_person_is_discarded() {
     let gate = Arc::<Flag>::default();
     let open = gate.clone();
     let bot = FakeBot::start(move |asked| {
@@ -259,8 +262,7 @@ fn a_reply_that_comes_after_the_user_asked_for_a_person_is_discarded() {
     keyboard.type_line("/human");
     admin.until_state("active");
     gate.set();
-    // The late answer is on its way now; whatever comes of it comes before the answer to the next
-    // question.
+    // The late answer is on its way now. If it were shown, it would come before the next answer.
     admin.say("/handback");
     user.until_err(|line| line.contains("handed you back"));
     keyboard.type_line("quick");

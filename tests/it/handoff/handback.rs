@@ -49,7 +49,7 @@ fn the_bot_remembers_what_was_said_without_it_and_a_second_handoff_goes_on_count
         "the second transcript holds messages that were for the bot"
     );
     assert_eq!(numbers(&user), numbers(&admin));
-    assert!(numbers(&user).is_sorted_by(|a, b| a < b), "one numbering, never begun anew");
+    assert!(numbers(&user).is_sorted_by(|a, b| a < b), "the numbers begin again");
     let from_admin =
         admin.events_of("message").into_iter().filter(|event| event["author"] == "admin");
     let from_admin: Vec<u64> =
@@ -74,7 +74,7 @@ fn a_bot_that_paused_itself_answers_again_after_the_handback() {
     assert_eq!(
         states.filter(|event| event.get("position").is_none()).count(),
         1,
-        "and does not hand off again"
+        "the bot handed over a second time"
     );
 }
 
@@ -97,7 +97,7 @@ fn a_bot_without_an_api_causes_one_notice_and_handback_works() {
         .into_iter()
         .filter(|event| event["text"].to_string().contains("has no API"));
     assert_eq!(told.count(), 1, "said once");
-    assert_eq!(user.events_of("error"), [] as [Value; 0], "no API is no fault");
+    assert_eq!(user.events_of("error"), [] as [Value; 0], "a bot without an API is not an error");
     assert_eq!(bot.texts(), ["human", "one", "human", "two"]);
 }
 
@@ -143,7 +143,11 @@ fn a_bot_that_refuses_the_lines_is_resumed_anyway() {
         bot.asked().into_iter().filter(|a| !a.is_message()).map(|a| a.body).collect();
     let names: Vec<&Value> =
         events[1].as_array().expect("a list").iter().map(|event| &event["event"]).collect();
-    assert_eq!(names, ["resume", "action", "followup", "action"], "without the lines");
+    assert_eq!(
+        names,
+        ["resume", "action", "followup", "action"],
+        "the events without the refused lines"
+    );
 }
 
 #[test]
@@ -159,5 +163,9 @@ fn the_bot_gets_no_question_before_the_handback_has_reached_it() {
     user.script("human\n/wait\n/wait\nare you there?\n");
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
     let paths: Vec<bool> = bot.asked().iter().map(|asked| asked.is_message()).collect();
-    assert_eq!(paths, [true, false, true], "human, the handback, and only then the next line");
+    assert_eq!(
+        paths,
+        [true, false, true],
+        "the trigger, the handback, and only then the next line"
+    );
 }

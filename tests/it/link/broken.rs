@@ -36,19 +36,19 @@ fn a_customer_without_a_desk_can_go_back_or_reach_one_that_starts_later() {
     let mut admin = admin_at(&address, &["--auto-accept"]);
     user.until_state("active");
     admin.until_state("active");
-    assert_eq!(admin.messages(), user.messages(), "the desk has all of it");
+    assert_eq!(admin.messages(), user.messages(), "the desk lacks a message");
     assert_eq!(admin.messages().len(), 5);
     let notices = user
         .events_of("notice")
         .into_iter()
         .filter(|e| e["text"].to_string().contains("keeps trying"));
-    assert!(notices.count() <= 2, "said once a handoff, not once an attempt");
+    assert!(notices.count() <= 2, "the notice comes once a handoff, not once an attempt");
 }
 
 #[test]
 fn a_desk_restarted_without_a_journal_gets_the_whole_conversation_once() {
     let (bot, address) = (bot(), nobody_at());
-    // With TLS it would be another desk than the one that was met.
+    // With TLS the restarted desk would have another key, and the customer's side would refuse it.
     let plaintext = ["--plaintext", "loopback"];
     let mut first = admin_at(&address, &plaintext);
     let mut user = Handoff::user(&address, bot.url(), &plaintext);
@@ -72,17 +72,17 @@ fn a_desk_restarted_without_a_journal_gets_the_whole_conversation_once() {
     second.say("/close");
     user.until_state("closed");
     user.close_stdin();
-    assert_eq!(user.exit_code(), 0, "all was delivered");
+    assert_eq!(user.exit_code(), 0, "something was not delivered");
     second.until_state("closed");
     let said: Vec<String> = second.messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["human", "my order is late", "are you there?", "somebody else here"]);
     let own: Vec<Value> =
         user.events_of("message").into_iter().filter(|event| event["author"] == "user").collect();
-    assert_eq!(own.len(), 3, "and the user's side tells nothing twice");
+    assert_eq!(own.len(), 3, "the customer's side printed a line twice");
 }
 
 #[test]
-fn a_user_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
+fn a_customers_side_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
     let (bot, address) = (bot(), nobody_at());
     let mut admin = admin_at(&address, &["--auto-accept"]);
     let mut user = Handoff::user(&address, bot.url(), &[]);
@@ -90,7 +90,7 @@ fn a_user_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
     user.until_state("active");
     user.say("one");
     admin.until_text("one");
-    // Nobody will answer: the wait's own end bounds the time.
+    // Nobody will answer, so the wait ends after its own time.
     user.say("/wait 2");
     admin.kill();
     user.until(|event| event["link"] == "lost");
@@ -102,7 +102,7 @@ fn a_user_whose_desk_vanished_keeps_the_line_and_does_not_spin() {
 }
 
 #[test]
-fn a_desk_whose_customer_vanished_is_told_and_does_not_spin() {
+fn a_desk_whose_customer_vanished_reports_it_and_does_not_spin() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
@@ -131,7 +131,7 @@ fn a_desk_without_input_and_without_customers_waits_and_does_not_spin() {
     let before = ticks(&admin);
     user.until_told("error", "nobody answered within 2 s");
     assert!(ticks(&admin) - before < 40, "over 0.4 s of CPU in 2 s of waiting");
-    assert!(admin.is_running(), "it had no conversation yet");
+    assert!(admin.is_running(), "a desk that had no conversation yet must not end");
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_line_that_breaks_again_and_again_in_the_middle_of_a_frame_loses_and_doubles
     user.close_stdin();
     admin.close_stdin();
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    assert!(proxy.dialled.load(Ordering::SeqCst) > 4, "the line did break");
+    assert!(proxy.dialled.load(Ordering::SeqCst) > 4, "the connection never broke");
     let of = |end: &Handoff, author: &str| -> Vec<String> {
         end.messages().into_iter().filter(|(who, _)| who == author).map(|(_, text)| text).collect()
     };
@@ -228,7 +228,7 @@ fn a_break_at_any_byte_of_the_line_loses_and_doubles_nothing() {
         let came: Vec<Value> = came.map(|event| event["text"].clone()).collect();
         assert_eq!(came, ["human", "one", "two"], "cut after {} bytes", n * 41);
     }
-    assert!(broken > 24, "the line did break: {broken} times");
+    assert!(broken > 24, "the connection broke {broken} times only");
 }
 
 #[test]

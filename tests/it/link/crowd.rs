@@ -1,4 +1,4 @@
-//! A thousand sessions of one process, over real sockets, and a desk that is down and comes back.
+//! A thousand sessions of one process over real sockets, whose desk is down and comes back.
 
 use std::time::{Duration, Instant};
 
@@ -21,14 +21,14 @@ use crate::support::run::Handoff;
 
 const SESSIONS: usize = 1_000;
 
-/// A process with many customers, without its bot and its browsers.
+/// The world of a process with many customers. It has no bot and no seats.
 struct Crowd {
     journal: Journal,
     peers: Peers,
     desk: String,
     settings: net::Settings,
     dials: usize,
-    /// Dials without an answer, and the most there were at a time.
+    /// Dials without an answer now, and the most of them at the same time.
     opening: usize,
     most_opening: usize,
     connected: usize,
@@ -82,7 +82,8 @@ impl World<Sessions> for Crowd {
     fn show(&mut self, _: &Sessions) {}
 }
 
-/// The loop of such a process, until `is_over` or for this long. Answers whether it was over.
+/// Runs the loop of such a process until `is_over` holds or the time has passed. Returns whether it
+/// holds.
 fn run(
     sessions: &mut Sessions,
     crowd: &mut Crowd,
@@ -173,7 +174,7 @@ fn a_thousand_sessions_rarely_dial_a_dead_desk_and_reconnect_in_twenty_seconds()
     assert!(run(&mut sessions, &mut crowd, &events, limit, all), "{} came", crowd.connected);
     let took = since.elapsed();
     eprintln!("{dials} dials in {down:?}; all {SESSIONS} were welcomed within {took:?}");
-    assert!(took < Duration::from_secs(20), "they were welcomed within {took:?}");
-    assert!(crowd.most_opening <= 32, "{} came at a time", crowd.most_opening);
+    assert!(took < Duration::from_secs(20), "the last session was welcomed after {took:?}");
+    assert!(crowd.most_opening <= 32, "{} sessions dialled at the same time", crowd.most_opening);
     drop(admin);
 }

@@ -1,5 +1,5 @@
-//! What both ends print when a connection was lost before its last frames arrived, and in which
-//! order a desk prints what a customer said while nobody could be reached.
+//! What both ends print when a connection was lost before its last frames arrived; and the order in
+//! which a desk prints the lines that a customer typed before the desk could be reached.
 
 use std::net::TcpListener;
 

@@ -1,5 +1,4 @@
-//! What handoff depends on is what docs/ARCHITECTURE.md says, and none of it is what deny.toml
-//! bans.
+//! The dependencies are those in docs/ARCHITECTURE.md, and none of them is banned by deny.toml.
 //!
 //! `scripts/audit` checks more (licences, sources, advisories), with a tool that takes minutes to
 //! build.
@@ -14,7 +13,7 @@ const DOCUMENT: &str = include_str!("../../../docs/ARCHITECTURE.md");
 const DENY: &str = include_str!("../../../deny.toml");
 const FUZZED: &str = include_str!("../../../fuzz/Cargo.lock");
 
-/// What this cargo says of us.
+/// The output of this cargo command for the project.
 fn cargo(arguments: &[&str]) -> String {
     let output =
         Command::new(env!("CARGO")).args(arguments).arg("--locked").output().expect("cargo runs");
@@ -26,7 +25,7 @@ fn cargo(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("it is text")
 }
 
-/// What Cargo.toml names, for the program and for its tests.
+/// The crates in Cargo.toml: those of the program, and those of its tests.
 fn direct() -> (BTreeSet<String>, BTreeSet<String>) {
     let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
     let metadata: Value = serde_json::from_str(&metadata).expect("it is JSON");
@@ -39,7 +38,7 @@ fn direct() -> (BTreeSet<String>, BTreeSet<String>) {
     (names(program), names(tests))
 }
 
-/// Names and versions of all that is part of the program, or builds it, on any target.
+/// Names and versions of all crates that are part of the program or build it, on any target.
 fn shipped() -> BTreeSet<(String, String)> {
     let tree = cargo(&[
         "tree",

@@ -2,8 +2,8 @@
 //!
 //! A line is accepted when its own side has printed it. After every death the dead side's journal
 //! must hold each of its accepted lines exactly once; after every conversation both journals must
-//! hold the same entries. With the feature `failpoints` half of the restarted processes die by
-//! themselves at a named point. `FAULTS_SEED=n` replays.
+//! hold the same entries. With the feature `failpoints` half of the restarted processes get a named
+//! point at which they die, if no kill comes before. `FAULTS_SEED=n` replays.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
@@ -26,8 +26,8 @@ mod checks;
 mod end;
 mod history;
 
-/// How long anything may take; a link that was lost several times is dialled again after up to 15
-/// s.
+/// The longest that a wait may take. A connection that was lost several times is dialled again
+/// after up to 15 s.
 const WITHIN: Duration = Duration::from_secs(40);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Who {
@@ -46,14 +46,14 @@ struct World {
     all_kills: Arc<AtomicU64>,
     home: Home,
     bot: FakeBot,
-    /// When (milliseconds of the wall clock) which conversation asked the bot, and for what line.
+    /// Each request to the bot: its time (milliseconds of the wall clock), conversation and line.
     asked: Arc<Mutex<Vec<(i64, String, String)>>>,
     ends: HashMap<Who, End>,
     next_kill: Option<(Instant, Who)>,
     lines: u64,
     /// Lines that their own side printed, or that were in its journal after its death.
     accepted: HashMap<Who, HashSet<String>>,
-    /// How often the user asked for a line to be sent to the bot again.
+    /// How often the customer typed `/again` for a line.
     again: HashMap<String, usize>,
 }
 
@@ -113,7 +113,7 @@ impl World {
         self.ends.get_mut(&who).expect("both ends are there")
     }
 
-    /// Conversations, until there were enough kills.
+    /// Plays conversations until there were enough kills.
     fn run(&mut self) {
         while self.kills < self.goal {
             self.converse();
@@ -126,7 +126,7 @@ impl World {
             let end = self.end(who);
             end.process.signal(Signal::TERM);
             end.process.exit_code();
-            assert_eq!(end.process.still_here(), [] as [u32; 0], "a process is left over");
+            assert_eq!(end.process.still_here(), [] as [u32; 0], "a process stays");
         }
     }
 
@@ -165,7 +165,7 @@ fn wall() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
-/// Of a message it is the sender, of the API it is in the path.
+/// The conversation of a request: the sender of a message, or a part of the API's path.
 fn conversation_of(asked: &Asked) -> String {
     match asked.path.strip_prefix("/conversations/") {
         Some(rest) => rest.split('/').next().unwrap_or_default().to_owned(),
@@ -196,8 +196,8 @@ fn kill(goal: u64, seed: u64, worlds: u64) {
     let (kills, at_points, lines) =
         ended.iter().fold((0, 0, 0), |sum, w| (sum.0 + w.0, sum.1 + w.1, sum.2 + w.2));
     eprintln!(
-        "{kills} kills ({at_points} at failpoints), {lines} lines accepted, 0 lost, 0 doubled, 0 bot interruptions \
-         (seed {seed}, {} s)",
+        "{kills} kills ({at_points} at failpoints), {lines} lines accepted, 0 lost, 0 doubled, \
+         0 bot interruptions (seed {seed}, {} s)",
         started.elapsed().as_secs()
     );
 }

@@ -1,9 +1,9 @@
-//! Two ends over a line that cuts at any message, with processes that die at a commit, on virtual
-//! time, from a seed. Both run the turn that ships.
+//! A desk and a customer's side on virtual time, with chance from a seed. The line breaks at any
+//! message, and processes die at a commit. Both sides run the turn that ships.
 //!
 //! After every history the line heals, and then both journals must hold the same entries: every
 //! line once, in order, the same state at both ends, and never a request to the bot while it did
-//! not own the conversation. A failing seed is printed and replays with `MODEL_SEED=n`.
+//! not own the conversation. The test prints a seed that fails, and `MODEL_SEED=n` replays it.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
@@ -41,18 +41,18 @@ struct World {
     desk: Desk,
     desk_id: DeskId,
     care: Care,
-    /// The journals of desks that lost theirs.
+    /// The journals of former desks, which died with them.
     former: Vec<Disk>,
     line: Shared,
-    /// No more faults.
+    /// Whether the faults are over.
     heals: bool,
     said: u64,
-    /// How often the desk had forgotten the customer and knew them again.
+    /// How often the desk read a customer who had left its memory from its journal.
     recalled: u32,
-    /// How often the session had left memory and was read again.
+    /// How often a session that had left memory was read from the journal.
     read_again: u32,
-    /// What was in a desk's journal that was set back, and whether it has not heard of the
-    /// customer since.
+    /// The entries that a desk had before its journal was replaced by an older copy; whether the
+    /// customer has not said hello since; and whether this has happened in this history.
     lost: Vec<handoff::wire::Entry>,
     set_back: bool,
     was_set_back: bool,
@@ -86,7 +86,7 @@ impl World {
         }
     }
 
-    /// The session, which may have left memory.
+    /// The session, which is read from the journal if it has left memory.
     fn session(&mut self) -> &mut Session {
         if self.sessions.get(self.customer.id).is_none() {
             self.read_again += 1;
@@ -101,14 +101,14 @@ impl World {
     }
 
     fn pass(&mut self, time: Duration) {
-        // A batch is of one moment.
+        // All inputs of a batch have the same time.
         self.settle();
         self.now.clock += time;
         self.now.wall += time.as_millis() as u64;
         (self.customer.now, self.care.now) = (self.now, self.now);
     }
 
-    /// Both programs take their turns until neither has anything to do.
+    /// Both sides take turns until neither has anything to do.
     fn settle(&mut self) {
         loop {
             self.settle_customer();
@@ -128,7 +128,7 @@ impl World {
         if let Err(Died) = turn(&mut self.sessions, &mut self.customer, self.now) {
             self.restart_customer();
             let Ok(()) = turn(&mut self.sessions, &mut self.customer, self.now) else {
-                panic!("nothing killed it")
+                panic!("a process died without a kill")
             };
         }
     }
@@ -137,7 +137,7 @@ impl World {
         if let Err(Died) = turn(&mut self.desk, &mut self.care, self.now) {
             self.restart_desk();
             let Ok(()) = turn(&mut self.desk, &mut self.care, self.now) else {
-                panic!("nothing killed it")
+                panic!("a process died without a kill")
             };
         }
     }
@@ -166,7 +166,7 @@ impl World {
             self.settle();
             if self.is_quiet() {
                 let deadlines = [self.sessions.deadline(), Some(self.desk.deadline())];
-                let next = deadlines.into_iter().flatten().min().expect("the desk has one");
+                let next = deadlines.into_iter().flatten().min().expect("the desk has a deadline");
                 if next > end {
                     break;
                 }
@@ -189,13 +189,13 @@ impl World {
 /// Counts of rare events in the histories, so that the test can see that they occur.
 #[derive(Default)]
 pub struct Seen {
-    /// How often the desk knew a customer again.
+    /// How often the desk read a customer from its journal.
     recalled: u32,
-    /// How often a session was read again.
+    /// How often a session was read from its journal.
     read_again: u32,
     /// Histories in which a new conversation took the place of the first.
     started_over: u32,
-    /// Histories in which something followed the end of a conversation.
+    /// Histories in which an entry followed the end of a conversation.
     behind_the_end: u32,
 }
 
@@ -206,7 +206,7 @@ pub fn play(seed: u64, seen: &mut Seen) {
         world.step();
     }
     world.heal();
-    // It may have left memory at the end.
+    // The checks need the session, which may have left memory.
     world.session();
     world.check();
     seen.recalled += world.recalled;
@@ -232,6 +232,6 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
         assert!(seen.recalled > 0, "no desk ever forgot a customer who came back");
         assert!(seen.read_again > 0, "no session ever left memory and was read again");
         assert!(seen.started_over > 0, "no conversation ever took the place of another");
-        assert!(seen.behind_the_end > 0, "nothing ever followed the end of a conversation");
+        assert!(seen.behind_the_end > 0, "no entry ever followed the end of a conversation");
     }
 }

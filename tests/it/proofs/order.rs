@@ -15,12 +15,12 @@ use crate::support::run::Handoff;
 /// The actions of a process, in order.
 #[derive(Debug)]
 enum Did {
-    /// Wrote these bytes to the journal's log.
+    /// A write of these bytes to the journal's log.
     Logged(Vec<u8>),
     /// A sync of the log began, and one ended.
     SyncBegan,
     Synced,
-    /// On this socket.
+    /// A send of these bytes on this socket.
     Sent(String, Vec<u8>),
     Received(String, Vec<u8>),
 }
@@ -43,8 +43,8 @@ fn traced(arguments: &[&str], trace: &Path, prepare: &dyn Fn(&mut Command)) -> H
     })
 }
 
-/// The calls that matter. A call that another thread's interrupts counts when it ends, a sync also
-/// when it begins.
+/// The calls that matter. strace splits a call during which another thread makes one: then its end
+/// counts, and for a sync its beginning, too.
 fn read(trace: &Path) -> Vec<Did> {
     let mut did = Vec::new();
     let mut begun = BTreeMap::<String, String>::new();
@@ -64,7 +64,8 @@ fn read(trace: &Path) -> Vec<Did> {
                 }
                 if let Some(first) = call.strip_suffix(" <unfinished ...>") {
                     begun.insert(thread.to_owned(), first.to_owned());
-                    // A send may be seen by the other side before it ends.
+                    // The other side may read the bytes before a send ends, so the beginning
+                    // counts.
                     if first.starts_with("send") {
                         did.push(Did::Sent(file(first), bytes(first)));
                         begun.remove(thread);
@@ -95,7 +96,7 @@ fn read(trace: &Path) -> Vec<Did> {
     did
 }
 
-/// What the call's descriptor is: a path, or `socket:[…]`.
+/// The descriptor of a call: a path, or `socket:[…]`.
 fn file(call: &str) -> String {
     let name = call
         .split_once('<')
@@ -122,7 +123,7 @@ fn unescaped(text: &str) -> Vec<u8> {
 }
 
 struct Frame {
-    /// The place of the call that brought its last byte.
+    /// The index of the call with the frame's last byte.
     at: usize,
     message: Value,
     text: String,
@@ -134,20 +135,20 @@ impl Frame {
         self.message["entry"]["number"].as_u64()
     }
 
-    /// An entry's body as it stands in the frame, which is as it is journaled.
+    /// An entry's body as it is written in the frame. The journal has the same bytes.
     fn body(&self) -> &str {
         let body = self.text.split_once("\"body\":").expect("an entry has a body").1;
         body.strip_suffix("}}").expect("the body comes last")
     }
 }
 
-/// Whole frames, each with the place of the call that brought its last byte.
+/// The complete frames, each with the index of the call with its last byte.
 fn frames<'a>(parts: impl Iterator<Item = (usize, &'a str, &'a [u8])>) -> Vec<Frame> {
     let (mut streams, mut frames) = (BTreeMap::<&str, Vec<u8>>::new(), Vec::new());
     for (at, socket, part) in parts {
         let stream = streams.entry(socket).or_default();
         stream.extend_from_slice(part);
-        // What is asked of the bot goes over sockets of its own.
+        // Requests to the bot have sockets of their own, which are not checked.
         if ["POST", "HTTP"].iter().any(|http| stream.starts_with(http.as_bytes())) {
             continue;
         }
@@ -163,7 +164,8 @@ fn frames<'a>(parts: impl Iterator<Item = (usize, &'a str, &'a [u8])>) -> Vec<Fr
     frames
 }
 
-/// When a body was on the disk: after the first sync that began when the log had it.
+/// The moment when a body was on the disk: the end of the first sync that began after the body was
+/// written to the log.
 fn durable(did: &[Did], body: &str) -> Option<usize> {
     let needle = body.as_bytes();
     let has = |log: &[u8]| log.windows(needle.len()).any(|part| part == needle);
@@ -195,7 +197,7 @@ fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
         };
         let ack = message["ack"]["number"].as_u64();
         acks += usize::from(ack.is_some());
-        // What a welcome says is there is acknowledged, too.
+        // The mark `received` in a welcome acknowledges entries, too.
         if let Some(number) = ack.or(message["welcome"]["received"].as_u64()) {
             let acked =
                 received.iter().filter(|frame| frame.entry().is_some_and(|entry| entry <= number));
@@ -208,7 +210,8 @@ fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
                 must(durable(did, entry.body()), &entry.text)?;
             }
         }
-        // The conversation's id and secret, or the desk's id.
+        // The records that a hello or welcome names: the conversation's id and secret, or the
+        // desk's id.
         if message.get("hello").is_some() || message.get("welcome").is_some() {
             must(synced_after(did, 0), "who we are")?;
         }
@@ -222,13 +225,13 @@ fn check(side: &str, trace: &Path) -> Result<(usize, usize), String> {
     Ok((acks, entries))
 }
 
-/// A session under trace, and what its traces show.
+/// Traces both ends of a session. Returns the number of acknowledgements and entries that left.
 fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
     let home = Home::new();
     let (user_trace, desk_trace) = (home.0.join("user.trace"), home.0.join("desk.trace"));
     let bot =
         FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "bot here" }));
-    // In plaintext: the trace shows what leaves.
+    // In plaintext, so that the trace shows the frames.
     let mut admin = traced(
         &["admin", "--listen", "127.0.0.1:0", "--json", "--plaintext", "loopback"],
         &desk_trace,
@@ -250,7 +253,8 @@ fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
     let turns: String = (0..20).map(|turn| format!("question {turn}\n/wait\n")).collect();
     user.script(&format!("hi\nhuman\n{turns}/wait\nhuman\n"));
     assert_eq!((user.exit_code(), admin.exit_code()), (0, 0));
-    let (from_user, from_desk) = (check("the user", &user_trace)?, check("the desk", &desk_trace)?);
+    let (from_user, from_desk) =
+        (check("the customer's side", &user_trace)?, check("the desk", &desk_trace)?);
     assert!(
         from_user.0 >= 20 && from_desk.0 >= 20,
         "{from_user:?} {from_desk:?}: the trace shows too little"
@@ -266,7 +270,8 @@ fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
         .stderr(Stdio::null())
         .status();
     if !probe.is_ok_and(|ended| ended.success()) {
-        // Not through the macro: it is seen though the test passes.
+        // Written to stderr itself, because the harness hides the output of macros in a test that
+        // passes.
         let _ = writeln!(
             stderr,
             "skipped: the order of syncs and acknowledgements needs strace, which does not run here"
@@ -276,7 +281,8 @@ fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
     let (acks, entries) = session(&|_| {}).unwrap_or_else(|why| panic!("{why}"));
     let _ = writeln!(
         stderr,
-        "{acks} acknowledgements and {entries} entries left, 0 of them before the sync of what they speak of"
+        "{acks} acknowledgements and {entries} entries left, 0 of them before the sync of \
+         what they speak of"
     );
     if cfg!(feature = "failpoints") {
         let control = session(&|command| _ = command.env("HANDOFF_SYNCHRONOUS", "NORMAL"));

@@ -32,14 +32,14 @@ use crate::support::run::{Handoff, WITHIN};
 /// Entries under way that are not acknowledged, at most: few, so that there are many commits.
 const UNDER_WAY: u64 = 8;
 
-/// A disk in memory, and a second one to look at after the cut.
+/// A disk in memory, and a place for its copy after the cut.
 struct Rig {
     home: Home,
     mounted: Vec<PathBuf>,
 }
 
 impl Rig {
-    /// `Err` says why this machine cannot.
+    /// `Err` says why no power can be cut on this machine.
     fn new() -> Result<Rig, String> {
         if !rustix::process::getuid().is_root() {
             return Err("it needs root".to_owned());
@@ -72,7 +72,7 @@ impl Rig {
         Ok(())
     }
 
-    /// Takes the disk as it is now, as the machine that starts again finds it.
+    /// Copies the disk. A machine without power would find it like this at its next start.
     fn cut(&self) {
         let (from, to) = (self.path("memory/a.img"), self.path("memory/b.img"));
         run("cp", &["--sparse=always", &from.display().to_string(), &to.display().to_string()])
@@ -132,7 +132,7 @@ fn feed(desk: &str, began: &Flag) -> u64 {
     }
 }
 
-/// One cut. How many lines were promised to be kept, and how many of them are gone.
+/// One cut. Returns how many lines were promised, and how many of them are lost.
 fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> {
     let after = Duration::from_millis(50 + Chance::new(seed + number).below(1_200));
     if number.is_multiple_of(2) {
@@ -245,7 +245,7 @@ fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     Ok((accepted + delivered, lost))
 }
 
-/// The one conversation that a journal holds after the cut; each numbering from 1 without a gap.
+/// The only conversation of a journal after the cut, with both numberings checked.
 fn look(file: &Path) -> Kept {
     if !file.exists() {
         return Kept::default();
@@ -253,7 +253,7 @@ fn look(file: &Path) -> Kept {
     let journal = Connection::open(file).expect("a journal opens after a power cut");
     let verdict: String = journal
         .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .expect("it can be checked");
+        .expect("the journal can be checked");
     assert_eq!(verdict, "ok", "the journal is damaged");
     drop(journal);
     let mut all = kept::read(file);
@@ -274,7 +274,8 @@ fn power(cuts: u64, seed: u64) {
                 done += 1;
             }
             Err(why) if number == 0 => {
-                // Not through the macro: it is seen though the test passes.
+                // Written to stderr itself, because the harness hides the output of macros in a
+                // test that passes.
                 let _ = writeln!(stderr, "skipped: no power can be cut here: {why}");
                 return;
             }
@@ -288,7 +289,8 @@ fn power(cuts: u64, seed: u64) {
     for side in [0, 1] {
         let before = control_lost;
         for turn in 0..3 {
-            let (promised, lost) = cut(side + 2 * turn, seed, "NORMAL").expect("it worked before");
+            let (promised, lost) =
+                cut(side + 2 * turn, seed, "NORMAL").expect("the cuts before worked");
             (control_cuts, control_promised, control_lost) =
                 (control_cuts + 1, control_promised + promised, control_lost + lost);
             if control_lost > before {
@@ -297,13 +299,14 @@ fn power(cuts: u64, seed: u64) {
         }
         assert!(
             control_lost > before,
-            "the control lost nothing of {control_promised}: the rig proves nothing"
+            "the control lost nothing of {control_promised} lines, so the test proves nothing"
         );
     }
     let _ = writeln!(
         stderr,
-        "{done} power cuts, {promised} lines promised, 0 lost, every journal sound; the control without syncs \
-         lost {control_lost} of {control_promised} in {control_cuts} cuts (seed {seed})"
+        "{done} power cuts, {promised} lines promised, 0 lost, every journal sound; \
+         the control without syncs lost {control_lost} of {control_promised} in {control_cuts} \
+         cuts (seed {seed})"
     );
 }
 

@@ -1,11 +1,11 @@
 //! After a handback the bot gives, once, the same answers as without a handoff.
 //!
-//! Every way to hand over, with every kind of talk and both ways back, before every kind of line.
-//! In memory and in SQL, because Rasa reads the two back differently.
+//! Tests every way to hand over, with every kind of talk and both ways back, before every kind of
+//! line. Rasa's trackers are in memory and in SQL, because Rasa restores the two differently.
 
 use crate::support::rasa::{GREETING, Rasa, Stage};
 
-/// What was said before the handoff and what is said after it, each with the bot's answer.
+/// The lines before the handoff and the lines after it, each with the bot's answer.
 struct Talk {
     name: &'static str,
     before: &'static [(&'static str, &'static str)],
@@ -37,7 +37,7 @@ const TALKS: [Talk; 4] = [
     },
 ];
 
-/// What people say while the bot is away, and by whom.
+/// The lines that people type during a handoff, each with its speaker.
 type Said = &'static [(Speaker, &'static str)];
 
 #[derive(Clone, Copy)]
@@ -55,11 +55,11 @@ const BOTH: Said = &[
     (Speaker::Agent, "It is on its way."),
     (Speaker::Customer, "thanks, yes please"),
 ];
-/// Nobody has accepted yet.
+/// The customer waits, and no agent has accepted.
 const THE_CUSTOMER_ALONE: Said =
     &[(Speaker::Customer, "Is anybody there?"), (Speaker::Customer, "no thanks, then")];
 
-/// All talks, with all that can be said meanwhile, both ways back.
+/// Plays every talk with all lines that people can type meanwhile, and with both ways back.
 #[track_caller]
 fn every_talk_goes_on(rasa: fn() -> Rasa, trigger: &str) {
     for talk in &TALKS {
@@ -92,7 +92,7 @@ fn goes_on(rasa: Rasa, trigger: &str, talk: &Talk, said: Said, back: fn(&mut Sta
     assert_eq!(stage.user.messages().split_off(from), expected.collect::<Vec<_>>());
     let states = stage.user.events_of("state");
     assert_eq!(
-        states.last().expect("it told states")["state"],
+        states.last().expect("there is a state")["state"],
         "bot",
         "the bot handed over by itself"
     );
@@ -123,7 +123,7 @@ fn say(stage: &mut Stage, said: Said) {
     }
 }
 
-/// Names the case that failed.
+/// Prints the case that failed.
 struct Case(String);
 
 impl Drop for Case {

@@ -1,4 +1,4 @@
-//! Requests to the bot that were under way when the customers' side was killed.
+//! Requests to the bot that were under way when the customer's side was killed.
 
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -19,7 +19,7 @@ fn slow_bot(api: bool) -> (FakeBot, Receiver<String>, Sender<()>) {
         let what = if asked.is_message() { asked.text().to_owned() } else { asked.path.clone() };
         let _ = came.lock().expect("nobody panics with it").send(what.clone());
         if what.contains("slow") || (api && !asked.is_message()) {
-            // A test that has ended lets everybody go.
+            // When the test has ended, its end of the channel is gone, and the bot answers at once.
             let _ = going.lock().expect("nobody panics with it").recv();
         }
         match asked.is_message() {
@@ -46,7 +46,7 @@ fn a_request_under_way_at_the_kill_is_not_repeated_and_again_sends_it_once() {
         user.until_told("notice", "the bot may not have got this: slow one; /again sends it again");
     assert!(notice["text"].is_string());
     user.until_state("bot");
-    // A restart is no reason to send it either, and the question stays open.
+    // A restart does not send the line again either, and /again still can.
     user.kill();
     let mut user = setup.user(&[]);
     user.until_told("notice", "the bot may not have got this: slow one");
@@ -184,8 +184,8 @@ fn a_handback_to_the_bot_that_a_kill_interrupted_is_repeated() {
     assert_eq!(user.until_state("bot").get("admin"), None);
     user.say("back again");
     user.until_text("heard back again");
-    assert!(tolds(&setup) > before, "it was told of its turn again");
+    assert!(tolds(&setup) > before, "the handback was not repeated");
     let asked = setup.bot.asked();
-    assert!(asked.last().unwrap().is_message(), "and before it was asked anything");
+    assert!(asked.last().unwrap().is_message(), "the line came before the repeated handback");
     assert_eq!(setup.bot.texts(), ["a human", "back again"]);
 }

@@ -23,7 +23,7 @@ fn talking(setup: &Setup) -> (Handoff, Handoff) {
 fn ends(end: &mut Handoff, mode: &str) {
     assert_eq!(end.exit_code(), 1);
     let said = end.stderr();
-    let [line] = &said[..] else { panic!("one line: {said:?}") };
+    let [line] = &said[..] else { panic!("one line is expected: {said:?}") };
     for part in [
         "handoff: cannot read the journal",
         &format!("{mode}/default/journal.sqlite"),
@@ -49,7 +49,7 @@ fn a_customers_side_ends_when_it_cannot_read_an_unsent_line() {
     let texts: Vec<Value> =
         admin.events_of("message").into_iter().map(|event| event["text"].clone()).collect();
     assert!(!texts.contains(&"two".into()), "{texts:?}");
-    // It does not start on it either.
+    // The program does not start with such a journal either.
     let mut user = setup.user(&[]);
     ends(&mut user, "user");
 }
@@ -71,7 +71,7 @@ fn a_desk_that_cannot_read_a_repeated_entry_reports_no_fork() {
     let (mut admin, mut user) = talking(&setup);
     user.kill();
     setup.journal("admin").execute(DAMAGE, []).expect("the file is ours");
-    // A customer's side that sends it again.
+    // A customer's side sends the damaged entry again.
     let id =
         setup.journal("user").query_row("SELECT lower(hex(id)) FROM conversation", [], |row| {
             row.get::<_, String>(0)
@@ -79,7 +79,9 @@ fn a_desk_that_cannot_read_a_repeated_entry_reports_no_fork() {
     let secret = "SELECT lower(hex(secret)) FROM conversation";
     let secret = setup.journal("user").query_row(secret, [], |row| row.get::<_, String>(0));
     let mut raw = crate::support::raw::Raw::connect(&setup.desk);
-    let hello = serde_json::json!({"version": 1, "conversation": id.unwrap(), "secret": secret.unwrap(), "newest": 3});
+    let (id, secret) = (id.unwrap(), secret.unwrap());
+    let hello =
+        serde_json::json!({"version": 1, "conversation": id, "secret": secret, "newest": 3});
     raw.say(&serde_json::json!({ "hello": hello }));
     raw.until("welcome");
     raw.say(&crate::support::raw::entry(4, &crate::support::raw::said("user", "one")));

@@ -1,4 +1,4 @@
-//! A desk that was killed, or left, and is started again.
+//! A desk that was killed or ended, and is started again.
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, conversation, said, same_story, told, told_again};
 
-/// A customer of this name, with this place in the queue.
+/// A customer of this name at this position in the queue.
 fn queued(setup: &Setup, name: &str, position: u32) -> Handoff {
     let mut user = setup.user(&["--profile", name, "--name", name]);
     user.say(&format!("a human, {name} asks"));
@@ -14,7 +14,7 @@ fn queued(setup: &Setup, name: &str, position: u32) -> Handoff {
     user
 }
 
-/// The events of a kind of this conversation.
+/// The events of this conversation with this name.
 fn of<'a>(events: &'a [Value], id: &Value, kind: &str) -> Vec<&'a Value> {
     events.iter().filter(|event| event["conversation"] == *id && event["event"] == kind).collect()
 }
@@ -58,7 +58,7 @@ fn a_killed_desk_restores_its_queue_conversations_and_focus_and_customers_reconn
         .map(|id| {
             let events = admin.events();
             let states = of(&events, id, "state");
-            assert_eq!(states.len(), 1, "each is told where it is, once: {states:?}");
+            assert_eq!(states.len(), 1, "each conversation's state is reported once: {states:?}");
             (states[0]["state"].clone(), states[0]["position"].clone())
         })
         .collect();
@@ -117,7 +117,7 @@ fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
     let (mut admin, user) = setup.talking();
     user.signal(Signal::STOP);
     admin.say(command);
-    // The next line is taken once the command is journaled.
+    // The desk takes the next line only after the command is journaled.
     admin.say("/list");
     admin.until_told("notice", "is talking to you");
     admin.kill();
@@ -152,7 +152,8 @@ fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
     user.signal(Signal::STOP);
     admin.say("/accept");
     admin.until_event("notice");
-    // A script's accept waits for its answer: the journal tells when it is there.
+    // A script's accept prints nothing before its answer, so the test reads the journal until it is
+    // there.
     let journal = setup.journal("admin");
     let accepts = || -> i64 {
         let sql = "SELECT count(*) FROM entry WHERE origin = 0";
@@ -186,7 +187,7 @@ fn a_desk_restarted_after_a_close_has_no_line_to_deliver() {
     let mut admin = setup.admin(&[]);
     admin.signal(Signal::TERM);
     assert_eq!(admin.exit_code(), 128 + 15);
-    assert!(admin.events_of("error").is_empty(), "all was delivered");
+    assert!(admin.events_of("error").is_empty(), "something was not delivered");
     assert!(admin.messages().is_empty(), "it is over");
 }
 
@@ -204,7 +205,7 @@ fn a_desk_restarted_after_a_customer_ended_has_no_line_to_deliver() {
     let mut admin = setup.admin(&[]);
     admin.signal(Signal::TERM);
     admin.exit_code();
-    assert!(admin.events_of("error").is_empty(), "all was delivered");
+    assert!(admin.events_of("error").is_empty(), "something was not delivered");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A journal that is lost, or set back to an older copy.
+//! A journal that is lost, or replaced by an older copy.
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -29,7 +29,7 @@ fn exchange(admin: &mut Handoff, user: &mut Handoff, what: &str) {
     admin.until_text(&theirs);
 }
 
-/// Leaves in order.
+/// Ends a program in order.
 #[track_caller]
 fn leave(end: &mut Handoff) {
     end.signal(Signal::TERM);
@@ -66,8 +66,8 @@ fn a_desk_that_lost_its_journal_has_the_whole_conversation_again_once() {
         ("admin", "admin three"),
     ];
     assert_eq!(told(&admin, &id), said(&expected));
-    assert_eq!(told(&user, &id).len(), 8, "and nothing is told twice at the user's");
-    // All of it is there in each one's next life, too.
+    assert_eq!(told(&user, &id).len(), 8, "the customer's side printed a message twice");
+    // After a restart of both, everything is still there.
     leave(&mut admin);
     leave(&mut user);
     let (mut admin, mut user) = (setup.admin(&[]), setup.user(&[]));
@@ -90,11 +90,11 @@ fn a_desk_with_an_older_journal_names_the_lines_that_only_the_customer_has() {
     admin.kill();
     setup.set_back("admin");
     let mut admin = setup.admin(&[]);
-    // The accept is the desk's first entry, 'admin one' its second.
+    // The accept is the desk's entry 1, and 'admin one' is entry 2.
     admin.until_told("notice", "lines 3..3 are held by the customer only");
     exchange(&mut admin, &mut user, "three");
     let number = admin.events_of("message").last().unwrap()["number"].clone();
-    assert_eq!(number, 4, "it goes on above what the customer has");
+    assert_eq!(number, 4, "the desk must go on with the number after the customer's");
     let texts: Vec<String> = told(&admin, &id).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts[3..], ["user one", "admin one", "user two", "user three", "admin three"]);
     admin.kill();
@@ -103,7 +103,7 @@ fn a_desk_with_an_older_journal_names_the_lines_that_only_the_customer_has() {
     admin.say("/history");
     admin.until_told("notice", "lines 3..3 are held by the customer only");
     let all = told(&user, &id);
-    assert_eq!(all.len(), 3 + 8, "the customer has all of it, once: {all:?}");
+    assert_eq!(all.len(), 3 + 8, "the customer must have each message once: {all:?}");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_fork_is_found_when_a_customer_with_an_older_journal_has_more_entries_than_t
         admin.events_of("message").iter().map(|event| event["text"].clone()).collect();
     let came: Vec<&str> =
         came.iter().filter_map(Value::as_str).filter(|text| text.starts_with("nobody")).collect();
-    assert_eq!(came, lines, "every line is delivered");
+    assert_eq!(came, lines, "a line was not delivered");
 }
 
 #[test]
@@ -216,11 +216,11 @@ fn a_desk_with_an_older_journal_loses_no_line_that_it_says_first() {
     };
     let lines: Vec<String> = (0..5).map(|line| format!("nobody has {line}")).collect();
     assert_eq!(heard(&user), lines);
-    // The accept is the desk's first entry; 'admin one' to 'three' are lost.
+    // The accept is the desk's entry 1. Entries 2 to 4, 'admin one' to 'admin three', are lost.
     admin.until_told("notice", "lines 2..4 are held by the customer only");
     admin.until_told("notice", "what you said since the restart follows as 5..9");
     exchange(&mut admin, &mut user, "four");
-    // Once in its next life, too.
+    // After another restart each line is there once, too.
     admin.kill();
     let mut admin = setup.admin(&[]);
     exchange(&mut admin, &mut user, "five");

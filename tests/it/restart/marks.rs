@@ -35,13 +35,13 @@ fn both_ends_report_which_lines_were_delivered_and_seen() {
         for kind in ["delivered", "seen"] {
             let marks: Vec<u64> =
                 end.events_of(kind).iter().map(|mark| mark["number"].as_u64().unwrap()).collect();
-            assert!(marks.is_sorted(), "marks never go back: {kind} {marks:?}");
+            assert!(marks.is_sorted(), "a mark went back: {kind} {marks:?}");
             assert!(end.events_of(kind).iter().all(|mark| mark["conversation"] == id));
         }
     }
 }
 
-/// One end has an output that nobody reads; its other end says more than a pipe holds.
+/// One end has an output that nobody reads, and the other end sends more than a pipe holds.
 fn unread(reads_not: &str) {
     let setup = Setup::new();
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -64,16 +64,16 @@ fn unread(reads_not: &str) {
     lines.iter().for_each(|line| teller.say(line));
     let last = teller.until_text(&lines[199])["number"].clone();
     marked(teller, "delivered", &last);
-    // The pipe holds 64 KiB: what was seen by now is less than that, and the last line is not.
+    // The pipe holds 64 KiB, so only lines that fit into it can be seen, and the last line is not.
     let seen = |end: &Handoff| {
         end.events_of("seen").iter().filter_map(|mark| mark["number"].as_u64()).max()
     };
     let before = seen(teller).unwrap_or(0);
     assert!(
         before < last.as_u64().expect("a number") - 100,
-        "{before} of {last} are said to be seen"
+        "{before} of {last} lines are reported as seen"
     );
-    // It goes on: all of it is there, and only now it is seen.
+    // Now the test reads the output. All lines are there, and only now they are seen.
     let (sender, read) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         BufReader::new(reader).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
@@ -107,8 +107,8 @@ fn a_restarted_desk_shows_an_unseen_line_and_marks_it_as_seen() {
     let (mut admin, mut user) = setup.talking();
     admin.say("hello");
     user.until_text("hello");
-    // The desk has the line and is killed before it shows it: it is shown by its next life, before
-    // anybody dials.
+    // The desk is killed when it has the line and has not shown it. The restarted desk shows the
+    // line before anybody dials.
     let (reader, writer) = std::io::pipe().expect("a pipe");
     admin.kill();
     let mut admin = Handoff::start_with(&setup.admin_arguments(&[]), |command| {
@@ -169,7 +169,7 @@ fn the_prompt_shows_one_tick_then_two() {
     let mut user = Terminal::start(&arguments);
     user.press("a human\r");
     user.prompts("Robin> ");
-    // More than the desk's output holds, so that it cannot have shown the last.
+    // The lines are more than the desk's output holds, so the desk cannot have shown the last one.
     for line in 0..30 {
         user.press(&format!("{line} {}\r", "x".repeat(4_000)));
     }

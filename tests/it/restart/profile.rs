@@ -7,14 +7,14 @@ use std::path::Path;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 
-/// The one line a program that does not start says.
+/// The only line that a program prints when it does not start.
 #[track_caller]
 fn refused(arguments: &[&str]) -> String {
     let mut program = Handoff::start(arguments);
     assert_eq!(program.exit_code(), 1);
     assert!(program.stdout().is_empty(), "{:?}", program.stdout());
     let said = program.stderr();
-    let [line] = &said[..] else { panic!("one line is said: {said:?}") };
+    let [line] = &said[..] else { panic!("one line is expected: {said:?}") };
     line.clone()
 }
 
@@ -42,7 +42,7 @@ fn a_second_process_on_the_same_profile_is_refused_and_another_profile_is_not() 
         user.events_of("state")[0]["conversation"]
     );
     assert!(admin.is_running());
-    // The lock goes with its process, however that ended.
+    // The lock ends with its process, even if the process is killed.
     user.kill();
     admin.kill();
     setup.user(&[]).until_state("bot");
@@ -57,7 +57,10 @@ fn a_newer_schema_is_refused_and_left_as_it_is() {
     for (mode, arguments) in
         [("user", setup.user_arguments(&[])), ("admin", setup.admin_arguments(&[]))]
     {
-        setup.journal(mode).pragma_update(None, "user_version", 99).expect("nobody else uses it");
+        setup
+            .journal(mode)
+            .pragma_update(None, "user_version", 99)
+            .expect("no program uses the journal");
         let line = refused(&arguments);
         assert!(
             line.contains("was written by a newer handoff") && line.contains("--profile"),
@@ -115,7 +118,7 @@ fn the_state_folder_is_made_for_its_owner_alone_wherever_it_is() {
     for folder in [&state, &state.join("user"), &state.join("user/default")] {
         assert_eq!(mode(folder), 0o700, "{}", folder.display());
     }
-    // Without --state it is the platform's folder.
+    // Without --state the journal is in the platform's folder.
     let bare = ["user", "--admin", &setup.desk, "--bot", setup.bot.url(), "--json"];
     let mut user = Handoff::start(&bare);
     user.until_state("bot");

@@ -15,7 +15,8 @@ fn bot() -> FakeBot {
     FakeBot::saying(|said| match said {
         "human" => text("Human Handoff"),
         _ => {
-            json!([{"text": "Which one?", "buttons": [{"title": "The red one", "payload": "/red"}]}])
+            json!([{"text": "Which one?",
+                "buttons": [{"title": "The red one", "payload": "/red"}]}])
         }
     })
 }
@@ -24,7 +25,7 @@ fn welcome(desk: &mut Raw, received: u64) {
     desk.say(&json!({"welcome": {"desk": "d".repeat(32), "received": received, "state": "bot"}}));
 }
 
-/// Takes entries up to this number.
+/// Receives entries up to this number.
 #[track_caller]
 fn takes(desk: &mut Raw, number: u64) -> Vec<Value> {
     (1..=number).map(|_| desk.until("entry")).collect()
@@ -34,8 +35,7 @@ fn bodies(entries: &[Value]) -> Vec<Value> {
     entries.iter().map(|entry| entry["body"].clone()).collect()
 }
 
-/// A customer with a name, who chose something of the bot's, asked for a person and typed a line:
-/// six entries.
+/// A customer with a name who chose a button, asked for an agent and typed a line: six entries.
 #[track_caller]
 fn asks(user: &mut Handoff) {
     user.say("a shirt");
@@ -56,7 +56,7 @@ fn by(author: &str, name: Option<&str>, text: &str) -> Value {
     body
 }
 
-/// The entries of it that a desk must get.
+/// The entries of that customer that a desk must get.
 fn expected() -> Vec<Value> {
     let mut question = by("bot", None, "Which one?");
     question["message"]["buttons"] = json!([{"title": "The red one", "payload": "/red"}]);
@@ -86,7 +86,7 @@ fn a_new_conversation_has_the_old_transcript_unchanged_before_the_request() {
     let hello = desk.until("hello");
     assert_ne!(hello["conversation"], former);
     assert_eq!(hello["newest"], 7);
-    // A crash now changes nothing: the new conversation is journaled, with all that it has.
+    // A crash now changes nothing, because the new conversation and its messages are journaled.
     user.kill();
     let mut user = setup.user(&["--name", "Ann"]);
     let mut desk = Raw::accept(&listener);
@@ -101,7 +101,7 @@ fn a_new_conversation_has_the_old_transcript_unchanged_before_the_request() {
         assert_eq!(
             (&before["text"], times(before)),
             (&after["text"], times(after)),
-            "said when it was said"
+            "a message has another time"
         );
     }
     desk.say(&json!({"ack": {"number": 7}}));
@@ -133,7 +133,7 @@ fn a_new_conversation_leaves_out_messages_that_the_desk_acknowledged() {
     let expected = expected();
     let left = [1, 4, 5, 6].map(|at| expected[at].clone());
     assert_eq!(bodies(&takes(&mut desk, 4)), left);
-    // In the conversation that goes on each is told once.
+    // The new conversation has each message once.
     let told = user.events_of("message");
     let new = told.iter().filter(|event| event["conversation"] != told[0]["conversation"]);
     let texts: Vec<_> = new.map(|event| event["text"].as_str().unwrap_or_default()).collect();

@@ -30,7 +30,7 @@ fn the_newer_of_two_programs_replaces_the_older_which_does_not_dial_again() {
     newer.until_state("active");
     newer.say("from the newer");
     admin.until_text("from the newer");
-    // A script has nothing more to do.
+    // A script cannot decide what to do, so it ends.
     assert_eq!(older.exit_code(), 1);
     admin.say("still with you");
     newer.until_text("still with you");
@@ -40,7 +40,7 @@ fn the_newer_of_two_programs_replaces_the_older_which_does_not_dial_again() {
     let id = conversation(&newer);
     same_story(&mut admin, &mut newer, &id);
     let links = older.events_of("link");
-    assert_eq!(links.last().unwrap()["link"], "lost", "it does not dial again: {links:?}");
+    assert_eq!(links.last().unwrap()["link"], "lost", "the older program dialled again: {links:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     older.prompts("agent> ");
     admin.until(|event| event["link"] == "connected");
     let mut newer = setup.user(&[]);
-    // The sentence may be longer than the window is wide.
+    // Only the beginning of the sentence fits into the window.
     older.sees("the desk says: this conversation goes on");
     for line in ["/bot", "/human", "/end", "a line"] {
         older.press(&format!("{line}\r"));
@@ -73,7 +73,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     assert_eq!(
         seen.matches("in another program; /new starts another").count(),
         4,
-        "each is refused: {seen}"
+        "each command must be refused: {seen}"
     );
     newer.until_state("active");
     newer.say("still here");
@@ -81,7 +81,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     let id = conversation(&newer);
     let states: Vec<_> =
         admin.events_of("state").into_iter().map(|event| event["state"].clone()).collect();
-    assert_eq!(states, ["queued", "active"], "nothing changed at the desk");
+    assert_eq!(states, ["queued", "active"], "something changed at the desk");
     same_story(&mut admin, &mut newer, &id);
     older.press("/new\r");
     older.prompts("bot> ");

@@ -1,4 +1,4 @@
-//! A user that was killed, or left, and is started again.
+//! A customer's side that was killed or ended, and is started again.
 
 use rustix::process::Signal;
 
@@ -22,13 +22,13 @@ fn a_customers_side_killed_while_talking_to_the_bot_continues_there() {
     let mut user = setup.user(&[]);
     user.until_told("notice", GOES_ON);
     user.until_state("bot");
-    assert_eq!(told_again(&user, &id), before, "each once, in order");
+    assert_eq!(told_again(&user, &id), before, "the messages are not there once each and in order");
     user.say("again");
     user.until_text("heard again");
     let senders: Vec<String> = setup.bot.asked().iter().map(|asked| asked.sender()).collect();
     assert!(
         senders.iter().all(|sender| *sender == senders[0]),
-        "one conversation to the bot: {senders:?}"
+        "the bot saw more than one conversation: {senders:?}"
     );
     assert_eq!(setup.bot.texts(), ["hi", "there", "again"]);
     assert_eq!(told(&user, &id).len(), 6);
@@ -96,9 +96,10 @@ fn new_as_an_option_or_a_command_begins_a_new_conversation() {
     let first = conversation(&user);
     user.kill();
     let mut user = setup.user(&["--new"]);
-    // The former ends first: nobody waits for it at a desk.
+    // The old conversation ends first, so that it does not wait at a desk.
     assert_eq!(user.until_state("closed")["conversation"], first);
-    let second = user.until(|event| event["state"] == "bot" && event["conversation"] != first)["conversation"].clone();
+    let begun = user.until(|event| event["state"] == "bot" && event["conversation"] != first);
+    let second = begun["conversation"].clone();
     assert_eq!(user.messages(), []);
     user.say("two");
     user.until_text("heard two");
@@ -113,7 +114,7 @@ fn new_as_an_option_or_a_command_begins_a_new_conversation() {
     user.until_told("notice", GOES_ON);
     user.until_state("bot");
     assert_eq!(told_again(&user, &third), said(&[("user", "three"), ("bot", "heard three")]));
-    assert_eq!(user.messages().len(), 2, "of the latest conversation only");
+    assert_eq!(user.messages().len(), 2, "only messages of the latest conversation are printed");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_restarted_desk_shows_the_customers_latest_name() {
     let arguments: Vec<&str> = arguments.into_iter().filter(|word| *word != "--json").collect();
     let mut admin = Handoff::start(&arguments);
     admin.until_err(|line| line.contains("#1 Anna"));
-    // Without a name the last one holds.
+    // Without --name the customer keeps the last name.
     let mut user = setup.user(&[]);
     user.say("two");
     assert_eq!(user.until_text("two")["name"], "Anna");
@@ -153,7 +154,7 @@ fn a_restart_does_not_continue_a_closed_conversation() {
     user.say("hi");
     user.until_text("heard hi");
     assert_eq!(user.messages().len(), 2);
-    assert!(user.events_of("notice").is_empty(), "nothing goes on");
+    assert!(user.events_of("notice").is_empty(), "a conversation was continued");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! A desk as it ships (TLS, a journal, default flags) under attack: running chats stay as
 //! fast, new customers get in, and memory does not grow.
 //!
-//! The attackers are one thread that gives way to the desk, as they would use the processors of
-//! other machines. They come from addresses of their own: 127.0.0.10 to 127.0.0.59 strangers,
-//! behind them customers, whose share of the places one attack takes and does not give back.
+//! The attackers are one thread of low priority, because real attackers would use the processors of
+//! other machines. Strangers come from 127.0.0.10 to 127.0.0.59. Attackers that are customers come
+//! from the addresses after these, one for each attack, because an attack takes all slots of its
+//! address and does not give them back.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -49,8 +50,8 @@ fn go(enough: &AtomicBool, mut each: impl FnMut(usize)) -> usize {
     rounds
 }
 
-/// A connection that leaves nothing behind in the kernel, and holds its owner up for no longer than
-/// a moment.
+/// A connection that the kernel forgets when it is closed, and that blocks its owner for 100 ms at
+/// most.
 fn stranger(host: usize, desk: &str) -> Raw {
     let raw = Raw::connect_from(10 + host as u8, desk);
     let _ = rustix::net::sockopt::set_socket_linger(raw.socket(), Some(Duration::ZERO));
@@ -241,10 +242,10 @@ struct Target {
     chats: Vec<Chat>,
 }
 
-/// What was measured.
+/// The figures of one attack.
 struct Figures {
     trips: Vec<Duration>,
-    /// Until somebody new was welcomed.
+    /// The time until a new customer was welcomed.
     new: Duration,
     rounds: usize,
 }
@@ -257,7 +258,7 @@ impl Target {
         Target { admin, desk, chats }
     }
 
-    /// Lines that are said one after the other, and how long each took to be acknowledged.
+    /// Sends lines one after the other. Returns the sorted times from a line to its ack.
     fn chat(&mut self, during: Duration) -> Vec<Duration> {
         let (since, mut trips) = (Instant::now(), Vec::new());
         for at in 0.. {
@@ -289,18 +290,18 @@ impl Target {
         new.until("welcome");
         let new = since.elapsed();
         enough.store(true, Ordering::Relaxed);
-        let rounds = attacker.join().expect("an attacker says what is wrong with it");
+        let rounds = attacker.join().expect("an attacker does not panic");
         Figures { trips, new, rounds }
     }
 }
 
-/// Every attack for so long. Says what the slowest line in a hundred took without and with them,
-/// and how much the desk grew.
+/// Runs every attack for the time `during`. Returns a sentence with the 99th percentile of the chat
+/// without and with the attacks, and with the growth of the desk.
 #[track_caller]
 fn attack_all(during: Duration, allowed: Duration) -> String {
     let mut target = Target::new(&[]);
     let alone = p99(&mut target.chat(Duration::from_secs(1)));
-    // A machine that has much else to do is slow without an attack too.
+    // A machine with other work is slow without an attack, too.
     let allowed = allowed.max(3 * alone);
     let before = weight(&target.admin);
     let (mut worst, mut newest) = ((Duration::ZERO, ""), Duration::ZERO);
@@ -308,12 +309,13 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
         let Figures { mut trips, new, rounds } = target.attacked(attack, during);
         let (last, p99) = (trips[trips.len() - 1], p99(&mut trips));
         eprintln!(
-            "{name}, {rounds} times: {} lines, p99 {p99:?}, slowest {last:?}; a new customer {new:?}",
+            "{name}, {rounds} times: {} lines, p99 {p99:?}, slowest {last:?}; \
+             a new customer {new:?}",
             trips.len()
         );
         assert!(
             p99 < allowed,
-            "{name}: {p99:?} of {} lines, where {allowed:?} are allowed",
+            "{name}: the p99 of {} lines is {p99:?}, and {allowed:?} are allowed",
             trips.len()
         );
         (worst, newest) = (worst.max((p99, name)), newest.max(new));
@@ -322,7 +324,7 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
     while weight(&target.admin).2 > before.2 + 8 {
         assert!(
             since.elapsed() < WITHIN,
-            "descriptors of who is gone are given back: {:?}",
+            "the desk keeps descriptors of closed connections: {:?}",
             weight(&target.admin)
         );
         target.chat(Duration::from_millis(100));
@@ -332,8 +334,8 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
     let grown = after.0.saturating_sub(before.0) >> 20;
     assert!(grown < 64, "{grown} MiB more");
     format!(
-        "{} attacks, p99 of a line {alone:.1?} before and {:.1?} at worst ({}), a new customer in within {newest:.1?}, \
-         {grown} MiB more, no thread or descriptor",
+        "{} attacks, p99 of a line {alone:.1?} before and {:.1?} at worst ({}), \
+         a new customer in within {newest:.1?}, {grown} MiB more, no thread or descriptor",
         ATTACKS.len(),
         worst.0,
         worst.1
@@ -343,12 +345,13 @@ fn attack_all(during: Duration, allowed: Duration) -> String {
 #[test]
 fn no_attack_stops_a_running_chat_or_keeps_new_customers_out() {
     let _alone = one_at_a_time();
-    // How quick it is, the long form says: here other tests run beside it, without optimisation.
+    // The long form measures the speed. This form runs beside other tests and without optimisation,
+    // so it allows more time.
     attack_all(Duration::from_millis(300), Duration::from_secs(2));
 }
 
-/// The admin talks at length to somebody whose kernel takes nothing more; when that connection
-/// ends, and the others' p99.
+/// The agent types much to a customer who reads nothing. Returns the time until the desk ends that
+/// connection, and the 99th percentile of the other chats.
 #[track_caller]
 fn one_who_stops_reading() -> (Duration, Duration) {
     let mut target = Target::new(&["--auto-accept"]);
@@ -376,8 +379,8 @@ fn one_who_stops_reading() -> (Duration, Duration) {
             let number = event["number"].as_u64().filter(|_| event["author"] == "admin");
             said = number.unwrap_or(said);
         }
-        // It acknowledges what it never read, a window's worth at a time, so that there is always
-        // more for it.
+        // The customer acknowledges lines that it never read, a window at a time, so that the desk
+        // always has more to send.
         if said > acked {
             acked = said.min(acked + 100);
             deaf.say(&json!({"ack": {"number": acked}}));

@@ -13,7 +13,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, frame};
 use crate::support::run::{Handoff, WITHIN};
 
-/// A customer, and the desk that has them.
+/// A customer's side, and the hostile desk to which it is connected.
 struct Victim {
     user: Handoff,
     desk: Raw,
@@ -46,8 +46,8 @@ impl Victim {
         Victim { user, desk, _bot: bot }
     }
 
-    /// So much of this for a second, and the customer is heard right behind it; what they weigh
-    /// more.
+    /// Sends the flood for a second, and waits for a line that the customer types after it. Returns
+    /// the growth of the customer's side in bytes.
     #[track_caller]
     fn under(&mut self, mut flood: impl FnMut(u64) -> Vec<Value>) -> u64 {
         let before = weight(&self.user);
@@ -110,7 +110,8 @@ fn a_customers_side_backs_off_from_a_desk_that_ends_every_connection() {
     let answers = [
         json!({"bye": {"code": "leaving", "text": long}}),
         json!({"busy": {"retry": 0}}),
-        json!({"welcome": {"desk": "d".repeat(32), "received": 0, "state": "closed"}, "must": true}),
+        json!({"welcome": {"desk": "d".repeat(32), "received": 0, "state": "closed"},
+            "must": true}),
         json!({"bye": {"code": "protocol", "text": long}}),
         json!({"position": {"position": 0}}),
     ];
@@ -122,7 +123,7 @@ fn a_customers_side_backs_off_from_a_desk_that_ends_every_connection() {
     }
     assert!(
         since.elapsed() > Duration::from_secs(1),
-        "a busy desk is left alone for a second: {:?}",
+        "the customer's side did not wait a second before it dialled the busy desk: {:?}",
         since.elapsed()
     );
     assert!(user.is_running());
@@ -138,7 +139,7 @@ fn an_endless_handshake_is_ended_and_uses_no_memory() {
     desk.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
     let before = weight(&user).0;
     let mut other = desk.try_clone().expect("a descriptor");
-    // Records of a handshake that say nothing a customer knows, as long as somebody takes them.
+    // Handshake records with no message that a customer's side knows, until the connection ends.
     let flood = thread::spawn(move || {
         let record = [&[20, 3, 3, 0, 1, 1][..]].concat().repeat(1_000);
         while other.write_all(&record).is_ok() {}

@@ -27,7 +27,7 @@ fn one_address_gets_few_connections_without_a_hello_and_other_addresses_get_in()
     Raw::connect(&desk).hung_up();
     assert!(
         since.elapsed() < Duration::from_secs(4),
-        "at once, and not for want of a hello: {:?}",
+        "the desk closes it at once, and not after the time for a hello: {:?}",
         since.elapsed()
     );
     let mut elsewhere = Raw::connect_from(2, &desk);
@@ -98,7 +98,7 @@ fn a_flood_of_pings_slows_down_only_its_sender() {
     let mut flood = Raw::welcomed(&desk, "fe", 0);
     let pings = frame(&json!({"ping": {}})).repeat(8_000);
     flood.send(&pings);
-    // Behind minutes of pings: it is not read, and it is not closed for that.
+    // The desk reads this only after minutes of pings, and does not close the connection.
     flood.say(&entry(1, &said("user", "listen!")));
     let before = weight(&admin).0;
     for _ in 0..100 {
@@ -151,7 +151,7 @@ fn a_full_desk_sends_busy_and_admits_a_customer_when_another_leaves() {
     admin.say("/accept");
     bob.until_state("active");
     admin.say("/close");
-    assert_eq!(bob.exit_code(), 0, "a script keeps trying, and all it said arrived");
+    assert_eq!(bob.exit_code(), 0, "a script dials until all its lines have arrived");
     admin.until_state("closed");
     let said: Vec<String> = admin.messages().into_iter().map(|(_, text)| text).collect();
     assert_eq!(said, ["human", "a human", "I can wait"]);
@@ -190,7 +190,7 @@ fn one_address_gets_no_more_than_its_share_of_slots() {
 #[track_caller]
 fn crowd(slow: usize, silent: usize) {
     let _alone = one_at_a_time();
-    // Without a journal: the disk is not what is looked at.
+    // Without a journal, so that the disk does not count.
     let mut admin = Handoff::admin(&["--ephemeral", "--rate", "100000"]);
     let desk = admin.address();
     let mut chat = Chat::start(&desk);
@@ -198,7 +198,7 @@ fn crowd(slow: usize, silent: usize) {
     while alone.elapsed() < Duration::from_secs(1) {
         chat.trip();
     }
-    // A machine that has much else to do is slow without a crowd too.
+    // A machine with other work is slow without a crowd, too.
     let allowed = (3 * chat.p99()).max(Duration::from_millis(50));
     chat.trips.clear();
     let host = |n: usize, each: usize| 10 + (n / each) as u8;
@@ -206,7 +206,9 @@ fn crowd(slow: usize, silent: usize) {
         .map(|n| {
             let mut raw = Raw::connect_from(host(n, 250), &desk);
             let id = format!("{n:032x}");
-            raw.say(&json!({"hello": {"version": 1, "conversation": id, "secret": id.repeat(2), "newest": 0}}));
+            let secret = id.repeat(2);
+            let hello = json!({"version": 1, "conversation": id, "secret": secret, "newest": 0});
+            raw.say(&json!({"hello": hello}));
             raw.until("welcome");
             raw
         })
@@ -219,7 +221,7 @@ fn crowd(slow: usize, silent: usize) {
         for _ in 0..50.min(silent - strangers.len()) {
             strangers.push(Raw::connect_from(host(strangers.len(), 50), &desk));
         }
-        // Everybody's byte of this second, spread over it.
+        // Each slow customer sends a byte a second, spread evenly over the second.
         let due = (started.elapsed().as_secs_f64() * slow as f64) as usize;
         while next < due {
             customers[next % slow].send(&word[next / slow..=next / slow]);
@@ -236,11 +238,11 @@ fn crowd(slow: usize, silent: usize) {
         "{slow} slow, {silent} silent, {trips} trips: p50 {:?}, p99 {p99:?}",
         chat.trips[trips / 2]
     );
-    assert!(p99 < allowed, "{p99:?} of {trips} trips, where {allowed:?} are allowed");
+    assert!(p99 < allowed, "the p99 of {trips} trips is {p99:?}, and {allowed:?} are allowed");
     let (first, last) = (weights[0], weights[weights.len() - 1]);
     assert_eq!(first.1, last.1, "threads");
     assert!(weights.iter().all(|(.., descriptors)| *descriptors < slow + 512 + 32), "{weights:?}");
-    // What was said in the chat is kept in memory.
+    // The desk keeps the chat's messages in memory.
     assert!(last.0 < first.0 + (8 << 20) + 256 * trips as u64, "memory: {weights:?}");
     drop(strangers);
     for customer in &mut customers {
@@ -251,7 +253,7 @@ fn crowd(slow: usize, silent: usize) {
     while weight(&admin).2 > 32 {
         assert!(
             since.elapsed() < WITHIN,
-            "descriptors of who is gone are given back: {:?}",
+            "the desk keeps descriptors of closed connections: {:?}",
             weight(&admin)
         );
         chat.trip();
@@ -263,7 +265,8 @@ fn a_chat_goes_on_while_a_crowd_says_little_or_nothing() {
     crowd(200, 1_000);
 }
 
-/// The same, with as many as a desk is made for. It takes 13,000 descriptors (`ulimit -n`).
+/// The same test with as many connections as a desk is made for. It takes 13,000 descriptors
+/// (`ulimit -n`).
 #[test]
 #[ignore = "it needs 13,000 descriptors and a machine with nothing else to do"]
 fn a_chat_goes_on_while_a_great_crowd_says_little_or_nothing() {

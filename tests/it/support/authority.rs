@@ -7,7 +7,7 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
 use super::home::Home;
 
-/// An authority, and a desk's certificate by it, as an operator would have them.
+/// An authority whose certificate is in a file. It signs certificates for desks and bots.
 pub struct Authority {
     home: Home,
     ca: KeyPair,
@@ -24,12 +24,12 @@ impl Authority {
         Authority { home, ca, params }
     }
 
-    /// A certificate for this name, and its key: two files.
+    /// Makes a certificate for this name. Returns its file and the file of its key.
     pub fn vouch_for(&self, name: &str) -> [String; 2] {
         self.vouch(name, |_| {})
     }
 
-    /// The same, for a certificate that is changed before it is signed.
+    /// Like [`vouch_for`](Authority::vouch_for), with a change before the certificate is signed.
     pub fn vouch(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> [String; 2] {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new([name.to_owned()]).expect("a name");

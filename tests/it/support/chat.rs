@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::support::raw::{Raw, entry, said};
 use crate::support::run::Handoff;
 
-/// A customer in a chat; how long each of its lines takes to be acknowledged.
+/// A customer in a chat, and the time from each of its lines to the ack.
 pub struct Chat {
     raw: Raw,
     last: u64,
@@ -22,7 +22,7 @@ impl Chat {
         Chat::start_as(desk, "cc")
     }
 
-    /// In a conversation of this id (two hexadecimal digits, repeated).
+    /// A chat in the conversation with this id (two hexadecimal digits, repeated).
     #[track_caller]
     pub fn start_as(desk: &str, id: &str) -> Chat {
         let mut raw = Raw::welcomed(desk, id, 1);
@@ -40,7 +40,7 @@ impl Chat {
         self.trips.push(since.elapsed());
     }
 
-    /// The slowest of all trips but one in a hundred.
+    /// The 99th percentile of all times so far.
     pub fn p99(&mut self) -> Duration {
         p99(&mut self.trips)
     }

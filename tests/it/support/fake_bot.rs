@@ -1,4 +1,4 @@
-//! A bot as a test wants it: every request is recorded, every answer is the test's own.
+//! A bot that a test programs: it records every request, and the test chooses every answer.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
@@ -15,19 +15,19 @@ pub struct Asked {
     pub body: Value,
 }
 
-/// What it was asked so far, and where it is.
+/// A bot that runs, its URL and the requests so far.
 pub struct FakeBot {
     url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
 }
 
 impl FakeBot {
-    /// Every request gets these bytes.
+    /// A bot that answers every request with the bytes of `answer`.
     pub fn start(answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
         FakeBot::at(Ipv4Addr::LOCALHOST.into(), answer)
     }
 
-    /// The same, at another of this machine's addresses.
+    /// Like [`start`](FakeBot::start), at this address of the machine.
     pub fn at(ip: IpAddr, answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> FakeBot {
         let listener = TcpListener::bind((ip, 0)).expect("an address of ours has a free port");
         let url = format!("http://{}", listener.local_addr().expect("a listener has an address"));
@@ -42,7 +42,7 @@ impl FakeBot {
         FakeBot { url, asked }
     }
 
-    /// Messages get these items; there is no API.
+    /// A bot without an API that answers a message with the items of `items`.
     pub fn saying(items: impl Fn(&str) -> Value + Send + Sync + 'static) -> FakeBot {
         FakeBot::start(move |asked| match asked.is_message() {
             true => ok(&items(asked.text())),
@@ -70,7 +70,7 @@ impl FakeBot {
 }
 
 impl Asked {
-    /// Whether it is a customer's message.
+    /// Whether this is a message of a customer, and no request to the API.
     pub fn is_message(&self) -> bool {
         self.path == "/webhooks/rest/webhook"
     }
@@ -84,17 +84,17 @@ impl Asked {
     }
 }
 
-/// One text as a bot's whole answer.
+/// An answer with one text.
 pub fn text(text: &str) -> Value {
     json!([{ "recipient_id": "x", "text": text }])
 }
 
-/// A good answer.
+/// A response with the status 200 and this body.
 pub fn ok(body: &Value) -> Vec<u8> {
     http("200 OK", "Content-Type: application/json\r\n", body.to_string().as_bytes())
 }
 
-/// Any answer.
+/// A response with any status, headers and body.
 pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -103,7 +103,7 @@ pub fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Reads one request and answers it. A customer that hangs up is no fault.
+/// Reads one request and answers it. A customer's side that closes the connection is no fault.
 fn exchange(mut stream: TcpStream, record: &Mutex<Vec<Asked>>, answer: &dyn Fn(&Asked) -> Vec<u8>) {
     let mut reader = BufReader::new(&stream);
     let (mut line, mut target, mut length) = (String::new(), None, 0);

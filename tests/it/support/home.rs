@@ -28,11 +28,11 @@ pub fn command_of(program: &Path, home: &Home, arguments: &[&str]) -> Command {
     command
 }
 
-/// A fresh folder. Gone when dropped, unless the test failed.
+/// A fresh folder. It is removed when this value is dropped, unless the test failed.
 pub struct Home(pub PathBuf);
 
 impl Home {
-    /// Makes one.
+    /// Makes a fresh folder.
     pub fn new() -> Home {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
@@ -41,12 +41,12 @@ impl Home {
         Home(path)
     }
 
-    /// What is in it.
+    /// All files in the folder.
     pub fn files(&self) -> Vec<PathBuf> {
         files_in(&self.0)
     }
 
-    /// Processes that live in it.
+    /// The processes whose environment has this folder as HOME.
     pub fn inhabitants(&self) -> Vec<u32> {
         let home = format!("HOME={}", self.0.display()).into_bytes();
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -83,8 +83,8 @@ pub fn files_in(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// An address where nobody listens, and that no other test and no other program gets: of a loopback
-/// network that only this function uses.
+/// An address on which no program listens. No other test and no other program gets it, because only
+/// this function uses its loopback network.
 pub fn nobody_at() -> String {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     let host = format!(
@@ -96,8 +96,8 @@ pub fn nobody_at() -> String {
     free.local_addr().expect("a listener has an address").to_string()
 }
 
-/// An address of this machine that others can reach it at, if it has one. Nothing is sent to find
-/// it.
+/// An address at which other machines can reach this machine, if there is one. The search sends
+/// nothing.
 pub fn reachable_at() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     socket.connect("192.0.2.77:9").ok()?;

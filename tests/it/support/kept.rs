@@ -1,5 +1,4 @@
-//! The journals of two ends, read from their files as they lie on the disk; and the oracle over
-//! both.
+//! Reads the journals of both ends from their files, and checks what must hold in them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,12 +6,12 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, Row};
 use serde_json::Value;
 
-/// The entries of one conversation in one journal: `None` is the owner's own numbering.
+/// The entries of one conversation in one journal.
 #[derive(Default)]
 pub struct Kept {
-    /// Our own, in the commit order.
+    /// The entries of the journal's own side, in the order of their commits.
     pub own: Vec<Item>,
-    /// The peer's, in the commit order.
+    /// The entries of the other side, in the order of their commits.
     pub theirs: Vec<Item>,
 }
 
@@ -25,27 +24,27 @@ pub struct Item {
 }
 
 impl Item {
-    /// What was said and by whom, if it is a message.
+    /// Author and text, if the entry is a message.
     pub fn said(&self) -> Option<(&str, &str)> {
         let said = self.body.get("message")?;
         Some((said["author"].as_str()?, said["text"].as_str()?))
     }
 
-    /// Whether it is a control of this name.
+    /// Whether the entry is a control of this name.
     pub fn is(&self, control: &str) -> bool {
         self.body.get(control).is_some()
     }
 }
 
-/// The controls of the user's side that change the owner.
+/// The controls of the customer's side that change the owner.
 pub const CONTROLS: [&str; 5] = ["requested", "accepted", "handed_back", "withdrawn", "closed"];
 
-/// Where a profile's journal is.
+/// The file of the default profile's journal.
 pub fn journal(state: &Path, mode: &str) -> PathBuf {
     state.join(mode).join("default/journal.sqlite")
 }
 
-/// Every conversation by its id, of a journal that a process may have open.
+/// Reads every conversation of a journal, by its id. A process may have the journal open.
 pub fn read(file: &Path) -> BTreeMap<String, Kept> {
     if !file.exists() {
         return BTreeMap::new();
@@ -57,8 +56,8 @@ pub fn read(file: &Path) -> BTreeMap<String, Kept> {
         .unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
 }
 
-/// The same of a journal whose process died: from a copy, so that nothing is tidied up before the
-/// restart.
+/// Reads the journal of a process that died. It reads a copy, because SQLite would tidy up the
+/// original before the restart does.
 pub fn read_copy(file: &Path, copy: &Path) -> BTreeMap<String, Kept> {
     if !file.exists() {
         return BTreeMap::new();
@@ -85,7 +84,8 @@ fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
         return Ok(all);
     }
     let sql = "SELECT lower(hex(conversation.id)), origin, number, at, body FROM entry
-               JOIN conversation ON conversation.key = entry.conversation WHERE number IS NOT NULL ORDER BY entry.key";
+               JOIN conversation ON conversation.key = entry.conversation \
+               WHERE number IS NOT NULL ORDER BY entry.key";
     let mut select = journal.prepare(sql)?;
     let item = |row: &Row<'_>| -> rusqlite::Result<(String, i64, Item)> {
         let body: String = row.get(4)?;
@@ -100,15 +100,14 @@ fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
     Ok(all)
 }
 
-/// What is wrong with one side's journal by itself: both numberings begin at 1 and have neither gap
-/// nor double.
+/// Checks one side's journal: both numberings begin at 1, without a gap and without a number twice.
 pub fn check_alone(side: &str, all: &BTreeMap<String, Kept>) -> Result<(), String> {
     for (id, kept) in all {
         for (whose, items) in [("its own", &kept.own), ("the other side's", &kept.theirs)] {
             for (at, item) in items.iter().enumerate() {
                 if item.number != at as i64 + 1 {
                     return Err(format!(
-                        "{side}, {id}: of {whose} entries number {} stands at {}",
+                        "{side}, {id}: entry {} of {whose} is at place {}",
                         item.number,
                         at + 1
                     ));
@@ -126,31 +125,33 @@ pub fn check_together(
     desk: &BTreeMap<String, Kept>,
 ) -> Result<(), String> {
     if let Some(id) = desk.keys().find(|id| !user.contains_key(*id)) {
-        return Err(format!("the desk has a conversation {id} that the user has not"));
+        return Err(format!("the desk has a conversation {id} that the customer does not have"));
     }
     let nothing = Kept::default();
     for (id, user) in user {
         let desk = desk.get(id).unwrap_or(&nothing);
         if let Some(item) = desk.theirs.iter().zip(&user.own).find(|(copy, own)| copy != own) {
-            return Err(format!("{id}: the desk has another story than the user: {item:?}"));
+            return Err(format!(
+                "{id}: the desk has an entry that the customer does not have there: {item:?}"
+            ));
         }
         if desk.theirs.len() < owed(&user.own) {
             return Err(format!(
-                "{id}: the desk lacks the user's {} to {}",
+                "{id}: the desk lacks the customer's entries {} to {}",
                 desk.theirs.len() + 1,
                 owed(&user.own)
             ));
         }
         if desk.theirs.len() > user.own.len() {
             return Err(format!(
-                "{id}: the desk has {} entries, the user {}",
+                "{id}: the desk has {} entries of the customer, who has {}",
                 desk.theirs.len(),
                 user.own.len()
             ));
         }
         if user.theirs != desk.own {
             return Err(format!(
-                "{id}: the desk said {}, the user has {}",
+                "{id}: the desk has {} entries of its own, and the customer has {} of them",
                 desk.own.len(),
                 user.theirs.len()
             ));
@@ -159,8 +160,8 @@ pub fn check_together(
     Ok(())
 }
 
-/// Up to where the user's entries are the desk's to have: what was said to the bot since the last
-/// handback is not.
+/// The number of the customer's entries that the desk must have. Messages for the bot since the
+/// last handback are not among them.
 fn owed(own: &[Item]) -> usize {
     let is_control = |item: &&Item| CONTROLS.iter().any(|name| item.is(name));
     let is_with_desk = |item: &Item| item.is("requested") || item.is("accepted");

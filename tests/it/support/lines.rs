@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Sender;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-/// What comes out of a pipe, line by line, read by a thread.
+/// The lines of a pipe, which a thread reads.
 pub struct Lines {
     read: Arc<(Mutex<Told>, Condvar)>,
-    /// Lines that a wait has passed.
+    /// Number of lines that the waits so far have passed.
     passed: usize,
 }
 
@@ -47,7 +47,7 @@ impl Lines {
         Lines { read, passed: 0 }
     }
 
-    /// The next line that fits; `None` at the end or the deadline.
+    /// Waits for the next line that fits. `None` at the end of the pipe or the deadline.
     pub fn until(&mut self, within: Duration, fits: impl Fn(&str) -> bool) -> Option<String> {
         let deadline = Instant::now() + within;
         let mut told = lock(&self.read.0);
@@ -70,12 +70,12 @@ impl Lines {
         }
     }
 
-    /// The first line of all, whatever was waited for before.
+    /// The first line of the pipe, however many lines the waits have passed.
     pub fn first(&self, within: Duration) -> Option<String> {
         Lines { read: self.read.clone(), passed: 0 }.until(within, |_| true)
     }
 
-    /// Waits for the end of the pipe; `false` at the deadline.
+    /// Waits for the end of the pipe. `false` at the deadline.
     pub fn ended(&self, within: Duration) -> bool {
         let waited = self.read.1.wait_timeout_while(lock(&self.read.0), within, |told| !told.ended);
         waited.unwrap_or_else(PoisonError::into_inner).0.ended
@@ -87,7 +87,7 @@ impl Lines {
     }
 }
 
-/// A test that failed elsewhere leaves the lines as they are.
+/// Locks, also if another thread panicked with the lock: the lines are complete then, too.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -118,18 +118,18 @@ impl Flag {
         flag
     }
 
-    /// It happened.
+    /// Notes that the event has happened.
     pub fn set(&self) {
         *lock(&self.0) = true;
         self.1.notify_all();
     }
 
-    /// Whether it happened.
+    /// Whether the event has happened.
     pub fn is_set(&self) -> bool {
         *lock(&self.0)
     }
 
-    /// Waits for it; `false` when it did not happen in time.
+    /// Waits for the event. `false` if it did not happen in time.
     pub fn wait(&self, within: Duration) -> bool {
         let waited = self.1.wait_timeout_while(lock(&self.0), within, |happened| !*happened);
         *waited.unwrap_or_else(PoisonError::into_inner).0

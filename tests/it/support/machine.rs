@@ -22,7 +22,7 @@ pub fn under(wrapper: &[&str]) -> impl FnOnce(&mut Command) + use<> {
     }
 }
 
-/// Whether this command works here; says that the test is skipped if not.
+/// Whether this command works here. If not, this prints that the test is skipped.
 pub fn can(command: &[&str]) -> bool {
     let mut tried = Command::new(command[0]);
     tried.args(&command[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -33,7 +33,8 @@ pub fn can(command: &[&str]) -> bool {
     works
 }
 
-/// Says that this test is skipped, past the harness that keeps what a good test prints to itself.
+/// Prints that this test is skipped. It writes to stderr itself, because the harness hides the
+/// output of macros in a test that passes.
 pub fn skip(why: &str) {
     use std::io::Write;
     let test = std::thread::current().name().unwrap_or("a test").to_owned();

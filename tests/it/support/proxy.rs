@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// Where to dial instead of the desk.
+/// The proxy's address, which is dialled instead of the desk's.
 pub struct Proxy {
     pub address: String,
-    /// Connections so far.
+    /// Number of connections so far.
     pub dialled: Arc<AtomicUsize>,
 }
 

@@ -9,7 +9,7 @@ use crate::support::run::{Handoff, WITHIN};
 /// The bot's answer to `hello`.
 pub const GREETING: &str = "Hello! How can I help you?";
 
-/// A running server.
+/// A running Rasa server.
 pub struct Rasa {
     pub url: String,
     pub token: Option<String>,
@@ -34,7 +34,7 @@ impl Rasa {
         }
     }
 
-    /// What it remembers of a conversation.
+    /// The server's memory of a conversation.
     fn tracker(&self, conversation: &str) -> Value {
         let url = format!("{}/conversations/{conversation}/tracker", self.url);
         let token = self.token.as_deref().map(|token| ("token", token));
@@ -48,13 +48,14 @@ impl Rasa {
         self.tracker(conversation)["events"].as_array().expect("a tracker has events").clone()
     }
 
-    /// The texts it got, from whomever.
+    /// The texts that the server got, from the customer or from people after a handback.
     pub fn heard(&self, conversation: &str) -> Vec<String> {
         let heard = |event: &Value| (event["event"] == "user").then(|| text(event));
         self.events(conversation).iter().filter_map(heard).collect()
     }
 
-    /// Waits until it has said it. It tells nobody when that is: it is asked until then.
+    /// Waits until the bot has sent this text. The server reports no event, so the tracker is read
+    /// again and again.
     #[track_caller]
     pub fn until_said(&self, conversation: &str, said: &str) {
         let deadline = Instant::now() + WITHIN;
@@ -82,7 +83,7 @@ pub fn text(event: &Value) -> String {
     event["text"].as_str().unwrap_or_default().to_owned()
 }
 
-/// A customer and a desk around a Rasa.
+/// A customer's side and a desk with a Rasa.
 pub struct Stage {
     pub rasa: Rasa,
     pub admin: Handoff,
@@ -110,14 +111,14 @@ impl Stage {
         Stage { rasa, admin, user, conversation }
     }
 
-    /// The customer says it, and the bot answers so.
+    /// The customer types a line, and the bot gives this answer.
     #[track_caller]
     pub fn ask(&mut self, line: &str, answer: &str) -> Value {
         self.user.say(line);
         self.user.until(|event| event["author"] == "bot" && event["text"] == answer)
     }
 
-    /// The customer says it, and is with Robin.
+    /// The customer types a line that hands over, and Robin accepts.
     #[track_caller]
     pub fn hand_off(&mut self, line: &str) {
         self.user.say(line);
@@ -128,7 +129,7 @@ impl Stage {
         self.admin.until_state("active");
     }
 
-    /// Robin says it, then the customer.
+    /// Robin types a line, then the customer.
     #[track_caller]
     pub fn talk(&mut self, admin: &str, user: &str) {
         self.admin.say(admin);
@@ -144,7 +145,7 @@ impl Stage {
         self.admin.until_state("bot");
     }
 
-    /// Robin closes it, and both programs end well.
+    /// Robin closes the conversation, and both programs end without an error.
     #[track_caller]
     pub fn close(&mut self) {
         self.admin.say("/close");
@@ -155,7 +156,7 @@ impl Stage {
         assert_eq!(self.user.events_of("error"), [] as [Value; 0]);
     }
 
-    /// Both ends have the same lines, in the same order.
+    /// Checks that both ends have the same messages in the same order.
     #[track_caller]
     pub fn assert_same(&self) {
         assert_eq!(self.user.messages(), self.admin.messages());

@@ -1,5 +1,5 @@
-//! A customer's side made of bare frames: what a desk does with frames no honest program sends.
-//! Over TLS, as they come.
+//! A customer's side or a desk made of bare frames over TLS, for frames that no honest program
+//! sends.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,13 +15,13 @@ use serde_json::{Value, json};
 
 use crate::support::run::WITHIN;
 
-/// One connection to a desk.
+/// One connection to a desk or from a customer's side.
 pub struct Raw {
     socket: TcpStream,
     tls: Box<Tls>,
     /// Every frame read so far.
     pub read: Vec<Value>,
-    /// The other side has sent its `close_notify`.
+    /// Whether the other side has sent its `close_notify`.
     pub notified: bool,
 }
 
@@ -39,7 +39,10 @@ pub fn framed(body: &[u8]) -> Vec<u8> {
 /// A hello of conversation `id` (two hexadecimal digits, repeated), which has entries up to
 /// `newest`.
 pub fn hello(id: &str, newest: u64) -> Value {
-    json!({"hello": {"version": 1, "conversation": id.repeat(16), "secret": id.repeat(32), "newest": newest}})
+    let (conversation, secret) = (id.repeat(16), id.repeat(32));
+    let hello =
+        json!({"version": 1, "conversation": conversation, "secret": secret, "newest": newest});
+    json!({"hello": hello})
 }
 
 /// An entry of the customer's side.
@@ -53,7 +56,7 @@ pub fn said(author: &str, text: &str) -> Value {
 }
 
 impl Raw {
-    /// Connects.
+    /// Connects to a desk.
     #[track_caller]
     pub fn connect(desk: &str) -> Raw {
         let socket = TcpStream::connect(desk)
@@ -67,13 +70,14 @@ impl Raw {
         Raw::over(socket, &anybody, desk)
     }
 
-    /// Connects from 127.0.0.`host`: to a desk on loopback, another address than the others'.
+    /// Connects from the address 127.0.0.`host`.
     #[track_caller]
     pub fn connect_from(host: u8, desk: &str) -> Raw {
         Raw::connect_as(host, desk, |_| {})
     }
 
-    /// The same, with a kernel that holds next to nothing of what is not read.
+    /// Like [`connect_from`](Raw::connect_from), with a small receive buffer, so that the kernel
+    /// holds little that is not read.
     #[track_caller]
     pub fn connect_narrow(host: u8, desk: &str) -> Raw {
         Raw::connect_as(host, desk, |socket| {
@@ -95,19 +99,19 @@ impl Raw {
         Raw::to_desk(TcpStream::from(socket), desk)
     }
 
-    /// The socket beneath TLS.
+    /// The TCP socket below TLS.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
     }
 
-    /// New keys for what is sent, and asks for new ones for what comes.
+    /// Updates the TLS keys for sending, and asks the other side to update its own.
     pub fn update_keys(&mut self) {
         let _ = self.tls.refresh_traffic_keys();
         self.flush();
     }
 
-    /// Takes the next connection of a listener that says something: the other way round, for a desk
-    /// of bare frames. The probe of a customer's side that starts says nothing.
+    /// Accepts the next connection on which the customer's side sends something: this end is the
+    /// desk then. The probe of a customer's side sends nothing and is passed over.
     #[track_caller]
     pub fn accept(listener: &TcpListener) -> Raw {
         loop {
@@ -118,7 +122,7 @@ impl Raw {
         }
     }
 
-    /// Takes the next connection of a listener, whatever it is for.
+    /// Accepts the next connection, which may be a probe.
     #[track_caller]
     pub fn accept_next(listener: &TcpListener) -> Raw {
         static DESK: LazyLock<Security> = LazyLock::new(|| {
@@ -127,14 +131,14 @@ impl Raw {
         Raw::accept_as(listener, &DESK)
     }
 
-    /// The same, with an identity of the test's choice.
+    /// Like [`accept_next`](Raw::accept_next), with a security that the test chooses.
     #[track_caller]
     pub fn accept_as(listener: &TcpListener, identity: &Security) -> Raw {
         let (socket, _) = listener.accept().expect("somebody dials");
         Raw::over(socket, identity, "")
     }
 
-    /// What the desk has shown.
+    /// The desk's certificate.
     #[track_caller]
     pub fn certificate(&self) -> CertificateDer<'static> {
         self.tls.peer_certificates().expect("the handshake is done")[0].clone()
@@ -149,7 +153,7 @@ impl Raw {
         Raw { socket, tls, read: Vec::new(), notified: false }
     }
 
-    /// Connects, and says a hello that the desk welcomes.
+    /// Connects, sends a hello and waits for the welcome.
     #[track_caller]
     pub fn welcomed(desk: &str, id: &str, newest: u64) -> Raw {
         let mut raw = Raw::connect(desk);
@@ -158,7 +162,7 @@ impl Raw {
         raw
     }
 
-    /// Sends bytes. A desk that hangs up meanwhile is what the test is about.
+    /// Sends bytes. An error is ignored: many tests expect the other side to close the connection.
     pub fn send(&mut self, bytes: &[u8]) {
         while self.tls.is_handshaking() && self.tls.complete_io(&mut self.socket).is_ok() {}
         for piece in bytes.chunks(16 << 10) {
@@ -176,24 +180,24 @@ impl Raw {
         self.send(&frame(message));
     }
 
-    /// Ends the sending half.
+    /// Ends the sending direction, with a `close_notify` and a FIN.
     pub fn end(&mut self) {
         self.notify_end();
         self.send_fin();
     }
 
-    /// Ends the sending half of TLS alone, by a `close_notify`.
+    /// Ends only the sending direction of TLS, with a `close_notify`.
     pub fn notify_end(&mut self) {
         self.tls.send_close_notify();
         self.flush();
     }
 
-    /// Ends the sending half of TCP alone, by a FIN.
+    /// Ends only the sending direction of TCP, with a FIN.
     pub fn send_fin(&self) {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    /// The next frame; `None` when the desk hung up.
+    /// The next frame. `None` if the other side has closed the connection.
     #[track_caller]
     pub fn next(&mut self) -> Option<Value> {
         let mut length = [0; 4];
@@ -211,7 +215,8 @@ impl Raw {
         Some(message)
     }
 
-    /// The content of the next message of this type; others are passed over.
+    /// Waits for the next message of this type and returns its content. Other messages are passed
+    /// over.
     #[track_caller]
     pub fn until(&mut self, kind: &str) -> Value {
         loop {
@@ -224,7 +229,7 @@ impl Raw {
         }
     }
 
-    /// What the desk says last, code and text, before it hangs up.
+    /// Waits for the goodbye and the end of the connection. Returns the goodbye's code and text.
     #[track_caller]
     pub fn bye(&mut self) -> (String, String) {
         let bye = self.until("bye");
@@ -234,13 +239,13 @@ impl Raw {
         (field("code"), field("text"))
     }
 
-    /// Waits until the desk hangs up.
+    /// Waits until the other side closes the connection.
     #[track_caller]
     pub fn hung_up(&mut self) {
         while self.next().is_some() {}
     }
 
-    /// Reads all of it; `false` at the end before the first byte.
+    /// Fills the buffer. `false` if the connection ends before the first byte.
     #[track_caller]
     fn fill(&mut self, bytes: &mut [u8]) -> bool {
         let deadline = Instant::now() + WITHIN;
@@ -251,7 +256,7 @@ impl Raw {
             self.socket.set_read_timeout(Some(left)).expect("the socket takes options");
             match self.receive(&mut bytes[filled..]) {
                 Ok(0) if filled == 0 => return false,
-                // Reset, or TLS ended before it began.
+                // The connection was reset, or ended before the TLS handshake.
                 Err(e)
                     if filled == 0
                         && [ErrorKind::ConnectionReset, ErrorKind::Other].contains(&e.kind()) =>
@@ -269,8 +274,8 @@ impl Raw {
         true
     }
 
-    /// Waits for the first plain byte, which is still to be read then; `false` when the other side
-    /// goes without one.
+    /// Waits for the first plain byte, and does not read it. `false` if the other side closes the
+    /// connection without one.
     fn is_spoken_to(&mut self) -> bool {
         self.socket.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
         loop {
@@ -286,7 +291,7 @@ impl Raw {
         }
     }
 
-    /// Some plain bytes; none at the end.
+    /// Reads some plain bytes. 0 at the end.
     fn receive(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.tls.reader().read(bytes) {

@@ -13,16 +13,16 @@ pub fn old() -> PathBuf {
     PathBuf::from(old)
 }
 
-/// What 0.1.0 left for the tests.
+/// The folder of the files that 0.1.0 left for the tests.
 pub fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/0.1.0")
 }
 
-/// The customers, by what their conversation is when 0.1.0 ends. The desk numbers those it knows in
-/// this order: `open` never asked for a person.
+/// The customers, named by the state of their conversation when 0.1.0 ends. The desk numbers them
+/// in this order, without `open`, who never asked for an agent.
 pub const NAMES: [&str; 6] = ["queued", "active", "back", "closed", "open", "pending"];
 
-/// Offers a menu at `menu`, and says otherwise what it heard.
+/// A bot that offers a menu at 'menu', hands over at 'human', and repeats any other text.
 pub fn menu_bot() -> FakeBot {
     FakeBot::saying(|said| match said {
         "menu" => json!([{"text": "Which one?", "buttons": [

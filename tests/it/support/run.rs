@@ -1,9 +1,9 @@
 //! `handoff` processes under test: each with its own home, piped ends and a deadline for every
 //! wait.
 //!
-//! Nothing sleeps: a wait ends at an event, a line, the end of the process, or its deadline. A test
-//! that fails prints, of every process it started, the command line, both outputs and the
-//! surroundings.
+//! No wait sleeps for a fixed time: it ends at an event, a line, the end of the process, or its
+//! deadline. A test that fails prints the command line, both outputs and the files of every process
+//! that it started.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -28,11 +28,12 @@ pub const BOT_GREETING: &str =
 /// The longest that a wait may take before its test fails.
 pub const WITHIN: Duration = Duration::from_secs(45);
 
-/// One process. Killed when dropped.
+/// One process. It is killed when this value is dropped.
 pub struct Handoff {
     command: String,
     child: Child,
-    /// To the thread that types: a program that does not read holds up no test.
+    /// The channel of a thread that writes the input, so that a program that does not read blocks
+    /// no test.
     stdin: Option<Sender<Vec<u8>>>,
     out: Lines,
     err: Lines,
@@ -48,7 +49,7 @@ impl Handoff {
         Handoff::start_with(arguments, |_| {})
     }
 
-    /// The same, after `prepare` had a look at the command.
+    /// Like [`start`](Handoff::start), after `prepare` has changed the command.
     #[track_caller]
     pub fn start_with(arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> Handoff {
         let home = Home::new();
@@ -86,7 +87,7 @@ impl Handoff {
         }
     }
 
-    /// The built-in bot; `url` is where it is.
+    /// The built-in bot.
     #[track_caller]
     pub fn bot() -> Handoff {
         Handoff::start(&["bot", "--listen", "127.0.0.1:0", "--json"])
@@ -110,13 +111,13 @@ impl Handoff {
         Handoff::start(&[&["user", "--admin", admin, "--bot", bot_url, "--json"], more].concat())
     }
 
-    /// A customer that prints lines.
+    /// A customer's side that prints lines.
     #[track_caller]
     pub fn plain_user(admin: &str, bot_url: &str, more: &[&str]) -> Handoff {
         Handoff::start(&[&["user", "--admin", admin, "--bot", bot_url], more].concat())
     }
 
-    /// Where it listens, as it said itself: in `ready`, or in its first line on stderr.
+    /// The address that the process printed: in `ready`, or in a line on stderr.
     #[track_caller]
     pub fn address(&mut self) -> String {
         if self.command.contains("--json") {
@@ -124,7 +125,7 @@ impl Handoff {
             let ready: Option<Value> = ready.and_then(|line| serde_json::from_str(&line).ok());
             let address = ready.and_then(|ready| Some(ready["listen"].as_str()?.to_owned()));
             return address
-                .unwrap_or_else(|| panic!("'{}' did not say where it listens", self.command));
+                .unwrap_or_else(|| panic!("'{}' did not print its address", self.command));
         }
         let line = self.until_err(|line| line.contains("listening on"));
         let address =
@@ -148,7 +149,7 @@ impl Handoff {
     #[track_caller]
     pub fn type_bytes(&mut self, bytes: &[u8]) {
         let stdin = self.stdin.as_ref().expect("the test has not closed stdin");
-        // Fails only when the program has ended, which the next wait shows.
+        // This fails only if the program has ended, which the next wait reports.
         let _ = stdin.send(bytes.to_vec());
     }
 
@@ -157,7 +158,7 @@ impl Handoff {
         self.stdin = None;
     }
 
-    /// The whole input.
+    /// Types the whole input and ends it.
     #[track_caller]
     pub fn script(&mut self, lines: &str) {
         self.type_bytes(lines.as_bytes());
@@ -170,14 +171,14 @@ impl Handoff {
         &self.news
     }
 
-    /// The next event that is there already, behind the last one waited for.
+    /// The next event after the last one that a wait took, if it is there already.
     #[track_caller]
     pub fn next_event(&mut self) -> Option<Value> {
         let line = self.out.until(Duration::ZERO, |_| true)?;
         Some(parse(&self.command, &line))
     }
 
-    /// The next event that fits, behind the last one waited for.
+    /// Waits for the next event that fits, after the last one that a wait took.
     #[track_caller]
     pub fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
         let command = &self.command;
@@ -185,30 +186,34 @@ impl Handoff {
         match found {
             Some(line) => parse(&self.command, &line),
             None => {
-                panic!("'{}' did not tell the event waited for; {}", self.command, self.how_it_is())
+                panic!(
+                    "'{}' did not print the event that the test waits for; {}",
+                    self.command,
+                    self.how_it_is()
+                )
             }
         }
     }
 
-    /// The next event of this name.
+    /// Waits for the next event of this name.
     #[track_caller]
     pub fn until_event(&mut self, name: &str) -> Value {
         self.until(|event| event["event"] == name)
     }
 
-    /// The next `state` event with this state.
+    /// Waits for the next `state` event with this state.
     #[track_caller]
     pub fn until_state(&mut self, state: &str) -> Value {
         self.until(|event| event["event"] == "state" && event["state"] == state)
     }
 
-    /// The next message with this text.
+    /// Waits for the next message with this text.
     #[track_caller]
     pub fn until_text(&mut self, text: &str) -> Value {
         self.until(|event| event["event"] == "message" && event["text"] == text)
     }
 
-    /// The next notice or error that contains this.
+    /// Waits for the next event of this name (a notice or an error) whose text has this part.
     #[track_caller]
     pub fn until_told(&mut self, name: &str, part: &str) -> Value {
         self.until(|event| {
@@ -216,25 +221,33 @@ impl Handoff {
         })
     }
 
-    /// The next line on stdout that fits.
+    /// Waits for the next line on stdout that fits.
     #[track_caller]
     pub fn until_out(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let found = self.out.until(WITHIN, fits);
         found.unwrap_or_else(|| {
-            panic!("'{}' did not print the line waited for; {}", self.command, self.how_it_is())
+            panic!(
+                "'{}' did not print the line that the test waits for; {}",
+                self.command,
+                self.how_it_is()
+            )
         })
     }
 
-    /// The next line on stderr that fits.
+    /// Waits for the next line on stderr that fits.
     #[track_caller]
     pub fn until_err(&mut self, fits: impl Fn(&str) -> bool) -> String {
         let found = self.err.until(WITHIN, fits);
         found.unwrap_or_else(|| {
-            panic!("'{}' did not say the line waited for; {}", self.command, self.how_it_is())
+            panic!(
+                "'{}' did not print the line that the test waits for on stderr; {}",
+                self.command,
+                self.how_it_is()
+            )
         })
     }
 
-    /// All events so far, waited for or not. Anything else on stdout fails the test.
+    /// All events so far. Any other line on stdout makes the test fail.
     #[track_caller]
     pub fn events(&self) -> Vec<Value> {
         self.out.all().iter().map(|line| parse(&self.command, line)).collect()
@@ -266,20 +279,17 @@ impl Handoff {
         self.err.all()
     }
 
-    /// Waits for the end; the exit code, 128 and the signal's number after a signal. All output is
-    /// there then.
+    /// Waits for the end of the process and of its outputs. Returns the exit code; after a signal
+    /// it is 128 plus the signal's number.
     #[track_caller]
     pub fn exit_code(&mut self) -> i32 {
         if !self.ended.wait(WITHIN) {
             panic!("'{}' did not end", self.command);
         }
-        let ended = self
-            .child
-            .wait()
-            .expect("it has ended and was not waited for before, or its status is kept");
+        let ended = self.child.wait().expect("the process is a child of this test");
         assert!(
             self.out.ended(WITHIN) && self.err.ended(WITHIN),
-            "somebody else holds the outputs of '{}'",
+            "another process has the outputs of '{}' open",
             self.command
         );
         ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or_default())
@@ -289,7 +299,7 @@ impl Handoff {
     pub fn signal(&self, signal: Signal) {
         if !self.ended.is_set() {
             kill_process(self.pid(), signal)
-                .expect("it has not been waited for, so its number is its own");
+                .expect("the process is not reaped yet, so its id is still its own");
         }
     }
 
@@ -305,29 +315,29 @@ impl Handoff {
         assert_eq!(stopped.recv_timeout(WITHIN), Ok(true), "'{}' is not stopped", self.command);
     }
 
-    /// `kill -9`, and waits for it.
+    /// Kills the process with SIGKILL, and waits for its end.
     #[track_caller]
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         self.exit_code();
     }
 
-    /// Its process id.
+    /// The process id.
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// What it left in its home.
+    /// The files in the process's home.
     pub fn home_files(&self) -> Vec<PathBuf> {
         self.home.files()
     }
 
-    /// Processes that have this one's home as theirs, and so come from it.
+    /// The processes with the HOME of this one: this process and those that it started.
     pub fn still_here(&self) -> Vec<u32> {
         self.home.inhabitants()
     }
 
-    /// Whether it still runs.
+    /// Whether the process still runs.
     pub fn is_running(&self) -> bool {
         !self.ended.is_set()
     }
@@ -355,13 +365,14 @@ impl Drop for Handoff {
         if thread::panicking() {
             eprintln!("{}", self.story());
         }
-        // It may have ended by itself, which is as good.
+        // This fails if the process has ended by itself, which needs no kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Types what it is sent, and ends the input when there is no more.
+/// Starts a thread that writes everything from a channel to the input, and closes the input at the
+/// channel's end.
 fn typist(mut stdin: ChildStdin) -> Sender<Vec<u8>> {
     let (sender, typed) = channel::<Vec<u8>>();
     thread::spawn(move || typed.iter().try_for_each(|bytes| stdin.write_all(&bytes)));

@@ -33,7 +33,7 @@ pub fn step(line: &str) -> Step<'_> {
         Some(("connected", "")) => Step::Connected,
         Some(("cut", "")) => Step::Cut,
         Some(("closed", "")) => Step::Closed,
-        _ => panic!("a line of no form: {line}"),
+        _ => panic!("a line without a known form: {line}"),
     }
 }
 
@@ -48,7 +48,7 @@ pub fn parse(json: &str) -> Value {
     serde_json::from_str(json).unwrap_or_else(|e| panic!("{json}: {e}"))
 }
 
-/// The same message at another time and another desk.
+/// A message without the values that differ in each session: its time and the desk's id.
 pub fn masked(message: &str, desk: &str) -> Value {
     let mut message = parse(&message.replace(desk, "DESK"));
     if let Some(at) = message.pointer_mut("/entry/at") {
@@ -66,8 +66,8 @@ pub fn desk_of(session: &[Step]) -> String {
     welcome.expect("the session has a welcome")
 }
 
-/// Plays a customer's side to a real desk, and compares what the desk says. `recorded` is the
-/// desk's id in the session.
+/// Plays the customer's side of a session to a real desk, and compares the desk's frames.
+/// `recorded` is the desk's id in the session.
 pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &Value)) {
     let mut admin = Handoff::admin(&["--name", "Alice"]);
     let address = admin.address();
@@ -80,7 +80,8 @@ pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &
             continue;
         }
         if let (Some(raw), false) = (&mut raw, due.is_empty()) {
-            // One write, as a user's side settles: so that the desk acks it at once.
+            // One write, as a customer's side sends a batch, so that the desk acknowledges the
+            // batch at once.
             raw.send(&std::mem::take(&mut due));
         }
         match *step {
@@ -106,10 +107,10 @@ pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &
             Step::Closed => {
                 let mut raw = raw.take().expect("connected");
                 raw.end();
-                // Marks of what was shown may come at any time.
+                // Seen marks may come at any time.
                 let more =
                     std::iter::from_fn(|| raw.next()).find(|said| said.get("seen").is_none());
-                assert_eq!(more, None, "the desk says nothing more");
+                assert_eq!(more, None, "the desk sent another frame");
             }
             Step::Customer(_) | Step::Bot(_) | Step::User(_) => {}
         }
@@ -119,8 +120,7 @@ pub fn play_to_desk(session: &[Step], recorded: &str, compare: impl Fn(&Value, &
     assert_eq!(admin.exit_code(), 0);
 }
 
-/// The desk's next frame; pings, marks of what was shown, and acks lower than an expected one, are
-/// passed over.
+/// The desk's next frame. Pings, seen marks, and acks below an expected one are passed over.
 fn next_of_desk(raw: &mut Raw, expected: &str) -> Value {
     let number = |message: &Value| message.pointer("/ack/number").and_then(Value::as_u64);
     let awaited = number(&parse(expected));

@@ -20,7 +20,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The bot hands over at the word 'human', and says otherwise what it heard.
+    /// A setup whose bot hands over at the word 'human' and repeats any other text.
     pub fn new() -> Setup {
         Setup::with(FakeBot::saying(|said| {
             text(&if said.contains("human") {
@@ -37,7 +37,7 @@ impl Setup {
         Setup { folder, desk: nobody_at(), bot }
     }
 
-    /// The desk, which listens when this returns.
+    /// Starts the desk, which listens when this returns.
     #[track_caller]
     pub fn admin(&self, more: &[&str]) -> Handoff {
         let mut admin = Handoff::start(&self.admin_arguments(more));
@@ -87,33 +87,33 @@ impl Setup {
         self.folder.0.to_str().expect("cargo's folders have UTF-8 names")
     }
 
-    /// What a mode keeps in its default profile.
+    /// The folder of a mode's default profile.
     pub fn profile(&self, mode: &str) -> PathBuf {
         self.folder.0.join(mode).join("default")
     }
 
-    /// Forgets all that a mode kept.
+    /// Removes all files of a mode.
     pub fn forget(&self, mode: &str) {
-        fs::remove_dir_all(self.folder.0.join(mode)).expect("it kept something");
+        fs::remove_dir_all(self.folder.0.join(mode)).expect("the mode has files");
     }
 
-    /// Keeps a copy of what a mode has by now, for `set_back`. Nobody may be using it.
+    /// Copies the files of a mode for `set_back`. No process may have them open.
     pub fn back_up(&self, mode: &str) {
         copy(&self.profile(mode), &self.folder.0.join("backup").join(mode));
     }
 
-    /// Puts the copy in the place of what a mode kept since.
+    /// Replaces the files of a mode by the copy of `back_up`.
     pub fn set_back(&self, mode: &str) {
         self.forget(mode);
         copy(&self.folder.0.join("backup").join(mode), &self.profile(mode));
     }
 
-    /// Gives a profile of the user's a copy of the default one.
+    /// Makes another profile of the customer's side with a copy of the default profile.
     pub fn clone_user(&self, profile: &str) {
         copy(&self.profile("user"), &self.folder.0.join("user").join(profile));
     }
 
-    /// The journal of a mode, opened by another program.
+    /// Opens the journal of a mode.
     pub fn journal(&self, mode: &str) -> rusqlite::Connection {
         rusqlite::Connection::open(self.profile(mode).join("journal.sqlite")).expect("it is there")
     }
@@ -130,10 +130,10 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The conversation a process is in.
+/// The present conversation of a process.
 #[track_caller]
 pub fn conversation(end: &Handoff) -> Value {
-    end.events_of("state").last().expect("it told a state")["conversation"].clone()
+    end.events_of("state").last().expect("it has printed a state")["conversation"].clone()
 }
 
 /// Author and text of each message of this conversation, live or as history.
@@ -143,8 +143,8 @@ pub fn told(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     of.map(|event| (field(&event, "author"), field(&event, "text"))).collect()
 }
 
-/// Both ends tell the same of a conversation, once neither is behind: an end may act before it
-/// prints.
+/// Checks that both ends print the same messages of a conversation. It waits until both have the
+/// same number, because an end may act before it prints.
 #[track_caller]
 pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
     loop {
@@ -162,8 +162,7 @@ pub fn same_story(one: &mut Handoff, other: &mut Handoff, id: &Value) {
 pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     let events: Vec<Value> =
         end.events().into_iter().filter(|event| event["conversation"] == *id).collect();
-    let state =
-        events.iter().position(|event| event["event"] == "state").expect("its state is told");
+    let state = events.iter().position(|event| event["event"] == "state").expect("a state follows");
     let messages = events[..state].iter().filter(|event| event["event"] == "message");
     let field = |event: &Value, name: &str| event[name].as_str().unwrap_or_default().to_owned();
     let again = messages.inspect(|event| assert_eq!(event["history"], true, "{event}"));
@@ -173,7 +172,7 @@ pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
     again
 }
 
-/// Pairs as they are compared with.
+/// The expected authors and texts, in the form of [`told`].
 pub fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(author, text)| ((*author).to_owned(), (*text).to_owned())).collect()
 }

@@ -1,4 +1,5 @@
-//! A person at a terminal: a pseudo-terminal the test types into, and an emulator of what they see.
+//! A person at a terminal: a pseudo-terminal into which the test types, and an emulator of its
+//! screen.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
@@ -22,11 +23,11 @@ use crate::support::run::{Handoff, WITHIN};
 const COLUMNS: u16 = 100;
 const ROWS: u16 = 40;
 
-/// The side of a terminal where the person is.
+/// The person's side of a terminal.
 pub struct Keyboard(File, Arc<AtomicBool>);
 
 impl Keyboard {
-    /// A terminal: this side, the program's side, and what is written to it.
+    /// A terminal: the person's side, the program's side, and the bytes that the program writes.
     fn new(columns: u16) -> (Keyboard, OwnedFd, Receiver<Vec<u8>>) {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)
             .expect("a terminal");
@@ -45,7 +46,8 @@ impl Keyboard {
         thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(length @ 1..) = screen.read(&mut bytes) {
-                // Nobody may look: what is echoed is read away all the same.
+                // The bytes must be read even if the test does not look at them, because a full
+                // terminal blocks.
                 let _ = sender.send(bytes[..length].to_vec());
                 if closed.load(Ordering::SeqCst) {
                     return;
@@ -60,13 +62,13 @@ impl Keyboard {
         self.0.write_all(keys.as_bytes()).expect("a keyboard takes keys");
     }
 
-    /// Types a line and Enter, where the terminal edits it.
+    /// Types a line and Enter at a terminal that edits lines itself.
     pub fn type_line(&mut self, line: &str) {
         self.press(&format!("{line}\n"));
     }
 }
 
-/// A customer who types, so that lines are taken at once and not as a script's; stdout is a pipe.
+/// A customer who types at a terminal, so that no line waits as in a script. stdout is a pipe.
 #[track_caller]
 pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboard) {
     let (keyboard, terminal, _) = Keyboard::new(COLUMNS);
@@ -77,12 +79,12 @@ pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboa
     (user, keyboard)
 }
 
-/// A program that has a whole terminal.
+/// A program whose input and outputs are one terminal.
 pub struct Terminal {
     pub program: Handoff,
     keyboard: Keyboard,
     written: Receiver<Vec<u8>>,
-    /// All that was written and looked at.
+    /// All bytes of the program that the emulator has processed.
     pub seen: Vec<u8>,
     screen: vt100::Parser,
 }
@@ -93,7 +95,7 @@ impl Terminal {
         Terminal::open(arguments, COLUMNS, "1")
     }
 
-    /// In colour, in a window of so many columns.
+    /// Starts a program in colour, in a window with this many columns.
     #[track_caller]
     pub fn coloured(arguments: &[&str], columns: u16) -> Terminal {
         Terminal::open(arguments, columns, "")
@@ -110,7 +112,8 @@ impl Terminal {
                 .stderr(copy())
                 .env("TERM", "xterm-256color")
                 .env("NO_COLOR", no_color);
-            // A job of its own, as of a shell: Ctrl-Z stops all of it, and nothing else.
+            // The program is a job of its own, as from a shell, so that Ctrl-Z stops only the
+            // program.
             command.process_group(0);
         });
         let size = |size| NonZero::new(size).expect("a size");
@@ -123,25 +126,25 @@ impl Terminal {
         self.keyboard.press(keys);
     }
 
-    /// Waits until the person sees this.
+    /// Waits until this text is on the screen.
     #[track_caller]
     pub fn sees(&mut self, text: &str) -> String {
         self.until(|seen| seen.contains(text), text)
     }
 
-    /// Waits until the screen ends so: the prompt and what is typed behind it.
+    /// Waits until the screen ends with this text: the prompt and the typed line.
     #[track_caller]
     pub fn prompts(&mut self, text: &str) -> String {
         self.until(|seen| seen.ends_with(text), text)
     }
 
-    /// Waits until the last row of the screen is this, and nothing else.
+    /// Waits until the last row of the screen is exactly this text.
     #[track_caller]
     pub fn last_row(&mut self, text: &str) -> String {
         self.until(|seen| seen.lines().next_back() == Some(text), text)
     }
 
-    /// Gives the window another size. The program is told, as a terminal's own jobs are.
+    /// Gives the window another size, and signals it to the program as the kernel does.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&self.keyboard.0, size).expect("a terminal has a size");
@@ -156,14 +159,14 @@ impl Terminal {
         self.program.until_stopped();
     }
 
-    /// Sets the modes of a terminal that edits lines itself, as a shell does that gets it back.
+    /// Makes the terminal edit lines itself, as a shell does after a program was stopped.
     pub fn cook(&mut self) {
         let mut modes = tcgetattr(&self.keyboard.0).expect("a terminal");
         modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
         tcsetattr(&self.keyboard.0, OptionalActions::Now, &modes).expect("a terminal");
     }
 
-    /// Waits until pasted blocks come as the program wants them (marked), or as a shell does.
+    /// Waits until the program has switched marks around pasted blocks on or off.
     #[track_caller]
     pub fn pastes_marked(&mut self, marked: bool) {
         self.until_screen(|screen| screen.bracketed_paste() == marked, "other way of pasting");
@@ -191,21 +194,22 @@ impl Terminal {
         }
     }
 
-    /// The rows of the window.
+    /// The text of each row of the window.
     pub fn rows(&self) -> Vec<String> {
         self.screen.screen().rows(0, u16::MAX).collect()
     }
 
-    /// Closes the window: the terminal is gone, its program is left.
+    /// Closes the window. The program runs on without its terminal.
     pub fn hang_up(self) -> Handoff {
         let Terminal { program, mut keyboard, .. } = self;
         keyboard.1.store(true, Ordering::SeqCst);
-        // What it draws for the key is the last that is read.
+        // The thread that reads the screen ends after the bytes that the program draws for this
+        // key.
         keyboard.press("x");
         program
     }
 
-    /// Whether the terminal edits lines itself, as before the program came.
+    /// Whether the terminal edits lines itself, as it did before the program started.
     pub fn is_cooked(&self) -> bool {
         let modes = tcgetattr(&self.keyboard.0).expect("a terminal").local_modes;
         modes.contains(LocalModes::ICANON | LocalModes::ECHO)

@@ -57,7 +57,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     for end in [&mut ann, &mut bob, &mut admin] {
         end.press("/quit\r");
         assert_eq!(end.program.exit_code(), 0);
-        assert!(end.is_cooked(), "the terminal is as it was");
+        assert!(end.is_cooked(), "the terminal was not restored");
     }
 }
 
@@ -75,7 +75,8 @@ fn a_pasted_block_of_fifty_lines_is_one_message_at_the_other_end() {
     user.press("\r");
     admin.until_text(&block.join("\n"));
     assert_eq!(admin.messages().len(), 2);
-    // And the other way: a script cannot type a line end, but what it is told shows them all.
+    // In the other direction: a script cannot type a message with a line end, but its output shows
+    // all line ends.
     let mut plain = Handoff::plain_admin(&["--auto-accept"]);
     let mut user = Terminal::start(&["user", "--admin", &plain.address(), "--bot", bot.url()]);
     user.press("human\r");
@@ -102,7 +103,10 @@ fn ctrl_c_ends_the_program_with_130_and_restores_the_terminal() {
     assert_eq!(user.program.exit_code(), 130);
     assert!(user.is_cooked());
     let lost = admin.until(|event| event["link"] == "lost");
-    assert!(lost["why"].to_string().contains("ending"), "the goodbye comes first: {lost}");
+    assert!(
+        lost["why"].to_string().contains("ending"),
+        "the connection was lost before the goodbye: {lost}"
+    );
 }
 
 #[test]
@@ -123,13 +127,13 @@ fn bot_and_desk_get_another_id_after_new() {
     let anew = admin.until_state("active");
     assert_ne!(anew["conversation"], closed["conversation"]);
     let asked = bot.asked();
-    assert_ne!(asked[0].sender(), asked[1].sender(), "the bot begins anew as well");
+    assert_ne!(asked[0].sender(), asked[1].sender(), "the bot got the same sender id again");
     let anew: Vec<_> = admin
         .events_of("message")
         .into_iter()
         .filter(|e| e["conversation"] == anew["conversation"])
         .collect();
-    assert_eq!(anew.len(), 3, "the transcript is the new conversation's alone");
+    assert_eq!(anew.len(), 3, "the transcript must have only the new conversation's messages");
 }
 
 #[test]
@@ -179,7 +183,7 @@ fn a_person_plays_the_customer_in_the_demo_on_a_terminal_and_ends_it() {
     demo.press("\x04");
     assert_eq!(demo.program.exit_code(), 0);
     assert!(demo.is_cooked());
-    assert_eq!(demo.program.still_here(), [] as [u32; 0], "processes are left behind");
+    assert_eq!(demo.program.still_here(), [] as [u32; 0], "a process stays");
 }
 
 #[test]
@@ -189,5 +193,5 @@ fn a_demo_that_a_signal_ends_leaves_no_process_and_restores_the_terminal() {
     demo.program.signal(Signal::TERM);
     assert_eq!(demo.program.exit_code(), 143);
     assert!(demo.is_cooked());
-    assert_eq!(demo.program.still_here(), [] as [u32; 0], "processes are left behind");
+    assert_eq!(demo.program.still_here(), [] as [u32; 0], "a process stays");
 }

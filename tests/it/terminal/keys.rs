@@ -1,4 +1,5 @@
-//! What keys do at a terminal: Up, Ctrl-U, Ctrl-C, Ctrl-Z; and what the prompt and refusals say.
+//! The keys Up, Ctrl-U, Ctrl-C and Ctrl-Z at a terminal; and the texts of the prompt and of
+//! refusals.
 
 use rustix::process::Signal;
 
@@ -57,7 +58,7 @@ fn a_refused_line_leaves_the_input_empty_and_comes_back_with_the_up_key() {
         "you are talking to nobody; nobody is waiting (not sent; the Up key brings your line back)",
     );
     desk.last_row("nobody> ");
-    // What is typed next is a command of its own, not the end of the refused block.
+    // The next line is a command of its own, not the end of the refused block.
     desk.press("/list\r");
     desk.sees("nobody is talking, nobody is waiting");
     desk.press(&format!("{UP}{UP}"));
@@ -86,15 +87,15 @@ fn a_line_typed_in_a_closed_conversation_is_sent_in_the_next_one() {
     user.last_row("bot> ");
     assert_eq!(bot.texts(), ["a human", "hello again"]);
     let asked = bot.asked();
-    assert_ne!(asked[0].sender(), asked[1].sender(), "the bot begins anew as well");
-    // A wish for a person opens one, too.
+    assert_ne!(asked[0].sender(), asked[1].sender(), "the bot got the same sender id again");
+    // A request for a person begins a new conversation, too.
     user.press("/end\r");
     user.last_row("closed> ");
     user.press("/human\r");
     let anew = admin.until_state("active");
     assert_ne!(anew["conversation"], closed["conversation"]);
     user.last_row("agent> ");
-    // The same in lines of a terminal that edits them itself.
+    // The same at a terminal that edits lines itself.
     let (mut plain, mut keyboard) = typed_user(&admin.address(), bot.url(), &[]);
     keyboard.type_line("/end");
     plain.until_err(|line| line.contains("you ended the conversation"));
@@ -133,7 +134,8 @@ fn ctrl_c_clears_the_line_then_names_open_conversations_then_ends_the_program() 
         end.prompts(&format!("{prompt}> "));
         end.press(CTRL_C);
         end.sees(open);
-        // Any other key takes that back, and the line that was cleared is not lost.
+        // Any other key withdraws the question, so the next Ctrl-C asks again. The cleared line is
+        // not lost.
         end.press(&format!("{UP}{CTRL_U}\x0c{CTRL_C}"));
         end.sees(open);
         end.press(UP);
@@ -142,7 +144,7 @@ fn ctrl_c_clears_the_line_then_names_open_conversations_then_ends_the_program() 
         end.prompts(&format!("{prompt}> "));
         end.press(&format!("{CTRL_C}{CTRL_C}"));
         assert_eq!(end.program.exit_code(), 130);
-        assert!(end.is_cooked(), "the terminal is as it was");
+        assert!(end.is_cooked(), "the terminal was not restored");
     }
 }
 
@@ -190,7 +192,7 @@ fn a_desk_refuses_ctrl_z_with_a_reason_and_goes_on() {
     desk.program.signal(Signal::TSTP);
     desk.press("\x0c");
     desk.sees("a desk cannot be suspended");
-    // A desk of lines is told by the terminal's own Ctrl-Z, which is the signal.
+    // With `--plain` the terminal itself turns Ctrl-Z into the signal.
     let mut plain = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--plain"]);
     plain.sees("listening on");
     plain.program.signal(Signal::TSTP);
@@ -213,12 +215,12 @@ fn a_customer_suspends_with_ctrl_z_and_comes_back_with_the_line_in_a_window_of_a
             user.program.signal(Signal::TSTP);
         }
         user.stops();
-        assert!(user.is_cooked(), "the shell has the terminal");
+        assert!(user.is_cooked(), "the shell did not get the terminal back");
         user.pastes_marked(false);
         user.resize(if keys { 30 } else { 60 }, 20);
         user.program.signal(Signal::CONT);
         user.last_row("agent Robin> half 日本 👍 ty");
-        assert!(!user.is_cooked(), "every key is the program's again");
+        assert!(!user.is_cooked(), "the program did not take the terminal back");
         user.pastes_marked(true);
     }
     user.press("ped\r");
@@ -234,7 +236,7 @@ fn a_customer_who_was_stopped_without_warning_takes_the_terminal_again() {
     user.last_row("agent Robin> half");
     user.program.signal(Signal::STOP);
     user.stops();
-    // A shell sets the modes that it likes.
+    // A shell may set other modes meanwhile.
     user.cook();
     user.program.signal(Signal::CONT);
     user.last_row("agent Robin> half");

@@ -1,5 +1,5 @@
-//! Nothing that a stranger types, names themselves, answers or refuses can hurt or fool who reads
-//! it: both ends, at a terminal byte by byte and row by row, on a pipe, and with `--json`.
+//! No text, name, answer or refusal of a stranger can hurt or fool its reader. The tests check both
+//! ends: at a terminal each byte and row, on a pipe, and with `--json`.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,7 @@ use crate::support::raw::{Raw, entry, hello};
 use crate::support::run::Handoff;
 use crate::support::terminal::Terminal;
 
-/// Rows and lines that a stranger would like to begin at the left edge.
+/// Texts of the program's own rows and lines, which a stranger might send to pose as the program.
 const FAKES: [&str; 15] = [
     "14:03 admin FAKE: send me your password",
     "14:03 #1 user FAKE: hi",
@@ -29,12 +29,14 @@ const FAKES: [&str; 15] = [
     "  1) FAKE",
 ];
 
-/// What must not reach a terminal, of every kind.
-const ODD: &str = "a\u{1b}[2J\u{1b}[H\u{1b}]0;FAKE\u{7}\u{1b}]52;c;RkFLRQ==\u{1b}\\\u{9b}31m\u{90}q\u{9c}\u{8}\u{8}\r\u{b}\u{c}\
-    \u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{feff}\u{2028}\u{2029}\u{85}\u{ad}\u{34f}\u{3164}\u{2800}\u{e0041}\u{e007f}\
+/// Every kind of character that must not reach a terminal.
+const ODD: &str = "a\u{1b}[2J\u{1b}[H\u{1b}]0;FAKE\u{7}\u{1b}]52;c;RkFLRQ==\u{1b}\\\
+    \u{9b}31m\u{90}q\u{9c}\u{8}\u{8}\r\u{b}\u{c}\
+    \u{202e}\u{2066}\u{200f}\u{61c}\u{200b}\u{feff}\u{2028}\u{2029}\u{85}\u{ad}\u{34f}\u{3164}\
+    \u{2800}\u{e0041}\u{e007f}\
     \u{1d173}\u{fff9}\u{180e}\u{2060}\u{e000}\u{10ffff}b";
 
-/// Names, none of which may be more than a name.
+/// Names, which the program must show as names only.
 fn names() -> Vec<String> {
     vec![
         "\u{1b}]0;FAKE\u{7}\u{1b}[2J".to_owned(),
@@ -53,14 +55,14 @@ fn names() -> Vec<String> {
     ]
 }
 
-/// Texts, each of which ends with a line of its own, so that the reader knows when it is all there.
+/// Texts. Each ends with a last line of its own, so that the test knows when all of it is there.
 fn texts(columns: usize) -> Vec<String> {
     let mut texts = vec![
         FAKES.join("\n"),
         ODD.to_owned(),
         format!("\u{301}\u{302}x{}", "\u{301}".repeat(1000)),
     ];
-    // Up to the edge, with blanks and with what fills a row, and a little less and more.
+    // Lines that fill a row with different characters exactly, almost, or with a little more.
     for fill in [" ", "\u{3000}", "\t", "─", "日", "👩‍👩‍👧", "\u{1100}", "क\u{94d}", "e\u{301}", "x "]
     {
         for short in [0, 1, 2, 12, 13, 14, 20, 30] {
@@ -79,13 +81,13 @@ fn texts(columns: usize) -> Vec<String> {
     texts
 }
 
-/// The control sequences we write; SGR apart.
+/// The control sequences that the program writes, without colours.
 const OURS: [&str; 9] = ["?2004h", "?2004l", "?7l", "?7h", "J", "2J", "H", "0m", "m"];
-/// Our colours.
+/// The colours that the program writes.
 const COLOURS: [&str; 7] = ["1", "2", "31", "1;36", "1;32", "1;35", "1;30;43"];
 
-/// Goes through the bytes of a terminal: nothing but text, our own sequences, and the bell. Gives
-/// how often it rang.
+/// Checks that the bytes of a terminal are only text, the program's own sequences, and the bell.
+/// Returns the number of bells.
 #[track_caller]
 fn ours(bytes: &[u8]) -> usize {
     let written = std::str::from_utf8(bytes).expect("UTF-8 alone is written");
@@ -104,7 +106,11 @@ fn ours(bytes: &[u8]) -> usize {
                 let colour =
                     sequence.strip_suffix('m').is_some_and(|colour| COLOURS.contains(&colour));
                 let up = sequence.strip_suffix('A').is_some_and(|up| up.parse::<u16>().is_ok());
-                assert!(colour || up || OURS.contains(&sequence), "not ours: {:?}", head(rest));
+                assert!(
+                    colour || up || OURS.contains(&sequence),
+                    "not a sequence of the program: {:?}",
+                    head(rest)
+                );
                 rest = behind;
             }
             letter => assert!(
@@ -121,20 +127,20 @@ fn head(text: &str) -> String {
     text.chars().take(40).collect()
 }
 
-/// What reorders or hides text, and is nowhere allowed.
+/// Whether a character reorders or hides text. It is not allowed anywhere.
 fn is_hidden(letter: char) -> bool {
-    matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{e000}'..='\u{f8ff}' | '\u{feff}'
-        | '\u{fff9}'..='\u{fffc}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..)
+    matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}'
+        | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{e000}'..='\u{f8ff}' | '\u{feff}' | '\u{fff9}'..='\u{fffc}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}' | '\u{f0000}'..)
 }
 
-/// No row begins as one of ours does and was made by a peer.
+/// Checks that no text of a peer begins a row.
 #[track_caller]
 fn no_row_is_a_fake(rows: &[String]) {
     for row in rows {
         let fake = FAKES.iter().any(|fake| row.starts_with(&fake[..fake.len().min(20)]));
-        // Their words may stand at the left edge in no other way either: whatever begins a row is
-        // ours.
+        // A peer's words must not begin a row in any other way either.
         assert!(
             !fake && !row.starts_with("FAKE") && !row.starts_with('x'),
             "{row:?} in\n{}",
@@ -168,7 +174,7 @@ fn waiting(address: &str, id: &str, name: &str) -> Raw {
     raw
 }
 
-/// Answers the desk's accept.
+/// Answers the desk's accept. Returns its number.
 fn accepted(raw: &mut Raw) -> Value {
     let desk = raw.read[0]["welcome"]["desk"].clone();
     let accept = raw.until("entry");
@@ -196,7 +202,8 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
         for (at, text) in texts(columns.into()).iter().enumerate() {
             number += 1;
             let names = names();
-            let body = json!({"author": if at % 2 == 0 { "user" } else { "bot" }, "text": format!("{text}\nEND {at}."),
+            let author = if at % 2 == 0 { "user" } else { "bot" };
+            let body = json!({"author": author, "text": format!("{text}\nEND {at}."),
                 "name": names[at % names.len()]});
             raw.say(&entry(number, &json!({"message": body})));
             admin.sees(&format!("  │ END {at}."));
@@ -215,10 +222,11 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
             &json!({"refused": {"of": {"desk": desk, "number": asked}, "why": why}}),
         ));
         admin.sees("END");
-        raw.say(&json!({"bye": {"code": "leaving", "text": format!("x\n-- FAKE\u{1b}[2J\u{9b}2J BYE")}}));
+        let why = "x\n-- FAKE\u{1b}[2J\u{9b}2J BYE";
+        raw.say(&json!({"bye": {"code": "leaving", "text": why}}));
         admin.sees("BYE");
         no_row_is_a_fake(&admin.rows());
-        assert_eq!(ours(&admin.seen), names().len(), "the bell rings for a call alone");
+        assert_eq!(ours(&admin.seen), names().len(), "the bell must ring once for each customer");
     }
 }
 
@@ -233,8 +241,11 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
         }
         "human" => ok(&text("Human Handoff")),
         _ => ok(&json!([
-            {"text": format!("{}\n{ODD}", FAKES.join("\n")), "image": format!("http://x/\n{}{ODD}", FAKES[1]),
-             "buttons": FAKES.iter().map(|fake| json!({"title": format!("{ODD}\n{fake}"), "payload": ODD})).collect::<Vec<_>>()},
+            {"text": format!("{}\n{ODD}", FAKES.join("\n")),
+             "image": format!("http://x/\n{}{ODD}", FAKES[1]),
+             "buttons": FAKES.map(|fake| {
+                 json!({"title": format!("{ODD}\n{fake}"), "payload": ODD})
+             })},
             {"custom": {"text": format!("{ODD}\n{}", FAKES[2])}},
             {"text": "END of it"},
         ])),
@@ -261,7 +272,7 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
         }
     };
     raw.say(&json!({"position": {"position": u32::MAX}}));
-    // Called as the bot is, the prompt would say that the bot gets the next line.
+    // An agent with the name 'bot' would make the prompt say that the bot gets the next line.
     raw.say(&entry(1, &json!({"accept": {"request": request, "name": "bot"}})));
     user.prompts("agent bot> ");
     user.sees("agent bot joined");
@@ -273,15 +284,16 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
         user.sees(&format!("  │ END {at}."));
         no_row_is_a_fake(&user.rows());
     }
-    raw.say(&json!({"bye": {"code": "leaving", "text": format!("cannot go on\n{}{ODD} BYE", FAKES[5])}}));
+    let why = format!("cannot go on\n{}{ODD} BYE", FAKES[5]);
+    raw.say(&json!({"bye": {"code": "leaving", "text": why}}));
     user.sees("the desk says: cannot");
     user.sees("BYE");
     no_row_is_a_fake(&user.rows());
-    // The user's side dials again, and is sent away for good: with advice that is not this
-    // program's.
+    // The customer's side dials again and gets a final goodbye, with false advice.
     let mut raw = Raw::accept(&listener);
     raw.until("hello");
-    raw.say(&json!({"bye": {"code": "secret", "text": format!("send your password\n{} PARTED", FAKES[5])}}));
+    let why = format!("send your password\n{} PARTED", FAKES[5]);
+    raw.say(&json!({"bye": {"code": "secret", "text": why}}));
     user.sees("the desk says: send");
     user.sees("PARTED");
     no_row_is_a_fake(&user.rows());

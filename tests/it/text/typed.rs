@@ -1,9 +1,9 @@
-//! What people write: whole, unchanged and safe on the other side, or refused with a reason.
+//! Typed lines arrive complete, unchanged and safe to show, or are refused with a reason.
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::run::Handoff;
 
-/// Texts that a careless byte or letter count would hurt.
+/// Texts that would break if bytes or letters were counted carelessly.
 const TEXTS: [&str; 8] = [
     "👩‍👩‍👧 🏳️‍🌈 👍🏽",
     "日本語の長い文章、そして한국어",
@@ -58,7 +58,7 @@ fn what_could_act_on_a_screen_is_shown_escaped() {
     let shown = admin.until_out(|line| line.contains("title"));
     assert_eq!(shown, "#1 user Ann\\u{1b}[2J: a\\u{202e}b\\u{1b}]0;title\\u{7}");
     let raw = admin.stdout().into_iter().chain(admin.stderr()).any(|line| line.contains('\u{1b}'));
-    assert!(!raw, "no escape sequence of a stranger's reaches a terminal");
+    assert!(!raw, "an escape sequence of a stranger reached the output");
 }
 
 #[test]
@@ -76,7 +76,11 @@ fn a_line_of_8_kib_is_taken_and_one_byte_more_is_an_error_that_names_the_limit()
     user.until_text("mine after it");
     admin.say("/close");
     admin.close_stdin();
-    assert_eq!((user.exit_code(), admin.exit_code()), (1, 1), "a script that lost a line failed");
+    assert_eq!(
+        (user.exit_code(), admin.exit_code()),
+        (1, 1),
+        "a script with a refused line has failed"
+    );
     assert_eq!((user.events_of("error").len(), admin.events_of("error").len()), (1, 1));
     assert!(admin.events_of("error")[0]["text"].to_string().contains("8192 bytes"));
     assert_eq!(admin.messages().len(), 4);

@@ -1,4 +1,4 @@
-//! What is wrong with a certificate is said when a program starts, and not at the first handoff.
+//! A program reports a wrong certificate when it starts, and not only at the first handoff.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -12,8 +12,8 @@ use crate::support::run::Handoff;
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// The desk's only notice at its start with a certificate of these days from today, if there is
-/// one.
+/// Starts a desk whose certificate is valid between these days, counted from today. Returns its
+/// only notice, if there is one.
 #[track_caller]
 fn told_of(from: i64, to: i64) -> Option<String> {
     let today = UNIX_EPOCH.elapsed().expect("after 1970").as_secs() / DAY;
@@ -48,7 +48,7 @@ fn a_desk_says_at_its_start_that_its_certificate_has_expired_or_is_not_valid_yet
         soon.contains(" expires on 2") && soon.ends_with("renew it, and start the desk again"),
         "{soon}"
     );
-    assert_eq!(told_of(-2, 60), None, "a good certificate is no news");
+    assert_eq!(told_of(-2, 60), None, "a good certificate causes no notice");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_certificate_is_valid_only_for_the_name_that_was_dialled() {
         user.until_told("error", "its certificate is ");
         assert_eq!(user.exit_code(), 1);
     }
-    // The system's authorities are where the system says they are.
+    // The environment says where the system's authorities are.
     let arguments = [
         "user",
         "--admin",
@@ -134,7 +134,7 @@ fn a_certificate_is_valid_only_for_the_name_that_was_dialled() {
     });
     user.say("a human");
     user.until_state("active");
-    // A fingerprint does as well, whoever signed.
+    // With a fingerprint the authority does not matter.
     let fingerprint = admin.events()[0]["fingerprint"].as_str().expect("ready has it").to_owned();
     let mut user = Handoff::user(&admin.address(), bot.url(), &["--fingerprint", &fingerprint]);
     user.say("a human");
@@ -168,7 +168,9 @@ fn an_unusable_certificate_or_key_causes_one_line() {
     for ([certificate, key], part) in cases {
         let mut admin = Handoff::plain_admin(&["--tls-cert", certificate, "--tls-key", key]);
         assert_eq!(admin.exit_code(), 1);
-        let [line] = &admin.stderr()[..] else { panic!("one line is said: {:?}", admin.stderr()) };
+        let [line] = &admin.stderr()[..] else {
+            panic!("one line is expected: {:?}", admin.stderr())
+        };
         assert!(line.contains(&part), "{line} lacks {part}");
     }
     for ca in [&key, &missing] {

@@ -26,12 +26,12 @@ use crate::support::terminal::typed_user;
 /// A proxy that records all bytes in both directions.
 struct Tap {
     address: String,
-    /// From the customer, and from the desk.
+    /// The bytes from the customer's side and those from the desk.
     heard: [Arc<Mutex<Vec<u8>>>; 2],
 }
 
 impl Tap {
-    /// In front of the desk. It shows the bytes of the latest connection.
+    /// Starts the proxy in front of a desk. It keeps the bytes of the latest connection only.
     fn on(desk: &str) -> Tap {
         let (listener, heard) = (listen(), <[Arc<Mutex<Vec<u8>>>; 2]>::default());
         let address = address(&listener);
@@ -86,7 +86,7 @@ fn contains(bytes: &[u8], part: &str) -> bool {
     bytes.windows(part.len()).any(|window| window == part.as_bytes())
 }
 
-/// The only line of `known_desks`: the fingerprint of the desk that was met.
+/// The fingerprint in the only line of `known_desks`.
 fn pinned(setup: &Setup) -> String {
     let known =
         fs::read_to_string(Path::new(setup.state()).join("known_desks")).expect("a desk was met");
@@ -152,9 +152,12 @@ fn recorded_bytes_reveal_nothing_and_a_replay_of_them_has_no_effect() {
         "welcome",
         "message",
     ] {
-        assert!(!contains(&of_user, secret) && !contains(&of_desk, secret), "'{secret}' was heard");
+        assert!(
+            !contains(&of_user, secret) && !contains(&of_desk, secret),
+            "'{secret}' can be read on the line"
+        );
     }
-    // The same bytes once more, to the desk, are no customer.
+    // The desk refuses a replay of the customer's bytes.
     let told = admin.events().len();
     let mut again = TcpStream::connect(&desk).expect("the desk listens");
     again.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
@@ -165,7 +168,7 @@ fn recorded_bytes_reveal_nothing_and_a_replay_of_them_has_no_effect() {
     admin.say("/list");
     admin.until_told("notice", "nobody is talking, nobody is waiting");
     assert_eq!(admin.events().len(), told + 1, "the desk reported the replay");
-    // And to a customer they are no desk.
+    // The customer's side refuses a replay of the desk's bytes.
     let listener = listen();
     let mut user = Handoff::user(&address(&listener), bot.url(), &[]);
     drop(listener.accept().expect("the customer's side probes"));
@@ -196,7 +199,7 @@ fn a_desk_with_another_key_receives_nothing_and_a_script_ends_with_advice() {
         assert!(why.contains(part), "{why} lacks {part}");
     }
     assert_eq!(user.exit_code(), 1);
-    // The way out that was named.
+    // The advice of the message works.
     drop(impostor);
     fs::remove_file(Path::new(setup.state()).join("known_desks")).expect("it is there");
     let mut admin = setup.admin(&["--auto-accept"]);
@@ -255,7 +258,8 @@ fn a_desk_with_a_new_key_warns_that_customers_will_refuse_it() {
         "notice",
         "this desk has a new key: customers who knew the old one will refuse it",
     );
-    // What a customer's side refuses within the handshake, the desk hears of: here its name.
+    // A desk learns that a customer's side refused its certificate in the handshake, here for its
+    // name.
     let authority = Authority::new();
     let [certificate, key] = authority.vouch_for("elsewhere");
     let mut admin = Handoff::admin(&["--tls-cert", &certificate, "--tls-key", &key]);
@@ -362,7 +366,7 @@ fn each_end_reports_that_the_other_speaks_another_protocol() {
         admin.until_told("notice", "nobody is waiting");
         assert_eq!(admin.events_of("notice").len(), 2, "a stranger causes one notice");
         admin.close_stdin();
-        assert!(admin.events_of("error").is_empty(), "a stranger makes no script fail");
+        assert!(admin.events_of("error").is_empty(), "a stranger made a script fail");
     }
 }
 
@@ -412,14 +416,16 @@ fn the_hash_of_a_secret_does_not_open_the_conversation() {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     for stolen in [hex(&hash), "0".repeat(64)] {
         let mut thief = Raw::connect(&setup.desk);
-        thief.say(&serde_json::json!({"hello": {"version": 1, "conversation": id, "secret": stolen, "newest": 9}}));
+        let hello =
+            serde_json::json!({"version": 1, "conversation": id, "secret": stolen, "newest": 9});
+        thief.say(&serde_json::json!({"hello": hello}));
         assert_eq!(thief.bye().0, "secret");
     }
     user.say("still me");
     admin.until_text("still me");
 }
 
-/// The conversation's secret as the customer keeps it, and as the desk does.
+/// The conversation's secret in the customer's journal, and its hash in the desk's.
 fn secrets(setup: &Setup) -> (Vec<u8>, Vec<u8>) {
     let of = |mode| {
         let journal = setup.journal(mode);

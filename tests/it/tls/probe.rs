@@ -1,5 +1,4 @@
-//! What the customer's side finds out about its desk at the start: it opens one connection and
-//! closes it again.
+//! At its start the customer's side checks its desk: it opens one connection and closes it again.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -22,7 +21,8 @@ fn listen() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// The only notice so far, which stands behind the first state; there is no `link` and no `error`.
+/// The text of the only notice so far. It comes after the first state, and there is no `link` and
+/// no `error`.
 #[track_caller]
 fn only_notice(user: &mut Handoff) -> String {
     let notice = user.until_event("notice");
@@ -56,7 +56,7 @@ fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_does_not_say_it_aga
     assert!(told.contains("first contact") && told.contains(&fingerprint), "{told}");
     let known = std::fs::read_to_string(std::path::Path::new(setup.state()).join("known_desks"));
     assert!(known.expect("the key is pinned").contains(&fingerprint));
-    // The desk tells nothing of the probe, and its first stranger is not used up by it.
+    // The desk reports no probe, and a probe does not count as its first stranger.
     admin.say("/list");
     admin.until_told("notice", "nobody is talking, nobody is waiting");
     assert_eq!(admin.events().len(), 2, "{:?}", admin.events());
@@ -79,7 +79,7 @@ fn a_known_desk_with_another_key_causes_a_notice_at_the_start() {
     let mut user = setup.user(&["--new"]);
     let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();
-    assert!(heard.read.is_empty(), "not a byte: {:?}", heard.read);
+    assert!(heard.read.is_empty(), "the impostor got something: {:?}", heard.read);
     let told = user.until_told("notice", "would fail")["text"].to_string();
     assert!(told.contains("it was SHA256:") && told.contains("remove line 1"), "{told}");
 }
@@ -132,7 +132,7 @@ fn two_ends_in_plaintext_print_no_notice_at_the_start() {
     let said = String::from_utf8_lossy(&said[..length]).into_owned();
     assert!(said.contains("bye") && !said.contains("hello"), "{said}");
     drop(probe);
-    // And so does a real desk.
+    // The same with a real desk.
     let mut admin = Handoff::admin(&["--plaintext", "loopback", "--auto-accept"]);
     let mut other = Handoff::user(&admin.address(), bot.url(), &["--plaintext", "loopback"]);
     for user in [&mut user, &mut other] {
@@ -153,12 +153,12 @@ fn two_ends_in_plaintext_print_no_notice_at_the_start() {
 #[test]
 fn a_script_that_ends_at_once_does_not_wait_for_a_desk_that_never_answers() {
     let bot = bot();
-    // The system takes connections for it, and nobody answers.
+    // The system accepts connections for this listener, and nothing answers.
     let (listener, silent) = listen();
     for options in [&[][..], &["--plaintext", "loopback"]] {
         let mut user = Handoff::user(&silent, bot.url(), options);
         let (mut probe, _) = listener.accept().expect("the customer's side probes");
-        // What it says first is there: the probe is under way, and stays so.
+        // The first byte is there, so the probe has begun. It gets no answer.
         probe.read_exact(&mut [0]).expect("the probe says something");
         let since = Instant::now();
         user.script("hi\n");
@@ -166,7 +166,7 @@ fn a_script_that_ends_at_once_does_not_wait_for_a_desk_that_never_answers() {
         assert!(since.elapsed() < Duration::from_millis(900), "{options:?}: {:?}", since.elapsed());
         assert_eq!(user.messages().len(), 2);
         probe.set_read_timeout(Some(WITHIN)).expect("the socket takes options");
-        // It is closed, or reset.
+        // The connection ends, or is reset.
         let _ = probe.read_to_end(&mut Vec::new());
     }
 }
@@ -206,5 +206,5 @@ fn a_continued_conversation_connects_without_a_probe() {
     user.until_told("error", "its key is SHA256:");
     assert_eq!(user.exit_code(), 1);
     listener.set_nonblocking(true).expect("the listener takes options");
-    assert!(listener.accept().is_err(), "there was one connection, and it was the conversation's");
+    assert!(listener.accept().is_err(), "a second connection was opened");
 }

@@ -1,5 +1,5 @@
-//! `docs/PROTOCOL.md` is true: its session is played against a real desk and the pure user's side,
-//! its examples go through the real decoder, and its limits are the code's.
+//! `docs/PROTOCOL.md` against the code: its session is played to a real desk and to the pure
+//! customer's side, its examples go through the real decoder, and its limits are compared.
 
 use std::net::TcpListener;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A desk's port is open to strangers: what they send is refused readably, and nobody else notices.
+//! A desk refuses bad frames of strangers with a reason, and other customers do not notice.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, frame, framed, hello, said};
 use crate::support::run::Handoff;
 
-/// A desk with a customer it talks to.
+/// A desk and a customer who talk.
 struct Chat {
     admin: Handoff,
     user: Handoff,
@@ -30,7 +30,7 @@ impl Chat {
         Chat { admin, user, desk, _bot: bot, said: 0 }
     }
 
-    /// Both ends still hear each other, over the connection they had.
+    /// Checks that both ends still get each other's lines over the same connection.
     #[track_caller]
     fn goes_on(&mut self) {
         self.said += 1;
@@ -45,7 +45,7 @@ impl Chat {
         );
     }
 
-    /// Resident memory of the desk.
+    /// The resident memory of the desk, in bytes.
     fn memory(&self) -> u64 {
         let path = format!("/proc/{}/status", self.admin.pid().as_raw_pid());
         let status = fs::read_to_string(path).expect("it runs");
@@ -55,7 +55,8 @@ impl Chat {
     }
 }
 
-/// What no honest program sends before a hello, and what the desk says to it.
+/// Bytes that no honest program sends before a hello, each with its name and a part of the desk's
+/// refusal.
 fn garbage() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
     let deep = format!("{{\"later\":{deep}}}");
@@ -113,7 +114,7 @@ fn an_incomplete_frame_ends_only_its_own_connection() {
         assert!(!raw.read.iter().any(|message| message.get("welcome").is_some()));
     }
     chat.goes_on();
-    assert_eq!(chat.admin.events_of("state").len(), 2, "nobody else is in the queue");
+    assert_eq!(chat.admin.events_of("state").len(), 2, "a stranger is in the queue");
 }
 
 #[test]
@@ -133,7 +134,7 @@ fn a_broken_rule_ends_the_connection_with_a_code_and_a_sentence() {
         let mut raw = Raw::connect(&chat.desk);
         for message in messages {
             raw.say(message);
-            // What follows a hello comes after its welcome: longer frames are allowed then.
+            // The next frames are sent after the welcome, when longer frames are allowed.
             if messages.len() > 1 && message.get("hello").is_some() && raw.read.is_empty() {
                 raw.until("welcome");
             }
@@ -212,7 +213,8 @@ fn a_broken_rule_ends_the_connection_with_a_code_and_a_sentence() {
     raw.until("welcome");
     raw.say(&entry(1, &message));
     chat.admin.until_told("notice", "lines 1..5 are held by the customer only");
-    // What is held cannot be asked for, and more than a backup explains is made up.
+    // The desk has lost entries 1 to 5, so it cannot send them to a customer who lacks some of
+    // them. And no older copy of a journal explains the highest mark.
     for mark in [0, 4, u64::MAX] {
         ahead["hello"]["received"] = json!({desk.clone(): mark});
         let (code, why) = bye(&chat, std::slice::from_ref(&ahead));
@@ -331,9 +333,9 @@ fn a_customer_cannot_accept_itself() {
     assert_eq!(raw.bye().0, "protocol");
     assert!(
         !admin.events_of("state").iter().any(|event| event["state"] == "active"),
-        "nobody accepted it"
+        "the customer accepted itself"
     );
-    // The next line is for whom the admin accepts, not for the stranger.
+    // The next line goes to the customer whom the agent accepts, not to the stranger.
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);
     user.say("human");
     admin.say("/accept 2");

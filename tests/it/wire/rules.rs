@@ -1,5 +1,5 @@
-//! The rules of docs/PROTOCOL.md that no example there shows, each checked against a real desk, a
-//! real customer's side or both: the same frames are taken and the same refused at both ends.
+//! The rules of docs/PROTOCOL.md that no example there shows. Each is checked against a real desk,
+//! a real customer's side or both: both ends accept and refuse the same frames.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const DESK: &str = "dddddddddddddddddddddddddddddddd";
 struct Customer {
     user: Handoff,
     listener: TcpListener,
-    /// How many entries the customer's side has sent.
+    /// The number of the latest entry that the customer's side has sent.
     newest: u64,
 }
 
@@ -35,7 +35,7 @@ impl Customer {
         (Customer { user, listener, newest: 0 }, desk)
     }
 
-    /// The same, behind the welcome and with the request acknowledged.
+    /// A customer whom the desk has welcomed and whose request it has acknowledged.
     #[track_caller]
     fn waiting() -> (Customer, Raw) {
         let (mut customer, mut desk) = Customer::new();
@@ -45,7 +45,7 @@ impl Customer {
         (customer, desk)
     }
 
-    /// The same, and the desk's entry 1 has accepted the customer.
+    /// A waiting customer whom the desk's entry 1 has accepted.
     #[track_caller]
     fn talking() -> (Customer, Raw) {
         let (mut customer, mut desk) = Customer::waiting();
@@ -59,7 +59,7 @@ fn welcome() -> Value {
     json!({"welcome": {"desk": DESK, "received": 0, "state": "bot"}})
 }
 
-/// An entry as text, so that it can say what no JSON value can: a key twice, for one.
+/// An entry as text, for forms that no JSON value has, such as a key twice.
 fn raw_entry(number: u64, at: &str, body: &str) -> String {
     format!(r#"{{"entry":{{"number":{number},"at":{at},"body":{body}}}}}"#)
 }
@@ -87,7 +87,7 @@ fn entry_of(length: usize, number: u64, author: &str) -> String {
     entry
 }
 
-/// Frames that both ends take, numbered from `first`: entries of this author, and what is no entry.
+/// Frames that both ends accept: entries of this author, numbered from `first`, and other messages.
 fn taken(first: u64, author: &str) -> Vec<String> {
     // Levels 1 to 4 are the frame, the entry, its body and the message.
     let deep_message = message(author, "deep", &format!(r#","later":{}"#, lists(NESTING_MAX - 4)));
@@ -117,30 +117,30 @@ fn taken(first: u64, author: &str) -> Vec<String> {
         .map(|((at, body), number)| raw_entry(number, at, body))
         .collect();
     frames.push(entry_of(ENTRY_MAX, first + bodies.len() as u64, author));
-    // The deepest unknown message and one with a key twice, in front of the others.
+    // The first two frames are an unknown message of the greatest depth, and one with a key twice.
     frames.insert(0, format!(r#"{{"later":{}}}"#, lists(NESTING_MAX - 1)));
     frames.insert(0, r#"{"later":{"must":true,"must":false}}"#.to_owned());
     frames
 }
 
-/// The texts that a person is shown of [`taken`].
+/// The texts of the messages in [`taken`].
 fn shown() -> Vec<String> {
     let mut texts = ["nulls", "not a greeting", "a greeting", "", "in the far future"]
         .map(str::to_owned)
         .to_vec();
     texts.extend(["a custom key twice", "an unknown key twice", "deep"].map(str::to_owned));
-    // Brackets within a text are no levels.
+    // Brackets within a text do not count as nesting.
     texts.extend([format!("\"{}", "[".repeat(NESTING_MAX + 1)), "long".to_owned()]);
     texts
 }
 
-/// The texts that an end has told.
+/// The texts that an end has printed.
 fn told(end: &Handoff) -> Vec<String> {
     end.messages().into_iter().map(|(_, text)| text).collect()
 }
 
-/// Frames that end the connection at both ends: what is wrong, and an entry of this author with the
-/// number `first`, or another message.
+/// Frames that both ends refuse: the fault, and an entry of this author with the number `first` or
+/// another message.
 fn refused(first: u64, author: &str) -> Vec<(&'static str, String)> {
     let hi = message(author, "hi", "");
     let deep_message = message(author, "deep", &format!(r#","later":{}"#, lists(NESTING_MAX - 3)));
@@ -204,7 +204,7 @@ fn both_ends_refuse_what_the_document_forbids() {
         desk.hung_up();
         assert!(
             !desk.read.iter().any(|said| said.get("bye").is_some()),
-            "{what}: it closes without a word"
+            "{what}: it must close without a goodbye"
         );
     }
 }
@@ -219,7 +219,7 @@ fn both_ends_take_unknown_features_and_refuse_too_many_or_too_long_ones() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
     let greet = |features: Value| {
-        // The longest hello there is.
+        // The longest hello that is allowed.
         let mut hello = hello("f0", u64::MAX);
         let desks = (0..16).map(|n| (format!("{n:032x}"), json!(u64::MAX)));
         hello["hello"]["received"] = Value::Object(desks.collect());
@@ -264,7 +264,7 @@ fn a_repeated_entry_is_compared_by_its_known_values_only() {
         r#"{"entry":{"number":3,"at":7,"body":{"message":{"author":"AUTHOR","text":"hi"}}}}"#
             .to_owned(),
     ];
-    // Twice in other forms, and then as another entry.
+    // Sends an entry, repeats it in two other forms, and then sends another entry with its number.
     let play = |raw: &mut Raw, author: &str, other: &str| {
         let mut send = |body: &str| raw.send(&framed(body.replace("AUTHOR", author).as_bytes()));
         [first, unknown].into_iter().chain(same).for_each(&mut send);
@@ -283,7 +283,7 @@ fn a_repeated_entry_is_compared_by_its_known_values_only() {
     for other in &others {
         let (customer, mut desk) = Customer::talking();
         play(&mut desk, "admin", other);
-        // It goes on in a new conversation.
+        // The customer's side goes on in a new conversation.
         let former = &desk.read[0]["hello"]["conversation"];
         assert_ne!(Raw::accept(&customer.listener).until("hello")["conversation"], *former);
     }
@@ -302,7 +302,8 @@ fn an_answer_must_name_the_pending_control_and_have_its_kind() {
             }
             body
         };
-        // The accept is the desk's entry 1. A `refused` that names nothing is only recorded.
+        // The accept is the desk's entry 1. A `refused` that names no control is accepted and has
+        // no effect.
         let ask = |id: &str| {
             let mut raw = Raw::welcomed(&address, id, 1);
             raw.say(&entry(1, &json!({"requested": {}})));
@@ -347,14 +348,14 @@ fn a_close_notify_or_a_fin_alone_ends_a_connection_at_both_ends() {
         end(&mut raw);
         admin.until_text("my last words");
         admin.until(|event| event["link"] == "lost");
-        assert!(since.elapsed() < Duration::from_secs(15), "{what} is not waited out as silence");
+        assert!(since.elapsed() < Duration::from_secs(15), "{what} was noticed only as silence");
 
         let (mut customer, mut desk) = Customer::talking();
         let since = Instant::now();
         desk.say(&entry(2, &said("admin", "my last words")));
         end(&mut desk);
         customer.user.until(|event| event["link"] == "lost");
-        assert!(since.elapsed() < Duration::from_secs(15), "{what} is not waited out as silence");
+        assert!(since.elapsed() < Duration::from_secs(15), "{what} was noticed only as silence");
         Raw::accept(&customer.listener).until("hello");
     }
 }
@@ -365,11 +366,11 @@ fn a_side_that_closes_sends_a_close_notify() {
     let mut raw = Raw::connect(&admin.address());
     raw.say(&json!({"ack": {"number": 0}}));
     raw.bye();
-    assert!(raw.notified, "the desk has ended its direction of TLS");
+    assert!(raw.notified, "the desk did not end its direction of TLS");
     let (mut customer, mut desk) = Customer::waiting();
     customer.user.say("/quit");
     desk.hung_up();
-    assert!(desk.notified, "the customer's side has ended its direction of TLS");
+    assert!(desk.notified, "the customer's side did not end its direction of TLS");
 }
 
 #[test]
@@ -383,7 +384,8 @@ fn a_bye_before_the_welcome_is_read_up_to_4096_bytes() {
     let (mut customer, mut desk) = Customer::new();
     desk.send(&bye(FRAME_MAX_BEFORE_HELLO + 1));
     desk.hung_up();
-    // It was not read, and so the customer's side dials again; then it reads one, and gives up.
+    // The customer's side has not read the long goodbye, and so it dials again. It reads the next
+    // one and gives up.
     let mut desk = Raw::accept(&customer.listener);
     desk.until("hello");
     desk.send(&bye(FRAME_MAX_BEFORE_HELLO));
@@ -403,13 +405,14 @@ fn a_desk_that_ignores_the_alpn_name_is_given_up_and_one_that_refuses_it_is_redi
     };
     let mut user = Handoff::user(&address, "http://127.0.0.1:9", &[]);
     user.say("/human");
-    // An alert says that there is no name for both. That is a failure like any other.
+    // These desks refuse the handshake with an alert. The customer's side dials again, as after any
+    // failure.
     for _ in 0..2 {
         Raw::accept_as(&listener, &desk(vec![b"h2".to_vec()])).hung_up();
     }
     Raw::accept_as(&listener, &desk(Vec::new())).hung_up();
     user.until_told("error", "it speaks TLS, but not the handoff protocol");
-    // A script has nobody who could ask it to dial again, and so it is over.
+    // In a script nobody can ask for another dial, so the script ends.
     assert_eq!(user.exit_code(), 1);
 }
 
@@ -418,10 +421,12 @@ fn acks_count_against_the_frames_a_second() {
     let mut admin = Handoff::admin(&[]);
     let mut raw = Raw::welcomed(&admin.address(), "ac", 0);
     let since = Instant::now();
-    // 200 at once are free, the hello among them. For the other 60 the desk rests, at 20 a second.
+    // The desk takes 200 frames at once, one of them the hello. It takes the other 60 at 20 a
+    // second.
     let acks = frame(&json!({"ack": {"number": 0}})).repeat(259);
     raw.send(&acks);
-    // This one may be read together with the acks. What is sent once the agent has read it is not.
+    // The desk may read this line together with the acks. The next entry is sent later, so it shows
+    // the delay.
     raw.say(&entry(1, &said("user", "at last")));
     admin.until_text("at last");
     raw.say(&entry(2, &json!({"requested": {}})));

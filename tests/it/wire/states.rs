@@ -17,8 +17,8 @@ fn ended(raw: &mut Raw) {
     raw.say(&entry(3, &json!({"closed": {"reason": "user_ended"}})));
 }
 
-/// Bodies that change a state, or say something.
-fn not_behind_the_end() -> [Value; 5] {
+/// Bodies of messages and of controls that change the state: none may follow the end.
+fn bodies_that_must_not_follow_the_end() -> [Value; 5] {
     [
         said("user", "one more thing"),
         said("bot", "one more thing"),
@@ -42,16 +42,16 @@ fn acked(raw: &mut Raw, number: u64) {
 fn a_message_after_the_end_ends_the_connection_and_is_not_shown() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
-    for (n, body) in not_behind_the_end().iter().enumerate() {
+    for (n, body) in bodies_that_must_not_follow_the_end().iter().enumerate() {
         let id = format!("a{n}");
-        // Live.
+        // The entry follows the end on the same connection.
         let mut raw = Raw::welcomed(&address, &id, 2);
         ended(&mut raw);
         acked(&mut raw, 3);
         admin.until_state("closed");
         raw.say(&entry(4, body));
         assert_eq!(raw.bye().0, "protocol", "{body}");
-        // The desk knew the end again from its journal, and nothing of what followed.
+        // The desk still knows the end from its journal, and has journaled nothing after it.
         let mut raw = Raw::connect(&address);
         raw.say(&hello(&id, 4));
         let welcome = raw.until("welcome");
@@ -62,7 +62,7 @@ fn a_message_after_the_end_ends_the_connection_and_is_not_shown() {
         );
         raw.say(&entry(4, body));
         assert_eq!(raw.bye().0, "protocol", "{body}");
-        // In one backlog, of a conversation that the desk does not know.
+        // The end and the entry come in one backlog of a conversation that the desk does not know.
         let mut raw = Raw::welcomed(&address, &format!("b{n}"), 4);
         ended(&mut raw);
         raw.say(&entry(4, body));
@@ -84,7 +84,7 @@ fn a_refusal_or_an_unknown_entry_may_follow_the_end_and_changes_nothing() {
     acked(&mut raw, 5);
     admin.until_state("closed");
     admin.kill();
-    // A desk that was started again knows it from its journal.
+    // A restarted desk knows the end from its journal.
     let mut admin = setup.admin(&[]);
     let mut raw = Raw::connect(&setup.desk);
     raw.say(&hello("aa", 8));
@@ -109,7 +109,7 @@ fn a_restarted_desk_knows_that_a_conversation_has_ended() {
     }
     acked(&mut raw, 103);
     raw.say(&entry(104, &json!({"later": {}})));
-    assert_eq!(raw.bye().0, "protocol", "there is a bound");
+    assert_eq!(raw.bye().0, "protocol", "the desk must bound how many entries follow the end");
     admin.kill();
     let _admin = setup.admin(&[]);
     let mut raw = Raw::connect(&setup.desk);
@@ -170,7 +170,7 @@ fn the_customer_sees_late_lines_of_an_agent_until_the_desk_knows_of_the_new_requ
     user.until_state("bot");
     user.say("/human");
     user.until_state("queued");
-    // What was under way when the customer was handed back.
+    // These lines were on their way when the customer was handed back.
     desk.say(&entry(4, &said("admin", "one thing I forgot")));
     user.until_text("one thing I forgot");
     while desk.until("entry")["number"] != 5 {}

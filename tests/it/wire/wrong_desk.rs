@@ -1,4 +1,4 @@
-//! What a customer's side does with a desk that is none, or is not what it says.
+//! A customer's side at an address where no desk answers, or where a desk breaks the rules.
 
 use std::net::TcpListener;
 
@@ -139,7 +139,7 @@ fn a_customers_side_gives_up_a_desk_that_always_reports_a_fork() {
         }
         user.until_told("error", "remember different things");
         user.until_told("error", "remember different things");
-        // It is for the person to try once more.
+        // After the second fork the customer's side does not dial by itself, so a script ends.
         user.until_told("error", "not delivered yet, kept for the next start: my order is late");
         assert_eq!(user.exit_code(), 1);
         assert_eq!(

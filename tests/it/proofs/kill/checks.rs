@@ -8,11 +8,11 @@ use crate::support::kept::{self, Item, Kept};
 
 use super::{BOTH, WITHIN, Who, World};
 
-/// A request that left before the trigger may come in this much later.
+/// A request that was sent before the trigger may arrive this many milliseconds later.
 const ON_ITS_WAY: i64 = 250;
 
 impl World {
-    /// What must hold in one journal at any time.
+    /// Checks what must hold in one journal at any time.
     pub(super) fn check_one(&self, who: Who, kept: &BTreeMap<String, Kept>) {
         let seed = self.seed;
         if let Err(why) = kept::check_alone(&format!("{who:?}"), kept) {
@@ -34,8 +34,8 @@ impl World {
         assert_eq!(doubled, None, "seed {seed}: doubled at the {who:?}");
     }
 
-    /// Waits until nothing is on its way. Both journals hold the same conversation, and the bot was
-    /// not asked while a person was the owner.
+    /// Waits until nothing is on its way. Then both journals must hold the same conversation, and
+    /// the bot must not have got a request while a person was the owner.
     pub(super) fn check_all(&mut self) {
         let deadline = Instant::now() + WITHIN;
         let (user, desk) = loop {
@@ -62,22 +62,22 @@ impl World {
             assert_eq!(
                 counts,
                 (accepted, accepted),
-                "seed {}: lines of the {who:?} here and there",
+                "seed {}: lines of the {who:?} in the own and in the other journal",
                 self.seed
             );
         }
         self.check_bot(&user);
     }
 
-    /// No request between a `requested` and the handback, none repeated, no word of the bot's in
-    /// between.
+    /// Checks that no request to the bot and no message of the bot came between a `requested` and
+    /// the handback, and that no request was repeated.
     fn check_bot(&self, user: &BTreeMap<String, Kept>) {
         let seed = self.seed;
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let mut times = HashMap::<&str, usize>::new();
         for (at, conversation, line) in asked.iter() {
             let Some(kept) = user.get(conversation) else {
-                panic!("seed {seed}: who asked the bot '{line}'?")
+                panic!("seed {seed}: the bot was asked '{line}' in an unknown conversation")
             };
             let before = |item: &&Item| {
                 item.at + ON_ITS_WAY < *at || (!item.is("requested") && item.at <= *at)
@@ -93,12 +93,12 @@ impl World {
             *times.entry(line).or_default() += 1;
             let place = kept.own.iter().position(|item| item.said() == Some(("user", line)));
             let place = place.unwrap_or_else(|| {
-                panic!("seed {seed}: the bot was asked '{line}', which nobody said")
+                panic!("seed {seed}: the bot was asked '{line}', which nobody typed")
             });
             let owner = kept.own[..place].iter().rfind(|item| is_control(item));
             assert!(
                 is_bots(owner),
-                "seed {seed}: the bot was asked '{line}', which was said after {owner:?}"
+                "seed {seed}: the bot was asked '{line}', which was typed after {owner:?}"
             );
         }
         for (line, times) in times {
@@ -113,7 +113,7 @@ impl World {
                 .filter(|(_, i)| i.said().is_some_and(|(author, _)| author == "bot"));
             for (at, item) in said {
                 let owner = kept.own[..at].iter().rfind(|item| is_control(item));
-                assert!(is_bots(owner), "seed {seed}: {item:?} came into a person's conversation");
+                assert!(is_bots(owner), "seed {seed}: {item:?} came while a person was the owner");
             }
         }
     }

@@ -12,15 +12,15 @@ use crate::support::run::Handoff;
 use super::Who;
 use super::checks::is_control;
 
-/// One end, over all its lives.
+/// One end, through all its processes.
 pub struct End {
     pub arguments: Vec<String>,
     pub journal: PathBuf,
     pub process: Handoff,
-    /// The lives before.
+    /// The latest earlier processes.
     pub past: Vec<Handoff>,
     pub life: u64,
-    /// What the journal held when the last life ended.
+    /// The journal at the death of the latest earlier process.
     pub kept: BTreeMap<String, Kept>,
     /// The present conversation and its state, from the latest event.
     pub conversation: String,
@@ -33,9 +33,9 @@ pub struct End {
     /// The bot's answers that this end printed.
     pub heard: HashSet<String>,
     pub errors: Vec<String>,
-    /// Where this life ends by itself.
+    /// The failpoint at which this process is to die, if it has one.
     pub armed: Option<String>,
-    /// And not by itself.
+    /// Whether the test has sent this process a signal.
     pub is_ended_by_us: bool,
 }
 
@@ -61,7 +61,7 @@ impl End {
         }
     }
 
-    /// Another life.
+    /// Starts another process.
     pub(super) fn again(&mut self, kept: BTreeMap<String, Kept>, armed: Option<String>) {
         let process = start(&self.arguments, armed.as_deref());
         self.past.push(std::mem::replace(&mut self.process, process));

@@ -12,7 +12,7 @@ use crate::support::kept::{self, Item, Kept};
 
 use super::{BOTH, WITHIN, Who, World};
 
-/// Where a process dies by itself.
+/// The points at which a process may die by itself.
 const FAILPOINTS: [&str; 11] = [
     "before-commit",
     "in-commit",
@@ -28,7 +28,8 @@ const FAILPOINTS: [&str; 11] = [
 ];
 
 impl World {
-    /// Bot, handoff, chat, handback, and again; then it is closed, and both journals are looked at.
+    /// Plays one conversation: bot, handoff, chat, handback, and the same again a few times. Then
+    /// the conversation is closed, and both journals are checked.
     pub(super) fn converse(&mut self) {
         self.plan_kill();
         self.until("a conversation", |world| world.ends[&Who::User].state == "bot");
@@ -115,7 +116,7 @@ impl World {
         let is_trigger = line.starts_with("human");
         let answer = format!("re: {line}");
         let mut gave_up = false;
-        self.until(&format!("what comes of '{line}'"), |world| {
+        self.until(&format!("an answer, a handoff or a doubt after '{line}'"), |world| {
             let user = &world.ends[&Who::User];
             if (is_trigger && user.state == "queued") || user.heard.contains(&answer) {
                 return true;
@@ -145,7 +146,7 @@ impl World {
         };
         let before = count(&kept::read(&self.ends[&who].journal));
         let (mut sent_in, first) = (None, self.ends[&who].life);
-        self.until(&format!("what comes of {command}"), |world| {
+        self.until(&format!("the effect of {command}"), |world| {
             let life = world.ends[&who].life;
             let is_journaled = life > first && count(&world.ends[&who].kept) > before;
             if reached(world) {
@@ -170,7 +171,7 @@ impl World {
             if is_so(self) {
                 return;
             }
-            assert!(Instant::now() < deadline, "seed {}: there never was {what}", self.seed);
+            assert!(Instant::now() < deadline, "seed {}: this never happened: {what}", self.seed);
             self.wait(deadline);
         }
     }

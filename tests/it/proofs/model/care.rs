@@ -21,9 +21,9 @@ pub struct Care {
     pub line: Shared,
     /// The state in the latest report to the agent.
     pub state: Option<State>,
-    /// The agent sees that the conversation is over: it was not told again.
+    /// The restarted desk did not report the conversation, by which the agent sees that it is over.
     pub is_unlisted: bool,
-    /// Tells what happens: a seed is replayed.
+    /// Whether a seed is replayed, and so all steps are printed.
     pub traced: bool,
 }
 

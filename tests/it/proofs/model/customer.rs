@@ -19,7 +19,7 @@ use crate::fuzz::disk::{Death, Died, Disk};
 use super::entries::{is_request, state_after};
 use super::line::{Line, Shared};
 
-/// The conversation that takes the place of the first, when a desk contradicts that.
+/// The conversation that replaces the first one when a desk reports a fork.
 pub const SECOND: ConversationId = ConversationId::new([8; 16]);
 
 pub struct Customer {
@@ -28,17 +28,17 @@ pub struct Customer {
     pub disk: Disk,
     pub line: Shared,
     conns: u64,
-    /// Which conversation it is now.
+    /// The present conversation.
     pub id: ConversationId,
-    /// The question under way.
+    /// The ticket of the request that the bot has not answered yet.
     pub asked: Option<u64>,
     /// The return under way: its ticket, and the requests whose talks it sends to the bot.
     pub returning: Option<(u64, Vec<Number>)>,
-    /// Requests whose stretch is over, and of which the bot was certainly told nothing.
+    /// Requests whose talk is over, and of whose talk the bot has certainly got nothing.
     pub untold: Vec<Number>,
     /// The state in the latest report to the customer.
     pub state: State,
-    /// What the bot was asked, and whether the customer asked for it again.
+    /// The lines that the bot got, and whether the customer typed `/again`.
     pub questions: Vec<String>,
     pub again: bool,
     /// Lines that the bot may not have got, from notices to the customer.
@@ -50,7 +50,7 @@ pub struct Customer {
     /// The latest reported position and its time.
     position: Option<u32>,
     position_told: Option<Instant>,
-    /// Tells what happens: a seed is replayed.
+    /// Whether a seed is replayed, and so all steps are printed.
     pub traced: bool,
 }
 
@@ -78,7 +78,8 @@ impl Customer {
         }
     }
 
-    /// The process died: what was under way with the bot is lost, and nobody knows what it heard.
+    /// The process died. Its requests to the bot are lost, and nobody knows which of them the bot
+    /// got.
     pub fn died(&mut self) {
         self.asked = None;
         self.former = None;
@@ -88,7 +89,7 @@ impl Customer {
         self.left_memory();
     }
 
-    /// The session left memory: it knows no more when it told a position.
+    /// The session left memory, and with it the time of its latest report of a position.
     pub fn left_memory(&mut self) {
         (self.position, self.position_told) = (None, None);
     }
@@ -99,7 +100,7 @@ impl Customer {
         }
     }
 
-    /// A stretch without the bot is over: from here on the bot is to be told of it.
+    /// Notes each talk without the bot that these records end: the bot must get it later.
     fn note_stretches(&mut self, records: &[(ConversationId, Record)]) {
         for (id, record) in records {
             if let Record::Own(Entry {
@@ -113,23 +114,34 @@ impl Customer {
         }
     }
 
-    /// The bot may only be asked what was typed while it owned the conversation, and still does.
+    /// Checks that the bot was the owner when this line was typed, and still is.
     fn check_asked(&self, text: &str) {
         let made = self.disk.own(self.id);
         let is_it =
             |entry: &Entry| matches!(&entry.body, Body::Message(said) if &*said.text == text);
         let at = made.iter().position(is_it).expect("a line is recorded before it is asked");
         let (before, after) = made.split_at(at);
-        assert_eq!(state_after(before), State::Bot, "the bot was asked '{text}', not for it");
-        assert_eq!(state_after(&made), State::Bot, "the bot was asked '{text}' after it lost it");
+        assert_eq!(
+            state_after(before),
+            State::Bot,
+            "the bot was asked '{text}', which was typed for a person"
+        );
+        assert_eq!(
+            state_after(&made),
+            State::Bot,
+            "the bot was asked '{text}' when it was no longer the owner"
+        );
         let handed_over = after.iter().any(is_request);
         assert!(!handed_over, "the bot was asked '{text}', which went to the desk");
     }
 
-    /// The customer is told of a position when it is another one, and once a second at most.
+    /// Checks that a position is reported only if it has changed, and at most once a second.
     fn told_position(&mut self, position: Option<u32>) {
         if position.is_some() {
-            assert!(position >= Some(1) && position != self.position, "{position:?} is no news");
+            assert!(
+                position >= Some(1) && position != self.position,
+                "{position:?} was reported before"
+            );
             let since = self.position_told.map(|told| self.now.clock.duration_since(told));
             let is_time = since.is_none_or(|since| since >= Duration::from_secs(1));
             assert!(is_time, "a second position was reported after {since:?}");
@@ -138,7 +150,7 @@ impl Customer {
         self.position = position;
     }
 
-    /// The customer reads an agent's line only after an agent of this desk was accepted.
+    /// Checks that an agent's line is shown only after an agent of this desk was accepted.
     fn check_heard(&self, number: Number) {
         let mut accepted = BTreeMap::new();
         for (_, record) in self.disk.records.iter().filter(|(id, _)| *id == self.id) {
@@ -156,20 +168,27 @@ impl Customer {
         }
     }
 
-    /// The second conversation holds each message that no desk acknowledged, once and in order.
+    /// Checks that the second conversation holds each message that no desk acknowledged, once and
+    /// in order.
     fn check_carried(&self, former: &[Entry], acked: Number, fresh: &[Entry]) {
         let said = |entries: &[Entry]| {
             let said = entries.iter().filter(|entry| matches!(entry.body, Body::Message(_)));
             said.map(|entry| (entry.at, entry.body.clone())).collect::<Vec<_>>()
         };
-        let request = former.iter().rposition(is_request).expect("a person was asked for");
-        let new_request = fresh.iter().position(is_request).expect("and is asked for again");
+        let request =
+            former.iter().rposition(is_request).expect("the first conversation has a request");
+        let new_request =
+            fresh.iter().position(is_request).expect("the second conversation has a request");
         let owed = |entries: &[Entry]| {
             let owed = entries.iter().filter(|entry| entry.number > acked).cloned();
             said(owed.collect::<Vec<_>>().as_slice())
         };
-        assert_eq!(said(&fresh[..new_request]), owed(&former[..request]), "another transcript");
-        assert_eq!(said(&fresh[new_request..]), owed(&former[request..]), "other lines since");
+        assert_eq!(said(&fresh[..new_request]), owed(&former[..request]), "the transcripts differ");
+        assert_eq!(
+            said(&fresh[new_request..]),
+            owed(&former[request..]),
+            "the lines after the requests differ"
+        );
         let is_gapless = fresh.iter().zip(1..).all(|(entry, number)| entry.number == number);
         assert!(is_gapless, "the numbers have a gap");
     }
@@ -210,7 +229,8 @@ impl World<Sessions> for Customer {
         };
         let has_failed = records.iter().any(fails);
         let committed = self.disk.commit(records);
-        // The process died before it noted that the bot was told nothing: nobody knows it any more.
+        // The process died before the journal had the record that the bot got nothing. So nobody
+        // knows any more what the bot got.
         if committed.is_err() && has_failed && self.disk.records.len() == before {
             self.untold.clear();
         }
@@ -219,7 +239,8 @@ impl World<Sessions> for Customer {
         let leaves = |(_, record): &(ConversationId, Record)| {
             *record == Record::Returning(Returning::UnderWay)
         };
-        // The journal says that the return has left, and nobody knows whether it did.
+        // The process died when the journal said that the return was under way. Nobody knows
+        // whether the bot got it.
         if committed.is_err() && records.iter().any(leaves) {
             self.untold.clear();
         }
@@ -294,7 +315,7 @@ impl World<Sessions> for Customer {
                 self.state = state;
                 self.told_position(position);
             }
-            // What it was is not known for sure any more.
+            // After a lost connection the position may be reported again.
             Fact::Report(_, Report::Link { link: Link::Lost, .. }) => self.position = None,
             Fact::Report(_, Report::News { text }) => self.doubted += &text.to_string(),
             Fact::Report(..) => {}
@@ -319,7 +340,7 @@ impl Customer {
         for said in said {
             assert_ne!(said.author, Author::Bot, "the bot got its own message back");
             let asked = self.questions.iter().any(|question| **question == *said.text);
-            assert!(!asked, "the bot is told '{}' as past, and was asked it", said.text);
+            assert!(!asked, "the bot got '{}' as past, and had got it as a line", said.text);
         }
     }
 }

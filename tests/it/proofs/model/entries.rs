@@ -1,8 +1,8 @@
-//! What entries of the customer's say.
+//! What the entries of the customer's side mean.
 
 use handoff::wire::{Body, Entry, State};
 
-/// Where a conversation is after these entries of the customer's.
+/// The state of a conversation after these entries of the customer's side.
 pub fn state_after(entries: &[Entry]) -> State {
     let state = |entry: &Entry| match entry.body {
         Body::Requested { .. } => Some(State::Queued),

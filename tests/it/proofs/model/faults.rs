@@ -13,7 +13,7 @@ use super::line::Line;
 use super::{ID, World};
 
 impl World {
-    /// The desk's process dies with its journal: another desk answers at its address.
+    /// The desk dies and loses its journal. A desk with another id answers at its address.
     pub(super) fn lose_desk(&mut self) {
         self.cut();
         self.settle();
@@ -27,9 +27,9 @@ impl World {
         self.cut();
     }
 
-    /// The desk says that it remembers something else, and another desk answers at its address from
-    /// then on. The customer's process may die before the new conversation is in its journal: then
-    /// it goes on with the old one.
+    /// The desk reports a fork, and from then on another desk answers at its address. The
+    /// customer's side may die before the new conversation is in its journal. Then it goes on with
+    /// the old one.
     pub(super) fn contradict(&mut self) {
         let is_desks = matches!(self.state(), State::Queued | State::Active);
         let Line { conn: Some(conn), is_new: false, .. } = *self.line.borrow() else { return };
@@ -39,7 +39,7 @@ impl World {
         self.settle();
         let bye = Message::Bye { code: Code::Fork, text: "no".to_owned() };
         let is_right = self.sessions.received(conn, bye, self.now);
-        assert!(is_right, "a goodbye has a place everywhere");
+        assert!(is_right, "a goodbye is allowed at any time");
         self.customer.contradicted = true;
         self.lose_desk();
         if self.customer.id == ID {
@@ -54,7 +54,7 @@ impl World {
         self.customer_types();
         self.settle_customer();
         if self.customer.disk.dies.take().is_some() {
-            // Nothing was committed meanwhile.
+            // There was no commit at which the process could die.
             self.restart_customer();
         }
     }
@@ -75,14 +75,14 @@ impl World {
     /// Reads the session from the journal.
     pub(super) fn restore_session(&mut self) {
         let (id, disk) = (self.customer.id, &self.customer.disk);
-        let story = disk.story(id).expect("it was begun");
+        let story = disk.story(id).expect("the conversation is in the journal");
         let seed = self.chance.below(u64::MAX);
         let own = |number| disk.journal.own(id, number);
         let session = Session::restore(&story, "desk:1".to_owned(), seed, own, self.now);
         self.sessions.insert(session.expect("in memory"));
     }
 
-    /// The process died before its first commit: there is nothing to go on with.
+    /// The process died before its first commit, so the conversation begins again.
     fn begin_again(&mut self) {
         let fresh = Fresh { id: ID, secret: Secret::new([9; 32]), seed: self.chance.below(99) };
         self.sessions.insert(Session::new(fresh, None, "desk:1".to_owned(), self.now));
@@ -106,8 +106,8 @@ impl World {
         if self.chance.below(2) == 0 { Death::BeforeCommit } else { Death::AfterCommit }
     }
 
-    /// The desk's process dies, its journal is an older copy, and the agent talks before the
-    /// customer is on the line.
+    /// The desk dies, its journal is replaced by an older copy, and the agent acts before the
+    /// customer's side has reconnected.
     pub(super) fn set_back_desk(&mut self) {
         // Nothing could tell a second older copy from the first.
         if self.was_set_back {
@@ -140,8 +140,8 @@ impl World {
         let disk = &self.care.disk;
         let restart = disk.journal.restart().expect("in memory");
         self.desk = Desk::restore(self.desk_id, desk::Options::default(), &restart, self.now);
-        // Live conversations are told again; the others are over, and the agent sees that they are
-        // not listed.
+        // A restarted desk reports only live conversations. The agent knows that all others are
+        // over.
         let is_over = disk.story(id).is_some() && !self.desk.is_live(id);
         (self.care.state, self.care.is_unlisted) = (None, is_over);
         self.desk.tell_states();

@@ -12,7 +12,7 @@ pub type Shared = Rc<RefCell<Line>>;
 #[derive(Default)]
 pub struct Line {
     pub conn: Option<Conn>,
-    /// It was dialled, and neither end knows yet that it stands.
+    /// Whether it was dialled and neither end knows yet that it is open.
     pub is_new: bool,
     /// From the customer to the desk.
     pub up: Way,

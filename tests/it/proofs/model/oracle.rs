@@ -14,7 +14,7 @@ impl World {
             assert_eq!(entry.number, at as u64 + 1, "the customer's numbers have a gap");
             let by_bot = entry.said().is_some_and(|said| said.author == Author::Bot);
             let is_bots = state_after(&made[..at]) == State::Bot;
-            assert!(!by_bot || is_bots, "the bot spoke into a person's conversation");
+            assert!(!by_bot || is_bots, "the bot sent a message while a person was the owner");
         }
         assert_eq!(came, made[..came.len()], "the desk has other entries than the customer");
         self.check_desk(&came, &present, &heard);
@@ -23,20 +23,25 @@ impl World {
         self.check_end(&made, &came);
     }
 
-    /// The customer has all that the desk said, and the agent knows how the conversation stands.
+    /// Checks that the customer has all entries of the desk, and that the agent knows the state.
     fn check_desk(&self, came: &[Entry], present: &[Entry], heard: &[Entry]) {
         let session = self.sessions.get(self.customer.id).expect("the customer has a session");
-        // What was asked of no desk before it was closed is shown as undelivered, and owed to
-        // nobody.
+        // Messages of a conversation that was closed before any desk had it are reported as
+        // undelivered, and no desk gets them.
         let is_given_up = session.is_over();
         let undelivered = session.undelivered();
         assert!(undelivered.is_empty() || is_given_up, "undelivered: {undelivered:?}");
-        // A customer who owed a desk nothing when it was set back does not come to hear of it.
+        // A customer's side that has nothing for the desk does not connect, so it cannot notice
+        // that the desk was set back.
         if came.is_empty() || self.set_back {
             return;
         }
         let is_lacking = |entry: &&Entry| entry.said().is_some() && !heard.contains(entry);
-        assert_eq!(present.iter().find(is_lacking), None, "the customer lacks what the desk said");
+        assert_eq!(
+            present.iter().find(is_lacking),
+            None,
+            "the customer lacks an entry of the desk"
+        );
         let (state, told) = (state_after(came), self.care.state);
         let is_over = self.care.is_unlisted && matches!(state, State::Bot | State::Closed);
         assert!(
@@ -45,7 +50,7 @@ impl World {
         );
     }
 
-    /// The customer heard only what a desk said, and no message twice.
+    /// Checks that the customer got only entries that a desk sent, and no message twice.
     fn check_heard(&self, heard: &[Entry]) {
         let id = self.customer.id;
         let disks = self.former.iter().chain([&self.care.disk]);
@@ -58,8 +63,7 @@ impl World {
         }
     }
 
-    /// The bot was asked each line that was its own, or the customer knows that it may not have
-    /// been.
+    /// Checks that the bot got each line that was for it, or that the customer knows of the doubt.
     fn check_bot(&self, made: &[Entry]) {
         let customer = &self.customer;
         assert_eq!(
@@ -78,7 +82,7 @@ impl World {
         }
     }
 
-    /// A desk that had the conversation got its end.
+    /// Checks that a desk that had the conversation got its end.
     fn check_end(&self, made: &[Entry], came: &[Entry]) {
         let request = made.iter().rfind(|entry| is_request(entry));
         let request = request.map_or(u64::MAX, |entry| entry.number);
@@ -92,8 +96,7 @@ impl World {
         }
     }
 
-    /// Whether an entry of the customer's followed the end of the conversation, which its desk
-    /// took.
+    /// Whether the desk has accepted an entry that followed the end of the conversation.
     pub(super) fn has_entries_behind_the_end(&self) -> bool {
         let came = self.care.disk.theirs(self.customer.id);
         let end = came.iter().position(|entry| matches!(entry.body, Body::Closed { .. }));

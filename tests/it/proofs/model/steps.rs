@@ -10,7 +10,7 @@ use super::World;
 use super::line::Line;
 
 impl World {
-    /// One step of everybody, chosen by chance.
+    /// One step of a person, the bot, the line or the clock, chosen by chance.
     pub(super) fn step(&mut self) {
         let now = self.now;
         match self.chance.below(100) {
@@ -27,7 +27,7 @@ impl World {
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
         }
-        // Else the next input comes in the same batch.
+        // Otherwise the next input belongs to the same batch.
         if self.chance.below(8) > 0 {
             self.settle();
         }
@@ -94,8 +94,8 @@ impl World {
         }
     }
 
-    /// The desk hears a message, and recalls before whom it had forgotten. A customer's side of a
-    /// later release may name features.
+    /// Gives the desk a message. A desk that does not have the customer in memory reads them from
+    /// its journal first. The hello may name features, as one of a later release does.
     fn hear(&mut self, conn: Conn, mut message: Message) {
         if let Message::Hello(hello) = &mut message {
             if self.chance.below(4) == 0 {
@@ -134,7 +134,8 @@ impl World {
         }
     }
 
-    /// The line breaks: a first part of what was on its way still arrives, the rest is lost.
+    /// The line breaks. Some of the messages on their way still arrive, and the later ones are
+    /// lost.
     pub(super) fn cut(&mut self) {
         let Line { conn, is_new, mut up, .. } = self.line.take();
         let Some(conn) = conn else { return };

@@ -1,4 +1,4 @@
-//! The documented session, played by the real customers' side without sockets.
+//! The documented session, played to the real customer's side without sockets.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use crate::support::session::{Step, masked, parse};
 
 use super::{decoded, session};
 
-/// The customers' side on one connection after the other.
+/// The customer's side on one connection after the other.
 struct User {
     sessions: Sessions,
     world: Ends,
@@ -27,14 +27,14 @@ struct User {
     reply: Vec<Value>,
 }
 
-/// What is around it, and what it sends.
+/// The world of the customer's side, and the messages that it sends.
 struct Ends {
     journal: Journal,
     conn: Conn,
     dialling: bool,
     closed: bool,
     asked: Option<u64>,
-    /// The return that the bot has not taken yet.
+    /// The ticket of the return that the bot has not answered yet.
     returning: Option<u64>,
     sent: Vec<Message>,
 }
@@ -74,7 +74,7 @@ impl World<Sessions> for Ends {
             }
             Errand::Ask { ticket, .. } => self.asked = Some(ticket),
             Errand::Return { ticket, .. } => self.returning = Some(ticket),
-            Errand::StartOver(_) => panic!("this desk contradicts nothing"),
+            Errand::StartOver(_) => panic!("this desk reports no fork"),
         }
         Ok(())
     }
@@ -87,7 +87,7 @@ impl World<Sessions> for Ends {
 }
 
 impl User {
-    /// With the id and the secret of the documented hello.
+    /// A session with the id and the secret of the documented hello.
     fn new() -> User {
         let hello = session().into_iter().find_map(|step| match step {
             Step::User(body) => parse(body).get("hello").cloned(),
@@ -120,7 +120,7 @@ impl User {
 
     fn settle(&mut self) {
         turn(&mut self.sessions, &mut self.world, self.now).expect("memory has no faults");
-        // The bot takes the conversation back at once.
+        // The bot accepts the return at once.
         if let Some(ticket) = self.world.returning.take() {
             let now = self.now;
             self.session().returned(ticket, Resumed::Yes, now);
@@ -128,7 +128,7 @@ impl User {
         }
     }
 
-    /// The bot has said all of its reply.
+    /// Gives the session the bot's whole reply.
     fn answer(&mut self) {
         if self.reply.is_empty() {
             return;
@@ -144,28 +144,34 @@ impl User {
         match step {
             Step::Customer("/human") => {
                 let now = self.now;
-                self.session().ask_for_human(now).expect("the bot owns it");
+                self.session().ask_for_human(now).expect("the bot is the owner");
             }
             Step::Customer(line) => {
                 let now = self.now;
-                self.session().say(line, now).expect("somebody owns it");
+                self.session().say(line, now).expect("the line has an addressee");
             }
             Step::Connected => {
                 self.now.clock += Duration::from_secs(20);
                 self.settle();
-                assert!(std::mem::take(&mut self.world.dialling), "the user's side dials");
+                assert!(
+                    std::mem::take(&mut self.world.dialling),
+                    "the customer's side does not dial"
+                );
                 let conn = self.world.conn;
                 self.session().connected(conn);
             }
             Step::Cut => self.sessions.disconnected(self.world.conn, "cut", self.now),
             Step::Closed => {
-                assert!(std::mem::take(&mut self.world.closed), "the user's side hangs up");
+                assert!(
+                    std::mem::take(&mut self.world.closed),
+                    "the customer's side does not close the connection"
+                );
                 self.sessions.disconnected(self.world.conn, "closed", self.now);
             }
             Step::Desk(body) => {
                 let message = decoded(body).expect("it is valid").expect("it is known");
                 let is_right = self.sessions.received(self.world.conn, message, self.now);
-                assert!(is_right, "a breach: {body}");
+                assert!(is_right, "the customer's side refuses {body}");
                 return;
             }
             Step::Bot(text) => return self.reply.push(json!({ "text": text })),
@@ -182,21 +188,25 @@ fn a_customers_side_sends_the_documented_frames() {
     let steps = session();
     for (at, step) in steps.iter().enumerate() {
         if let Step::User(expected) = step {
-            // The bye is the program's, when it ends; the pure side only hangs up.
+            // The program sends a goodbye when it ends. The pure side only closes the connection.
             if parse(expected).get("bye").is_none() {
-                assert!(!user.world.sent.is_empty(), "the user's side did not send {expected}");
+                assert!(!user.world.sent.is_empty(), "the customer's side did not send {expected}");
                 let said = serde_json::to_string(&user.world.sent.remove(0)).expect("a message");
-                assert_eq!(masked(&said, "-"), masked(expected, "-"), "the user's frame");
+                assert_eq!(
+                    masked(&said, "-"),
+                    masked(expected, "-"),
+                    "the frame of the customer's side"
+                );
             }
         } else {
-            assert_eq!(user.world.sent, [], "the user's side sent more before {step:?}");
+            assert_eq!(user.world.sent, [], "the customer's side sent more before {step:?}");
         }
         user.play(*step);
         let next = steps.get(at + 1);
         if !matches!(next, Some(Step::Bot(_))) {
             user.answer();
         }
-        // All that came in one piece is handled, then what is due leaves.
+        // All frames of one piece are handled before anything is sent.
         if !matches!(next, Some(Step::Desk(_))) {
             user.settle();
         }
