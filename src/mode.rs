@@ -7,6 +7,14 @@ pub mod demo;
 pub mod user;
 pub mod web;
 
+/// The notice that the system allows fewer connections than the options do.
+fn too_few_files(connections: usize, wanted: usize) -> String {
+    format!(
+        "the system's limit of open files leaves room for {connections} connections, not {wanted}; \
+         'ulimit -n' raises it"
+    )
+}
+
 /// Random bytes of the system.
 fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];

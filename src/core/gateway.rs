@@ -47,17 +47,36 @@ pub const PING_EVERY: Duration = Duration::from_secs(15);
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
 /// A held request is answered after this long at the latest.
 pub const HELD_FOR: Duration = Duration::from_secs(25);
-/// Requests a second of one customer that do something, on average.
-pub const RATE: u32 = 5;
-/// So many of them may come at once.
-pub const BURST: u32 = 50;
+/// Requests that do something may come at once, as many as in this many seconds on average.
+pub const BURST_SECONDS: u32 = 10;
 /// A stream that must begin anew gets this many of the latest events.
 pub const LATEST: u64 = 100;
 /// A stream that missed more events than this begins anew.
 pub const BEHIND_MAX: u64 = 500;
 
+/// Customers at the same time, unless whoever runs the gateway says otherwise.
+pub const CUSTOMERS: usize = 8_000;
+/// New customers from one address at once, unless whoever runs the gateway says otherwise.
+pub const CUSTOMERS_PER_ADDRESS: u32 = 64;
+/// Requests a second of one customer, unless whoever runs the gateway says otherwise.
+pub const RATE: u32 = 5;
+
+/// How much of a gateway customers may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most customers in memory: whoever has a stream, waits, or has something on its way. A
+    /// new one more is asked to come back later; who is a customer already is always let in.
+    pub customers: usize,
+    /// The most new customers that one address may bring at once. A third as many may follow each
+    /// minute.
+    pub per_address: u32,
+    /// Requests a second of one customer that do something, on average.
+    pub rate: u32,
+}
+
 /// The customers whose sessions are in memory or who have a stream.
 pub struct Gateway {
+    limits: Limits,
     /// Tells this journal's events from any other's.
     epoch: u32,
     customers: HashMap<CustomerId, Customer>,
@@ -99,8 +118,9 @@ pub struct Replay {
 
 impl Gateway {
     /// No customer is in memory. `epoch` is the journal's.
-    pub fn new(epoch: u32) -> Gateway {
+    pub fn new(epoch: u32, limits: Limits) -> Gateway {
         Gateway {
+            limits,
             epoch,
             customers: HashMap::new(),
             having: HashMap::new(),
@@ -109,13 +129,13 @@ impl Gateway {
             deadlines: BTreeSet::new(),
             written: Vec::new(),
             opened: 0,
-            newcomers: Newcomers::default(),
+            newcomers: Newcomers::new(limits.per_address),
         }
     }
 
-    /// A new customer comes from this address. Answers whether that is within the limit.
+    /// A new customer comes from this address. Answers whether that is within the limits.
     pub fn admits(&mut self, address: Address, now: Now) -> bool {
-        self.newcomers.admit(address, now)
+        self.customers.len() < self.limits.customers && self.newcomers.admit(address, now)
     }
 
     /// Takes a customer into memory, with their conversations as the journal has them.
@@ -179,10 +199,11 @@ impl Gateway {
     /// A request of a customer in memory wants to do something. Answers whether it is within the
     /// rate.
     pub fn pay(&mut self, id: CustomerId, now: Now) -> bool {
+        let (rate, burst) = (self.limits.rate, self.limits.rate.saturating_mul(BURST_SECONDS));
         let Some(customer) = self.customers.get_mut(&id) else { return false };
         let paid = customer.paid.map_or(now.clock, |paid| paid.max(now.clock));
-        let each = Duration::from_secs(1) / RATE;
-        let is_within = paid + each <= now.clock + each * BURST;
+        let each = Duration::from_secs(1) / rate;
+        let is_within = paid + each <= now.clock + each * burst;
         if is_within {
             customer.paid = Some(paid + each);
         }

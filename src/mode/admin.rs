@@ -19,7 +19,7 @@ use crate::edge::journal::Journal;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
 use crate::edge::tls::{Plaintext, Security};
-use crate::mode::{args, random};
+use crate::mode::{self, args, random};
 use crate::net::{self, Net};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
@@ -92,7 +92,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         screen.show(Report::Notice { text: text.to_owned() });
     }
     if connections < args.connections {
-        screen.show(Report::Notice { text: too_few_files(connections, args.connections) });
+        screen.show(Report::Notice { text: mode::too_few_files(connections, args.connections) });
     }
     if args.no_terminal {
         let text = "no agent is at this desk: customers wait in the queue until it is started \
@@ -337,11 +337,4 @@ fn recall(desk: &mut Desk, journal: &Journal, message: &Message, now: Now) -> Re
         desk.recall(&story, now);
     }
     Ok(())
-}
-
-fn too_few_files(connections: usize, wanted: usize) -> String {
-    format!(
-        "the system's limit of open files leaves room for {connections} connections, not {wanted}; \
-         'ulimit -n' raises it"
-    )
 }

@@ -82,6 +82,12 @@ pub struct Web {
     certificate: Option<(PathBuf, PathBuf)>,
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
+    /// The most customers at the same time.
+    pub customers: usize,
+    /// The most new customers from one address at once.
+    pub per_address: u32,
+    /// Requests per second from one customer.
+    pub rate: u32,
     /// Whether to print JSON.
     pub json: bool,
 }
@@ -224,12 +230,16 @@ impl raw::Web {
             ));
         }
         let certificate = checked_certificate(self.tls_cert, self.tls_key)?;
+        check_at_least_1(self.customers, self.per_address as usize, self.rate)?;
         Ok(Web {
             around: check_around!(self, "web"),
             listen: self.listen,
             url,
             certificate,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
+            customers: self.customers,
+            per_address: self.per_address,
+            rate: self.rate,
             json: self.json,
         })
     }
@@ -424,6 +434,15 @@ fn checked_place(
     Ok(Place { state, mode, profile, ephemeral })
 }
 
+fn check_at_least_1(customers: usize, per_address: usize, rate: u32) -> Result<(), String> {
+    let limits =
+        [("--customers", customers), ("--per-address", per_address), ("--rate", rate as usize)];
+    match limits.into_iter().find(|(_, limit)| *limit == 0) {
+        Some((option, _)) => Err(format!("{option} must be at least 1")),
+        None => Ok(()),
+    }
+}
+
 /// All customers must have a connection, and [`STRANGERS`] connections must be left for those who
 /// have not introduced themselves yet.
 fn check_limits(
@@ -432,11 +451,7 @@ fn check_limits(
     rate: u32,
     connections: usize,
 ) -> Result<(), String> {
-    let limits =
-        [("--customers", customers), ("--per-address", per_address), ("--rate", rate as usize)];
-    if let Some((option, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
-        return Err(format!("{option} must be at least 1"));
-    }
+    check_at_least_1(customers, per_address, rate)?;
     let least = customers.saturating_add(STRANGERS);
     if connections < least {
         return Err(format!(

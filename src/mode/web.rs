@@ -9,7 +9,7 @@ use crossbeam_channel::{bounded, unbounded};
 
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
-use crate::core::gateway::{Gateway, Present};
+use crate::core::gateway::{Gateway, Limits, Present};
 use crate::core::record::Record;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, QUEUE_MAX};
@@ -23,8 +23,8 @@ use crate::mode::args::{self, Site};
 use crate::mode::around::asker::Asker;
 use crate::mode::around::desk::Desk;
 use crate::mode::around::{self};
-use crate::mode::random;
-use crate::net::{self, Net};
+use crate::mode::{self, random};
+use crate::net::{self, Net, STRANGERS};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
@@ -43,8 +43,10 @@ mod streams;
 mod unspoken;
 mod world;
 
-/// The most connections, of browsers and to the desk.
-const CONNECTIONS: usize = 16_384;
+/// A customer has a stream, and a short request or a connection to the desk.
+const CONNECTIONS_PER_CUSTOMER: usize = 2;
+/// An address may have this many connections for each new customer that it may bring at once.
+const CONNECTIONS_PER_NEWCOMER: usize = 4;
 /// Browsers come back within this time after the gateway ended.
 const RETRY_SECONDS: u32 = 5;
 /// A leaving gateway gives its connections this long.
@@ -81,8 +83,10 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, answered) = unbounded();
     let sockets = Net::start(net_events);
+    let connections = args.customers.saturating_mul(CONNECTIONS_PER_CUSTOMER);
+    let connections = connections.saturating_add(STRANGERS);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
-    sockets.at_most(CONNECTIONS);
+    let room = sockets.at_most(connections);
     let is_https = identity.is_some();
     let door = match identity {
         Some(identity) => identity.security()?,
@@ -103,9 +107,15 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     if let Some(text) = config.warning() {
         seat.tell(Report::Notice { text });
     }
+    if room < connections {
+        seat.tell(Report::Notice { text: mode::too_few_files(room, connections) });
+    }
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let desk = Desk::new(args.around.admin.clone(), (trust, security), "");
     let (hosts, origins) = names(&site, listen, is_https);
+    let limits =
+        Limits { customers: args.customers, per_address: args.per_address, rate: args.rate };
+    let connections_per_address = args.per_address as usize * CONNECTIONS_PER_NEWCOMER;
     let mut web = Web {
         sessions: Sessions::new(around::seed()?, clock::now()),
         unspoken: Unspoken::default(),
@@ -115,8 +125,8 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             seat,
             desk,
             asker,
-            gateway: Gateway::new(epoch),
-            browsers: Browsers::new(args.trusted_proxies),
+            gateway: Gateway::new(epoch, limits),
+            browsers: Browsers::new(args.trusted_proxies, connections_per_address),
             records: Vec::new(),
             made: Vec::new(),
             is_json: args.json,

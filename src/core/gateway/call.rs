@@ -81,7 +81,7 @@ pub enum Problem {
     Queue,
     /// Too many requests.
     Rate,
-    /// Too many new customers come from this address.
+    /// There are too many customers, or too many new ones from this address.
     Customers,
     /// The gateway ends.
     Ending,

@@ -6,28 +6,31 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::wire::Address;
 
-/// New customers of one address a minute, on average.
-const A_MINUTE: u32 = 20;
-/// So many may come at once.
-const BURST: u32 = 60;
+/// As many new customers as one address may bring at once may come in this time on average.
+const BURST_WITHIN: Duration = Duration::from_secs(180);
 /// Addresses that are remembered, at most. If there are more, those that have paid are forgotten.
 const ADDRESSES: usize = 10_000;
 
 /// When each address has paid for the customers that it brought.
-#[derive(Default)]
 pub(super) struct Newcomers {
+    at_once: u32,
     paid: HashMap<Address, Instant>,
 }
 
 impl Newcomers {
+    /// An address may bring so many new customers at once.
+    pub(super) fn new(at_once: u32) -> Newcomers {
+        Newcomers { at_once, paid: HashMap::new() }
+    }
+
     /// A new customer comes from this address. Answers whether that is within the limit.
     pub(super) fn admit(&mut self, address: Address, now: Now) -> bool {
         if self.paid.len() >= ADDRESSES {
             self.paid.retain(|_, paid| *paid > now.clock);
         }
-        let each = Duration::from_secs(60) / A_MINUTE;
+        let each = BURST_WITHIN / self.at_once;
         let paid = self.paid.get(&address).map_or(now.clock, |paid| (*paid).max(now.clock));
-        let is_within = paid + each <= now.clock + each * BURST;
+        let is_within = paid + each <= now.clock + each * self.at_once;
         if is_within {
             self.paid.insert(address, paid + each);
         }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    ANSWERED_WITHIN, BEHIND_MAX, BURST, EventId, Gateway, HELD_FOR, LATEST, Output, PING_EVERY,
-    Present, Reader, STREAMS_MAX,
+    ANSWERED_WITHIN, BEHIND_MAX, BURST_SECONDS, EventId, Gateway, HELD_FOR, LATEST, Limits, Output,
+    PING_EVERY, Present, Reader, STREAMS_MAX,
 };
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Token};
@@ -12,6 +12,7 @@ use crate::core::record::{Line, Offset, What};
 use crate::core::session::{Fresh, Session};
 use crate::wire::{Author, Body, Conn, ConversationId, Entry, Said, Secret};
 
+const LIMITS: Limits = Limits { customers: 10, per_address: 60, rate: 5 };
 const ANN: CustomerId = CustomerId::new([1; 16]);
 const FORMER: ConversationId = ConversationId::new([2; 16]);
 const PRESENT: ConversationId = ConversationId::new([3; 16]);
@@ -27,7 +28,7 @@ fn after(time: Duration) -> Now {
 
 /// A gateway with one customer: so many entries in a former conversation and in the present one.
 fn gateway(former: u64, present: u64) -> Gateway {
-    let mut gateway = Gateway::new(7);
+    let mut gateway = Gateway::new(7, LIMITS);
     gateway.insert(ANN, vec![(FORMER, former), (PRESENT, present)]);
     gateway
 }
@@ -192,14 +193,26 @@ fn a_customer_without_a_stream_leaves_nothing_in_memory() {
 #[test]
 fn requests_beyond_the_rate_wait_for_their_time() {
     let mut gateway = gateway(0, 0);
-    assert!((0..BURST).all(|_| gateway.pay(ANN, now())));
+    assert!((0..LIMITS.rate * BURST_SECONDS).all(|_| gateway.pay(ANN, now())));
     assert!(!gateway.pay(ANN, now()));
     assert!(gateway.pay(ANN, after(Duration::from_millis(200))));
     assert!(!gateway.pay(ANN, after(Duration::from_millis(200))));
     let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
     let other = std::net::IpAddr::from([192, 0, 2, 2]).into();
-    while gateway.admits(address, now()) {}
+    assert!((0..LIMITS.per_address).all(|_| gateway.admits(address, now())));
+    assert!(!gateway.admits(address, now()));
     assert!(gateway.admits(other, now()) && gateway.admits(address, after(Duration::from_secs(3))));
+}
+
+#[test]
+fn a_full_gateway_takes_a_new_customer_once_another_has_left() {
+    let mut gateway = Gateway::new(7, Limits { customers: 1, ..LIMITS });
+    let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
+    assert!(gateway.admits(address, now()));
+    gateway.insert(ANN, vec![(PRESENT, 0)]);
+    assert!(!gateway.admits(address, now()));
+    gateway.forget(ANN);
+    assert!(gateway.admits(address, now()));
 }
 
 #[test]

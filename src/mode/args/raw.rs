@@ -7,6 +7,7 @@ use argh::FromArgs;
 
 use crate::bot::Askers;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
+use crate::core::gateway;
 use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
@@ -156,6 +157,18 @@ mode! {
         /// a proxy whose X-Forwarded-For names the customer's address (repeatable)
         #[argh(option)]
         pub trust_proxy: Vec<IpAddr>,
+        /// the most customers at the same time; further new ones are told to come back later
+        /// (default 8000)
+        #[argh(option, default = "gateway::CUSTOMERS")]
+        pub customers: usize,
+        /// new customers from one address at once; a third as many may follow each minute (default
+        /// 64)
+        #[argh(option, default = "gateway::CUSTOMERS_PER_ADDRESS")]
+        pub per_address: u32,
+        /// requests per second from one customer, with bursts of ten times as many; the rest is
+        /// refused (default 5)
+        #[argh(option, default = "gateway::RATE")]
+        pub rate: u32,
     } + listen + around + place + json
 }
 

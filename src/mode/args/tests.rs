@@ -36,6 +36,8 @@ fn customers_leave_room_for_strangers() {
     assert!(matches!(parse(&fits), Ok(Mode::Admin(_))));
     for option in ["--customers", "--per-address", "--rate"] {
         assert!(usage(&["admin", "--listen", "a:1", option, "0"]).starts_with(option));
+        let web = usage(&["web", "--listen", "a:1", "--admin", "a:2", option, "0"]);
+        assert_eq!(web, format!("{option} must be at least 1"));
     }
 }
 

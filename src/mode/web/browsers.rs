@@ -25,9 +25,6 @@ const IDLE_WITHIN: Duration = Duration::from_secs(75);
 /// Longer than any connection lasts: the socket thread sends browsers no bytes of its own.
 const NEVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// The most connections from one address that is no trusted proxy's.
-const PER_ADDRESS: usize = 256;
-
 /// What a browser is answered.
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -41,6 +38,8 @@ pub(super) struct Browsers {
     /// Answers that leave once the turn has committed what they say.
     answers: Vec<(Conn, Answer)>,
     trusted_proxies: Vec<IpAddr>,
+    /// The most connections from one address that is no trusted proxy's.
+    per_address: usize,
     /// How many connections each address has, as limits count addresses.
     counts: HashMap<Address, usize>,
     /// An address that is not trusted sent `X-Forwarded-For`: this is said once.
@@ -107,11 +106,12 @@ impl Answer {
 }
 
 impl Browsers {
-    pub(super) fn new(trusted_proxies: Vec<IpAddr>) -> Browsers {
+    pub(super) fn new(trusted_proxies: Vec<IpAddr>, per_address: usize) -> Browsers {
         Browsers {
             connections: HashMap::new(),
             answers: Vec::new(),
             trusted_proxies,
+            per_address,
             counts: HashMap::new(),
             has_undeclared_proxy: false,
         }
@@ -131,7 +131,7 @@ impl Browsers {
     /// Takes a connection in. False if its address has too many.
     fn accepted(&mut self, conn: Conn, peer: SocketAddr) -> bool {
         let count = self.counts.entry(peer.ip().into()).or_default();
-        if *count >= PER_ADDRESS && !self.trusted_proxies.contains(&peer.ip().to_canonical()) {
+        if *count >= self.per_address && !self.trusted_proxies.contains(&peer.ip().to_canonical()) {
             return false;
         }
         *count += 1;

@@ -136,10 +136,9 @@ fn a_flood_of_requests_is_refused_and_the_next_customer_is_not() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let flooder = Customer::begin(&address);
-    let statuses: Vec<_> = (0..80)
-        .map(|n| flooder.post("say", &n.to_string(), json!({ "text": "x" })).status)
-        .collect();
-    assert!(statuses.contains(&429) && statuses[..40].iter().all(|status| *status == 202));
+    let say = |n: u32| flooder.post("say", &n.to_string(), json!({ "text": "x" })).status;
+    let refused = (0..1000).find(|n| say(*n) == 429).expect("a flood is refused");
+    assert!(refused >= 50, "the burst is within the rate: {refused}");
     Customer::begin(&address).say("1", "hello");
     let begun = |_| {
         let url = format!("http://{address}/api/begin");
@@ -169,4 +168,21 @@ fn a_customer_who_says_nothing_leaves_nothing_in_the_journal() {
     let (_process, _) = gateway(&setup, &address, &[]);
     assert_eq!(other.get("/api/stream", &[]), refused(401, "token"));
     silent.say("2", "still here");
+}
+
+#[test]
+fn a_full_gateway_refuses_new_customers_and_serves_those_it_has() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--customers", "1", "--rate", "1"]);
+    let customer = Customer::begin(&address);
+    let url = format!("http://{address}/api/begin");
+    let begin = || send_alone("POST", &url, &[], "{}");
+    assert_eq!(begin(), refused(429, "customers"));
+    let mut stream = customer.stream(None);
+    customer.say("1", "hello");
+    stream.until_text("heard hello");
+    // One line a second is allowed, and ten at once.
+    let refusals = (2..60).map(|it| customer.post("say", &it.to_string(), json!({ "text": "x" })));
+    assert!(refusals.into_iter().any(|answer| answer == refused(429, "rate")));
+    assert_eq!(begin(), refused(429, "customers"));
 }
