@@ -151,6 +151,12 @@ impl Net {
         Ok(local)
     }
 
+    /// Gives the listener at `local` other settings, such as a renewed certificate. Connections that
+    /// it has accepted keep theirs.
+    pub fn renew(&self, local: SocketAddr, settings: Settings) {
+        self.queue(Command::Renew(local, settings));
+    }
+
     /// Dials `address` (host and port); [`Event::Connected`] or [`Event::Closed`] follows.
     pub fn dial(&self, address: &str, settings: Settings) -> Conn {
         let conn = self.inbox.number();

@@ -1,8 +1,10 @@
 //! The signals SIGINT, SIGTERM and SIGHUP as a channel.
 
 use crossbeam_channel::{Receiver, unbounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+pub use signal_hook::consts::SIGHUP;
 
 /// Starts the thread that waits for signals. Each item of the channel is a signal's number.
 ///

@@ -79,7 +79,8 @@ pub struct Web {
     pub listen: String,
     /// How customers reach the gateway; `None`: at the address it listens on.
     pub url: Option<Site>,
-    certificate: Option<(PathBuf, PathBuf)>,
+    /// The files of HTTPS; `None`: plain HTTP.
+    pub certificate: Option<Certificate>,
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
     /// The most customers at the same time.
@@ -90,6 +91,13 @@ pub struct Web {
     pub rate: u32,
     /// Whether to print JSON.
     pub json: bool,
+}
+
+/// The files of a certificate chain and of its key, both in PEM.
+#[derive(Debug)]
+pub struct Certificate {
+    chain: PathBuf,
+    key: PathBuf,
 }
 
 /// Which desks the customer's side trusts.
@@ -106,8 +114,8 @@ enum Trusted {
 pub struct Admin {
     /// The address to listen on, HOST:PORT.
     pub listen: String,
-    /// Files of the certificate chain and of its key; the desk's own key when `None`.
-    certificate: Option<(PathBuf, PathBuf)>,
+    /// The certificate that the desk shows; its own key when `None`.
+    certificate: Option<Certificate>,
     /// Where connections may be without encryption; `None` if all are encrypted.
     pub plaintext: Option<Plaintext>,
     /// The agent's name.
@@ -349,14 +357,13 @@ impl Around {
     }
 }
 
-impl Web {
-    /// The certificate and key of HTTPS; `None`: plain HTTP.
+impl Certificate {
+    /// Reads the files as they are now.
     ///
     /// # Errors
     /// One line, when they cannot be read.
-    pub fn identity(&self) -> Result<Option<Identity>, String> {
-        let given = self.certificate.as_ref();
-        given.map(|(certificate, key)| Identity::given(certificate, key)).transpose()
+    pub fn identity(&self) -> Result<Identity, String> {
+        Identity::given(&self.chain, &self.key)
     }
 }
 
@@ -374,7 +381,7 @@ impl Admin {
     pub fn identity(&self) -> Result<Option<Identity>, String> {
         match (self.plaintext, &self.certificate, self.place.folder()?) {
             (Some(_), ..) => Ok(None),
-            (_, Some((certificate, key)), _) => Identity::given(certificate, key).map(Some),
+            (_, Some(certificate), _) => certificate.identity().map(Some),
             (_, _, Some(folder)) => {
                 let file = folder.join("keys").join(format!("{}.pem", self.place.profile));
                 Identity::kept(&file).map(Some)
@@ -385,11 +392,11 @@ impl Admin {
 }
 
 fn checked_certificate(
-    certificate: Option<PathBuf>,
+    chain: Option<PathBuf>,
     key: Option<PathBuf>,
-) -> Result<Option<(PathBuf, PathBuf)>, String> {
-    match (certificate, key) {
-        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+) -> Result<Option<Certificate>, String> {
+    match (chain, key) {
+        (Some(chain), Some(key)) => Ok(Some(Certificate { chain, key })),
         (None, None) => Ok(None),
         _ => Err("--tls-cert and --tls-key belong together; give both or none".to_owned()),
     }

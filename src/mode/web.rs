@@ -3,6 +3,7 @@
 //! One loop serves all customers in their browsers. It drains what waits, has the sessions and the
 //! gateway handle it, takes a turn ([`crate::turn`]), and then writes what browsers are told.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
@@ -16,10 +17,10 @@ use crate::core::script::{BATCH_MAX, QUEUE_MAX};
 use crate::core::session::Session;
 use crate::core::sessions::Sessions;
 use crate::edge::clock;
-use crate::edge::signals;
+use crate::edge::signals::{self, SIGHUP};
 use crate::edge::term;
 use crate::edge::tls::Security;
-use crate::mode::args::{self, Site};
+use crate::mode::args::{self, Certificate, Site};
 use crate::mode::around::asker::Asker;
 use crate::mode::around::desk::Desk;
 use crate::mode::around::{self};
@@ -57,6 +58,8 @@ struct Web {
     sessions: Sessions,
     unspoken: Unspoken,
     edges: Edges,
+    listen: SocketAddr,
+    certificate: Option<Certificate>,
     /// The page of a browser of another host is told nothing: these are the gateway's own.
     hosts: Vec<String>,
     origins: Vec<String>,
@@ -79,7 +82,6 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let mut profile = args.around.place().open()?;
     let trust = args.around.trust()?;
     let security = trust.security()?;
-    let identity = args.identity()?;
     let (net_events, net) = bounded(QUEUE_MAX);
     let (answers, answered) = unbounded();
     let sockets = Net::start(net_events);
@@ -87,9 +89,9 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let connections = connections.saturating_add(STRANGERS);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let room = sockets.at_most(connections);
-    let is_https = identity.is_some();
-    let door = match identity {
-        Some(identity) => identity.security()?,
+    let is_https = args.certificate.is_some();
+    let door = match &args.certificate {
+        Some(certificate) => certificate.identity()?.security()?,
         None => Security::Plaintext,
     };
     let listen =
@@ -132,6 +134,8 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
+        listen,
+        certificate: args.certificate,
         hosts,
         origins,
         ending: None,
@@ -145,7 +149,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
 
 /// The hosts and the origins that are the gateway's own: those of its URL and of its listener, and
 /// on loopback the other names of this machine.
-fn names(site: &Site, listen: std::net::SocketAddr, is_https: bool) -> (Vec<String>, Vec<String>) {
+fn names(site: &Site, listen: SocketAddr, is_https: bool) -> (Vec<String>, Vec<String>) {
     let local = Site::of_listener(listen, is_https);
     let (mut hosts, mut origins) = (vec![site.host().to_owned()], vec![site.origin()]);
     hosts.push(local.host().to_owned());
@@ -218,6 +222,7 @@ impl Web {
                     self.edges.seat.tell(Report::Notice { text });
                 }
             }
+            Event::Signal(SIGHUP) if self.certificate.is_some() => self.renew_certificate(),
             Event::Signal(signal) => self.leave(signals::exit_code(signal)),
             Event::Screen(term::Event::Shown(_)) | Event::Due => {}
             Event::Screen(_) | Event::Typed(_) => {}
@@ -268,6 +273,24 @@ impl Web {
         self.edges.write_answers();
         self.edges.peers.flush();
         Ok(())
+    }
+
+    /// New connections are shown the certificate as its files are now. If they cannot be used, the
+    /// one before stays.
+    fn renew_certificate(&mut self) {
+        let Some(certificate) = &self.certificate else { return };
+        let report = match certificate.identity().and_then(|identity| identity.security()) {
+            Ok(security) => {
+                self.edges.peers.net().renew(self.listen, browsers::settings(security));
+                let text = "the certificate was read again; new connections get it".to_owned();
+                Report::Notice { text }
+            }
+            Err(why) => {
+                let text = format!("the certificate before stays in use: {why}");
+                Report::Error { text }
+            }
+        };
+        self.edges.seat.tell(report);
     }
 
     /// Every stream and every connected desk is told that the gateway ends.

@@ -15,6 +15,8 @@ use super::{Conn, Settings};
 /// What the loop asks for, or what a dialer reports.
 pub(super) enum Command {
     Listen(TcpListener, SocketAddr, Settings),
+    /// Whoever comes to this listener from now on is served with these settings.
+    Renew(SocketAddr, Settings),
     Dial(Conn, Target),
     Resolved(Conn),
     Dialled(Conn, Result<Dialled, String>),

@@ -148,7 +148,8 @@ mode! {
         /// it listens on)
         #[argh(option)]
         pub url: Option<String>,
-        /// a certificate chain for HTTPS, in PEM (default: plain HTTP, for behind a proxy)
+        /// a certificate chain for HTTPS, in PEM (default: plain HTTP, for behind a proxy); SIGHUP
+        /// reads it and its key again
         #[argh(option)]
         pub tls_cert: Option<PathBuf>,
         /// the key of that certificate, in PEM

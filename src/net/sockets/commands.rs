@@ -37,6 +37,7 @@ impl Sockets {
     fn command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Listen(socket, local, settings) => self.listen(socket, local, settings),
+            Command::Renew(local, settings) => self.renew(local, &settings),
             Command::Dial(conn, target) => {
                 let failed = self.dialers.dial(conn, target, now, &self.limits);
                 self.tell_failed(failed);

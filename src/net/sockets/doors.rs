@@ -49,6 +49,13 @@ impl Sockets {
         }
     }
 
+    /// Gives a listener other settings. Connections that it has accepted keep theirs.
+    pub(super) fn renew(&mut self, local: SocketAddr, settings: &Settings) {
+        for listener in self.listeners.iter_mut().filter(|listener| listener.local == local) {
+            listener.settings = settings.clone();
+        }
+    }
+
     /// Accepts waiting connections of listener `at`, no more than `most`.
     pub(super) fn accept(&mut self, at: usize, most: usize, now: Instant) {
         for _ in 0..most {

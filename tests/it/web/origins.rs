@@ -1,5 +1,7 @@
 //! Who may ask for what: hosts, origins, cookies and tokens.
 
+use rustix::process::Signal;
+
 use crate::support::authority::Authority;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
@@ -121,12 +123,7 @@ fn over_https_the_cookie_is_for_https_and_this_host_only() {
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &more);
     let port = address.rsplit(':').next().expect("a port");
     let base = format!("https://localhost:{port}");
-    let pem = std::fs::read(authority.file("ca.pem")).expect("it is there");
-    let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
-    let tls = ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::new_with_certs(&[root]))
-        .build();
-    let agent: ureq::Agent = ureq::Agent::config_builder().tls_config(tls).build().into();
+    let agent = trusting(&authority);
     let begin = agent.post(format!("{base}/api/begin")).header("origin", &base);
     let response = begin.send("{}").expect("the gateway answers");
     let cookie = response.headers()["set-cookie"].to_str().expect("a text");
@@ -134,6 +131,39 @@ fn over_https_the_cookie_is_for_https_and_this_host_only() {
     assert!(cookie.ends_with("; HttpOnly; Secure; SameSite=Lax"), "{cookie}");
     // Who speaks HTTP to the HTTPS port gets an answer that a browser shows.
     assert_eq!(send_alone("GET", &format!("http://{address}/chat"), &[], "").status, 400);
+}
+
+#[test]
+fn a_renewed_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
+    let setup = Setup::new();
+    let (former, renewed) = (Authority::new(), Authority::new());
+    let [certificate, key] = former.vouch_for("localhost");
+    let more = ["--tls-cert", &certificate, "--tls-key", &key];
+    let (mut process, address) = gateway(&setup, "127.0.0.1:0", &more);
+    let port = address.rsplit(':').next().expect("a port");
+    let url = format!("https://localhost:{port}/healthz");
+    let is_shown = |authority| trusting(authority).get(&url).call().is_ok();
+    assert!(is_shown(&former) && !is_shown(&renewed));
+    let [new_certificate, new_key] = renewed.vouch_for("localhost");
+    std::fs::copy(&new_certificate, &certificate).expect("it is written");
+    std::fs::copy(&new_key, &key).expect("it is written");
+    process.signal(Signal::HUP);
+    process.until_told("notice", "read again");
+    assert!(is_shown(&renewed) && !is_shown(&former));
+    std::fs::write(&certificate, "no certificate").expect("it is written");
+    process.signal(Signal::HUP);
+    process.until_told("error", "the certificate before stays in use");
+    assert!(is_shown(&renewed));
+}
+
+/// A client that trusts this authority alone. Each request has a connection of its own.
+fn trusting(authority: &Authority) -> ureq::Agent {
+    let pem = std::fs::read(authority.file("ca.pem")).expect("it is there");
+    let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
+    let tls = ureq::tls::TlsConfig::builder()
+        .root_certs(ureq::tls::RootCerts::new_with_certs(&[root]))
+        .build();
+    ureq::Agent::config_builder().tls_config(tls).build().into()
 }
 
 #[test]
