@@ -42,6 +42,11 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+
+use crate::wire::Millis;
+
 pub use cookie::{SameSite, cookies, set_cookie};
 pub use forwarded::customer_address;
 pub use request::{Method, Request};
@@ -294,6 +299,13 @@ fn write_head(status: u16, headers: &[(&str, &str)], answering: Answering, out: 
         (false, false) => out.extend_from_slice(b"Connection: keep-alive\r\n"),
         (false, true) => {}
     }
+}
+
+/// The value of the header `Date`, which an answer has (RFC 9110, 6.6.1).
+pub fn date(at: Millis) -> String {
+    let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let printer = DateTimePrinter::new();
+    printer.timestamp_to_rfc9110_string(&at.unwrap_or_default()).unwrap_or_default()
 }
 
 /// The reason phrase of a status (RFC 9110, 15). Programs ignore it.

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::{
     BODY_MAX, Connection, HEAD_MAX, HEADERS_MAX, Method, REQUEST_LINE_MAX, Refusal, Request,
-    SameSite, Waiting, cookies, customer_address, set_cookie,
+    SameSite, Waiting, cookies, customer_address, date, set_cookie,
 };
 
 mod table;
@@ -244,4 +244,10 @@ fn the_caps_are_as_high_as_they_say() {
     };
     assert_eq!(read(&[&many(HEADERS_MAX)]).1, None);
     assert_eq!(read(&[&many(HEADERS_MAX + 1)]).1, Some(Refusal(431)));
+}
+
+#[test]
+fn a_date_has_the_form_of_the_standard() {
+    // RFC 9110, 5.6.7.
+    assert_eq!(date(784_111_777_000), "Sun, 06 Nov 1994 08:49:37 GMT");
 }

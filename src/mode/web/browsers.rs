@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::core::clock::Now;
 use crate::core::gateway::{Output, Problem};
-use crate::core::http::{Connection, Refusal, Request, Waiting};
+use crate::core::http::{Connection, Refusal, Request, Waiting, date};
 use crate::core::report::Report;
+use crate::edge::clock;
 use crate::edge::tls::Security;
 use crate::net::{Dialect, Event, Keepalive, Net, OUTBOUND_MAX, Settings};
 use crate::turn::keeper::Stop;
@@ -184,6 +185,7 @@ impl Browsers {
         if carries == Carries::Events {
             let mut out = Vec::new();
             let headers = [
+                ("Date", &*date(clock::now().wall)),
                 ("Content-Type", "text/event-stream"),
                 ("Cache-Control", "no-store, no-transform"),
                 // nginx would keep the events back.
@@ -209,8 +211,11 @@ impl Edges {
                     }
                 }
                 Some(Carries::Held) => {
-                    let headers =
-                        [("Content-Type", "application/json"), ("Cache-Control", "no-store")];
+                    let headers = [
+                        ("Date", &*date(clock::now().wall)),
+                        ("Content-Type", "application/json"),
+                        ("Cache-Control", "no-store"),
+                    ];
                     browser.http.respond(200, &headers, &bytes, &mut out);
                 }
                 None => continue,
@@ -228,8 +233,9 @@ impl Edges {
         for (conn, answer) in std::mem::take(&mut self.browsers.answers) {
             let Some(browser) = self.browsers.connections.get_mut(&conn) else { continue };
             let mut out = Vec::with_capacity(answer.body.len() + 256);
-            let headers: Vec<_> =
-                answer.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+            let date = date(clock::now().wall);
+            let headers = answer.headers.iter().map(|(name, value)| (*name, value.as_str()));
+            let headers: Vec<_> = [("Date", &*date)].into_iter().chain(headers).collect();
             browser.http.respond(answer.status, &headers, &answer.body, &mut out);
             self.peers.net().send(conn, out);
             self.settle_browser(conn);
