@@ -84,6 +84,9 @@ pub enum Report {
         /// Whether it was lost for good: nobody dials again. For people only.
         #[serde(skip)]
         parted: bool,
+        /// Whether `why` says all, because there was no connection. For people only.
+        #[serde(skip)]
+        unreached: bool,
     },
     /// Own entries up to `number` are durable at the other side.
     Delivered {

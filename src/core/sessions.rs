@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::core::clock::Now;
 use crate::core::dialling::{Dialling, Verdict};
 use crate::core::outcome::{Due, Outcome, Side};
+use crate::core::report::LinkFault;
 use crate::core::session::{Errand, Fresh, Session};
 use crate::wire::{Conn, ConversationId, Entry, Message, Number};
 
@@ -151,7 +152,7 @@ impl Sessions {
     }
 
     /// A connection is gone, or never came to be.
-    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+    pub fn disconnected(&mut self, conn: Conn, why: impl Into<LinkFault>, now: Now) {
         if let Some(session) = self.on(conn) {
             session.disconnected(conn, why, now);
         }

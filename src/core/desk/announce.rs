@@ -181,6 +181,7 @@ impl Desk {
             desk: self.id.to_string(),
             why,
             parted: false,
+            unreached: false,
         };
         self.tell(id, report);
     }

@@ -20,8 +20,23 @@ pub enum LinkFault {
     DeskSaid(String),
     /// The two journals have different entries under the same number.
     Contradiction,
+    /// There was no connection, only a dial that failed: its sentence.
+    Unreached(String),
     /// Another fault: its sentence.
     Other(String),
+}
+
+impl LinkFault {
+    /// Whether the fault's own sentence says all: there was no connection that could be lost.
+    pub fn is_whole(&self) -> bool {
+        matches!(self, LinkFault::DeskFull { .. } | LinkFault::Unreached(_))
+    }
+}
+
+impl From<&str> for LinkFault {
+    fn from(why: &str) -> LinkFault {
+        LinkFault::Other(why.to_owned())
+    }
 }
 
 impl fmt::Display for LinkFault {
@@ -35,7 +50,7 @@ impl fmt::Display for LinkFault {
             LinkFault::Contradiction => f.write_str(
                 "the desk and this side remember different things under the same numbers",
             ),
-            LinkFault::Other(why) => f.write_str(why),
+            LinkFault::Unreached(why) | LinkFault::Other(why) => f.write_str(why),
         }
     }
 }

@@ -52,9 +52,9 @@ impl Session {
     }
 
     /// The connection is gone, or never came to be.
-    pub fn disconnected(&mut self, conn: Conn, why: &str, now: Now) {
+    pub fn disconnected(&mut self, conn: Conn, why: impl Into<LinkFault>, now: Now) {
         if self.link.opening().or(self.link.up()) == Some(conn) {
-            self.retry(&LinkFault::Other(why.to_owned()), now);
+            self.retry(&why.into(), now);
         } else if self.link.end(conn) {
             self.seek_desk();
         }
@@ -166,6 +166,7 @@ impl Session {
                 desk: self.address.to_string(),
                 why: why.map(LinkFault::to_string),
                 parted: link == report::Link::Lost && self.is_parted(),
+                unreached: why.is_some_and(LinkFault::is_whole),
             });
         }
     }

@@ -34,6 +34,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         }
         // A link that is parted for ever has an error of its own, which says why.
         Report::Link { parted: true, .. } => return None,
+        Report::Link { why: Some(why), unreached: true, .. } => {
+            format!("{}; trying again", Line(why))
+        }
         Report::Link { link, desk, why, ordinal, customer, .. } => {
             let why = why.as_deref().map(|why| format!(": {}", Line(why))).unwrap_or_default();
             if me == Author::Admin {
@@ -145,8 +148,6 @@ fn user_link(desk: &str, link: Link, why: &str) -> String {
     match link {
         Link::Connecting => format!("connecting to {desk}"),
         Link::Connected => format!("connected to {desk}"),
-        // The connection was never made: the reason names the address.
-        Link::Lost if why.starts_with(": cannot ") => format!("{}; trying again", &why[2..]),
         Link::Lost => format!("connection to {desk} lost{why}; trying again"),
     }
 }
@@ -216,21 +217,31 @@ mod tests {
         assert_eq!(state(Admin, State::Closed, None, ended), "#2 Ann: closed (by the customer)");
     }
 
-    #[test]
-    fn a_peer_cannot_write_a_second_line() {
+    /// What a customer reads of a link that is lost.
+    fn lost(why: &str, unreached: bool) -> String {
         let report = Report::Link {
             conversation: CONVERSATION,
             ordinal: None,
             customer: None,
             link: Link::Lost,
             desk: "desk:5000".into(),
-            why: Some("no\nhandoff: all is well".into()),
+            why: Some(why.to_owned()),
             parted: false,
+            unreached,
         };
         let (_, text) = words(&report, Author::User).expect("a lost link is told");
-        assert_eq!(
-            text.as_str(),
-            "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again"
-        );
+        text.as_str().to_owned()
+    }
+
+    #[test]
+    fn a_peer_cannot_write_a_second_line() {
+        let wanted = "connection to desk:5000 lost: no\\u{a}handoff: all is well; trying again";
+        assert_eq!(lost("no\nhandoff: all is well", false), wanted);
+    }
+
+    #[test]
+    fn what_was_never_connected_is_not_called_lost() {
+        let refused = "cannot reach desk:5000: connection refused";
+        assert_eq!(lost(refused, true), format!("{refused}; trying again"));
     }
 }

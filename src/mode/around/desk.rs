@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use crate::core::clock::Now;
+use crate::core::report::LinkFault;
 use crate::core::session::WELCOME_WITHIN;
 use crate::core::sessions::Sessions;
 use crate::edge::tls::{Fingerprint, Security, Trust};
@@ -81,7 +82,7 @@ impl Desk {
         });
         if let Some(why) = broken {
             peers.close(conn);
-            sessions.disconnected(conn, &why, now);
+            sessions.disconnected(conn, &*why, now);
         }
     }
 
@@ -100,7 +101,11 @@ impl Desk {
             net::Closed::Distrusted(why) => self.distrust(conn, why, sessions),
             _ => {}
         }
-        sessions.disconnected(conn, &why.to_string(), now);
+        let fault = match why {
+            net::Closed::Dial(why) => LinkFault::Unreached(why.clone()),
+            why => LinkFault::Other(why.to_string()),
+        };
+        sessions.disconnected(conn, fault, now);
     }
 
     /// The peer is not the desk that it must be. Nothing dials it again until the customer asks

@@ -46,6 +46,7 @@ fn reports() -> Vec<(Report, Report)> {
         desk: text(),
         why,
         parted: true,
+        unreached: true,
     };
     let said = Said {
         name: Some("name".into()),

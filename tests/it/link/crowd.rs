@@ -129,7 +129,7 @@ fn handle(sessions: &mut Sessions, crowd: &mut Crowd, event: net::Event) {
         net::Event::Closed { conn, why } => {
             crowd.opening -= 1;
             crowd.peers.gone(conn);
-            sessions.disconnected(conn, &why.to_string(), now);
+            sessions.disconnected(conn, &*why.to_string(), now);
         }
         other => panic!("{other:?}"),
     }
