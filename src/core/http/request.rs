@@ -49,9 +49,13 @@ impl Request {
         self.head.method
     }
 
-    /// The path of the target, as it was sent; `*` of `OPTIONS *`.
+    /// The path of the target, as it was sent; `*` of `OPTIONS *`. An absolute target without a path
+    /// means `/` (RFC 9110, 4.2.3).
     pub fn path(&self) -> &str {
-        self.head.text(&self.head.path)
+        match self.head.text(&self.head.path) {
+            "" => "/",
+            path => path,
+        }
     }
 
     /// The query of the target, without its `?`.
@@ -145,8 +149,9 @@ impl Head {
             // The absolute form. The authority form is for CONNECT, which is for proxies.
             let scheme = ["http://", "https://"].into_iter().find(|it| text.starts_with(it));
             let host_at = scheme.ok_or(Refusal(400))?.len();
-            let host = text[host_at..].find('/').map_or(text.len(), |at| host_at + at);
-            if host == host_at || host == text.len() || text[host_at..host].contains('@') {
+            // RFC 3986, 3.2: the authority ends where path, query or target do.
+            let host = text[host_at..].find(['/', '?']).map_or(text.len(), |at| host_at + at);
+            if host == host_at || text[host_at..host].contains('@') {
                 return Err(Refusal(400));
             }
             self.target_host = Some(target.start + host_at..target.start + host);

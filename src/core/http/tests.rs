@@ -80,6 +80,9 @@ fn the_host_of_an_absolute_target_counts() {
     let request = one(b"GET http://a.example/x?y HTTP/1.1\r\nHost: b.example\r\n\r\n");
     assert_eq!((request.host(), request.header("host")), (Some("a.example"), Some("b.example")));
     assert_eq!((request.path(), request.query()), ("/x", "y"));
+    let request = one(b"GET http://a.example?x/y HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    assert_eq!((request.path(), request.query()), ("/", "x/y"));
+    assert_eq!(request.host(), Some("a.example"));
 }
 
 #[test]
