@@ -76,6 +76,7 @@ mod web {
     mod origins;
     mod posts;
     mod proxied;
+    mod requests;
     mod streams;
 }
 

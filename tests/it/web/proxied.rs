@@ -14,16 +14,16 @@ use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway};
 
 /// An nginx in front of the gateway at this address. Killed when dropped.
-struct Nginx {
+pub(super) struct Nginx {
     child: Child,
-    address: String,
+    pub(super) address: String,
     _home: Home,
 }
 
 impl Nginx {
     /// `more` are directives beside `proxy_pass`.
     #[track_caller]
-    fn before(upstream: &str, more: &str) -> Nginx {
+    pub(super) fn before(upstream: &str, more: &str) -> Nginx {
         let (home, address) = (Home::new(), nobody_at());
         let folder = home.0.display().to_string();
         let config = format!(
@@ -31,6 +31,7 @@ impl Nginx {
              events {{}}
              http {{
                  access_log off;
+                 client_header_timeout 1s; client_body_timeout 1s;
                  client_body_temp_path {folder}; proxy_temp_path {folder};
                  fastcgi_temp_path {folder}; uwsgi_temp_path {folder}; scgi_temp_path {folder};
                  server {{

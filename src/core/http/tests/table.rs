@@ -1,8 +1,8 @@
-//! Requests, and the status that each gets: 200 if it is taken, 0 if more bytes are missing.
+//! Requests, and the status that each gets: 200 if it is taken, 0 if more bytes are missing. A test
+//! of the whole gateway sends the same requests, so nothing of the crate is imported here.
 
-use crate::core::http::{BODY_MAX, HEAD_MAX};
-
-pub(super) fn requests() -> Vec<(Vec<u8>, u16)> {
+/// All requests of the table. A head and a body may have so many bytes.
+pub(super) fn requests(head_max: usize, body_max: usize) -> Vec<(Vec<u8>, u16)> {
     let host = "Host: chat.example\r\n";
     let get = |rest: &str| format!("GET / HTTP/1.1\r\n{host}{rest}\r\n").into_bytes();
     let post = |rest: &str| format!("POST /api/say HTTP/1.1\r\n{host}{rest}").into_bytes();
@@ -77,7 +77,7 @@ pub(super) fn requests() -> Vec<(Vec<u8>, u16)> {
         (get("X\0: b\r\n"), 400),
         (get("X(y): b\r\n"), 400),
         (raw("GET / HTTP/1.1\nHost: a\n\n"), 400),
-        (get(&format!("X: {}\r\n", "y".repeat(HEAD_MAX))), 431),
+        (get(&format!("X: {}\r\n", "y".repeat(head_max))), 431),
         // Bodies.
         (post("Content-Length: 0\r\n\r\n"), 200),
         (post("Content-Length: 2\r\n\r\nok"), 200),
@@ -91,7 +91,7 @@ pub(super) fn requests() -> Vec<(Vec<u8>, u16)> {
         (post("Content-Length: 0x2\r\n\r\nok"), 400),
         (post("Content-Length: 2 \r\n\r\nok"), 200),
         (post("Content-Length:\r\n\r\n"), 400),
-        (post(&format!("Content-Length: {}\r\n\r\n", BODY_MAX + 1)), 413),
+        (post(&format!("Content-Length: {}\r\n\r\n", body_max + 1)), 413),
         (post("Content-Length: 99999999999999999999\r\n\r\n"), 413),
         (post("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
         (post("Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 200),
