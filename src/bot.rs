@@ -120,6 +120,8 @@ pub enum Request {
         sender: String,
         /// What the customer said.
         text: String,
+        /// What else the bot is told: a JSON object, or nothing.
+        metadata: Option<Value>,
     },
     /// Take the conversation back, knowing what was said meanwhile. With nothing said it is
     /// idempotent and may be sent again.

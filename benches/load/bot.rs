@@ -202,7 +202,7 @@ impl Crowd {
 
     fn ask(&self, customer: u64) {
         let (sender, text) = (format!("customer-{customer}"), "hello".to_owned());
-        self.bot.send(customer, Request::Ask { sender, text });
+        self.bot.send(customer, Request::Ask { sender, text, metadata: None });
     }
 
     fn answer(&self) -> Result<(u64, io::Result<()>), Broken> {

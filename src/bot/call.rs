@@ -31,13 +31,23 @@ use crate::wire::Author;
 /// Does what is asked. Blocks up to the request's deadline.
 pub(super) fn perform(config: &Config, request: &Request) -> Outcome {
     match request {
-        Request::Ask { sender, text } => Outcome::Said(ask(config, sender, text)),
+        Request::Ask { sender, text, metadata } => {
+            Outcome::Said(ask(config, sender, text, metadata.as_ref()))
+        }
         Request::Return { sender, said } => Outcome::Returned(give_back(config, sender, said)),
     }
 }
 
-fn ask(config: &Config, sender: &str, text: &str) -> Result<Vec<Item>, Fault> {
-    let body = json!({ "sender": sender, "message": text });
+fn ask(
+    config: &Config,
+    sender: &str,
+    text: &str,
+    metadata: Option<&Value>,
+) -> Result<Vec<Item>, Fault> {
+    let mut body = json!({ "sender": sender, "message": text });
+    if let Some(metadata) = metadata {
+        body["metadata"] = metadata.clone();
+    }
     let answer = post(config, &config.webhook, None, &body, config.times.ask)?;
     let peer = config.peer.clone();
     match answer.status.as_u16() {

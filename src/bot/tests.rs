@@ -117,7 +117,7 @@ fn outcome(config: Config, request: Request) -> Outcome {
 }
 
 fn question() -> Request {
-    Request::Ask { sender: "c1".into(), text: "hello".into() }
+    Request::Ask { sender: "c1".into(), text: "hello".into(), metadata: None }
 }
 
 fn ask(config: Config) -> Result<Vec<Item>, String> {

@@ -24,6 +24,7 @@ use crate::wire::{Address, Asked, Conn, ConversationId};
 
 pub use call::{Act, Call, Post, Problem};
 pub use event::{Event, EventId};
+pub use page::{GivenPage, Page};
 pub use present::Present;
 pub use stream::{Output, Reader};
 
@@ -33,6 +34,7 @@ use stream::{Bye, Full, Ping, Reset, Stream};
 mod call;
 mod event;
 mod newcomers;
+mod page;
 mod present;
 mod stream;
 #[cfg(test)]
@@ -101,6 +103,8 @@ struct Customer {
     streams: Vec<Conn>,
     /// The tag of the latest [`Present`] that the streams were told; 0 for none.
     told: u64,
+    /// The page that the customer is on, if it told.
+    page: Option<Box<Page>>,
     /// When all requests that came are paid for: each costs a part of a second.
     paid: Option<Instant>,
 }
@@ -148,6 +152,7 @@ impl Gateway {
             tokens: Vec::new(),
             streams: Vec::new(),
             told: 0,
+            page: None,
             paid: None,
         };
         self.customers.insert(id, customer);
@@ -177,6 +182,18 @@ impl Gateway {
             customer.conversations.push((conversation, 0));
             self.having.insert(conversation, id);
         }
+    }
+
+    /// A customer in memory is on this page.
+    pub fn set_page(&mut self, id: CustomerId, page: Page) {
+        if let Some(customer) = self.customers.get_mut(&id) {
+            customer.page = Some(Box::new(page));
+        }
+    }
+
+    /// The page that the customer of this conversation is on.
+    pub fn page_of(&self, conversation: ConversationId) -> Option<&Page> {
+        self.customers.get(&self.customer(conversation)?)?.page.as_deref()
     }
 
     /// The present conversation of a customer in memory.

@@ -207,6 +207,14 @@ impl Session {
         Ok(())
     }
 
+    /// The chat was opened: before anything else was said, the bot is asked for its greeting with
+    /// this payload. The question is no entry.
+    pub fn greet(&mut self, payload: String, now: Now) {
+        if self.state() == State::Bot && self.output.last() == 0 {
+            self.bot.ask(1, payload, &mut self.output, now);
+        }
+    }
+
     /// The customer chose the button with number `choice` of the bot's message `message`.
     ///
     /// # Errors

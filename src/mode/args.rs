@@ -81,6 +81,8 @@ pub struct Web {
     pub url: Option<Site>,
     /// The files of HTTPS; `None`: plain HTTP.
     pub certificate: Option<Certificate>,
+    /// What the bot is sent when a customer opens the chat.
+    pub greet: Option<String>,
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
     /// The most customers at the same time.
@@ -239,11 +241,15 @@ impl raw::Web {
         }
         let certificate = checked_certificate(self.tls_cert, self.tls_key)?;
         check_at_least_1(self.customers, self.per_address as usize, self.rate)?;
+        if self.greet.as_ref().is_some_and(|payload| payload.trim().is_empty()) {
+            return Err("--greet must not be empty".to_owned());
+        }
         Ok(Web {
             around: check_around!(self, "web"),
             listen: self.listen,
             url,
             certificate,
+            greet: self.greet,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
             customers: self.customers,
             per_address: self.per_address,

@@ -58,6 +58,8 @@ struct Web {
     sessions: Sessions,
     unspoken: Unspoken,
     edges: Edges,
+    /// The payload that asks the bot for its greeting.
+    greet: Option<String>,
     listen: SocketAddr,
     certificate: Option<Certificate>,
     /// The page of a browser of another host is told nothing: these are the gateway's own.
@@ -134,6 +136,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
+        greet: args.greet,
         listen,
         certificate: args.certificate,
         hosts,

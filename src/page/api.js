@@ -24,6 +24,13 @@ export const post = (name, body) =>
     keepalive: true,
   });
 
+/** What the bot and the agent may know of this page. The gateway keeps no query and no fragment. */
+export const thisPage = () => ({
+  url: location.origin + location.pathname,
+  title: document.title,
+  language: navigator.language,
+});
+
 /** The answer to a GET, in the same form. */
 export const get = (name) => ask(name, { headers: { accept: 'application/json' } });
 

@@ -4,7 +4,7 @@
 //
 //   opening ── events ──▶ known          opening ── 401 ──▶ fresh ── first act ──▶ opening
 
-import { Backoff, post } from './api.js';
+import { Backoff, post, thisPage } from './api.js';
 import { Stream } from './stream.js';
 import { Tabs } from './tabs.js';
 
@@ -127,6 +127,8 @@ export class Connection {
   #up() {
     if (this.downSince !== null) {
       this.#isRestoring = true;
+      // A gateway that was started again has forgotten the page.
+      post('page', thisPage());
       // From now on a 401 means that the token is gone.
       this.#hasBegun = false;
       this.#set({ downSince: null, phase: 'known', problem: null });
@@ -207,7 +209,7 @@ export class Connection {
     this.#isBeginning = true;
     this.#set({ phase: 'opening', downSince: Date.now() });
     for (;;) {
-      const answer = await post('begin', {});
+      const answer = await post('begin', { page: thisPage() });
       if (answer.status === 200) {
         this.#backoff.reset();
         this.tell({ kind: 'begun', conversation: answer.body.conversation });

@@ -21,7 +21,7 @@ impl Crowd {
     /// The text is the ticket and these words.
     fn ask(&self, ticket: u64, sender: &str, words: &str) {
         let (sender, text) = (sender.to_owned(), format!("{ticket} {words}"));
-        self.bot.send(ticket, Request::Ask { sender, text });
+        self.bot.send(ticket, Request::Ask { sender, text, metadata: None });
     }
 
     fn give_back(&self, ticket: u64, sender: &str) {
@@ -249,7 +249,7 @@ fn without_the_bot_its_threads_end_once_everything_is_sent() {
     let Crowd { bot, answers } = Crowd::new(fake.config().with_askers(Askers(2)));
     for ticket in 1..=20 {
         let (sender, text) = (format!("c{}", ticket % 5), format!("{ticket} hello"));
-        bot.send(ticket, Request::Ask { sender, text });
+        bot.send(ticket, Request::Ask { sender, text, metadata: None });
     }
     drop(bot);
     for _ in 1..=20 {

@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::GivenPage;
 use crate::core::customer::{Digest, PostId};
 use crate::core::report::CustomerRefusal;
 use crate::wire::{ConversationId, Number, TEXT_MAX};
@@ -12,8 +13,10 @@ use crate::wire::{ConversationId, Number, TEXT_MAX};
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// To be a customer.
-    Begin,
+    /// To be a customer, on this page.
+    Begin(GivenPage),
+    /// The customer is on this page now.
+    Page(GivenPage),
     /// Something to do, once.
     Post(Post),
     /// The agent's lines of this conversation were seen up to this number.
@@ -170,6 +173,12 @@ struct Seen {
     number: Number,
 }
 
+#[derive(Default, Deserialize)]
+struct Begin {
+    #[serde(default)]
+    page: GivenPage,
+}
+
 #[derive(Deserialize)]
 struct Here {
     stream: String,
@@ -183,7 +192,9 @@ impl Call {
     pub fn read(path: &str, body: &[u8]) -> Result<Call, Problem> {
         let Some(name) = path.strip_prefix("/api/") else { return Err(Problem::NotFound) };
         let (id, conversation, act) = match name {
-            "begin" => return Ok(Call::Begin),
+            "begin" if body.is_empty() => return Ok(Call::Begin(GivenPage::default())),
+            "begin" => return parse(body).map(|Begin { page }| Call::Begin(page)),
+            "page" => return parse(body).map(Call::Page),
             "seen" => {
                 let Seen { conversation, number } = parse(body)?;
                 return Ok(Call::Seen(conversation, number));

@@ -155,6 +155,10 @@ mode! {
         /// the key of that certificate, in PEM
         #[argh(option)]
         pub tls_key: Option<PathBuf>,
+        /// what the bot is sent when a customer opens the chat, so that it speaks first, such as
+        /// /get_started (default: nothing)
+        #[argh(option)]
+        pub greet: Option<String>,
         /// a proxy whose X-Forwarded-For names the customer's address (repeatable)
         #[argh(option)]
         pub trust_proxy: Vec<IpAddr>,

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value;
+
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::reply::Triggers;
@@ -30,8 +32,14 @@ impl Asker {
     }
 
     /// Asks the bot a session's question.
-    pub(in crate::mode) fn ask(&mut self, id: ConversationId, ticket: u64, text: String) {
-        self.send(id, ticket, bot::Request::Ask { sender: id.to_string(), text });
+    pub(in crate::mode) fn ask(
+        &mut self,
+        id: ConversationId,
+        ticket: u64,
+        text: String,
+        metadata: Option<Value>,
+    ) {
+        self.send(id, ticket, bot::Request::Ask { sender: id.to_string(), text, metadata });
     }
 
     /// Tells the bot that it owns the conversation again, and what people said without it since

@@ -129,7 +129,7 @@ impl World<Sessions> for Edges {
                 self.desk.dial(&self.peers, sessions, id);
             }
             Errand::Ask { conversation, ticket, text } => {
-                self.asker.ask(conversation, ticket, text);
+                self.asker.ask(conversation, ticket, text, None);
             }
             Errand::Return { conversation, ticket, since } => {
                 self.asker.give_back(&self.keeper.journal, conversation, ticket, since)?;

@@ -2,7 +2,7 @@
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Posted, Token};
-use crate::core::gateway::{Act, Call, Post, Problem};
+use crate::core::gateway::{Act, Call, GivenPage, Page, Post, Problem};
 use crate::core::record::Record;
 use crate::core::session::Session;
 use crate::mode::{around, random};
@@ -15,14 +15,21 @@ use super::unspoken::Newcomer;
 
 impl Web {
     /// Makes a customer, with a conversation. Returns their token.
-    pub(super) fn begin(&mut self, now: Now) -> Result<(Token, ConversationId), Stop> {
+    pub(super) fn begin(&mut self, page: Page, now: Now) -> Result<(Token, ConversationId), Stop> {
         let customer = CustomerId::new(random().map_err(Stop::Broken)?);
         let token = Token::new(random().map_err(Stop::Broken)?);
         let session = self.new_session(now)?;
         let conversation = session.id();
         self.edges.gateway.insert(customer, vec![(conversation, 0)]);
         self.edges.gateway.name(token.hash(), customer);
+        self.edges.gateway.set_page(customer, page);
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
+        if let Some(payload) = self.greet.clone() {
+            self.note_first_word(conversation);
+            if let Some(session) = self.sessions.input(conversation) {
+                session.greet(payload, now);
+            }
+        }
         Ok((token, conversation))
     }
 
@@ -43,11 +50,14 @@ impl Web {
     pub(super) fn call(
         &mut self,
         customer: CustomerId,
-        call: Call,
+        (call, user_agent): (Call, Option<&str>),
         now: Now,
     ) -> Result<Result<Answer, Problem>, Stop> {
         match call {
-            Call::Begin => {
+            Call::Begin(page) => {
+                if page != GivenPage::default() {
+                    self.edges.gateway.set_page(customer, Page::new(page, user_agent));
+                }
                 let present = self.edges.gateway.present(customer);
                 Ok(present.map(|id| done(200, id, None)).ok_or(Problem::Token))
             }
@@ -58,6 +68,10 @@ impl Web {
                 if let Some(session) = self.sessions.input(conversation) {
                     session.customer_saw(number);
                 }
+                Ok(Ok(Answer::empty(204)))
+            }
+            Call::Page(page) => {
+                self.edges.gateway.set_page(customer, Page::new(page, user_agent));
                 Ok(Ok(Answer::empty(204)))
             }
             Call::Here(stream) => {

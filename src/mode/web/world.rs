@@ -1,5 +1,7 @@
 //! What is around the sessions of the gateway: the journal, the desk, the bot, and the browsers.
 
+use serde_json::json;
+
 use crate::core::customer::PostId;
 use crate::core::gateway::Gateway;
 use crate::core::outcome::{Fact, Passage};
@@ -79,7 +81,8 @@ impl World<Sessions> for Edges {
         match errand {
             Errand::Dial(id) => self.desk.dial(&self.peers, sessions, id),
             Errand::Ask { conversation, ticket, text } => {
-                self.asker.ask(conversation, ticket, text);
+                let page = self.gateway.page_of(conversation);
+                self.asker.ask(conversation, ticket, text, page.map(|page| json!(page)));
             }
             Errand::Return { conversation, ticket, since } => {
                 self.asker.give_back(&self.keeper.journal, conversation, ticket, since)?;

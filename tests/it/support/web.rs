@@ -41,9 +41,14 @@ pub struct Answer {
 impl Customer {
     /// Begins to be a customer.
     pub fn begin(address: &str) -> Customer {
+        Customer::begin_with(address, "{}")
+    }
+
+    /// The same, with this body.
+    pub fn begin_with(address: &str, body: &str) -> Customer {
         let base = format!("http://{address}");
         let agent = agent();
-        let answer = send(&agent, "POST", &format!("{base}/api/begin"), &[], "{}");
+        let answer = send(&agent, "POST", &format!("{base}/api/begin"), &[], body);
         let text = |name: &str| answer.body[name].as_str().expect("it is there").to_owned();
         let (token, conversation) = (text("token"), text("conversation"));
         Customer { agent, base, token, conversation }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::fake_bot::FakeBot;
 use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway};
 
@@ -111,4 +112,34 @@ fn many_customers_of_one_gateway_reach_the_desk_each_with_their_own_words() {
         stream.until_text(&mine);
         assert_eq!(stream.messages(), said(&[("user", "a human"), ("user", &mine)]));
     }
+}
+
+#[test]
+fn the_bot_greets_and_knows_the_page_and_no_typed_slash_is_an_intent() {
+    let bot = FakeBot::saying(|text| json!([{ "text": format!("heard {text}") }]));
+    let setup = Setup::with(bot);
+    let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &["--greet", "/get_started"]);
+    let page = json!({ "url": "https://shop.example/cart?card=4711", "title": "Cart" });
+    let customer = Customer::begin_with(&address, &json!({ "page": page }).to_string());
+    let mut stream = customer.stream(None);
+    stream.until_text("heard /get_started");
+    customer.say("1", "/restart");
+    stream.until(|event| event["author"] == "bot" && event["text"] != "heard /get_started");
+    assert_eq!(stream.messages().len(), 3, "the payload is no line of the customer's");
+    let asked = setup.bot.asked();
+    let of = |at: usize| (asked[at].text().to_owned(), asked[at].body["metadata"].clone());
+    let (greeting, metadata) = of(0);
+    assert_eq!(greeting, "/get_started");
+    assert_eq!(metadata["page_url"], "https://shop.example/cart");
+    assert_eq!(metadata["page_title"], "Cart");
+    assert!(!of(1).0.starts_with('/'), "a slash would trigger an intent: {}", of(1).0);
+    assert_eq!(of(1).1, metadata);
+    let moved = json!({ "url": "https://shop.example/paid", "language": "de" });
+    assert_eq!(customer.post_body("page", &moved.to_string()).status, 204);
+    assert_eq!(customer.post_body("begin", "{}").body["conversation"], customer.conversation);
+    customer.say("2", "hi");
+    stream.until_text("heard hi");
+    let asked = setup.bot.asked();
+    assert_eq!(asked.len(), 3, "one greeting");
+    assert_eq!(asked[2].body["metadata"]["page_url"], "https://shop.example/paid");
 }

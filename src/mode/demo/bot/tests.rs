@@ -293,7 +293,7 @@ fn our_own_side_hands_off_and_back() {
         answers.recv_timeout(Duration::from_secs(10)).unwrap().outcome
     };
     let ask = |text: &str| -> Reply {
-        match outcome(Request::Ask { sender: "c1".into(), text: for_bot(text) }) {
+        match outcome(Request::Ask { sender: "c1".into(), text: for_bot(text), metadata: None }) {
             Outcome::Said(items) => Triggers::default().read(items.unwrap() as Vec<Item>),
             other => panic!("{other:?}"),
         }
