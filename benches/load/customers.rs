@@ -107,6 +107,7 @@ impl Customer {
             received: Default::default(),
             newest,
             features: Vec::new(),
+            gateway: None,
         };
         wire::encode(&Message::Hello(hello), &mut self.out);
     }

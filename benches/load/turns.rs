@@ -161,7 +161,7 @@ impl Customers {
             let answered = nobody.dialled.len();
             turn(&mut sessions, &mut nobody, now).expect("memory has no faults");
             for (id, conn) in nobody.dialled[answered..].iter().copied() {
-                sessions.input(id).expect("it is there").connected(conn);
+                sessions.input(id).expect("it is there").connected(conn, None);
                 let (state, features) = (State::Bot, Vec::new());
                 let welcome = Welcome { desk, received: 0, state, features };
                 assert!(sessions.received(conn, Message::Welcome(welcome), now));
@@ -209,6 +209,7 @@ impl Agents {
                 received: Default::default(),
                 newest: 1,
                 features: Vec::new(),
+                gateway: None,
             };
             desk.received(conn, Message::Hello(hello), now);
             let body = Body::Requested { reason: None };

@@ -13,7 +13,7 @@ use handoff::core::record::{Batch, Committed};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{self, Written, turn};
-use handoff::wire::{Conn, ConversationId, DeskId, Message, Number, Secret, State};
+use handoff::wire::{Conn, ConversationId, DeskId, Message, Number, Secret, State, Token};
 
 use super::choices::Choices;
 use super::disk::{Died, Disk};
@@ -79,6 +79,11 @@ struct Wire {
     sent: Number,
 }
 
+/// The token of a gateway that some desks trust.
+fn gateway_token() -> Token {
+    Token("a token".into())
+}
+
 impl World {
     fn new(options: u8) -> World {
         let now = Now { clock: Instant::now(), wall: 0 };
@@ -88,6 +93,7 @@ impl World {
             auto_accept: options & 4 != 0,
             customers: if options & 8 != 0 { 2 } else { 100 },
             customers_per_address: if options & 16 != 0 { 1 } else { 100 },
+            trusted_gateways: if options & 32 != 0 { vec![gateway_token()] } else { Vec::new() },
         };
         let desk = Desk::new(DESK, options.clone(), now);
         let edges = Edges {

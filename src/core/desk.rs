@@ -30,7 +30,9 @@ use crate::core::delivery::{Arrival, IDLE_NOTED};
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
 use crate::core::report::{Goodbye, Report};
-use crate::wire::{Address, Conn, ConversationId, DeskId, Entry, Message, Number, WireError};
+use crate::wire::{
+    Address, Conn, ConversationId, DeskId, Entry, Message, Number, Token, WireError,
+};
 
 use connections::Connections;
 use links::ChangedLinks;
@@ -96,6 +98,8 @@ pub struct Options {
     pub customers: usize,
     /// Slots for customers from one address.
     pub customers_per_address: usize,
+    /// The tokens of the gateways that the desk trusts.
+    pub trusted_gateways: Vec<Token>,
 }
 
 impl Default for Options {
@@ -106,6 +110,7 @@ impl Default for Options {
             auto_accept: false,
             customers: room::CUSTOMERS,
             customers_per_address: room::CUSTOMERS_PER_ADDRESS,
+            trusted_gateways: Vec::new(),
         }
     }
 }
@@ -138,6 +143,7 @@ impl Default for Options {
 ///     received: Default::default(),
 ///     newest: 0,
 ///     features: Vec::new(),
+///     gateway: None,
 /// };
 /// desk.received(conn, Message::Hello(hello), now);
 ///
@@ -215,6 +221,7 @@ impl Desk {
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
+            (Some(id), Message::Page(page)) => self.learn_page(id, page),
             (_, Message::Ping {}) => {}
             // docs/PROTOCOL.md, "bye": a desk that gets one closes, whatever the code.
             (_, Message::Bye { code, text }) => {

@@ -22,15 +22,17 @@ use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::record::Line;
 use crate::wire::{Address, Asked, Conn, ConversationId};
 
+pub use addresses::{AddressKeys, Addresses};
 pub use call::{Act, Call, Post, Problem};
 pub use event::{Event, EventId};
-pub use page::{GivenPage, Page};
+pub use page::{GivenPage, metadata};
 pub use present::Present;
 pub use stream::{Output, Reader};
 
 use newcomers::Newcomers;
 use stream::{Bye, Full, Ping, Reset, Stream};
 
+mod addresses;
 mod call;
 mod event;
 mod newcomers;
@@ -103,8 +105,6 @@ struct Customer {
     streams: Vec<Conn>,
     /// The tag of the latest [`Present`] that the streams were told; 0 for none.
     told: u64,
-    /// The page that the customer is on, if it told.
-    page: Option<Box<Page>>,
     /// When all requests that came are paid for: each costs a part of a second.
     paid: Option<Instant>,
 }
@@ -152,7 +152,6 @@ impl Gateway {
             tokens: Vec::new(),
             streams: Vec::new(),
             told: 0,
-            page: None,
             paid: None,
         };
         self.customers.insert(id, customer);
@@ -182,18 +181,6 @@ impl Gateway {
             customer.conversations.push((conversation, 0));
             self.having.insert(conversation, id);
         }
-    }
-
-    /// A customer in memory is on this page.
-    pub fn set_page(&mut self, id: CustomerId, page: Page) {
-        if let Some(customer) = self.customers.get_mut(&id) {
-            customer.page = Some(Box::new(page));
-        }
-    }
-
-    /// The page that the customer of this conversation is on.
-    pub fn page_of(&self, conversation: ConversationId) -> Option<&Page> {
-        self.customers.get(&self.customer(conversation)?)?.page.as_deref()
     }
 
     /// The present conversation of a customer in memory.

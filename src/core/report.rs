@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
 
-use crate::wire::{Author, Button, ConversationId, Custom, EndReason, Millis, Number, Said, State};
+use crate::wire::{
+    Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
+};
 
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
@@ -87,6 +89,20 @@ pub enum Report {
         /// Whether `why` says all, because there was no connection. For people only.
         #[serde(skip)]
         unreached: bool,
+    },
+    /// From where a customer uses a gateway.
+    Page {
+        /// Of which conversation.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// What is known.
+        #[serde(flatten)]
+        page: Page,
     },
     /// Own entries up to `number` are durable at the other side.
     Delivered {

@@ -55,7 +55,7 @@
 //! assert!(session.is_dial_wanted());
 //! session.dial();
 //! session.dialled(conn);
-//! session.connected(conn);
+//! session.connected(conn, None);
 //! let welcome = Welcome { desk, received: 0, state: State::Bot, features: Vec::new() };
 //! assert!(session.received(conn, Message::Welcome(welcome), now));
 //!
@@ -102,6 +102,7 @@ mod position;
 mod restart;
 mod start_over;
 mod view;
+mod visit;
 
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,7 @@ pub use bot::{BotWork, said_without_bot};
 pub use connection::WELCOME_WITHIN;
 pub use errand::{Errand, Fresh, Resumed};
 pub use outbox::{OUTBOX_BYTES_MAX, OUTBOX_MAX};
+pub use visit::Visit;
 
 use bot::{Choice, Turns};
 use desks::Desks;
@@ -141,6 +143,8 @@ pub struct Session {
     is_replaced: bool,
     /// It was begun in this process because a desk contradicted the former one.
     is_second: bool,
+    /// From where the customer uses a gateway.
+    visit: Option<Box<Visit>>,
     output: Output,
 }
 
@@ -175,6 +179,7 @@ impl Session {
             unheard: 0,
             is_replaced: false,
             is_second: false,
+            visit: None,
             output,
         }
     }
@@ -205,6 +210,23 @@ impl Session {
             }
         }
         Ok(())
+    }
+
+    /// The customer uses a gateway from there. The desk is told now, or when it is connected
+    /// (docs/PROTOCOL.md, "page").
+    pub fn set_visit(&mut self, visit: Visit) {
+        let is_news = self.visit.as_ref().is_none_or(|former| former.page != visit.page);
+        self.visit = Some(Box::new(visit));
+        if let Some(conn) = self.link.up()
+            && is_news
+        {
+            self.tell_page(conn);
+        }
+    }
+
+    /// From where the customer uses a gateway, if that is known.
+    pub fn visit(&self) -> Option<&Visit> {
+        self.visit.as_deref()
     }
 
     /// The chat was opened: before anything else was said, the bot is asked for its greeting with

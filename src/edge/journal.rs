@@ -289,6 +289,17 @@ impl Journal {
         }
     }
 
+    /// A secret that makes keys of customers' addresses; `fresh` at its first use.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn address_secret(&mut self, fresh: [u8; 32]) -> Result<[u8; 32], Fault> {
+        match &mut self.store {
+            Store::Memory(_) => Ok(fresh),
+            Store::Disk(disk) => disk.kept("addresses", fresh),
+        }
+    }
+
     /// A random number that tells this journal from any other; `fresh` at its first use.
     ///
     /// # Errors
@@ -296,7 +307,7 @@ impl Journal {
     pub fn epoch(&mut self, fresh: u32) -> Result<u32, Fault> {
         match &mut self.store {
             Store::Memory(_) => Ok(fresh),
-            Store::Disk(disk) => disk.epoch(fresh),
+            Store::Disk(disk) => disk.kept("epoch", fresh.to_be_bytes()).map(u32::from_be_bytes),
         }
     }
 }

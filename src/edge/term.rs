@@ -35,6 +35,7 @@ mod input;
 mod keys;
 mod layout;
 mod mode;
+mod page_words;
 mod render;
 mod screen;
 mod suspend;

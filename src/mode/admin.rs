@@ -60,6 +60,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         me: Author::Admin,
         reads_stdin: !args.no_terminal,
     };
+    let trusted_gateways = args.trusted_gateways()?;
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let mut profile = args.place().open()?;
     let Secured { security, fingerprint, has_new_key, date_warning } = secure(&args)?;
@@ -105,6 +106,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         auto_accept: args.auto_accept,
         customers: args.customers,
         customers_per_address: args.per_address,
+        trusted_gateways,
     };
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let pace = Pace::new(screen.is_interactive());

@@ -8,21 +8,25 @@ mod tests;
 
 use std::env::VarError;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use argh::FromArgs;
 
 use crate::bot::{self, Askers};
+use crate::core::gateway::Addresses;
 use crate::core::reply::Triggers;
 use crate::core::text::{NAME_LETTERS_MAX, Name};
 use crate::edge::journal::Place;
 use crate::edge::secret;
 use crate::edge::tls::{self, Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::net::STRANGERS;
-use crate::wire::{NAME_MAX, TEXT_MAX};
+use crate::wire::{NAME_MAX, TEXT_MAX, TOKEN_MAX, Token};
 
 pub use raw::{Bot, Demo};
 pub use site::Site;
+
+/// A gateway's token of fewer bytes could be guessed.
+const TOKEN_MIN: usize = 32;
 
 /// The program to run, with its checked options.
 #[derive(Debug)]
@@ -85,6 +89,9 @@ pub struct Web {
     pub greet: Option<String>,
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
+    gateway_token: Option<PathBuf>,
+    /// What agents are shown of customers' addresses.
+    pub addresses: Addresses,
     /// The most customers at the same time.
     pub customers: usize,
     /// The most new customers from one address at once.
@@ -136,6 +143,7 @@ pub struct Admin {
     pub connections: usize,
     /// Messages per second from one connection.
     pub rate: u32,
+    trusted_gateways: Vec<PathBuf>,
     place: Place,
     /// Whether to print JSON.
     pub json: bool,
@@ -251,6 +259,8 @@ impl raw::Web {
             certificate,
             greet: self.greet,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
+            gateway_token: self.gateway_token,
+            addresses: self.addresses,
             customers: self.customers,
             per_address: self.per_address,
             rate: self.rate,
@@ -298,6 +308,7 @@ impl raw::Admin {
             per_address: self.per_address,
             connections: self.connections,
             rate: self.rate,
+            trusted_gateways: self.trust_gateway,
             place,
             json: self.json,
             plain: self.plain,
@@ -363,6 +374,16 @@ impl Around {
     }
 }
 
+impl Web {
+    /// What proves to a desk that it may trust this gateway.
+    ///
+    /// # Errors
+    /// One line, when the token cannot be used.
+    pub fn gateway_token(&self) -> Result<Option<Token>, String> {
+        self.gateway_token.as_deref().map(read_token).transpose()
+    }
+}
+
 impl Certificate {
     /// Reads the files as they are now.
     ///
@@ -374,6 +395,14 @@ impl Certificate {
 }
 
 impl Admin {
+    /// The tokens of the gateways that the desk trusts.
+    ///
+    /// # Errors
+    /// One line, when a token cannot be used.
+    pub fn trusted_gateways(&self) -> Result<Vec<Token>, String> {
+        self.trusted_gateways.iter().map(|file| read_token(file)).collect()
+    }
+
     /// Where the desk's journal is.
     pub fn place(&self) -> Place {
         self.place.clone()
@@ -395,6 +424,19 @@ impl Admin {
             (_, _, None) => Identity::fresh().map(Some),
         }
     }
+}
+
+/// A gateway's token: a line that nobody can guess.
+fn read_token(file: &Path) -> Result<Token, String> {
+    let token = secret::read("the gateway's token", file)?;
+    if !(TOKEN_MIN..=TOKEN_MAX).contains(&token.len()) {
+        return Err(format!(
+            "the gateway's token in {} must have {TOKEN_MIN} to {TOKEN_MAX} bytes; make one with: \
+             openssl rand -hex 32",
+            file.display()
+        ));
+    }
+    Ok(Token(token.into()))
 }
 
 fn checked_certificate(

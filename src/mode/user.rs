@@ -82,7 +82,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let peers = Peers::new(sockets, None);
     let advice = if seat.is_person() { "; /human tries again" } else { "" };
-    let desk = Desk::new(args.around.admin.clone(), (trust, security), advice);
+    let desk = Desk::new(args.around.admin.clone(), (trust, security), None, advice);
     let mut user = User {
         pace: Pace::new(seat.is_person()),
         edges: Edges::new(session.id(), keeper, peers, seat, desk, asker),
@@ -236,7 +236,7 @@ impl User {
                 }
             }
             net::Event::Received { conn, bytes } => {
-                desk.received((conn, bytes), peers, sessions, now)
+                desk.received((conn, bytes), peers, sessions, now);
             }
             net::Event::Closed { conn, why } => desk.closed(conn, &why, peers, sessions, now),
             net::Event::Accepted { .. } | net::Event::Stranger { .. } => {}

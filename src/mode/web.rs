@@ -10,7 +10,7 @@ use crossbeam_channel::{bounded, unbounded};
 
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
-use crate::core::gateway::{Gateway, Limits, Present};
+use crate::core::gateway::{AddressKeys, Addresses, Gateway, Limits, Present};
 use crate::core::record::Record;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, QUEUE_MAX};
@@ -58,6 +58,8 @@ struct Web {
     sessions: Sessions,
     unspoken: Unspoken,
     edges: Edges,
+    addresses: Addresses,
+    address_keys: AddressKeys,
     /// The payload that asks the bot for its greeting.
     greet: Option<String>,
     listen: SocketAddr,
@@ -91,6 +93,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let connections = connections.saturating_add(STRANGERS);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let room = sockets.at_most(connections);
+    let token = args.gateway_token()?;
     let is_https = args.certificate.is_some();
     let door = match &args.certificate {
         Some(certificate) => certificate.identity()?.security()?,
@@ -100,6 +103,8 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         sockets.listen(&args.listen, browsers::settings(door)).map_err(|e| e.to_string())?;
     let epoch = u32::from_ne_bytes(random()?);
     let epoch = profile.journal.epoch(epoch).map_err(|fault| fault.to_string())?;
+    let address_secret = profile.journal.address_secret(random()?);
+    let address_secret = address_secret.map_err(|fault| fault.to_string())?;
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
@@ -115,7 +120,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         seat.tell(Report::Notice { text: mode::too_few_files(room, connections) });
     }
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
-    let desk = Desk::new(args.around.admin.clone(), (trust, security), "");
+    let desk = Desk::new(args.around.admin.clone(), (trust, security), token, "");
     let (hosts, origins) = names(&site, listen, is_https);
     let limits =
         Limits { customers: args.customers, per_address: args.per_address, rate: args.rate };
@@ -136,6 +141,8 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
+        addresses: args.addresses,
+        address_keys: AddressKeys::new(&address_secret),
         greet: args.greet,
         listen,
         certificate: args.certificate,
@@ -244,7 +251,9 @@ impl Web {
                 }
             }
             net::Event::Received { conn, bytes } => {
-                desk.received((conn, bytes), peers, sessions, now);
+                if let Some(text) = desk.received((conn, bytes), peers, sessions, now) {
+                    self.edges.seat.tell(Report::Notice { text });
+                }
             }
             net::Event::Closed { conn, why } => desk.closed(conn, &why, peers, sessions, now),
             net::Event::Accepted { .. } => {}

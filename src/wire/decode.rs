@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     Body, DESKS_MAX, ENTRY_MAX, Entry, FEATURE_MAX, FEATURES_MAX, FRAME_MAX,
-    FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, TEXT_MAX,
+    FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, TEXT_MAX, TOKEN_MAX,
 };
 
 /// Why bytes are not a message. Every variant ends the connection.
@@ -248,8 +248,8 @@ fn nesting(json: &[u8]) -> usize {
 /// Reads what a later version may send: an unknown message, or an entry with an unknown body.
 /// `None` if the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 9] =
-        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"];
+    const KNOWN: [&str; 10] =
+        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "ping"];
     const KNOWN_BODIES: [&str; 11] = [
         "message",
         "requested",
@@ -333,9 +333,13 @@ fn check(message: Message, length: usize) -> Result<Message, WireError> {
     };
     let fits = match &message {
         Message::Hello(hello) => {
-            short(&hello.name) && hello.received.len() <= DESKS_MAX && few(&hello.features)
+            short(&hello.name)
+                && hello.received.len() <= DESKS_MAX
+                && few(&hello.features)
+                && hello.gateway.as_ref().is_none_or(|it| it.token.0.len() <= TOKEN_MAX)
         }
         Message::Welcome(welcome) => few(&welcome.features),
+        Message::Page(page) => page.fits(),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         // "Types": an entry's number is at least 1.
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,

@@ -24,6 +24,18 @@ impl From<IpAddr> for Address {
     }
 }
 
+/// What stands for a customer's address: a gateway makes it with a key of its own, so that a desk
+/// can count and block addresses without knowing them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AddressKey([u8; 16]);
+
+impl From<AddressKey> for Address {
+    /// The lower half of an address of IPv6 is 0 (above), so it equals no key.
+    fn from(key: AddressKey) -> Address {
+        Address(IpAddr::V6(u128::from_be_bytes(key.0).into()))
+    }
+}
+
 /// The id of a conversation: 128 random bits that the customer's side draws before it first dials.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConversationId([u8; 16]);
@@ -86,6 +98,7 @@ macro_rules! hexadecimal {
     };
 }
 
+hexadecimal!(AddressKey, 16);
 hexadecimal!(ConversationId, 16);
 hexadecimal!(DeskId, 16);
 hexadecimal!(Secret, 32);
@@ -105,6 +118,7 @@ macro_rules! shown {
     };
 }
 
+shown!(AddressKey);
 shown!(ConversationId);
 shown!(DeskId);
 

@@ -78,6 +78,7 @@ mod web {
     mod proxied;
     mod requests;
     mod streams;
+    mod trusted;
 }
 
 /// Keys and certificates: which desk a customer's side trusts.

@@ -6,14 +6,14 @@ use std::time::Duration;
 use handoff::core::desk::Desk;
 use handoff::core::record::Story;
 use handoff::wire::{
-    Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Hello, Message, Number,
-    Said, Secret, State, Welcome,
+    AddressKey, Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Gateway, Hello,
+    Message, Number, Said, Secret, State, Welcome,
 };
 use serde_json::json;
 
 use super::super::choices::Choices;
 use super::super::disk::Death;
-use super::{CUSTOMERS, DESK, OTHER_DESK, WIRES, Wire, World};
+use super::{CUSTOMERS, DESK, OTHER_DESK, WIRES, Wire, World, gateway_token};
 
 impl World {
     pub(super) fn step(&mut self, step: u8, choices: &mut Choices) {
@@ -62,6 +62,10 @@ impl World {
             received: [(DESK, mark), (OTHER_DESK, choices.byte().into())].into(),
             newest: self.number(theirs, choices),
             features: Vec::new(),
+            gateway: (choices.byte() & 1 != 0).then(|| Gateway {
+                token: gateway_token(),
+                address_key: Some(AddressKey::new([choices.byte() & 3; 16])),
+            }),
         };
         if odd & 32 == 0 {
             self.close(slot);

@@ -95,7 +95,7 @@ impl World {
         }
         line.connected = true;
         let conn = line.conn;
-        self.session().connected(conn);
+        self.session().connected(conn, None);
         if how % 8 < 6 {
             self.act();
             self.welcome(how / 8, choices);

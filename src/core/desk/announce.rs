@@ -9,7 +9,7 @@ use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
 use crate::core::record::{Origin, Record};
 use crate::core::report::{DeskNews, Link, News, Reason, Report};
-use crate::wire::{Author, Body, ConversationId, Entry, Number, Said};
+use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
 use super::Desk;
 use super::controls::{Ask, Pending, Phase};
@@ -82,6 +82,7 @@ impl Desk {
         let elsewhere = conversation.backlog.entries_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
         self.tell_all(Report::Call { text: News::Desk(DeskNews::Called(name.clone())) });
+        self.tell_page(id);
         if elsewhere > 0 {
             self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });
         }
@@ -184,6 +185,25 @@ impl Desk {
             unreached: false,
         };
         self.tell(id, report);
+    }
+
+    /// Shows from where the customer uses a gateway, if that is known.
+    fn tell_page(&mut self, id: ConversationId) {
+        let conversation = &self.conversations[id];
+        let Some(page) = conversation.page.as_deref().cloned() else { return };
+        let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
+        self.tell(id, Report::Page { conversation: id, ordinal, customer, page });
+    }
+
+    /// The customer uses a gateway from there. The agent is shown this with the state, and later
+    /// when it changes (docs/PROTOCOL.md, "page").
+    pub(super) fn learn_page(&mut self, id: ConversationId, page: Page) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let is_news = conversation.page.as_deref() != Some(&page);
+        conversation.page = Some(Box::new(page));
+        if is_news && conversation.backlog.announced().is_with_desk() {
+            self.tell_page(id);
+        }
     }
 
     pub(super) fn tell(&mut self, id: ConversationId, report: Report) {

@@ -5,7 +5,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
 use crate::core::record::{Story, What};
-use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, State};
+use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State};
 
 use super::backlog::Backlog;
 use super::controls::{Controls, Phase};
@@ -22,6 +22,8 @@ pub(super) struct Conversation {
     pub(super) secret: [u8; 32],
     /// The customer's name, as the latest hello gave it.
     pub(super) name: Option<Box<str>>,
+    /// From where the customer uses a gateway, if they do.
+    pub(super) page: Option<Box<Page>>,
     pub(super) controls: Controls,
     pub(super) backlog: Backlog,
     pub(super) delivery: Delivery,
@@ -51,6 +53,7 @@ impl Conversation {
             ordinal: 0,
             secret,
             name: None,
+            page: None,
             controls: Controls::new(),
             backlog: Backlog::new(),
             delivery,

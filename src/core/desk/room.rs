@@ -35,8 +35,9 @@ pub(super) type Slot = Option<Address>;
 
 impl Room {
     /// Whether there is a slot for one more from there.
-    fn is_free(&self, address: Address, options: &Options) -> bool {
-        let from_there = self.slots_taken_from.get(&address).copied().unwrap_or(0);
+    fn is_free(&self, slot: Slot, options: &Options) -> bool {
+        let from_there = slot.and_then(|address| self.slots_taken_from.get(&address).copied());
+        let from_there = from_there.unwrap_or(0);
         self.slots_taken < options.customers && from_there < options.customers_per_address
     }
 
@@ -76,10 +77,10 @@ impl Room {
 impl Desk {
     /// Whether this hello finds a slot. If it finds none, the desk says when to come back
     /// (docs/PROTOCOL.md, "busy").
-    pub(super) fn find_slot(&mut self, conn: Conn, id: ConversationId, address: Address) -> bool {
+    pub(super) fn find_slot(&mut self, conn: Conn, id: ConversationId, slot: Slot) -> bool {
         let has_slot =
             self.conversations.get(id).is_some_and(|conversation| conversation.slot.is_some());
-        if has_slot || self.room.is_free(address, &self.options) {
+        if has_slot || self.room.is_free(slot, &self.options) {
             return true;
         }
         let retry = self.room.next_retry();
@@ -89,13 +90,13 @@ impl Desk {
         false
     }
 
-    /// The customer is connected from this address now, and has a slot.
-    pub(super) fn take_slot(&mut self, id: ConversationId, address: Address) {
+    /// The customer is connected now, and has this slot.
+    pub(super) fn take_slot(&mut self, id: ConversationId, slot: Slot) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        if let Some(slot) = conversation.slot.replace(Some(address)) {
-            self.room.give_back(slot);
+        if let Some(former) = conversation.slot.replace(slot) {
+            self.room.give_back(former);
         }
-        self.room.take(Some(address));
+        self.room.take(slot);
     }
 
     /// The customer is not connected: they have a slot as long as they wait or talk.

@@ -45,6 +45,7 @@ fn hello(n: u8) -> Hello {
         received: Default::default(),
         newest: 1,
         features: Vec::new(),
+        gateway: None,
     }
 }
 

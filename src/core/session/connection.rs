@@ -10,7 +10,7 @@ use crate::core::clock::Now;
 use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
-use crate::wire::{Code, Conn, Hello, Message, State, VERSION};
+use crate::wire::{Code, Conn, Gateway, Hello, Message, State, Token, VERSION};
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -33,8 +33,8 @@ impl Session {
         self.rest_if_delivered();
     }
 
-    /// The connection stands: this side says hello.
-    pub fn connected(&mut self, conn: Conn) {
+    /// The connection stands: this side says hello. A gateway has a token.
+    pub fn connected(&mut self, conn: Conn, token: Option<&Token>) {
         if self.link.opening() != Some(conn) {
             return;
         }
@@ -46,6 +46,10 @@ impl Session {
             received: self.desks.received(),
             newest: self.owed(),
             features: Vec::new(),
+            gateway: token.map(|token| Gateway {
+                token: token.clone(),
+                address_key: self.visit.as_ref().and_then(|visit| visit.address_key),
+            }),
         };
         self.link.introduce(hello.newest);
         self.output.act(Act::Send(conn, Message::Hello(hello)));
@@ -83,6 +87,13 @@ impl Session {
             let text = LEAVING.to_owned();
             self.output.act(Act::Send(conn, Message::Bye { code: Code::Leaving, text }));
             self.output.act(Act::Close(conn));
+        }
+    }
+
+    /// Tells the desk from where the customer uses a gateway.
+    pub(super) fn tell_page(&mut self, conn: Conn) {
+        if let Some(visit) = &self.visit {
+            self.output.act(Act::Send(conn, Message::Page(visit.page.clone())));
         }
     }
 

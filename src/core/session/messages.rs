@@ -34,7 +34,10 @@ impl Session {
                 Message::Position { position } => return self.positioned(position, now),
                 Message::Bye { code, text } => self.dismissed(conn, code, text, now),
                 Message::Ping {} => {}
-                Message::Hello(_) | Message::Welcome(_) | Message::Busy { .. } => return false,
+                Message::Hello(_)
+                | Message::Welcome(_)
+                | Message::Busy { .. }
+                | Message::Page(_) => return false,
             }
         }
         true
@@ -94,6 +97,7 @@ impl Session {
         let Ok(is_news) = resumed else { return self.fork(conn) };
         self.link.welcome(conn);
         self.output.act(Act::Admit(conn));
+        self.tell_page(conn);
         // The connection before this one may have lost our latest `seen`.
         if let Some(number) = shown {
             self.output.act(Act::Send(conn, Message::Seen { number }));

@@ -35,6 +35,7 @@ impl Session {
         let name = self.name.as_deref().map(str::to_owned);
         let mut session = Session::new(fresh, name, self.address.to_string(), now);
         session.is_second = true;
+        session.visit = self.visit.clone();
         session.output.tell_news(CustomerNews::StartedOver);
         let request = self.ownership.request();
         let (transcript, since): (Vec<_>, Vec<_>) =

@@ -1,6 +1,7 @@
 //! The sentence that a person reads for each report that is not a message. Pure.
 
 use super::layout::Shown;
+use super::page_words::page_words;
 use crate::core::report::{Elsewhere, Link, Reason, Report, Returned};
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
@@ -31,6 +32,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             } else {
                 user_state(*state, position, admin, reason)?
             }
+        }
+        Report::Page { ordinal, customer, page, .. } => {
+            page_words(&called(*ordinal, customer.as_deref()), page)?
         }
         // A link that is parted for ever has an error of its own, which says why.
         Report::Link { parted: true, .. } => return None,

@@ -7,7 +7,7 @@ use argh::FromArgs;
 
 use crate::bot::Askers;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
-use crate::core::gateway;
+use crate::core::gateway::{self, Addresses};
 use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
@@ -162,6 +162,14 @@ mode! {
         /// a proxy whose X-Forwarded-For names the customer's address (repeatable)
         #[argh(option)]
         pub trust_proxy: Vec<IpAddr>,
+        /// a file with the token that makes the desk trust this gateway (default: the desk takes it
+        /// for one address)
+        #[argh(option)]
+        pub gateway_token: Option<PathBuf>,
+        /// what agents are shown of a customer's address: masked (its network), full or none
+        /// (default masked)
+        #[argh(option, default = "Addresses::default()")]
+        pub addresses: Addresses,
         /// the most customers at the same time; further new ones are told to come back later
         /// (default 8000)
         #[argh(option, default = "gateway::CUSTOMERS")]
@@ -211,6 +219,10 @@ mode! {
         /// 4096)
         #[argh(option, default = "CONNECTIONS")]
         pub connections: usize,
+        /// trust the gateway with the token in this file: its customers count one by one, by
+        /// addresses of their own (repeatable)
+        #[argh(option)]
+        pub trust_gateway: Vec<PathBuf>,
         /// messages per second from one connection, with bursts of ten times as many; the rest is
         /// read later (default 20)
         #[argh(option, default = "RATE")]

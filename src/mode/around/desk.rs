@@ -10,25 +10,32 @@ use crate::core::sessions::Sessions;
 use crate::edge::tls::{Fingerprint, Security, Trust};
 use crate::net;
 use crate::turn::peers::Peers;
-use crate::wire::{Conn, ConversationId};
+use crate::wire::{Conn, ConversationId, GATEWAY, Message, Token};
 
 /// The desk of all sessions of a process.
 pub(in crate::mode) struct Desk {
     pub(in crate::mode) address: String,
     pub(in crate::mode) settings: net::Settings,
     pub(in crate::mode) trust: Trust,
+    /// What proves that the desk may trust this gateway.
+    token: Option<Token>,
+    /// The person was told that the desk does not trust this gateway.
+    has_told_distrust: bool,
     /// Added to what a customer reads about a desk that cannot be trusted.
     advice: &'static str,
 }
 
 impl Desk {
-    /// The desk at this address, with what it is trusted for and the security that follows.
+    /// The desk at this address, with what it is trusted for and the security that follows. A
+    /// gateway has a token.
     pub(in crate::mode) fn new(
         address: String,
         (trust, security): (Trust, Security),
+        token: Option<Token>,
         advice: &'static str,
     ) -> Desk {
-        Desk { address, settings: Peers::settings(security), trust, advice }
+        let settings = Peers::settings(security);
+        Desk { address, settings, trust, token, has_told_distrust: false, advice }
     }
 
     /// Dials the desk for a session.
@@ -50,7 +57,7 @@ impl Desk {
                 peers.opened(conn, now.clock);
                 peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
                 if let Some(session) = sessions.on(conn) {
-                    session.connected(conn);
+                    session.connected(conn, self.token.as_ref());
                 }
                 news
             }
@@ -62,18 +69,22 @@ impl Desk {
         }
     }
 
-    /// Bytes of the desk came.
+    /// Bytes of the desk came. Returns a notice, the first time that the desk does not trust this
+    /// gateway.
     pub(in crate::mode) fn received(
         &mut self,
         (conn, bytes): (Conn, Vec<u8>),
         peers: &mut Peers,
         sessions: &mut Sessions,
         now: Now,
-    ) {
-        let mut broken = None;
+    ) -> Option<String> {
+        let (mut broken, mut is_trusted) = (None, true);
         peers.received(conn, bytes, now.clock, |message| match message {
             Ok(_) if broken.is_some() => {}
             Ok(message) => {
+                if let Message::Welcome(welcome) = &message {
+                    is_trusted = welcome.features.iter().any(|feature| feature == GATEWAY);
+                }
                 if !sessions.received(conn, message, now) {
                     broken = Some("the desk broke the protocol".to_owned());
                 }
@@ -84,6 +95,16 @@ impl Desk {
             peers.close(conn);
             sessions.disconnected(conn, &*why, now);
         }
+        let is_news = self.token.is_some()
+            && !is_trusted
+            && !std::mem::replace(&mut self.has_told_distrust, true);
+        is_news.then(|| {
+            format!(
+                "the desk at {} does not trust this gateway, and counts all customers as one \
+                 address: give it --trust-gateway with the same token",
+                self.address
+            )
+        })
     }
 
     /// A connection to the desk is gone, or never came to be.

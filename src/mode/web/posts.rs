@@ -1,10 +1,12 @@
 //! Requests that do something: begin, say, choose, ask for a person, and so on.
 
+use std::net::IpAddr;
+
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Posted, Token};
-use crate::core::gateway::{Act, Call, GivenPage, Page, Post, Problem};
+use crate::core::gateway::{Act, Call, GivenPage, Post, Problem};
 use crate::core::record::Record;
-use crate::core::session::Session;
+use crate::core::session::{Session, Visit};
 use crate::mode::{around, random};
 use crate::turn::keeper::Stop;
 use crate::wire::{ConversationId, Number, State};
@@ -13,16 +15,27 @@ use super::Web;
 use super::browsers::Answer;
 use super::unspoken::Newcomer;
 
+/// What a request tells of whom it comes from.
+#[derive(Clone, Copy)]
+pub(super) struct Guest<'a> {
+    pub(super) address: Option<IpAddr>,
+    pub(super) user_agent: Option<&'a str>,
+}
+
 impl Web {
     /// Makes a customer, with a conversation. Returns their token.
-    pub(super) fn begin(&mut self, page: Page, now: Now) -> Result<(Token, ConversationId), Stop> {
+    pub(super) fn begin(
+        &mut self,
+        visit: Visit,
+        now: Now,
+    ) -> Result<(Token, ConversationId), Stop> {
         let customer = CustomerId::new(random().map_err(Stop::Broken)?);
         let token = Token::new(random().map_err(Stop::Broken)?);
-        let session = self.new_session(now)?;
+        let mut session = self.new_session(now)?;
+        session.set_visit(visit);
         let conversation = session.id();
         self.edges.gateway.insert(customer, vec![(conversation, 0)]);
         self.edges.gateway.name(token.hash(), customer);
-        self.edges.gateway.set_page(customer, page);
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
         if let Some(payload) = self.greet.clone() {
             self.note_first_word(conversation);
@@ -50,15 +63,15 @@ impl Web {
     pub(super) fn call(
         &mut self,
         customer: CustomerId,
-        (call, user_agent): (Call, Option<&str>),
+        (call, guest): (Call, Guest<'_>),
         now: Now,
     ) -> Result<Result<Answer, Problem>, Stop> {
         match call {
             Call::Begin(page) => {
-                if page != GivenPage::default() {
-                    self.edges.gateway.set_page(customer, Page::new(page, user_agent));
-                }
                 let present = self.edges.gateway.present(customer);
+                if page != GivenPage::default() {
+                    self.visit(present, page, guest)?;
+                }
                 Ok(present.map(|id| done(200, id, None)).ok_or(Problem::Token))
             }
             Call::Seen(conversation, number) => {
@@ -71,7 +84,7 @@ impl Web {
                 Ok(Ok(Answer::empty(204)))
             }
             Call::Page(page) => {
-                self.edges.gateway.set_page(customer, Page::new(page, user_agent));
+                self.visit(self.edges.gateway.present(customer), page, guest)?;
                 Ok(Ok(Answer::empty(204)))
             }
             Call::Here(stream) => {
@@ -79,6 +92,32 @@ impl Web {
                 Ok(if is_known { Ok(Answer::empty(204)) } else { Err(Problem::NotFound) })
             }
             Call::Post(post) => self.post(customer, post, now),
+        }
+    }
+
+    /// Notes from where the customer of a conversation uses the gateway.
+    fn visit(
+        &mut self,
+        conversation: Option<ConversationId>,
+        page: GivenPage,
+        guest: Guest<'_>,
+    ) -> Result<(), Stop> {
+        let Some(conversation) = conversation else { return Ok(()) };
+        self.take_up(conversation)?;
+        let visit = self.visit_of(page, guest);
+        let spoken = self.sessions.input(conversation);
+        if let Some(session) = spoken.or(self.unspoken.session_mut(conversation)) {
+            session.set_visit(visit);
+        }
+        Ok(())
+    }
+
+    /// What a page tells of itself, with what its request tells of the customer.
+    pub(super) fn visit_of(&self, page: GivenPage, guest: Guest<'_>) -> Visit {
+        let address = guest.address.and_then(|address| self.addresses.shown(address));
+        Visit {
+            page: page.read(guest.user_agent, address),
+            address_key: guest.address.map(|address| self.address_keys.of(address)),
         }
     }
 
@@ -172,8 +211,12 @@ impl Web {
                 {
                     return Ok(Err(refusal.into()));
                 }
+                let visit = session.visit().cloned();
                 self.sessions.unwatch(conversation);
-                let session = self.new_session(now)?;
+                let mut session = self.new_session(now)?;
+                if let Some(visit) = visit {
+                    session.set_visit(visit);
+                }
                 let begun = session.id();
                 self.sessions.insert(session);
                 self.edges.records.push((begun, Record::Customer(customer)));

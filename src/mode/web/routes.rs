@@ -2,7 +2,7 @@
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Token};
-use crate::core::gateway::{Call, Page, Problem};
+use crate::core::gateway::{Call, Problem};
 use crate::core::http::{Method, Request, SameSite, cookies, set_cookie};
 use crate::page;
 use crate::turn::keeper::Stop;
@@ -10,6 +10,7 @@ use crate::wire::Conn;
 
 use super::Web;
 use super::browsers::Answer;
+use super::posts::Guest;
 
 /// A year, in seconds: how long a browser keeps a customer's token.
 const TOKEN_AGE: u64 = 365 * 24 * 3600;
@@ -94,15 +95,15 @@ impl Web {
             Ok(call) => call,
             Err(problem) => return Ok(Err(problem)),
         };
-        let user_agent = request.header("user-agent");
+        let address = self.edges.browsers.address(conn, request);
+        let guest = Guest { address, user_agent: request.header("user-agent") };
         match (self.customer(request)?, call) {
-            (Ok(customer), call) => self.call(customer, (call, user_agent), now),
+            (Ok(customer), call) => self.call(customer, (call, guest), now),
             (Err(_), Call::Begin(page)) => {
-                let address = self.edges.browsers.address(conn, request);
                 if !address.is_some_and(|it| self.edges.gateway.admits(it.into(), now)) {
                     return Ok(Err(Problem::Customers));
                 }
-                let (token, conversation) = self.begin(Page::new(page, user_agent), now)?;
+                let (token, conversation) = self.begin(self.visit_of(page, guest), now)?;
                 let id = conversation.to_string();
                 if origin.is_none() {
                     let token = token.write();

@@ -38,6 +38,10 @@ impl Unspoken {
         self.newcomers.get(&id).map(|newcomer| &newcomer.session)
     }
 
+    pub(super) fn session_mut(&mut self, id: ConversationId) -> Option<&mut Session> {
+        self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.session)
+    }
+
     /// The customer of this conversation says the first word.
     pub(super) fn take(&mut self, id: ConversationId) -> Option<Newcomer> {
         self.newcomers.remove(&id)

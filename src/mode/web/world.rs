@@ -1,13 +1,11 @@
 //! What is around the sessions of the gateway: the journal, the desk, the bot, and the browsers.
 
-use serde_json::json;
-
 use crate::core::customer::PostId;
-use crate::core::gateway::Gateway;
+use crate::core::gateway::{Gateway, metadata};
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Record};
 use crate::core::report::{Report, Told};
-use crate::core::session::Errand;
+use crate::core::session::{Errand, Session};
 use crate::core::sessions::Sessions;
 use crate::edge::clock;
 use crate::edge::journal::Journal;
@@ -81,8 +79,9 @@ impl World<Sessions> for Edges {
         match errand {
             Errand::Dial(id) => self.desk.dial(&self.peers, sessions, id),
             Errand::Ask { conversation, ticket, text } => {
-                let page = self.gateway.page_of(conversation);
-                self.asker.ask(conversation, ticket, text, page.map(|page| json!(page)));
+                let visit = sessions.get(conversation).and_then(Session::visit);
+                let metadata = visit.map(|visit| metadata(&visit.page));
+                self.asker.ask(conversation, ticket, text, metadata);
             }
             Errand::Return { conversation, ticket, since } => {
                 self.asker.give_back(&self.keeper.journal, conversation, ticket, since)?;

@@ -132,6 +132,7 @@ mod tests {
             received: Default::default(),
             newest,
             features: Vec::new(),
+            gateway: None,
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use handoff::core::report::{
     CustomerNews, DeskNews, Elsewhere, Link, News, Reason, Report, Returned, Told,
 };
-use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Said, State};
+use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Page, Said, State};
 use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../../docs/JSON.md");
@@ -19,6 +19,7 @@ fn name(report: &Report) -> &'static str {
         Report::State { .. } => "state",
         Report::Message(_) => "message",
         Report::Link { .. } => "link",
+        Report::Page { .. } => "page",
         Report::Delivered { .. } => "delivered",
         Report::Seen { .. } => "seen",
         Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
@@ -48,6 +49,11 @@ fn reports() -> Vec<(Report, Report)> {
         parted: true,
         unreached: true,
     };
+    let page =
+        |page| Report::Page { conversation: ID, ordinal: Some(1), customer: Some(text()), page };
+    let part = || Some("part".into());
+    let full_page =
+        Page { url: part(), title: part(), language: part(), browser: part(), address: part() };
     let said = Said {
         name: Some("name".into()),
         buttons: vec![Button { title: text(), payload: text(), ..Button::default() }],
@@ -80,6 +86,7 @@ fn reports() -> Vec<(Report, Report)> {
         ),
         (Report::Message(full), Report::Message(bare)),
         (link(Some(text())), link(None)),
+        (page(full_page), page(Page::default())),
         same(Report::Delivered { conversation: ID, number: 1 }),
         same(Report::Seen { conversation: ID, number: 1 }),
         same(Report::Notice { text: text() }),

@@ -38,6 +38,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
             received: Default::default(),
             newest: 3,
             features: Vec::new(),
+            gateway: None,
         };
         let mut out = Vec::new();
         encode(&Message::Hello(hello), &mut out);

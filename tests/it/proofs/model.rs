@@ -119,7 +119,7 @@ impl World {
             let conn = self.line.borrow().conn.expect("it was dialled");
             self.desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
             if let Some(session) = self.sessions.on(conn) {
-                session.connected(conn);
+                session.connected(conn, None);
             }
         }
     }

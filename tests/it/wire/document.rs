@@ -82,7 +82,9 @@ fn every_documented_message_decodes_and_encodes_to_the_same_json() {
 #[test]
 fn every_message_and_body_is_documented() {
     let examples = examples("frames");
-    for kind in ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "ping"] {
+    let kinds =
+        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "ping"];
+    for kind in kinds {
         assert!(
             examples.iter().any(|json| parse(json).get(kind).is_some()),
             "no example of {kind}"
@@ -150,8 +152,10 @@ fn the_limits_in_the_document_are_those_in_the_code() {
         ("buttons of a message", wire::BUTTONS_MAX as u64),
         ("title of a button", wire::TITLE_MAX as u64),
         ("payload of a button", wire::PAYLOAD_MAX as u64),
-        ("url of a button", wire::URL_MAX as u64),
+        ("url of a button or a page", wire::URL_MAX as u64),
         ("name, reason of requested", wire::NAME_MAX as u64),
+        ("token of a gateway", wire::TOKEN_MAX as u64),
+        ("title, language, browser, address of a page", wire::PAGE_TEXT_MAX as u64),
         ("desks in a hello", wire::DESKS_MAX as u64),
         ("features in a hello or a welcome", wire::FEATURES_MAX as u64),
         ("name of a feature", wire::FEATURE_MAX as u64),

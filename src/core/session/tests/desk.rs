@@ -106,7 +106,7 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.dialled(CONN);
-    session.connected(CONN);
+    session.connected(CONN, None);
     assert!(session.received(CONN, Message::Busy { retry: 30 }, now(0)));
     session.outcome();
     session.tick(now(29));

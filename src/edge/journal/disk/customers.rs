@@ -139,12 +139,17 @@ impl Disk {
         read().map_err(|error| self.unreadable(&error))
     }
 
-    pub(in crate::edge::journal) fn epoch(&mut self, fresh: u32) -> Result<u32, Fault> {
+    /// The value that is kept under this name; `fresh` if there is none yet.
+    pub(in crate::edge::journal) fn kept<const N: usize>(
+        &mut self,
+        name: &str,
+        fresh: [u8; N],
+    ) -> Result<[u8; N], Fault> {
         let read = || {
-            let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES ('epoch', ?)";
-            self.run(sql, [fresh.to_be_bytes()])?;
-            let sql = "SELECT value FROM meta WHERE name = 'epoch'";
-            self.connection.query_row(sql, [], |row| row.get(0).map(u32::from_be_bytes))
+            let sql = "INSERT OR IGNORE INTO meta (name, value) VALUES (?, ?)";
+            self.run(sql, params![name, fresh])?;
+            let sql = "SELECT value FROM meta WHERE name = ?";
+            self.connection.query_row(sql, [name], |row| row.get(0))
         };
         read().map_err(|error| self.unreadable(&error))
     }
