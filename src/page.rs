@@ -14,6 +14,11 @@ pub fn version() -> &'static str {
     VERSION
 }
 
+/// The chat page, which shows images of no host.
+pub fn chat() -> &'static str {
+    include_str!(concat!(env!("OUT_DIR"), "/chat.html"))
+}
+
 /// The file with this name.
 pub fn find(name: &str) -> Option<&'static File> {
     FILES.iter().find(|file| file.name == name)

@@ -87,6 +87,8 @@ pub struct Web {
     pub certificate: Option<Certificate>,
     /// What the bot is sent when a customer opens the chat.
     pub greet: Option<String>,
+    /// The hosts whose images the page shows.
+    pub images: Vec<String>,
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
     gateway_token: Option<PathBuf>,
@@ -258,6 +260,7 @@ impl raw::Web {
             url,
             certificate,
             greet: self.greet,
+            images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
             gateway_token: self.gateway_token,
             addresses: self.addresses,
@@ -459,6 +462,13 @@ fn check_address(option: &str, given: &str) -> Result<(), String> {
         return Err(wrong());
     }
     Ok(())
+}
+
+/// A host whose images may be shown, as a browser writes it in a URL.
+fn image_host(given: &str) -> Result<String, String> {
+    let site = Site::parse(&format!("https://{given}"));
+    site.map(|site| site.host().to_owned())
+        .map_err(|_| format!("--images {given}: give a host, such as images.shop.example"))
 }
 
 /// Checks a name, and removes the blanks at its ends.

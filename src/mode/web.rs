@@ -34,10 +34,12 @@ use crate::turn::turn;
 use crate::wire::{self, Author};
 
 use browsers::Browsers;
+use front::Front;
 use unspoken::Unspoken;
 use world::Edges;
 
 mod browsers;
+mod front;
 mod posts;
 mod routes;
 mod streams;
@@ -55,6 +57,7 @@ const LEAVE_WITHIN: Duration = Duration::from_secs(1);
 
 struct Web {
     site: Site,
+    front: Front,
     sessions: Sessions,
     unspoken: Unspoken,
     edges: Edges,
@@ -141,6 +144,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
+        front: Front::new(&args.images),
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
         greet: args.greet,

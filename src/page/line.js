@@ -5,6 +5,7 @@ import { button, link, make } from './dom.js';
 import { draw, parse, safeUrl } from './text.js';
 import { words } from './words.js';
 
+const imageHosts = document.getElementById('page').dataset.images.split(' ');
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const date = new Intl.DateTimeFormat(words.locale, {
   weekday: 'long',
@@ -62,7 +63,7 @@ export function messageLine(event, choose) {
     body.append(bubble(text, author === 'bot'));
   }
   if (image) {
-    body.append(imageLink(image));
+    body.append(attachment(image));
   }
   if (custom !== undefined) {
     body.append(customFold(custom));
@@ -146,11 +147,21 @@ function bubble(text, markup) {
 
 const foot = (...children) => make('div', { class: 'foot' }, ...children);
 
-function imageLink(address) {
+/** An image: shown if the gateway allows its host, otherwise a link. */
+function attachment(address) {
   const url = safeUrl(address);
   const label = url ? words.image(url.host) : address;
-  const shown = url ? link(url.href, { title: url.href }, label) : label;
+  const isShown = url?.protocol === 'https:' && imageHosts.includes(url.host);
+  const content = isShown ? picture(url, label) : label;
+  const shown = url ? link(url.href, { title: url.href }, content) : content;
   return make('div', { class: 'bubble attached' }, shown);
+}
+
+/** An image. If it cannot be loaded, its label stands there. */
+function picture(url, label) {
+  const image = make('img', { src: url.href, alt: label, loading: 'lazy', decoding: 'async' });
+  image.addEventListener('error', () => image.replaceWith(label));
+  return image;
 }
 
 function customFold(custom) {

@@ -166,6 +166,10 @@ mode! {
         /// for one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
+        /// show images of this host in the chat, HOST or HOST:PORT over HTTPS (repeatable); those
+        /// of others are links
+        #[argh(option)]
+        pub images: Vec<String>,
         /// what agents are shown of a customer's address: masked (its network), full or none
         /// (default masked)
         #[argh(option, default = "Addresses::default()")]

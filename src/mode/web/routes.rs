@@ -4,22 +4,16 @@ use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Token};
 use crate::core::gateway::{Call, Problem};
 use crate::core::http::{Method, Request, SameSite, cookies, set_cookie};
-use crate::page;
 use crate::turn::keeper::Stop;
 use crate::wire::Conn;
 
 use super::Web;
 use super::browsers::Answer;
+use super::front::asset;
 use super::posts::Guest;
 
 /// A year, in seconds: how long a browser keeps a customer's token.
 const TOKEN_AGE: u64 = 365 * 24 * 3600;
-
-/// What the page may load and do. Scripts are files of this origin only, and no text becomes HTML.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src \
-                      'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types \
-                      'none'";
 
 impl Web {
     /// Answers a request, now or at the end of the turn.
@@ -49,7 +43,7 @@ impl Web {
         }
         match path {
             "/" => Ok(Some(redirect(request))),
-            "/chat" => Ok(Some(page(request))),
+            "/chat" => Ok(Some(self.front.page(request))),
             "/api/stream" if request.method() == Method::Get => match self.customer(request)? {
                 Ok(customer) => {
                     self.open_stream(conn, customer, request, now)?;
@@ -195,52 +189,6 @@ fn redirect(request: &Request) -> Answer {
     }
 }
 
-fn page(request: &Request) -> Answer {
-    let Some(file) = page::find("chat.html") else { return Answer::empty(404) };
-    let mut answer = content(request, file);
-    if answer.status == 200 {
-        answer.headers.extend([
-            ("Content-Security-Policy", POLICY.to_owned()),
-            ("Referrer-Policy", "no-referrer".to_owned()),
-            ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
-            ("Cross-Origin-Opener-Policy", "same-origin".to_owned()),
-            // The page is asked for each time: it names the files of its version.
-            ("Cache-Control", "no-cache".to_owned()),
-            ("ETag", format!("\"{}\"", page::version())),
-        ]);
-    }
-    answer
-}
-
-/// A file of the page: `VERSION/NAME`. It never changes under this name.
-fn asset(request: &Request, name: &str) -> Answer {
-    let name = name.strip_prefix(page::version()).and_then(|rest| rest.strip_prefix('/'));
-    let Some(file) = name.and_then(page::find) else { return Answer::empty(404) };
-    let mut answer = content(request, file);
-    answer.headers.push(("Cache-Control", "public, max-age=31536000, immutable".to_owned()));
-    answer
-}
-
-fn content(request: &Request, file: &'static page::File) -> Answer {
-    if !matches!(request.method(), Method::Get | Method::Head) {
-        return not_allowed("GET, HEAD");
-    }
-    let etag = format!("\"{}\"", page::version());
-    if request.header("if-none-match") == Some(&*etag) {
-        return Answer::empty(304);
-    }
-    let takes_gzip = request.headers("accept-encoding").any(|it| it.contains("gzip"));
-    let mut headers = vec![
-        ("Content-Type", file.media_type().to_owned()),
-        ("X-Content-Type-Options", "nosniff".to_owned()),
-        ("Vary", "Accept-Encoding".to_owned()),
-    ];
-    if takes_gzip {
-        headers.push(("Content-Encoding", "gzip".to_owned()));
-    }
-    Answer { status: 200, headers, body: file.content(takes_gzip).to_vec() }
-}
-
-fn not_allowed(methods: &str) -> Answer {
+pub(super) fn not_allowed(methods: &str) -> Answer {
     Answer { status: 405, headers: vec![("Allow", methods.to_owned())], body: Vec::new() }
 }

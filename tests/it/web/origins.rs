@@ -109,6 +109,28 @@ fn a_proxy_that_nobody_declared_is_noticed_once_and_not_believed() {
     other.kill();
 }
 
+#[test]
+fn the_page_may_load_images_of_the_hosts_that_were_given_and_of_no_other() {
+    let setup = Setup::new();
+    let chat = |address: &str| {
+        let mut answer = ureq::get(format!("http://{address}/chat")).call().expect("an answer");
+        let policy = &answer.headers()["content-security-policy"];
+        let policy = policy.to_str().expect("a text").to_owned();
+        let etag = answer.headers()["etag"].to_str().expect("a text").to_owned();
+        (answer.body_mut().read_to_string().expect("a text"), policy, etag)
+    };
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let (plain, policy, etag) = chat(&address);
+    assert!(plain.contains("data-images=\"\"") && policy.contains("img-src 'self' data:;"));
+    let hosts = ["--images", "Images.shop.example", "--images", "cdn.example:8443"];
+    let (_process, address) = gateway_of(&setup, "other", &hosts);
+    let (page, policy, other_etag) = chat(&address);
+    assert!(page.contains("data-images=\"images.shop.example cdn.example:8443\""), "{page}");
+    let sources = "img-src 'self' data: https://images.shop.example https://cdn.example:8443;";
+    assert!(policy.contains(sources), "{policy}");
+    assert_ne!(etag, other_etag, "a browser would keep the former page");
+}
+
 /// Another gateway of this setup, with a journal of its own.
 fn gateway_of(setup: &Setup, profile: &str, more: &[&str]) -> (Handoff, String) {
     gateway(setup, "127.0.0.1:0", &[&["--profile", profile], more].concat())
@@ -181,4 +203,7 @@ fn options_that_cannot_be_are_refused_in_one_line() {
     assert!(refused(&with_path).contains("without path"));
     assert!(refused(&["--listen", "127.0.0.1:0", "--tls-cert", "x"]).contains("--tls-key"));
     assert!(refused(&["--listen", "127.0.0.1:0", "--trust-proxy", "x"]).contains("trust-proxy"));
+    for host in ["https://images.example", "*", "images.example/x", ""] {
+        assert!(refused(&["--listen", "127.0.0.1:0", "--images", host]).contains("--images"));
+    }
 }
