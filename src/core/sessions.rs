@@ -19,7 +19,8 @@ pub struct Sessions {
     /// When the last turn began.
     now: Instant,
     dialling: Dialling,
-    sessions: HashMap<ConversationId, Kept>,
+    /// Each has a box of its own, so that the free places of the map are small.
+    sessions: HashMap<ConversationId, Box<Kept>>,
     /// The conversation that dialled each connection.
     connections: HashMap<Conn, ConversationId>,
     /// When each session has something to do next.
@@ -65,8 +66,8 @@ impl Sessions {
     /// it until `unwatch`.
     pub fn insert(&mut self, session: Session) {
         let id = session.id();
-        let kept = Kept { session, deadline: None, is_watched: true };
-        if let Some(Kept { deadline: Some(at), .. }) = self.sessions.insert(id, kept) {
+        let kept = Box::new(Kept { session, deadline: None, is_watched: true });
+        if let Some(at) = self.sessions.insert(id, kept).and_then(|former| former.deadline) {
             self.deadlines.remove(&(at, id));
         }
         self.touch(id);
@@ -116,7 +117,7 @@ impl Sessions {
 
     fn forget(&mut self, id: ConversationId) {
         self.dialling.ended(id, Verdict::Unknown, self.now);
-        if let Some(Kept { deadline: Some(at), .. }) = self.sessions.remove(&id) {
+        if let Some(at) = self.sessions.remove(&id).and_then(|former| former.deadline) {
             self.deadlines.remove(&(at, id));
         }
     }

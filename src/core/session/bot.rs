@@ -34,7 +34,7 @@ pub(super) struct Turns {
     waiting: VecDeque<(Number, String)>,
     /// Lines that the bot may have got or not, because the program or the bot failed. Only the
     /// customer can tell whether to ask them again.
-    unsure: VecDeque<(Number, String)>,
+    unsure: Vec<(Number, String)>,
     menu: Menu,
     last_ticket: u64,
     /// The ticket of the question that is under way, whether its answer is still wanted or not.
@@ -246,7 +246,7 @@ impl Turns {
                 }
             }
             Err(fault) => {
-                self.unsure.push_back(line);
+                self.unsure.push(line);
                 output.tell_fault(CustomerNews::BotFailed(fault));
             }
         }
@@ -413,19 +413,19 @@ impl Turns {
             return Ok(());
         }
         self.menu = Menu::before(output.last() + 1, &entry)?;
-        let (mut lines, mut texts) = (VecDeque::new(), Vec::new());
+        let (mut lines, mut texts) = (Vec::new(), Vec::new());
         for number in first..=output.last() {
             if let Body::Message(said) = entry(number)?.body
                 && said.author == Author::User
             {
                 let menu = Menu::before(number, &entry)?;
                 let chosen = reply::choice(menu.buttons(), &said.text);
-                lines.push_back((number, as_asked(chosen, &said.text)));
+                lines.push((number, as_asked(chosen, &said.text)));
                 texts.push(said.text);
             }
         }
         if story.returning == Returning::UnderWay {
-            self.waiting = lines;
+            self.waiting = lines.into();
         } else if !lines.is_empty() {
             self.unsure = lines;
             output.tell_news(CustomerNews::BotMayNotHave(texts));
