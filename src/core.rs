@@ -20,3 +20,4 @@ pub mod script;
 pub mod session;
 pub mod sessions;
 pub mod text;
+pub mod typing;

@@ -109,6 +109,8 @@ pub enum Message {
     /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
     /// before.
     Page(Page),
+    /// A person at the sender types.
+    Typing {},
     /// A sign of life, and nothing else.
     Ping {},
 }

@@ -222,6 +222,7 @@ impl Desk {
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
             (Some(id), Message::Page(page)) => self.learn_page(id, page),
+            (Some(id), Message::Typing {}) => self.customer_types(id, now),
             (_, Message::Ping {}) => {}
             // docs/PROTOCOL.md, "bye": a desk that gets one closes, whatever the code.
             (_, Message::Bye { code, text }) => {
@@ -245,6 +246,7 @@ impl Desk {
         let Some(id) = self.connections.close(conn) else { return };
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.connection = None;
+        conversation.typing.stop();
         self.leave_candidates.push(id);
         let has_no_entry = conversation.ordinal == 0;
         self.note_link(id, Some(why));
@@ -333,6 +335,16 @@ impl Desk {
             Ok(true) => self.tell(id, Report::Seen { conversation: id, number }),
             Ok(false) => {}
             Err(_) => self.dismiss(conn, &Goodbye::SeenUnsent),
+        }
+    }
+
+    /// The customer types. In another state than `active` this has no meaning (docs/PROTOCOL.md,
+    /// "typing").
+    fn customer_types(&mut self, id: ConversationId, now: Now) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if conversation.is_active() {
+            conversation.typing.note_sign(now);
+            self.tell(id, Report::Typing { conversation: id });
         }
     }
 

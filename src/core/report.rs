@@ -118,6 +118,11 @@ pub enum Report {
         /// The highest such number.
         number: Number,
     },
+    /// A person at the other side types: a sign, which counts for 6 s.
+    Typing {
+        /// In which conversation.
+        conversation: ConversationId,
+    },
     /// Information of a program.
     Notice {
         /// One line for a person.

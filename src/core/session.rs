@@ -85,7 +85,8 @@ use crate::core::outcome::{self, Outcome};
 use crate::core::record::Record;
 use crate::core::reply::Reply;
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
-use crate::wire::{Author, Body, EndReason, Number, Said, Secret, State};
+use crate::core::typing::Typing;
+use crate::wire::{Author, Body, EndReason, Message, Number, Said, Secret, State};
 
 mod bot;
 mod connection;
@@ -145,6 +146,8 @@ pub struct Session {
     is_second: bool,
     /// From where the customer uses a gateway.
     visit: Option<Box<Visit>>,
+    /// Whether the agent types, and when the agent was told last that the customer does.
+    typing: Typing,
     output: Output,
 }
 
@@ -180,6 +183,7 @@ impl Session {
             is_replaced: false,
             is_second: false,
             visit: None,
+            typing: Typing::default(),
             output,
         }
     }
@@ -207,6 +211,7 @@ impl Session {
                 }
                 let number = self.record_line(typed, now);
                 self.outbox.push(number, typed.len());
+                self.typing.note_line();
             }
         }
         Ok(())
@@ -227,6 +232,16 @@ impl Session {
     /// From where the customer uses a gateway, if that is known.
     pub fn visit(&self) -> Option<&Visit> {
         self.visit.as_deref()
+    }
+
+    /// The customer types. If an agent has them, the agent is told (docs/PROTOCOL.md, "typing").
+    pub fn customer_types(&mut self, now: Now) {
+        if let Some(conn) = self.link.up()
+            && self.state() == State::Active
+            && self.typing.is_sign_due(now)
+        {
+            self.output.act(Act::Send(conn, Message::Typing {}));
+        }
     }
 
     /// The chat was opened: before anything else was said, the bot is asked for its greeting with
@@ -341,6 +356,7 @@ impl Session {
             self.tick_idle(now);
         }
         self.link.tick(now);
+        self.typing.tick(now);
         self.tell_position(now);
     }
 
@@ -348,7 +364,10 @@ impl Session {
     pub fn deadline(&self) -> Option<Instant> {
         let position = if self.state() == State::Queued { self.position.deadline() } else { None };
         let idle = self.waits_for_desk().then(|| self.output.idle_deadline());
-        [self.bot.deadline(), self.link.deadline(), position, idle].into_iter().flatten().min()
+        [self.bot.deadline(), self.link.deadline(), self.typing.deadline(), position, idle]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Records and shows a line of the customer's.

@@ -83,6 +83,8 @@ pub enum Event {
         /// The key before was Ctrl-C on an empty line, too.
         again: bool,
     },
+    /// A person changed the line in the editor, and it is no command.
+    Typing,
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are
     /// skipped.
     Shown(u64),

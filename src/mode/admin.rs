@@ -223,6 +223,7 @@ impl Admin {
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
+            Event::Screen(term::Event::Typing) => self.desk.agent_types(now),
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");
             }

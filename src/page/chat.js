@@ -15,6 +15,7 @@ import { Seen } from './seen.js';
 import { store } from './store.js';
 import { isFromOther, Talk } from './talk.js';
 import { Transcript } from './transcript.js';
+import { Typing } from './typing.js';
 import { followViewport } from './viewport.js';
 import { words } from './words.js';
 
@@ -78,10 +79,11 @@ const transcript = new Transcript(byId('log'), {
     }
   },
 });
+const typing = new Typing();
 const controls = new Controls({ ask, focus: focusInput });
 const composer = new Composer(
   { input: byId('input'), send: byId('send'), limit: byId('limit') },
-  { act: () => connection.want(), send: say },
+  { act: () => connection.want(), write: tellTyping, send: say },
 );
 const attention = new Attention(() => menu.show());
 const menu = new Menu(attention, { save });
@@ -115,7 +117,14 @@ function start() {
 
 // What the customer does.
 
+function tellTyping() {
+  if (talk.state === 'active') {
+    typing.tell(talk.conversation);
+  }
+}
+
 function say({ id, text }) {
+  typing.stop();
   const isOver = connection.phase === 'known' && talk.state === 'closed';
   const { conversation } = connection;
   add({ id, kind: 'say', text, conversation, after: isOver ? conversation : null });

@@ -17,7 +17,10 @@ export class Composer {
   #hooks;
   #draft = null;
 
-  /** `hooks`: `act()` at each act of the customer, and `send({id, text})`. */
+  /**
+   * `hooks`: `act()` at each act of the customer, `write()` when the draft changes, and
+   * `send({id, text})`.
+   */
   constructor({ input, send, limit }, hooks) {
     this.#input = input;
     this.#limit = limit;
@@ -89,6 +92,7 @@ export class Composer {
     const text = this.#input.value;
     if (text.trim()) {
       this.#draft = { id: this.#draft?.id ?? newId(), text };
+      this.#hooks.write();
     } else {
       this.#draft = null;
     }

@@ -40,15 +40,15 @@ export class Controls {
   show(facts) {
     const { phase, state, asking, now, isEmpty } = facts;
     const isKnown = phase === 'known' || !isEmpty;
-    const { end, human, bot, input, intro, dots } = this.#elements;
+    const { end, human, bot, input, intro } = this.#elements;
     this.#setStatus(isKnown ? facts : { ...facts, state: 'bot' });
     this.#setNotice(noticeOf({ ...facts, back: this.#isBack(facts) }), facts);
     this.#toggle(end, isKnown && state !== 'closed', asking.includes('end'));
     this.#toggle(human, !isKnown || state === 'bot', asking.includes('human'));
     this.#toggle(bot, isKnown && state === 'queued', asking.includes('bot'));
-    human.classList.toggle('wanted', now?.bot === 'down');
+    human.classList.toggle('wanted', now?.bot === 'failed');
     intro.hidden = !isEmpty || phase === 'opening';
-    dots.hidden = !(state === 'bot' && now?.bot === 'working' && facts.downSince === null);
+    this.#setDots(facts);
     const isOver = isKnown && state === 'closed';
     input.placeholder = isOver ? words.writeNew : words.write;
   }
@@ -67,6 +67,17 @@ export class Controls {
     const who = { bot: 'bot', active: 'admin' }[state] ?? state;
     face.dataset.who = who;
     face.textContent = who === 'admin' ? initial(agent) : '';
+  }
+
+  /** Shows that the bot works, or that the agent types. */
+  #setDots({ state, now, agent, downSince }) {
+    const isWorking = state === 'bot' && now?.bot === 'working';
+    const isTyping = state === 'active' && Boolean(now?.typing);
+    const { dots } = this.#elements;
+    const face = dots.querySelector('.face');
+    face.dataset.who = isTyping ? 'admin' : 'bot';
+    face.textContent = isTyping ? initial(agent) : '';
+    dots.hidden = downSince !== null || !(isWorking || isTyping);
   }
 
   #setNotice(notice, { actions }) {

@@ -248,8 +248,10 @@ fn nesting(json: &[u8]) -> usize {
 /// Reads what a later version may send: an unknown message, or an entry with an unknown body.
 /// `None` if the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 10] =
-        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "ping"];
+    const KNOWN: [&str; 11] = [
+        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "typing",
+        "ping",
+    ];
     const KNOWN_BODIES: [&str; 11] = [
         "message",
         "requested",

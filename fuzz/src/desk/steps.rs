@@ -91,7 +91,8 @@ impl World {
             0..=8 => self.entry(id, kind / 16, choices),
             9..=11 => Message::Ack { number: self.number(own, choices) },
             12 => Message::Seen { number: self.number(own, choices) },
-            13 => Message::Ping {},
+            13 if kind < 128 => Message::Ping {},
+            13 => Message::Typing {},
             14 => Message::Bye { code: Code::Leaving, text: "bye".to_owned() },
             _ => {
                 let (desk, state) = (OTHER_DESK, State::Active);

@@ -147,7 +147,8 @@ impl World {
             12 => Message::Position { position: (kind / 16).into() },
             13 => Message::Busy { retry: choices.of(&[0, 30, u32::MAX]) },
             14 => Message::Bye { code: choices.of(&code), text: "bye".to_owned() },
-            _ if kind < 128 => Message::Ping {},
+            _ if kind < 64 => Message::Ping {},
+            _ if kind < 128 => Message::Typing {},
             _ => return self.welcome(kind % 32, choices),
         };
         self.receives(message);

@@ -29,6 +29,7 @@ impl Desk {
         let is_live = conversation.controls.phase().is_with_desk();
         if is_live && said.author == Author::User {
             conversation.note_new_line();
+            conversation.typing.stop();
         }
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
         if let Some(numbers) = ready {
@@ -41,6 +42,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let request = conversation.controls.request();
         conversation.learn_control(desk, entry);
+        conversation.typing.stop();
         self.conversations.note_active(id);
         let Some(conversation) = self.conversations.get(id) else { return };
         let controls = &conversation.controls;

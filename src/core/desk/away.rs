@@ -18,6 +18,9 @@ impl Desk {
         if now.clock >= self.next_idle_look {
             self.look_for_idle(now);
         }
+        if let Some(conversation) = self.in_focus() {
+            conversation.typing.tick(now);
+        }
         self.tell_links(now);
         self.queue.stop_counting(now);
         self.send_moved_positions(now);
@@ -40,7 +43,9 @@ impl Desk {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Instant {
-        [self.queue.deadline(), self.changed_links.deadline()]
+        let focus = self.seat.focus().and_then(|id| self.conversations.get(id));
+        let typing = focus.and_then(|conversation| conversation.typing.deadline());
+        [self.queue.deadline(), self.changed_links.deadline(), typing]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)

@@ -9,6 +9,7 @@ use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::Desk;
 use super::controls::{Ask, Phase};
+use super::conversation::Conversation;
 
 impl Desk {
     /// `/accept [N]`: takes the customer with this ordinal, or the connected one who waits longest.
@@ -114,11 +115,19 @@ impl Desk {
     /// Takes one line that the customer in focus typed since the agent's last line: a script's
     /// `/wait` waits for one. False if there is none.
     pub fn take_new_line(&mut self) -> bool {
-        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get_mut(id))
-        else {
-            return false;
-        };
-        conversation.take_new_line()
+        self.in_focus().is_some_and(Conversation::take_new_line)
+    }
+
+    /// The agent types a line for the conversation in focus. The customer is told (docs/PROTOCOL.md,
+    /// "typing").
+    pub fn agent_types(&mut self, now: Now) {
+        if let Some(conversation) = self.in_focus()
+            && let Some(conn) = conversation.connection
+            && conversation.is_active()
+            && conversation.typing.is_sign_due(now)
+        {
+            self.act(Act::Send(conn, Message::Typing {}));
+        }
     }
 
     /// The program ends: the desk says goodbye to every customer's side.
@@ -182,6 +191,11 @@ impl Desk {
     fn go_to(&mut self, id: ConversationId) {
         self.seat.go_to(id);
         self.journal(id, Record::Focus);
+    }
+
+    /// The conversation in focus.
+    pub(super) fn in_focus(&mut self) -> Option<&mut Conversation> {
+        self.seat.focus().and_then(|id| self.conversations.get_mut(id))
     }
 
     /// The conversation in focus, if it can take a line: a desk sends no message while a

@@ -5,6 +5,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
 use crate::core::record::{Story, What};
+use crate::core::typing::Typing;
 use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State};
 
 use super::backlog::Backlog;
@@ -31,6 +32,8 @@ pub(super) struct Conversation {
     /// The customer's connection, while there is one.
     pub(super) connection: Option<Conn>,
     pub(super) link_notices: LinkNotices,
+    /// Whether the customer types, and when the customer was told last that the agent does.
+    pub(super) typing: Typing,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
     /// Lines that the customer typed since the agent's last line, without those that a `/wait` of a
@@ -60,6 +63,7 @@ impl Conversation {
             own: OwnNumbers::default(),
             connection: None,
             link_notices: LinkNotices::new(now),
+            typing: Typing::default(),
             slot: None,
             new_lines: 0,
             is_on_send_list: false,
@@ -112,6 +116,7 @@ impl Conversation {
     /// The entry with this number is a line that the agent typed.
     pub(super) fn note_own_line(&mut self, number: Number) {
         self.new_lines = 0;
+        self.typing.note_line();
         self.own.note_line(number);
     }
 

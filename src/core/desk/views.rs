@@ -46,6 +46,7 @@ impl Desk {
             Some(id) => Prompt::Customer {
                 who: self.who(id),
                 is_connected: self.conversations[id].is_connected(),
+                is_typing: self.conversations[id].typing.is_there(),
             },
             None => Prompt::Nobody(self.customers()),
         }

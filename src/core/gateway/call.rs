@@ -21,6 +21,8 @@ pub enum Call {
     Post(Post),
     /// The agent's lines of this conversation were seen up to this number.
     Seen(ConversationId, Number),
+    /// The customer types in this conversation.
+    Typing(ConversationId),
     /// The page answers the pings of this stream.
     Here(String),
 }
@@ -173,6 +175,11 @@ struct Seen {
     number: Number,
 }
 
+#[derive(Deserialize)]
+struct Typing {
+    conversation: ConversationId,
+}
+
 #[derive(Default, Deserialize)]
 struct Begin {
     #[serde(default)]
@@ -198,6 +205,9 @@ impl Call {
             "seen" => {
                 let Seen { conversation, number } = parse(body)?;
                 return Ok(Call::Seen(conversation, number));
+            }
+            "typing" => {
+                return parse(body).map(|Typing { conversation }| Call::Typing(conversation));
             }
             "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),
             "say" => {

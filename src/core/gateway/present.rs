@@ -22,6 +22,9 @@ pub struct Present<'a> {
     delivered: Number,
     seen: Number,
     bot: BotWork,
+    /// Whether the agent types.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    typing: bool,
 }
 
 impl Present<'_> {
@@ -37,6 +40,7 @@ impl Present<'_> {
             delivered,
             seen,
             bot: session.bot_work(),
+            typing: session.is_agent_typing(),
         }
     }
 

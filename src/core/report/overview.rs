@@ -69,6 +69,8 @@ pub enum Prompt {
         who: String,
         /// Whether the customer is connected.
         is_connected: bool,
+        /// Whether the customer types.
+        is_typing: bool,
     },
     /// Nobody.
     Nobody(Customers),
@@ -77,8 +79,9 @@ pub enum Prompt {
 impl fmt::Display for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Prompt::Customer { who, is_connected: true } => f.write_str(who),
-            Prompt::Customer { who, is_connected: false } => write!(f, "offline, {who}"),
+            Prompt::Customer { who, is_connected: false, .. } => write!(f, "offline, {who}"),
+            Prompt::Customer { who, is_typing: true, .. } => write!(f, "typing, {who}"),
+            Prompt::Customer { who, .. } => f.write_str(who),
             Prompt::Nobody(Customers { talking, waiting }) => {
                 f.write_str("nobody")?;
                 if *talking > 0 {
@@ -148,10 +151,12 @@ mod tests {
     fn the_prompt_names_the_customer_in_focus_or_counts_those_who_are_there() {
         let who = || "#2 Ann".to_owned();
         let nobody = |talking, waiting| Prompt::Nobody(Customers { talking, waiting }).to_string();
-        assert_eq!(Prompt::Customer { who: who(), is_connected: true }.to_string(), "#2 Ann");
+        let customer = |is_connected, is_typing| {
+            Prompt::Customer { who: who(), is_connected, is_typing }.to_string()
+        };
         assert_eq!(
-            Prompt::Customer { who: who(), is_connected: false }.to_string(),
-            "offline, #2 Ann"
+            [customer(true, false), customer(true, true), customer(false, false)],
+            ["#2 Ann", "typing, #2 Ann", "offline, #2 Ann"]
         );
         assert_eq!(
             [nobody(0, 0), nobody(0, 3), nobody(1, 0), nobody(1, 3)],

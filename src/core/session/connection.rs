@@ -131,6 +131,7 @@ impl Session {
     pub(super) fn part(&mut self, conn: Conn, why: &LinkFault) {
         self.output.act(Act::Close(conn));
         self.link.give_up();
+        self.typing.stop();
         self.tell_link(report::Link::Lost, Some(why));
         let address = self.address.to_string();
         self.output.tell_fault(CustomerNews::Parted { address, why: why.to_string() });
@@ -151,6 +152,7 @@ impl Session {
             self.output.begin_idle(now);
         }
         self.link.lose(self.ownership.needs_desk());
+        self.typing.stop();
         self.tell_loss(why);
     }
 

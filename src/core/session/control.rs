@@ -42,6 +42,7 @@ impl Session {
         match entry.body {
             Body::Message(said) => {
                 self.unheard += u32::from(!said.greeting);
+                self.typing.stop();
                 self.output.show_said(Origin::Peer(Some(desk)), entry.number, false);
             }
             Body::Accept { request, name }
@@ -94,6 +95,7 @@ impl Session {
 
     /// If an agent has the customer, our entry with this number ends that.
     pub(super) fn end_stretch(&mut self, number: Number) {
+        self.typing.stop();
         if let Some(desk) = self.ownership.desk() {
             self.desks.end_stretch(desk, number);
         }

@@ -32,6 +32,7 @@ impl Session {
                 Message::Ack { number } => return self.acked(number),
                 Message::Seen { number } => return self.seen(number),
                 Message::Position { position } => return self.positioned(position, now),
+                Message::Typing {} => self.agent_types(now),
                 Message::Bye { code, text } => self.dismissed(conn, code, text, now),
                 Message::Ping {} => {}
                 Message::Hello(_)
@@ -190,6 +191,15 @@ impl Session {
             self.tell_position(now);
         }
         true
+    }
+
+    /// The agent types. In another state than `active` this has no meaning (docs/PROTOCOL.md,
+    /// "typing").
+    fn agent_types(&mut self, now: Now) {
+        if self.state() == State::Active {
+            self.typing.note_sign(now);
+            self.output.tell(Report::Typing { conversation: self.id() });
+        }
     }
 
     /// Shows the position, if the customer does not know it and it is time.

@@ -15,6 +15,7 @@ use crate::wire::{
 
 mod bot;
 mod desk;
+mod typing;
 
 const DESK: DeskId = DeskId::new([1; 16]);
 const CONN: Conn = Conn(1);

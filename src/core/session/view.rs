@@ -23,6 +23,11 @@ impl Session {
         self.ownership.agent()
     }
 
+    /// Whether the agent types.
+    pub fn is_agent_typing(&self) -> bool {
+        self.typing.is_there()
+    }
+
     /// What the bot is doing about this conversation.
     pub fn bot_work(&self) -> BotWork {
         self.bot.work()

@@ -110,7 +110,7 @@ impl Board {
             return look.fault(&fault, self.columns);
         }
         let mut above = Vec::new();
-        if line.starts_with('/') && !line.starts_with("//") {
+        if is_command(&line) {
             // A message is shown once it is journaled; a command is shown here, or not at all.
             above = look.aside("> ", &Shown::text(&line), self.columns);
         }
@@ -118,6 +118,12 @@ impl Board {
             self.tell(Typed::Line(line));
         }
         above
+    }
+
+    /// Whether the line is a message, as far as it is typed.
+    pub(super) fn has_message(&self) -> bool {
+        let line = self.editor.text();
+        !line.trim().is_empty() && !is_command(line)
     }
 
     fn too_long(&self, look: &Look) -> Vec<Row> {
@@ -212,6 +218,10 @@ impl Board {
     }
 }
 
+fn is_command(line: &str) -> bool {
+    line.starts_with('/') && !line.starts_with("//")
+}
+
 impl Drawn {
     /// The number of screen rows from the first row to the cursor. A window that has become
     /// narrower has wrapped them.
@@ -292,6 +302,15 @@ mod tests {
         desk.board.prompt("Bea (3)");
         desk.above(&[]);
         assert!(desk.seen().contains("\nBea (3)> a line"), "{}", desk.seen());
+    }
+
+    #[test]
+    fn a_line_is_a_message_unless_it_is_blank_or_a_command() {
+        for (text, is_message) in [(" ", false), ("/li", false), ("//x", true), ("hi", true)] {
+            let mut desk = desk(30, 10);
+            desk.text(text);
+            assert_eq!(desk.board.has_message(), is_message, "{text:?}");
+        }
     }
 
     #[test]

@@ -253,6 +253,10 @@ impl Output {
             key => {
                 self.is_interrupted &= matches!(key, Key::Resized | Key::Continued);
                 self.above.extend(board.press(key, &self.look));
+                let is_text = matches!(key, Key::Text(_) | Key::Paste(_) | Key::Newline);
+                if is_text && board.has_message() {
+                    let _ = self.events.send(Event::Typing);
+                }
             }
         }
     }

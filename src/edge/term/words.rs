@@ -57,7 +57,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         Report::Ready { listen: None, .. }
         | Report::Message(_)
         | Report::Delivered { .. }
-        | Report::Seen { .. } => {
+        | Report::Seen { .. }
+        | Report::Typing { .. } => {
             return None;
         }
     };

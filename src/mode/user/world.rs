@@ -91,7 +91,8 @@ impl Edges {
         };
         let trouble =
             session.desk_trouble().map(|trouble| format!("{trouble}, ")).unwrap_or_default();
-        format!("{trouble}{who}{}", session.mark())
+        let typing = if session.is_agent_typing() { "typing, " } else { "" };
+        format!("{trouble}{typing}{who}{}", session.mark())
     }
 }
 

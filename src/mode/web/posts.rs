@@ -75,13 +75,10 @@ impl Web {
                 Ok(present.map(|id| done(200, id, None)).ok_or(Problem::Token))
             }
             Call::Seen(conversation, number) => {
-                if self.edges.gateway.customer(conversation) != Some(customer) {
-                    return Ok(Err(Problem::Conversation));
-                }
-                if let Some(session) = self.sessions.input(conversation) {
-                    session.customer_saw(number);
-                }
-                Ok(Ok(Answer::empty(204)))
+                Ok(self.note(customer, conversation, |session| session.customer_saw(number)))
+            }
+            Call::Typing(conversation) => {
+                Ok(self.note(customer, conversation, |session| session.customer_types(now)))
             }
             Call::Page(page) => {
                 self.visit(self.edges.gateway.present(customer), page, guest)?;
@@ -93,6 +90,20 @@ impl Web {
             }
             Call::Post(post) => self.post(customer, post, now),
         }
+    }
+
+    /// Tells a session in memory something that need not last.
+    fn note(
+        &mut self,
+        customer: CustomerId,
+        conversation: ConversationId,
+        tell: impl FnOnce(&mut Session),
+    ) -> Result<Answer, Problem> {
+        if self.edges.gateway.customer(conversation) != Some(customer) {
+            return Err(Problem::Conversation);
+        }
+        self.sessions.input(conversation).map(tell);
+        Ok(Answer::empty(204))
     }
 
     /// Notes from where the customer of a conversation uses the gateway.

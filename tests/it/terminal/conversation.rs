@@ -62,6 +62,33 @@ fn a_whole_handoff_between_two_people_at_terminals() {
 }
 
 #[test]
+fn each_of_two_people_sees_in_the_prompt_that_the_other_types() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
+    let screen = admin.sees("listening on 127.0.0.1:");
+    let address = screen.split("listening on ").nth(1).and_then(|rest| rest.split(',').next());
+    let address = address.expect("an address").to_owned();
+    let mut user =
+        Terminal::start(&["user", "--admin", &address, "--bot", bot.url(), "--name", "Ann"]);
+    user.prompts("bot> ");
+    user.press("human\r");
+    admin.sees("Hey! Ann wants to talk to you");
+    admin.press("/accept\r");
+    admin.prompts("#1 Ann> ");
+    user.prompts("\nagent Robin> ");
+    user.press("my par");
+    admin.prompts("typing, #1 Ann> ");
+    user.press("cel is lost\r");
+    admin.sees("user Ann: my parcel is lost");
+    admin.prompts("\n#1 Ann> ");
+    admin.press("One mo");
+    user.prompts("\ntyping, agent Robin ✓✓> ");
+    admin.press("ment\r");
+    user.sees("admin Robin: One moment");
+    user.prompts("\nagent Robin ✓✓> ");
+}
+
+#[test]
 fn a_pasted_block_of_fifty_lines_is_one_message_at_the_other_end() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::admin(&["--auto-accept"]);

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::fake_bot::FakeBot;
 use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
 use crate::support::web::{Customer, gateway};
 
 /// Author and text, as tests compare them.
@@ -51,6 +52,30 @@ fn a_customer_talks_to_the_bot_to_an_agent_and_to_the_bot_again() {
             ("bot", "heard bye"),
         ])
     );
+}
+
+#[test]
+fn customer_and_agent_see_that_the_other_types() {
+    let setup = Setup::new();
+    let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let mut admin = Terminal::start(&["admin", "--listen", &setup.desk, "--state", setup.state()]);
+    admin.sees("listening on ");
+    let customer = Customer::begin(&address);
+    let mut stream = customer.stream(None);
+    customer.say("1", "a human");
+    admin.sees("wants to talk to you");
+    admin.press("/accept\r");
+    stream.until_state("active");
+    let typing = json!({ "conversation": customer.conversation });
+    assert_eq!(customer.post_body("typing", &typing.to_string()).status, 204);
+    admin.sees("typing, #1 ");
+    admin.press("One mo");
+    stream.until(|event| event["event"] == "now" && event["typing"] == true);
+    admin.press("ment\r");
+    stream.until_text("One moment");
+    stream.until(|event| event["event"] == "now" && event["typing"].is_null());
+    let other = json!({ "conversation": "0".repeat(32) });
+    assert_eq!(customer.post_body("typing", &other.to_string()).status, 409);
 }
 
 #[test]

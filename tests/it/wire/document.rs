@@ -82,8 +82,10 @@ fn every_documented_message_decodes_and_encodes_to_the_same_json() {
 #[test]
 fn every_message_and_body_is_documented() {
     let examples = examples("frames");
-    let kinds =
-        ["hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "ping"];
+    let kinds = [
+        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "typing",
+        "ping",
+    ];
     for kind in kinds {
         assert!(
             examples.iter().any(|json| parse(json).get(kind).is_some()),

@@ -1,0 +1,69 @@
+//! Typing: what the agent is shown of the customer in focus, and when the customer is told of the
+//! agent.
+
+use std::time::Duration;
+
+use super::{after, desk, id, joins, now, says, sent};
+use crate::core::desk::Desk;
+use crate::core::outcome::Side;
+use crate::wire::{Asked, Author, Body, Conn, DeskId, Message, Said};
+
+/// A desk whose agent has customer 1, and customer 2 waits.
+fn talking() -> Desk {
+    let mut desk = desk();
+    joins(&mut desk, 1);
+    joins(&mut desk, 2);
+    desk.accept(Some(1), now()).expect("the customer waits");
+    says(&mut desk, 1, 2, Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 1 } });
+    assert_eq!(desk.focus(), Some(id(1)));
+    desk.outcome();
+    desk
+}
+
+fn customer_types(desk: &mut Desk, n: u64) {
+    desk.received(Conn(n), Message::Typing {}, now());
+}
+
+fn shows_typing(desk: &Desk) -> bool {
+    desk.prompt().to_string().starts_with("typing, ")
+}
+
+#[test]
+fn the_prompt_shows_that_the_customer_in_focus_types() {
+    let mut desk = talking();
+    customer_types(&mut desk, 2);
+    assert!(!shows_typing(&desk), "this customer waits");
+    customer_types(&mut desk, 1);
+    assert!(shows_typing(&desk));
+    desk.tick(after(Duration::from_secs(5)));
+    assert!(shows_typing(&desk));
+    let sign_ends = after(Duration::from_secs(6));
+    assert_eq!(desk.deadline(), sign_ends.clock);
+    desk.tick(sign_ends);
+    assert!(!shows_typing(&desk));
+}
+
+#[test]
+fn a_customer_does_not_type_any_more_when_the_line_comes_or_the_connection_is_lost() {
+    let mut desk = talking();
+    customer_types(&mut desk, 1);
+    says(&mut desk, 1, 3, Body::Message(Said::text(Author::User, "my parcel is lost")));
+    assert!(!shows_typing(&desk));
+    customer_types(&mut desk, 1);
+    desk.disconnected(Conn(1), "cut");
+    assert!(!desk.prompt().to_string().contains("typing"));
+}
+
+#[test]
+fn the_customer_in_focus_is_told_that_the_agent_types() {
+    let mut desk = talking();
+    desk.agent_types(now());
+    desk.agent_types(now());
+    let acts = desk.outcome().acts;
+    let told: Vec<_> = sent(&acts).collect();
+    assert_eq!(told, [(Conn(1), &Message::Typing {})], "once in 3 s");
+    desk.say("One moment.", now()).expect("the customer is in focus");
+    desk.outcome();
+    desk.agent_types(now());
+    assert_eq!(sent(&desk.outcome().acts).count(), 1, "a new line is news");
+}
