@@ -273,6 +273,17 @@ impl Journal {
         }
     }
 
+    /// Whether a request of this customer did something.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn has_posted(&self, customer: CustomerId) -> Result<bool, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.has_posted(customer)),
+            Store::Disk(disk) => disk.has_posted(customer),
+        }
+    }
+
     /// At most `most` entries of a conversation, oldest first, behind the first `skipped` ones.
     ///
     /// # Errors

@@ -35,7 +35,7 @@ use crate::wire::{self, Author};
 
 use browsers::Browsers;
 use front::Front;
-use unspoken::Unspoken;
+use unspoken::{Forgotten, Unspoken};
 use world::Edges;
 
 mod browsers;
@@ -198,6 +198,9 @@ impl Web {
             )?;
             self.sessions.insert(session);
             self.sessions.unwatch(story.id);
+            if !journal.has_posted(customer)? {
+                self.unspoken.insert_greeted(story.id, customer, clock::now());
+            }
         }
         Ok(())
     }
@@ -268,9 +271,7 @@ impl Web {
 
     fn turn(&mut self, now: Now) -> Result<(), Stop> {
         self.edges.gateway.tick(now);
-        for customer in self.unspoken.take_forgotten(now) {
-            self.edges.gateway.forget(customer);
-        }
+        self.forget_silent(now)?;
         turn(&mut self.sessions, &mut self.edges, now)?;
         self.edges.made.clear();
         for id in self.sessions.looked_at() {
@@ -279,7 +280,10 @@ impl Web {
             }
         }
         for id in self.sessions.left() {
-            self.edges.records.push((*id, Record::Resting));
+            // A restart must find those who have said nothing, to forget them.
+            if !self.unspoken.contains(*id) {
+                self.edges.records.push((*id, Record::Resting));
+            }
             if let Some(customer) = self.edges.gateway.customer(*id) {
                 self.edges.gateway.forget(customer);
             }
@@ -288,6 +292,24 @@ impl Web {
         self.edges.write_streams(outputs);
         self.edges.write_answers();
         self.edges.peers.flush();
+        Ok(())
+    }
+
+    /// Forgets customers who have said nothing for too long.
+    fn forget_silent(&mut self, now: Now) -> Result<(), Stop> {
+        let gateway = &self.edges.gateway;
+        let forgotten = self.unspoken.take_forgotten(now, |customer| gateway.is_watched(customer));
+        let mut records = Vec::new();
+        for Forgotten { customer, conversation, is_journaled } in forgotten {
+            self.edges.gateway.forget(customer);
+            if is_journaled {
+                self.sessions.remove(conversation);
+                records.push((conversation, Record::Forgotten));
+            }
+        }
+        if !records.is_empty() {
+            self.edges.keeper.commit(records, self.edges.seat.screen())?;
+        }
         Ok(())
     }
 

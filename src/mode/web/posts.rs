@@ -39,6 +39,7 @@ impl Web {
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
         if let Some(payload) = self.greet.clone() {
             self.note_first_word(conversation);
+            self.unspoken.insert_greeted(conversation, customer, now);
             if let Some(session) = self.sessions.input(conversation) {
                 session.greet(payload, now);
             }
@@ -51,7 +52,8 @@ impl Web {
         Ok(Session::new(fresh, None, self.edges.desk.address.clone(), now))
     }
 
-    /// A customer who has said nothing yet is about to: from here on the journal has them.
+    /// A customer who has said nothing yet is about to, or is greeted: from here on the journal has
+    /// them.
     fn note_first_word(&mut self, conversation: ConversationId) {
         let Some(newcomer) = self.unspoken.take(conversation) else { return };
         self.edges.records.push((conversation, Record::Customer(newcomer.customer)));

@@ -1,5 +1,6 @@
-//! Customers who have begun and said nothing yet. They are in memory alone: a crawler, or somebody
-//! who only looks, leaves nothing in the journal. After an hour they are forgotten.
+//! Customers who have begun and said nothing yet. A crawler, or somebody who only looks, leaves
+//! nothing: they are in memory alone, unless the bot has greeted them. Who says nothing for an hour
+//! and has no page open is forgotten.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,48 +16,161 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 /// All of them.
 #[derive(Default)]
 pub(super) struct Unspoken {
-    newcomers: HashMap<ConversationId, Newcomer>,
+    silent: HashMap<ConversationId, Silent>,
     /// When each is forgotten, in that order. Some have spoken meanwhile.
     deadlines: VecDeque<(Instant, ConversationId)>,
 }
 
-/// One of them. Nothing of the session is committed yet.
+enum Silent {
+    /// Nothing of the session is committed yet.
+    New(Box<Newcomer>),
+    /// The bot has greeted this customer: the journal has the conversation.
+    Greeted(CustomerId),
+}
+
+/// A customer of whom the journal has nothing yet.
 pub(super) struct Newcomer {
     pub(super) customer: CustomerId,
     pub(super) token: TokenHash,
     pub(super) session: Session,
 }
 
+/// A customer who is forgotten.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Forgotten {
+    pub(super) customer: CustomerId,
+    pub(super) conversation: ConversationId,
+    /// Whether the journal has the conversation.
+    pub(super) is_journaled: bool,
+}
+
 impl Unspoken {
+    /// Takes in a customer who has just begun.
     pub(super) fn insert(&mut self, newcomer: Newcomer, now: Now) {
-        let id = newcomer.session.id();
+        self.add(newcomer.session.id(), Silent::New(Box::new(newcomer)), now);
+    }
+
+    /// Takes in a customer whom the bot has greeted.
+    pub(super) fn insert_greeted(
+        &mut self,
+        conversation: ConversationId,
+        customer: CustomerId,
+        now: Now,
+    ) {
+        self.add(conversation, Silent::Greeted(customer), now);
+    }
+
+    fn add(&mut self, id: ConversationId, silent: Silent, now: Now) {
         self.deadlines.push_back((now.clock + FORGOTTEN_AFTER, id));
-        self.newcomers.insert(id, newcomer);
+        self.silent.insert(id, silent);
     }
 
+    /// The session of a customer of whom the journal has nothing.
     pub(super) fn session(&self, id: ConversationId) -> Option<&Session> {
-        self.newcomers.get(&id).map(|newcomer| &newcomer.session)
+        match self.silent.get(&id)? {
+            Silent::New(newcomer) => Some(&newcomer.session),
+            Silent::Greeted(_) => None,
+        }
     }
 
+    /// The same, to change it.
     pub(super) fn session_mut(&mut self, id: ConversationId) -> Option<&mut Session> {
-        self.newcomers.get_mut(&id).map(|newcomer| &mut newcomer.session)
+        match self.silent.get_mut(&id)? {
+            Silent::New(newcomer) => Some(&mut newcomer.session),
+            Silent::Greeted(_) => None,
+        }
     }
 
-    /// The customer of this conversation says the first word.
+    /// Whether the customer of this conversation has said nothing yet.
+    pub(super) fn contains(&self, id: ConversationId) -> bool {
+        self.silent.contains_key(&id)
+    }
+
+    /// The customer of this conversation says the first word. Returns them if the journal has
+    /// nothing of them yet.
     pub(super) fn take(&mut self, id: ConversationId) -> Option<Newcomer> {
-        self.newcomers.remove(&id)
+        match self.silent.remove(&id)? {
+            Silent::New(newcomer) => Some(*newcomer),
+            Silent::Greeted(_) => None,
+        }
     }
 
-    /// Those whose time is over are forgotten.
-    pub(super) fn take_forgotten(&mut self, now: Now) -> Vec<CustomerId> {
+    /// Those whose time is over are forgotten. Who has a page open has another hour.
+    pub(super) fn take_forgotten(
+        &mut self,
+        now: Now,
+        is_watched: impl Fn(CustomerId) -> bool,
+    ) -> Vec<Forgotten> {
         let mut forgotten = Vec::new();
         while let Some((_, id)) = self.deadlines.pop_front_if(|(at, _)| *at <= now.clock) {
-            forgotten.extend(self.newcomers.remove(&id).map(|newcomer| newcomer.customer));
+            let Some(silent) = self.silent.remove(&id) else { continue };
+            let (customer, is_journaled) = match &silent {
+                Silent::New(newcomer) => (newcomer.customer, false),
+                Silent::Greeted(customer) => (*customer, true),
+            };
+            if is_watched(customer) {
+                self.add(id, silent, now);
+            } else {
+                forgotten.push(Forgotten { customer, conversation: id, is_journaled });
+            }
         }
         forgotten
     }
 
+    /// When somebody may have to be forgotten.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|(at, _)| *at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Forgotten, Newcomer, Unspoken};
+    use crate::core::clock::Now;
+    use crate::core::customer::{CustomerId, Token};
+    use crate::core::session::{Fresh, Session};
+    use crate::wire::{ConversationId, Secret};
+
+    const WATCHED: CustomerId = CustomerId::new([1; 16]);
+
+    fn newcomer(n: u8, now: Now) -> Newcomer {
+        let fresh =
+            Fresh { id: ConversationId::new([n; 16]), secret: Secret::new([n; 32]), seed: 1 };
+        Newcomer {
+            customer: CustomerId::new([n; 16]),
+            token: Token::new([n; 16]).hash(),
+            session: Session::new(fresh, None, "desk:1".to_owned(), now),
+        }
+    }
+
+    #[test]
+    fn who_says_nothing_for_an_hour_is_forgotten_unless_their_page_is_open() {
+        let start = Now { clock: Instant::now(), wall: 0 };
+        let at =
+            |minutes: u64| Now { clock: start.clock + Duration::from_secs(minutes * 60), ..start };
+        let id = |n| ConversationId::new([n; 16]);
+        let forgotten = |n, is_journaled| Forgotten {
+            customer: CustomerId::new([n; 16]),
+            conversation: id(n),
+            is_journaled,
+        };
+        let is_watched = |customer| customer == WATCHED;
+        let mut unspoken = Unspoken::default();
+        for n in 1..=3 {
+            unspoken.insert(newcomer(n, start), start);
+        }
+        unspoken.insert_greeted(id(4), CustomerId::new([4; 16]), start);
+        unspoken.insert_greeted(id(5), CustomerId::new([5; 16]), start);
+        assert!(unspoken.take(id(3)).is_some(), "they speak");
+        assert!(unspoken.take(id(5)).is_none(), "they speak, and the journal knows them");
+        assert!(unspoken.take_forgotten(at(59), is_watched).is_empty());
+        let gone = unspoken.take_forgotten(at(60), is_watched);
+        assert_eq!(gone, [forgotten(2, false), forgotten(4, true)]);
+        assert!(unspoken.session(id(1)).is_some(), "their page is open");
+        assert!(unspoken.take_forgotten(at(119), is_watched).is_empty());
+        assert_eq!(unspoken.take_forgotten(at(120), |_| false), [forgotten(1, false)]);
+        assert!(unspoken.deadline().is_none());
     }
 }

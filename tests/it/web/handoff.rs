@@ -168,3 +168,19 @@ fn the_bot_greets_and_knows_the_page_and_no_typed_slash_is_an_intent() {
     assert_eq!(asked.len(), 3, "one greeting");
     assert_eq!(asked[2].body["metadata"]["page_url"], "https://shop.example/paid");
 }
+
+#[test]
+fn a_greeted_customer_who_said_nothing_is_there_after_a_restart() {
+    let setup = Setup::new();
+    let greet = ["--greet", "/get_started"];
+    let (mut process, address) = gateway(&setup, "127.0.0.1:0", &greet);
+    let customer = Customer::begin(&address);
+    customer.stream(None).until_text("heard /get_started");
+    process.kill();
+    let (_process, _) = gateway(&setup, &address, &greet);
+    let mut stream = customer.stream(None);
+    stream.until_text("heard /get_started");
+    customer.say("1", "hi");
+    stream.until_text("heard hi");
+    assert_eq!(stream.messages().len(), 3);
+}

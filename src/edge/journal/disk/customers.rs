@@ -97,6 +97,15 @@ impl Disk {
         read().map_err(|error| self.unreadable(&error))
     }
 
+    pub(in crate::edge::journal) fn has_posted(&self, customer: CustomerId) -> Result<bool, Fault> {
+        let read = || {
+            let sql = "SELECT 1 FROM post
+                       WHERE customer = (SELECT key FROM customer WHERE id = ?) LIMIT 1";
+            self.connection.prepare_cached(sql)?.exists([customer.bytes()])
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
     pub(in crate::edge::journal) fn posted(
         &self,
         customer: CustomerId,

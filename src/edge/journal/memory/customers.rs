@@ -60,6 +60,10 @@ impl Customers {
         self.customers.get(&customer).map_or(&[], |kept| &kept.conversations)
     }
 
+    pub(in crate::edge::journal) fn has_posted(&self, customer: CustomerId) -> bool {
+        self.customers.get(&customer).is_some_and(|kept| !kept.posts.is_empty())
+    }
+
     pub(in crate::edge::journal) fn posted(
         &self,
         customer: CustomerId,

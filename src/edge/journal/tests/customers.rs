@@ -56,6 +56,8 @@ fn a_token_names_its_customer_with_all_conversations_and_requests() {
         assert_eq!((first.conversation, first.number), (ONE, 1));
         assert_eq!(first.digest, Digest::of("/api/say", b"{}"));
         assert_eq!(journal.posted(ANN, &post("third")).unwrap(), None);
+        assert!(journal.has_posted(ANN).unwrap());
+        assert!(!journal.has_posted(CustomerId::new([9; 16])).unwrap());
         assert_eq!(numbers(&journal, ONE, 0, 9), [1, 2]);
         assert_eq!(numbers(&journal, ONE, 1, 9), [2]);
         assert_eq!(numbers(&journal, ONE, 0, 1), [1]);
