@@ -206,7 +206,7 @@ async function save() {
     }
     whole.prepend(page.events, page.more);
   }
-  saveText(asText(whole.events, now()), now());
+  saveText(asText(whole.events.filter(({ isMoved }) => !isMoved), now()), now());
 }
 
 function fail(text) {
@@ -224,7 +224,7 @@ function hear(events, isRestored) {
   const clock = events.findLast(({ event, at }) => event === 'ping' && at);
   ahead = clock ? Date.parse(clock.at) - Date.now() : ahead;
   const known = talk.events.at(-1)?.n ?? Infinity;
-  const { reset, added } = talk.apply(events);
+  const { reset, added, moved } = talk.apply(events);
   // A long answer to a load comes in pieces, of which only the first has the reset.
   shownBefore = reset ? known : shownBefore;
   isReloading = reset || (isReloading && isRestored);
@@ -235,6 +235,7 @@ function hear(events, isRestored) {
       if (reset) {
         transcript.reset();
       }
+      transcript.remove(moved);
       transcript.append(added);
       added.forEach((event) => outbox.settle(event));
       paint();

@@ -50,17 +50,18 @@ export class Talk {
   }
 
   /**
-   * Takes events of a stream in their order. Answers what is new: `{reset, added, now}`. An event
-   * that is known already is passed over.
+   * Takes events of a stream in their order. Answers what is new: `{reset, added, moved, now}`;
+   * `moved` are messages that stand in another conversation now. An event that is known already is
+   * passed over.
    */
   apply(events) {
-    const changes = { reset: false, added: [], now: false };
+    const changes = { reset: false, added: [], moved: [], now: false };
     for (const event of events) {
       switch (event.event) {
         case 'reset':
           this.#forget();
           this.hasEarlier = event.first > 1;
-          Object.assign(changes, { reset: true, added: [] });
+          Object.assign(changes, { reset: true, added: [], moved: [] });
           break;
         case 'now':
           this.now = event;
@@ -71,6 +72,7 @@ export class Talk {
         case 'state':
           if (this.#take(event)) {
             changes.added.push(this.events.at(-1));
+            changes.moved.push(...this.#move(this.events.at(-1)));
           }
           break;
         default:
@@ -97,6 +99,7 @@ export class Talk {
     this.events.unshift(...older);
     this.hasEarlier = hasEarlier && older.length > 0;
     older.forEach((_, index) => this.#noteChoice(index));
+    this.events.forEach((event) => this.#move(event));
     return older;
   }
 
@@ -156,6 +159,21 @@ export class Talk {
     }
     this.#noteChoice(this.events.length - 1);
     return true;
+  }
+
+  /**
+   * A conversation that takes the place of another has its undelivered messages again, as they were
+   * said there (docs/PROTOCOL.md, "After a fork"). Marks the former ones as moved, and answers them.
+   */
+  #move(event) {
+    const { n, conversation, at, author, text } = event;
+    const former = this.events.filter((other) =>
+      event.event === 'message' && other.event === 'message' && other.at === at && other.n < n &&
+      other.conversation !== conversation && other.author === author && other.text === text);
+    former.forEach((other) => {
+      other.isMoved = true;
+    });
+    return former;
   }
 
   /** Marks the button that the customer's line at `index` chose, in the reply right before it. */

@@ -49,13 +49,18 @@ export class Transcript {
 
   /** Adds events behind those that are drawn. */
   append(events) {
-    const nodes = events.flatMap((event) => this.#draw(event));
+    const nodes = events.flatMap((event) => (event.isMoved ? [] : this.#draw(event)));
     const [firstWaiting] = this.#waiting.values();
     if (firstWaiting) {
       firstWaiting.before(...nodes);
     } else {
       this.#log.append(...nodes);
     }
+  }
+
+  /** Removes messages that stand elsewhere now. */
+  remove(events) {
+    events.forEach((event) => this.element(event)?.remove());
   }
 
   /** Shows the lines that wait; `describe(line)` says for what. */
