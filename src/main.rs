@@ -15,7 +15,7 @@ fn main() -> ExitCode {
     let ended = match args::parse(&arguments) {
         Ok(Mode::User(args)) => user::run(args),
         Ok(Mode::Admin(args)) => admin::run(args),
-        Ok(Mode::Web(args)) => web::run(args),
+        Ok(Mode::Web(args)) => web::run(*args),
         Ok(Mode::Bot(args)) => demo::run_bot(&args),
         Ok(Mode::Demo(args)) => demo::run(&args),
         Err(Exit::Help(text)) => {

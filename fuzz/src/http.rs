@@ -14,8 +14,8 @@ pub fn http(data: &[u8]) {
         assert!(body.len() <= BODY_MAX && query.len() <= HEAD_MAX);
         let _ = EventId::parse(query);
         let _ = cookies([cookie.as_str()].into_iter(), "handoff").count();
-        for path in ["/api/say", "/api/choose", "/api/human", "/api/seen", "/api/here"] {
-            let _ = Call::read(path, body);
+        for name in ["begin", "page", "say", "choose", "human", "seen", "typing", "here"] {
+            let _ = Call::read(&format!("/api/{name}"), body);
         }
     }
 }

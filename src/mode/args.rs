@@ -36,7 +36,7 @@ pub enum Mode {
     /// The desk.
     Admin(Admin),
     /// The gateway for customers in browsers.
-    Web(Web),
+    Web(Box<Web>),
     /// The built-in bot.
     Bot(Bot),
     /// A bot, a desk and a customer on this machine.
@@ -87,6 +87,8 @@ pub struct Web {
     pub certificate: Option<Certificate>,
     /// What the bot is sent when a customer opens the chat.
     pub greet: Option<String>,
+    /// Other origins whose pages may use the API.
+    pub api_origins: Vec<String>,
     /// The hosts whose images the page shows.
     pub images: Vec<String>,
     /// The proxies whose word on a customer's address counts.
@@ -177,7 +179,7 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
         Ok(args) => match args.mode {
             raw::Mode::User(user) => user.check().map(Mode::User),
             raw::Mode::Admin(admin) => admin.check().map(Mode::Admin),
-            raw::Mode::Web(web) => web.check().map(Mode::Web),
+            raw::Mode::Web(web) => web.check().map(Box::new).map(Mode::Web),
             raw::Mode::Bot(bot) => check_address("--listen", &bot.listen).map(|()| Mode::Bot(bot)),
             raw::Mode::Demo(demo) => Ok(Mode::Demo(demo)),
         },
@@ -260,6 +262,11 @@ impl raw::Web {
             url,
             certificate,
             greet: self.greet,
+            api_origins: self
+                .api_origin
+                .iter()
+                .map(|origin| api_origin(origin))
+                .collect::<Result<_, _>>()?,
             images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
             gateway_token: self.gateway_token,
@@ -462,6 +469,13 @@ fn check_address(option: &str, given: &str) -> Result<(), String> {
         return Err(wrong());
     }
     Ok(())
+}
+
+/// An origin whose pages may use the API, as a browser writes it.
+fn api_origin(given: &str) -> Result<String, String> {
+    Site::parse(given).map(|site| site.origin()).map_err(|_| {
+        format!("--api-origin {given}: give an origin, such as https://app.shop.example")
+    })
 }
 
 /// A host whose images may be shown, as a browser writes it in a URL.

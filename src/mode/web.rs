@@ -35,11 +35,13 @@ use crate::wire::{self, Author};
 
 use browsers::Browsers;
 use front::Front;
+use origins::Origins;
 use unspoken::{Forgotten, Unspoken};
 use world::Edges;
 
 mod browsers;
 mod front;
+mod origins;
 mod posts;
 mod routes;
 mod streams;
@@ -67,9 +69,7 @@ struct Web {
     greet: Option<String>,
     listen: SocketAddr,
     certificate: Option<Certificate>,
-    /// The page of a browser of another host is told nothing: these are the gateway's own.
-    hosts: Vec<String>,
-    origins: Vec<String>,
+    origins: Origins,
     ending: Option<u8>,
 }
 
@@ -124,7 +124,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     }
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let desk = Desk::new(args.around.admin.clone(), (trust, security), token, "");
-    let (hosts, origins) = names(&site, listen, is_https);
+    let origins = Origins::new(&site, listen, is_https, args.api_origins);
     let limits =
         Limits { customers: args.customers, per_address: args.per_address, rate: args.rate };
     let connections_per_address = args.per_address as usize * CONNECTIONS_PER_NEWCOMER;
@@ -150,7 +150,6 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         greet: args.greet,
         listen,
         certificate: args.certificate,
-        hosts,
         origins,
         ending: None,
     };
@@ -159,25 +158,6 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     web.edges.peers.finish(LEAVE_WITHIN);
     web.edges.seat.finish();
     Stop::exit_code(ended)
-}
-
-/// The hosts and the origins that are the gateway's own: those of its URL and of its listener, and
-/// on loopback the other names of this machine.
-fn names(site: &Site, listen: SocketAddr, is_https: bool) -> (Vec<String>, Vec<String>) {
-    let local = Site::of_listener(listen, is_https);
-    let (mut hosts, mut origins) = (vec![site.host().to_owned()], vec![site.origin()]);
-    hosts.push(local.host().to_owned());
-    if listen.ip().is_loopback() {
-        let scheme = if is_https { "https" } else { "http" };
-        for name in ["localhost", "127.0.0.1", "[::1]"] {
-            let host = format!("{name}:{}", listen.port());
-            if site.host() == local.host() {
-                origins.push(format!("{scheme}://{host}"));
-            }
-            hosts.push(host);
-        }
-    }
-    (hosts, origins)
 }
 
 impl Web {

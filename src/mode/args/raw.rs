@@ -166,6 +166,9 @@ mode! {
         /// for one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
+        /// pages of this origin may use the API, such as https://app.shop.example (repeatable)
+        #[argh(option)]
+        pub api_origin: Vec<String>,
         /// show images of this host in the chat, HOST or HOST:PORT over HTTPS (repeatable); those
         /// of others are links
         #[argh(option)]

@@ -15,6 +15,7 @@ use crate::turn::keeper::Stop;
 use crate::wire::{Address, Conn};
 
 use super::Web;
+use super::origins::Origins;
 use super::world::Edges;
 
 /// The time for the head of a request, from its first byte.
@@ -53,6 +54,8 @@ struct Browser {
     is_admitted: bool,
     /// The stream that the connection carries: whether it is one of events.
     stream: Option<Carries>,
+    /// The page of another origin that reads the stream.
+    origin: Option<Box<str>>,
 }
 
 /// What a connection carries while a stream of the gateway writes to it.
@@ -141,6 +144,7 @@ impl Browsers {
             peer: peer.ip(),
             is_admitted: false,
             stream: None,
+            origin: None,
         };
         self.connections.insert(conn, browser);
         true
@@ -178,19 +182,27 @@ impl Browsers {
         self.answers.push((conn, answer));
     }
 
-    /// A stream of the gateway writes to this connection from now on.
-    pub(super) fn carry(&mut self, conn: Conn, carries: Carries, net: &Net) {
+    /// A stream of the gateway writes to this connection from now on, for a page of another origin
+    /// if one is named.
+    pub(super) fn carry(
+        &mut self,
+        conn: Conn,
+        (carries, origin): (Carries, Option<&str>),
+        net: &Net,
+    ) {
         let Some(browser) = self.connections.get_mut(&conn) else { return };
         browser.stream = Some(carries);
+        browser.origin = origin.map(Into::into);
         if carries == Carries::Events {
-            let mut out = Vec::new();
-            let headers = [
-                ("Date", &*date(clock::now().wall)),
+            let (mut out, date) = (Vec::new(), date(clock::now().wall));
+            let mut headers = vec![
+                ("Date", &*date),
                 ("Content-Type", "text/event-stream"),
                 ("Cache-Control", "no-store, no-transform"),
                 // nginx would keep the events back.
                 ("X-Accel-Buffering", "no"),
             ];
+            headers.extend(origin.map(Origins::sharing).into_iter().flatten());
             browser.http.begin_stream(200, &headers, &mut out);
             net.send(conn, out);
         }
@@ -211,11 +223,14 @@ impl Edges {
                     }
                 }
                 Some(Carries::Held) => {
-                    let headers = [
-                        ("Date", &*date(clock::now().wall)),
+                    let date = date(clock::now().wall);
+                    let mut headers = vec![
+                        ("Date", &*date),
                         ("Content-Type", "application/json"),
                         ("Cache-Control", "no-store"),
                     ];
+                    let origin = browser.origin.as_deref();
+                    headers.extend(origin.map(Origins::sharing).into_iter().flatten());
                     browser.http.respond(200, &headers, &bytes, &mut out);
                 }
                 None => continue,

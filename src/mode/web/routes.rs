@@ -10,6 +10,7 @@ use crate::wire::Conn;
 use super::Web;
 use super::browsers::Answer;
 use super::front::asset;
+use super::origins::Origins;
 use super::posts::Guest;
 
 /// A year, in seconds: how long a browser keeps a customer's token.
@@ -18,11 +19,14 @@ const TOKEN_AGE: u64 = 365 * 24 * 3600;
 impl Web {
     /// Answers a request, now or at the end of the turn.
     pub(super) fn route(&mut self, conn: Conn, request: &Request, now: Now) -> Result<(), Stop> {
-        let answer = match self.answer(conn, request, now)? {
-            Some(answer) => answer,
-            // A stream answers.
-            None => return Ok(()),
-        };
+        // If there is no answer, a stream answers.
+        let Some(mut answer) = self.answer(conn, request, now)? else { return Ok(()) };
+        if let Some(origin) = self.origins.of_api_page(request)
+            && request.path().starts_with("/api/")
+        {
+            let sharing = Origins::sharing(origin);
+            answer.headers.extend(sharing.map(|(name, value)| (name, value.to_owned())));
+        }
         self.edges.browsers.answer(conn, answer);
         Ok(())
     }
@@ -32,11 +36,11 @@ impl Web {
         if path == "/healthz" {
             return Ok(Some(self.health(request)));
         }
-        // RFC 9110, 7.4: this gateway does not answer for other hosts. An HTTP/1.0 proxy names its
-        // upstream, or no host.
-        let host = request.host().map(str::to_ascii_lowercase);
-        if host.is_some_and(|host| !self.hosts.contains(&host)) {
+        if !self.origins.has_host_of(request) {
             return Ok(Some(Answer::empty(421)));
+        }
+        if request.method() == Method::Options && self.origins.of_api_page(request).is_some() {
+            return Ok(Some(Origins::preflight()));
         }
         if let Some(name) = path.strip_prefix("/assets/") {
             return Ok(Some(asset(request, name)));
@@ -81,8 +85,7 @@ impl Web {
             return Ok(Err(Problem::Ending));
         }
         let has_cookie = self.tokens(request).next().is_some();
-        let origin = request.header("origin");
-        if let Err(problem) = self.check_origin(request, has_cookie) {
+        if let Err(problem) = self.origins.check(request, has_cookie) {
             return Ok(Err(problem));
         }
         let call = match Call::read(request.path(), request.body()) {
@@ -99,7 +102,7 @@ impl Web {
                 }
                 let (token, conversation) = self.begin(self.visit_of(page, guest), now)?;
                 let id = conversation.to_string();
-                if origin.is_none() {
+                if !self.origins.is_own(request) {
                     let token = token.write();
                     let body = format!(r#"{{"conversation":"{id}","token":"{token}"}}"#);
                     return Ok(Ok(Answer::json(200, body)));
@@ -117,21 +120,6 @@ impl Web {
                 Ok(Ok(answer))
             }
             (Err(problem), _) => Ok(Err(problem)),
-        }
-    }
-
-    /// A page of another origin can make a browser send a POST with the customer's cookie: the
-    /// browser then names that origin, and `Sec-Fetch-Site` says how the two are related.
-    fn check_origin(&self, request: &Request, has_cookie: bool) -> Result<(), Problem> {
-        let is_own = |origin: &str| self.origins.iter().any(|own| own == origin);
-        let has_bearer = request.header("authorization").is_some();
-        match request.header("origin") {
-            Some(origin) if !is_own(origin) => Err(Problem::Origin),
-            None if has_cookie && !has_bearer => Err(Problem::Origin),
-            _ => match request.header("sec-fetch-site") {
-                Some(site) if has_cookie && site != "same-origin" => Err(Problem::Origin),
-                _ => Ok(()),
-            },
         }
     }
 
@@ -155,10 +143,13 @@ impl Web {
         Ok(Err(Problem::Token))
     }
 
-    /// The tokens that a request names: in `Authorization`, or in cookies.
+    /// The tokens that a request names: in `Authorization`, or in cookies. The cookie belongs to
+    /// the gateway's own page, so that of a page of another origin does not count.
     fn tokens<'a>(&self, request: &'a Request) -> impl Iterator<Item = Token> + use<'a> {
         let bearer = request.header("authorization").and_then(|it| it.strip_prefix("Bearer "));
+        let is_of_own_page = self.origins.of_api_page(request).is_none();
         let of_cookies = cookies(request.headers("cookie"), self.cookie_name());
+        let of_cookies = of_cookies.filter(move |_| is_of_own_page);
         bearer.into_iter().chain(of_cookies).filter_map(Token::parse)
     }
 

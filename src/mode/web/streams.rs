@@ -37,7 +37,8 @@ impl Web {
         let tag = request.query_value("now").and_then(|tag| u64::from_str_radix(tag, 16).ok());
         let spoken = self.sessions.get(conversation);
         let Some(session) = spoken.or(self.unspoken.session(conversation)) else { return Ok(()) };
-        self.edges.browsers.carry(conn, carries, self.edges.peers.net());
+        let origin = self.origins.of_api_page(request);
+        self.edges.browsers.carry(conn, (carries, origin), self.edges.peers.net());
         let present = Present::of(session);
         let (told, events) = ((&present, tag.unwrap_or(0)), (&replay, &events[..]));
         self.edges.gateway.open(conn, customer, reader, events, told, now);

@@ -66,6 +66,63 @@ fn a_request_with_the_cookie_must_come_from_a_page_of_the_gateway() {
     assert_eq!(begun.status, 403, "another site begins nothing");
 }
 
+/// Sends a request as a browser does for a page of this origin: status, body, and what the answer
+/// shares with the page.
+fn from_page(
+    method: &str,
+    url: &str,
+    origin: &str,
+    more: &[(&str, &str)],
+    body: &str,
+) -> (u16, String, Option<String>, Option<String>) {
+    let mut request =
+        ureq::http::Request::builder().method(method).uri(url).header("origin", origin);
+    for (name, value) in more {
+        request = request.header(*name, *value);
+    }
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    let agent: ureq::Agent = config.allow_non_standard_methods(true).build().into();
+    let answer = agent.run(request.body(body.to_owned()).expect("a request"));
+    let mut answer = answer.expect("the gateway answers");
+    let header = |name: &str| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+    let (shared, cookie) = (header("access-control-allow-origin"), header("set-cookie"));
+    let body = answer.body_mut().read_to_string().expect("a text");
+    (answer.status().as_u16(), body, shared, cookie)
+}
+
+#[test]
+fn a_page_of_an_api_origin_uses_the_api_with_a_token_and_no_other_page_does() {
+    let setup = Setup::new();
+    let app = "https://app.shop.example";
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--api-origin", app]);
+    let url = |path: &str| format!("http://{address}/api/{path}");
+    let asks = [("access-control-request-method", "POST")];
+    let (status, _, shared, _) = from_page("OPTIONS", &url("say"), app, &asks, "");
+    assert_eq!((status, shared.as_deref()), (204, Some(app)));
+    let (status, body, shared, cookie) = from_page("POST", &url("begin"), app, &[], "{}");
+    assert_eq!((status, shared.as_deref(), cookie), (200, Some(app), None));
+    let begun: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let bearer = format!("Bearer {}", begun["token"].as_str().expect("a token"));
+    let line = format!(r#"{{"id":"1","conversation":{},"text":"hi"}}"#, begun["conversation"]);
+    let token = [("authorization", &*bearer)];
+    let (status, _, shared, _) = from_page("POST", &url("say"), app, &token, &line);
+    assert_eq!((status, shared.as_deref()), (202, Some(app)));
+    let held = [token[0], ("accept", "application/json")];
+    let (status, body, shared, _) = from_page("GET", &url("stream"), app, &held, "");
+    assert_eq!((status, shared.as_deref()), (200, Some(app)));
+    assert!(body.contains("\"hi\""), "{body}");
+    // The cookie belongs to the gateway's own page, and other origins get nothing.
+    let (cookie, _) = begin(&address);
+    let cookie = [("cookie", cookie.split(';').next().expect("a pair"))];
+    assert_eq!(from_page("POST", &url("say"), app, &cookie, &line).0, 401);
+    for other in ["https://shop.example", "https://app.shop.example.evil.example", "null"] {
+        let (status, _, shared, cookie) = from_page("POST", &url("begin"), other, &[], "{}");
+        assert_eq!((status, shared, cookie), (403, None, None), "{other}");
+        let (status, _, shared, _) = from_page("OPTIONS", &url("say"), other, &asks, "");
+        assert_eq!((status, shared), (405, None), "{other}");
+    }
+}
+
 #[test]
 fn the_gateway_answers_for_its_own_hosts_alone() {
     let setup = Setup::new();
@@ -203,6 +260,9 @@ fn options_that_cannot_be_are_refused_in_one_line() {
     assert!(refused(&with_path).contains("without path"));
     assert!(refused(&["--listen", "127.0.0.1:0", "--tls-cert", "x"]).contains("--tls-key"));
     assert!(refused(&["--listen", "127.0.0.1:0", "--trust-proxy", "x"]).contains("trust-proxy"));
+    for origin in ["app.example", "https://app.example/x", "*"] {
+        assert!(refused(&["--listen", "127.0.0.1:0", "--api-origin", origin]).contains("origin"));
+    }
     for host in ["https://images.example", "*", "images.example/x", ""] {
         assert!(refused(&["--listen", "127.0.0.1:0", "--images", host]).contains("--images"));
     }
