@@ -1,15 +1,20 @@
 // Joins the stream, the tabs and the beginning: who the customer is, whether events come, and which
 // tab they come from. The customer begins with their first act, never with a page load; until then
-// nothing is kept. What the events say is for others.
+// nothing is kept, and nothing is asked. What the events say is for others.
 //
 //   opening ── events ──▶ known          opening ── 401 ──▶ fresh ── first act ──▶ opening
+//
+// A browser remembers that it has a customer. One that does not starts as fresh, without a request.
 
 import { Backoff, post, thisPage } from './api.js';
+import { store } from './store.js';
 import { Stream } from './stream.js';
 import { Tabs } from './tabs.js';
+import { numberOf } from './talk.js';
 
-/** Events that come this soon behind each other after a stream opened were there before. */
-const QUIET = 250;
+/** Whether this browser has a customer. Their token is in a cookie that no script can read. */
+const KEPT = 'customer';
+
 /** A tab that leads and may not read tries again after this time, and up to as much more. */
 const CROWDED = 20_000;
 
@@ -32,8 +37,8 @@ export class Connection {
   #hasBegun = false;
   #wake = null;
   #waiters = [];
-  #isRestoring = false;
-  #quiet = null;
+  /** The counter of the latest event that was there when events came again, once that is known. */
+  #restoresTo = null;
 
   /**
    * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
@@ -51,7 +56,11 @@ export class Connection {
       full: () => this.#full(),
     });
     this.#tabs = new Tabs({
-      lead: () => this.#stream.start(),
+      lead: () => {
+        if (this.phase !== 'fresh') {
+          this.#stream.start();
+        }
+      },
       follow: () => this.#stream.stop(),
       beat: () => this.#pulse(),
       hear: (message) => this.#told(message),
@@ -59,6 +68,9 @@ export class Connection {
   }
 
   start() {
+    if (store.canRead && !store.read(KEPT)) {
+      this.phase = 'fresh';
+    }
     this.#tabs.start();
     const refresh = () => this.#refresh();
     addEventListener('online', refresh);
@@ -126,7 +138,7 @@ export class Connection {
 
   #up() {
     if (this.downSince !== null) {
-      this.#isRestoring = true;
+      this.#restoresTo = null;
       // A gateway that was started again has forgotten the page.
       post('page', thisPage());
       // From now on a 401 means that the token is gone.
@@ -144,14 +156,23 @@ export class Connection {
   }
 
   #hear(events) {
-    const after = this.#hooks.after();
-    const isRestored = this.#isRestoring;
-    if (isRestored) {
-      clearTimeout(this.#quiet);
-      this.#quiet = setTimeout(() => {
-        this.#isRestoring = false;
-      }, QUIET);
+    const now = events.find(({ event }) => event === 'now');
+    const isReset = events.some(({ event }) => event === 'reset');
+    if (now && (isReset || this.#restoresTo === null)) {
+      this.#restoresTo = now.last;
     }
+    const isNew = ({ id }) => id && numberOf(id) > (this.#restoresTo ?? Infinity);
+    const found = events.findIndex(isNew);
+    const split = found < 0 ? events.length : found;
+    this.#pass(events.slice(0, split), true);
+    this.#pass(events.slice(split), false);
+  }
+
+  #pass(events, isRestored) {
+    if (!events.length) {
+      return;
+    }
+    const after = this.#hooks.after();
     this.#note(events);
     this.#hooks.hear(events, isRestored);
     // Pings go along: a hidden tab's timers are slow, and the others must hear from the leader.
@@ -185,6 +206,7 @@ export class Connection {
       this.#isWanted = false;
     }
     this.conversation = null;
+    store.write(KEPT, null);
     this.#hooks.forget();
     this.#set({ phase: 'fresh' });
   }
@@ -225,6 +247,7 @@ export class Connection {
   /** There is a token now: the tab that leads reads with it. */
   #open(conversation) {
     this.conversation = conversation;
+    store.write(KEPT, true);
     this.#set({ phase: 'opening', problem: null });
     this.#settle();
     if (this.#tabs.leads) {

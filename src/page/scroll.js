@@ -12,9 +12,9 @@ export class Scroll {
   #scroller;
   #onFresh;
   #isAtEnd = true;
+  /** Where the view stood when it was looked at last. A reader who moves it moves it away from here. */
+  #top = 0;
   #fresh = 0;
-  /** The height of the content and of the view when the view was placed last. */
-  #size = '';
   #anchor = null;
   #anchoredAt = 0;
 
@@ -22,11 +22,9 @@ export class Scroll {
   constructor(scroller, content, onFresh) {
     this.#scroller = scroller;
     this.#onFresh = onFresh;
-    scroller.addEventListener('scroll', () => this.#moved(), { passive: true });
-    for (const kind of ['wheel', 'touchmove', 'keydown']) {
-      scroller.addEventListener(kind, () => { this.#anchor = null; }, { passive: true });
-    }
-    const observer = new ResizeObserver(() => this.#resized());
+    const look = () => this.#look();
+    scroller.addEventListener('scroll', look, { passive: true });
+    const observer = new ResizeObserver(look);
     observer.observe(scroller);
     observer.observe(content);
   }
@@ -36,13 +34,14 @@ export class Scroll {
    * it; `isOwn` says that the customer made it.
    */
   around(change, { arrived, isOwn }) {
-    const wasAtEnd = this.#isAtEnd;
+    this.#look();
+    const wasFollowing = this.#isAtEnd || this.#isAnchored();
     const { scrollTop } = this.#scroller;
     change();
     if (isOwn) {
       this.#anchor = null;
       this.toEnd();
-    } else if (wasAtEnd || this.#isAnchored()) {
+    } else if (wasFollowing) {
       this.#follow(arrived());
     } else {
       this.#scroller.scrollTop = scrollTop;
@@ -60,29 +59,18 @@ export class Scroll {
 
   toEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
-    this.#isAtEnd = true;
-    this.#size = this.#sizeNow();
-    this.#count(0);
+    this.#note();
   }
 
-  /** The reader moved the view; or its size changed, which the browser may tell first. */
-  #moved() {
-    if (this.#isAtEnd && this.#size !== this.#sizeNow()) {
-      this.#resized();
-    } else {
+  /** Finds out what happened: the reader moved the view, or a size changed and the view did not. */
+  #look() {
+    const isMoved = Math.abs(this.#scroller.scrollTop - this.#top) > 1;
+    if (isMoved) {
+      this.#anchor = null;
       this.#note();
-    }
-  }
-
-  #resized() {
-    if (this.#isAtEnd) {
+    } else if (this.#isAtEnd) {
       this.toEnd();
     }
-    this.#size = this.#sizeNow();
-  }
-
-  #sizeNow() {
-    return `${this.#scroller.scrollHeight} ${this.#scroller.clientHeight}`;
   }
 
   #isAnchored() {
@@ -110,8 +98,8 @@ export class Scroll {
   }
 
   #note() {
-    this.#size = this.#sizeNow();
     const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#top = scrollTop;
     this.#isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     if (this.#isAtEnd) {
       this.#count(0);

@@ -9,6 +9,15 @@ export const store = {
   /** Whether the latest write reached the browser's storage. */
   lasts: true,
 
+  /** Whether the browser lets this page read what it keeps. */
+  get canRead() {
+    try {
+      return Boolean(localStorage);
+    } catch {
+      return false;
+    }
+  },
+
   /** The value under `name`, or `missing` if there is none or it cannot be read. */
   read(name, missing = null) {
     if (memory.has(name)) {

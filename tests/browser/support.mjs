@@ -1,19 +1,23 @@
 // A bot, a desk and a gateway as real processes, and a real browser. Every wait ends at an event or
 // at its deadline; a test that fails prints what every process said.
 
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { test } from 'node:test';
 
 import puppeteer from 'puppeteer-core';
+
+import { Proxy } from './proxy.mjs';
 
 const HANDOFF = process.env.HANDOFF ?? 'target/debug/handoff';
 const WITHIN = 40_000;
 
 /** Fails after a while, and says what was waited for. */
-const inTime = (promise, what) => {
+export const inTime = (promise, what) => {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(`waited in vain for ${what}`)), WITHIN);
@@ -66,15 +70,29 @@ class Part {
 
 /** All that a customer and an agent need. */
 export class Stage {
-  static async start() {
+  /** The gateway's processes, one after the other. */
+  gateways = [];
+
+  /**
+   * `agent` is the agent's name. `bot` is the URL of a bot of the test's own, in place of the
+   * built-in one. `proxy` is what browsers reach the gateway through, `web` are further options of
+   * the gateway.
+   */
+  static async start({ agent = 'Robin', bot = null, proxy = null, web = [] } = {}) {
     const stage = new Stage();
+    stage.options = web;
     stage.folder = mkdtempSync(join(tmpdir(), 'handoff-browser-'));
-    stage.bot = new Part('bot', '--listen', '127.0.0.1:0', '--json');
-    stage.botUrl = `http://${(await stage.bot.until('ready', (it) => it.listen)).listen}`;
-    stage.desk = new Part('admin', '--listen', '127.0.0.1:0', '--json', '--name', 'Robin',
+    stage.proxy = proxy;
+    stage.botUrl = bot;
+    if (!bot) {
+      stage.bot = new Part('bot', '--listen', '127.0.0.1:0', '--json');
+      stage.botUrl = `http://${(await stage.bot.until('ready', (it) => it.listen)).listen}`;
+    }
+    stage.desk = new Part('admin', '--listen', '127.0.0.1:0', '--json', '--name', agent,
       '--state', stage.folder);
     stage.deskAddress = (await stage.desk.until('ready', (it) => it.listen)).listen;
     await stage.openGateway('127.0.0.1:0');
+    stage.origin = proxy?.origin ?? `http://${stage.address}`;
     stage.browser = await puppeteer.launch({
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       args: ['--no-sandbox'],
@@ -84,9 +102,12 @@ export class Stage {
 
   /** Starts the gateway, also again at the address that it had. */
   async openGateway(listen = this.address) {
+    const reached = this.proxy ? ['--url', this.proxy.origin] : [];
     this.gateway = new Part('web', '--listen', listen, '--admin', this.deskAddress,
-      '--bot', this.botUrl, '--json', '--state', this.folder);
+      '--bot', this.botUrl, '--json', '--state', this.folder, '--rate', '200', ...reached, ...this.options);
+    this.gateways.push(this.gateway);
     this.address = (await this.gateway.until('ready', (it) => it.listen)).listen;
+    this.proxy?.lead(this.address);
   }
 
   /** Opens the chat. What the page must not do is collected in `page.faults`. */
@@ -94,29 +115,62 @@ export class Stage {
     const page = await this.browser.newPage();
     page.setDefaultTimeout(WITHIN);
     page.faults = [];
+    page.requests = [];
+    page.console = [];
+    page.on('console', (message) => page.console.push(message.text()));
     page.on('pageerror', (error) => page.faults.push(error.message));
     page.on('dialog', (dialog) => page.faults.push(`dialog: ${dialog.message()}`));
     page.on('request', (request) => {
-      const isOwn = request.url().startsWith(`http://${this.address}/`);
+      page.requests.push(`${request.method()} ${new URL(request.url()).pathname}`);
+      const isOwn = request.url().startsWith(`${this.origin}/`);
       if (!isOwn && !request.url().startsWith('data:')) {
         page.faults.push(`request: ${request.url()}`);
       }
     });
-    await page.goto(`http://${this.address}/chat`);
+    await page.goto(`${this.origin}/chat`);
     return page;
   }
 
   async end() {
     await this.browser.close();
-    await Promise.all([this.gateway, this.desk, this.bot].map((part) => part.kill()));
+    await Promise.all([this.gateway, this.desk, this.bot].map((part) => part?.kill()));
+    this.proxy?.close();
     rmSync(this.folder, { recursive: true });
   }
 
   /** What every process said, for a test that failed. */
   report() {
     const said = (name, part) => `== ${name}\n${part.events.map((it) => JSON.stringify(it)).join('\n')}\n${part.errors}`;
-    return [said('gateway', this.gateway), said('desk', this.desk)].join('\n');
+    const gateways = this.gateways.map((part) => said('gateway', part));
+    return [...gateways, said('desk', this.desk)].join('\n');
   }
+}
+
+/** Runs a test on a stage of its own; what the page must not do fails it. */
+export function scene(name, play, options = {}) {
+  test(name, { timeout: 120_000 }, async () => {
+    const proxy = options.proxy ? await Proxy.start() : null;
+    const stage = await Stage.start({ ...options, proxy });
+    try {
+      const page = await stage.open();
+      await play(stage, page);
+      assert.deepEqual(page.faults, []);
+    } catch (error) {
+      console.error(stage.report());
+      throw error;
+    } finally {
+      await stage.end();
+    }
+  });
+}
+
+/** Asks for a human, who takes the customer. */
+export async function handOver(stage, page) {
+  await say(page, 'I want to talk to a human');
+  await untilStatus(page, 'Waiting for a human');
+  await stage.desk.untilState('queued');
+  stage.desk.say('/accept');
+  await untilStatus(page, 'is here');
 }
 
 /** Types a message and sends it. A line break in it is Shift and Enter. */
@@ -154,3 +208,9 @@ export const untilCount = (page, text, times = 1) =>
     [...document.querySelectorAll('[role=log] .line[data-author]')]
       .filter((line) => line.innerText.split('\n').includes(wanted)).length === often,
   { polling: 'mutation' }, text, times);
+
+/** Waits until something is true in the page, also in a tab in the background. */
+export const untilTrue = (page, what, isTrue, ...args) =>
+  page.waitForFunction(isTrue, { polling: 100 }, ...args).catch((error) => {
+    throw new Error(`waited in vain for ${what}: ${error.message}`);
+  });

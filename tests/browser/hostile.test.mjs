@@ -1,0 +1,167 @@
+// What a hostile bot, agent or customer sends stays text: no dialog, no request, and nothing but
+// what the page itself makes of messages. A control page, which has no policy and puts texts into
+// innerHTML, fails the same checks.
+
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+
+import { handOver, inTime, say, scene, untilShown, untilTrue } from './support.mjs';
+
+const TEXTS = [
+  '<script>alert(1)</script>',
+  '<img src=x onerror=alert(1)>',
+  '"><svg onload=alert(1)>',
+  "'><img src=//evil.example/x.png>",
+  '<iframe src=//evil.example></iframe>',
+  '<iframe srcdoc="<script>parent.alert(1)</script>"></iframe>',
+  '<a href="javascript:alert(1)">x</a>',
+  '[x](javascript:alert(1))',
+  '[x](data:text/html,<script>alert(1)</script>)',
+  '![x](https://evil.example/x.png)',
+  '[<img src=x onerror=alert(1)>](https://a.example)',
+  '**<img src=x onerror=alert(1)>**',
+  '`<img src=x onerror=alert(1)>`',
+  '```\n<img src=x onerror=alert(1)>\n```',
+  'javascript:alert(1)',
+  'https://a.example/"onmouseover="alert(1)',
+  'https://a.example/<img src=x onerror=alert(1)>',
+  '<style>*{display:none}</style>',
+  '<link rel=stylesheet href=//evil.example/x.css>',
+  '<meta http-equiv=refresh content="0;url=//evil.example">',
+  '<base href=//evil.example>',
+  '<form action=//evil.example><button>x</button></form>',
+  '<object data=//evil.example></object>',
+  '<details open ontoggle=alert(1)>',
+  '<input autofocus onfocus=alert(1)>',
+  '<video><source onerror=alert(1)></video>',
+  '<math><mtext></form><form><mglyph><svg><mtext><textarea><a title="</textarea><img src onerror=alert(1)>">',
+  '<div id=log role=log>mine</div>',
+  '&lt;img src=x onerror=alert(1)&gt;',
+  "{{constructor.constructor('alert(1)')()}}",
+  '\u202E<script>alert(1)</script>',
+  '</textarea><img src=x onerror=alert(1)>',
+];
+
+const URLS = [
+  'javascript:alert(1)', 'JaVaScRiPt:alert(1)', ' javascript:alert(1)', 'java\nscript:alert(1)',
+  'data:text/html,<script>alert(1)</script>', 'vbscript:msgbox(1)', 'file:///etc/passwd',
+  'blob:https://a.example/1', '//evil.example', 'https://evil.example/"onclick="alert(1)',
+];
+
+/** What a hostile bot answers to `attack N`. */
+function replies(n) {
+  const text = TEXTS[n % TEXTS.length];
+  const url = URLS[n % URLS.length];
+  return [
+    { text },
+    {
+      text: 'choose',
+      buttons: [
+        { title: text, payload: text },
+        { title: `link ${text}`, type: 'web_url', url },
+      ],
+      quick_replies: [{ title: text, payload: url }],
+    },
+    { image: url },
+    { custom: { [text]: text, html: text, url, __proto__: { polluted: text } } },
+    { attachment: { type: 'image', payload: { src: url, title: text } } },
+  ];
+}
+
+/** A bot that attacks, and answers a browser with the control page. */
+async function hostileBot() {
+  const server = createServer(async (request, answer) => {
+    if (request.method === 'GET') {
+      answer.writeHead(200, { 'content-type': 'text/html' });
+      answer.end('<!doctype html><div id=announcer></div><div role=log></div>');
+      return;
+    }
+    const { sender, message } = JSON.parse(Buffer.concat(await request.toArray()));
+    const attack = /^attack (\d+)$/.exec(message);
+    const said = message.includes('human') ? [{ text: 'Human Handoff' }] : [{ text: 'hm' }];
+    const messages = attack ? replies(Number(attack[1])) : said;
+    answer.writeHead(200, { 'content-type': 'application/json' });
+    answer.end(JSON.stringify(messages.map((it) => ({ recipient_id: sender, ...it }))));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
+
+/** What in a page cannot have come from the page's own code, as texts. */
+const strangeIn = (page) => page.evaluate(() => {
+  const own = ['ARTICLE', 'DIV', 'SPAN', 'P', 'BDI', 'TIME', 'A', 'BUTTON', 'UL', 'OL', 'LI', 'PRE',
+    'CODE', 'STRONG', 'EM', 'BR', 'DETAILS', 'SUMMARY', 'IMG'];
+  const isStrange = (it) => !own.includes(it.tagName)
+    || [...it.attributes].some(({ name }) => name.startsWith('on') || name === 'style' || name === 'srcdoc')
+    || (it.href && !/^https?:\/\//.test(it.href))
+    || it.tagName === 'IMG'
+    || (it.id && !/^host-\d+$/.test(it.id));
+  const log = document.querySelector('[role=log]');
+  return [...log.querySelectorAll('*')].filter(isStrange).map((it) => it.outerHTML);
+});
+
+/** The elements outside the transcript, without those that announce messages. */
+const frameOf = (page) => page.evaluate(() => {
+  const page = document.documentElement.cloneNode(true);
+  page.querySelector('[role=log]').replaceChildren();
+  page.querySelector('#announcer').replaceChildren();
+  return [...page.querySelectorAll('*')].map(({ tagName, id }) => `${tagName} ${id}`);
+});
+
+const server = await hostileBot();
+test.after(() => server.close());
+const bot = `http://127.0.0.1:${server.address().port}`;
+
+scene('nothing that a bot sends becomes more than the page makes of it', async (stage, page) => {
+  const frame = await frameOf(page);
+  for (let n = 0; n < TEXTS.length; n += 1) {
+    await say(page, `attack ${n}`);
+    await untilTrue(page, `the answer to attack ${n}`, (count) =>
+      document.querySelectorAll('[role=log] [data-author=bot]').length >= count, (n + 1) * 4);
+  }
+  assert.deepEqual(await strangeIn(page), []);
+  assert.deepEqual(await frameOf(page), frame);
+  assert.equal(await page.evaluate(() => ({}).polluted), undefined);
+  for (const choice of await page.$$('[role=log] button:not([disabled])')) {
+    await choice.click();
+  }
+  await page.reload();
+  await untilShown(page, `attack ${TEXTS.length - 1}`);
+  assert.deepEqual(await strangeIn(page), []);
+}, { bot });
+
+scene('nothing that people say becomes more than text', async (stage, page) => {
+  await handOver(stage, page);
+  const frame = await frameOf(page);
+  for (const text of TEXTS) {
+    await say(page, text);
+    const line = text.trim();
+    await stage.desk.untilText(line);
+    stage.desk.say(`> ${text.replaceAll('\n', ' ')}`);
+  }
+  stage.desk.say('that was all');
+  await untilShown(page, 'that was all');
+  assert.deepEqual(await strangeIn(page), []);
+  assert.deepEqual(await frameOf(page), frame);
+}, { bot, agent: '<img src=x onerror=alert(1)>' });
+
+scene('a page without a policy that trusts texts fails these checks', async (stage) => {
+  const control = await stage.browser.newPage();
+  await control.goto(bot);
+  const dialog = new Promise((resolve) => {
+    control.on('dialog', (it) => it.dismiss().then(resolve));
+  });
+  const request = new Promise((resolve) => {
+    control.on('request', (it) => it.url().includes('evil.example') && resolve());
+  });
+  await control.evaluate((texts) => {
+    for (const text of texts) {
+      const line = document.createElement('p');
+      document.querySelector('[role=log]').append(line);
+      line.innerHTML = text;
+    }
+  }, TEXTS.filter((text) => !text.includes('http-equiv')));
+  await inTime(Promise.all([dialog, request]), 'a dialog and a request');
+  assert.ok((await strangeIn(control)).length > TEXTS.length / 2);
+}, { bot });
