@@ -70,6 +70,7 @@ mod link {
 
 /// The gateway: customers in their browsers.
 mod web {
+    mod attack;
     mod document;
     mod handoff;
     mod killed;

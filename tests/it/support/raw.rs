@@ -55,6 +55,19 @@ pub fn said(author: &str, text: &str) -> Value {
     json!({"message": {"author": author, "text": text}})
 }
 
+/// Connects from the address 127.0.0.`host`. `prepare` may set options of the socket.
+#[track_caller]
+pub fn connect_from(host: u8, address: &str, prepare: impl FnOnce(&OwnedFd)) -> TcpStream {
+    let at: SocketAddr = address.parse().expect("a listener says its address in numbers");
+    let socket =
+        net::socket(AddressFamily::INET, SocketType::STREAM, None).expect("the system has sockets");
+    prepare(&socket);
+    net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0)))
+        .expect("all of 127/8 is loopback");
+    net::connect(&socket, &at).unwrap_or_else(|e| panic!("cannot connect to {address}: {e}"));
+    TcpStream::from(socket)
+}
+
 impl Raw {
     /// Connects to a desk.
     #[track_caller]
@@ -88,15 +101,7 @@ impl Raw {
 
     #[track_caller]
     fn connect_as(host: u8, desk: &str, prepare: impl FnOnce(&OwnedFd)) -> Raw {
-        let at: SocketAddr = desk.parse().expect("a desk says its address in numbers");
-        let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None)
-            .expect("the system has sockets");
-        prepare(&socket);
-        net::bind(&socket, &SocketAddr::from(([127, 0, 0, host], 0)))
-            .expect("all of 127/8 is loopback");
-        net::connect(&socket, &at)
-            .unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
-        Raw::to_desk(TcpStream::from(socket), desk)
+        Raw::to_desk(connect_from(host, desk, prepare), desk)
     }
 
     /// The TCP socket below TLS.

@@ -84,7 +84,8 @@ fn from_page(
     let agent: ureq::Agent = config.allow_non_standard_methods(true).build().into();
     let answer = agent.run(request.body(body.to_owned()).expect("a request"));
     let mut answer = answer.expect("the gateway answers");
-    let header = |name: &str| answer.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+    let header =
+        |name: &str| answer.headers().get(name).map(|it| it.to_str().expect("a text").to_owned());
     let (shared, cookie) = (header("access-control-allow-origin"), header("set-cookie"));
     let body = answer.body_mut().read_to_string().expect("a text");
     (answer.status().as_u16(), body, shared, cookie)
