@@ -100,6 +100,9 @@ pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// sets another number.
 pub const OUTBOUND_MAX: usize = 4 << 20;
 
+/// The most sends that the loop's handle writes itself in one flush.
+const WRITTEN_AT_ONCE: usize = 4;
+
 /// The loop's handle to the socket thread.
 ///
 /// No call blocks, except [`listen`](Net::listen) and [`finish`](Net::finish). Calls take effect in
@@ -166,7 +169,12 @@ impl Net {
 
     /// Sends `bytes`. They are dropped if the connection is unknown, closed or not yet connected.
     pub fn send(&self, conn: Conn, bytes: Vec<u8>) {
-        self.queue(Command::Send(conn, bytes));
+        let mut commands = self.unflushed.borrow_mut();
+        match commands.last_mut() {
+            // What is sent to one connection in a row leaves in one write.
+            Some(Command::Send(last, waiting)) if *last == conn => waiting.extend(bytes),
+            _ => commands.push(Command::Send(conn, bytes)),
+        }
     }
 
     /// Sets the highest number of connections. Raises the process's limit of open files if needed
@@ -193,7 +201,8 @@ impl Net {
     /// (`None`). When it has passed, the connection is closed: [`Closed::Deadline`] with `what`, a
     /// noun.
     pub fn expect(&self, conn: Conn, within: Option<Duration>, what: &'static str) {
-        self.queue(Command::Expect(conn, within, what));
+        let deadline = within.map(|within| self.inbox.now() + within);
+        self.queue(Command::Expect(conn, deadline, what));
     }
 
     /// Sends what is queued and a FIN, waits for the peer's close ([`LINGER`] at most) and drops
@@ -211,25 +220,32 @@ impl Net {
     /// Passes the queued calls to the thread, and wakes it if it sleeps and a call is urgent. So a
     /// batch of calls wakes the thread at most once.
     ///
-    /// If the only urgent call is one [`send`](Net::send), this writes the bytes itself, and leaves
-    /// to the thread only what would block; `writer.rs` has the rules. Many sends go to the thread:
-    /// it writes while the loop goes on.
+    /// If the only urgent calls are a few [`send`](Net::send)s, this writes the bytes itself, and
+    /// leaves to the thread only what would block; `writer.rs` has the rules. Many sends go to the
+    /// thread: it writes while the loop goes on.
     pub fn flush(&self) {
         let mut commands = self.unflushed.borrow_mut();
-        if let Some((at, conn)) = only_send(&commands)
-            && let Some(writer) = self.inbox.idle_writer(conn)
-            && let Command::Send(_, bytes) = commands.remove(at)
+        if !commands.is_empty()
+            && self.inbox.is_idle()
+            && let Some(sends) = few_sends(&mut commands)
         {
-            // This comes before the write. Otherwise a quick answer could find its connection
+            // These come before the writes. Otherwise a quick answer could find its connection
             // paused.
             self.inbox.put(&mut commands);
-            commands.extend(match writer.lock().send(bytes, self.inbox.now()) {
-                Sent::Whole => None,
-                Sent::Part => Some(Command::Write(conn)),
-                Sent::Nothing(bytes) => Some(Command::Send(conn, bytes)),
-            });
+            commands.extend(sends.into_iter().filter_map(|(conn, bytes)| self.write(conn, bytes)));
         }
         self.inbox.put(&mut commands);
+    }
+
+    /// Writes what was sent, as far as the socket takes it. Returns what is left to the thread.
+    fn write(&self, conn: Conn, bytes: Vec<u8>) -> Option<Command> {
+        let Some(writer) = self.inbox.writer(conn) else { return Some(Command::Send(conn, bytes)) };
+        let sent = writer.lock().send(bytes, self.inbox.now());
+        match sent {
+            Sent::Whole => None,
+            Sent::Part => Some(Command::Write(conn)),
+            Sent::Nothing(bytes) => Some(Command::Send(conn, bytes)),
+        }
     }
 
     /// Closes the listeners, and every connection as [`close`](Net::close) does, and waits for the
@@ -248,13 +264,16 @@ impl Net {
     }
 }
 
-/// The place and the connection of a send, if no other command is urgent.
-fn only_send(commands: &[Command]) -> Option<(usize, Conn)> {
-    let mut urgent = commands.iter().enumerate().filter(|(_, command)| command.is_urgent());
-    match (urgent.next(), urgent.next()) {
-        (Some((at, Command::Send(conn, _))), None) => Some((at, *conn)),
-        _ => None,
+/// Takes the sends out of `commands`, if they are few and no other command is urgent.
+fn few_sends(commands: &mut Vec<Command>) -> Option<Vec<(Conn, Vec<u8>)>> {
+    let is_send = |command: &Command| matches!(command, Command::Send(..));
+    let urgent = commands.iter().filter(|command| command.is_urgent());
+    let (sends, others): (Vec<_>, Vec<_>) = urgent.partition(|command| is_send(command));
+    if sends.is_empty() || sends.len() > WRITTEN_AT_ONCE || !others.is_empty() {
+        return None;
     }
+    let sends = commands.extract_if(.., |command| is_send(command));
+    Some(sends.filter_map(Command::into_send).collect())
 }
 
 impl Drop for Net {

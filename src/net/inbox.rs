@@ -23,7 +23,7 @@ pub(super) enum Command {
     Send(Conn, Vec<u8>),
     /// The loop's handle did not write all, or its write failed.
     Write(Conn),
-    Expect(Conn, Option<Duration>, &'static str),
+    Expect(Conn, Option<Instant>, &'static str),
     AtMost(usize),
     Admit(Conn),
     ReadOn(Conn, Duration),
@@ -48,10 +48,21 @@ pub(super) struct Dialled {
 }
 
 impl Command {
-    /// Whether the thread must be woken for this command. A [`Command::ReadOn`] without a rest can
-    /// wait until the thread wakes for another reason.
+    /// Whether the thread must be woken for this command. Others can wait until it wakes for
+    /// another reason: a [`Command::ReadOn`] without a rest until bytes come, and a deadline until
+    /// the next look at all of them, once a tick. An admission must take effect before the peer
+    /// gets an answer: a peer who then comes again is not to meet its own former connection among
+    /// the strangers.
     pub(super) fn is_urgent(&self) -> bool {
-        !matches!(self, Command::ReadOn(_, Duration::ZERO))
+        !matches!(self, Command::ReadOn(_, Duration::ZERO) | Command::Expect(..))
+    }
+
+    /// The connection and the bytes of a send.
+    pub(super) fn into_send(self) -> Option<(Conn, Vec<u8>)> {
+        match self {
+            Command::Send(conn, bytes) => Some((conn, bytes)),
+            _ => None,
+        }
     }
 }
 
@@ -119,11 +130,13 @@ impl Inbox {
         self.writers().remove(&conn);
     }
 
-    /// The writer of an open connection, if the thread has carried out all urgent commands.
-    pub(super) fn idle_writer(&self, conn: Conn) -> Option<Shared> {
-        if self.lock().has_urgent {
-            return None;
-        }
+    /// Whether the thread has carried out all urgent commands.
+    pub(super) fn is_idle(&self) -> bool {
+        !self.lock().has_urgent
+    }
+
+    /// The writer of an open connection.
+    pub(super) fn writer(&self, conn: Conn) -> Option<Shared> {
         self.writers().get(&conn).cloned()
     }
 

@@ -46,9 +46,9 @@ impl Sockets {
             Command::Dialled(conn, result) => self.dialled(conn, result, now),
             Command::Send(conn, bytes) => self.send(conn, bytes, now),
             Command::Write(conn) => self.write_bounded(conn, now),
-            Command::Expect(conn, within, what) => {
+            Command::Expect(conn, deadline, what) => {
                 if let Some(connection) = self.connections.get_mut(&conn) {
-                    connection.expect(within.map(|within| (now + within, what)));
+                    connection.expect(deadline.map(|at| (at, what)));
                 }
             }
             Command::AtMost(connections) => self.limits.connections = connections,
