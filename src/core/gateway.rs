@@ -47,6 +47,8 @@ mod tests;
 pub const STREAMS_MAX: usize = 4;
 /// A ping follows this long after the one before.
 pub const PING_EVERY: Duration = Duration::from_secs(15);
+/// What is due within this time is done together: one wake serves many streams.
+const TOGETHER: Duration = Duration::from_millis(250);
 /// A stream whose pings were answered once, and then not for this long, is ended.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
 /// A held request is answered after this long at the latest.
@@ -382,8 +384,11 @@ impl Gateway {
 
     /// Time has passed: pings are sent, held requests answered, deserted streams ended.
     pub fn tick(&mut self, now: Now) {
+        if self.deadline().is_none_or(|at| at > now.clock) {
+            return;
+        }
         while let Some((at, conn)) = self.deadlines.first().copied()
-            && at <= now.clock
+            && at <= now.clock + TOGETHER
         {
             self.deadlines.pop_first();
             let Some(stream) = self.streams.get_mut(&conn) else { continue };
