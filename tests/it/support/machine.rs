@@ -1,7 +1,10 @@
 //! What tests need of the machine: other tools, numbers in the environment, and the CPU time of a
 //! process.
 
+use std::ops::Range;
 use std::process::{Command, Stdio};
+
+use handoff::core::chance::Chance;
 
 use crate::support::run::Handoff;
 
@@ -58,4 +61,24 @@ pub fn ticks(process: &Handoff) -> u64 {
         .take(2)
         .map(|time| time.parse::<u64>().expect("a number"))
         .sum()
+}
+
+/// A point at which a process of a build with failpoints dies by itself, for the variable
+/// `HANDOFF_FAILPOINT`: at a hit whose number is in this range.
+pub fn failpoint(chance: &mut Chance, hits: Range<u64>) -> String {
+    const FAILPOINTS: [&str; 11] = [
+        "before-commit",
+        "in-commit",
+        "after-commit",
+        "before-queue",
+        "after-queue",
+        "before-ack",
+        "after-ack",
+        "before-send",
+        "after-send",
+        "before-show",
+        "after-show",
+    ];
+    let name = FAILPOINTS[chance.below(FAILPOINTS.len() as u64) as usize];
+    format!("{name}:{}", hits.start + chance.below(hits.end - hits.start))
 }

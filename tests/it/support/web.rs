@@ -15,9 +15,24 @@ use crate::support::setup::Setup;
 /// Starts a gateway in this setup, at a free port or at the one it had.
 #[track_caller]
 pub fn gateway(setup: &Setup, listen: &str, more: &[&str]) -> (Handoff, String) {
+    gateway_armed(setup, listen, more, "")
+}
+
+/// The same, which dies by itself at a failpoint, unless that is empty.
+#[track_caller]
+pub fn gateway_armed(
+    setup: &Setup,
+    listen: &str,
+    more: &[&str],
+    failpoint: &str,
+) -> (Handoff, String) {
     let fixed = ["web", "--listen", listen, "--admin", &setup.desk, "--bot", setup.bot.url()];
     let state = ["--json", "--state", setup.state()];
-    let mut gateway = Handoff::start(&[&fixed[..], &state, more].concat());
+    let mut gateway = Handoff::start_with(&[&fixed[..], &state, more].concat(), |command| {
+        if !failpoint.is_empty() {
+            command.env("HANDOFF_FAILPOINT", failpoint);
+        }
+    });
     let address = gateway.address();
     (gateway, address)
 }
@@ -99,14 +114,19 @@ impl Customer {
 
     /// Opens a stream behind this event.
     pub fn stream(&self, after: Option<&str>) -> Stream {
+        self.try_stream(after).expect("the gateway answers")
+    }
+
+    /// The same, if the gateway answers.
+    pub fn try_stream(&self, after: Option<&str>) -> Option<Stream> {
         let after = after.map(|id| format!("?after={id}")).unwrap_or_default();
         let request = Request::get(format!("{}/api/stream{after}", self.base))
             .header("authorization", self.bearer())
             .body(())
             .expect("a request");
-        let response = self.agent.run(request).expect("the gateway answers");
+        let response = self.agent.run(request).ok()?;
         assert_eq!(response.status(), 200);
-        Stream::read(response)
+        Some(Stream::read(response))
     }
 
     fn bearer(&self) -> String {
@@ -217,6 +237,16 @@ impl Stream {
     #[track_caller]
     pub fn until_state(&mut self, state: &str) -> Value {
         self.until(|event| event["event"] == "state" && event["state"] == state)
+    }
+
+    /// The next event; `None` at the end of the stream.
+    pub fn next(&mut self) -> Option<Value> {
+        let (id, event) = self.events.recv_timeout(WITHIN).ok()?;
+        if id.is_some() {
+            self.last = id;
+            self.numbered.push(event.clone());
+        }
+        Some(event)
     }
 
     /// Waits for the end of the stream.

@@ -9,23 +9,9 @@ use crossbeam_channel::select;
 use rustix::process::Signal;
 
 use crate::support::kept::{self, Item, Kept};
+use crate::support::machine::failpoint;
 
 use super::{BOTH, WITHIN, Who, World};
-
-/// The points at which a process may die by itself.
-const FAILPOINTS: [&str; 11] = [
-    "before-commit",
-    "in-commit",
-    "after-commit",
-    "before-queue",
-    "after-queue",
-    "before-ack",
-    "after-ack",
-    "before-send",
-    "after-send",
-    "before-show",
-    "after-show",
-];
 
 impl World {
     /// Plays one conversation: bot, handoff, chat, handback, and the same again a few times. Then
@@ -272,10 +258,7 @@ impl World {
         // and for no event.
         thread::sleep(Duration::from_millis(pause));
         let armed = (self.kills < self.goal && self.is_to_kill() && self.chance.below(2) == 0)
-            .then(|| {
-                let name = FAILPOINTS[self.chance.below(FAILPOINTS.len() as u64) as usize];
-                format!("{name}:{}", 1 + self.chance.below(40))
-            });
+            .then(|| failpoint(&mut self.chance, 1..41));
         self.end(who).again(kept, armed);
     }
 }
