@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::thread;
 
 use crossbeam_channel::unbounded;
@@ -17,11 +17,7 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, eventfd};
 
 pub(crate) fn run() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    listener.set_nonblocking(true)?;
-    println!("{}", listener.local_addr()?);
-    let poller = epoll::create(CreateFlags::CLOEXEC)?;
-    epoll::add(&poller, &listener, EventData::new_u64(0), EventFlags::IN)?;
+    let (listener, poller) = listen()?;
     let mut open: HashMap<u64, TcpStream> = HashMap::new();
     let mut buffer = vec![0; 1 << 16];
     let mut ready = Vec::with_capacity(1024);
@@ -30,7 +26,7 @@ pub(crate) fn run() -> io::Result<()> {
         for event in ready.drain(..) {
             let key = event.data.u64();
             if key == 0 {
-                accept(&listener, &poller, &mut open)?;
+                accept(&listener, &poller, |key, socket| _ = open.insert(key, socket))?;
             } else if let Some(socket) = open.get_mut(&key) {
                 match socket.read(&mut buffer) {
                     Ok(count) if count > 0 => socket.write_all(&buffer[..count])?,
@@ -40,6 +36,16 @@ pub(crate) fn run() -> io::Result<()> {
             }
         }
     }
+}
+
+/// Listens, says where, and has an epoll that reports new connections with the key 0.
+pub(crate) fn listen() -> io::Result<(TcpListener, OwnedFd)> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    listener.set_nonblocking(true)?;
+    println!("{}", listener.local_addr()?);
+    let poller = epoll::create(CreateFlags::CLOEXEC)?;
+    epoll::add(&poller, &listener, EventData::new_u64(0), EventFlags::IN)?;
+    Ok((listener, poller))
 }
 
 /// Serves one connection, with two thread wakes for each read.
@@ -82,10 +88,11 @@ pub(crate) fn run_with_wakes() -> io::Result<()> {
     }
 }
 
-fn accept(
+/// Takes all connections that wait. Each gets its descriptor as its key.
+pub(crate) fn accept(
     listener: &TcpListener,
     poller: &impl AsFd,
-    open: &mut HashMap<u64, TcpStream>,
+    mut open: impl FnMut(u64, TcpStream),
 ) -> io::Result<()> {
     loop {
         match listener.accept() {
@@ -94,7 +101,7 @@ fn accept(
                 socket.set_nodelay(true)?;
                 let key = socket.as_raw_fd() as u64;
                 epoll::add(poller, &socket, EventData::new_u64(key), EventFlags::IN)?;
-                open.insert(key, socket);
+                open(key, socket);
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
             Err(error) => return Err(error),

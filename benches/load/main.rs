@@ -1,5 +1,5 @@
 //! The benchmark: the cost of a desk, beside a bare epoll echo on the same machine in the same run;
-//! and how long many customers wait for one bot.
+//! that of a gateway, beside a bare server of events; and how long many customers wait for one bot.
 //!
 //! This process plays the customers and speaks the real wire, in plaintext or over TLS. A real
 //! `handoff admin` and the echo are processes of their own. Each round measures the two sides of a
@@ -16,6 +16,8 @@ mod bot;
 #[cfg(target_os = "linux")]
 mod broken;
 #[cfg(target_os = "linux")]
+mod browsers;
+#[cfg(target_os = "linux")]
 mod customers;
 #[cfg(target_os = "linux")]
 mod durable;
@@ -27,6 +29,8 @@ mod extent;
 mod measures;
 #[cfg(target_os = "linux")]
 mod server;
+#[cfg(target_os = "linux")]
+mod sse;
 #[cfg(target_os = "linux")]
 mod stream;
 #[cfg(target_os = "linux")]

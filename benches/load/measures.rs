@@ -9,11 +9,13 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use crate::archive;
 use crate::bot;
 use crate::broken::Broken;
+use crate::browsers;
 use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
 use crate::echo;
 use crate::extent::{Extent, FULL, QUICK};
 use crate::server::{Server, What};
+use crate::sse;
 use crate::stream::{self, Stream};
 use crate::table::{self, Row, Sample};
 use crate::turns;
@@ -26,6 +28,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if arguments.iter().any(|it| it == "wakes") {
         return Ok(echo::run_with_wakes()?);
+    }
+    if arguments.iter().any(|it| it == "sse") {
+        return Ok(sse::run()?);
     }
     // `cargo test --all-targets` starts this program without `--bench`.
     if !arguments.iter().any(|it| it == "--bench") {
@@ -64,6 +69,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     if only("bot") {
         rows.extend(bot::measure(&extent)?);
     }
+    if only("web") {
+        rows.extend(browsers::measure(&extent)?);
+    }
     if only("durable-trips") {
         rows.extend(durable::round_trips(&extent)?);
     }
@@ -94,16 +102,23 @@ pub(crate) fn run() -> Result<(), Broken> {
 /// the work, and the echo needs no such wake. With a pause before each entry all threads sleep when
 /// it comes.
 fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let (trips, no_pause) = (extent.trips, Duration::ZERO);
+    let alone = || trips_placed(extent.rounds, trips, no_pause, "one at a time", "one CPU");
+    let mut rows = on_one_cpu(alone)?;
+    rows.extend(trips_placed(extent.rounds, trips, no_pause, "one at a time", "free")?);
+    rows.extend(trips_placed(extent.rounds, extent.paused_trips, PAUSE, "one every 4 ms", "free")?);
+    Ok(rows)
+}
+
+/// Measures with this thread, and every process that it starts, on one CPU.
+pub(crate) fn on_one_cpu<T>(measure: impl FnOnce() -> Result<T, Broken>) -> Result<T, Broken> {
     let everywhere = sched_getaffinity(None)?;
     let mut one = CpuSet::new();
     one.set((0..CpuSet::MAX_CPU).rev().find(|cpu| everywhere.is_set(*cpu)).unwrap_or(0));
     sched_setaffinity(None, &one)?;
-    let (trips, no_pause) = (extent.trips, Duration::ZERO);
-    let mut rows = trips_placed(extent.rounds, trips, no_pause, "one at a time", "one CPU")?;
+    let measured = measure();
     sched_setaffinity(None, &everywhere)?;
-    rows.extend(trips_placed(extent.rounds, trips, no_pause, "one at a time", "free")?);
-    rows.extend(trips_placed(extent.rounds, extent.paused_trips, PAUSE, "one every 4 ms", "free")?);
-    Ok(rows)
+    measured
 }
 
 /// The pause before an entry, after which all threads sleep.
@@ -364,29 +379,36 @@ fn strangers(extent: &Extent) -> Result<Vec<Row>, Broken> {
     ])
 }
 
-/// The time from the start of the process to the line with its address, and its memory then.
+/// The start of a desk, beside that of the echo.
 fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let (mut echo, mut desk, mut rss) = (Sample::default(), Sample::default(), Sample::default());
+    let mut echo = Sample::default();
     for _ in 0..extent.starts {
         echo.add(Server::start(What::Echo)?.took.as_secs_f64() * 1e3);
-        let started = Server::start(What::Read)?;
-        desk.add(started.took.as_secs_f64() * 1e3);
+    }
+    let mut rows = starts(extent, ("", 5.0), || Server::start(What::Read))?;
+    rows[0].scale = format!("echo {:.1} ms", echo.median());
+    Ok(rows)
+}
+
+/// The time from the start of a process to the line with its address, and its memory then. Each row
+/// begins with `of`, and `goal` is in milliseconds.
+pub(crate) fn starts(
+    extent: &Extent,
+    (of, goal): (&str, f64),
+    server: impl Fn() -> Result<Server, Broken>,
+) -> Result<Vec<Row>, Broken> {
+    let (mut took, mut rss) = (Sample::default(), Sample::default());
+    for _ in 0..extent.starts {
+        let started = server()?;
+        took.add(started.took.as_secs_f64() * 1e3);
         rss.add(started.status()?.rss as f64 / f64::from(1 << 20));
     }
-    Ok(vec![
-        Row {
-            measure: "start to listening".into(),
-            goal: "<= 5.0 ms".into(),
-            measured: format!("{:.1} ms ({})", desk.median(), desk.spread(1)),
-            scale: format!("echo {:.1} ms", echo.median()),
-            reached: Some(desk.median() <= 5.0),
-        },
-        Row {
-            measure: "RSS then".into(),
-            goal: "<= 8.0 MiB".into(),
-            measured: format!("{:.1} MiB ({})", rss.median(), rss.spread(1)),
-            scale: String::new(),
-            reached: Some(rss.median() <= 8.0),
-        },
-    ])
+    let row = |measure: &str, unit: &str, goal: f64, sample: &Sample| Row {
+        measure: format!("{of}{measure}"),
+        goal: format!("<= {goal:.1} {unit}"),
+        measured: format!("{:.1} {unit} ({})", sample.median(), sample.spread(1)),
+        scale: String::new(),
+        reached: Some(sample.median() <= goal),
+    };
+    Ok(vec![row("start to listening", "ms", goal, &took), row("RSS then", "MiB", 8.0, &rss)])
 }

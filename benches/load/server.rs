@@ -41,6 +41,14 @@ pub(crate) enum What {
     Tls,
     /// A desk that prints everything as JSON to /dev/null, so that no reader costs CPU.
     Json,
+    /// The bare server of events: no gateway can be faster.
+    Sse,
+    /// The same in node.
+    Node,
+    /// The built-in bot.
+    Bot,
+    /// A gateway. Its stdout is /dev/null.
+    Web,
     /// Like `Json`, over TLS. This process reads its stdout, to see the time of its `ready`.
     Read,
 }
@@ -53,6 +61,10 @@ impl What {
             What::Plain => "plain",
             What::Tls => "plain, TLS",
             What::Json | What::Read => "--json",
+            What::Web => "gateway",
+            What::Sse => "bare server of events",
+            What::Node => "node",
+            What::Bot => "bot",
         }
     }
 }
@@ -86,24 +98,43 @@ impl Server {
     /// A desk with its journal in that folder.
     pub(crate) fn start_in(what: What, state: Option<&Path>) -> Result<Server, Broken> {
         let mut command = match what {
-            What::Echo | What::Wakes => Command::new(env::current_exe()?),
+            What::Echo | What::Wakes | What::Sse => Command::new(env::current_exe()?),
+            What::Node => Command::new("node"),
+            What::Bot => program("bot"),
             _ => handoff("admin", state),
         };
         match what {
             What::Echo => command.arg("echo").stdout(Stdio::piped()),
             What::Wakes => command.arg("wakes").stdout(Stdio::piped()),
+            What::Sse => command.arg("sse").stdout(Stdio::piped()),
+            What::Node => command.arg("benches/load/peer.mjs").stdout(Stdio::piped()),
+            What::Bot => command.args(["--listen", "127.0.0.1:0", "--json"]).stdout(Stdio::piped()),
             What::Plain | What::Tls => {
                 command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped())
             }
             What::Json => command.arg("--json").stdout(Stdio::null()),
-            What::Read => command.arg("--json").stdout(Stdio::piped()),
+            What::Read | What::Web => command.arg("--json").stdout(Stdio::piped()),
         };
         let is_tls = matches!(what, What::Tls | What::Read);
-        if !matches!(what, What::Echo | What::Wakes) {
+        if matches!(what, What::Plain | What::Tls | What::Json | What::Read) {
             command.args(["--listen", "127.0.0.1:0"]).args(ROOM);
             command.args(if is_tls { [].as_slice() } else { &["--plaintext", "loopback"] });
         }
         let security = if is_tls { customers_tls()? } else { Security::Plaintext };
+        Server::launch(what, command, security)
+    }
+
+    /// A gateway with this bot, and with its journal in that folder or without one. Nobody is at
+    /// its desk.
+    pub(crate) fn gateway(bot: &str, state: Option<&Path>) -> Result<Server, Broken> {
+        let mut command = handoff("web", state);
+        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:1", "--bot", bot]);
+        command.args(["--customers", "11000", "--per-address", "11000", "--rate", "1000000"]);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Server::launch(What::Web, command, Security::Plaintext)
+    }
+
+    fn launch(what: What, mut command: Command, security: Security) -> Result<Server, Broken> {
         let since = Instant::now();
         let mut child = command.env_remove("RUST_LOG").stdin(Stdio::piped()).spawn()?;
         let input = child.stdin.take().expect("piped above");
@@ -150,13 +181,18 @@ pub(crate) fn customers_tls() -> Result<Security, Broken> {
 /// The program in one of its modes, with a journal or without. The variable `HANDOFF` names another
 /// build to measure.
 pub(crate) fn handoff(mode: &str, state: Option<&Path>) -> Command {
-    let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
-    let mut command = Command::new(program);
-    command.arg(mode).env_remove("RUST_LOG");
+    let mut command = program(mode);
     match state {
         Some(state) => command.arg("--state").arg(state),
         None => command.arg("--ephemeral"),
     };
+    command
+}
+
+fn program(mode: &str) -> Command {
+    let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
+    let mut command = Command::new(program);
+    command.arg(mode);
     command
 }
 
