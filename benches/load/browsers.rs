@@ -32,20 +32,6 @@ const IN_FLIGHT: usize = 100;
 const FEW: usize = 1_000;
 const MANY: usize = 9_000;
 
-/// Runs all measures of this file.
-pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let bot = silent_bot()?;
-    let mut rows = trips(extent, &bot)?;
-    rows.push(flood(extent, &bot)?);
-    rows.push(opens(extent)?);
-    rows.extend(slopes(extent)?);
-    let folder = Folder::new()?;
-    let gateway = || Server::gateway(&bot, Some(folder.path()));
-    rows.extend(starts(extent, ("gateway: ", 8.0), gateway)?);
-    rows.push(size()?);
-    Ok(rows)
-}
-
 /// A bot that takes every question and answers none.
 fn silent_bot() -> Result<String, Broken> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -200,21 +186,22 @@ fn kinds(bot: &str, folder: &Folder) -> Result<Vec<Kind>, Broken> {
 
 /// The time from a POST to its event on the stream, one after the other, with all processes on one
 /// CPU: the median of a round, divided by the bare server's.
-fn trips(extent: &Extent, bot: &str) -> Result<Vec<Row>, Broken> {
-    let folder = Folder::new()?;
+pub(crate) fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let (bot, folder) = (silent_bot()?, Folder::new()?);
     on_one_cpu(|| {
-        let kinds = kinds(bot, &folder)?;
-        let mut ends = Vec::new();
-        for (_, server) in &kinds {
-            let customer = Customer::begin(server)?;
-            let mut stream = customer.stream(server)?;
-            stream.until(b"\n")?;
-            ends.push((customer, stream));
-        }
+        let kinds = kinds(&bot, &folder)?;
         let mut times: Vec<_> = kinds.iter().map(|_| Sample::default()).collect();
         let mut ratios: Vec<_> = kinds.iter().map(|_| Sample::default()).collect();
         for round in 0..extent.rounds {
             let mut trips: Vec<_> = kinds.iter().map(|_| Sample::default()).collect();
+            // In each round others talk: nobody says thousands of lines.
+            let mut ends = Vec::new();
+            for (_, server) in &kinds {
+                let customer = Customer::begin(server)?;
+                let mut stream = customer.stream(server)?;
+                stream.until(b"\n")?;
+                ends.push((customer, stream));
+            }
             for turn in 0..5 * kinds.len() {
                 let at = (turn + round) % kinds.len();
                 let (customer, stream) = &mut ends[at];
@@ -244,12 +231,12 @@ fn trips(extent: &Extent, bot: &str) -> Result<Vec<Row>, Broken> {
 }
 
 /// A hundred customers with a line in flight each: the server's CPU time for a million deliveries.
-fn flood(extent: &Extent, bot: &str) -> Result<Row, Broken> {
-    let folder = Folder::new()?;
+pub(crate) fn flood(extent: &Extent) -> Result<Row, Broken> {
+    let (bot, folder) = (silent_bot()?, Folder::new()?);
     let mut names = Vec::new();
     let mut cpu: Vec<Sample> = Vec::new();
     for _ in 0..extent.rounds.div_ceil(2) {
-        for (at, (name, server)) in kinds(bot, &folder)?.into_iter().enumerate() {
+        for (at, (name, server)) in kinds(&bot, &folder)?.into_iter().enumerate() {
             if at == names.len() {
                 names.push(name);
                 cpu.push(Sample::default());
@@ -320,7 +307,7 @@ fn flooded(server: &Server, lines: usize) -> Result<f64, Broken> {
 }
 
 /// A stream of a customer with ten entries opens, is read to its last entry, and is closed.
-fn opens(extent: &Extent) -> Result<Row, Broken> {
+pub(crate) fn opens(extent: &Extent) -> Result<Row, Broken> {
     let (bot, folder) = (Server::start(What::Bot)?, Folder::new()?);
     let server = Server::gateway(&format!("http://{}", bot.address), Some(folder.path()))?;
     let mut customer = Customer::begin(&server)?;
@@ -351,7 +338,7 @@ fn opens(extent: &Extent) -> Result<Row, Broken> {
 
 /// The memory of one more customer with an open stream, a live session and ten entries, and the work
 /// for many idle streams.
-fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
+pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let bot = Server::start(What::Bot)?;
     let url = format!("http://{}", bot.address);
     let mut rows = Vec::new();
@@ -442,6 +429,15 @@ fn idled(server: &Server, streams: &mut [(Browser, String)]) -> Result<f64, Brok
         return Err(broken(format!("{pings} heartbeats of {} streams", streams.len())).into());
     }
     Ok((server.cpu()? - before) / since.elapsed().as_secs_f64() * 100.0)
+}
+
+/// The start of a gateway with its journal, and the size of the program.
+pub(crate) fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let (bot, folder) = (silent_bot()?, Folder::new()?);
+    let gateway = || Server::gateway(&bot, Some(folder.path()));
+    let mut rows = starts(extent, ("gateway: ", 8.0), gateway)?;
+    rows.push(size()?);
+    Ok(rows)
 }
 
 /// The size of the program without its symbols.

@@ -69,8 +69,18 @@ pub(crate) fn run() -> Result<(), Broken> {
     if only("bot") {
         rows.extend(bot::measure(&extent)?);
     }
-    if only("web") {
-        rows.extend(browsers::measure(&extent)?);
+    if only("web-trips") {
+        rows.extend(browsers::trips(&extent)?);
+    }
+    if only("web-flood") {
+        rows.push(browsers::flood(&extent)?);
+    }
+    if only("web-streams") {
+        rows.push(browsers::opens(&extent)?);
+        rows.extend(browsers::slopes(&extent)?);
+    }
+    if only("web-start") {
+        rows.extend(browsers::start(&extent)?);
     }
     if only("durable-trips") {
         rows.extend(durable::round_trips(&extent)?);
