@@ -28,6 +28,7 @@ mod support {
     pub mod session;
     pub mod setup;
     pub mod terminal;
+    pub mod unit;
     pub mod web;
 }
 
@@ -78,6 +79,7 @@ mod web {
     mod posts;
     mod proxied;
     mod requests;
+    mod service;
     mod streams;
     mod trusted;
 }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use crate::support::raw::Raw;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
+use crate::support::unit::value;
 
 const UNIT: &str = include_str!("../../../docs/handoff-desk.service");
 
@@ -133,12 +134,7 @@ fn a_desk_without_an_agent_refuses_the_agents_options() {
 
 #[test]
 fn the_unit_for_systemd_starts_a_desk_and_takes_its_exit_code_for_success() {
-    let line = |name: &str| {
-        let lines: Vec<&str> =
-            UNIT.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix('=')).collect();
-        let [value] = lines[..] else { panic!("one {name}: {lines:?}") };
-        value
-    };
+    let line = |name| value(UNIT, name);
     let setup = Setup::new();
     let command: Vec<&str> = line("ExecStart").split_whitespace().skip(1).collect();
     let command = command.iter().map(|word| match *word {
