@@ -100,7 +100,8 @@ impl Bare {
     fn respond(&mut self, key: u64, status: &str, body: &str) -> io::Result<()> {
         let length = body.len();
         let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
         );
         self.write(key, answer.as_bytes())
     }
@@ -122,7 +123,8 @@ impl Bare {
         it.streams.push(key);
         let events = it.events.concat();
         let length = events.len().max(1);
-        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\
+                    Transfer-Encoding: chunked\r\n\r\n";
         let events = if events.is_empty() { "\n".to_owned() } else { events };
         self.write(key, format!("{head}{length:x}\r\n{events}\r\n").as_bytes())
     }

@@ -13,6 +13,7 @@ mod fuzz;
 
 /// The helpers of the tests: processes, terminals, bots, bare frames, journals. No test is here.
 mod support {
+    pub mod attack;
     pub mod authority;
     pub mod chat;
     pub mod fake_bot;

@@ -1,29 +1,24 @@
 //! A desk as it ships (TLS, a journal, default flags) under attack: running chats stay as
 //! fast, new customers get in, and memory does not grow.
 //!
-//! The attackers are one thread of low priority, because real attackers would use the processors of
-//! other machines. Strangers come from 127.0.0.10 to 127.0.0.59. Attackers that are customers come
+//! Strangers come from 127.0.0.10 to 127.0.0.59. Attackers that are customers come
 //! from the addresses after these, one for each attack, because an attack takes all slots of its
 //! address and does not give them back.
 
 use std::collections::VecDeque;
 use std::io::Write;
 use std::net::Shutdown;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use handoff::edge::tls::{KnownDesks, Trust};
 use serde_json::json;
 
-use crate::support::chat::{Chat, one_at_a_time, p99, weight};
+use crate::support::attack::{Attack, Outcome, Target, attack_all, chat, go};
+use crate::support::chat::{Chat, one_at_a_time, p99};
 use crate::support::machine::number;
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
-
-/// Repeats an attack until it is over. Returns how often it ran.
-type Attack = fn(desk: &str, enough: &AtomicBool) -> usize;
 
 const ATTACKS: [(&str, Attack); 13] = [
     ("handshakes of one address", |desk, enough| handshakes(desk, enough, 1)),
@@ -40,15 +35,6 @@ const ATTACKS: [(&str, Attack); 13] = [
     ("in and out of the queue", queue),
     ("back again with a long past", long_past),
 ];
-
-fn go(enough: &AtomicBool, mut each: impl FnMut(usize)) -> usize {
-    let mut rounds = 0;
-    while !enough.load(Ordering::Relaxed) {
-        each(rounds);
-        rounds += 1;
-    }
-    rounds
-}
 
 /// A connection that the kernel forgets when it is closed, and that blocks its owner for 100 ms at
 /// most.
@@ -231,108 +217,57 @@ fn long_past(desk: &str, enough: &AtomicBool) -> usize {
     })
 }
 
-/// Time between two lines of all customers together.
-const EVERY: Duration = Duration::from_millis(2);
-
 /// A desk, and the customers whose lines are timed. There are enough of them that none exceeds the
 /// rate of one customer.
-struct Target {
+struct Desk {
     admin: Handoff,
-    desk: String,
+    address: String,
     chats: Vec<Chat>,
+    said: usize,
 }
 
-/// The figures of one attack.
-struct Figures {
-    trips: Vec<Duration>,
-    /// The time until a new customer was welcomed.
-    new: Duration,
-    rounds: usize,
-}
-
-impl Target {
-    fn new(more: &[&str]) -> Target {
+impl Desk {
+    fn new(more: &[&str]) -> Desk {
         let mut admin = Handoff::admin(more);
-        let desk = admin.address();
-        let chats = (0..50).map(|n| Chat::start_as(&desk, &format!("{:02x}", 0x80 + n))).collect();
-        Target { admin, desk, chats }
+        let address = admin.address();
+        let one = |n| Chat::start_as(&address, &format!("{:02x}", 0x80 + n));
+        let chats = (0..50).map(one).collect();
+        Desk { admin, address, chats, said: 0 }
+    }
+}
+
+impl Target for Desk {
+    const EVERY: Duration = Duration::from_millis(2);
+
+    fn process(&self) -> &Handoff {
+        &self.admin
     }
 
-    /// Sends lines one after the other. Returns the sorted times from a line to its ack.
-    fn chat(&mut self, during: Duration) -> Vec<Duration> {
-        let (since, mut trips) = (Instant::now(), Vec::new());
-        for at in 0.. {
-            if since.elapsed() > during {
-                break;
-            }
-            // The steady pace is part of the test: these are customers who type, and no flood. So
-            // this waits for a time and for no event.
-            thread::sleep((EVERY * at).saturating_sub(since.elapsed()));
-            let chat = &mut self.chats[at as usize % 50];
-            chat.trip();
-            trips.append(&mut chat.trips);
-        }
-        trips.sort_unstable();
-        trips
+    fn address(&self) -> &str {
+        &self.address
     }
 
-    fn attacked(&mut self, attack: Attack, during: Duration) -> Figures {
-        let enough = Arc::new(AtomicBool::new(false));
-        let (desk, stop) = (self.desk.clone(), enough.clone());
-        let attacker = thread::spawn(move || {
-            let _ = rustix::process::nice(10);
-            attack(&desk, &stop)
-        });
-        let trips = self.chat(during);
-        let since = Instant::now();
-        let mut new = Raw::connect_from(2, &self.desk);
+    fn trip(&mut self) -> Duration {
+        self.said += 1;
+        let chat = &mut self.chats[self.said % 50];
+        chat.trip();
+        chat.trips.pop().expect("a trip")
+    }
+
+    fn newcomer(&mut self) {
+        let mut new = Raw::connect_from(2, &self.address);
         new.say(&hello("0f", 0));
         new.until("welcome");
-        let new = since.elapsed();
-        enough.store(true, Ordering::Relaxed);
-        let rounds = attacker.join().expect("an attacker does not panic");
-        Figures { trips, new, rounds }
     }
 }
 
-/// Runs every attack for the time `during`. Returns a sentence with the 99th percentile of the chat
-/// without and with the attacks, and with the growth of the desk.
+/// Runs every attack for the time `during`. Returns a sentence with what was found.
 #[track_caller]
-fn attack_all(during: Duration, allowed: Duration) -> String {
-    let mut target = Target::new(&[]);
-    let alone = p99(&mut target.chat(Duration::from_secs(1)));
-    // A machine with other work is slow without an attack, too.
-    let allowed = allowed.max(3 * alone);
-    let before = weight(&target.admin);
-    let (mut worst, mut newest) = ((Duration::ZERO, ""), Duration::ZERO);
-    for (name, attack) in ATTACKS {
-        let Figures { mut trips, new, rounds } = target.attacked(attack, during);
-        let (last, p99) = (trips[trips.len() - 1], p99(&mut trips));
-        eprintln!(
-            "{name}, {rounds} times: {} lines, p99 {p99:?}, slowest {last:?}; \
-             a new customer {new:?}",
-            trips.len()
-        );
-        assert!(
-            p99 < allowed,
-            "{name}: the p99 of {} lines is {p99:?}, and {allowed:?} are allowed",
-            trips.len()
-        );
-        (worst, newest) = (worst.max((p99, name)), newest.max(new));
-    }
-    let since = Instant::now();
-    while weight(&target.admin).2 > before.2 + 8 {
-        assert!(
-            since.elapsed() < WITHIN,
-            "the desk keeps descriptors of closed connections: {:?}",
-            weight(&target.admin)
-        );
-        target.chat(Duration::from_millis(100));
-    }
-    let after = weight(&target.admin);
-    assert_eq!(before.1, after.1, "threads");
-    let grown = after.0.saturating_sub(before.0) >> 20;
-    assert!(grown < 64, "{grown} MiB more");
+fn attack_desk(during: Duration, allowed: Duration) -> String {
+    let mut desk = Desk::new(&[]);
+    let Outcome { alone, worst, newest, grown, threads } =
+        attack_all(&mut desk, &ATTACKS, during, allowed);
+    assert_eq!(threads.0, threads.1, "threads");
     format!(
         "{} attacks, p99 of a line {alone:.1?} before and {:.1?} at worst ({}), \
          a new customer in within {newest:.1?}, {grown} MiB more, no thread or descriptor",
@@ -347,15 +282,15 @@ fn no_attack_stops_a_running_chat_or_keeps_new_customers_out() {
     let _alone = one_at_a_time();
     // The long form measures the speed. This form runs beside other tests and without optimisation,
     // so it allows more time.
-    attack_all(Duration::from_millis(300), Duration::from_secs(2));
+    attack_desk(Duration::from_millis(300), Duration::from_secs(2));
 }
 
 /// The agent types much to a customer who reads nothing. Returns the time until the desk ends that
 /// connection, and the 99th percentile of the other chats.
 #[track_caller]
 fn one_who_stops_reading() -> (Duration, Duration) {
-    let mut target = Target::new(&["--auto-accept"]);
-    let mut deaf = Raw::connect_narrow(60, &target.desk);
+    let mut target = Desk::new(&["--auto-accept"]);
+    let mut deaf = Raw::connect_narrow(60, &target.address);
     deaf.say(&hello("0d", 1));
     let desk = deaf.until("welcome")["desk"].clone();
     deaf.say(&entry(1, &json!({"requested": {}})));
@@ -368,7 +303,7 @@ fn one_who_stops_reading() -> (Duration, Duration) {
     }
     let (since, mut trips, mut said, mut acked) = (Instant::now(), Vec::new(), 0, 0);
     loop {
-        trips.append(&mut target.chat(Duration::from_millis(200)));
+        trips.append(&mut chat(&mut target, Duration::from_millis(200)));
         for event in std::iter::from_fn(|| target.admin.next_event())
             .filter(|event| event["conversation"] == *id)
         {
@@ -395,7 +330,7 @@ fn one_who_stops_reading() -> (Duration, Duration) {
 fn faults_crowd() {
     let _alone = one_at_a_time();
     let seconds = number("FAULTS_CYCLES").unwrap_or(10);
-    let line = attack_all(Duration::from_secs(seconds), Duration::from_millis(50));
+    let line = attack_desk(Duration::from_secs(seconds), Duration::from_millis(50));
     let (took, p99) = one_who_stops_reading();
     assert!(
         took < Duration::from_secs(13) && p99 < Duration::from_millis(50),
