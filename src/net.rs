@@ -267,9 +267,9 @@ impl Net {
 /// Takes the sends out of `commands`, if they are few and no other command is urgent.
 fn few_sends(commands: &mut Vec<Command>) -> Option<Vec<(Conn, Vec<u8>)>> {
     let is_send = |command: &Command| matches!(command, Command::Send(..));
-    let urgent = commands.iter().filter(|command| command.is_urgent());
-    let (sends, others): (Vec<_>, Vec<_>) = urgent.partition(|command| is_send(command));
-    if sends.is_empty() || sends.len() > WRITTEN_AT_ONCE || !others.is_empty() {
+    let urgent = commands.iter().filter(|command| command.is_urgent()).count();
+    let sends = commands.iter().filter(|command| is_send(command)).count();
+    if sends != urgent || !(1..=WRITTEN_AT_ONCE).contains(&sends) {
         return None;
     }
     let sends = commands.extract_if(.., |command| is_send(command));

@@ -139,8 +139,10 @@ export class Connection {
   #up() {
     if (this.downSince !== null) {
       this.#restoresTo = null;
-      // A gateway that was started again has forgotten the page.
-      post('page', thisPage());
+      if (!this.#hasBegun) {
+        // A gateway that was started again has forgotten the page that `begin` told.
+        post('page', thisPage());
+      }
       // From now on a 401 means that the token is gone.
       this.#hasBegun = false;
       this.#set({ downSince: null, phase: 'known', problem: null });

@@ -166,10 +166,13 @@ export class Talk {
    * said there (docs/PROTOCOL.md, "After a fork"). Marks the former ones as moved, and answers them.
    */
   #move(event) {
-    const { n, conversation, at, author, text } = event;
-    const former = this.events.filter((other) =>
-      event.event === 'message' && other.event === 'message' && other.at === at && other.n < n &&
-      other.conversation !== conversation && other.author === author && other.text === text);
+    const { event: name, n, conversation, at, author, text } = event;
+    if (name !== 'message') {
+      return [];
+    }
+    const former = this.events.filter((other) => other.n < n && other.at === at &&
+      other.event === name && other.author === author && other.text === text &&
+      other.conversation !== conversation);
     former.forEach((other) => {
       other.isMoved = true;
     });

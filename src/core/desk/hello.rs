@@ -9,7 +9,7 @@ use crate::core::outcome::Act;
 use crate::core::record::Record;
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
 use crate::wire::{
-    Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, Secret, Token, VERSION, Welcome,
+    Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, Token, VERSION, Welcome,
 };
 
 use super::controls::{Ask, Phase};
@@ -20,7 +20,7 @@ impl Desk {
     /// A customer's side says hello.
     pub(super) fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         let Some(address) = self.connections.take_stranger(conn) else { return };
-        let secret = hash(&hello.secret);
+        let secret = hash(hello.secret.bytes());
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
         if let Err(why) = self.judge(&hello, secret, mark) {
             return self.dismiss(conn, &why);
@@ -90,8 +90,8 @@ impl Desk {
     fn is_trusted(&self, hello: &Hello) -> bool {
         let Some(gateway) = &hello.gateway else { return false };
         // How long the comparison of hashes takes tells nothing of the token.
-        let given = digest(&SHA256, gateway.token.0.as_bytes());
-        let is_it = |token: &Token| digest(&SHA256, token.0.as_bytes()).as_ref() == given.as_ref();
+        let given = hash(gateway.token.0.as_bytes());
+        let is_it = |token: &Token| hash(token.0.as_bytes()) == given;
         self.options.trusted_gateways.iter().any(is_it)
     }
 
@@ -171,7 +171,7 @@ impl Desk {
     }
 }
 
-/// SHA-256 of a conversation's secret: the journal of a desk has no secret itself.
-fn hash(secret: &Secret) -> [u8; 32] {
-    digest(&SHA256, secret.bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+/// SHA-256. Of a conversation's secret the journal of a desk has nothing else.
+fn hash(secret: &[u8]) -> [u8; 32] {
+    digest(&SHA256, secret).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
