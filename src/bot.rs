@@ -120,7 +120,7 @@ pub enum Request {
         sender: String,
         /// What the customer said.
         text: String,
-        /// What else the bot is told: a JSON object, or nothing.
+        /// A JSON object that goes with the message as its `metadata`.
         metadata: Option<Value>,
     },
     /// Take the conversation back, knowing what was said meanwhile. With nothing said it is

@@ -16,10 +16,12 @@ use serde_json::Value;
 
 pub use custom::Custom;
 pub use decode::{Decoder, WireError};
+pub use gateway::{Gateway, Page, Token};
 pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, Secret};
 
 pub(crate) mod custom;
 mod decode;
+mod gateway;
 mod ids;
 
 /// The protocol's major version. A peer of another one is refused.
@@ -141,56 +143,6 @@ pub struct Hello {
     /// The gateway that sends this hello, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
-}
-
-/// A program that holds many customers' sides. A desk that knows its token trusts it: the desk's
-/// limits for one address then count the customers' addresses.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Gateway {
-    /// What proves that the desk may trust the gateway. Never shown or logged.
-    pub token: Token,
-    /// The key of the customer's address; `None` if the gateway does not know the address.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address_key: Option<AddressKey>,
-}
-
-/// From where a customer uses a gateway, as their browser tells. Each part may be missing.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Page {
-    /// The page's URL, without query and fragment.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<Box<str>>,
-    /// The page's title.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<Box<str>>,
-    /// The customer's language (BCP 47).
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub language: Option<Box<str>>,
-    /// The browser, as it names itself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub browser: Option<Box<str>>,
-    /// The customer's address, or the network that it is in.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address: Option<Box<str>>,
-}
-
-impl Page {
-    /// Whether every part keeps its limit.
-    fn fits(&self) -> bool {
-        let short = |text: &Option<Box<str>>, most| text.as_ref().is_none_or(|it| it.len() <= most);
-        let texts = [&self.title, &self.language, &self.browser, &self.address];
-        short(&self.url, URL_MAX) && texts.into_iter().all(|text| short(text, PAGE_TEXT_MAX))
-    }
-}
-
-/// A gateway's token, which is never shown or logged.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Token(pub Box<str>);
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(hidden)")
-    }
 }
 
 /// How a desk accepts a hello.

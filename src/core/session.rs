@@ -217,8 +217,8 @@ impl Session {
         Ok(())
     }
 
-    /// The customer uses a gateway from there. The desk is told now, or when it is connected
-    /// (docs/PROTOCOL.md, "page").
+    /// Notes from where the customer uses a gateway. This side tells the desk now, or when the desk
+    /// is connected (docs/PROTOCOL.md, "page").
     pub fn set_visit(&mut self, visit: Visit) {
         let is_news = self.visit.as_ref().is_none_or(|former| former.page != visit.page);
         self.visit = Some(Box::new(visit));
@@ -234,7 +234,8 @@ impl Session {
         self.visit.as_deref()
     }
 
-    /// The customer types. If an agent has them, the agent is told (docs/PROTOCOL.md, "typing").
+    /// The customer types. This side tells the agent who has the customer, if one does
+    /// (docs/PROTOCOL.md, "typing").
     pub fn customer_types(&mut self, now: Now) {
         if let Some(conn) = self.link.up()
             && self.state() == State::Active

@@ -118,8 +118,8 @@ impl Desk {
         self.in_focus().is_some_and(Conversation::take_new_line)
     }
 
-    /// The agent types a line for the conversation in focus. The customer is told (docs/PROTOCOL.md,
-    /// "typing").
+    /// The agent types a line for the customer in focus. The desk tells that customer's side
+    /// (docs/PROTOCOL.md, "typing").
     pub fn agent_types(&mut self, now: Now) {
         if let Some(conversation) = self.in_focus()
             && let Some(conn) = conversation.connection

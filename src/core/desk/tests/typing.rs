@@ -1,5 +1,5 @@
-//! Typing: what the agent is shown of the customer in focus, and when the customer is told of the
-//! agent.
+//! Typing: whether the prompt shows that the customer in focus types, and when the desk tells that
+//! customer's side that the agent does.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Requests, and the status that each gets: 200 if it is taken, 0 if more bytes are missing. A test
 //! of the whole gateway sends the same requests, so nothing of the crate is imported here.
 
-/// All requests of the table. A head and a body may have so many bytes.
+/// All requests of the table, for a server that takes heads and bodies of these lengths.
 pub(super) fn requests(head_max: usize, body_max: usize) -> Vec<(Vec<u8>, u16)> {
     let host = "Host: chat.example\r\n";
     let get = |rest: &str| format!("GET / HTTP/1.1\r\n{host}{rest}\r\n").into_bytes();
