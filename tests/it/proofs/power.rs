@@ -1,12 +1,13 @@
-//! A power cut at the desk or at the customer's side: everything that it acknowledged or accepted
-//! is on the disk.
+//! A power cut at the desk, at the customer's side or at a gateway: everything that it acknowledged,
+//! accepted or showed is on the disk.
 //!
 //! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
 //! the file copied: what was never synced is not in the copy. The copy is mounted as a machine that
-//! starts again would, and its journal must hold every line that was acknowledged or accepted
+//! starts again would, and its journal must hold every line that was acknowledged, accepted or shown
 //! before. The control, with commits that do not wait for the disk, must lose some lines: otherwise
 //! the test proves nothing.
 
+use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -23,14 +24,17 @@ use serde_json::{Value, json};
 
 use crate::support::fake_bot::FakeBot;
 use crate::support::home::Home;
-use crate::support::kept::{self, Kept};
+use crate::support::kept::{self, Item, Kept};
 use crate::support::lines::Flag;
 use crate::support::machine::number;
 use crate::support::raw::{entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
+use crate::support::web::{Customer, Stream};
 
 /// Entries under way that are not acknowledged, at most: few, so that there are many commits.
 const UNDER_WAY: u64 = 8;
+/// Customers of a gateway. Each says one line at a time.
+const CUSTOMERS: usize = 4;
 
 /// A disk in memory, and a place for its copy after the cut.
 struct Rig {
@@ -126,8 +130,7 @@ fn feed(desk: &str, began: &Flag) -> u64 {
         }
         while goes_on && sent < acked + UNDER_WAY {
             sent += 1;
-            let text = format!("line {sent} {}", "of some length ".repeat(6));
-            goes_on = stream.write_all(&frame(&entry(sent, &said("user", &text)))).is_ok();
+            goes_on = stream.write_all(&frame(&entry(sent, &said("user", &line(sent))))).is_ok();
         }
     }
 }
@@ -135,10 +138,10 @@ fn feed(desk: &str, began: &Flag) -> u64 {
 /// One cut. Returns how many lines were promised, and how many of them are lost.
 fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> {
     let after = Duration::from_millis(50 + Chance::new(seed + number).below(1_200));
-    if number.is_multiple_of(2) {
-        cut_desk(after, synchronous)
-    } else {
-        cut_user(after, synchronous)
+    match number % 3 {
+        0 => cut_desk(after, synchronous),
+        1 => cut_user(after, synchronous),
+        _ => cut_gateway(after, synchronous),
     }
 }
 
@@ -173,19 +176,20 @@ fn cut_desk(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
     stop_and_cut(&rig, &mut desk);
     let promised = feeder.join().expect("the feeder only counts");
     rig.mount("b")?;
-    let held = look(&kept::journal(&rig.path("b/state"), "admin")).theirs.len() as u64;
+    let kept = look(&kept::journal(&rig.path("b/state"), "admin"));
+    let held = kept.into_values().next().unwrap_or_default().theirs.len() as u64;
     Ok((promised, promised.saturating_sub(held)))
 }
 
-/// What the customer's side has promised by the events of both sides.
+/// What the customers' side has promised by the events of both sides.
 #[derive(Default)]
 struct Promised {
-    /// Number of the customer's lines that the customer's side has printed.
+    /// Number of the customers' lines that the customers' side has printed.
     accepted: u64,
-    /// Number of the desk's last entry that the customer's side has acknowledged.
+    /// Number of the desk's last entry that the customers' side has acknowledged.
     delivered: u64,
-    /// Whether the desk has reported the end of the connection, behind all acknowledgements.
-    is_lost: bool,
+    /// Number of connections whose end the desk has reported, behind all acknowledgements.
+    lost: usize,
 }
 
 impl Promised {
@@ -198,9 +202,24 @@ impl Promised {
             if event["event"] == "delivered" {
                 self.delivered = event["number"].as_u64().expect("a mark is a number");
             }
-            self.is_lost |= event["link"] == "lost";
+            self.lost += usize::from(event["link"] == "lost");
         }
     }
+
+    /// Reads the events until so many connections have ended.
+    fn hear_all(&mut self, user: &mut Handoff, admin: &mut Handoff, connections: usize) {
+        let deadline = Instant::now() + WITHIN;
+        self.hear(user, admin);
+        while self.lost < connections {
+            let news = admin.news().recv_deadline(deadline);
+            news.expect("the desk notices that the customers' side is gone");
+            self.hear(user, admin);
+        }
+    }
+}
+
+fn line(number: u64) -> String {
+    format!("line {number} {}", "of some length ".repeat(6))
 }
 
 /// A cut at the customer's side, which acknowledged entries of the desk and accepted its own.
@@ -219,8 +238,8 @@ fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
         promised.hear(&mut user, &mut admin);
         if said < promised.accepted.min(promised.delivered) + UNDER_WAY {
             said += 1;
-            user.say(&format!("line {said} {}", "of some length ".repeat(6)));
-            admin.say(&format!("line {said} {}", "of some length ".repeat(6)));
+            user.say(&line(said));
+            admin.say(&line(said));
         } else {
             select! {
                 recv(user.news()) -> _ => {}
@@ -230,25 +249,99 @@ fn cut_user(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
         }
     }
     stop_and_cut(&rig, &mut user);
-    let deadline = Instant::now() + WITHIN;
-    promised.hear(&mut user, &mut admin);
-    while !promised.is_lost {
-        let news = admin.news().recv_deadline(deadline);
-        news.expect("the desk notices that the customer's side is gone");
-        promised.hear(&mut user, &mut admin);
-    }
+    promised.hear_all(&mut user, &mut admin, 1);
     let Promised { accepted, delivered, .. } = promised;
     rig.mount("b")?;
     let kept = look(&kept::journal(&rig.path("b/state"), "user"));
+    let kept = kept.into_values().next().unwrap_or_default();
     let own = kept.own.iter().filter(|item| item.said().is_some()).count() as u64;
     let lost = accepted.saturating_sub(own) + delivered.saturating_sub(kept.theirs.len() as u64);
     Ok((accepted + delivered, lost))
 }
 
-/// The only conversation of a journal after the cut, with both numberings checked.
-fn look(file: &Path) -> Kept {
+/// Says line after line, each when the one before is answered, until the gateway is gone. Returns
+/// the lines that it accepted.
+fn talk(customer: &Customer) -> Vec<String> {
+    let mut accepted = Vec::new();
+    for number in 1.. {
+        let text = line(number);
+        match customer.try_post("say", &format!("line-{number}"), json!({ "text": text })) {
+            Some(answer) if answer.status == 202 => accepted.push(text),
+            Some(answer) => panic!("refused: {answer:?}"),
+            None => break,
+        }
+    }
+    accepted
+}
+
+/// Reads a stream until the gateway is gone. Returns the lines that it showed.
+fn watch(mut stream: Stream) -> Vec<String> {
+    while stream.next().is_some() {}
+    stream.messages().into_iter().map(|(_, text)| text).collect()
+}
+
+/// A cut at a gateway, which accepted lines of customers, showed them lines, and acknowledged
+/// entries of the desk. The desk's lines are for the first customer.
+fn cut_gateway(after: Duration, synchronous: &str) -> Result<(u64, u64), String> {
+    let mut rig = Rig::new()?;
+    let bot = FakeBot::saying(|_| json!([]));
+    let desk = ["--auto-accept", "--plaintext", "loopback", "--rate", "1000000"];
+    let mut admin = Handoff::admin(&desk);
+    let desk = admin.address();
+    let web = ["web", "--listen", "127.0.0.1:0", "--admin", &desk, "--bot", bot.url()];
+    let mut gateway = start(&rig, synchronous, &[&web[..], &["--rate", "1000000"]].concat());
+    let address = gateway.address();
+    let mut talkers = Vec::new();
+    for _ in 0..CUSTOMERS {
+        let customer = Customer::begin(&address);
+        let mut stream = customer.stream(None);
+        customer.post("human", "human", json!({}));
+        stream.until_state("active");
+        admin.until_state("active");
+        let watcher = thread::spawn(move || watch(stream));
+        let id = customer.conversation.clone();
+        talkers.push((id, thread::spawn(move || talk(&customer)), watcher));
+    }
+    let (mut said, mut promised) = (0, Promised::default());
+    let ends = Instant::now() + after;
+    while Instant::now() < ends {
+        promised.hear(&mut gateway, &mut admin);
+        if said < promised.delivered + UNDER_WAY {
+            said += 1;
+            admin.say(&line(said));
+        } else {
+            let _ = admin.news().recv_deadline(ends);
+        }
+    }
+    stop_and_cut(&rig, &mut gateway);
+    promised.hear_all(&mut gateway, &mut admin, CUSTOMERS);
+    rig.mount("b")?;
+    let kept = look(&kept::journal(&rig.path("b/state"), "web"));
+    let own = kept.values().flat_map(|kept| &kept.own).filter(|item| item.said().is_some());
+    let mut lost = promised.accepted.saturating_sub(own.count() as u64);
+    let mut count = promised.accepted + promised.delivered;
+    for (at, (conversation, talker, watcher)) in talkers.into_iter().enumerate() {
+        let accepted = talker.join().expect("a customer only talks");
+        let shown = watcher.join().expect("a customer only reads");
+        let nothing = Kept::default();
+        let kept = kept.get(&conversation).unwrap_or(&nothing);
+        if at == 0 {
+            lost += promised.delivered.saturating_sub(kept.theirs.len() as u64);
+        }
+        let held: HashSet<_> =
+            kept.own.iter().chain(&kept.theirs).filter_map(Item::said).map(|(_, it)| it).collect();
+        for text in accepted.iter().chain(&shown) {
+            count += 1;
+            lost += u64::from(!held.contains(text.as_str()));
+        }
+    }
+    Ok((count, lost))
+}
+
+/// The conversations of a journal after the cut, with both numberings of each checked.
+fn look(file: &Path) -> BTreeMap<String, Kept> {
     if !file.exists() {
-        return Kept::default();
+        return BTreeMap::new();
     }
     let journal = Connection::open(file).expect("a journal opens after a power cut");
     let verdict: String = journal
@@ -256,11 +349,11 @@ fn look(file: &Path) -> Kept {
         .expect("the journal can be checked");
     assert_eq!(verdict, "ok", "the journal is damaged");
     drop(journal);
-    let mut all = kept::read(file);
+    let all = kept::read(file);
     if let Err(why) = kept::check_alone("after the cut", &all) {
         panic!("{why}");
     }
-    all.pop_first().map(|(_, kept)| kept).unwrap_or_default()
+    all
 }
 
 fn power(cuts: u64, seed: u64) {
@@ -286,11 +379,11 @@ fn power(cuts: u64, seed: u64) {
         }
     }
     let (mut control_cuts, mut control_lost, mut control_promised) = (0, 0, 0);
-    for side in [0, 1] {
+    for side in 0..3 {
         let before = control_lost;
         for turn in 0..3 {
             let (promised, lost) =
-                cut(side + 2 * turn, seed, "NORMAL").expect("the cuts before worked");
+                cut(side + 3 * turn, seed, "NORMAL").expect("the cuts before worked");
             (control_cuts, control_promised, control_lost) =
                 (control_cuts + 1, control_promised + promised, control_lost + lost);
             if control_lost > before {
@@ -312,12 +405,12 @@ fn power(cuts: u64, seed: u64) {
 
 #[test]
 fn a_power_cut_takes_nothing_that_was_acknowledged() {
-    power(5, 1);
+    power(6, 1);
 }
 
 /// `scripts/faults power N`.
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn faults_power() {
-    power(number("FAULTS_CYCLES").unwrap_or(5), number("FAULTS_SEED").unwrap_or(1));
+    power(number("FAULTS_CYCLES").unwrap_or(6), number("FAULTS_SEED").unwrap_or(1));
 }
