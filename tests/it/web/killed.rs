@@ -1,9 +1,11 @@
 //! `kill -9` of the gateway while customers and their agent talk: every line is there once and in
-//! order, at the desk and in the streams that the customers read through all deaths.
+//! order, at the desk, in both journals and in the streams that the customers read through all
+//! deaths. A request that comes again is answered as it was before the deaths.
 //!
 //! With the feature `failpoints` every second gateway dies by itself at a named point, if no kill
 //! comes before. `FAULTS_SEED=n` replays.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -12,9 +14,10 @@ use crossbeam_channel::{Sender, unbounded};
 use handoff::core::chance::Chance;
 use serde_json::json;
 
+use crate::support::kept;
 use crate::support::machine::{failpoint, number};
 use crate::support::setup::Setup;
-use crate::support::web::{Customer, gateway, gateway_armed};
+use crate::support::web::{Answer, Customer, gateway, gateway_armed};
 
 /// Lines of each customer that meet each kill, and those that meet a gateway that is down.
 const LINES_BEFORE: usize = 2;
@@ -30,26 +33,29 @@ struct Counts {
     unanswered: AtomicUsize,
 }
 
-/// Says a line as a page does: with the same id until there is an answer.
-fn say(customer: &Customer, id: &str, text: &str, counts: &Counts) {
+/// Customer `at` says this line as a page does: with the same id until there is an answer.
+fn say(customer: &Customer, at: usize, line: usize, counts: &Counts) -> Answer {
+    let text = json!({ "text": format!("{at} says {line}") });
     loop {
-        match customer.try_post("say", id, json!({ "text": text })) {
-            Some(answer) if answer.status == 202 => break,
-            Some(answer) => panic!("refused: {answer:?}"),
-            None => _ = counts.unanswered.fetch_add(1, Ordering::SeqCst),
+        if let Some(answer) = customer.try_post("say", &format!("line-{line}"), text.clone()) {
+            assert_eq!(answer.status, 202, "{answer:?}");
+            counts.answered.fetch_add(1, Ordering::SeqCst);
+            return answer;
         }
+        counts.unanswered.fetch_add(1, Ordering::SeqCst);
         thread::yield_now();
     }
-    counts.answered.fetch_add(1, Ordering::SeqCst);
 }
 
-/// A customer who says a line for each item of the channel.
-fn talker(at: usize, customer: Customer, counts: Arc<Counts>) -> (Sender<()>, JoinHandle<()>) {
+/// A customer who says a line for each item of the channel. Returns the answers.
+fn talker(
+    at: usize,
+    customer: Customer,
+    counts: Arc<Counts>,
+) -> (Sender<()>, JoinHandle<Vec<Answer>>) {
     let (next, lines) = unbounded::<()>();
     let talker = thread::spawn(move || {
-        for (line, ()) in lines.iter().enumerate() {
-            say(&customer, &format!("line-{line}"), &format!("{at} says {line}"), &counts);
-        }
+        lines.iter().enumerate().map(|(line, ())| say(&customer, at, line, &counts)).collect()
     });
     (next, talker)
 }
@@ -141,9 +147,11 @@ fn kill(customers: usize, kills: usize, seed: u64) -> usize {
         let armed = if is_armed { failpoint(&mut chance, 3..11) } else { String::new() };
         process = gateway_armed(&setup, &address, &LIMITS, &armed).0;
     }
-    for (next, talker) in talkers {
+    for (at, (next, talker)) in talkers.into_iter().enumerate() {
         drop(next);
-        talker.join().expect("each line is taken");
+        for (line, answer) in talker.join().expect("each line is taken").iter().enumerate() {
+            assert_eq!(say(&all[at], at, line, &counts), *answer, "the same request again");
+        }
     }
     admin.say("that was all");
     let answers: Vec<_> = (0..kills).map(|kill| format!("answer {kill}")).collect();
@@ -182,6 +190,14 @@ fn kill(customers: usize, kills: usize, seed: u64) -> usize {
         let wanted: Vec<_> = (0..lines).map(|line| format!("{of}{line}")).collect();
         assert!(at_desk.into_iter().eq(&wanted), "at the desk");
     }
+    process.kill();
+    admin.kill();
+    let read = |mode| kept::read(&kept::journal(Path::new(setup.state()), mode));
+    let (web, desk) = (read("web"), read("admin"));
+    let checked = kept::check_alone("the gateway's journal", &web)
+        .and_then(|()| kept::check_alone("the desk's journal", &desk))
+        .and_then(|()| kept::check_together(&web, &desk));
+    assert_eq!(checked, Ok(()));
     by_themselves
 }
 
