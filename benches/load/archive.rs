@@ -1,10 +1,11 @@
-//! The time of a desk's start with many closed conversations in its journal, divided by the time
-//! without them.
+//! The start of a desk and of a gateway with many conversations in the journal that are of no
+//! concern now, divided by the start without them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use handoff::core::customer::{CustomerId, Token};
 use handoff::core::record::{Batch, Record};
 use handoff::edge::journal::Journal;
 use handoff::wire::{Author, Body, ConversationId, EndReason, Entry, Said};
@@ -15,62 +16,121 @@ use crate::extent::Extent;
 use crate::server::{Server, What};
 use crate::table::{Row, Sample};
 
-const CLOSED: u32 = 100_000;
+const MANY: u32 = 100_000;
 const OPEN: u32 = 100;
 
-pub(crate) fn start(extent: &Extent) -> Result<Row, Broken> {
-    let (few, many) = (Folder::new()?, Folder::new()?);
-    write(few.path(), 0)?;
-    write(many.path(), CLOSED)?;
-    let start = |folder: &Folder| -> Result<f64, Broken> {
-        Ok(Server::start_in(What::Plain, Some(folder.path()))?.took.as_secs_f64() * 1e3)
+/// A desk with closed conversations.
+pub(crate) fn desk(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let measure = format!("durable: start with {OPEN} who wait, {MANY} closed over none");
+    let with = |count| {
+        let folder = Folder::new()?;
+        let talks = (0..count + OPEN).map(|number| asked(number, number < count));
+        write(&folder.path().join("admin/default"), talks)?;
+        Ok(folder)
     };
-    let [mut withouts, mut withs, mut ratios] = [(); 3].map(|()| Sample::default());
-    for _ in 0..extent.starts {
-        // One after the other, so that other work of the machine disturbs both.
-        let (without, with) = (start(&few)?, start(&many)?);
-        withouts.add(without);
-        withs.add(with);
-        ratios.add(with / without);
-    }
-    Ok(Row {
-        measure: format!("durable: start with {OPEN} who wait, {CLOSED} closed over none"),
-        goal: "<= 1.10 x".into(),
-        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
-        scale: format!("{:.1} ms; without {:.1} ms", withs.median(), withouts.median()),
-        reached: Some(ratios.median() <= 1.1),
-    })
+    compare(extent, measure, with, |folder| Server::start_in(What::Plain, Some(folder)))
 }
 
-/// Writes the journal of a desk with this many closed conversations, followed by those of customers
-/// who wait.
-fn write(folder: &Path, closed: u32) -> Result<(), Broken> {
-    let folder = folder.join("admin/default");
-    fs::create_dir_all(&folder)?;
+/// A gateway with conversations that rest: their customers have no browser open.
+pub(crate) fn gateway(extent: &Extent, bot: &str) -> Result<Vec<Row>, Broken> {
+    let measure = format!("gateway: start with {MANY} conversations that rest over none");
+    let with = |count| {
+        let folder = Folder::new()?;
+        write(&folder.path().join("web/default"), (0..count).map(resting))?;
+        Ok(folder)
+    };
+    compare(extent, measure, with, |folder| Server::gateway(bot, Some(folder)))
+}
+
+/// Compares time and memory with [`MANY`] conversations and with none.
+fn compare(
+    extent: &Extent,
+    measure: String,
+    with: impl Fn(u32) -> Result<Folder, Broken>,
+    start: impl Fn(&Path) -> Result<Server, Broken>,
+) -> Result<Vec<Row>, Broken> {
+    let (none, many) = (with(0)?, with(MANY)?);
+    let start = |folder: &Folder| -> Result<[f64; 2], Broken> {
+        let server = start(folder.path())?;
+        Ok([server.took.as_secs_f64() * 1e3, server.status()?.rss as f64 / f64::from(1 << 20)])
+    };
+    // Of the time and of the memory: without, with, and with divided by without.
+    let mut samples: [[Sample; 3]; 2] = Default::default();
+    for _ in 0..extent.starts {
+        // One after the other, so that other work of the machine disturbs both.
+        let (without, with) = (start(&none)?, start(&many)?);
+        for (sample, (without, with)) in samples.iter_mut().zip(without.into_iter().zip(with)) {
+            sample[0].add(without);
+            sample[1].add(with);
+            sample[2].add(with / without);
+        }
+    }
+    let row = |what: &str, unit: &str, [without, with, ratio]: &[Sample; 3]| Row {
+        measure: format!("{measure}{what}"),
+        goal: "<= 1.10 x".into(),
+        measured: format!("{:.2} x ({})", ratio.median(), ratio.spread(2)),
+        scale: format!("{:.1} {unit}; without {:.1} {unit}", with.median(), without.median()),
+        reached: Some(ratio.median() <= 1.1),
+    };
+    let [time, memory] = &samples;
+    Ok(vec![row("", "ms", time), row(", RSS then", "MiB", memory)])
+}
+
+/// Writes a journal with these conversations.
+fn write(folder: &Path, talks: impl Iterator<Item = Batch>) -> Result<(), Broken> {
+    fs::create_dir_all(folder)?;
     for folder in folder.ancestors().take(3) {
         fs::set_permissions(folder, Permissions::from_mode(0o700))?;
     }
     let mut journal = Journal::open(&folder.join("journal.sqlite")).map_err(broken)?;
-    let numbers: Vec<u32> = (0..closed + OPEN).collect();
-    for numbers in numbers.chunks(1_000) {
-        let batch = numbers.iter().flat_map(|number| talk(*number, *number < closed));
-        journal.commit(batch.collect()).map_err(|(fault, _)| fault)?;
+    let mut batch = Batch::new();
+    for talk in talks {
+        batch.extend(talk);
+        if batch.len() >= 10_000 {
+            journal.commit(std::mem::take(&mut batch)).map_err(|(fault, _)| fault)?;
+        }
     }
+    journal.commit(batch).map_err(|(fault, _)| fault)?;
     Ok(())
 }
 
-/// The records of a conversation: ten messages, a request and, if it is closed, the end.
-fn talk(number: u32, is_closed: bool) -> Batch {
-    let mut id = [0; 16];
-    id[..4].copy_from_slice(&number.to_be_bytes());
-    let text = "a line as people write them, of some length";
-    let mut bodies = vec![Body::Message(Said::text(Author::User, text)); 10];
+/// A desk's records of a conversation: ten messages, a request and, if it is closed, the end.
+fn asked(number: u32, is_closed: bool) -> Batch {
+    let mut bodies = messages();
     bodies.push(Body::Requested { reason: None });
     if is_closed {
         bodies.push(Body::Closed { of: None, reason: EndReason::UserEnded });
     }
     let entry = |(body, number)| Record::Theirs(None, Entry { number, at: 1, body });
     let records = bodies.into_iter().zip(1..).map(entry);
+    records_of(number, [], records)
+}
+
+/// A gateway's records of a conversation: ten messages, and nobody looks.
+fn resting(number: u32) -> Batch {
+    let id = id(number);
+    let whose = [Record::Customer(CustomerId::new(id)), Record::Token(Token::new(id).hash())];
+    let entry = |(body, number)| Record::Own(Entry { number, at: 1, body });
+    let records = messages().into_iter().zip(1..).map(entry).chain([Record::Resting]);
+    records_of(number, whose, records)
+}
+
+fn messages() -> Vec<Body> {
+    vec![Body::Message(Said::text(Author::User, "a line as people write them, of some length")); 10]
+}
+
+fn id(number: u32) -> [u8; 16] {
+    let mut id = [0; 16];
+    id[..4].copy_from_slice(&number.to_be_bytes());
+    id
+}
+
+fn records_of<const N: usize>(
+    number: u32,
+    whose: [Record; N],
+    records: impl Iterator<Item = Record>,
+) -> Batch {
     let begun = Record::Begun { secret: [1; 32], name: None };
-    std::iter::once(begun).chain(records).map(|record| (ConversationId::new(id), record)).collect()
+    let all = std::iter::once(begun).chain(whose).chain(records);
+    all.map(|record| (ConversationId::new(id(number)), record)).collect()
 }

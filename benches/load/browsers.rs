@@ -18,6 +18,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use serde_json::{Value, json};
 
+use crate::archive;
 use crate::broken::{Broken, broken};
 use crate::customers::TEXT;
 use crate::durable::Folder;
@@ -436,6 +437,7 @@ pub(crate) fn start(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let (bot, folder) = (silent_bot()?, Folder::new()?);
     let gateway = || Server::gateway(&bot, Some(folder.path()));
     let mut rows = starts(extent, ("gateway: ", 8.0), gateway)?;
+    rows.extend(archive::gateway(extent, &bot)?);
     rows.push(size()?);
     Ok(rows)
 }

@@ -98,7 +98,7 @@ pub(crate) fn run() -> Result<(), Broken> {
         rows.extend(durable::start(&extent, many.as_ref())?);
     }
     if only("durable-archive") {
-        rows.push(archive::start(&extent)?);
+        rows.extend(archive::desk(&extent)?);
     }
     table::print(&rows);
     Ok(())
