@@ -3,17 +3,19 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import { setTimeout as nextLook } from 'node:timers/promises';
 
 import puppeteer from 'puppeteer-core';
 
 import { Proxy } from './proxy.mjs';
 
 const HANDOFF = process.env.HANDOFF ?? 'target/debug/handoff';
+const PROGRAMS = { chrome: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' };
 const WITHIN = 40_000;
 
 /** Fails after a while, and says what was waited for. */
@@ -76,9 +78,9 @@ export class Stage {
   /**
    * `agent` is the agent's name. `bot` is the URL of a bot of the test's own, in place of the
    * built-in one. `proxy` is what browsers reach the gateway through, `web` are further options of
-   * the gateway.
+   * the gateway. `browser` is `chrome` or `firefox`.
    */
-  static async start({ agent = 'Robin', bot = null, proxy = null, web = [] } = {}) {
+  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], browser = 'chrome' } = {}) {
     const stage = new Stage();
     stage.options = web;
     stage.folder = mkdtempSync(join(tmpdir(), 'handoff-browser-'));
@@ -94,8 +96,9 @@ export class Stage {
     await stage.openGateway('127.0.0.1:0');
     stage.origin = proxy?.origin ?? `http://${stage.address}`;
     stage.browser = await puppeteer.launch({
-      executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      args: ['--no-sandbox'],
+      browser,
+      executablePath: PROGRAMS[browser],
+      args: browser === 'chrome' ? ['--no-sandbox'] : [],
     });
     return stage;
   }
@@ -114,6 +117,9 @@ export class Stage {
   async open() {
     const page = await this.browser.newPage();
     page.setDefaultTimeout(WITHIN);
+    if (this.prepare) {
+      await page.evaluateOnNewDocument(this.prepare);
+    }
     page.faults = [];
     page.requests = [];
     page.console = [];
@@ -146,11 +152,17 @@ export class Stage {
   }
 }
 
-/** Runs a test on a stage of its own; what the page must not do fails it. */
+/**
+ * Runs a test on a stage of its own; what the page must not do fails it. `options.prepare` runs in
+ * each page before its own scripts.
+ */
 export function scene(name, play, options = {}) {
-  test(name, { timeout: 120_000 }, async () => {
+  const program = PROGRAMS[options.browser ?? 'chrome'];
+  const skip = !existsSync(program) && `${program} is missing`;
+  test(name, { timeout: 120_000, skip }, async () => {
     const proxy = options.proxy ? await Proxy.start() : null;
     const stage = await Stage.start({ ...options, proxy });
+    stage.prepare = options.prepare;
     try {
       const page = await stage.open();
       await play(stage, page);
@@ -175,7 +187,7 @@ export async function handOver(stage, page) {
 
 /** Types a message and sends it. A line break in it is Shift and Enter. */
 export async function say(page, text) {
-  await page.locator('::-p-aria([name="Message"][role="textbox"])').click();
+  await page.click('textarea');
   for (const [at, line] of text.split('\n').entries()) {
     if (at > 0) {
       await page.keyboard.down('Shift');
@@ -191,26 +203,37 @@ export async function say(page, text) {
 export const press = (page, name) =>
   page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
 
+/**
+ * Waits until something is true in the page, also in a tab in the background. It asks again and
+ * again from outside, because in Firefox the page's own policy forbids what would wait inside.
+ */
+export async function untilTrue(page, what, isTrue, ...args) {
+  const until = Date.now() + WITHIN;
+  while (!(await page.evaluate(isTrue, ...args).catch(goesOn))) {
+    assert.ok(Date.now() < until, `waited in vain for ${what}`);
+    await nextLook(50);
+  }
+}
+
+/** A page that is loaded again answers nothing for a moment. */
+function goesOn(error) {
+  if (!/context|navigat|detached/i.test(error.message)) {
+    throw error;
+  }
+}
+
 /** Waits until the transcript has this text, also in a tab in the background. */
-export const untilShown = (page, text) =>
-  page.waitForFunction(
-    (wanted) => document.querySelector('[role=log]').innerText.includes(wanted), { polling: 'mutation' }, text);
+export const untilShown = (page, text) => untilTrue(page, text,
+  (wanted) => document.querySelector('[role=log]').innerText.includes(wanted), text);
 
 /** Waits until a status says this. */
-export const untilStatus = (page, text) =>
-  page.waitForFunction(
-    (wanted) => [...document.querySelectorAll('[role=status]')]
-      .some((it) => it.innerText.includes(wanted)), { polling: 'mutation' }, text);
+export const untilStatus = (page, text) => untilTrue(page, `the status: ${text}`,
+  (wanted) => [...document.querySelectorAll('[role=status]')]
+    .some((it) => it.innerText.includes(wanted)), text);
 
 /** Waits until the transcript has this text exactly so often as a message that was sent. */
-export const untilCount = (page, text, times = 1) =>
-  page.waitForFunction((wanted, often) =>
+export const untilCount = (page, text, times = 1) => untilTrue(page, `${times} times: ${text}`,
+  (wanted, often) =>
     [...document.querySelectorAll('[role=log] .line[data-author]')]
       .filter((line) => line.innerText.split('\n').includes(wanted)).length === often,
-  { polling: 'mutation' }, text, times);
-
-/** Waits until something is true in the page, also in a tab in the background. */
-export const untilTrue = (page, what, isTrue, ...args) =>
-  page.waitForFunction(isTrue, { polling: 100 }, ...args).catch((error) => {
-    throw new Error(`waited in vain for ${what}: ${error.message}`);
-  });
+  text, times);
