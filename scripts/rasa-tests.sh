@@ -25,5 +25,6 @@ test_with_rasa() {
     HANDOFF_RASA_TOKEN_URL=$(scripts/rasa url --name test-token) || return
     export HANDOFF_RASA_URL HANDOFF_RASA_NO_API_URL HANDOFF_RASA_TOKEN_URL
     export HANDOFF_RASA_TOKEN=$RASA_TOKEN HANDOFF_RASA_JWT_SECRET=$RASA_JWT_SECRET
-    cargo test --locked --test it -- --ignored rasa
+    cargo test --locked --test it -- --ignored rasa || return
+    [ ! -d tests/browser/node_modules ] || HANDOFF=target/debug/handoff node --test tests/browser/rasa.test.mjs
 }

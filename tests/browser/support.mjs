@@ -154,11 +154,11 @@ export class Stage {
 
 /**
  * Runs a test on a stage of its own; what the page must not do fails it. `options.prepare` runs in
- * each page before its own scripts.
+ * each page before its own scripts. `options.skip` says why it cannot run here.
  */
 export function scene(name, play, options = {}) {
   const program = PROGRAMS[options.browser ?? 'chrome'];
-  const skip = !existsSync(program) && `${program} is missing`;
+  const skip = options.skip || (!existsSync(program) && `${program} is missing`);
   test(name, { timeout: 120_000, skip }, async () => {
     const proxy = options.proxy ? await Proxy.start() : null;
     const stage = await Stage.start({ ...options, proxy });
