@@ -15,26 +15,21 @@ use crate::support::setup::Setup;
 /// Starts a gateway in this setup, at a free port or at the one it had.
 #[track_caller]
 pub fn gateway(setup: &Setup, listen: &str, more: &[&str]) -> (Handoff, String) {
-    gateway_armed(setup, listen, more, "")
+    let mut gateway = gateway_armed(setup, listen, more, "");
+    let address = gateway.address();
+    (gateway, address)
 }
 
-/// The same, which dies by itself at a failpoint, unless that is empty.
+/// Starts a gateway that dies by itself at a failpoint, perhaps before it listens.
 #[track_caller]
-pub fn gateway_armed(
-    setup: &Setup,
-    listen: &str,
-    more: &[&str],
-    failpoint: &str,
-) -> (Handoff, String) {
+pub fn gateway_armed(setup: &Setup, listen: &str, more: &[&str], failpoint: &str) -> Handoff {
     let fixed = ["web", "--listen", listen, "--admin", &setup.desk, "--bot", setup.bot.url()];
     let state = ["--json", "--state", setup.state()];
-    let mut gateway = Handoff::start_with(&[&fixed[..], &state, more].concat(), |command| {
+    Handoff::start_with(&[&fixed[..], &state, more].concat(), |command| {
         if !failpoint.is_empty() {
             command.env("HANDOFF_FAILPOINT", failpoint);
         }
-    });
-    let address = gateway.address();
-    (gateway, address)
+    })
 }
 
 /// A customer with a token.

@@ -143,9 +143,11 @@ fn kill(customers: usize, kills: usize, seed: u64) -> usize {
             thread::yield_now();
         }
         is_armed = cfg!(feature = "failpoints") && kill % 2 == 0 && kill + 1 < kills;
-        // The first hits are those of the start.
-        let armed = if is_armed { failpoint(&mut chance, 3..11) } else { String::new() };
-        process = gateway_armed(&setup, &address, &LIMITS, &armed).0;
+        process = if is_armed {
+            gateway_armed(&setup, &address, &LIMITS, &failpoint(&mut chance, 1..11))
+        } else {
+            gateway(&setup, &address, &LIMITS).0
+        };
     }
     for (at, (next, talker)) in talkers.into_iter().enumerate() {
         drop(next);
