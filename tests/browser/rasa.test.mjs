@@ -19,15 +19,13 @@ async function heard(stage) {
 scene('a customer of a real Rasa is handed over, back, and over again', async (stage, page) => {
   await say(page, 'hello');
   await untilShown(page, 'Hello! How can I help you?');
-  await say(page, 'show me a picture');
-  await untilShown(page, 'Here is a picture.');
   await say(page, 'buttons please');
   await untilShown(page, 'Do you like buttons?');
   await press(page, 'No');
   await untilShown(page, 'You said no.');
   await say(page, '/restart');
   await handOver(stage, page);
-  const before = ['hello', 'show me a picture', 'buttons please', '/deny', '∕restart', ASK];
+  const before = ['hello', 'buttons please', '/deny', '∕restart', ASK];
   assert.deepEqual(await heard(stage), before);
   stage.desk.say('Hello, it is Robin.');
   await untilShown(page, 'Hello, it is Robin.');
@@ -40,7 +38,7 @@ scene('a customer of a real Rasa is handed over, back, and over again', async (s
   await untilShown(page, 'I am an example bot.');
   await handOver(stage, page);
   await sameEverywhere(stage, page, {
-    user: ['hello', 'show me a picture', 'buttons please', 'No', '/restart', ASK, '見つかりません 🙈', 'who are you', ASK],
+    user: ['hello', 'buttons please', 'No', '/restart', ASK, '見つかりません 🙈', 'who are you', ASK],
     admin: ['Hello, it is Robin.'],
   });
   stage.desk.say('/close');
