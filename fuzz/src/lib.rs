@@ -10,6 +10,7 @@ mod command;
 mod desk;
 pub mod disk;
 mod frames;
+mod gateway;
 mod http;
 mod reply;
 mod session;
@@ -17,6 +18,7 @@ mod text;
 
 pub use command::command;
 pub use frames::frames;
+pub use gateway::gateway;
 pub use http::http;
 pub use reply::reply;
 pub use text::text;

@@ -10,13 +10,14 @@ type Target = (&'static str, fn(&[u8]));
 
 #[test]
 fn no_input_of_the_corpus_breaks_a_property() {
-    let targets: [Target; 6] = [
+    let targets: [Target; 7] = [
         ("frames", fuzz::frames),
         ("ends", fuzz::ends),
         ("reply", fuzz::reply),
         ("text", fuzz::text),
         ("command", fuzz::command),
         ("http", fuzz::http),
+        ("gateway", fuzz::gateway),
     ];
     for (name, target) in targets {
         let folder = format!("{}/fuzz/corpus/{name}", env!("CARGO_MANIFEST_DIR"));
