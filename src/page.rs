@@ -1,10 +1,11 @@
-//! What browsers get: the files in `src/page`, as they are and compressed (`build.rs`).
+//! What browsers get: the files in `src/page`, without comments, and compressed (`build.rs`).
 
 /// One file of the page.
 pub struct File {
     name: &'static str,
     plain: &'static [u8],
     gzip: &'static [u8],
+    brotli: &'static [u8],
 }
 
 include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -25,9 +26,20 @@ pub fn find(name: &str) -> Option<&'static File> {
 }
 
 impl File {
-    /// The content; compressed if the browser takes that.
-    pub fn content(&self, takes_gzip: bool) -> &'static [u8] {
-        if takes_gzip { self.gzip } else { self.plain }
+    /// The content as a browser takes it that names these codings in `Accept-Encoding`, and the
+    /// coding.
+    pub fn content<'a>(
+        &self,
+        accepted: impl Iterator<Item = &'a str>,
+    ) -> (&'static [u8], Option<&'static str>) {
+        let codings = accepted.flat_map(|header| header.split(','));
+        let codings: Vec<_> =
+            codings.filter_map(|coding| coding.split(';').next()).map(str::trim).collect();
+        match (codings.contains(&"br"), codings.contains(&"gzip")) {
+            (true, _) => (self.brotli, Some("br")),
+            (false, true) => (self.gzip, Some("gzip")),
+            (false, false) => (self.plain, None),
+        }
     }
 
     /// The media type.

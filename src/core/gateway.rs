@@ -23,7 +23,7 @@ use crate::core::record::Line;
 use crate::wire::{Address, Asked, Conn, ConversationId};
 
 pub use addresses::{AddressKeys, Addresses};
-pub use call::{Act, Call, Post, Problem};
+pub use call::{Act, Call, Keep, Post, Problem};
 pub use event::{Event, EventId};
 pub use page::{GivenPage, metadata};
 pub use present::Present;

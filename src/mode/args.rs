@@ -25,8 +25,8 @@ pub use raw::{Bot, Demo};
 pub use site::Site;
 
 use check::{
-    api_origin, check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
-    checked_place, image_host, read_token,
+    check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
+    checked_place, image_host, origins, read_token,
 };
 
 /// The program to run, with its checked options.
@@ -88,6 +88,8 @@ pub struct Web {
     pub certificate: Option<Certificate>,
     /// What the bot is sent when a customer opens the chat.
     pub greet: Option<String>,
+    /// Origins whose pages may show the chat in a frame.
+    pub embedders: Vec<String>,
     /// Other origins whose pages may use the API.
     pub api_origins: Vec<String>,
     /// The hosts whose images the page shows.
@@ -263,11 +265,8 @@ impl raw::Web {
             url,
             certificate,
             greet: self.greet,
-            api_origins: self
-                .api_origin
-                .iter()
-                .map(|origin| api_origin(origin))
-                .collect::<Result<_, _>>()?,
+            embedders: origins("--origin", &self.origin)?,
+            api_origins: origins("--api-origin", &self.api_origin)?,
             images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
             gateway_token: self.gateway_token,

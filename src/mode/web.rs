@@ -124,7 +124,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     }
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let desk = Desk::new(args.around.admin.clone(), (trust, security), token, "");
-    let origins = Origins::new(&site, listen, is_https, args.api_origins);
+    let origins = Origins::new(&site, (listen, is_https), args.embedders.clone(), args.api_origins);
     let limits =
         Limits { customers: args.customers, per_address: args.per_address, rate: args.rate };
     let connections_per_address = args.per_address as usize * CONNECTIONS_PER_NEWCOMER;
@@ -144,7 +144,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
-        front: Front::new(&args.images),
+        front: Front::new(&args.images, &args.embedders),
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
         greet: args.greet,

@@ -1,6 +1,8 @@
 // Sends the page's requests, makes their ids, and tells in one form how each ended. Whether and
 // when a request is sent again is decided by those who send it; `Backoff` says how long they wait.
 
+import { token } from './token.js';
+
 /** The base of the API: beside the page, whatever path the gateway is reached under. */
 const BASE = 'api/';
 const PATIENCE = 15_000;
@@ -18,26 +20,19 @@ export function newId() {
 export const post = (name, body) =>
   ask(name, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...token.headers() },
     body: JSON.stringify(body),
     // A line that is on its way when the page is closed still arrives.
     keepalive: true,
   });
 
-/** What the bot and the agent may know of this page. The gateway keeps no query and no fragment. */
-export const thisPage = () => ({
-  url: location.origin + location.pathname,
-  title: document.title,
-  language: navigator.language,
-});
-
 /** The answer to a GET, in the same form. */
-export const get = (name) => ask(name, { headers: { accept: 'application/json' } });
+export const get = (name) => ask(name, { headers: { accept: 'application/json', ...token.headers() } });
 
 /** Opens a request of the stream; the caller reads the answer. */
 export const open = (after, accept, signal, tag = '') =>
   fetch(`${BASE}stream?${new URLSearchParams({ ...(after && { after }), ...(tag && { now: tag }) })}`, {
-    headers: { accept },
+    headers: { accept, ...token.headers() },
     signal,
     cache: 'no-store',
     credentials: 'same-origin',

@@ -2,6 +2,7 @@
 // a soft sound, a notification. What counts as an arrival is decided by others; the text of a
 // message goes into a notification as text.
 
+import { embedder } from './embedder.js';
 import { store } from './store.js';
 import { words } from './words.js';
 
@@ -13,12 +14,11 @@ export class Attention {
   #audio = null;
   #changed;
 
-  /** `changed()` is called when a setting or the count changes. */
+  /** `changed()` is called when a setting changes. */
   constructor(changed) {
     this.#changed = changed;
-    const read = () => this.isWatched && this.clear();
-    addEventListener('focus', read);
-    document.addEventListener('visibilitychange', read);
+    addEventListener('focus', () => this.look());
+    document.addEventListener('visibilitychange', () => this.look());
     // A browser lets a page ring only after a press or a key.
     const wake = () => this.#wake();
     addEventListener('pointerdown', wake, { once: true });
@@ -27,7 +27,7 @@ export class Attention {
 
   /** Whether the customer looks at this page now. */
   get isWatched() {
-    return document.visibilityState === 'visible' && document.hasFocus();
+    return embedder.isShown && document.visibilityState === 'visible' && document.hasFocus();
   }
 
   get hasSound() {
@@ -57,6 +57,13 @@ export class Attention {
     }
   }
 
+  /** Nothing is unread if the customer looks at the page now. */
+  look() {
+    if (this.isWatched) {
+      this.clear();
+    }
+  }
+
   clear() {
     this.#count(0);
   }
@@ -79,6 +86,7 @@ export class Attention {
   #count(unread) {
     this.#unread = unread;
     document.title = unread ? words.unread(unread, words.title) : words.title;
+    embedder.tell('unread', { count: unread });
   }
 
   #wake() {
@@ -92,6 +100,10 @@ export class Attention {
 
   /** Two soft notes, a fifth apart. */
   #ring() {
+    if (embedder.isFramed) {
+      // A press on the page around counts, too.
+      this.#wake();
+    }
     if (!this.hasSound || this.#audio?.state !== 'running') {
       return;
     }

@@ -6,7 +6,9 @@ import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Controls, LOST } from './controls.js';
+import { embedder } from './embedder.js';
 import { speaker } from './line.js';
+import { take } from './look.js';
 import { Menu } from './menu.js';
 import { Outbox } from './outbox.js';
 import { asText, saveText } from './save.js';
@@ -14,6 +16,7 @@ import { Scroll } from './scroll.js';
 import { Seen } from './seen.js';
 import { store } from './store.js';
 import { isFromOther, Talk } from './talk.js';
+import { token } from './token.js';
 import { Transcript } from './transcript.js';
 import { Typing } from './typing.js';
 import { followViewport } from './viewport.js';
@@ -65,7 +68,7 @@ const outbox = new Outbox({
   refused: () => fail(words.notDone),
 });
 
-const seen = new Seen(scroller);
+const seen = new Seen(scroller, () => attention.isWatched);
 const scroll = new Scroll(scroller, byId('log'), showFresh);
 const transcript = new Transcript(byId('log'), {
   now,
@@ -88,9 +91,14 @@ const composer = new Composer(
 const attention = new Attention(() => menu.show());
 const menu = new Menu(attention, { save });
 
-start();
+embedder.start({
+  begin: start,
+  moved: () => connection.tellPage(),
+  shown,
+});
 
-function start() {
+function start(look) {
+  take(look);
   for (const element of document.querySelectorAll('[data-words]')) {
     element.textContent = words[element.dataset.words];
   }
@@ -103,6 +111,9 @@ function start() {
     scroller.focus({ preventScroll: true });
   });
   byId('earlier').addEventListener('click', loadEarlier);
+  if (embedder.isFramed) {
+    startInFrame(look);
+  }
   const tellWatched = () => connection.tell({ kind: 'watched', isWatched: attention.isWatched });
   for (const name of ['focus', 'blur', 'pagehide']) {
     addEventListener(name, tellWatched);
@@ -113,6 +124,36 @@ function start() {
   connection.start();
   paint();
   tellWatched();
+}
+
+/** The chat in a frame can be closed, and opened in a tab of its own. */
+function startInFrame({ links }) {
+  const close = () => embedder.tell('close');
+  byId('close').hidden = byId('apart').hidden = false;
+  byId('close').addEventListener('click', close);
+  document.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
+      close();
+    }
+  });
+  document.addEventListener('click', (event) => {
+    const href = event.target.closest('a[href]')?.href;
+    if (links === 'same' && href && embedder.follow(href)) {
+      event.preventDefault();
+    }
+  });
+}
+
+/** The page around shows or hides the chat. To open it is an act of the customer. */
+function shown(takesFocus) {
+  if (embedder.isShown) {
+    connection.want();
+  }
+  if (takesFocus) {
+    focusInput();
+  }
+  attention.look();
+  seen.look();
 }
 
 // What the customer does.
@@ -308,6 +349,7 @@ function paint() {
   byId('earlier').hidden = !talk.hasEarlier;
   byId('earlier').textContent ||= words.earlier;
   const { phase, problem, downSince } = connection;
+  embedder.tell('state', { state: talk.state });
   controls.show({
     phase,
     problem,
@@ -319,6 +361,7 @@ function paint() {
     asking: outbox.asking,
     isEmpty: talk.events.length === 0 && outbox.lines.length === 0,
     isKept: store.lasts,
+    endsWithPage: token.endsWithPage,
     failure,
     actions: {
       begin: () => connection.again(),

@@ -6,11 +6,13 @@
 //
 // A browser remembers that it has a customer. One that does not starts as fresh, without a request.
 
-import { Backoff, post, thisPage } from './api.js';
+import { Backoff, post } from './api.js';
+import { embedder } from './embedder.js';
 import { store } from './store.js';
 import { Stream } from './stream.js';
 import { Tabs } from './tabs.js';
 import { numberOf } from './talk.js';
+import { token } from './token.js';
 
 /** Whether this browser has a customer. Their token is in a cookie that no script can read. */
 const KEPT = 'customer';
@@ -23,7 +25,7 @@ export class Connection {
   phase = 'opening';
   /** Since when no events come, by this page's clock, or null while they come. */
   downSince = Date.now();
-  /** `'customers'`, `'begin'`, `'cookies'`, `'crowded'` or null: what keeps the customer out. */
+  /** `'customers'`, `'begin'`, `'crowded'` or null: what keeps the customer out. */
   problem = null;
   /** The conversation that a beginning answered with. */
   conversation = null;
@@ -94,6 +96,13 @@ export class Connection {
     return this.#tabs.leads;
   }
 
+  /** Tells the gateway which page the customer is on. It keeps that in memory alone. */
+  tellPage() {
+    if (this.phase === 'known') {
+      post('page', embedder.page);
+    }
+  }
+
   /** The customer acts: from now on they are a customer. */
   want() {
     this.#isWanted = true;
@@ -104,10 +113,6 @@ export class Connection {
 
   /** The customer does not want to wait until the page tries again. */
   again() {
-    if (this.problem === 'cookies') {
-      this.#hasBegun = false;
-      this.#begin();
-    }
     this.#wake?.();
   }
 
@@ -139,13 +144,14 @@ export class Connection {
   #up() {
     if (this.downSince !== null) {
       this.#restoresTo = null;
-      if (!this.#hasBegun) {
-        // A gateway that was started again has forgotten the page that `begin` told.
-        post('page', thisPage());
-      }
+      const isFirst = this.#hasBegun;
       // From now on a 401 means that the token is gone.
       this.#hasBegun = false;
       this.#set({ downSince: null, phase: 'known', problem: null });
+      if (!isFirst) {
+        // A gateway that was started again has forgotten the page that `begin` told.
+        this.tellPage();
+      }
       this.#pulse();
     }
   }
@@ -191,8 +197,10 @@ export class Connection {
 
   #unknown() {
     if (this.#hasBegun) {
-      // The token was set a moment ago and did not come back.
-      this.#set({ problem: 'cookies' });
+      // The cookie was set a moment ago and did not come back.
+      token.isCookieLost = true;
+      this.#hasBegun = false;
+      this.#begin();
       return;
     }
     this.#forget();
@@ -209,6 +217,7 @@ export class Connection {
     }
     this.conversation = null;
     store.write(KEPT, null);
+    token.keep(null);
     this.#hooks.forget();
     this.#set({ phase: 'fresh' });
   }
@@ -233,9 +242,11 @@ export class Connection {
     this.#isBeginning = true;
     this.#set({ phase: 'opening', downSince: Date.now() });
     for (;;) {
-      const answer = await post('begin', { page: thisPage() });
+      const { page } = embedder;
+      const answer = await post('begin', { page, keep: token.way });
       if (answer.status === 200) {
         this.#backoff.reset();
+        token.keep(answer.body.token ?? null);
         this.tell({ kind: 'begun', conversation: answer.body.conversation });
         this.#open(answer.body.conversation);
         break;

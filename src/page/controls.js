@@ -116,11 +116,11 @@ export class Controls {
 
 /** The one thing to say now, the most urgent first: `{kind, text, action, label}`, or null. */
 function noticeOf(facts) {
-  const { phase, problem, downSince, state, now, asking, failure, back, agent, isKept } = facts;
+  const { phase, problem, downSince, state, now, asking, failure, back, agent } = facts;
+  const { isKept, endsWithPage } = facts;
   const entry = {
     customers: words.customers,
     begin: words.cannotBegin,
-    cookies: words.noCookies,
   }[problem];
   if (entry) {
     return { kind: 'bad', text: entry, action: 'begin', label: words.again };
@@ -151,6 +151,9 @@ function noticeOf(facts) {
   }
   if (state === 'closed') {
     return { text: words.nextBegins };
+  }
+  if (endsWithPage) {
+    return { text: words.endsWithPage };
   }
   return isKept ? null : { text: words.notKept };
 }

@@ -19,6 +19,7 @@ export class Menu {
     press('print', () => this.#leave(() => print()));
     document.addEventListener('keydown', (event) => {
       if (event.key === 'Escape' && !this.#menu.hidden) {
+        event.preventDefault();
         this.#leave(() => {});
       }
     });

@@ -14,8 +14,11 @@ export class Seen {
   #seen = new Map();
   #told = new Map();
   #timer = null;
+  #isWatched;
 
-  constructor(scroller) {
+  /** `isWatched()` answers whether the customer looks at this page now. */
+  constructor(scroller, isWatched) {
+    this.#isWatched = isWatched;
     this.#observer = new IntersectionObserver((entries) => this.#note(entries), {
       root: scroller,
       rootMargin: MARGIN,
@@ -48,7 +51,7 @@ export class Seen {
   }
 
   async #tell() {
-    if (document.visibilityState !== 'visible' || !document.hasFocus()) {
+    if (!this.#isWatched()) {
       return;
     }
     for (const element of this.#visible) {

@@ -29,6 +29,8 @@ export const words = {
   back: 'Back to the bot',
   end: 'End',
   more: 'More',
+  close: 'Close',
+  apart: 'Open in a new tab',
   save: 'Save as text',
   print: 'Print',
   unread: (count, title) => `(${count}) ${title}`,
@@ -107,8 +109,8 @@ export const words = {
   notDone: 'That did not work. Please try again.',
   customers: 'The chat is full at the moment.',
   cannotBegin: 'The chat cannot be started at the moment.',
-  noCookies: 'This browser blocks cookies. The chat needs one to know you again.',
   crowded: 'The chat is open in too many windows. This one may be late.',
+  endsWithPage: 'This browser keeps nothing: the chat ends when you leave this page.',
   notKept: 'This browser keeps nothing: an unsent message is lost when you close the page.',
 
   // Texts of every size.

@@ -13,8 +13,13 @@ use crate::wire::{ConversationId, Number, TEXT_MAX};
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// To be a customer, on this page.
-    Begin(GivenPage),
+    /// To be a customer.
+    Begin {
+        /// The page that the customer is on.
+        page: GivenPage,
+        /// How the browser keeps the token.
+        keep: Keep,
+    },
     /// The customer is on this page now.
     Page(GivenPage),
     /// Something to do, once.
@@ -25,6 +30,20 @@ pub enum Call {
     Typing(ConversationId),
     /// The page answers the pings of this stream.
     Here(String),
+}
+
+/// How a browser keeps a customer's token.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// In a cookie of the gateway's site.
+    #[default]
+    Cookie,
+    /// In a cookie of a frame on another site, which is kept apart for each such site (the CHIPS
+    /// draft, "Partitioned").
+    PartitionedCookie,
+    /// The page keeps it by itself, because the browser takes no cookie.
+    Token,
 }
 
 /// Something that a page asks to do once.
@@ -184,6 +203,8 @@ struct Typing {
 struct Begin {
     #[serde(default)]
     page: GivenPage,
+    #[serde(default)]
+    keep: Keep,
 }
 
 #[derive(Deserialize)]
@@ -199,8 +220,11 @@ impl Call {
     pub fn read(path: &str, body: &[u8]) -> Result<Call, Problem> {
         let Some(name) = path.strip_prefix("/api/") else { return Err(Problem::NotFound) };
         let (id, conversation, act) = match name {
-            "begin" if body.is_empty() => return Ok(Call::Begin(GivenPage::default())),
-            "begin" => return parse(body).map(|Begin { page }| Call::Begin(page)),
+            "begin" => {
+                let Begin { page, keep } =
+                    if body.is_empty() { Begin::default() } else { parse(body)? };
+                return Ok(Call::Begin { page, keep });
+            }
             "page" => return parse(body).map(Call::Page),
             "seen" => {
                 let Seen { conversation, number } = parse(body)?;

@@ -47,11 +47,14 @@ pub(super) fn check_address(option: &str, given: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// An origin whose pages may use the API, as a browser writes it.
-pub(super) fn api_origin(given: &str) -> Result<String, String> {
-    Site::parse(given).map(|site| site.origin()).map_err(|_| {
-        format!("--api-origin {given}: give an origin, such as https://app.shop.example")
-    })
+/// Origins of pages, as a browser writes them.
+pub(super) fn origins(option: &str, given: &[String]) -> Result<Vec<String>, String> {
+    let origin = |given: &String| {
+        Site::parse(given).map(|site| site.origin()).map_err(|_| {
+            format!("{option} {given}: give an origin, such as https://www.shop.example")
+        })
+    };
+    given.iter().map(origin).collect()
 }
 
 /// A host whose images may be shown, as a browser writes it in a URL.

@@ -166,6 +166,10 @@ mode! {
         /// for one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
+        /// pages of this origin may show the chat in a frame, such as https://www.shop.example
+        /// (repeatable; default: none)
+        #[argh(option)]
+        pub origin: Vec<String>,
         /// pages of this origin may use the API, such as https://app.shop.example (repeatable)
         #[argh(option)]
         pub api_origin: Vec<String>,

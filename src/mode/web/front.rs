@@ -1,4 +1,5 @@
-//! What browsers get without asking for anything of a customer: the chat page, and its files.
+//! What browsers get without asking for anything of a customer: the chat as a page of its own and
+//! in a frame, the script that puts it on a shop's pages, and their files.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,25 +9,67 @@ use crate::page;
 use super::browsers::Answer;
 use super::routes::not_allowed;
 
-/// The chat page of this gateway.
+/// The pages of this gateway.
 pub(super) struct Front {
+    chat: Page,
+    /// In a frame on a page of the same site.
+    frame: Page,
+    /// In a frame on a page of another site.
+    foreign_frame: Page,
+}
+
+/// One page, as this gateway's options make it.
+struct Page {
     html: String,
     etag: String,
     policy: String,
 }
 
 impl Front {
-    /// The page, which shows images of these hosts. Those of other hosts are links.
-    pub(super) fn new(image_hosts: &[String]) -> Front {
-        let hosts = image_hosts.join(" ");
-        let html = page::chat().replace("data-images=\"\"", &format!("data-images=\"{hosts}\""));
-        let mut hasher = DefaultHasher::new();
-        html.hash(&mut hasher);
-        Front { html, etag: format!("\"{:016x}\"", hasher.finish()), policy: policy(image_hosts) }
+    /// The pages show images of these hosts; those of other hosts are links. Pages of these origins
+    /// may show the chat in a frame.
+    pub(super) fn new(image_hosts: &[String], embedders: &[String]) -> Front {
+        let frame = |frame| Page::new(image_hosts, embedders, frame);
+        Front { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
     }
 
-    /// The page itself. Browsers ask for it each time, because it names the files of its version.
-    pub(super) fn page(&self, request: &Request) -> Answer {
+    /// The chat as a page of its own.
+    pub(super) fn chat(&self, request: &Request) -> Answer {
+        let mut answer = self.chat.answer(request);
+        if answer.status == 200 {
+            answer.headers.push(("Cross-Origin-Opener-Policy", "same-origin".to_owned()));
+        }
+        answer
+    }
+
+    /// The chat in a frame. Browsers say how the page around it is related to the gateway: that
+    /// decides what they let the frame keep.
+    pub(super) fn frame(&self, request: &Request) -> Answer {
+        let is_near = matches!(request.header("sec-fetch-site"), Some("same-origin" | "same-site"));
+        let page = if is_near { &self.frame } else { &self.foreign_frame };
+        let mut answer = page.answer(request);
+        answer.headers.push(("Vary", "Sec-Fetch-Site".to_owned()));
+        answer
+    }
+}
+
+impl Page {
+    /// `frame` says where the frame is; empty for a page of its own.
+    fn new(image_hosts: &[String], embedders: &[String], frame: &str) -> Page {
+        let with = |html: String, name: &str, value: &str| {
+            html.replace(&format!("{name}=\"\""), &format!("{name}=\"{value}\""))
+        };
+        let html = with(page::chat().to_owned(), "data-images", &image_hosts.join(" "));
+        let embedders = if frame.is_empty() { &[] } else { embedders };
+        let html = with(with(html, "data-embedders", &embedders.join(" ")), "data-frame", frame);
+        let mut hasher = DefaultHasher::new();
+        html.hash(&mut hasher);
+        let etag = format!("\"{:016x}\"", hasher.finish());
+        Page { html, etag, policy: policy(image_hosts, embedders) }
+    }
+
+    /// Browsers ask for a page each time, because it names the files of its version.
+    fn answer(&self, request: &Request) -> Answer {
         let mut answer = content(request, "text/html; charset=utf-8", &self.etag, || {
             self.html.clone().into_bytes()
         });
@@ -35,7 +78,6 @@ impl Front {
                 ("Content-Security-Policy", self.policy.clone()),
                 ("Referrer-Policy", "no-referrer".to_owned()),
                 ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
-                ("Cross-Origin-Opener-Policy", "same-origin".to_owned()),
                 ("Cache-Control", "no-cache".to_owned()),
                 ("ETag", self.etag.clone()),
             ]);
@@ -44,32 +86,57 @@ impl Front {
     }
 }
 
-/// What the page may load and do. Scripts are files of this origin only, and no text becomes HTML.
-fn policy(image_hosts: &[String]) -> String {
+/// What a page may load and do, and who may show it in a frame. Scripts are files of this origin
+/// only, and no text becomes HTML.
+fn policy(image_hosts: &[String], embedders: &[String]) -> String {
     let images: String = image_hosts.iter().map(|host| format!(" https://{host}")).collect();
+    let ancestors = if embedders.is_empty() { "'none'".to_owned() } else { embedders.join(" ") };
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src \
-         'self' data:{images}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         'self' data:{images}; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }
 
-/// A file of the page: `VERSION/NAME`. It never changes under this name.
+/// A script for shops' pages. It has the same name in every version, so browsers ask whether theirs
+/// is still the newest.
+pub(super) fn script(request: &Request, name: &str) -> Answer {
+    let mut answer = file(request, name);
+    answer.headers.extend([
+        ("Cache-Control", "no-cache".to_owned()),
+        ("ETag", etag()),
+        // Any page may load it, also one that asks everything it loads for that.
+        ("Access-Control-Allow-Origin", "*".to_owned()),
+        ("Cross-Origin-Resource-Policy", "cross-origin".to_owned()),
+    ]);
+    answer
+}
+
+/// A file of the pages: `VERSION/NAME`. It never changes under this name.
 pub(super) fn asset(request: &Request, name: &str) -> Answer {
     let name = name.strip_prefix(page::version()).and_then(|rest| rest.strip_prefix('/'));
-    let Some(file) = name.and_then(page::find) else { return Answer::empty(404) };
-    let takes_gzip = request.headers("accept-encoding").any(|it| it.contains("gzip"));
-    let etag = format!("\"{}\"", page::version());
-    let mut answer =
-        content(request, file.media_type(), &etag, || file.content(takes_gzip).to_vec());
+    let mut answer = file(request, name.unwrap_or_default());
+    if answer.status != 404 {
+        let forever = "public, max-age=31536000, immutable";
+        answer.headers.push(("Cache-Control", forever.to_owned()));
+    }
+    answer
+}
+
+fn file(request: &Request, name: &str) -> Answer {
+    let Some(file) = page::find(name) else { return Answer::empty(404) };
+    let (bytes, coding) = file.content(request.headers("accept-encoding"));
+    let mut answer = content(request, file.media_type(), &etag(), || bytes.to_vec());
     if answer.status == 200 {
         answer.headers.push(("Vary", "Accept-Encoding".to_owned()));
-        if takes_gzip {
-            answer.headers.push(("Content-Encoding", "gzip".to_owned()));
-        }
+        answer.headers.extend(coding.map(|coding| ("Content-Encoding", coding.to_owned())));
     }
-    answer.headers.push(("Cache-Control", "public, max-age=31536000, immutable".to_owned()));
     answer
+}
+
+/// The files of one version have one tag.
+fn etag() -> String {
+    format!("\"{}\"", page::version())
 }
 
 fn content(

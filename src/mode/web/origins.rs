@@ -8,10 +8,18 @@ use crate::mode::args::Site;
 
 use super::browsers::Answer;
 
-/// The gateway's own hosts and origins, and those of other pages that may use its API.
+/// The most other pages that are said to want a frame.
+const UNLISTED_MAX: usize = 8;
+
+/// The gateway's own hosts and origins, and those of other pages that may use its API or show the
+/// chat.
 pub(super) struct Origins {
     hosts: Vec<String>,
     own: Vec<String>,
+    /// Pages of these origins may show the chat in a frame.
+    embedders: Vec<String>,
+    /// Pages of these origins want a frame and may not: each is said once.
+    unlisted: Vec<String>,
     /// Pages of these origins use the API with a token that they keep themselves.
     api: Vec<String>,
 }
@@ -21,8 +29,8 @@ impl Origins {
     /// names of this machine.
     pub(super) fn new(
         site: &Site,
-        listen: SocketAddr,
-        is_https: bool,
+        (listen, is_https): (SocketAddr, bool),
+        embedders: Vec<String>,
         api: Vec<String>,
     ) -> Origins {
         let local = Site::of_listener(listen, is_https);
@@ -38,7 +46,7 @@ impl Origins {
                 hosts.push(host);
             }
         }
-        Origins { hosts, own, api }
+        Origins { hosts, own, embedders, unlisted: Vec::new(), api }
     }
 
     /// Whether the gateway answers for the host of this request (RFC 9110, 7.4). An HTTP/1.0 proxy
@@ -56,6 +64,21 @@ impl Origins {
     /// The origin of the page that sent this request, if it is another one that may use the API.
     pub(super) fn of_api_page<'a>(&self, request: &'a Request) -> Option<&'a str> {
         request.header("origin").filter(|origin| self.api.iter().any(|api| api == origin))
+    }
+
+    /// The origin of a page that asks for the chat's frame and is no page of `--origin`, if it was
+    /// not told before. The browser lets no such page show the frame, and does not say why.
+    pub(super) fn unlisted_embedder(&mut self, request: &Request) -> Option<String> {
+        let (scheme, rest) = request.header("referer")?.split_once("://")?;
+        let host = rest.split('/').next()?;
+        let origin = Site::parse(&format!("{scheme}://{host}")).ok()?.origin();
+        let is_known = [&self.own, &self.embedders, &self.unlisted];
+        let is_known = is_known.into_iter().any(|known| known.contains(&origin));
+        if is_known || self.unlisted.len() >= UNLISTED_MAX {
+            return None;
+        }
+        self.unlisted.push(origin.clone());
+        Some(origin)
     }
 
     /// Checks who sent a POST. A page of another origin can make a browser send it with the

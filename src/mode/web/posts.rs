@@ -69,7 +69,7 @@ impl Web {
         now: Now,
     ) -> Result<Result<Answer, Problem>, Stop> {
         match call {
-            Call::Begin(page) => {
+            Call::Begin { page, .. } => {
                 let present = self.edges.gateway.present(customer);
                 if page != GivenPage::default() {
                     self.visit(present, page, guest)?;

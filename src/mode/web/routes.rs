@@ -2,14 +2,15 @@
 
 use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, Token};
-use crate::core::gateway::{Call, Problem};
+use crate::core::gateway::{Call, Keep, Problem};
 use crate::core::http::{Method, Request, SameSite, cookies, set_cookie};
+use crate::core::report::Report;
 use crate::turn::keeper::Stop;
 use crate::wire::Conn;
 
 use super::Web;
 use super::browsers::Answer;
-use super::front::asset;
+use super::front::{asset, script};
 use super::origins::Origins;
 use super::posts::Guest;
 
@@ -47,7 +48,9 @@ impl Web {
         }
         match path {
             "/" => Ok(Some(redirect(request))),
-            "/chat" => Ok(Some(self.front.page(request))),
+            "/chat" => Ok(Some(self.front.chat(request))),
+            "/frame" => Ok(Some(self.frame(request))),
+            "/widget.js" | "/panel.js" => Ok(Some(script(request, &path[1..]))),
             "/api/stream" if request.method() == Method::Get => match self.customer(request)? {
                 Ok(customer) => {
                     self.open_stream(conn, customer, request, now)?;
@@ -74,6 +77,18 @@ impl Web {
         }
     }
 
+    /// The chat in a frame. Who runs the gateway hears of pages that may not show it.
+    fn frame(&mut self, request: &Request) -> Answer {
+        if let Some(origin) = self.origins.unlisted_embedder(request) {
+            let text = format!(
+                "a page of {origin} wants to show the chat, and browsers do not let it: if it is \
+                 yours, give --origin {origin} (this is shown once)"
+            );
+            self.edges.seat.tell(Report::Notice { text });
+        }
+        self.front.frame(request)
+    }
+
     /// A POST to the API.
     fn api(
         &mut self,
@@ -96,26 +111,26 @@ impl Web {
         let guest = Guest { address, user_agent: request.header("user-agent") };
         match (self.customer(request)?, call) {
             (Ok(customer), call) => self.call(customer, (call, guest), now),
-            (Err(_), Call::Begin(page)) => {
+            (Err(_), Call::Begin { page, keep }) => {
                 if !address.is_some_and(|it| self.edges.gateway.admits(it.into(), now)) {
                     return Ok(Err(Problem::Customers));
                 }
                 let (token, conversation) = self.begin(self.visit_of(page, guest), now)?;
                 let id = conversation.to_string();
-                if !self.origins.is_own(request) {
+                if keep == Keep::Token || !self.origins.is_own(request) {
                     let token = token.write();
                     let body = format!(r#"{{"conversation":"{id}","token":"{token}"}}"#);
                     return Ok(Ok(Answer::json(200, body)));
                 }
                 let mut answer = Answer::json(200, format!(r#"{{"conversation":"{id}"}}"#));
+                // A browser takes a cookie for frames over HTTPS alone.
                 let is_secure = self.site.is_https();
-                let cookie = set_cookie(
-                    self.cookie_name(),
-                    &token.write(),
-                    TOKEN_AGE,
-                    is_secure,
-                    SameSite::Lax,
-                );
+                let same_site = match keep {
+                    Keep::PartitionedCookie if is_secure => SameSite::NonePartitioned,
+                    _ => SameSite::Lax,
+                };
+                let name = self.cookie_name();
+                let cookie = set_cookie(name, &token.write(), TOKEN_AGE, is_secure, same_site);
                 answer.headers.push(("Set-Cookie", cookie));
                 Ok(Ok(answer))
             }

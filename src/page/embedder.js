@@ -1,0 +1,105 @@
+// The page around the chat, when the chat is in a frame (panel.js): what it tells the chat, and what
+// the chat tells it. A page of its own has none.
+//
+//   page                            chat
+//   hello {page, look}  ─────────▶  taken from the parent window and a listed origin alone
+//                       ◀─────────  ready
+//   page, shown         ─────────▶
+//                       ◀─────────  unread, state, close, go
+//
+// Messages go to the exact origin that said hello, never to any other.
+
+const { embedders, frame } = document.getElementById('page').dataset;
+
+class Embedder {
+  /** Whether the chat is in a frame. */
+  isFramed = Boolean(frame);
+  /** Whether the customer can see the chat. A page of its own is always shown. */
+  isShown = !frame;
+  /** The page that the customer is on: `{url, title, language}`. */
+  page = {
+    url: location.origin + location.pathname,
+    title: document.title,
+    language: navigator.language,
+  };
+
+  #hooks = null;
+  #origin = null;
+  #told = new Map();
+  /** Messages that came before `start`. */
+  #waiting = [];
+
+  constructor() {
+    addEventListener('message', (message) => {
+      if (this.#hooks) {
+        this.#hear(message);
+      } else {
+        this.#waiting.push(message);
+      }
+    });
+  }
+
+  /**
+   * `hooks`: `begin(look)` is called once, when the page around is known; `moved()` when the
+   * customer is on another page; `shown(takesFocus)` when the chat is shown or hidden.
+   */
+  start(hooks) {
+    this.#hooks = hooks;
+    if (!this.isFramed) {
+      hooks.begin({});
+    } else if (window.parent === window) {
+      location.replace('chat');
+    } else {
+      this.#waiting.splice(0).forEach((message) => this.#hear(message));
+    }
+  }
+
+  /** Tells the page around, if it does not know it yet. */
+  tell(handoff, more = {}) {
+    const text = JSON.stringify(more);
+    if (this.#origin && (handoff === 'close' || this.#told.get(handoff) !== text)) {
+      this.#told.set(handoff, text);
+      window.parent.postMessage({ handoff, ...more }, this.#origin);
+    }
+  }
+
+  /** Has the page around follow a link to itself. Answers whether it is one. */
+  follow(url) {
+    const isOwn = this.#origin !== null && new URL(url).origin === this.#origin;
+    if (isOwn) {
+      this.#told.delete('go');
+      this.tell('go', { url });
+    }
+    return isOwn;
+  }
+
+  #hear({ source, origin, data }) {
+    const isKnown = this.#origin ? origin === this.#origin : embedders.split(' ').includes(origin);
+    if (!this.isFramed || source !== window.parent || !isKnown) {
+      return;
+    }
+    switch (data.handoff) {
+      case 'hello':
+        if (!this.#origin) {
+          this.#origin = origin;
+          this.page = data.page;
+          this.tell('ready');
+          this.#hooks.begin(data.look);
+        }
+        break;
+      case 'page':
+        this.page = data.page;
+        this.#hooks.moved();
+        break;
+      case 'shown':
+        this.isShown = data.isShown;
+        this.#hooks.shown(data.takesFocus);
+        break;
+      default:
+        break;
+    }
+  }
+}
+
+/** The page around. It listens from the first moment, before the chat has its words. */
+export const embedder = new Embedder();

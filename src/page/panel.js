@@ -1,0 +1,209 @@
+// The panel of the widget on a shop's page: the frame with the chat, and what the page and the chat
+// tell each other. widget.js loads it at the first press and decides when it is open.
+//
+// The frame is of the gateway's origin: the page cannot read the chat, and the chat cannot touch
+// the page. Each side takes messages from the other's window and origin only; the chat's side is
+// embedder.js.
+
+/** A frame that says nothing for this long did not open; then it is made again. */
+const PATIENCE = 8_000;
+const RETRY = 5_000;
+const PHONE = '(max-width: 480px), (max-height: 480px)';
+
+const root = document.documentElement;
+const phone = matchMedia(PHONE);
+
+/** The page's title without the count that the widget puts before it. */
+const bareTitle = () => document.title.replace(/^\(\d+\) /, '');
+
+export class Panel {
+  #widget;
+  #origin;
+  #element = document.createElement('div');
+  #frame = null;
+  #isReady = false;
+  #isOpen = false;
+  #takesFocus = false;
+  #timer = null;
+  #overflow = '';
+  #isFilling = false;
+
+  /**
+   * `widget`: what widget.js knows (`base`, `given`, `language`, `color`, `ink`), where the panel
+   * belongs (`all`), and `emit(name, value)`, `fail(isDown)` and `close()`.
+   */
+  constructor(widget) {
+    this.#widget = widget;
+    this.#origin = new URL(widget.base).origin;
+    this.#element.className = 'panel';
+    widget.all.append(this.#element);
+    widget.all.getRootNode().adoptedStyleSheets.push(styles(widget.given));
+    addEventListener('message', (message) => this.#hear(message));
+    const fit = () => this.#fit();
+    phone.addEventListener('change', fit);
+    window.visualViewport?.addEventListener('resize', fit);
+    window.visualViewport?.addEventListener('scroll', fit);
+    // A page that changes its address without a load is another page to the agent.
+    window.navigation?.addEventListener('currententrychange', () => this.#tellPage());
+    addEventListener('popstate', () => this.#tellPage());
+    this.#load();
+  }
+
+  /** Shows or hides the panel. It takes the focus only if the customer opened it. */
+  show(isOpen, takesFocus) {
+    this.#isOpen = isOpen;
+    this.#takesFocus = takesFocus && isOpen;
+    this.#element.classList.toggle('open', isOpen && this.#isReady);
+    this.#fit();
+    if (this.#isReady) {
+      this.#tellPage();
+      this.#tellShown();
+    } else if (isOpen && !this.#frame) {
+      this.#load();
+    }
+  }
+
+  #load() {
+    clearTimeout(this.#timer);
+    const { base, language, given } = this.#widget;
+    const frame = document.createElement('iframe');
+    frame.title = given.title ?? 'Chat';
+    // The sound of a new message may be heard as soon as the page itself may be.
+    frame.allow = 'autoplay';
+    frame.src = `${base}frame?${new URLSearchParams({ language })}`;
+    frame.addEventListener('load', () => this.#greet());
+    this.#frame = frame;
+    this.#element.append(frame);
+    this.#timer = setTimeout(() => this.#fail(), PATIENCE);
+  }
+
+  #greet() {
+    const { given, ink } = this.#widget;
+    const { color, title, opening, links } = given;
+    this.#tell('hello', { page: page(), look: { color, ink, title, opening, links } });
+  }
+
+  /** No empty box stays on the page. */
+  #fail() {
+    console.warn(
+      `handoff: the chat of ${this.#origin} did not open here. Is the gateway up, does it have ` +
+        `--origin ${location.origin}, and does no proxy before it forbid frames?`,
+    );
+    this.#frame.remove();
+    this.#frame = null;
+    this.#widget.fail(true);
+    this.#timer = setTimeout(() => this.#isOpen && this.#load(), RETRY);
+  }
+
+  #tell(handoff, more) {
+    this.#frame.contentWindow.postMessage({ handoff, ...more }, this.#origin);
+  }
+
+  #tellPage() {
+    if (this.#isReady) {
+      this.#tell('page', { page: page() });
+    }
+  }
+
+  #tellShown() {
+    if (this.#takesFocus) {
+      this.#frame.focus({ preventScroll: true });
+    }
+    this.#tell('shown', { isShown: this.#isOpen, takesFocus: this.#takesFocus });
+    this.#takesFocus = false;
+  }
+
+  #hear({ source, origin, data }) {
+    if (!this.#frame || source !== this.#frame.contentWindow || origin !== this.#origin) {
+      return;
+    }
+    switch (data.handoff) {
+      case 'ready':
+        clearTimeout(this.#timer);
+        this.#isReady = true;
+        this.#widget.fail(false);
+        this.show(this.#isOpen, this.#takesFocus);
+        break;
+      case 'close':
+        this.#widget.close();
+        break;
+      case 'unread':
+        this.#count(data.count);
+        break;
+      case 'state':
+        this.#widget.emit('state', data.state);
+        break;
+      case 'go':
+        this.#go(data.url);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #count(count) {
+    const bare = bareTitle();
+    if (count || bare !== document.title) {
+      document.title = count ? `(${count}) ${bare}` : bare;
+    }
+    this.#widget.emit('unread', count);
+  }
+
+  /** Follows a link of the chat to a page of the shop itself. */
+  #go(url) {
+    if (this.#widget.given.links === 'same' && new URL(url).origin === location.origin) {
+      location.assign(url);
+    }
+  }
+
+  /**
+   * On a phone the panel fills what the on-screen keyboard leaves, and the page behind it does not
+   * scroll. Only the page's own viewport knows of the keyboard.
+   */
+  #fit() {
+    const fills = this.#isOpen && this.#isReady && phone.matches;
+    const { height = 0, offsetTop = 0, scale = 1 } = window.visualViewport ?? {};
+    const isCovered = fills && scale < 1.01 && root.clientHeight - height > 1;
+    this.#element.style.setProperty('--height', isCovered ? `${height}px` : '');
+    this.#element.style.setProperty('--top', isCovered ? `${offsetTop}px` : '');
+    if (fills !== this.#isFilling) {
+      this.#isFilling = fills;
+      this.#overflow = fills ? root.style.overflow : this.#overflow;
+      root.style.overflow = fills ? 'hidden' : this.#overflow;
+    }
+  }
+}
+
+/** What the bot and the agent may know of the page around: no query and no fragment. */
+const page = () => ({
+  url: location.origin + location.pathname,
+  title: bareTitle(),
+  language: root.lang || navigator.language,
+});
+
+function styles({ position = 'right', offsetX = 16, offsetY = 16, zIndex = 9999 }) {
+  const sheet = new CSSStyleSheet();
+  const above = Number(offsetY) + 60;
+  const insets = ['top', 'right', 'bottom', 'left'].map((side) => `env(safe-area-inset-${side})`);
+  sheet.replaceSync(`
+    .panel {
+      position: fixed; ${position}: ${offsetX}px; z-index: ${zIndex};
+      bottom: calc(${above}px + env(safe-area-inset-bottom));
+      width: min(400px, calc(100vw - ${2 * offsetX}px));
+      height: min(640px, calc(100vh - ${above + 16}px));
+      overflow: hidden; visibility: hidden;
+      border-radius: 16px; background: #f6f5f2; box-shadow: 0 4px 28px rgb(0 0 0 / 30%);
+    }
+    .open { visibility: visible }
+    iframe { display: block; width: 100%; height: 100%; border: 0; color-scheme: light dark }
+    @media (prefers-color-scheme: dark) { .panel { background: #151617 } }
+    @media ${PHONE} {
+      .open {
+        inset: var(--top, 0) 0 auto; width: 100%; border-radius: 0;
+        height: var(--height, 100vh); height: var(--height, 100dvh); padding: ${insets.join(' ')};
+      }
+    }
+    @media (forced-colors: active) { .panel { border: 2px solid } }
+  `);
+  return sheet;
+}

@@ -1,0 +1,201 @@
+// The chat on a shop's page, by one line: <script src="https://chat.shop.example/widget.js" async>
+//
+// This file makes a button and, at the first press, loads panel.js, which makes a frame with the
+// chat. All of it stands in a shadow root, so that the page's styles and the widget's do not reach
+// each other. Before the first press nothing is kept and nothing else is loaded. The press leaves a
+// mark in the page's own storage: the next pages load the chat when they are idle, so that unread
+// messages are counted and heard on each of them.
+
+(() => {
+  const script = document.currentScript;
+  if (window.handoff || !script) {
+    return;
+  }
+  const base = new URL('.', script.src).href;
+  const chat = `${base}chat`;
+  const given = { ...script.dataset };
+  const page = document.documentElement;
+  const language = given.language || page.lang || navigator.language;
+  const RETRY = 5_000;
+
+  const [label, failed] = {
+    ar: ['محادثة', 'تعذّر الوصول إلى المحادثة. تُعاد المحاولة…'],
+    de: ['Chat', 'Der Chat ist nicht erreichbar. Neuer Versuch …'],
+    es: ['Chat', 'No se puede abrir el chat. Se intenta de nuevo…'],
+    fr: ['Chat', 'Le chat est injoignable. Nouvel essai…'],
+  }[language.slice(0, 2)] ?? ['Chat', 'The chat cannot be reached. Trying again…'];
+
+  // What the script line asks for.
+
+  const KNOWN = {
+    color: /^#[\da-f]{6}$/i,
+    position: /^(left|right)$/,
+    offsetX: /^\d+$/,
+    offsetY: /^\d+$/,
+    zIndex: /^\d+$/,
+    links: /^(new|same)$/,
+  };
+  for (const name in given) {
+    const isText = ['label', 'title', 'opening', 'language', 'launcher'].includes(name);
+    if (!isText && !KNOWN[name]?.test(given[name])) {
+      console.warn(`handoff: ${name}="${given[name]}" (of data-…) is not understood`);
+      delete given[name];
+    }
+  }
+  const { color = '#1f625d', position = 'right', offsetX = 16, offsetY = 16 } = given;
+  const { zIndex = 9999, launcher = 'none' } = given;
+
+  /** Black or white, whichever is read better on the colour (WCAG 2, relative luminance). */
+  const light = [1, 3, 5].reduce((sum, at, part) => {
+    const value = parseInt(color.slice(at, at + 2), 16) / 255;
+    const linear = value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+    return sum + linear * [0.2126, 0.7152, 0.0722][part];
+  }, 0);
+  const ink = light > 0.179 ? '#000' : '#fff';
+
+  /** Keeps a value, if one is given, in the page's own storage, and answers what is kept. */
+  const keep = (storage, value) => {
+    try {
+      if (value) {
+        window[storage].handoff = value;
+      }
+      return window[storage].handoff;
+    } catch {
+      // Storage is blocked: the next page begins with the button alone.
+      return null;
+    }
+  };
+
+  // `display: contents` leaves the host no box that a style of the page could change.
+
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    :host { display: contents !important }
+    .all { all: initial; display: contents; color-scheme: light dark }
+    .all[hidden] { display: none }
+    .all * { box-sizing: border-box; font: 600 16px/1.4 system-ui, sans-serif }
+    .all [hidden] { display: none }
+    .at { position: fixed; ${position}: ${offsetX}px; z-index: ${zIndex}; color: ${ink}; background: ${color} }
+    .at, .note { bottom: calc(${offsetY}px + env(safe-area-inset-bottom)); border: 0; border-radius: 24px; padding: 12px 20px }
+    .at:focus-visible { outline: 2px solid; outline-offset: 2px }
+    .note { bottom: calc(${+offsetY + 60}px + env(safe-area-inset-bottom)) }
+    button { min-height: 48px; cursor: pointer; box-shadow: 0 2px 12px rgb(0 0 0/25%) }
+    span { margin-inline-start: 8px; padding: 2px 8px; border-radius: 12px; background: #fff; color: #a3281d }
+    @media (forced-colors: active) { .at { border: 2px solid } }
+    @media print { .all { display: none } }
+  `);
+  const make = (tag, properties) => Object.assign(document.createElement(tag), properties);
+  const count = make('span', { hidden: true });
+  const button = make('button', { className: 'at', type: 'button', hidden: 'launcher' in given });
+  const note = make('div', { className: 'at note', role: 'alert' });
+  const all = make('div', { className: 'all', lang: language, dir: /^(ar|fa|he|ur)/.test(language) ? 'rtl' : 'ltr' });
+  const host = make('handoff-chat');
+  button.append(given.label ?? label, count);
+  all.append(button);
+  host.attachShadow({ mode: 'open' }).append(all);
+  host.shadowRoot.adoptedStyleSheets = [sheet];
+
+  // Open and closed.
+
+  const listeners = {};
+  const emit = (name, value) => {
+    if (name === 'unread') {
+      count.hidden = !value;
+      count.textContent = value;
+    }
+    listeners[name]?.forEach((listen) => listen(value));
+  };
+  let isOpen = false;
+  let isLoading = false;
+  /** Whether the customer opened it, and not a page that goes on as the one before. */
+  let isPressed = false;
+  let panel = null;
+  let tries = 0;
+
+  /** Says that the chat cannot be reached, for as long as the customer wants it. */
+  const fail = (isDown) => {
+    note.remove();
+    if (isDown && isOpen) {
+      all.append(note);
+      // An alert is read when its text comes.
+      note.textContent = failed;
+    }
+  };
+  const load = async () => {
+    isLoading = true;
+    try {
+      // A browser may remember that an address failed.
+      const { Panel } = await import(`${base}panel.js${tries ? `?${tries}` : ''}`);
+      panel = new Panel({ base, given, language, color, ink, all, emit, fail, close: () => setOpen(false) });
+      panel.show(isOpen, isPressed);
+    } catch (error) {
+      console.warn(`handoff: ${error.message}`);
+      tries += 1;
+      fail(true);
+      setTimeout(() => isOpen && load(), RETRY);
+    }
+    isLoading = false;
+  };
+  const setOpen = (opens, byPress = true) => {
+    if (opens === isOpen) {
+      return;
+    }
+    isOpen = opens;
+    isPressed = byPress;
+    all.hidden = false;
+    keep('sessionStorage', opens ? 'open' : 'closed');
+    keep('localStorage', 'used');
+    button.setAttribute('aria-expanded', opens);
+    fail(false);
+    if (panel) {
+      panel.show(opens, byPress);
+    } else if (!isLoading) {
+      load();
+    }
+    if (!opens && host.shadowRoot.activeElement) {
+      button.focus({ preventScroll: true });
+    }
+    emit('open', opens);
+  };
+
+  // The page around.
+
+  const start = () => {
+    const put = () => host.isConnected || page.append(host);
+    put();
+    // A page that replaces its content keeps the chat.
+    new MutationObserver(put).observe(page, { childList: true });
+    if (keep('localStorage')) {
+      const wasOpen = keep('sessionStorage') === 'open';
+      const begin = () => (wasOpen ? setOpen(true, false) : panel || isLoading || load());
+      (window.requestIdleCallback ?? setTimeout)(begin);
+    }
+  };
+  button.setAttribute('aria-expanded', false);
+  button.addEventListener('click', () => setOpen(!isOpen));
+  document.addEventListener('click', (event) => {
+    const has = (selector) => event.target.closest?.(selector);
+    const isLink = has('a')?.href === chat;
+    const isLauncher = launcher !== 'none' && has(launcher);
+    if ((isLink || isLauncher) && !(event.ctrlKey || event.metaKey || event.shiftKey)) {
+      event.preventDefault();
+      setOpen(isLink || !isOpen);
+    }
+  });
+  window.handoff = {
+    open: () => setOpen(true),
+    close: () => setOpen(false),
+    /** Takes the button away, too, until the chat is opened. */
+    hide: () => {
+      setOpen(false);
+      all.hidden = true;
+    },
+    /** Calls `listen(value)` at each change of 'open', 'unread' or 'state'. */
+    on: (name, listen) => (listeners[name] ??= new Set()).add(listen),
+  };
+  if (document.readyState === 'loading') {
+    document.addEventListener('DOMContentLoaded', start);
+  } else {
+    start();
+  }
+})();
