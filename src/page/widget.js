@@ -66,12 +66,13 @@
     }
   };
 
-  // `display: contents` leaves the host no box that a style of the page could change.
+  // The host has no box and nothing of the page's styles: an important rule of a shadow root goes
+  // before one of the page (CSS Cascade 4, "Context").
 
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-    :host { display: contents !important }
-    .all { all: initial; display: contents; color-scheme: light dark }
+    :host { all: initial !important; display: contents !important }
+    .all { display: contents; color-scheme: light dark }
     .all[hidden] { display: none }
     .all * { box-sizing: border-box; font: 600 16px/1.4 system-ui, sans-serif }
     .all [hidden] { display: none }

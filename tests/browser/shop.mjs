@@ -1,21 +1,29 @@
-// A shop's pages, served from another host than the gateway. Each page has the script line.
+// A shop's pages, served from another host than the gateway's. Each page has the script line.
 
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 
 export class Shop {
-  /** The pages, by path: `{head, body, headers}`, each of them optional. */
+  /** The pages, by path: `{head, body, line, headers}`, each of them optional. */
   pages = {};
-  /** What comes in place of the script line, if it is not the plain one. */
-  line = null;
+  /** The origin of the gateway. */
+  gateway = null;
+  /** The attributes of the script line. */
+  attributes = 'async';
+  /** Every request that came. */
+  asked = [];
 
   #server;
 
-  /** `name` is a host name that leads to this machine. */
-  static async start(name = 'localhost') {
+  /** `name` is its host name; with a certificate it speaks HTTPS, and browsers must be told where. */
+  static async start(name, certificate) {
     const shop = new Shop();
-    shop.#server = createServer(({ url }, answer) => shop.#serve(url, answer));
+    const serve = ({ url }, answer) => shop.#serve(url, answer);
+    shop.#server = certificate ? createSecureServer(certificate, serve) : createServer(serve);
     await new Promise((resolve) => shop.#server.listen(0, '127.0.0.1', resolve));
-    shop.origin = `http://${name}:${shop.#server.address().port}`;
+    const { port } = shop.#server.address();
+    shop.address = `127.0.0.1:${port}`;
+    shop.origin = certificate ? `https://${name}` : `http://${name}:${port}`;
     return shop;
   }
 
@@ -24,13 +32,19 @@ export class Shop {
     this.#server.closeAllConnections();
   }
 
+  /** The script line. */
+  get line() {
+    return `<script src="${this.gateway}/widget.js" ${this.attributes}></script>`;
+  }
+
   #serve(url, answer) {
-    const { head = '', body = '', headers = {}, line = this.line } = this.pages[url] ?? {};
+    this.asked.push(url);
+    const { head = '', body = '', line = this.line, headers = {} } = this.pages[url] ?? {};
     answer.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...headers });
     answer.end(`<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Shop ${url}</title>
       <meta name="viewport" content="width=device-width, initial-scale=1">
       <link rel="icon" href="data:,">${head}${line}</head>
-      <body><h1>Shop</h1><p><a href="/other">Another page</a></p>${body}
-      ${'<p>Some goods.</p>'.repeat(60)}</body></html>`);
+      <body><main><h1>Shop</h1><p><a href="/other">Another page</a></p>${body}
+      ${'<p>Some goods.</p>'.repeat(60)}</main></body></html>`);
   }
 }

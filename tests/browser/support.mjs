@@ -2,8 +2,8 @@
 // at its deadline; a test that fails prints what every process said.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -13,6 +13,7 @@ import { setTimeout as nextLook } from 'node:timers/promises';
 import puppeteer from 'puppeteer-core';
 
 import { Proxy } from './proxy.mjs';
+import { Shop } from './shop.mjs';
 
 const HANDOFF = process.env.HANDOFF ?? 'target/debug/handoff';
 const PROGRAMS = { chrome: '/usr/bin/chromium', firefox: '/usr/bin/firefox-esr' };
@@ -70,6 +71,15 @@ class Part {
   }
 }
 
+/** A certificate for these names, and its key. */
+function makeCertificate(folder, names) {
+  const [file, keyFile] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+    '-days', '2', '-subj', '/CN=test', '-addext', `subjectAltName=${names.map((name) => `DNS:${name}`).join(',')}`,
+    '-keyout', keyFile, '-out', file], { stdio: 'ignore' });
+  return { file, keyFile, cert: readFileSync(file), key: readFileSync(keyFile) };
+}
+
 /** All that a customer and an agent need. */
 export class Stage {
   /** The gateway's processes, one after the other. */
@@ -78,13 +88,24 @@ export class Stage {
   /**
    * `agent` is the agent's name. `bot` is the URL of a bot of the test's own, in place of the
    * built-in one. `proxy` is what browsers reach the gateway through, `web` are further options of
-   * the gateway. `browser` is `chrome` or `firefox`.
+   * the gateway. `browser` is `chrome` or `firefox`, `flags` are further options of it. `shop` is
+   * a host name: then there is a shop that may show the chat. `host` is the gateway's host name:
+   * then gateway and shop speak HTTPS.
    */
-  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], browser = 'chrome' } = {}) {
+  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], browser = 'chrome', flags = [],
+    shop = null, host = null } = {}) {
     const stage = new Stage();
-    stage.options = web;
+    stage.options = [...web];
     stage.folder = mkdtempSync(join(tmpdir(), 'handoff-browser-'));
     stage.proxy = proxy;
+    const certificate = host && makeCertificate(stage.folder, [host, shop]);
+    if (shop) {
+      stage.shop = await Shop.start(shop, certificate);
+      stage.options.push('--origin', stage.shop.origin);
+    }
+    if (host) {
+      stage.options.push('--url', `https://${host}`, '--tls-cert', certificate.file, '--tls-key', certificate.keyFile);
+    }
     stage.botUrl = bot;
     if (!bot) {
       stage.bot = new Part('bot', '--listen', '127.0.0.1:0', '--json');
@@ -94,11 +115,16 @@ export class Stage {
       '--state', stage.folder);
     stage.deskAddress = (await stage.desk.until('ready', (it) => it.listen)).listen;
     await stage.openGateway('127.0.0.1:0');
-    stage.origin = proxy?.origin ?? `http://${stage.address}`;
+    stage.origin = host ? `https://${host}` : proxy?.origin ?? `http://${stage.address}`;
+    if (shop) {
+      stage.shop.gateway = stage.origin;
+    }
+    const rules = host && `MAP ${host} ${stage.address}, MAP ${shop} ${stage.shop.address}`;
     stage.browser = await puppeteer.launch({
       browser,
       executablePath: PROGRAMS[browser],
-      args: browser === 'chrome' ? ['--no-sandbox'] : [],
+      acceptInsecureCerts: Boolean(host),
+      args: browser === 'chrome' ? ['--no-sandbox', ...(rules ? [`--host-resolver-rules=${rules}`] : []), ...flags] : [],
     });
     return stage;
   }
@@ -115,6 +141,20 @@ export class Stage {
 
   /** Opens the chat. What the page must not do is collected in `page.faults`. */
   async open() {
+    const page = await this.blank();
+    await page.goto(`${this.origin}/chat`);
+    return page;
+  }
+
+  /** Opens a page of the shop. */
+  async visit(path = '/') {
+    const page = await this.blank();
+    await page.goto(this.shop.origin + path);
+    return page;
+  }
+
+  /** An empty page that collects what it must not do. */
+  async blank() {
     const page = await this.browser.newPage();
     page.setDefaultTimeout(WITHIN);
     if (this.prepare) {
@@ -128,12 +168,11 @@ export class Stage {
     page.on('dialog', (dialog) => page.faults.push(`dialog: ${dialog.message()}`));
     page.on('request', (request) => {
       page.requests.push(`${request.method()} ${new URL(request.url()).pathname}`);
-      const isOwn = request.url().startsWith(`${this.origin}/`);
+      const isOwn = [this.origin, this.shop?.origin].includes(new URL(request.url()).origin);
       if (!isOwn && !request.url().startsWith('data:')) {
         page.faults.push(`request: ${request.url()}`);
       }
     });
-    await page.goto(`${this.origin}/chat`);
     return page;
   }
 
@@ -141,6 +180,7 @@ export class Stage {
     await this.browser.close();
     await Promise.all([this.gateway, this.desk, this.bot].map((part) => part?.kill()));
     this.proxy?.close();
+    this.shop?.close();
     rmSync(this.folder, { recursive: true });
   }
 
@@ -164,7 +204,7 @@ export function scene(name, play, options = {}) {
     const stage = await Stage.start({ ...options, proxy });
     stage.prepare = options.prepare;
     try {
-      const page = await stage.open();
+      const page = options.shop ? await stage.blank() : await stage.open();
       await play(stage, page);
       assert.deepEqual(page.faults, []);
     } catch (error) {
@@ -185,18 +225,19 @@ export async function handOver(stage, page) {
   await untilStatus(page, 'is here');
 }
 
-/** Types a message and sends it. A line break in it is Shift and Enter. */
+/** Types a message, on a page or in a frame, and sends it. A line break in it is Shift and Enter. */
 export async function say(page, text) {
   await page.click('textarea');
+  const { keyboard } = page.page?.() ?? page;
   for (const [at, line] of text.split('\n').entries()) {
     if (at > 0) {
-      await page.keyboard.down('Shift');
-      await page.keyboard.press('Enter');
-      await page.keyboard.up('Shift');
+      await keyboard.down('Shift');
+      await keyboard.press('Enter');
+      await keyboard.up('Shift');
     }
-    await page.keyboard.type(line);
+    await keyboard.type(line);
   }
-  await page.keyboard.press('Enter');
+  await keyboard.press('Enter');
 }
 
 /** Presses the button with this name. */

@@ -1,0 +1,222 @@
+// Who may show the chat, what a browser keeps for it in a frame, and hostile pages and frames.
+
+import assert from 'node:assert/strict';
+
+import { handOver, inTime, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { BUTTON, chatFrame, openPanel, untilButton, untilPanel } from './widget.mjs';
+
+/** Gateway and shop are of different sites. */
+const FOREIGN = { shop: 'www.shop.test', host: 'chat.test' };
+const NEAR = { shop: 'www.shop.test', host: 'chat.shop.test' };
+
+/** A talk that goes over a change of the page. Returns the frame. */
+async function talkOver(stage, page) {
+  await page.goto(stage.shop.origin);
+  let chat = await openPanel(page);
+  await handOver(stage, chat);
+  await say(chat, 'before');
+  await stage.desk.untilText('before');
+  await page.goto(`${stage.shop.origin}/other`);
+  chat = await untilPanel(page);
+  await untilShown(chat, 'before');
+  await say(chat, 'after');
+  await stage.desk.untilText('after');
+  stage.desk.say('Hello');
+  await untilCount(chat, 'Hello');
+  return chat;
+}
+
+const cookieOf = async (stage) => (await stage.browser.cookies()).find(({ name }) => name === '__Host-handoff');
+
+scene('in a frame on another site the token is a partitioned cookie', async (stage, page) => {
+  const chat = await talkOver(stage, page);
+  const cookie = await cookieOf(stage);
+  assert.deepEqual([cookie.httpOnly, cookie.secure, cookie.sameSite], [true, true, 'None']);
+  assert.match(JSON.stringify(cookie.partitionKey), /shop\.test/);
+  assert.equal(await chat.evaluate(() => document.cookie + (localStorage['handoff.token'] ?? '')), '');
+  const apart = await stage.open();
+  await untilTrue(apart, 'an empty chat', () => document.querySelector('#intro:not([hidden])'));
+}, FOREIGN);
+
+scene('in a frame on the same site the conversation is that of the chat\'s own page', async (stage, page) => {
+  await talkOver(stage, page);
+  const cookie = await cookieOf(stage);
+  assert.deepEqual([cookie.sameSite, cookie.partitionKey ?? null], ['Lax', null]);
+  const apart = await stage.open();
+  await apart.click('textarea');
+  await untilShown(apart, 'before');
+}, NEAR);
+
+scene('without partitioned storage a talk goes on over a change of the page', async (stage, page) => {
+  await talkOver(stage, page);
+}, { ...FOREIGN, flags: ['--disable-features=ThirdPartyStoragePartitioning'] });
+
+scene('with third-party cookies blocked a talk goes on over a change of the page', async (stage, page) => {
+  await talkOver(stage, page);
+}, { ...FOREIGN, flags: ['--test-third-party-cookie-phaseout'] });
+
+scene('where a browser keeps nothing the chat works, and says that it ends with the page', async (stage, page) => {
+  await page.evaluateOnNewDocument(() => {
+    if (window.top === window) {
+      return;
+    }
+    const refuse = () => { throw new DOMException('blocked', 'SecurityError'); };
+    for (const name of ['localStorage', 'sessionStorage', 'indexedDB', 'caches']) {
+      Object.defineProperty(window, name, { get: refuse });
+    }
+    Object.defineProperty(Document.prototype, 'cookie', { get: refuse, set: refuse });
+    Object.defineProperty(Navigator.prototype, 'locks', { get: refuse });
+    window.BroadcastChannel = refuse;
+  });
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await untilTrue(chat, 'the notice', () =>
+    document.querySelector('#notice').textContent.includes('ends when you leave this page'));
+  await handOver(stage, chat);
+  stage.desk.say('Hello');
+  await untilShown(chat, 'Hello');
+}, FOREIGN);
+
+scene('a shop of plain HTTP has a chat that goes on over a change of the page', async (stage, page) => {
+  const chat = await talkOver(stage, page);
+  assert.match(await chat.evaluate(() => localStorage['handoff.token']), /^"[\da-f]{32}"$/);
+}, { shop: 'localhost' });
+
+scene('a page that may not show the chat keeps no empty box, and both sides say why', async (stage, page) => {
+  // Another name of this machine is another origin.
+  const foreign = stage.shop.origin.replace('localhost', '127.0.0.1');
+  page.removeAllListeners('request');
+  await page.goto(foreign);
+  await untilButton(page);
+  await (await page.$(BUTTON)).click();
+  await untilTrue(page, 'the note', () =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]'));
+  const shown = await page.evaluate(() => {
+    const { shadowRoot } = document.querySelector('handoff-chat');
+    return shadowRoot.querySelectorAll('.open, iframe').length;
+  });
+  assert.equal(shown, 0);
+  const why = page.console.filter((line) => line.startsWith('handoff:'));
+  assert.match(why.join(), new RegExp(`--origin ${foreign}`));
+  const { text } = await stage.gateway.until('the notice', (it) => it.event === 'notice');
+  assert.equal(text, `a page of ${foreign} wants to show the chat, and browsers do not let it: if it is yours, ` +
+    `give --origin ${foreign} (this is shown once)`);
+}, { shop: 'localhost' });
+
+scene('frames around frames: each page around the chat must be allowed', async (stage, page) => {
+  const foreign = stage.shop.origin.replace('localhost', '127.0.0.1');
+  const frame = (url) => `<iframe src="${url}" width="600" height="600"></iframe>`;
+  const chat = `${stage.origin}/frame`;
+  stage.shop.pages = {
+    '/chat-in-foreign': { body: frame(`${foreign}/chat`), line: '' },
+    '/chat': { body: frame(chat), line: '' },
+    '/allowed': { body: frame(`${stage.shop.origin}/chat`), line: '' },
+  };
+  page.removeAllListeners('request');
+  const opens = async (url) => {
+    await page.goto(url);
+    const inner = page.frames().find((it) => it.url().startsWith(chat) || it.url().startsWith('chrome-error'));
+    return inner.url().startsWith(chat);
+  };
+  assert.equal(await opens(`${stage.shop.origin}/chat`), true, 'an allowed page');
+  assert.equal(await opens(`${stage.shop.origin}/allowed`), true, 'an allowed page in an allowed page');
+  assert.equal(await opens(`${stage.shop.origin}/chat-in-foreign`), false, 'a foreign page in an allowed page');
+  assert.equal(await opens(`${foreign}/allowed`), false, 'an allowed page in a foreign page');
+}, { shop: 'localhost' });
+
+scene('another frame on the page opens, reads and changes nothing by messages', async (stage, page) => {
+  const evil = stage.shop.origin.replace('localhost', '127.0.0.1');
+  stage.shop.pages = {
+    '/': { body: `<iframe id="evil" src="${evil}/evil"></iframe>` },
+    '/evil': {
+      line: '',
+      head: `<script>
+        addEventListener('message', ({ source, data }) => {
+          if (source !== window) document.title = 'heard ' + JSON.stringify(data);
+        });
+        setInterval(() => {
+          for (const handoff of ['hello', 'ready', 'close', 'unread', 'state', 'shown', 'page', 'go']) {
+            const message = { handoff, count: 66, isShown: true, takesFocus: true, state: 'closed', url: '${evil}/gone',
+              page: { url: '${evil}/page', title: 'evil' }, look: { title: 'evil', color: '#ff0000' } };
+            parent.postMessage(message, '*');
+            for (let at = 0; at < parent.length; at += 1) {
+              parent[at].postMessage(message, '*');
+            }
+          }
+        }, 20);
+      </script>`,
+    },
+  };
+  page.removeAllListeners('request');
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await handOver(stage, chat);
+  stage.desk.say('a secret');
+  await untilShown(chat, 'a secret');
+  await inTime(page.evaluate(() => new Promise((resolve) => { setTimeout(resolve, 500); })), 'more messages');
+  const inChat = await chat.evaluate(() => [document.title, document.querySelector('h1').textContent]);
+  assert.deepEqual(inChat, ['Chat', 'Chat']);
+  assert.equal(await page.title(), 'Shop /');
+  assert.equal(page.url(), `${stage.shop.origin}/`);
+  assert.ok(await page.evaluate(() => document.querySelector('handoff-chat').shadowRoot.querySelector('.open')), 'it is open');
+  const hostile = page.frames().find((it) => it.url().endsWith('/evil'));
+  assert.equal(await hostile.title(), 'Shop /evil', 'it heard nothing');
+  assert.ok(!stage.desk.events.some((it) => it.event === 'page' && it.title === 'evil'));
+}, { shop: 'localhost' });
+
+const HOSTILE = `
+  html { font-size: 62.5% !important }
+  html > *, body *, iframe, button, div, ::before {
+    display: block !important; position: static !important; opacity: 0.3 !important; transform: rotate(20deg) !important;
+    filter: blur(3px) !important; width: 10px !important; height: 10px !important; color: red !important;
+    background: yellow !important; font: 40px serif !important; visibility: hidden !important; letter-spacing: 1em !important;
+    pointer-events: none !important; direction: rtl !important; zoom: 3 !important; text-transform: uppercase !important }`;
+
+/** How the button and the panel look. */
+const looks = (page) => page.evaluate(() => {
+  const { shadowRoot } = document.querySelector('handoff-chat');
+  return ['button', '.panel', 'iframe'].map((selector) => {
+    const element = shadowRoot.querySelector(selector);
+    const { x, y, width, height } = element.getBoundingClientRect();
+    const style = getComputedStyle(element);
+    const names = ['display', 'position', 'opacity', 'transform', 'filter', 'color', 'backgroundColor', 'font', 'visibility',
+      'letterSpacing', 'pointerEvents', 'direction', 'textTransform'];
+    return [x, y, width, height, ...names.map((name) => style[name])];
+  });
+});
+
+scene('a hostile style sheet leaves the widget as it is, and the widget leaves the page\'s styles', async (stage, page) => {
+  stage.shop.pages['/hostile'] = { head: `<style>${HOSTILE}</style>` };
+  stage.shop.pages['/bare'] = { line: '' };
+  const styles = () => page.evaluate(() => [...document.querySelectorAll('html, head, body, body *')].map((element) => {
+    const style = getComputedStyle(element);
+    return [...style].map((name) => `${name}:${style.getPropertyValue(name)}`).join(';');
+  }));
+  await page.goto(`${stage.shop.origin}/bare`);
+  const bare = await styles();
+  await page.goto(stage.shop.origin);
+  await openPanel(page);
+  assert.deepEqual(await styles(), bare);
+  const usual = await looks(page);
+  await page.evaluate(() => window.handoff.close());
+  await page.goto(`${stage.shop.origin}/hostile`);
+  await chatFrame(page);
+  await page.evaluate(() => window.handoff.open());
+  await untilPanel(page);
+  assert.deepEqual(await looks(page), usual);
+}, { shop: 'localhost' });
+
+scene('a page with the strictest policy has the chat', async (stage, page) => {
+  const policy = `default-src 'none'; script-src ${stage.origin}; frame-src ${stage.origin}; require-trusted-types-for 'script'`;
+  stage.shop.pages['/'] = { headers: { 'content-security-policy': policy } };
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  const nonce = `default-src 'none'; script-src 'nonce-abc' 'strict-dynamic'; frame-src ${stage.origin}; require-trusted-types-for 'script'`;
+  stage.shop.attributes = 'async nonce="abc"';
+  stage.shop.pages['/'] = { headers: { 'content-security-policy': nonce } };
+  await page.reload();
+  await untilShown(await untilPanel(page), 'Pick one');
+  assert.deepEqual(page.console.filter((line) => /Content.Security|Trusted/.test(line) && !line.includes('data:')), []);
+}, { shop: 'localhost' });

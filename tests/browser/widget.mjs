@@ -1,0 +1,41 @@
+// What the tests of the widget do on a shop's page.
+
+import { untilTrue } from './support.mjs';
+
+/** The button of the widget. */
+export const BUTTON = 'handoff-chat >>> .at:not([role])';
+
+/** Waits until the button is there. */
+export const untilButton = (page) => untilTrue(page, 'the button', () =>
+  document.querySelector('handoff-chat')?.shadowRoot.querySelector('button'));
+
+/** Presses the button, and returns the frame once the chat in it can be used. */
+export async function openPanel(page) {
+  await untilButton(page);
+  await (await page.$(BUTTON)).click();
+  return untilPanel(page);
+}
+
+/** The frame of the chat, once it is shown. */
+export async function untilPanel(page) {
+  await untilTrue(page, 'the panel', () =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector('.panel.open'));
+  return chatFrame(page);
+}
+
+/** The frame of the chat, shown or not. */
+export async function chatFrame(page) {
+  await untilTrue(page, 'the frame', () =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector('iframe'));
+  const handle = await page.$('handoff-chat >>> iframe');
+  const frame = await handle.contentFrame();
+  await untilTrue(frame, 'the chat', () => document.querySelector('#close:not([hidden])'));
+  return frame;
+}
+
+/** Waits until the button shows this many unread messages. */
+export const untilUnread = (page, count) => untilTrue(page, `${count} unread`, (wanted) => {
+  const shown = document.querySelector('handoff-chat').shadowRoot.querySelector('span');
+  return (shown.hidden ? 0 : Number(shown.textContent)) === wanted
+    && document.title.startsWith(wanted ? `(${wanted}) ` : 'Shop');
+}, count);

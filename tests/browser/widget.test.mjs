@@ -1,0 +1,215 @@
+// The widget on a shop's pages: a customer's way through them, and the pages left as they are.
+
+import assert from 'node:assert/strict';
+
+import { press, say, scene, handOver, untilCount, untilShown, untilTrue } from './support.mjs';
+import { BUTTON, chatFrame, openPanel, untilButton, untilPanel, untilUnread } from './widget.mjs';
+
+const SHOP = { shop: 'localhost' };
+
+/** What a page of the shop keeps, for itself. */
+const keeps = (page) => page.evaluate(() =>
+  [document.cookie, { ...localStorage }, { ...sessionStorage }, document.querySelectorAll('iframe').length]);
+
+scene('before the first press nothing is kept and nothing is loaded but the script', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  await untilButton(page);
+  await page.evaluate(() => new Promise((resolve) => requestIdleCallback(resolve)));
+  assert.deepEqual(page.requests, ['GET /', 'GET /widget.js']);
+  assert.deepEqual(await keeps(page), ['', {}, {}, 0]);
+  assert.equal(await page.evaluate(() =>
+    document.querySelector('handoff-chat').shadowRoot.querySelectorAll('iframe').length), 0);
+  const [{ encodedBodySize }] = await page.evaluate(() => performance.getEntriesByType('resource')
+    .filter(({ name }) => name.endsWith('/widget.js')).map((it) => it.toJSON()));
+  assert.ok(encodedBodySize <= 3_000 || encodedBodySize === 0, `${encodedBodySize} bytes`);
+  assert.deepEqual(await stage.browser.cookies(), []);
+}, SHOP);
+
+scene('a customer is handed over in the panel, and the shop\'s next pages go on with it', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  let chat = await openPanel(page);
+  await handOver(stage, chat);
+  const seenPage = stage.desk.events.find((it) => it.event === 'page');
+  assert.deepEqual([seenPage.url, seenPage.title, seenPage.language], [`${stage.shop.origin}/`, 'Shop /', 'en']);
+  stage.desk.say('Hello');
+  await untilShown(chat, 'Hello');
+  await chat.click('textarea');
+  await page.keyboard.type('half a sen');
+  await page.click('a[href="/other"]');
+  await untilTrue(page, 'the other page', () => document.title === 'Shop /other');
+  chat = await untilPanel(page);
+  await untilShown(chat, 'Hello');
+  assert.equal(await page.evaluate(() => document.activeElement.tagName), 'BODY', 'the page keeps the focus');
+  await stage.desk.until('the other page', (it) => it.event === 'page' && it.url.endsWith('/other'));
+  await say(chat, 'tence');
+  await stage.desk.untilText('half a sentence');
+  await page.keyboard.press('Escape');
+  stage.desk.say('one');
+  await untilUnread(page, 1);
+  await page.goto(stage.shop.origin);
+  await chatFrame(page);
+  stage.desk.say('two');
+  await untilUnread(page, 1);
+  chat = await openPanel(page);
+  await untilUnread(page, 0);
+  for (const text of ['Hello', 'half a sentence', 'one', 'two']) {
+    await untilCount(chat, text);
+  }
+}, SHOP);
+
+scene('the focus goes into the chat when the customer opens it, and back when they close it', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await untilTrue(chat, 'the focus', () => document.activeElement.tagName === 'TEXTAREA' && document.hasFocus());
+  await page.keyboard.press('Escape');
+  const focused = () => document.querySelector('handoff-chat').shadowRoot.activeElement?.className;
+  await untilTrue(page, 'the button to have the focus', () =>
+    document.querySelector('handoff-chat').shadowRoot.activeElement?.className === 'at');
+  await page.keyboard.press('Enter');
+  await untilPanel(page);
+  await press(chat, 'Close');
+  await untilTrue(page, 'the panel to close', () =>
+    !document.querySelector('handoff-chat').shadowRoot.querySelector('.open'));
+  assert.equal(await page.evaluate(focused), 'at');
+}, SHOP);
+
+/** Where the page is scrolled to, what has the focus, and how long its history is. */
+const place = (page) => page.evaluate(() => [scrollY, document.activeElement.id, history.length]);
+
+scene('the page is not scrolled, not shifted, not covered and not focused away', async (stage, page) => {
+  stage.shop.pages['/'] = { body: '<input id="search">' };
+  await page.setViewport({ width: 1000, height: 700 });
+  await page.evaluateOnNewDocument(() => {
+    window.shifts = 0;
+    window.longest = 0;
+    new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => { window.shifts += value; }))
+      .observe({ type: 'layout-shift', buffered: true });
+    new PerformanceObserver((list) => list.getEntries().forEach(({ duration }) => {
+      window.longest = Math.max(window.longest, duration);
+    })).observe({ type: 'longtask', buffered: true });
+  });
+  const session = await page.createCDPSession();
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 4 });
+  await page.goto(stage.shop.origin);
+  await untilButton(page);
+  assert.deepEqual(await page.evaluate(() => [window.shifts, window.longest]), [0, 0]);
+  await session.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+  await page.click('#search');
+  await page.evaluate(() => scrollTo(0, 400));
+  const before = await place(page);
+  await page.evaluate(() => window.handoff.open());
+  const chat = await untilPanel(page);
+  await handOver(stage, chat);
+  await page.evaluate(() => window.handoff.close());
+  await page.evaluate(() => document.getElementById('search').focus({ preventScroll: true }));
+  stage.desk.say('are you there?');
+  await untilUnread(page, 1);
+  assert.deepEqual(await place(page), before);
+  const covered = await page.evaluate(() => {
+    const found = new Set();
+    for (let x = 5; x < innerWidth; x += 10) {
+      for (let y = 5; y < innerHeight; y += 10) {
+        const element = document.elementFromPoint(x, y);
+        if (element?.tagName === 'HANDOFF-CHAT') {
+          found.add(element.shadowRoot.elementFromPoint(x, y).className);
+        }
+      }
+    }
+    return [...found];
+  });
+  assert.deepEqual(covered.filter((it) => it !== 'at' && it !== ''), [], 'only the button and its count');
+  await page.evaluate(() => window.handoff.hide());
+  assert.equal(await page.$eval(BUTTON, (button) => button.checkVisibility()), false);
+}, SHOP);
+
+scene('a page that replaces its content, and a line that runs twice, have one widget', async (stage, page) => {
+  stage.shop.pages['/'] = { body: stage.shop.line };
+  await page.goto(stage.shop.origin);
+  let chat = await openPanel(page);
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  await chat.click('textarea');
+  await page.keyboard.type('a draft');
+  await page.evaluate(() => {
+    const body = document.createElement('body');
+    body.append('another page');
+    document.body.replaceWith(body);
+  });
+  chat = await untilPanel(page);
+  await untilTrue(chat, 'the draft', () => document.querySelector('textarea').value === 'a draft');
+  await page.evaluate(() => document.documentElement.replaceChildren(document.createElement('body')));
+  chat = await untilPanel(page);
+  await untilTrue(chat, 'the draft', () => document.querySelector('textarea').value === 'a draft');
+  await untilCount(chat, 'buttons');
+  assert.equal(await page.evaluate(() => document.querySelectorAll('handoff-chat').length), 1);
+}, SHOP);
+
+scene('a link to the chat opens the panel, and works as a link where the script is blocked', async (stage, page) => {
+  const body = `<a id="link" href="${stage.origin}/chat">Talk to us</a>`;
+  stage.shop.pages = { '/': { body }, '/blocked': { body, line: '' } };
+  await page.goto(stage.shop.origin);
+  await untilButton(page);
+  await page.click('#link');
+  await untilPanel(page);
+  assert.equal(page.url(), `${stage.shop.origin}/`);
+  await page.goto(`${stage.shop.origin}/blocked`);
+  await page.click('#link');
+  await untilTrue(page, 'the chat', () => document.querySelector('[role=log]'));
+  assert.equal(page.url(), `${stage.origin}/chat`);
+}, SHOP);
+
+scene('the shop decides on launcher, texts, colour and place, and hears what happens', async (stage, page) => {
+  stage.shop.attributes = 'async data-launcher="#mine" data-color="#ffd54a" data-position="left" data-offset-x="40"'
+    + ' data-title="Ask Ada" data-opening="Good day!" data-z-index="7" data-links="same" data-colour="red" data-offset-y="low"';
+  stage.shop.pages['/'] = { body: '<button id="mine">Help</button>' };
+  await page.goto(stage.shop.origin);
+  await untilTrue(page, 'the API', () => window.handoff);
+  await page.evaluate(() => {
+    window.heard = [];
+    for (const name of ['open', 'unread', 'state']) {
+      window.handoff.on(name, (value) => window.heard.push([name, value]));
+    }
+  });
+  await page.click('#mine');
+  const chat = await untilPanel(page);
+  await untilShown(chat, '');
+  const look = await chat.evaluate(() => [
+    document.querySelector('h1').textContent,
+    document.querySelector('.welcome').textContent,
+    getComputedStyle(document.documentElement).getPropertyValue('--mine'),
+    getComputedStyle(document.documentElement).getPropertyValue('--on-mine'),
+    getComputedStyle(document.documentElement).getPropertyValue('--accent') === '#ffd54a',
+  ]);
+  assert.deepEqual(look, ['Ask Ada', 'Good day!', '#ffd54a', '#000', false]);
+  const [left, zIndex, hidden] = await page.evaluate(() => {
+    const { shadowRoot } = document.querySelector('handoff-chat');
+    const panel = shadowRoot.querySelector('.panel');
+    return [panel.getBoundingClientRect().left, getComputedStyle(panel).zIndex, shadowRoot.querySelector('button').hidden];
+  });
+  assert.deepEqual([left, zIndex, hidden], [40, '7', true]);
+  assert.deepEqual(page.console, [
+    'handoff: offsetY="low" (of data-…) is not understood', 'handoff: colour="red" (of data-…) is not understood',
+  ].sort((one, other) => page.console.indexOf(one) - page.console.indexOf(other)));
+  await handOver(stage, chat);
+  stage.desk.say(`Look at ${stage.shop.origin}/other`);
+  await untilShown(chat, '/other');
+  await untilTrue(page, 'the state', () => window.heard.some(([name, value]) => name === 'state' && value === 'active'));
+  assert.deepEqual(await page.evaluate(() => window.heard[0]), ['open', true]);
+  await chat.click('[role=log] a');
+  await untilTrue(page, 'the page of the link', () => document.title === 'Shop /other');
+}, SHOP);
+
+scene('a gateway that is down at the press is told, and the panel opens when it is back', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  await untilButton(page);
+  await stage.gateway.kill();
+  await (await page.$(BUTTON)).click();
+  await untilTrue(page, 'the note', () =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]')?.textContent.includes('cannot be reached'));
+  await stage.openGateway();
+  const chat = await untilPanel(page);
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  assert.equal(await page.evaluate(() =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]')), null);
+}, SHOP);
