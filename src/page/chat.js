@@ -98,6 +98,9 @@ embedder.start({
 });
 
 function start(look) {
+  document.documentElement.lang = words.locale;
+  document.documentElement.dir = words.direction;
+  document.title = words.title;
   take(look);
   for (const element of document.querySelectorAll('[data-words]')) {
     element.textContent = words[element.dataset.words];

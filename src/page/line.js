@@ -6,8 +6,10 @@ import { draw, parse, safeUrl } from './text.js';
 import { words } from './words.js';
 
 const imageHosts = document.getElementById('page').dataset.images.split(' ');
-const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
-const date = new Intl.DateTimeFormat(words.locale, {
+/** The customer's own kind of the language that the page speaks, such as `en-GB`. */
+const locale = navigator.languages.find((tag) => tag.startsWith(words.locale)) ?? words.locale;
+const time = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' });
+const date = new Intl.DateTimeFormat(locale, {
   weekday: 'long',
   day: 'numeric',
   month: 'long',
