@@ -227,7 +227,8 @@ export async function handOver(stage, page) {
 
 /** Types a message, on a page or in a frame, and sends it. A line break in it is Shift and Enter. */
 export async function say(page, text) {
-  await page.click('textarea');
+  // Firefox's driver finds no point to click within a frame.
+  await (page.page ? page.focus('textarea') : page.click('textarea'));
   const { keyboard } = page.page?.() ?? page;
   for (const [at, line] of text.split('\n').entries()) {
     if (at > 0) {

@@ -7,7 +7,7 @@ export const BUTTON = 'handoff-chat >>> .at:not([role])';
 
 /** Waits until the button is there. */
 export const untilButton = (page) => untilTrue(page, 'the button', () =>
-  document.querySelector('handoff-chat')?.shadowRoot.querySelector('button'));
+  Boolean(document.querySelector('handoff-chat')?.shadowRoot.querySelector('button')));
 
 /** Presses the button, and returns the frame once the chat in it can be used. */
 export async function openPanel(page) {
@@ -19,17 +19,16 @@ export async function openPanel(page) {
 /** The frame of the chat, once it is shown. */
 export async function untilPanel(page) {
   await untilTrue(page, 'the panel', () =>
-    document.querySelector('handoff-chat').shadowRoot.querySelector('.panel.open'));
+    Boolean(document.querySelector('handoff-chat')?.shadowRoot.querySelector('.panel.open')));
   return chatFrame(page);
 }
 
 /** The frame of the chat, shown or not. */
 export async function chatFrame(page) {
   await untilTrue(page, 'the frame', () =>
-    document.querySelector('handoff-chat').shadowRoot.querySelector('iframe'));
-  const handle = await page.$('handoff-chat >>> iframe');
-  const frame = await handle.contentFrame();
-  await untilTrue(frame, 'the chat', () => document.querySelector('#close:not([hidden])'));
+    Boolean(document.querySelector('handoff-chat')?.shadowRoot.querySelector('iframe')));
+  const frame = await page.waitForFrame((it) => it.url().includes('/frame?') && !it.detached);
+  await untilTrue(frame, 'the chat', () => Boolean(document.querySelector('#close:not([hidden])')));
   return frame;
 }
 
