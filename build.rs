@@ -22,7 +22,8 @@ fn main() {
     let contents: Vec<_> = files.iter().map(|path| minified(path)).collect();
     // FNV-1a: the name changes with any content. Nobody relies on it for safety.
     let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    let version = contents.iter().flat_map(|text| text.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, fold);
+    let version =
+        contents.iter().flat_map(|text| text.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, fold);
     let mut list = format!("const VERSION: &str = \"{version:016x}\";\n");
     list.push_str("const FILES: &[File] = &[\n");
     for (path, content) in files.iter().zip(contents) {

@@ -16,7 +16,9 @@ use crate::mode::args;
 
 mod agent;
 pub mod bot;
+mod http;
 mod play;
+mod shop;
 mod web;
 
 /// `handoff bot`: serves until the process ends.

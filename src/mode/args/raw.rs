@@ -256,7 +256,7 @@ mode! {
         /// play a whole conversation by itself and check it (always, if stdin is not a terminal)
         #[argh(switch)]
         pub script: bool,
-        /// chat in a browser: prints two links, and serves until Ctrl-C
+        /// chat in a browser: prints links, and serves until Ctrl-C
         #[argh(switch)]
         pub web: bool,
     }

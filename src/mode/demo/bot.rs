@@ -1,8 +1,8 @@
 //! The built-in bot. It imitates Rasa's REST channel, and the pause and resume of Rasa's API, so
 //! that `handoff bot` and `handoff demo` need nothing else installed.
 //!
-//! It answers `crate::bot` as Rasa 3.6 was recorded to answer, also for odd input. `http` speaks
-//! HTTP, `memory` holds the conversations, `talk` chooses the answers. It is only for demos: it
+//! It answers `crate::bot` as Rasa 3.6 was recorded to answer, also for odd input. `memory`
+//! holds the conversations, `talk` chooses the answers. It is only for demos: it
 //! forgets everything when it ends, and it has no token.
 
 use std::io;
@@ -13,10 +13,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use http::{Answer, Asked};
+use super::http::{self, Answer, Asked};
 use memory::Memory;
 
-mod http;
 mod memory;
 mod talk;
 

@@ -1,9 +1,10 @@
-//! `handoff demo --web`: a bot and a gateway. The person who runs the demo is the customer, in a
-//! browser, and the agent, in another terminal.
+//! `handoff demo --web`: a bot, a gateway and a shop. The person who runs the demo is the customer,
+//! in a browser, and the agent, in another terminal.
 
 use std::io::Read;
 use std::net::TcpListener;
 
+use super::shop::Shop;
 use super::{Part, address, next_event};
 use crate::edge::signals;
 use crate::edge::term;
@@ -18,15 +19,20 @@ pub(super) fn run() -> Result<u8, String> {
     let bot = format!("http://{}", address(&mut bot_events, "bot")?);
     let desk = format!("127.0.0.1:{}", free_port(0)?);
     let listen = format!("127.0.0.1:{}", free_port(USUAL_PORT).or_else(|_| free_port(0))?);
-    let arguments = ["web", "--listen", &listen, "--admin", &desk, "--bot", &bot, "--ephemeral"];
-    let (_web, mut events) = Part::start("gateway", &[&arguments[..], &["--json"]].concat())?;
+    let shop = Shop::open()?;
+    let origin = shop.origin()?;
+    let arguments = ["web", "--listen", &listen, "--admin", &desk, "--bot", &bot];
+    let more = ["--origin", &origin, "--ephemeral", "--json"];
+    let (_web, mut events) = Part::start("gateway", &[&arguments[..], &more].concat())?;
     let ready = next_event(&mut events);
     let url = ready.as_ref().and_then(|ready| ready["url"].as_str());
     let url = url.ok_or("the gateway did not start")?.to_owned();
+    shop.serve(&url);
     let program = std::env::current_exe().map_err(|e| format!("cannot find the program: {e}"))?;
     let program = program.display();
     term::print(&format!(
         "The customer, in a browser:        {url}/chat\n\
+         The customer, on a shop's page:    {origin}\n\
          The agent, in another terminal:    {program} admin --listen {desk} --ephemeral\n\
          Ask the bot for a human, then type /accept at the agent's. Ctrl-C ends the demo."
     ));

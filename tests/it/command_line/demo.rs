@@ -72,14 +72,21 @@ fn the_built_in_bot_prints_its_address_as_text_and_as_json() {
 }
 
 #[test]
-fn the_demo_for_browsers_prints_two_links_and_leaves_nothing_behind() {
+fn the_demo_for_browsers_prints_its_links_and_leaves_nothing_behind() {
     let mut demo = Handoff::start(&["demo", "--web"]);
     let customer = demo.until_out(|line| line.starts_with("The customer, in a browser:"));
     let url = customer.rsplit(' ').next().expect("a link").to_owned();
+    let shop = demo.until_out(|line| line.starts_with("The customer, on a shop's page:"));
+    let shop = shop.rsplit(' ').next().expect("a link").to_owned();
     let agent = demo.until_out(|line| line.starts_with("The agent, in another terminal:"));
     assert!(agent.contains(" admin --listen 127.0.0.1:"), "{agent}");
     let page = ureq::get(&url).call().expect("the page is there");
     assert_eq!(page.status(), 200);
+    let mut shop = ureq::get(&shop).call().expect("the shop is there");
+    let shop = shop.body_mut().read_to_string().expect("a page is text");
+    let script = url.replace("/chat", "/widget.js");
+    assert!(shop.contains(&format!("<script src=\"{script}\" async>")), "{shop}");
+    assert_eq!(ureq::get(&script).call().expect("the script is there").status(), 200);
     demo.signal(Signal::TERM);
     assert_eq!(demo.exit_code(), 143);
     assert_eq!(demo.still_here(), [0; 0]);

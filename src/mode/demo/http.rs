@@ -1,4 +1,4 @@
-//! The part of HTTP/1.1 that the demo bot needs: one request per connection, with a body of known
+//! The part of HTTP/1.1 that the demo's servers need: one request per connection, with a body of known
 //! length.
 //!
 //! `httparse` reads the head; limits and deadlines are here. Each limit is checked before memory is
@@ -45,6 +45,10 @@ pub(super) struct Answer {
 impl Answer {
     pub(super) fn text(text: &str) -> Answer {
         Answer { status: 200, kind: "text/plain; charset=utf-8", body: text.into() }
+    }
+
+    pub(super) fn html(text: &str) -> Answer {
+        Answer { kind: "text/html; charset=utf-8", ..Answer::text(text) }
     }
 
     pub(super) fn json(value: &Value) -> Answer {
