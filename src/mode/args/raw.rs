@@ -114,6 +114,7 @@ pub(super) struct Args {
     pub(super) mode: Mode,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a program has one value of it")]
 #[derive(FromArgs)]
 #[argh(subcommand)]
 pub(super) enum Mode {

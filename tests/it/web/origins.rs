@@ -31,6 +31,89 @@ fn a_page_gets_its_token_in_a_cookie_that_no_script_reads() {
     assert_eq!(attributes, "Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
 }
 
+/// A header of the answer to a GET, if it is there.
+fn header(url: &str, sent: (&str, &str), name: &str) -> Option<String> {
+    let answer = ureq::get(url).header(sent.0, sent.1).call().expect("the gateway answers");
+    answer.headers().get(name).map(|value| value.to_str().expect("a text").to_owned())
+}
+
+#[test]
+fn only_pages_of_the_given_origins_may_show_the_chat_in_a_frame() {
+    let setup = Setup::new();
+    let shop = "https://www.shop.example";
+    for (options, ancestors) in [(&[][..], "'none'"), (&["--origin", shop], shop)] {
+        let (_process, address) = gateway(&setup, "127.0.0.1:0", options);
+        let policy = |page: &str| {
+            let url = format!("http://{address}{page}");
+            header(&url, ("accept", "text/html"), "content-security-policy").expect("a policy")
+        };
+        assert!(policy("/frame").contains(&format!("frame-ancestors {ancestors};")));
+        assert!(policy("/chat").contains("frame-ancestors 'none';"));
+    }
+}
+
+#[test]
+fn a_frame_knows_whether_it_is_on_a_page_of_another_site() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let tag = |site: &str| {
+        let url = format!("http://{address}/frame");
+        assert_eq!(
+            header(&url, ("sec-fetch-site", site), "vary").as_deref(),
+            Some("Sec-Fetch-Site")
+        );
+        let request = ureq::get(&url).header("sec-fetch-site", site);
+        let page = request.call().expect("a page").body_mut().read_to_string().expect("a text");
+        page.split("data-frame=\"")
+            .nth(1)
+            .and_then(|rest| rest.split('"').next())
+            .map(str::to_owned)
+    };
+    for (site, wanted) in [
+        ("same-origin", "same-site"),
+        ("same-site", "same-site"),
+        ("cross-site", "cross-site"),
+        ("none", "cross-site"),
+    ] {
+        assert_eq!(tag(site).as_deref(), Some(wanted), "{site}");
+    }
+}
+
+#[test]
+fn the_widgets_scripts_are_for_every_page_and_are_asked_for_anew_each_time() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    for name in ["widget.js", "panel.js"] {
+        let url = format!("http://{address}/{name}");
+        let of = |wanted: &str| header(&url, ("accept-encoding", "br, gzip"), wanted);
+        assert_eq!(of("cache-control").as_deref(), Some("no-cache"));
+        assert_eq!(of("content-encoding").as_deref(), Some("br"));
+        assert_eq!(of("access-control-allow-origin").as_deref(), Some("*"));
+        let etag = of("etag").expect("a tag");
+        let again = send_alone("GET", &url, &[("if-none-match", &etag)], "");
+        assert_eq!(again.status, 304);
+    }
+}
+
+#[test]
+fn a_page_whose_browser_keeps_no_cookie_gets_its_token_in_the_answer() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let own = format!("http://{address}");
+    let request = ureq::http::Request::post(format!("{own}/api/begin"))
+        .header("origin", &own)
+        .body(r#"{"keep":"token"}"#.to_owned())
+        .expect("a request");
+    let mut response = ureq::run(request).expect("the gateway answers");
+    assert!(!response.headers().contains_key("set-cookie"));
+    let body = response.body_mut().read_to_string().expect("a text");
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    let bearer = format!("Bearer {}", body["token"].as_str().expect("a token"));
+    let headers = [("authorization", &*bearer), ("origin", &*own)];
+    let page = send_alone("POST", &format!("{own}/api/page"), &headers, "{}");
+    assert_eq!(page.status, 204);
+}
+
 #[test]
 fn a_request_with_the_cookie_must_come_from_a_page_of_the_gateway() {
     let setup = Setup::new();
@@ -262,7 +345,10 @@ fn options_that_cannot_be_are_refused_in_one_line() {
     assert!(refused(&["--listen", "127.0.0.1:0", "--tls-cert", "x"]).contains("--tls-key"));
     assert!(refused(&["--listen", "127.0.0.1:0", "--trust-proxy", "x"]).contains("trust-proxy"));
     for origin in ["app.example", "https://app.example/x", "*"] {
-        assert!(refused(&["--listen", "127.0.0.1:0", "--api-origin", origin]).contains("origin"));
+        for option in ["--api-origin", "--origin"] {
+            let why = refused(&["--listen", "127.0.0.1:0", option, origin]);
+            assert!(why.contains(&format!("{option} {origin}: give an origin")), "{why}");
+        }
     }
     for host in ["https://images.example", "*", "images.example/x", ""] {
         assert!(refused(&["--listen", "127.0.0.1:0", "--images", host]).contains("--images"));

@@ -1,0 +1,24 @@
+// What widget.js gives a page, for TypeScript: docs/WEB.md, "On your pages".
+
+/** The state of the customer's conversation: who answers now. */
+type HandoffState = 'bot' | 'queued' | 'active' | 'closed';
+
+interface Handoff {
+  /** Opens the panel. */
+  open(): void;
+  /** Closes the panel. The conversation goes on. */
+  close(): void;
+  /** Takes the button away, too, until `open`. */
+  hide(): void;
+  /** Calls `listen` whenever the panel opens or closes. */
+  on(name: 'open', listen: (isOpen: boolean) => void): void;
+  /** Calls `listen` whenever the number of unread messages changes. */
+  on(name: 'unread', listen: (count: number) => void): void;
+  /** Calls `listen` whenever somebody else answers. */
+  on(name: 'state', listen: (state: HandoffState) => void): void;
+}
+
+interface Window {
+  /** Is there once widget.js has run. */
+  handoff?: Handoff;
+}
