@@ -10,6 +10,10 @@ interface Handoff {
   close(): void;
   /** Takes the button away, too, until `open`. */
   hide(): void;
+  /** The customer is this one, as the shop's backend has signed. */
+  identify(identity: string): void;
+  /** The customer has left: nothing of them is shown or kept in this browser any more. */
+  logout(): void;
   /** Calls `listen` whenever the panel opens or closes. */
   on(name: 'open', listen: (isOpen: boolean) => void): void;
   /** Calls `listen` whenever the number of unread messages changes. */

@@ -12,6 +12,7 @@ pub mod dialling;
 pub mod gateway;
 pub mod health;
 pub mod http;
+pub mod identity;
 pub mod outcome;
 pub mod record;
 pub mod reply;

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 pub use custom::Custom;
 pub use decode::{Decoder, WireError};
-pub use gateway::{Gateway, Page, Token};
+pub use gateway::{Gateway, Identity, Page, Token};
 pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, Secret};
 
 pub(crate) mod custom;
@@ -57,6 +57,10 @@ pub const DESKS_MAX: usize = 16;
 pub const TOKEN_MAX: usize = 128;
 /// The most bytes of a title, a language, a browser and an address in a `page`.
 pub const PAGE_TEXT_MAX: usize = 256;
+/// The most bytes of a customer's id at the shop, and of an attribute's name.
+pub const USER_MAX: usize = 128;
+/// The most attributes of a customer.
+pub const ATTRIBUTES_MAX: usize = 16;
 /// The feature of a desk that trusts the gateway whose token the hello has.
 pub const GATEWAY: &str = "gateway";
 /// The most features that a hello or a welcome may name.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
-use handoff::core::customer::CustomerId;
+use handoff::core::customer::{Belongings, CustomerId, Token, TokenHash};
 use handoff::core::gateway::{
     Event, EventId, Gateway, LATEST, Limits, Output, Present, Reader, Replay, STREAMS_MAX,
 };
@@ -140,7 +140,7 @@ impl World {
         let conn = Conn(self.streams);
         let (present, tag) = (Present::of(&talk.session), self.browsers[at].tag);
         let told = (&present, tag);
-        self.gateway.open(conn, id(of), reader, (&replay, &events), told, self.now);
+        self.gateway.open(conn, (id(of), token()), reader, (&replay, &events), told, self.now);
         self.browsers[at].stream = Some((conn, reader));
         self.write(choices.below(4) > 0);
     }
@@ -155,7 +155,8 @@ impl World {
             let entries = &talk.expect("a part is of the journal").entries;
             for (is_event, at) in entries.iter().zip(1..).skip(*passed as usize) {
                 let line = line(at, *is_event);
-                events.extend(self.gateway.event(number, *conversation, &line, None, |_| None));
+                let at = (id(of), number);
+                events.extend(self.gateway.event(at, *conversation, &line, None, |_| None));
                 number += 1;
             }
         }
@@ -196,7 +197,8 @@ impl World {
         if !self.gateway.knows(id(of)) {
             let talks = &self.journal[usize::from(of)];
             let talks = talks.iter().map(|talk| (talk.session.id(), talk.entries.len() as u64));
-            self.gateway.insert(id(of), talks.collect());
+            let conversations = talks.collect();
+            self.gateway.insert(id(of), Belongings { conversations, joins: 0 });
         }
     }
 
@@ -281,6 +283,10 @@ impl Browser {
 fn of_browser(at: usize) -> u8 {
     // The first customer has more browsers than streams.
     u8::from(at > STREAMS_MAX)
+}
+
+fn token() -> TokenHash {
+    Token::new([4; 16]).hash()
 }
 
 fn id(of: u8) -> CustomerId {

@@ -28,6 +28,16 @@ impl CustomerId {
     }
 }
 
+/// What a customer has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Belongings {
+    /// The conversations, each with the number of its entries. The last one is the present one.
+    pub conversations: Vec<(ConversationId, u64)>,
+    /// How often another customer turned out to be this one. Each time the entries of both are
+    /// numbered anew.
+    pub joins: u32,
+}
+
 /// A token: 128 random bits, written as 32 hexadecimal digits. Who knows them is the customer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token([u8; 16]);

@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
-use crate::core::customer::{CustomerId, TokenHash};
+use crate::core::customer::{Belongings, CustomerId, TokenHash};
 use crate::core::record::Line;
 use crate::wire::{Address, Asked, Conn, ConversationId};
 
@@ -103,6 +103,8 @@ struct Customer {
     /// The conversations, oldest first, each with the number of its entries. The last one is the
     /// present one.
     conversations: Vec<(ConversationId, u64)>,
+    /// That of the ids of the events.
+    epoch: u32,
     tokens: Vec<TokenHash>,
     streams: Vec<Conn>,
     /// The tag of the latest [`Present`] that the streams were told; 0 for none.
@@ -145,12 +147,16 @@ impl Gateway {
     }
 
     /// Takes a customer into memory, with their conversations as the journal has them.
-    pub fn insert(&mut self, id: CustomerId, conversations: Vec<(ConversationId, u64)>) {
+    pub fn insert(&mut self, id: CustomerId, belongings: Belongings) {
+        let Belongings { conversations, joins } = belongings;
         for (conversation, _) in &conversations {
             self.having.insert(*conversation, id);
         }
         let customer = Customer {
             conversations,
+            // Each customer has a great range of epochs, so none has that of another journal but by
+            // chance.
+            epoch: self.epoch.wrapping_add(joins),
             tokens: Vec::new(),
             streams: Vec::new(),
             told: 0,
@@ -225,9 +231,25 @@ impl Gateway {
 
     /// Takes a customer out of memory, unless a stream is open.
     pub fn forget(&mut self, id: CustomerId) {
-        if self.is_watched(id) {
-            return;
+        if !self.is_watched(id) {
+            self.renew(id);
         }
+    }
+
+    /// A token names nobody any more: the streams that were opened with it end.
+    pub fn withdraw(&mut self, hash: TokenHash) {
+        let Some(id) = self.named.remove(&hash) else { return };
+        let Some(customer) = self.customers.get_mut(&id) else { return };
+        customer.tokens.retain(|token| *token != hash);
+        let streams = customer.streams.clone();
+        self.end(streams, |stream| stream.token == hash);
+    }
+
+    /// Takes a customer out of memory. Open streams end, and come back to what the journal has
+    /// then.
+    pub fn renew(&mut self, id: CustomerId) {
+        let streams = self.customers.get(&id).map(|customer| customer.streams.clone());
+        self.end(streams.unwrap_or_default(), |_| true);
         let Some(customer) = self.customers.remove(&id) else { return };
         for (conversation, _) in customer.conversations {
             self.having.remove(&conversation);
@@ -237,13 +259,26 @@ impl Gateway {
         }
     }
 
+    /// Ends those of these streams that are meant. Their pages come back at once.
+    fn end(&mut self, streams: Vec<Conn>, is_meant: impl Fn(&Stream) -> bool) {
+        for conn in streams {
+            let Some(stream) = self.streams.get_mut(&conn).filter(|stream| is_meant(stream)) else {
+                continue;
+            };
+            stream.write(&Event::unnumbered("bye", &Bye { retry: 0 }));
+            stream.has_ended = true;
+            self.written.push(conn);
+        }
+    }
+
     /// What a stream that last saw `after` is told first.
     pub fn replay(&self, id: CustomerId, after: Option<EventId>) -> Replay {
-        let conversations =
-            self.customers.get(&id).map_or(&[][..], |customer| &customer.conversations);
+        let customer = self.customers.get(&id);
+        let conversations = customer.map_or(&[][..], |customer| &customer.conversations);
         let count: u64 = conversations.iter().map(|(_, entries)| entries).sum();
         let known = after.filter(|after| {
-            let is_ours = after.epoch == self.epoch && after.number <= count;
+            let is_ours =
+                customer.is_some_and(|it| it.epoch == after.epoch) && after.number <= count;
             is_ours && count - after.number <= BEHIND_MAX
         });
         let passed = known.map_or(count.saturating_sub(LATEST), |after| after.number);
@@ -259,17 +294,18 @@ impl Gateway {
         Replay { is_reset: false, first: passed + 1, parts: parts(conversations, passed) }
     }
 
-    /// The event of an entry, if it is one. `number` is its number among the customer's events.
+    /// The event of an entry of this customer, if it is one. `number` is its number among the
+    /// customer's events.
     pub fn event(
         &self,
-        number: u64,
+        (customer, number): (CustomerId, u64),
         conversation: ConversationId,
         line: &Line,
         post: Option<&str>,
         admin: impl FnOnce(Asked) -> Option<String>,
     ) -> Option<Event> {
-        let id = EventId { epoch: self.epoch, number };
-        Event::of_entry(id, conversation, line, post, admin)
+        let epoch = self.customers.get(&customer)?.epoch;
+        Event::of_entry(EventId { epoch, number }, conversation, line, post, admin)
     }
 
     /// Opens a stream of a customer in memory. `events` are what its [`Replay`] asks for. A held
@@ -277,7 +313,7 @@ impl Gateway {
     pub fn open(
         &mut self,
         conn: Conn,
-        id: CustomerId,
+        (id, token): (CustomerId, TokenHash),
         reader: Reader,
         (replay, events): (&Replay, &[Event]),
         (present, tag): (&Present, u64),
@@ -288,6 +324,7 @@ impl Gateway {
         let wait = if reader == Reader::Held { HELD_FOR } else { PING_EVERY };
         let mut stream = Stream {
             customer: id,
+            token,
             reader,
             id: format!("{:x}", self.opened),
             out: Vec::new(),
@@ -344,7 +381,7 @@ impl Gateway {
             return;
         }
         let number = customer.conversations[..=at].iter().map(|(_, entries)| entries).sum();
-        let id = EventId { epoch: self.epoch, number };
+        let id = EventId { epoch: customer.epoch, number };
         let Some(event) = Event::of_entry(id, conversation, line, post, admin) else { return };
         for conn in &customer.streams {
             if let Some(stream) = self.streams.get_mut(conn) {

@@ -56,6 +56,18 @@ pub enum Record {
     Customer(CustomerId),
     /// At a gateway: the token with this hash names the customer of this conversation.
     Token(TokenHash),
+    /// At a gateway: the token names nobody any more.
+    Withdrawn(TokenHash),
+    /// At a gateway: the customer of this conversation has this id at the shop.
+    Identified(Box<str>),
+    /// At a gateway: a customer turned out to be another one, who now has all that the former had.
+    /// The present conversation is this one.
+    Joined {
+        /// Who is no more.
+        former: CustomerId,
+        /// Who has it now.
+        customer: CustomerId,
+    },
     /// At a gateway: what the customer's request with this id did.
     Posted(PostId, Posted),
     /// At a gateway: the session has left memory. A restart need not read it, until the
@@ -338,6 +350,9 @@ impl Story {
             Record::Focus
             | Record::Customer(_)
             | Record::Token(_)
+            | Record::Withdrawn(_)
+            | Record::Identified(_)
+            | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting
             | Record::Forgotten => {}

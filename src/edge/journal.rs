@@ -8,7 +8,7 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::core::customer::{CustomerId, PostId, Posted, TokenHash};
+use crate::core::customer::{Belongings, CustomerId, PostId, Posted, TokenHash};
 use crate::core::record::{Batch, Committed, Line, Offset, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
@@ -248,17 +248,36 @@ impl Journal {
         }
     }
 
-    /// The conversations of a customer, oldest first, each with the number of its entries.
+    /// What a customer has.
     ///
     /// # Errors
     /// When the journal cannot be read.
-    pub fn conversations_of(
-        &self,
-        customer: CustomerId,
-    ) -> Result<Vec<(ConversationId, u64)>, Fault> {
+    pub fn belongings(&self, customer: CustomerId) -> Result<Belongings, Fault> {
         match &self.store {
-            Store::Memory(memory) => Ok(memory.conversations_of(customer)),
-            Store::Disk(disk) => disk.conversations_of(customer),
+            Store::Memory(memory) => Ok(memory.belongings(customer)),
+            Store::Disk(disk) => disk.belongings(customer),
+        }
+    }
+
+    /// The customer who has this id at the shop.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn identified(&self, identity: &str) -> Result<Option<CustomerId>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.identified(identity)),
+            Store::Disk(disk) => disk.identified(identity),
+        }
+    }
+
+    /// The id that a customer has at the shop.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn identity_of(&self, customer: CustomerId) -> Result<Option<Box<str>>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.customers.identity_of(customer)),
+            Store::Disk(disk) => disk.identity_of(customer),
         }
     }
 

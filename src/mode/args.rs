@@ -15,6 +15,7 @@ use argh::FromArgs;
 
 use crate::bot::{self, Askers};
 use crate::core::gateway::Addresses;
+use crate::core::identity;
 use crate::core::reply::Triggers;
 use crate::edge::journal::Place;
 use crate::edge::secret;
@@ -26,7 +27,7 @@ pub use site::Site;
 
 use check::{
     check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
-    checked_place, image_host, origins, read_token,
+    checked_place, image_host, origins, read_identity_key, read_token,
 };
 
 /// The program to run, with its checked options.
@@ -97,6 +98,7 @@ pub struct Web {
     /// The proxies whose word on a customer's address counts.
     pub trusted_proxies: Vec<IpAddr>,
     gateway_token: Option<PathBuf>,
+    identity_keys: Vec<PathBuf>,
     /// What agents are shown of customers' addresses.
     pub addresses: Addresses,
     /// The most customers at the same time.
@@ -256,6 +258,9 @@ impl raw::Web {
         }
         let certificate = checked_certificate(self.tls_cert, self.tls_key)?;
         check_at_least_1(self.customers, self.per_address as usize, self.rate)?;
+        if self.identity_keys.len() > 2 {
+            return Err("--identity-keys: give one file, or two for a change of keys".to_owned());
+        }
         if self.greet.as_ref().is_some_and(|payload| payload.trim().is_empty()) {
             return Err("--greet must not be empty".to_owned());
         }
@@ -270,6 +275,7 @@ impl raw::Web {
             images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,
             trusted_proxies: self.trust_proxy.iter().map(IpAddr::to_canonical).collect(),
             gateway_token: self.gateway_token,
+            identity_keys: self.identity_keys,
             addresses: self.addresses,
             customers: self.customers,
             per_address: self.per_address,
@@ -391,6 +397,15 @@ impl Web {
     /// One line, when the token cannot be used.
     pub fn gateway_token(&self) -> Result<Option<Token>, String> {
         self.gateway_token.as_deref().map(read_token).transpose()
+    }
+
+    /// The keys with which the shop's backend signs who a customer is.
+    ///
+    /// # Errors
+    /// One line, when a key cannot be used.
+    pub fn identity_keys(&self) -> Result<identity::Keys, String> {
+        let keys = self.identity_keys.iter().map(|file| read_identity_key(file));
+        Ok(identity::Keys::new(&keys.collect::<Result<Vec<_>, _>>()?))
     }
 }
 

@@ -11,6 +11,7 @@ use crossbeam_channel::{bounded, unbounded};
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::gateway::{AddressKeys, Addresses, Gateway, Limits, Present};
+use crate::core::identity;
 use crate::core::record::Record;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, QUEUE_MAX};
@@ -41,6 +42,7 @@ use world::Edges;
 
 mod browsers;
 mod front;
+mod identities;
 mod origins;
 mod posts;
 mod routes;
@@ -65,6 +67,7 @@ struct Web {
     edges: Edges,
     addresses: Addresses,
     address_keys: AddressKeys,
+    identity_keys: identity::Keys,
     /// The payload that asks the bot for its greeting.
     greet: Option<String>,
     listen: SocketAddr,
@@ -97,6 +100,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let room = sockets.at_most(connections);
     let token = args.gateway_token()?;
+    let identity_keys = args.identity_keys()?;
     let is_https = args.certificate.is_some();
     let door = match &args.certificate {
         Some(certificate) => certificate.identity()?.security()?,
@@ -147,6 +151,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         front: Front::new(&args.images, &args.embedders),
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
+        identity_keys,
         greet: args.greet,
         listen,
         certificate: args.certificate,
@@ -167,7 +172,7 @@ impl Web {
         for story in journal.awake()? {
             let Some(customer) = journal.customer_of(story.id)? else { continue };
             if !self.edges.gateway.knows(customer) {
-                self.edges.gateway.insert(customer, journal.conversations_of(customer)?);
+                self.edges.gateway.insert(customer, journal.belongings(customer)?);
             }
             let session = Session::restore(
                 &story,

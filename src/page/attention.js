@@ -64,6 +64,13 @@ export class Attention {
     }
   }
 
+  /** Messages came that the customer has not seen on an earlier page. They do not ring. */
+  recall(count) {
+    if (!this.isWatched) {
+      this.#count(this.#unread + count);
+    }
+  }
+
   clear() {
     this.#count(0);
   }

@@ -15,7 +15,7 @@ import { asText, saveText } from './save.js';
 import { Scroll } from './scroll.js';
 import { Seen } from './seen.js';
 import { store } from './store.js';
-import { isFromOther, Talk } from './talk.js';
+import { isFromOther, numberOf, Talk } from './talk.js';
 import { token } from './token.js';
 import { Transcript } from './transcript.js';
 import { Typing } from './typing.js';
@@ -27,6 +27,8 @@ const scroller = byId('scroller');
 /** A failure is told for this time, an announcement stays for a reader's queue. */
 const FAILURE = 6_000;
 const ANNOUNCEMENT = 5_000;
+/** Under this name the browser keeps the id of the latest event that the customer has seen. */
+const READ = 'read';
 
 let talk = new Talk();
 /** How far the gateway's clock is ahead of this one. */
@@ -46,6 +48,7 @@ const connection = new Connection({
   snapshot: () => talk.snapshot(),
   hear,
   forget,
+  left,
   told,
   changed: () => {
     setTimeout(paintSoon, LOST + 100);
@@ -95,9 +98,10 @@ embedder.start({
   begin: start,
   moved: () => connection.tellPage(),
   shown,
+  identity: takeIdentity,
 });
 
-function start(look) {
+function start(look, identity) {
   document.documentElement.lang = words.locale;
   document.documentElement.dir = words.direction;
   document.title = words.title;
@@ -121,10 +125,13 @@ function start(look) {
   for (const name of ['focus', 'blur', 'pagehide']) {
     addEventListener(name, tellWatched);
   }
+  addEventListener('focus', noteRead);
   document.addEventListener('visibilitychange', tellWatched);
+  connection.start();
+  // What waits may be of somebody else.
+  takeIdentity(identity);
   outbox.adopt();
   composer.restore((id) => outbox.lines.some((line) => line.id === id));
-  connection.start();
   paint();
   tellWatched();
 }
@@ -147,6 +154,15 @@ function startInFrame({ links }) {
   });
 }
 
+/** The page around says who the customer is, or with null that they have left. */
+function takeIdentity(token) {
+  if (token === null) {
+    connection.leave();
+  } else if (token) {
+    connection.identify(token);
+  }
+}
+
 /** The page around shows or hides the chat. To open it is an act of the customer. */
 function shown(takesFocus) {
   if (embedder.isShown) {
@@ -156,6 +172,7 @@ function shown(takesFocus) {
     focusInput();
   }
   attention.look();
+  noteRead();
   seen.look();
 }
 
@@ -287,13 +304,38 @@ function hear(events, isRestored) {
     { arrived: () => fresh.map((event) => transcript.element(event)), isOwn: isReloading },
   );
   announce(fresh, isRestored);
+  if (isReloading) {
+    attention.recall(added.filter((event) => isFromOther(event) && !fresh.includes(event) && isUnread(event)).length);
+  }
   attention.arrive(fresh, connection.leads && watched.size === 0);
+  noteRead();
+}
+
+/** Whether the customer has not seen this event, on this page or an earlier one. */
+function isUnread({ id }) {
+  const [epoch, number] = store.read(READ, '').split('-');
+  return id.startsWith(`${epoch}-`) && numberOf(id) > Number(number);
+}
+
+/** What is there now has been seen, if the customer looks. */
+function noteRead() {
+  if (attention.isWatched && talk.last && store.read(READ) !== talk.last) {
+    store.write(READ, talk.last);
+  }
 }
 
 function forget() {
   talk = new Talk();
   transcript.reset();
   paintSoon();
+}
+
+/** Somebody else is here now: nothing of the customer before stays. */
+function left() {
+  outbox.clear();
+  composer.clear();
+  store.write(READ, null);
+  attention.clear();
 }
 
 function told({ kind, from, id, isWatched }) {
@@ -307,6 +349,7 @@ function told({ kind, from, id, isWatched }) {
     case 'watched':
       watched[isWatched ? 'add' : 'delete'](from);
       if (isWatched) {
+        // What the customer saw there is read here, too.
         attention.clear();
       }
       break;

@@ -48,7 +48,7 @@ export class Composer {
   /** Another tab has sent the draft with this id. */
   forget(id) {
     if (this.#draft?.id === id) {
-      this.#clear();
+      this.clear();
     }
   }
 
@@ -64,7 +64,7 @@ export class Composer {
     }
     // The line is kept as sent before the draft goes, so that a crash in between loses neither.
     this.#hooks.send({ id: this.#draft?.id ?? newId(), text });
-    this.#clear();
+    this.clear();
   }
 
   focus() {
@@ -100,7 +100,8 @@ export class Composer {
     this.#fit();
   }
 
-  #clear() {
+  /** Forgets the draft. */
+  clear() {
     this.#draft = null;
     this.#input.value = '';
     store.write(KEPT, null);

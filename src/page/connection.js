@@ -6,7 +6,7 @@
 //
 // A browser remembers that it has a customer. One that does not starts as fresh, without a request.
 
-import { Backoff, post } from './api.js';
+import { Backoff, isTemporary, post } from './api.js';
 import { embedder } from './embedder.js';
 import { store } from './store.js';
 import { Stream } from './stream.js';
@@ -16,6 +16,10 @@ import { token } from './token.js';
 
 /** Whether this browser has a customer. Their token is in a cookie that no script can read. */
 const KEPT = 'customer';
+/** Whether a customer has left, and the gateway has not heard it yet. */
+const LEAVING = 'leaving';
+/** Who the shop last said that the customer is. */
+const USER = 'user';
 
 /** A tab that leads and may not read tries again after this time, and up to as much more. */
 const CROWDED = 20_000;
@@ -39,12 +43,18 @@ export class Connection {
   #hasBegun = false;
   #wake = null;
   #waiters = [];
+  /** What the shop says of who the customer is, and what of it the gateway was told. */
+  #identity = null;
+  #toldIdentity = null;
+  /** Ends when the gateway has heard that a customer has left. */
+  #leaving = null;
   /** The counter of the latest event that was there when events came again, once that is known. */
   #restoresTo = null;
 
   /**
    * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
-   * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown;
+   * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown, and
+   * `left()` that somebody else is here now;
    * `told(message)` takes what another tab told; `changed()` says that a field above changed.
    */
   constructor(hooks) {
@@ -70,6 +80,9 @@ export class Connection {
   }
 
   start() {
+    if (store.read(LEAVING)) {
+      this.#leaving = this.#tellLeaving(post('logout', {}));
+    }
     if (store.canRead && !store.read(KEPT)) {
       this.phase = 'fresh';
     }
@@ -101,6 +114,81 @@ export class Connection {
     if (this.phase === 'known') {
       post('page', embedder.page);
     }
+  }
+
+  /** The shop's backend says who the customer is. The gateway hears it once there is a customer. */
+  identify(identity) {
+    const user = userOf(identity);
+    const former = store.read(USER);
+    if (former !== null && former !== user) {
+      // Nothing of somebody else stays here, not even a line that waits.
+      const isWanted = this.#isWanted;
+      this.leave();
+      if (isWanted) {
+        this.want();
+      }
+    }
+    store.write(USER, user);
+    this.#identity = identity;
+    this.#tellIdentity();
+  }
+
+  async #tellIdentity() {
+    const identity = this.#identity;
+    if (this.phase !== 'known' || !identity || identity === this.#toldIdentity) {
+      return;
+    }
+    this.#toldIdentity = identity;
+    const answer = await post('identify', { identity, keep: token.way });
+    if (answer.status === 201) {
+      // The customer before was another one.
+      const { conversation } = answer.body;
+      this.tell({ kind: 'replaced', conversation });
+      this.#replace(conversation, answer.body.token ?? null);
+    } else if (answer.status === 403) {
+      embedder.tell('refused', { why: answer.body?.why ?? 'the gateway does not believe it' });
+    } else if (isTemporary(answer)) {
+      // The next return of the connection tells it again.
+      this.#toldIdentity = null;
+    }
+  }
+
+  /** Another customer is here now, in this tab as in others. */
+  #replace(conversation, given) {
+    this.#dropAll();
+    if (given) {
+      token.keep(given);
+    }
+    this.#open(conversation);
+  }
+
+  #dropAll() {
+    this.#stream.stop();
+    this.#hooks.left();
+    this.#forget();
+  }
+
+  /** The customer leaves: from now on nothing of them is shown or kept, in any tab. */
+  leave() {
+    store.write(USER, null);
+    this.#identity = null;
+    this.#toldIdentity = null;
+    if (this.phase !== 'fresh') {
+      store.write(LEAVING, true);
+      this.#leaving = this.#tellLeaving(post('logout', {}));
+      this.tell({ kind: 'left' });
+    }
+    token.keep(null);
+    this.#dropAll();
+  }
+
+  async #tellLeaving(first) {
+    let answer = await first;
+    while (isTemporary(answer)) {
+      await this.#pause(this.#backoff.next(answer.wait));
+      answer = await post('logout', {});
+    }
+    store.write(LEAVING, null);
   }
 
   /** The customer acts: from now on they are a customer. */
@@ -136,6 +224,7 @@ export class Connection {
     Object.assign(this, fields);
     if (isChange) {
       this.#hooks.changed();
+      this.#tellIdentity();
     }
   }
 
@@ -203,6 +292,7 @@ export class Connection {
       this.#begin();
       return;
     }
+    token.keep(null);
     this.#forget();
     this.#pulse();
     if (this.#isWanted) {
@@ -217,7 +307,6 @@ export class Connection {
     }
     this.conversation = null;
     store.write(KEPT, null);
-    token.keep(null);
     this.#hooks.forget();
     this.#set({ phase: 'fresh' });
   }
@@ -241,6 +330,7 @@ export class Connection {
     }
     this.#isBeginning = true;
     this.#set({ phase: 'opening', downSince: Date.now() });
+    await this.#leaving;
     for (;;) {
       const { page } = embedder;
       const answer = await post('begin', { page, keep: token.way });
@@ -311,6 +401,12 @@ export class Connection {
     if (kind === 'begun' && this.phase === 'fresh') {
       this.#open(message.conversation);
     }
+    if (kind === 'left') {
+      this.#dropAll();
+    }
+    if (kind === 'replaced') {
+      this.#replace(message.conversation, null);
+    }
     this.#hooks.told(message);
   }
 
@@ -346,5 +442,15 @@ export class Connection {
   #take(events, isRestored) {
     this.#note(events);
     this.#hooks.hear(events, isRestored);
+  }
+}
+
+/** The shop's own id in what its backend signed. The gateway checks it; this only compares. */
+function userOf(identity) {
+  try {
+    const text = atob(identity.split('.')[0].replaceAll('-', '+').replaceAll('_', '/'));
+    return JSON.parse(text).user ?? null;
+  } catch {
+    return null;
   }
 }

@@ -2,10 +2,10 @@
 // the chat tells it. A page of its own has none.
 //
 //   page                            chat
-//   hello {page, look}  ─────────▶  taken from the parent window and a listed origin alone
+//   hello {page, look, identity} ─▶ taken from the parent window and a listed origin alone
 //                       ◀─────────  ready
-//   page, shown         ─────────▶
-//                       ◀─────────  unread, state, close, go
+//   page, shown, identity ───────▶
+//                       ◀─────────  unread, state, refused, close, go
 //
 // Messages go to the exact origin that said hello, never to any other.
 
@@ -40,8 +40,9 @@ class Embedder {
   }
 
   /**
-   * `hooks`: `begin(look)` is called once, when the page around is known; `moved()` when the
-   * customer is on another page; `shown(takesFocus)` when the chat is shown or hidden.
+   * `hooks`: `begin(look, identity)` is called once, when the page around is known; `moved()` when the
+   * customer is on another page; `shown(takesFocus)` when the chat is shown or hidden;
+   * `identity(token)` when the page says who the customer is, or with null that they left.
    */
   start(hooks) {
     this.#hooks = hooks;
@@ -84,12 +85,15 @@ class Embedder {
           this.#origin = origin;
           this.page = data.page;
           this.tell('ready');
-          this.#hooks.begin(data.look);
+          this.#hooks.begin(data.look, data.identity);
         }
         break;
       case 'page':
         this.page = data.page;
         this.#hooks.moved();
+        break;
+      case 'identity':
+        this.#hooks.identity(data.token);
         break;
       case 'shown':
         this.isShown = data.isShown;

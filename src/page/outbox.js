@@ -68,6 +68,14 @@ export class Outbox {
     }
   }
 
+  /** Forgets all items: the customer has left. */
+  clear() {
+    this.#items = [];
+    store.names(KEPT).forEach((name) => store.write(name, null));
+    this.#wake?.();
+    this.#hooks.changed();
+  }
+
   /** Takes up lines of a page that is gone. A line of another open tab is sent twice, as one. */
   adopt() {
     const known = new Set(this.#items.map(({ id }) => id));
@@ -148,7 +156,7 @@ export class Outbox {
         break;
       }
       const answer = await this.#attempt(item);
-      if (this.#items.includes(item)) {
+      if (answer && this.#items.includes(item)) {
         await this.#take(item, answer);
       }
     }
@@ -167,6 +175,10 @@ export class Outbox {
       this.#note(item);
     }
     item.conversation ??= await this.#hooks.begin();
+    if (!this.#items.includes(item)) {
+      // It was dropped meanwhile.
+      return null;
+    }
     const { id, kind, conversation } = item;
     return post(kind, { id, conversation, ...FIELDS[kind]?.(item) });
   }

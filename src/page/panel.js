@@ -24,6 +24,7 @@ export class Panel {
   #isReady = false;
   #isOpen = false;
   #takesFocus = false;
+  #identity = undefined;
   #timer = null;
   #overflow = '';
   #isFilling = false;
@@ -63,6 +64,14 @@ export class Panel {
     }
   }
 
+  /** The customer is this one, as the shop's backend signed; with null nobody any more. */
+  identify(token) {
+    this.#identity = token;
+    if (this.#isReady && token !== undefined) {
+      this.#tell('identity', { token });
+    }
+  }
+
   #load() {
     clearTimeout(this.#timer);
     const { base, language, given } = this.#widget;
@@ -80,7 +89,8 @@ export class Panel {
   #greet() {
     const { given, ink } = this.#widget;
     const { color, title, opening, links } = given;
-    this.#tell('hello', { page: page(), look: { color, ink, title, opening, links } });
+    const look = { color, ink, title, opening, links };
+    this.#tell('hello', { page: page(), look, identity: this.#identity });
   }
 
   /** No empty box stays on the page. */
@@ -132,6 +142,9 @@ export class Panel {
         break;
       case 'state':
         this.#widget.emit('state', data.state);
+        break;
+      case 'refused':
+        console.warn(`handoff: the customer is not verified: ${data.why}`);
         break;
       case 'go':
         this.#go(data.url);

@@ -128,6 +128,7 @@
       // A browser may remember that an address failed.
       const { Panel } = await import(`${base}panel.js${tries ? `?${tries}` : ''}`);
       panel = new Panel({ base, given, language, color, ink, all, emit, fail, close: () => setOpen(false) });
+      panel.identify(identity);
       panel.show(isOpen, isPressed);
     } catch (error) {
       console.warn(`handoff: ${error.message}`);
@@ -157,6 +158,18 @@
       button.focus({ preventScroll: true });
     }
     emit('open', opens);
+  };
+
+  /** What the page said of the customer last; undefined if it said nothing. */
+  let identity;
+  const tell = (token) => {
+    identity = token;
+    if (panel) {
+      panel.identify(token);
+    } else if (keep('localStorage') && !isLoading) {
+      // There may be a conversation, which now is somebody else's.
+      load();
+    }
   };
 
   // The page around.
@@ -191,6 +204,9 @@
       setOpen(false);
       all.hidden = true;
     },
+    /** The customer is this one, as the shop's backend has signed; or nobody any more. */
+    identify: (token) => tell(token),
+    logout: () => tell(null),
     /** Calls `listen(value)` at each change of 'open', 'unread' or 'state'. */
     on: (name, listen) => (listeners[name] ??= new Set()).add(listen),
   };

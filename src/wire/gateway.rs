@@ -1,10 +1,11 @@
 //! What a gateway tells a desk of itself and of its customers.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AddressKey, PAGE_TEXT_MAX, URL_MAX};
+use super::{ATTRIBUTES_MAX, AddressKey, PAGE_TEXT_MAX, URL_MAX, USER_MAX};
 
 /// A program that holds many customers' sides. A desk that knows its token trusts it: the desk's
 /// limits for one address then count the customers' addresses.
@@ -35,6 +36,33 @@ pub struct Page {
     /// The customer's address, or the network that it is in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Box<str>>,
+    /// Who the customer is; `None` if the gateway checks no identities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Box<Identity>>,
+}
+
+/// Who a customer is, as the shop's own backend says and the gateway has checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The shop's own id for the customer; `None` if the shop has not said who they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Box<str>>,
+    /// What else the shop says of the customer.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<Box<str>, Box<str>>,
+}
+
+impl Identity {
+    /// Whether every part keeps its limit.
+    pub fn fits(&self) -> bool {
+        let fits = |text: &str, most: usize| (1..=most).contains(&text.trim().len());
+        self.user.as_ref().is_none_or(|user| fits(user, USER_MAX) && user.len() <= USER_MAX)
+            && self.attributes.len() <= ATTRIBUTES_MAX
+            && self
+                .attributes
+                .iter()
+                .all(|(name, value)| fits(name, USER_MAX) && value.len() <= PAGE_TEXT_MAX)
+    }
 }
 
 impl Page {
@@ -42,7 +70,9 @@ impl Page {
     pub(super) fn fits(&self) -> bool {
         let short = |text: &Option<Box<str>>, most| text.as_ref().is_none_or(|it| it.len() <= most);
         let texts = [&self.title, &self.language, &self.browser, &self.address];
-        short(&self.url, URL_MAX) && texts.into_iter().all(|text| short(text, PAGE_TEXT_MAX))
+        short(&self.url, URL_MAX)
+            && texts.into_iter().all(|text| short(text, PAGE_TEXT_MAX))
+            && self.identity.as_ref().is_none_or(|identity| identity.fits())
     }
 }
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
 import { handOver, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
-import { BUTTON, openPanel, untilButton, untilPanel, untilUnread } from './widget.mjs';
+import { BUTTON, openPanel, untilButton, untilClosed, untilPanel, untilUnread } from './widget.mjs';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const SHOP = { shop: 'localhost' };
@@ -111,6 +111,7 @@ scene('axe finds nothing on the page, the button and the chat in its frame', asy
   assert.deepEqual(await findings(chat), [], 'the menu');
   await page.keyboard.press('Escape');
   await page.keyboard.press('Escape');
+  await untilClosed(page);
   stage.desk.say('Are you there?');
   await untilUnread(page, 1);
   assert.deepEqual(await findings(page), [], 'unread messages');

@@ -16,6 +16,17 @@ export async function openPanel(page) {
   return untilPanel(page);
 }
 
+/** Waits until the panel is closed. */
+export const untilClosed = (page) => untilTrue(page, 'the panel to close', () =>
+  !document.querySelector('handoff-chat').shadowRoot.querySelector('.panel.open'));
+
+/** Waits until a frame has left its page. */
+export async function untilGone(frame) {
+  while (!frame.detached) {
+    await frame.page().evaluate(() => true);
+  }
+}
+
 /** The frame of the chat, once it is shown. */
 export async function untilPanel(page) {
   await untilTrue(page, 'the panel', () =>

@@ -75,6 +75,7 @@ mod web {
     mod attack;
     mod document;
     mod handoff;
+    mod identity;
     mod killed;
     mod origins;
     mod posts;

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::GivenPage;
 use crate::core::customer::{Digest, PostId};
+use crate::core::identity::Untrue;
 use crate::core::report::CustomerRefusal;
 use crate::wire::{ConversationId, Number, TEXT_MAX};
 
@@ -30,6 +31,15 @@ pub enum Call {
     Typing(ConversationId),
     /// The page answers the pings of this stream.
     Here(String),
+    /// The shop says who the customer is.
+    Identify {
+        /// As the shop signed it.
+        identity: String,
+        /// How the browser keeps the token, if the customer gets another one.
+        keep: Keep,
+    },
+    /// The customer leaves: their token names nobody any more.
+    Logout,
 }
 
 /// How a browser keeps a customer's token.
@@ -107,6 +117,8 @@ pub enum Problem {
     Rate,
     /// There are too many customers, or too many new ones from this address.
     Customers,
+    /// What the shop says of the customer is not true.
+    Identity(Untrue),
     /// The gateway ends.
     Ending,
 }
@@ -117,7 +129,7 @@ impl Problem {
         match self {
             Problem::Json | Problem::Field(_) => 400,
             Problem::Token => 401,
-            Problem::Origin => 403,
+            Problem::Origin | Problem::Identity(_) => 403,
             Problem::NotFound => 404,
             Problem::Closed
             | Problem::Id
@@ -145,6 +157,9 @@ impl Problem {
             Problem::Queue => "queue",
             Problem::Rate => "rate",
             Problem::Customers => "customers",
+            Problem::Identity(untrue) => {
+                return format!(r#"{{"error":"identity","why":"{}"}}"#, untrue.why());
+            }
             Problem::Ending => "ending",
         };
         format!(r#"{{"error":"{reason}"}}"#)
@@ -208,6 +223,13 @@ struct Begin {
 }
 
 #[derive(Deserialize)]
+struct Identify {
+    identity: String,
+    #[serde(default)]
+    keep: Keep,
+}
+
+#[derive(Deserialize)]
 struct Here {
     stream: String,
 }
@@ -233,6 +255,11 @@ impl Call {
             "typing" => {
                 return parse(body).map(|Typing { conversation }| Call::Typing(conversation));
             }
+            "identify" => {
+                let Identify { identity, keep } = parse(body)?;
+                return Ok(Call::Identify { identity, keep });
+            }
+            "logout" => return Ok(Call::Logout),
             "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),
             "say" => {
                 let Say { id, conversation, text } = parse(body)?;

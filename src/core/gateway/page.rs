@@ -35,6 +35,7 @@ impl GivenPage {
             language: self.language.as_deref().and_then(text),
             browser: user_agent.and_then(text),
             address: address.as_deref().and_then(text),
+            identity: None,
         }
     }
 }
@@ -46,6 +47,7 @@ pub fn metadata(page: &Page) -> Value {
         ("page_title", &page.title),
         ("language", &page.language),
         ("browser", &page.browser),
+        ("verified_user", page.identity.as_ref().map_or(&None, |identity| &identity.user)),
     ];
     let known = parts
         .into_iter()

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::event::Event;
 use super::present::{NowEvent, Present};
 use crate::core::clock::Now;
-use crate::core::customer::CustomerId;
+use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::report::rfc3339;
 use crate::wire::{Conn, Millis};
 
@@ -23,6 +23,8 @@ pub enum Reader {
 /// One stream.
 pub(super) struct Stream {
     pub(super) customer: CustomerId,
+    /// With which it was opened.
+    pub(super) token: TokenHash,
     pub(super) reader: Reader,
     /// The id by which the page answers pings.
     pub(super) id: String,

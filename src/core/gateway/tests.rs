@@ -7,7 +7,7 @@ use super::{
     PING_EVERY, Present, Reader, STREAMS_MAX,
 };
 use crate::core::clock::Now;
-use crate::core::customer::{CustomerId, Token};
+use crate::core::customer::{Belongings, CustomerId, Token, TokenHash};
 use crate::core::record::{Line, Offset, What};
 use crate::core::session::{Fresh, Session};
 use crate::wire::{Author, Body, Conn, ConversationId, Entry, Said, Secret};
@@ -29,8 +29,13 @@ fn after(time: Duration) -> Now {
 /// A gateway with one customer: so many entries in a former conversation and in the present one.
 fn gateway(former: u64, present: u64) -> Gateway {
     let mut gateway = Gateway::new(7, LIMITS);
-    gateway.insert(ANN, vec![(FORMER, former), (PRESENT, present)]);
+    let conversations = vec![(FORMER, former), (PRESENT, present)];
+    gateway.insert(ANN, Belongings { conversations, joins: 0 });
     gateway
+}
+
+fn token() -> TokenHash {
+    Token::new([4; 16]).hash()
 }
 
 fn session() -> Session {
@@ -45,7 +50,7 @@ fn open(gateway: &mut Gateway, conn: u64, reader: Reader) {
     let replay = gateway.replay(ANN, Some(EventId { epoch: 7, number: last }));
     let present = Present::of(&session);
     let tag = present.tag();
-    gateway.open(Conn(conn), ANN, reader, (&replay, &[]), (&present, tag), now());
+    gateway.open(Conn(conn), (ANN, token()), reader, (&replay, &[]), (&present, tag), now());
 }
 
 fn line(number: u64) -> Line {
@@ -114,7 +119,7 @@ fn what_is_so_at_present_is_told_once() {
     let mut session = session();
     gateway.open(
         Conn(1),
-        ANN,
+        (ANN, token()),
         Reader::Events,
         (&gateway.replay(ANN, None), &[]),
         (&Present::of(&session), 0),
@@ -209,7 +214,7 @@ fn a_full_gateway_takes_a_new_customer_once_another_has_left() {
     let mut gateway = Gateway::new(7, Limits { customers: 1, ..LIMITS });
     let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
     assert!(gateway.admits(address, now()));
-    gateway.insert(ANN, vec![(PRESENT, 0)]);
+    gateway.insert(ANN, Belongings { conversations: vec![(PRESENT, 0)], joins: 0 });
     assert!(!gateway.admits(address, now()));
     gateway.forget(ANN);
     assert!(gateway.admits(address, now()));
@@ -221,4 +226,36 @@ fn an_id_is_read_as_it_was_written() {
     for wrong in ["", "-", "0badcafe", "0badcafe-", "badcafe-1", "0badcafe-+1", "0badcafe--1"] {
         assert_eq!(EventId::parse(wrong), None, "{wrong}");
     }
+}
+
+#[test]
+fn a_withdrawn_token_ends_its_own_streams_and_names_nobody() {
+    let mut gateway = gateway(1, 1);
+    let other = Token::new([5; 16]).hash();
+    for (conn, token) in [(1, token()), (2, other)] {
+        gateway.name(token, ANN);
+        let (session, replay) = (session(), gateway.replay(ANN, None));
+        let told = (&Present::of(&session), 0);
+        gateway.open(Conn(conn), (ANN, token), Reader::Events, (&replay, &[]), told, now());
+    }
+    written(&mut gateway);
+    gateway.withdraw(token());
+    let ended = written(&mut gateway);
+    assert!(matches!(&*ended, [(1, text, true)] if text.contains("event: bye")), "{ended:?}");
+    assert_eq!((gateway.named(token()), gateway.named(other)), (None, Some(ANN)));
+}
+
+#[test]
+fn who_was_joined_with_another_begins_every_stream_anew() {
+    let mut gateway = gateway(1, 1);
+    let known = EventId { epoch: 7, number: 2 };
+    assert!(!gateway.replay(ANN, Some(known)).is_reset);
+    open(&mut gateway, 1, Reader::Events);
+    written(&mut gateway);
+    gateway.renew(ANN);
+    assert!(matches!(&*written(&mut gateway), [(1, _, true)]));
+    assert!(!gateway.knows(ANN));
+    let conversations = vec![(FORMER, 1), (PRESENT, 1)];
+    gateway.insert(ANN, Belongings { conversations, joins: 1 });
+    assert!(gateway.replay(ANN, Some(known)).is_reset);
 }

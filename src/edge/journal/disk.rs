@@ -55,7 +55,7 @@ impl Disk {
         let disk = Disk { connection, keys: Keys::default(), log: log_of(file), log_max: LOG_MAX };
         match version {
             0 => disk.make().map_err(failed)?,
-            1 | 2 => disk.migrate(version).map_err(failed)?,
+            1..schema::VERSION => disk.migrate(version).map_err(failed)?,
             schema::VERSION => {}
             _ => {
                 return Err(format!(

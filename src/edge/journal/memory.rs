@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use self::customers::Customers;
 use self::log::Log;
-use crate::core::customer::CustomerId;
+use crate::core::customer::{Belongings, CustomerId};
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
@@ -54,6 +54,9 @@ impl Memory {
         match record {
             Record::Customer(customer) => self.customers.have(*customer, id),
             Record::Token(hash) => self.customers.name(*hash, id),
+            Record::Withdrawn(hash) => self.customers.withdraw(*hash),
+            Record::Identified(identity) => self.customers.identify(identity.clone(), id),
+            Record::Joined { former, customer } => self.customers.join(*former, *customer, id),
             Record::Posted(post, posted) => self.customers.post(id, post.clone(), *posted),
             Record::Resting => {}
             Record::Forgotten => {
@@ -103,9 +106,13 @@ impl Memory {
         lines.filter_map(|at| kept.line(*at)).collect()
     }
 
-    pub(super) fn conversations_of(&self, customer: CustomerId) -> Vec<(ConversationId, u64)> {
+    pub(super) fn belongings(&self, customer: CustomerId) -> Belongings {
         let lines = |id| self.conversations.get(&id).map_or(0, |kept| kept.lines.len() as u64);
-        self.customers.conversations_of(customer).iter().map(|id| (*id, lines(*id))).collect()
+        let conversations = self.customers.conversations_of(customer).iter();
+        Belongings {
+            conversations: conversations.map(|id| (*id, lines(*id))).collect(),
+            joins: self.customers.joins(customer),
+        }
     }
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {

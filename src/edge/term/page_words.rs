@@ -1,21 +1,32 @@
 //! The sentence for the page from which a customer uses a gateway. Pure.
 
 use crate::core::text::Line;
-use crate::wire::Page;
+use crate::wire::{Identity, Page};
 
 /// The sentence, safe to show. `who` is the customer. `None` if nothing is known.
 pub(super) fn page_words(who: &str, page: &Page) -> Option<String> {
+    // A page's title is the customer's to choose: what is verified stands before it.
+    let identity = page.identity.as_deref().map(verified);
+    let who = identity.as_ref().map_or(who.to_owned(), |identity| format!("{who} ({identity})"));
     let part = |part: &Option<Box<str>>| part.as_deref().map(|part| Line(part).to_string());
     let place: Vec<String> = [part(&page.title), part(&page.url)].into_iter().flatten().collect();
     let browser = page.browser.as_deref().and_then(browser);
     let about = [part(&page.language), browser, part(&page.address)];
     let about: Vec<String> = about.into_iter().flatten().collect();
     match (place.is_empty(), about.is_empty()) {
-        (true, true) => None,
+        (true, true) => identity.map(|_| format!("{who} comes from the web")),
         (true, false) => Some(format!("{who} comes from the web: {}", about.join(", "))),
         (false, true) => Some(format!("{who} is on {}", place.join(", "))),
         (false, false) => Some(format!("{who} is on {} ({})", place.join(", "), about.join(", "))),
     }
+}
+
+/// Who the customer is: `verified: ann, plan: gold`.
+fn verified(Identity { user, attributes }: &Identity) -> String {
+    let Some(user) = user else { return "not verified".to_owned() };
+    let attributes =
+        attributes.iter().map(|(name, value)| format!(", {}: {}", Line(name), Line(value)));
+    format!("verified: {}{}", Line(user), attributes.collect::<String>())
 }
 
 /// The browser's name and version, as people call it: `Firefox 128`. Browsers name others before
@@ -40,7 +51,7 @@ fn browser(user_agent: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::page_words;
-    use crate::wire::Page;
+    use crate::wire::{Identity, Page};
 
     #[test]
     fn an_agent_reads_where_a_customer_is_and_with_what() {
@@ -53,10 +64,23 @@ mod tests {
             language: text("de"),
             browser: text(chrome),
             address: text("203.0.113.0/24"),
+            identity: None,
         };
         let all = "Ann is on Your\\u{a}cart, https://shop.example/cart (de, Chrome 130, \
                    203.0.113.0/24)";
         assert_eq!(page_words("Ann", &page).as_deref(), Some(all));
+        let mut identity = Identity::default();
+        let page = |identity: &Identity| Page {
+            title: text("Cart) verified: bob"),
+            identity: Some(Box::new(identity.clone())),
+            ..Page::default()
+        };
+        let wanted = "Ann (not verified) is on Cart) verified: bob";
+        assert_eq!(page_words("Ann", &page(&identity)).as_deref(), Some(wanted));
+        identity.user = text("ann\n7");
+        identity.attributes.insert("plan".into(), "gold".into());
+        let wanted = "Ann (verified: ann\\u{a}7, plan: gold) is on Cart) verified: bob";
+        assert_eq!(page_words("Ann", &page(&identity)).as_deref(), Some(wanted));
         let little = Page { browser: text("curl/8"), ..Page::default() };
         assert_eq!(page_words("Ann", &little), None);
         let little = Page { browser: text("a Firefox/128.0"), ..Page::default() };

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Certificate, Site};
+use crate::core::identity;
 use crate::core::text::{NAME_LETTERS_MAX, Name};
 use crate::edge::journal::Place;
 use crate::edge::secret;
@@ -23,6 +24,19 @@ pub(super) fn read_token(file: &Path) -> Result<Token, String> {
         ));
     }
     Ok(Token(token.into()))
+}
+
+pub(super) fn read_identity_key(file: &Path) -> Result<String, String> {
+    let key = secret::read("the key for identities", file)?;
+    if key.len() < identity::KEY_MIN {
+        return Err(format!(
+            "the key for identities in {} must have {} bytes or more; make one with: openssl rand \
+             -hex 32",
+            file.display(),
+            identity::KEY_MIN
+        ));
+    }
+    Ok(key)
 }
 
 pub(super) fn checked_certificate(

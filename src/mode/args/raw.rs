@@ -167,6 +167,10 @@ mode! {
         /// for one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
+        /// a file with the key by which the shop's backend signs who a customer is (twice for a
+        /// change of keys; default: nobody is known)
+        #[argh(option)]
+        pub identity_keys: Vec<PathBuf>,
         /// pages of this origin may show the chat in a frame, such as https://www.shop.example
         /// (repeatable; default: none)
         #[argh(option)]

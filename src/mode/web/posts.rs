@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 
 use crate::core::clock::Now;
-use crate::core::customer::{CustomerId, Posted, Token};
+use crate::core::customer::{Belongings, CustomerId, Posted, Token};
 use crate::core::gateway::{Act, Call, GivenPage, Post, Problem};
 use crate::core::record::Record;
 use crate::core::session::{Session, Visit};
 use crate::mode::{around, random};
 use crate::turn::keeper::Stop;
-use crate::wire::{ConversationId, Number, State};
+use crate::wire::{ConversationId, Number, Page, State};
 
 use super::Web;
 use super::browsers::Answer;
@@ -34,7 +34,8 @@ impl Web {
         let mut session = self.new_session(now)?;
         session.set_visit(visit);
         let conversation = session.id();
-        self.edges.gateway.insert(customer, vec![(conversation, 0)]);
+        let belongings = Belongings { conversations: vec![(conversation, 0)], joins: 0 };
+        self.edges.gateway.insert(customer, belongings);
         self.edges.gateway.name(token.hash(), customer);
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
         if let Some(payload) = self.greet.clone() {
@@ -54,7 +55,7 @@ impl Web {
 
     /// A customer who has said nothing yet is about to, or is greeted: from here on the journal has
     /// them.
-    fn note_first_word(&mut self, conversation: ConversationId) {
+    pub(super) fn note_first_word(&mut self, conversation: ConversationId) {
         let Some(newcomer) = self.unspoken.take(conversation) else { return };
         self.edges.records.push((conversation, Record::Customer(newcomer.customer)));
         self.edges.records.push((conversation, Record::Token(newcomer.token)));
@@ -91,6 +92,8 @@ impl Web {
                 Ok(if is_known { Ok(Answer::empty(204)) } else { Err(Problem::NotFound) })
             }
             Call::Post(post) => self.post(customer, post, now),
+            // Whoever asks for these may become another customer (`identities`).
+            Call::Identify { .. } | Call::Logout => Ok(Err(Problem::NotFound)),
         }
     }
 
@@ -117,7 +120,8 @@ impl Web {
     ) -> Result<(), Stop> {
         let Some(conversation) = conversation else { return Ok(()) };
         self.take_up(conversation)?;
-        let visit = self.visit_of(page, guest);
+        let mut visit = self.visit_of(page, guest);
+        visit.page.identity = self.identity_in(conversation)?;
         let spoken = self.sessions.input(conversation);
         if let Some(session) = spoken.or(self.unspoken.session_mut(conversation)) {
             session.set_visit(visit);
@@ -128,8 +132,9 @@ impl Web {
     /// What a page tells of itself, with what its request tells of the customer.
     pub(super) fn visit_of(&self, page: GivenPage, guest: Guest<'_>) -> Visit {
         let address = guest.address.and_then(|address| self.addresses.shown(address));
+        let identity = self.identity_keys.are_there().then(Box::default);
         Visit {
-            page: page.read(guest.user_agent, address),
+            page: Page { identity, ..page.read(guest.user_agent, address) },
             address_key: guest.address.map(|address| self.address_keys.of(address)),
         }
     }
@@ -242,7 +247,7 @@ impl Web {
 }
 
 /// The answer to a request that did something.
-fn done(status: u16, conversation: ConversationId, number: Option<Number>) -> Answer {
+pub(super) fn done(status: u16, conversation: ConversationId, number: Option<Number>) -> Answer {
     let id = conversation.to_string();
     Answer::json(
         status,

@@ -1,12 +1,12 @@
 //! Which request is answered by what, and who may ask for it (docs/WEB.md, "Requests").
 
 use crate::core::clock::Now;
-use crate::core::customer::{CustomerId, Token};
+use crate::core::customer::{CustomerId, Token, TokenHash};
 use crate::core::gateway::{Call, Keep, Problem};
 use crate::core::http::{Method, Request, SameSite, cookies, set_cookie};
 use crate::core::report::Report;
 use crate::turn::keeper::Stop;
-use crate::wire::Conn;
+use crate::wire::{Conn, ConversationId};
 
 use super::Web;
 use super::browsers::Answer;
@@ -16,6 +16,14 @@ use super::posts::Guest;
 
 /// A year, in seconds: how long a browser keeps a customer's token.
 const TOKEN_AGE: u64 = 365 * 24 * 3600;
+
+/// Whose request it is.
+#[derive(Clone, Copy)]
+pub(super) struct Caller {
+    pub(super) customer: CustomerId,
+    /// The token that named them.
+    pub(super) token: TokenHash,
+}
 
 impl Web {
     /// Answers a request, now or at the end of the turn.
@@ -52,8 +60,8 @@ impl Web {
             "/frame" => Ok(Some(self.frame(request))),
             "/widget.js" | "/panel.js" => Ok(Some(script(request, &path[1..]))),
             "/api/stream" if request.method() == Method::Get => match self.customer(request)? {
-                Ok(customer) => {
-                    self.open_stream(conn, customer, request, now)?;
+                Ok(caller) => {
+                    self.open_stream(conn, caller, request, now)?;
                     Ok(None)
                 }
                 Err(problem) => Ok(Some(Answer::problem(&problem))),
@@ -61,7 +69,7 @@ impl Web {
             "/api/entries" if request.method() == Method::Get => {
                 let before = request.query_value("before").and_then(|it| it.parse().ok());
                 let answer = match (self.customer(request)?, before) {
-                    (Ok(customer), Some(before)) => self.former_events(customer, before)?,
+                    (Ok(caller), Some(before)) => self.former_events(caller.customer, before)?,
                     (Err(problem), _) => Answer::problem(&problem),
                     (_, None) => Answer::problem(&Problem::Field("before")),
                 };
@@ -110,49 +118,82 @@ impl Web {
         let address = self.edges.browsers.address(conn, request);
         let guest = Guest { address, user_agent: request.header("user-agent") };
         match (self.customer(request)?, call) {
-            (Ok(customer), call) => self.call(customer, (call, guest), now),
+            (Ok(_), Call::Identify { identity, keep }) => {
+                let identity = match self.identity_keys.verify(&identity, now.wall) {
+                    Ok(identity) => identity,
+                    Err(untrue) => return Ok(Err(Problem::Identity(untrue))),
+                };
+                // Two customers may be joined, as the journal has them.
+                self.commit_all(now)?;
+                let Ok(caller) = self.customer(request)? else { return Ok(Err(Problem::Token)) };
+                let keep = self.keep(request, keep);
+                let answer = self.identify(caller, identity, (keep, guest), now)?;
+                Ok(answer.ok_or(Problem::Token))
+            }
+            (Ok(caller), Call::Logout) => Ok(Ok(self.logout(caller, now)?)),
+            (Ok(caller), call) => self.call(caller.customer, (call, guest), now),
             (Err(_), Call::Begin { page, keep }) => {
                 if !address.is_some_and(|it| self.edges.gateway.admits(it.into(), now)) {
                     return Ok(Err(Problem::Customers));
                 }
-                let (token, conversation) = self.begin(self.visit_of(page, guest), now)?;
-                let id = conversation.to_string();
-                if keep == Keep::Token || !self.origins.is_own(request) {
-                    let token = token.write();
-                    let body = format!(r#"{{"conversation":"{id}","token":"{token}"}}"#);
-                    return Ok(Ok(Answer::json(200, body)));
-                }
-                let mut answer = Answer::json(200, format!(r#"{{"conversation":"{id}"}}"#));
-                // A browser takes a cookie for frames over HTTPS alone.
-                let is_secure = self.site.is_https();
-                let same_site = match keep {
-                    Keep::PartitionedCookie if is_secure => SameSite::NonePartitioned,
-                    _ => SameSite::Lax,
-                };
-                let name = self.cookie_name();
-                let cookie = set_cookie(name, &token.write(), TOKEN_AGE, is_secure, same_site);
-                answer.headers.push(("Set-Cookie", cookie));
-                Ok(Ok(answer))
+                let begun = self.begin(self.visit_of(page, guest), now)?;
+                Ok(Ok(self.welcome(begun, self.keep(request, keep))))
             }
             (Err(problem), _) => Ok(Err(problem)),
         }
     }
 
-    /// The customer whose request this is, taken into memory.
-    fn customer(&mut self, request: &Request) -> Result<Result<CustomerId, Problem>, Stop> {
+    /// How the browser keeps the token: a page of another origin keeps it by itself.
+    fn keep(&self, request: &Request, asked: Keep) -> Keep {
+        if self.origins.is_own(request) { asked } else { Keep::Token }
+    }
+
+    /// The answer to a customer who has got a token.
+    pub(super) fn welcome(
+        &self,
+        (token, conversation): (Token, ConversationId),
+        keep: Keep,
+    ) -> Answer {
+        let (id, token) = (conversation.to_string(), token.write());
+        if keep == Keep::Token {
+            let body = format!(r#"{{"conversation":"{id}","token":"{token}"}}"#);
+            return Answer::json(200, body);
+        }
+        let mut answer = Answer::json(200, format!(r#"{{"conversation":"{id}"}}"#));
+        answer.headers.push(("Set-Cookie", self.cookie(&token, TOKEN_AGE, keep)));
+        answer
+    }
+
+    /// Removes the cookie from a browser that keeps it like this.
+    pub(super) fn no_cookie(&self, keep: Keep) -> String {
+        self.cookie("", 0, keep)
+    }
+
+    fn cookie(&self, value: &str, max_age: u64, keep: Keep) -> String {
+        // A browser takes a cookie for frames over HTTPS alone.
+        let is_secure = self.site.is_https();
+        let same_site = match keep {
+            Keep::PartitionedCookie if is_secure => SameSite::NonePartitioned,
+            _ => SameSite::Lax,
+        };
+        set_cookie(self.cookie_name(), value, max_age, is_secure, same_site)
+    }
+
+    /// Whose request this is: a customer, taken into memory.
+    fn customer(&mut self, request: &Request) -> Result<Result<Caller, Problem>, Stop> {
         let hashes: Vec<_> = self.tokens(request).map(|token| token.hash()).collect();
-        for hash in hashes {
-            if let Some(customer) = self.edges.gateway.named(hash) {
-                return Ok(Ok(customer));
+        for token in hashes {
+            if let Some(customer) = self.edges.gateway.named(token) {
+                return Ok(Ok(Caller { customer, token }));
             }
             let journal = &self.edges.keeper.journal;
-            if let Some(customer) = journal.named_by(hash)? {
+            if let Some(customer) = journal.named_by(token)? {
                 if !self.edges.gateway.knows(customer) {
-                    let conversations = journal.conversations_of(customer)?;
-                    self.edges.gateway.insert(customer, conversations);
+                    let belongings = journal.belongings(customer)?;
+                    self.edges.gateway.insert(customer, belongings);
                 }
-                self.edges.gateway.name(hash, customer);
-                return Ok(Ok(customer));
+                self.edges.gateway.name(token, customer);
+                return Ok(Ok(Caller { customer, token }));
             }
         }
         Ok(Err(Problem::Token))

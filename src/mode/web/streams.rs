@@ -12,6 +12,7 @@ use crate::wire::{Conn, ConversationId};
 
 use super::Web;
 use super::browsers::{Answer, Carries};
+use super::routes::Caller;
 use super::world::admin_of;
 
 impl Web {
@@ -19,7 +20,7 @@ impl Web {
     pub(super) fn open_stream(
         &mut self,
         conn: Conn,
-        customer: CustomerId,
+        Caller { customer, token }: Caller,
         request: &Request,
         now: Now,
     ) -> Result<(), Stop> {
@@ -33,7 +34,7 @@ impl Web {
         };
         let after = request.query_value("after").or(request.header("last-event-id"));
         let replay = self.edges.gateway.replay(customer, after.and_then(EventId::parse));
-        let events = self.events(&replay, usize::MAX)?;
+        let events = self.events(customer, &replay, usize::MAX)?;
         let tag = request.query_value("now").and_then(|tag| u64::from_str_radix(tag, 16).ok());
         let spoken = self.sessions.get(conversation);
         let Some(session) = spoken.or(self.unspoken.session(conversation)) else { return Ok(()) };
@@ -41,7 +42,7 @@ impl Web {
         self.edges.browsers.carry(conn, (carries, origin), self.edges.peers.net());
         let present = Present::of(session);
         let (told, events) = ((&present, tag.unwrap_or(0)), (&replay, &events[..]));
-        self.edges.gateway.open(conn, customer, reader, events, told, now);
+        self.edges.gateway.open(conn, (customer, token), reader, events, told, now);
         Ok(())
     }
 
@@ -68,7 +69,8 @@ impl Web {
         let replay = self.edges.gateway.page(customer, before);
         let most = before.saturating_sub(replay.first).min(LATEST);
         let mut list = Vec::new();
-        for event in self.events(&replay, usize::try_from(most).unwrap_or(0))? {
+        let most = usize::try_from(most).unwrap_or(0);
+        for event in self.events(customer, &replay, most)? {
             event.write_to_list(&mut list);
         }
         let more = replay.first > 1;
@@ -77,14 +79,20 @@ impl Web {
     }
 
     /// Reads the events that a stream is told first.
-    fn events(&self, replay: &Replay, most: usize) -> Result<Vec<Event>, Stop> {
+    fn events(
+        &self,
+        customer: CustomerId,
+        replay: &Replay,
+        most: usize,
+    ) -> Result<Vec<Event>, Stop> {
         let journal = &self.edges.keeper.journal;
         let (mut events, mut number) = (Vec::new(), replay.first);
         let mut left = most;
         for (conversation, skipped) in &replay.parts {
             for line in journal.entries(*conversation, *skipped, left.min(i64::MAX as usize))? {
                 let admin = |of| admin_of(journal, *conversation, of);
-                events.extend(self.edges.gateway.event(number, *conversation, &line, None, admin));
+                let at = (customer, number);
+                events.extend(self.edges.gateway.event(at, *conversation, &line, None, admin));
                 number += 1;
                 left -= 1;
             }

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use handoff::core::report::{
     CustomerNews, DeskNews, Elsewhere, Link, News, Reason, Report, Returned, Told,
 };
-use handoff::wire::{Author, Button, ConversationId, Custom, EndReason, Page, Said, State};
+use handoff::wire::{
+    Author, Button, ConversationId, Custom, EndReason, Identity, Page, Said, State,
+};
 use serde_json::Value;
 
 const DOCUMENT: &str = include_str!("../../../docs/JSON.md");
@@ -53,8 +55,15 @@ fn reports() -> Vec<(Report, Report)> {
     let page =
         |page| Report::Page { conversation: ID, ordinal: Some(1), customer: Some(text()), page };
     let part = || Some("part".into());
-    let full_page =
-        Page { url: part(), title: part(), language: part(), browser: part(), address: part() };
+    let identity = Identity { user: part(), ..Identity::default() };
+    let full_page = Page {
+        url: part(),
+        title: part(),
+        language: part(),
+        browser: part(),
+        address: part(),
+        identity: Some(Box::new(identity)),
+    };
     let said = Said {
         name: Some("name".into()),
         buttons: vec![Button { title: text(), payload: text(), ..Button::default() }],

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::Disk;
 use super::read::line;
 use super::write::Writer;
-use crate::core::customer::{CustomerId, Digest, PostId, Posted, TokenHash};
+use crate::core::customer::{Belongings, CustomerId, Digest, PostId, Posted, TokenHash};
 use crate::core::record::Line;
 use crate::edge::journal::Fault;
 use crate::wire::{ConversationId, Number};
@@ -22,6 +22,44 @@ impl Writer<'_> {
         let sql = "INSERT INTO token (hash, customer)
                    SELECT ?, customer FROM conversation WHERE key = ?";
         self.run(sql, params![hash.bytes(), key])
+    }
+
+    pub(super) fn withdraw(&self, hash: TokenHash) -> rusqlite::Result<()> {
+        self.run("DELETE FROM token WHERE hash = ?", [hash.bytes()])
+    }
+
+    pub(super) fn identify(&self, key: i64, identity: &str) -> rusqlite::Result<()> {
+        let sql = "UPDATE customer SET identity = ?
+                   WHERE key = (SELECT customer FROM conversation WHERE key = ?)";
+        self.run(sql, params![identity, key])
+    }
+
+    /// Gives all that one customer has to another. The conversation with this key comes last from
+    /// now on: behind those that there are, and before those that will be.
+    pub(super) fn join(
+        &self,
+        key: i64,
+        former: CustomerId,
+        customer: CustomerId,
+    ) -> rusqlite::Result<()> {
+        const FORMER: &str = "(SELECT key FROM customer WHERE id = ?1)";
+        const CUSTOMER: &str = "(SELECT key FROM customer WHERE id = ?2)";
+        let both = params![former.bytes(), customer.bytes()];
+        for table in ["conversation", "token", "post"] {
+            // Pages make the ids of requests: two of them may be the same.
+            let sql = format!(
+                "UPDATE OR IGNORE {table} SET customer = {CUSTOMER} WHERE customer = {FORMER}"
+            );
+            self.run(&sql, both)?;
+        }
+        let joins = "UPDATE customer SET joins =
+                         joins + 1 + (SELECT joins FROM customer WHERE id = ?1) WHERE id = ?2";
+        self.run(joins, both)?;
+        self.run(&format!("DELETE FROM post WHERE customer = {FORMER}"), [former.bytes()])?;
+        self.run("DELETE FROM customer WHERE id = ?", [former.bytes()])?;
+        let last = "UPDATE conversation SET place = 2 * (SELECT max(key) FROM conversation) + 1
+                    WHERE key = ?";
+        self.run(last, [key])
     }
 
     pub(super) fn posted(&self, key: i64, post: &PostId, posted: &Posted) -> rusqlite::Result<()> {
@@ -79,20 +117,50 @@ impl Disk {
         read().map_err(|error| self.unreadable(&error))
     }
 
-    pub(in crate::edge::journal) fn conversations_of(
+    pub(in crate::edge::journal) fn identified(
+        &self,
+        identity: &str,
+    ) -> Result<Option<CustomerId>, Fault> {
+        let read = || {
+            let sql = "SELECT id FROM customer WHERE identity = ?";
+            let mut select = self.connection.prepare_cached(sql)?;
+            select.query_row([identity], |row| row.get(0).map(CustomerId::new)).optional()
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn identity_of(
         &self,
         customer: CustomerId,
-    ) -> Result<Vec<(ConversationId, u64)>, Fault> {
+    ) -> Result<Option<Box<str>>, Fault> {
         let read = || {
+            let sql = "SELECT identity FROM customer WHERE id = ?";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let identity = select.query_row([customer.bytes()], |row| row.get(0)).optional()?;
+            Ok(identity.flatten())
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn belongings(
+        &self,
+        customer: CustomerId,
+    ) -> Result<Belongings, Fault> {
+        let read = || {
+            let sql = "SELECT joins FROM customer WHERE id = ?";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let joins = select.query_row([customer.bytes()], |row| row.get(0)).optional()?;
             let sql = "SELECT id, (SELECT count(*) FROM entry
                                    WHERE entry.conversation = conversation.key AND origin >= 0)
                        FROM conversation
-                       WHERE customer = (SELECT key FROM customer WHERE id = ?) ORDER BY key";
+                       WHERE customer = (SELECT key FROM customer WHERE id = ?)
+                       ORDER BY coalesce(place, 2 * key)";
             let mut select = self.connection.prepare_cached(sql)?;
             let rows = select.query_map([customer.bytes()], |row| {
                 Ok((ConversationId::new(row.get(0)?), row.get::<_, i64>(1)? as u64))
             })?;
-            rows.collect::<rusqlite::Result<Vec<_>>>()
+            let conversations = rows.collect::<rusqlite::Result<_>>()?;
+            Ok(Belongings { conversations, joins: joins.unwrap_or(0) })
         };
         read().map_err(|error| self.unreadable(&error))
     }

@@ -2,13 +2,13 @@
 //!
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
-//! gateway.
+//! gateway, and version 4 who they are at the shop.
 
 use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -55,6 +55,17 @@ const CUSTOMERS: &str = "
     CREATE INDEX token_customer ON token (customer);
 ";
 
+/// What a gateway keeps of customers who are known to a shop.
+const IDENTITIES: &str = "
+    -- The customer's id at the shop.
+    ALTER TABLE customer ADD COLUMN identity TEXT;
+    -- How often another customer turned out to be this one.
+    ALTER TABLE customer ADD COLUMN joins INTEGER NOT NULL DEFAULT 0;
+    -- Its place among the customer's conversations, if that is not twice its key.
+    ALTER TABLE conversation ADD COLUMN place INTEGER;
+    CREATE UNIQUE INDEX customer_identity ON customer (identity) WHERE identity IS NOT NULL;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -87,17 +98,18 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
-    /// Gives a file of version 1 or 2 the present schema, all of it or nothing.
+    /// Gives a file of an older version the present schema, all of it or nothing.
     pub(super) fn migrate(&self, version: i64) -> rusqlite::Result<()> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
         if version == 1 {
             self.number_conversations()?;
         }
-        let finish = format!("{CUSTOMERS} PRAGMA user_version = {VERSION}; COMMIT;");
+        let customers = if version < 3 { CUSTOMERS } else { "" };
+        let finish = format!("{customers} {IDENTITIES} PRAGMA user_version = {VERSION}; COMMIT;");
         self.connection.execute_batch(&finish)
     }
 

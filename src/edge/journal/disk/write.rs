@@ -142,6 +142,9 @@ impl Writer<'_> {
             }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,
+            Record::Withdrawn(hash) => self.withdraw(*hash)?,
+            Record::Identified(identity) => self.identify(key, identity)?,
+            Record::Joined { former, customer } => self.join(key, *former, *customer)?,
             Record::Posted(post, posted) => self.posted(key, post, posted)?,
             Record::Resting => {
                 known.resting = true;

@@ -10,14 +10,17 @@ pub(in crate::edge::journal) struct Customers {
     named: HashMap<TokenHash, CustomerId>,
     having: HashMap<ConversationId, CustomerId>,
     customers: HashMap<CustomerId, Customer>,
+    identified: HashMap<Box<str>, CustomerId>,
 }
 
 /// One customer. Most have one conversation and a few requests: a list is smaller than a table.
 #[derive(Default)]
 struct Customer {
-    /// Oldest first.
+    /// The present one is the last.
     conversations: Vec<ConversationId>,
     posts: Vec<(PostId, Posted)>,
+    joins: u32,
+    identity: Option<Box<str>>,
 }
 
 impl Customers {
@@ -32,6 +35,39 @@ impl Customers {
         }
     }
 
+    pub(super) fn withdraw(&mut self, hash: TokenHash) {
+        self.named.remove(&hash);
+    }
+
+    pub(super) fn identify(&mut self, identity: Box<str>, id: ConversationId) {
+        let Some(customer) = self.having.get(&id) else { return };
+        if let Some(kept) = self.customers.get_mut(customer) {
+            kept.identity = Some(identity.clone());
+            self.identified.insert(identity, *customer);
+        }
+    }
+
+    /// Gives all that one customer has to another, whose last conversation is `present` then.
+    pub(super) fn join(
+        &mut self,
+        former: CustomerId,
+        customer: CustomerId,
+        present: ConversationId,
+    ) {
+        let Some(from) = self.customers.remove(&former) else { return };
+        for id in &from.conversations {
+            self.having.insert(*id, customer);
+        }
+        self.named.values_mut().filter(|of| **of == former).for_each(|of| *of = customer);
+        let into = self.customers.entry(customer).or_default();
+        into.conversations.extend(from.conversations);
+        into.conversations.retain(|id| *id != present);
+        into.conversations.push(present);
+        // Of two requests with one id, the one of who stays counts: it is found first.
+        into.posts.splice(0..0, from.posts);
+        into.joins += 1 + from.joins;
+    }
+
     pub(super) fn post(&mut self, id: ConversationId, post: PostId, posted: Posted) {
         let customer = self.having.get(&id).and_then(|customer| self.customers.get_mut(customer));
         customer.into_iter().for_each(|it| it.posts.push((post.clone(), posted)));
@@ -43,7 +79,8 @@ impl Customers {
         kept.conversations.retain(|of| *of != id);
         kept.posts.retain(|(_, posted)| posted.conversation != id);
         if kept.conversations.is_empty() {
-            self.customers.remove(&customer);
+            let identity = self.customers.remove(&customer).and_then(|kept| kept.identity);
+            identity.map(|identity| self.identified.remove(&identity));
             self.named.retain(|_, named| *named != customer);
         }
     }
@@ -58,6 +95,18 @@ impl Customers {
 
     pub(super) fn conversations_of(&self, customer: CustomerId) -> &[ConversationId] {
         self.customers.get(&customer).map_or(&[], |kept| &kept.conversations)
+    }
+
+    pub(super) fn joins(&self, customer: CustomerId) -> u32 {
+        self.customers.get(&customer).map_or(0, |kept| kept.joins)
+    }
+
+    pub(in crate::edge::journal) fn identified(&self, identity: &str) -> Option<CustomerId> {
+        self.identified.get(identity).copied()
+    }
+
+    pub(in crate::edge::journal) fn identity_of(&self, customer: CustomerId) -> Option<Box<str>> {
+        self.customers.get(&customer)?.identity.clone()
     }
 
     pub(in crate::edge::journal) fn has_posted(&self, customer: CustomerId) -> bool {

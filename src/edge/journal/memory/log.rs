@@ -66,6 +66,9 @@ impl Log {
             | Record::Focus
             | Record::Customer(_)
             | Record::Token(_)
+            | Record::Withdrawn(_)
+            | Record::Identified(_)
+            | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting
             | Record::Forgotten => self,

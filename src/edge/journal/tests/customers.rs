@@ -1,7 +1,7 @@
 //! What a gateway keeps of its customers, in both stores.
 
 use super::{Folder, ONE, OTHER, begun, entry, said};
-use crate::core::customer::{CustomerId, Digest, PostId, Posted, Token};
+use crate::core::customer::{Belongings, CustomerId, Digest, PostId, Posted, Token};
 use crate::core::record::{Line, Record};
 use crate::edge::journal::Journal;
 use crate::wire::{Author, Body, ConversationId};
@@ -51,7 +51,7 @@ fn a_token_names_its_customer_with_all_conversations_and_requests() {
         assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), Some(ANN));
         assert_eq!(journal.named_by(Token::new([9; 16]).hash()).unwrap(), None);
         assert_eq!(journal.customer_of(OTHER).unwrap(), Some(ANN));
-        assert_eq!(journal.conversations_of(ANN).unwrap(), [(ONE, 2), (OTHER, 1)]);
+        assert_eq!(journal.belongings(ANN).unwrap().conversations, [(ONE, 2), (OTHER, 1)]);
         let first = journal.posted(ANN, &post("first")).unwrap().unwrap();
         assert_eq!((first.conversation, first.number), (ONE, 1));
         assert_eq!(first.digest, Digest::of("/api/say", b"{}"));
@@ -72,12 +72,12 @@ fn a_forgotten_conversation_leaves_nothing_and_takes_a_customer_without_another_
         journal.commit(of_ann()).unwrap();
         journal.commit(vec![(OTHER, Record::Forgotten)]).unwrap();
         assert!(journal.story(OTHER).unwrap().is_none());
-        assert_eq!(journal.conversations_of(ANN).unwrap(), [(ONE, 2)]);
+        assert_eq!(journal.belongings(ANN).unwrap().conversations, [(ONE, 2)]);
         assert_eq!(journal.posted(ANN, &post("second")).unwrap(), None);
         assert!(journal.posted(ANN, &post("first")).unwrap().is_some());
         journal.commit(vec![(ONE, Record::Forgotten)]).unwrap();
         assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), None);
-        assert_eq!(journal.conversations_of(ANN).unwrap(), []);
+        assert_eq!(journal.belongings(ANN).unwrap().conversations, []);
         // The next conversation has a number that none had before.
         let third = ConversationId::new([3; 16]);
         journal.commit(vec![(third, begun("Cora"))]).unwrap();
@@ -115,4 +115,60 @@ fn an_epoch_stays_that_of_its_journal() {
     let folder = Folder::new("epoch");
     assert_eq!(folder.open().epoch(7).unwrap(), 7);
     assert_eq!(folder.open().epoch(8).unwrap(), 7);
+}
+
+const BOB: CustomerId = CustomerId::new([31; 16]);
+const THIRD: ConversationId = ConversationId::new([33; 16]);
+
+/// Bob with one conversation, which is younger than those of Ann.
+fn of_bob() -> Vec<(ConversationId, Record)> {
+    let posted = Posted { digest: Digest::of("/api/say", b"{}"), conversation: THIRD, number: 1 };
+    vec![
+        (THIRD, begun("Bob")),
+        (THIRD, Record::Customer(BOB)),
+        (THIRD, Record::Token(Token::new([34; 16]).hash())),
+        (THIRD, own(1)),
+        (THIRD, Record::Posted(post("first"), posted)),
+        (THIRD, Record::Posted(post("third"), posted)),
+    ]
+}
+
+#[test]
+fn a_customer_who_turns_out_to_be_another_brings_them_all_that_they_have() {
+    let folder = Folder::new("joined");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        journal.commit([of_ann(), of_bob()].concat()).unwrap();
+        let joined = Record::Joined { former: BOB, customer: ANN };
+        journal.commit(vec![(OTHER, joined)]).unwrap();
+        let Belongings { conversations, joins } = journal.belongings(ANN).unwrap();
+        assert_eq!((conversations, joins), (vec![(ONE, 2), (THIRD, 1), (OTHER, 1)], 1));
+        assert_eq!(journal.belongings(BOB).unwrap(), Belongings::default());
+        for token in [TOKEN, Token::new([34; 16])] {
+            assert_eq!(journal.named_by(token.hash()).unwrap(), Some(ANN));
+        }
+        assert_eq!(journal.customer_of(THIRD).unwrap(), Some(ANN));
+        assert_eq!(journal.posted(ANN, &post("third")).unwrap().unwrap().conversation, THIRD);
+        assert_eq!(journal.posted(ANN, &post("first")).unwrap().unwrap().conversation, ONE);
+        let fourth = ConversationId::new([44; 16]);
+        journal.commit(vec![(fourth, begun("Ann")), (fourth, Record::Customer(ANN))]).unwrap();
+        let order: Vec<_> =
+            journal.belongings(ANN).unwrap().conversations.iter().map(|(id, _)| *id).collect();
+        assert_eq!(order, [ONE, THIRD, OTHER, fourth]);
+    }
+}
+
+#[test]
+fn an_identity_names_one_customer_and_a_withdrawn_token_none() {
+    let folder = Folder::new("identified");
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        journal.commit([of_ann(), of_bob()].concat()).unwrap();
+        assert_eq!(journal.identified("ann@shop").unwrap(), None);
+        journal.commit(vec![(OTHER, Record::Identified("ann@shop".into()))]).unwrap();
+        assert_eq!(journal.identified("ann@shop").unwrap(), Some(ANN));
+        assert_eq!(journal.identity_of(ANN).unwrap().as_deref(), Some("ann@shop"));
+        assert_eq!(journal.identity_of(BOB).unwrap(), None);
+        journal.commit(vec![(OTHER, Record::Withdrawn(TOKEN.hash()))]).unwrap();
+        assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), None);
+        assert_eq!(journal.identified("ann@shop").unwrap(), Some(ANN));
+    }
 }

@@ -1,0 +1,217 @@
+//! Customers whom the shop knows: who they are by its own word, and who of the gateway's customers
+//! are one person (docs/WEB.md, "Verified identity").
+//!
+//! ```text
+//! nobody has this id at the shop ─▶ the customer has it from now on
+//! another customer has it ───────▶ the two are joined; one conversation goes on
+//! this customer has another id ──▶ the token is withdrawn, and there is a new one
+//! ```
+
+use crate::core::clock::Now;
+use crate::core::customer::{CustomerId, Token};
+use crate::core::gateway::Keep;
+use crate::core::record::Record;
+use crate::core::session::{Session, Visit};
+use crate::mode::random;
+use crate::turn::keeper::Stop;
+use crate::wire::{ConversationId, Identity, State};
+
+use super::Web;
+use super::browsers::Answer;
+use super::posts::{Guest, done};
+use super::routes::Caller;
+use crate::core::gateway::GivenPage;
+
+impl Web {
+    /// The shop says who a customer is. All that requests before this one did is committed.
+    pub(super) fn identify(
+        &mut self,
+        caller: Caller,
+        identity: Identity,
+        (keep, guest): (Keep, Guest<'_>),
+        now: Now,
+    ) -> Result<Option<Answer>, Stop> {
+        let Some(user) = identity.user.clone() else { return Ok(None) };
+        let Some(present) = self.edges.gateway.present(caller.customer) else { return Ok(None) };
+        let journal = &self.edges.keeper.journal;
+        let own = journal.identity_of(caller.customer)?;
+        let other = journal.identified(&user)?;
+        let (conversation, token) = match (own, other) {
+            (Some(own), _) if own == user => (present, None),
+            (None, None) => {
+                self.note_identity(caller.customer, present, user, now);
+                (present, None)
+            }
+            (None, Some(other)) => (self.join(caller, present, other, now)?, None),
+            (Some(_), other) => {
+                self.withdraw(caller, present);
+                let (token, conversation) = self.another(other, user, guest, now)?;
+                (conversation, Some(token))
+            }
+        };
+        self.note_visit(conversation, identity)?;
+        self.commit_all(now)?;
+        let Some(token) = token else { return Ok(Some(done(200, conversation, None))) };
+        // Created: another token, and another customer.
+        Ok(Some(Answer { status: 201, ..self.welcome((token, conversation), keep) }))
+    }
+
+    /// The customer's token names nobody from now on.
+    pub(super) fn logout(&mut self, caller: Caller, now: Now) -> Result<Answer, Stop> {
+        if let Some(present) = self.edges.gateway.present(caller.customer) {
+            self.withdraw(caller, present);
+            self.commit_all(now)?;
+        }
+        let mut answer = Answer::empty(204);
+        answer.headers.push(("Set-Cookie", self.no_cookie(Keep::Cookie)));
+        if self.site.is_https() {
+            answer.headers.push(("Set-Cookie", self.no_cookie(Keep::PartitionedCookie)));
+        }
+        Ok(answer)
+    }
+
+    /// Commits all that was done so far: the next request, which may come in the same turn, finds it
+    /// in the journal.
+    pub(super) fn commit_all(&mut self, now: Now) -> Result<(), Stop> {
+        self.turn(now)?;
+        let records = std::mem::take(&mut self.edges.records);
+        if !records.is_empty() {
+            self.edges.keeper.commit(records, self.edges.seat.screen())?;
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, caller: Caller, present: ConversationId) {
+        self.edges.gateway.withdraw(caller.token);
+        if self.unspoken.session(present).is_none() {
+            self.edges.records.push((present, Record::Withdrawn(caller.token)));
+        } else if !self.edges.gateway.is_watched(caller.customer) {
+            // Nothing of them is anywhere else.
+            self.unspoken.take(present);
+            self.edges.gateway.forget(caller.customer);
+        }
+    }
+
+    /// A customer has an id at the shop. From here on the journal has them.
+    fn note_identity(
+        &mut self,
+        customer: CustomerId,
+        present: ConversationId,
+        user: Box<str>,
+        now: Now,
+    ) {
+        if self.unspoken.session(present).is_some() {
+            self.note_first_word(present);
+            self.unspoken.insert_greeted(present, customer, now);
+        }
+        self.edges.records.push((present, Record::Identified(user)));
+    }
+
+    /// Who is here turns out to be another customer, who gets all that they have. Returns the
+    /// conversation that goes on.
+    fn join(
+        &mut self,
+        Caller { customer: former, token }: Caller,
+        present: ConversationId,
+        customer: CustomerId,
+        now: Now,
+    ) -> Result<ConversationId, Stop> {
+        let belongings = self.edges.keeper.journal.belongings(customer)?;
+        let Some((theirs, _)) = belongings.conversations.last().copied() else {
+            return Ok(present);
+        };
+        self.take_up(theirs)?;
+        if self.unspoken.take(present).is_some() {
+            self.edges.records.push((theirs, Record::Token(token)));
+            self.edges.gateway.renew(former);
+            return Ok(theirs);
+        }
+        self.take_up(present)?;
+        let goes_on = self.which_goes_on(present, theirs)?;
+        let ends = if goes_on == present { theirs } else { present };
+        if let Some(session) = self.sessions.input(ends)
+            && session.state() != State::Closed
+        {
+            // It refuses nothing but an end of what has ended.
+            let _ = session.end(now);
+        }
+        self.edges.records.push((goes_on, Record::Joined { former, customer }));
+        self.edges.gateway.renew(former);
+        self.edges.gateway.renew(customer);
+        Ok(goes_on)
+    }
+
+    /// Of two conversations of one person: the one with a human, or else the one that is not over,
+    /// or else the older one.
+    fn which_goes_on(
+        &self,
+        one: ConversationId,
+        other: ConversationId,
+    ) -> Result<ConversationId, Stop> {
+        let rank = |id: ConversationId| -> Result<(u8, u32), Stop> {
+            let state = self.sessions.get(id).map_or(State::Closed, Session::state);
+            let group = match state {
+                State::Active | State::Queued => 0,
+                State::Bot => 1,
+                State::Closed => 2,
+            };
+            let story = self.edges.keeper.journal.story(id)?;
+            Ok((group, story.map_or(u32::MAX, |story| story.ordinal)))
+        };
+        Ok(if rank(one)? <= rank(other)? { one } else { other })
+    }
+
+    /// A token for a customer with this id at the shop, who is made if there is none.
+    fn another(
+        &mut self,
+        other: Option<CustomerId>,
+        user: Box<str>,
+        guest: Guest<'_>,
+        now: Now,
+    ) -> Result<(Token, ConversationId), Stop> {
+        let Some(customer) = other else {
+            let visit = self.visit_of(GivenPage::default(), guest);
+            let (token, conversation) = self.begin(visit, now)?;
+            if let Some(customer) = self.edges.gateway.customer(conversation) {
+                self.note_identity(customer, conversation, user, now);
+            }
+            return Ok((token, conversation));
+        };
+        let token = Token::new(random().map_err(Stop::Broken)?);
+        let belongings = self.edges.keeper.journal.belongings(customer)?;
+        let present = belongings.conversations.last().map(|(id, _)| *id);
+        let present = present.ok_or_else(|| Stop::Broken("a customer has nothing".to_owned()))?;
+        self.edges.records.push((present, Record::Token(token.hash())));
+        Ok((token, present))
+    }
+
+    /// The bot and the agent of this conversation hear who the customer is.
+    fn note_visit(&mut self, id: ConversationId, identity: Identity) -> Result<(), Stop> {
+        self.take_up(id)?;
+        let spoken = self.sessions.input(id);
+        if let Some(session) = spoken.or(self.unspoken.session_mut(id)) {
+            let mut visit: Visit = session.visit().cloned().unwrap_or_default();
+            visit.page.identity = Some(Box::new(identity));
+            session.set_visit(visit);
+        }
+        Ok(())
+    }
+
+    /// Who the customer of this conversation is, for the bot and the agent; `None` if the gateway
+    /// checks no identities.
+    pub(super) fn identity_in(&self, id: ConversationId) -> Result<Option<Box<Identity>>, Stop> {
+        if !self.identity_keys.are_there() {
+            return Ok(None);
+        }
+        let session = self.sessions.get(id).or(self.unspoken.session(id));
+        let known = session.and_then(Session::visit).and_then(|visit| visit.page.identity.clone());
+        if known.as_ref().is_some_and(|identity| identity.user.is_some()) {
+            return Ok(known);
+        }
+        let user = match self.edges.gateway.customer(id) {
+            Some(customer) => self.edges.keeper.journal.identity_of(customer)?,
+            None => None,
+        };
+        Ok(Some(Box::new(Identity { user, ..Identity::default() })))
+    }
+}

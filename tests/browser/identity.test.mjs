@@ -1,0 +1,143 @@
+// Customers whom the shop knows: one conversation on every device, and nothing left for the next one.
+
+import assert from 'node:assert/strict';
+import { createHmac, randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+import { handOver, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { openPanel, untilPanel } from './widget.mjs';
+
+const KEY = randomBytes(32).toString('hex');
+const FILE = join(tmpdir(), `handoff-identity-${process.pid}`);
+writeFileSync(FILE, KEY, { mode: 0o600 });
+const SHOP = { shop: 'localhost', web: ['--identity-keys', FILE] };
+
+/** As the backend of a shop signs who a customer is. */
+function sign(user, { attributes = {}, key = KEY, seconds = 3600 } = {}) {
+  const said = { user, expires: Math.floor(Date.now() / 1000) + seconds, attributes };
+  const text = Buffer.from(JSON.stringify(said)).toString('base64url');
+  return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
+}
+
+const identify = (page, token) => page.evaluate((given) => window.handoff.identify(given), token);
+const untilEmpty = (chat) => untilTrue(chat, 'an empty chat', () =>
+  document.querySelectorAll('[role=log] .line').length === 0 && Boolean(document.querySelector('#intro:not([hidden])')));
+
+/** Another device: a browser that shares nothing with the first one. */
+async function device(stage) {
+  const context = await stage.browser.createBrowserContext();
+  const page = await context.newPage();
+  await page.goto(stage.shop.origin);
+  return page;
+}
+
+scene('a verified customer has one conversation on every device, and the agent sees who it is', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await identify(page, sign('ann', { attributes: { plan: 'gold' } }));
+  await handOver(stage, chat);
+  const seen = await stage.desk.until('the identity', (it) => it.event === 'page' && it.identity?.user);
+  assert.deepEqual(seen.identity, { user: 'ann', attributes: { plan: 'gold' } });
+  const second = await device(stage);
+  await identify(second, sign('ann'));
+  const other = await openPanel(second);
+  await untilShown(other, 'I want to talk to a human');
+  await say(other, 'from my phone');
+  await stage.desk.untilText('from my phone');
+  await untilCount(chat, 'from my phone');
+  stage.desk.say('Hello Ann');
+  await untilCount(chat, 'Hello Ann');
+  await untilCount(other, 'Hello Ann');
+}, SHOP);
+
+scene('two conversations of one person become one: that with the human goes on', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await identify(page, sign('ann'));
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  const second = await device(stage);
+  const other = await openPanel(second);
+  await handOver(stage, other);
+  await identify(second, sign('ann'));
+  await untilShown(other, 'Pick one');
+  await untilShown(chat, 'I want to talk to a human');
+  await say(chat, 'still there?');
+  await stage.desk.untilText('still there?');
+  stage.desk.say('Right here');
+  for (const frame of [chat, other]) {
+    for (const text of ['buttons', 'I want to talk to a human', 'still there?', 'Right here']) {
+      await untilCount(frame, text);
+    }
+  }
+}, SHOP);
+
+scene('who logs out leaves nothing to the next customer, in no tab', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await identify(page, sign('ann'));
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  const second = await stage.visit('/other');
+  const other = await openPanel(second);
+  await untilShown(other, 'Pick one');
+  await other.focus('textarea');
+  await second.keyboard.type('my secret draft');
+  const before = await chat.evaluate(() => localStorage['handoff.token']);
+  await page.evaluate(() => window.handoff.logout());
+  await untilEmpty(chat);
+  await untilEmpty(other);
+  assert.equal(await other.$eval('textarea', (input) => input.value), '');
+  assert.equal(await chat.evaluate(() => Object.keys(localStorage).filter((name) => !/customer|user/.test(name)).join()), '');
+  const headers = { authorization: `Bearer ${JSON.parse(before)}` };
+  while ((await fetch(`${stage.origin}/api/entries?before=9`, { headers })).status !== 401) {
+    await page.evaluate(() => new Promise(requestAnimationFrame));
+  }
+  await identify(page, sign('bob'));
+  await say(chat, 'I am Bob');
+  await untilShown(chat, 'I am Bob');
+  await page.reload();
+  await identify(page, sign('ann'));
+  const again = await untilPanel(page);
+  await untilShown(again, 'Pick one');
+  assert.doesNotMatch(await again.$eval('[role=log]', (log) => log.innerText), /Bob/);
+}, SHOP);
+
+scene('another identity ends the sight of the former conversation at once, in every tab', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await identify(page, sign('ann'));
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  const second = await stage.visit('/other');
+  const other = await openPanel(second);
+  await untilShown(other, 'Pick one');
+  await identify(page, sign('bob'));
+  await untilEmpty(chat);
+  await untilEmpty(other);
+  await say(other, 'I am Bob');
+  await untilCount(chat, 'I am Bob');
+}, SHOP);
+
+scene('a forged or expired identity is refused in one line, and the chat works unverified', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  const lines = () => page.console.filter((line) => line.includes('not verified'));
+  const forged = [sign('ann', { key: 'another key' }), sign('ann', { seconds: -3600 }), sign('ann', { seconds: 200_000 })];
+  for (const [count, token] of forged.entries()) {
+    await identify(page, token);
+    while (lines().length <= count) {
+      await page.evaluate(() => new Promise(requestAnimationFrame));
+    }
+  }
+  assert.deepEqual(lines(), [
+    "handoff: the customer is not verified: none of the gateway's keys has signed it",
+    'handoff: the customer is not verified: it has expired',
+    'handoff: the customer is not verified: it expires later than in 24 hours',
+  ]);
+  await handOver(stage, chat);
+  const { identity } = await stage.desk.until('the page', (it) => it.event === 'page');
+  assert.deepEqual(identity, {});
+}, SHOP);
