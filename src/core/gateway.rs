@@ -30,6 +30,7 @@ pub use present::Present;
 pub use stream::{Output, Reader};
 
 use newcomers::Newcomers;
+use passes::Passes;
 use stream::{Bye, Full, Ping, Reset, Stream};
 
 mod addresses;
@@ -37,6 +38,7 @@ mod call;
 mod event;
 mod newcomers;
 mod page;
+mod passes;
 mod present;
 mod stream;
 #[cfg(test)]
@@ -96,6 +98,7 @@ pub struct Gateway {
     /// How many streams there have been: their ids.
     opened: u64,
     newcomers: Newcomers,
+    passes: Passes,
 }
 
 /// One customer in memory.
@@ -138,6 +141,7 @@ impl Gateway {
             written: Vec::new(),
             opened: 0,
             newcomers: Newcomers::new(limits.per_address),
+            passes: Passes::default(),
         }
     }
 
@@ -234,6 +238,27 @@ impl Gateway {
         if !self.is_watched(id) {
             self.renew(id);
         }
+    }
+
+    /// A customer at this address may be carried over to another page by this code.
+    pub fn issue_pass(
+        &mut self,
+        code: TokenHash,
+        customer: CustomerId,
+        address: Option<Address>,
+        now: Now,
+    ) {
+        self.passes.issue(code, customer, address, now);
+    }
+
+    /// Uses a code up. Answers whom it carries over.
+    pub fn redeem_pass(
+        &mut self,
+        code: TokenHash,
+        address: Option<Address>,
+        now: Now,
+    ) -> Option<CustomerId> {
+        self.passes.redeem(code, address, now)
     }
 
     /// A token names nobody any more: the streams that were opened with it end.

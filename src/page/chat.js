@@ -1,7 +1,7 @@
 // Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
 // goes to the outbox. The subjects are in the other files; here is only who tells whom.
 
-import { get } from './api.js';
+import { get, post } from './api.js';
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
@@ -92,7 +92,7 @@ const composer = new Composer(
   { act: () => connection.want(), write: tellTyping, send: say },
 );
 const attention = new Attention(() => menu.show());
-const menu = new Menu(attention, { save });
+const menu = new Menu(attention, { save, opened: refreshApart });
 
 embedder.start({
   begin: start,
@@ -127,7 +127,7 @@ function start(look, identity) {
   }
   addEventListener('focus', noteRead);
   document.addEventListener('visibilitychange', tellWatched);
-  connection.start();
+  connection.start(passOf(location));
   // What waits may be of somebody else.
   takeIdentity(identity);
   outbox.adopt();
@@ -152,6 +152,21 @@ function startInFrame({ links }) {
       event.preventDefault();
     }
   });
+}
+
+/** The link to a page of its own carries the conversation over, which has no cookie there. */
+async function refreshApart() {
+  const { status, body } = embedder.isFramed ? await post('pass', {}) : {};
+  byId('apart').href = status === 200 ? `chat#pass=${body.pass}` : 'chat';
+}
+
+/** The code behind such a link, which no longer stands in the address then. */
+function passOf({ hash, pathname, search }) {
+  const pass = /^#pass=([\da-f]{32})$/.exec(hash)?.[1] ?? null;
+  if (pass) {
+    history.replaceState(null, '', pathname + search);
+  }
+  return pass;
 }
 
 /** The page around says who the customer is, or with null that they have left. */

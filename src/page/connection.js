@@ -79,7 +79,11 @@ export class Connection {
     });
   }
 
-  start() {
+  /** `pass` carries a customer over from a frame. */
+  start(pass) {
+    if (pass) {
+      this.#carryOver(pass);
+    }
     if (store.read(LEAVING)) {
       this.#leaving = this.#tellLeaving(post('logout', {}));
     }
@@ -150,6 +154,14 @@ export class Connection {
     } else if (isTemporary(answer)) {
       // The next return of the connection tells it again.
       this.#toldIdentity = null;
+    }
+  }
+
+  async #carryOver(pass) {
+    const { status, body } = await post('begin', { pass, page: embedder.page, keep: token.way });
+    if (status === 200) {
+      this.tell({ kind: 'replaced', conversation: body.conversation });
+      this.#replace(body.conversation, body.token ?? null);
     }
   }
 

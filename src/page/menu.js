@@ -7,10 +7,12 @@ export class Menu {
   #opener = document.getElementById('more');
   #menu = document.getElementById('menu');
   #attention;
+  #hooks;
 
-  /** `hooks`: `save()` saves the transcript. */
+  /** `hooks`: `save()` saves the transcript, `opened()` is called when the menu opens. */
   constructor(attention, hooks) {
     this.#attention = attention;
+    this.#hooks = hooks;
     this.#opener.addEventListener('click', () => this.#toggle(this.#menu.hidden));
     const press = (id, act) => document.getElementById(id).addEventListener('click', act);
     press('sound', () => attention.toggleSound());
@@ -52,6 +54,7 @@ export class Menu {
     this.#menu.hidden = !isOpen;
     this.#opener.setAttribute('aria-expanded', String(isOpen));
     if (isOpen) {
+      this.#hooks.opened();
       this.#menu.querySelector('button').focus({ preventScroll: true });
     }
   }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { handOver, inTime, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
 import { BUTTON, chatFrame, openPanel, untilButton, untilPanel } from './widget.mjs';
 
 /** Gateway and shop are of different sites. */
@@ -35,7 +35,25 @@ scene('in a frame on another site the token is a partitioned cookie', async (sta
   assert.match(JSON.stringify(cookie.partitionKey), /shop\.test/);
   assert.equal(await chat.evaluate(() => document.cookie + (localStorage['handoff.token'] ?? '')), '');
   const apart = await stage.open();
-  await untilTrue(apart, 'an empty chat', () => document.querySelector('#intro:not([hidden])'));
+  await untilTrue(apart, 'an empty chat', () => Boolean(document.querySelector('#intro:not([hidden])')));
+  await say(apart, 'buttons');
+  await untilShown(apart, 'Pick one');
+  await press(chat, 'More');
+  await untilTrue(chat, 'the code', () => document.querySelector('#apart').href.includes('#pass='));
+  const link = await chat.$eval('#apart', ({ href }) => href);
+  const carried = await stage.blank();
+  await carried.goto(link);
+  await untilCount(carried, 'after');
+  await untilCount(apart, 'after');
+  await untilCount(apart, 'buttons', 0);
+  assert.equal(carried.url(), `${stage.origin}/chat`);
+  await say(carried, 'from the other window');
+  await stage.desk.untilText('from the other window');
+  await untilCount(chat, 'from the other window');
+  const again = await stage.browser.createBrowserContext();
+  const stranger = await again.newPage();
+  await stranger.goto(link);
+  await untilTrue(stranger, 'an empty chat', () => Boolean(document.querySelector('#intro:not([hidden])')));
 }, FOREIGN);
 
 scene('in a frame on the same site the conversation is that of the chat\'s own page', async (stage, page) => {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::GivenPage;
-use crate::core::customer::{Digest, PostId};
+use crate::core::customer::{Digest, PostId, Token};
 use crate::core::identity::Untrue;
 use crate::core::report::CustomerRefusal;
 use crate::wire::{ConversationId, Number, TEXT_MAX};
@@ -20,7 +20,11 @@ pub enum Call {
         page: GivenPage,
         /// How the browser keeps the token.
         keep: Keep,
+        /// The code that carries a customer over from a frame.
+        pass: Option<Token>,
     },
+    /// The customer wants to go on in another page.
+    Pass,
     /// The customer is on this page now.
     Page(GivenPage),
     /// Something to do, once.
@@ -220,6 +224,8 @@ struct Begin {
     page: GivenPage,
     #[serde(default)]
     keep: Keep,
+    #[serde(default)]
+    pass: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -243,9 +249,10 @@ impl Call {
         let Some(name) = path.strip_prefix("/api/") else { return Err(Problem::NotFound) };
         let (id, conversation, act) = match name {
             "begin" => {
-                let Begin { page, keep } =
+                let Begin { page, keep, pass } =
                     if body.is_empty() { Begin::default() } else { parse(body)? };
-                return Ok(Call::Begin { page, keep });
+                let pass = pass.as_deref().and_then(Token::parse);
+                return Ok(Call::Begin { page, keep, pass });
             }
             "page" => return parse(body).map(Call::Page),
             "seen" => {
@@ -259,6 +266,7 @@ impl Call {
                 let Identify { identity, keep } = parse(body)?;
                 return Ok(Call::Identify { identity, keep });
             }
+            "pass" => return Ok(Call::Pass),
             "logout" => return Ok(Call::Logout),
             "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),
             "say" => {

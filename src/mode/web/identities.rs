@@ -1,5 +1,5 @@
 //! Customers whom the shop knows: who they are by its own word, and who of the gateway's customers
-//! are one person (docs/WEB.md, "Verified identity").
+//! are one person (docs/WEB.md, "Verified identity"); and customers who go on in another page.
 //!
 //! ```text
 //! nobody has this id at the shop ─▶ the customer has it from now on
@@ -8,19 +8,18 @@
 //! ```
 
 use crate::core::clock::Now;
-use crate::core::customer::{CustomerId, Token};
-use crate::core::gateway::Keep;
+use crate::core::customer::{CustomerId, Token, TokenHash};
+use crate::core::gateway::{GivenPage, Keep, Problem};
 use crate::core::record::Record;
 use crate::core::session::{Session, Visit};
 use crate::mode::random;
 use crate::turn::keeper::Stop;
-use crate::wire::{ConversationId, Identity, State};
+use crate::wire::{Address, ConversationId, Identity, State};
 
 use super::Web;
 use super::browsers::Answer;
 use super::posts::{Guest, done};
 use super::routes::Caller;
-use crate::core::gateway::GivenPage;
 
 impl Web {
     /// The shop says who a customer is. All that requests before this one did is committed.
@@ -68,6 +67,50 @@ impl Web {
             answer.headers.push(("Set-Cookie", self.no_cookie(Keep::PartitionedCookie)));
         }
         Ok(answer)
+    }
+
+    /// Makes a code that carries a customer from a frame to a page of its own.
+    pub(super) fn pass(
+        &mut self,
+        caller: Caller,
+        guest: Guest<'_>,
+        now: Now,
+    ) -> Result<Result<Answer, Problem>, Stop> {
+        let present = self.edges.gateway.present(caller.customer);
+        if present.is_none_or(|present| self.unspoken.session(present).is_some()) {
+            // There is nothing to go on with.
+            return Ok(Err(Problem::State));
+        }
+        let code = Token::new(random().map_err(Stop::Broken)?);
+        let address = guest.address.map(Address::from);
+        self.edges.gateway.issue_pass(code.hash(), caller.customer, address, now);
+        Ok(Ok(Answer::json(200, format!(r#"{{"pass":"{}"}}"#, code.write()))))
+    }
+
+    /// A page names such a code: it gets a token of its own for the customer, if the code counts.
+    pub(super) fn carry_over(
+        &mut self,
+        code: TokenHash,
+        guest: Guest<'_>,
+        now: Now,
+    ) -> Result<Option<(Token, ConversationId)>, Stop> {
+        let address = guest.address.map(Address::from);
+        let Some(customer) = self.edges.gateway.redeem_pass(code, address, now) else {
+            return Ok(None);
+        };
+        self.commit_all(now)?;
+        let begun = self.new_token(customer)?;
+        self.commit_all(now)?;
+        Ok(begun)
+    }
+
+    /// Gives a customer another token.
+    fn new_token(&mut self, customer: CustomerId) -> Result<Option<(Token, ConversationId)>, Stop> {
+        let token = Token::new(random().map_err(Stop::Broken)?);
+        let belongings = self.edges.keeper.journal.belongings(customer)?;
+        let Some((present, _)) = belongings.conversations.last() else { return Ok(None) };
+        self.edges.records.push((*present, Record::Token(token.hash())));
+        Ok(Some((token, *present)))
     }
 
     /// Commits all that was done so far: the next request, which may come in the same turn, finds it
@@ -177,12 +220,8 @@ impl Web {
             }
             return Ok((token, conversation));
         };
-        let token = Token::new(random().map_err(Stop::Broken)?);
-        let belongings = self.edges.keeper.journal.belongings(customer)?;
-        let present = belongings.conversations.last().map(|(id, _)| *id);
-        let present = present.ok_or_else(|| Stop::Broken("a customer has nothing".to_owned()))?;
-        self.edges.records.push((present, Record::Token(token.hash())));
-        Ok((token, present))
+        let token = self.new_token(customer)?;
+        token.ok_or_else(|| Stop::Broken("a customer in the journal has nothing".to_owned()))
     }
 
     /// The bot and the agent of this conversation hear who the customer is.

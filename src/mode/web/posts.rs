@@ -92,8 +92,8 @@ impl Web {
                 Ok(if is_known { Ok(Answer::empty(204)) } else { Err(Problem::NotFound) })
             }
             Call::Post(post) => self.post(customer, post, now),
-            // Whoever asks for these may become another customer (`identities`).
-            Call::Identify { .. } | Call::Logout => Ok(Err(Problem::NotFound)),
+            // These are about who the customer is (`identities`).
+            Call::Identify { .. } | Call::Logout | Call::Pass => Ok(Err(Problem::NotFound)),
         }
     }
 

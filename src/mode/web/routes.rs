@@ -117,6 +117,11 @@ impl Web {
         };
         let address = self.edges.browsers.address(conn, request);
         let guest = Guest { address, user_agent: request.header("user-agent") };
+        if let Call::Begin { keep, pass: Some(code), .. } = &call
+            && let Some(begun) = self.carry_over(code.hash(), guest, now)?
+        {
+            return Ok(Ok(self.welcome(begun, self.keep(request, *keep))));
+        }
         match (self.customer(request)?, call) {
             (Ok(_), Call::Identify { identity, keep }) => {
                 let identity = match self.identity_keys.verify(&identity, now.wall) {
@@ -130,9 +135,10 @@ impl Web {
                 let answer = self.identify(caller, identity, (keep, guest), now)?;
                 Ok(answer.ok_or(Problem::Token))
             }
+            (Ok(caller), Call::Pass) => self.pass(caller, guest, now),
             (Ok(caller), Call::Logout) => Ok(Ok(self.logout(caller, now)?)),
             (Ok(caller), call) => self.call(caller.customer, (call, guest), now),
-            (Err(_), Call::Begin { page, keep }) => {
+            (Err(_), Call::Begin { page, keep, .. }) => {
                 if !address.is_some_and(|it| self.edges.gateway.admits(it.into(), now)) {
                     return Ok(Err(Problem::Customers));
                 }
