@@ -19,7 +19,7 @@ use super::choices::Choices;
 
 const CUSTOMERS: u8 = 2;
 const BROWSERS: u8 = 6;
-const LIMITS: Limits = Limits { customers: 10, per_address: 10, rate: 5 };
+const LIMITS: Limits = Limits { customers: 10, per_address: 10, rate: 5, asks_to_agree: false };
 
 pub fn gateway(data: &[u8]) {
     let mut choices = Choices(data);
@@ -198,7 +198,7 @@ impl World {
             let talks = &self.journal[usize::from(of)];
             let talks = talks.iter().map(|talk| (talk.session.id(), talk.entries.len() as u64));
             let conversations = talks.collect();
-            self.gateway.insert(id(of), Belongings { conversations, joins: 0 });
+            self.gateway.insert(id(of), Belongings { conversations, ..Belongings::default() });
         }
     }
 

@@ -7,7 +7,7 @@ use std::fmt;
 
 use ring::digest::{SHA256, digest};
 
-use crate::wire::{ConversationId, Number};
+use crate::wire::{ConversationId, Millis, Number};
 
 /// The most letters of a [`PostId`].
 const POST_ID_MAX: usize = 64;
@@ -36,6 +36,8 @@ pub struct Belongings {
     /// How often another customer turned out to be this one. Each time the entries of both are
     /// numbered anew.
     pub joins: u32,
+    /// Whether the customer has accepted the notice.
+    pub agreed: Option<Millis>,
 }
 
 /// A token: 128 random bits, written as 32 hexadecimal digits. Who knows them is the customer.

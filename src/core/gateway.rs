@@ -80,6 +80,8 @@ pub struct Limits {
     pub per_address: u32,
     /// Requests a second of one customer that do something, on average.
     pub rate: u32,
+    /// Whether a customer must accept the notice before anything else.
+    pub asks_to_agree: bool,
 }
 
 /// The customers whose sessions are in memory or who have a stream.
@@ -108,6 +110,7 @@ struct Customer {
     conversations: Vec<(ConversationId, u64)>,
     /// That of the ids of the events.
     epoch: u32,
+    has_agreed: bool,
     tokens: Vec<TokenHash>,
     streams: Vec<Conn>,
     /// The tag of the latest [`Present`] that the streams were told; 0 for none.
@@ -152,7 +155,7 @@ impl Gateway {
 
     /// Takes a customer into memory, with their conversations as the journal has them.
     pub fn insert(&mut self, id: CustomerId, belongings: Belongings) {
-        let Belongings { conversations, joins } = belongings;
+        let Belongings { conversations, joins, agreed } = belongings;
         for (conversation, _) in &conversations {
             self.having.insert(*conversation, id);
         }
@@ -161,6 +164,7 @@ impl Gateway {
             // Each customer has a great range of epochs, so none has that of another journal but by
             // chance.
             epoch: self.epoch.wrapping_add(joins),
+            has_agreed: agreed.is_some(),
             tokens: Vec::new(),
             streams: Vec::new(),
             told: 0,
@@ -226,6 +230,25 @@ impl Gateway {
             customer.paid = Some(paid + each);
         }
         is_within
+    }
+
+    /// Whether the customer must still accept the notice.
+    pub fn must_agree(&self, id: CustomerId) -> bool {
+        self.limits.asks_to_agree && self.customers.get(&id).is_some_and(|it| !it.has_agreed)
+    }
+
+    /// Whether the customer has accepted the notice, or any notice before.
+    pub fn has_agreed(&self, id: CustomerId) -> bool {
+        self.customers.get(&id).is_some_and(|customer| customer.has_agreed)
+    }
+
+    /// The customer accepts the notice.
+    pub fn agree(&mut self, id: CustomerId) {
+        if let Some(customer) = self.customers.get_mut(&id) {
+            customer.has_agreed = true;
+            // The streams are told anew.
+            customer.told = 0;
+        }
     }
 
     /// Whether a stream of the customer is open.
@@ -344,6 +367,7 @@ impl Gateway {
         (present, tag): (&Present, u64),
         now: Now,
     ) {
+        let must_agree = self.must_agree(id);
         let Some(customer) = self.customers.get_mut(&id) else { return };
         self.opened += 1;
         let wait = if reader == Reader::Held { HELD_FOR } else { PING_EVERY };
@@ -368,7 +392,7 @@ impl Gateway {
         let is_news = present.tag() != tag || replay.is_reset || !events.is_empty();
         if is_news || reader == Reader::Events {
             customer.told = present.tag();
-            stream.tell(present, customer.count(), now);
+            stream.tell(present, (customer.count(), must_agree), now);
             if replay.is_reset {
                 stream.write(&Event::unnumbered("reset", &Reset { first: replay.first }));
             }
@@ -419,6 +443,7 @@ impl Gateway {
     /// What is so at present may have changed: the customer's streams are told if it has.
     pub fn changed(&mut self, present: &Present, conversation: ConversationId, now: Now) {
         let Some(id) = self.customer(conversation) else { return };
+        let must_agree = self.must_agree(id);
         let Some(customer) = self.customers.get_mut(&id) else { return };
         let is_latest = customer.conversations.last().is_some_and(|(of, _)| *of == conversation);
         if !is_latest || std::mem::replace(&mut customer.told, present.tag()) == present.tag() {
@@ -427,7 +452,7 @@ impl Gateway {
         let last = customer.count();
         for conn in &customer.streams {
             if let Some(stream) = self.streams.get_mut(conn) {
-                stream.tell(present, last, now);
+                stream.tell(present, (last, must_agree), now);
                 self.written.push(*conn);
             }
         }

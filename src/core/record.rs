@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::customer::{CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
-use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said};
+use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said};
 
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,8 @@ pub enum Record {
     Withdrawn(TokenHash),
     /// At a gateway: the customer of this conversation has this id at the shop.
     Identified(Box<str>),
+    /// At a gateway: the customer of this conversation accepted the notice at this time.
+    Agreed(Millis),
     /// At a gateway: a customer turned out to be another one, who now has all that the former had.
     /// The present conversation is this one.
     Joined {
@@ -352,6 +354,7 @@ impl Story {
             | Record::Token(_)
             | Record::Withdrawn(_)
             | Record::Identified(_)
+            | Record::Agreed(_)
             | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting

@@ -4,6 +4,7 @@
 //! as one object a line, `{"event":NAME, …}`. Fields and names are a stable interface; they are
 //! written out in `docs/JSON.md`.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use serde::{Serialize, Serializer};
@@ -272,7 +273,11 @@ pub enum Returned {
 
 /// Writes a moment as JSON has it.
 pub(crate) fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
-    let at = jiff::Timestamp::from_millisecond(i64::try_from(*at).unwrap_or(i64::MAX))
-        .unwrap_or(jiff::Timestamp::MAX);
-    serializer.collect_str(&at)
+    serializer.collect_str(&moment(*at))
+}
+
+/// A moment, which is written as RFC 3339 has it.
+pub fn moment(at: Millis) -> impl fmt::Display {
+    jiff::Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX))
+        .unwrap_or(jiff::Timestamp::MAX)
 }

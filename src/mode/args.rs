@@ -89,6 +89,8 @@ pub struct Web {
     pub certificate: Option<Certificate>,
     /// What the bot is sent when a customer opens the chat.
     pub greet: Option<String>,
+    /// What a customer must accept before the first word.
+    pub notice: Option<String>,
     /// Origins whose pages may show the chat in a frame.
     pub embedders: Vec<String>,
     /// Other origins whose pages may use the API.
@@ -264,12 +266,16 @@ impl raw::Web {
         if self.greet.as_ref().is_some_and(|payload| payload.trim().is_empty()) {
             return Err("--greet must not be empty".to_owned());
         }
+        if self.notice.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            return Err("--notice must not be empty".to_owned());
+        }
         Ok(Web {
             around: check_around!(self, "web"),
             listen: self.listen,
             url,
             certificate,
             greet: self.greet,
+            notice: self.notice,
             embedders: origins("--origin", &self.origin)?,
             api_origins: origins("--api-origin", &self.api_origin)?,
             images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,

@@ -129,8 +129,12 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let desk = Desk::new(args.around.admin.clone(), (trust, security), token, "");
     let origins = Origins::new(&site, (listen, is_https), args.embedders.clone(), args.api_origins);
-    let limits =
-        Limits { customers: args.customers, per_address: args.per_address, rate: args.rate };
+    let limits = Limits {
+        customers: args.customers,
+        per_address: args.per_address,
+        rate: args.rate,
+        asks_to_agree: args.notice.is_some(),
+    };
     let connections_per_address = args.per_address as usize * CONNECTIONS_PER_NEWCOMER;
     let mut web = Web {
         sessions: Sessions::new(around::seed()?, clock::now()),
@@ -148,7 +152,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
-        front: Front::new(&args.images, &args.embedders),
+        front: Front::new(&args.images, &args.embedders, args.notice.as_deref()),
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
         identity_keys,

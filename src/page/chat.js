@@ -5,6 +5,7 @@ import { get, post } from './api.js';
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
+import { Consent } from './consent.js';
 import { Controls, LOST } from './controls.js';
 import { embedder } from './embedder.js';
 import { speaker } from './line.js';
@@ -27,6 +28,8 @@ const scroller = byId('scroller');
 /** A failure is told for this time, an announcement stays for a reader's queue. */
 const FAILURE = 6_000;
 const ANNOUNCEMENT = 5_000;
+/** Under this name the browser keeps that the customer has accepted the notice. */
+const AGREED = 'agreed';
 /** Under this name the browser keeps the id of the latest event that the customer has seen. */
 const READ = 'read';
 
@@ -34,6 +37,10 @@ let talk = new Talk();
 /** How far the gateway's clock is ahead of this one. */
 let ahead = 0;
 let failure = null;
+/** What the customer must accept before the first word, or null. */
+let notice = document.getElementById('page').dataset.notice || null;
+/** Whether the gateway itself asks for that. */
+const isAskedByGateway = notice !== null;
 /** The latest event that was shown before the events that come now; none is new at a load. */
 let shownBefore = Infinity;
 let isReloading = false;
@@ -63,6 +70,11 @@ const connection = new Connection({
 const outbox = new Outbox({
   begin: () => connection.begun(),
   changed: paintSoon,
+  mayGo: () => !mustAgree(),
+  held: () => {
+    store.write(AGREED, null);
+    return mustAgree();
+  },
   said: (item) => {
     if (talk.has(item)) {
       outbox.drop(item.id);
@@ -91,6 +103,7 @@ const composer = new Composer(
   { input: byId('input'), send: byId('send'), limit: byId('limit') },
   { act: () => connection.want(), write: tellTyping, send: say },
 );
+const consent = new Consent(agree);
 const attention = new Attention(() => menu.show());
 const menu = new Menu(attention, { save, opened: refreshApart });
 
@@ -106,6 +119,7 @@ function start(look, identity) {
   document.documentElement.dir = words.direction;
   document.title = words.title;
   take(look);
+  notice = look.notice || notice;
   for (const element of document.querySelectorAll('[data-words]')) {
     element.textContent = words[element.dataset.words];
   }
@@ -223,6 +237,28 @@ function add(item) {
     },
     { isOwn: true },
   );
+}
+
+/** Whether the customer must accept the notice first. The gateway knows it better than this page. */
+function mustAgree() {
+  if (isAskedByGateway && talk.now) {
+    return Boolean(talk.now.must_agree);
+  }
+  return notice !== null && !store.read(AGREED);
+}
+
+async function agree() {
+  await connection.begun();
+  const { status } = await post('agree', {});
+  if (status !== 204) {
+    fail(words.notDone);
+    return;
+  }
+  store.write(AGREED, true);
+  talk.agree();
+  outbox.nudge();
+  paint();
+  focusInput();
 }
 
 /** Asks for a human, for the bot, or for the end. One press too many has the same id. */
@@ -350,6 +386,7 @@ function left() {
   outbox.clear();
   composer.clear();
   store.write(READ, null);
+  store.write(AGREED, null);
   attention.clear();
 }
 
@@ -411,6 +448,7 @@ function paint() {
   byId('earlier').textContent ||= words.earlier;
   const { phase, problem, downSince } = connection;
   embedder.tell('state', { state: talk.state });
+  consent.show(mustAgree() ? notice : null);
   controls.show({
     phase,
     problem,
@@ -447,6 +485,9 @@ function describe(line) {
   }
   if (line.state === 'said') {
     return { text: '', actions: [], isRefused: false };
+  }
+  if (mustAgree()) {
+    return { text: words.waitsForAgreement, actions: [], isRefused: false };
   }
   if (line.reason) {
     return { text: words.delayed(line.reason), actions: [again], isRefused: false };

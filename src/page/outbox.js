@@ -31,7 +31,9 @@ export class Outbox {
 
   /**
    * `hooks`: `begin()` answers the customer's conversation as soon as there is one; `changed()`
-   * says that the items changed; `said(item)` that one is journaled; `refused()` that a request
+   * says that the items changed; `mayGo()` answers whether the customer has accepted the notice,
+   * and `held()` takes that the gateway still asks for it, and answers whether they can;
+   * `said(item)` that one is journaled; `refused()` that a request
    * without a text was refused.
    */
   constructor(hooks) {
@@ -152,7 +154,7 @@ export class Outbox {
     this.#isBusy = true;
     for (;;) {
       const item = this.#items.find(({ state }) => state === 'waiting');
-      if (!item) {
+      if (!item || !this.#hooks.mayGo()) {
         break;
       }
       const answer = await this.#attempt(item);
@@ -200,6 +202,9 @@ export class Outbox {
       item.retryAt = Date.now() + wait;
       this.#note(item);
       await this.#pause(wait);
+    } else if (answer.reason === 'notice' && this.#hooks.held()) {
+      // It leaves once the customer has accepted the notice.
+      this.#note(item);
     } else if (answer.reason === 'id' && item.kind === 'say' && !item.isRenamed) {
       // Another tab sent another text from the same draft. This text needs an id of its own.
       store.write(KEPT + item.id, null);

@@ -88,9 +88,13 @@ export class Panel {
 
   #greet() {
     const { given, ink } = this.#widget;
-    const { color, title, opening, links } = given;
-    const look = { color, ink, title, opening, links };
-    this.#tell('hello', { page: page(), look, identity: this.#identity });
+    const { color, title, opening, links, notice } = given;
+    const look = { color, ink, title, opening, links, notice };
+    this.#tell('hello', { page: this.#page, look, identity: this.#identity });
+  }
+
+  get #page() {
+    return pageNow(this.#widget.given.pageQuery);
   }
 
   /** No empty box stays on the page. */
@@ -111,7 +115,7 @@ export class Panel {
 
   #tellPage() {
     if (this.#isReady) {
-      this.#tell('page', { page: page() });
+      this.#tell('page', { page: this.#page });
     }
   }
 
@@ -187,9 +191,15 @@ export class Panel {
   }
 }
 
-/** What the bot and the agent may know of the page around: no query and no fragment. */
-const page = () => ({
+/**
+ * What the bot and the agent may know of the page around: no fragment, and of the query only what
+ * the page has named (`data-page-query`), because the rest may hold secrets.
+ */
+const pageNow = (named = '') => ({
   url: location.origin + location.pathname,
+  query: String(new URLSearchParams(
+    [...new URLSearchParams(location.search)].filter(([name]) => named.split(',').includes(name)),
+  )),
   title: bareTitle(),
   language: root.lang || navigator.language,
 });

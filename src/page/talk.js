@@ -49,6 +49,11 @@ export class Talk {
     return this.#latest(isEnd)?.reason ?? null;
   }
 
+  /** The customer has accepted the notice: the gateway says it with the next `now`. */
+  agree() {
+    this.now &&= { ...this.now, must_agree: false };
+  }
+
   /**
    * Takes events of a stream in their order. Answers what is new: `{reset, added, moved, now}`;
    * `moved` are messages that stand in another conversation now. An event that is known already is

@@ -36,7 +36,7 @@
     links: /^(new|same)$/,
   };
   for (const name in given) {
-    const isText = ['label', 'title', 'opening', 'language', 'launcher'].includes(name);
+    const isText = ['label', 'title', 'opening', 'notice', 'language', 'launcher', 'pageQuery'].includes(name);
     if (!isText && !KNOWN[name]?.test(given[name])) {
       console.warn(`handoff: ${name}="${given[name]}" (of data-…) is not understood`);
       delete given[name];

@@ -19,6 +19,7 @@ export const words = {
   send: 'إرسال',
   human: 'التحدث إلى موظف',
   back: 'العودة إلى الروبوت',
+  agree: 'موافقة ومتابعة',
   end: 'إنهاء',
   more: 'المزيد',
   close: 'إغلاق',
@@ -58,6 +59,7 @@ export const words = {
   seen: 'شوهدت',
   sending: 'جارٍ الإرسال…',
   waitsForConnection: 'في انتظار الاتصال',
+  waitsForAgreement: 'في انتظار موافقتك',
 
   refused: (reason) =>
     ({

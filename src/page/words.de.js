@@ -18,6 +18,7 @@ export const words = {
   send: 'Senden',
   human: 'Mit einem Menschen sprechen',
   back: 'Zurück zum Bot',
+  agree: 'Zustimmen und weiter',
   end: 'Beenden',
   more: 'Mehr',
   close: 'Schließen',
@@ -58,6 +59,7 @@ export const words = {
   seen: 'Gesehen',
   sending: 'Wird gesendet …',
   waitsForConnection: 'Wartet auf die Verbindung',
+  waitsForAgreement: 'Wartet auf Ihre Zustimmung',
 
   refused: (reason) =>
     ({

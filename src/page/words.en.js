@@ -22,6 +22,7 @@ export const words = {
   send: 'Send',
   human: 'Talk to a human',
   back: 'Back to the bot',
+  agree: 'Agree and continue',
   end: 'End',
   more: 'More',
   close: 'Close',
@@ -66,6 +67,7 @@ export const words = {
   seen: 'Seen',
   sending: 'Sending…',
   waitsForConnection: 'Waits for the connection',
+  waitsForAgreement: 'Waits until you agree',
 
   // Why a line did not leave.
   refused: (reason) =>

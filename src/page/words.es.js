@@ -18,6 +18,7 @@ export const words = {
   send: 'Enviar',
   human: 'Hablar con una persona',
   back: 'Volver al bot',
+  agree: 'Aceptar y continuar',
   end: 'Terminar',
   more: 'Más',
   close: 'Cerrar',
@@ -58,6 +59,7 @@ export const words = {
   seen: 'Visto',
   sending: 'Enviando…',
   waitsForConnection: 'Espera la conexión',
+  waitsForAgreement: 'Espera a que acepte',
 
   refused: (reason) =>
     ({

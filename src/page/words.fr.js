@@ -18,6 +18,7 @@ export const words = {
   send: 'Envoyer',
   human: 'Parler à un conseiller',
   back: 'Revenir au robot',
+  agree: 'Accepter et continuer',
   end: 'Terminer',
   more: 'Plus',
   close: 'Fermer',
@@ -58,6 +59,7 @@ export const words = {
   seen: 'Vu',
   sending: 'Envoi…',
   waitsForConnection: 'Attend la connexion',
+  waitsForAgreement: 'Attend votre accord',
 
   refused: (reason) =>
     ({

@@ -39,6 +39,9 @@ pub struct Page {
     /// Who the customer is; `None` if the gateway checks no identities.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Box<Identity>>,
+    /// When the customer accepted the notice (RFC 3339), if the gateway has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreed: Option<Box<str>>,
 }
 
 /// Who a customer is, as the shop's own backend says and the gateway has checked.
@@ -69,7 +72,7 @@ impl Page {
     /// Whether every part keeps its limit.
     pub(super) fn fits(&self) -> bool {
         let short = |text: &Option<Box<str>>, most| text.as_ref().is_none_or(|it| it.len() <= most);
-        let texts = [&self.title, &self.language, &self.browser, &self.address];
+        let texts = [&self.title, &self.language, &self.browser, &self.address, &self.agreed];
         short(&self.url, URL_MAX)
             && texts.into_iter().all(|text| short(text, PAGE_TEXT_MAX))
             && self.identity.as_ref().is_none_or(|identity| identity.fits())

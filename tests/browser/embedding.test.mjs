@@ -38,6 +38,7 @@ scene('in a frame on another site the token is a partitioned cookie', async (sta
   await untilTrue(apart, 'an empty chat', () => Boolean(document.querySelector('#intro:not([hidden])')));
   await say(apart, 'buttons');
   await untilShown(apart, 'Pick one');
+  await page.bringToFront();
   await press(chat, 'More');
   await untilTrue(chat, 'the code', () => document.querySelector('#apart').href.includes('#pass='));
   const link = await chat.$eval('#apart', ({ href }) => href);

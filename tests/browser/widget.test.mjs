@@ -26,11 +26,12 @@ scene('before the first press nothing is kept and nothing is loaded but the scri
 }, SHOP);
 
 scene('a customer is handed over in the panel, and the shop\'s next pages go on with it', async (stage, page) => {
-  await page.goto(stage.shop.origin);
+  stage.shop.attributes = 'async data-page-query="sku,page"';
+  await page.goto(`${stage.shop.origin}/?sku=7&token=secret#fragment`);
   let chat = await openPanel(page);
   await handOver(stage, chat);
   const seenPage = stage.desk.events.find((it) => it.event === 'page');
-  assert.deepEqual([seenPage.url, seenPage.title, seenPage.language], [`${stage.shop.origin}/`, 'Shop /', 'en']);
+  assert.deepEqual([seenPage.url, seenPage.title, seenPage.language], [`${stage.shop.origin}/?sku=7`, 'Shop /?sku=7&token=secret', 'en']);
   stage.desk.say('Hello');
   await untilShown(chat, 'Hello');
   await chat.click('textarea');

@@ -25,6 +25,8 @@ pub enum Call {
     },
     /// The customer wants to go on in another page.
     Pass,
+    /// The customer accepts the notice.
+    Agree,
     /// The customer is on this page now.
     Page(GivenPage),
     /// Something to do, once.
@@ -121,6 +123,8 @@ pub enum Problem {
     Rate,
     /// There are too many customers, or too many new ones from this address.
     Customers,
+    /// The customer has not accepted the notice.
+    Notice,
     /// What the shop says of the customer is not true.
     Identity(Untrue),
     /// The gateway ends.
@@ -139,6 +143,7 @@ impl Problem {
             | Problem::Id
             | Problem::Chosen
             | Problem::State
+            | Problem::Notice
             | Problem::Conversation => 409,
             Problem::Queue | Problem::Rate | Problem::Customers => 429,
             Problem::Ending => 503,
@@ -164,6 +169,7 @@ impl Problem {
             Problem::Identity(untrue) => {
                 return format!(r#"{{"error":"identity","why":"{}"}}"#, untrue.why());
             }
+            Problem::Notice => "notice",
             Problem::Ending => "ending",
         };
         format!(r#"{{"error":"{reason}"}}"#)
@@ -266,6 +272,7 @@ impl Call {
                 let Identify { identity, keep } = parse(body)?;
                 return Ok(Call::Identify { identity, keep });
             }
+            "agree" => return Ok(Call::Agree),
             "pass" => return Ok(Call::Pass),
             "logout" => return Ok(Call::Logout),
             "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),

@@ -10,6 +10,9 @@ use crate::wire::{PAGE_TEXT_MAX, Page, URL_MAX};
 pub struct GivenPage {
     #[serde(default)]
     url: Option<String>,
+    /// The parts of the query that the shop wants to be known.
+    #[serde(default)]
+    query: Option<String>,
     #[serde(default)]
     title: Option<String>,
     #[serde(default)]
@@ -18,12 +21,15 @@ pub struct GivenPage {
 
 impl GivenPage {
     /// Keeps what can be used, and cuts longer texts. A query and a fragment may hold secrets, so
-    /// the URL loses them. `user_agent` and `address` are those of the request.
+    /// the URL loses them, but for what the shop itself has chosen. `user_agent` and `address` are those of the request.
     pub fn read(self, user_agent: Option<&str>, address: Option<String>) -> Page {
         let is_web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         let url = self.url.filter(is_web).map(|url| {
             let end = url.find(['?', '#']).unwrap_or(url.len());
-            url[..url.floor_char_boundary(end.min(URL_MAX))].into()
+            let query = self.query.filter(|query| !query.is_empty());
+            let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+            let url = [&url[..end], &query].concat();
+            url[..url.floor_char_boundary(URL_MAX)].into()
         });
         let text = |text: &str| -> Option<Box<str>> {
             let text = text[..text.floor_char_boundary(PAGE_TEXT_MAX)].trim();
@@ -36,6 +42,7 @@ impl GivenPage {
             browser: user_agent.and_then(text),
             address: address.as_deref().and_then(text),
             identity: None,
+            agreed: None,
         }
     }
 }
@@ -74,6 +81,8 @@ mod tests {
             assert_eq!(known(json!({ "url": url })), kept);
         }
         assert_eq!(known(json!({ "url": "javascript:alert(1)" })), json!({ "browser": "Lynx" }));
+        let chosen = json!({ "url": "https://shop.example/cart?card=4711", "query": "sku=7" });
+        assert_eq!(known(chosen)["page_url"], "https://shop.example/cart?sku=7");
     }
 
     #[test]

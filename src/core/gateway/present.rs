@@ -60,6 +60,9 @@ pub(super) struct NowEvent<'a> {
     pub(super) tag: String,
     /// The number of the customer's latest event.
     pub(super) last: u64,
+    /// Whether the customer must accept the notice first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) must_agree: bool,
     #[serde(serialize_with = "rfc3339")]
     pub(super) at: Millis,
     #[serde(flatten)]

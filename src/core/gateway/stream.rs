@@ -83,9 +83,9 @@ impl Stream {
     }
 
     /// Adds what is so at present. `last` is the number of the customer's latest event.
-    pub(super) fn tell(&mut self, present: &Present, last: u64, now: Now) {
+    pub(super) fn tell(&mut self, present: &Present, (last, must_agree): (u64, bool), now: Now) {
         let tag = format!("{:016x}", present.tag());
-        let event = NowEvent { stream: &self.id, tag, last, at: now.wall, present };
+        let event = NowEvent { stream: &self.id, tag, last, must_agree, at: now.wall, present };
         let event = Event::unnumbered("now", &event);
         self.write(&event);
     }

@@ -12,7 +12,7 @@ use crate::core::record::{Line, Offset, What};
 use crate::core::session::{Fresh, Session};
 use crate::wire::{Author, Body, Conn, ConversationId, Entry, Said, Secret};
 
-const LIMITS: Limits = Limits { customers: 10, per_address: 60, rate: 5 };
+const LIMITS: Limits = Limits { customers: 10, per_address: 60, rate: 5, asks_to_agree: false };
 const ANN: CustomerId = CustomerId::new([1; 16]);
 const FORMER: ConversationId = ConversationId::new([2; 16]);
 const PRESENT: ConversationId = ConversationId::new([3; 16]);
@@ -30,7 +30,7 @@ fn after(time: Duration) -> Now {
 fn gateway(former: u64, present: u64) -> Gateway {
     let mut gateway = Gateway::new(7, LIMITS);
     let conversations = vec![(FORMER, former), (PRESENT, present)];
-    gateway.insert(ANN, Belongings { conversations, joins: 0 });
+    gateway.insert(ANN, Belongings { conversations, ..Belongings::default() });
     gateway
 }
 
@@ -214,7 +214,7 @@ fn a_full_gateway_takes_a_new_customer_once_another_has_left() {
     let mut gateway = Gateway::new(7, Limits { customers: 1, ..LIMITS });
     let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
     assert!(gateway.admits(address, now()));
-    gateway.insert(ANN, Belongings { conversations: vec![(PRESENT, 0)], joins: 0 });
+    gateway.insert(ANN, Belongings { conversations: vec![(PRESENT, 0)], ..Belongings::default() });
     assert!(!gateway.admits(address, now()));
     gateway.forget(ANN);
     assert!(gateway.admits(address, now()));
@@ -256,6 +256,6 @@ fn who_was_joined_with_another_begins_every_stream_anew() {
     assert!(matches!(&*written(&mut gateway), [(1, _, true)]));
     assert!(!gateway.knows(ANN));
     let conversations = vec![(FORMER, 1), (PRESENT, 1)];
-    gateway.insert(ANN, Belongings { conversations, joins: 1 });
+    gateway.insert(ANN, Belongings { conversations, joins: 1, ..Belongings::default() });
     assert!(gateway.replay(ANN, Some(known)).is_reset);
 }

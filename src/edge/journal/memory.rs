@@ -56,6 +56,7 @@ impl Memory {
             Record::Token(hash) => self.customers.name(*hash, id),
             Record::Withdrawn(hash) => self.customers.withdraw(*hash),
             Record::Identified(identity) => self.customers.identify(identity.clone(), id),
+            Record::Agreed(at) => self.customers.agree(*at, id),
             Record::Joined { former, customer } => self.customers.join(*former, *customer, id),
             Record::Posted(post, posted) => self.customers.post(id, post.clone(), *posted),
             Record::Resting => {}
@@ -112,6 +113,7 @@ impl Memory {
         Belongings {
             conversations: conversations.map(|id| (*id, lines(*id))).collect(),
             joins: self.customers.joins(customer),
+            agreed: self.customers.agreed(customer),
         }
     }
 

@@ -65,6 +65,7 @@ mod tests {
             browser: text(chrome),
             address: text("203.0.113.0/24"),
             identity: None,
+            agreed: None,
         };
         let all = "Ann is on Your\\u{a}cart, https://shop.example/cart (de, Chrome 130, \
                    203.0.113.0/24)";

@@ -167,6 +167,10 @@ mode! {
         /// for one address)
         #[argh(option)]
         pub gateway_token: Option<PathBuf>,
+        /// what a customer must accept before the first word; a link in it is [text](https://…)
+        /// (default: nothing)
+        #[argh(option)]
+        pub notice: Option<String>,
         /// a file with the key by which the shop's backend signs who a customer is (twice for a
         /// change of keys; default: nobody is known)
         #[argh(option)]

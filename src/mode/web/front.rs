@@ -28,8 +28,8 @@ struct Page {
 impl Front {
     /// The pages show images of these hosts; those of other hosts are links. Pages of these origins
     /// may show the chat in a frame.
-    pub(super) fn new(image_hosts: &[String], embedders: &[String]) -> Front {
-        let frame = |frame| Page::new(image_hosts, embedders, frame);
+    pub(super) fn new(image_hosts: &[String], embedders: &[String], notice: Option<&str>) -> Front {
+        let frame = |frame| Page::new(image_hosts, embedders, frame, notice.unwrap_or_default());
         Front { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
     }
 
@@ -55,13 +55,15 @@ impl Front {
 
 impl Page {
     /// `frame` says where the frame is; empty for a page of its own.
-    fn new(image_hosts: &[String], embedders: &[String], frame: &str) -> Page {
+    fn new(image_hosts: &[String], embedders: &[String], frame: &str, notice: &str) -> Page {
         let with = |html: String, name: &str, value: &str| {
             html.replace(&format!("{name}=\"\""), &format!("{name}=\"{value}\""))
         };
         let html = with(page::chat().to_owned(), "data-images", &image_hosts.join(" "));
         let embedders = if frame.is_empty() { &[] } else { embedders };
         let html = with(with(html, "data-embedders", &embedders.join(" ")), "data-frame", frame);
+        let notice = notice.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        let html = with(html, "data-notice", &notice);
         let mut hasher = DefaultHasher::new();
         html.hash(&mut hasher);
         let etag = format!("\"{:016x}\"", hasher.finish());

@@ -143,10 +143,7 @@ impl Web {
         user: Box<str>,
         now: Now,
     ) {
-        if self.unspoken.session(present).is_some() {
-            self.note_first_word(present);
-            self.unspoken.insert_greeted(present, customer, now);
-        }
+        self.note_silent(customer, present, now);
         self.edges.records.push((present, Record::Identified(user)));
     }
 

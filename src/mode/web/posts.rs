@@ -6,6 +6,7 @@ use crate::core::clock::Now;
 use crate::core::customer::{Belongings, CustomerId, Posted, Token};
 use crate::core::gateway::{Act, Call, GivenPage, Post, Problem};
 use crate::core::record::Record;
+use crate::core::report::moment;
 use crate::core::session::{Session, Visit};
 use crate::mode::{around, random};
 use crate::turn::keeper::Stop;
@@ -34,18 +35,56 @@ impl Web {
         let mut session = self.new_session(now)?;
         session.set_visit(visit);
         let conversation = session.id();
-        let belongings = Belongings { conversations: vec![(conversation, 0)], joins: 0 };
+        let belongings =
+            Belongings { conversations: vec![(conversation, 0)], ..Belongings::default() };
         self.edges.gateway.insert(customer, belongings);
         self.edges.gateway.name(token.hash(), customer);
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
-        if let Some(payload) = self.greet.clone() {
-            self.note_first_word(conversation);
-            self.unspoken.insert_greeted(conversation, customer, now);
-            if let Some(session) = self.sessions.input(conversation) {
-                session.greet(payload, now);
-            }
+        if !self.edges.gateway.must_agree(customer) {
+            self.greet(customer, conversation, now);
         }
         Ok((token, conversation))
+    }
+
+    /// The bot speaks first, if it has something to say.
+    fn greet(&mut self, customer: CustomerId, conversation: ConversationId, now: Now) {
+        let Some(payload) = self.greet.clone() else { return };
+        self.note_silent(customer, conversation, now);
+        if let Some(session) = self.sessions.input(conversation) {
+            session.greet(payload, now);
+        }
+    }
+
+    /// The journal gets a customer who has said nothing yet.
+    pub(super) fn note_silent(&mut self, customer: CustomerId, id: ConversationId, now: Now) {
+        if self.unspoken.session(id).is_some() {
+            self.note_first_word(id);
+            self.unspoken.insert_greeted(id, customer, now);
+        }
+    }
+
+    /// The customer accepts the notice. Before that nothing reaches the bot or the desk.
+    fn agree(&mut self, customer: CustomerId, now: Now) -> Result<Result<Answer, Problem>, Stop> {
+        let Some(conversation) = self.edges.gateway.present(customer) else {
+            return Ok(Err(Problem::Token));
+        };
+        if self.edges.gateway.has_agreed(customer) {
+            return Ok(Ok(Answer::empty(204)));
+        }
+        self.take_up(conversation)?;
+        self.note_silent(customer, conversation, now);
+        self.edges.records.push((conversation, Record::Agreed(now.wall)));
+        self.edges.gateway.agree(customer);
+        if let Some(session) = self.sessions.input(conversation) {
+            let mut visit = session.visit().cloned().unwrap_or_default();
+            visit.page.agreed = Some(moment(now.wall).to_string().into());
+            session.set_visit(visit);
+            if session.newest() == 0 {
+                self.greet(customer, conversation, now);
+            }
+        }
+        self.commit_all(now)?;
+        Ok(Ok(Answer::empty(204)))
     }
 
     fn new_session(&self, now: Now) -> Result<Session, Stop> {
@@ -92,6 +131,7 @@ impl Web {
                 Ok(if is_known { Ok(Answer::empty(204)) } else { Err(Problem::NotFound) })
             }
             Call::Post(post) => self.post(customer, post, now),
+            Call::Agree => self.agree(customer, now),
             // These are about who the customer is (`identities`).
             Call::Identify { .. } | Call::Logout | Call::Pass => Ok(Err(Problem::NotFound)),
         }
@@ -122,6 +162,10 @@ impl Web {
         self.take_up(conversation)?;
         let mut visit = self.visit_of(page, guest);
         visit.page.identity = self.identity_in(conversation)?;
+        if let Some(customer) = self.edges.gateway.customer(conversation) {
+            let agreed = self.edges.keeper.journal.belongings(customer)?.agreed;
+            visit.page.agreed = agreed.map(|at| moment(at).to_string().into());
+        }
         let spoken = self.sessions.input(conversation);
         if let Some(session) = spoken.or(self.unspoken.session_mut(conversation)) {
             session.set_visit(visit);
@@ -162,6 +206,9 @@ impl Web {
                 (Act::New, Some(begun)) => Ok(done(202, begun, None)),
                 _ => Err(Problem::Closed),
             });
+        }
+        if self.edges.gateway.must_agree(customer) {
+            return Ok(Err(Problem::Notice));
         }
         if !self.edges.gateway.pay(customer, now) {
             return Ok(Err(Problem::Rate));

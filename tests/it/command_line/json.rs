@@ -63,6 +63,7 @@ fn reports() -> Vec<(Report, Report)> {
         browser: part(),
         address: part(),
         identity: Some(Box::new(identity)),
+        agreed: part(),
     };
     let said = Said {
         name: Some("name".into()),

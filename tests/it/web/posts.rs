@@ -186,3 +186,29 @@ fn a_full_gateway_refuses_new_customers_and_serves_those_it_has() {
     assert!(refusals.into_iter().any(|answer| answer == refused(429, "rate")));
     assert_eq!(begin(), refused(429, "customers"));
 }
+
+#[test]
+fn before_the_notice_is_accepted_every_request_is_refused_and_the_bot_hears_nothing() {
+    let setup = Setup::new();
+    let options = ["--notice", "We keep what you write.", "--greet", "/start"];
+    let (mut process, address) = gateway(&setup, "127.0.0.1:0", &options);
+    let customer = Customer::begin(&address);
+    for (act, more) in
+        [("say", json!({ "text": "hello" })), ("human", json!({})), ("end", json!({}))]
+    {
+        let answer = customer.post(act, act, more);
+        assert_eq!((answer.status, &answer.body["error"]), (409, &json!("notice")), "{act}");
+    }
+    let mut stream = customer.stream(None);
+    let now = stream.until(|event| event["event"] == "now");
+    assert_eq!(now["must_agree"], true);
+    assert_eq!(customer.post_body("agree", "{}").status, 204);
+    let now = stream.until(|event| event["event"] == "now" && event["must_agree"] != true);
+    assert_eq!(now["state"], "bot");
+    stream.until_text("heard /start");
+    customer.say("say", "hello");
+    stream.until_text("heard hello");
+    process.kill();
+    let (_process, _) = gateway(&setup, &address, &options);
+    customer.say("after", "hello again");
+}

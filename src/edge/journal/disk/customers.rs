@@ -8,7 +8,7 @@ use super::write::Writer;
 use crate::core::customer::{Belongings, CustomerId, Digest, PostId, Posted, TokenHash};
 use crate::core::record::Line;
 use crate::edge::journal::Fault;
-use crate::wire::{ConversationId, Number};
+use crate::wire::{ConversationId, Millis, Number};
 
 impl Writer<'_> {
     pub(super) fn has_customer(&self, key: i64, customer: CustomerId) -> rusqlite::Result<()> {
@@ -34,6 +34,12 @@ impl Writer<'_> {
         self.run(sql, params![identity, key])
     }
 
+    pub(super) fn agree(&self, key: i64, at: Millis) -> rusqlite::Result<()> {
+        let sql = "UPDATE customer SET agreed = coalesce(agreed, ?)
+                   WHERE key = (SELECT customer FROM conversation WHERE key = ?)";
+        self.run(sql, params![at as i64, key])
+    }
+
     /// Gives all that one customer has to another. The conversation with this key comes last from
     /// now on: behind those that there are, and before those that will be.
     pub(super) fn join(
@@ -52,8 +58,10 @@ impl Writer<'_> {
             );
             self.run(&sql, both)?;
         }
-        let joins = "UPDATE customer SET joins =
-                         joins + 1 + (SELECT joins FROM customer WHERE id = ?1) WHERE id = ?2";
+        let joins = "UPDATE customer SET
+                         joins = joins + 1 + (SELECT joins FROM customer WHERE id = ?1),
+                         agreed = coalesce(agreed, (SELECT agreed FROM customer WHERE id = ?1))
+                     WHERE id = ?2";
         self.run(joins, both)?;
         self.run(&format!("DELETE FROM post WHERE customer = {FORMER}"), [former.bytes()])?;
         self.run("DELETE FROM customer WHERE id = ?", [former.bytes()])?;
@@ -147,9 +155,12 @@ impl Disk {
         customer: CustomerId,
     ) -> Result<Belongings, Fault> {
         let read = || {
-            let sql = "SELECT joins FROM customer WHERE id = ?";
+            let sql = "SELECT joins, agreed FROM customer WHERE id = ?";
             let mut select = self.connection.prepare_cached(sql)?;
-            let joins = select.query_row([customer.bytes()], |row| row.get(0)).optional()?;
+            let found = select.query_row([customer.bytes()], |row| {
+                Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?))
+            });
+            let (joins, agreed) = found.optional()?.unwrap_or_default();
             let sql = "SELECT id, (SELECT count(*) FROM entry
                                    WHERE entry.conversation = conversation.key AND origin >= 0)
                        FROM conversation
@@ -160,7 +171,7 @@ impl Disk {
                 Ok((ConversationId::new(row.get(0)?), row.get::<_, i64>(1)? as u64))
             })?;
             let conversations = rows.collect::<rusqlite::Result<_>>()?;
-            Ok(Belongings { conversations, joins: joins.unwrap_or(0) })
+            Ok(Belongings { conversations, joins, agreed: agreed.map(|at| at as Millis) })
         };
         read().map_err(|error| self.unreadable(&error))
     }

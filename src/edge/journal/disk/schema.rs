@@ -2,7 +2,7 @@
 //!
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
-//! gateway, and version 4 who they are at the shop.
+//! gateway, and version 4 who they are at the shop and what they agreed to.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -61,6 +61,8 @@ const IDENTITIES: &str = "
     ALTER TABLE customer ADD COLUMN identity TEXT;
     -- How often another customer turned out to be this one.
     ALTER TABLE customer ADD COLUMN joins INTEGER NOT NULL DEFAULT 0;
+    -- When the customer accepted the notice.
+    ALTER TABLE customer ADD COLUMN agreed INTEGER;
     -- Its place among the customer's conversations, if that is not twice its key.
     ALTER TABLE conversation ADD COLUMN place INTEGER;
     CREATE UNIQUE INDEX customer_identity ON customer (identity) WHERE identity IS NOT NULL;

@@ -144,6 +144,7 @@ impl Writer<'_> {
             Record::Token(hash) => self.names_customer(key, *hash)?,
             Record::Withdrawn(hash) => self.withdraw(*hash)?,
             Record::Identified(identity) => self.identify(key, identity)?,
+            Record::Agreed(at) => self.agree(key, *at)?,
             Record::Joined { former, customer } => self.join(key, *former, *customer)?,
             Record::Posted(post, posted) => self.posted(key, post, posted)?,
             Record::Resting => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::core::customer::{CustomerId, PostId, Posted, TokenHash};
-use crate::wire::ConversationId;
+use crate::wire::{ConversationId, Millis};
 
 #[derive(Default)]
 pub(in crate::edge::journal) struct Customers {
@@ -21,6 +21,7 @@ struct Customer {
     posts: Vec<(PostId, Posted)>,
     joins: u32,
     identity: Option<Box<str>>,
+    agreed: Option<Millis>,
 }
 
 impl Customers {
@@ -47,6 +48,11 @@ impl Customers {
         }
     }
 
+    pub(super) fn agree(&mut self, at: Millis, id: ConversationId) {
+        let customer = self.having.get(&id).and_then(|customer| self.customers.get_mut(customer));
+        customer.into_iter().for_each(|kept| _ = kept.agreed.get_or_insert(at));
+    }
+
     /// Gives all that one customer has to another, whose last conversation is `present` then.
     pub(super) fn join(
         &mut self,
@@ -66,6 +72,7 @@ impl Customers {
         // Of two requests with one id, the one of who stays counts: it is found first.
         into.posts.splice(0..0, from.posts);
         into.joins += 1 + from.joins;
+        into.agreed = into.agreed.or(from.agreed);
     }
 
     pub(super) fn post(&mut self, id: ConversationId, post: PostId, posted: Posted) {
@@ -99,6 +106,10 @@ impl Customers {
 
     pub(super) fn joins(&self, customer: CustomerId) -> u32 {
         self.customers.get(&customer).map_or(0, |kept| kept.joins)
+    }
+
+    pub(super) fn agreed(&self, customer: CustomerId) -> Option<Millis> {
+        self.customers.get(&customer)?.agreed
     }
 
     pub(in crate::edge::journal) fn identified(&self, identity: &str) -> Option<CustomerId> {

@@ -68,6 +68,7 @@ impl Log {
             | Record::Token(_)
             | Record::Withdrawn(_)
             | Record::Identified(_)
+            | Record::Agreed(_)
             | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting

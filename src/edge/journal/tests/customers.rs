@@ -140,7 +140,7 @@ fn a_customer_who_turns_out_to_be_another_brings_them_all_that_they_have() {
         journal.commit([of_ann(), of_bob()].concat()).unwrap();
         let joined = Record::Joined { former: BOB, customer: ANN };
         journal.commit(vec![(OTHER, joined)]).unwrap();
-        let Belongings { conversations, joins } = journal.belongings(ANN).unwrap();
+        let Belongings { conversations, joins, .. } = journal.belongings(ANN).unwrap();
         assert_eq!((conversations, joins), (vec![(ONE, 2), (THIRD, 1), (OTHER, 1)], 1));
         assert_eq!(journal.belongings(BOB).unwrap(), Belongings::default());
         for token in [TOKEN, Token::new([34; 16])] {
@@ -158,7 +158,7 @@ fn a_customer_who_turns_out_to_be_another_brings_them_all_that_they_have() {
 }
 
 #[test]
-fn an_identity_names_one_customer_and_a_withdrawn_token_none() {
+fn an_identity_names_one_customer_an_agreement_lasts_and_a_withdrawn_token_names_nobody() {
     let folder = Folder::new("identified");
     for mut journal in [Journal::in_memory(), folder.open()] {
         journal.commit([of_ann(), of_bob()].concat()).unwrap();
@@ -167,6 +167,11 @@ fn an_identity_names_one_customer_and_a_withdrawn_token_none() {
         assert_eq!(journal.identified("ann@shop").unwrap(), Some(ANN));
         assert_eq!(journal.identity_of(ANN).unwrap().as_deref(), Some("ann@shop"));
         assert_eq!(journal.identity_of(BOB).unwrap(), None);
+        for at in [7, 8] {
+            // The first time counts.
+            journal.commit(vec![(OTHER, Record::Agreed(at))]).unwrap();
+            assert_eq!(journal.belongings(ANN).unwrap().agreed, Some(7));
+        }
         journal.commit(vec![(OTHER, Record::Withdrawn(TOKEN.hash()))]).unwrap();
         assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), None);
         assert_eq!(journal.identified("ann@shop").unwrap(), Some(ANN));
