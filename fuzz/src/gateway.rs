@@ -204,7 +204,7 @@ impl World {
 
     /// The gateway's output goes to the browsers, or is lost on its way with its connection.
     fn write(&mut self, arrives: bool) {
-        for Output { conn, bytes, ends } in self.gateway.take_output() {
+        for Output { conn, bytes, ends, .. } in self.gateway.take_output() {
             let at =
                 self.browsers.iter().position(|it| it.stream.is_some_and(|(of, _)| of == conn));
             let at = at.expect("what is written is for an open stream");

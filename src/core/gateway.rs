@@ -523,7 +523,7 @@ impl Gateway {
                 ends = true;
                 bytes = [b"{\"events\":[", &*bytes, b"]}"].concat();
             }
-            outputs.push(Output { conn, bytes, ends });
+            outputs.push(Output { conn, customer: stream.customer, bytes, ends });
             if ends {
                 self.closed(conn);
             }

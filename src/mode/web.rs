@@ -278,6 +278,9 @@ impl Web {
             }
         }
         let outputs = self.edges.gateway.take_output();
+        for output in outputs.iter().filter(|output| output.ends) {
+            self.stream_ended(output.customer);
+        }
         self.edges.write_streams(outputs);
         self.edges.write_answers();
         self.edges.peers.flush();

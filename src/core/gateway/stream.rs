@@ -41,6 +41,8 @@ pub(super) struct Stream {
 pub struct Output {
     /// The stream's connection.
     pub conn: Conn,
+    /// Whose stream it is.
+    pub customer: CustomerId,
     /// What to write: events, or the whole body of a held request's answer.
     pub bytes: Vec<u8>,
     /// Whether the stream ends with it.

@@ -64,8 +64,9 @@ fn line(number: u64) -> Line {
 
 /// What was written to each connection, and whether its stream ended.
 fn written(gateway: &mut Gateway) -> Vec<(u64, String, bool)> {
-    let text =
-        |Output { conn, bytes, ends }| (conn.0, String::from_utf8(bytes).expect("a text"), ends);
+    let text = |Output { conn, bytes, ends, .. }| {
+        (conn.0, String::from_utf8(bytes).expect("a text"), ends)
+    };
     gateway.take_output().into_iter().map(text).collect()
 }
 

@@ -212,7 +212,7 @@ impl Browsers {
 impl Edges {
     /// Writes what the streams of the gateway say.
     pub(super) fn write_streams(&mut self, outputs: Vec<Output>) {
-        for Output { conn, bytes, ends } in outputs {
+        for Output { conn, bytes, ends, .. } in outputs {
             let Some(browser) = self.browsers.connections.get_mut(&conn) else { continue };
             let mut out = Vec::with_capacity(bytes.len() + 16);
             match browser.stream {

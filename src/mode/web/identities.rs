@@ -175,6 +175,9 @@ impl Web {
             // It refuses nothing but an end of what has ended.
             let _ = session.end(now);
         }
+        // The streams that come back watch again.
+        self.sessions.unwatch(goes_on);
+        self.sessions.unwatch(ends);
         self.edges.records.push((goes_on, Record::Joined { former, customer }));
         self.edges.gateway.renew(former);
         self.edges.gateway.renew(customer);

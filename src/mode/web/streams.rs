@@ -46,10 +46,16 @@ impl Web {
         Ok(())
     }
 
-    /// A connection is gone: the session need not stay in memory for it.
+    /// A connection is gone.
     pub(super) fn stream_closed(&mut self, conn: Conn) {
-        if let Some(customer) = self.edges.gateway.closed(conn)
-            && !self.edges.gateway.is_watched(customer)
+        if let Some(customer) = self.edges.gateway.closed(conn) {
+            self.stream_ended(customer);
+        }
+    }
+
+    /// A stream of this customer has ended: the session need not stay in memory for it.
+    pub(super) fn stream_ended(&mut self, customer: CustomerId) {
+        if !self.edges.gateway.is_watched(customer)
             && let Some(conversation) = self.edges.gateway.present(customer)
         {
             self.sessions.unwatch(conversation);

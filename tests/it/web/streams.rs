@@ -1,9 +1,12 @@
 //! Streams: what they begin with, how they go on after a break, and held requests instead.
 
+use std::time::Instant;
+
 use serde_json::json;
 
+use crate::support::run::WITHIN;
 use crate::support::setup::Setup;
-use crate::support::web::{Customer, gateway};
+use crate::support::web::{Customer, gateway, send_alone};
 
 #[test]
 fn a_stream_that_comes_back_is_told_what_it_missed_and_nothing_twice() {
@@ -136,4 +139,24 @@ fn a_gateway_that_ends_says_goodbye_to_every_stream() {
     stream.until(|event| event["event"] == "bye");
     stream.until_end();
     assert_eq!(process.exit_code(), 143);
+}
+
+#[test]
+fn a_customer_whose_held_request_was_answered_takes_up_no_room() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--customers", "1"]);
+    let first = Customer::begin(&address);
+    first.say("1", "one");
+    let held = [("accept", "application/json")];
+    let is_answered = |customer: &Customer| {
+        let answer = customer.get("/api/stream", &held);
+        let events = answer.body["events"].as_array().expect("a list").clone();
+        events.iter().any(|event| event["text"] == "heard one")
+    };
+    while !is_answered(&first) {}
+    let deadline = Instant::now() + WITHIN;
+    while send_alone("POST", &format!("http://{address}/api/begin"), &[], "{}").status == 429 {
+        assert!(Instant::now() < deadline, "the first customer is in memory for ever");
+    }
+    assert!(is_answered(&first), "who was a customer is let in");
 }
