@@ -3,6 +3,7 @@
 
 use handoff::core::gateway::{Call, EventId};
 use handoff::core::http::{BODY_MAX, Connection, HEAD_MAX, Refusal, cookies};
+use handoff::core::identity::Keys;
 
 /// The first byte says how long the pieces are.
 pub fn http(data: &[u8]) {
@@ -14,9 +15,13 @@ pub fn http(data: &[u8]) {
         assert!(body.len() <= BODY_MAX && query.len() <= HEAD_MAX);
         let _ = EventId::parse(query);
         let _ = cookies([cookie.as_str()].into_iter(), "handoff").count();
-        for name in ["begin", "page", "say", "choose", "human", "seen", "typing", "here"] {
+        let names =
+            ["begin", "page", "say", "choose", "human", "seen", "typing", "here", "identify"];
+        for name in names {
             let _ = Call::read(&format!("/api/{name}"), body);
         }
+        let keys = Keys::new(&["a key of the shop".to_owned()]);
+        assert!(keys.verify(query, 0).is_err(), "nobody signed it");
     }
 }
 
