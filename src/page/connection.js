@@ -3,11 +3,13 @@
 // nothing is kept, and nothing is asked. What the events say is for others.
 //
 //   opening ── events ──▶ known          opening ── 401 ──▶ fresh ── first act ──▶ opening
+//   any ── the customer leaves ──▶ fresh
 //
 // A browser remembers that it has a customer. One that does not starts as fresh, without a request.
 
 import { Backoff, isTemporary, post } from './api.js';
 import { embedder } from './embedder.js';
+import { Identity } from './identity.js';
 import { store } from './store.js';
 import { Stream } from './stream.js';
 import { Tabs } from './tabs.js';
@@ -18,8 +20,6 @@ import { token } from './token.js';
 const KEPT = 'customer';
 /** Whether a customer has left, and the gateway has not heard it yet. */
 const LEAVING = 'leaving';
-/** Who the shop last said that the customer is. */
-const USER = 'user';
 
 /** A tab that leads and may not read tries again after this time, and up to as much more. */
 const CROWDED = 20_000;
@@ -43,9 +43,7 @@ export class Connection {
   #hasBegun = false;
   #wake = null;
   #waiters = [];
-  /** What the shop says of who the customer is, and what of it the gateway was told. */
-  #identity = null;
-  #toldIdentity = null;
+  #identity = new Identity((begun) => this.#replaceEverywhere(begun));
   /** Ends when the gateway has heard that a customer has left. */
   #leaving = null;
   /** The counter of the latest event that was there when events came again, once that is known. */
@@ -54,8 +52,8 @@ export class Connection {
   /**
    * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
    * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown, and
-   * `left()` that somebody else is here now;
-   * `told(message)` takes what another tab told; `changed()` says that a field above changed.
+   * `left()` that somebody else is here now; `told(message)` takes what another tab told;
+   * `changed()` says that a field above changed.
    */
   constructor(hooks) {
     this.#hooks = hooks;
@@ -120,11 +118,9 @@ export class Connection {
     }
   }
 
-  /** The shop's backend says who the customer is. The gateway hears it once there is a customer. */
-  identify(identity) {
-    const user = userOf(identity);
-    const former = store.read(USER);
-    if (former !== null && former !== user) {
+  /** The shop's backend says who the customer is. */
+  identify(signed) {
+    if (this.#identity.isOther(signed)) {
       // Nothing of somebody else stays here, not even a line that waits.
       const isWanted = this.#isWanted;
       this.leave();
@@ -132,37 +128,26 @@ export class Connection {
         this.want();
       }
     }
-    store.write(USER, user);
-    this.#identity = identity;
+    this.#identity.keep(signed);
     this.#tellIdentity();
   }
 
-  async #tellIdentity() {
-    const identity = this.#identity;
-    if (this.phase !== 'known' || !identity || identity === this.#toldIdentity) {
-      return;
-    }
-    this.#toldIdentity = identity;
-    const answer = await post('identify', { identity, keep: token.way });
-    if (answer.status === 201) {
-      // The customer before was another one.
-      const { conversation } = answer.body;
-      this.tell({ kind: 'replaced', conversation });
-      this.#replace(conversation, answer.body.token ?? null);
-    } else if (answer.status === 403) {
-      embedder.tell('refused', { why: answer.body?.why ?? 'the gateway does not believe it' });
-    } else if (isTemporary(answer)) {
-      // The next return of the connection tells it again.
-      this.#toldIdentity = null;
+  #tellIdentity() {
+    if (this.phase === 'known') {
+      this.#identity.tell();
     }
   }
 
   async #carryOver(pass) {
     const { status, body } = await post('begin', { pass, page: embedder.page, keep: token.way });
     if (status === 200) {
-      this.tell({ kind: 'replaced', conversation: body.conversation });
-      this.#replace(body.conversation, body.token ?? null);
+      this.#replaceEverywhere(body);
     }
+  }
+
+  #replaceEverywhere({ conversation, token: given }) {
+    this.tell({ kind: 'replaced', conversation });
+    this.#replace(conversation, given ?? null);
   }
 
   /** Another customer is here now, in this tab as in others. */
@@ -182,9 +167,7 @@ export class Connection {
 
   /** The customer leaves: from now on nothing of them is shown or kept, in any tab. */
   leave() {
-    store.write(USER, null);
-    this.#identity = null;
-    this.#toldIdentity = null;
+    this.#identity.clear();
     if (this.phase !== 'fresh') {
       store.write(LEAVING, true);
       this.#leaving = this.#tellLeaving(post('logout', {}));
@@ -454,15 +437,5 @@ export class Connection {
   #take(events, isRestored) {
     this.#note(events);
     this.#hooks.hear(events, isRestored);
-  }
-}
-
-/** The shop's own id in what its backend signed. The gateway checks it; this only compares. */
-function userOf(identity) {
-  try {
-    const text = atob(identity.split('.')[0].replaceAll('-', '+').replaceAll('_', '/'));
-    return JSON.parse(text).user ?? null;
-  } catch {
-    return null;
   }
 }

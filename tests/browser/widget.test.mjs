@@ -221,3 +221,20 @@ scene('a gateway that is down at the press is told, and the panel opens when it 
   assert.equal(await page.evaluate(() =>
     document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]')), null);
 }, SHOP);
+
+scene('a page that the customer goes back to has the chat as it is now', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await handOver(stage, chat);
+  await page.goto(`${stage.shop.origin}/other`);
+  const other = await untilPanel(page);
+  stage.desk.say('while you were away');
+  await untilShown(other, 'while you were away');
+  await page.goBack();
+  const back = await untilPanel(page);
+  await untilCount(back, 'while you were away');
+  await say(back, 'here again');
+  await stage.desk.untilText('here again');
+  await untilCount(back, 'here again');
+  assert.equal(await page.evaluate(() => document.querySelectorAll('handoff-chat').length), 1);
+}, SHOP);
