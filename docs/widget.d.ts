@@ -23,6 +23,6 @@ interface Handoff {
 }
 
 interface Window {
-  /** Is there once widget.js has run. */
+  /** Is there once widget.js has run: then `document` has an event `handoff`. */
   handoff?: Handoff;
 }

@@ -9,13 +9,14 @@
 (() => {
   const script = document.currentScript;
   if (window.handoff || !script) {
+    script ?? console.warn('handoff: widget.js is no module: leave type="module" out');
     return;
   }
   const base = new URL('.', script.src).href;
   const chat = `${base}chat`;
   const given = { ...script.dataset };
   const page = document.documentElement;
-  const language = given.language || page.lang || navigator.language;
+  const language = (given.language || page.lang || navigator.language).toLowerCase();
   const RETRY = 5_000;
 
   const [label, failed] = {
@@ -34,11 +35,21 @@
     offsetY: /^\d+$/,
     zIndex: /^\d+$/,
     links: /^(new|same)$/,
+    launcher: {
+      test: (selector) => {
+        try {
+          return page.matches(selector) || true;
+        } catch {
+          return false;
+        }
+      },
+    },
   };
   for (const name in given) {
-    const isText = ['label', 'title', 'opening', 'notice', 'language', 'launcher', 'pageQuery'].includes(name);
+    const isText = ['label', 'title', 'opening', 'notice', 'language', 'pageQuery'].includes(name);
     if (!isText && !KNOWN[name]?.test(given[name])) {
-      console.warn(`handoff: ${name}="${given[name]}" (of data-…) is not understood`);
+      const attribute = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+      console.warn(`handoff: data-${attribute}="${given[name]}" is not understood and has no effect`);
       delete given[name];
     }
   }
@@ -210,6 +221,8 @@
     /** Calls `listen(value)` at each change of 'open', 'unread' or 'state'. */
     on: (name, listen) => (listeners[name] ??= new Set()).add(listen),
   };
+  // For scripts of the page that ran before.
+  document.dispatchEvent(new Event('handoff'));
   if (document.readyState === 'loading') {
     document.addEventListener('DOMContentLoaded', start);
   } else {
