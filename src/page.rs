@@ -33,8 +33,7 @@ impl File {
         accepted: impl Iterator<Item = &'a str>,
     ) -> (&'static [u8], Option<&'static str>) {
         let codings = accepted.flat_map(|header| header.split(','));
-        let codings: Vec<_> =
-            codings.filter_map(|coding| coding.split(';').next()).map(str::trim).collect();
+        let codings: Vec<_> = codings.filter_map(accepted_coding).collect();
         match (codings.contains(&"br"), codings.contains(&"gzip")) {
             (true, _) => (self.brotli, Some("br")),
             (false, true) => (self.gzip, Some("gzip")),
@@ -51,5 +50,36 @@ impl File {
             Some((_, "svg")) => "image/svg+xml",
             _ => "application/octet-stream",
         }
+    }
+}
+
+/// The name of a coding in `Accept-Encoding`, unless the browser refuses it (RFC 9110, 12.4.2).
+fn accepted_coding(coding: &str) -> Option<&str> {
+    let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+    let weight = weight.trim().strip_prefix("q=").unwrap_or("1");
+    let is_refused = weight.parse() == Ok(0.0);
+    (!is_refused).then_some(name.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::find;
+
+    #[test]
+    fn a_file_is_compressed_as_the_browser_takes_it() {
+        let file = find("widget.js").unwrap();
+        let coding = |accepted: &'static str| file.content([accepted].into_iter()).1;
+        for (accepted, wanted) in [
+            ("gzip, deflate, br, zstd", Some("br")),
+            ("gzip;q=0.8, br;q=0.5", Some("br")),
+            ("br;q=0, gzip", Some("gzip")),
+            ("gzip; q=0.000", None),
+            ("identity", None),
+            ("", None),
+        ] {
+            assert_eq!(coding(accepted), wanted, "{accepted}");
+        }
+        let sizes = ["", "gzip", "br"].map(|accepted| file.content([accepted].into_iter()).0.len());
+        assert!(sizes.is_sorted_by(|larger, smaller| larger > smaller), "{sizes:?}");
     }
 }

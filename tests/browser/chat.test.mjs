@@ -31,6 +31,8 @@ scene('a customer talks to the bot, to an agent, and to the bot again', async (s
 
 scene('a page that is only looked at keeps nothing and asks nothing', async (stage, page) => {
   assert.deepEqual(await stage.browser.cookies(), []);
+  assert.deepEqual(await page.$$eval('button', (buttons) => buttons.filter((it) => it.hidden && it.checkVisibility()).map(({ id }) => id)), [],
+    'what is of the frame alone is not shown');
   assert.equal(await page.evaluate(() => localStorage.length + sessionStorage.length), 0);
   assert.deepEqual(page.requests.filter((it) => it.includes('/api/')), []);
   assert.deepEqual(page.console, []);

@@ -33,6 +33,19 @@ async function device(stage) {
   return page;
 }
 
+/** Ann, who has asked the bot something, in two tabs: the frames, and the page of the second one. */
+async function annInTwoTabs(stage, page) {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await identify(page, sign('ann'));
+  await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
+  const second = await stage.visit('/other');
+  const other = await openPanel(second);
+  await untilShown(other, 'Pick one');
+  return { chat, second, other };
+}
+
 scene('a verified customer has one conversation on every device, and the agent sees who it is', async (stage, page) => {
   await page.goto(stage.shop.origin);
   const chat = await openPanel(page);
@@ -75,14 +88,7 @@ scene('two conversations of one person become one: that with the human goes on',
 }, SHOP);
 
 scene('who logs out leaves nothing to the next customer, in no tab', async (stage, page) => {
-  await page.goto(stage.shop.origin);
-  const chat = await openPanel(page);
-  await identify(page, sign('ann'));
-  await say(chat, 'buttons');
-  await untilShown(chat, 'Pick one');
-  const second = await stage.visit('/other');
-  const other = await openPanel(second);
-  await untilShown(other, 'Pick one');
+  const { chat, second, other } = await annInTwoTabs(stage, page);
   await other.focus('textarea');
   await second.keyboard.type('my secret draft');
   const before = await chat.evaluate(() => localStorage['handoff.token']);
@@ -106,14 +112,7 @@ scene('who logs out leaves nothing to the next customer, in no tab', async (stag
 }, SHOP);
 
 scene('another identity ends the sight of the former conversation at once, in every tab', async (stage, page) => {
-  await page.goto(stage.shop.origin);
-  const chat = await openPanel(page);
-  await identify(page, sign('ann'));
-  await say(chat, 'buttons');
-  await untilShown(chat, 'Pick one');
-  const second = await stage.visit('/other');
-  const other = await openPanel(second);
-  await untilShown(other, 'Pick one');
+  const { chat, other } = await annInTwoTabs(stage, page);
   await identify(page, sign('bob'));
   await untilEmpty(chat);
   await untilEmpty(other);
