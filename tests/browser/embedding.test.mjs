@@ -101,22 +101,34 @@ scene('a shop of plain HTTP has a chat that goes on over a change of the page', 
   assert.match(await chat.evaluate(() => localStorage['handoff.token']), /^"[\da-f]{32}"$/);
 }, { shop: 'localhost' });
 
-scene('a page that may not show the chat keeps no empty box, and both sides say why', async (stage, page) => {
-  // Another name of this machine is another origin.
-  const foreign = stage.shop.origin.replace('localhost', '127.0.0.1');
-  page.removeAllListeners('request');
-  await page.goto(foreign);
+/** Presses the button of a page that may not show the chat: no empty box stays. Returns the reason. */
+async function refused(page) {
   await untilButton(page);
   await (await page.$(BUTTON)).click();
   await untilTrue(page, 'the note', () =>
-    document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]'));
+    Boolean(document.querySelector('handoff-chat').shadowRoot.querySelector('[role=alert]')));
   const shown = await page.evaluate(() => {
     const { shadowRoot } = document.querySelector('handoff-chat');
     return shadowRoot.querySelectorAll('.open, iframe').length;
   });
   assert.equal(shown, 0);
-  const why = page.console.filter((line) => line.startsWith('handoff:'));
-  assert.match(why.join(), new RegExp(`--origin ${foreign}`));
+  return page.console.filter((line) => line.startsWith('handoff:')).join();
+}
+
+scene('a proxy whose header forbids frames leaves no empty box', async (stage, page) => {
+  stage.proxy.headers = { 'x-frame-options': 'DENY', 'content-security-policy': "frame-ancestors 'none'" };
+  await page.goto(stage.shop.origin);
+  assert.match(await refused(page), /does no proxy before it forbid frames/);
+  stage.proxy.headers = {};
+  await say(await untilPanel(page), 'buttons');
+}, { shop: 'localhost', proxy: true });
+
+scene('a page that may not show the chat keeps no empty box, and both sides say why', async (stage, page) => {
+  // Another name of this machine is another origin.
+  const foreign = stage.shop.origin.replace('localhost', '127.0.0.1');
+  page.removeAllListeners('request');
+  await page.goto(foreign);
+  assert.match(await refused(page), new RegExp(`--origin ${foreign}`));
   const { text } = await stage.gateway.until('the notice', (it) => it.event === 'notice');
   assert.equal(text, `a page of ${foreign} wants to show the chat, and browsers do not let it: if it is yours, ` +
     `give --origin ${foreign} (this is shown once)`);

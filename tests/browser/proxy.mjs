@@ -6,6 +6,10 @@ import { createServer, request } from 'node:http';
 export class Proxy extends EventEmitter {
   /** `'pass'`, `'buffer'` (streams are held back for ever), `'cut'` (after 1 s) or `'refuse'`. */
   mode = 'pass';
+  /** Files whose addresses begin like this are gone, as after an upgrade. */
+  gone = null;
+  /** Headers that it adds to every answer. */
+  headers = {};
   /** The streams that are open now, and every request: `HOLD` is a stream read by held requests. */
   streams = new Set();
   asked = [];
@@ -55,6 +59,10 @@ export class Proxy extends EventEmitter {
       && browser.headers.accept === 'application/json';
     this.asked.push(`${isHeld ? 'HOLD' : browser.method} ${browser.url}`);
     this.emit('change');
+    if (this.gone && browser.url.startsWith(this.gone)) {
+      answer.writeHead(404).end();
+      return;
+    }
     if (this.mode === 'refuse') {
       answer.writeHead(502, { 'content-type': 'text/html' }).end('<h1>502 Bad Gateway</h1>');
       return;
@@ -88,7 +96,7 @@ export class Proxy extends EventEmitter {
       from.resume();
       return;
     }
-    answer.writeHead(from.statusCode, from.headers);
+    answer.writeHead(from.statusCode, { ...from.headers, ...this.headers });
     from.pipe(answer);
     from.on('error', () => answer.destroy());
     if (isStream && this.mode === 'cut') {

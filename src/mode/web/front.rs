@@ -1,8 +1,6 @@
 //! What browsers get without asking for anything of a customer: the chat as a page of its own and
 //! in a frame, the script that puts it on a shop's pages, and their files.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use crate::core::http::{Method, Request};
 use crate::page;
 
@@ -21,7 +19,6 @@ pub(super) struct Front {
 /// One page, as this gateway's options make it.
 struct Page {
     html: String,
-    etag: String,
     policy: String,
 }
 
@@ -64,24 +61,20 @@ impl Page {
         let html = with(with(html, "data-embedders", &embedders.join(" ")), "data-frame", frame);
         let notice = notice.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
         let html = with(html, "data-notice", &notice);
-        let mut hasher = DefaultHasher::new();
-        html.hash(&mut hasher);
-        let etag = format!("\"{:016x}\"", hasher.finish());
-        Page { html, etag, policy: policy(image_hosts, embedders) }
+        Page { html, policy: policy(image_hosts, embedders) }
     }
 
-    /// Browsers ask for a page each time, because it names the files of its version.
+    /// Browsers load a page anew each time. It names the files of its version, and with a 304 a
+    /// browser would keep the headers that it got first, also those of a proxy that was wrong.
     fn answer(&self, request: &Request) -> Answer {
-        let mut answer = content(request, "text/html; charset=utf-8", &self.etag, || {
-            self.html.clone().into_bytes()
-        });
+        let html = || self.html.clone().into_bytes();
+        let mut answer = content(request, "text/html; charset=utf-8", html);
         if answer.status == 200 {
             answer.headers.extend([
                 ("Content-Security-Policy", self.policy.clone()),
                 ("Referrer-Policy", "no-referrer".to_owned()),
                 ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
                 ("Cache-Control", "no-cache".to_owned()),
-                ("ETag", self.etag.clone()),
             ]);
         }
         answer
@@ -128,7 +121,10 @@ pub(super) fn asset(request: &Request, name: &str) -> Answer {
 fn file(request: &Request, name: &str) -> Answer {
     let Some(file) = page::find(name) else { return Answer::empty(404) };
     let (bytes, coding) = file.content(request.headers("accept-encoding"));
-    let mut answer = content(request, file.media_type(), &etag(), || bytes.to_vec());
+    let mut answer = content(request, file.media_type(), || bytes.to_vec());
+    if answer.status == 200 && request.header("if-none-match") == Some(&etag()) {
+        return Answer::empty(304);
+    }
     if answer.status == 200 {
         answer.headers.push(("Vary", "Accept-Encoding".to_owned()));
         answer.headers.extend(coding.map(|coding| ("Content-Encoding", coding.to_owned())));
@@ -141,17 +137,9 @@ fn etag() -> String {
     format!("\"{}\"", page::version())
 }
 
-fn content(
-    request: &Request,
-    media_type: &str,
-    etag: &str,
-    body: impl FnOnce() -> Vec<u8>,
-) -> Answer {
+fn content(request: &Request, media_type: &str, body: impl FnOnce() -> Vec<u8>) -> Answer {
     if !matches!(request.method(), Method::Get | Method::Head) {
         return not_allowed("GET, HEAD");
-    }
-    if request.header("if-none-match") == Some(etag) {
-        return Answer::empty(304);
     }
     let headers = vec![
         ("Content-Type", media_type.to_owned()),
