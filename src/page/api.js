@@ -26,6 +26,18 @@ export const post = (name, body) =>
     keepalive: true,
   });
 
+/** Sends a POST again and again until it is answered for good, and returns that answer. */
+export async function insist(name, body) {
+  const backoff = new Backoff(1_000, 30_000);
+  for (;;) {
+    const answer = await post(name, body);
+    if (!isTemporary(answer)) {
+      return answer;
+    }
+    await new Promise((resolve) => setTimeout(resolve, backoff.next(answer.wait)));
+  }
+}
+
 /** The answer to a GET, in the same form. */
 export const get = (name) => ask(name, { headers: { accept: 'application/json', ...token.headers() } });
 

@@ -1,7 +1,7 @@
 // Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
 // goes to the outbox. The subjects are in the other files; here is only who tells whom.
 
-import { get, post } from './api.js';
+import { get, insist, post } from './api.js';
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
@@ -249,7 +249,7 @@ function mustAgree() {
 
 async function agree() {
   await connection.begun();
-  const { status } = await post('agree', {});
+  const { status } = await insist('agree', {});
   if (status !== 204) {
     fail(words.notDone);
     return;

@@ -7,7 +7,7 @@
 //
 // A browser remembers that it has a customer. One that does not starts as fresh, without a request.
 
-import { Backoff, isTemporary, post } from './api.js';
+import { Backoff, insist, post } from './api.js';
 import { embedder } from './embedder.js';
 import { Identity } from './identity.js';
 import { store } from './store.js';
@@ -83,7 +83,7 @@ export class Connection {
       this.#carryOver(pass);
     }
     if (store.read(LEAVING)) {
-      this.#leaving = this.#tellLeaving(post('logout', {}));
+      this.#leaving = this.#tellLeaving();
     }
     if (store.canRead && !store.read(KEPT)) {
       this.phase = 'fresh';
@@ -170,19 +170,15 @@ export class Connection {
     this.#identity.clear();
     if (this.phase !== 'fresh') {
       store.write(LEAVING, true);
-      this.#leaving = this.#tellLeaving(post('logout', {}));
+      this.#leaving = this.#tellLeaving();
       this.tell({ kind: 'left' });
     }
     token.keep(null);
     this.#dropAll();
   }
 
-  async #tellLeaving(first) {
-    let answer = await first;
-    while (isTemporary(answer)) {
-      await this.#pause(this.#backoff.next(answer.wait));
-      answer = await post('logout', {});
-    }
+  async #tellLeaving() {
+    await insist('logout', {});
     store.write(LEAVING, null);
   }
 

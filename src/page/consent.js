@@ -7,9 +7,14 @@ export class Consent {
   #element = document.getElementById('consent');
   #text = document.getElementById('notice-text');
 
-  /** `agree()` is called when the customer accepts. */
+  /** `agree()` is called when the customer accepts. The button rests until it is done. */
   constructor(agree) {
-    document.getElementById('agree').addEventListener('click', agree);
+    const button = document.getElementById('agree');
+    button.addEventListener('click', async () => {
+      button.disabled = true;
+      await agree();
+      button.disabled = false;
+    });
   }
 
   /** Shows the notice; with null nothing. A link in it is written as `[text](https://…)`. */
