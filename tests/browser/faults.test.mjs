@@ -157,3 +157,23 @@ scene('two tabs share one stream, and the other takes over', async (stage, page)
     admin: ['to both tabs', 'still there?'],
   });
 }, { proxy: true });
+
+scene('a page that was opened before an upgrade goes on after it, without its files', async (stage, page) => {
+  await handOver(stage, page);
+  stage.proxy.gone = '/assets/';
+  await stage.gateway.kill();
+  await say(page, 'during the upgrade');
+  await stage.openGateway();
+  await stage.desk.untilText('during the upgrade');
+  stage.desk.say('after it');
+  await untilShown(page, 'after it');
+  stage.desk.say('/handback');
+  await untilStatus(page, 'The bot answers here');
+  await say(page, 'buttons');
+  await press(page, 'Yes');
+  await untilShown(page, 'You said yes.');
+  await sameEverywhere(stage, page, {
+    user: [ASK, 'during the upgrade', 'buttons', 'Yes'],
+    admin: ['after it'],
+  });
+}, { proxy: true });

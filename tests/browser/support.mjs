@@ -184,11 +184,15 @@ export class Stage {
     rmSync(this.folder, { recursive: true });
   }
 
-  /** What every process said, for a test that failed. */
-  report() {
+  /** What every process said and every page shows, for a test that failed. */
+  async report() {
     const said = (name, part) => `== ${name}\n${part.events.map((it) => JSON.stringify(it)).join('\n')}\n${part.errors}`;
-    const gateways = this.gateways.map((part) => said('gateway', part));
-    return [...gateways, said('desk', this.desk)].join('\n');
+    const parts = [...this.gateways.map((part) => said('gateway', part)), said('desk', this.desk)];
+    for (const frame of (await this.browser.pages()).flatMap((page) => page.frames())) {
+      const text = await frame.evaluate(() => document.body.innerText).catch(String);
+      parts.push(`== ${frame.url()}\n${text}`);
+    }
+    return parts.join('\n');
   }
 }
 
@@ -208,7 +212,7 @@ export function scene(name, play, options = {}) {
       await play(stage, page);
       assert.deepEqual(page.faults, []);
     } catch (error) {
-      console.error(stage.report());
+      console.error(await stage.report());
       throw error;
     } finally {
       await stage.end();
@@ -241,18 +245,31 @@ export async function say(page, text) {
   await keyboard.press('Enter');
 }
 
-/** Presses the button with this name. */
-export const press = (page, name) =>
-  page.locator(`::-p-aria([name="${name}"][role="button"])`).click();
+/**
+ * Presses the button with this name, once the pointer is seen to be over it: the browser finds a
+ * frame under the pointer a moment later than the frame has drawn the button.
+ */
+export async function press(page, name) {
+  const button = await page.locator(`::-p-aria([name="${name}"][role="button"])`).waitHandle();
+  await until(`the pointer over ${name}`, async () => {
+    await button.hover();
+    return button.evaluate((it) => it.matches(':hover'));
+  });
+  await button.click();
+}
 
 /**
  * Waits until something is true in the page, also in a tab in the background. It asks again and
  * again from outside, because in Firefox the page's own policy forbids what would wait inside.
  */
-export async function untilTrue(page, what, isTrue, ...args) {
-  const until = Date.now() + WITHIN;
-  while (!(await page.evaluate(isTrue, ...args).catch(goesOn))) {
-    assert.ok(Date.now() < until, `waited in vain for ${what}`);
+export const untilTrue = (page, what, isTrue, ...args) =>
+  until(what, () => page.evaluate(isTrue, ...args));
+
+/** Asks again and again until the answer is true. */
+async function until(what, ask) {
+  const end = Date.now() + WITHIN;
+  while (!(await ask().catch(goesOn))) {
+    assert.ok(Date.now() < end, `waited in vain for ${what}`);
     await nextLook(50);
   }
 }
