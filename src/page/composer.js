@@ -33,6 +33,8 @@ export class Composer {
     send.addEventListener('click', () => this.send());
     coarse.addEventListener('change', () => this.#setHint());
     this.#setHint();
+    // Until here nobody would have heard what is typed.
+    input.disabled = false;
   }
 
   /** Puts the draft of an earlier visit back, unless it is on its way already. */

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { enter, handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
 import { BUTTON, chatFrame, openPanel, untilButton, untilPanel } from './widget.mjs';
 
 /** Gateway and shop are of different sites. */
@@ -62,7 +62,7 @@ scene('in a frame on the same site the conversation is that of the chat\'s own p
   const cookie = await cookieOf(stage);
   assert.deepEqual([cookie.sameSite, cookie.partitionKey ?? null], ['Lax', null]);
   const apart = await stage.open();
-  await apart.click('textarea');
+  await enter(apart);
   await untilShown(apart, 'before');
 }, NEAR);
 

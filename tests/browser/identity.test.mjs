@@ -6,7 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { handOver, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
+import { enter, handOver, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
 import { openPanel, untilPanel } from './widget.mjs';
 
 const KEY = randomBytes(32).toString('hex');
@@ -89,7 +89,7 @@ scene('two conversations of one person become one: that with the human goes on',
 
 scene('who logs out leaves nothing to the next customer, in no tab', async (stage, page) => {
   const { chat, second, other } = await annInTwoTabs(stage, page);
-  await other.focus('textarea');
+  await enter(other);
   await second.keyboard.type('my secret draft');
   const before = await chat.evaluate(() => localStorage['handoff.token']);
   await page.evaluate(() => window.handoff.logout());

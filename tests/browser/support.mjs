@@ -229,10 +229,16 @@ export async function handOver(stage, page) {
   await untilStatus(page, 'is here');
 }
 
-/** Types a message, on a page or in a frame, and sends it. A line break in it is Shift and Enter. */
-export async function say(page, text) {
+/** Goes to the input, on a page or in a frame, once the chat listens to it. */
+export async function enter(page) {
+  await untilTrue(page, 'the input', () => document.querySelector('textarea')?.disabled === false);
   // Firefox's driver finds no point to click within a frame.
   await (page.page ? page.focus('textarea') : page.click('textarea'));
+}
+
+/** Types a message, on a page or in a frame, and sends it. A line break in it is Shift and Enter. */
+export async function say(page, text) {
+  await enter(page);
   const { keyboard } = page.page?.() ?? page;
   for (const [at, line] of text.split('\n').entries()) {
     if (at > 0) {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { press, say, scene, handOver, untilCount, untilShown, untilTrue } from './support.mjs';
+import { enter, press, say, scene, handOver, untilCount, untilShown, untilTrue } from './support.mjs';
 import { BUTTON, openPanel, untilButton, untilClosed, untilGone, untilPanel, untilUnread } from './widget.mjs';
 
 const SHOP = { shop: 'localhost' };
@@ -34,7 +34,7 @@ scene('a customer is handed over in the panel, and the shop\'s next pages go on 
   assert.deepEqual([seenPage.url, seenPage.title, seenPage.language], [`${stage.shop.origin}/?sku=7`, 'Shop /?sku=7&token=secret', 'en']);
   stage.desk.say('Hello');
   await untilShown(chat, 'Hello');
-  await chat.click('textarea');
+  await enter(chat);
   await page.keyboard.type('half a sen');
   await page.click('a[href="/other"]');
   await untilTrue(page, 'the other page', () => document.title === 'Shop /other');
@@ -134,7 +134,7 @@ scene('a page that replaces its content, and a line that runs twice, have one wi
   let chat = await openPanel(page);
   await say(chat, 'buttons');
   await untilShown(chat, 'Pick one');
-  await chat.click('textarea');
+  await enter(chat);
   await page.keyboard.type('a draft');
   await page.evaluate(() => {
     const body = document.createElement('body');
