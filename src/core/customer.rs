@@ -36,8 +36,27 @@ pub struct Belongings {
     /// How often another customer turned out to be this one. Each time the entries of both are
     /// numbered anew.
     pub joins: u32,
-    /// Whether the customer has accepted the notice.
+    /// When the customer accepted the notice.
     pub agreed: Option<Millis>,
+    /// What they said of themselves.
+    pub about: About,
+}
+
+/// What a customer said of themselves when a page asked. Nobody has checked it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// Their name.
+    pub name: Option<Box<str>>,
+    /// Their email address.
+    pub email: Option<Box<str>>,
+}
+
+impl About {
+    /// Takes what is new, and keeps the rest.
+    pub fn update(&mut self, newer: About) {
+        self.name = newer.name.or(self.name.take());
+        self.email = newer.email.or(self.email.take());
+    }
 }
 
 /// A token: 128 random bits, written as 32 hexadecimal digits. Who knows them is the customer.

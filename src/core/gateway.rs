@@ -155,7 +155,7 @@ impl Gateway {
 
     /// Takes a customer into memory, with their conversations as the journal has them.
     pub fn insert(&mut self, id: CustomerId, belongings: Belongings) {
-        let Belongings { conversations, joins, agreed } = belongings;
+        let Belongings { conversations, joins, agreed, about: _ } = belongings;
         for (conversation, _) in &conversations {
             self.having.insert(*conversation, id);
         }

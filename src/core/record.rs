@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::customer::{CustomerId, PostId, Posted, TokenHash};
+use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said};
 
@@ -62,6 +62,8 @@ pub enum Record {
     Identified(Box<str>),
     /// At a gateway: the customer of this conversation accepted the notice at this time.
     Agreed(Millis),
+    /// At a gateway: the customer of this conversation said this of themselves.
+    About(About),
     /// At a gateway: a customer turned out to be another one, who now has all that the former had.
     /// The present conversation is this one.
     Joined {
@@ -355,6 +357,7 @@ impl Story {
             | Record::Withdrawn(_)
             | Record::Identified(_)
             | Record::Agreed(_)
+            | Record::About(_)
             | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting

@@ -86,7 +86,7 @@ use crate::core::record::Record;
 use crate::core::reply::Reply;
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
 use crate::core::typing::Typing;
-use crate::wire::{Author, Body, EndReason, Message, Number, Said, Secret, State};
+use crate::wire::{Author, Body, EndReason, Message, Number, Page, Said, Secret, State};
 
 mod bot;
 mod connection;
@@ -227,6 +227,25 @@ impl Session {
         {
             self.tell_page(conn);
         }
+    }
+
+    /// Changes what the desk is told of the customer at a gateway.
+    pub fn update_page(&mut self, change: impl FnOnce(&mut Page)) {
+        let mut visit = self.visit.as_deref().cloned().unwrap_or_default();
+        change(&mut visit.page);
+        self.set_visit(visit);
+    }
+
+    /// The customer's name, if they have given one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The customer gives their name. A desk that is connected learns it with the page.
+    pub fn rename(&mut self, name: &str) {
+        self.name = Some(name.into());
+        let name = Some(name.to_owned());
+        self.output.journal(Record::Begun { secret: *self.secret.bytes(), name });
     }
 
     /// From where the customer uses a gateway, if that is known.

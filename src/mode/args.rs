@@ -26,7 +26,7 @@ pub use raw::{Bot, Demo};
 pub use site::Site;
 
 use check::{
-    check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
+    asked, check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
     checked_place, image_host, origins, read_identity_key, read_token,
 };
 
@@ -91,6 +91,9 @@ pub struct Web {
     pub greet: Option<String>,
     /// What a customer must accept before the first word.
     pub notice: Option<String>,
+    /// What a customer is asked for before the first handoff: `name`, `email`, or both with a
+    /// comma.
+    pub ask: Option<String>,
     /// Origins whose pages may show the chat in a frame.
     pub embedders: Vec<String>,
     /// Other origins whose pages may use the API.
@@ -276,6 +279,7 @@ impl raw::Web {
             certificate,
             greet: self.greet,
             notice: self.notice,
+            ask: self.ask.as_deref().map(asked).transpose()?,
             embedders: origins("--origin", &self.origin)?,
             api_origins: origins("--api-origin", &self.api_origin)?,
             images: self.images.iter().map(|host| image_host(host)).collect::<Result<_, _>>()?,

@@ -115,6 +115,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
+    let front = Front::new(&args);
     let site = args.url.unwrap_or_else(|| Site::of_listener(listen, is_https));
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let mut seat = Seat::new(screen);
@@ -152,7 +153,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
             is_json: args.json,
         },
         site,
-        front: Front::new(&args.images, &args.embedders, args.notice.as_deref()),
+        front,
         addresses: args.addresses,
         address_keys: AddressKeys::new(&address_secret),
         identity_keys,

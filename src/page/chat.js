@@ -1,6 +1,7 @@
 // Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
 // goes to the outbox. The subjects are in the other files; here is only who tells whom.
 
+import { About } from './about.js';
 import { get, insist, post } from './api.js';
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
@@ -30,6 +31,8 @@ const FAILURE = 6_000;
 const ANNOUNCEMENT = 5_000;
 /** Under this name the browser keeps that the customer has accepted the notice. */
 const AGREED = 'agreed';
+/** Under this name the browser keeps that the customer was asked who they are. */
+const ASKED = 'asked';
 /** Under this name the browser keeps the id of the latest event that the customer has seen. */
 const READ = 'read';
 
@@ -38,9 +41,13 @@ let talk = new Talk();
 let ahead = 0;
 let failure = null;
 /** What the customer must accept before the first word, or null. */
-let notice = document.getElementById('page').dataset.notice || null;
+let notice = byId('page').dataset.notice || null;
 /** Whether the gateway itself asks for that. */
 const isAskedByGateway = notice !== null;
+/** What the customer is asked for before the first handoff: `'name'`, `'email'`. */
+let fields = listOf(byId('page').dataset.ask);
+/** Whether the customer has asked for a human, who comes once that is answered. */
+let isHandoffHeld = false;
 /** The latest event that was shown before the events that come now; none is new at a load. */
 let shownBefore = Infinity;
 let isReloading = false;
@@ -49,6 +56,10 @@ let isPainting = false;
 const watched = new Set();
 
 const now = () => Date.now() + ahead;
+
+function listOf(names) {
+  return names ? names.split(',') : [];
+}
 
 const connection = new Connection({
   after: () => talk.last,
@@ -104,6 +115,7 @@ const composer = new Composer(
   { act: () => connection.want(), write: tellTyping, send: say },
 );
 const consent = new Consent(agree);
+const about = new About(tellAbout);
 const attention = new Attention(() => menu.show());
 const menu = new Menu(attention, { save, opened: refreshApart });
 
@@ -120,6 +132,7 @@ function start(look, identity) {
   document.title = words.title;
   take(look);
   notice = look.notice || notice;
+  fields = look.ask ? listOf(look.ask) : fields;
   for (const element of document.querySelectorAll('[data-words]')) {
     element.textContent = words[element.dataset.words];
   }
@@ -261,11 +274,42 @@ async function agree() {
   focusInput();
 }
 
+/** Whether it is time to ask the customer who they are. Who is known to the shop is not asked. */
+function mustAsk() {
+  const isDue = isHandoffHeld || (connection.phase === 'known' && talk.state === 'queued');
+  return isDue && fields.length > 0 && !store.read(ASKED) && !connection.isIdentified && !mustAgree();
+}
+
+/** The customer has said who they are, or with null that they do not want to. */
+async function tellAbout(values) {
+  if (values) {
+    await connection.begun();
+    const { status } = await insist('about', values);
+    if (status !== 204) {
+      fail(words.notDone);
+      return;
+    }
+  }
+  store.write(ASKED, true);
+  paint();
+  focusInput();
+  if (isHandoffHeld) {
+    ask('human');
+  }
+}
+
 /** Asks for a human, for the bot, or for the end. One press too many has the same id. */
 function ask(kind) {
   if (outbox.asking.includes(kind)) {
     return;
   }
+  isHandoffHeld = kind === 'human';
+  if (mustAsk()) {
+    paint();
+    about.focus();
+    return;
+  }
+  isHandoffHeld = false;
   failure = null;
   const { conversation } = connection;
   const id = `${kind}-${conversation ?? 'first'}-${talk.events.at(-1)?.n ?? 0}`;
@@ -387,6 +431,7 @@ function left() {
   composer.clear();
   store.write(READ, null);
   store.write(AGREED, null);
+  store.write(ASKED, null);
   attention.clear();
 }
 
@@ -449,6 +494,7 @@ function paint() {
   const { phase, problem, downSince } = connection;
   embedder.tell('state', { state: talk.state });
   consent.show(mustAgree() ? notice : null);
+  about.show(mustAsk() ? fields : []);
   controls.show({
     phase,
     problem,

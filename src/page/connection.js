@@ -111,6 +111,11 @@ export class Connection {
     return this.#tabs.leads;
   }
 
+  /** Whether the shop knows who the customer is. */
+  get isIdentified() {
+    return this.#identity.isThere;
+  }
+
   /** Tells the gateway which page the customer is on. It keeps that in memory alone. */
   tellPage() {
     if (this.phase === 'known') {

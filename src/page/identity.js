@@ -26,6 +26,11 @@ export class Identity {
     return former !== null && former !== userOf(signed);
   }
 
+  /** Whether the shop knows the customer. */
+  get isThere() {
+    return store.read(KEPT) !== null;
+  }
+
   keep(signed) {
     store.write(KEPT, userOf(signed));
     this.#signed = signed;

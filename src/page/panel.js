@@ -88,8 +88,8 @@ export class Panel {
 
   #greet() {
     const { given, ink } = this.#widget;
-    const { color, title, opening, links, notice } = given;
-    const look = { color, ink, title, opening, links, notice };
+    const { color, title, opening, links, notice, ask } = given;
+    const look = { color, ink, title, opening, links, notice, ask };
     this.#tell('hello', { page: this.#page, look, identity: this.#identity });
   }
 

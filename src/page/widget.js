@@ -35,6 +35,7 @@
     offsetY: /^\d+$/,
     zIndex: /^\d+$/,
     links: /^(new|same)$/,
+    ask: /^(name|email|name,email|email,name)$/,
     launcher: {
       test: (selector) => {
         try {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ATTRIBUTES_MAX, AddressKey, PAGE_TEXT_MAX, URL_MAX, USER_MAX};
+use super::{ATTRIBUTES_MAX, AddressKey, NAME_MAX, PAGE_TEXT_MAX, URL_MAX, USER_MAX};
 
 /// A program that holds many customers' sides. A desk that knows its token trusts it: the desk's
 /// limits for one address then count the customers' addresses.
@@ -42,6 +42,12 @@ pub struct Page {
     /// When the customer accepted the notice (RFC 3339), if the gateway has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agreed: Option<Box<str>>,
+    /// The name that the customer gave when the gateway asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Box<str>>,
+    /// The email address that the customer gave when the gateway asked. Nobody has checked it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<Box<str>>,
 }
 
 /// Who a customer is, as the shop's own backend says and the gateway has checked.
@@ -73,8 +79,10 @@ impl Page {
     pub(super) fn fits(&self) -> bool {
         let short = |text: &Option<Box<str>>, most| text.as_ref().is_none_or(|it| it.len() <= most);
         let texts = [&self.title, &self.language, &self.browser, &self.address, &self.agreed];
+        let mut texts = texts.into_iter().chain([&self.email]);
         short(&self.url, URL_MAX)
-            && texts.into_iter().all(|text| short(text, PAGE_TEXT_MAX))
+            && short(&self.name, NAME_MAX)
+            && texts.all(|text| short(text, PAGE_TEXT_MAX))
             && self.identity.as_ref().is_none_or(|identity| identity.fits())
     }
 }

@@ -202,9 +202,13 @@ impl Desk {
     pub(super) fn learn_page(&mut self, id: ConversationId, page: Page) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_news = conversation.page.as_deref() != Some(&page);
+        let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
         conversation.page = Some(Box::new(page));
         if is_news && conversation.backlog.announced().is_with_desk() {
             self.tell_page(id);
+        }
+        if let Some(record) = renamed {
+            self.journal(id, record);
         }
     }
 

@@ -4,7 +4,7 @@
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
-use crate::core::record::{Story, What};
+use crate::core::record::{Record, Story, What};
 use crate::core::typing::Typing;
 use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State};
 
@@ -225,6 +225,13 @@ impl Conversation {
     /// The state of the conversation, as this desk knows it.
     pub(super) fn state(&self) -> State {
         if self.is_asleep { State::Closed } else { self.controls.phase().state() }
+    }
+
+    /// The customer has this name from now on. Returns what the journal must get of it.
+    pub(super) fn rename(&mut self, name: Option<String>) -> Option<Record> {
+        let is_news = self.ordinal > 0 && self.name.as_deref() != name.as_deref();
+        self.name = name.as_deref().map(Into::into);
+        is_news.then_some(Record::Begun { secret: self.secret, name })
     }
 
     /// What the customer is called at this desk.

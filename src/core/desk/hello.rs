@@ -42,13 +42,11 @@ impl Desk {
         let elsewhere =
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
-        let is_renamed = conversation.name.as_deref() != hello.name.as_deref();
-        let renamed = (conversation.ordinal > 0 && is_renamed).then(|| hello.name.clone());
-        conversation.name = hello.name.map(Into::into);
+        let renamed = conversation.rename(hello.name);
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
-        if let Some(name) = renamed {
-            self.journal(id, Record::Begun { secret, name });
+        if let Some(record) = renamed {
+            self.journal(id, record);
         }
         self.connections.admit(conn, id);
         // docs/PROTOCOL.md, "Delivery": a newer connection replaces the older one.

@@ -6,10 +6,11 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::GivenPage;
-use crate::core::customer::{Digest, PostId, Token};
+use crate::core::customer::{About, Digest, PostId, Token};
 use crate::core::identity::Untrue;
 use crate::core::report::CustomerRefusal;
-use crate::wire::{ConversationId, Number, TEXT_MAX};
+use crate::core::text::Name;
+use crate::wire::{ConversationId, NAME_MAX, Number, PAGE_TEXT_MAX, TEXT_MAX};
 
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub enum Call {
     Pass,
     /// The customer accepts the notice.
     Agree,
+    /// The customer says this of themselves.
+    About(About),
     /// The customer is on this page now.
     Page(GivenPage),
     /// Something to do, once.
@@ -242,6 +245,40 @@ struct Identify {
 }
 
 #[derive(Deserialize)]
+struct GivenAbout {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+}
+
+impl GivenAbout {
+    /// Keeps what is given. Whether an email address reaches anybody cannot be known here.
+    fn read(self) -> Result<About, Problem> {
+        let is_name =
+            |name: &str| name.len() <= NAME_MAX && Name::new(name).is_some_and(|name| name.fits());
+        let is_email = |email: &str| {
+            let is_odd = |letter: char| letter.is_whitespace() || letter.is_control();
+            let parts = email.rsplit_once('@');
+            parts.is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+                && email.len() <= PAGE_TEXT_MAX
+                && !email.contains(is_odd)
+        };
+        let part = |given: Option<String>, fits: &dyn Fn(&str) -> bool, field| {
+            let given = given.as_deref().map(str::trim).filter(|given| !given.is_empty());
+            match given {
+                Some(given) if !fits(given) => Err(Problem::Field(field)),
+                given => Ok(given.map(Into::into)),
+            }
+        };
+        Ok(About {
+            name: part(self.name, &is_name, "name")?,
+            email: part(self.email, &is_email, "email")?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
 struct Here {
     stream: String,
 }
@@ -273,6 +310,7 @@ impl Call {
                 return Ok(Call::Identify { identity, keep });
             }
             "agree" => return Ok(Call::Agree),
+            "about" => return parse(body).and_then(GivenAbout::read).map(Call::About),
             "pass" => return Ok(Call::Pass),
             "logout" => return Ok(Call::Logout),
             "here" => return parse(body).map(|Here { stream }| Call::Here(stream)),
@@ -307,4 +345,28 @@ impl Call {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|_| Problem::Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Call, Problem};
+    use crate::core::customer::About;
+
+    #[test]
+    fn what_a_customer_says_of_themselves_is_kept_if_it_can_be() {
+        let read = |body: &str| Call::read("/api/about", body.as_bytes());
+        let about = |name: Option<&str>, email: Option<&str>| {
+            Ok(Call::About(About { name: name.map(Into::into), email: email.map(Into::into) }))
+        };
+        let body = r#"{"name":" Ann ","email":"ann@example.com"}"#;
+        assert_eq!(read(body), about(Some("Ann"), Some("ann@example.com")));
+        assert_eq!(read(r#"{"name":"","email":null}"#), about(None, None));
+        let long = "a".repeat(33);
+        for name in ["\\u200b", &long] {
+            assert_eq!(read(&format!(r#"{{"name":"{name}"}}"#)), Err(Problem::Field("name")));
+        }
+        for email in ["ann", "@example.com", "ann@", "ann @example.com", "a\\u0007@b"] {
+            assert_eq!(read(&format!(r#"{{"email":"{email}"}}"#)), Err(Problem::Field("email")));
+        }
+    }
 }

@@ -43,6 +43,8 @@ impl GivenPage {
             address: address.as_deref().and_then(text),
             identity: None,
             agreed: None,
+            name: None,
+            email: None,
         }
     }
 }

@@ -57,6 +57,7 @@ impl Memory {
             Record::Withdrawn(hash) => self.customers.withdraw(*hash),
             Record::Identified(identity) => self.customers.identify(identity.clone(), id),
             Record::Agreed(at) => self.customers.agree(*at, id),
+            Record::About(about) => self.customers.describe(about.clone(), id),
             Record::Joined { former, customer } => self.customers.join(*former, *customer, id),
             Record::Posted(post, posted) => self.customers.post(id, post.clone(), *posted),
             Record::Resting => {}
@@ -114,6 +115,7 @@ impl Memory {
             conversations: conversations.map(|id| (*id, lines(*id))).collect(),
             joins: self.customers.joins(customer),
             agreed: self.customers.agreed(customer),
+            about: self.customers.about(customer),
         }
     }
 

@@ -11,7 +11,8 @@ pub(super) fn page_words(who: &str, page: &Page) -> Option<String> {
     let part = |part: &Option<Box<str>>| part.as_deref().map(|part| Line(part).to_string());
     let place: Vec<String> = [part(&page.title), part(&page.url)].into_iter().flatten().collect();
     let browser = page.browser.as_deref().and_then(browser);
-    let about = [part(&page.language), browser, part(&page.address)];
+    let email = part(&page.email).map(|email| format!("gave {email}"));
+    let about = [email, part(&page.language), browser, part(&page.address)];
     let about: Vec<String> = about.into_iter().flatten().collect();
     match (place.is_empty(), about.is_empty()) {
         (true, true) => identity.map(|_| format!("{who} comes from the web")),
@@ -66,9 +67,11 @@ mod tests {
             address: text("203.0.113.0/24"),
             identity: None,
             agreed: None,
+            name: text("Ann"),
+            email: text("ann@example.com"),
         };
-        let all = "Ann is on Your\\u{a}cart, https://shop.example/cart (de, Chrome 130, \
-                   203.0.113.0/24)";
+        let all = "Ann is on Your\\u{a}cart, https://shop.example/cart (gave ann@example.com, de, \
+                   Chrome 130, 203.0.113.0/24)";
         assert_eq!(page_words("Ann", &page).as_deref(), Some(all));
         let mut identity = Identity::default();
         let page = |identity: &Identity| Page {

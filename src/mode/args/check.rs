@@ -78,6 +78,14 @@ pub(super) fn image_host(given: &str) -> Result<String, String> {
         .map_err(|_| format!("--images {given}: give a host, such as images.shop.example"))
 }
 
+/// Checks what customers are asked for.
+pub(super) fn asked(given: &str) -> Result<String, String> {
+    match given {
+        "name" | "email" | "name,email" | "email,name" => Ok(given.to_owned()),
+        _ => Err(format!("--ask {given}: give name, email, or name,email")),
+    }
+}
+
 /// Checks a name, and removes the blanks at its ends.
 pub(super) fn checked_name(given: &str) -> Result<String, String> {
     let given = given.trim();

@@ -171,6 +171,10 @@ mode! {
         /// (default: nothing)
         #[argh(option)]
         pub notice: Option<String>,
+        /// what a customer is asked for before the first handoff: name, email, or name,email
+        /// (default: nothing)
+        #[argh(option)]
+        pub ask: Option<String>,
         /// a file with the key by which the shop's backend signs who a customer is (twice for a
         /// change of keys; default: nobody is known)
         #[argh(option)]

@@ -2,6 +2,7 @@
 //! in a frame, the script that puts it on a shop's pages, and their files.
 
 use crate::core::http::{Method, Request};
+use crate::mode::args;
 use crate::page;
 
 use super::browsers::Answer;
@@ -23,10 +24,9 @@ struct Page {
 }
 
 impl Front {
-    /// The pages show images of these hosts; those of other hosts are links. Pages of these origins
-    /// may show the chat in a frame.
-    pub(super) fn new(image_hosts: &[String], embedders: &[String], notice: Option<&str>) -> Front {
-        let frame = |frame| Page::new(image_hosts, embedders, frame, notice.unwrap_or_default());
+    /// The pages as these options make them.
+    pub(super) fn new(args: &args::Web) -> Front {
+        let frame = |frame| Page::new(args, frame);
         Front { chat: frame(""), frame: frame("same-site"), foreign_frame: frame("cross-site") }
     }
 
@@ -52,16 +52,21 @@ impl Front {
 
 impl Page {
     /// `frame` says where the frame is; empty for a page of its own.
-    fn new(image_hosts: &[String], embedders: &[String], frame: &str, notice: &str) -> Page {
-        let with = |html: String, name: &str, value: &str| {
+    fn new(args: &args::Web, frame: &str) -> Page {
+        let embedders = if frame.is_empty() { &[] } else { args.embedders.as_slice() };
+        let html = [
+            ("data-images", args.images.join(" ").as_str()),
+            ("data-embedders", &embedders.join(" ")),
+            ("data-frame", frame),
+            ("data-notice", args.notice.as_deref().unwrap_or_default()),
+            ("data-ask", args.ask.as_deref().unwrap_or_default()),
+        ]
+        .into_iter()
+        .fold(page::chat().to_owned(), |html, (name, value)| {
+            let value = value.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
             html.replace(&format!("{name}=\"\""), &format!("{name}=\"{value}\""))
-        };
-        let html = with(page::chat().to_owned(), "data-images", &image_hosts.join(" "));
-        let embedders = if frame.is_empty() { &[] } else { embedders };
-        let html = with(with(html, "data-embedders", &embedders.join(" ")), "data-frame", frame);
-        let notice = notice.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-        let html = with(html, "data-notice", &notice);
-        Page { html, policy: policy(image_hosts, embedders) }
+        });
+        Page { html, policy: policy(&args.images, embedders) }
     }
 
     /// Browsers load a page anew each time. It names the files of its version, and with a 304 a

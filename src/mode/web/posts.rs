@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::core::clock::Now;
-use crate::core::customer::{Belongings, CustomerId, Posted, Token};
+use crate::core::customer::{About, Belongings, CustomerId, Posted, Token};
 use crate::core::gateway::{Act, Call, GivenPage, Post, Problem};
 use crate::core::record::Record;
 use crate::core::report::moment;
@@ -32,7 +32,7 @@ impl Web {
     ) -> Result<(Token, ConversationId), Stop> {
         let customer = CustomerId::new(random().map_err(Stop::Broken)?);
         let token = Token::new(random().map_err(Stop::Broken)?);
-        let mut session = self.new_session(now)?;
+        let mut session = self.new_session(None, now)?;
         session.set_visit(visit);
         let conversation = session.id();
         let belongings =
@@ -76,9 +76,7 @@ impl Web {
         self.edges.records.push((conversation, Record::Agreed(now.wall)));
         self.edges.gateway.agree(customer);
         if let Some(session) = self.sessions.input(conversation) {
-            let mut visit = session.visit().cloned().unwrap_or_default();
-            visit.page.agreed = Some(moment(now.wall).to_string().into());
-            session.set_visit(visit);
+            session.update_page(|page| page.agreed = Some(moment(now.wall).to_string().into()));
             if session.newest() == 0 {
                 self.greet(customer, conversation, now);
             }
@@ -87,9 +85,38 @@ impl Web {
         Ok(Ok(Answer::empty(204)))
     }
 
-    fn new_session(&self, now: Now) -> Result<Session, Stop> {
+    /// The customer says who they are. The agent sees the name from then on.
+    fn describe(
+        &mut self,
+        customer: CustomerId,
+        about: About,
+        now: Now,
+    ) -> Result<Result<Answer, Problem>, Stop> {
+        let Some(conversation) = self.edges.gateway.present(customer) else {
+            return Ok(Err(Problem::Token));
+        };
+        if self.edges.gateway.must_agree(customer) {
+            return Ok(Err(Problem::Notice));
+        }
+        if !self.edges.gateway.pay(customer, now) {
+            return Ok(Err(Problem::Rate));
+        }
+        self.take_up(conversation)?;
+        self.note_silent(customer, conversation, now);
+        self.edges.records.push((conversation, Record::About(about.clone())));
+        if let Some(session) = self.sessions.input(conversation) {
+            if let Some(name) = &about.name {
+                session.rename(name);
+            }
+            session.update_page(|page| tell(page, about));
+        }
+        self.commit_all(now)?;
+        Ok(Ok(Answer::empty(204)))
+    }
+
+    fn new_session(&self, name: Option<String>, now: Now) -> Result<Session, Stop> {
         let fresh = around::fresh().map_err(Stop::Broken)?;
-        Ok(Session::new(fresh, None, self.edges.desk.address.clone(), now))
+        Ok(Session::new(fresh, name, self.edges.desk.address.clone(), now))
     }
 
     /// A customer who has said nothing yet is about to, or is greeted: from here on the journal has
@@ -132,6 +159,7 @@ impl Web {
             }
             Call::Post(post) => self.post(customer, post, now),
             Call::Agree => self.agree(customer, now),
+            Call::About(about) => self.describe(customer, about, now),
             // These are about who the customer is (`identities`).
             Call::Identify { .. } | Call::Logout | Call::Pass => Ok(Err(Problem::NotFound)),
         }
@@ -163,8 +191,9 @@ impl Web {
         let mut visit = self.visit_of(page, guest);
         visit.page.identity = self.identity_in(conversation)?;
         if let Some(customer) = self.edges.gateway.customer(conversation) {
-            let agreed = self.edges.keeper.journal.belongings(customer)?.agreed;
-            visit.page.agreed = agreed.map(|at| moment(at).to_string().into());
+            let belongings = self.edges.keeper.journal.belongings(customer)?;
+            visit.page.agreed = belongings.agreed.map(|at| moment(at).to_string().into());
+            tell(&mut visit.page, belongings.about);
         }
         let spoken = self.sessions.input(conversation);
         if let Some(session) = spoken.or(self.unspoken.session_mut(conversation)) {
@@ -276,9 +305,9 @@ impl Web {
                 {
                     return Ok(Err(refusal.into()));
                 }
-                let visit = session.visit().cloned();
+                let (name, visit) = (session.name().map(str::to_owned), session.visit().cloned());
                 self.sessions.unwatch(conversation);
-                let mut session = self.new_session(now)?;
+                let mut session = self.new_session(name, now)?;
                 if let Some(visit) = visit {
                     session.set_visit(visit);
                 }
@@ -291,6 +320,12 @@ impl Web {
         };
         Ok(result.map(|()| conversation).map_err(Problem::from))
     }
+}
+
+/// Adds to a page what the customer said of themselves.
+fn tell(page: &mut Page, about: About) {
+    page.name = about.name.or(page.name.take());
+    page.email = about.email.or(page.email.take());
 }
 
 /// The answer to a request that did something.

@@ -64,6 +64,8 @@ fn reports() -> Vec<(Report, Report)> {
         address: part(),
         identity: Some(Box::new(identity)),
         agreed: part(),
+        name: part(),
+        email: part(),
     };
     let said = Said {
         name: Some("name".into()),

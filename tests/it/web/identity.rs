@@ -155,6 +155,7 @@ fn a_journal_without_identities_gets_them_and_loses_nobody() {
     // The schema before this one.
     let former = "DROP INDEX customer_identity; ALTER TABLE customer DROP COLUMN identity;
                   ALTER TABLE customer DROP COLUMN joins;
+                  ALTER TABLE customer DROP COLUMN name; ALTER TABLE customer DROP COLUMN email;
                   ALTER TABLE customer DROP COLUMN agreed; ALTER TABLE conversation DROP COLUMN place;
                   PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");

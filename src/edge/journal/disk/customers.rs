@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params};
 use super::Disk;
 use super::read::line;
 use super::write::Writer;
-use crate::core::customer::{Belongings, CustomerId, Digest, PostId, Posted, TokenHash};
+use crate::core::customer::{About, Belongings, CustomerId, Digest, PostId, Posted, TokenHash};
 use crate::core::record::Line;
 use crate::edge::journal::Fault;
 use crate::wire::{ConversationId, Millis, Number};
@@ -40,6 +40,12 @@ impl Writer<'_> {
         self.run(sql, params![at as i64, key])
     }
 
+    pub(super) fn describe(&self, key: i64, about: &About) -> rusqlite::Result<()> {
+        let sql = "UPDATE customer SET name = coalesce(?, name), email = coalesce(?, email)
+                   WHERE key = (SELECT customer FROM conversation WHERE key = ?)";
+        self.run(sql, params![about.name, about.email, key])
+    }
+
     /// Gives all that one customer has to another. The conversation with this key comes last from
     /// now on: behind those that there are, and before those that will be.
     pub(super) fn join(
@@ -59,9 +65,12 @@ impl Writer<'_> {
             self.run(&sql, both)?;
         }
         let joins = "UPDATE customer SET
-                         joins = joins + 1 + (SELECT joins FROM customer WHERE id = ?1),
-                         agreed = coalesce(agreed, (SELECT agreed FROM customer WHERE id = ?1))
-                     WHERE id = ?2";
+                         joins = customer.joins + 1 + former.joins,
+                         agreed = coalesce(customer.agreed, former.agreed),
+                         name = coalesce(customer.name, former.name),
+                         email = coalesce(customer.email, former.email)
+                     FROM (SELECT * FROM customer WHERE id = ?1) AS former
+                     WHERE customer.id = ?2";
         self.run(joins, both)?;
         self.run(&format!("DELETE FROM post WHERE customer = {FORMER}"), [former.bytes()])?;
         self.run("DELETE FROM customer WHERE id = ?", [former.bytes()])?;
@@ -155,12 +164,13 @@ impl Disk {
         customer: CustomerId,
     ) -> Result<Belongings, Fault> {
         let read = || {
-            let sql = "SELECT joins, agreed FROM customer WHERE id = ?";
+            let sql = "SELECT joins, agreed, name, email FROM customer WHERE id = ?";
             let mut select = self.connection.prepare_cached(sql)?;
             let found = select.query_row([customer.bytes()], |row| {
-                Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?))
+                let about = About { name: row.get(2)?, email: row.get(3)? };
+                Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?, about))
             });
-            let (joins, agreed) = found.optional()?.unwrap_or_default();
+            let (joins, agreed, about) = found.optional()?.unwrap_or_default();
             let sql = "SELECT id, (SELECT count(*) FROM entry
                                    WHERE entry.conversation = conversation.key AND origin >= 0)
                        FROM conversation
@@ -171,7 +181,7 @@ impl Disk {
                 Ok((ConversationId::new(row.get(0)?), row.get::<_, i64>(1)? as u64))
             })?;
             let conversations = rows.collect::<rusqlite::Result<_>>()?;
-            Ok(Belongings { conversations, joins, agreed: agreed.map(|at| at as Millis) })
+            Ok(Belongings { conversations, joins, agreed: agreed.map(|at| at as Millis), about })
         };
         read().map_err(|error| self.unreadable(&error))
     }

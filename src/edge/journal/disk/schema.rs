@@ -63,6 +63,9 @@ const IDENTITIES: &str = "
     ALTER TABLE customer ADD COLUMN joins INTEGER NOT NULL DEFAULT 0;
     -- When the customer accepted the notice.
     ALTER TABLE customer ADD COLUMN agreed INTEGER;
+    -- What they said of themselves.
+    ALTER TABLE customer ADD COLUMN name TEXT;
+    ALTER TABLE customer ADD COLUMN email TEXT;
     -- Its place among the customer's conversations, if that is not twice its key.
     ALTER TABLE conversation ADD COLUMN place INTEGER;
     CREATE UNIQUE INDEX customer_identity ON customer (identity) WHERE identity IS NOT NULL;

@@ -145,6 +145,7 @@ impl Writer<'_> {
             Record::Withdrawn(hash) => self.withdraw(*hash)?,
             Record::Identified(identity) => self.identify(key, identity)?,
             Record::Agreed(at) => self.agree(key, *at)?,
+            Record::About(about) => self.describe(key, about)?,
             Record::Joined { former, customer } => self.join(key, *former, *customer)?,
             Record::Posted(post, posted) => self.posted(key, post, posted)?,
             Record::Resting => {

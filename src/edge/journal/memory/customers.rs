@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::core::customer::{CustomerId, PostId, Posted, TokenHash};
+use crate::core::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use crate::wire::{ConversationId, Millis};
 
 #[derive(Default)]
@@ -22,6 +22,7 @@ struct Customer {
     joins: u32,
     identity: Option<Box<str>>,
     agreed: Option<Millis>,
+    about: About,
 }
 
 impl Customers {
@@ -49,8 +50,17 @@ impl Customers {
     }
 
     pub(super) fn agree(&mut self, at: Millis, id: ConversationId) {
-        let customer = self.having.get(&id).and_then(|customer| self.customers.get_mut(customer));
-        customer.into_iter().for_each(|kept| _ = kept.agreed.get_or_insert(at));
+        self.having(id).into_iter().for_each(|kept| _ = kept.agreed.get_or_insert(at));
+    }
+
+    pub(super) fn describe(&mut self, about: About, id: ConversationId) {
+        if let Some(kept) = self.having(id) {
+            kept.about.update(about);
+        }
+    }
+
+    fn having(&mut self, id: ConversationId) -> Option<&mut Customer> {
+        self.customers.get_mut(self.having.get(&id)?)
     }
 
     /// Gives all that one customer has to another, whose last conversation is `present` then.
@@ -73,11 +83,14 @@ impl Customers {
         into.posts.splice(0..0, from.posts);
         into.joins += 1 + from.joins;
         into.agreed = into.agreed.or(from.agreed);
+        let own = std::mem::replace(&mut into.about, from.about);
+        into.about.update(own);
     }
 
     pub(super) fn post(&mut self, id: ConversationId, post: PostId, posted: Posted) {
-        let customer = self.having.get(&id).and_then(|customer| self.customers.get_mut(customer));
-        customer.into_iter().for_each(|it| it.posts.push((post.clone(), posted)));
+        if let Some(kept) = self.having(id) {
+            kept.posts.push((post, posted));
+        }
     }
 
     pub(super) fn forget(&mut self, id: ConversationId) {
@@ -110,6 +123,10 @@ impl Customers {
 
     pub(super) fn agreed(&self, customer: CustomerId) -> Option<Millis> {
         self.customers.get(&customer)?.agreed
+    }
+
+    pub(super) fn about(&self, customer: CustomerId) -> About {
+        self.customers.get(&customer).map(|kept| kept.about.clone()).unwrap_or_default()
     }
 
     pub(in crate::edge::journal) fn identified(&self, identity: &str) -> Option<CustomerId> {

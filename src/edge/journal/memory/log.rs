@@ -69,6 +69,7 @@ impl Log {
             | Record::Withdrawn(_)
             | Record::Identified(_)
             | Record::Agreed(_)
+            | Record::About(_)
             | Record::Joined { .. }
             | Record::Posted(..)
             | Record::Resting

@@ -1,7 +1,7 @@
 //! What a gateway keeps of its customers, in both stores.
 
 use super::{Folder, ONE, OTHER, begun, entry, said};
-use crate::core::customer::{Belongings, CustomerId, Digest, PostId, Posted, Token};
+use crate::core::customer::{About, Belongings, CustomerId, Digest, PostId, Posted, Token};
 use crate::core::record::{Line, Record};
 use crate::edge::journal::Journal;
 use crate::wire::{Author, Body, ConversationId};
@@ -138,10 +138,22 @@ fn a_customer_who_turns_out_to_be_another_brings_them_all_that_they_have() {
     let folder = Folder::new("joined");
     for mut journal in [Journal::in_memory(), folder.open()] {
         journal.commit([of_ann(), of_bob()].concat()).unwrap();
+        for (id, name, email) in [
+            (ONE, Some("An"), None),
+            (ONE, Some("Ann"), None),
+            (THIRD, None, Some("bob@example.com")),
+        ] {
+            let about = About { name: name.map(Into::into), email: email.map(Into::into) };
+            journal.commit(vec![(id, Record::About(about))]).unwrap();
+        }
         let joined = Record::Joined { former: BOB, customer: ANN };
         journal.commit(vec![(OTHER, joined)]).unwrap();
-        let Belongings { conversations, joins, .. } = journal.belongings(ANN).unwrap();
+        let Belongings { conversations, joins, about, .. } = journal.belongings(ANN).unwrap();
         assert_eq!((conversations, joins), (vec![(ONE, 2), (THIRD, 1), (OTHER, 1)], 1));
+        assert_eq!(
+            about,
+            About { name: Some("Ann".into()), email: Some("bob@example.com".into()) }
+        );
         assert_eq!(journal.belongings(BOB).unwrap(), Belongings::default());
         for token in [TOKEN, Token::new([34; 16])] {
             assert_eq!(journal.named_by(token.hash()).unwrap(), Some(ANN));
