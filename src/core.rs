@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod identity;
 pub mod outcome;
+pub mod owed;
 pub mod record;
 pub mod reply;
 pub mod report;

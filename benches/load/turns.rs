@@ -229,6 +229,6 @@ impl Speaks for Agents {
         self.desk.received(Conn(0), Message::Entry(entry), now);
         turn(&mut self.desk, &mut self.nobody, now).expect("memory has no faults");
         // A real program draws the prompt in each turn.
-        assert!(!self.desk.prompt().to_string().is_empty());
+        assert!(!self.desk.prompt(now).to_string().is_empty());
     }
 }

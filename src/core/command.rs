@@ -78,8 +78,8 @@ pub const USER_HELP: &str = "\
 /// The text of `/help` at the desk.
 pub const ADMIN_HELP: &str = "\
 /accept [N]       take the next customer, or customer N
-/list             who is talking, who is waiting
-/switch N, /next  choose who gets your lines
+/list             who is owed an answer, who is waiting, who else is talking
+/switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
 /history [N]      show a conversation again

@@ -275,7 +275,7 @@ impl Desk {
             Arrival::Again => self.act(Act::Verify { conn, conversation: id, desk: None, entry }),
             Arrival::New => {
                 self.begin(id);
-                self.learn(id, &entry);
+                self.learn(id, &entry, now);
                 self.journal(id, Record::Theirs(None, entry));
                 self.note_activity(id, now);
                 self.announce(id, now);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
+use super::owed::Owed;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said};
 
 /// One thing journaled in a conversation.
@@ -283,6 +284,8 @@ pub struct Story {
     pub desks: Vec<(DeskId, Number, Number)>,
     /// Its control entries, in the order of their offsets.
     pub controls: Vec<Line>,
+    /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
+    pub owed: Owed,
 }
 
 impl Story {
@@ -303,6 +306,7 @@ impl Story {
             returning: Returning::Done,
             desks: Vec::new(),
             controls: Vec::new(),
+            owed: Owed::default(),
         }
     }
 
@@ -318,6 +322,7 @@ impl Story {
                 self.own = self.own.max(entry.number);
                 if matches!(&entry.body, Body::Message(said) if !said.greeting) {
                     self.typed = entry.number;
+                    self.owed.settle();
                 }
                 self.add(offset, true, None, entry);
             }
@@ -329,6 +334,7 @@ impl Story {
                 if let Some(desk) = desk {
                     self.desk(*desk);
                 }
+                self.owed.learn(&entry.body, entry.at);
                 self.add(offset, false, *desk, entry);
             }
             Record::Note(_) => self.idle = Duration::ZERO,

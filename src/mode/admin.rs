@@ -206,7 +206,13 @@ impl Admin {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline())]
+        let prompt = self
+            .seat()
+            .screen()
+            .has_prompt()
+            .then(clock::now)
+            .and_then(|now| self.desk.prompt(now).changes_in().map(|time| now.clock + time));
+        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline()), prompt]
             .into_iter()
             .flatten()
             .min()

@@ -51,6 +51,7 @@ mod bot {
 mod desk {
     mod customers;
     mod names;
+    mod owed;
     mod service;
 }
 

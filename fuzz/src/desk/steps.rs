@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use handoff::core::desk::Desk;
 use handoff::core::record::Story;
+use handoff::core::report::Listed;
 use handoff::wire::{
     AddressKey, Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Gateway, Hello,
     Message, Number, Said, Secret, State, Welcome,
@@ -225,8 +226,22 @@ impl World {
     /// Reads everything that an agent can look at.
     fn look(&mut self) {
         self.act();
-        let listed = self.desk.list().iter().map(ToString::to_string).all(|line| !line.is_empty());
-        assert!(listed && !self.desk.prompt().to_string().is_empty());
+        let (now, rows) = (self.edges.now, self.desk.list(self.edges.now));
+        assert!(rows.iter().all(|row| !row.to_string().is_empty()));
+        assert!(!self.desk.prompt(now).to_string().is_empty());
+        for story in self.stories() {
+            // Who is owed an answer stands in the list as the journal has it.
+            let number = format!("#{} ", story.ordinal);
+            let unanswered = rows.iter().find_map(|row| match row {
+                Listed::Talking { who, unanswered, .. } if who.starts_with(&number) => {
+                    Some(unanswered.map_or(0, |(lines, _)| lines))
+                }
+                _ => None,
+            });
+            assert!(unanswered.is_none_or(|lines| lines == story.owed.lines()), "{story:?}");
+        }
+        let talking = rows.iter().filter(|row| matches!(row, Listed::Talking { .. })).count();
+        assert_eq!(talking, self.desk.customers().talking);
         let _ = self.desk.waiting();
         let _ = (self.desk.mark(), self.desk.focus());
         for (id, owed) in self.desk.undelivered() {

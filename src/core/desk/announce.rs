@@ -17,19 +17,21 @@ use super::controls::{Ask, Pending, Phase};
 impl Desk {
     /// Learns what a new entry of the customer's means for the conversation. `announce` shows the
     /// agent the state.
-    pub(super) fn learn(&mut self, id: ConversationId, entry: &Entry) {
+    pub(super) fn learn(&mut self, id: ConversationId, entry: &Entry, now: Now) {
         match &entry.body {
-            Body::Message(said) => self.learn_message(id, entry.number, said),
-            _ => self.learn_control(id, entry),
+            Body::Message(said) => self.learn_message(id, (entry.number, said), now),
+            _ => self.learn_control(id, entry, now),
         }
     }
 
-    fn learn_message(&mut self, id: ConversationId, number: Number, said: &Said) {
+    fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
         if is_live && said.author == Author::User {
-            conversation.note_new_line();
-            conversation.typing.stop();
+            conversation.note_new_line(&said.text, now);
+            if conversation.is_active() {
+                self.seat.note_unread(id, 1);
+            }
         }
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
         if let Some(numbers) = ready {
@@ -37,11 +39,11 @@ impl Desk {
         }
     }
 
-    fn learn_control(&mut self, id: ConversationId, entry: &Entry) {
+    fn learn_control(&mut self, id: ConversationId, entry: &Entry, now: Now) {
         let desk = self.id;
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let request = conversation.controls.request();
-        conversation.learn_control(desk, entry);
+        conversation.learn_control(desk, entry, now);
         conversation.typing.stop();
         self.conversations.note_active(id);
         let Some(conversation) = self.conversations.get(id) else { return };
@@ -103,10 +105,12 @@ impl Desk {
             _ => None,
         };
         let is_free = !self.seat.focus().is_some_and(|id| self.conversations[id].is_active());
-        if let Some(by_agent) = accepted_by_agent
-            && self.seat.gain(id, by_agent, is_free)
-        {
-            self.journal(id, Record::Focus);
+        if let Some(by_agent) = accepted_by_agent {
+            if self.seat.gain(id, by_agent, is_free) {
+                self.journal(id, Record::Focus);
+            } else {
+                self.seat.note_unread(id, self.conversations[id].owed().lines());
+            }
         }
         self.tell_state_and_withheld(id);
         if let (Some(_), Some(text)) = (accepted_by_agent, self.options.greeting.clone()) {

@@ -58,14 +58,16 @@ impl Desk {
         Ok(())
     }
 
-    /// `/next`: the next line goes to the next active conversation, round and round.
+    /// `/next`: the next line goes to the other customer who is owed an answer longest, and if
+    /// nobody else is owed one, to the next customer, round and round.
     ///
     /// # Errors
     /// When there is no other.
     pub fn switch_to_next(&mut self) -> Result<(), AgentRefusal> {
         let focus = self.seat.focus();
+        let owed = self.owed_an_answer().into_iter().find(|id| focus != Some(*id));
         let after = focus.map_or(0, |id| self.conversations[id].ordinal);
-        match self.conversations.active_after(after) {
+        match owed.or_else(|| self.conversations.active_after(after)) {
             Some(id) if focus != Some(id) => {
                 self.go_to(id);
                 Ok(())

@@ -4,6 +4,7 @@
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
+use crate::core::owed::Owed;
 use crate::core::record::{Record, Story, What};
 use crate::core::typing::Typing;
 use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State};
@@ -36,9 +37,10 @@ pub(super) struct Conversation {
     pub(super) typing: Typing,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
-    /// Lines that the customer typed since the agent's last line, without those that a `/wait` of a
-    /// script has taken.
-    new_lines: u32,
+    /// What the customer is owed.
+    owed: Owed,
+    /// Lines of those that a `/wait` of a script has taken.
+    taken_lines: u32,
     /// Whether the desk's send list has this conversation.
     is_on_send_list: bool,
     /// How long no entry was journaled.
@@ -65,7 +67,8 @@ impl Conversation {
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),
             slot: None,
-            new_lines: 0,
+            owed: Owed::default(),
+            taken_lines: 0,
             is_on_send_list: false,
             idle: Idle::new(now),
             is_asleep: false,
@@ -83,6 +86,9 @@ impl Conversation {
                 story.own,
             ),
             own: OwnNumbers::restore(story.own, story.held, story.typed),
+            owed: story.owed.clone(),
+            // A script that was started again waits for lines that come from now on.
+            taken_lines: story.owed.lines(),
             idle: Idle { before: story.idle, since: now.clock, noted: story.idle },
             is_asleep: story.idle >= LIFETIME,
             ..Conversation::new(story.secret, now)
@@ -101,21 +107,28 @@ impl Conversation {
         self.connection.is_some()
     }
 
-    /// The customer typed a line.
-    pub(super) fn note_new_line(&mut self) {
-        self.new_lines += 1;
+    /// The customer typed a line for the agent, or while they wait for one.
+    pub(super) fn note_new_line(&mut self, text: &str, now: Now) {
+        self.owed.add(text, now.wall);
+        self.typing.stop();
+    }
+
+    /// What the customer is owed.
+    pub(super) fn owed(&self) -> &Owed {
+        &self.owed
     }
 
     /// Takes one line that the customer typed since the agent's last line. False if there is none.
     pub(super) fn take_new_line(&mut self) -> bool {
-        let is_there = self.new_lines > 0;
-        self.new_lines = self.new_lines.saturating_sub(1);
+        let is_there = self.taken_lines < self.owed.lines();
+        self.taken_lines += u32::from(is_there);
         is_there
     }
 
     /// The entry with this number is a line that the agent typed.
     pub(super) fn note_own_line(&mut self, number: Number) {
-        self.new_lines = 0;
+        self.owed.settle();
+        self.taken_lines = 0;
         self.typing.note_line();
         self.own.note_line(number);
     }
@@ -171,12 +184,13 @@ impl Conversation {
     }
 
     /// Learns from a control of the customer's that is new.
-    pub(super) fn learn_control(&mut self, desk: DeskId, entry: &Entry) {
+    pub(super) fn learn_control(&mut self, desk: DeskId, entry: &Entry, now: Now) {
         let request = self.controls.request();
         self.controls.clear_answered();
         self.controls.learn(desk, entry);
         if self.controls.request() != request {
-            self.new_lines = 0;
+            self.owed.ask(now.wall);
+            self.taken_lines = 0;
         }
     }
 

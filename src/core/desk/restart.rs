@@ -37,7 +37,10 @@ impl Desk {
         }
         let is_active =
             |id: &ConversationId| desk.conversations.get(*id).is_some_and(Conversation::is_active);
-        desk.seat = Seat::restore(restart.focus.filter(is_active));
+        let focus = restart.focus.filter(is_active);
+        let unanswered =
+            desk.conversations.active().map(|id| (id, desk.conversations[id].owed().lines()));
+        desk.seat = Seat::restore(focus, unanswered);
         desk
     }
 

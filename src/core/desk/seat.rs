@@ -4,6 +4,11 @@
 //! The focus moves to a customer when the agent goes there, when a customer whom the agent asked
 //! for becomes theirs, and when any customer becomes theirs while the focus is on nobody whom they
 //! have. It goes away with the customer. A desk has one seat.
+//!
+//! Lines of customers who do not have the focus are unread until the agent goes to them. What a
+//! customer is owed is another matter: reading answers nothing.
+
+use std::collections::HashMap;
 
 use crate::wire::ConversationId;
 
@@ -12,12 +17,31 @@ use crate::wire::ConversationId;
 pub(super) struct Seat {
     /// The conversation that gets the next line of this seat.
     focus: Option<ConversationId>,
+    /// How many lines are unread, by conversation, of those that have any.
+    unread: HashMap<ConversationId, u32>,
 }
 
 impl Seat {
-    /// After a restart the focus is where it was.
-    pub(super) fn restore(focus: Option<ConversationId>) -> Seat {
-        Seat { focus }
+    /// After a restart the focus is where it was. Nobody knows what the agent has read of what has
+    /// no answer.
+    pub(super) fn restore(
+        focus: Option<ConversationId>,
+        unanswered: impl Iterator<Item = (ConversationId, u32)>,
+    ) -> Seat {
+        let unread = unanswered.filter(|(id, lines)| focus != Some(*id) && *lines > 0).collect();
+        Seat { focus, unread }
+    }
+
+    /// There are lines for the agent that nobody has read, unless the customer has the focus.
+    pub(super) fn note_unread(&mut self, id: ConversationId, lines: u32) {
+        if self.focus != Some(id) && lines > 0 {
+            *self.unread.entry(id).or_default() += lines;
+        }
+    }
+
+    /// How many lines are unread.
+    pub(super) fn unread(&self) -> u32 {
+        self.unread.values().sum()
     }
 
     /// The conversation that gets the next line of this seat.
@@ -28,6 +52,7 @@ impl Seat {
     /// The agent goes to this conversation.
     pub(super) fn go_to(&mut self, id: ConversationId) {
         self.focus = Some(id);
+        self.unread.remove(&id);
     }
 
     /// The customer of this conversation becomes the agent's. `is_asked_for` says whether the agent
@@ -47,6 +72,7 @@ impl Seat {
         if self.focus == Some(id) {
             self.focus = None;
         }
+        self.unread.remove(&id);
     }
 }
 
@@ -67,5 +93,20 @@ mod tests {
         assert_eq!(seat.focus(), Some(id(3)), "another customer's end moves no focus");
         seat.lose(id(3));
         assert_eq!(seat.focus(), None);
+    }
+
+    #[test]
+    fn lines_are_unread_until_the_agent_goes_there_or_the_customer_goes() {
+        let id = |n| ConversationId::new([n; 16]);
+        let mut seat = Seat::restore(Some(id(1)), [(id(1), 3), (id(2), 2), (id(3), 0)].into_iter());
+        assert_eq!(seat.unread(), 2);
+        for n in [1, 2, 3] {
+            seat.note_unread(id(n), 1);
+        }
+        assert_eq!(seat.unread(), 4);
+        seat.go_to(id(2));
+        assert_eq!(seat.unread(), 1);
+        seat.lose(id(3));
+        assert_eq!(seat.unread(), 0);
     }
 }

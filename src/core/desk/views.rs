@@ -2,32 +2,58 @@
 //! how far lines have come. Nothing here changes the desk.
 
 use std::ops::RangeInclusive;
+use std::time::Duration;
 
+use crate::core::clock::Now;
 use crate::core::delivery::Mark;
-use crate::core::report::{Customers, Listed, Prompt, Told};
-use crate::wire::{Author, ConversationId, Number};
+use crate::core::report::{Customers, Focus, Listed, Prompt, Told};
+use crate::wire::{Author, ConversationId, Millis, Number};
 
 use super::Desk;
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
 
 impl Desk {
-    /// `/list`: a line for each customer who talks or waits.
-    pub fn list(&self) -> Vec<Listed> {
-        let is_connected = |id: ConversationId| self.conversations[id].is_connected();
-        let talking = self.conversations.active().map(|id| Listed::Talking {
-            who: self.who(id),
-            has_focus: self.seat.focus() == Some(id),
-            is_connected: is_connected(id),
+    /// `/list`: a line for each customer. The agent's own who are owed an answer come first,
+    /// longest first; then the queue, and then the agent's other customers.
+    pub fn list(&self, now: Now) -> Vec<Listed> {
+        let talking = |id: ConversationId| {
+            let conversation = &self.conversations[id];
+            let owed = conversation.owed();
+            Listed::Talking {
+                who: self.who(id),
+                has_focus: self.seat.focus() == Some(id),
+                is_connected: conversation.is_connected(),
+                is_typing: conversation.typing.is_there(),
+                unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
+                last: owed.last().map(str::to_owned),
+            }
+        };
+        let waiting = self.queue.positions().map(|(id, position)| {
+            let conversation = &self.conversations[id];
+            Listed::Waiting {
+                who: self.who(id),
+                position: self.queue.counts(id).then_some(position),
+                is_connected: conversation.is_connected(),
+                waited: since(conversation.owed().asked_at(), now),
+                reason: conversation.reason().map(str::to_owned),
+                last: conversation.owed().last().map(str::to_owned),
+            }
         });
-        let waiting = self.queue.positions().map(|(id, position)| Listed::Waiting {
-            who: self.who(id),
-            position: self.queue.counts(id).then_some(position),
-            is_connected: is_connected(id),
-            reason: self.conversations[id].reason().map(str::to_owned),
-        });
-        let listed: Vec<Listed> = talking.chain(waiting).collect();
+        let owed = self.owed_an_answer().into_iter().map(talking);
+        let is_settled = |id: &ConversationId| self.conversations[*id].owed().lines() == 0;
+        let settled = self.conversations.active().filter(is_settled).map(talking);
+        let listed: Vec<Listed> = owed.chain(waiting).chain(settled).collect();
         if listed.is_empty() { vec![Listed::Nobody] } else { listed }
+    }
+
+    /// The agent's customers who are owed an answer, longest first.
+    pub(super) fn owed_an_answer(&self) -> Vec<ConversationId> {
+        let since = |id: &ConversationId| self.conversations[*id].owed().since();
+        let mut owed: Vec<_> =
+            self.conversations.active().filter(|id| since(id).is_some()).collect();
+        owed.sort_by_key(since);
+        owed
     }
 
     /// How many customers talk and wait. They would lose the desk if it ended now.
@@ -40,15 +66,19 @@ impl Desk {
         self.seat.focus()
     }
 
-    /// Who gets the agent's next line, as the prompt shows it.
-    pub fn prompt(&self) -> Prompt {
-        match self.seat.focus() {
-            Some(id) => Prompt::Customer {
+    /// Who gets the agent's next line, and who else is there, as the prompt shows it.
+    pub fn prompt(&self, now: Now) -> Prompt {
+        let first = self.queue.iter().next();
+        let asked_at = first.map(|id| self.conversations[id].owed().asked_at());
+        Prompt {
+            focus: self.seat.focus().map(|id| Focus {
                 who: self.who(id),
                 is_connected: self.conversations[id].is_connected(),
                 is_typing: self.conversations[id].typing.is_there(),
-            },
-            None => Prompt::Nobody(self.customers()),
+            }),
+            customers: self.customers(),
+            waited: asked_at.map_or(Duration::ZERO, |at| since(at, now)),
+            unread: self.seat.unread(),
         }
     }
 
@@ -119,4 +149,9 @@ impl Desk {
         let conversation = &self.conversations[id];
         format!("#{} {}", conversation.ordinal, conversation.called(id))
     }
+}
+
+/// How long ago something was. A clock may be set back.
+fn since(at: Millis, now: Now) -> Duration {
+    Duration::from_millis(now.wall.saturating_sub(at))
 }

@@ -3,8 +3,16 @@
 //! knows them.
 
 use std::fmt;
+use std::time::Duration;
+
+use unicode_segmentation::UnicodeSegmentation;
 
 use crate::core::text::Line;
+
+/// The letters of a line that a list shows.
+const EXCERPT_LETTERS: usize = 60;
+/// The prompt says in such steps how long somebody has waited: each step draws it anew.
+const PROMPT_STEP: Duration = Duration::from_secs(10);
 
 /// One line of `/list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +27,12 @@ pub enum Listed {
         has_focus: bool,
         /// Whether the customer is connected.
         is_connected: bool,
+        /// Whether the customer types.
+        is_typing: bool,
+        /// How many lines of the customer have no answer, and since when; `None` if all have one.
+        unanswered: Option<(u32, Duration)>,
+        /// The customer's latest line.
+        last: Option<String>,
     },
     /// This customer waits.
     Waiting {
@@ -28,71 +42,129 @@ pub enum Listed {
         position: Option<u32>,
         /// Whether the customer is connected.
         is_connected: bool,
+        /// How long the customer has waited.
+        waited: Duration,
         /// Why the customer waits, if the bot gave a reason.
         reason: Option<String>,
+        /// What the customer typed last while they waited.
+        last: Option<String>,
     },
 }
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let away = |is_connected: &bool| if *is_connected { "" } else { ", not connected" };
-        match self {
-            Listed::Nobody => f.write_str("nobody is talking, nobody is waiting"),
-            Listed::Talking { who, has_focus, is_connected } => {
-                let focus = if *has_focus { ", gets your lines" } else { "" };
-                write!(f, "{who} is talking to you{focus}{}", away(is_connected))
-            }
-            Listed::Waiting { who, position, is_connected, reason } => {
-                match position {
-                    Some(position) => {
-                        let away = away(is_connected);
-                        write!(f, "{who} is waiting, number {position} in the queue{away}")
+        let signs = |signs: &[(bool, &str)]| {
+            let there: Vec<_> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+            if there.is_empty() { String::new() } else { format!(" ({})", there.join(", ")) }
+        };
+        let last = match self {
+            Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
+            Listed::Talking { who, has_focus, is_connected, is_typing, unanswered, last } => {
+                let signs = signs(&[
+                    (*has_focus, "gets your lines"),
+                    (*is_typing, "is typing"),
+                    (!is_connected, "not connected"),
+                ]);
+                match unanswered {
+                    Some((lines, since)) => {
+                        write!(f, "{who}{signs}  {lines} new, oldest {}", Elapsed(*since))
                     }
-                    None => write!(
-                        f,
-                        "{who} is waiting, not connected, and counts in the queue again once they \
-                         are"
-                    ),
+                    None => write!(f, "{who}{signs}  talks to you, has every answer"),
                 }?;
-                reason.as_ref().map_or(Ok(()), |reason| write!(f, ": {}", Line(reason)))
+                last
             }
+            Listed::Waiting { who, position, is_connected, waited, reason, last } => {
+                let signs = signs(&[(!is_connected, "not connected")]);
+                write!(f, "{who}{signs}  waits {}", Elapsed(*waited))?;
+                match position {
+                    Some(position) => write!(f, ", number {position} in the queue"),
+                    None => f.write_str(", counts in the queue again once they are connected"),
+                }?;
+                if let Some(reason) = reason {
+                    write!(f, ": {}", Line(reason))?;
+                }
+                last
+            }
+        };
+        last.as_ref().map_or(Ok(()), |last| write!(f, "  \"{}\"", Line(&excerpt(last))))
+    }
+}
+
+/// The beginning of a line, as it is shown in a list.
+fn excerpt(line: &str) -> String {
+    let mut letters = line.graphemes(true);
+    let beginning: String = letters.by_ref().take(EXCERPT_LETTERS).collect();
+    if letters.next().is_some() { beginning + "…" } else { beginning }
+}
+
+/// A time as people read it on a clock: `0:40`, `12:05`, `1:00:00`.
+struct Elapsed(Duration);
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (minutes, seconds) = (self.0.as_secs() / 60, self.0.as_secs() % 60);
+        match minutes {
+            0..60 => write!(f, "{minutes}:{seconds:02}"),
+            _ => write!(f, "{}:{:02}:{seconds:02}", minutes / 60, minutes % 60),
         }
     }
 }
 
-/// Who gets the agent's next line, as a prompt shows it.
+/// What a prompt shows: who gets the agent's next line, and who else is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Prompt {
-    /// This customer.
-    Customer {
-        /// The customer.
-        who: String,
-        /// Whether the customer is connected.
-        is_connected: bool,
-        /// Whether the customer types.
-        is_typing: bool,
-    },
-    /// Nobody.
-    Nobody(Customers),
+pub struct Prompt {
+    /// Who gets the next line.
+    pub focus: Option<Focus>,
+    /// Who is there.
+    pub customers: Customers,
+    /// How long the first customer in the queue has waited.
+    pub waited: Duration,
+    /// How many lines of customers without the focus the agent has not gone to.
+    pub unread: u32,
+}
+
+/// The customer who gets the agent's next line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Focus {
+    /// The customer.
+    pub who: String,
+    /// Whether the customer is connected.
+    pub is_connected: bool,
+    /// Whether the customer types.
+    pub is_typing: bool,
+}
+
+impl Prompt {
+    /// After this time the prompt shows another time, if nothing else changes it.
+    pub fn changes_in(&self) -> Option<Duration> {
+        let over = Duration::from_nanos((self.waited.as_nanos() % PROMPT_STEP.as_nanos()) as u64);
+        (self.customers.waiting > 0).then(|| PROMPT_STEP - over)
+    }
 }
 
 impl fmt::Display for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Prompt::Customer { who, is_connected: false, .. } => write!(f, "offline, {who}"),
-            Prompt::Customer { who, is_typing: true, .. } => write!(f, "typing, {who}"),
-            Prompt::Customer { who, .. } => f.write_str(who),
-            Prompt::Nobody(Customers { talking, waiting }) => {
-                f.write_str("nobody")?;
-                if *talking > 0 {
-                    write!(f, ", {talking} open")?;
-                }
-                if *waiting > 0 {
-                    write!(f, ", {waiting} waiting")?;
-                }
-                Ok(())
+        match &self.focus {
+            Some(Focus { who, is_connected: false, .. }) => write!(f, "offline, {who}"),
+            Some(Focus { who, is_typing: true, .. }) => write!(f, "typing, {who}"),
+            Some(Focus { who, .. }) => f.write_str(who),
+            None => f.write_str("nobody"),
+        }?;
+        let Customers { talking, waiting } = self.customers;
+        if self.focus.is_none() && talking > 0 {
+            write!(f, " · {talking} open")?;
+        }
+        if waiting > 0 {
+            write!(f, " · {waiting} waiting")?;
+            let steps = self.waited.as_secs() / PROMPT_STEP.as_secs();
+            if steps > 0 {
+                write!(f, " ({})", Elapsed(PROMPT_STEP * steps as u32))?;
             }
         }
+        if self.unread > 0 {
+            write!(f, " · {} unread", self.unread)?;
+        }
+        Ok(())
     }
 }
 
@@ -145,22 +217,47 @@ impl Fitting {
 
 #[cfg(test)]
 mod tests {
-    use super::{Customers, Fitting, Listed, Prompt};
+    use std::time::Duration;
+
+    use super::{Customers, Fitting, Focus, Listed, Prompt};
+
+    fn ann() -> String {
+        "#2 Ann".to_owned()
+    }
 
     #[test]
-    fn the_prompt_names_the_customer_in_focus_or_counts_those_who_are_there() {
-        let who = || "#2 Ann".to_owned();
-        let nobody = |talking, waiting| Prompt::Nobody(Customers { talking, waiting }).to_string();
-        let customer = |is_connected, is_typing| {
-            Prompt::Customer { who: who(), is_connected, is_typing }.to_string()
+    fn the_prompt_names_the_customer_in_focus_and_counts_who_else_is_there() {
+        let prompt = |is_connected, is_typing, (talking, waiting), waited, unread| {
+            let focus = Some(Focus { who: ann(), is_connected, is_typing });
+            let customers = Customers { talking, waiting };
+            Prompt { focus, customers, waited: Duration::from_secs(waited), unread }
+        };
+        let with = |is_connected, is_typing, customers, waited, unread| {
+            prompt(is_connected, is_typing, customers, waited, unread).to_string()
         };
         assert_eq!(
-            [customer(true, false), customer(true, true), customer(false, false)],
-            ["#2 Ann", "typing, #2 Ann", "offline, #2 Ann"]
+            [
+                with(true, false, (1, 0), 0, 0),
+                with(true, true, (2, 1), 9, 0),
+                with(false, false, (2, 1), 49, 2),
+            ],
+            [
+                "#2 Ann",
+                "typing, #2 Ann · 1 waiting",
+                "offline, #2 Ann · 1 waiting (0:40) · 2 unread"
+            ]
         );
+        let nobody = |customers, waited| {
+            Prompt { focus: None, ..prompt(true, false, customers, waited, 0) }.to_string()
+        };
         assert_eq!(
-            [nobody(0, 0), nobody(0, 3), nobody(1, 0), nobody(1, 3)],
-            ["nobody", "nobody, 3 waiting", "nobody, 1 open", "nobody, 1 open, 3 waiting"]
+            [nobody((0, 0), 0), nobody((0, 3), 3725), nobody((1, 0), 0), nobody((1, 3), 600)],
+            [
+                "nobody",
+                "nobody · 3 waiting (1:02:00)",
+                "nobody · 1 open",
+                "nobody · 1 open · 3 waiting (10:00)"
+            ]
         );
     }
 
@@ -173,23 +270,36 @@ mod tests {
 
     #[test]
     fn a_list_says_of_each_customer_how_they_are() {
-        let who = || "#2 Ann".to_owned();
-        let waiting = |position, is_connected, reason: Option<&str>| {
-            let reason = reason.map(str::to_owned);
-            Listed::Waiting { who: who(), position, is_connected, reason }.to_string()
+        let waiting = |position, is_connected, reason: Option<&str>, last: Option<&str>| {
+            let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
+            let waited = Duration::from_secs(40);
+            Listed::Waiting { who: ann(), position, is_connected, waited, reason, last }.to_string()
         };
         assert_eq!(
-            waiting(Some(3), false, Some("lost parcel")),
-            "#2 Ann is waiting, number 3 in the queue, not connected: lost parcel"
+            waiting(Some(3), true, Some("lost parcel"), Some("hello?")),
+            "#2 Ann  waits 0:40, number 3 in the queue: lost parcel  \"hello?\""
         );
         assert_eq!(
-            waiting(None, false, Some("lost parcel")),
-            "#2 Ann is waiting, not connected, and counts in the queue again once they are: lost \
-             parcel"
+            waiting(None, false, None, None),
+            "#2 Ann (not connected)  waits 0:40, counts in the queue again once they are connected"
+        );
+        let talking = |has_focus, is_connected, lines: Option<u32>, last: &str| {
+            let unanswered = lines.map(|lines| (lines, Duration::from_secs(130)));
+            let (who, last, is_typing) = (ann(), Some(last.to_owned()), true);
+            Listed::Talking { who, has_focus, is_connected, is_typing, unanswered, last }
+                .to_string()
+        };
+        assert_eq!(
+            talking(false, true, Some(4), "bo@example.com"),
+            "#2 Ann (is typing)  4 new, oldest 2:10  \"bo@example.com\""
         );
         assert_eq!(
-            Listed::Talking { who: who(), has_focus: true, is_connected: false }.to_string(),
-            "#2 Ann is talking to you, gets your lines, not connected"
+            talking(true, false, None, &"x".repeat(70)),
+            format!(
+                "#2 Ann (gets your lines, is typing, not connected)  talks to you, has every answer  \
+                 \"{}…\"",
+                "x".repeat(60)
+            )
         );
     }
 

@@ -134,7 +134,7 @@ impl Admin {
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
             command::Admin::List => {
-                self.desk.list().iter().for_each(|listed| self.notice(&listed.to_string()));
+                self.desk.list(now).iter().for_each(|listed| self.notice(&listed.to_string()));
             }
             command::Admin::History(who) => return self.tell_history(who.as_ref()),
             command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),

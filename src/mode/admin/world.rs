@@ -3,6 +3,7 @@
 use crate::core::desk::Desk;
 use crate::core::outcome::Fact;
 use crate::core::record::{Batch, Committed};
+use crate::edge::clock;
 use crate::edge::journal::Journal;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
@@ -57,7 +58,7 @@ impl World<Desk> for Edges {
 
     fn show(&mut self, desk: &Desk) {
         let screen = self.seat.seat().screen();
-        screen.prompt(format!("{}{}", desk.prompt(), desk.mark()));
+        screen.prompt(format!("{}{}", desk.prompt(clock::now()), desk.mark()));
         screen.flush();
     }
 }

@@ -49,10 +49,10 @@ fn the_desk_of_a_0_1_0_journal_has_its_queue_its_conversations_and_its_focus() {
     let setup = setup();
     let mut admin = setup.admin(&[]);
     admin.say("/list");
-    let active = admin.until_told("notice", "#2 active is talking to you");
+    let active = admin.until_told("notice", "#2 active (");
     let focus = active["text"].as_str().is_some_and(|text| text.contains("gets your lines"));
-    admin.until_told("notice", "#1 queued is waiting, number 1");
-    admin.until_told("notice", "#5 pending is waiting, number 2");
+    admin.until_told("notice", "#1 queued (not connected)  waits");
+    admin.until_told("notice", "#5 pending (not connected)  waits");
     let states = admin.events_of("state");
     let states: Vec<&str> = states.iter().filter_map(|event| event["state"].as_str()).collect();
     assert_eq!(

@@ -141,8 +141,8 @@ fn the_list_shows_who_talks_and_who_waits() {
     admin.say("/accept");
     admin.until_state("active");
     admin.say("/list");
-    admin.until_told("notice", "#1 Ann is talking to you, gets your lines");
-    admin.until_told("notice", "#2 Bob is waiting, number 1 in the queue");
+    admin.until_told("notice", "#2 Bob  waits 0:0");
+    admin.until_told("notice", "#1 Ann (gets your lines)");
 }
 
 #[test]

@@ -29,7 +29,7 @@ fn a_name_or_the_beginning_of_one_works_wherever_a_number_does() {
     let mut cleo = waiting(&address, &bot, Some("Cléo"));
     desk.press("/accept cLÉ\r");
     cleo.until_state("active");
-    desk.last_row("#3 Cléo> ");
+    desk.last_row("#3 Cléo · 2 waiting> ");
     desk.press("/accept mary a\r");
     mary.until_state("active");
     desk.press("/accept Bo\r");
@@ -73,10 +73,10 @@ fn an_ambiguous_name_lists_all_matches_and_accepts_nobody() {
     // Customers with exactly this name come before customers whose name begins with it.
     desk.press("/accept ann\r");
     desk.sees("> /accept ann\n-- #2 Ann\n-- #3 Ann\n!! that fits several of them");
-    desk.last_row("nobody, 3 waiting> ");
+    desk.last_row("nobody · 3 waiting> ");
     desk.press("/accept 3\r");
     users[2].until_state("active");
-    desk.last_row("#3 Ann> ");
+    desk.last_row("#3 Ann · 2 waiting> ");
     // Two customers have this name, but only one of them waits, so only that one can be accepted.
     desk.press("/accept ann\r");
     users[1].until_state("active");
@@ -100,7 +100,7 @@ fn an_unnamed_customer_has_a_name_of_the_desks_and_a_number_wins_over_a_name() {
         .expect("the call names the customer");
     desk.press(&format!("/accept {}\r", called.to_uppercase()));
     unnamed.until_state("active");
-    desk.last_row(&format!("#1 {called}> "));
+    desk.last_row(&format!("#1 {called} · 2 waiting> "));
     desk.press("/accept 1\r");
     desk.sees(&format!("you have #1 {called} already"));
     desk.press("/accept 7\r");

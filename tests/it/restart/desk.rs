@@ -38,7 +38,7 @@ fn a_killed_desk_restores_its_queue_conversations_and_focus_and_customers_reconn
     admin.until_text("for Ann");
     admin.say("/switch 3");
     admin.say("/list");
-    admin.until_told("notice", "#3 Cy is talking to you, gets your lines");
+    admin.until_told("notice", "#3 Cy (gets your lines)");
     admin.kill();
     let users = [&mut ann, &mut bob, &mut cy, &mut dan];
     for user in users {
@@ -119,7 +119,7 @@ fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
     admin.say(command);
     // The desk takes the next line only after the command is journaled.
     admin.say("/list");
-    admin.until_told("notice", "is talking to you");
+    admin.until_told("notice", "(gets your lines)");
     admin.kill();
     let admin = setup.admin(&[]);
     user.signal(Signal::CONT);

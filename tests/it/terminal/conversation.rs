@@ -28,9 +28,9 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     bob.press("a human, too\r");
     bob.sees("you are number 2 in the queue");
     admin.sees("Hey! Bob wants to talk to you");
-    admin.prompts("nobody, 2 waiting> ");
+    admin.prompts("nobody · 2 waiting> ");
     admin.press("/accept\r");
-    admin.prompts("#1 Ann> ");
+    admin.prompts("#1 Ann · 1 waiting> ");
     admin.sees("user Ann: a human, please");
     ann.sees("Robin joined");
     ann.prompts("Robin> ");
@@ -41,7 +41,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     admin.prompts("#2 Bob> for Bob, half ty");
     ann.press("日本語 👍 שלום\r");
     admin.sees("[#1] user Ann: 日本語 👍 שלום");
-    admin.prompts("#2 Bob> for Bob, half ty");
+    admin.prompts("#2 Bob · 1 unread> for Bob, half ty");
     admin.press("ped\r");
     bob.sees("admin Robin: for Bob, half typed");
     admin.press("/switch 1\r");

@@ -171,7 +171,7 @@ fn ctrl_c_asks_a_waiting_customer_before_it_ends_the_program() {
     user.last_row("waiting> ");
     user.press(CTRL_C);
     user.sees("you are waiting for a person; Ctrl-C again leaves the program");
-    desk.last_row("nobody, 1 waiting> ");
+    desk.last_row("nobody · 1 waiting> ");
     desk.press(CTRL_C);
     desk.sees("1 customer is waiting; Ctrl-C again ends the desk");
     desk.press("/accept\r");
@@ -188,7 +188,7 @@ fn a_desk_refuses_ctrl_z_with_a_reason_and_goes_on() {
     desk.last_row("#1 Ann> to Ann");
     desk.press("\r/list\r");
     user.sees("admin Robin: to Ann");
-    desk.sees("#1 Ann is talking to you");
+    desk.sees("#1 Ann (gets your lines)");
     desk.program.signal(Signal::TSTP);
     desk.press("\x0c");
     desk.sees("a desk cannot be suspended");

@@ -189,7 +189,7 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
         let mut customers = Vec::new();
         for (at, name) in names().iter().enumerate() {
             customers.push(waiting(&address, &format!("{:02x}", at + 1), name));
-            admin.prompts(&format!("nobody, {} waiting> ", at + 1));
+            admin.prompts(&format!("nobody · {} waiting> ", at + 1));
             no_row_is_a_fake(&admin.rows());
         }
         admin.press("/list\r");

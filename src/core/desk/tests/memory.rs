@@ -83,7 +83,7 @@ fn a_customer_who_leaves_within_a_backlog_does_not_end_the_desk() {
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)));
     assert!(matches!(desk.say("who is there?", now()), Err(AgentRefusal::NoFocus(_))));
-    assert_eq!((desk.prompt().to_string(), desk.focus()), ("nobody".to_owned(), None));
+    assert_eq!((desk.prompt(now()).to_string(), desk.focus()), ("nobody".to_owned(), None));
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn customer_types(desk: &mut Desk, n: u64) {
 }
 
 fn shows_typing(desk: &Desk) -> bool {
-    desk.prompt().to_string().starts_with("typing, ")
+    desk.prompt(now()).to_string().starts_with("typing, ")
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn a_customer_does_not_type_any_more_when_the_line_comes_or_the_connection_is_lo
     assert!(!shows_typing(&desk));
     customer_types(&mut desk, 1);
     desk.disconnected(Conn(1), "cut");
-    assert!(!desk.prompt().to_string().contains("typing"));
+    assert!(!desk.prompt(now()).to_string().contains("typing"));
 }
 
 #[test]

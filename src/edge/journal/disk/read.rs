@@ -10,7 +10,7 @@ use super::keys::Known;
 use super::write::{NOTE, OWN};
 use crate::core::record::{Line, Offset, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
-use crate::wire::{ConversationId, DeskId, Entry, Number};
+use crate::wire::{ConversationId, DeskId, Entry, Millis, Number};
 
 /// Controls of a conversation that comes back, at most. Between one `requested` and the next there
 /// are a handful.
@@ -117,7 +117,7 @@ impl Disk {
         id: ConversationId,
     ) -> Result<Option<Story>, Fault> {
         let read =
-            |known: Option<Known>| known.map_or(Ok(None), |known| self.read_story(known.key));
+            |known: Option<Known>| known.map_or(Ok(None), |known| self.read_whole_story(known.key));
         self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
 
@@ -147,7 +147,7 @@ impl Disk {
             let select = "SELECT seq FROM sqlite_sequence WHERE name = 'conversation'";
             let begun = self.connection.query_row(select, [], |row| row.get(0)).optional()?;
             Ok(Restart {
-                stories: self.read_chosen(OPEN, None)?,
+                stories: self.read_with_owed(OPEN, None)?,
                 focus: focus.map(ConversationId::new),
                 begun: begun.unwrap_or(0),
             })
@@ -162,6 +162,17 @@ impl Disk {
     /// The story of the conversation with this key, if there is one.
     pub(super) fn read_story(&self, key: i64) -> rusqlite::Result<Option<Story>> {
         Ok(self.read_chosen(ONE, Some(key))?.pop())
+    }
+
+    fn read_whole_story(&self, key: i64) -> rusqlite::Result<Option<Story>> {
+        Ok(self.read_with_owed(ONE, Some(key))?.pop())
+    }
+
+    /// Reads the stories, with what customers are owed: that takes longer.
+    fn read_with_owed(&self, chosen: &str, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
+        let mut stories = self.read_chosen(chosen, only)?;
+        self.read_owed(chosen, only, &mut stories)?;
+        Ok(stories)
     }
 
     fn read_chosen(&self, chosen: &str, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
@@ -232,6 +243,31 @@ impl Disk {
         }
         Ok(())
     }
+
+    /// Reads what the customers of a desk are owed.
+    fn read_owed(
+        &self,
+        chosen: &str,
+        only: Option<i64>,
+        stories: &mut [Story],
+    ) -> rusqlite::Result<()> {
+        let sql = owed_sql(chosen);
+        let mut select = self.connection.prepare_cached(&sql)?;
+        let mut rows = select.query(params_from_iter(only))?;
+        while let Some(row) = rows.next()? {
+            let ordinal: u32 = row.get(0)?;
+            let at = stories.binary_search_by_key(&ordinal, |story| story.ordinal);
+            let Some(story) = at.ok().and_then(|at| stories.get_mut(at)) else { continue };
+            let (stored, text) =
+                (row.get::<_, i64>(2)? as Millis, row.get_ref(3)?.as_str_or_null()?);
+            match (row.get::<_, i64>(1)?, text) {
+                (OWN, _) => story.owed.settle(),
+                (_, Some(text)) => story.owed.add(text, stored),
+                (_, None) => story.owed.ask(stored),
+            }
+        }
+        Ok(())
+    }
 }
 
 fn conversations_sql(chosen: &str) -> String {
@@ -272,6 +308,25 @@ fn controls_sql(chosen: &str) -> String {
                  LEFT JOIN peer ON peer.key = origin
              WHERE control = 1 {latest})
          ORDER BY offset"
+    )
+}
+
+/// The latest request at a desk, and the lines of the customer and of agents behind it. A
+/// customer's side has no request of a peer's.
+fn owed_sql(chosen: &str) -> String {
+    format!(
+        "SELECT chosen, origin, stored, json_extract(body, '$.message.text')
+         FROM {chosen} CROSS JOIN entry ON entry.conversation = chosen AND entry.key >=
+             (SELECT coalesce(max(key), 0) FROM entry AS request
+              WHERE request.conversation = chosen AND control = 1 AND origin > 0
+                  AND json_extract(body, '$.requested') IS NOT NULL)
+         WHERE CASE
+             WHEN origin > 0 AND control = 1 THEN json_extract(body, '$.requested') IS NOT NULL
+             WHEN origin > 0 THEN json_extract(body, '$.message.author') = 'user'
+             WHEN origin = 0 THEN json_extract(body, '$.message.author') = 'admin'
+                 AND json_extract(body, '$.message.greeting') IS NULL
+             END
+         ORDER BY chosen, entry.key"
     )
 }
 
@@ -332,7 +387,9 @@ mod tests {
         drop(Disk::open(&file).unwrap());
         let connection = Connection::open(&file).unwrap();
         let chosen = [OPEN, AWAKE];
-        let each = |chosen| [conversations_sql(chosen), peers_sql(chosen), controls_sql(chosen)];
+        let each = |chosen| {
+            [conversations_sql(chosen), peers_sql(chosen), controls_sql(chosen), owed_sql(chosen)]
+        };
         for sql in chosen.into_iter().flat_map(each) {
             let mut explain = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = explain.query_map([], |row| row.get::<_, String>(3)).unwrap();

@@ -1,0 +1,89 @@
+//! What a customer is owed: an agent, and an answer to the lines that they typed since the agent's
+//! latest one. What they said to the bot is not owed, and opening a conversation answers nothing.
+//!
+//! Times are those of the desk's clock, so that nobody gets ahead with a clock of their own.
+
+use crate::wire::{Author, Body, Millis, Said};
+
+/// The most bytes that are kept of a line.
+const LINE_MAX: usize = 200;
+
+/// Since when a customer waits, and the lines that they typed since the agent's latest one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+    asked_at: Millis,
+    lines: u32,
+    since: Millis,
+    last: Box<str>,
+}
+
+impl Owed {
+    /// Learns from an entry of the customer's side that came at this time.
+    pub fn learn(&mut self, body: &Body, at: Millis) {
+        match body {
+            Body::Message(Said { author: Author::User, text, .. }) => self.add(text, at),
+            Body::Requested { .. } => self.ask(at),
+            _ => {}
+        }
+    }
+
+    /// The customer asked for an agent at this time. What they said before was for the bot.
+    pub fn ask(&mut self, at: Millis) {
+        *self = Owed { asked_at: at, ..Owed::default() };
+    }
+
+    /// The customer typed this line at this time.
+    pub fn add(&mut self, text: &str, at: Millis) {
+        if self.lines == 0 {
+            self.since = at;
+        }
+        self.lines += 1;
+        self.last = text[..text.floor_char_boundary(LINE_MAX)].into();
+    }
+
+    /// The agent answered.
+    pub fn settle(&mut self) {
+        self.lines = 0;
+    }
+
+    /// When the customer asked for an agent.
+    pub fn asked_at(&self) -> Millis {
+        self.asked_at
+    }
+
+    /// How many lines have no answer.
+    pub fn lines(&self) -> u32 {
+        self.lines
+    }
+
+    /// When the first of them came.
+    pub fn since(&self) -> Option<Millis> {
+        (self.lines > 0).then_some(self.since)
+    }
+
+    /// The customer's latest line, also one that was answered.
+    pub fn last(&self) -> Option<&str> {
+        (!self.last.is_empty()).then_some(&*self.last)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Owed;
+
+    #[test]
+    fn the_first_line_without_an_answer_says_since_when_and_an_answer_settles_all() {
+        let mut owed = Owed::default();
+        owed.add("for the bot", 2);
+        owed.ask(3);
+        assert_eq!(owed.asked_at(), 3);
+        assert_eq!((owed.lines(), owed.since(), owed.last()), (0, None, None));
+        owed.add("hello?", 5);
+        owed.add("anybody there?", 9);
+        assert_eq!((owed.lines(), owed.since(), owed.last()), (2, Some(5), Some("anybody there?")));
+        owed.settle();
+        assert_eq!((owed.lines(), owed.since(), owed.last()), (0, None, Some("anybody there?")));
+        owed.add(&"é".repeat(200), 12);
+        assert_eq!((owed.since(), owed.last()), (Some(12), Some("é".repeat(100).as_str())));
+    }
+}
