@@ -5,6 +5,7 @@
 pub mod clock;
 pub mod failpoint;
 pub mod journal;
+pub mod notifier;
 pub mod secret;
 pub mod signals;
 pub mod term;

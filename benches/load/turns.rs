@@ -1,12 +1,12 @@
 //! The cost of a turn with few and with many conversations, of which only one is active.
 
-use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use handoff::core::desk::{Desk, Options};
 use handoff::core::outcome::{Fact, Side};
 use handoff::core::record::{Batch, Committed};
+use handoff::core::report::Alert;
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::edge::clock;
@@ -57,9 +57,7 @@ impl Runs for Sessions {
 }
 
 impl Runs for Desk {
-    fn run(&mut self, _: &mut Nobody, errand: Infallible) {
-        match errand {}
-    }
+    fn run(&mut self, _: &mut Nobody, _: Alert) {}
 }
 
 impl<S: Runs> World<S> for Nobody {

@@ -3,14 +3,13 @@
 //! the desk sends is in the journal, in order, and goes only to its own customer.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::time::Instant;
 
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Options};
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
-use handoff::core::report::Report;
+use handoff::core::report::{Alert, Report};
 use handoff::edge::journal::Journal;
 use handoff::turn::{self, Written, turn};
 use handoff::wire::{Conn, ConversationId, DeskId, Message, Number, Secret, State, Token};
@@ -94,6 +93,7 @@ impl World {
             customers: if options & 8 != 0 { 2 } else { 100 },
             customers_per_address: if options & 16 != 0 { 1 } else { 100 },
             trusted_gateways: if options & 32 != 0 { vec![gateway_token()] } else { Vec::new() },
+            ..Options::default()
         };
         let desk = Desk::new(DESK, options.clone(), now);
         let edges = Edges {
@@ -164,8 +164,8 @@ impl turn::World<Desk> for Edges {
 
     fn flush(&mut self) {}
 
-    fn run(&mut self, _: &mut Desk, errand: Infallible) -> Result<(), Died> {
-        match errand {}
+    fn run(&mut self, _: &mut Desk, _: Alert) -> Result<(), Died> {
+        Ok(())
     }
 
     fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Died> {

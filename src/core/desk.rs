@@ -23,17 +23,18 @@
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, IDLE_NOTED};
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
-use crate::core::report::{Goodbye, Report};
+use crate::core::report::{Alert, Goodbye, Report};
 use crate::wire::{
     Address, Conn, ConversationId, DeskId, Entry, Message, Number, Token, WireError,
 };
 
+use alerts::Alerts;
 use connections::Connections;
 use links::ChangedLinks;
 use queue::Queue;
@@ -41,6 +42,7 @@ use room::Room;
 use roster::Roster;
 use seat::Seat;
 
+mod alerts;
 mod announce;
 mod away;
 mod backlog;
@@ -80,8 +82,11 @@ pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 /// reads back a limited number of the latest controls, and `closed` must be among them.
 pub const BEHIND_CLOSED_MAX: Number = 100;
 
-/// A desk has no acts that only it has.
-pub type Errand = std::convert::Infallible;
+/// The agent is called again after this time.
+pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
+
+/// What only a desk does: it calls the agent.
+pub type Errand = Alert;
 
 type Act = outcome::Act<Errand>;
 
@@ -100,6 +105,8 @@ pub struct Options {
     pub customers_per_address: usize,
     /// The tokens of the gateways that the desk trusts.
     pub trusted_gateways: Vec<Token>,
+    /// The agent is called again after this time, while somebody needs them.
+    pub notify_every: Duration,
 }
 
 impl Default for Options {
@@ -111,6 +118,7 @@ impl Default for Options {
             customers: room::CUSTOMERS,
             customers_per_address: room::CUSTOMERS_PER_ADDRESS,
             trusted_gateways: Vec::new(),
+            notify_every: NOTIFY_EVERY,
         }
     }
 }
@@ -120,7 +128,7 @@ impl Default for Options {
 ///
 /// ```
 /// use std::net::{IpAddr, Ipv4Addr};
-/// use std::time::Instant;
+/// use std::time::{Duration, Instant};
 ///
 /// use handoff::core::clock::Now;
 /// use handoff::core::desk::{Desk, Options};
@@ -180,6 +188,7 @@ pub struct Desk {
     connections: Connections,
     changed_links: ChangedLinks,
     seat: Seat,
+    alerts: Alerts,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
@@ -195,13 +204,14 @@ impl Desk {
     pub fn new(id: DeskId, options: Options, now: Now) -> Desk {
         Desk {
             id,
-            options,
             conversations: Roster::default(),
             queue: Queue::new(now),
             room: Room::default(),
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
             seat: Seat::default(),
+            alerts: Alerts::new(options.notify_every),
+            options,
             send_list: Vec::new(),
             leave_candidates: Vec::new(),
             next_idle_look: now.clock + IDLE_NOTED,
@@ -389,8 +399,8 @@ impl Side for Desk {
         std::mem::take(&mut self.out)
     }
 
-    fn wants(&self, errand: &Errand) -> bool {
-        match *errand {}
+    fn wants(&self, _: &Errand) -> bool {
+        true
     }
 
     /// The two journals have different entries under the same numbers, and nothing can join them

@@ -16,7 +16,7 @@ use crate::wire::{
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
-pub use overview::{Customers, Fitting, Focus, Listed, Prompt};
+pub use overview::{Alert, Customers, Fitting, Focus, Listed, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod desk_link;
@@ -135,7 +135,7 @@ pub enum Report {
         /// What happened; in JSON one line for a person.
         text: News,
     },
-    /// A customer wants to talk: information of a core that also rings the bell.
+    /// A customer wants to talk: information of a core that a person must not miss.
     #[serde(rename = "notice")]
     Call {
         /// What happened; in JSON one line for a person.

@@ -37,6 +37,7 @@ mod layout;
 mod mode;
 mod page_words;
 mod render;
+mod ring;
 mod screen;
 mod suspend;
 mod words;
@@ -103,6 +104,7 @@ pub struct Screen {
     unflushed: RefCell<Vec<Report>>,
     /// The prompt that was sent last.
     last_prompt: RefCell<String>,
+    last_title: Cell<u32>,
     is_interactive: bool,
     mode: Option<Arc<RawMode>>,
     /// `None` if stdin is not read.
@@ -193,6 +195,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
             shown_count,
             unflushed: RefCell::default(),
             last_prompt: RefCell::default(),
+            last_title: Cell::new(0),
             is_interactive,
             mode,
             waker,
@@ -263,6 +266,20 @@ impl Screen {
         if self.mode.is_some() && *self.last_prompt.borrow() != prompt {
             self.last_prompt.replace(prompt.clone());
             self.send(Command::Prompt(prompt));
+        }
+    }
+
+    /// Calls the person: by the bell and, where the terminal has it, by a notification.
+    pub fn ring(&self, text: &str) {
+        if self.mode.is_some() {
+            self.send(Command::Ring(text.to_owned()));
+        }
+    }
+
+    /// Says in the terminal's title how many need an answer.
+    pub fn title(&self, count: u32) {
+        if self.mode.is_some() && self.last_title.replace(count) != count {
+            self.send(Command::Title(count));
         }
     }
 

@@ -3,10 +3,9 @@
 //! It drains what waits, has the desk handle it, and takes a turn ([`crate::turn`]). An agent's
 //! lines are taken as they are typed, a script's when they are due.
 
-use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{bounded, never};
+use crossbeam_channel::{bounded, unbounded};
 
 use crate::core::clock::Now;
 use crate::core::command;
@@ -16,6 +15,7 @@ use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX};
 use crate::edge::clock;
 use crate::edge::journal::Journal;
+use crate::edge::notifier::Notifier;
 use crate::edge::signals;
 use crate::edge::term::{self, Typed};
 use crate::edge::tls::{Plaintext, Security};
@@ -107,20 +107,23 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         customers: args.customers,
         customers_per_address: args.per_address,
         trusted_gateways,
+        notify_every: args.notify_every,
     };
+    let (tell_fault, faults) = unbounded();
+    let notifier = Notifier::start(args.notify, &tell_fault);
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let pace = Pace::new(screen.is_interactive());
     let seat = AgentSeat::new(Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
         desk: Desk::restore(id, options, &restart, clock::now()),
-        edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat },
+        edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat, notifier },
         pace,
         auto_accept: args.auto_accept,
         no_terminal: args.no_terminal,
         accepting: None,
         leaving: None,
     };
-    let inputs = Inputs { typed, screen: shown, net, answers: never(), signals };
+    let inputs = Inputs { typed, screen: shown, net, answers: faults, signals };
     let ids = restart.stories.into_iter().map(|story| story.id);
     let ended = admin.go_on(ids).and_then(|()| admin.run(&inputs));
     admin.edges.peers.finish(Duration::from_secs(1));
@@ -169,7 +172,7 @@ impl Admin {
         Ok(())
     }
 
-    fn run(&mut self, inputs: &Inputs<Infallible>) -> Result<u8, Stop> {
+    fn run(&mut self, inputs: &Inputs<String>) -> Result<u8, Stop> {
         self.turn(clock::now())?;
         if !self.edges.seat.is_json() {
             self.tell_focus();
@@ -206,36 +209,46 @@ impl Admin {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let prompt = self
-            .seat()
-            .screen()
-            .has_prompt()
-            .then(clock::now)
-            .and_then(|now| self.desk.prompt(now).changes_in().map(|time| now.clock + time));
-        [self.leaving.map(|(by, _)| by), self.pace.deadline(), Some(self.desk.deadline()), prompt]
+        let now = clock::now();
+        let prompt =
+            self.desk.prompt(now).changes_in().filter(|_| self.seat().screen().has_prompt());
+        let prompt = prompt.map(|time| now.clock + time);
+        let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt];
+        [self.leaving.map(|(by, _)| by), self.pace.deadline()]
             .into_iter()
+            .chain(desk)
             .flatten()
             .min()
     }
 
-    fn handle(&mut self, event: Event<Infallible>) -> Result<(), Stop> {
+    fn handle(&mut self, event: Event<String>) -> Result<(), Stop> {
         let now = clock::now();
         match event {
             Event::Net(event) => self.net(event, now)?,
-            Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
+            Event::Typed(Typed::Line(line)) => {
+                if self.pace.is_person() {
+                    self.desk.agent_is_here(now);
+                }
+                self.typed(&line, now)?;
+            }
             Event::Typed(Typed::Refused(why)) => {
                 self.edges.seat.seat_mut().tell(Report::Error { text: why })
             }
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
             Event::Typed(Typed::End) => self.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing) => self.desk.agent_types(now),
+            Event::Screen(term::Event::Typing) => {
+                self.desk.agent_is_here(now);
+                self.desk.agent_types(now);
+            }
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");
             }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
-            Event::Answer(answer) => match answer {},
+            Event::Answer(fault) => {
+                self.edges.seat.seat_mut().tell(Report::Error { text: fault });
+            }
             Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }

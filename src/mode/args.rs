@@ -10,6 +10,7 @@ mod tests;
 use std::env::VarError;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use argh::FromArgs;
 
@@ -18,6 +19,7 @@ use crate::core::gateway::Addresses;
 use crate::core::identity;
 use crate::core::reply::Triggers;
 use crate::edge::journal::Place;
+use crate::edge::notifier::Targets;
 use crate::edge::secret;
 use crate::edge::tls::{self, Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{TEXT_MAX, Token};
@@ -157,6 +159,10 @@ pub struct Admin {
     pub connections: usize,
     /// Messages per second from one connection.
     pub rate: u32,
+    /// How an agent is called who does not look at the terminal.
+    pub notify: Targets,
+    /// After how long the agent is called again.
+    pub notify_every: Duration,
     trusted_gateways: Vec<PathBuf>,
     place: Place,
     /// Whether to print JSON.
@@ -322,6 +328,15 @@ impl raw::Admin {
             ));
         }
         check_limits(self.customers, self.per_address, self.rate, self.connections)?;
+        if self.notify_every == 0 {
+            return Err("--notify-every must be at least 1 (a second)".to_owned());
+        }
+        let is_web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
+        if let Some(url) = self.notify_url.as_ref().filter(|url| !is_web(url)) {
+            return Err(format!(
+                "--notify-url {url}: give a URL that begins with http:// or https://"
+            ));
+        }
         Ok(Admin {
             listen: self.listen,
             certificate,
@@ -334,6 +349,8 @@ impl raw::Admin {
             per_address: self.per_address,
             connections: self.connections,
             rate: self.rate,
+            notify: Targets { command: self.notify_command, url: self.notify_url },
+            notify_every: Duration::from_secs(self.notify_every.into()),
             trusted_gateways: self.trust_gateway,
             place,
             json: self.json,

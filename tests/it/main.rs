@@ -49,6 +49,7 @@ mod bot {
 
 /// The desk: its queue, its customers, and its life as a service.
 mod desk {
+    mod alerts;
     mod customers;
     mod names;
     mod owed;

@@ -29,8 +29,8 @@ impl Desk {
         let is_live = conversation.controls.phase().is_with_desk();
         if is_live && said.author == Author::User {
             conversation.note_new_line(&said.text, now);
-            if conversation.is_active() {
-                self.seat.note_unread(id, 1);
+            if conversation.is_active() && self.seat.note_unread(id, 1, now) {
+                self.alerts.note(now);
             }
         }
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
@@ -79,6 +79,7 @@ impl Desk {
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
         self.queue.push(id);
+        self.alerts.note(now);
         self.seat.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
@@ -108,8 +109,10 @@ impl Desk {
         if let Some(by_agent) = accepted_by_agent {
             if self.seat.gain(id, by_agent, is_free) {
                 self.journal(id, Record::Focus);
-            } else {
-                self.seat.note_unread(id, self.conversations[id].owed().lines());
+            }
+            if !by_agent {
+                self.seat.note_unread(id, self.conversations[id].owed().lines(), now);
+                self.alerts.note_arrival(now);
             }
         }
         self.tell_state_and_withheld(id);

@@ -22,6 +22,7 @@ impl Desk {
             conversation.typing.tick(now);
         }
         self.tell_links(now);
+        self.call_agent(now);
         self.queue.stop_counting(now);
         self.send_moved_positions(now);
     }
@@ -41,7 +42,7 @@ impl Desk {
         }
     }
 
-    /// When `tick` has something to do next.
+    /// When `tick` has something to do next, but for a call of the agent.
     pub fn deadline(&self) -> Instant {
         let focus = self.seat.focus().and_then(|id| self.conversations.get(id));
         let typing = focus.and_then(|conversation| conversation.typing.deadline());

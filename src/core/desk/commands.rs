@@ -120,6 +120,11 @@ impl Desk {
         self.in_focus().is_some_and(Conversation::take_new_line)
     }
 
+    /// A person is in front of the desk: they have typed something.
+    pub fn agent_is_here(&mut self, now: Now) {
+        self.seat.note_act(now);
+    }
+
     /// The agent types a line for the customer in focus. The desk tells that customer's side
     /// (docs/PROTOCOL.md, "typing").
     pub fn agent_types(&mut self, now: Now) {

@@ -41,6 +41,7 @@ impl Desk {
         let unanswered =
             desk.conversations.active().map(|id| (id, desk.conversations[id].owed().lines()));
         desk.seat = Seat::restore(focus, unanswered);
+        desk.alerts.note(now);
         desk
     }
 

@@ -9,8 +9,13 @@
 //! customer is owed is another matter: reading answers nothing.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
+use crate::core::clock::Now;
 use crate::wire::ConversationId;
+
+/// A person who has typed nothing for this long may not see what comes.
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Who sits in front of the desk.
 #[derive(Default)]
@@ -19,6 +24,8 @@ pub(super) struct Seat {
     focus: Option<ConversationId>,
     /// How many lines are unread, by conversation, of those that have any.
     unread: HashMap<ConversationId, u32>,
+    /// When a person typed something last; `None` for a script.
+    acted_at: Option<Instant>,
 }
 
 impl Seat {
@@ -29,14 +36,24 @@ impl Seat {
         unanswered: impl Iterator<Item = (ConversationId, u32)>,
     ) -> Seat {
         let unread = unanswered.filter(|(id, lines)| focus != Some(*id) && *lines > 0).collect();
-        Seat { focus, unread }
+        Seat { focus, unread, acted_at: None }
     }
 
-    /// There are lines for the agent that nobody has read, unless the customer has the focus.
-    pub(super) fn note_unread(&mut self, id: ConversationId, lines: u32) {
-        if self.focus != Some(id) && lines > 0 {
+    /// There are new lines for the agent. They are unread if the customer does not have the focus,
+    /// or if the agent has been idle. Returns whether they are.
+    pub(super) fn note_unread(&mut self, id: ConversationId, lines: u32, now: Now) -> bool {
+        let is_idle = self.acted_at.is_some_and(|acted| now.clock >= acted + IDLE);
+        let is_unread = self.focus != Some(id) || is_idle;
+        if is_unread {
             *self.unread.entry(id).or_default() += lines;
         }
+        is_unread
+    }
+
+    /// The agent types: what is in front of them is read.
+    pub(super) fn note_act(&mut self, now: Now) {
+        self.acted_at = Some(now.clock);
+        self.focus.map(|id| self.unread.remove(&id));
     }
 
     /// How many lines are unread.
@@ -78,7 +95,10 @@ impl Seat {
 
 #[cfg(test)]
 mod tests {
-    use super::Seat;
+    use std::time::Instant;
+
+    use super::{IDLE, Seat};
+    use crate::core::clock::Now;
     use crate::wire::ConversationId;
 
     #[test]
@@ -100,13 +120,17 @@ mod tests {
         let id = |n| ConversationId::new([n; 16]);
         let mut seat = Seat::restore(Some(id(1)), [(id(1), 3), (id(2), 2), (id(3), 0)].into_iter());
         assert_eq!(seat.unread(), 2);
-        for n in [1, 2, 3] {
-            seat.note_unread(id(n), 1);
-        }
+        let now = Now { clock: Instant::now(), wall: 0 };
+        assert_eq!([1, 2, 3].map(|n| seat.note_unread(id(n), 1, now)), [false, true, true]);
         assert_eq!(seat.unread(), 4);
         seat.go_to(id(2));
         assert_eq!(seat.unread(), 1);
         seat.lose(id(3));
+        assert_eq!(seat.unread(), 0);
+        seat.note_act(now);
+        assert!(!seat.note_unread(id(2), 1, now), "the agent is at it");
+        assert!(seat.note_unread(id(2), 1, Now { clock: now.clock + IDLE, ..now }));
+        seat.note_act(now);
         assert_eq!(seat.unread(), 0);
     }
 }

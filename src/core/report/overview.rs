@@ -168,6 +168,45 @@ impl fmt::Display for Prompt {
     }
 }
 
+/// Who needs an agent: what an agent is called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// How many customers wait.
+    pub waiting: usize,
+    /// How long the first of them has waited.
+    pub waited: Duration,
+    /// How many lines the agent has not gone to.
+    pub unread: u32,
+}
+
+impl Alert {
+    /// How many need an answer.
+    pub fn count(&self) -> u32 {
+        u32::try_from(self.waiting).unwrap_or(u32::MAX).saturating_add(self.unread)
+    }
+}
+
+impl fmt::Display for Alert {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Alert { waiting, waited, unread } = self;
+        let waiting = match waiting {
+            0 => None,
+            1 => Some(format!("1 customer is waiting ({})", Elapsed(*waited))),
+            count => {
+                Some(format!("{count} customers are waiting (the first {})", Elapsed(*waited)))
+            }
+        };
+        let unread = match unread {
+            0 => None,
+            1 => Some("1 line is unread".to_owned()),
+            count => Some(format!("{count} lines are unread")),
+        };
+        let parts: Vec<_> = [waiting, unread].into_iter().flatten().collect();
+        f.write_str(if parts.is_empty() { "you have a customer" } else { "" })?;
+        f.write_str(&parts.join(", "))
+    }
+}
+
 /// How many customers talk to the agent, and how many wait. They lose the desk when it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Customers {
@@ -219,7 +258,7 @@ impl Fitting {
 mod tests {
     use std::time::Duration;
 
-    use super::{Customers, Fitting, Focus, Listed, Prompt};
+    use super::{Alert, Customers, Fitting, Focus, Listed, Prompt};
 
     fn ann() -> String {
         "#2 Ann".to_owned()
@@ -301,6 +340,19 @@ mod tests {
                 "x".repeat(60)
             )
         );
+    }
+
+    #[test]
+    fn an_alert_says_who_needs_an_agent() {
+        let text = |waiting, unread| {
+            let alert = Alert { waiting, waited: Duration::from_secs(70), unread };
+            (alert.count(), alert.to_string())
+        };
+        assert_eq!(text(1, 0), (1, "1 customer is waiting (1:10)".to_owned()));
+        let all = "2 customers are waiting (the first 1:10), 3 lines are unread";
+        assert_eq!(text(2, 3), (5, all.to_owned()));
+        assert_eq!(text(0, 1), (1, "1 line is unread".to_owned()));
+        assert_eq!(text(0, 0), (0, "you have a customer".to_owned()));
     }
 
     #[test]

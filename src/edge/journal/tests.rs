@@ -117,6 +117,13 @@ fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64)
     story
 }
 
+/// Gives a story the times of another one. Only the disk knows when entries came.
+fn set_times(story: &mut Story, other: &Story) {
+    let owed = |story: &Story| (story.owed.lines(), story.owed.last().map(str::to_owned));
+    assert_eq!(owed(story), owed(other));
+    story.owed = other.owed.clone();
+}
+
 #[test]
 fn both_stores_tell_the_story_that_the_records_come_to() {
     let folder = Folder::new("story");
@@ -131,9 +138,7 @@ fn both_stores_tell_the_story_that_the_records_come_to() {
                 journal.commit(vec![(id, records[end - 1].clone())]).unwrap();
                 if !records[end - 1].may_wait() {
                     let mut found = journal.story(id).unwrap().unwrap();
-                    assert_eq!(found.owed.lines(), wanted.owed.lines(), "{end}");
-                    assert_eq!(found.owed.last(), wanted.owed.last(), "{end}");
-                    found.owed = wanted.owed.clone();
+                    set_times(&mut found, &wanted);
                     assert_eq!(format!("{found:?}"), format!("{wanted:?}"), "{end}");
                 }
             }
@@ -141,8 +146,12 @@ fn both_stores_tell_the_story_that_the_records_come_to() {
             told.push(whole);
         }
         journal.commit(vec![(OTHER, Record::Idle(Duration::from_secs(600)))]).unwrap();
-        let restart = Restart { stories: told, focus: Some(OTHER), begun: 2 };
-        assert_eq!(format!("{:?}", journal.restart().unwrap()), format!("{restart:?}"));
+        let wanted = Restart { stories: told, focus: Some(OTHER), begun: 2 };
+        let mut restart = journal.restart().unwrap();
+        for (found, wanted) in restart.stories.iter_mut().zip(&wanted.stories) {
+            set_times(found, wanted);
+        }
+        assert_eq!(format!("{restart:?}"), format!("{wanted:?}"));
         assert_eq!(journal.conversation(2).unwrap(), Some(OTHER));
         let names = [(1, ONE, Some("Bob".to_owned())), (2, OTHER, Some("Anna".to_owned()))];
         assert_eq!(journal.names().unwrap(), names);

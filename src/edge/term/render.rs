@@ -12,7 +12,7 @@ use super::layout::{Shown, width, wrap};
 use super::words::{Tone, words};
 use crate::core::report::{Report, Told};
 use crate::core::text::Name;
-use crate::wire::{Author, Button, ConversationId, Millis};
+use crate::wire::{Author, Button, ConversationId, Millis, State};
 
 /// The prefix of every line of a message except the first, in plain lines.
 const PLAIN_MORE: &str = "  | ";
@@ -141,12 +141,15 @@ impl Row {
         self.0.push_str(&more.0);
         self
     }
+}
 
-    /// This row with a bell: the terminal rings when the row is written.
-    fn ringing(mut self) -> Row {
-        self.0.push('\x07');
-        self
-    }
+/// Whether a human has answered a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// They came, or said something.
+    Given,
+    /// The customer waits for it.
+    Due,
 }
 
 /// How to draw reports. History is drawn between two divider lines, so this value knows whether the
@@ -162,6 +165,19 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn new(me: Author, colour: bool) -> Look {
         Look { me, colour, zone: TimeZone::system(), history: None }
+    }
+
+    /// For a customer: what a report says of the human's answer, if it says anything of it.
+    pub(super) fn answer(&self, report: &Report) -> Option<Answer> {
+        match report {
+            _ if self.me != Author::User => None,
+            Report::Message(told) if told.history => None,
+            Report::Message(told) if told.author == Author::Admin => Some(Answer::Given),
+            Report::Message(told) if told.author == Author::User => Some(Answer::Due),
+            Report::State { state: State::Active, .. } => Some(Answer::Given),
+            Report::State { state: State::Queued, .. } => Some(Answer::Due),
+            _ => None,
+        }
     }
 
     /// A report as rows of at most `columns`, each without its line end. `None` if the report is
@@ -183,10 +199,6 @@ impl Look {
             Tone::Fault => ("!! ", RED),
         };
         rows.extend(self.note(mark, style, &text, columns));
-        if tone == Tone::Call {
-            let last = rows.pop().unwrap_or_default();
-            rows.push(last.ringing());
-        }
         Some(rows)
     }
 

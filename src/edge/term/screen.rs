@@ -20,7 +20,8 @@ use super::board::Board;
 use super::keys::Key;
 use super::layout::Shown;
 use super::mode::{ENTER, LEAVE, Leave, RawMode};
-use super::render::{Look, Row, Stream, plain, plain_note, stream};
+use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
+use super::ring::{ring, title};
 use super::{DROPPED, Event, suspend};
 use crate::core::report::Report;
 use crate::wire::Author;
@@ -30,6 +31,9 @@ const BATCH: usize = 256;
 /// The desk's answer to Ctrl-Z and SIGTSTP.
 const NOT_SUSPENDED: &str =
     "a desk cannot be suspended, its customers would lose it; /quit ends it";
+
+/// What a notification says to a customer.
+const ANSWERED: &str = "a human has answered";
 
 /// How reports are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +51,8 @@ pub(super) enum Command {
     Show(Vec<Report>),
     Prompt(String),
     Refuse { why: String, line: String },
+    Ring(String),
+    Title(u32),
     Finish,
 }
 
@@ -76,6 +82,8 @@ pub(super) struct Output {
     is_dirty: bool,
     /// A write to stdout has failed.
     is_stdout_gone: bool,
+    /// At the customer's side: whether the agent has answered the customer's latest line.
+    is_answered: bool,
 }
 
 /// stdout or stderr.
@@ -131,6 +139,7 @@ impl Output {
             above,
             is_dirty: true,
             is_stdout_gone: false,
+            is_answered: false,
         })
     }
 
@@ -196,6 +205,8 @@ impl Output {
                     self.note("handoff: ", &format!("not sent: {line}"));
                 }
             }
+            Command::Ring(text) => self.unwritten.extend(ring(&Shown::line(&text)).into_bytes()),
+            Command::Title(count) => self.unwritten.extend(title(count).into_bytes()),
             Command::Finish => return false,
         }
         true
@@ -209,6 +220,13 @@ impl Output {
                 self.unwritten.push(b'\n');
             }
             (Way::Terminal, Some(board)) => {
+                match self.look.answer(report) {
+                    Some(Answer::Given) if !mem::replace(&mut self.is_answered, true) => {
+                        self.unwritten.extend(ring(&Shown::own(ANSWERED)).into_bytes());
+                    }
+                    Some(Answer::Due) => self.is_answered = false,
+                    _ => {}
+                }
                 if let Some(rows) = self.look.draw(report, board.columns()) {
                     self.above.extend(rows);
                     self.is_dirty = true;

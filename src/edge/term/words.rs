@@ -11,7 +11,7 @@ use crate::wire::{Author, EndReason, State};
 pub(super) enum Tone {
     /// A state, a link or a notice: no attention.
     News,
-    /// A customer wants to talk: the bell rings.
+    /// A customer wants to talk.
     Call,
     /// A fault.
     Fault,

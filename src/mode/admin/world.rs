@@ -3,8 +3,10 @@
 use crate::core::desk::Desk;
 use crate::core::outcome::Fact;
 use crate::core::record::{Batch, Committed};
+use crate::core::report::Alert;
 use crate::edge::clock;
 use crate::edge::journal::Journal;
+use crate::edge::notifier::Notifier;
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::{World, Written};
@@ -17,6 +19,7 @@ pub(super) struct Edges {
     pub(super) keeper: Keeper,
     pub(super) peers: Peers,
     pub(super) seat: AgentSeat,
+    pub(super) notifier: Notifier,
 }
 
 impl World<Desk> for Edges {
@@ -48,8 +51,10 @@ impl World<Desk> for Edges {
         self.peers.flush();
     }
 
-    fn run(&mut self, _: &mut Desk, errand: std::convert::Infallible) -> Result<(), Stop> {
-        match errand {}
+    fn run(&mut self, _: &mut Desk, alert: Alert) -> Result<(), Stop> {
+        self.seat.seat().screen().ring(&alert.to_string());
+        self.notifier.call(&alert);
+        Ok(())
     }
 
     fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Stop> {
@@ -58,7 +63,9 @@ impl World<Desk> for Edges {
 
     fn show(&mut self, desk: &Desk) {
         let screen = self.seat.seat().screen();
-        screen.prompt(format!("{}{}", desk.prompt(clock::now()), desk.mark()));
+        let now = clock::now();
+        screen.prompt(format!("{}{}", desk.prompt(now), desk.mark()));
+        screen.title(desk.attention(now).count());
         screen.flush();
     }
 }

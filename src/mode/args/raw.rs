@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use crate::bot::Askers;
+use crate::core::desk::NOTIFY_EVERY;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
 use crate::core::gateway::{self, Addresses};
 use crate::edge::tls::{Fingerprint, Plaintext};
@@ -231,6 +232,17 @@ mode! {
         /// a desk: customers stay in the queue
         #[argh(switch)]
         pub no_terminal: bool,
+        /// a command for the shell that calls you while somebody needs an answer; HANDOFF_TEXT,
+        /// HANDOFF_WAITING, HANDOFF_WAITED and HANDOFF_UNREAD in its environment say more
+        #[argh(option)]
+        pub notify_command: Option<String>,
+        /// a URL that gets a POST of JSON with a text while somebody needs an answer, such as a hook
+        /// of Slack or Mattermost
+        #[argh(option)]
+        pub notify_url: Option<String>,
+        /// seconds until you are called again while nobody has answered (default 60)
+        #[argh(option, default = "NOTIFY_EVERY.as_secs() as u32")]
+        pub notify_every: u32,
         /// the most customers, connected or waiting; further ones are told to come back later
         /// (default 3000)
         #[argh(option, default = "CUSTOMERS")]

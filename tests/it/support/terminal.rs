@@ -86,6 +86,8 @@ pub struct Terminal {
     written: Receiver<Vec<u8>>,
     /// All bytes of the program that the emulator has processed.
     pub seen: Vec<u8>,
+    /// How many of them [`Terminal::writes`] has looked at.
+    looked: usize,
     screen: vt100::Parser,
 }
 
@@ -118,7 +120,7 @@ impl Terminal {
         });
         let size = |size| NonZero::new(size).expect("a size");
         let screen = vt100::Parser::new(size(ROWS), size(columns), 200);
-        Terminal { program, keyboard, written, seen: Vec::new(), screen }
+        Terminal { program, keyboard, written, seen: Vec::new(), looked: 0, screen }
     }
 
     /// Presses keys; Enter is `\r`.
@@ -130,6 +132,25 @@ impl Terminal {
     #[track_caller]
     pub fn sees(&mut self, text: &str) -> String {
         self.until(|seen| seen.contains(text), text)
+    }
+
+    /// Waits until the program writes these bytes, behind those that were found before.
+    #[track_caller]
+    pub fn writes(&mut self, bytes: &str) {
+        let end = Instant::now() + WITHIN;
+        loop {
+            let mut windows = self.seen[self.looked..].windows(bytes.len());
+            if let Some(at) = windows.position(|window| window == bytes.as_bytes()) {
+                self.looked += at + bytes.len();
+                return;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            let Ok(more) = self.written.recv_timeout(left) else {
+                panic!("{bytes:?} was not written:\n{}", self.screen.screen().contents())
+            };
+            self.screen.process(&more);
+            self.seen.extend_from_slice(&more);
+        }
     }
 
     /// Waits until the screen ends with this text: the prompt and the typed line.

@@ -1,7 +1,7 @@
 //! Reports as plain lines and as rows of a terminal.
 
 use super::*;
-use crate::core::report::{DeskNews, News};
+
 use crate::wire::{Custom, Said};
 
 fn told(author: Author, text: &str) -> Told {
@@ -218,10 +218,4 @@ fn another_conversation_is_marked_without_colour_too() {
     assert_eq!(drawn(&mut look(false), here, 80), ["14:03 #2 user: hi"]);
     assert_eq!(drawn(&mut look(false), there.clone(), 80), ["14:03 [#2] user: hi"]);
     assert!(drawn(&mut look(true), there, 80)[0].contains("\x1b[1;30;43m[#2]\x1b[0m"));
-}
-
-#[test]
-fn a_call_rings() {
-    let call = Report::Call { text: News::Desk(DeskNews::Called("Ann".to_owned())) };
-    assert_eq!(rows(&mut look(false), &call, 80), ["** Hey! Ann wants to talk to you\x07"]);
 }

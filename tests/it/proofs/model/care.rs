@@ -1,12 +1,10 @@
 //! The desk's side of the model: its disk, its end of the line, and the reports to its agent.
 
-use std::convert::Infallible;
-
 use handoff::core::clock::Now;
 use handoff::core::desk::Desk;
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
-use handoff::core::report::Report;
+use handoff::core::report::{Alert, Report};
 use handoff::edge::journal::Journal;
 use handoff::turn::{World, Written};
 use handoff::wire::{Conn, Message, State};
@@ -77,8 +75,8 @@ impl World<Desk> for Care {
 
     fn flush(&mut self) {}
 
-    fn run(&mut self, _: &mut Desk, errand: Infallible) -> Result<(), Died> {
-        match errand {}
+    fn run(&mut self, _: &mut Desk, _: Alert) -> Result<(), Died> {
+        Ok(())
     }
 
     fn tell(&mut self, _: &Desk, fact: Fact, written: &Written) -> Result<(), Died> {

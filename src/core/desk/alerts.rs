@@ -1,0 +1,120 @@
+//! When the agent is called: soon after somebody needs one, and again until nobody does.
+//!
+//! Many who come at once are one call. So is what a restart finds. Who is taken, answered or gone
+//! before the call is due causes none.
+
+use std::time::{Duration, Instant};
+
+use crate::core::clock::Now;
+use crate::core::outcome::Act;
+use crate::core::report::Alert;
+
+use super::Desk;
+
+/// A call waits this long for others who come at the same time.
+const GATHER: Duration = Duration::from_millis(500);
+/// Between two calls is at least this time.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// When the agent was called, and is called next.
+pub(super) struct Alerts {
+    every: Duration,
+    next: Option<Instant>,
+    latest: Option<Instant>,
+    /// Whether the next call is due even if nobody waits: the desk gave the agent a customer.
+    has_arrival: bool,
+}
+
+impl Alerts {
+    /// While somebody needs the agent, they are called again after each `every`.
+    pub(super) fn new(every: Duration) -> Alerts {
+        Alerts { every, next: None, latest: None, has_arrival: false }
+    }
+
+    /// Somebody needs the agent.
+    pub(super) fn note(&mut self, now: Now) {
+        let paused = self.latest.map_or(now.clock, |latest| latest + PAUSE);
+        let soonest = paused.max(now.clock + GATHER);
+        self.next = Some(self.next.map_or(soonest, |next| next.min(soonest)));
+    }
+
+    /// The agent got a customer without asking.
+    pub(super) fn note_arrival(&mut self, now: Now) {
+        self.has_arrival = true;
+        self.note(now);
+    }
+
+    /// Whether to call the agent now. `is_needed` says whether somebody still needs them.
+    fn take(&mut self, is_needed: bool, now: Now) -> bool {
+        if self.next.is_none_or(|next| now.clock < next) {
+            return false;
+        }
+        self.next = is_needed.then_some(now.clock + self.every);
+        let is_called = std::mem::take(&mut self.has_arrival) || is_needed;
+        if is_called {
+            self.latest = Some(now.clock);
+        }
+        is_called
+    }
+}
+
+impl Desk {
+    /// Calls the agent, if that is due and somebody needs them.
+    pub(super) fn call_agent(&mut self, now: Now) {
+        let is_ready = |id| self.conversations[id].controls.pending().is_none();
+        let is_needed = self.seat.unread() > 0 || self.queue.iter().any(is_ready);
+        if self.alerts.take(is_needed, now) {
+            let alert = self.attention(now);
+            self.act(Act::Errand(alert));
+        }
+    }
+
+    /// When `tick` may call the agent next.
+    pub fn next_call(&self) -> Option<Instant> {
+        self.alerts.next
+    }
+
+    /// Who needs the agent.
+    pub fn attention(&self, now: Now) -> Alert {
+        let prompt = self.prompt(now);
+        let waiting = prompt.customers.waiting;
+        Alert { waiting, waited: prompt.waited, unread: prompt.unread }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{Alerts, GATHER, PAUSE};
+    use crate::core::clock::Now;
+
+    #[test]
+    fn thirty_who_come_at_once_are_one_call_which_is_repeated_until_nobody_needs_the_agent() {
+        let (start, every) = (Instant::now(), Duration::from_secs(60));
+        let at = |time: Duration| Now { clock: start + time, wall: 0 };
+        let mut alerts = Alerts::new(every);
+        let mut calls = Vec::new();
+        for tenth in 0..1_500 {
+            let time = Duration::from_millis(100 * tenth);
+            if tenth < 3 || tenth == 30 {
+                (0..10).for_each(|_| alerts.note(at(time)));
+            }
+            if alerts.take(time < Duration::from_secs(100), at(time)) {
+                calls.push(time);
+            }
+        }
+        assert_eq!(calls, [GATHER, GATHER + PAUSE, GATHER + PAUSE + every]);
+        assert_eq!(alerts.next, None);
+    }
+
+    #[test]
+    fn who_is_taken_before_the_call_causes_none() {
+        let now = Now { clock: Instant::now(), wall: 0 };
+        let mut alerts = Alerts::new(Duration::from_secs(60));
+        alerts.note(now);
+        let later = Now { clock: now.clock + GATHER, ..now };
+        assert!(!alerts.take(false, later));
+        assert_eq!(alerts.next, None);
+    }
+}

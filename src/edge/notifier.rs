@@ -1,0 +1,124 @@
+//! Calls agents who are not in front of the desk: by a command of the operator's, and by a POST to a
+//! URL. Both run in threads of their own, so that neither holds up the desk or the other.
+
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use serde_json::json;
+
+use crate::core::report::Alert;
+
+/// A command or a request has this time.
+const WITHIN: Duration = Duration::from_secs(10);
+/// Waits before a request is sent again.
+const RETRIES: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
+
+/// Where calls go besides the terminal.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// A command for the shell. It finds what happened in its environment.
+    pub command: Option<String>,
+    /// A URL that takes a POST of JSON with a `text`, as the hooks of Slack and Mattermost do.
+    pub url: Option<String>,
+}
+
+/// The threads that call.
+pub struct Notifier(Vec<Sender<Alert>>);
+
+impl Notifier {
+    /// Starts a thread for each target. What goes wrong is sent to `faults` as a sentence, once
+    /// until it works again.
+    pub fn start(targets: Targets, faults: &Sender<String>) -> Notifier {
+        let command = targets
+            .command
+            .map(|command| start("notify-command", faults, move |alert| run(&command, alert)));
+        let url =
+            targets.url.map(|url| start("notify-url", faults, move |alert| post(&url, alert)));
+        Notifier(command.into_iter().chain(url).collect())
+    }
+
+    /// Calls. A call that is still under way stands for this one, too.
+    pub fn call(&self, alert: &Alert) {
+        self.0.iter().for_each(|calls| _ = calls.try_send(alert.clone()));
+    }
+}
+
+fn start(
+    name: &'static str,
+    faults: &Sender<String>,
+    call: impl Fn(&Alert) -> Result<(), String> + Send + 'static,
+) -> Sender<Alert> {
+    let (calls, alerts): (_, Receiver<Alert>) = bounded(1);
+    let faults = faults.clone();
+    let mut works = true;
+    let repeat = move || {
+        for alert in alerts {
+            let result = call(&alert);
+            if let Err(why) = &result
+                && works
+            {
+                let _ = faults.send(format!("--{name}: {why} (told once until it works again)"));
+            }
+            works = result.is_ok();
+        }
+    };
+    if let Err(error) = thread::Builder::new().name(name.to_owned()).spawn(repeat) {
+        log::error!("cannot start the thread of --{name}: {error}");
+    }
+    calls
+}
+
+/// Runs the command. It gets numbers and our own sentence, never a text of a customer's.
+fn run(command: &str, alert: &Alert) -> Result<(), String> {
+    let mut child = Command::new("/bin/sh")
+        .args(["-c", command])
+        .env("HANDOFF_TEXT", alert.to_string())
+        .env("HANDOFF_WAITING", alert.waiting.to_string())
+        .env("HANDOFF_WAITED", alert.waited.as_secs().to_string())
+        .env("HANDOFF_UNREAD", alert.unread.to_string())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("cannot start '{command}': {error}"))?;
+    let until = Instant::now() + WITHIN;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) if status.success() => return Ok(()),
+            Ok(Some(status)) => return Err(format!("'{command}' failed: {status}")),
+            Ok(None) if Instant::now() < until => thread::sleep(Duration::from_millis(50)),
+            Ok(None) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(format!("'{command}' took more than {} s", WITHIN.as_secs()));
+            }
+            Err(error) => return Err(format!("'{command}': {error}")),
+        }
+    }
+}
+
+/// Sends the call, again if it fails.
+fn post(url: &str, alert: &Alert) -> Result<(), String> {
+    let body = json!({
+        "text": alert.to_string(),
+        "waiting": alert.waiting,
+        "waited": alert.waited.as_secs(),
+        "unread": alert.unread,
+    });
+    let send = || {
+        let request = ureq::post(url).config().timeout_global(Some(WITHIN)).build();
+        request.content_type("application/json").send(body.to_string()).map(drop)
+    };
+    let mut result = send();
+    for wait in RETRIES {
+        if result.is_ok() {
+            break;
+        }
+        thread::sleep(wait);
+        result = send();
+    }
+    result.map_err(|error| format!("{url}: {error}"))
+}
