@@ -1,5 +1,5 @@
 //! The gateway: what customers in their browsers cost, beside a bare server of events (`sse`) and,
-//! if it is there, node. All customers are in this process and speak plain HTTP.
+//! if they are there, node and nginx. All customers are in this process.
 //!
 //! The bot takes questions and never answers, so that a line costs what the line costs; where
 //! answers count, it is the built-in one.
@@ -8,8 +8,9 @@ use std::collections::VecDeque;
 use std::env;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,7 +25,9 @@ use crate::customers::TEXT;
 use crate::durable::Folder;
 use crate::extent::Extent;
 use crate::measures::{on_one_cpu, starts};
+use crate::nginx;
 use crate::server::{Server, What};
+use crate::stream::Stream;
 use crate::table::{Row, Sample};
 
 /// The customers of the flood: each has one line in flight.
@@ -43,7 +46,7 @@ fn silent_bot() -> Result<String, Broken> {
 
 /// A connection of a browser.
 struct Browser {
-    socket: TcpStream,
+    stream: Stream,
     unread: Vec<u8>,
 }
 
@@ -56,16 +59,19 @@ struct Customer {
 }
 
 impl Browser {
-    fn open(address: SocketAddr) -> Result<Browser, Broken> {
-        let socket = TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        Ok(Browser { socket, unread: Vec::new() })
+    fn open(server: &Server) -> Result<Browser, Broken> {
+        Ok(Browser { stream: Stream::open(server)?, unread: Vec::new() })
+    }
+
+    /// Sends a request.
+    fn ask(&mut self, request: &[u8]) -> Result<(), Broken> {
+        Ok(self.stream.write_all(request)?)
     }
 
     /// Reads once. False if nothing is there.
     fn read(&mut self) -> Result<bool, Broken> {
         let mut buffer = [0; 16 * 1024];
-        match self.socket.read(&mut buffer) {
+        match self.stream.read(&mut buffer) {
             Ok(0) => Err(broken("the gateway hung up").into()),
             Ok(count) => {
                 self.unread.extend_from_slice(&buffer[..count]);
@@ -126,8 +132,8 @@ fn post(server: &Server, name: &str, token: &str, body: &Value) -> Vec<u8> {
 
 impl Customer {
     fn begin(server: &Server) -> Result<Customer, Broken> {
-        let mut asks = Browser::open(server.address)?;
-        asks.socket.write_all(&post(server, "begin", "", &json!({})))?;
+        let mut asks = Browser::open(server)?;
+        asks.ask(&post(server, "begin", "", &json!({})))?;
         let (_, body) = asks.wait()?;
         let body: Value = serde_json::from_slice(&body)?;
         let field = |name: &str| {
@@ -148,7 +154,7 @@ impl Customer {
     /// Says a line and waits for the answer.
     fn say(&mut self, server: &Server) -> Result<(), Broken> {
         let (request, _) = self.line(server);
-        self.asks.socket.write_all(&request)?;
+        self.asks.ask(&request)?;
         match self.asks.wait()? {
             (202, _) => Ok(()),
             (status, _) => Err(broken(format!("a line got {status}")).into()),
@@ -157,23 +163,33 @@ impl Customer {
 
     /// Opens a stream. The caller reads it.
     fn stream(&self, server: &Server) -> Result<Browser, Broken> {
-        let mut stream = Browser::open(server.address)?;
-        let (host, token) = (server.address, &self.token);
-        let request = format!(
-            "GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
-        );
-        stream.socket.write_all(request.as_bytes())?;
-        Ok(stream)
+        open_stream(server, &self.token)
     }
+}
+
+/// Opens the stream of the customer with this token. The caller reads it.
+fn open_stream(server: &Server, token: &str) -> Result<Browser, Broken> {
+    let mut stream = Browser::open(server)?;
+    let host = server.address;
+    let request = format!(
+        "GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    stream.ask(request.as_bytes())?;
+    Ok(stream)
 }
 
 /// A server under load, as a row names it.
 type Kind = (&'static str, Server);
 
-/// The bare server, node if it is there, and the gateway without a journal and, in this folder, with
+/// The bare server, nginx and node if they are there, and the gateway without a journal and, in this folder, with
 /// one.
 fn kinds(bot: &str, folder: &Folder) -> Result<Vec<Kind>, Broken> {
     let mut kinds = vec![("bare", Server::start(What::Sse)?)];
+    if nginx::is_here() {
+        kinds.push(("nginx", nginx::start(folder)?));
+    } else {
+        println!("nginx and libnginx-mod-nchan are not here: their rows are missing");
+    }
     let node = Command::new("node").arg("--version").output().is_ok();
     if node {
         kinds.push(("node", Server::start(What::Node)?));
@@ -209,7 +225,7 @@ pub(crate) fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
                 for _ in 0..extent.trips / 15 {
                     let (request, text) = customer.line(&kinds[at].1);
                     let since = Instant::now();
-                    customer.asks.socket.write_all(&request)?;
+                    customer.asks.ask(&request)?;
                     stream.until(text.as_bytes())?;
                     trips[at].add(since.elapsed().as_secs_f64());
                     customer.asks.wait()?;
@@ -266,7 +282,8 @@ fn flooded(server: &Server, lines: usize) -> Result<f64, Broken> {
         let customer = Customer::begin(server)?;
         let mut stream = customer.stream(server)?;
         stream.until(b"\n")?;
-        for (socket, key) in [(&customer.asks.socket, 2 * at), (&stream.socket, 2 * at + 1)] {
+        for (of, key) in [(&customer.asks, 2 * at), (&stream, 2 * at + 1)] {
+            let socket = of.stream.socket();
             socket.set_nonblocking(true)?;
             epoll::add(&poller, socket, EventData::new_u64(key as u64), EventFlags::IN)?;
         }
@@ -275,7 +292,7 @@ fn flooded(server: &Server, lines: usize) -> Result<f64, Broken> {
     let begin = |(customer, _, waiting): &mut (Customer, Browser, VecDeque<String>)| {
         let (request, text) = customer.line(server);
         waiting.push_back(text);
-        customer.asks.socket.write_all(&request)
+        customer.asks.ask(&request)
     };
     let before = server.cpu()?;
     for customer in &mut customers {
@@ -345,6 +362,7 @@ pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let mut rows = Vec::new();
     for (kind, goal) in [("journaled", 3.0), ("ephemeral", 6.5)] {
         let (mut slopes, mut idle, mut threads) = (Sample::default(), Sample::default(), (0, 0));
+        let mut back = Sample::default();
         for _ in 0..extent.queues {
             let folder = Folder::new()?;
             let state = (kind == "journaled").then(|| folder.path());
@@ -357,6 +375,7 @@ pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
             slopes.add((many.rss as f64 - few.rss as f64) / (MANY - FEW) as f64 / 1024.0);
             threads = (few.threads, many.threads);
             idle.add(idled(&server, &mut streams)?);
+            back.add(come_back(&server, streams)?);
         }
         rows.push(Row {
             measure: format!(
@@ -374,18 +393,157 @@ pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
             scale: String::new(),
             reached: Some(idle.median() <= 3.0),
         });
+        rows.push(Row {
+            measure: format!("{MANY} streams are cut at once: until all are back ({kind})"),
+            goal: "<= 30 s".into(),
+            measured: format!("{:.1} s ({})", back.median(), back.spread(1)),
+            scale: String::new(),
+            reached: Some(back.median() <= 30.0),
+        });
     }
     Ok(rows)
 }
 
+/// All streams end at once, and all customers come back at once. Returns the seconds until each of
+/// them has their ten entries again.
+fn come_back(server: &Server, streams: Vec<(Browser, String)>) -> Result<f64, Broken> {
+    let tokens: Vec<String> = streams.into_iter().map(|(_, token)| token).collect();
+    let since = Instant::now();
+    let mut back = Vec::new();
+    for token in &tokens {
+        back.push(open_stream(server, token)?);
+    }
+    for stream in &mut back {
+        stream.until(br#""number":10"#)?;
+    }
+    Ok(since.elapsed().as_secs_f64())
+}
+
+/// What HTTPS adds to a customer, and what one costs who waits at a desk, both with a journal.
+pub(crate) fn slopes_with_tls(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    let bot = Server::start(What::Bot)?;
+    let url = format!("http://{}", bot.address);
+    let slope = |server: &Server, is_queued: bool| {
+        let mut streams = Vec::new();
+        grow_to(server, &mut streams, FEW, is_queued)?;
+        let few = server.status()?.rss;
+        grow_to(server, &mut streams, MANY, is_queued)?;
+        let many = server.status()?.rss;
+        Ok::<_, Broken>((many as f64 - few as f64) / (MANY - FEW) as f64 / 1024.0)
+    };
+    let (mut more, mut queued) = (Sample::default(), Sample::default());
+    for _ in 0..extent.queues {
+        let (folder, other, third) = (Folder::new()?, Folder::new()?, Folder::new()?);
+        let [certificate, key] = certificate(&folder)?;
+        let plain = slope(&Server::gateway(&url, Some(other.path()))?, false)?;
+        let certificate = Some([certificate.as_path(), key.as_path()]);
+        let https = Server::gateway_with(&url, "127.0.0.1:1", Some(folder.path()), certificate)?;
+        more.add(slope(&https, false)? - plain);
+        let desk = Server::start(What::Tls)?;
+        let desk = desk.address.to_string();
+        queued.add(slope(&Server::gateway_with(&url, &desk, Some(third.path()), None)?, true)?);
+    }
+    let row = |measure: &str, sample: &Sample, goal: f64| Row {
+        measure: measure.to_owned(),
+        goal: format!("<= {goal:.1} KiB"),
+        measured: format!("{:.1} KiB ({})", sample.median(), sample.spread(1)),
+        scale: String::new(),
+        reached: Some(sample.median() <= goal),
+    };
+    Ok(vec![
+        row("the same over HTTPS: more", &more, 8.0),
+        row("a customer who waits at a desk, over TLS: RSS (journaled)", &queued, 12.0),
+    ])
+}
+
+/// The files of a certificate for this machine, and of its key.
+fn certificate(folder: &Folder) -> Result<[PathBuf; 2], Broken> {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+    let made = made.map_err(|error| broken(error.to_string()))?;
+    let files = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    fs::write(&files[0], made.cert.pem())?;
+    fs::write(&files[1], made.signing_key.serialize_pem())?;
+    fs::set_permissions(&files[1], fs::Permissions::from_mode(0o600))?;
+    Ok(files)
+}
+
+/// The largest file of the page, over kept connections: the server's CPU time, beside nginx.
+pub(crate) fn files(extent: &Extent) -> Result<Vec<Row>, Broken> {
+    if !nginx::is_here() {
+        println!("nginx is not here: its rows are missing");
+        return Ok(Vec::new());
+    }
+    let (bot, folder) = (silent_bot()?, Folder::new()?);
+    let gateway = Server::gateway(&bot, None)?;
+    let page = String::from_utf8(fetch(&mut Browser::open(&gateway)?, &gateway, "/chat")?)?;
+    let version = page.split("assets/").nth(1).and_then(|rest| rest.split('/').next());
+    let version = version.ok_or_else(|| broken("the page names no files"))?;
+    let path = format!("/assets/{version}/chat.js");
+    let file = fetch(&mut Browser::open(&gateway)?, &gateway, &path)?;
+    fs::create_dir_all(folder.path().join(format!("assets/{version}")))?;
+    fs::write(folder.path().join(&path[1..]), &file)?;
+    let nginx = nginx::start(&folder)?;
+    let (mut ratios, mut times) = (Sample::default(), [Sample::default(), Sample::default()]);
+    for _ in 0..extent.rounds {
+        let mut spent = [0.0; 2];
+        for (at, server) in [&nginx, &gateway].into_iter().enumerate() {
+            let mut browser = Browser::open(server)?;
+            let before = server.cpu()?;
+            for _ in 0..FILES {
+                fetch(&mut browser, server, &path)?;
+            }
+            spent[at] = (server.cpu()? - before) / FILES as f64 * 1e6;
+            times[at].add(spent[at]);
+        }
+        ratios.add(spent[0] / spent[1]);
+    }
+    Ok(vec![Row {
+        measure: format!(
+            "a file of {} KB, kept connection: CPU of nginx, of ours",
+            file.len() / 1000
+        ),
+        goal: ">= 1.20 x".into(),
+        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
+        scale: format!("{:.1} us; nginx {:.1} us", times[1].median(), times[0].median()),
+        reached: Some(ratios.median() >= 1.2),
+    }])
+}
+
+/// The files that are fetched in a round.
+const FILES: usize = 20_000;
+
+/// Gets a file whole.
+fn fetch(browser: &mut Browser, server: &Server, path: &str) -> Result<Vec<u8>, Broken> {
+    browser.ask(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address).as_bytes())?;
+    match browser.wait()? {
+        (200, body) => Ok(body),
+        (status, _) => Err(broken(format!("{path} got {status}")).into()),
+    }
+}
+
 /// Adds customers until there are `count`. Their streams are read by `idled`.
 fn grow(server: &Server, streams: &mut Vec<(Browser, String)>, count: usize) -> Result<(), Broken> {
+    grow_to(server, streams, count, false)
+}
+
+/// Like `grow`; with `is_queued` all of them wait at the desk then.
+fn grow_to(
+    server: &Server,
+    streams: &mut Vec<(Browser, String)>,
+    count: usize,
+    is_queued: bool,
+) -> Result<(), Broken> {
     while streams.len() < count {
         let mut customer = Customer::begin(server)?;
         let mut stream = customer.stream(server)?;
         for _ in 0..5 {
             customer.say(server)?;
             stream.until(br#""author":"bot""#)?;
+        }
+        if is_queued {
+            let body = json!({ "id": "human", "conversation": customer.conversation });
+            customer.asks.ask(&post(server, "human", &customer.token, &body))?;
+            stream.until(br#""position""#)?;
         }
         streams.push((stream, customer.token));
     }
@@ -400,10 +558,11 @@ const IDLE_FOR: Duration = Duration::from_secs(30);
 fn idled(server: &Server, streams: &mut [(Browser, String)]) -> Result<f64, Broken> {
     let poller = epoll::create(CreateFlags::CLOEXEC)?;
     for (at, (stream, _)) in streams.iter().enumerate() {
-        stream.socket.set_nonblocking(true)?;
-        epoll::add(&poller, &stream.socket, EventData::new_u64(at as u64), EventFlags::IN)?;
+        let socket = stream.stream.socket();
+        socket.set_nonblocking(true)?;
+        epoll::add(&poller, socket, EventData::new_u64(at as u64), EventFlags::IN)?;
     }
-    let mut asks = Browser::open(server.address)?;
+    let mut asks = Browser::open(server)?;
     let (before, since, mut pings) = (server.cpu()?, Instant::now(), 0);
     let mut ready = Vec::with_capacity(256);
     while since.elapsed() < IDLE_FOR {
@@ -421,7 +580,7 @@ fn idled(server: &Server, streams: &mut [(Browser, String)]) -> Result<f64, Brok
             if pings % 2 == 1 {
                 let ping: Value = serde_json::from_str(data)?;
                 let here = post(server, "here", token, &json!({ "stream": ping["stream"] }));
-                asks.socket.write_all(&here)?;
+                asks.ask(&here)?;
                 asks.wait()?;
             }
         }

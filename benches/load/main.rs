@@ -28,6 +28,8 @@ mod extent;
 #[cfg(target_os = "linux")]
 mod measures;
 #[cfg(target_os = "linux")]
+mod nginx;
+#[cfg(target_os = "linux")]
 mod server;
 #[cfg(target_os = "linux")]
 mod sse;

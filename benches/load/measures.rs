@@ -78,6 +78,10 @@ pub(crate) fn run() -> Result<(), Broken> {
     if only("web-streams") {
         rows.push(browsers::opens(&extent)?);
         rows.extend(browsers::slopes(&extent)?);
+        rows.extend(browsers::slopes_with_tls(&extent)?);
+    }
+    if only("web-files") {
+        rows.extend(browsers::files(&extent)?);
     }
     if only("web-start") {
         rows.extend(browsers::start(&extent)?);

@@ -1,7 +1,7 @@
 //! A process under load, the desk or the echo, and its cost as the system reports it.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::thread;
@@ -45,6 +45,8 @@ pub(crate) enum What {
     Sse,
     /// The same in node.
     Node,
+    /// The same in nginx with nchan.
+    Nginx,
     /// The built-in bot.
     Bot,
     /// A gateway. Its stdout is /dev/null.
@@ -64,6 +66,7 @@ impl What {
             What::Web => "gateway",
             What::Sse => "bare server of events",
             What::Node => "node",
+            What::Nginx => "nginx",
             What::Bot => "bot",
         }
     }
@@ -113,7 +116,7 @@ impl Server {
                 command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped())
             }
             What::Json => command.arg("--json").stdout(Stdio::null()),
-            What::Read | What::Web => command.arg("--json").stdout(Stdio::piped()),
+            What::Read | What::Web | What::Nginx => command.arg("--json").stdout(Stdio::piped()),
         };
         let is_tls = matches!(what, What::Tls | What::Read);
         if matches!(what, What::Plain | What::Tls | What::Json | What::Read) {
@@ -127,11 +130,47 @@ impl Server {
     /// A gateway with this bot, and with its journal in that folder or without one. Nobody is at
     /// its desk.
     pub(crate) fn gateway(bot: &str, state: Option<&Path>) -> Result<Server, Broken> {
+        Server::gateway_with(bot, "127.0.0.1:1", state, None)
+    }
+
+    /// A gateway with this desk, and with HTTPS if it has a certificate: the files of the
+    /// certificate and of its key.
+    pub(crate) fn gateway_with(
+        bot: &str,
+        desk: &str,
+        state: Option<&Path>,
+        certificate: Option<[&Path; 2]>,
+    ) -> Result<Server, Broken> {
         let mut command = handoff("web", state);
-        command.args(["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:1", "--bot", bot]);
+        command.args(["--listen", "127.0.0.1:0", "--admin", desk, "--bot", bot]);
         command.args(["--customers", "11000", "--per-address", "11000", "--rate", "1000000"]);
+        let mut security = Security::Plaintext;
+        if let Some([certificate, key]) = certificate {
+            command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
+            security = customers_tls()?;
+        }
         command.stdout(Stdio::null()).stderr(Stdio::piped());
-        Server::launch(What::Web, command, Security::Plaintext)
+        Server::launch(What::Web, command, security)
+    }
+
+    /// A process that listens at this address, once it does.
+    pub(crate) fn listening_at(
+        what: What,
+        mut command: Command,
+        address: SocketAddr,
+    ) -> Result<Server, Broken> {
+        let since = Instant::now();
+        let mut child = command.stdin(Stdio::piped()).spawn()?;
+        let input = child.stdin.take().expect("piped above");
+        while TcpStream::connect(address).is_err() {
+            if since.elapsed() > START_WITHIN {
+                let _ = child.kill();
+                return Err(broken(format!("{} does not listen", what.name())).into());
+            }
+            thread::yield_now();
+        }
+        let (security, took) = (Security::Plaintext, since.elapsed());
+        Ok(Server { child, _input: input, what, address, security, took })
     }
 
     fn launch(what: What, mut command: Command, security: Security) -> Result<Server, Broken> {
