@@ -48,6 +48,10 @@ pub enum Admin {
     HandBack(Option<String>),
     /// Close the conversation, with a private note.
     Close(Option<String>),
+    /// Keep a private note in the conversation.
+    Note(String),
+    /// Put the canned reply with this name into the line; without a name, list them.
+    Canned(Option<String>),
     /// Show a customer's conversation again; without a customer, that of the one in focus.
     History(Option<Who>),
     /// In a script: wait until the customer has answered, or until this time is over.
@@ -82,6 +86,8 @@ pub const ADMIN_HELP: &str = "\
 /switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
+/note TEXT        keep a note that only this desk sees
+/r [NAME]         put a canned reply into your line; without a name, list them
 /history [N]      show a conversation again
 /wait [SECONDS]   (scripts) wait until the customer has answered
 /quit             leave the program
@@ -136,6 +142,10 @@ impl Admin {
             "wait" => return seconds(rest).map(Admin::Wait),
             "handback" => return Ok(Admin::HandBack(note())),
             "close" => return Ok(Admin::Close(note())),
+            "note" => {
+                return note().map(Admin::Note).ok_or_else(|| "/note takes a text".to_owned());
+            }
+            "r" => return Ok(Admin::Canned(note())),
             "list" => Admin::List,
             "next" => Admin::Next,
             "help" => Admin::Help,
@@ -235,7 +245,8 @@ mod tests {
             User::parse("/hunan"),
             Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())
         );
-        for wrong in ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all"] {
+        for wrong in ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all", "/note"]
+        {
             assert!(Admin::parse(wrong).is_err(), "{wrong}");
         }
         assert!(User::parse("/wait -1").is_err());

@@ -269,6 +269,11 @@ impl Screen {
         }
     }
 
+    /// Puts a text into the line that is typed, at the cursor.
+    pub fn insert(&self, text: &str) {
+        self.send(Command::Insert(text.to_owned()));
+    }
+
     /// Calls the person: by the bell and, where the terminal has it, by a notification.
     pub fn ring(&self, text: &str) {
         if self.mode.is_some() {

@@ -28,10 +28,12 @@ use crate::turn::seat::Seat;
 use crate::turn::turn;
 use crate::wire::{self, Author, ConversationId, DeskId, Message};
 
+use replies::CannedReplies;
 use seat::AgentSeat;
 use world::Edges;
 
 mod lines;
+mod replies;
 mod seat;
 mod world;
 
@@ -44,6 +46,12 @@ struct Admin {
     no_terminal: bool,
     /// The customer whom a script's `/accept` is taking.
     accepting: Option<ConversationId>,
+    /// The agent's name.
+    name: Option<String>,
+    /// The canned replies, if there are any.
+    canned: Option<CannedReplies>,
+    /// What the latest canned reply left for the agent to fill in.
+    open: Vec<String>,
     /// The desk is leaving: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
 }
@@ -61,6 +69,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         reads_stdin: !args.no_terminal,
     };
     let trusted_gateways = args.trusted_gateways()?;
+    let canned = args.replies.clone().map(CannedReplies::read).transpose()?;
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let mut profile = args.place().open()?;
     let Secured { security, fingerprint, has_new_key, date_warning } = secure(&args)?;
@@ -100,6 +109,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
                     without --no-terminal";
         screen.show(Report::Notice { text: text.to_owned() });
     }
+    let name = args.name.clone();
     let options = Options {
         name: args.name,
         greeting: args.greeting,
@@ -121,6 +131,9 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         auto_accept: args.auto_accept,
         no_terminal: args.no_terminal,
         accepting: None,
+        name,
+        canned,
+        open: Vec::new(),
         leaving: None,
     };
     let inputs = Inputs { typed, screen: shown, net, answers: faults, signals };

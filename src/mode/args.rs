@@ -159,6 +159,8 @@ pub struct Admin {
     pub connections: usize,
     /// Messages per second from one connection.
     pub rate: u32,
+    /// The file with canned replies.
+    pub replies: Option<PathBuf>,
     /// How an agent is called who does not look at the terminal.
     pub notify: Targets,
     /// After how long the agent is called again.
@@ -320,6 +322,7 @@ impl raw::Admin {
             ("--auto-accept", self.auto_accept),
             ("--name", name.is_some()),
             ("--greeting", self.greeting.is_some()),
+            ("--replies", self.replies.is_some()),
         ];
         let given = of_agent.into_iter().find(|(_, is_given)| *is_given && self.no_terminal);
         if let Some((option, _)) = given {
@@ -349,6 +352,7 @@ impl raw::Admin {
             per_address: self.per_address,
             connections: self.connections,
             rate: self.rate,
+            replies: self.replies,
             notify: Targets { command: self.notify_command, url: self.notify_url },
             notify_every: Duration::from_secs(self.notify_every.into()),
             trusted_gateways: self.trust_gateway,

@@ -54,6 +54,7 @@ mod desk {
     mod names;
     mod owed;
     mod service;
+    mod tools;
 }
 
 /// The rules of docs/PROTOCOL.md, and what each end does with a peer that breaks them.

@@ -1,6 +1,8 @@
 //! The agent's commands: accept a customer, talk, go to another conversation, hand back, close.
 //! What the agent can look at is in `views`.
 
+use std::ops::RangeInclusive;
+
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
@@ -100,6 +102,18 @@ impl Desk {
     /// When there is none.
     pub fn close(&mut self, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
         self.end(Ask::Close, note, now)
+    }
+
+    /// `/note TEXT`: keeps a private note in the conversation in focus. It never leaves the desk.
+    ///
+    /// # Errors
+    /// When no conversation has the focus.
+    pub fn note(&mut self, text: &str) -> Result<(), AgentRefusal> {
+        let id = self.seat.focus().ok_or_else(|| self.no_focus())?;
+        self.journal(id, Record::Note(text.to_owned()));
+        // It is no message, and is shown with the next ones: of these there are none now.
+        self.tell_said(id, Origin::Own, RangeInclusive::new(1, 0), false);
+        Ok(())
     }
 
     /// The agent's screen shows the customer's entries up to this number. The desk sends `seen` to
@@ -208,18 +222,22 @@ impl Desk {
     /// The conversation in focus, if it can take a line: a desk sends no message while a
     /// `hand_back` or a `close` is pending (docs/PROTOCOL.md, "States, and who decides").
     fn conversation_in_focus(&self) -> Result<ConversationId, AgentRefusal> {
-        let Some(id) = self.seat.focus() else {
-            let choice = match (self.conversations.active().next(), self.queue.iter().next()) {
-                (Some(_), _) => Choice::Next,
-                (None, Some(_)) => Choice::Accept,
-                (None, None) => Choice::Nobody,
-            };
-            return Err(AgentRefusal::NoFocus(choice));
-        };
+        let id = self.seat.focus().ok_or_else(|| self.no_focus())?;
         match self.conversations[id].controls.pending() {
             None => Ok(id),
             Some(_) => Err(AgentRefusal::OnTheWayOut(self.who(id))),
         }
+    }
+
+    /// Why nothing can be done without a focus, and what can be done about that.
+    fn no_focus(&self) -> AgentRefusal {
+        AgentRefusal::NoFocus(
+            match (self.conversations.active().next(), self.queue.iter().next()) {
+                (Some(_), _) => Choice::Next,
+                (None, Some(_)) => Choice::Accept,
+                (None, None) => Choice::Nobody,
+            },
+        )
     }
 
     /// The connected customer who waits longest.

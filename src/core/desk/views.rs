@@ -66,6 +66,11 @@ impl Desk {
         self.seat.focus()
     }
 
+    /// The name that the customer in focus gave, if they gave one.
+    pub fn name_in_focus(&self) -> Option<&str> {
+        self.conversations.get(self.seat.focus()?)?.name.as_deref()
+    }
+
     /// Who gets the agent's next line, and who else is there, as the prompt shows it.
     pub fn prompt(&self, now: Now) -> Prompt {
         let first = self.queue.iter().next();

@@ -39,6 +39,14 @@ pub enum AgentRefusal {
     NothingOpen,
     /// `/wait` outside of a script.
     WaitIsForScripts,
+    /// `/r` at a desk without canned replies.
+    NoReplies,
+    /// No canned reply has this name, or several begin like this.
+    NoSuchReply(String),
+    /// A canned reply where no line is edited.
+    NoLine,
+    /// The line has these placeholders of a canned reply, which nobody has filled in.
+    Open(String),
 }
 
 /// What an agent without a focus can do.
@@ -98,6 +106,18 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NothingOpen => {
                 f.write_str("no conversation is open; give a number or a name, /list shows them")
+            }
+            AgentRefusal::NoReplies => {
+                f.write_str("this desk has no canned replies; --replies FILE gives it some")
+            }
+            AgentRefusal::NoSuchReply(name) => {
+                write!(f, "'{}' is no canned reply, or not the only one; /r lists them", Line(name))
+            }
+            AgentRefusal::NoLine => f.write_str(
+                "a canned reply is put into the line that you type, and here no line is edited",
+            ),
+            AgentRefusal::Open(open) => {
+                write!(f, "the line still has {open}; fill it in, or send the line again as it is")
             }
             AgentRefusal::WaitIsForScripts => f.write_str(WAIT_IS_FOR_SCRIPTS),
         }

@@ -51,6 +51,7 @@ pub(super) enum Command {
     Show(Vec<Report>),
     Prompt(String),
     Refuse { why: String, line: String },
+    Insert(String),
     Ring(String),
     Title(u32),
     Finish,
@@ -203,6 +204,12 @@ impl Output {
                 } else {
                     self.show(&Report::Error { text: why });
                     self.note("handoff: ", &format!("not sent: {line}"));
+                }
+            }
+            Command::Insert(text) => {
+                if let Some(board) = &mut self.board {
+                    self.above.extend(board.press(&Key::Paste(text), &self.look));
+                    self.is_dirty = true;
                 }
             }
             Command::Ring(text) => self.unwritten.extend(ring(&Shown::line(&text)).into_bytes()),

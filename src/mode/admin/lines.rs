@@ -16,6 +16,12 @@ impl Admin {
     pub(super) fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
         match command::Admin::parse(line) {
             Ok(command) if self.pace.is_person() => {
+                if let command::Admin::Say(text) = &command
+                    && let Some(why) = self.take_open(text)
+                {
+                    self.seat().screen().refuse(&why.to_string(), line);
+                    return Ok(());
+                }
                 if let Err(why) = self.obey(&command, now)? {
                     match command {
                         command::Admin::Say(_) => {
@@ -133,6 +139,8 @@ impl Admin {
             }
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
+            command::Admin::Note(text) => return Ok(self.desk.note(text)),
+            command::Admin::Canned(name) => return Ok(self.pick(name.as_deref())),
             command::Admin::List => {
                 self.desk.list(now).iter().for_each(|listed| self.notice(&listed.to_string()));
             }
@@ -144,6 +152,38 @@ impl Admin {
             }
         }
         Ok(Ok(()))
+    }
+
+    /// Puts a canned reply into the line that is typed, or lists the replies.
+    fn pick(&mut self, name: Option<&str>) -> Result<(), AgentRefusal> {
+        let Some(canned) = &mut self.canned else { return Err(AgentRefusal::NoReplies) };
+        if let Err(text) = canned.refresh() {
+            self.edges.seat.seat_mut().tell(Report::Error { text });
+        }
+        let canned = self.canned.as_ref().ok_or(AgentRefusal::NoReplies)?;
+        let Some(name) = name else {
+            for reply in canned.replies().iter() {
+                self.notice(&format!("{}: {}", reply.name, reply.text.replace('\n', " ")));
+            }
+            return Ok(());
+        };
+        let (customer, agent) = (self.desk.name_in_focus(), self.name.as_deref());
+        let filled = canned.pick(name, customer, agent);
+        let filled = filled.ok_or_else(|| AgentRefusal::NoSuchReply(name.to_owned()))?;
+        if !self.seat().screen().has_prompt() {
+            return Err(AgentRefusal::NoLine);
+        }
+        self.seat().screen().insert(&filled.text);
+        self.open = filled.open;
+        Ok(())
+    }
+
+    /// Why a line is not sent at once: it has what the latest canned reply left open. The second
+    /// time it is sent.
+    fn take_open(&mut self, line: &str) -> Option<AgentRefusal> {
+        let open = std::mem::take(&mut self.open);
+        let left: Vec<_> = open.into_iter().filter(|open| line.contains(open)).collect();
+        (!left.is_empty()).then(|| AgentRefusal::Open(left.join(" and ")))
     }
 
     /// Why a name leads to no customer. If several customers fit, they are listed first.

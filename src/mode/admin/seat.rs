@@ -136,7 +136,11 @@ impl AgentSeat {
                 if !self.json {
                     self.undrawn.remove(&id);
                     let drawn = self.drawn.get(&id).copied().unwrap_or(Offset::START);
-                    self.draw(desk, id, journal.lines(id, drawn)?, true);
+                    // A note is shown at every accept, other lines once.
+                    let is_new =
+                        |line: &Line| line.offset > drawn || matches!(line.what, What::Note(_));
+                    let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
+                    self.draw(desk, id, lines.collect(), true);
                 }
             }
             Some((id, _)) => {

@@ -232,6 +232,10 @@ mode! {
         /// a desk: customers stay in the queue
         #[argh(switch)]
         pub no_terminal: bool,
+        /// a file with canned replies for /r: [NAME] in a line, and below it a text, in which {customer}
+        /// and {agent} become names
+        #[argh(option)]
+        pub replies: Option<PathBuf>,
         /// a command for the shell that calls you while somebody needs an answer; HANDOFF_TEXT,
         /// HANDOFF_WAITING, HANDOFF_WAITED and HANDOFF_UNREAD in its environment say more
         #[argh(option)]

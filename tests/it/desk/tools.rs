@@ -1,0 +1,99 @@
+//! The agent's tools: private notes and canned replies.
+
+use std::fs;
+
+use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
+
+/// A desk at a terminal.
+fn desk(setup: &Setup, more: &[&str]) -> Terminal {
+    let mut arguments = setup.admin_arguments(more);
+    arguments.retain(|argument| *argument != "--json");
+    let mut desk = Terminal::start(&arguments);
+    desk.sees("listening on");
+    desk
+}
+
+/// Ann, whom the desk has accepted.
+fn accepted(setup: &Setup, desk: &mut Terminal) -> Handoff {
+    let mut ann = setup.user(&["--name", "Ann"]);
+    ann.say("a human, please");
+    desk.sees("Hey! Ann wants to talk to you");
+    desk.press("/accept\r");
+    ann.until_state("active");
+    desk.last_row("#1 Ann> ");
+    ann
+}
+
+#[test]
+fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
+    let setup = Setup::new();
+    let mut desk = desk(&setup, &[]);
+    let mut ann = accepted(&setup, &mut desk);
+    desk.press("/note private-4711\r");
+    desk.sees("-- note: private-4711");
+    desk.press("a line\r");
+    ann.until_text("a line");
+    desk.press("/handback\r");
+    ann.until_state("bot");
+    ann.say("a human, again");
+    desk.press("\x0c");
+    desk.sees("nobody · 1 waiting> ");
+    desk.press("/accept\r");
+    ann.until_state("active");
+    desk.sees("-- note: private-4711");
+    let events = ann.events().iter().map(ToString::to_string).collect::<String>();
+    assert!(!events.contains("4711"));
+    for file in fs::read_dir(setup.profile("user")).expect("a folder") {
+        let file = file.expect("a file").path();
+        let bytes = fs::read(&file).unwrap_or_default();
+        let is_there = bytes.windows(12).any(|part| part == b"private-4711");
+        assert!(!is_there, "{}", file.display());
+    }
+}
+
+#[test]
+fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() {
+    let setup = Setup::new();
+    let file = setup.profile("replies.txt");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
+    fs::write(
+        &file,
+        "[greet]\nHello {customer}, this is {agent}.\n[refund]\nOrder {order} is paid.\n",
+    )
+    .expect("it is written");
+    let path = file.to_str().expect("a text");
+    let mut desk = desk(&setup, &["--replies", path, "--name", "Robin"]);
+    let mut ann = accepted(&setup, &mut desk);
+    desk.press("/r gr\r");
+    desk.last_row("#1 Ann> Hello Ann, this is Robin.");
+    desk.press(" How are you?\r");
+    ann.until_text("Hello Ann, this is Robin. How are you?");
+    desk.press("/r refund\r");
+    desk.prompts("> Order {order} is paid.");
+    desk.press("\r");
+    desk.sees("the line still has {order}; fill it in, or send the line again as it is");
+    desk.press("\x1b[A\r");
+    ann.until_text("Order {order} is paid.");
+    fs::write(&file, "no name\n").expect("it is written");
+    desk.press("/r greet\r");
+    desk.sees("line 1: a reply begins with");
+    desk.prompts("> Hello Ann, this is Robin.");
+    desk.press("\x15/r thanks\r");
+    desk.sees("'thanks' is no canned reply, or not the only one; /r lists them");
+    desk.press("/r\r");
+    desk.sees("-- refund: Order {order} is paid.");
+}
+
+#[test]
+fn a_file_of_replies_that_cannot_be_taken_is_refused_at_the_start() {
+    let setup = Setup::new();
+    let file = setup.profile("replies.txt");
+    fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
+    fs::write(&file, "[a]\nx\n[a]\ny\n").expect("it is written");
+    let path = file.to_str().expect("a text");
+    let mut admin = Handoff::start(&setup.admin_arguments(&["--replies", path]));
+    assert_ne!(admin.exit_code(), 0);
+    admin.until_err(|line| line.ends_with(", line 3: [a] is in line 1 already"));
+}
