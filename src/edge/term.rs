@@ -22,7 +22,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, never, unbounde
 
 use crate::core::report::Report;
 use crate::core::text::Safe;
-use crate::wire::Author;
+use crate::wire::{Author, ConversationId};
 use board::Board;
 use input::{Input, Waker};
 use mode::RawMode;
@@ -69,6 +69,8 @@ pub struct Options {
 pub enum Typed {
     /// A line, or a pasted block of several lines. Never empty.
     Line(String),
+    /// A line that was typed while this conversation had the focus ([`Screen::focus`]).
+    LineTo(ConversationId, String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.
     Refused(String),
     /// The end of the input, or Ctrl-D on an empty line.
@@ -105,6 +107,7 @@ pub struct Screen {
     /// The prompt that was sent last.
     last_prompt: RefCell<String>,
     last_title: Cell<u32>,
+    last_focus: Cell<Option<ConversationId>>,
     is_interactive: bool,
     mode: Option<Arc<RawMode>>,
     /// `None` if stdin is not read.
@@ -196,6 +199,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
             unflushed: RefCell::default(),
             last_prompt: RefCell::default(),
             last_title: Cell::new(0),
+            last_focus: Cell::new(None),
             is_interactive,
             mode,
             waker,
@@ -261,11 +265,21 @@ impl Screen {
 
     /// Sets the prompt, which says who gets the next line: `Ann (2)` is shown as `Ann (2)> `. It
     /// changes at once, also while a line is edited. Only the editor has a prompt.
-    pub fn prompt(&self, prompt: String) {
+    ///
+    /// `short` is shown where there is no room for all of it.
+    pub fn prompt(&self, prompt: String, short: String) {
         // A loop calls this every turn. The screen thread is woken only for a new prompt.
         if self.mode.is_some() && *self.last_prompt.borrow() != prompt {
             self.last_prompt.replace(prompt.clone());
-            self.send(Command::Prompt(prompt));
+            self.send(Command::Prompt(prompt, short));
+        }
+    }
+
+    /// The next line goes to this conversation. What is typed already stays with the conversation
+    /// that had the focus, and is there again when the focus is.
+    pub fn focus(&self, conversation: Option<ConversationId>) {
+        if self.mode.is_some() && self.last_focus.replace(conversation) != conversation {
+            self.send(Command::Focus(conversation));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::core::clock::Now;
 use crate::core::command;
 use crate::core::desk::{Desk, Options};
 use crate::core::record::Offset;
-use crate::core::report::Report;
+use crate::core::report::{AgentRefusal, Report};
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX};
 use crate::edge::clock;
 use crate::edge::journal::Journal;
@@ -243,6 +243,16 @@ impl Admin {
                     self.desk.agent_is_here(now);
                 }
                 self.typed(&line, now)?;
+            }
+            Event::Typed(Typed::LineTo(id, line)) => {
+                self.desk.agent_is_here(now);
+                if self.desk.focus() == Some(id) {
+                    self.typed(&line, now)?;
+                } else {
+                    let who = self.desk.called(id).unwrap_or_else(|| "somebody else".to_owned());
+                    let why = AgentRefusal::FocusHasMoved(who);
+                    self.seat().screen().refuse(&why.to_string(), &line);
+                }
             }
             Event::Typed(Typed::Refused(why)) => {
                 self.edges.seat.seat_mut().tell(Report::Error { text: why })

@@ -210,7 +210,7 @@ impl User {
     fn handle(&mut self, event: Event<bot::Answer>) -> Result<(), Stop> {
         let now = clock::now();
         match event {
-            Event::Typed(Typed::Line(line)) => self.typed(&line, now)?,
+            Event::Typed(Typed::Line(line) | Typed::LineTo(_, line)) => self.typed(&line, now)?,
             Event::Typed(Typed::Refused(why)) => self.edges.seat.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),

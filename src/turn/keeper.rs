@@ -115,7 +115,7 @@ impl Keeper {
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
                 recv(typed) -> typed => match typed {
-                    Ok(Typed::Line(line)) => {
+                    Ok(Typed::Line(line) | Typed::LineTo(_, line)) => {
                         screen.refuse("the disk is full: this line is not taken", &line);
                     }
                     Ok(Typed::Refused(why)) => {

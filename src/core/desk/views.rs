@@ -149,6 +149,11 @@ impl Desk {
         undelivered.filter(|(_, numbers)| !numbers.is_empty()).collect()
     }
 
+    /// A customer as the agent knows them, if they are in memory.
+    pub fn called(&self, id: ConversationId) -> Option<String> {
+        self.knows(id).then(|| self.who(id))
+    }
+
     /// A customer as the agent knows them: ordinal and name.
     pub fn who(&self, id: ConversationId) -> String {
         let conversation = &self.conversations[id];

@@ -135,6 +135,24 @@ pub struct Focus {
 }
 
 impl Prompt {
+    /// The prompt for a narrow window: `#3 Cleo · 1w 2u`.
+    pub fn short(&self) -> String {
+        let counts = [(self.customers.waiting as u64, 'w'), (self.unread.into(), 'u')];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts.map(|(count, of)| format!("{count}{of}")).collect();
+        let gap = if counts.is_empty() { "" } else { " · " };
+        format!("{}{gap}{}", self.head(), counts.join(" "))
+    }
+
+    fn head(&self) -> String {
+        match &self.focus {
+            Some(Focus { who, is_connected: false, .. }) => format!("offline, {who}"),
+            Some(Focus { who, is_typing: true, .. }) => format!("typing, {who}"),
+            Some(Focus { who, .. }) => who.clone(),
+            None => "nobody".to_owned(),
+        }
+    }
+
     /// After this time the prompt shows another time, if nothing else changes it.
     pub fn changes_in(&self) -> Option<Duration> {
         let over = Duration::from_nanos((self.waited.as_nanos() % PROMPT_STEP.as_nanos()) as u64);
@@ -144,12 +162,7 @@ impl Prompt {
 
 impl fmt::Display for Prompt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.focus {
-            Some(Focus { who, is_connected: false, .. }) => write!(f, "offline, {who}"),
-            Some(Focus { who, is_typing: true, .. }) => write!(f, "typing, {who}"),
-            Some(Focus { who, .. }) => f.write_str(who),
-            None => f.write_str("nobody"),
-        }?;
+        f.write_str(&self.head())?;
         let Customers { talking, waiting } = self.customers;
         if self.focus.is_none() && talking > 0 {
             write!(f, " · {talking} open")?;
@@ -286,6 +299,8 @@ mod tests {
                 "offline, #2 Ann · 1 waiting (0:40) · 2 unread"
             ]
         );
+        assert_eq!(prompt(true, true, (2, 1), 49, 2).short(), "typing, #2 Ann · 1w 2u");
+        assert_eq!(prompt(true, false, (2, 0), 0, 0).short(), "#2 Ann");
         let nobody = |customers, waited| {
             Prompt { focus: None, ..prompt(true, false, customers, waited, 0) }.to_string()
         };

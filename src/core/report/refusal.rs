@@ -45,6 +45,8 @@ pub enum AgentRefusal {
     NoSuchReply(String),
     /// A canned reply where no line is edited.
     NoLine,
+    /// The line was begun for this customer, who has lost the focus since.
+    FocusHasMoved(String),
     /// The line has these placeholders of a canned reply, which nobody has filled in.
     Open(String),
 }
@@ -116,6 +118,9 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NoLine => f.write_str(
                 "a canned reply is put into the line that you type, and here no line is edited",
             ),
+            AgentRefusal::FocusHasMoved(who) => {
+                write!(f, "the line was for {who}, and your lines go elsewhere now")
+            }
             AgentRefusal::Open(open) => {
                 write!(f, "the line still has {open}; fill it in, or send the line again as it is")
             }

@@ -5,6 +5,8 @@
 //! row wraps (autowrap is off while a frame is drawn), and to place the cursor the board writes the
 //! text before it.
 
+use std::collections::HashMap;
+
 use crossbeam_channel::Sender;
 use rustix::stdio::stdout;
 use rustix::termios::tcgetwinsize;
@@ -15,6 +17,10 @@ use super::keys::Key;
 use super::layout::{Edited, Shown, clip_before, edited, width};
 use super::render::{Look, Row};
 use crate::core::delivery::Mark;
+use crate::wire::{Author, ConversationId};
+
+/// The counts of a prompt begin like this.
+const COUNTS: &str = " · ";
 
 /// Columns and rows of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
@@ -23,6 +29,12 @@ const SIZE: (usize, usize) = (80, 24);
 pub(super) struct Board {
     editor: Editor,
     prompt: Shown,
+    /// The prompt where there is no room for all of it.
+    short_prompt: Shown,
+    /// The conversation that the line is for.
+    focus: Option<ConversationId>,
+    /// The lines that are begun for other conversations.
+    drafts: HashMap<ConversationId, String>,
     limit: usize,
     typed: Sender<Typed>,
     columns: usize,
@@ -50,6 +62,9 @@ impl Board {
         let mut board = Board {
             editor: Editor::default(),
             prompt: Shown::default(),
+            short_prompt: Shown::default(),
+            focus: None,
+            drafts: HashMap::new(),
             limit,
             typed,
             columns: SIZE.0,
@@ -66,8 +81,23 @@ impl Board {
         self.columns
     }
 
-    pub(super) fn prompt(&mut self, prompt: &str) {
+    pub(super) fn prompt(&mut self, prompt: &str, short: &str) {
         self.prompt = Shown::line(prompt);
+        self.short_prompt = Shown::line(short);
+    }
+
+    /// The line is for this conversation from now on. A draft stays with the conversation that it
+    /// was begun for; a command is for none.
+    pub(super) fn focus(&mut self, conversation: Option<ConversationId>) {
+        let former = std::mem::replace(&mut self.focus, conversation);
+        if former == conversation || is_command(self.editor.text()) {
+            return;
+        }
+        let draft = conversation.and_then(|id| self.drafts.remove(&id)).unwrap_or_default();
+        let left = self.editor.exchange(draft);
+        if let Some(former) = former.filter(|_| !left.trim().is_empty()) {
+            self.drafts.insert(former, left);
+        }
     }
 
     /// Empties the line. Returns whether it had any text; the Up key brings that text back.
@@ -85,6 +115,15 @@ impl Board {
     pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
         match key {
             Key::Enter => return self.enter(look),
+            Key::Go(number) if look.me == Author::Admin => {
+                return self.command(format!("/switch {number}"), look);
+            }
+            Key::GoOn if look.me == Author::Admin => return self.command("/next".to_owned(), look),
+            Key::Text(text)
+                if text == "\t" && self.editor.is_empty() && look.me == Author::Admin =>
+            {
+                return self.command("/next".to_owned(), look);
+            }
             Key::DeleteOrEnd if self.editor.is_empty() => self.tell(Typed::End),
             Key::Text(text) | Key::Paste(text) if !self.editor.insert(text) => {
                 return self.too_long(look);
@@ -114,9 +153,22 @@ impl Board {
             // A message is shown once it is journaled; a command is shown here, or not at all.
             above = look.aside("> ", &Shown::text(&line), self.columns);
         }
-        if !line.trim().is_empty() {
-            self.tell(Typed::Line(line));
+        match self.focus {
+            _ if line.trim().is_empty() => {}
+            Some(id) if !is_command(&line) => self.tell(Typed::LineTo(id, line)),
+            _ => self.tell(Typed::Line(line)),
         }
+        // The focus may have moved while a command was typed.
+        if let Some(draft) = self.focus.and_then(|id| self.drafts.remove(&id)) {
+            self.editor.set(draft);
+        }
+        above
+    }
+
+    /// Does what a typed command would do, and leaves the line as it is.
+    fn command(&self, command: String, look: &Look) -> Vec<Row> {
+        let above = look.aside("> ", &Shown::text(&command), self.columns);
+        self.tell(Typed::Line(command));
         above
     }
 
@@ -170,16 +222,24 @@ impl Board {
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
-    /// The bytes of the mark at the end of the prompt (✓ or ✓✓, for the last line sent). The mark
-    /// stays when a long prompt is cut.
-    fn mark_length(&self) -> usize {
+    /// The prompt in half of a row: the short one if the whole one does not fit, and of that the
+    /// name is cut. The counts, and the mark at the end (✓ or ✓✓, for the last line sent), stay.
+    fn fitted_prompt(&self) -> Shown {
+        let room = self.columns / 2;
+        if width(self.prompt.as_str()) <= room {
+            return self.prompt.clone();
+        }
+        let short = self.short_prompt.as_str();
         let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
-        marks.iter().find(|mark| self.prompt.as_str().ends_with(*mark)).map_or(0, String::len)
+        let mark = marks.iter().find(|mark| short.ends_with(*mark)).map_or(0, String::len);
+        let counts = short.rfind(COUNTS).map_or(0, |at| short.len() - at);
+        let tail =
+            if width(&short[short.len() - counts..]) < room { counts.max(mark) } else { mark };
+        clip_before(&self.short_prompt, tail, room)
     }
 
     fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let prompt =
-            clip_before(&self.prompt, self.mark_length(), self.columns / 2).and(&Shown::own("> "));
+        let prompt = self.fitted_prompt().and(&Shown::own("> "));
         let indent = width(prompt.as_str());
         // The last column stays free, for the cursor.
         let room = self.columns.saturating_sub(indent + 1).max(1);
@@ -235,7 +295,6 @@ impl Drawn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::Author;
     use crossbeam_channel::{Receiver, unbounded};
     use std::num::NonZero;
 
@@ -251,7 +310,7 @@ mod tests {
         let (sender, typed) = unbounded();
         let mut board = Board::new(20, sender);
         (board.columns, board.rows) = (columns, rows);
-        board.prompt("Ann (2)");
+        board.prompt("Ann (2)", "Ann (2)");
         let look = Look::new(Author::Admin, true);
         let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
         let screen = vt100::Parser::new(size(rows), size(columns), 100);
@@ -299,7 +358,7 @@ mod tests {
             "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row"
         );
         assert_eq!(desk.cursor(), (2, 10));
-        desk.board.prompt("Bea (3)");
+        desk.board.prompt("Bea (3)", "Bea (3)");
         desk.above(&[]);
         assert!(desk.seen().contains("\nBea (3)> a line"), "{}", desk.seen());
     }
@@ -326,6 +385,41 @@ mod tests {
         desk.press(Key::DeleteOrEnd);
         let typed: Vec<Typed> = desk.typed.try_iter().collect();
         assert_eq!(typed, [Typed::Line("hi".into()), Typed::Line("/list".into()), Typed::End]);
+    }
+
+    #[test]
+    fn a_draft_stays_with_the_conversation_that_it_was_begun_for() {
+        let id = |n| ConversationId::new([n; 16]);
+        let mut desk = desk(30, 10);
+        desk.board.focus(Some(id(1)));
+        desk.text("to one");
+        desk.board.focus(Some(id(2)));
+        desk.above(&[]);
+        assert_eq!(desk.seen(), "Ann (2)> ");
+        desk.text("to two");
+        desk.press(Key::Enter);
+        desk.text("/clo");
+        desk.board.focus(Some(id(1)));
+        desk.above(&[]);
+        assert_eq!(desk.seen(), "Ann (2)> /clo", "a command goes on");
+        desk.press(Key::Enter);
+        desk.press(Key::Enter);
+        let typed: Vec<Typed> = desk.typed.try_iter().collect();
+        let to = |n, text: &str| Typed::LineTo(id(n), text.to_owned());
+        assert_eq!(typed, [to(2, "to two"), Typed::Line("/clo".to_owned()), to(1, "to one")]);
+    }
+
+    #[test]
+    fn keys_go_to_another_conversation_and_leave_the_line() {
+        let mut desk = desk(30, 10);
+        desk.press(Key::Text("\t".into()));
+        desk.text("half");
+        desk.press(Key::Go(3));
+        desk.press(Key::GoOn);
+        assert_eq!(desk.seen(), "> /next\n> /switch 3\n> /next\nAnn (2)> half");
+        let typed: Vec<Typed> = desk.typed.try_iter().collect();
+        let line = |text: &str| Typed::Line(text.to_owned());
+        assert_eq!(typed, [line("/next"), line("/switch 3"), line("/next")]);
     }
 
     #[test]
@@ -359,14 +453,20 @@ mod tests {
     }
 
     #[test]
-    fn a_long_prompt_keeps_its_mark_and_half_of_the_row() {
+    fn a_long_prompt_keeps_its_counts_its_mark_and_half_of_the_row() {
         let mut desk = desk(40, 10);
-        for (prompt, shown) in [
-            ("agent Robin ✓✓", "agent Robin ✓✓> "),
-            ("desk offline, agent Robin ✓", "desk offline, age… ✓> "),
-            ("#6 Maximilian Featherstone", "#6 Maximilian Feath…> "),
+        for (prompt, short, shown) in [
+            ("agent Robin ✓✓", "agent Robin ✓✓", "agent Robin ✓✓> "),
+            (
+                "desk offline, agent Robin ✓",
+                "desk offline, agent Robin ✓",
+                "desk offline, age… ✓> ",
+            ),
+            ("#6 Maximilian Featherstone", "#6 Maximilian Featherstone", "#6 Maximilian Feath…> "),
+            ("#6 Ann · 1 waiting · 2 unread ✓", "#6 Ann · 1w 2u ✓", "#6 Ann · 1w 2u ✓> "),
+            ("#6 Maximilian · 1 waiting ✓✓", "#6 Maximilian · 1w ✓✓", "#6 Maximili… · 1w ✓✓> "),
         ] {
-            desk.board.prompt(prompt);
+            desk.board.prompt(prompt, short);
             desk.above(&[]);
             assert_eq!(desk.seen(), shown);
         }
@@ -409,7 +509,7 @@ mod tests {
     #[test]
     fn a_tiny_window_and_a_wide_prompt_do_no_harm() {
         let mut desk = desk(4, 2);
-        desk.board.prompt("日本語\u{1b}[31m");
+        desk.board.prompt("日本語\u{1b}[31m", "");
         desk.text("日本👩‍👩‍👧");
         for key in [Key::Home, Key::Right, Key::End, Key::Enter] {
             desk.press(key);

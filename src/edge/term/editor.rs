@@ -65,6 +65,13 @@ impl Editor {
         text
     }
 
+    /// Puts another text in place of this one, and returns this one.
+    pub(super) fn exchange(&mut self, text: String) -> String {
+        self.stop_browsing();
+        self.cursor = text.len();
+        mem::replace(&mut self.text, text)
+    }
+
     /// Leaves the history. The draft that was typed before becomes a line of the history.
     fn stop_browsing(&mut self) {
         if let Some((_, draft)) = self.browsing.take() {

@@ -42,6 +42,10 @@ pub(super) enum Key {
     Yank,
     /// Ctrl-L: clears the screen.
     Redraw,
+    /// Alt-1 to Alt-9: to the customer with this number.
+    Go(u8),
+    /// Alt-a: to the customer who is owed an answer longest.
+    GoOn,
     Interrupt,
     /// Ctrl-Z.
     Suspend,
@@ -169,6 +173,8 @@ fn escape(rest: &[u8]) -> Option<Key> {
         b"\x7f" | b"\x08" => Key::KillWord,
         b"b" => Key::WordLeft,
         b"f" => Key::WordRight,
+        b"a" => Key::GoOn,
+        [digit @ b'1'..=b'9'] => Key::Go(digit - b'0'),
         b"[3~" => Key::Delete,
         b"[1~" | b"[7~" => Key::Home,
         b"[4~" | b"[8~" => Key::End,

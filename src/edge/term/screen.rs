@@ -24,7 +24,7 @@ use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
 use super::ring::{ring, title};
 use super::{DROPPED, Event, suspend};
 use crate::core::report::Report;
-use crate::wire::Author;
+use crate::wire::{Author, ConversationId};
 
 /// The most items in one write, so that the first of many does not wait for the last.
 const BATCH: usize = 256;
@@ -49,7 +49,8 @@ pub(super) enum Way {
 /// A command of the loop.
 pub(super) enum Command {
     Show(Vec<Report>),
-    Prompt(String),
+    Prompt(String, String),
+    Focus(Option<ConversationId>),
     Refuse { why: String, line: String },
     Insert(String),
     Ring(String),
@@ -191,9 +192,15 @@ impl Output {
                 reports.iter().for_each(|report| self.show(report));
                 self.taken_count += reports.len() as u64;
             }
-            Command::Prompt(prompt) => {
+            Command::Prompt(prompt, short) => {
                 if let Some(board) = &mut self.board {
-                    board.prompt(&prompt);
+                    board.prompt(&prompt, &short);
+                    self.is_dirty = true;
+                }
+            }
+            Command::Focus(conversation) => {
+                if let Some(board) = &mut self.board {
+                    board.focus(conversation);
                     self.is_dirty = true;
                 }
             }

@@ -10,6 +10,9 @@ use crate::turn::keeper::Stop;
 
 use super::Admin;
 
+/// The lines that a person sees of a conversation to which they go.
+const LAST_LINES: usize = 6;
+
 impl Admin {
     /// Takes a line. An agent's line is done or refused at once, a script's waits until it can be
     /// done.
@@ -132,10 +135,11 @@ impl Admin {
                 let ordinal = self.desk.find_active(who);
                 let ordinal = ordinal.map_err(|missing| self.explain(who, missing));
                 let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
-                return Ok(switched.inspect(|()| self.tell_focus()));
+                return self.arrive(switched);
             }
             command::Admin::Next => {
-                return Ok(self.desk.switch_to_next().inspect(|()| self.tell_focus()));
+                let switched = self.desk.switch_to_next();
+                return self.arrive(switched);
             }
             command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
             command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
@@ -197,6 +201,26 @@ impl Admin {
     fn list_fitting(&self, fitting: &Fitting) -> AgentRefusal {
         fitting.lines().for_each(|line| self.notice(&line));
         AgentRefusal::SeveralFit
+    }
+
+    /// The agent has gone to another conversation: a person sees its last lines.
+    fn arrive(
+        &mut self,
+        switched: Result<(), AgentRefusal>,
+    ) -> Result<Result<(), AgentRefusal>, Stop> {
+        if switched.is_err() {
+            return Ok(switched);
+        }
+        self.tell_focus();
+        if let Some(id) = self.desk.focus()
+            && self.pace.is_person()
+        {
+            let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
+            for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
+                self.edges.seat.show_line(&self.desk, id, None, line, true);
+            }
+        }
+        Ok(Ok(()))
     }
 
     /// Says who gets the next line, if no prompt shows it.

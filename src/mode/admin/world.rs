@@ -64,7 +64,9 @@ impl World<Desk> for Edges {
     fn show(&mut self, desk: &Desk) {
         let screen = self.seat.seat().screen();
         let now = clock::now();
-        screen.prompt(format!("{}{}", desk.prompt(now), desk.mark()));
+        let (prompt, mark) = (desk.prompt(now), desk.mark());
+        screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
+        screen.focus(desk.focus());
         screen.title(desk.attention(now).count());
         screen.flush();
     }

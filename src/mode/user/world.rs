@@ -167,7 +167,8 @@ impl World<Sessions> for Edges {
 
     fn show(&mut self, sessions: &Sessions) {
         if let Some(session) = sessions.get(self.current) {
-            self.seat.screen().prompt(self.prompt(session));
+            let prompt = self.prompt(session);
+            self.seat.screen().prompt(prompt.clone(), prompt);
         }
         self.seat.screen().flush();
     }

@@ -97,3 +97,35 @@ fn a_file_of_replies_that_cannot_be_taken_is_refused_at_the_start() {
     assert_ne!(admin.exit_code(), 0);
     admin.until_err(|line| line.ends_with(", line 3: [a] is in line 1 already"));
 }
+
+#[test]
+fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
+    let setup = Setup::new();
+    let mut desk = desk(&setup, &["--auto-accept"]);
+    let mut users = ["Ann", "Bob"].map(|name| {
+        let mut user = setup.user(&["--profile", name, "--name", name]);
+        user.say("a human, please");
+        user.until_state("active");
+        desk.sees(&format!("{name}: you have the conversation"));
+        user
+    });
+    desk.press("half for Ann");
+    desk.press("\x1b2");
+    desk.sees("> /switch 2");
+    desk.prompts("#2 Bob> ");
+    desk.press("for Bob\r");
+    users[1].until_text("for Bob");
+    desk.press("\x1b1");
+    desk.prompts("> half for Ann");
+    // Ann goes, and the next customer gets the agent's lines: not this one.
+    users[0].say("/end");
+    desk.sees("#1 Ann: closed");
+    desk.prompts("nobody · 1 open> ");
+    let mut cy = setup.user(&["--profile", "Cy", "--name", "Cy"]);
+    cy.say("a human, please");
+    cy.until_state("active");
+    desk.prompts("#3 Cy> ");
+    desk.press("for Cy\r");
+    cy.until_text("for Cy");
+    assert!(!cy.messages().iter().any(|(_, text)| text.contains("half")));
+}
