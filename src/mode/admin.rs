@@ -46,6 +46,8 @@ struct Admin {
     no_terminal: bool,
     /// The customer whom a script's `/accept` is taking.
     accepting: Option<ConversationId>,
+    shows_typing: bool,
+    shows_seen: bool,
     /// The agent's name.
     name: Option<String>,
     /// The canned replies, if there are any.
@@ -131,6 +133,8 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         auto_accept: args.auto_accept,
         no_terminal: args.no_terminal,
         accepting: None,
+        shows_typing: args.shows_typing,
+        shows_seen: args.shows_seen,
         name,
         canned,
         open: Vec::new(),
@@ -262,7 +266,9 @@ impl Admin {
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::Typing) => {
                 self.desk.agent_is_here(now);
-                self.desk.agent_types(now);
+                if self.shows_typing {
+                    self.desk.agent_types(now);
+                }
             }
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");
@@ -358,7 +364,8 @@ impl Admin {
 
     /// The screen has shown everything up to this ticket.
     fn shown(&mut self, ticket: u64) {
-        for (id, _, number) in self.edges.seat.seat_mut().shown(ticket) {
+        let seen = self.edges.seat.seat_mut().shown(ticket);
+        for (id, _, number) in seen.into_iter().filter(|_| self.shows_seen) {
             self.desk.shown(id, number);
         }
     }

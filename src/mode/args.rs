@@ -76,6 +76,10 @@ pub struct User {
     pub json: bool,
     /// Whether to do without editing and colour.
     pub plain: bool,
+    /// Whether the other side is shown that somebody types here.
+    pub shows_typing: bool,
+    /// Whether the other side is shown what was seen here.
+    pub shows_seen: bool,
 }
 
 /// Checked options of `handoff web`.
@@ -171,6 +175,10 @@ pub struct Admin {
     pub json: bool,
     /// Whether to do without editing and colour.
     pub plain: bool,
+    /// Whether the other side is shown that somebody types here.
+    pub shows_typing: bool,
+    /// Whether the other side is shown what was seen here.
+    pub shows_seen: bool,
 }
 
 /// Why no mode is run.
@@ -252,6 +260,8 @@ impl raw::User {
             linger: self.linger,
             json: self.json,
             plain: self.plain,
+            shows_typing: !self.no_typing,
+            shows_seen: !self.no_seen,
         })
     }
 }
@@ -359,6 +369,8 @@ impl raw::Admin {
             place,
             json: self.json,
             plain: self.plain,
+            shows_typing: !self.no_typing,
+            shows_seen: !self.no_seen,
         })
     }
 }

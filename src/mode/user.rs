@@ -215,7 +215,10 @@ impl User {
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing) => self.input().customer_types(now),
+            Event::Screen(term::Event::Typing) if self.args.shows_typing => {
+                self.input().customer_types(now);
+            }
+            Event::Screen(term::Event::Typing) => {}
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}
@@ -253,7 +256,8 @@ impl User {
 
     /// The screen has shown everything up to this ticket.
     fn shown(&mut self, ticket: u64) {
-        for (id, desk, number) in self.edges.seat.shown(ticket) {
+        let seen = self.edges.seat.shown(ticket);
+        for (id, desk, number) in seen.into_iter().filter(|_| self.args.shows_seen) {
             if let (Some(session), Some(desk)) = (self.sessions.input(id), desk) {
                 session.shown(desk, number);
             }

@@ -90,6 +90,12 @@ macro_rules! mode {
             /// plain lines: no editing, no colour
             #[argh(switch)]
             pub plain: bool,
+            /// do not show the other side that you type
+            #[argh(switch)]
+            pub no_typing: bool,
+            /// do not show the other side what you have seen
+            #[argh(switch)]
+            pub no_seen: bool,
         } $($more)* }
     };
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + json $($more:tt)*) => {

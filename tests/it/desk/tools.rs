@@ -129,3 +129,33 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
     cy.until_text("for Cy");
     assert!(!cy.messages().iter().any(|(_, text)| text.contains("half")));
 }
+
+#[test]
+fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
+    let setup = Setup::new();
+    for (more, shown) in [(&[] as &[&str], true), (&["--no-typing", "--no-seen"], false)] {
+        let mut desk = desk(&setup, more);
+        let mut ann = setup.user(&["--profile", &shown.to_string(), "--name", "Ann"]);
+        ann.say("a human, please");
+        desk.sees("Hey! Ann wants to talk to you");
+        desk.press("/accept\r");
+        ann.until_state("active");
+        desk.prompts(" Ann> ");
+        desk.press("hello");
+        if shown {
+            ann.until_event("typing");
+        }
+        desk.press("\r");
+        ann.until_text("hello");
+        ann.say("to the end");
+        desk.sees("Ann: to the end");
+        desk.press("and back\r");
+        ann.until_text("and back");
+        assert_eq!(!ann.events_of("typing").is_empty(), shown);
+        assert_eq!(!ann.events_of("seen").is_empty(), shown);
+        desk.press("/close\r");
+        ann.until_state("closed");
+        desk.press("/quit\r");
+        assert_eq!(desk.program.exit_code(), 0);
+    }
+}
