@@ -172,7 +172,8 @@ fn open_stream(server: &Server, token: &str) -> Result<Browser, Broken> {
     let mut stream = Browser::open(server)?;
     let host = server.address;
     let request = format!(
-        "GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        "GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Accept: text/event-stream\r\n\r\n"
     );
     stream.ask(request.as_bytes())?;
     Ok(stream)
@@ -404,17 +405,32 @@ pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
     Ok(rows)
 }
 
-/// All streams end at once, and all customers come back at once. Returns the seconds until each of
-/// them has their ten entries again.
+/// All streams end at once, and all customers come back as pages do: within a second at first, and
+/// after a failure within twice the time. Returns the seconds until each of them has their ten
+/// entries again.
 fn come_back(server: &Server, streams: Vec<(Browser, String)>) -> Result<f64, Broken> {
-    let tokens: Vec<String> = streams.into_iter().map(|(_, token)| token).collect();
-    let since = Instant::now();
-    let mut back = Vec::new();
-    for token in &tokens {
-        back.push(open_stream(server, token)?);
-    }
-    for stream in &mut back {
-        stream.until(br#""number":10"#)?;
+    let mut left: Vec<String> = streams.into_iter().map(|(_, token)| token).collect();
+    let (since, mut within, mut back) = (Instant::now(), 1.0, Vec::new());
+    while !left.is_empty() {
+        let (round, mut opened) = (Instant::now(), Vec::new());
+        for (at, token) in left.iter().enumerate() {
+            let due = Duration::from_secs_f64(within * at as f64 / left.len() as f64);
+            thread::sleep(due.saturating_sub(round.elapsed()));
+            opened.push(open_stream(server, token));
+        }
+        let mut failed = Vec::new();
+        for (stream, token) in opened.into_iter().zip(left) {
+            let open = || {
+                let mut stream = stream?;
+                stream.until(br#""number":10"#)?;
+                back.push(stream);
+                Ok::<_, Broken>(())
+            };
+            if open().is_err() {
+                failed.push(token);
+            }
+        }
+        (left, within) = (failed, within * 2.0);
     }
     Ok(since.elapsed().as_secs_f64())
 }

@@ -78,6 +78,8 @@ pub(crate) fn run() -> Result<(), Broken> {
     if only("web-streams") {
         rows.push(browsers::opens(&extent)?);
         rows.extend(browsers::slopes(&extent)?);
+    }
+    if only("web-tls") {
         rows.extend(browsers::slopes_with_tls(&extent)?);
     }
     if only("web-files") {

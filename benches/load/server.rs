@@ -147,7 +147,7 @@ impl Server {
         let mut security = Security::Plaintext;
         if let Some([certificate, key]) = certificate {
             command.arg("--tls-cert").arg(certificate).arg("--tls-key").arg(key);
-            security = customers_tls()?;
+            security = customers_tls()?.speaking(vec![b"http/1.1".to_vec()]);
         }
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         Server::launch(What::Web, command, security)

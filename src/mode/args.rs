@@ -122,6 +122,16 @@ pub struct Web {
     pub json: bool,
 }
 
+impl Web {
+    /// Whether all connections may come from a proxy: from one that is named, or on this machine.
+    pub fn are_proxied(&self) -> bool {
+        let host = self.listen.rsplit_once(':').map_or("", |(host, _)| host);
+        let is_loopback = host == "localhost"
+            || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: IpAddr| ip.is_loopback());
+        is_loopback || !self.trusted_proxies.is_empty()
+    }
+}
+
 /// The files of a certificate chain and of its key, both in PEM.
 #[derive(Debug)]
 pub struct Certificate {

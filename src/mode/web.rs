@@ -71,6 +71,8 @@ struct Web {
     /// The payload that asks the bot for its greeting.
     greet: Option<String>,
     listen: SocketAddr,
+    /// Whether connections may all come from a proxy.
+    are_proxied: bool,
     certificate: Option<Certificate>,
     origins: Origins,
     ending: Option<u8>,
@@ -106,8 +108,9 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         Some(certificate) => certificate.identity()?.security()?,
         None => Security::Plaintext,
     };
-    let listen =
-        sockets.listen(&args.listen, browsers::settings(door)).map_err(|e| e.to_string())?;
+    let are_proxied = args.are_proxied();
+    let settings = browsers::settings(door, are_proxied);
+    let listen = sockets.listen(&args.listen, settings).map_err(|e| e.to_string())?;
     let epoch = u32::from_ne_bytes(random()?);
     let epoch = profile.journal.epoch(epoch).map_err(|fault| fault.to_string())?;
     let address_secret = profile.journal.address_secret(random()?);
@@ -159,6 +162,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         identity_keys,
         greet: args.greet,
         listen,
+        are_proxied,
         certificate: args.certificate,
         origins,
         ending: None,
@@ -312,7 +316,10 @@ impl Web {
         let Some(certificate) = &self.certificate else { return };
         let report = match certificate.identity().and_then(|identity| identity.security()) {
             Ok(security) => {
-                self.edges.peers.net().renew(self.listen, browsers::settings(security));
+                self.edges
+                    .peers
+                    .net()
+                    .renew(self.listen, browsers::settings(security, self.are_proxied));
                 let text = "the certificate was read again; new connections get it".to_owned();
                 Report::Notice { text }
             }

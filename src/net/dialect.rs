@@ -68,4 +68,10 @@ impl Settings {
             strangers_per_address: STRANGERS_PER_ADDRESS,
         }
     }
+
+    /// All connections come from a few addresses, such as those of proxies: one address may have as
+    /// many strangers as there may be in all.
+    pub fn from_few_addresses(self) -> Settings {
+        Settings { strangers_per_address: self.strangers, ..self }
+    }
 }

@@ -67,10 +67,11 @@ pub(super) enum Carries {
     Held,
 }
 
-/// Connections of browsers, secured like this.
-pub(super) fn settings(security: Security) -> Settings {
+/// Connections of browsers, secured like this. They may all come from a proxy: when it loses them at
+/// once, they come back at once.
+pub(super) fn settings(security: Security, are_proxied: bool) -> Settings {
     let refusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    Settings::new(
+    let settings = Settings::new(
         security,
         [Dialect {
             name: "http/1.1",
@@ -81,7 +82,8 @@ pub(super) fn settings(security: Security) -> Settings {
             hello_within: HEAD_WITHIN,
             outbound_max: OUTBOUND_MAX,
         }],
-    )
+    );
+    if are_proxied { settings.from_few_addresses() } else { settings }
 }
 
 impl Answer {
