@@ -1,6 +1,7 @@
 //! The gateway behind nginx, as docs/WEB.md has it and with what nginx can make of a stream.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -93,5 +94,22 @@ fn a_handoff_works_through_nginx_with_nothing_but_proxy_pass_and_with_compressio
         admin.until_text("thanks");
         assert_eq!(customer.post("end", "3", json!({})).status, 202);
         stream.until_state("closed");
+    }
+}
+
+#[test]
+fn many_connections_that_a_proxy_opens_at_once_are_all_served() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    let connect = |_| TcpStream::connect(&address).expect("it listens");
+    let connections: Vec<TcpStream> = (0..300).map(connect).collect();
+    for (at, mut connection) in connections.into_iter().enumerate() {
+        let request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+        connection.write_all(request).expect("it is open");
+        let mut answer = [0; 12];
+        connection
+            .read_exact(&mut answer)
+            .unwrap_or_else(|error| panic!("connection {at}: {error}"));
+        assert_eq!(&answer, b"HTTP/1.1 200");
     }
 }
