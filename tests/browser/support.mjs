@@ -139,10 +139,11 @@ export class Stage {
     this.proxy?.lead(this.address);
   }
 
-  /** Opens the chat. What the page must not do is collected in `page.faults`. */
+  /** Opens the chat, and waits until it listens. What it must not do is in `page.faults`. */
   async open() {
     const page = await this.blank();
     await page.goto(`${this.origin}/chat`);
+    await untilReady(page);
     return page;
   }
 
@@ -229,9 +230,13 @@ export async function handOver(stage, page) {
   await untilStatus(page, 'is here');
 }
 
+/** Waits until the chat listens. A browser has loaded a page before its scripts have run. */
+const untilReady = (page) => untilTrue(page, 'the chat',
+  () => document.querySelector('textarea')?.disabled === false);
+
 /** Goes to the input, on a page or in a frame, once the chat listens to it. */
 export async function enter(page) {
-  await untilTrue(page, 'the input', () => document.querySelector('textarea')?.disabled === false);
+  await untilReady(page);
   // Firefox's driver finds no point to click within a frame.
   await (page.page ? page.focus('textarea') : page.click('textarea'));
 }
