@@ -124,6 +124,16 @@ pub enum Report {
         /// In which conversation.
         conversation: ConversationId,
     },
+    /// How many lines of a customer have no answer, whenever that changes.
+    Unanswered {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// How many lines there are.
+        lines: u32,
+        /// When the first of them came; RFC 3339.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<String>,
+    },
     /// Information of a program.
     Notice {
         /// One line for a person.

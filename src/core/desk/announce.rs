@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
 use crate::core::record::{Origin, Record};
-use crate::core::report::{DeskNews, Link, News, Reason, Report};
+use crate::core::report::{DeskNews, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
 use super::Desk;
@@ -34,9 +34,18 @@ impl Desk {
             }
         }
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
-        if let Some(numbers) = ready {
-            self.tell_said(id, Origin::Peer(None), numbers, !is_live);
+        let Some(numbers) = ready else { return };
+        self.tell_said(id, Origin::Peer(None), numbers, !is_live);
+        if is_live && said.author == Author::User {
+            self.tell_unanswered(id);
         }
+    }
+
+    /// Tells how many lines of a customer have no answer.
+    pub(super) fn tell_unanswered(&mut self, id: ConversationId) {
+        let owed = self.conversations[id].owed();
+        let (lines, since) = (owed.lines(), owed.since().map(|at| moment(at).to_string()));
+        self.tell(id, Report::Unanswered { conversation: id, lines, since });
     }
 
     fn learn_control(&mut self, id: ConversationId, entry: &Entry, now: Now) {
@@ -131,15 +140,21 @@ impl Desk {
     fn tell_state_and_withheld(&mut self, id: ConversationId) {
         self.tell_state(id, None);
         let last = self.conversations[id].delivery.received();
-        self.tell_withheld(id, last, false);
+        let has_withheld = self.tell_withheld(id, last, false);
+        if has_withheld && self.conversations[id].owed().lines() > 0 {
+            self.tell_unanswered(id);
+        }
     }
 
-    /// Shows the messages that waited for a state, up to number `last`.
-    fn tell_withheld(&mut self, id: ConversationId, last: Number, history: bool) {
-        let Some(conversation) = self.conversations.get_mut(id) else { return };
-        if let Some(numbers) = conversation.backlog.release(last) {
-            self.tell_said(id, Origin::Peer(None), numbers, history);
-        }
+    /// Shows the messages that waited for a state, up to number `last`. Returns whether there are
+    /// any.
+    fn tell_withheld(&mut self, id: ConversationId, last: Number, history: bool) -> bool {
+        let conversation = self.conversations.get_mut(id);
+        let Some(numbers) = conversation.and_then(|known| known.backlog.release(last)) else {
+            return false;
+        };
+        self.tell_said(id, Origin::Peer(None), numbers, history);
+        true
     }
 
     /// Shows messages of the journal.

@@ -179,10 +179,15 @@ impl Desk {
         let name = self.options.name.as_deref().map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
         let number = self.record(id, Body::Message(said), now);
+        let mut is_answer = false;
         if !greeting && let Some(conversation) = self.conversations.get_mut(id) {
+            is_answer = conversation.owed().lines() > 0;
             conversation.note_own_line(number);
         }
         self.tell_said(id, Origin::Own, number..=number, false);
+        if is_answer {
+            self.tell_unanswered(id);
+        }
     }
 
     /// Numbers and journals an entry of this desk.

@@ -78,6 +78,9 @@ impl Desk {
             in_order.filter(|(_, known)| known.is_live()).map(|(id, _)| id).collect();
         for id in live {
             self.tell_state_at(id, positions.get(&id).copied(), None);
+            if self.conversations[id].owed().lines() > 0 {
+                self.tell_unanswered(id);
+            }
         }
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         | Report::Message(_)
         | Report::Delivered { .. }
         | Report::Seen { .. }
-        | Report::Typing { .. } => {
+        | Report::Typing { .. }
+        | Report::Unanswered { .. } => {
             return None;
         }
     };

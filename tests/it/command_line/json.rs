@@ -23,6 +23,7 @@ fn name(report: &Report) -> &'static str {
         Report::Link { .. } => "link",
         Report::Page { .. } => "page",
         Report::Typing { .. } => "typing",
+        Report::Unanswered { .. } => "unanswered",
         Report::Delivered { .. } => "delivered",
         Report::Seen { .. } => "seen",
         Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
@@ -42,6 +43,7 @@ fn reports() -> Vec<(Report, Report)> {
         admin,
         reason,
     };
+    let unanswered = |since| Report::Unanswered { conversation: ID, lines: 1, since };
     let link = |why| Report::Link {
         conversation: ID,
         ordinal: Some(1),
@@ -100,6 +102,7 @@ fn reports() -> Vec<(Report, Report)> {
         (Report::Message(full), Report::Message(bare)),
         (link(Some(text())), link(None)),
         (page(full_page), page(Page::default())),
+        (unanswered(Some(text())), unanswered(None)),
         same(Report::Typing { conversation: ID }),
         same(Report::Delivered { conversation: ID, number: 1 }),
         same(Report::Seen { conversation: ID, number: 1 }),

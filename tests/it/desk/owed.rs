@@ -1,7 +1,7 @@
 //! Who is owed an answer: the list, `/next`, and a restart.
 
 use crate::support::run::Handoff;
-use crate::support::setup::Setup;
+use crate::support::setup::{Setup, conversation};
 
 /// A customer of this name whom the desk has accepted.
 fn accepted(setup: &Setup, admin: &mut Handoff, name: &str) -> Handoff {
@@ -50,6 +50,8 @@ fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
     says(&mut admin, &mut dan, "hello?");
     says(&mut admin, &mut ann, "2nd");
     says(&mut admin, &mut bob, "3rd");
+    let owed = admin.until(|event| event["event"] == "unanswered");
+    assert_eq!(owed["lines"], 2);
     let owed = [
         "#2 Bob  2 new, oldest  \"3rd\"",
         "#1 Ann  1 new, oldest  \"2nd\"",
@@ -60,6 +62,8 @@ fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
     admin.say("/next");
     admin.say("for Bob");
     bob.until_text("for Bob");
+    let owed = admin.until(|event| event["event"] == "unanswered" && event["lines"] == 0);
+    assert_eq!((&owed["conversation"], owed.get("since")), (&conversation(&bob), None));
     admin.say("/next");
     admin.say("for Ann");
     ann.until_text("for Ann");
@@ -88,6 +92,8 @@ fn a_restart_forgets_nobody_who_is_owed_an_answer() {
     assert_eq!(before[1], "#2 Bob (gets your lines)  1 new, oldest  \"two\"");
     admin.kill();
     let mut admin = setup.admin(&[]);
+    let owed = admin.until(|event| event["event"] == "unanswered");
+    assert_eq!((&owed["lines"], &owed["conversation"]), (&2.into(), &conversation(&ann)));
     for user in [&mut ann, &mut bob] {
         user.until(|event| event["link"] == "connected");
     }

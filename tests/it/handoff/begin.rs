@@ -117,7 +117,8 @@ fn check_fields(event: &Value) {
             ),
             "link" => (&["conversation", "link", "desk"], &["why"]),
             "delivered" | "seen" => (&["conversation", "number"], &[]),
-            "typing" => (&["conversation", "author"], &[]),
+            "typing" => (&["conversation"], &[]),
+            "unanswered" => (&["conversation", "lines"], &["since"]),
             "notice" | "error" => (&["text"], &[]),
             name => panic!("no event is called {name}: {event}"),
         };
