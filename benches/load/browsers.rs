@@ -182,8 +182,8 @@ fn open_stream(server: &Server, token: &str) -> Result<Browser, Broken> {
 /// A server under load, as a row names it.
 type Kind = (&'static str, Server);
 
-/// The bare server, nginx and node if they are there, and the gateway without a journal and, in this folder, with
-/// one.
+/// The bare server, nginx and node if they are there, and the gateway: without a journal, and with
+/// one in this folder.
 fn kinds(bot: &str, folder: &Folder) -> Result<Vec<Kind>, Broken> {
     let mut kinds = vec![("bare", Server::start(What::Sse)?)];
     if nginx::is_here() {

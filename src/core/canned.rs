@@ -12,6 +12,7 @@
 
 use std::fmt;
 
+use crate::core::text::{begins, is_same};
 use crate::wire::TEXT_MAX;
 
 /// The replies of one file, in its order.
@@ -107,9 +108,7 @@ impl Replies {
     pub fn find(&self, name: &str) -> Option<&Reply> {
         let whole = self.0.iter().find(|reply| is_same(&reply.name, name));
         whole.or_else(|| {
-            let wanted = name.to_lowercase();
-            let mut fitting =
-                self.0.iter().filter(|it| it.name.to_lowercase().starts_with(&wanted));
+            let mut fitting = self.0.iter().filter(|reply| begins(&reply.name, name));
             fitting.next().filter(|_| fitting.next().is_none())
         })
     }
@@ -158,10 +157,6 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
             _ => from = begin + 1,
         }
     }
-}
-
-fn is_same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
 }
 
 #[cfg(test)]

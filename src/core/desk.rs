@@ -128,7 +128,7 @@ impl Default for Options {
 ///
 /// ```
 /// use std::net::{IpAddr, Ipv4Addr};
-/// use std::time::{Duration, Instant};
+/// use std::time::Instant;
 ///
 /// use handoff::core::clock::Now;
 /// use handoff::core::desk::{Desk, Options};

@@ -229,7 +229,7 @@ impl Session {
         }
     }
 
-    /// Changes what the desk is told of the customer at a gateway.
+    /// Changes the page facts of a gateway's customer, and sends the new ones to the desk.
     pub fn update_page(&mut self, change: impl FnOnce(&mut Page)) {
         let mut visit = self.visit.as_deref().cloned().unwrap_or_default();
         change(&mut visit.page);

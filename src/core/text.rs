@@ -37,6 +37,11 @@ pub fn is_same(one: &str, other: &str) -> bool {
     canonical_caseless_match_str(one, other)
 }
 
+/// Whether a name begins like this, in whole letters.
+pub fn begins(name: &str, typed: &str) -> bool {
+    name.grapheme_indices(true).any(|(at, letter)| is_same(&name[..at + letter.len()], typed))
+}
+
 /// A text of several lines. The caller puts a prefix before each line that follows a newline.
 #[derive(Clone, Copy, Debug)]
 pub struct Safe<'a>(pub &'a str);

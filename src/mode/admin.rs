@@ -226,10 +226,12 @@ impl Admin {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let now = clock::now();
-        let prompt =
-            self.desk.prompt(now).changes_in().filter(|_| self.seat().screen().has_prompt());
-        let prompt = prompt.map(|time| now.clock + time);
+        let prompt = self
+            .seat()
+            .screen()
+            .has_prompt()
+            .then(clock::now)
+            .and_then(|now| self.desk.prompt(now).changes_in().map(|time| now.clock + time));
         let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt];
         [self.leaving.map(|(by, _)| by), self.pace.deadline()]
             .into_iter()

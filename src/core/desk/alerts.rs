@@ -76,9 +76,7 @@ impl Desk {
 
     /// Who needs the agent.
     pub fn attention(&self, now: Now) -> Alert {
-        let prompt = self.prompt(now);
-        let waiting = prompt.customers.waiting;
-        Alert { waiting, waited: prompt.waited, unread: prompt.unread }
+        Alert { waiting: self.queue.len(), waited: self.waited(now), unread: self.seat.unread() }
     }
 }
 

@@ -60,8 +60,8 @@ impl Desk {
         Ok(())
     }
 
-    /// `/next`: the next line goes to the other customer who is owed an answer longest, and if
-    /// nobody else is owed one, to the next customer, round and round.
+    /// `/next`: moves the focus to the customer whose lines have waited longest for an answer. If no
+    /// other customer waits for one, it moves to the next customer, round and round.
     ///
     /// # Errors
     /// When there is no other.
@@ -111,7 +111,8 @@ impl Desk {
     pub fn note(&mut self, text: &str) -> Result<(), AgentRefusal> {
         let id = self.seat.focus().ok_or_else(|| self.no_focus())?;
         self.journal(id, Record::Note(text.to_owned()));
-        // It is no message, and is shown with the next ones: of these there are none now.
+        // The screen shows a note together with messages. This passage has no message: it makes the
+        // screen show the note now.
         self.tell_said(id, Origin::Own, RangeInclusive::new(1, 0), false);
         Ok(())
     }

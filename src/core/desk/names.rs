@@ -1,10 +1,8 @@
 //! Finds customers by what the agent calls them: an ordinal, a name, or the beginning of a name.
 
-use unicode_segmentation::UnicodeSegmentation;
-
 use crate::core::command::Who;
 use crate::core::report::Fitting;
-use crate::core::text::{Name, is_same};
+use crate::core::text::{Name, begins, is_same};
 use crate::wire::ConversationId;
 
 use super::Desk;
@@ -96,11 +94,6 @@ pub fn find(who: &Who, customers: impl Iterator<Item = (u32, String)>) -> Result
 pub fn called(name: Option<&str>, id: ConversationId) -> String {
     name.and_then(Name::new)
         .map_or_else(|| format!("Customer {}", id.short()), |name| name.to_string())
-}
-
-/// Whether a name begins like this, in whole letters.
-fn begins(name: &str, typed: &str) -> bool {
-    name.grapheme_indices(true).any(|(at, letter)| is_same(&name[..at + letter.len()], typed))
 }
 
 #[cfg(test)]

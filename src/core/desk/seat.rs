@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::wire::ConversationId;
 
-/// A person who has typed nothing for this long may not see what comes.
+/// An agent who has typed nothing for this time may not be looking at the screen.
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Who sits in front of the desk.

@@ -73,8 +73,6 @@ impl Desk {
 
     /// Who gets the agent's next line, and who else is there, as the prompt shows it.
     pub fn prompt(&self, now: Now) -> Prompt {
-        let first = self.queue.iter().next();
-        let asked_at = first.map(|id| self.conversations[id].owed().asked_at());
         Prompt {
             focus: self.seat.focus().map(|id| Focus {
                 who: self.who(id),
@@ -82,9 +80,15 @@ impl Desk {
                 is_typing: self.conversations[id].typing.is_there(),
             }),
             customers: self.customers(),
-            waited: asked_at.map_or(Duration::ZERO, |at| since(at, now)),
+            waited: self.waited(now),
             unread: self.seat.unread(),
         }
+    }
+
+    /// How long the first customer in the queue has waited.
+    pub(super) fn waited(&self, now: Now) -> Duration {
+        let first = self.queue.iter().next();
+        first.map_or(Duration::ZERO, |id| since(self.conversations[id].owed().asked_at(), now))
     }
 
     /// A message as the agent sees it: which customer's it is, and whether they have the focus.

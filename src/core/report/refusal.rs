@@ -45,7 +45,7 @@ pub enum AgentRefusal {
     NoSuchReply(String),
     /// A canned reply where no line is edited.
     NoLine,
-    /// The line was begun for this customer, who has lost the focus since.
+    /// The agent typed the line for this customer, and the focus moved to another before Enter.
     FocusHasMoved(String),
     /// The line has these placeholders of a canned reply, which nobody has filled in.
     Open(String),

@@ -172,8 +172,9 @@ impl Admin {
             return Ok(());
         };
         let (customer, agent) = (self.desk.name_in_focus(), self.name.as_deref());
-        let filled = canned.pick(name, customer, agent);
-        let filled = filled.ok_or_else(|| AgentRefusal::NoSuchReply(name.to_owned()))?;
+        let reply = canned.replies().find(name);
+        let reply = reply.ok_or_else(|| AgentRefusal::NoSuchReply(name.to_owned()))?;
+        let filled = reply.fill(customer, agent);
         if !self.seat().screen().has_prompt() {
             return Err(AgentRefusal::NoLine);
         }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::core::canned::{Filled, Replies};
+use crate::core::canned::Replies;
 
 /// The file, and what it said when it was read last.
 pub(super) struct CannedReplies {
@@ -40,16 +40,6 @@ impl CannedReplies {
     /// The names and texts, in the order of the file.
     pub(super) fn replies(&self) -> &Replies {
         &self.replies
-    }
-
-    /// The reply with this name, with names put in.
-    pub(super) fn pick(
-        &self,
-        name: &str,
-        customer: Option<&str>,
-        agent: Option<&str>,
-    ) -> Option<Filled> {
-        self.replies.find(name).map(|reply| reply.fill(customer, agent))
     }
 }
 

@@ -63,11 +63,13 @@ impl World<Desk> for Edges {
 
     fn show(&mut self, desk: &Desk) {
         let screen = self.seat.seat().screen();
-        let now = clock::now();
-        let (prompt, mark) = (desk.prompt(now), desk.mark());
-        screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
-        screen.focus(desk.focus());
-        screen.title(desk.attention(now).count());
+        if screen.has_prompt() {
+            let now = clock::now();
+            let (prompt, mark) = (desk.prompt(now), desk.mark());
+            screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
+            screen.focus(desk.focus());
+            screen.title(desk.attention(now).count());
+        }
         screen.flush();
     }
 }
