@@ -2,6 +2,7 @@
 //!
 //! A room of this floor imports only [`crate::wire`] and other rooms of this floor.
 
+pub mod agent;
 pub mod canned;
 pub mod chance;
 pub mod clock;

@@ -2,6 +2,7 @@
 //!
 //! A room of this floor imports the pure rooms, and no other edge but the clocks.
 
+pub mod agents;
 pub mod clock;
 pub mod failpoint;
 pub mod journal;

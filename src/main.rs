@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use handoff::edge::term;
 use handoff::mode::args::{self, Exit, Mode};
-use handoff::mode::{admin, demo, user, web};
+use handoff::mode::{admin, agent, attach, demo, user, web};
 use log::{Level, Log};
 
 fn main() -> ExitCode {
@@ -15,6 +15,8 @@ fn main() -> ExitCode {
     let ended = match args::parse(&arguments) {
         Ok(Mode::User(args)) => user::run(args),
         Ok(Mode::Admin(args)) => admin::run(args),
+        Ok(Mode::Agent(args)) => agent::run(&args),
+        Ok(Mode::Attach(args)) => attach::run(&args),
         Ok(Mode::Web(args)) => web::run(*args),
         Ok(Mode::Bot(args)) => demo::run_bot(&args),
         Ok(Mode::Demo(args)) => demo::run(&args),
@@ -23,9 +25,9 @@ fn main() -> ExitCode {
             Ok(0)
         }
         Err(Exit::Usage(line)) => {
-            let mode = arguments
-                .first()
-                .filter(|mode| ["user", "admin", "web", "bot", "demo"].contains(mode));
+            let mode = arguments.first().filter(|mode| {
+                ["user", "admin", "agent", "attach", "web", "bot", "demo"].contains(mode)
+            });
             let mode = mode.map_or(String::new(), |mode| format!(" {mode}"));
             term::complain(&format!("{line}; see 'handoff{mode} --help'"));
             Ok(2)

@@ -1,8 +1,11 @@
 //! The programs: one room for each mode, and the command line that chooses one of them.
 
 pub mod admin;
+pub mod agent;
 pub mod args;
 mod around;
+pub mod attach;
+mod attached;
 pub mod demo;
 pub mod user;
 pub mod web;

@@ -48,7 +48,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use crate::wire::Conn;
-pub use dialect::{Dialect, Keepalive, Settings};
+pub use dialect::{Dialect, Keepalive, Settings, StrangersMax};
 pub use event::{Closed, Event};
 use inbox::{Command, Dialled, Inbox, Target};
 use writer::Sent;
@@ -94,7 +94,7 @@ pub const CONNECTIONS: usize = 4_096;
 /// has the most strangers is closed.
 pub const STRANGERS: usize = 512;
 /// The most strangers at one listener from one address (see [`Address`](crate::wire::Address)). One
-/// more is closed at once.
+/// more takes the place of the oldest that has sent nothing; if all have, it is closed at once.
 pub const STRANGERS_PER_ADDRESS: usize = 64;
 /// The most bytes that may wait for one peer, not counting those in the kernel, unless its dialect
 /// sets another number.

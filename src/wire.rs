@@ -15,14 +15,15 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub use custom::Custom;
-pub use decode::{Decoder, WireError};
+pub use decode::{Decoder, Frames, WireError};
 pub use gateway::{Gateway, Identity, Page, Token};
-pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, Secret};
+pub use ids::{Address, AddressKey, Conn, ConversationId, DeskId, SeatKey, Secret, SecretHash};
 
 pub(crate) mod custom;
 mod decode;
 mod gateway;
 mod ids;
+pub mod seat;
 
 /// The protocol's major version. A peer of another one is refused.
 pub const VERSION: u16 = 1;
@@ -63,6 +64,8 @@ pub const USER_MAX: usize = 128;
 pub const ATTRIBUTES_MAX: usize = 16;
 /// The feature of a desk that trusts the gateway whose token the hello has.
 pub const GATEWAY: &str = "gateway";
+/// The feature of a customer's side that understands who of a desk's agents is there.
+pub const AGENT: &str = "agent";
 /// The most features that a hello or a welcome may name.
 pub const FEATURES_MAX: usize = 16;
 /// The most bytes of a feature's name.
@@ -115,6 +118,14 @@ pub enum Message {
     /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
     /// before.
     Page(Page),
+    /// Who has an active conversation now, from the desk.
+    Agent {
+        /// The agent's name.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// False: nobody, and the customer waits again.
+        is_there: bool,
+    },
     /// A person at the sender types.
     Typing {},
     /// A sign of life, and nothing else.
@@ -140,8 +151,7 @@ pub struct Hello {
     /// The highest number of the customer's side that is for this desk. Until the desk has that
     /// entry, it takes controls as history.
     pub newest: Number,
-    /// The names of features that the sender understands beyond version 1. This release names
-    /// none.
+    /// The names of features that the sender understands beyond version 1.
     #[serde(default, deserialize_with = "or_default", skip_serializing_if = "Vec::is_empty")]
     pub features: Vec<String>,
     /// The gateway that sends this hello, if one does.
@@ -450,7 +460,7 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 }
 
 /// Appends `message` to `out` as one frame.
-pub fn encode(message: &Message, out: &mut Vec<u8>) {
+pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);
     serde_json::to_writer(&mut *out, message)

@@ -3,10 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use handoff::core::desk::{Desk, Options};
+use handoff::core::desk::{self, Desk, Options, SeatId};
 use handoff::core::outcome::{Fact, Side};
 use handoff::core::record::{Batch, Committed};
-use handoff::core::report::Alert;
 use handoff::core::session::{Errand, Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::edge::clock;
@@ -57,7 +56,7 @@ impl Runs for Sessions {
 }
 
 impl Runs for Desk {
-    fn run(&mut self, _: &mut Nobody, _: Alert) {}
+    fn run(&mut self, _: &mut Nobody, _: desk::Errand) {}
 }
 
 impl<S: Runs> World<S> for Nobody {
@@ -227,6 +226,6 @@ impl Speaks for Agents {
         self.desk.received(Conn(0), Message::Entry(entry), now);
         turn(&mut self.desk, &mut self.nobody, now).expect("memory has no faults");
         // A real program draws the prompt in each turn.
-        assert!(!self.desk.prompt(now).to_string().is_empty());
+        assert!(!self.desk.prompt(SeatId::TERMINAL, now).to_string().is_empty());
     }
 }

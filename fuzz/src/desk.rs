@@ -5,11 +5,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use handoff::core::agent::{Agent, Agents};
 use handoff::core::clock::Now;
-use handoff::core::desk::{Desk, Options};
+use handoff::core::desk::{Desk, Errand, Options, SeatId};
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
-use handoff::core::report::{Alert, Report};
+use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{self, Written, turn};
 use handoff::wire::{Conn, ConversationId, DeskId, Message, Number, Secret, State, Token};
@@ -46,6 +47,8 @@ pub fn desk(data: &[u8]) {
 struct World {
     options: Options,
     desk: Desk,
+    /// The seats in front of the desk.
+    seats: Vec<SeatId>,
     edges: Edges,
 }
 
@@ -83,6 +86,17 @@ fn gateway_token() -> Token {
     Token("a token".into())
 }
 
+/// Agents with these names; al is a lead.
+fn agents(names: &[&str]) -> Agents {
+    let mut agents = Agents::default();
+    for name in names {
+        let (name, lead) = ((*name).to_owned(), *name == "al");
+        let agent = Agent { shown_as: name.clone(), name, lead, codes: Vec::new() };
+        agents.add(agent).expect("a name that an agent may have");
+    }
+    agents
+}
+
 impl World {
     fn new(options: u8) -> World {
         let now = Now { clock: Instant::now(), wall: 0 };
@@ -93,9 +107,13 @@ impl World {
             customers: if options & 8 != 0 { 2 } else { 100 },
             customers_per_address: if options & 16 != 0 { 1 } else { 100 },
             trusted_gateways: if options & 32 != 0 { vec![gateway_token()] } else { Vec::new() },
+            agents: agents(&["robin", "al"]),
+            max_active: if options & 64 != 0 { 1 } else { 100 },
             ..Options::default()
         };
-        let desk = Desk::new(DESK, options.clone(), now);
+        let mut desk = Desk::new(DESK, options.clone(), now);
+        let mut seats = vec![SeatId::TERMINAL];
+        seats.extend(["robin", "al"].iter().filter_map(|name| desk.sign_in(name)));
         let edges = Edges {
             now,
             disk: Disk::new(),
@@ -107,7 +125,7 @@ impl World {
             wires: [const { None }; WIRES],
             conns: 0,
         };
-        World { options, desk, edges }
+        World { options, desk, seats, edges }
     }
 
     fn turn(&mut self) -> Result<(), Died> {
@@ -164,7 +182,7 @@ impl turn::World<Desk> for Edges {
 
     fn flush(&mut self) {}
 
-    fn run(&mut self, _: &mut Desk, _: Alert) -> Result<(), Died> {
+    fn run(&mut self, _: &mut Desk, _: Errand) -> Result<(), Died> {
         Ok(())
     }
 

@@ -50,6 +50,30 @@ pub enum Admin {
     Close(Option<String>),
     /// Keep a private note in the conversation.
     Note(String),
+    /// Offer the conversation in focus to this agent, or give it back to the queue, with a note.
+    Transfer {
+        /// The agent's name, or `queue`.
+        to: String,
+        /// The note.
+        note: Option<String>,
+    },
+    /// Do not take this customer, who was offered.
+    Decline(Who),
+    /// A lead takes this customer over.
+    Take {
+        /// The customer.
+        who: Who,
+        /// Why: both agents see it.
+        reason: String,
+    },
+    /// A lead reads this customer's conversation along, or no more.
+    Watch(Who),
+    /// Take no new customers, and say why.
+    Away(Option<String>),
+    /// Take new customers again.
+    Here,
+    /// List the agents.
+    Agents,
     /// Put the canned reply with this name into the line; without a name, list them.
     Canned(Option<String>),
     /// Show a customer's conversation again; without a customer, that of the one in focus.
@@ -87,6 +111,11 @@ pub const ADMIN_HELP: &str = "\
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
 /note TEXT        keep a note that only this desk sees
+/transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
+/decline N        do not take customer N, whom another agent offers you
+/away [TEXT], /here  whether you can be given customers
+/agents           who works at this desk
+/take N REASON, /watch N  (leads) take customer N over; read along, or no more
 /r [NAME]         put a canned reply into your line; without a name, list them
 /history [N]      show a conversation again
 /wait [SECONDS]   (scripts) wait until the customer has answered
@@ -146,6 +175,28 @@ impl Admin {
                 return note().map(Admin::Note).ok_or_else(|| "/note takes a text".to_owned());
             }
             "r" => return Ok(Admin::Canned(note())),
+            "transfer" => {
+                let (to, note) = first_word(rest);
+                let missing = "/transfer takes an agent's name or 'queue', and a note";
+                return match to {
+                    "" => Err(missing.to_owned()),
+                    to => Ok(Admin::Transfer { to: to.to_owned(), note }),
+                };
+            }
+            "take" => {
+                let (who, reason) = first_word(rest);
+                let missing = || "/take takes a customer's number and a reason".to_owned();
+                let who = Who::read(who).ok_or_else(missing)?;
+                return reason.map(|reason| Admin::Take { who, reason }).ok_or_else(missing);
+            }
+            "decline" | "watch" => {
+                let missing = || format!("/{name} takes a customer's number or name");
+                let who = Who::read(rest).ok_or_else(missing)?;
+                return Ok(if name == "watch" { Admin::Watch(who) } else { Admin::Decline(who) });
+            }
+            "away" => return Ok(Admin::Away(note())),
+            "here" => Admin::Here,
+            "agents" => Admin::Agents,
             "list" => Admin::List,
             "next" => Admin::Next,
             "help" => Admin::Help,
@@ -187,6 +238,12 @@ fn split(line: &str) -> Split<'_> {
             Split::Command(name, rest.trim())
         }
     }
+}
+
+/// The first word, and the text behind it.
+fn first_word(rest: &str) -> (&str, Option<String>) {
+    let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    (word, Some(more.trim().to_owned()).filter(|more| !more.is_empty()))
 }
 
 fn unknown(name: &str) -> String {

@@ -19,12 +19,14 @@
 //!
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
-//! the customers who wait, `room` the slots, `seat` the focus, `connections` whose a connection is.
+//! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
+//! them has whom, `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
 use std::time::{Duration, Instant};
 
+use crate::core::agent::Agents;
 use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, IDLE_NOTED};
 use crate::core::outcome::{self, Due, Outcome, Side};
@@ -40,7 +42,7 @@ use links::ChangedLinks;
 use queue::Queue;
 use room::Room;
 use roster::Roster;
-use seat::Seat;
+use team::Team;
 
 mod alerts;
 mod announce;
@@ -54,16 +56,20 @@ mod hello;
 mod links;
 pub mod names;
 mod own;
+mod ownership;
 mod queue;
 mod restart;
 pub mod room;
 mod roster;
 mod seat;
+pub mod team;
 #[cfg(test)]
 mod tests;
 mod views;
 
+pub use ownership::OFFERED_FOR;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
+pub use team::{AgentId, SeatId};
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
 /// An old copy of the journal explains no more, so a higher mark is made up.
@@ -85,8 +91,17 @@ pub const BEHIND_CLOSED_MAX: Number = 100;
 /// The agent is called again after this time.
 pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
 
-/// What only a desk does: it calls the agent.
-pub type Errand = Alert;
+/// An agent without a seat is gone after this time.
+pub const AGENT_GRACE: Duration = Duration::from_secs(60);
+
+/// What only a desk does: it calls agents.
+#[derive(Debug, PartialEq)]
+pub enum Errand {
+    /// Calls this agent at their seats.
+    Ring(AgentId, Alert),
+    /// Calls whoever does not look at a terminal. The alert counts what all agents have not gone to.
+    Notify(Alert),
+}
 
 type Act = outcome::Act<Errand>;
 
@@ -107,6 +122,14 @@ pub struct Options {
     pub trusted_gateways: Vec<Token>,
     /// The agent is called again after this time, while somebody needs them.
     pub notify_every: Duration,
+    /// The agents besides the terminal that started the desk.
+    pub agents: Agents,
+    /// Whether somebody types at the terminal that started the desk.
+    pub has_terminal: bool,
+    /// An agent without a seat is gone after this time.
+    pub agent_grace: Duration,
+    /// The most customers of one agent.
+    pub max_active: usize,
 }
 
 impl Default for Options {
@@ -119,6 +142,10 @@ impl Default for Options {
             customers_per_address: room::CUSTOMERS_PER_ADDRESS,
             trusted_gateways: Vec::new(),
             notify_every: NOTIFY_EVERY,
+            agents: Agents::default(),
+            has_terminal: true,
+            agent_grace: AGENT_GRACE,
+            max_active: usize::MAX,
         }
     }
 }
@@ -131,7 +158,7 @@ impl Default for Options {
 /// use std::time::Instant;
 ///
 /// use handoff::core::clock::Now;
-/// use handoff::core::desk::{Desk, Options};
+/// use handoff::core::desk::{Desk, Options, SeatId};
 /// use handoff::core::outcome::Side;
 /// use handoff::wire::{
 ///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
@@ -165,15 +192,15 @@ impl Default for Options {
 /// assert_eq!(desk.waiting(), ["#1 Ann"]);
 ///
 /// // The desk asks with an entry of its own, and has the customer when the answer comes.
-/// assert_eq!(desk.accept(None, now), Ok(id));
-/// assert!(!desk.is_talking());
+/// assert_eq!(desk.accept(SeatId::TERMINAL, None, now), Ok(id));
+/// assert!(!desk.is_talking(SeatId::TERMINAL));
 /// make(&mut desk, 2, Body::Accepted { of: of(1) });
-/// assert!(desk.is_talking());
+/// assert!(desk.is_talking(SeatId::TERMINAL));
 ///
-/// assert_eq!(desk.say("Hello, this is Robin.", now), Ok(()));
-/// assert_eq!(desk.hand_back(None, now), Ok(()));
+/// assert_eq!(desk.say(SeatId::TERMINAL, "Hello, this is Robin.", now), Ok(()));
+/// assert_eq!(desk.hand_back(SeatId::TERMINAL, None, now), Ok(()));
 /// make(&mut desk, 3, Body::HandedBack { of: of(3) });
-/// assert!(!desk.is_talking());
+/// assert!(!desk.is_talking(SeatId::TERMINAL));
 ///
 /// // Nothing was sent yet: the turn commits these records first, and then does the acts.
 /// let outcome = desk.outcome();
@@ -187,8 +214,11 @@ pub struct Desk {
     room: Room,
     connections: Connections,
     changed_links: ChangedLinks,
-    seat: Seat,
+    team: Team,
+    /// When the desk calls whoever does not look at a terminal.
     alerts: Alerts,
+    /// Conversations that are offered to another agent.
+    offered: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
@@ -209,8 +239,9 @@ impl Desk {
             room: Room::default(),
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
-            seat: Seat::default(),
+            team: Team::new(&options, now),
             alerts: Alerts::new(options.notify_every),
+            offered: Vec::new(),
             options,
             send_list: Vec::new(),
             leave_candidates: Vec::new(),

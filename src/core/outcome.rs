@@ -6,6 +6,7 @@
 use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
+use crate::core::desk::AgentId;
 use crate::core::record::{Batch, Origin};
 use crate::core::report::Report;
 use crate::wire::{Conn, ConversationId, DeskId, Entry, Message, Number};
@@ -118,6 +119,8 @@ pub enum Fact {
 pub enum Audience {
     /// Whoever watches this conversation.
     Conversation(ConversationId),
+    /// An agent of a desk, at all their seats.
+    Agent(AgentId),
     /// Everybody who watches this program.
     Everyone,
 }

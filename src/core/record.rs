@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
 use super::owed::Owed;
-use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said};
+use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said, SeatKey, SecretHash};
 
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,6 +53,20 @@ pub enum Record {
     Idle(Duration),
     /// At a desk: the agent's next line goes to this conversation.
     Focus,
+    /// At a desk: who has this conversation, or is accepting it.
+    Owner(Owner),
+    /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in with
+    /// this secret from now on. The two are hashes.
+    Enrolled {
+        /// The agent's name.
+        agent: Box<str>,
+        /// The code, which has been used with this.
+        code: SecretHash,
+        /// The secret.
+        secret: SecretHash,
+    },
+    /// At a desk, and in no conversation: what was typed at this seat up to this number is done.
+    Taken(SeatKey, u64),
     /// At a gateway: this customer has the conversation.
     Customer(CustomerId),
     /// At a gateway: the token with this hash names the customer of this conversation.
@@ -86,6 +100,18 @@ pub enum Record {
 /// Records that are committed together, each with its conversation.
 pub type Batch = Vec<(ConversationId, Record)>;
 
+/// Who of the agents at a desk has a conversation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Owner {
+    /// The terminal that started the desk.
+    #[default]
+    Terminal,
+    /// The agent with this name.
+    Agent(Box<str>),
+    /// Nobody: its customer was given back to the queue.
+    Nobody,
+}
+
 /// Whether the bot knows that it owns the conversation again, and what people said meanwhile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Returning {
@@ -103,6 +129,11 @@ impl Record {
     /// Whether this record may wait until another one is committed that may not wait.
     pub fn may_wait(&self) -> bool {
         matches!(self, Record::Acked(..) | Record::Delivered(_) | Record::Resting)
+    }
+
+    /// Whether this record belongs to no conversation.
+    pub fn is_of_no_conversation(&self) -> bool {
+        matches!(self, Record::Enrolled { .. } | Record::Taken(..))
     }
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
@@ -284,6 +315,8 @@ pub struct Story {
     pub desks: Vec<(DeskId, Number, Number)>,
     /// Its control entries, in the order of their offsets.
     pub controls: Vec<Line>,
+    /// At a desk: who has it.
+    pub owner: Owner,
     /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
     pub owed: Owed,
 }
@@ -306,6 +339,7 @@ impl Story {
             returning: Returning::Done,
             desks: Vec::new(),
             controls: Vec::new(),
+            owner: Owner::default(),
             owed: Owed::default(),
         }
     }
@@ -357,7 +391,10 @@ impl Story {
             Record::Acked(desk, number) => self.desk(*desk).2 = *number,
             Record::Delivered(number) => self.delivered = *number,
             Record::Idle(idle) => self.idle = *idle,
+            Record::Owner(owner) => self.owner = owner.clone(),
             Record::Focus
+            | Record::Enrolled { .. }
+            | Record::Taken(..)
             | Record::Customer(_)
             | Record::Token(_)
             | Record::Withdrawn(_)

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::wire::{
     Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
@@ -16,7 +16,7 @@ use crate::wire::{
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
-pub use overview::{Alert, Customers, Fitting, Focus, Listed, Prompt};
+pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod desk_link;
@@ -47,20 +47,26 @@ pub enum Report {
     State {
         /// Which one.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
-        #[serde(skip)]
+        /// At a desk: its number there, by which commands name it.
+        #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
-        #[serde(skip)]
+        /// At a desk: what the customer is called there.
+        #[serde(skip_serializing_if = "Option::is_none")]
         customer: Option<String>,
         /// The state, as both sides know it.
         state: State,
         /// The place in the queue, from 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
-        /// The admin's name, where one was given.
+        /// The name of the agent, as customers see it, where one was given.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,
+        /// At a desk with several agents: the agent's own name.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        agent: Option<String>,
+        /// Whether another agent than the one at this seat has the conversation; for people only.
+        #[serde(skip)]
+        is_elsewhere: bool,
         /// Why it got here, where there is more than one way.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
@@ -134,6 +140,46 @@ pub enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         since: Option<String>,
     },
+    /// An agent of the desk comes, goes or is away.
+    Agent {
+        /// The agent's own name.
+        agent: String,
+        /// Whether the agent is there.
+        presence: Presence,
+        /// Why the agent is away.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// A conversation goes, or may go, from one agent to another.
+    Transfer {
+        /// Which one.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// The agent who has it.
+        from: String,
+        /// The agent who may get it.
+        agent: String,
+        /// What became of it.
+        outcome: TransferOutcome,
+        /// What the first of the two wrote.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+        /// Whether the agent at this seat is the one who may get it; for people only.
+        #[serde(skip)]
+        is_to_me: bool,
+    },
+    /// A private note. A person is shown it among the lines.
+    Note {
+        /// In which conversation.
+        conversation: ConversationId,
+        /// The note, at a desk with several agents behind the name of its author.
+        text: String,
+    },
     /// Information of a program.
     Notice {
         /// One line for a person.
@@ -162,10 +208,13 @@ pub enum Report {
         /// One line for a person: what failed, where, what to do.
         text: String,
     },
+    /// An event that a desk made for an agent's terminal elsewhere.
+    #[serde(untagged)]
+    Event(Custom),
 }
 
 /// A message as it is told.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     /// Of which conversation.
     pub conversation: ConversationId,
@@ -189,10 +238,10 @@ pub struct Told {
     /// Its number among its origin's entries.
     pub number: Number,
     /// When it was journaled by its origin; RFC 3339 in JSON.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
     pub at: Millis,
     /// Choices the bot offers, each with its number.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
     /// The URL of an image.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -201,7 +250,7 @@ pub struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom: Option<Custom>,
     /// Said before this process, or before this desk had the conversation.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub history: bool,
 }
 
@@ -231,6 +280,40 @@ impl Told {
             history: false,
         }
     }
+}
+
+/// Whether an agent is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// The agent can be given customers.
+    Here,
+    /// The agent takes no new customers.
+    Away,
+    /// The agent has no terminal, for less than the grace.
+    Missed,
+    /// The agent has had no terminal for the grace: their customers are in the queue again.
+    Gone,
+    /// The agent is none any more: their customers are in the queue again.
+    Revoked,
+}
+
+/// What became of the transfer of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferOutcome {
+    /// The other agent is asked.
+    Offered,
+    /// The other agent has it.
+    Accepted,
+    /// The other agent does not take it.
+    Declined,
+    /// The other agent did not take it in time.
+    Late,
+    /// It is over, because the conversation has changed meanwhile.
+    Void,
+    /// A lead took it.
+    TakenOver,
 }
 
 /// How a connection is.
@@ -284,6 +367,13 @@ pub enum Returned {
 /// Writes a moment as JSON has it.
 pub(crate) fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&moment(*at))
+}
+
+/// Reads a moment as JSON has it.
+fn from_rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {
+    let text = String::deserialize(from)?;
+    let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
+    Ok(u64::try_from(at.as_millisecond()).unwrap_or(0))
 }
 
 /// A moment, which is written as RFC 3339 has it.

@@ -10,15 +10,17 @@ use std::path::Path;
 
 use crate::core::customer::{Belongings, CustomerId, PostId, Posted, TokenHash};
 use crate::core::record::{Batch, Committed, Line, Offset, Restart, Story};
-use crate::wire::{ConversationId, DeskId, Entry, Number};
+use crate::wire::{ConversationId, DeskId, Entry, Number, SeatKey, SecretHash};
 
 mod disk;
 mod memory;
 mod place;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 pub use place::{Place, Profile};
+pub use typed::{Credentials, TypedLine, TypedLines};
 
 /// What to do about a journal that cannot be read.
 const RESTORE: &str = "restore it from a backup, or begin another with --profile NAME";
@@ -300,6 +302,28 @@ impl Journal {
         match &self.store {
             Store::Memory(memory) => Ok(memory.customers.has_posted(customer)),
             Store::Disk(disk) => disk.has_posted(customer),
+        }
+    }
+
+    /// At a desk: the secret with which an agent's code was used, if it was. The two are hashes.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn secret_of(&self, code: SecretHash) -> Result<Option<SecretHash>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.agents.secret_of(code)),
+            Store::Disk(disk) => disk.secret_of(code),
+        }
+    }
+
+    /// At a desk: what was typed at an agent's terminal up to this number is done.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn taken(&self, seat: SeatKey) -> Result<u64, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.agents.taken(seat)),
+            Store::Disk(disk) => disk.taken(seat),
         }
     }
 

@@ -29,6 +29,8 @@ use mode::RawMode;
 use render::Look;
 use screen::{Command, Output, Way};
 
+pub use words::Tone;
+
 mod board;
 mod editor;
 mod input;
@@ -62,6 +64,9 @@ pub struct Options {
     pub me: Author,
     /// Whether stdin is read.
     pub reads_stdin: bool,
+    /// Whether a person may suspend the program. Nobody may suspend a desk: its customers would lose
+    /// it.
+    pub may_suspend: bool,
 }
 
 /// A line that was typed, or the end of the input.
@@ -135,7 +140,7 @@ pub fn hold_suspension(options: &Options) -> io::Result<()> {
 
 fn holds_suspension(options: &Options) -> bool {
     let (interactive, way) = choose(options);
-    way == Way::Terminal || (interactive && options.me == Author::Admin)
+    way == Way::Terminal || (interactive && !options.may_suspend)
 }
 
 /// Takes stdin and the screen.
@@ -171,6 +176,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (shown_too, interrupts_too) = (Arc::clone(&shown_count), Arc::clone(&interrupts));
     let mut output =
         Output::new(way, look, board, mode.clone(), events.clone(), shown_too, interrupts_too)?;
+    output.may_suspend = options.may_suspend;
     let alive_too = alive.clone();
     let lines = if input.is_some() { lines } else { never() };
     let screen = thread::Builder::new().name("screen".into()).spawn(move || {
@@ -348,6 +354,12 @@ impl Drop for Screen {
             mode.leave();
         }
     }
+}
+
+/// The sentence that a person reads for a report, and how much attention it needs. `None` for a
+/// message, and for a report that is only for programs.
+pub fn sentence(report: &Report, me: Author) -> Option<(Tone, String)> {
+    words::words(report, me).map(|(tone, text)| (tone, text.to_string()))
 }
 
 /// Whether stdin and stdout are both a terminal, so that a person types and reads.

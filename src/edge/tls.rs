@@ -94,6 +94,16 @@ impl Security {
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
+    /// SHA-256 of a public key.
+    pub const fn new(hash: [u8; 32]) -> Fingerprint {
+        Fingerprint(hash)
+    }
+
+    /// SHA-256 of the public key.
+    pub const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+
     /// The fingerprint of a certificate's key; `None` if these bytes are no certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Option<Fingerprint> {
         let certificate = ParsedCertificate::try_from(certificate).ok()?;

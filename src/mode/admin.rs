@@ -1,18 +1,20 @@
 //! `handoff admin`: the desk's loop.
 //!
 //! It drains what waits, has the desk handle it, and takes a turn ([`crate::turn`]). An agent's
-//! lines are taken as they are typed, a script's when they are due.
+//! lines are taken as they are typed, a script's when they are due: `lines` does what was typed at
+//! any seat. The terminal that started the desk is the first seat; those of agents elsewhere come
+//! and go (`sign_in`).
 
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
 
 use crate::core::clock::Now;
-use crate::core::command;
-use crate::core::desk::{Desk, Options};
+use crate::core::desk::{Desk, Options, SeatId};
 use crate::core::record::Offset;
-use crate::core::report::{AgentRefusal, Report};
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, Pace, QUEUE_MAX};
+use crate::core::report::Report;
+use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
+use crate::edge::agents::AgentsFile;
 use crate::edge::clock;
 use crate::edge::journal::Journal;
 use crate::edge::notifier::Notifier;
@@ -20,40 +22,45 @@ use crate::edge::signals;
 use crate::edge::term::{self, Typed};
 use crate::edge::tls::{Plaintext, Security};
 use crate::mode::{self, args, random};
-use crate::net::{self, Net};
+use crate::net::{self, Net, Settings};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::keeper::{Keeper, Stop};
 use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
 use crate::turn::turn;
+use crate::wire::seat::AGENTS;
 use crate::wire::{self, Author, ConversationId, DeskId, Message};
 
 use replies::CannedReplies;
 use seat::AgentSeat;
-use world::Edges;
+use terminals::Terminals;
+use world::{Edges, Seats};
 
+mod attached;
 mod lines;
 mod replies;
 mod seat;
+mod sign_in;
+mod terminals;
 mod world;
+
+/// How often the desk looks whether its file of agents has changed.
+const AGENTS_LOOK: Duration = Duration::from_millis(500);
 
 struct Admin {
     desk: Desk,
     edges: Edges,
-    pace: Pace<command::Admin>,
     auto_accept: bool,
-    /// No agent is here (`--no-terminal`): the desk goes on when its stdout is closed.
+    /// Nobody types here (`--no-terminal`): the desk goes on when its stdout is closed.
     no_terminal: bool,
-    /// The customer whom a script's `/accept` is taking.
-    accepting: Option<ConversationId>,
     shows_typing: bool,
     shows_seen: bool,
-    /// The agent's name.
-    name: Option<String>,
     /// The canned replies, if there are any.
     canned: Option<CannedReplies>,
-    /// What the latest canned reply left for the agent to fill in.
-    open: Vec<String>,
+    /// The agents of this desk, and when to look at their file next; `None` if it can have none.
+    agents: Option<(AgentsFile, Instant)>,
+    /// The person was told that others are attached, and asked whether to end the desk.
+    has_asked_to_end: bool,
     /// The desk is leaving: the latest time for it, and the exit code.
     leaving: Option<(Instant, u8)>,
 }
@@ -69,6 +76,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         limit: wire::TEXT_MAX,
         me: Author::Admin,
         reads_stdin: !args.no_terminal,
+        may_suspend: false,
     };
     let trusted_gateways = args.trusted_gateways()?;
     let canned = args.replies.clone().map(CannedReplies::read).transpose()?;
@@ -79,8 +87,16 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     let sockets = Net::start(net_events);
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let connections = sockets.at_most(args.connections);
-    let listen =
-        sockets.listen(&args.listen, Peers::settings(security)).map_err(|e| e.to_string())?;
+    let agents = args.agents_file()?.map(AgentsFile::open).transpose()?;
+    if let Some(key) = fingerprint.as_ref().filter(|_| agents.is_some()) {
+        args.keep_desk_key(key)?;
+    }
+    let mut dialects = vec![Peers::dialect(Peers::refusal(&security))];
+    if agents.is_some() {
+        dialects.push(Terminals::dialect(&dialects[0]));
+    }
+    let listen = sockets.listen(&args.listen, Settings::new(security, dialects));
+    let listen = listen.map_err(|e| e.to_string())?;
     if args.plaintext == Some(Plaintext::Loopback) && !listen.ip().is_loopback() {
         return Err(format!(
             "--plaintext loopback is for this machine only, and {listen} is not; drop it, or give \
@@ -106,12 +122,14 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
     if connections < args.connections {
         screen.show(Report::Notice { text: mode::too_few_files(connections, args.connections) });
     }
-    if args.no_terminal {
-        let text = "no agent is at this desk: customers wait in the queue until it is started \
-                    without --no-terminal";
+    let roster = agents.as_ref().map(|file| file.agents().clone()).unwrap_or_default();
+    if args.no_terminal && roster.iter().next().is_none() {
+        let text = match agents {
+            Some(_) => "no agents: handoff agent add NAME; customers wait in the queue",
+            None => "no agent can be at this desk: customers wait in the queue",
+        };
         screen.show(Report::Notice { text: text.to_owned() });
     }
-    let name = args.name.clone();
     let options = Options {
         name: args.name,
         greeting: args.greeting,
@@ -120,31 +138,38 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         customers_per_address: args.per_address,
         trusted_gateways,
         notify_every: args.notify_every,
+        agents: roster,
+        has_terminal: !args.no_terminal,
+        agent_grace: args.agent_grace,
+        max_active: args.max_active,
     };
     let (tell_fault, faults) = unbounded();
     let notifier = Notifier::start(args.notify, &tell_fault);
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
-    let pace = Pace::new(screen.is_interactive());
-    let seat = AgentSeat::new(Seat::new(screen), args.json, args.no_terminal);
+    let here = AgentSeat::new(SeatId::TERMINAL, Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
         desk: Desk::restore(id, options, &restart, clock::now()),
-        edges: Edges { keeper, peers: Peers::new(sockets, Some(args.rate)), seat, notifier },
-        pace,
+        edges: Edges {
+            keeper,
+            peers: Peers::new(sockets, Some(args.rate)),
+            seats: Seats::new(here),
+            terminals: Terminals::default(),
+            notifier,
+        },
         auto_accept: args.auto_accept,
         no_terminal: args.no_terminal,
-        accepting: None,
         shows_typing: args.shows_typing,
         shows_seen: args.shows_seen,
-        name,
         canned,
-        open: Vec::new(),
+        agents: agents.map(|file| (file, clock::now().clock)),
+        has_asked_to_end: false,
         leaving: None,
     };
     let inputs = Inputs { typed, screen: shown, net, answers: faults, signals };
     let ids = restart.stories.into_iter().map(|story| story.id);
     let ended = admin.go_on(ids).and_then(|()| admin.run(&inputs));
     admin.edges.peers.finish(Duration::from_secs(1));
-    admin.edges.seat.into_seat().finish();
+    admin.edges.seats.finish();
     Stop::exit_code(ended)
 }
 
@@ -176,11 +201,12 @@ impl Admin {
     /// Reports every conversation that goes on after a restart.
     fn go_on(&mut self, ids: impl Iterator<Item = ConversationId>) -> Result<(), Stop> {
         let live: Vec<ConversationId> = ids.filter(|id| self.desk.is_live(*id)).collect();
-        if self.edges.seat.is_json() {
+        let here = &mut self.edges.seats[SeatId::TERMINAL];
+        if here.is_json() {
             for id in live {
                 for line in self.edges.keeper.journal.lines(id, Offset::START)? {
                     if line.said().is_some() {
-                        self.edges.seat.show_line(&self.desk, id, None, &line, true);
+                        here.show_line(&self.desk, id, None, &line, true);
                     }
                 }
             }
@@ -191,8 +217,8 @@ impl Admin {
 
     fn run(&mut self, inputs: &Inputs<String>) -> Result<u8, Stop> {
         self.turn(clock::now())?;
-        if !self.edges.seat.is_json() {
-            self.tell_focus();
+        if !self.edges.seats[SeatId::TERMINAL].is_json() {
+            self.tell_focus(SeatId::TERMINAL);
         }
         loop {
             self.handle(inputs.wait(self.takes(), self.deadline()))?;
@@ -201,11 +227,14 @@ impl Admin {
                 self.handle(event)?;
             }
             let now = clock::now();
+            self.look_for_agents(now);
             self.turn(now)?;
-            if self.pace.pending().is_some() {
-                self.step(now)?;
+            let at_work = self.edges.seats.at_work();
+            if !at_work.is_empty() {
+                at_work.into_iter().try_for_each(|at| self.step(at, now))?;
                 self.turn(now)?;
             }
+            self.end_scripts();
             if let Some(code) = self.leave_when_done(now)? {
                 return Ok(code);
             }
@@ -218,68 +247,48 @@ impl Admin {
 
     /// Which inputs the loop can take now.
     fn takes(&self) -> Takes {
-        Takes { lines: self.takes_lines(), net: self.seat().has_room() }
+        Takes { lines: self.takes_lines(), net: self.here().seat().has_room() }
     }
 
     fn takes_lines(&self) -> bool {
-        self.leaving.is_none() && self.pace.takes_lines()
+        self.leaving.is_none() && self.here().input.pace.takes_lines()
     }
 
     fn deadline(&self) -> Option<Instant> {
-        let prompt = self
-            .seat()
-            .screen()
-            .has_prompt()
-            .then(clock::now)
-            .and_then(|now| self.desk.prompt(now).changes_in().map(|time| now.clock + time));
+        let now = clock::now();
+        let prompts = self.edges.seats.iter().filter(|at| at.seat().screen().has_prompt());
+        let prompts = prompts.filter_map(|at| self.desk.prompt(at.id, now).changes_in());
+        let prompt = prompts.min().map(|time| now.clock + time);
+        let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline()).min();
+        let agents = self.agents.as_ref().map(|(_, look)| *look);
         let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt];
-        [self.leaving.map(|(by, _)| by), self.pace.deadline()]
-            .into_iter()
-            .chain(desk)
-            .flatten()
-            .min()
+        [self.leaving.map(|(by, _)| by), paces, agents].into_iter().chain(desk).flatten().min()
     }
 
     fn handle(&mut self, event: Event<String>) -> Result<(), Stop> {
-        let now = clock::now();
+        let (now, at) = (clock::now(), SeatId::TERMINAL);
         match event {
             Event::Net(event) => self.net(event, now)?,
-            Event::Typed(Typed::Line(line)) => {
-                if self.pace.is_person() {
-                    self.desk.agent_is_here(now);
-                }
-                self.typed(&line, now)?;
+            Event::Typed(Typed::Line(line)) => self.typed_to(at, None, &line, now)?,
+            Event::Typed(Typed::LineTo(id, line)) => self.typed_to(at, Some(id), &line, now)?,
+            Event::Typed(Typed::Refused(why)) => self.tell(at, Report::Error { text: why }),
+            Event::Typed(Typed::End) if self.here().input.pace.is_person() => {
+                self.ask_to_leave(0, now);
             }
-            Event::Typed(Typed::LineTo(id, line)) => {
-                self.desk.agent_is_here(now);
-                if self.desk.focus() == Some(id) {
-                    self.typed(&line, now)?;
-                } else {
-                    let who = self.desk.called(id).unwrap_or_else(|| "somebody else".to_owned());
-                    let why = AgentRefusal::FocusHasMoved(who);
-                    self.seat().screen().refuse(&why.to_string(), &line);
-                }
-            }
-            Event::Typed(Typed::Refused(why)) => {
-                self.edges.seat.seat_mut().tell(Report::Error { text: why })
-            }
-            Event::Typed(Typed::End) if self.pace.is_person() => self.leave(0, now),
-            Event::Typed(Typed::End) => self.pace.ended(None, now),
+            Event::Typed(Typed::End) => self.edges.seats[at].input.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
             Event::Screen(term::Event::Typing) => {
-                self.desk.agent_is_here(now);
+                self.desk.agent_is_here(at, now);
                 if self.shows_typing {
-                    self.desk.agent_types(now);
+                    self.desk.agent_types(at, now);
                 }
             }
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");
             }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
-            Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
-            Event::Answer(fault) => {
-                self.edges.seat.seat_mut().tell(Report::Error { text: fault });
-            }
+            Event::Screen(term::Event::Shown(ticket)) => self.shown(at, ticket),
+            Event::Answer(fault) => self.tell(at, Report::Error { text: fault }),
             Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
@@ -288,6 +297,15 @@ impl Admin {
 
     fn net(&mut self, event: net::Event, now: Now) -> Result<(), Stop> {
         match event {
+            net::Event::Accepted { conn, dialect, .. } if dialect == AGENTS => {
+                self.edges.terminals.opened(conn);
+            }
+            net::Event::Received { conn, bytes } if self.edges.terminals.has(conn) => {
+                self.terminal_says(conn, bytes, now)?;
+            }
+            net::Event::Closed { conn, .. } if self.edges.terminals.has(conn) => {
+                self.terminal_gone(conn, now);
+            }
             net::Event::Accepted { conn, peer, .. } => {
                 self.edges.peers.opened(conn, now.clock);
                 self.desk.opened(conn, peer.ip().into());
@@ -311,7 +329,7 @@ impl Admin {
             }
             net::Event::Connected { .. } => {}
             net::Event::Trouble { what } => {
-                self.edges.seat.seat_mut().tell(Report::Error { text: what })
+                self.tell(SeatId::TERMINAL, Report::Error { text: what });
             }
             net::Event::Stranger { what } => self.notice(&what),
         }
@@ -321,7 +339,7 @@ impl Admin {
     /// Ctrl-C on an empty line. While customers wait or talk, the desk leaves only at the second
     /// press.
     fn ctrl_c(&mut self, again: bool, now: Now) {
-        let customers = self.desk.customers();
+        let customers = self.desk.customers(SeatId::TERMINAL);
         if customers.is_empty() || again || self.leaving.is_some() {
             self.interrupt(130, now);
         } else {
@@ -338,15 +356,25 @@ impl Admin {
         }
     }
 
+    /// The person at the desk's own terminal wants to leave. While other agents are attached, the
+    /// desk leaves only at the second time.
+    fn ask_to_leave(&mut self, code: u8, now: Now) {
+        let attached = self.desk.attached();
+        if attached.is_empty() || std::mem::replace(&mut self.has_asked_to_end, true) {
+            return self.leave(code, now);
+        }
+        let names = attached.join(", ");
+        self.notice(&format!("attached: {names}; /quit again ends the desk for all of them"));
+    }
+
     fn leave(&mut self, code: u8, now: Now) {
         self.leaving.get_or_insert((now.clock + LEAVE_WITHIN, code));
     }
 
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self, now: Now) -> Result<Option<u8>, Stop> {
-        // Only a script at its end asks this: `is_asking` looks at every conversation.
-        let over = self.leaving.is_none() && self.pace.is_over() && self.edges.seat.had_one();
-        if over && !self.desk.is_talking() && !self.desk.is_asking() {
+        let is_alone = self.edges.terminals.count() == 0;
+        if self.leaving.is_none() && is_alone && self.is_script_over(SeatId::TERMINAL) {
             self.leave(0, now);
         }
         let Some((by, code)) = self.leaving else { return Ok(None) };
@@ -357,27 +385,44 @@ impl Admin {
             self.notice(&format!("{who} is still waiting"));
         }
         for (id, numbers) in self.desk.undelivered() {
-            self.edges.seat.tell_undelivered(id, numbers, &self.edges.keeper.journal)?;
+            let here = &mut self.edges.seats[SeatId::TERMINAL];
+            here.tell_undelivered(id, numbers, &self.edges.keeper.journal)?;
         }
         self.desk.leave();
         self.turn(now)?;
-        Ok(Some(if code == 0 { u8::from(self.seat().has_failed()) } else { code }))
+        self.edges.terminals.leave(&self.edges.peers);
+        Ok(Some(if code == 0 { u8::from(self.here().seat().has_failed()) } else { code }))
     }
 
-    /// The screen has shown everything up to this ticket.
-    fn shown(&mut self, ticket: u64) {
-        let seen = self.edges.seat.seat_mut().shown(ticket);
+    /// Whether the script at a seat has nothing more to do.
+    fn is_script_over(&self, at: SeatId) -> bool {
+        // Only a script at its end asks this: `is_asking` looks at every conversation.
+        let seat = &self.edges.seats[at];
+        let is_over = seat.input.pace.is_over() && seat.had_one();
+        is_over && !self.desk.is_talking(at) && !self.desk.is_asking(at)
+    }
+
+    /// The screen of a seat has shown everything up to this ticket.
+    fn shown(&mut self, at: SeatId, ticket: u64) {
+        let seen = self.edges.seats[at].seat_mut().shown(ticket);
         for (id, _, number) in seen.into_iter().filter(|_| self.shows_seen) {
             self.desk.shown(id, number);
         }
     }
 
-    fn seat(&self) -> &Seat {
-        self.edges.seat.seat()
+    /// The terminal that started the desk.
+    fn here(&self) -> &AgentSeat {
+        &self.edges.seats[SeatId::TERMINAL]
     }
 
+    /// Tells something at a seat.
+    fn tell(&mut self, at: SeatId, report: Report) {
+        self.edges.seats[at].seat_mut().tell(report);
+    }
+
+    /// Tells one line at the terminal that started the desk.
     fn notice(&self, text: &str) {
-        self.seat().notice(text);
+        self.here().seat().notice(text);
     }
 }
 

@@ -9,15 +9,17 @@ mod tests;
 
 use std::env::VarError;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use argh::FromArgs;
 
 use crate::bot::{self, Askers};
+use crate::core::agent::{self, Code};
 use crate::core::gateway::Addresses;
 use crate::core::identity;
 use crate::core::reply::Triggers;
+use crate::edge::agents::{self, AgentsFile};
 use crate::edge::journal::Place;
 use crate::edge::notifier::Targets;
 use crate::edge::secret;
@@ -29,7 +31,7 @@ pub use site::Site;
 
 use check::{
     asked, check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
-    checked_place, image_host, origins, read_identity_key, read_token,
+    checked_place, checked_shown_name, image_host, origins, read_identity_key, read_token,
 };
 
 /// The program to run, with its checked options.
@@ -39,6 +41,10 @@ pub enum Mode {
     User(User),
     /// The desk.
     Admin(Admin),
+    /// Who may answer at a desk.
+    Agent(Agent),
+    /// An agent's terminal.
+    Attach(Attach),
     /// The gateway for customers in browsers.
     Web(Box<Web>),
     /// The built-in bot.
@@ -179,6 +185,10 @@ pub struct Admin {
     pub notify: Targets,
     /// After how long the agent is called again.
     pub notify_every: Duration,
+    /// After how long without a terminal an agent is gone.
+    pub agent_grace: Duration,
+    /// The most customers of one agent.
+    pub max_active: usize,
     trusted_gateways: Vec<PathBuf>,
     place: Place,
     /// Whether to print JSON.
@@ -189,6 +199,47 @@ pub struct Admin {
     pub shows_typing: bool,
     /// Whether the other side is shown what was seen here.
     pub shows_seen: bool,
+}
+
+/// Checked options of `handoff agent`.
+#[derive(Debug)]
+pub struct Agent {
+    /// What to do.
+    pub task: AgentTask,
+    /// Which desk's agents.
+    place: Place,
+}
+
+/// What `handoff agent` does.
+#[derive(Debug)]
+pub enum AgentTask {
+    /// Adds an agent.
+    Add {
+        /// The agent's name.
+        name: String,
+        /// The name that customers see.
+        shown_as: String,
+        /// Whether the agent is a lead.
+        is_lead: bool,
+    },
+    /// Lists the agents.
+    List,
+    /// Removes the agent with this name.
+    Revoke(String),
+}
+
+/// Checked options of `handoff attach`.
+#[derive(Debug)]
+pub struct Attach {
+    /// The desk's address, HOST:PORT.
+    pub desk: String,
+    /// The file with the code.
+    pub code_file: Option<PathBuf>,
+    /// Whether to print JSON.
+    pub json: bool,
+    /// Whether to do without editing and colour.
+    pub plain: bool,
+    place: Place,
 }
 
 /// Why no mode is run.
@@ -215,6 +266,8 @@ pub fn parse(arguments: &[&str]) -> Result<Mode, Exit> {
         Ok(args) => match args.mode {
             raw::Mode::User(user) => user.check().map(Mode::User),
             raw::Mode::Admin(admin) => admin.check().map(Mode::Admin),
+            raw::Mode::Agent(agent) => agent.check().map(Mode::Agent),
+            raw::Mode::Attach(attach) => attach.check().map(Mode::Attach),
             raw::Mode::Web(web) => web.check().map(Box::new).map(Mode::Web),
             raw::Mode::Bot(bot) => check_address("--listen", &bot.listen).map(|()| Mode::Bot(bot)),
             raw::Mode::Demo(demo) => Ok(Mode::Demo(demo)),
@@ -337,20 +390,18 @@ impl raw::Admin {
         if !self.greeting.as_ref().is_none_or(fits) {
             return Err(format!("--greeting must have 1 to {TEXT_MAX} bytes"));
         }
-        // These options are about the agent.
-        let of_agent = [
-            ("--auto-accept", self.auto_accept),
-            ("--name", name.is_some()),
-            ("--greeting", self.greeting.is_some()),
-            ("--replies", self.replies.is_some()),
-        ];
+        // These options are about the agent at the desk's own terminal.
+        let of_agent = [("--auto-accept", self.auto_accept), ("--name", name.is_some())];
         let given = of_agent.into_iter().find(|(_, is_given)| *is_given && self.no_terminal);
         if let Some((option, _)) = given {
             return Err(format!(
-                "{option} is for a desk with an agent, and with --no-terminal there is none"
+                "{option} is for an agent at this terminal, and with --no-terminal there is none"
             ));
         }
         check_limits(self.customers, self.per_address, self.rate, self.connections)?;
+        if self.max_active == Some(0) {
+            return Err("--max-active must be at least 1".to_owned());
+        }
         if self.notify_every == 0 {
             return Err("--notify-every must be at least 1 (a second)".to_owned());
         }
@@ -375,6 +426,8 @@ impl raw::Admin {
             replies: self.replies,
             notify: Targets { command: self.notify_command, url: self.notify_url },
             notify_every: Duration::from_secs(self.notify_every.into()),
+            agent_grace: Duration::from_secs(self.agent_grace.into()),
+            max_active: self.max_active.unwrap_or(usize::MAX),
             trusted_gateways: self.trust_gateway,
             place,
             json: self.json,
@@ -382,6 +435,87 @@ impl raw::Admin {
             shows_typing: !self.no_typing,
             shows_seen: !self.no_seen,
         })
+    }
+}
+
+impl raw::Agent {
+    fn check(self) -> Result<Agent, String> {
+        let (task, state, profile) = match self.task {
+            raw::AgentTask::Add(raw::AgentAdd { name, shown_as, lead, state, profile }) => {
+                agent::check_name(&name)?;
+                let shown_as = shown_as.as_deref().unwrap_or(&name);
+                let shown_as = checked_shown_name("--shown-as", shown_as)?;
+                (AgentTask::Add { name, shown_as, is_lead: lead }, state, profile)
+            }
+            raw::AgentTask::List(raw::AgentList { state, profile }) => {
+                (AgentTask::List, state, profile)
+            }
+            raw::AgentTask::Revoke(raw::AgentRevoke { name, state, profile }) => {
+                (AgentTask::Revoke(name), state, profile)
+            }
+        };
+        Ok(Agent { task, place: checked_place("admin", state, profile, false)? })
+    }
+}
+
+impl raw::Attach {
+    fn check(self) -> Result<Attach, String> {
+        check_address("--desk", &self.desk)?;
+        Ok(Attach {
+            desk: self.desk,
+            code_file: self.code_file,
+            json: self.json,
+            plain: self.plain,
+            place: checked_place("attach", self.state, self.profile, false)?,
+        })
+    }
+}
+
+impl Agent {
+    /// The file of the desk's agents.
+    ///
+    /// # Errors
+    /// When the platform does not say where it keeps such files.
+    pub fn file(&self) -> Result<PathBuf, String> {
+        Ok(AgentsFile::path(&self.folder()?, &self.place.profile))
+    }
+
+    /// The fingerprint of the key that the desk shows: of the certificate that it was started with
+    /// last, else of its own key.
+    ///
+    /// # Errors
+    /// One line, when the key cannot be read or made.
+    pub fn desk_key(&self) -> Result<Fingerprint, String> {
+        let folder = self.folder()?;
+        match agents::kept_desk_key(&folder, &self.place.profile)? {
+            Some(key) => key.parse(),
+            None => own_identity(&folder, &self.place.profile)?.fingerprint(),
+        }
+    }
+
+    fn folder(&self) -> Result<PathBuf, String> {
+        self.place.folder()?.ok_or_else(|| "an ephemeral desk has no agents".to_owned())
+    }
+}
+
+impl Attach {
+    /// The folder of the agent's terminal for this desk: its secret and its unsent lines.
+    ///
+    /// # Errors
+    /// When the platform does not say where it keeps such files.
+    pub fn folder(&self) -> Result<PathBuf, String> {
+        let state = self.place.folder()?.ok_or_else(|| "nothing is kept".to_owned())?;
+        let desk = self.desk.replace(['/', ':', '[', ']'], "_");
+        Ok(state.join("attach").join(&self.place.profile).join(desk))
+    }
+
+    /// The code, if a file with it is given.
+    ///
+    /// # Errors
+    /// One line, when the file cannot be used.
+    pub fn code(&self) -> Result<Option<Code>, String> {
+        let read = |file: &PathBuf| secret::read("the agent's code", file)?.parse();
+        self.code_file.as_ref().map(read).transpose()
     }
 }
 
@@ -486,6 +620,27 @@ impl Admin {
         self.place.clone()
     }
 
+    /// The file of the desk's agents; `None` if the desk can have none but its own terminal: it
+    /// keeps nothing, or no key of its own proves to them who it is.
+    ///
+    /// # Errors
+    /// When the platform does not say where it keeps such files.
+    pub fn agents_file(&self) -> Result<Option<PathBuf>, String> {
+        let folder = self.place.folder()?.filter(|_| self.plaintext.is_none());
+        Ok(folder.map(|folder| AgentsFile::path(&folder, &self.place.profile)))
+    }
+
+    /// Keeps which key the desk shows, for the codes of its agents.
+    ///
+    /// # Errors
+    /// One line, when it cannot be kept.
+    pub fn keep_desk_key(&self, key: &str) -> Result<(), String> {
+        match self.place.folder()? {
+            Some(folder) => agents::keep_desk_key(&folder, &self.place.profile, key),
+            None => Ok(()),
+        }
+    }
+
     /// The certificate and key that the desk shows; `None` in plaintext. The desk's own key lies
     /// outside the journal's folder, so that it stays when a journal is removed or restored.
     ///
@@ -495,13 +650,15 @@ impl Admin {
         match (self.plaintext, &self.certificate, self.place.folder()?) {
             (Some(_), ..) => Ok(None),
             (_, Some(certificate), _) => certificate.identity().map(Some),
-            (_, _, Some(folder)) => {
-                let file = folder.join("keys").join(format!("{}.pem", self.place.profile));
-                Identity::kept(&file).map(Some)
-            }
+            (_, _, Some(folder)) => own_identity(&folder, &self.place.profile).map(Some),
             (_, _, None) => Identity::fresh().map(Some),
         }
     }
+}
+
+/// The desk's own key.
+fn own_identity(folder: &Path, profile: &str) -> Result<Identity, String> {
+    Identity::kept(&folder.join("keys").join(format!("{profile}.pem")))
 }
 
 /// argh explains an error over several lines; a person gets one.

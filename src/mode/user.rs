@@ -60,6 +60,7 @@ pub fn run(args: args::User) -> Result<u8, String> {
         limit: wire::TEXT_MAX,
         me: Author::User,
         reads_stdin: true,
+        may_suspend: true,
     };
     term::hold_suspension(&options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let profile = args.around.place().open()?;

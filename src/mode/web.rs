@@ -90,6 +90,7 @@ pub fn run(args: args::Web) -> Result<u8, String> {
         limit: wire::TEXT_MAX,
         me: Author::User,
         reads_stdin: false,
+        may_suspend: false,
     };
     let mut profile = args.around.place().open()?;
     let trust = args.around.trust()?;

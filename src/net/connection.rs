@@ -172,6 +172,11 @@ impl Connection {
         }
     }
 
+    /// Whether the peer sent something in the turn of this time.
+    pub(super) fn is_heard_at(&self, now: Instant) -> bool {
+        self.last_heard == now
+    }
+
     /// Lets the poller report new bytes again.
     fn listen(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.is_deaf) { self.register(&self.writer.lock()) } else { Ok(()) }

@@ -37,6 +37,19 @@ pub struct Dialect {
     pub hello_within: Duration,
     /// The most bytes that may wait for one peer, not counting those in the kernel.
     pub outbound_max: usize,
+    /// Limits of its own on strangers, who count apart once TLS has named the dialect; `None`: they
+    /// count among those of the listener.
+    pub strangers: Option<StrangersMax>,
+}
+
+/// How many strangers there may be. One more takes the place of the oldest one of the address that
+/// has the most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StrangersMax {
+    /// In all.
+    pub all: usize,
+    /// From one address.
+    pub per_address: usize,
 }
 
 /// The settings of one listener or of one dial: the security of its connections, their dialects,

@@ -57,14 +57,14 @@ export class Controls {
     const text = {
       bot: words.withBot,
       queued: words.waiting(now?.position),
-      active: words.isHere(agent),
+      active: now?.left ? words.waiting() : words.isHere(agent),
       closed: words.closed(reason, agent),
     }[state];
     const { status, face } = this.#elements;
     if (status.textContent !== text) {
       status.textContent = text;
     }
-    const who = { bot: 'bot', active: 'admin' }[state] ?? state;
+    const who = now?.left ? 'queued' : ({ bot: 'bot', active: 'admin' }[state] ?? state);
     face.dataset.who = who;
     face.textContent = who === 'admin' ? initial(agent) : '';
   }

@@ -11,7 +11,8 @@ use crate::core::record::{Batch, Committed};
 use crate::core::report::Report;
 use crate::edge::journal::{Fault, Journal};
 use crate::edge::signals;
-use crate::edge::term::{self, Screen, Typed};
+use crate::edge::term::{self, Typed};
+use crate::turn::seat::Front;
 
 /// How often a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
@@ -69,7 +70,7 @@ impl Keeper {
     ///
     /// # Errors
     /// When it never will be.
-    pub fn commit(&mut self, mut batch: Batch, screen: &Screen) -> Result<Vec<Committed>, Stop> {
+    pub fn commit(&mut self, mut batch: Batch, screen: &dyn Front) -> Result<Vec<Committed>, Stop> {
         let mut told = false;
         let committed = loop {
             match self.journal.commit(batch) {
@@ -92,7 +93,7 @@ impl Keeper {
         Ok(committed)
     }
 
-    fn wait(&self, screen: &Screen) -> Result<(), Stop> {
+    fn wait(&self, screen: &dyn Front) -> Result<(), Stop> {
         let nothing = never();
         let typed = if screen.is_interactive() { &self.typed } else { &nothing };
         let again = after(TRY_AGAIN);

@@ -51,13 +51,18 @@ impl Peers {
 
     /// Connections that speak the wire, secured like this.
     pub fn settings(security: Security) -> Settings {
-        let text = match security {
+        let dialect = Peers::dialect(Peers::refusal(&security));
+        Settings::new(security, [dialect])
+    }
+
+    /// What a peer is told that has another idea of the security.
+    pub fn refusal(security: &Security) -> &'static str {
+        match security {
             Security::Plaintext => {
                 "this desk speaks plaintext; give --plaintext anywhere too, if a tunnel leads to it"
             }
             _ => "this desk speaks TLS; drop --plaintext",
-        };
-        Settings::new(security, [Peers::dialect(text)])
+        }
     }
 
     /// The wire, as the socket thread knows it. `refusal` is the text of the `bye` for a peer that
@@ -81,6 +86,7 @@ impl Peers {
             refusal: frame(&Message::Bye { code: Code::Tls, text: refusal.to_owned() }),
             hello_within: HELLO_WITHIN,
             outbound_max: OUTBOUND_MAX,
+            strangers: None,
         }
     }
 

@@ -1,10 +1,12 @@
 //! Who sits in front of a program: a person at a terminal, or a script.
 //!
 //! A seat is the way out to them. It knows which lines of the peer are on their way to the screen,
-//! so that the peer hears "seen" only of what was shown.
+//! so that the peer hears "seen" only of what was shown. The screen is this program's own, or that
+//! of a terminal elsewhere ([`Front`]).
 
 use std::collections::VecDeque;
 
+use crate::core::record::Offset;
 use crate::core::report::{Report, Told};
 use crate::edge::term::{BACKLOG_MAX, Screen};
 use crate::wire::{ConversationId, DeskId, Number};
@@ -12,9 +14,109 @@ use crate::wire::{ConversationId, DeskId, Number};
 /// A line of the peer's: of a desk's, or (`None`) of the customer's.
 pub type Seen = (ConversationId, Option<DeskId>, Number);
 
+/// What shows reports to a person or a script.
+pub trait Front {
+    /// Whether a person types; otherwise a script does.
+    fn is_interactive(&self) -> bool;
+
+    /// Whether lines are read at all.
+    fn reads_lines(&self) -> bool;
+
+    /// Whether there is a prompt.
+    fn has_prompt(&self) -> bool;
+
+    /// The number of reports that are not shown yet.
+    fn backlog(&self) -> u64;
+
+    /// Shows a report, and returns its ticket. Tickets grow.
+    fn show(&self, report: Report) -> u64;
+
+    /// Everything of this conversation up to this offset has been shown, and need not be shown
+    /// again when the front is back after a loss.
+    fn note_shown(&self, _: ConversationId, _: Offset) {}
+
+    /// Sets the prompt, and its form for where there is no room for all of it.
+    fn prompt(&self, prompt: String, short: String);
+
+    /// The next line goes to this conversation.
+    fn focus(&self, conversation: Option<ConversationId>);
+
+    /// Puts a text into the line that is typed, at the cursor.
+    fn insert(&self, text: &str);
+
+    /// Calls the person.
+    fn ring(&self, text: &str);
+
+    /// Says in the title how many need an answer.
+    fn title(&self, count: u32);
+
+    /// Shows why a person's line was not sent, and gives it back.
+    fn refuse(&self, why: &str, line: &str);
+
+    /// What was shown since the last flush leaves now.
+    fn flush(&self);
+
+    /// Shows what is left, and ends.
+    fn finish(self: Box<Self>);
+}
+
+impl Front for Screen {
+    fn is_interactive(&self) -> bool {
+        Screen::is_interactive(self)
+    }
+
+    fn reads_lines(&self) -> bool {
+        Screen::reads_lines(self)
+    }
+
+    fn has_prompt(&self) -> bool {
+        Screen::has_prompt(self)
+    }
+
+    fn backlog(&self) -> u64 {
+        Screen::backlog(self)
+    }
+
+    fn show(&self, report: Report) -> u64 {
+        Screen::show(self, report)
+    }
+
+    fn prompt(&self, prompt: String, short: String) {
+        Screen::prompt(self, prompt, short);
+    }
+
+    fn focus(&self, conversation: Option<ConversationId>) {
+        Screen::focus(self, conversation);
+    }
+
+    fn insert(&self, text: &str) {
+        Screen::insert(self, text);
+    }
+
+    fn ring(&self, text: &str) {
+        Screen::ring(self, text);
+    }
+
+    fn title(&self, count: u32) {
+        Screen::title(self, count);
+    }
+
+    fn refuse(&self, why: &str, line: &str) {
+        Screen::refuse(self, why, line);
+    }
+
+    fn flush(&self) {
+        Screen::flush(self);
+    }
+
+    fn finish(self: Box<Self>) {
+        Screen::finish(*self);
+    }
+}
+
 /// One person or script, and the screen in front of them.
 pub struct Seat {
-    screen: Screen,
+    screen: Box<dyn Front>,
     /// Lines of the peer's on their way to the screen, each with the screen's ticket.
     unseen: VecDeque<(u64, Seen)>,
     /// Something was not delivered, or went wrong in a script.
@@ -23,13 +125,13 @@ pub struct Seat {
 
 impl Seat {
     /// The seat in front of this screen.
-    pub fn new(screen: Screen) -> Seat {
-        Seat { screen, unseen: VecDeque::new(), failed: false }
+    pub fn new(screen: impl Front + 'static) -> Seat {
+        Seat { screen: Box::new(screen), unseen: VecDeque::new(), failed: false }
     }
 
     /// The screen.
-    pub fn screen(&self) -> &Screen {
-        &self.screen
+    pub fn screen(&self) -> &dyn Front {
+        &*self.screen
     }
 
     /// Whether a person sits here, not a script.

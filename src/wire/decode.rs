@@ -4,6 +4,7 @@
 //! Rules: `docs/PROTOCOL.md`, sections "Frames", "Types", "Later versions" and "Limits".
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
@@ -95,8 +96,20 @@ impl std::error::Error for WireError {}
 /// let refused = WireError::TooLong { length: FRAME_MAX + 1, limit: FRAME_MAX };
 /// assert_eq!(decoder.message(), Err(refused));
 /// ```
+pub type Decoder = Frames<Message>;
+
+/// What a frame's body may be.
+pub trait Frame: Sized {
+    /// Reads a body. `None` for a message of a later version that may be ignored.
+    ///
+    /// # Errors
+    /// When it is no message.
+    fn decode(body: &[u8]) -> Result<Option<Self>, WireError>;
+}
+
+/// Turns bytes into the messages of one protocol, as [`Decoder`] does for the wire.
 #[derive(Debug)]
-pub struct Decoder {
+pub struct Frames<M> {
     /// The bytes that have not become messages yet, from `at` on.
     buffer: Vec<u8>,
     /// The offset of the next frame in `buffer`.
@@ -105,15 +118,17 @@ pub struct Decoder {
     limit: usize,
     /// The number of whole frames since the last push, including ignored ones.
     frames: usize,
+    message: PhantomData<fn() -> M>,
 }
 
-impl Default for Decoder {
-    fn default() -> Decoder {
-        Decoder { buffer: Vec::new(), at: 0, limit: FRAME_MAX_BEFORE_HELLO, frames: 0 }
+impl<M> Default for Frames<M> {
+    fn default() -> Frames<M> {
+        let (buffer, limit) = (Vec::new(), FRAME_MAX_BEFORE_HELLO);
+        Frames { buffer, at: 0, limit, frames: 0, message: PhantomData }
     }
 }
 
-impl Decoder {
+impl<M: Frame> Frames<M> {
     /// Takes bytes that were read. Before the next push, call [`message`](Decoder::message) until
     /// it returns `None`.
     pub fn push(&mut self, bytes: Vec<u8>) {
@@ -145,14 +160,14 @@ impl Decoder {
     ///
     /// # Errors
     /// When the bytes break the rules of the wire. Then the connection must end.
-    pub fn message(&mut self) -> Result<Option<Message>, WireError> {
+    pub fn message(&mut self) -> Result<Option<M>, WireError> {
         loop {
             let Some(end) = self.frame_end()? else {
                 self.compact();
                 return Ok(None);
             };
             let body = &self.buffer[self.at + 4..end];
-            let message = decode(body)?;
+            let message = M::decode(body)?;
             self.at = end;
             self.frames += 1;
             if message.is_some() {
@@ -194,6 +209,12 @@ impl Decoder {
     }
 }
 
+impl Frame for Message {
+    fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
+        decode(body)
+    }
+}
+
 /// A frame's body as a message; `None` for a message of a later version that may be ignored.
 fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
     // "Frames": a body with more than 127 levels ends the connection.
@@ -220,7 +241,7 @@ fn decode(body: &[u8]) -> Result<Option<Message>, WireError> {
 ///
 /// serde_json limits the levels only of values that it builds. It does not limit those of ignored
 /// fields, or of a payload that is kept as text.
-fn nesting(json: &[u8]) -> usize {
+pub(super) fn nesting(json: &[u8]) -> usize {
     let (mut level, mut most) = (0_usize, 0);
     let mut bytes = json.iter();
     while let Some(byte) = bytes.next() {
@@ -248,9 +269,9 @@ fn nesting(json: &[u8]) -> usize {
 /// Reads what a later version may send: an unknown message, or an entry with an unknown body.
 /// `None` if the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 11] = [
-        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "typing",
-        "ping",
+    const KNOWN: [&str; 12] = [
+        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "agent",
+        "typing", "ping",
     ];
     const KNOWN_BODIES: [&str; 11] = [
         "message",
@@ -302,7 +323,7 @@ struct OneKey<T>(String, T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<OneKey<T>, D::Error> {
-        struct Keys<T>(std::marker::PhantomData<T>);
+        struct Keys<T>(PhantomData<T>);
 
         impl<'de, T: Deserialize<'de>> Visitor<'de> for Keys<T> {
             type Value = OneKey<T>;
@@ -321,7 +342,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for OneKey<T> {
             }
         }
 
-        from.deserialize_map(Keys(std::marker::PhantomData))
+        from.deserialize_map(Keys(PhantomData))
     }
 }
 
@@ -342,6 +363,7 @@ fn check(message: Message, length: usize) -> Result<Message, WireError> {
         }
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Page(page) => page.fits(),
+        Message::Agent { name, .. } => short(name),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         // "Types": an entry's number is at least 1.
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,

@@ -45,8 +45,16 @@ pub struct ConversationId([u8; 16]);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeskId([u8; 16]);
 
-/// The secret of a conversation: 256 random bits, which are never shown or logged. Who knows them
-/// may continue the conversation.
+/// The key of a seat: 128 random bits that an agent's terminal draws at its first start.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SeatKey([u8; 16]);
+
+/// SHA-256 of a secret of an agent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct SecretHash([u8; 32]);
+
+/// The secret of a conversation, or of an agent: 256 random bits, which are never shown or logged.
+/// Who knows them may continue the conversation, or sign in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
 
@@ -63,6 +71,9 @@ impl fmt::Debug for Secret {
 }
 
 impl ConversationId {
+    /// No conversation: a record that belongs to none is committed with this id.
+    pub const NONE: ConversationId = ConversationId([0; 16]);
+
     /// The first four hexadecimal digits of the id: enough to tell customers apart on a screen.
     pub fn short(&self) -> String {
         hex(&self.0[..2])
@@ -101,7 +112,9 @@ macro_rules! hexadecimal {
 hexadecimal!(AddressKey, 16);
 hexadecimal!(ConversationId, 16);
 hexadecimal!(DeskId, 16);
+hexadecimal!(SeatKey, 16);
 hexadecimal!(Secret, 32);
+hexadecimal!(SecretHash, 32);
 
 macro_rules! shown {
     ($type:ident) => {
@@ -121,6 +134,8 @@ macro_rules! shown {
 shown!(AddressKey);
 shown!(ConversationId);
 shown!(DeskId);
+shown!(SeatKey);
+shown!(SecretHash);
 
 struct Hexadecimal<const N: usize>;
 

@@ -54,6 +54,7 @@ mod desk {
     mod names;
     mod owed;
     mod service;
+    mod team;
     mod tools;
 }
 

@@ -1,9 +1,10 @@
-//! The steps of a history: customers and the agent act, and time passes.
+//! The steps of a history: customers and agents act, and time passes.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use handoff::core::desk::Desk;
+use handoff::core::desk::{Desk, SeatId};
 use handoff::core::record::Story;
 use handoff::core::report::Listed;
 use handoff::wire::{
@@ -14,7 +15,7 @@ use serde_json::json;
 
 use super::super::choices::Choices;
 use super::super::disk::Death;
-use super::{CUSTOMERS, DESK, OTHER_DESK, WIRES, Wire, World, gateway_token};
+use super::{CUSTOMERS, DESK, OTHER_DESK, WIRES, Wire, World, agents, gateway_token};
 
 impl World {
     pub(super) fn step(&mut self, step: u8, choices: &mut Choices) {
@@ -22,12 +23,10 @@ impl World {
             0..=2 => self.greet(choices),
             3..=13 => self.sends(choices),
             14 => self.hangs_up(choices),
-            15..=17 => _ = self.desk.accept(ordinal(choices), self.edges.now),
-            18 => _ = self.desk.switch(choices.below(6).into()),
-            19 => _ = self.desk.switch_to_next(),
-            20..=22 => _ = self.desk.say("what the admin typed", self.edges.now),
-            23 => _ = self.desk.hand_back(choices.of(&[None, Some("a note")]), self.edges.now),
-            24 => _ = self.desk.close(choices.of(&[None, Some("a note")]), self.edges.now),
+            15..=24 => {
+                let seat = choices.of(&self.seats);
+                self.types(step, seat, choices);
+            }
             25 => {
                 let id = customer(choices);
                 let number = self.edges.theirs.get(&id).map_or(0, |(journaled, _)| *journaled);
@@ -36,11 +35,53 @@ impl World {
             26 => self.pass(choices),
             27 => self.restart(choices),
             28 => self.look(),
-            29 => _ = self.desk.take_new_line(),
+            29 => _ = self.desk.take_new_line(choices.of(&self.seats)),
             30 => {
                 self.desk.leave();
                 self.act();
                 self.restart(choices);
+            }
+            _ => self.changes_hands(choices),
+        }
+    }
+
+    /// An agent types what is about a customer of theirs, or of the queue.
+    fn types(&mut self, step: u8, seat: SeatId, choices: &mut Choices) {
+        let (desk, now) = (&mut self.desk, self.edges.now);
+        let note = choices.of(&[None, Some("a note")]);
+        match step {
+            15..=17 => _ = desk.accept(seat, ordinal(choices), now),
+            18 => _ = desk.switch(seat, choices.below(6).into()),
+            19 => _ = desk.switch_to_next(seat),
+            20..=22 => _ = desk.say(seat, "what the admin typed", now),
+            23 => _ = desk.hand_back(seat, note, now),
+            _ => _ = desk.close(seat, note, now),
+        }
+    }
+
+    /// An agent offers a customer, takes one over, goes or comes; or the file of agents changes.
+    fn changes_hands(&mut self, choices: &mut Choices) {
+        let (kind, seat) = (choices.below(10), choices.of(&self.seats));
+        let (desk, now) = (&mut self.desk, self.edges.now);
+        match kind {
+            0..=2 => {
+                let to = choices.of(&["robin", "al", "desk", "queue", "nobody"]);
+                _ = desk.transfer(seat, to, Some("a note"), now);
+            }
+            3 => _ = desk.decline(seat, choices.below(4).into()),
+            4 => _ = desk.take_over(seat, choices.below(4).into(), "a reason", now),
+            5 => _ = desk.watch_along(seat, choices.below(4).into()),
+            6 => desk.set_away(seat, choices.of(&[None, Some(""), Some("lunch")])),
+            7 if seat != SeatId::TERMINAL => {
+                desk.sign_out(seat, now);
+                self.seats.retain(|there| *there != seat);
+            }
+            8 => self.seats.extend(desk.sign_in(choices.of(&["robin", "al"]))),
+            9 => {
+                let agents = agents(choices.of(&[&["robin", "al"][..], &["al"], &[]]));
+                let ended = desk.set_agents(&agents, now);
+                self.seats.retain(|there| !ended.contains(there));
+                self.options.agents = agents;
             }
             _ => self.act(),
         }
@@ -208,6 +249,7 @@ impl World {
         self.edges.theirs.values_mut().for_each(sent);
         let restart = self.edges.disk.journal.restart().expect("in memory");
         self.desk = Desk::restore(DESK, self.options.clone(), &restart, now);
+        self.seats = vec![SeatId::TERMINAL];
         let over = stories.iter().filter(|story| story.is_over());
         assert!(
             over.map(|story| story.id).all(|id| !self.desk.knows(id)),
@@ -226,9 +268,23 @@ impl World {
     /// Reads everything that an agent can look at.
     fn look(&mut self) {
         self.act();
-        let (now, rows) = (self.edges.now, self.desk.list(self.edges.now));
+        for seat in self.seats.clone() {
+            self.look_at(seat);
+        }
+        assert!(self.desk.colleagues().iter().all(|row| !row.to_string().is_empty()));
+        let _ = self.desk.waiting();
+        for (id, owed) in self.desk.undelivered() {
+            let own = self.edges.own.get(&id).copied().unwrap_or(0);
+            assert!(*owed.end() <= own, "an undelivered number was never assigned");
+        }
+        assert!(!self.desk.is_talking(SeatId::TERMINAL) || self.edges.disk.records.len() > 1);
+    }
+
+    /// Reads what an agent sees at this seat.
+    fn look_at(&mut self, seat: SeatId) {
+        let (now, rows) = (self.edges.now, self.desk.list(seat, self.edges.now));
         assert!(rows.iter().all(|row| !row.to_string().is_empty()));
-        assert!(!self.desk.prompt(now).to_string().is_empty());
+        assert!(!self.desk.prompt(seat, now).to_string().is_empty());
         for story in self.stories() {
             // Who is owed an answer stands in the list as the journal has it.
             let number = format!("#{} ", story.ordinal);
@@ -239,16 +295,20 @@ impl World {
                 _ => None,
             });
             assert!(unanswered.is_none_or(|lines| lines == story.owed.lines()), "{story:?}");
+            // Each customer who waits or talks stands in each list once.
+            let stands = rows.iter().filter(|row| row.to_string().starts_with(&number)).count();
+            let owners = self.seats.iter().filter(|seat| self.desk.is_own(**seat, story.id));
+            let agents: BTreeSet<_> = owners.map(|seat| self.desk.agent_at(*seat)).collect();
+            assert!(agents.len() <= 1, "{agents:?} have a customer: {story:?}");
+            assert!(stands <= 1 && stands >= agents.len(), "{stands} rows: {story:?}");
         }
-        let talking = rows.iter().filter(|row| matches!(row, Listed::Talking { .. })).count();
-        assert_eq!(talking, self.desk.customers().talking);
-        let _ = self.desk.waiting();
-        let _ = (self.desk.mark(), self.desk.focus());
-        for (id, owed) in self.desk.undelivered() {
-            let own = self.edges.own.get(&id).copied().unwrap_or(0);
-            assert!(*owed.end() <= own, "an undelivered number was never assigned");
-        }
-        assert!(!self.desk.is_talking() || self.edges.disk.records.len() > 1);
+        let is_own = |row: &&Listed| matches!(row, Listed::Talking { agent: None, .. });
+        let own = rows.iter().filter(is_own).count();
+        assert_eq!(own, self.desk.customers(seat).talking);
+        assert!(own <= self.options.max_active, "{own} customers are more than one may have");
+        let _ = self.desk.mark(seat);
+        let focus = self.desk.focus(seat);
+        assert!(focus.is_none_or(|id| !self.desk.knows(id) || self.desk.is_own(seat, id)));
     }
 }
 

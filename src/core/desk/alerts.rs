@@ -9,7 +9,9 @@ use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::report::Alert;
 
-use super::Desk;
+use crate::wire::ConversationId;
+
+use super::{AgentId, Desk, Errand, SeatId};
 
 /// A call waits this long for others who come at the same time.
 const GATHER: Duration = Duration::from_millis(500);
@@ -59,24 +61,68 @@ impl Alerts {
 }
 
 impl Desk {
-    /// Calls the agent, if that is due and somebody needs them.
-    pub(super) fn call_agent(&mut self, now: Now) {
-        let is_ready = |id| self.conversations[id].controls.pending().is_none();
-        let is_needed = self.seat.unread() > 0 || self.queue.iter().any(is_ready);
-        if self.alerts.take(is_needed, now) {
-            let alert = self.attention(now);
-            self.act(Act::Errand(alert));
+    /// A customer waits: every agent may take them.
+    pub(super) fn note_waiting(&mut self, now: Now) {
+        self.alerts.note(now);
+        self.team.members_mut().for_each(|(_, member)| member.alerts.note(now));
+    }
+
+    /// There are new lines for an agent, who is called unless somebody reads them.
+    pub(super) fn note_lines(&mut self, agent: AgentId, id: ConversationId, lines: u32, now: Now) {
+        if self.team.note_unread(agent, id, lines, now) {
+            self.alerts.note(now);
+            self.team.members_mut().filter(|(of, _)| *of == agent).for_each(|(_, member)| {
+                member.alerts.note(now);
+            });
         }
     }
 
-    /// When `tick` may call the agent next.
-    pub fn next_call(&self) -> Option<Instant> {
-        self.alerts.next
+    /// An agent got a customer without asking.
+    pub(super) fn note_arrival(&mut self, agent: AgentId, now: Now) {
+        self.alerts.note_arrival(now);
+        self.team.members_mut().filter(|(of, _)| *of == agent).for_each(|(_, member)| {
+            member.alerts.note_arrival(now);
+        });
     }
 
-    /// Who needs the agent.
-    pub fn attention(&self, now: Now) -> Alert {
-        Alert { waiting: self.queue.len(), waited: self.waited(now), unread: self.seat.unread() }
+    /// Calls the agents whom somebody needs, if that is due.
+    pub(super) fn call_agents(&mut self, now: Now) {
+        if self.next_call().is_none_or(|next| now.clock < next) {
+            return;
+        }
+        let is_waiting = self.queue.iter().any(|id| self.conversations[id].is_up_for_accept());
+        let is_needed = is_waiting || self.team.unread() > 0;
+        if self.alerts.take(is_needed, now) {
+            let alert = Alert { unread: self.team.unread(), ..self.attention(None, now) };
+            self.act(Act::Errand(Errand::Notify(alert)));
+        }
+        let mut called = Vec::new();
+        for (agent, member) in self.team.members_mut() {
+            let is_needed = member.unread() > 0 || is_waiting && member.is_here();
+            if member.alerts.take(is_needed, now) {
+                called.push(agent);
+            }
+        }
+        for agent in called {
+            let alert = self.attention(Some(agent), now);
+            self.act(Act::Errand(Errand::Ring(agent, alert)));
+        }
+    }
+
+    /// When `tick` may call an agent next.
+    pub fn next_call(&self) -> Option<Instant> {
+        let agents = self.team.members().filter_map(|(_, member)| member.alerts.next);
+        agents.chain(self.alerts.next).min()
+    }
+
+    /// Who needs the agent at this seat.
+    pub fn attention_at(&self, seat: SeatId, now: Now) -> Alert {
+        self.attention(self.team.agent_at(seat), now)
+    }
+
+    fn attention(&self, agent: Option<AgentId>, now: Now) -> Alert {
+        let unread = agent.map_or(0, |agent| self.team.member(agent).unread());
+        Alert { waiting: self.queue.len(), waited: self.waited(now), unread }
     }
 }
 

@@ -7,12 +7,12 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
-use crate::core::record::{Origin, Record};
+use crate::core::record::Origin;
 use crate::core::report::{DeskNews, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
-use super::Desk;
 use super::controls::{Ask, Pending, Phase};
+use super::{AgentId, Desk};
 
 impl Desk {
     /// Learns what a new entry of the customer's means for the conversation. `announce` shows the
@@ -27,12 +27,15 @@ impl Desk {
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
-        if is_live && said.author == Author::User {
+        if said.author == Author::User {
+            // The journal counts every line behind a request, too.
             conversation.note_new_line(&said.text, now);
-            if conversation.is_active() && self.seat.note_unread(id, 1, now) {
-                self.alerts.note(now);
+            let owner = conversation.owner.filter(|owner| conversation.is_owned_by(*owner));
+            if let Some(owner) = owner {
+                self.note_lines(owner, id, 1, now);
             }
         }
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
         let ready = conversation.backlog.arrive(&conversation.controls, number, said.size());
         let Some(numbers) = ready else { return };
         self.tell_said(id, Origin::Peer(None), numbers, !is_live);
@@ -43,9 +46,14 @@ impl Desk {
 
     /// Tells how many lines of a customer have no answer.
     pub(super) fn tell_unanswered(&mut self, id: ConversationId) {
+        self.tell(id, self.unanswered(id));
+    }
+
+    /// How many lines of a customer have no answer.
+    pub(super) fn unanswered(&self, id: ConversationId) -> Report {
         let owed = self.conversations[id].owed();
         let (lines, since) = (owed.lines(), owed.since().map(|at| moment(at).to_string()));
-        self.tell(id, Report::Unanswered { conversation: id, lines, since });
+        Report::Unanswered { conversation: id, lines, since }
     }
 
     fn learn_control(&mut self, id: ConversationId, entry: &Entry, now: Now) {
@@ -64,6 +72,11 @@ impl Desk {
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
             self.tell_news(DeskNews::Refused { who, why: why.clone() });
+            // The agent left while a control of theirs had no answer.
+            let owner = self.conversations[id].owner;
+            if owner.is_some_and(|owner| !self.team.is_expected(owner)) {
+                self.release(id, now);
+            }
         }
     }
 
@@ -88,8 +101,8 @@ impl Desk {
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
         self.queue.push(id);
-        self.alerts.note(now);
-        self.seat.lose(id);
+        self.note_waiting(now);
+        self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
@@ -102,37 +115,43 @@ impl Desk {
         }
         // docs/PROTOCOL.md, "ack, seen, position, ping".
         self.send_position(id);
-        if self.options.auto_accept && !is_pending {
-            self.ask(id, Ask::Accept { by_agent: false }, now);
+        if !is_pending {
+            self.accept_by_itself(id, now);
         }
     }
 
     fn announce_active(&mut self, id: ConversationId, now: Now) {
         // An `accepted` may answer a control that only the customer has. It moves no focus, and
         // gets no greeting.
-        let accepted_by_agent = match self.conversations[id].controls.answered() {
-            Some(Pending { ask: Ask::Accept { by_agent }, .. }) => Some(by_agent),
+        let accepted_by = match self.conversations[id].controls.answered() {
+            Some(Pending { ask: Ask::Accept { by }, .. }) => Some(by),
             _ => None,
         };
-        let is_free = !self.seat.focus().is_some_and(|id| self.conversations[id].is_active());
-        if let Some(by_agent) = accepted_by_agent {
-            if self.seat.gain(id, by_agent, is_free) {
-                self.journal(id, Record::Focus);
-            }
-            if !by_agent {
-                self.seat.note_unread(id, self.conversations[id].owed().lines(), now);
-                self.alerts.note_arrival(now);
+        let owner = self.conversations[id].owner;
+        let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
+            self.own(id, None);
+            self.queue.push_front(id);
+            self.note_waiting(now);
+            return self.tell_state_and_withheld(id);
+        };
+        if let Some(by) = accepted_by {
+            self.give(owner, id, by);
+            if by.is_none() {
+                self.team.note_unread(owner, id, self.conversations[id].owed().lines(), now);
+                self.note_arrival(owner, now);
             }
         }
         self.tell_state_and_withheld(id);
-        if let (Some(_), Some(text)) = (accepted_by_agent, self.options.greeting.clone()) {
+        if let (Some(_), Some(text)) = (accepted_by, self.options.greeting.clone()) {
             self.record_said(id, &text, true, now);
         }
     }
 
     fn announce_end(&mut self, id: ConversationId, reason: Reason) {
         self.tell_state(id, Some(reason));
-        self.seat.lose(id);
+        self.team.lose(id);
+        self.team.stop_watching(id);
+        self.void_offer(id);
     }
 
     /// Shows the state of a conversation that somebody waits or talks in, and then the messages
@@ -170,29 +189,31 @@ impl Desk {
 
     /// Shows the state of a conversation.
     pub(super) fn tell_state(&mut self, id: ConversationId, reason: Option<Reason>) {
-        self.tell_state_at(id, self.queue.position(id), reason);
+        self.tell(id, self.state_at(id, self.queue.position(id), reason));
     }
 
-    /// Shows the state of a conversation. The caller knows the position.
-    pub(super) fn tell_state_at(
-        &mut self,
+    /// The state of a conversation. The caller knows the position.
+    pub(super) fn state_at(
+        &self,
         id: ConversationId,
         position: Option<u32>,
         reason: Option<Reason>,
-    ) {
+    ) -> Report {
         let conversation = &self.conversations[id];
-        let is_active = conversation.controls.phase() == Phase::Active;
+        let owner = conversation.owner.filter(|owner| conversation.is_owned_by(*owner));
+        let owner = owner.map(|owner| self.team.member(owner));
         let asked = conversation.reason().map(|reason| Reason::Requested(reason.to_owned()));
-        let report = Report::State {
+        Report::State {
             conversation: id,
             ordinal: Some(conversation.ordinal),
             customer: Some(conversation.called(id)),
             state: conversation.state(),
             position,
-            admin: if is_active { self.options.name.clone() } else { None },
+            admin: owner.and_then(|owner| owner.shown_as.clone()),
+            agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
+            is_elsewhere: false,
             reason: reason.or(asked),
-        };
-        self.tell(id, report);
+        }
     }
 
     /// Shows the link of a conversation.
@@ -236,6 +257,11 @@ impl Desk {
 
     pub(super) fn tell(&mut self, id: ConversationId, report: Report) {
         self.act(Act::Tell(Fact::Report(Audience::Conversation(id), report)));
+    }
+
+    /// Tells an agent something at all their seats.
+    pub(super) fn tell_agent(&mut self, agent: AgentId, report: Report) {
+        self.act(Act::Tell(Fact::Report(Audience::Agent(agent), report)));
     }
 
     pub(super) fn tell_all(&mut self, report: Report) {

@@ -18,11 +18,15 @@ impl Desk {
         if now.clock >= self.next_idle_look {
             self.look_for_idle(now);
         }
-        if let Some(conversation) = self.in_focus() {
-            conversation.typing.tick(now);
+        let in_focus: Vec<_> = self.team.in_focus().collect();
+        for id in in_focus {
+            if let Some(conversation) = self.conversations.get_mut(id) {
+                conversation.typing.tick(now);
+            }
         }
         self.tell_links(now);
-        self.call_agent(now);
+        self.review_ownership(now);
+        self.call_agents(now);
         self.queue.stop_counting(now);
         self.send_moved_positions(now);
     }
@@ -44,9 +48,10 @@ impl Desk {
 
     /// When `tick` has something to do next, but for a call of the agent.
     pub fn deadline(&self) -> Instant {
-        let focus = self.seat.focus().and_then(|id| self.conversations.get(id));
-        let typing = focus.and_then(|conversation| conversation.typing.deadline());
-        [self.queue.deadline(), self.changed_links.deadline(), typing]
+        let in_focus = self.team.in_focus().filter_map(|id| self.conversations.get(id));
+        let typing = in_focus.filter_map(|conversation| conversation.typing.deadline()).min();
+        let ownership = self.ownership_deadline();
+        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)
@@ -56,7 +61,8 @@ impl Desk {
     /// they come back.
     fn give_up(&mut self, id: ConversationId) {
         self.queue.remove(id);
-        self.seat.lose(id);
+        self.team.lose(id);
+        self.void_offer(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.fall_asleep();
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();

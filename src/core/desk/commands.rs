@@ -6,20 +6,22 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, Choice, DeskNews, Goodbye};
+use crate::core::report::{AgentRefusal, Choice, DeskNews, Goodbye, Report};
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
-use super::Desk;
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
+use super::{Desk, SeatId};
 
 impl Desk {
     /// `/accept [N]`: takes the customer with this ordinal, or the connected one who waits longest.
+    /// A customer who is offered to the agent is taken from the agent who has them.
     ///
     /// # Errors
-    /// When there is no such customer.
+    /// When there is no such customer, or another agent has them.
     pub fn accept(
         &mut self,
+        seat: SeatId,
         ordinal: Option<u32>,
         now: Now,
     ) -> Result<ConversationId, AgentRefusal> {
@@ -30,19 +32,36 @@ impl Desk {
                 false => AgentRefusal::NobodyWaitingIsConnected,
             })?,
         };
+        let agent = self.team.agent_at(seat).ok_or(AgentRefusal::NobodyWaits)?;
         let conversation = &self.conversations[id];
         let who = self.who(id);
+        let is_offered = conversation.offer.as_ref().is_some_and(|offer| offer.to == agent);
         match (conversation.controls.phase(), conversation.controls.pending()) {
+            (Phase::Active, _) if conversation.is_owned_by(agent) => {
+                Err(AgentRefusal::AlreadyYours(who))
+            }
+            (Phase::Queued, Some(_)) if conversation.owner == Some(agent) => {
+                Err(AgentRefusal::BeingAccepted(who))
+            }
+            (Phase::Active, None) if is_offered || conversation.owner.is_none() => {
+                self.check_room(agent)?;
+                self.change_owner(id, Some(agent), Some(seat), now);
+                Ok(id)
+            }
             (Phase::Queued, None) => {
-                self.ask(id, Ask::Accept { by_agent: true }, now);
+                self.check_room(agent)?;
+                self.own(id, Some(agent));
+                self.ask(id, Ask::Accept { by: Some(seat) }, now);
                 if !self.conversations[id].is_connected() {
                     self.tell_news(DeskNews::AcceptedAway(who));
                 }
                 Ok(id)
             }
             // docs/PROTOCOL.md, "States, and who decides": at most one pending control.
-            (Phase::Queued, Some(_)) => Err(AgentRefusal::BeingAccepted(who)),
-            (Phase::Active, _) => Err(AgentRefusal::AlreadyYours(who)),
+            (Phase::Queued, Some(_)) | (Phase::Active, _) => match conversation.owner {
+                Some(owner) => Err(AgentRefusal::Taken { who, agent: self.agent_name(owner) }),
+                None => Err(AgentRefusal::OnTheWayOut(who)),
+            },
             _ => Err(AgentRefusal::NotWaiting(who)),
         }
     }
@@ -51,12 +70,15 @@ impl Desk {
     ///
     /// # Errors
     /// When it is not active.
-    pub fn switch(&mut self, ordinal: u32) -> Result<(), AgentRefusal> {
+    pub fn switch(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
         let id = self.find(ordinal)?;
-        if !self.conversations[id].is_active() {
-            return Err(AgentRefusal::NotYours(self.who(id)));
+        if !self.is_own(seat, id) {
+            return Err(match self.owner_name(id) {
+                Some(agent) => AgentRefusal::Taken { who: self.who(id), agent },
+                None => AgentRefusal::NotYours(self.who(id)),
+            });
         }
-        self.go_to(id);
+        self.go_to(seat, id);
         Ok(())
     }
 
@@ -65,13 +87,16 @@ impl Desk {
     ///
     /// # Errors
     /// When there is no other.
-    pub fn switch_to_next(&mut self) -> Result<(), AgentRefusal> {
-        let focus = self.seat.focus();
-        let owed = self.owed_an_answer().into_iter().find(|id| focus != Some(*id));
+    pub fn switch_to_next(&mut self, seat: SeatId) -> Result<(), AgentRefusal> {
+        let focus = self.focus(seat);
+        let owed = self.owed_an_answer(seat).into_iter().find(|id| focus != Some(*id));
         let after = focus.map_or(0, |id| self.conversations[id].ordinal);
-        match owed.or_else(|| self.conversations.active_after(after)) {
+        let own: Vec<_> = self.own_conversations(seat).collect();
+        let is_after = |id: &&ConversationId| self.conversations[**id].ordinal > after;
+        let next = own.iter().find(is_after).or_else(|| own.first()).copied();
+        match owed.or(next) {
             Some(id) if focus != Some(id) => {
-                self.go_to(id);
+                self.go_to(seat, id);
                 Ok(())
             }
             _ => Err(AgentRefusal::NoOther),
@@ -82,8 +107,8 @@ impl Desk {
     ///
     /// # Errors
     /// When no conversation in focus can take the line. The caller keeps the line.
-    pub fn say(&mut self, text: &str, now: Now) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus()?;
+    pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
+        let id = self.conversation_in_focus(seat)?;
         self.record_said(id, text, false, now);
         Ok(())
     }
@@ -92,29 +117,50 @@ impl Desk {
     ///
     /// # Errors
     /// When there is none.
-    pub fn hand_back(&mut self, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
-        self.end(Ask::HandBack, note, now)
+    pub fn hand_back(
+        &mut self,
+        seat: SeatId,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        self.end(seat, Ask::HandBack, note, now)
     }
 
     /// `/close [NOTE]`: closes the conversation in focus.
     ///
     /// # Errors
     /// When there is none.
-    pub fn close(&mut self, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
-        self.end(Ask::Close, note, now)
+    pub fn close(
+        &mut self,
+        seat: SeatId,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        self.end(seat, Ask::Close, note, now)
     }
 
     /// `/note TEXT`: keeps a private note in the conversation in focus. It never leaves the desk.
     ///
     /// # Errors
     /// When no conversation has the focus.
-    pub fn note(&mut self, text: &str) -> Result<(), AgentRefusal> {
-        let id = self.seat.focus().ok_or_else(|| self.no_focus())?;
-        self.journal(id, Record::Note(text.to_owned()));
+    pub fn note(&mut self, seat: SeatId, text: &str) -> Result<(), AgentRefusal> {
+        let id = self.focus(seat).ok_or_else(|| self.no_focus(seat))?;
+        self.keep_note(seat, id, text);
+        Ok(())
+    }
+
+    /// Keeps a note of the agent at this seat. At a desk with several agents it says whose it is.
+    pub(super) fn keep_note(&mut self, seat: SeatId, id: ConversationId, text: &str) {
+        let agent = self.team.agent_at(seat).filter(|_| self.team.is_shared());
+        let note = match agent {
+            Some(agent) => format!("{}: {text}", self.agent_name(agent)),
+            None => text.to_owned(),
+        };
+        self.journal(id, Record::Note(note.clone()));
+        self.tell(id, Report::Note { conversation: id, text: note });
         // The screen shows a note together with messages. This passage has no message: it makes the
         // screen show the note now.
         self.tell_said(id, Origin::Own, RangeInclusive::new(1, 0), false);
-        Ok(())
     }
 
     /// The agent's screen shows the customer's entries up to this number. The desk sends `seen` to
@@ -131,19 +177,19 @@ impl Desk {
 
     /// Takes one line that the customer in focus typed since the agent's last line: a script's
     /// `/wait` waits for one. False if there is none.
-    pub fn take_new_line(&mut self) -> bool {
-        self.in_focus().is_some_and(Conversation::take_new_line)
+    pub fn take_new_line(&mut self, seat: SeatId) -> bool {
+        self.in_focus(seat).is_some_and(Conversation::take_new_line)
     }
 
     /// A person is in front of the desk: they have typed something.
-    pub fn agent_is_here(&mut self, now: Now) {
-        self.seat.note_act(now);
+    pub fn agent_is_here(&mut self, seat: SeatId, now: Now) {
+        self.team.note_act(seat, now);
     }
 
     /// The agent types a line for the customer in focus. The desk tells that customer's side
     /// (docs/PROTOCOL.md, "typing").
-    pub fn agent_types(&mut self, now: Now) {
-        if let Some(conversation) = self.in_focus()
+    pub fn agent_types(&mut self, seat: SeatId, now: Now) {
+        if let Some(conversation) = self.in_focus(seat)
             && let Some(conn) = conversation.connection
             && conversation.is_active()
             && conversation.typing.is_sign_due(now)
@@ -165,7 +211,7 @@ impl Desk {
         let Some(conversation) = self.conversations.get(id) else { return };
         let request = conversation.controls.request();
         let body = match ask {
-            Ask::Accept { .. } => Body::Accept { request, name: self.options.name.clone() },
+            Ask::Accept { .. } => Body::Accept { request, name: self.shown_name(id) },
             Ask::HandBack => Body::HandBack { request },
             Ask::Close => Body::Close { request },
         };
@@ -177,7 +223,7 @@ impl Desk {
 
     /// Journals a message of the agent's or a greeting, and shows it.
     pub(super) fn record_said(&mut self, id: ConversationId, text: &str, greeting: bool, now: Now) {
-        let name = self.options.name.as_deref().map(Into::into);
+        let name = self.shown_name(id).map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
         let number = self.record(id, Body::Message(said), now);
         let mut is_answer = false;
@@ -202,11 +248,18 @@ impl Desk {
     }
 
     /// Asks the customer's side to end the agent's part in the conversation in focus.
-    fn end(&mut self, ask: Ask, note: Option<&str>, now: Now) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus()?;
+    fn end(
+        &mut self,
+        seat: SeatId,
+        ask: Ask,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.conversation_in_focus(seat)?;
         if let Some(note) = note {
-            self.journal(id, Record::Note(note.to_owned()));
+            self.keep_note(seat, id, note);
         }
+        self.void_offer(id);
         self.ask(id, ask, now);
         if !self.conversations[id].is_connected() {
             self.tell_news(DeskNews::EndsLater(self.who(id)));
@@ -215,20 +268,25 @@ impl Desk {
     }
 
     /// Moves the focus, and journals that.
-    fn go_to(&mut self, id: ConversationId) {
-        self.seat.go_to(id);
-        self.journal(id, Record::Focus);
+    fn go_to(&mut self, seat: SeatId, id: ConversationId) {
+        self.team.go_to(seat, id);
+        if seat == SeatId::TERMINAL {
+            self.journal(id, Record::Focus);
+        }
     }
 
     /// The conversation in focus.
-    pub(super) fn in_focus(&mut self) -> Option<&mut Conversation> {
-        self.seat.focus().and_then(|id| self.conversations.get_mut(id))
+    pub(super) fn in_focus(&mut self, seat: SeatId) -> Option<&mut Conversation> {
+        self.focus(seat).and_then(|id| self.conversations.get_mut(id))
     }
 
     /// The conversation in focus, if it can take a line: a desk sends no message while a
     /// `hand_back` or a `close` is pending (docs/PROTOCOL.md, "States, and who decides").
-    fn conversation_in_focus(&self) -> Result<ConversationId, AgentRefusal> {
-        let id = self.seat.focus().ok_or_else(|| self.no_focus())?;
+    pub(super) fn conversation_in_focus(
+        &self,
+        seat: SeatId,
+    ) -> Result<ConversationId, AgentRefusal> {
+        let id = self.focus(seat).ok_or_else(|| self.no_focus(seat))?;
         match self.conversations[id].controls.pending() {
             None => Ok(id),
             Some(_) => Err(AgentRefusal::OnTheWayOut(self.who(id))),
@@ -236,9 +294,9 @@ impl Desk {
     }
 
     /// Why nothing can be done without a focus, and what can be done about that.
-    fn no_focus(&self) -> AgentRefusal {
+    fn no_focus(&self, seat: SeatId) -> AgentRefusal {
         AgentRefusal::NoFocus(
-            match (self.conversations.active().next(), self.queue.iter().next()) {
+            match (self.own_conversations(seat).next(), self.queue.iter().next()) {
                 (Some(_), _) => Choice::Next,
                 (None, Some(_)) => Choice::Accept,
                 (None, None) => Choice::Nobody,
@@ -252,13 +310,13 @@ impl Desk {
         // complete.
         let is_ready = |id: &ConversationId| {
             let conversation = &self.conversations[*id];
-            conversation.is_connected() && conversation.controls.is_waiting()
+            conversation.is_connected() && conversation.is_up_for_accept()
         };
         self.queue.iter().find(is_ready)
     }
 
     /// The conversation in memory with this ordinal.
-    fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
+    pub(super) fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
         match self.conversations.at(ordinal) {
             Some(id) => Ok(id),
             None if self.conversations.was_given(ordinal) => Err(AgentRefusal::HasEnded(ordinal)),

@@ -7,6 +7,7 @@ use crate::core::report::{Elsewhere, Returned};
 use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
 
 use super::BEHIND_CLOSED_MAX;
+use super::team::SeatId;
 
 /// Who owns a conversation, and how the former owner lost it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,8 +59,8 @@ pub(super) struct Pending {
 pub(super) enum Ask {
     /// The desk wants the customer.
     Accept {
-        /// Whether the agent asked. If not, the desk accepts every customer by itself.
-        by_agent: bool,
+        /// The seat that asked; `None`: the desk accepts every customer by itself.
+        by: Option<SeatId>,
     },
     /// The agent wants to give the customer back to the bot.
     HandBack,
@@ -71,7 +72,7 @@ impl Ask {
     /// What this entry of the desk's asks for, if it is a control.
     fn of(body: &Body) -> Option<Ask> {
         match body {
-            Body::Accept { .. } => Some(Ask::Accept { by_agent: true }),
+            Body::Accept { .. } => Some(Ask::Accept { by: Some(SeatId::TERMINAL) }),
             Body::HandBack { .. } => Some(Ask::HandBack),
             Body::Close { .. } => Some(Ask::Close),
             _ => None,
@@ -147,11 +148,6 @@ impl Controls {
     /// conversation again.
     pub(super) fn clear_answered(&mut self) {
         self.answered_control = None;
-    }
-
-    /// Whether the customer is queued here, and no control of this desk is pending.
-    pub(super) fn is_waiting(&self) -> bool {
-        self.phase == Phase::Queued && self.pending_control.is_none()
     }
 
     /// This desk made a control.

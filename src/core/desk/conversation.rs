@@ -14,7 +14,9 @@ use super::controls::{Controls, Phase};
 use super::links::LinkNotices;
 use super::names;
 use super::own::OwnNumbers;
+use super::ownership::Offer;
 use super::room::Slot;
+use super::team::AgentId;
 
 /// One conversation, as this desk knows it.
 pub(super) struct Conversation {
@@ -35,6 +37,14 @@ pub(super) struct Conversation {
     pub(super) link_notices: LinkNotices,
     /// Whether the customer types, and when the customer was told last that the agent does.
     pub(super) typing: Typing,
+    /// The agent who has the conversation while it is active, or is accepting it; `None`: its
+    /// customer was given back to the queue.
+    pub(super) owner: Option<AgentId>,
+    /// Whom the owner has offered the conversation, until they take it.
+    pub(super) offer: Option<Box<Offer>>,
+    /// Whether the customer's side understands who of the agents is there (docs/PROTOCOL.md,
+    /// "agent").
+    pub(super) knows_agents: bool,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
     /// What the customer is owed.
@@ -66,6 +76,9 @@ impl Conversation {
             connection: None,
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),
+            owner: Some(AgentId::TERMINAL),
+            offer: None,
+            knows_agents: false,
             slot: None,
             owed: Owed::default(),
             taken_lines: 0,
@@ -214,9 +227,25 @@ impl Conversation {
         (self.controls.phase().is_with_desk() || is_announced) && !self.is_asleep
     }
 
-    /// Whether the agent of this desk has the customer.
+    /// Whether an agent of this desk has the customer, or had them last.
     pub(super) fn is_active(&self) -> bool {
         self.controls.phase() == Phase::Active && !self.is_asleep
+    }
+
+    /// Whether this agent has the customer.
+    pub(super) fn is_owned_by(&self, agent: AgentId) -> bool {
+        self.is_active() && self.owner == Some(agent)
+    }
+
+    /// Whether the customer's side says that an agent has the customer, and none has: they were
+    /// given back to the queue.
+    pub(super) fn is_unowned(&self) -> bool {
+        self.is_active() && self.owner.is_none()
+    }
+
+    /// Whether an agent may take the customer now.
+    pub(super) fn is_up_for_accept(&self) -> bool {
+        self.controls.pending().is_none() && (self.is_queued() || self.is_unowned())
     }
 
     /// Whether the customer waits here.

@@ -9,10 +9,10 @@ use crate::core::outcome::Act;
 use crate::core::record::Record;
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
 use crate::wire::{
-    Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, Token, VERSION, Welcome,
+    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, Token, VERSION, Welcome,
 };
 
-use super::controls::{Ask, Phase};
+use super::controls::Phase;
 use super::conversation::Conversation;
 use super::{Desk, LOST_MAX};
 
@@ -43,6 +43,7 @@ impl Desk {
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
         let renamed = conversation.rename(hello.name);
+        conversation.knows_agents = hello.features.iter().any(|feature| feature == AGENT);
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
         if let Some(record) = renamed {
@@ -60,6 +61,7 @@ impl Desk {
             self.note_activity(id, now);
             self.wake(id, now);
         }
+        self.send_agent(id);
         self.note_link(id, None);
         self.queue.count_again(id);
         self.send_position(id);
@@ -67,8 +69,8 @@ impl Desk {
         let conversation = &self.conversations[id];
         let is_waiting = conversation.backlog.announced() == Phase::Queued
             && conversation.controls.pending().is_none();
-        if self.options.auto_accept && is_waiting {
-            self.ask(id, Ask::Accept { by_agent: false }, now);
+        if is_waiting {
+            self.accept_by_itself(id, now);
         }
     }
 

@@ -5,8 +5,8 @@ use crate::core::report::Fitting;
 use crate::core::text::{Name, begins, is_same};
 use crate::wire::ConversationId;
 
-use super::Desk;
 use super::conversation::Conversation;
+use super::{Desk, SeatId};
 
 /// When several customers fit, at most this many are listed.
 const LISTED_MAX: usize = 20;
@@ -26,11 +26,20 @@ impl Desk {
     /// # Errors
     /// When no name fits, or several do.
     pub fn find_waiting(&self, who: &Who) -> Result<u32, Missing> {
-        self.find_named(who, Conversation::is_queued)
+        self.find_named(who, |known| known.is_queued() || known.is_unowned())
     }
 
     /// The ordinal of the customer that `/switch` may go to. Those whom the agent has come before
     /// all others.
+    ///
+    /// # Errors
+    /// When no name fits, or several do.
+    pub fn find_own(&self, seat: SeatId, who: &Who) -> Result<u32, Missing> {
+        let agent = self.team.agent_at(seat);
+        self.find_named(who, |known| agent.is_some_and(|agent| known.is_owned_by(agent)))
+    }
+
+    /// The ordinal of a customer whom an agent has. They come before all others.
     ///
     /// # Errors
     /// When no name fits, or several do.

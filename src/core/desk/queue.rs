@@ -57,6 +57,12 @@ impl Queue {
         self.customers.push_back(id);
     }
 
+    /// A customer who had an agent waits again, before all others.
+    pub(super) fn push_front(&mut self, id: ConversationId) {
+        self.customers.push_front(id);
+        self.note_moved(0);
+    }
+
     /// Takes a conversation out of the queue, if it is there. Those behind it have moved up.
     pub(super) fn remove(&mut self, id: ConversationId) {
         let Some(at) = self.index_of(id) else { return };
@@ -188,13 +194,18 @@ impl Desk {
     pub(super) fn watch(&mut self, id: ConversationId, now: Now) {
         let Some(conversation) = self.conversations.get(id) else { return };
         let is_queued = conversation.backlog.announced() == Phase::Queued;
-        if is_queued && !conversation.is_asleep() && !conversation.is_connected() {
+        if (is_queued || conversation.is_unowned())
+            && !conversation.is_asleep()
+            && !conversation.is_connected()
+        {
             self.queue.begin_absence(id, now);
         }
     }
 
     fn send_position_at(&mut self, id: ConversationId, position: u32) {
-        if let Some(conn) = self.conversations[id].connection {
+        // A customer who was given back to the queue has the state `active`.
+        let conversation = &self.conversations[id];
+        if let Some(conn) = conversation.connection.filter(|_| !conversation.is_unowned()) {
             self.act(Act::Send(conn, Message::Position { position }));
         }
     }

@@ -9,11 +9,11 @@ use std::collections::HashMap;
 
 use crate::core::clock::Now;
 use crate::core::record::{Line, Offset, Restart, Story};
+use crate::core::report::Report;
 use crate::wire::{Body, ConversationId, DeskId};
 
 use super::conversation::Conversation;
-use super::seat::Seat;
-use super::{Desk, Options};
+use super::{AgentId, Desk, Options, SeatId};
 
 impl Desk {
     /// A desk as a restart finds it in the journal: its queue in the old order, its conversations
@@ -24,7 +24,11 @@ impl Desk {
         desk.conversations.skip_ordinals(restart.begun);
         for story in &restart.stories {
             desk.recall(story, now);
-            if desk.conversations[story.id].is_queued() {
+            let conversation = &desk.conversations[story.id];
+            // A customer who was given back to the queue stands before all others.
+            if conversation.is_unowned() {
+                waiting.push((Offset::START, story.id));
+            } else if conversation.is_queued() {
                 waiting.push((offset_of_request(story), story.id));
             }
             desk.review_slot(story.id);
@@ -35,13 +39,21 @@ impl Desk {
             desk.queue.push(id);
             desk.watch(id, now);
         }
-        let is_active =
-            |id: &ConversationId| desk.conversations.get(*id).is_some_and(Conversation::is_active);
-        let focus = restart.focus.filter(is_active);
-        let unanswered =
-            desk.conversations.active().map(|id| (id, desk.conversations[id].owed().lines()));
-        desk.seat = Seat::restore(focus, unanswered);
-        desk.alerts.note(now);
+        let is_own = |id: &ConversationId| {
+            desk.conversations.get(*id).is_some_and(|it| it.is_owned_by(AgentId::TERMINAL))
+        };
+        if let Some(focus) = restart.focus.filter(is_own) {
+            desk.team.go_to(SeatId::TERMINAL, focus);
+        }
+        // Nobody knows what an agent has read of what has no answer.
+        let unread: Vec<_> = desk.conversations.active().collect();
+        for id in unread {
+            let conversation = &desk.conversations[id];
+            if let Some(owner) = conversation.owner {
+                desk.team.note_unread(owner, id, conversation.owed().lines(), now);
+            }
+        }
+        desk.note_waiting(now);
         desk
     }
 
@@ -52,7 +64,9 @@ impl Desk {
 
     /// Takes a conversation into memory as the journal has it.
     pub fn recall(&mut self, story: &Story, now: Now) {
-        self.conversations.insert(story.id, Conversation::restore(self.id, story, now));
+        let mut conversation = Conversation::restore(self.id, story, now);
+        conversation.owner = self.team.owner(&story.owner);
+        self.conversations.insert(story.id, conversation);
         // A stranger who says hello with another customer's id is turned away: the conversation
         // leaves memory again.
         self.leave_candidates.push(story.id);
@@ -65,23 +79,31 @@ impl Desk {
                 self.conversations.remove(id);
                 // A customer who came and went within a backlog that never ended was not announced,
                 // so the focus may still be theirs.
-                self.seat.lose(id);
+                self.team.lose(id);
+                self.team.stop_watching(id);
             }
         }
     }
 
     /// Shows the state of every live conversation, after a restart.
     pub fn tell_states(&mut self) {
+        for (id, report) in self.states() {
+            self.tell(id, report);
+        }
+    }
+
+    /// The state of every live conversation, and what its customer is owed.
+    pub fn states(&self) -> Vec<(ConversationId, Report)> {
         let positions: HashMap<_, _> = self.queue.positions().collect();
-        let in_order = self.conversations.in_order();
-        let live: Vec<_> =
-            in_order.filter(|(_, known)| known.is_live()).map(|(id, _)| id).collect();
-        for id in live {
-            self.tell_state_at(id, positions.get(&id).copied(), None);
-            if self.conversations[id].owed().lines() > 0 {
-                self.tell_unanswered(id);
+        let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
+        let mut reports = Vec::new();
+        for (id, conversation) in live {
+            reports.push((id, self.state_at(id, positions.get(&id).copied(), None)));
+            if conversation.owed().lines() > 0 {
+                reports.push((id, self.unanswered(id)));
             }
         }
+        reports
     }
 }
 

@@ -1,5 +1,5 @@
 //! The conversations that a desk has in memory: by id, by ordinal, and which of them the desk's
-//! agent has.
+//! agents have.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
@@ -14,7 +14,7 @@ pub(super) struct Roster {
     by_id: HashMap<ConversationId, Conversation>,
     /// Conversation ids by ordinal, starting at 1. A conversation without an entry has none.
     by_ordinal: BTreeMap<u32, ConversationId>,
-    /// Conversations that this desk's agent has, by ordinal.
+    /// Conversations that this desk's agents have, by ordinal.
     active: BTreeMap<u32, ConversationId>,
     /// The highest ordinal that this desk has given.
     highest_ordinal: u32,
@@ -84,7 +84,7 @@ impl Roster {
         (1..=self.highest_ordinal).contains(&ordinal)
     }
 
-    /// Notes whether the agent has this conversation, after its controls changed.
+    /// Notes whether an agent has this conversation, after its controls changed.
     pub(super) fn note_active(&mut self, id: ConversationId) {
         let Some(conversation) = self.by_id.get(&id) else { return };
         if conversation.is_active() {
@@ -109,15 +109,9 @@ impl Roster {
         self.by_ordinal.values().map(|id| (*id, &self.by_id[id]))
     }
 
-    /// Conversations that the agent has, by ordinal.
+    /// Conversations that agents have, by ordinal.
     pub(super) fn active(&self) -> impl ExactSizeIterator<Item = ConversationId> {
         self.active.values().copied()
-    }
-
-    /// The agent's conversation that follows this ordinal; after the last one the first follows.
-    pub(super) fn active_after(&self, ordinal: u32) -> Option<ConversationId> {
-        let mut round = self.active.range(ordinal + 1..).chain(self.active.range(..=ordinal));
-        round.next().map(|(_, id)| *id)
     }
 
     /// Whether no conversation is in memory.

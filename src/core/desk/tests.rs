@@ -17,6 +17,7 @@ mod answers;
 mod memory;
 mod queue;
 mod room;
+mod team;
 mod typing;
 
 fn now() -> Now {

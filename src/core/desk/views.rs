@@ -7,24 +7,32 @@ use std::time::Duration;
 use crate::core::clock::Now;
 use crate::core::delivery::Mark;
 use crate::core::report::{Customers, Focus, Listed, Prompt, Told};
-use crate::wire::{Author, ConversationId, Millis, Number};
+use crate::wire::{Author, ConversationId, DeskId, Millis, Number};
 
-use super::Desk;
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
+use super::{Desk, SeatId};
 
 impl Desk {
-    /// `/list`: a line for each customer. The agent's own who are owed an answer come first,
-    /// longest first; then the queue, and then the agent's other customers.
-    pub fn list(&self, now: Now) -> Vec<Listed> {
+    /// The desk's id.
+    pub fn id(&self) -> DeskId {
+        self.id
+    }
+
+    /// `/list`: a line for each customer. Who is offered to the agent comes first; then the agent's
+    /// own who are owed an answer, longest first; then the queue, then the agent's other customers, and those of others.
+    pub fn list(&self, seat: SeatId, now: Now) -> Vec<Listed> {
         let talking = |id: ConversationId| {
             let conversation = &self.conversations[id];
             let owed = conversation.owed();
             Listed::Talking {
                 who: self.who(id),
-                has_focus: self.seat.focus() == Some(id),
+                agent: self.owner_name(id).filter(|_| !self.is_own(seat, id)),
+                is_offered: self.is_offered(seat, id),
+                has_focus: self.focus(seat) == Some(id),
                 is_connected: conversation.is_connected(),
                 is_typing: conversation.typing.is_there(),
+                readers: self.readers(seat, id),
                 unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
                 last: owed.last().map(str::to_owned),
             }
@@ -33,6 +41,7 @@ impl Desk {
             let conversation = &self.conversations[id];
             Listed::Waiting {
                 who: self.who(id),
+                agent: self.owner_name(id).filter(|_| self.team.is_shared()),
                 position: self.queue.counts(id).then_some(position),
                 is_connected: conversation.is_connected(),
                 waited: since(conversation.owed().asked_at(), now),
@@ -40,48 +49,67 @@ impl Desk {
                 last: conversation.owed().last().map(str::to_owned),
             }
         });
-        let owed = self.owed_an_answer().into_iter().map(talking);
+        let owed = self.owed_an_answer(seat).into_iter().map(talking);
         let is_settled = |id: &ConversationId| self.conversations[*id].owed().lines() == 0;
-        let settled = self.conversations.active().filter(is_settled).map(talking);
-        let listed: Vec<Listed> = owed.chain(waiting).chain(settled).collect();
+        let settled = self.own_conversations(seat).filter(is_settled).map(talking);
+        let is_others =
+            |id: &ConversationId| !self.is_own(seat, *id) && !self.conversations[*id].is_unowned();
+        let (offered, others): (Vec<_>, Vec<_>) = self
+            .conversations
+            .active()
+            .filter(is_others)
+            .partition(|id| self.is_offered(seat, *id));
+        let (offered, others) = (offered.into_iter().map(talking), others.into_iter().map(talking));
+        let listed: Vec<Listed> =
+            offered.chain(owed).chain(waiting).chain(settled).chain(others).collect();
         if listed.is_empty() { vec![Listed::Nobody] } else { listed }
     }
 
     /// The agent's customers who are owed an answer, longest first.
-    pub(super) fn owed_an_answer(&self) -> Vec<ConversationId> {
+    pub(super) fn owed_an_answer(&self, seat: SeatId) -> Vec<ConversationId> {
         let since = |id: &ConversationId| self.conversations[*id].owed().since();
         let mut owed: Vec<_> =
-            self.conversations.active().filter(|id| since(id).is_some()).collect();
+            self.own_conversations(seat).filter(|id| since(id).is_some()).collect();
         owed.sort_by_key(since);
         owed
     }
 
-    /// How many customers talk and wait. They would lose the desk if it ended now.
-    pub fn customers(&self) -> Customers {
-        Customers { talking: self.conversations.active().len(), waiting: self.queue.len() }
+    /// Other agents at whose seats a conversation is open.
+    fn readers(&self, seat: SeatId, id: ConversationId) -> Vec<String> {
+        let own = [self.team.agent_at(seat), self.conversations[id].owner];
+        let others = self.team.readers(id).filter(|agent| !own.contains(&Some(*agent)));
+        let mut names: Vec<_> = others.map(|agent| self.agent_name(agent)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
     }
 
-    /// The conversation that gets the agent's next line.
-    pub fn focus(&self) -> Option<ConversationId> {
-        self.seat.focus()
+    /// How many customers talk to the agent at this seat, and how many wait.
+    pub fn customers(&self, seat: SeatId) -> Customers {
+        Customers { talking: self.own_conversations(seat).count(), waiting: self.queue.len() }
+    }
+
+    /// The conversation that gets the next line of this seat.
+    pub fn focus(&self, seat: SeatId) -> Option<ConversationId> {
+        self.team.focus(seat)
     }
 
     /// The name that the customer in focus gave, if they gave one.
-    pub fn name_in_focus(&self) -> Option<&str> {
-        self.conversations.get(self.seat.focus()?)?.name.as_deref()
+    pub fn name_in_focus(&self, seat: SeatId) -> Option<&str> {
+        self.conversations.get(self.focus(seat)?)?.name.as_deref()
     }
 
     /// Who gets the agent's next line, and who else is there, as the prompt shows it.
-    pub fn prompt(&self, now: Now) -> Prompt {
+    pub fn prompt(&self, seat: SeatId, now: Now) -> Prompt {
         Prompt {
-            focus: self.seat.focus().map(|id| Focus {
+            focus: self.focus(seat).map(|id| Focus {
                 who: self.who(id),
                 is_connected: self.conversations[id].is_connected(),
                 is_typing: self.conversations[id].typing.is_there(),
             }),
-            customers: self.customers(),
+            customers: self.customers(seat),
             waited: self.waited(now),
-            unread: self.seat.unread(),
+            unread: self.attention_at(seat, now).unread,
         }
     }
 
@@ -92,11 +120,11 @@ impl Desk {
     }
 
     /// A message as the agent sees it: which customer's it is, and whether they have the focus.
-    pub fn for_agent(&self, id: ConversationId, told: Told) -> Told {
+    pub fn for_agent(&self, seat: SeatId, id: ConversationId, told: Told) -> Told {
         let known = self.conversations.get(id);
         Told {
             ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
-            elsewhere: self.seat.focus() != Some(id),
+            elsewhere: self.focus(seat) != Some(id),
             own: told.author == Author::Admin,
             ..told
         }
@@ -104,8 +132,8 @@ impl Desk {
 
     /// How far the agent's latest line in the conversation in focus has come, as far as the desk
     /// knows from the customer's side.
-    pub fn mark(&self) -> Mark {
-        let Some(conversation) = self.seat.focus().and_then(|id| self.conversations.get(id)) else {
+    pub fn mark(&self, seat: SeatId) -> Mark {
+        let Some(conversation) = self.focus(seat).and_then(|id| self.conversations.get(id)) else {
             return Mark::None;
         };
         conversation.delivery.mark(conversation.own.latest_line_since_start())
@@ -114,7 +142,7 @@ impl Desk {
     /// Whether the agent's `/accept` of this customer has no answer yet.
     pub fn is_accepting(&self, id: ConversationId) -> bool {
         let pending = self.conversations.get(id).and_then(|known| known.controls.pending());
-        pending.is_some_and(|pending| pending.ask == Ask::Accept { by_agent: true })
+        pending.is_some_and(|pending| matches!(pending.ask, Ask::Accept { by: Some(_) }))
     }
 
     /// Whether the customer of this conversation waits or talks here.
@@ -122,21 +150,24 @@ impl Desk {
         self.conversations.get(id).is_some_and(Conversation::is_live)
     }
 
-    /// Whether the agent was shown that they have this customer.
-    pub fn is_shown_active(&self, id: ConversationId) -> bool {
-        self.conversations.get(id).is_some_and(|known| known.backlog.announced() == Phase::Active)
+    /// Whether the agent at this seat was shown that they have this customer.
+    pub fn is_shown_active(&self, seat: SeatId, id: ConversationId) -> bool {
+        let is_announced = |known: &Conversation| known.backlog.announced() == Phase::Active;
+        self.is_own(seat, id) && self.conversations.get(id).is_some_and(is_announced)
     }
 
-    /// Whether a control of this desk is pending.
-    pub fn is_asking(&self) -> bool {
-        self.conversations
-            .iter()
-            .any(|(_, known)| known.controls.pending().is_some() && !known.is_asleep())
+    /// Whether a control of this desk is pending in a conversation of the agent at this seat.
+    pub fn is_asking(&self, seat: SeatId) -> bool {
+        let agent = self.team.agent_at(seat);
+        let is_asked = |known: &Conversation| {
+            known.controls.pending().is_some() && !known.is_asleep() && known.owner == agent
+        };
+        self.conversations.iter().any(|(_, known)| is_asked(known))
     }
 
-    /// Whether the agent has a customer.
-    pub fn is_talking(&self) -> bool {
-        self.conversations.active().len() > 0
+    /// Whether the agent at this seat has a customer.
+    pub fn is_talking(&self, seat: SeatId) -> bool {
+        self.own_conversations(seat).next().is_some()
     }
 
     /// The customers in the queue, longest first, as the agent knows them.

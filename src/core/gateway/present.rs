@@ -22,6 +22,9 @@ pub struct Present<'a> {
     delivered: Number,
     seen: Number,
     bot: BotWork,
+    /// Whether the agent has left, and the customer waits for another one.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    left: bool,
     /// Whether the agent types.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     typing: bool,
@@ -40,6 +43,7 @@ impl Present<'_> {
             delivered,
             seen,
             bot: session.bot_work(),
+            left: session.has_agent_left(),
             typing: session.is_agent_typing(),
         }
     }

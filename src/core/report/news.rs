@@ -34,6 +34,8 @@ pub enum CustomerNews {
     BotUntold(String),
     /// The bot may have been told nothing: why.
     BotMaybeUntold(String),
+    /// The agent is not there any more, and the customer waits for another one.
+    AgentLeft,
     /// A desk has no record of the conversation that its agent had.
     DeskLostConversation,
     /// The desk is out of reach, and this side goes on trying.
@@ -91,6 +93,9 @@ impl fmt::Display for CustomerNews {
             }
             CustomerNews::BotMaybeUntold(fault) => {
                 write!(f, "the bot may not know yet what was said without it: {fault}")
+            }
+            CustomerNews::AgentLeft => {
+                f.write_str("nobody is with you for the moment; you are the next in the queue")
             }
             CustomerNews::DeskLostConversation => f.write_str(
                 "the desk lost what it knew of you; you are in its queue again, with all that was \
@@ -194,6 +199,8 @@ pub enum News {
     Customer(CustomerNews),
     /// For the agent.
     Desk(DeskNews),
+    /// A sentence that a desk made for an agent at another terminal.
+    Sentence(String),
 }
 
 impl fmt::Display for News {
@@ -201,6 +208,7 @@ impl fmt::Display for News {
         match self {
             News::Customer(news) => news.fmt(f),
             News::Desk(news) => news.fmt(f),
+            News::Sentence(text) => f.write_str(text),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::Presence;
 use crate::core::text::Line;
 
 /// The letters of a line that a list shows.
@@ -19,16 +20,22 @@ const PROMPT_STEP: Duration = Duration::from_secs(10);
 pub enum Listed {
     /// Nobody talks and nobody waits.
     Nobody,
-    /// This customer talks to the agent.
+    /// This customer talks to an agent.
     Talking {
         /// The customer.
         who: String,
+        /// The agent who has the customer, if that is another one.
+        agent: Option<String>,
+        /// Whether that agent offers the customer to the one who looks.
+        is_offered: bool,
         /// Whether the customer gets the agent's next line.
         has_focus: bool,
         /// Whether the customer is connected.
         is_connected: bool,
         /// Whether the customer types.
         is_typing: bool,
+        /// Other agents at whose seats the conversation is open.
+        readers: Vec<String>,
         /// How many lines of the customer have no answer, and since when; `None` if all have one.
         unanswered: Option<(u32, Duration)>,
         /// The customer's latest line.
@@ -38,6 +45,8 @@ pub enum Listed {
     Waiting {
         /// The customer.
         who: String,
+        /// The agent who is accepting the customer, if somebody is and there are several agents.
+        agent: Option<String>,
         /// The customer's position; `None` if they do not count until they are connected again.
         position: Option<u32>,
         /// Whether the customer is connected.
@@ -49,6 +58,46 @@ pub enum Listed {
         /// What the customer typed last while they waited.
         last: Option<String>,
     },
+    /// An agent of the desk.
+    Agent(Colleague),
+}
+
+/// An agent, as the others see them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Colleague {
+    /// The agent's own name.
+    pub name: String,
+    /// The name that customers see.
+    pub shown_as: Option<String>,
+    /// Whether the agent is a lead.
+    pub is_lead: bool,
+    /// How many customers the agent has.
+    pub customers: usize,
+    /// Whether the agent is there.
+    pub presence: Presence,
+    /// What the agent said when they went away.
+    pub why: Option<String>,
+}
+
+impl fmt::Display for Colleague {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        if let Some(shown) = self.shown_as.as_deref().filter(|shown| *shown != self.name) {
+            write!(f, " (customers see {})", Line(shown))?;
+        }
+        f.write_str(if self.is_lead { ", lead" } else { "" })?;
+        let customers = if self.customers == 1 { "customer" } else { "customers" };
+        f.write_str(match self.presence {
+            Presence::Here => "  here",
+            Presence::Away => "  away",
+            Presence::Missed => "  not connected",
+            Presence::Gone | Presence::Revoked => "  gone",
+        })?;
+        if let Some(why) = &self.why {
+            write!(f, ": {}", Line(why))?;
+        }
+        write!(f, ", {} {customers}", self.customers)
+    }
 }
 
 impl fmt::Display for Listed {
@@ -59,22 +108,39 @@ impl fmt::Display for Listed {
         };
         let last = match self {
             Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
-            Listed::Talking { who, has_focus, is_connected, is_typing, unanswered, last } => {
+            Listed::Agent(colleague) => return colleague.fmt(f),
+            Listed::Talking {
+                who,
+                agent,
+                is_offered,
+                has_focus,
+                is_connected,
+                is_typing,
+                readers,
+                unanswered,
+                last,
+            } => {
+                let read = format!("open at {}", readers.join(" and "));
                 let signs = signs(&[
+                    (*is_offered, "offered to you"),
+                    (!readers.is_empty(), &*read),
                     (*has_focus, "gets your lines"),
                     (*is_typing, "is typing"),
                     (!is_connected, "not connected"),
                 ]);
-                match unanswered {
-                    Some((lines, since)) => {
-                        write!(f, "{who}{signs}  {lines} new, oldest {}", Elapsed(*since))
+                let of = agent.as_ref().map(|agent| format!("  {agent}:")).unwrap_or_default();
+                match (unanswered, agent) {
+                    (Some((lines, since)), _) => {
+                        write!(f, "{who}{signs}{of}  {lines} new, oldest {}", Elapsed(*since))
                     }
-                    None => write!(f, "{who}{signs}  talks to you, has every answer"),
+                    (None, None) => write!(f, "{who}{signs}  talks to you, has every answer"),
+                    (None, Some(_)) => write!(f, "{who}{signs}{of}  has every answer"),
                 }?;
                 last
             }
-            Listed::Waiting { who, position, is_connected, waited, reason, last } => {
-                let signs = signs(&[(!is_connected, "not connected")]);
+            Listed::Waiting { who, agent, position, is_connected, waited, reason, last } => {
+                let taken = format!("{} accepts", agent.as_deref().unwrap_or_default());
+                let signs = signs(&[(agent.is_some(), &*taken), (!is_connected, "not connected")]);
                 write!(f, "{who}{signs}  waits {}", Elapsed(*waited))?;
                 match position {
                     Some(position) => write!(f, ", number {position} in the queue"),
@@ -327,7 +393,8 @@ mod tests {
         let waiting = |position, is_connected, reason: Option<&str>, last: Option<&str>| {
             let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
             let waited = Duration::from_secs(40);
-            Listed::Waiting { who: ann(), position, is_connected, waited, reason, last }.to_string()
+            let (who, agent) = (ann(), None);
+            Listed::Waiting { who, agent, position, is_connected, waited, reason, last }.to_string()
         };
         assert_eq!(
             waiting(Some(3), true, Some("lost parcel"), Some("hello?")),
@@ -340,8 +407,19 @@ mod tests {
         let talking = |has_focus, is_connected, lines: Option<u32>, last: &str| {
             let unanswered = lines.map(|lines| (lines, Duration::from_secs(130)));
             let (who, last, is_typing) = (ann(), Some(last.to_owned()), true);
-            Listed::Talking { who, has_focus, is_connected, is_typing, unanswered, last }
-                .to_string()
+            let (agent, readers) = (None, Vec::new());
+            Listed::Talking {
+                who,
+                agent,
+                is_offered: false,
+                has_focus,
+                is_connected,
+                is_typing,
+                readers,
+                unanswered,
+                last,
+            }
+            .to_string()
         };
         assert_eq!(
             talking(false, true, Some(4), "bo@example.com"),

@@ -21,6 +21,33 @@ pub enum AgentRefusal {
     NotWaiting(String),
     /// `/switch` to a customer whom the agent does not have.
     NotYours(String),
+    /// Another agent has this customer, or is accepting them.
+    Taken {
+        /// The customer.
+        who: String,
+        /// The agent.
+        agent: String,
+    },
+    /// The agent has as many customers as one may have.
+    Full {
+        /// The agent.
+        agent: String,
+        /// How many that is.
+        most: usize,
+    },
+    /// `/transfer` to an agent who is not known.
+    NoSuchAgent(String),
+    /// `/transfer` to an agent who is not there, with those who are.
+    NotHere {
+        /// The agent.
+        agent: String,
+        /// Who is there.
+        here: Vec<String>,
+    },
+    /// `/decline` of a customer who is not offered.
+    NotOffered(String),
+    /// What only leads may do, with those who are leads.
+    NeedsLead(Vec<String>),
     /// `/next` when the agent has no other customer.
     NoOther,
     /// No customer has the focus, and these customers are there.
@@ -79,6 +106,20 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NotWaiting(who) => write!(f, "{who} is not waiting"),
             AgentRefusal::NotYours(who) => {
                 write!(f, "{who} is not talking to you; /accept takes who is waiting")
+            }
+            AgentRefusal::Taken { who, agent } => write!(f, "{agent} has {who}"),
+            AgentRefusal::Full { agent, most } => {
+                write!(f, "{agent} has {most} customers, and --max-active allows no more")
+            }
+            AgentRefusal::NoSuchAgent(name) => {
+                write!(f, "there is no agent '{}'; /agents lists them", Line(name))
+            }
+            AgentRefusal::NotHere { agent, here } => {
+                write!(f, "{agent} is not here; here are: {}", here.join(", "))
+            }
+            AgentRefusal::NotOffered(who) => write!(f, "nobody offers you {who}"),
+            AgentRefusal::NeedsLead(leads) => {
+                write!(f, "only a lead may do that: {}", leads.join(", "))
             }
             AgentRefusal::NoOther => {
                 f.write_str("there is no other conversation; /list shows who is waiting")

@@ -10,7 +10,7 @@ use crate::core::clock::Now;
 use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
-use crate::wire::{Code, Conn, Gateway, Hello, Message, State, Token, VERSION};
+use crate::wire::{AGENT, Code, Conn, Gateway, Hello, Message, State, Token, VERSION};
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -45,7 +45,7 @@ impl Session {
             name: self.name.as_deref().map(str::to_owned),
             received: self.desks.received(),
             newest: self.owed(),
-            features: Vec::new(),
+            features: vec![AGENT.to_owned()],
             gateway: token.map(|token| Gateway {
                 token: token.clone(),
                 address_key: self.visit.as_ref().and_then(|visit| visit.address_key),

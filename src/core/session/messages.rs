@@ -33,6 +33,7 @@ impl Session {
                 Message::Seen { number } => return self.seen(number),
                 Message::Position { position } => return self.positioned(position, now),
                 Message::Typing {} => self.agent_types(now),
+                Message::Agent { name, is_there } => self.agent_changed(name, is_there),
                 Message::Bye { code, text } => self.dismissed(conn, code, text, now),
                 Message::Ping {} => {}
                 Message::Hello(_)
@@ -79,6 +80,20 @@ impl Session {
             && present == desk
         {
             self.output.act(Act::Send(conn, Message::Seen { number }));
+        }
+    }
+
+    /// Another agent has the conversation, or nobody has for now (docs/PROTOCOL.md, "agent").
+    fn agent_changed(&mut self, name: Option<String>, is_there: bool) {
+        if !self.ownership.change_agent(name, is_there) {
+            return;
+        }
+        self.typing.stop();
+        if is_there {
+            let agent = self.agent().map(str::to_owned);
+            self.output.tell_state(State::Active, agent.as_deref(), None, None);
+        } else {
+            self.output.tell_news(CustomerNews::AgentLeft);
         }
     }
 

@@ -117,6 +117,8 @@ impl Output {
             state,
             position,
             admin: agent.map(str::to_owned),
+            agent: None,
+            is_elsewhere: false,
             reason,
         });
     }

@@ -25,10 +25,18 @@ enum Owner {
     /// An agent of this desk.
     Active {
         desk: DeskId,
-        agent: Option<String>,
+        agent: Agent,
     },
     /// Nobody: the conversation has ended.
     Closed,
+}
+
+/// Who of a desk has the customer.
+enum Agent {
+    /// An agent, with their name if they gave one.
+    There(Option<String>),
+    /// Nobody for the moment: the customer waits for another one.
+    Left,
 }
 
 impl Ownership {
@@ -50,9 +58,14 @@ impl Ownership {
     /// The name of the agent who owns the conversation, if one does and gave a name.
     pub(super) fn agent(&self) -> Option<&str> {
         match &self.owner {
-            Owner::Active { agent, .. } => agent.as_deref(),
+            Owner::Active { agent: Agent::There(name), .. } => name.as_deref(),
             _ => None,
         }
+    }
+
+    /// Whether the customer is with a desk whose agent has left.
+    pub(super) fn is_left(&self) -> bool {
+        matches!(self.owner, Owner::Active { agent: Agent::Left, .. })
     }
 
     /// The desk whose agent owns the conversation.
@@ -102,7 +115,18 @@ impl Ownership {
 
     /// Our `accepted`: an agent of this desk has the customer.
     pub(super) fn accept(&mut self, desk: DeskId, agent: Option<String>) {
-        self.owner = Owner::Active { desk, agent };
+        self.owner = Owner::Active { desk, agent: Agent::There(agent) };
+    }
+
+    /// This agent of the desk has the customer now, or nobody has. Whether that is news.
+    pub(super) fn change_agent(&mut self, name: Option<String>, is_there_now: bool) -> bool {
+        let Owner::Active { agent, .. } = &mut self.owner else { return false };
+        let is_same = match agent {
+            Agent::There(former) => is_there_now && *former == name,
+            Agent::Left => !is_there_now,
+        };
+        *agent = if is_there_now { Agent::There(name) } else { Agent::Left };
+        !is_same
     }
 
     /// Our `handed_back` or `withdrawn` with this number: the bot has the customer. `is_offered`:

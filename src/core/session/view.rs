@@ -23,6 +23,11 @@ impl Session {
         self.ownership.agent()
     }
 
+    /// Whether the agent has left, and the customer waits for another one.
+    pub fn has_agent_left(&self) -> bool {
+        self.ownership.is_left()
+    }
+
     /// Whether the agent types.
     pub fn is_agent_typing(&self) -> bool {
         self.typing.is_there()

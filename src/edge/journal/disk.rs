@@ -172,7 +172,7 @@ fn log_of(file: &Path) -> PathBuf {
 }
 
 /// How the file is used.
-fn set(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(WRITER_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", crate::edge::failpoint::synchronous())?;
@@ -184,7 +184,7 @@ fn set(connection: &Connection) -> rusqlite::Result<()> {
 }
 
 /// A full disk may be waited for; after any other failure nothing is certain.
-fn fault(error: rusqlite::Error) -> Fault {
+pub(super) fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Fault::Full,
         _ => Fault::Broken(format!(

@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 
+use self::agents::Agents;
 use self::customers::Customers;
 use self::log::Log;
 use crate::core::customer::{Belongings, CustomerId};
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
 use crate::wire::{ConversationId, DeskId, Entry, Number};
 
+mod agents;
 mod customers;
 mod log;
 
@@ -25,6 +27,7 @@ pub(super) struct Memory {
     /// How many entries and notes there are.
     count: u64,
     pub(super) customers: Customers,
+    pub(super) agents: Agents,
 }
 
 #[derive(Default)]
@@ -46,6 +49,9 @@ impl Memory {
     }
 
     fn add(&mut self, id: ConversationId, record: &Record) {
+        if record.is_of_no_conversation() {
+            return self.agents.add(record);
+        }
         let order = &mut self.order;
         let kept = self.conversations.entry(id).or_insert_with(|| {
             order.push(id);

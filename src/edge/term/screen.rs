@@ -73,6 +73,7 @@ pub(super) struct Output {
     interrupts: Arc<AtomicUsize>,
     /// The last key was Ctrl-C on an empty line.
     is_interrupted: bool,
+    pub(super) may_suspend: bool,
     /// Unbuffered copies of stdout and stderr: no bytes are left to be written at exit.
     stdout: Outlet,
     stderr: Outlet,
@@ -135,6 +136,7 @@ impl Output {
             shown_count,
             interrupts,
             is_interrupted: false,
+            may_suspend: true,
             stdout,
             stderr,
             unwritten,
@@ -293,10 +295,10 @@ impl Output {
         }
     }
 
-    /// Acts on SIGTSTP, or on Ctrl-Z at a desk. A desk says that it cannot be suspended. The
-    /// customer's side leaves the terminal to the shell until it is continued.
+    /// Acts on SIGTSTP, or on Ctrl-Z at a desk. A desk says that it cannot be suspended. Any other
+    /// program leaves the terminal to the shell until it is continued.
     fn suspend(&mut self) {
-        if self.look.me == Author::Admin {
+        if !self.may_suspend {
             self.show(&Report::Error { text: NOT_SUSPENDED.to_owned() });
             return;
         }

@@ -45,8 +45,14 @@ fn program() {
     });
 
     let json = env::var_os("TEST_JSON").is_some();
-    let options =
-        Options { json, plain: false, limit: TEXT_MAX, me: Author::User, reads_stdin: true };
+    let options = Options {
+        json,
+        plain: false,
+        limit: TEXT_MAX,
+        me: Author::User,
+        reads_stdin: true,
+        may_suspend: true,
+    };
     hold_suspension(&options).expect("a signal mask");
     let (screen, typed, events) = start(options).expect("a screen");
     let mut screen = Some(screen);

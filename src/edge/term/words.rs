@@ -2,13 +2,13 @@
 
 use super::layout::Shown;
 use super::page_words::page_words;
-use crate::core::report::{Elsewhere, Link, Reason, Report, Returned};
+use crate::core::report::{Elsewhere, Link, Presence, Reason, Report, Returned, TransferOutcome};
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
 /// How much attention a sentence needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Tone {
+pub enum Tone {
     /// A state, a link or a notice: no attention.
     News,
     /// A customer wants to talk.
@@ -25,10 +25,22 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             format!("listening on {listen}, key {key}")
         }
         Report::Ready { listen: Some(listen), .. } => format!("listening on {listen}"),
-        Report::State { state, position, admin, reason, ordinal, customer, .. } => {
+        Report::State {
+            state,
+            position,
+            admin,
+            agent,
+            is_elsewhere,
+            reason,
+            ordinal,
+            customer,
+            ..
+        } => {
             let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
-                desk_state(&called(*ordinal, customer.as_deref()), *state, position, reason)
+                let other = agent.as_deref().filter(|_| *is_elsewhere);
+                let who = called(*ordinal, customer.as_deref());
+                desk_state(&who, *state, position, reason, other)
             } else {
                 user_state(*state, position, admin, reason)?
             }
@@ -49,6 +61,19 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 user_link(&Line(desk).to_string(), *link, &why)
             }
         }
+        Report::Agent { agent, presence, why } => agent_words(agent, *presence, why.as_deref()),
+        Report::Transfer { ordinal, customer, from, agent, outcome, note, is_to_me, .. } => {
+            let who = called(*ordinal, customer.as_deref());
+            let note = note.as_deref().map(|note| format!(": {}", Line(note)));
+            let note = note.unwrap_or_default();
+            return Some(transfer_words(
+                (&who, *ordinal),
+                (from, agent),
+                *outcome,
+                &note,
+                *is_to_me,
+            ));
+        }
         Report::Notice { text } => text.clone(),
         Report::News { text } => text.to_string(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
@@ -59,7 +84,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         | Report::Delivered { .. }
         | Report::Seen { .. }
         | Report::Typing { .. }
-        | Report::Unanswered { .. } => {
+        | Report::Unanswered { .. }
+        | Report::Note { .. }
+        | Report::Event(_) => {
             return None;
         }
     };
@@ -111,7 +138,14 @@ fn user_state(
     Some(text)
 }
 
-fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Reason>) -> String {
+/// `other` is another agent who has the conversation.
+fn desk_state(
+    who: &str,
+    state: State,
+    position: Option<u32>,
+    reason: Option<&Reason>,
+    other: Option<&str>,
+) -> String {
     match (state, reason) {
         (State::Queued, reason) => {
             let why = match reason {
@@ -123,6 +157,10 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Re
                 None => format!("{who} is waiting{why}"),
             }
         }
+        (State::Active, _) if other.is_some() => {
+            format!("{} has {who}", other.unwrap_or_default())
+        }
+        (State::Active, _) if position.is_some() => format!("{who} waits again, before all others"),
         (State::Active, _) => {
             format!("{who}: you have the conversation; /handback or /close ends it")
         }
@@ -148,6 +186,63 @@ fn desk_state(who: &str, state: State, position: Option<u32>, reason: Option<&Re
         (State::Closed, Some(Reason::Elsewhere(_))) => format!("{who}: closed (by another desk)"),
         (State::Closed, _) => format!("{who}: closed"),
     }
+}
+
+fn agent_words(agent: &str, presence: Presence, why: Option<&str>) -> String {
+    match (presence, why) {
+        (Presence::Here, _) => format!("{agent} is here"),
+        (Presence::Away, Some(why)) => format!("{agent} is away: {}", Line(why)),
+        (Presence::Away, None) => format!("{agent} is away"),
+        (Presence::Missed, _) => format!("{agent} is not connected"),
+        (Presence::Gone, _) => {
+            format!("{agent} has gone; any customers of theirs are in the queue again")
+        }
+        (Presence::Revoked, _) => {
+            format!("{agent} is no agent any more; any customers of theirs are in the queue again")
+        }
+    }
+}
+
+/// The sentence for the agent who has the customer, or (`is_to_me`) for the one who may get them.
+fn transfer_words(
+    (who, ordinal): (&str, Option<u32>),
+    (from, agent): (&str, &str),
+    outcome: TransferOutcome,
+    note: &str,
+    is_to_me: bool,
+) -> (Tone, Shown) {
+    let number = ordinal.map(|ordinal| ordinal.to_string()).unwrap_or_default();
+    let (tone, text) = match (outcome, is_to_me) {
+        (TransferOutcome::Offered, true) => (
+            Tone::Call,
+            format!("{from} offers you {who}{note}; /accept {number} or /decline {number}"),
+        ),
+        (TransferOutcome::Offered, false) => {
+            (Tone::News, format!("{who} is offered to {agent}, and yours until {agent} accepts"))
+        }
+        (TransferOutcome::Accepted, true) => (Tone::News, format!("you have {who} from {from}")),
+        (TransferOutcome::Accepted, false) => (Tone::News, format!("{agent} has taken {who}")),
+        (TransferOutcome::Declined, true) => (Tone::News, format!("{who} stays with {from}")),
+        (TransferOutcome::Declined, false) => {
+            (Tone::Call, format!("{agent} does not take {who}, who stays with you"))
+        }
+        (TransferOutcome::Late, true) => {
+            (Tone::News, format!("the offer of {who} is over, and {from} has them"))
+        }
+        (TransferOutcome::Late, false) => {
+            (Tone::Call, format!("{agent} did not take {who} in time, who stays with you"))
+        }
+        (TransferOutcome::Void, _) => {
+            (Tone::News, format!("the offer of {who} to {agent} is over"))
+        }
+        (TransferOutcome::TakenOver, true) => {
+            (Tone::News, format!("you took {who} over from {from}"))
+        }
+        (TransferOutcome::TakenOver, false) => {
+            (Tone::Call, format!("{agent} took {who} over{note}"))
+        }
+    };
+    (tone, Shown::text(&text))
 }
 
 fn user_link(desk: &str, link: Link, why: &str) -> String {
@@ -183,6 +278,8 @@ mod tests {
             state,
             position,
             admin: None,
+            agent: None,
+            is_elsewhere: false,
             reason,
         };
         words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()

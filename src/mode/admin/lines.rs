@@ -1,12 +1,14 @@
-//! What is typed at a desk: an agent's line is done at once, a script's when it is due.
+//! What is typed at a seat of the desk: an agent's line is done at once, a script's when it is due.
 
 use crate::core::clock::Now;
 use crate::core::command::{self, Who};
 use crate::core::desk::names::{self, Missing};
+use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
-use crate::core::report::{AgentRefusal, Fitting, Report};
+use crate::core::report::{AgentRefusal, Fitting, Listed, Report};
 use crate::core::script::Waiting;
 use crate::turn::keeper::Stop;
+use crate::wire::ConversationId;
 
 use super::Admin;
 
@@ -14,236 +16,343 @@ use super::Admin;
 const LAST_LINES: usize = 6;
 
 impl Admin {
+    /// Takes a line that was typed while a conversation had the focus, if one had.
+    pub(super) fn typed_to(
+        &mut self,
+        at: SeatId,
+        focus: Option<ConversationId>,
+        line: &str,
+        now: Now,
+    ) -> Result<(), Stop> {
+        if self.edges.seats[at].input.pace.is_person() {
+            self.desk.agent_is_here(at, now);
+        }
+        match focus.filter(|id| self.desk.focus(at) != Some(*id)) {
+            None => self.typed(at, line, now),
+            Some(id) => {
+                let who = self.desk.called(id).unwrap_or_else(|| "somebody else".to_owned());
+                let owner = self.desk.owner_name(id).filter(|_| !self.desk.is_own(at, id));
+                let why = match owner {
+                    Some(agent) => AgentRefusal::Taken { who, agent },
+                    None => AgentRefusal::FocusHasMoved(who),
+                };
+                self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
+                Ok(())
+            }
+        }
+    }
+
     /// Takes a line. An agent's line is done or refused at once, a script's waits until it can be
     /// done.
-    pub(super) fn typed(&mut self, line: &str, now: Now) -> Result<(), Stop> {
+    fn typed(&mut self, at: SeatId, line: &str, now: Now) -> Result<(), Stop> {
+        let is_person = self.edges.seats[at].input.pace.is_person();
         match command::Admin::parse(line) {
-            Ok(command) if self.pace.is_person() => {
+            Ok(command) if is_person => {
                 if let command::Admin::Say(text) = &command
-                    && let Some(why) = self.take_open(text)
+                    && let Some(why) = self.take_open(at, text)
                 {
-                    self.seat().screen().refuse(&why.to_string(), line);
+                    self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
                     return Ok(());
                 }
-                if let Err(why) = self.obey(&command, now)? {
+                if let Err(why) = self.obey(at, &command, now)? {
                     match command {
                         command::Admin::Say(_) => {
-                            self.seat().screen().refuse(&why.to_string(), line);
+                            self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
                         }
-                        _ => {
-                            let text = why.to_string();
-                            self.edges.seat.seat_mut().tell(Report::Error { text });
-                        }
+                        _ => self.tell(at, Report::Error { text: why.to_string() }),
                     }
                 }
             }
-            Ok(command) => self.pace.push(command, now),
-            Err(why) => self.edges.seat.seat_mut().tell(Report::Error { text: why }),
+            Ok(command) => self.edges.seats[at].input.pace.push(command, now),
+            Err(why) => self.tell(at, Report::Error { text: why }),
         }
         Ok(())
     }
 
+    /// A script's line is done.
+    fn done(&mut self, at: SeatId) {
+        self.edges.seats[at].input.pace.done();
+        self.note_taken(at);
+    }
+
+    fn fail(&mut self, at: SeatId, why: String) {
+        self.edges.seats[at].seat_mut().fail(why);
+    }
+
     /// Does a script's line when it is due. A line that needs a conversation waits until there is
     /// one.
-    pub(super) fn step(&mut self, now: Now) -> Result<(), Stop> {
-        let Some(command) = self.pace.pending() else { return Ok(()) };
+    pub(super) fn step(&mut self, at: SeatId, now: Now) -> Result<(), Stop> {
+        let Some(command) = self.edges.seats[at].input.pace.pending() else { return Ok(()) };
         match &command {
             command::Admin::Wait(limit) => {
-                let is_here = self.desk.focus().is_none() || self.desk.take_new_line();
-                match self.pace.waited(is_here, *limit, now) {
-                    Waiting::Over => self.pace.done(),
+                let is_here = self.desk.focus(at).is_none() || self.desk.take_new_line(at);
+                match self.edges.seats[at].input.pace.waited(is_here, *limit, now) {
+                    Waiting::Over => self.done(at),
                     Waiting::TooLong(why) => {
-                        self.pace.done();
-                        self.edges.seat.seat_mut().fail(why);
-                        self.leave(1, now);
+                        self.done(at);
+                        self.fail(at, why);
+                        self.leave_seat(at, 1, now);
                     }
                     Waiting::On => {}
                 }
             }
-            command::Admin::Accept(who) => self.step_accept(who.as_ref(), now),
+            command::Admin::Accept(who) => self.step_accept(at, who.as_ref(), now),
             command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
-                if self.obey(&command, now)?.is_ok() {
-                    self.pace.done();
-                } else if self.is_forsaken() {
-                    self.pace.done();
-                    self.edges.seat.seat_mut().fail(match command {
+                if self.obey(at, &command, now)?.is_ok() {
+                    self.done(at);
+                } else if self.is_forsaken(at) {
+                    self.done(at);
+                    let why = match command {
                         command::Admin::Say(text) => {
                             format!("not delivered, the customer is gone: {text}")
                         }
                         _ => "the customer is gone; there is nothing to hand back or close"
                             .to_owned(),
-                    });
+                    };
+                    self.fail(at, why);
                 }
             }
             _ => {
-                if let Err(why) = self.obey(&command, now)? {
-                    self.edges.seat.seat_mut().fail(why.to_string());
+                if let Err(why) = self.obey(at, &command, now)? {
+                    self.fail(at, why.to_string());
                 }
-                self.pace.done();
+                self.done(at);
             }
         }
         Ok(())
     }
 
     /// Whether a line that needs a conversation would wait in vain.
-    pub(super) fn is_forsaken(&self) -> bool {
-        self.edges.seat.had_one()
+    fn is_forsaken(&self, at: SeatId) -> bool {
+        self.edges.seats[at].had_one()
             && !self.auto_accept
-            && !self.desk.is_talking()
-            && !self.desk.is_asking()
+            && !self.desk.is_talking(at)
+            && !self.desk.is_asking(at)
     }
 
     /// A script's `/accept` is done when the agent has a customer. If the customer's side refuses,
-    /// it takes the next customer.
-    pub(super) fn step_accept(&mut self, who: Option<&Who>, now: Now) {
-        if self.accepting.is_some_and(|id| self.desk.is_accepting(id)) {
+    /// it takes the next customer. It fails at once if another agent has the customer.
+    fn step_accept(&mut self, at: SeatId, who: Option<&Who>, now: Now) {
+        let accepting = self.edges.seats[at].input.accepting;
+        if accepting.is_some_and(|id| self.desk.is_accepting(id)) {
             return;
         }
-        if self.accepting.take().is_some_and(|id| self.desk.is_shown_active(id)) {
-            return self.pace.done();
+        if accepting.is_some_and(|id| self.desk.is_shown_active(at, id)) {
+            self.edges.seats[at].input.accepting = None;
+            return self.done(at);
         }
         // In a script a number means the customer with that number, also one who has not come yet,
         // and never a name.
         let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
-        match who.map(find).transpose() {
-            Ok(ordinal) => self.accepting = self.desk.accept(ordinal, now).ok(),
+        let accepted = match who.map(find).transpose() {
+            Ok(ordinal) => self.desk.accept(at, ordinal, now),
             // The customer with this name has not come yet.
-            Err(Missing::Nobody) => {}
+            Err(Missing::Nobody) => return self.edges.seats[at].input.accepting = None,
             Err(Missing::Several(fitting)) => {
-                self.pace.done();
-                let why = self.list_fitting(&fitting);
-                self.edges.seat.seat_mut().fail(why.to_string());
+                self.done(at);
+                let why = self.list_fitting(at, &fitting);
+                return self.fail(at, why.to_string());
             }
+        };
+        if let (Some(_), Err(why @ AgentRefusal::Taken { .. })) = (who, &accepted) {
+            self.done(at);
+            self.fail(at, why.to_string());
         }
+        self.edges.seats[at].input.accepting = accepted.ok();
     }
 
     /// Does what was typed. Returns why it cannot be done, if it cannot.
-    pub(super) fn obey(
+    fn obey(
         &mut self,
+        at: SeatId,
         command: &command::Admin,
         now: Now,
     ) -> Result<Result<(), AgentRefusal>, Stop> {
-        match command {
-            command::Admin::Say(text) => return Ok(self.desk.say(text, now)),
-            command::Admin::Accept(who) => {
-                let find =
-                    |who| self.desk.find_waiting(who).map_err(|missing| self.explain(who, missing));
-                let ordinal = who.as_ref().map(find).transpose();
-                return Ok(ordinal.and_then(|ordinal| self.desk.accept(ordinal, now).map(drop)));
+        let desk = &mut self.desk;
+        Ok(match command {
+            command::Admin::Say(text) => desk.say(at, text, now),
+            command::Admin::Accept(None) => desk.accept(at, None, now).map(drop),
+            command::Admin::Accept(Some(who)) => {
+                let ordinal = self.find(at, who, Desk::find_waiting);
+                ordinal.and_then(|ordinal| self.desk.accept(at, Some(ordinal), now).map(drop))
+            }
+            command::Admin::Decline(who) => {
+                let ordinal = self.find(at, who, Desk::find_active);
+                ordinal.and_then(|ordinal| self.desk.decline(at, ordinal))
             }
             command::Admin::Switch(who) => {
-                let ordinal = self.desk.find_active(who);
-                let ordinal = ordinal.map_err(|missing| self.explain(who, missing));
-                let switched = ordinal.and_then(|ordinal| self.desk.switch(ordinal));
-                return self.arrive(switched);
+                let ordinal = self.find(at, who, |desk, who| desk.find_own(at, who));
+                let switched = ordinal.and_then(|ordinal| self.desk.switch(at, ordinal));
+                return self.arrive(at, switched);
             }
             command::Admin::Next => {
-                let switched = self.desk.switch_to_next();
-                return self.arrive(switched);
+                let switched = desk.switch_to_next(at);
+                return self.arrive(at, switched);
             }
-            command::Admin::HandBack(note) => return Ok(self.desk.hand_back(note.as_deref(), now)),
-            command::Admin::Close(note) => return Ok(self.desk.close(note.as_deref(), now)),
-            command::Admin::Note(text) => return Ok(self.desk.note(text)),
-            command::Admin::Canned(name) => return Ok(self.pick(name.as_deref())),
-            command::Admin::List => {
-                self.desk.list(now).iter().for_each(|listed| self.notice(&listed.to_string()));
+            command::Admin::HandBack(note) => desk.hand_back(at, note.as_deref(), now),
+            command::Admin::Close(note) => desk.close(at, note.as_deref(), now),
+            command::Admin::Note(text) => desk.note(at, text),
+            command::Admin::Transfer { to, note } => desk.transfer(at, to, note.as_deref(), now),
+            command::Admin::Take { who, reason } => {
+                let ordinal = self.find(at, who, Desk::find_active);
+                ordinal.and_then(|ordinal| self.desk.take_over(at, ordinal, reason, now))
             }
-            command::Admin::History(who) => return self.tell_history(who.as_ref()),
-            command::Admin::Help => command::ADMIN_HELP.lines().for_each(|line| self.notice(line)),
-            command::Admin::Quit => self.leave(0, now),
-            command::Admin::Wait(_) => {
-                return Ok(Err(AgentRefusal::WaitIsForScripts));
+            command::Admin::Watch(who) => return self.watch(at, who),
+            command::Admin::Away(why) => {
+                desk.set_away(at, Some(why.as_deref().unwrap_or_default()));
+                Ok(())
             }
+            command::Admin::Here => {
+                desk.set_away(at, None);
+                Ok(())
+            }
+            command::Admin::Agents => self.list(at, &self.desk.colleagues()),
+            command::Admin::List => self.list(at, &self.desk.list(at, now)),
+            command::Admin::Canned(name) => self.pick(at, name.as_deref()),
+            command::Admin::History(who) => return self.tell_history(at, who.as_ref()),
+            command::Admin::Help => {
+                command::ADMIN_HELP.lines().for_each(|line| self.say(at, line));
+                Ok(())
+            }
+            command::Admin::Quit => {
+                self.quit(at, now);
+                Ok(())
+            }
+            command::Admin::Wait(_) => Err(AgentRefusal::WaitIsForScripts),
+        })
+    }
+
+    /// The ordinal of a customer. If several fit, they are listed.
+    fn find(
+        &self,
+        at: SeatId,
+        who: &Who,
+        find: impl Fn(&Desk, &Who) -> Result<u32, Missing>,
+    ) -> Result<u32, AgentRefusal> {
+        find(&self.desk, who).map_err(|missing| self.explain(at, who, missing))
+    }
+
+    fn list(&self, at: SeatId, listed: &[Listed]) -> Result<(), AgentRefusal> {
+        listed.iter().for_each(|listed| self.say(at, &listed.to_string()));
+        Ok(())
+    }
+
+    /// Tells one line at a seat.
+    fn say(&self, at: SeatId, text: &str) {
+        self.edges.seats[at].seat().notice(text);
+    }
+
+    /// A lead reads a conversation along, or no more.
+    fn watch(&mut self, at: SeatId, who: &Who) -> Result<Result<(), AgentRefusal>, Stop> {
+        let ordinal = self.find(at, who, Desk::find_active);
+        let id = match ordinal.and_then(|ordinal| self.desk.watch_along(at, ordinal)) {
+            Ok(id) => id,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (who, is_watched) = (self.desk.who(id), self.desk.is_watched_at(at, id));
+        let seat = &mut self.edges.seats[at];
+        seat.watch(id, is_watched);
+        if !is_watched {
+            seat.seat().notice(&format!("you do not read {who} along any more"));
+            return Ok(Ok(()));
+        }
+        seat.seat().notice(&format!("you read {who} along; /watch again ends that"));
+        if !seat.is_json() {
+            seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
         }
         Ok(Ok(()))
     }
 
     /// Puts a canned reply into the line that is typed, or lists the replies.
-    fn pick(&mut self, name: Option<&str>) -> Result<(), AgentRefusal> {
+    fn pick(&mut self, at: SeatId, name: Option<&str>) -> Result<(), AgentRefusal> {
         let Some(canned) = &mut self.canned else { return Err(AgentRefusal::NoReplies) };
         if let Err(text) = canned.refresh() {
-            self.edges.seat.seat_mut().tell(Report::Error { text });
+            self.tell(at, Report::Error { text });
         }
         let canned = self.canned.as_ref().ok_or(AgentRefusal::NoReplies)?;
         let Some(name) = name else {
             for reply in canned.replies().iter() {
-                self.notice(&format!("{}: {}", reply.name, reply.text.replace('\n', " ")));
+                self.say(at, &format!("{}: {}", reply.name, reply.text.replace('\n', " ")));
             }
             return Ok(());
         };
-        let (customer, agent) = (self.desk.name_in_focus(), self.name.as_deref());
+        let (customer, agent) = (self.desk.name_in_focus(at), self.desk.shown_at(at));
         let reply = canned.replies().find(name);
         let reply = reply.ok_or_else(|| AgentRefusal::NoSuchReply(name.to_owned()))?;
         let filled = reply.fill(customer, agent);
-        if !self.seat().screen().has_prompt() {
+        let seat = &mut self.edges.seats[at];
+        if !seat.seat().screen().has_prompt() {
             return Err(AgentRefusal::NoLine);
         }
-        self.seat().screen().insert(&filled.text);
-        self.open = filled.open;
+        seat.seat().screen().insert(&filled.text);
+        seat.input.open = filled.open;
         Ok(())
     }
 
     /// Why a line is not sent at once: it has what the latest canned reply left open. The second
     /// time it is sent.
-    fn take_open(&mut self, line: &str) -> Option<AgentRefusal> {
-        let open = std::mem::take(&mut self.open);
+    fn take_open(&mut self, at: SeatId, line: &str) -> Option<AgentRefusal> {
+        let open = std::mem::take(&mut self.edges.seats[at].input.open);
         let left: Vec<_> = open.into_iter().filter(|open| line.contains(open)).collect();
         (!left.is_empty()).then(|| AgentRefusal::Open(left.join(" and ")))
     }
 
     /// Why a name leads to no customer. If several customers fit, they are listed first.
-    fn explain(&self, who: &Who, missing: Missing) -> AgentRefusal {
+    fn explain(&self, at: SeatId, who: &Who, missing: Missing) -> AgentRefusal {
         match missing {
             Missing::Nobody => AgentRefusal::NoSuchName(who.0.clone()),
-            Missing::Several(fitting) => self.list_fitting(&fitting),
+            Missing::Several(fitting) => self.list_fitting(at, &fitting),
         }
     }
 
-    fn list_fitting(&self, fitting: &Fitting) -> AgentRefusal {
-        fitting.lines().for_each(|line| self.notice(&line));
+    fn list_fitting(&self, at: SeatId, fitting: &Fitting) -> AgentRefusal {
+        fitting.lines().for_each(|line| self.say(at, &line));
         AgentRefusal::SeveralFit
     }
 
     /// The agent has gone to another conversation: a person sees its last lines.
     fn arrive(
         &mut self,
+        at: SeatId,
         switched: Result<(), AgentRefusal>,
     ) -> Result<Result<(), AgentRefusal>, Stop> {
         if switched.is_err() {
             return Ok(switched);
         }
-        self.tell_focus();
-        if let Some(id) = self.desk.focus()
-            && self.pace.is_person()
+        self.tell_focus(at);
+        let seat = &mut self.edges.seats[at];
+        if let Some(id) = self.desk.focus(at)
+            && seat.input.pace.is_person()
         {
             let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
             for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-                self.edges.seat.show_line(&self.desk, id, None, line, true);
+                seat.show_line(&self.desk, id, None, line, true);
             }
         }
         Ok(Ok(()))
     }
 
     /// Says who gets the next line, if no prompt shows it.
-    pub(super) fn tell_focus(&self) {
-        if let Some(id) = self.desk.focus()
-            && !self.seat().screen().has_prompt()
+    pub(super) fn tell_focus(&self, at: SeatId) {
+        if let Some(id) = self.desk.focus(at)
+            && !self.edges.seats[at].seat().screen().has_prompt()
         {
-            self.notice(&format!("{} gets your lines", self.desk.who(id)));
+            self.say(at, &format!("{} gets your lines", self.desk.who(id)));
         }
     }
 
     /// Shows the conversation with this number or name, also one that has left the desk's memory.
     /// Without either it shows the one in focus.
-    pub(super) fn tell_history(
+    fn tell_history(
         &mut self,
+        at: SeatId,
         who: Option<&Who>,
     ) -> Result<Result<(), AgentRefusal>, Stop> {
         let journal = &self.edges.keeper.journal;
         let number = who.and_then(Who::number);
         let (ordinal, id) =
             match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
-                (None, _) => (None, self.desk.focus()),
+                (None, _) => (None, self.desk.focus(at)),
                 (_, Some(id)) => (number, Some(id)),
                 (Some(who), None) => {
                     let all = journal.names()?;
@@ -253,7 +362,7 @@ impl Admin {
                     match names::find(who, named) {
                         Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
                         Err(Missing::Nobody) if number.is_some() => (number, None),
-                        Err(missing) => return Ok(Err(self.explain(who, missing))),
+                        Err(missing) => return Ok(Err(self.explain(at, who, missing))),
                     }
                 }
             };
@@ -261,7 +370,7 @@ impl Admin {
             return Ok(Err(ordinal.map_or(AgentRefusal::NothingOpen, AgentRefusal::NoSuch)));
         };
         for line in journal.lines(id, Offset::START)? {
-            self.edges.seat.show_line(&self.desk, id, ordinal, &line, true);
+            self.edges.seats[at].show_line(&self.desk, id, ordinal, &line, true);
         }
         Ok(Ok(()))
     }

@@ -1,15 +1,19 @@
-//! The agent in front of a desk, or the script: which conversations they see, and how far.
+//! An agent in front of a desk, or a script: what they typed last, which conversations they see,
+//! and how far.
 //!
-//! With `--json` everything is told as it comes. A person sees what is said in the conversations
-//! they have, and the whole past of one when it becomes theirs.
+//! With `--json` a seat is told everything as it comes, but for what other agents and their
+//! customers say. A person sees what is said in the conversations they have or watch, and the whole
+//! past of one when it becomes theirs.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
-use crate::core::desk::Desk;
-use crate::core::outcome::{Fact, Passage};
+use crate::core::command;
+use crate::core::desk::{Desk, SeatId};
+use crate::core::outcome::{Audience, Fact, Passage};
 use crate::core::record::{Committed, Line, Offset, What};
 use crate::core::report::{Report, Told};
+use crate::core::script::Pace;
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::Written;
 use crate::turn::seat::Seat;
@@ -21,12 +25,22 @@ const DRAWN_MAX: usize = 10_000;
 
 /// Who answers customers at this desk, if anybody does.
 pub(super) struct AgentSeat {
+    pub(super) id: SeatId,
+    pub(super) input: Input,
     seat: Seat,
     json: bool,
     /// Nobody is here (`--no-terminal`): what is printed is never reported as seen.
     nobody: bool,
     /// Conversations that the agent has, as far as they were told.
     active: HashSet<ConversationId>,
+    /// Conversations that other agents have, as far as they were told.
+    others: HashSet<ConversationId>,
+    /// Conversations that were shown before the terminal was lost, until they are told again.
+    resumed: HashSet<ConversationId>,
+    /// Conversations of others that are read along here.
+    watched: HashSet<ConversationId>,
+    /// With `--json`: up to which offset conversations are told with this turn.
+    told: HashMap<ConversationId, Offset>,
     /// At least one conversation was had.
     had_one: bool,
     /// Up to which offset a person has seen a conversation.
@@ -35,13 +49,29 @@ pub(super) struct AgentSeat {
     undrawn: HashMap<ConversationId, Vec<Line>>,
 }
 
+/// What is typed at a seat.
+pub(super) struct Input {
+    pub(super) pace: Pace<command::Admin>,
+    /// The customer whom a script's `/accept` is taking.
+    pub(super) accepting: Option<ConversationId>,
+    /// What the latest canned reply left for the agent to fill in.
+    pub(super) open: Vec<String>,
+}
+
 impl AgentSeat {
-    pub(super) fn new(seat: Seat, json: bool, nobody: bool) -> AgentSeat {
+    pub(super) fn new(id: SeatId, seat: Seat, json: bool, nobody: bool) -> AgentSeat {
+        let pace = Pace::new(seat.is_person());
         AgentSeat {
+            id,
+            input: Input { pace, accepting: None, open: Vec::new() },
             seat,
             json,
             nobody,
             active: HashSet::new(),
+            others: HashSet::new(),
+            watched: HashSet::new(),
+            resumed: HashSet::new(),
+            told: HashMap::new(),
             had_one: false,
             drawn: HashMap::new(),
             undrawn: HashMap::new(),
@@ -65,6 +95,17 @@ impl AgentSeat {
         self.json
     }
 
+    /// The terminal is back after a loss. It has shown this conversation up to this offset.
+    pub(super) fn resume(&mut self, id: ConversationId, offset: Offset) {
+        self.drawn.insert(id, offset);
+        self.resumed.insert(id);
+    }
+
+    /// Up to which offset this seat has been shown a conversation.
+    pub(super) fn drawn(&self, id: ConversationId) -> Offset {
+        self.drawn.get(&id).copied().unwrap_or(Offset::START)
+    }
+
     /// Whether at least one conversation was had here.
     pub(super) fn had_one(&self) -> bool {
         self.had_one
@@ -72,13 +113,30 @@ impl AgentSeat {
 
     /// These lines are committed.
     pub(super) fn committed(&mut self, lines: &[Committed]) {
-        if self.json {
-            return;
-        }
         for Committed { conversation, line } in lines {
-            if self.active.contains(conversation) {
+            let is_watched = self.watched.contains(conversation);
+            if self.json && (is_watched || !self.others.contains(conversation)) {
+                self.told.insert(*conversation, line.offset);
+            } else if !self.json && (is_watched || self.active.contains(conversation)) {
                 self.undrawn.entry(*conversation).or_default().push(line.clone());
             }
+        }
+    }
+
+    /// The turn is over: what was told is shown.
+    pub(super) fn flush(&mut self) {
+        for (id, offset) in self.told.drain() {
+            self.seat.screen().note_shown(id, offset);
+        }
+        self.seat.screen().flush();
+    }
+
+    /// This conversation of another agent is read along here, or no more.
+    pub(super) fn watch(&mut self, id: ConversationId, is_watched: bool) {
+        if is_watched {
+            self.watched.insert(id);
+        } else {
+            self.watched.remove(&id);
         }
     }
 
@@ -86,15 +144,19 @@ impl AgentSeat {
     pub(super) fn tell(
         &mut self,
         desk: &Desk,
-        fact: Fact,
+        fact: &Fact,
         written: &Written,
         journal: &Journal,
     ) -> Result<(), Fault> {
         match fact {
-            Fact::Report(_, report) => self.tell_report(desk, report, journal),
+            Fact::Report(Audience::Agent(agent), _) if desk.agent_at(self.id) != Some(*agent) => {
+                Ok(())
+            }
+            Fact::Report(_, report) => self.tell_report(desk, report.clone(), journal),
+            Fact::Said(passage) if !desk.is_shown_at(self.id, passage.conversation) => Ok(()),
             Fact::Said(passage) if self.json => {
-                let Passage { conversation, history, .. } = passage;
-                for entry in written.messages(&passage, journal)? {
+                let Passage { conversation, history, .. } = *passage;
+                for entry in written.messages(passage, journal)? {
                     self.say(desk, conversation, None, &entry, history);
                 }
                 Ok(())
@@ -104,7 +166,8 @@ impl AgentSeat {
                 self.draw(desk, passage.conversation, lines, false);
                 Ok(())
             }
-            Fact::Undelivered(id, numbers) => self.tell_undelivered(id, numbers, journal),
+            Fact::Undelivered(id, _) if !desk.is_shown_at(self.id, *id) => Ok(()),
+            Fact::Undelivered(id, numbers) => self.tell_undelivered(*id, numbers.clone(), journal),
         }
     }
 
@@ -123,27 +186,44 @@ impl AgentSeat {
         Ok(())
     }
 
-    fn tell_report(&mut self, desk: &Desk, report: Report, journal: &Journal) -> Result<(), Fault> {
-        let state = match &report {
-            Report::State { conversation, state, .. } => Some((*conversation, *state)),
+    pub(super) fn tell_report(
+        &mut self,
+        desk: &Desk,
+        mut report: Report,
+        journal: &Journal,
+    ) -> Result<(), Fault> {
+        let state = match &mut report {
+            Report::State { conversation, state, is_elsewhere, .. } => {
+                *is_elsewhere = !desk.is_own(self.id, *conversation);
+                Some((*conversation, *state, *is_elsewhere))
+            }
+            // What a customer is doing is told where somebody talks to them.
+            Report::Typing { conversation }
+            | Report::Link { conversation, .. }
+            | Report::Note { conversation, .. }
+                if !desk.is_shown_at(self.id, *conversation) =>
+            {
+                return Ok(());
+            }
             _ => None,
         };
         self.seat.tell(report);
         match state {
-            Some((id, State::Active)) => {
+            Some((id, State::Active, false)) => {
                 self.had_one = true;
                 self.active.insert(id);
+                self.others.remove(&id);
                 if !self.json {
-                    self.undrawn.remove(&id);
-                    let drawn = self.drawn.get(&id).copied().unwrap_or(Offset::START);
-                    // A note is shown at every accept, other lines once.
-                    let is_new =
-                        |line: &Line| line.offset > drawn || matches!(line.what, What::Note(_));
-                    let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
-                    self.draw(desk, id, lines.collect(), true);
+                    self.draw_whole(desk, id, journal)?;
                 }
             }
-            Some((id, _)) => {
+            Some((id, state, is_elsewhere)) => {
+                if state == State::Active && is_elsewhere {
+                    self.others.insert(id);
+                } else {
+                    self.others.remove(&id);
+                    self.watched.remove(&id);
+                }
                 self.active.remove(&id);
                 self.undrawn.remove(&id);
             }
@@ -152,14 +232,35 @@ impl AgentSeat {
         Ok(())
     }
 
+    /// Shows a person what they have not seen of a conversation.
+    pub(super) fn draw_whole(
+        &mut self,
+        desk: &Desk,
+        id: ConversationId,
+        journal: &Journal,
+    ) -> Result<(), Fault> {
+        self.undrawn.remove(&id);
+        let (drawn, is_back) = (self.drawn(id), self.resumed.remove(&id));
+        // A note is shown at every accept, other lines once.
+        let is_note = |line: &Line| matches!(line.what, What::Note(_)) && !is_back;
+        let is_new = |line: &Line| line.offset > drawn || is_note(line);
+        let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
+        self.draw(desk, id, lines.collect(), true);
+        Ok(())
+    }
+
     /// Shows a person lines that they have not seen.
     fn draw(&mut self, desk: &Desk, id: ConversationId, lines: Vec<Line>, history: bool) {
         if self.drawn.len() >= DRAWN_MAX {
             self.drawn.retain(|id, _| desk.knows(*id));
         }
+        let last = lines.last().map(|line| line.offset);
         for line in lines {
-            self.drawn.insert(id, line.offset);
             self.show_line(desk, id, None, &line, history);
+        }
+        if let Some(last) = last.filter(|last| *last > self.drawn(id)) {
+            self.drawn.insert(id, last);
+            self.seat.screen().note_shown(id, last);
         }
     }
 
@@ -174,6 +275,9 @@ impl AgentSeat {
         history: bool,
     ) {
         match &line.what {
+            What::Note(note) if self.json => {
+                self.seat.tell(Report::Note { conversation: id, text: note.clone() });
+            }
             What::Note(note) => self.seat.notice(&format!("note: {note}")),
             What::Entry(_, entry) => self.say(desk, id, ordinal, entry, history),
         }
@@ -189,7 +293,7 @@ impl AgentSeat {
     ) {
         let Some(said) = entry.said() else { return };
         let told = Told { ordinal, ..Told::new(id, entry.number, entry.at, said) };
-        let told = Told { history, ..desk.for_agent(id, told) };
+        let told = Told { history, ..desk.for_agent(self.id, id, told) };
         let is_customers = told.author != Author::Admin;
         let seen = (is_customers && !self.nobody).then_some((id, None, entry.number));
         self.seat.say(told, seen);

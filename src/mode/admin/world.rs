@@ -1,9 +1,11 @@
-//! What is around the desk of `handoff admin`: its journal, its customers, and its agent.
+//! What is around the desk of `handoff admin`: its journal, its customers, and its agents.
 
-use crate::core::desk::Desk;
+use std::collections::BTreeMap;
+use std::ops::{Index, IndexMut};
+
+use crate::core::desk::{Desk, Errand, SeatId};
 use crate::core::outcome::Fact;
 use crate::core::record::{Batch, Committed};
-use crate::core::report::Alert;
 use crate::edge::clock;
 use crate::edge::journal::Journal;
 use crate::edge::notifier::Notifier;
@@ -13,13 +15,66 @@ use crate::turn::{World, Written};
 use crate::wire::{Conn, Message};
 
 use super::seat::AgentSeat;
+use super::terminals::Terminals;
 
 /// Everything around the desk.
 pub(super) struct Edges {
     pub(super) keeper: Keeper,
     pub(super) peers: Peers,
-    pub(super) seat: AgentSeat,
+    pub(super) seats: Seats,
+    pub(super) terminals: Terminals,
     pub(super) notifier: Notifier,
+}
+
+/// The seats in front of the desk. That of the terminal that started it is always there.
+pub(super) struct Seats(BTreeMap<SeatId, AgentSeat>);
+
+impl Seats {
+    /// The terminal that started the desk.
+    pub(super) fn new(here: AgentSeat) -> Seats {
+        Seats([(here.id, here)].into())
+    }
+
+    pub(super) fn add(&mut self, seat: AgentSeat) {
+        self.0.insert(seat.id, seat);
+    }
+
+    pub(super) fn remove(&mut self, id: SeatId) {
+        self.0.remove(&id);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &AgentSeat> {
+        self.0.values()
+    }
+
+    fn iter_mut(&mut self) -> impl Iterator<Item = &mut AgentSeat> {
+        self.0.values_mut()
+    }
+
+    /// Seats of scripts with a line that is not done.
+    pub(super) fn at_work(&self) -> Vec<SeatId> {
+        self.iter().filter(|at| at.input.pace.pending().is_some()).map(|at| at.id).collect()
+    }
+
+    /// Ends all seats once everything is shown.
+    pub(super) fn finish(self) {
+        self.0.into_values().for_each(|seat| seat.into_seat().finish());
+    }
+}
+
+impl Index<SeatId> for Seats {
+    type Output = AgentSeat;
+
+    /// A seat that the caller knows to be there.
+    fn index(&self, id: SeatId) -> &AgentSeat {
+        &self.0[&id]
+    }
+}
+
+impl IndexMut<SeatId> for Seats {
+    fn index_mut(&mut self, id: SeatId) -> &mut AgentSeat {
+        self.0.get_mut(&id).expect("the caller knows this seat to be there")
+    }
 }
 
 impl World<Desk> for Edges {
@@ -30,8 +85,9 @@ impl World<Desk> for Edges {
     }
 
     fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Stop> {
-        let committed = self.keeper.commit(records, self.seat.seat().screen())?;
-        self.seat.committed(&committed);
+        let screen = self.seats[SeatId::TERMINAL].seat().screen();
+        let committed = self.keeper.commit(records, screen)?;
+        self.seats.iter_mut().for_each(|seat| seat.committed(&committed));
         Ok(committed)
     }
 
@@ -51,25 +107,37 @@ impl World<Desk> for Edges {
         self.peers.flush();
     }
 
-    fn run(&mut self, _: &mut Desk, alert: Alert) -> Result<(), Stop> {
-        self.seat.seat().screen().ring(&alert.to_string());
-        self.notifier.call(&alert);
+    fn run(&mut self, desk: &mut Desk, errand: Errand) -> Result<(), Stop> {
+        match errand {
+            Errand::Notify(alert) => self.notifier.call(&alert),
+            Errand::Ring(agent, alert) => {
+                let theirs = self.seats.iter().filter(|at| desk.agent_at(at.id) == Some(agent));
+                theirs.for_each(|at| at.seat().screen().ring(&alert.to_string()));
+            }
+        }
         Ok(())
     }
 
     fn tell(&mut self, desk: &Desk, fact: Fact, written: &Written) -> Result<(), Stop> {
-        Ok(self.seat.tell(desk, fact, written, &self.keeper.journal)?)
+        for seat in self.seats.iter_mut() {
+            seat.tell(desk, &fact, written, &self.keeper.journal)?;
+        }
+        Ok(())
     }
 
     fn show(&mut self, desk: &Desk) {
-        let screen = self.seat.seat().screen();
-        if screen.has_prompt() {
-            let now = clock::now();
-            let (prompt, mark) = (desk.prompt(now), desk.mark());
-            screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
-            screen.focus(desk.focus());
-            screen.title(desk.attention(now).count());
+        let now = clock::now();
+        for seat in self.seats.iter_mut() {
+            let (id, screen) = (seat.id, seat.seat().screen());
+            if screen.has_prompt() {
+                let (prompt, mark) = (desk.prompt(id, now), desk.mark(id));
+                screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
+                screen.focus(desk.focus(id));
+                screen.title(desk.attention_at(id, now).count());
+            }
+            seat.flush();
         }
-        screen.flush();
+        self.terminals.flush(&self.peers);
+        self.peers.flush();
     }
 }

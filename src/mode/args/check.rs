@@ -88,12 +88,17 @@ pub(super) fn asked(given: &str) -> Result<String, String> {
 
 /// Checks a name, and removes the blanks at its ends.
 pub(super) fn checked_name(given: &str) -> Result<String, String> {
+    checked_shown_name("--name", given)
+}
+
+/// Checks the name that an option gives, and removes the blanks at its ends.
+pub(super) fn checked_shown_name(option: &str, given: &str) -> Result<String, String> {
     let given = given.trim();
     match Name::new(given) {
-        None => Err("--name must have something that can be seen".to_owned()),
-        Some(name) if given.len() > NAME_MAX || !name.fits() => {
-            Err(format!("--name may have {NAME_LETTERS_MAX} letters and {NAME_MAX} bytes at most"))
-        }
+        None => Err(format!("{option} must have something that can be seen")),
+        Some(name) if given.len() > NAME_MAX || !name.fits() => Err(format!(
+            "{option} may have {NAME_LETTERS_MAX} letters and {NAME_MAX} bytes at most"
+        )),
         Some(_) => Ok(given.to_owned()),
     }
 }

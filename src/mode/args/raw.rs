@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use argh::FromArgs;
 
 use crate::bot::Askers;
-use crate::core::desk::NOTIFY_EVERY;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
+use crate::core::desk::{AGENT_GRACE, NOTIFY_EVERY};
 use crate::core::gateway::{self, Addresses};
 use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
@@ -15,8 +15,8 @@ use crate::turn::peers::rate::RATE;
 
 /// Declares the struct of a mode: its own options, and groups of options that several modes share.
 /// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot, for
-/// the customers' sides), `+ place` (journals and keys), `+ person` (who sits at a terminal) and
-/// `+ json`. `argh` itself cannot put the options of one struct into another.
+/// the customers' sides), `+ place` (journals and keys), `+ desk` (which desk's agents), `+ person`
+/// (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one struct into another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
@@ -81,6 +81,17 @@ macro_rules! mode {
             pub ephemeral: bool,
         } $($more)* }
     };
+    ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + desk $($more:tt)*) => {
+        mode! { $(#[$about])* $vis struct $mode {
+            $($own)*
+            /// the desk's folder for journals and keys (default: the platform's state folder)
+            #[argh(option)]
+            pub state: Option<PathBuf>,
+            /// the desk's profile (default: "default")
+            #[argh(option, default = "String::from(\"default\")")]
+            pub profile: String,
+        } $($more)* }
+    };
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + person $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
             $($own)*
@@ -127,6 +138,8 @@ pub(super) struct Args {
 pub(super) enum Mode {
     User(User),
     Admin(Admin),
+    Agent(Agent),
+    Attach(Attach),
     Web(Web),
     Bot(Bot),
     Demo(Demo),
@@ -234,8 +247,8 @@ mode! {
         /// accept every customer at once
         #[argh(switch)]
         pub auto_accept: bool,
-        /// read no stdin and end only by a signal, for a service manager; nobody can answer at such
-        /// a desk: customers stay in the queue
+        /// read no stdin and end only by a signal, for a service manager; agents answer at terminals
+        /// of their own (handoff attach)
         #[argh(switch)]
         pub no_terminal: bool,
         /// a file with canned replies for /r: [NAME] in a line, and below it a text, in which {customer}
@@ -253,6 +266,13 @@ mode! {
         /// seconds until you are called again while nobody has answered (default 60)
         #[argh(option, default = "NOTIFY_EVERY.as_secs() as u32")]
         pub notify_every: u32,
+        /// seconds without a terminal after which an agent's customers go back to the queue (default
+        /// 60)
+        #[argh(option, default = "AGENT_GRACE.as_secs() as u32")]
+        pub agent_grace: u32,
+        /// the most customers of one agent (default: no limit)
+        #[argh(option)]
+        pub max_active: Option<usize>,
         /// the most customers, connected or waiting; further ones are told to come back later
         /// (default 3000)
         #[argh(option, default = "CUSTOMERS")]
@@ -274,6 +294,82 @@ mode! {
         #[argh(option, default = "RATE")]
         pub rate: u32,
     } + listen + place + person + json
+}
+
+mode! {
+    /// An agent's terminal: answers customers of a desk that runs elsewhere.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "attach")]
+    pub(super) struct Attach {
+        /// the desk, HOST:PORT
+        #[argh(option)]
+        pub desk: String,
+        /// a file with the code that 'handoff agent add' printed (default: you are asked for it,
+        /// the first time)
+        #[argh(option)]
+        pub code_file: Option<PathBuf>,
+        /// the folder for the agent's secret and unsent lines (default: the platform's state
+        /// folder)
+        #[argh(option)]
+        pub state: Option<PathBuf>,
+        /// which agent you are, if you are several at this desk (default: "default")
+        #[argh(option, default = "String::from(\"default\")")]
+        pub profile: String,
+        /// plain lines: no editing, no colour
+        #[argh(switch)]
+        pub plain: bool,
+    } + json
+}
+
+/// Who may answer at the desk besides its own terminal.
+#[derive(FromArgs, Debug)]
+#[argh(subcommand, name = "agent")]
+pub(super) struct Agent {
+    #[argh(subcommand)]
+    pub task: AgentTask,
+}
+
+#[derive(FromArgs, Debug)]
+#[argh(subcommand)]
+pub(super) enum AgentTask {
+    Add(AgentAdd),
+    List(AgentList),
+    Revoke(AgentRevoke),
+}
+
+mode! {
+    /// Adds an agent, and prints a code for 'handoff attach'. It works once.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "add")]
+    pub(super) struct AgentAdd {
+        /// the agent's name among agents: one word
+        #[argh(positional)]
+        pub name: String,
+        /// the name that customers see (default: the same)
+        #[argh(option)]
+        pub shown_as: Option<String>,
+        /// a lead may take over conversations of others and read them along
+        #[argh(switch)]
+        pub lead: bool,
+    } + desk
+}
+
+mode! {
+    /// Lists the agents.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "list")]
+    pub(super) struct AgentList {} + desk
+}
+
+mode! {
+    /// Removes an agent: their terminals end, and their customers go back to the queue.
+    #[derive(FromArgs, Debug)]
+    #[argh(subcommand, name = "revoke")]
+    pub(super) struct AgentRevoke {
+        /// the agent's name
+        #[argh(positional)]
+        pub name: String,
+    } + desk
 }
 
 mode! {

@@ -83,6 +83,7 @@ impl Edges {
             State::Closed => return "closed".to_owned(),
             _ if session.is_parted() => return "not connected".to_owned(),
             State::Queued => "waiting".to_owned(),
+            State::Active if session.has_agent_left() => "waiting".to_owned(),
             // An agent may be called "bot": the role stands before the name.
             State::Active => match session.agent().and_then(Name::new) {
                 Some(name) => format!("agent {name}"),

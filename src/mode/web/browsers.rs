@@ -81,6 +81,7 @@ pub(super) fn settings(security: Security, are_proxied: bool) -> Settings {
             refusal: refusal.as_bytes().to_vec(),
             hello_within: HEAD_WITHIN,
             outbound_max: OUTBOUND_MAX,
+            strangers: None,
         }],
     );
     if are_proxied { settings.from_few_addresses() } else { settings }

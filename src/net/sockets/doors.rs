@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
 use super::super::poller::Registered;
+use super::super::strangers::Door;
 use super::super::stream::is_not_now;
-use super::super::{Closed, Event, Settings, sentence};
+use super::super::{Closed, Conn, Event, Settings, StrangersMax, sentence};
 use super::Sockets;
 use super::ready::STRANGERS_A_TURN;
 
@@ -80,7 +81,7 @@ impl Sockets {
             return;
         }
         let Listener { key, settings, .. } = &self.listeners[at];
-        let (door, settings) = (*key, settings.clone());
+        let (door, settings) = (Door { listener: *key, dialect: None }, settings.clone());
         let conn = self.inbox.number();
         // These steps fail when the peer is gone already. The loop does not know this connection
         // and needs no event.
@@ -93,16 +94,30 @@ impl Sockets {
     /// Whether there is room for a stranger at this listener. To make room, another stranger of the
     /// same listener is closed, never an admitted connection.
     fn make_room(&mut self, at: usize, peer: SocketAddr) -> bool {
-        let Listener { key: door, settings, .. } = &self.listeners[at];
-        if self.strangers.count_at(*door, peer.ip().into()) >= settings.strangers_per_address {
-            return false;
-        }
+        let Listener { key, settings, .. } = &self.listeners[at];
+        let (door, address) = (Door { listener: *key, dialect: None }, peer.ip().into());
         let is_full = self.connections.len() >= self.limits.connections;
-        if !is_full && self.strangers.count(*door) < settings.strangers {
+        let first = if self.strangers.count_at(door, address) >= settings.strangers_per_address {
+            // Who has sent nothing waits for nothing: somebody in earnest speaks at once.
+            self.strangers.oldest_silent(door, address)
+        } else if is_full || self.strangers.count(door) >= settings.strangers {
+            self.strangers.first_to_go(door)
+        } else {
             return true;
-        }
-        let first = self.strangers.first_to_go(*door);
+        };
         first.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
+    }
+
+    /// A stranger speaks a dialect that counts its strangers apart, as TLS says. One of them may have
+    /// to make room.
+    pub(super) fn count_apart(&mut self, conn: Conn, dialect: &'static str, most: StrangersMax) {
+        let Some(peer) = self.strangers.peer(conn) else { return };
+        let Some(door) = self.strangers.move_to(conn, dialect) else { return };
+        let from_there = self.strangers.count_at(door, peer.ip().into());
+        if from_there > most.per_address || self.strangers.count(door) > most.all {
+            let first = self.strangers.first_to_go(door);
+            first.into_iter().for_each(|first| self.end(first, Closed::Crowded));
+        }
     }
 
     /// Stops accepting for a while. A listener that fails stays ready, so the thread would try

@@ -84,10 +84,14 @@ impl Sockets {
         };
         let most = if connection.is_admitted() { READ_MAX } else { STRANGER_READ_MAX };
         let input = connection.read(&mut self.buffer[..most], now);
-        let dialect = connection.dialect().name;
+        let is_heard = connection.is_heard_at(now);
+        let (dialect, apart) = (connection.dialect().name, connection.dialect().strangers);
         if connection.is_waiting() {
             // TLS has an answer to send, such as a part of the handshake.
             self.unwritten.push(conn);
+        }
+        if is_heard {
+            self.strangers.note_speech(conn);
         }
         let (opened, bytes) = match input {
             Input::Opened(bytes) => (true, bytes),
@@ -97,6 +101,9 @@ impl Sockets {
         };
         if opened {
             self.opened(conn, now);
+            if let Some(most) = apart {
+                self.count_apart(conn, dialect, most);
+            }
         }
         if !bytes.is_empty() {
             if let Some(peer) = self.strangers.introduce(conn) {

@@ -35,19 +35,29 @@ fn hung_up(stream: &mut TcpStream) {
 }
 
 #[test]
-fn one_more_stranger_of_an_address_is_closed_at_once_and_others_get_in() {
+fn one_more_stranger_of_an_address_is_closed_at_once_if_all_have_spoken_and_others_get_in() {
     let desk = End::new(Setup { strangers_per_address: 2, ..patient() });
     let address = desk.listen();
     let (first, mut live) = raw(&desk, address);
     desk.let_in(first, &mut live);
     let (gone, goes) = raw(&desk, address);
-    let _stays = silent(1, address);
+    let (_, _stays) = raw(&desk, address);
     hung_up(&mut silent(1, address));
     let _elsewhere = speaks(2, address);
     desk.met();
     drop(goes);
     desk.closed(gone);
     raw(&desk, address);
+}
+
+#[test]
+fn of_an_address_with_too_many_strangers_who_has_said_nothing_makes_room_for_the_next() {
+    let desk = End::new(Setup { strangers_per_address: 8, ..patient() });
+    let address = desk.listen();
+    let mut crowd: Vec<TcpStream> = (0..600).map(|_| silent(1, address)).collect();
+    crowd[..592].iter_mut().for_each(hung_up);
+    let (conn, mut earnest) = raw(&desk, address);
+    desk.let_in(conn, &mut earnest);
 }
 
 #[test]

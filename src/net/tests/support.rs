@@ -196,6 +196,7 @@ pub fn patient() -> Setup {
         refusal: REFUSAL.to_vec(),
         hello_within: hour,
         outbound_max: 4 * PLENTY,
+        strangers: None,
     };
     Setup {
         limits: Limits { tick: Duration::from_millis(20), ..Limits::default() },

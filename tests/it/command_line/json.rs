@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use handoff::core::report::{
-    CustomerNews, DeskNews, Elsewhere, Link, News, Reason, Report, Returned, Told,
+    CustomerNews, DeskNews, Elsewhere, Link, News, Presence, Reason, Report, Returned, Told,
+    TransferOutcome,
 };
 use handoff::wire::{
     Author, Button, ConversationId, Custom, EndReason, Identity, Page, Said, State,
@@ -26,22 +27,40 @@ fn name(report: &Report) -> &'static str {
         Report::Unanswered { .. } => "unanswered",
         Report::Delivered { .. } => "delivered",
         Report::Seen { .. } => "seen",
+        Report::Agent { .. } => "agent",
+        Report::Transfer { .. } => "transfer",
+        Report::Note { .. } => "note",
         Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
         Report::Error { .. } | Report::Fault { .. } => "error",
+        // The event of another process.
+        Report::Event(_) => "event",
     }
 }
 
 /// Every event, once with all its fields and once with as few as possible.
 fn reports() -> Vec<(Report, Report)> {
     let text = || "text".to_owned();
-    let state = |position, admin, reason| Report::State {
+    let state = |n: Option<u32>, name: Option<String>, reason| Report::State {
+        conversation: ID,
+        ordinal: n,
+        customer: name.clone(),
+        state: State::Bot,
+        position: n,
+        admin: name.clone(),
+        agent: name,
+        is_elsewhere: true,
+        reason,
+    };
+    let agent = |why| Report::Agent { agent: text(), presence: Presence::Away, why };
+    let transfer = |note| Report::Transfer {
         conversation: ID,
         ordinal: Some(1),
         customer: Some(text()),
-        state: State::Bot,
-        position,
-        admin,
-        reason,
+        from: text(),
+        agent: text(),
+        outcome: TransferOutcome::Offered,
+        note,
+        is_to_me: true,
     };
     let unanswered = |since| Report::Unanswered { conversation: ID, lines: 1, since };
     let link = |why| Report::Link {
@@ -103,6 +122,9 @@ fn reports() -> Vec<(Report, Report)> {
         (link(Some(text())), link(None)),
         (page(full_page), page(Page::default())),
         (unanswered(Some(text())), unanswered(None)),
+        (agent(Some(text())), agent(None)),
+        (transfer(Some(text())), transfer(None)),
+        same(Report::Note { conversation: ID, text: text() }),
         same(Report::Typing { conversation: ID }),
         same(Report::Delivered { conversation: ID, number: 1 }),
         same(Report::Seen { conversation: ID, number: 1 }),
@@ -233,6 +255,18 @@ fn every_event_and_every_value_is_recorded_or_named() {
     let elsewhere =
         [Elsewhere::TakenElsewhere, Elsewhere::HandedBackElsewhere, Elsewhere::ClosedElsewhere];
     values.extend(elsewhere.map(|v| value(serde_json::to_value(v))));
+    let presences =
+        [Presence::Here, Presence::Away, Presence::Missed, Presence::Gone, Presence::Revoked];
+    values.extend(presences.map(|v| value(serde_json::to_value(v))));
+    let outcomes = [
+        TransferOutcome::Offered,
+        TransferOutcome::Accepted,
+        TransferOutcome::Declined,
+        TransferOutcome::Late,
+        TransferOutcome::Void,
+        TransferOutcome::TakenOver,
+    ];
+    values.extend(outcomes.map(|v| value(serde_json::to_value(v))));
     let ends =
         [EndReason::UserEnded, EndReason::AdminClosed, EndReason::Inactivity, EndReason::Error];
     values.extend(ends.map(|v| value(serde_json::to_value(v))));

@@ -33,7 +33,7 @@ fn a_desk_without_a_terminal_stays_without_customers_and_ends_at_a_signal() {
     let setup = Setup::new();
     let arguments = setup.admin_arguments(&["--no-terminal"]);
     let mut admin = Handoff::start_with(&arguments, |command| _ = command.stdin(Stdio::null()));
-    admin.until_told("notice", "no agent is at this desk: customers wait in the queue");
+    admin.until_told("notice", "no agents: handoff agent add NAME");
     // With `</dev/null` and without the option the desk would end after its first conversation.
     let mut ann = queue_at(&setup, "ann");
     ann.say("/end");
@@ -112,14 +112,14 @@ fn a_desk_without_a_terminal_says_in_plain_lines_who_waits() {
     let desk = admin.address();
     let mut raw = Raw::welcomed(&desk, "a1", 1);
     raw.say(&crate::support::raw::entry(1, &serde_json::json!({"requested": {}})));
-    admin.until_err(|line| line.contains("no agent is at this desk"));
+    admin.until_err(|line| line.contains("no agents: handoff agent add NAME"));
     admin.until_err(|line| line.contains("wants to talk to you"));
     stop(&mut admin);
 }
 
 #[test]
 fn a_desk_without_an_agent_refuses_the_agents_options() {
-    for option in [&["--auto-accept"][..], &["--name", "Robin"], &["--greeting", "Hello"]] {
+    for option in [&["--auto-accept"][..], &["--name", "Robin"]] {
         let mut admin = Handoff::plain_admin(&[&["--no-terminal"], option].concat());
         assert_eq!(admin.exit_code(), 2);
         let [line] = &admin.stderr()[..] else {

@@ -101,7 +101,7 @@ fn a_desk_with_an_older_journal_names_the_lines_that_only_the_customer_has() {
     let mut admin = setup.admin(&[]);
     exchange(&mut admin, &mut user, "four");
     admin.say("/history");
-    admin.until_told("notice", "lines 3..3 are held by the customer only");
+    admin.until_told("note", "lines 3..3 are held by the customer only");
     let all = told(&user, &id);
     assert_eq!(all.len(), 3 + 8, "the customer must have each message once: {all:?}");
 }

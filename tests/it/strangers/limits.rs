@@ -15,16 +15,17 @@ fn bot() -> FakeBot {
 }
 
 #[test]
-fn one_address_gets_few_connections_without_a_hello_and_other_addresses_get_in() {
+fn one_address_gets_few_connections_without_a_hello_and_others_and_later_ones_get_in() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let desk = admin.address();
     let mut user = Handoff::user(&desk, bot.url(), &[]);
     user.say("human");
     user.until_state("active");
-    let _silent: Vec<Raw> = (0..64).map(|_| Raw::connect(&desk)).collect();
+    let mut silent: Vec<Raw> = (0..64).map(|_| Raw::connect(&desk)).collect();
     let since = Instant::now();
-    Raw::connect(&desk).hung_up();
+    let mut late = Raw::connect(&desk);
+    silent[0].hung_up();
     assert!(
         since.elapsed() < Duration::from_secs(4),
         "the desk closes it at once, and not after the time for a hello: {:?}",
@@ -33,6 +34,8 @@ fn one_address_gets_few_connections_without_a_hello_and_other_addresses_get_in()
     let mut elsewhere = Raw::connect_from(2, &desk);
     elsewhere.say(&hello("e2", 0));
     elsewhere.until("welcome");
+    late.say(&hello("e4", 0));
+    late.until("welcome");
     user.say("still here");
     admin.until_text("still here");
     assert!(

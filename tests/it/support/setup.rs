@@ -176,3 +176,48 @@ pub fn told_again(end: &Handoff, id: &Value) -> Vec<(String, String)> {
 pub fn said(lines: &[(&str, &str)]) -> Vec<(String, String)> {
     lines.iter().map(|(author, text)| ((*author).to_owned(), (*text).to_owned())).collect()
 }
+
+/// Agents at terminals of their own.
+impl Setup {
+    /// Adds an agent to the desk, and returns the file with the code.
+    #[track_caller]
+    pub fn add_agent(&self, name: &str, more: &[&str]) -> String {
+        let adds = [&["agent", "add", name, "--state", self.state()], more].concat();
+        let mut add = Handoff::start(&adds);
+        assert_eq!(add.exit_code(), 0);
+        let words = add.stdout().join("\n");
+        let code = words.split_whitespace().max_by_key(|word| word.len()).expect("a code");
+        let count = fs::read_dir(self.state()).map_or(0, Iterator::count);
+        let file = Path::new(self.state()).join(format!("{name}.{count}.code"));
+        fs::write(&file, code).expect("it can be written");
+        fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("it is ours");
+        file.to_str().expect("a path of a test").to_owned()
+    }
+
+    /// An agent's terminal, which signs in with this code the first time.
+    #[track_caller]
+    pub fn attach(&self, name: &str, code: Option<&str>, more: &[&str]) -> Handoff {
+        let terminal = ["attach", "--desk", &self.desk, "--state", self.state()];
+        let profile = ["--profile", name, "--json"];
+        let code: Vec<&str> = code.into_iter().flat_map(|file| ["--code-file", file]).collect();
+        Handoff::start(&[&terminal[..], &profile, &code, more].concat())
+    }
+
+    /// An agent who is new at the desk, attached.
+    #[track_caller]
+    pub fn agent(&self, name: &str, more: &[&str]) -> Handoff {
+        let code = self.add_agent(name, more);
+        let mut agent = self.attach(name, Some(&code), &[]);
+        agent.until_told("notice", "attached to");
+        agent
+    }
+
+    /// A customer of this name who is queued.
+    #[track_caller]
+    pub fn queued(&self, name: &str) -> Handoff {
+        let mut user = self.user(&["--profile", name, "--name", name]);
+        user.say("a human");
+        user.until(|event| event["position"].is_number());
+        user
+    }
+}

@@ -157,7 +157,8 @@ fn a_journal_without_identities_gets_them_and_loses_nobody() {
                   ALTER TABLE customer DROP COLUMN joins;
                   ALTER TABLE customer DROP COLUMN name; ALTER TABLE customer DROP COLUMN email;
                   ALTER TABLE customer DROP COLUMN agreed; ALTER TABLE conversation DROP COLUMN place;
-                  PRAGMA user_version = 3;";
+                  ALTER TABLE conversation DROP COLUMN owner;
+                  DROP TABLE enrolled; DROP TABLE seat; PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");
     let (_process, _) = gateway(&setup, &address, &keys);
     customer.stream(None).until_text("from before");

@@ -1,7 +1,7 @@
 //! What a customer's side may answer, and what the agent may say.
 
 use super::{bye, desk, greets, hello, joins, now, reports, says};
-use crate::core::desk::WITHHELD_BYTES_MAX;
+use crate::core::desk::{SeatId, WITHHELD_BYTES_MAX};
 use crate::core::outcome::{Act, Fact, Passage, Side};
 use crate::core::report::{AgentRefusal, Choice, Report};
 use crate::wire::{Asked, Author, Body, Button, Code, DeskId, EndReason, Hello, Said};
@@ -19,12 +19,12 @@ fn an_answer_to_no_control_of_the_desk_ends_the_connection() {
         desk.outcome();
         says(&mut desk, 1, 2, body);
         assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
-        assert!(!desk.is_talking());
+        assert!(!desk.is_talking(SeatId::TERMINAL));
     }
     // An answer of another kind than the pending control ends the connection, too.
     let mut desk = desk();
     joins(&mut desk, 1);
-    desk.accept(None, now()).unwrap();
+    desk.accept(SeatId::TERMINAL, None, now()).unwrap();
     desk.outcome();
     says(&mut desk, 1, 2, Body::HandedBack { of });
     assert_eq!(bye(&mut desk, 1), Some(Code::Protocol));
@@ -33,9 +33,15 @@ fn an_answer_to_no_control_of_the_desk_ends_the_connection() {
 #[test]
 fn a_line_without_a_focus_is_refused_with_what_to_do() {
     let mut desk = desk();
-    assert_eq!(desk.say("hello?", now()), Err(AgentRefusal::NoFocus(Choice::Nobody)));
+    assert_eq!(
+        desk.say(SeatId::TERMINAL, "hello?", now()),
+        Err(AgentRefusal::NoFocus(Choice::Nobody))
+    );
     joins(&mut desk, 1);
-    assert_eq!(desk.say("hello?", now()), Err(AgentRefusal::NoFocus(Choice::Accept)));
+    assert_eq!(
+        desk.say(SeatId::TERMINAL, "hello?", now()),
+        Err(AgentRefusal::NoFocus(Choice::Accept))
+    );
 }
 
 #[test]
@@ -51,9 +57,9 @@ fn an_answer_to_a_lost_control_leaves_a_later_control_pending() {
     );
     says(&mut desk, 1, 1, Body::Requested { reason: None });
     says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "hello?")));
-    desk.accept(None, now()).unwrap();
+    desk.accept(SeatId::TERMINAL, None, now()).unwrap();
     says(&mut desk, 1, 3, Body::Accepted { of: ours(3) });
-    assert!(desk.is_talking() && desk.is_asking());
+    assert!(desk.is_talking(SeatId::TERMINAL) && desk.is_asking(SeatId::TERMINAL));
     desk.outcome();
     says(
         &mut desk,
@@ -66,7 +72,7 @@ fn an_answer_to_a_lost_control_leaves_a_later_control_pending() {
         _ => false,
     };
     assert!(reports(&desk.outcome().acts).any(is_told));
-    assert!(desk.is_talking() && !desk.is_asking());
+    assert!(desk.is_talking(SeatId::TERMINAL) && !desk.is_asking(SeatId::TERMINAL));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::{after, desk, dials, greets, hello, id, joins, now, says, sent, settle, story};
 use crate::core::delivery::{IDLE_NOTED, LIFETIME};
+use crate::core::desk::SeatId;
 use crate::core::outcome::Side;
 use crate::core::report::AgentRefusal;
 use crate::edge::journal::Journal;
@@ -50,7 +51,10 @@ fn a_customer_who_is_back_has_the_same_number_and_goes_on_where_they_were() {
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)) && desk.knows(id(2)));
-    assert_eq!(desk.accept(Some(1), now()).unwrap_err(), AgentRefusal::HasEnded(1));
+    assert_eq!(
+        desk.accept(SeatId::TERMINAL, Some(1), now()).unwrap_err(),
+        AgentRefusal::HasEnded(1)
+    );
     assert_eq!(journal.conversation(1).unwrap(), Some(id(1)));
     joins(&mut desk, 3);
     desk.recall(&story(&journal, 1), now());
@@ -77,23 +81,29 @@ fn a_customer_who_leaves_within_a_backlog_does_not_end_the_desk() {
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
     let other = Asked { desk: DeskId::new([2; 16]), number: 1 };
     says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });
-    let _ = desk.switch_to_next();
+    let _ = desk.switch_to_next(SeatId::TERMINAL);
     says(&mut desk, 1, 3, Body::Accepted { of: other });
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)));
-    assert!(matches!(desk.say("who is there?", now()), Err(AgentRefusal::NoFocus(_))));
-    assert_eq!((desk.prompt(now()).to_string(), desk.focus()), ("nobody".to_owned(), None));
+    assert!(matches!(
+        desk.say(SeatId::TERMINAL, "who is there?", now()),
+        Err(AgentRefusal::NoFocus(_))
+    ));
+    assert_eq!(
+        (desk.prompt(SeatId::TERMINAL, now()).to_string(), desk.focus(SeatId::TERMINAL)),
+        ("nobody".to_owned(), None)
+    );
 }
 
 #[test]
 fn a_customer_with_an_undelivered_line_stays_in_memory_until_they_have_it() {
     let (mut desk, mut journal) = (desk(), Journal::in_memory());
     joins(&mut desk, 1);
-    desk.accept(None, now()).unwrap();
+    desk.accept(SeatId::TERMINAL, None, now()).unwrap();
     let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
     says(&mut desk, 1, 2, Body::Accepted { of });
-    desk.say("wait!", now()).unwrap();
+    desk.say(SeatId::TERMINAL, "wait!", now()).unwrap();
     says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::core::clock::Now;
 use crate::core::delivery::{IDLE_NOTED, LIFETIME};
-use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD};
+use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD, SeatId};
 use crate::core::outcome::Side;
 use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;
@@ -80,13 +80,16 @@ fn accept_passes_over_a_customer_who_is_not_connected_unless_it_names_them() {
     let mut desk = desk();
     (1..=3).for_each(|n| joins(&mut desk, n));
     desk.disconnected(Conn(1), "cut");
-    desk.accept(None, now()).unwrap();
+    desk.accept(SeatId::TERMINAL, None, now()).unwrap();
     desk.outcome();
     says(&mut desk, 2, 2, Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 1 } });
-    assert_eq!(desk.prompt(now()).to_string(), "#2 Customer 0202 · 2 waiting");
-    desk.accept(Some(1), now()).unwrap();
-    assert!(matches!(desk.accept(Some(1), now()), Err(AgentRefusal::BeingAccepted(_))));
-    assert_eq!(desk.accept(Some(9), now()), Err(AgentRefusal::NoSuch(9)));
+    assert_eq!(desk.prompt(SeatId::TERMINAL, now()).to_string(), "#2 Customer 0202 · 2 waiting");
+    desk.accept(SeatId::TERMINAL, Some(1), now()).unwrap();
+    assert!(matches!(
+        desk.accept(SeatId::TERMINAL, Some(1), now()),
+        Err(AgentRefusal::BeingAccepted(_))
+    ));
+    assert_eq!(desk.accept(SeatId::TERMINAL, Some(9), now()), Err(AgentRefusal::NoSuch(9)));
 }
 
 /// Customer `n` waits, comes back as connection `conn` with a backlog that has no end, and
@@ -103,7 +106,7 @@ fn accept_passes_over_a_customer_who_withdrew_within_a_backlog() {
     let mut desk = desk();
     withdraws_in_a_backlog_without_end(&mut desk, 1, 101);
     joins(&mut desk, 2);
-    assert_eq!(desk.accept(None, now()), Ok(id(2)));
+    assert_eq!(desk.accept(SeatId::TERMINAL, None, now()), Ok(id(2)));
 }
 
 #[test]
@@ -145,12 +148,17 @@ fn customers_who_hung_up_do_not_count_after_a_minute_and_keep_their_place() {
     assert_eq!(positions(&mut desk), [(201, 2)]);
     joins(&mut desk, 202);
     assert_eq!(positions(&mut desk), [(202, 3)]);
-    let listed: Vec<String> = desk.list(now()).iter().map(ToString::to_string).collect();
+    let listed: Vec<String> =
+        desk.list(SeatId::TERMINAL, now()).iter().map(ToString::to_string).collect();
     assert_eq!(listed.len(), 202);
     assert_eq!(listed[0], "#1 Customer 0101  waits 0:00, number 1 in the queue");
     assert!(listed[1].contains("#2 Customer 0202 (not connected)  waits"), "{}", listed[1]);
     assert_eq!(listed[200], "#201 Customer c9c9  waits 0:00, number 2 in the queue");
-    assert_eq!(desk.accept(Some(3), later), Ok(id(3)), "the agent can take them all the same");
+    assert_eq!(
+        desk.accept(SeatId::TERMINAL, Some(3), later),
+        Ok(id(3)),
+        "the agent can take them all the same"
+    );
     // One of them is back, and the others get their new positions.
     dials(&mut desk, 2, 1002, 77, later);
     desk.tick(after(COUNTED_WITHOUT_LINK + POSITION_PERIOD));

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::{after, desk, id, joins, now, says, sent};
-use crate::core::desk::Desk;
+use crate::core::desk::{Desk, SeatId};
 use crate::core::outcome::Side;
 use crate::wire::{Asked, Author, Body, Conn, DeskId, Message, Said};
 
@@ -13,9 +13,9 @@ fn talking() -> Desk {
     let mut desk = desk();
     joins(&mut desk, 1);
     joins(&mut desk, 2);
-    desk.accept(Some(1), now()).expect("the customer waits");
+    desk.accept(SeatId::TERMINAL, Some(1), now()).expect("the customer waits");
     says(&mut desk, 1, 2, Body::Accepted { of: Asked { desk: DeskId::new([1; 16]), number: 1 } });
-    assert_eq!(desk.focus(), Some(id(1)));
+    assert_eq!(desk.focus(SeatId::TERMINAL), Some(id(1)));
     desk.outcome();
     desk
 }
@@ -25,7 +25,7 @@ fn customer_types(desk: &mut Desk, n: u64) {
 }
 
 fn shows_typing(desk: &Desk) -> bool {
-    desk.prompt(now()).to_string().starts_with("typing, ")
+    desk.prompt(SeatId::TERMINAL, now()).to_string().starts_with("typing, ")
 }
 
 #[test]
@@ -51,19 +51,19 @@ fn a_customer_does_not_type_any_more_when_the_line_comes_or_the_connection_is_lo
     assert!(!shows_typing(&desk));
     customer_types(&mut desk, 1);
     desk.disconnected(Conn(1), "cut");
-    assert!(!desk.prompt(now()).to_string().contains("typing"));
+    assert!(!desk.prompt(SeatId::TERMINAL, now()).to_string().contains("typing"));
 }
 
 #[test]
 fn the_customer_in_focus_is_told_that_the_agent_types() {
     let mut desk = talking();
-    desk.agent_types(now());
-    desk.agent_types(now());
+    desk.agent_types(SeatId::TERMINAL, now());
+    desk.agent_types(SeatId::TERMINAL, now());
     let acts = desk.outcome().acts;
     let told: Vec<_> = sent(&acts).collect();
     assert_eq!(told, [(Conn(1), &Message::Typing {})], "once in 3 s");
-    desk.say("One moment.", now()).expect("the customer is in focus");
+    desk.say(SeatId::TERMINAL, "One moment.", now()).expect("the customer is in focus");
     desk.outcome();
-    desk.agent_types(now());
+    desk.agent_types(SeatId::TERMINAL, now());
     assert_eq!(sent(&desk.outcome().acts).count(), 1, "a new line is news");
 }

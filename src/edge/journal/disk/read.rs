@@ -7,10 +7,10 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 
 use super::Disk;
 use super::keys::Known;
-use super::write::{NOTE, OWN};
-use crate::core::record::{Line, Offset, Restart, Returning, Story, What};
+use super::write::{NOBODY, NOTE, OWN};
+use crate::core::record::{Line, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
-use crate::wire::{ConversationId, DeskId, Entry, Millis, Number};
+use crate::wire::{ConversationId, DeskId, Entry, Millis, Number, SeatKey, SecretHash};
 
 /// Controls of a conversation that comes back, at most. Between one `requested` and the next there
 /// are a handful.
@@ -121,6 +121,22 @@ impl Disk {
         self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
 
+    pub(in crate::edge::journal) fn secret_of(
+        &self,
+        code: SecretHash,
+    ) -> Result<Option<SecretHash>, Fault> {
+        let sql = "SELECT secret FROM enrolled WHERE code = ?";
+        let found = self.connection.query_row(sql, [code.bytes()], |row| row.get(0)).optional();
+        Ok(found.map_err(|error| self.unreadable(&error))?.map(SecretHash::new))
+    }
+
+    pub(in crate::edge::journal) fn taken(&self, seat: SeatKey) -> Result<u64, Fault> {
+        let sql = "SELECT taken FROM seat WHERE key = ?";
+        let found = self.connection.query_row(sql, [seat.bytes()], |row| row.get(0)).optional();
+        let taken: Option<i64> = found.map_err(|error| self.unreadable(&error))?;
+        Ok(taken.unwrap_or(0) as u64)
+    }
+
     pub(super) fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
         self.keys.find(&self.connection, id)
     }
@@ -197,6 +213,7 @@ impl Disk {
             story.typed = number(row, 9)?.unwrap_or(0);
             story.idle = Duration::from_millis(row.get::<_, i64>(8)? as u64);
             (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
+            story.owner = owner(row.get(10)?);
             Ok((row.get(0)?, story))
         })?;
         stories.collect()
@@ -280,7 +297,8 @@ fn conversations_sql(chosen: &str) -> String {
              (SELECT number FROM entry
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
-              ORDER BY number DESC LIMIT 1)
+              ORDER BY number DESC LIMIT 1),
+             owner
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }
@@ -328,6 +346,14 @@ fn owed_sql(chosen: &str) -> String {
              END
          ORDER BY chosen, entry.key"
     )
+}
+
+fn owner(stored: Option<String>) -> Owner {
+    match stored {
+        None => Owner::Terminal,
+        Some(name) if name == NOBODY => Owner::Nobody,
+        Some(name) => Owner::Agent(name.into()),
+    }
 }
 
 fn returning(stored: i64) -> Returning {

@@ -8,7 +8,7 @@ use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -71,6 +71,18 @@ const IDENTITIES: &str = "
     CREATE UNIQUE INDEX customer_identity ON customer (identity) WHERE identity IS NOT NULL;
 ";
 
+/// What a desk keeps of its agents.
+const AGENTS: &str = "
+    -- Who has it: NULL is the desk's own terminal, '' nobody, else an agent's name.
+    ALTER TABLE conversation ADD COLUMN owner TEXT;
+    -- SHA-256 of a code that was used, and of the secret that it was used with.
+    CREATE TABLE enrolled (
+        code BLOB PRIMARY KEY, secret BLOB NOT NULL, agent TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    -- What was typed at an agent's terminal up to this number is done.
+    CREATE TABLE seat (key BLOB PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -103,7 +115,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -113,12 +125,18 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        let customers = if version < 3 { CUSTOMERS } else { "" };
-        let finish = format!("{customers} {IDENTITIES} PRAGMA user_version = {VERSION}; COMMIT;");
-        self.connection.execute_batch(&finish)
+        for (since, tables) in [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS)] {
+            if version < since {
+                self.connection.execute_batch(tables)?;
+            }
+        }
+        if version == 1 {
+            self.note_what_is_over()?;
+        }
+        self.connection.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT;"))
     }
 
-    /// From version 1 to version 2.
+    /// From version 1 to version 2: the numbers of deleted conversations are not given again.
     fn number_conversations(&self) -> rusqlite::Result<()> {
         // The copy replaces the table that others refer to: see "Making Other Kinds Of Table Schema
         // Changes" in SQLite's documentation of ALTER TABLE.
@@ -130,7 +148,11 @@ impl Disk {
              DROP TABLE conversation;
              ALTER TABLE migrated RENAME TO conversation;
              {OPEN}"
-        ))?;
+        ))
+    }
+
+    /// From version 1 to version 2: which conversations are over.
+    fn note_what_is_over(&self) -> rusqlite::Result<()> {
         let keys: Vec<i64> = {
             let mut select = self.connection.prepare("SELECT key FROM conversation")?;
             let keys = select.query_map([], |row| row.get(0))?;

@@ -3,13 +3,16 @@
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::keys::{Keys, Known};
-use crate::core::record::{Offset, Record, Returning};
+use crate::core::record::{Offset, Owner, Record, Returning};
 use crate::edge::clock;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 /// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
 pub(super) const OWN: i64 = 0;
 pub(super) const NOTE: i64 = -1;
+
+/// The owner of a conversation that no agent has.
+pub(super) const NOBODY: &str = "";
 
 const INSERT: &str = "INSERT INTO entry (conversation, origin, number, at, stored, control, body)
                       VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -38,6 +41,12 @@ impl Writer<'_> {
         id: ConversationId,
         record: &Record,
     ) -> rusqlite::Result<(Option<Offset>, Known)> {
+        if record.is_of_no_conversation() {
+            self.agent(record)?;
+            // There is no conversation to be reviewed.
+            let none = Known { key: 0, user: None, open: true, goes_on: true, resting: false };
+            return Ok((None, none));
+        }
         let former = self.keys.find(self.connection, id)?;
         let mut known = match (former, record) {
             (None, Record::Begun { secret, name }) => {
@@ -140,6 +149,15 @@ impl Writer<'_> {
                 let sql = "INSERT OR REPLACE INTO meta (name, value) VALUES ('focus', ?)";
                 self.run(sql, params![id.bytes()])?;
             }
+            Record::Owner(owner) => {
+                let owner = match owner {
+                    Owner::Terminal => None,
+                    Owner::Agent(name) => Some(&**name),
+                    Owner::Nobody => Some(NOBODY),
+                };
+                let sql = "UPDATE conversation SET owner = ? WHERE key = ?";
+                self.run(sql, params![owner, key])?;
+            }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,
             Record::Withdrawn(hash) => self.withdraw(*hash)?,
@@ -152,9 +170,24 @@ impl Writer<'_> {
                 known.resting = true;
                 self.run("UPDATE conversation SET resting = 1 WHERE key = ?", params![key])?;
             }
-            Record::Forgotten => {}
+            Record::Enrolled { .. } | Record::Taken(..) | Record::Forgotten => {}
         }
         Ok(None)
+    }
+
+    /// Writes what belongs to an agent and not to a conversation.
+    fn agent(&self, record: &Record) -> rusqlite::Result<()> {
+        match record {
+            Record::Enrolled { agent, code, secret } => {
+                let sql = "INSERT INTO enrolled (code, secret, agent) VALUES (?, ?, ?)";
+                self.run(sql, params![code.bytes(), secret.bytes(), agent])
+            }
+            Record::Taken(seat, number) => {
+                let sql = "INSERT OR REPLACE INTO seat (key, taken) VALUES (?, ?)";
+                self.run(sql, params![seat.bytes(), *number as i64])
+            }
+            _ => Ok(()),
+        }
     }
 
     /// A peer acknowledged our entries up to this number.

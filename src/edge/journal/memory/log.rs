@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::core::record::{Offset, Record, Returning};
+use crate::core::record::{Offset, Owner, Record, Returning};
 use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 
 #[derive(Default)]
@@ -29,6 +29,9 @@ const MET: u8 = 12;
 const ACKED: u8 = 13;
 const DELIVERED: u8 = 14;
 const IDLE: u8 = 15;
+const OWNER_TERMINAL: u8 = 16;
+const OWNER_AGENT: u8 = 17;
+const OWNER_NOBODY: u8 = 18;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -62,7 +65,12 @@ impl Log {
             Record::Acked(desk, number) => self.kind(ACKED).bytes(desk.bytes()).number(*number),
             Record::Delivered(number) => self.kind(DELIVERED).number(*number),
             Record::Idle(idle) => self.kind(IDLE).number(idle.as_millis() as u64),
+            Record::Owner(Owner::Terminal) => self.kind(OWNER_TERMINAL),
+            Record::Owner(Owner::Agent(name)) => self.kind(OWNER_AGENT).text(name),
+            Record::Owner(Owner::Nobody) => self.kind(OWNER_NOBODY),
             Record::Moved { .. }
+            | Record::Enrolled { .. }
+            | Record::Taken(..)
             | Record::Focus
             | Record::Customer(_)
             | Record::Token(_)
@@ -171,6 +179,9 @@ impl Reader<'_> {
             ACKED => Record::Acked(DeskId::new(self.bytes()), self.number()),
             DELIVERED => Record::Delivered(self.number()),
             IDLE => Record::Idle(Duration::from_millis(self.number())),
+            OWNER_TERMINAL => Record::Owner(Owner::Terminal),
+            OWNER_AGENT => Record::Owner(Owner::Agent(self.text().into())),
+            OWNER_NOBODY => Record::Owner(Owner::Nobody),
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))

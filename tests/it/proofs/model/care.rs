@@ -1,10 +1,10 @@
 //! The desk's side of the model: its disk, its end of the line, and the reports to its agent.
 
 use handoff::core::clock::Now;
-use handoff::core::desk::Desk;
+use handoff::core::desk::{Desk, Errand};
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
-use handoff::core::report::{Alert, Report};
+use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{World, Written};
 use handoff::wire::{Conn, Message, State};
@@ -75,7 +75,7 @@ impl World<Desk> for Care {
 
     fn flush(&mut self) {}
 
-    fn run(&mut self, _: &mut Desk, _: Alert) -> Result<(), Died> {
+    fn run(&mut self, _: &mut Desk, _: Errand) -> Result<(), Died> {
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! The faults of a history: processes die, and desks lose their journals.
 
-use handoff::core::desk::{self, Desk};
+use handoff::core::desk::{self, Desk, SeatId};
 use handoff::core::session::{Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::wire::{Code, DeskId, Message, Secret, State};
@@ -124,10 +124,10 @@ impl World {
         let now = self.now;
         for _ in 0..self.chance.below(6) {
             match self.chance.below(8) {
-                0 => _ = self.desk.accept(None, now),
-                1 => _ = self.desk.accept(Some(1), now),
-                2 => _ = self.desk.hand_back(None, now),
-                3 => _ = self.desk.close(None, now),
+                0 => _ = self.desk.accept(SeatId::TERMINAL, None, now),
+                1 => _ = self.desk.accept(SeatId::TERMINAL, Some(1), now),
+                2 => _ = self.desk.hand_back(SeatId::TERMINAL, None, now),
+                3 => _ = self.desk.close(SeatId::TERMINAL, None, now),
                 _ => self.agent_types(),
             }
             self.settle();

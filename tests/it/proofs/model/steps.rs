@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use handoff::core::desk::SeatId;
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::session::Resumed;
 use handoff::wire::{Author, Conn, Message, Said};
@@ -21,8 +22,8 @@ impl World {
             80..88 => self.bot_answers(),
             88..91 => _ = self.session().ask_for_human(now),
             91..92 => _ = self.session().withdraw(now),
-            92..95 => _ = self.desk.accept(None, now),
-            95..96 => _ = self.desk.hand_back(None, now),
+            92..95 => _ = self.desk.accept(SeatId::TERMINAL, None, now),
+            95..96 => _ = self.desk.hand_back(SeatId::TERMINAL, None, now),
             96..97 => self.cut(),
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
@@ -39,7 +40,7 @@ impl World {
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
             0 => _ = self.session().end(now),
-            1 => _ = self.desk.close(Some("private"), now),
+            1 => _ = self.desk.close(SeatId::TERMINAL, Some("private"), now),
             2 => self.lose_desk(),
             3 => self.kill_customer(),
             4 => self.kill_desk(),
@@ -57,7 +58,7 @@ impl World {
 
     pub(super) fn agent_types(&mut self) {
         self.said += 1;
-        let _ = self.desk.say(&format!("admin {}", self.said), self.now);
+        let _ = self.desk.say(SeatId::TERMINAL, &format!("admin {}", self.said), self.now);
     }
 
     pub(super) fn bot_answers(&mut self) {

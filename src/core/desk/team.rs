@@ -1,0 +1,456 @@
+//! The agents of a desk: who they are, at which seats they sit, and whether they are there.
+//!
+//! ```text
+//!           /away                 the last seat is gone
+//!   here ──────────▶ away    here, away ──────────────▶ missed ──grace──▶ gone
+//!        ◀──────────                    ◀──────────────
+//!           /here                            a seat
+//! ```
+//!
+//! An agent is there as long as one of their seats is. The terminal that started the desk is an
+//! agent, too: it needs no secret, and it is a lead.
+//!
+//! Lines of customers are unread until the agent goes to them at any seat. What a customer is owed
+//! is another matter: reading answers nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use crate::core::agent::{Agent, Agents, TERMINAL};
+use crate::core::clock::Now;
+use crate::core::record::Owner;
+use crate::core::report::Presence;
+use crate::core::text::is_same;
+use crate::wire::ConversationId;
+
+use super::Options;
+use super::alerts::Alerts;
+use super::seat::Seat;
+
+/// An agent, by the order in which this process learnt of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AgentId(u16);
+
+impl AgentId {
+    /// The terminal that started the desk.
+    pub const TERMINAL: AgentId = AgentId(0);
+}
+
+/// A seat, by the order in which they came. No number is used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeatId(u32);
+
+impl SeatId {
+    /// The seat of the terminal that started the desk.
+    pub const TERMINAL: SeatId = SeatId(0);
+}
+
+/// The agents, and the seats in front of the desk.
+pub(super) struct Team {
+    members: Vec<Member>,
+    seats: BTreeMap<SeatId, Seat>,
+    seats_given: u32,
+    grace: Duration,
+}
+
+/// One agent.
+pub(super) struct Member {
+    pub(super) name: Box<str>,
+    /// The name that customers see.
+    pub(super) shown_as: Option<String>,
+    pub(super) is_lead: bool,
+    is_revoked: bool,
+    away: Option<Box<str>>,
+    /// When the last seat went away; `None` while there is one, and once the agent is gone.
+    missed_since: Option<Instant>,
+    has_seat: bool,
+    /// How many lines are unread, by conversation, of those that have any.
+    unread: HashMap<ConversationId, u32>,
+    pub(super) alerts: Alerts,
+}
+
+impl Member {
+    fn new(name: &str, shown_as: Option<String>, is_lead: bool, every: Duration) -> Member {
+        Member {
+            name: name.into(),
+            shown_as,
+            is_lead,
+            is_revoked: false,
+            away: None,
+            missed_since: None,
+            has_seat: false,
+            unread: HashMap::new(),
+            alerts: Alerts::new(every),
+        }
+    }
+
+    /// Whether the agent is there.
+    pub(super) fn presence(&self) -> Presence {
+        match (&self.away, self.has_seat, self.missed_since) {
+            _ if self.is_revoked => Presence::Revoked,
+            (Some(_), true, _) => Presence::Away,
+            (None, true, _) => Presence::Here,
+            (_, false, Some(_)) => Presence::Missed,
+            (_, false, None) => Presence::Gone,
+        }
+    }
+
+    /// What the agent said when they went away.
+    pub(super) fn why_away(&self) -> Option<String> {
+        self.away.as_deref().filter(|why| !why.is_empty()).map(str::to_owned)
+    }
+
+    /// Whether the agent can be given a customer.
+    pub(super) fn is_here(&self) -> bool {
+        self.has_seat && self.away.is_none()
+    }
+
+    /// How many lines are unread.
+    pub(super) fn unread(&self) -> u32 {
+        self.unread.values().sum()
+    }
+}
+
+impl Team {
+    /// The agents that a desk begins with.
+    pub(super) fn new(options: &Options, now: Now) -> Team {
+        let terminal = Member::new(TERMINAL, options.name.clone(), true, options.notify_every);
+        let mut team = Team {
+            members: vec![terminal],
+            seats: BTreeMap::new(),
+            seats_given: 1,
+            grace: options.agent_grace,
+        };
+        if options.has_terminal {
+            team.members[0].has_seat = true;
+            team.seats.insert(SeatId::TERMINAL, Seat::new(AgentId::TERMINAL));
+        } else {
+            team.members[0].missed_since = Some(now.clock);
+        }
+        team.update(&options.agents, options.notify_every, now);
+        team
+    }
+
+    /// These are the agents from now on. Returns those who were revoked, with their seats.
+    pub(super) fn update(
+        &mut self,
+        agents: &Agents,
+        every: Duration,
+        now: Now,
+    ) -> Vec<(AgentId, Vec<SeatId>)> {
+        for Agent { name, shown_as, lead, .. } in agents.iter() {
+            match self.find(name) {
+                Some(known) => {
+                    let member = &mut self.members[usize::from(known.0)];
+                    (member.shown_as, member.is_lead) = (Some(shown_as.clone()), *lead);
+                }
+                None if self.members.len() < usize::from(u16::MAX) => {
+                    let member = Member::new(name, Some(shown_as.clone()), *lead, every);
+                    let missed_since = Some(now.clock);
+                    self.members.push(Member { missed_since, ..member });
+                }
+                None => log::error!("the agent '{name}' is one too many for this process"),
+            }
+        }
+        let mut revoked = Vec::new();
+        for (number, member) in self.members.iter_mut().enumerate().skip(1) {
+            if !member.is_revoked && agents.find(&member.name).is_none() {
+                member.is_revoked = true;
+                revoked.push(AgentId(number as u16));
+            }
+        }
+        revoked.into_iter().map(|agent| (agent, self.seats_of(agent))).collect()
+    }
+
+    /// Whether the desk has agents besides its own terminal.
+    pub(super) fn is_shared(&self) -> bool {
+        self.members.iter().skip(1).any(|member| !member.is_revoked)
+    }
+
+    /// A new seat of an agent.
+    pub(super) fn sit_down(&mut self, agent: AgentId) -> SeatId {
+        let seat = SeatId(self.seats_given);
+        self.seats_given += 1;
+        self.seats.insert(seat, Seat::new(agent));
+        let member = &mut self.members[usize::from(agent.0)];
+        (member.has_seat, member.missed_since) = (true, None);
+        seat
+    }
+
+    /// A seat is gone.
+    pub(super) fn stand_up(&mut self, seat: SeatId, now: Now) {
+        let Some(Seat { agent, .. }) = self.seats.remove(&seat) else { return };
+        if self.seats_of(agent).is_empty() {
+            let member = &mut self.members[usize::from(agent.0)];
+            (member.has_seat, member.missed_since) = (false, Some(now.clock));
+        }
+    }
+
+    /// Agents whose grace is over by now. Each is named once.
+    pub(super) fn take_gone(&mut self, now: Now) -> Vec<AgentId> {
+        let grace = self.grace;
+        let mut gone = Vec::new();
+        for (number, member) in self.members.iter_mut().enumerate() {
+            if member.missed_since.is_some_and(|since| now.clock >= since + grace) {
+                member.missed_since = None;
+                gone.push(AgentId(number as u16));
+            }
+        }
+        gone
+    }
+
+    /// When [`take_gone`](Team::take_gone) has something to say next.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let missed = self.members.iter().filter_map(|member| member.missed_since);
+        missed.min().map(|since| since + self.grace)
+    }
+
+    /// Whether the agent is there, or may be back within the grace.
+    pub(super) fn is_expected(&self, agent: AgentId) -> bool {
+        !matches!(self.member(agent).presence(), Presence::Gone | Presence::Revoked)
+    }
+
+    /// The agent says that they are away (`Some`), or here.
+    pub(super) fn set_away(&mut self, agent: AgentId, away: Option<Box<str>>) {
+        self.members[usize::from(agent.0)].away = away;
+    }
+
+    pub(super) fn member(&self, agent: AgentId) -> &Member {
+        &self.members[usize::from(agent.0)]
+    }
+
+    /// All agents who may sign in, in the order in which the desk learnt of them.
+    pub(super) fn members(&self) -> impl Iterator<Item = (AgentId, &Member)> {
+        let all = self.members.iter().enumerate();
+        all.filter(|(_, member)| !member.is_revoked)
+            .map(|(number, member)| (AgentId(number as u16), member))
+    }
+
+    pub(super) fn members_mut(&mut self) -> impl Iterator<Item = (AgentId, &mut Member)> {
+        let all = self.members.iter_mut().enumerate();
+        all.map(|(number, member)| (AgentId(number as u16), member))
+    }
+
+    /// The agent with this name, in any letter case.
+    pub(super) fn find(&self, name: &str) -> Option<AgentId> {
+        self.members().find(|(_, member)| is_same(&member.name, name)).map(|(agent, _)| agent)
+    }
+
+    /// The agent who has a conversation, if that agent still is one.
+    pub(super) fn owner(&self, owner: &Owner) -> Option<AgentId> {
+        match owner {
+            Owner::Terminal => Some(AgentId::TERMINAL),
+            Owner::Agent(name) => self.find(name),
+            Owner::Nobody => None,
+        }
+    }
+
+    /// An owner as the journal has it.
+    pub(super) fn record(&self, owner: Option<AgentId>) -> Owner {
+        match owner {
+            None => Owner::Nobody,
+            Some(AgentId::TERMINAL) => Owner::Terminal,
+            Some(agent) => Owner::Agent(self.member(agent).name.clone()),
+        }
+    }
+
+    /// Whose seat this is.
+    pub(super) fn agent_at(&self, seat: SeatId) -> Option<AgentId> {
+        self.seats.get(&seat).map(|seat| seat.agent)
+    }
+
+    pub(super) fn seat(&self, seat: SeatId) -> Option<&Seat> {
+        self.seats.get(&seat)
+    }
+
+    pub(super) fn seat_mut(&mut self, seat: SeatId) -> Option<&mut Seat> {
+        self.seats.get_mut(&seat)
+    }
+
+    /// The seats of an agent.
+    pub(super) fn seats_of(&self, agent: AgentId) -> Vec<SeatId> {
+        let theirs = self.seats.iter().filter(|(_, seat)| seat.agent == agent);
+        theirs.map(|(id, _)| *id).collect()
+    }
+
+    /// Each conversation that has the focus of a seat.
+    pub(super) fn in_focus(&self) -> impl Iterator<Item = ConversationId> {
+        self.seats.values().filter_map(Seat::focus)
+    }
+
+    /// Seats at which a conversation is open: it has their focus, or is watched there.
+    pub(super) fn readers(&self, id: ConversationId) -> impl Iterator<Item = AgentId> {
+        let reads = move |seat: &&Seat| seat.focus() == Some(id) || seat.watched.contains(&id);
+        self.seats.values().filter(reads).map(|seat| seat.agent)
+    }
+
+    /// The conversation that gets the next line of this seat.
+    pub(super) fn focus(&self, seat: SeatId) -> Option<ConversationId> {
+        self.seats.get(&seat).and_then(Seat::focus)
+    }
+
+    /// The agent goes to this conversation.
+    pub(super) fn go_to(&mut self, seat: SeatId, id: ConversationId) {
+        let Some(at) = self.seats.get_mut(&seat) else { return };
+        at.go_to(id);
+        self.members[usize::from(at.agent.0)].unread.remove(&id);
+    }
+
+    /// This agent has the conversation from now on. Returns the seats whose focus moved there:
+    /// `asked` is the seat that asked for it, and `is_free` says of a focus whether it is on no
+    /// customer whom the agent has.
+    pub(super) fn gain(
+        &mut self,
+        agent: AgentId,
+        id: ConversationId,
+        asked: Option<SeatId>,
+        is_free: impl Fn(Option<ConversationId>) -> bool,
+    ) -> Vec<SeatId> {
+        let seats = self.seats_of(agent);
+        let moves = |seat: &SeatId| asked == Some(*seat) || is_free(self.focus(*seat));
+        let moved: Vec<SeatId> = seats.into_iter().filter(moves).collect();
+        moved.iter().for_each(|seat| self.go_to(*seat, id));
+        moved
+    }
+
+    /// The customer of this conversation is nobody's here any more, or another agent's.
+    pub(super) fn lose(&mut self, id: ConversationId) {
+        self.seats.values_mut().for_each(|seat| seat.lose(id));
+        self.members.iter_mut().for_each(|member| _ = member.unread.remove(&id));
+    }
+
+    /// The conversation has ended: nobody watches it any more.
+    pub(super) fn stop_watching(&mut self, id: ConversationId) {
+        self.seats.values_mut().for_each(|seat| seat.watched.retain(|watched| *watched != id));
+    }
+
+    /// There are new lines for an agent. They are unread if no seat of the agent has the customer in
+    /// focus and somebody in front of it. Returns whether they are.
+    pub(super) fn note_unread(
+        &mut self,
+        agent: AgentId,
+        id: ConversationId,
+        lines: u32,
+        now: Now,
+    ) -> bool {
+        let mut theirs = self.seats.values().filter(|seat| seat.agent == agent);
+        let is_unread = lines > 0 && !theirs.any(|seat| seat.reads(id, now));
+        if is_unread {
+            *self.members[usize::from(agent.0)].unread.entry(id).or_default() += lines;
+        }
+        is_unread
+    }
+
+    /// A person types at this seat: what is in front of them is read.
+    pub(super) fn note_act(&mut self, seat: SeatId, now: Now) {
+        let Some(at) = self.seats.get_mut(&seat) else { return };
+        at.note_act(now);
+        if let Some(id) = at.focus() {
+            self.members[usize::from(at.agent.0)].unread.remove(&id);
+        }
+    }
+
+    /// How many lines are unread in all.
+    pub(super) fn unread(&self) -> u32 {
+        self.members.iter().map(Member::unread).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{AgentId, SeatId, Team};
+    use crate::core::agent::{Agent, Agents};
+    use crate::core::clock::Now;
+    use crate::core::desk::Options;
+    use crate::core::report::Presence;
+    use crate::wire::{ConversationId, SecretHash};
+
+    fn id(n: u8) -> ConversationId {
+        ConversationId::new([n; 16])
+    }
+
+    fn now() -> Now {
+        Now { clock: Instant::now(), wall: 0 }
+    }
+
+    fn agents(names: &[&str]) -> Agents {
+        let mut agents = Agents::default();
+        for name in names {
+            let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
+            let codes = vec![SecretHash::new([0; 32])];
+            agents.add(Agent { name, shown_as, lead: false, codes }).unwrap();
+        }
+        agents
+    }
+
+    #[test]
+    fn the_focus_stays_with_a_customer_until_the_agent_asks_for_another_or_the_customer_goes() {
+        let mut team = Team::new(&Options::default(), now());
+        let (agent, seat) = (AgentId::TERMINAL, SeatId::TERMINAL);
+        assert_eq!(team.gain(agent, id(1), None, |_| true), [seat]);
+        assert_eq!(team.gain(agent, id(2), None, |_| false), [], "the desk accepted by itself");
+        assert_eq!(team.focus(seat), Some(id(1)));
+        assert_eq!(team.gain(agent, id(3), Some(seat), |_| false), [seat]);
+        team.lose(id(1));
+        assert_eq!(team.focus(seat), Some(id(3)), "another customer's end moves no focus");
+        team.lose(id(3));
+        assert_eq!(team.focus(seat), None);
+    }
+
+    #[test]
+    fn lines_are_unread_until_the_agent_goes_there_at_any_seat_or_the_customer_goes() {
+        let start = now();
+        let mut team =
+            Team::new(&Options { agents: agents(&["robin"]), ..Default::default() }, start);
+        let robin = team.find("Robin").unwrap();
+        let (here, there) = (team.sit_down(robin), team.sit_down(robin));
+        team.go_to(here, id(1));
+        assert_eq!(
+            [1, 2, 3].map(|n| team.note_unread(robin, id(n), 2, start)),
+            [false, true, true]
+        );
+        assert_eq!((team.member(robin).unread(), team.unread()), (4, 4));
+        team.go_to(there, id(2));
+        assert_eq!(team.unread(), 2);
+        team.lose(id(3));
+        assert_eq!(team.unread(), 0);
+        team.note_act(here, start);
+        let later = Now { clock: start.clock + Duration::from_secs(60), ..start };
+        assert!(team.note_unread(robin, id(1), 1, later), "the agent may not be looking");
+        team.note_act(here, later);
+        assert_eq!(team.unread(), 0);
+    }
+
+    #[test]
+    fn an_agent_is_gone_when_the_last_seat_has_been_away_for_the_grace() {
+        let start = now();
+        let options = Options { agents: agents(&["robin"]), ..Options::default() };
+        let mut team = Team::new(&options, start);
+        let robin = team.find("robin").unwrap();
+        let (one, other) = (team.sit_down(robin), team.sit_down(robin));
+        team.stand_up(one, start);
+        assert_eq!(team.member(robin).presence(), Presence::Here);
+        team.stand_up(other, start);
+        assert_eq!(team.member(robin).presence(), Presence::Missed);
+        let later = Now { clock: start.clock + options.agent_grace, ..start };
+        assert_eq!(team.take_gone(start), []);
+        assert_eq!((team.take_gone(later), team.take_gone(later)), (vec![robin], vec![]));
+        assert_eq!(team.member(robin).presence(), Presence::Gone);
+        team.sit_down(robin);
+        assert_eq!(team.member(robin).presence(), Presence::Here);
+    }
+
+    #[test]
+    fn an_agent_who_is_not_in_the_file_any_more_is_revoked_with_their_seats() {
+        let options = Options { agents: agents(&["robin", "al"]), ..Options::default() };
+        let mut team = Team::new(&options, now());
+        let robin = team.find("robin").unwrap();
+        let seat = team.sit_down(robin);
+        let revoked = team.update(&agents(&["al", "bo"]), Duration::ZERO, now());
+        assert_eq!(revoked, [(robin, vec![seat])]);
+        assert!(team.find("robin").is_none() && team.find("bo").is_some());
+        assert_eq!(team.update(&agents(&["al", "bo"]), Duration::ZERO, now()), []);
+    }
+}

@@ -1,0 +1,206 @@
+//! Several agents: who has whom while offers, agents and customers come and go, on virtual time.
+
+use super::{after, id, joins, now, reports, says, sent, settle, story};
+use crate::core::agent::{Agent, Agents};
+use crate::core::desk::{Desk, OFFERED_FOR, Options, SeatId};
+use crate::core::outcome::Side;
+use crate::core::record::{Owner, Restart};
+use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
+use crate::edge::journal::Journal;
+use crate::wire::{
+    AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Hello, Message, Number, Said, SecretHash,
+};
+
+fn options(names: &[&str]) -> Options {
+    let mut agents = Agents::default();
+    for (name, lead) in names.iter().zip([false, false, true]) {
+        let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
+        let codes = vec![SecretHash::new([0; 32])];
+        agents.add(Agent { name, shown_as, lead, codes }).expect("a name");
+    }
+    Options { agents, ..Options::default() }
+}
+
+/// A desk with the agents robin and al, and kim, a lead, each at a seat.
+fn team() -> (Desk, [SeatId; 3]) {
+    let mut desk = Desk::new(DeskId::new([1; 16]), options(&["robin", "al", "kim"]), now());
+    let seats = ["robin", "al", "kim"].map(|name| desk.sign_in(name).expect("an agent"));
+    (desk, seats)
+}
+
+fn ours(number: Number) -> Asked {
+    Asked { desk: DeskId::new([1; 16]), number }
+}
+
+/// Customer `n` is the agent's at this seat.
+fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
+    joins(desk, n);
+    desk.accept(seat, Some(n.into()), now()).expect("the customer waits");
+    says(desk, n, 2, Body::Accepted { of: ours(1) });
+    assert!(desk.is_own(seat, id(n)));
+}
+
+fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
+    let outcome = |report: &Report| match report {
+        Report::Transfer { outcome, is_to_me: true, .. } => Some(*outcome),
+        _ => None,
+    };
+    reports(&desk.outcome().acts).filter_map(outcome).collect()
+}
+
+#[test]
+fn one_accept_wins_and_the_other_hears_who_has_the_customer() {
+    let (mut desk, [robin, al, _]) = team();
+    joins(&mut desk, 1);
+    assert_eq!(desk.accept(robin, None, now()), Ok(id(1)));
+    let taken = AgentRefusal::Taken { who: "#1 Customer 0101".to_owned(), agent: "robin".into() };
+    assert_eq!(desk.accept(al, Some(1), now()), Err(taken.clone()));
+    assert_eq!(desk.accept(al, None, now()), Err(AgentRefusal::NobodyWaitingIsConnected));
+    says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });
+    assert_eq!(desk.accept(al, Some(1), now()), Err(taken.clone()));
+    assert_eq!(desk.switch(al, 1), Err(taken));
+    assert!(desk.is_talking(robin) && !desk.is_talking(al));
+    assert!(matches!(desk.say(al, "hi", now()), Err(AgentRefusal::NoFocus(_))));
+}
+
+#[test]
+fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    desk.outcome();
+    assert_eq!(desk.transfer(robin, "al", Some("please"), now()), Ok(()));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered]);
+    assert_eq!(desk.say(robin, "still here", now()), Ok(()));
+    desk.tick(after(OFFERED_FOR));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Late]);
+    assert!(matches!(desk.accept(al, Some(1), now()), Err(AgentRefusal::Taken { .. })));
+    assert!(desk.is_own(robin, id(1)));
+    // Taken in time it is the other agent's, and the former one's lines go nowhere.
+    desk.transfer(robin, "AL", None, now()).expect("al is here");
+    assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Accepted]);
+    assert!(desk.is_own(al, id(1)) && desk.focus(al) == Some(id(1)) && desk.focus(robin).is_none());
+    desk.tick(after(OFFERED_FOR * 2));
+    assert_eq!(outcomes(&mut desk), [], "the offer's time ended with the offer");
+}
+
+#[test]
+fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
+    let (mut desk, [robin, al, kim]) = team();
+    takes(&mut desk, robin, 1);
+    desk.transfer(robin, "al", None, now()).expect("al is here");
+    says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
+    assert_eq!(desk.decline(al, 1), Err(AgentRefusal::NotOffered("#1 Customer 0101".into())));
+    takes(&mut desk, robin, 2);
+    desk.transfer(robin, "al", None, now()).expect("al is here");
+    desk.close(robin, None, now()).expect("robin has the customer");
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
+    let leaves = AgentRefusal::OnTheWayOut("#2 Customer 0202".to_owned());
+    assert_eq!(desk.transfer(robin, "al", None, now()), Err(leaves.clone()));
+    assert_eq!(desk.take_over(kim, 2, "mine", now()), Err(leaves));
+    takes(&mut desk, robin, 3);
+    desk.transfer(robin, "al", None, now()).expect("al is here");
+    desk.take_over(kim, 3, "mine", now()).expect("kim is a lead");
+    let told = outcomes(&mut desk);
+    assert_eq!(told, [TransferOutcome::Offered, TransferOutcome::Void, TransferOutcome::TakenOver]);
+}
+
+#[test]
+fn nobody_is_offered_to_who_is_away_or_full_or_unknown() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    desk.set_away(al, Some("lunch"));
+    let here = vec!["desk".to_owned(), "robin".to_owned(), "kim".to_owned()];
+    let away = AgentRefusal::NotHere { agent: "al".to_owned(), here };
+    assert_eq!(desk.transfer(robin, "al", None, now()), Err(away));
+    desk.set_away(al, None);
+    desk.options.max_active = 1;
+    takes(&mut desk, al, 2);
+    let full = AgentRefusal::Full { agent: "al".to_owned(), most: 1 };
+    assert_eq!(desk.transfer(robin, "al", None, now()), Err(full.clone()));
+    joins(&mut desk, 3);
+    assert_eq!(desk.accept(al, Some(3), now()), Err(full));
+    let unknown = AgentRefusal::NoSuchAgent("bo".to_owned());
+    assert_eq!(desk.transfer(robin, "bo", None, now()), Err(unknown));
+}
+
+#[test]
+fn customers_of_an_agent_who_is_gone_wait_before_all_others_and_are_taken_without_a_control() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    takes(&mut desk, robin, 2);
+    joins(&mut desk, 3);
+    says(&mut desk, 2, 3, Body::Message(Said::text(Author::User, "hello?")));
+    desk.sign_out(robin, now());
+    desk.outcome();
+    desk.tick(after(desk.options.agent_grace));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101", "#2 Customer 0202", "#3 Customer 0303"]);
+    let outcome = desk.outcome();
+    let is_gone = |report: &Report| matches!(report, Report::Agent { agent, presence: Presence::Gone, .. } if agent == "robin");
+    assert!(reports(&outcome.acts).any(is_gone));
+    assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
+    assert_eq!(desk.accept(al, Some(2), now()), Ok(id(2)));
+    assert!(desk.is_own(al, id(1)) && desk.is_own(al, id(2)));
+    let unanswered = desk.list(al, now())[0].to_string();
+    assert!(unanswered.contains("1 new"), "what is owed is owed by the next agent: {unanswered}");
+    assert_eq!(desk.say(al, "hello", now()), Ok(()));
+}
+
+#[test]
+fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    let agent = |desk: &mut Desk| {
+        let acts = desk.outcome().acts;
+        let agents = sent(&acts).filter_map(|(_, message)| match message {
+            Message::Agent { name, is_there } => Some((name.clone(), *is_there)),
+            _ => None,
+        });
+        agents.collect::<Vec<_>>()
+    };
+    assert_eq!(agent(&mut desk), [], "this customer's side is of 0.1.0");
+    let hello = Hello { features: vec![AGENT.to_owned()], newest: 2, ..super::hello(1) };
+    super::greets(&mut desk, hello, 9, 1, now());
+    assert_eq!(agent(&mut desk), [(None, false)]);
+    desk.accept(al, Some(1), now()).expect("the customer waits");
+    assert_eq!(agent(&mut desk), [(Some("al".to_owned()), true)]);
+}
+
+#[test]
+fn a_restart_finds_each_customer_at_their_agent_and_revoked_agents_have_none() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    takes(&mut desk, robin, 1);
+    takes(&mut desk, al, 2);
+    takes(&mut desk, SeatId::TERMINAL, 3);
+    settle(&mut desk, &mut journal);
+    assert_eq!(story(&journal, 1).owner, Owner::Agent("robin".into()));
+    let restart: Restart = journal.restart().expect("it is in memory");
+    let mut desk =
+        Desk::restore(DeskId::new([1; 16]), options(&["al", "kim"]), &restart, after(OFFERED_FOR));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"], "robin is no agent any more");
+    let al = desk.sign_in("al").expect("an agent");
+    assert!(desk.is_own(al, id(2)) && desk.is_own(SeatId::TERMINAL, id(3)));
+    // The agents' grace begins anew.
+    desk.sign_out(al, after(OFFERED_FOR));
+    desk.tick(after(OFFERED_FOR));
+    assert_eq!(desk.waiting().len(), 1);
+}
+
+#[test]
+fn an_accept_of_an_agent_who_left_meanwhile_brings_the_customer_to_the_queue() {
+    let (mut desk, [robin, al, _]) = team();
+    joins(&mut desk, 1);
+    desk.accept(robin, Some(1), now()).expect("the customer waits");
+    let ended = desk.set_agents(&options(&["al"]).agents, now());
+    assert!(ended.contains(&robin));
+    says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+    assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
+    assert!(desk.is_own(al, id(1)));
+    desk.disconnected(Conn(1), "gone");
+    assert_eq!(desk.transfer(al, "queue", None, now()), Ok(()), "also without a connection");
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+}

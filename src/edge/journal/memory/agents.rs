@@ -1,0 +1,31 @@
+//! What a journal in memory keeps of a desk's agents.
+
+use std::collections::HashMap;
+
+use crate::core::record::Record;
+use crate::wire::{SeatKey, SecretHash};
+
+#[derive(Default)]
+pub(in crate::edge::journal) struct Agents {
+    enrolled: Vec<(SecretHash, SecretHash)>,
+    taken: HashMap<SeatKey, u64>,
+}
+
+impl Agents {
+    pub(super) fn add(&mut self, record: &Record) {
+        match record {
+            Record::Enrolled { code, secret, .. } => self.enrolled.push((*code, *secret)),
+            Record::Taken(seat, number) => _ = self.taken.insert(*seat, *number),
+            _ => {}
+        }
+    }
+
+    pub(in crate::edge::journal) fn secret_of(&self, code: SecretHash) -> Option<SecretHash> {
+        let found = self.enrolled.iter().find(|(used, _)| *used == code);
+        found.map(|(_, secret)| *secret)
+    }
+
+    pub(in crate::edge::journal) fn taken(&self, seat: SeatKey) -> u64 {
+        self.taken.get(&seat).copied().unwrap_or(0)
+    }
+}

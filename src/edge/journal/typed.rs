@@ -1,0 +1,184 @@
+//! What an agent's terminal keeps: what it signs in with, and the lines that its desk has not done
+//! yet. A line is sent again until the desk has it, so it is kept before it is sent.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Fault;
+use super::disk::{fault, set};
+use crate::wire::{ConversationId, SeatKey, Secret};
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS terminal (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        desk_key BLOB NOT NULL,
+        code BLOB NOT NULL,
+        secret BLOB NOT NULL,
+        seat BLOB NOT NULL
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS line (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        conversation BLOB,
+        text TEXT NOT NULL
+    ) STRICT;
+";
+
+/// What a terminal signs in with.
+#[derive(Clone)]
+pub struct Credentials {
+    /// SHA-256 of the desk's public key.
+    pub desk_key: [u8; 32],
+    /// The code that the agent was given.
+    pub code: Secret,
+    /// The secret that the code made known.
+    pub secret: Secret,
+    /// The key of this seat.
+    pub seat: SeatKey,
+}
+
+/// A line that the desk has not done yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TypedLine {
+    /// Its number at this seat.
+    pub number: u64,
+    /// The conversation that had the focus at Enter.
+    pub conversation: Option<ConversationId>,
+    /// The line.
+    pub text: String,
+}
+
+/// What a terminal keeps. Its lock lasts as long as this value.
+pub struct TypedLines {
+    connection: Connection,
+    #[expect(dead_code, reason = "the lock is held by holding the file")]
+    lock: File,
+}
+
+impl TypedLines {
+    /// Opens or makes the file in a folder, for this process alone.
+    ///
+    /// # Errors
+    /// One line: what is in the way and what to do.
+    pub fn open(folder: &Path) -> Result<TypedLines, String> {
+        let failed = |error: std::io::Error| format!("cannot use {}: {error}", folder.display());
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).mode(0o600);
+        let lock = options.open(folder.join("lock")).map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(format!(
+                    "another 'handoff attach' is using {}; end it, or take another profile with \
+                     --profile NAME",
+                    folder.display()
+                ));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let file = folder.join("terminal.sqlite");
+        // SQLite would make it readable to all; what lies beside it has its mode.
+        options.open(&file).map_err(failed)?;
+        let open = || {
+            let connection = Connection::open(&file)?;
+            set(&connection)?;
+            connection.execute_batch(SCHEMA)?;
+            Ok(connection)
+        };
+        let connection =
+            open().map_err(|e: rusqlite::Error| format!("cannot use {}: {e}", file.display()))?;
+        Ok(TypedLines { connection, lock })
+    }
+
+    /// What this terminal signs in with, if it has a code.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn credentials(&self) -> Result<Option<Credentials>, Fault> {
+        let sql = "SELECT desk_key, code, secret, seat FROM terminal";
+        let read = |row: &Row<'_>| {
+            Ok(Credentials {
+                desk_key: row.get(0)?,
+                code: Secret::new(row.get(1)?),
+                secret: Secret::new(row.get(2)?),
+                seat: SeatKey::new(row.get(3)?),
+            })
+        };
+        self.connection.query_row(sql, [], read).optional().map_err(fault)
+    }
+
+    /// Signs in with this from now on. The lines count from 1 again, and those that are not done are
+    /// given back.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn begin(&mut self, credentials: &Credentials) -> Result<Vec<TypedLine>, Fault> {
+        let former = self.waiting()?;
+        let Credentials { desk_key, code, secret, seat } = credentials;
+        let mut begin = || {
+            let change = self.connection.transaction()?;
+            change.execute("DELETE FROM line", [])?;
+            change.execute("DELETE FROM sqlite_sequence WHERE name = 'line'", [])?;
+            let values = params![desk_key, code.bytes(), secret.bytes(), seat.bytes()];
+            change.execute("INSERT OR REPLACE INTO terminal VALUES (1, ?, ?, ?, ?)", values)?;
+            change.commit()
+        };
+        begin().map_err(fault)?;
+        Ok(former)
+    }
+
+    /// Keeps a line, and returns its number.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn add(&mut self, conversation: Option<ConversationId>, text: &str) -> Result<u64, Fault> {
+        let sql = "INSERT INTO line (conversation, text) VALUES (?, ?) RETURNING number";
+        let id = conversation.as_ref().map(ConversationId::bytes);
+        let number = self.connection.query_row(sql, params![id, text], |row| row.get(0));
+        number.map(|number: i64| number as u64).map_err(fault)
+    }
+
+    /// The desk has done the lines up to this number.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn taken(&mut self, number: u64) -> Result<(), Fault> {
+        let sql = "DELETE FROM line WHERE number <= ?";
+        self.connection.execute(sql, [number as i64]).map(drop).map_err(fault)
+    }
+
+    /// The lines that the desk has not done, in their order.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub fn waiting(&self) -> Result<Vec<TypedLine>, Fault> {
+        let read = || {
+            let sql = "SELECT number, conversation, text FROM line ORDER BY number";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let lines = select.query_map([], |row| {
+                let id: Option<[u8; 16]> = row.get(1)?;
+                Ok(TypedLine {
+                    number: row.get::<_, i64>(0)? as u64,
+                    conversation: id.map(ConversationId::new),
+                    text: row.get(2)?,
+                })
+            })?;
+            lines.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(fault)
+    }
+
+    /// The number of the latest line, also of one that is done.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn latest(&self) -> Result<u64, Fault> {
+        let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'line'";
+        let latest: Option<i64> =
+            self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(fault)?;
+        Ok(latest.unwrap_or(0) as u64)
+    }
+}

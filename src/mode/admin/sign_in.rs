@@ -1,0 +1,274 @@
+//! Agents at terminals elsewhere: they sign in, what they type is done once, and they go.
+//!
+//! Rules: docs/PROTOCOL.md, "Agents' terminals"; docs/SECURITY.md, "Agents".
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use crate::core::agent::hash;
+use crate::core::clock::Now;
+use crate::core::desk::SeatId;
+use crate::core::record::Offset;
+use crate::core::report::Report;
+use crate::turn::keeper::Stop;
+use crate::turn::seat::Seat;
+use crate::wire::seat::{SeatMessage, SignIn};
+use crate::wire::{Code, Conn};
+
+use super::attached::{Attached, Outbox};
+use super::seat::AgentSeat;
+use super::terminals::Line;
+use super::{AGENTS_LOOK, Admin};
+
+/// What somebody is told who has no code of this desk.
+const UNKNOWN: &str =
+    "this desk does not know the code; ask for a new one (handoff agent add NAME)";
+
+impl Admin {
+    /// Bytes of an agent's terminal came.
+    pub(super) fn terminal_says(
+        &mut self,
+        conn: Conn,
+        bytes: Vec<u8>,
+        now: Now,
+    ) -> Result<(), Stop> {
+        let (terminals, net) = (&mut self.edges.terminals, self.edges.peers.net());
+        let (messages, error) = terminals.received(conn, bytes, net);
+        for message in messages {
+            match (self.edges.terminals.line(conn), message) {
+                (None, SeatMessage::SignIn(sign_in)) => self.sign_in(conn, sign_in, now)?,
+                (Some(line), message) => self.hear(conn, &line, message, now)?,
+                (None, SeatMessage::Ping {}) => {}
+                (None, _) => self.dismiss(conn, Code::Protocol, "a terminal signs in first", now),
+            }
+        }
+        if let Some(error) = error {
+            self.dismiss(conn, Code::Protocol, &error.to_string(), now);
+        }
+        Ok(())
+    }
+
+    /// The connection of an agent's terminal is gone.
+    pub(super) fn terminal_gone(&mut self, conn: Conn, now: Now) {
+        if let Some(seat) = self.edges.terminals.gone(conn) {
+            self.stand_up(seat, now);
+        }
+    }
+
+    /// Looks whether the file of agents has changed, if it is time.
+    pub(super) fn look_for_agents(&mut self, now: Now) {
+        let Some((_, look)) = &mut self.agents else { return };
+        if now.clock < *look {
+            return;
+        }
+        *look = now.clock + AGENTS_LOOK;
+        self.read_agents(now);
+    }
+
+    /// Reads the file of agents, if it has changed. Who is not in it any more is dismissed.
+    fn read_agents(&mut self, now: Now) {
+        let Some((file, _)) = &mut self.agents else { return };
+        match file.refresh() {
+            Ok(false) => {}
+            Ok(true) => {
+                for seat in self.desk.set_agents(file.agents(), now) {
+                    if let Some(conn) = self.edges.terminals.conn_at(seat) {
+                        self.dismiss(
+                            conn,
+                            Code::Secret,
+                            "you are no agent of this desk any more",
+                            now,
+                        );
+                    }
+                }
+            }
+            Err(why) => {
+                let text = format!("{why}; the former agents stay");
+                self.tell(SeatId::TERMINAL, Report::Error { text });
+            }
+        }
+    }
+
+    /// A terminal signs in. A code works once: the first time it makes the secret known.
+    fn sign_in(&mut self, conn: Conn, sign_in: SignIn, now: Now) -> Result<(), Stop> {
+        self.read_agents(now);
+        let (code, secret) = (hash(&sign_in.code), hash(&sign_in.secret));
+        let agents = self.agents.as_ref().map(|(file, _)| file.agents());
+        let agent = agents.and_then(|agents| agents.with_code(code));
+        let Some(name) = agent.map(|agent| agent.name.clone()) else {
+            self.dismiss(conn, Code::Secret, UNKNOWN, now);
+            return Ok(());
+        };
+        let enrolled = self.edges.terminals.enrolled.get(&code).copied();
+        match enrolled
+            .map_or_else(|| self.edges.keeper.journal.secret_of(code), |it| Ok(Some(it)))?
+        {
+            Some(known) if known == secret => {}
+            Some(_) => {
+                let text = "this code has been used; ask for a new one (handoff agent add NAME)";
+                self.dismiss(conn, Code::Secret, text, now);
+                return Ok(());
+            }
+            None => {
+                self.edges.terminals.enrolled.insert(code, secret);
+                self.desk.enroll(&name, code, secret);
+            }
+        }
+        if let Some(former) = self.edges.terminals.conn_of(sign_in.seat) {
+            self.dismiss(former, Code::Replaced, "this seat has a newer connection", now);
+        }
+        let Some(seat) = self.desk.sign_in(&name) else { return Ok(()) };
+        self.sit_down(conn, seat, name, sign_in)
+    }
+
+    /// The agent has a new seat, and is told what goes on.
+    fn sit_down(
+        &mut self,
+        conn: Conn,
+        id: SeatId,
+        agent: String,
+        sign_in: SignIn,
+    ) -> Result<(), Stop> {
+        let journal = &self.edges.keeper.journal;
+        let taken = journal.taken(sign_in.seat)?;
+        let line = Line {
+            seat: id,
+            key: sign_in.seat,
+            received: Rc::new(Cell::new(taken)),
+            outbox: Rc::new(Outbox::default()),
+            shown: Rc::default(),
+        };
+        line.outbox.push(SeatMessage::SignedIn { desk: self.desk.id(), agent, taken });
+        let front = Attached::new(&sign_in, line.outbox.clone(), line.shown.clone());
+        let mut seat = AgentSeat::new(id, Seat::new(front), sign_in.is_json, false);
+        for (id, offset) in &sign_in.shown {
+            seat.resume(*id, Offset(*offset));
+        }
+        if let Some(focus) = sign_in.focus {
+            self.desk.return_to(id, focus);
+        }
+        for (conversation, report) in self.desk.states() {
+            if sign_in.is_json && self.desk.is_shown_at(id, conversation) {
+                let lines = journal.lines(conversation, seat.drawn(conversation))?;
+                for line in lines.iter().filter(|line| line.said().is_some()) {
+                    seat.show_line(&self.desk, conversation, None, line, true);
+                }
+                if let Some(last) = lines.last() {
+                    seat.seat().screen().note_shown(conversation, last.offset);
+                }
+            }
+            seat.tell_report(&self.desk, report, journal)?;
+        }
+        self.edges.seats.add(seat);
+        let (terminals, net) = (&mut self.edges.terminals, self.edges.peers.net());
+        terminals.admit(conn, line, net);
+        self.desk.tell_arrival(id);
+        Ok(())
+    }
+
+    /// A message of a terminal that is signed in.
+    fn hear(
+        &mut self,
+        conn: Conn,
+        line: &Line,
+        message: SeatMessage,
+        now: Now,
+    ) -> Result<(), Stop> {
+        let at = line.seat;
+        match message {
+            SeatMessage::Line { number, .. } if number <= line.received.get() => {
+                // It is done, or a script's line that is under way.
+                if self.edges.seats[at].input.pace.pending().is_none() {
+                    line.outbox.push(SeatMessage::Taken { number: line.received.get() });
+                }
+            }
+            SeatMessage::Line { number, conversation, text }
+                if number == line.received.get() + 1
+                    && self.edges.seats[at].input.pace.takes_lines() =>
+            {
+                line.received.set(number);
+                self.typed_to(at, conversation, &text, now)?;
+                if self.edges.seats[at].input.pace.pending().is_none() {
+                    self.note_taken(at);
+                }
+            }
+            SeatMessage::End {} => self.edges.seats[at].input.pace.ended(None, now),
+            SeatMessage::Typing {} => {
+                self.desk.agent_is_here(at, now);
+                if self.shows_typing {
+                    self.desk.agent_types(at, now);
+                }
+            }
+            SeatMessage::Shown { number } => {
+                line.shown.set(number);
+                self.shown(at, number);
+            }
+            SeatMessage::Bye { .. } => {
+                self.edges.peers.net().close(conn);
+                self.terminal_gone(conn, now);
+            }
+            SeatMessage::Ping {} => {}
+            _ => self.dismiss(conn, Code::Protocol, "a message that a terminal may not send", now),
+        }
+        Ok(())
+    }
+
+    /// What was typed at a terminal elsewhere is done: the journal gets this with what it did, and
+    /// then the terminal hears it.
+    pub(super) fn note_taken(&mut self, at: SeatId) {
+        if let Some(line) = self.edges.terminals.line_of(at) {
+            let number = line.received.get();
+            self.desk.note_taken(line.key, number);
+            line.outbox.push(SeatMessage::Taken { number });
+        }
+    }
+
+    /// Tells terminals whose scripts have nothing more to do that they may leave.
+    pub(super) fn end_scripts(&mut self) {
+        let seats: Vec<_> = self.edges.seats.iter().map(|at| at.id).collect();
+        for at in seats.into_iter().filter(|at| *at != SeatId::TERMINAL) {
+            if self.is_script_over(at) {
+                self.end_script(at);
+            }
+        }
+    }
+
+    /// `/quit` at a seat.
+    pub(super) fn quit(&mut self, at: SeatId, now: Now) {
+        if at == SeatId::TERMINAL {
+            self.ask_to_leave(0, now);
+        } else {
+            self.end_script(at);
+        }
+    }
+
+    /// The script at a seat ends with this code.
+    pub(super) fn leave_seat(&mut self, at: SeatId, code: u8, now: Now) {
+        if at == SeatId::TERMINAL {
+            self.leave(code, now);
+        } else {
+            self.end_script(at);
+        }
+    }
+
+    fn end_script(&self, at: SeatId) {
+        let failed = self.edges.seats[at].seat().has_failed();
+        if let Some(line) = self.edges.terminals.line_of(at) {
+            line.outbox.push(SeatMessage::Over { failed });
+        }
+    }
+
+    /// Closes a terminal's connection, and says why.
+    fn dismiss(&mut self, conn: Conn, code: Code, text: &str, now: Now) {
+        let seat = self.edges.terminals.line(conn).map(|line| line.seat);
+        self.edges.terminals.dismiss(conn, code, text, &self.edges.peers);
+        if let Some(seat) = seat {
+            self.stand_up(seat, now);
+        }
+    }
+
+    fn stand_up(&mut self, seat: SeatId, now: Now) {
+        self.desk.sign_out(seat, now);
+        self.edges.seats.remove(seat);
+    }
+}

@@ -1,0 +1,167 @@
+//! The connections of agents' terminals elsewhere, from the socket to the seat.
+//!
+//! Rules: docs/PROTOCOL.md, "Agents' terminals".
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::core::desk::SeatId;
+use crate::net::{Dialect, Net, StrangersMax};
+use crate::turn::peers::Peers;
+use crate::wire::seat::{AGENTS, SeatMessage};
+use crate::wire::{self, Code, Conn, Frames, SeatKey, SecretHash, WireError};
+
+use super::attached::Outbox;
+
+/// The most terminals that are not signed in, in all and from one address.
+const STRANGERS: usize = 64;
+const STRANGERS_PER_ADDRESS: usize = 8;
+
+/// All connections that speak [`AGENTS`].
+#[derive(Default)]
+pub(super) struct Terminals {
+    all: HashMap<Conn, Terminal>,
+    /// Codes that were used since the start, each with the secret. The journal has the former ones.
+    pub(super) enrolled: HashMap<SecretHash, SecretHash>,
+}
+
+#[derive(Default)]
+struct Terminal {
+    frames: Frames<SeatMessage>,
+    line: Option<Line>,
+}
+
+/// The line to a terminal that is signed in.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub(super) seat: SeatId,
+    pub(super) key: SeatKey,
+    /// What was typed up to this number has come.
+    pub(super) received: Rc<Cell<u64>>,
+    pub(super) outbox: Rc<Outbox>,
+    /// The number of the last fact that is on the screen there.
+    pub(super) shown: Rc<Cell<u64>>,
+}
+
+impl Terminals {
+    /// The protocol, as the socket thread knows it.
+    pub(super) fn dialect(wire: &Dialect) -> Dialect {
+        let strangers = Some(StrangersMax { all: STRANGERS, per_address: STRANGERS_PER_ADDRESS });
+        let mut dialect = Dialect { name: AGENTS, strangers, ..wire.clone() };
+        dialect.keepalive.bytes.clear();
+        wire::encode(&SeatMessage::Ping {}, &mut dialect.keepalive.bytes);
+        dialect
+    }
+
+    /// Whether this connection is a terminal's.
+    pub(super) fn has(&self, conn: Conn) -> bool {
+        self.all.contains_key(&conn)
+    }
+
+    /// A terminal connected.
+    pub(super) fn opened(&mut self, conn: Conn) {
+        self.all.insert(conn, Terminal::default());
+    }
+
+    /// A connection is gone. Answers whose it was, if that was known.
+    pub(super) fn gone(&mut self, conn: Conn) -> Option<SeatId> {
+        self.all.remove(&conn)?.line.map(|line| line.seat)
+    }
+
+    /// The terminal of this connection is signed in.
+    pub(super) fn admit(&mut self, conn: Conn, line: Line, net: &Net) {
+        if let Some(terminal) = self.all.get_mut(&conn) {
+            terminal.frames.accept();
+            terminal.line = Some(line);
+            net.admit(conn);
+            net.expect(conn, None, "");
+        }
+    }
+
+    /// Bytes came. Returns the messages that are whole, and what is wrong behind them.
+    pub(super) fn received(
+        &mut self,
+        conn: Conn,
+        bytes: Vec<u8>,
+        net: &Net,
+    ) -> (Vec<SeatMessage>, Option<WireError>) {
+        let Some(terminal) = self.all.get_mut(&conn) else { return (Vec::new(), None) };
+        terminal.frames.push(bytes);
+        let mut messages = Vec::new();
+        let error = loop {
+            match terminal.frames.message() {
+                Ok(Some(message)) => messages.push(message),
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        net.read_on(conn, Duration::ZERO);
+        (messages, error)
+    }
+
+    /// The line of a connection, once its terminal is signed in.
+    pub(super) fn line(&self, conn: Conn) -> Option<Line> {
+        self.all.get(&conn)?.line.clone()
+    }
+
+    /// The line of a seat.
+    pub(super) fn line_of(&self, seat: SeatId) -> Option<Line> {
+        self.find(|line| line.seat == seat).map(|(_, line)| line)
+    }
+
+    /// The connection at which this seat is signed in.
+    pub(super) fn conn_of(&self, key: SeatKey) -> Option<Conn> {
+        self.find(|line| line.key == key).map(|(conn, _)| conn)
+    }
+
+    /// The connection of a seat.
+    pub(super) fn conn_at(&self, seat: SeatId) -> Option<Conn> {
+        self.find(|line| line.seat == seat).map(|(conn, _)| conn)
+    }
+
+    /// How many terminals are signed in.
+    pub(super) fn count(&self) -> usize {
+        self.all.values().filter(|terminal| terminal.line.is_some()).count()
+    }
+
+    /// Says why a connection is closed, behind what waits for it, and closes it.
+    pub(super) fn dismiss(&mut self, conn: Conn, code: Code, text: &str, peers: &Peers) {
+        self.send(conn, peers);
+        send(conn, &SeatMessage::Bye { code, text: text.to_owned() }, peers);
+        peers.net().close(conn);
+        self.all.remove(&conn);
+    }
+
+    /// Closes all connections, because the desk ends.
+    pub(super) fn leave(&mut self, peers: &Peers) {
+        for conn in self.all.keys().copied().collect::<Vec<_>>() {
+            self.dismiss(conn, Code::Leaving, "the desk is leaving", peers);
+        }
+    }
+
+    /// Sends what waits for all terminals.
+    pub(super) fn flush(&self, peers: &Peers) {
+        self.all.keys().for_each(|conn| self.send(*conn, peers));
+    }
+
+    fn send(&self, conn: Conn, peers: &Peers) {
+        let line = self.all.get(&conn).and_then(|terminal| terminal.line.as_ref());
+        for message in line.map(|line| line.outbox.take()).unwrap_or_default() {
+            send(conn, &message, peers);
+        }
+    }
+
+    fn find(&self, is_it: impl Fn(&Line) -> bool) -> Option<(Conn, Line)> {
+        let lines = self.all.iter();
+        let mut lines = lines.filter_map(|(conn, it)| Some((*conn, it.line.as_ref()?)));
+        lines.find(|(_, line)| is_it(line)).map(|(conn, line)| (conn, line.clone()))
+    }
+}
+
+fn send(conn: Conn, message: &SeatMessage, peers: &Peers) {
+    let mut bytes = Vec::new();
+    wire::encode(message, &mut bytes);
+    peers.net().send(conn, bytes);
+}

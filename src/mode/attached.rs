@@ -1,0 +1,56 @@
+//! What passes between a desk and an agent's terminal elsewhere, as both of them make and read it:
+//! reports as facts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::core::report::{News, Report, Told};
+use crate::edge::term::{self, Tone};
+use crate::wire::seat::SeatFact;
+use crate::wire::{Author, Custom};
+
+/// A message with what only a person is shown of it.
+#[derive(Serialize, Deserialize)]
+struct Message {
+    told: Told,
+    ordinal: Option<u32>,
+    elsewhere: bool,
+    own: bool,
+}
+
+/// A report as a terminal is told it: for a program as an event, for a person as it is read. `None`
+/// if a person is not shown it.
+pub(super) fn fact_of(report: Report, is_json: bool) -> Option<SeatFact> {
+    if is_json {
+        return Some(SeatFact::Event(json(&report)));
+    }
+    if let Report::Message(told) = report {
+        let (ordinal, elsewhere, own) = (told.ordinal, told.elsewhere, told.own);
+        return Some(SeatFact::Message(json(&Message { told, ordinal, elsewhere, own })));
+    }
+    let (tone, text) = term::sentence(&report, Author::Admin)?;
+    Some(match tone {
+        Tone::News => SeatFact::Notice(text),
+        Tone::Call => SeatFact::Call(text),
+        Tone::Fault => SeatFact::Error(text),
+    })
+}
+
+/// What a terminal shows of a fact. `None` if the desk's message cannot be read.
+pub(super) fn report_of(fact: SeatFact) -> Option<Report> {
+    Some(match fact {
+        SeatFact::Event(event) => Report::Event(event),
+        SeatFact::Message(message) => {
+            let message = serde_json::from_str(message.as_str()).ok()?;
+            let Message { told, ordinal, elsewhere, own } = message;
+            Report::Message(Told { ordinal, elsewhere, own, ..told })
+        }
+        SeatFact::Notice(text) => Report::Notice { text },
+        SeatFact::Call(text) => Report::Call { text: News::Sentence(text) },
+        SeatFact::Error(text) => Report::Error { text },
+    })
+}
+
+fn json(report: &impl Serialize) -> Custom {
+    let json = serde_json::to_string(report).expect("a report has string keys");
+    Custom::new(&json).expect("what was written can be read")
+}

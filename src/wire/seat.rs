@@ -1,0 +1,174 @@
+//! The frames between a desk and an agent's terminal elsewhere: [`SeatMessage`].
+//!
+//! They are frames as on the wire (docs/PROTOCOL.md, "Frames"), in a protocol of their own within
+//! TLS ([`AGENTS`]). The desk does what is typed and makes the sentences; the terminal shows them.
+//! Rules: docs/PROTOCOL.md, "Agents' terminals".
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::decode::{Frame, nesting};
+use super::{
+    Code, ConversationId, Custom, DeskId, NAME_MAX, NESTING_MAX, SeatKey, Secret, TEXT_MAX,
+    WireError,
+};
+
+/// The name of the protocol within TLS (ALPN, RFC 7301).
+pub const AGENTS: &str = "handoff-agent/1";
+
+/// The most conversations that a terminal names when it signs in.
+pub const SHOWN_MAX: usize = 64;
+
+/// The content of a frame. Each variant says which side sends it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeatMessage {
+    /// The first frame, from the terminal.
+    SignIn(SignIn),
+    /// The desk's answer: the agent is signed in.
+    SignedIn {
+        /// The desk's id. What was typed for another desk, which lost its journal, is not sent.
+        desk: DeskId,
+        /// The agent's own name.
+        agent: String,
+        /// The desk has done what was typed up to this number.
+        taken: u64,
+    },
+    /// The last frame of either side: why it closes the connection.
+    Bye {
+        /// The reason, for the program.
+        code: Code,
+        /// The reason, for a person.
+        text: String,
+    },
+    /// A line that was typed, from the terminal. It is sent again until it is taken.
+    Line {
+        /// Its number at this seat, from 1 without gaps.
+        number: u64,
+        /// The conversation that had the focus at Enter.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conversation: Option<ConversationId>,
+        /// The line: a command, or a text for the customer.
+        text: String,
+    },
+    /// The input has ended, from the terminal of a script.
+    End {},
+    /// A person types, from the terminal.
+    Typing {},
+    /// Facts up to this number are on the screen, from the terminal.
+    Shown {
+        /// The number of the latest of them.
+        number: u64,
+    },
+    /// The desk has done the lines up to this number, and has journaled that.
+    Taken {
+        /// The number of the latest of them.
+        number: u64,
+    },
+    /// Why the desk does not send a line, which comes back as the draft.
+    Refused {
+        /// The reason, for a person.
+        why: String,
+        /// The line.
+        line: String,
+    },
+    /// Something to show, from the desk. The facts of a connection count from 1.
+    Fact(SeatFact),
+    /// What was told of this conversation goes up to this offset of the desk's journal.
+    Upto {
+        /// The conversation.
+        conversation: ConversationId,
+        /// The offset.
+        offset: u64,
+    },
+    /// What stands in the prompt and the title, from the desk.
+    View(View),
+    /// A text for the line that is typed, from the desk.
+    Insert {
+        /// The text.
+        text: String,
+    },
+    /// The desk calls the agent.
+    Ring {
+        /// Why.
+        text: String,
+    },
+    /// The script has nothing more to do, from the desk.
+    Over {
+        /// Whether something failed.
+        failed: bool,
+    },
+    /// A sign of life, and nothing else.
+    Ping {},
+}
+
+/// How a terminal signs in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SignIn {
+    /// The key of this seat. The numbers of its lines go on from one connection to the next.
+    pub seat: SeatKey,
+    /// The secret, which proves who the agent is.
+    pub secret: Secret,
+    /// The code that `handoff agent add` printed. The first time it makes the secret known.
+    pub code: Secret,
+    /// Whether a person types; otherwise a script does.
+    pub is_person: bool,
+    /// Whether lines are edited behind a prompt.
+    pub has_prompt: bool,
+    /// Whether facts are told as the events of docs/JSON.md.
+    pub is_json: bool,
+    /// What this terminal has shown of conversations, up to which offset of the desk's journal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shown: BTreeMap<ConversationId, u64>,
+    /// The conversation that had the focus.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<ConversationId>,
+}
+
+/// What stands in a terminal's prompt and title.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// The prompt.
+    pub prompt: String,
+    /// The prompt for a narrow window.
+    pub short: String,
+    /// The conversation that gets the next line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focus: Option<ConversationId>,
+    /// How many need an answer.
+    pub count: u32,
+}
+
+/// Something that a terminal shows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SeatFact {
+    /// An event, as docs/JSON.md has it.
+    Event(Custom),
+    /// A message, with what a person is shown of it.
+    Message(Custom),
+    /// A sentence of the desk's.
+    Notice(String),
+    /// A sentence that a person must not miss.
+    Call(String),
+    /// A fault.
+    Error(String),
+}
+
+impl Frame for SeatMessage {
+    fn decode(body: &[u8]) -> Result<Option<SeatMessage>, WireError> {
+        if nesting(body) > NESTING_MAX {
+            return Err(WireError::OverLimit("a frame whose nesting is"));
+        }
+        let message: SeatMessage = serde_json::from_slice(body)
+            .map_err(|error| WireError::Json(error.to_string().chars().take(200).collect()))?;
+        let fits = match &message {
+            SeatMessage::SignIn(sign_in) => sign_in.shown.len() <= SHOWN_MAX,
+            SeatMessage::SignedIn { agent, .. } => agent.len() <= NAME_MAX,
+            SeatMessage::Line { number, text, .. } => *number > 0 && text.len() <= TEXT_MAX,
+            _ => true,
+        };
+        if fits { Ok(Some(message)) } else { Err(WireError::OverLimit("a part of a message")) }
+    }
+}

@@ -1,0 +1,332 @@
+//! Several agents at one desk, each at a terminal of their own: who has whom, and what is lost when
+//! a terminal, an agent or the desk goes.
+
+use std::fs::{self, Permissions};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+
+/// The state of the customer is told with this agent's own name.
+fn has(agent: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["event"] == "state" && event["agent"] == agent
+}
+
+/// The outcome of a transfer.
+fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["event"] == "transfer" && event["outcome"] == outcome
+}
+
+/// An agent comes or goes.
+fn is(agent: &str, presence: &str) -> impl Fn(&Value) -> bool {
+    move |event| event["agent"] == agent && event["presence"] == presence
+}
+
+/// A desk where robin has Cleo, and al is there, too.
+fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff; 2], Handoff) {
+    let desk = setup.admin(more);
+    let mut robin = setup.agent("robin", &["--shown-as", "Robin R."]);
+    let mut al = setup.agent("al", &[]);
+    let mut cleo = setup.queued("Cleo");
+    robin.say("/accept 1");
+    robin.until(has("robin"));
+    al.until(has("robin"));
+    cleo.until(|event| event["admin"] == "Robin R.");
+    (desk, [robin, al], cleo)
+}
+
+#[test]
+fn of_two_agents_who_accept_a_customer_one_has_them_and_the_other_hears_who() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut al = setup.agent("al", &[]);
+    let mut cleo = setup.queued("Cleo");
+    robin.until_state("queued");
+    al.until_state("queued");
+    robin.say("/accept 1");
+    al.say("/accept 1");
+    let active = cleo.until_state("active");
+    let (mut winner, mut other, name) = match active["admin"].as_str() {
+        Some("robin") => (robin, al, "robin"),
+        _ => (al, robin, "al"),
+    };
+    other.until_told("error", &format!("{name} has #1 Cleo"));
+    other.say("whose is this?");
+    winner.until(has(name));
+    winner.say("yours truly");
+    cleo.until_text("yours truly");
+    cleo.say("thanks");
+    winner.until_text("thanks");
+    // The other agent's script waits for a customer to say it to.
+    assert!(!cleo.messages().iter().any(|(_, text)| text == "whose is this?"));
+    assert!(!other.messages().iter().any(|(_, text)| text == "thanks"));
+}
+
+#[test]
+fn a_customer_is_offered_to_another_agent_who_takes_them_with_all_that_was_said() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("let me ask");
+    cleo.until_text("let me ask");
+    robin.say("/transfer AL a refund, please");
+    let offer = al.until(transfer("offered"));
+    assert_eq!([&offer["from"], &offer["agent"]], ["robin", "al"]);
+    assert_eq!(offer["note"], "a refund, please");
+    robin.say("one moment");
+    cleo.until_text("one moment");
+    al.say("/accept 1");
+    robin.until(transfer("accepted"));
+    let joined = cleo.until(|event| event["admin"] == "al");
+    assert_eq!(joined["state"], "active");
+    al.say("hello from al");
+    cleo.until_text("hello from al");
+    cleo.say("hi al");
+    al.until_text("hi al");
+    al.say("/history");
+    al.until_text("one moment");
+    let is_note = |event: &Value| event.to_string().contains("a refund");
+    assert!(!cleo.events().iter().any(is_note), "a note is for agents alone");
+    assert!(!robin.messages().iter().any(|(_, text)| text == "hi al"));
+}
+
+#[test]
+fn an_offer_that_is_declined_stays_with_the_giver_and_nobody_gets_one_who_is_away() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("/transfer al yours?");
+    al.until(transfer("offered"));
+    al.say("/decline 1");
+    robin.until(transfer("declined"));
+    al.say("/away at lunch");
+    assert_eq!(robin.until(is("al", "away"))["why"], "at lunch");
+    robin.say("/transfer al again");
+    robin.until_told("error", "al is not here; here are: desk, robin");
+    robin.say("/transfer bo");
+    robin.until_told("error", "there is no agent 'bo'");
+    robin.say("still yours");
+    cleo.until_text("still yours");
+}
+
+#[test]
+fn a_customer_who_is_given_back_to_the_queue_is_the_first_there() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut dan = setup.queued("Dan");
+    al.until(|event| event["customer"] == "Dan");
+    robin.say("/transfer queue");
+    let waiting = al.until(|event| event["customer"] == "Cleo" && event["agent"].is_null());
+    assert_eq!(waiting["position"], 1);
+    cleo.until_told("notice", "nobody is with you for the moment");
+    cleo.say("anybody?");
+    dan.until(|event| event["position"] == 2);
+    al.say("/accept");
+    cleo.until(|event| event["admin"] == "al");
+    al.say("here I am");
+    cleo.until_text("here I am");
+}
+
+#[test]
+fn a_lead_takes_a_customer_over_and_others_may_not() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut kim = setup.agent("kim", &["--lead"]);
+    al.say("/take 1 I know her");
+    al.until_told("error", "only a lead may do that: desk, kim");
+    kim.say("/watch 1");
+    kim.until_told("notice", "you read #1 Cleo along");
+    cleo.say("is this slow?");
+    kim.until_text("is this slow?");
+    kim.say("/take 1 she waits too long");
+    assert_eq!(robin.until(transfer("taken_over"))["note"], "she waits too long");
+    cleo.until(|event| event["admin"] == "kim");
+    kim.say("at once");
+    cleo.until_text("at once");
+}
+
+#[test]
+fn who_is_revoked_is_out_within_a_second_and_their_customer_is_in_the_queue() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut revoke = Handoff::start(&["agent", "revoke", "Robin", "--state", setup.state()]);
+    assert_eq!(revoke.exit_code(), 0);
+    robin.until_told("error", "you are no agent of this desk any more");
+    assert_eq!(robin.exit_code(), 1);
+    al.until(is("robin", "revoked"));
+    al.say("/accept 1");
+    cleo.until(|event| event["admin"] == "al");
+    let mut again = setup.attach("robin", None, &[]);
+    again.until_told("error", "does not know the code");
+    assert_eq!(again.exit_code(), 1);
+}
+
+#[test]
+fn an_agent_without_a_terminal_for_the_grace_loses_their_customers_to_the_queue() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &["--agent-grace", "1"]);
+    robin.kill();
+    al.until(is("robin", "gone"));
+    al.say("/accept 1");
+    cleo.until(|event| event["admin"] == "al");
+}
+
+#[test]
+fn a_desk_that_is_killed_keeps_who_has_whom_and_does_each_line_once() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut said = Vec::new();
+    for round in 0..5 {
+        for line in 0..4 {
+            let line = format!("line {round}.{line}");
+            robin.say(&line);
+            said.push(line);
+        }
+        desk.kill();
+        desk = setup.admin(&[]);
+    }
+    cleo.until_text("line 4.3");
+    let of_robin = cleo.messages().into_iter().filter(|(author, _)| author == "admin");
+    assert_eq!(of_robin.map(|(_, text)| text).collect::<Vec<_>>(), said);
+}
+
+#[test]
+fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("first");
+    cleo.until_text("first");
+    desk.kill();
+    robin.until_told("notice", "not attached");
+    robin.say("typed without a desk");
+    until_kept(&setup, "robin");
+    robin.kill();
+    let _desk = setup.admin(&[]);
+    let mut robin = setup.attach("robin", None, &[]);
+    cleo.until_text("typed without a desk");
+    robin.say("and on");
+    cleo.until_text("and on");
+    let of_robin = cleo.messages().into_iter().filter(|(author, _)| author == "admin");
+    let of_robin: Vec<_> = of_robin.map(|(_, text)| text).collect();
+    assert_eq!(of_robin, ["first", "typed without a desk", "and on"]);
+}
+
+/// Waits until an agent's terminal keeps a line for its desk.
+#[track_caller]
+fn until_kept(setup: &Setup, agent: &str) {
+    let desk = setup.desk.replace(':', "_");
+    let folder = Path::new(setup.state()).join("attach").join(agent).join(desk);
+    let lines = Connection::open(folder.join("terminal.sqlite")).expect("it is a journal");
+    let start = Instant::now();
+    while lines.query_row("SELECT count(*) FROM line", [], |row| row.get(0)) != Ok(1) {
+        assert!(start.elapsed() < Duration::from_secs(10), "the line is not kept");
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn a_code_works_once_and_only_at_the_desk_that_it_is_for() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let mut robin = setup.attach("robin", Some(&code), &[]);
+    robin.until_told("notice", "as robin");
+    let mut thief = setup.attach("thief", Some(&code), &[]);
+    thief.until_told("error", "this code has been used");
+    assert_eq!(thief.exit_code(), 1);
+    // Another terminal of the same agent has a code of its own.
+    let second = setup.add_agent("robin", &[]);
+    let mut laptop = setup.attach("laptop", Some(&second), &[]);
+    laptop.until_told("notice", "as robin");
+    let other = Setup::new();
+    let _impostor = other.admin(&[]);
+    let third = setup.add_agent("al", &[]);
+    let mut al = other.attach("al", Some(&third), &[]);
+    al.until_told("error", "is not the desk that the code is for");
+    assert_eq!(al.exit_code(), 1);
+    // The desk has the code still.
+    let mut al = setup.attach("al", Some(&third), &[]);
+    al.until_told("notice", "as al");
+    robin.say("/agents");
+    robin.until_told("notice", "al  here, 0 customers");
+}
+
+#[test]
+fn a_script_at_a_terminal_ends_with_its_last_customer_and_the_desk_waits_for_it() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut cleo = setup.queued("Cleo");
+    robin.script("/accept\nhello\n/wait\n/close\n");
+    cleo.until_text("hello");
+    cleo.say("bye");
+    cleo.until_state("closed");
+    assert_eq!(robin.exit_code(), 0);
+    desk.signal(Signal::TERM);
+    assert_eq!(desk.exit_code(), 143);
+}
+
+#[test]
+fn no_agent_has_more_customers_than_the_desk_allows() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], _cleo) = robin_has_cleo(&setup, &["--max-active", "1"]);
+    let mut dan = setup.queued("Dan");
+    robin.say("/switch 1");
+    robin.say("/accept 2");
+    al.say("/accept 2");
+    dan.until(|event| event["admin"] == "al");
+    robin.say("/transfer al");
+    robin.until_told("error", "al has 1 customers, and --max-active allows no more");
+}
+
+#[test]
+fn somebody_without_a_code_gets_nothing_and_keeps_nobody_out() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let real = fs::read_to_string(&code).expect("the code");
+    // The key of the desk, and a guess.
+    let guess = Path::new(&code).with_extension("guess");
+    fs::write(&guess, [&real[..43], &"A".repeat(43)].concat()).expect("it can be written");
+    fs::set_permissions(&guess, Permissions::from_mode(0o600)).expect("it is ours");
+    let mut thief = setup.attach("thief", guess.to_str(), &[]);
+    thief.until_told("error", "does not know the code");
+    assert_eq!(thief.exit_code(), 1);
+    let _silent: Vec<TcpStream> =
+        (0..600).map(|_| TcpStream::connect(&setup.desk).expect("the desk listens")).collect();
+    let mut robin = setup.attach("robin", Some(&code), &[]);
+    robin.until_told("notice", "as robin");
+}
+
+#[test]
+fn a_note_and_what_agents_say_to_each_other_leave_the_desk_on_no_way() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("/note SECRET-1");
+    robin.until(|event| event["event"] == "note");
+    robin.say("/transfer al SECRET-2");
+    al.until(transfer("offered"));
+    al.say("/accept 1");
+    al.until(has("al"));
+    al.say("/away SECRET-3");
+    robin.until(is("al", "away"));
+    al.say("/close SECRET-4");
+    cleo.until_state("closed");
+    al.say("/history 1");
+    for note in ["robin: SECRET-1", "robin: SECRET-2", "al: SECRET-4"] {
+        al.until_told("note", note);
+    }
+    let customers = setup.profile("user").with_file_name("Cleo").join("journal.sqlite");
+    let journal = Connection::open(customers).expect("it is a journal");
+    let count = "SELECT count(*) FROM entry WHERE body LIKE '%SECRET%' OR body LIKE '%robin\"%'";
+    assert_eq!(journal.query_row(count, [], |row| row.get(0)), Ok(0));
+    assert!(!cleo.events().iter().any(|event| event.to_string().contains("SECRET")));
+    assert!(!setup.bot.texts().iter().any(|text| text.contains("SECRET")));
+}
