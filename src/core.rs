@@ -7,6 +7,7 @@ pub mod canned;
 pub mod chance;
 pub mod clock;
 pub mod command;
+pub mod complete;
 pub mod customer;
 pub mod delivery;
 pub mod desk;

@@ -66,6 +66,8 @@ pub const ATTRIBUTES_MAX: usize = 16;
 pub const GATEWAY: &str = "gateway";
 /// The feature of a customer's side that understands who of a desk's agents is there.
 pub const AGENT: &str = "agent";
+/// The feature of a customer's side that understands the body `requeue`.
+pub const REQUEUE: &str = "requeue";
 /// The most features that a hello or a welcome may name.
 pub const FEATURES_MAX: usize = 16;
 /// The most bytes of a feature's name.
@@ -157,6 +159,18 @@ pub struct Hello {
     /// The gateway that sends this hello, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<Gateway>,
+    /// The customer's conversation before this one, if this one has not met a desk yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<Former>,
+}
+
+/// A conversation that has ended, with the proof that it was the same customer's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Former {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Its secret.
+    pub secret: Secret,
 }
 
 /// How a desk accepts a hello.
@@ -246,6 +260,9 @@ pub enum Body {
         /// Why, if the bot said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The desk's `requeue` that this entry answers, if it answers one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        of: Option<Asked>,
     },
     /// Customer's side: the customer stopped waiting and went back to the bot.
     Withdrawn {},
@@ -264,6 +281,12 @@ pub enum Body {
     },
     /// Desk: the agent wants to close the conversation.
     Close {
+        /// The number of the `requested` on which this control acts.
+        request: Number,
+    },
+    /// Desk: its agent has left, and the customer is to wait again. Only for a customer's side that
+    /// named the feature [`REQUEUE`].
+    Requeue {
         /// The number of the `requested` on which this control acts.
         request: Number,
     },
@@ -300,7 +323,8 @@ impl Body {
     /// The desk's control that this body answers, if it answers one.
     pub fn answers(&self) -> Option<&Asked> {
         match self {
-            Body::Accepted { of }
+            Body::Requested { of: Some(of), .. }
+            | Body::Accepted { of }
             | Body::Refused { of, .. }
             | Body::HandedBack { of }
             | Body::Closed { of: Some(of), .. } => Some(of),

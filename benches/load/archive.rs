@@ -97,7 +97,7 @@ fn write(folder: &Path, talks: impl Iterator<Item = Batch>) -> Result<(), Broken
 /// A desk's records of a conversation: ten messages, a request and, if it is closed, the end.
 fn asked(number: u32, is_closed: bool) -> Batch {
     let mut bodies = messages();
-    bodies.push(Body::Requested { reason: None });
+    bodies.push(Body::Requested { reason: None, of: None });
     if is_closed {
         bodies.push(Body::Closed { of: None, reason: EndReason::UserEnded });
     }

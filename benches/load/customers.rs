@@ -108,12 +108,13 @@ impl Customer {
             newest,
             features: Vec::new(),
             gateway: None,
+            former: None,
         };
         wire::encode(&Message::Hello(hello), &mut self.out);
     }
 
     fn request(&mut self) {
-        self.entry(Body::Requested { reason: None });
+        self.entry(Body::Requested { reason: None, of: None });
     }
 
     fn say(&mut self) {

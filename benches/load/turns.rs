@@ -158,7 +158,7 @@ impl Customers {
             let answered = nobody.dialled.len();
             turn(&mut sessions, &mut nobody, now).expect("memory has no faults");
             for (id, conn) in nobody.dialled[answered..].iter().copied() {
-                sessions.input(id).expect("it is there").connected(conn, None);
+                sessions.input(id).expect("it is there").connected(conn, None, None);
                 let (state, features) = (State::Bot, Vec::new());
                 let welcome = Welcome { desk, received: 0, state, features };
                 assert!(sessions.received(conn, Message::Welcome(welcome), now));
@@ -207,9 +207,10 @@ impl Agents {
                 newest: 1,
                 features: Vec::new(),
                 gateway: None,
+                former: None,
             };
             desk.received(conn, Message::Hello(hello), now);
-            let body = Body::Requested { reason: None };
+            let body = Body::Requested { reason: None, of: None };
             desk.received(conn, Message::Entry(Entry { number: 1, at: 0, body }), now);
             turn(&mut desk, &mut nobody, now).expect("memory has no faults");
         }

@@ -74,6 +74,8 @@ struct Wire {
     /// The hello on this connection: its conversation, secret and mark.
     hello: Option<(ConversationId, Secret, Number)>,
     welcomed: bool,
+    /// Whether the hello named the feature `agent`.
+    knows_agents: bool,
     /// Whether the desk has sent a goodbye.
     left: bool,
     closed: bool,

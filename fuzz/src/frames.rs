@@ -145,7 +145,7 @@ fn check(message: &Message) {
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         Message::Entry(entry) => match &entry.body {
-            Body::Requested { reason: name } | Body::Accept { name, .. } => short(name),
+            Body::Requested { reason: name, .. } | Body::Accept { name, .. } => short(name),
             Body::Refused { why, .. } => why.len() <= TEXT_MAX,
             _ => true,
         },

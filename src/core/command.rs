@@ -74,6 +74,10 @@ pub enum Admin {
     Here,
     /// List the agents.
     Agents,
+    /// Find what has these words in it, in all conversations.
+    Find(String),
+    /// List the conversations that ended last.
+    ListEnded,
     /// Put the canned reply with this name into the line; without a name, list them.
     Canned(Option<String>),
     /// Show a customer's conversation again; without a customer, that of the one in focus.
@@ -118,6 +122,7 @@ pub const ADMIN_HELP: &str = "\
 /take N REASON, /watch N  (leads) take customer N over; read along, or no more
 /r [NAME]         put a canned reply into your line; without a name, list them
 /history [N]      show a conversation again
+/find WORDS, /list ended  search all conversations; those that ended last
 /wait [SECONDS]   (scripts) wait until the customer has answered
 /quit             leave the program
 //text            say a line that begins with a slash
@@ -197,7 +202,12 @@ impl Admin {
             "away" => return Ok(Admin::Away(note())),
             "here" => Admin::Here,
             "agents" => Admin::Agents,
+            "list" if rest == "ended" => return Ok(Admin::ListEnded),
             "list" => Admin::List,
+            "find" => {
+                let missing = || "/find takes words, or a customer's name".to_owned();
+                return note().map(Admin::Find).ok_or_else(missing);
+            }
             "next" => Admin::Next,
             "help" => Admin::Help,
             "quit" => Admin::Quit,

@@ -20,10 +20,11 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
 //! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, `connections` whose a connection is.
+//! them has whom, with `transfer` and `assign`, `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use crate::core::agent::Agents;
@@ -44,15 +45,17 @@ use room::Room;
 use roster::Roster;
 use team::Team;
 
+mod agents;
 mod alerts;
 mod announce;
+mod assign;
 mod away;
 mod backlog;
 mod commands;
 mod connections;
 mod controls;
 mod conversation;
-mod hello;
+pub mod hello;
 mod links;
 pub mod names;
 mod own;
@@ -65,11 +68,12 @@ mod seat;
 pub mod team;
 #[cfg(test)]
 mod tests;
+mod transfer;
 mod views;
 
-pub use ownership::OFFERED_FOR;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
+pub use transfer::OFFERED_FOR;
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
 /// An old copy of the journal explains no more, so a higher mark is made up.
@@ -130,6 +134,32 @@ pub struct Options {
     pub agent_grace: Duration,
     /// The most customers of one agent.
     pub max_active: usize,
+    /// Who takes a customer who waits.
+    pub assign: Assign,
+    /// An agent who has not answered an assigned customer for this time loses them to the next one.
+    pub answer_within: Option<Duration>,
+}
+
+/// Who takes a customer who waits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Assign {
+    /// The agent who accepts them first.
+    #[default]
+    Pull,
+    /// The desk gives them to the agent who is here and got a customer the longest ago.
+    LongestIdle,
+}
+
+impl FromStr for Assign {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Assign, String> {
+        match text {
+            "pull" => Ok(Assign::Pull),
+            "longest-idle" => Ok(Assign::LongestIdle),
+            _ => Err("give 'pull' or 'longest-idle'".to_owned()),
+        }
+    }
 }
 
 impl Default for Options {
@@ -146,6 +176,8 @@ impl Default for Options {
             has_terminal: true,
             agent_grace: AGENT_GRACE,
             max_active: usize::MAX,
+            assign: Assign::Pull,
+            answer_within: None,
         }
     }
 }
@@ -179,6 +211,7 @@ impl Default for Options {
 ///     newest: 0,
 ///     features: Vec::new(),
 ///     gateway: None,
+///     former: None,
 /// };
 /// desk.received(conn, Message::Hello(hello), now);
 ///
@@ -188,7 +221,7 @@ impl Default for Options {
 /// };
 /// let of = |number| Asked { desk: DeskId::new([1; 16]), number };
 ///
-/// make(&mut desk, 1, Body::Requested { reason: None });
+/// make(&mut desk, 1, Body::Requested { reason: None, of: None });
 /// assert_eq!(desk.waiting(), ["#1 Ann"]);
 ///
 /// // The desk asks with an entry of its own, and has the customer when the answer comes.
@@ -215,10 +248,14 @@ pub struct Desk {
     connections: Connections,
     changed_links: ChangedLinks,
     team: Team,
+    /// Everybody was told that no agent is here.
+    is_nobody_here: bool,
     /// When the desk calls whoever does not look at a terminal.
     alerts: Alerts,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
+    /// Assigned conversations whose agent has not answered yet.
+    unanswered: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
@@ -240,8 +277,10 @@ impl Desk {
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
             team: Team::new(&options, now),
+            is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
             offered: Vec::new(),
+            unanswered: Vec::new(),
             options,
             send_list: Vec::new(),
             leave_candidates: Vec::new(),
@@ -334,7 +373,11 @@ impl Desk {
         let secret = conversation.secret;
         let name = conversation.name.as_deref().map(str::to_owned);
         let has_lost = conversation.own.highest_lost() > 0;
+        let former = conversation.former;
         self.journal(id, Record::Begun { secret, name });
+        if let Some(former) = former {
+            self.journal(id, Record::Former(former));
+        }
         if has_lost {
             self.remember_lost(id, 1);
         }

@@ -22,6 +22,8 @@ impl Owed {
     pub fn learn(&mut self, body: &Body, at: Millis) {
         match body {
             Body::Message(Said { author: Author::User, text, .. }) => self.add(text, at),
+            // The agent has left, and what had no answer is owed by the next one.
+            Body::Requested { of: Some(_), .. } => self.ask_again(at),
             Body::Requested { .. } => self.ask(at),
             _ => {}
         }
@@ -30,6 +32,11 @@ impl Owed {
     /// The customer asked for an agent at this time. What they said before was for the bot.
     pub fn ask(&mut self, at: Millis) {
         *self = Owed { asked_at: at, ..Owed::default() };
+    }
+
+    /// The customer waits again since this time, after an agent who has left.
+    pub fn ask_again(&mut self, at: Millis) {
+        self.asked_at = at;
     }
 
     /// The customer typed this line at this time.

@@ -55,6 +55,8 @@ pub enum Record {
     Focus,
     /// At a desk: who has this conversation, or is accepting it.
     Owner(Owner),
+    /// At a desk: the customer had the conversation with this number at the desk before.
+    Former(u32),
     /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in with
     /// this secret from now on. The two are hashes.
     Enrolled {
@@ -317,6 +319,8 @@ pub struct Story {
     pub controls: Vec<Line>,
     /// At a desk: who has it.
     pub owner: Owner,
+    /// At a desk: the number of the conversation that the customer had before.
+    pub former: Option<u32>,
     /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
     pub owed: Owed,
 }
@@ -340,6 +344,7 @@ impl Story {
             desks: Vec::new(),
             controls: Vec::new(),
             owner: Owner::default(),
+            former: None,
             owed: Owed::default(),
         }
     }
@@ -392,6 +397,7 @@ impl Story {
             Record::Delivered(number) => self.delivered = *number,
             Record::Idle(idle) => self.idle = *idle,
             Record::Owner(owner) => self.owner = owner.clone(),
+            Record::Former(ordinal) => self.former = Some(*ordinal),
             Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)

@@ -53,6 +53,9 @@ pub enum Report {
         /// At a desk: what the customer is called there.
         #[serde(skip_serializing_if = "Option::is_none")]
         customer: Option<String>,
+        /// At a desk: the number of the conversation that the customer had before.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        former: Option<u32>,
         /// The state, as both sides know it.
         state: State,
         /// The place in the queue, from 1.

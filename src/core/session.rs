@@ -55,7 +55,7 @@
 //! assert!(session.is_dial_wanted());
 //! session.dial();
 //! session.dialled(conn);
-//! session.connected(conn, None);
+//! session.connected(conn, None, None);
 //! let welcome = Welcome { desk, received: 0, state: State::Bot, features: Vec::new() };
 //! assert!(session.received(conn, Message::Welcome(welcome), now));
 //!

@@ -6,11 +6,11 @@
 //! lives.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::core::customer::{Belongings, CustomerId, PostId, Posted, TokenHash};
 use crate::core::record::{Batch, Committed, Line, Offset, Restart, Story};
-use crate::wire::{ConversationId, DeskId, Entry, Number, SeatKey, SecretHash};
+use crate::wire::{ConversationId, DeskId, Entry, Former, Number, SeatKey, SecretHash};
 
 mod disk;
 mod memory;
@@ -19,6 +19,7 @@ mod place;
 mod tests;
 mod typed;
 
+pub use disk::{Found, Search};
 pub use place::{Place, Profile};
 pub use typed::{Credentials, TypedLine, TypedLines};
 
@@ -69,6 +70,14 @@ impl Journal {
     /// One line: what is wrong with the file and what to do.
     pub fn open(file: &Path) -> Result<Journal, String> {
         Ok(Journal { store: Store::Disk(disk::Disk::open(file)?), waiting: Vec::new() })
+    }
+
+    /// Its file, if it has one.
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.store {
+            Store::Memory(_) => None,
+            Store::Disk(disk) => disk.file(),
+        }
     }
 
     /// Whether it ends with the process.
@@ -180,6 +189,17 @@ impl Journal {
         match &self.store {
             Store::Memory(memory) => Ok(memory.conversation(ordinal)),
             Store::Disk(disk) => disk.conversation(ordinal),
+        }
+    }
+
+    /// At the customer's side: the conversation that the same customer had before this one.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn former(&self, id: ConversationId) -> Result<Option<Former>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.former(id)),
+            Store::Disk(disk) => disk.former(id),
         }
     }
 

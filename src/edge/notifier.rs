@@ -31,7 +31,10 @@ pub struct Notifier(Vec<Sender<Alert>>);
 impl Notifier {
     /// Starts a thread for each target. What goes wrong is sent to `faults` as a sentence, once
     /// until it works again.
-    pub fn start(targets: Targets, faults: &Sender<String>) -> Notifier {
+    pub fn start<F: From<String> + Send + 'static>(
+        targets: Targets,
+        faults: &Sender<F>,
+    ) -> Notifier {
         let command = targets
             .command
             .map(|command| start("notify-command", faults, move |alert| run(&command, alert)));
@@ -46,9 +49,9 @@ impl Notifier {
     }
 }
 
-fn start(
+fn start<F: From<String> + Send + 'static>(
     name: &'static str,
-    faults: &Sender<String>,
+    faults: &Sender<F>,
     call: impl Fn(&Alert) -> Result<(), String> + Send + 'static,
 ) -> Sender<Alert> {
     let (calls, alerts): (_, Receiver<Alert>) = bounded(1);
@@ -60,7 +63,8 @@ fn start(
             if let Err(why) = &result
                 && works
             {
-                let _ = faults.send(format!("--{name}: {why} (told once until it works again)"));
+                let _ =
+                    faults.send(format!("--{name}: {why} (told once until it works again)").into());
             }
             works = result.is_ok();
         }

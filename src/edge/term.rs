@@ -76,6 +76,8 @@ pub enum Typed {
     Line(String),
     /// A line that was typed while this conversation had the focus ([`Screen::focus`]).
     LineTo(ConversationId, String),
+    /// Tab, behind a command that was typed so far.
+    Complete(String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.
     Refused(String),
     /// The end of the input, or Ctrl-D on an empty line.
@@ -292,6 +294,11 @@ impl Screen {
     /// Puts a text into the line that is typed, at the cursor.
     pub fn insert(&self, text: &str) {
         self.send(Command::Insert(text.to_owned()));
+    }
+
+    /// Adds to a command what Tab adds, if the line is still this one.
+    pub fn complete(&self, line: &str, rest: &str) {
+        self.send(Command::Complete { line: line.to_owned(), rest: rest.to_owned() });
     }
 
     /// Calls the person: by the bell and, where the terminal has it, by a notification.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{bounded, unbounded};
 
 use crate::core::clock::Now;
+use crate::core::desk::hello::is_secret_of;
 use crate::core::desk::{Desk, Options, SeatId};
 use crate::core::record::Offset;
 use crate::core::report::Report;
@@ -29,14 +30,16 @@ use crate::turn::peers::Peers;
 use crate::turn::seat::Seat;
 use crate::turn::turn;
 use crate::wire::seat::AGENTS;
-use crate::wire::{self, Author, ConversationId, DeskId, Message};
+use crate::wire::{self, Author, ConversationId, DeskId, Former, Message};
 
+use finder::{Answer, Finder};
 use replies::CannedReplies;
 use seat::AgentSeat;
 use terminals::Terminals;
 use world::{Edges, Seats};
 
 mod attached;
+mod finder;
 mod lines;
 mod replies;
 mod seat;
@@ -55,6 +58,8 @@ struct Admin {
     no_terminal: bool,
     shows_typing: bool,
     shows_seen: bool,
+    /// Who searches the journal, if there is one on the disk.
+    finder: Option<Finder>,
     /// The canned replies, if there are any.
     canned: Option<CannedReplies>,
     /// The agents of this desk, and when to look at their file next; `None` if it can have none.
@@ -142,9 +147,12 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         has_terminal: !args.no_terminal,
         agent_grace: args.agent_grace,
         max_active: args.max_active,
+        assign: args.assign,
+        answer_within: args.answer_within,
     };
     let (tell_fault, faults) = unbounded();
     let notifier = Notifier::start(args.notify, &tell_fault);
+    let finder = profile.journal.file().map(|file| Finder::start(file, tell_fault.clone()));
     let keeper = Keeper::new(profile.journal, typed.clone(), shown.clone(), signals.clone());
     let here = AgentSeat::new(SeatId::TERMINAL, Seat::new(screen), args.json, args.no_terminal);
     let mut admin = Admin {
@@ -160,6 +168,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         no_terminal: args.no_terminal,
         shows_typing: args.shows_typing,
         shows_seen: args.shows_seen,
+        finder,
         canned,
         agents: agents.map(|file| (file, clock::now().clock)),
         has_asked_to_end: false,
@@ -215,7 +224,7 @@ impl Admin {
         Ok(())
     }
 
-    fn run(&mut self, inputs: &Inputs<String>) -> Result<u8, Stop> {
+    fn run(&mut self, inputs: &Inputs<Answer>) -> Result<u8, Stop> {
         self.turn(clock::now())?;
         if !self.edges.seats[SeatId::TERMINAL].is_json() {
             self.tell_focus(SeatId::TERMINAL);
@@ -265,12 +274,13 @@ impl Admin {
         [self.leaving.map(|(by, _)| by), paces, agents].into_iter().chain(desk).flatten().min()
     }
 
-    fn handle(&mut self, event: Event<String>) -> Result<(), Stop> {
+    fn handle(&mut self, event: Event<Answer>) -> Result<(), Stop> {
         let (now, at) = (clock::now(), SeatId::TERMINAL);
         match event {
             Event::Net(event) => self.net(event, now)?,
             Event::Typed(Typed::Line(line)) => self.typed_to(at, None, &line, now)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed_to(at, Some(id), &line, now)?,
+            Event::Typed(Typed::Complete(line)) => self.complete(at, &line),
             Event::Typed(Typed::Refused(why)) => self.tell(at, Report::Error { text: why }),
             Event::Typed(Typed::End) if self.here().input.pace.is_person() => {
                 self.ask_to_leave(0, now);
@@ -288,7 +298,8 @@ impl Admin {
             }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(at, ticket),
-            Event::Answer(fault) => self.tell(at, Report::Error { text: fault }),
+            Event::Answer(Answer::Fault(text)) => self.tell(at, Report::Error { text }),
+            Event::Answer(Answer::Found(at, found)) => self.found(at, found),
             Event::Due => {}
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal), now),
         }
@@ -317,7 +328,14 @@ impl Admin {
                     _ if unread.is_err() => {}
                     Ok(message) => {
                         unread = recall(desk, journal, &message, now);
+                        let hello = match &message {
+                            Message::Hello(hello) => Some((hello.conversation, hello.former)),
+                            _ => None,
+                        };
                         desk.received(conn, message, now);
+                        if let (Some((id, Some(former))), Ok(())) = (hello, &unread) {
+                            unread = note_former(desk, journal, id, &former);
+                        }
                     }
                     Err(error) => desk.refuse(conn, &error),
                 });
@@ -424,6 +442,21 @@ impl Admin {
     fn notice(&self, text: &str) {
         self.here().seat().notice(text);
     }
+}
+
+/// Notes which conversation the customer had before, if they prove it.
+fn note_former(
+    desk: &mut Desk,
+    journal: &Journal,
+    id: ConversationId,
+    former: &Former,
+) -> Result<(), Stop> {
+    if let Some(story) = journal.story(former.conversation)?
+        && is_secret_of(&former.secret, &story)
+    {
+        desk.has_returned(id, story.ordinal);
+    }
+    Ok(())
 }
 
 /// Reads a conversation from the journal if its customer is back and the desk had forgotten it. The

@@ -1,6 +1,7 @@
 //! The command line: `argh` reads the raw options (`raw`), [`parse`] checks them once, and the
 //! modes get values that are known to be right. `check` has the checks of single options.
 
+mod agents;
 mod check;
 mod raw;
 mod site;
@@ -15,23 +16,24 @@ use std::time::Duration;
 use argh::FromArgs;
 
 use crate::bot::{self, Askers};
-use crate::core::agent::{self, Code};
+use crate::core::desk::Assign;
 use crate::core::gateway::Addresses;
 use crate::core::identity;
 use crate::core::reply::Triggers;
-use crate::edge::agents::{self, AgentsFile};
+use crate::edge::agents::{AgentsFile, keep_desk_key};
 use crate::edge::journal::Place;
 use crate::edge::notifier::Targets;
 use crate::edge::secret;
 use crate::edge::tls::{self, Fingerprint, Identity, KnownDesks, Plaintext, Trust};
 use crate::wire::{TEXT_MAX, Token};
 
+pub use agents::{Agent, AgentTask, Attach};
 pub use raw::{Bot, Demo};
 pub use site::Site;
 
 use check::{
     asked, check_address, check_at_least_1, check_limits, checked_certificate, checked_name,
-    checked_place, checked_shown_name, image_host, origins, read_identity_key, read_token,
+    checked_place, image_host, origins, read_identity_key, read_token,
 };
 
 /// The program to run, with its checked options.
@@ -189,6 +191,10 @@ pub struct Admin {
     pub agent_grace: Duration,
     /// The most customers of one agent.
     pub max_active: usize,
+    /// Who takes a customer who waits.
+    pub assign: Assign,
+    /// After how long an assigned customer without an answer goes to the next agent.
+    pub answer_within: Option<Duration>,
     trusted_gateways: Vec<PathBuf>,
     place: Place,
     /// Whether to print JSON.
@@ -199,47 +205,6 @@ pub struct Admin {
     pub shows_typing: bool,
     /// Whether the other side is shown what was seen here.
     pub shows_seen: bool,
-}
-
-/// Checked options of `handoff agent`.
-#[derive(Debug)]
-pub struct Agent {
-    /// What to do.
-    pub task: AgentTask,
-    /// Which desk's agents.
-    place: Place,
-}
-
-/// What `handoff agent` does.
-#[derive(Debug)]
-pub enum AgentTask {
-    /// Adds an agent.
-    Add {
-        /// The agent's name.
-        name: String,
-        /// The name that customers see.
-        shown_as: String,
-        /// Whether the agent is a lead.
-        is_lead: bool,
-    },
-    /// Lists the agents.
-    List,
-    /// Removes the agent with this name.
-    Revoke(String),
-}
-
-/// Checked options of `handoff attach`.
-#[derive(Debug)]
-pub struct Attach {
-    /// The desk's address, HOST:PORT.
-    pub desk: String,
-    /// The file with the code.
-    pub code_file: Option<PathBuf>,
-    /// Whether to print JSON.
-    pub json: bool,
-    /// Whether to do without editing and colour.
-    pub plain: bool,
-    place: Place,
 }
 
 /// Why no mode is run.
@@ -402,6 +367,16 @@ impl raw::Admin {
         if self.max_active == Some(0) {
             return Err("--max-active must be at least 1".to_owned());
         }
+        if self.answer_within == Some(0) {
+            return Err("--answer-within must be at least 1 (a second)".to_owned());
+        }
+        if self.assign == Assign::LongestIdle && self.auto_accept {
+            let why = "--auto-accept and --assign longest-idle exclude each other; give one";
+            return Err(why.to_owned());
+        }
+        if self.answer_within.is_some() && self.assign == Assign::Pull {
+            return Err("--answer-within is for --assign longest-idle".to_owned());
+        }
         if self.notify_every == 0 {
             return Err("--notify-every must be at least 1 (a second)".to_owned());
         }
@@ -428,6 +403,8 @@ impl raw::Admin {
             notify_every: Duration::from_secs(self.notify_every.into()),
             agent_grace: Duration::from_secs(self.agent_grace.into()),
             max_active: self.max_active.unwrap_or(usize::MAX),
+            assign: self.assign,
+            answer_within: self.answer_within.map(|seconds| Duration::from_secs(seconds.into())),
             trusted_gateways: self.trust_gateway,
             place,
             json: self.json,
@@ -435,87 +412,6 @@ impl raw::Admin {
             shows_typing: !self.no_typing,
             shows_seen: !self.no_seen,
         })
-    }
-}
-
-impl raw::Agent {
-    fn check(self) -> Result<Agent, String> {
-        let (task, state, profile) = match self.task {
-            raw::AgentTask::Add(raw::AgentAdd { name, shown_as, lead, state, profile }) => {
-                agent::check_name(&name)?;
-                let shown_as = shown_as.as_deref().unwrap_or(&name);
-                let shown_as = checked_shown_name("--shown-as", shown_as)?;
-                (AgentTask::Add { name, shown_as, is_lead: lead }, state, profile)
-            }
-            raw::AgentTask::List(raw::AgentList { state, profile }) => {
-                (AgentTask::List, state, profile)
-            }
-            raw::AgentTask::Revoke(raw::AgentRevoke { name, state, profile }) => {
-                (AgentTask::Revoke(name), state, profile)
-            }
-        };
-        Ok(Agent { task, place: checked_place("admin", state, profile, false)? })
-    }
-}
-
-impl raw::Attach {
-    fn check(self) -> Result<Attach, String> {
-        check_address("--desk", &self.desk)?;
-        Ok(Attach {
-            desk: self.desk,
-            code_file: self.code_file,
-            json: self.json,
-            plain: self.plain,
-            place: checked_place("attach", self.state, self.profile, false)?,
-        })
-    }
-}
-
-impl Agent {
-    /// The file of the desk's agents.
-    ///
-    /// # Errors
-    /// When the platform does not say where it keeps such files.
-    pub fn file(&self) -> Result<PathBuf, String> {
-        Ok(AgentsFile::path(&self.folder()?, &self.place.profile))
-    }
-
-    /// The fingerprint of the key that the desk shows: of the certificate that it was started with
-    /// last, else of its own key.
-    ///
-    /// # Errors
-    /// One line, when the key cannot be read or made.
-    pub fn desk_key(&self) -> Result<Fingerprint, String> {
-        let folder = self.folder()?;
-        match agents::kept_desk_key(&folder, &self.place.profile)? {
-            Some(key) => key.parse(),
-            None => own_identity(&folder, &self.place.profile)?.fingerprint(),
-        }
-    }
-
-    fn folder(&self) -> Result<PathBuf, String> {
-        self.place.folder()?.ok_or_else(|| "an ephemeral desk has no agents".to_owned())
-    }
-}
-
-impl Attach {
-    /// The folder of the agent's terminal for this desk: its secret and its unsent lines.
-    ///
-    /// # Errors
-    /// When the platform does not say where it keeps such files.
-    pub fn folder(&self) -> Result<PathBuf, String> {
-        let state = self.place.folder()?.ok_or_else(|| "nothing is kept".to_owned())?;
-        let desk = self.desk.replace(['/', ':', '[', ']'], "_");
-        Ok(state.join("attach").join(&self.place.profile).join(desk))
-    }
-
-    /// The code, if a file with it is given.
-    ///
-    /// # Errors
-    /// One line, when the file cannot be used.
-    pub fn code(&self) -> Result<Option<Code>, String> {
-        let read = |file: &PathBuf| secret::read("the agent's code", file)?.parse();
-        self.code_file.as_ref().map(read).transpose()
     }
 }
 
@@ -636,7 +532,7 @@ impl Admin {
     /// One line, when it cannot be kept.
     pub fn keep_desk_key(&self, key: &str) -> Result<(), String> {
         match self.place.folder()? {
-            Some(folder) => agents::keep_desk_key(&folder, &self.place.profile, key),
+            Some(folder) => keep_desk_key(&folder, &self.place.profile, key),
             None => Ok(()),
         }
     }

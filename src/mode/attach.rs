@@ -238,6 +238,7 @@ impl Attach {
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(self.focus, &line)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed(Some(id), &line)?,
+            Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
             Event::Typed(Typed::End) if self.screen.is_interactive() => self.leave(0),
             Event::Typed(Typed::End) => self.end = End::Reached,
@@ -373,6 +374,7 @@ impl Attach {
                 self.screen.focus(focus);
                 self.screen.title(count);
             }
+            SeatMessage::Completed { line, rest } => self.screen.complete(&line, &rest),
             SeatMessage::Insert { text } => self.screen.insert(&text),
             SeatMessage::Ring { text } => self.screen.ring(&text),
             SeatMessage::Over { failed } => self.leave(u8::from(failed)),

@@ -10,6 +10,7 @@ use crossbeam_channel::{bounded, unbounded};
 use crate::bot::{self, Bot};
 use crate::core::clock::Now;
 use crate::core::command;
+use crate::core::complete::{self, complete};
 use crate::core::record::{Offset, Record, Restart};
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, Pace, QUEUE_MAX};
@@ -212,6 +213,10 @@ impl User {
         let now = clock::now();
         match event {
             Event::Typed(Typed::Line(line) | Typed::LineTo(_, line)) => self.typed(&line, now)?,
+            Event::Typed(Typed::Complete(line)) => {
+                let completion = complete(&line, &complete::USER, |_| Vec::new());
+                self.edges.seat.complete(&line, &completion);
+            }
             Event::Typed(Typed::Refused(why)) => self.edges.seat.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
@@ -232,11 +237,12 @@ impl User {
     }
 
     fn net(&mut self, event: net::Event, now: Now) {
-        let Edges { peers, desk, .. } = &mut self.edges;
-        let sessions = &mut self.sessions;
+        let Edges { peers, desk, keeper, .. } = &mut self.edges;
+        let (sessions, journal) = (&mut self.sessions, &keeper.journal);
         match event {
             net::Event::Connected { conn, peer, key } => {
-                if let Some(news) = desk.connected((conn, peer, key), peers, sessions, now) {
+                if let Some(news) = desk.connected((conn, peer, key), peers, sessions, journal, now)
+                {
                     self.notice(&news);
                 }
             }

@@ -244,11 +244,12 @@ impl Web {
 
     /// Something happened to a connection to the desk, or to the socket thread.
     fn net(&mut self, event: net::Event, now: Now) {
-        let Edges { peers, desk, .. } = &mut self.edges;
-        let sessions = &mut self.sessions;
+        let Edges { peers, desk, keeper, .. } = &mut self.edges;
+        let (sessions, journal) = (&mut self.sessions, &keeper.journal);
         match event {
             net::Event::Connected { conn, peer, key } => {
-                if let Some(text) = desk.connected((conn, peer, key), peers, sessions, now) {
+                if let Some(text) = desk.connected((conn, peer, key), peers, sessions, journal, now)
+                {
                     self.edges.seat.tell(Report::Notice { text });
                 }
             }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::core::complete::Completion;
 use crate::core::record::Offset;
 use crate::core::report::{Report, Told};
 use crate::edge::term::{BACKLOG_MAX, Screen};
@@ -43,6 +44,9 @@ pub trait Front {
 
     /// Puts a text into the line that is typed, at the cursor.
     fn insert(&self, text: &str);
+
+    /// Adds to a command what Tab adds, if the line is still this one.
+    fn complete(&self, line: &str, rest: &str);
 
     /// Calls the person.
     fn ring(&self, text: &str);
@@ -93,6 +97,10 @@ impl Front for Screen {
         Screen::insert(self, text);
     }
 
+    fn complete(&self, line: &str, rest: &str) {
+        Screen::complete(self, line, rest);
+    }
+
     fn ring(&self, text: &str) {
         Screen::ring(self, text);
     }
@@ -119,6 +127,8 @@ pub struct Seat {
     screen: Box<dyn Front>,
     /// Lines of the peer's on their way to the screen, each with the screen's ticket.
     unseen: VecDeque<(u64, Seen)>,
+    /// What stands in place of a prompt was said like this last.
+    spoken: String,
     /// Something was not delivered, or went wrong in a script.
     failed: bool,
 }
@@ -126,7 +136,12 @@ pub struct Seat {
 impl Seat {
     /// The seat in front of this screen.
     pub fn new(screen: impl Front + 'static) -> Seat {
-        Seat { screen: Box::new(screen), unseen: VecDeque::new(), failed: false }
+        Seat {
+            screen: Box::new(screen),
+            unseen: VecDeque::new(),
+            spoken: String::new(),
+            failed: false,
+        }
     }
 
     /// The screen.
@@ -166,6 +181,27 @@ impl Seat {
     /// Tells one line for a person.
     pub fn notice(&self, text: &str) {
         self.screen.show(Report::Notice { text: text.to_owned() });
+    }
+
+    /// Says what a prompt would show, in a line of its own whenever it changes, to a person without
+    /// a prompt (`--plain`). An empty text is not said.
+    pub fn speak(&mut self, text: String) {
+        if self.is_person() && !self.screen.has_prompt() && text != self.spoken {
+            if !text.is_empty() {
+                self.notice(&text);
+            }
+            self.spoken = text;
+        }
+    }
+
+    /// Adds to a command what Tab adds, and lists what it may go on to.
+    pub fn complete(&self, line: &str, completion: &Completion) {
+        if !completion.choices.is_empty() {
+            self.notice(&completion.choices.join("  "));
+        }
+        if !completion.insert.is_empty() {
+            self.screen.complete(line, &completion.insert);
+        }
     }
 
     /// Whether something failed.

@@ -273,13 +273,14 @@ fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
         "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "agent",
         "typing", "ping",
     ];
-    const KNOWN_BODIES: [&str; 11] = [
+    const KNOWN_BODIES: [&str; 12] = [
         "message",
         "requested",
         "withdrawn",
         "accept",
         "hand_back",
         "close",
+        "requeue",
         "accepted",
         "refused",
         "handed_back",
@@ -369,7 +370,7 @@ fn check(message: Message, length: usize) -> Result<Message, WireError> {
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,
         Message::Entry(entry) => match &entry.body {
             Body::Message(said) => said.fits(),
-            Body::Requested { reason } => short(reason),
+            Body::Requested { reason, .. } => short(reason),
             Body::Accept { name, .. } => short(name),
             Body::Refused { why, .. } => why.len() <= TEXT_MAX,
             _ => true,

@@ -56,6 +56,11 @@ pub enum SeatMessage {
     End {},
     /// A person types, from the terminal.
     Typing {},
+    /// Tab, behind a command that was typed so far, from the terminal.
+    Complete {
+        /// The command so far.
+        line: String,
+    },
     /// Facts up to this number are on the screen, from the terminal.
     Shown {
         /// The number of the latest of them.
@@ -84,6 +89,13 @@ pub enum SeatMessage {
     },
     /// What stands in the prompt and the title, from the desk.
     View(View),
+    /// What Tab adds to a command, from the desk: if the line is still this one.
+    Completed {
+        /// The command for which it was asked.
+        line: String,
+        /// What follows.
+        rest: String,
+    },
     /// A text for the line that is typed, from the desk.
     Insert {
         /// The text.

@@ -56,7 +56,11 @@ impl Edges {
             Record::Delivered(number) => {
                 assert!(number <= own, "an entry that does not exist was delivered")
             }
-            Record::Focus | Record::Begun { .. } | Record::Note(_) | Record::Idle(_) => {}
+            Record::Focus
+            | Record::Begun { .. }
+            | Record::Note(_)
+            | Record::Idle(_)
+            | Record::Owner(_) => {}
             other => panic!("a desk journaled {other:?}"),
         }
     }
@@ -122,6 +126,7 @@ impl Edges {
                 );
             }
             Message::Seen { .. } if wire.welcomed => {}
+            Message::Agent { .. } if wire.welcomed && wire.knows_agents => {}
             Message::Entry(sent) if wire.welcomed => {
                 assert_eq!(entry.as_ref(), Some(sent), "not this customer's, or not journaled");
                 assert_eq!(sent.number, wire.sent + 1, "entries have a gap");

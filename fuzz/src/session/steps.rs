@@ -95,7 +95,7 @@ impl World {
         }
         line.connected = true;
         let conn = line.conn;
-        self.session().connected(conn, None);
+        self.session().connected(conn, None, None);
         if how % 8 < 6 {
             self.act();
             self.welcome(how / 8, choices);
@@ -174,7 +174,8 @@ impl World {
             9..=11 => Body::Close { request },
             12 => Body::Unknown(json!({"later": {}})),
             13 => Body::Message(Said::text(Author::User, "made up")),
-            14 => Body::Requested { reason: None },
+            14 if self.edges.came & 1 == 0 => Body::Requeue { request },
+            14 => Body::Requested { reason: None, of: None },
             _ => Body::Message(said),
         };
         Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })

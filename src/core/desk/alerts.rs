@@ -122,7 +122,8 @@ impl Desk {
 
     fn attention(&self, agent: Option<AgentId>, now: Now) -> Alert {
         let unread = agent.map_or(0, |agent| self.team.member(agent).unread());
-        Alert { waiting: self.queue.len(), waited: self.waited(now), unread }
+        let is_nobody_here = agent.is_none() && !self.team.is_anybody_here();
+        Alert { waiting: self.queue.len(), waited: self.waited(now), unread, is_nobody_here }
     }
 }
 

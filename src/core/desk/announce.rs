@@ -89,7 +89,9 @@ impl Desk {
             return;
         }
         let phase = conversation.controls.phase();
-        self.queue.remove(id);
+        if !(phase == Phase::Queued && self.is_requeued(id)) {
+            self.queue.remove(id);
+        }
         match phase {
             Phase::Queued => self.announce_queued(id, now),
             Phase::Active => self.announce_active(id, now),
@@ -99,8 +101,19 @@ impl Desk {
         }
     }
 
+    /// Whether the latest control of the customer's answers a `requeue` of this desk.
+    fn is_requeued(&self, id: ConversationId) -> bool {
+        let answered = self.conversations[id].controls.answered();
+        answered.is_some_and(|answered| answered.ask == Ask::Requeue)
+    }
+
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
-        self.queue.push(id);
+        // A customer who had an agent stands before all others, perhaps already.
+        match self.is_requeued(id) {
+            true if self.queue.has(id) => {}
+            true => self.queue.push_front(id),
+            false => self.queue.push(id),
+        }
         self.note_waiting(now);
         self.team.lose(id);
         self.tell_state_and_withheld(id);
@@ -132,13 +145,15 @@ impl Desk {
             self.own(id, None);
             self.queue.push_front(id);
             self.note_waiting(now);
-            return self.tell_state_and_withheld(id);
+            self.tell_state_and_withheld(id);
+            return self.requeue(id, now);
         };
         if let Some(by) = accepted_by {
             self.give(owner, id, by);
             if by.is_none() {
                 self.team.note_unread(owner, id, self.conversations[id].owed().lines(), now);
                 self.note_arrival(owner, now);
+                self.expect_answer(id, now);
             }
         }
         self.tell_state_and_withheld(id);
@@ -207,6 +222,7 @@ impl Desk {
             conversation: id,
             ordinal: Some(conversation.ordinal),
             customer: Some(conversation.called(id)),
+            former: conversation.former,
             state: conversation.state(),
             position,
             admin: owner.and_then(|owner| owner.shown_as.clone()),

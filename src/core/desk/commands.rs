@@ -214,6 +214,7 @@ impl Desk {
             Ask::Accept { .. } => Body::Accept { request, name: self.shown_name(id) },
             Ask::HandBack => Body::HandBack { request },
             Ask::Close => Body::Close { request },
+            Ask::Requeue => Body::Requeue { request },
         };
         let number = self.record(id, body, now);
         if let Some(conversation) = self.conversations.get_mut(id) {
@@ -305,7 +306,7 @@ impl Desk {
     }
 
     /// The connected customer who waits longest.
-    fn next_in_queue(&self) -> Option<ConversationId> {
+    pub(super) fn next_in_queue(&self) -> Option<ConversationId> {
         // A customer who withdrew within a backlog stays in the queue until the backlog is
         // complete.
         let is_ready = |id: &ConversationId| {

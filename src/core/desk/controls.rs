@@ -66,6 +66,8 @@ pub(super) enum Ask {
     HandBack,
     /// The agent wants to close the conversation.
     Close,
+    /// The agent has left, and the customer is to wait again.
+    Requeue,
 }
 
 impl Ask {
@@ -75,6 +77,7 @@ impl Ask {
             Body::Accept { .. } => Some(Ask::Accept { by: Some(SeatId::TERMINAL) }),
             Body::HandBack { .. } => Some(Ask::HandBack),
             Body::Close { .. } => Some(Ask::Close),
+            Body::Requeue { .. } => Some(Ask::Requeue),
             _ => None,
         }
     }
@@ -87,6 +90,7 @@ impl Ask {
             (Ask::Accept { .. }, Body::Accepted { .. })
                 | (Ask::HandBack, Body::HandedBack { .. })
                 | (Ask::Close, Body::Closed { .. })
+                | (Ask::Requeue, Body::Requested { .. })
         )
     }
 }
@@ -191,11 +195,13 @@ impl Controls {
             // docs/PROTOCOL.md, "States, and who decides": `closed` is the end. A journal of
             // release 0.1.0 may have controls behind it.
             body if self.end > 0 && !matches!(body, Body::Refused { .. }) => return,
-            Body::Requested { reason } => {
+            Body::Requested { reason, of } => {
                 self.phase = Phase::Queued;
                 self.request = entry.number;
                 self.reason = reason.as_deref().map(Into::into);
-                return;
+                if of.is_none_or(|of| of.desk != desk) {
+                    return;
+                }
             }
             Body::Withdrawn {} => self.phase = Phase::Bot(Returned::Withdrawn),
             Body::HandedBack { of } if of.desk == desk => {

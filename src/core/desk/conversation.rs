@@ -1,6 +1,8 @@
 //! One conversation, as this desk knows it. Its parts keep their own rules; here is what two of
 //! them decide together.
 
+use std::time::Instant;
+
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
@@ -14,9 +16,9 @@ use super::controls::{Controls, Phase};
 use super::links::LinkNotices;
 use super::names;
 use super::own::OwnNumbers;
-use super::ownership::Offer;
 use super::room::Slot;
 use super::team::AgentId;
+use super::transfer::Offer;
 
 /// One conversation, as this desk knows it.
 pub(super) struct Conversation {
@@ -32,6 +34,8 @@ pub(super) struct Conversation {
     pub(super) backlog: Backlog,
     pub(super) delivery: Delivery,
     pub(super) own: OwnNumbers,
+    /// The number of the conversation that the customer had before, as they have proved.
+    pub(super) former: Option<u32>,
     /// The customer's connection, while there is one.
     pub(super) connection: Option<Conn>,
     pub(super) link_notices: LinkNotices,
@@ -40,11 +44,15 @@ pub(super) struct Conversation {
     /// The agent who has the conversation while it is active, or is accepting it; `None`: its
     /// customer was given back to the queue.
     pub(super) owner: Option<AgentId>,
+    /// The desk assigned the conversation to its owner, who is to answer by this time.
+    pub(super) answer_by: Option<Instant>,
     /// Whom the owner has offered the conversation, until they take it.
     pub(super) offer: Option<Box<Offer>>,
     /// Whether the customer's side understands who of the agents is there (docs/PROTOCOL.md,
     /// "agent").
     pub(super) knows_agents: bool,
+    /// Whether the customer's side understands that the customer is to wait again.
+    pub(super) knows_requeue: bool,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
     /// What the customer is owed.
@@ -73,12 +81,15 @@ impl Conversation {
             backlog: Backlog::new(),
             delivery,
             own: OwnNumbers::default(),
+            former: None,
             connection: None,
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),
             owner: Some(AgentId::TERMINAL),
+            answer_by: None,
             offer: None,
             knows_agents: false,
+            knows_requeue: false,
             slot: None,
             owed: Owed::default(),
             taken_lines: 0,
@@ -99,6 +110,7 @@ impl Conversation {
                 story.own,
             ),
             own: OwnNumbers::restore(story.own, story.held, story.typed),
+            former: story.former,
             owed: story.owed.clone(),
             // A script that was started again waits for lines that come from now on.
             taken_lines: story.owed.lines(),
@@ -141,6 +153,7 @@ impl Conversation {
     /// The entry with this number is a line that the agent typed.
     pub(super) fn note_own_line(&mut self, number: Number) {
         self.owed.settle();
+        self.answer_by = None;
         self.taken_lines = 0;
         self.typing.note_line();
         self.own.note_line(number);
@@ -202,8 +215,8 @@ impl Conversation {
         self.controls.clear_answered();
         self.controls.learn(desk, entry);
         if self.controls.request() != request {
-            self.owed.ask(now.wall);
-            self.taken_lines = 0;
+            self.owed.learn(&entry.body, now.wall);
+            self.taken_lines = self.taken_lines.min(self.owed.lines());
         }
     }
 
@@ -241,6 +254,11 @@ impl Conversation {
     /// given back to the queue.
     pub(super) fn is_unowned(&self) -> bool {
         self.is_active() && self.owner.is_none()
+    }
+
+    /// Whether an agent has had the customer before.
+    pub(super) fn had_agent(&self) -> bool {
+        self.own.latest_line() > 0
     }
 
     /// Whether an agent may take the customer now.
@@ -287,7 +305,9 @@ impl Conversation {
 pub(super) fn is_of_customer(body: &Body) -> bool {
     match body {
         Body::Message(said) => said.author != Author::Admin,
-        Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => false,
+        Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Requeue { .. } => {
+            false
+        }
         _ => true,
     }
 }

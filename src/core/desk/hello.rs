@@ -6,10 +6,11 @@ use ring::digest::{SHA256, digest};
 
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
-use crate::core::record::Record;
+use crate::core::record::{Record, Story};
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
 use crate::wire::{
-    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, Token, VERSION, Welcome,
+    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, REQUEUE, Secret, Token,
+    VERSION, Welcome,
 };
 
 use super::controls::Phase;
@@ -43,7 +44,8 @@ impl Desk {
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
         let renamed = conversation.rename(hello.name);
-        conversation.knows_agents = hello.features.iter().any(|feature| feature == AGENT);
+        let knows = |name: &str| hello.features.iter().any(|feature| feature == name);
+        (conversation.knows_agents, conversation.knows_requeue) = (knows(AGENT), knows(REQUEUE));
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
         if let Some(record) = renamed {
@@ -62,6 +64,7 @@ impl Desk {
             self.wake(id, now);
         }
         self.send_agent(id);
+        self.requeue(id, now);
         self.note_link(id, None);
         self.queue.count_again(id);
         self.send_position(id);
@@ -83,6 +86,14 @@ impl Desk {
             Ok(false) => {}
             // Our journal is older than what we sent: it was restored from a backup.
             Err(_) => self.raise(id, mark),
+        }
+    }
+
+    /// The customer of this conversation has proved that the one with this number was theirs, too.
+    pub fn has_returned(&mut self, id: ConversationId, former: u32) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if conversation.former.replace(former) != Some(former) && conversation.ordinal > 0 {
+            self.journal(id, Record::Former(former));
         }
     }
 
@@ -169,6 +180,11 @@ impl Desk {
         let who = self.who(id);
         self.tell_news(DeskNews::HeldByCustomer { who, first, last: lost });
     }
+}
+
+/// Whether this is the secret of the conversation whose hash the journal has.
+pub fn is_secret_of(secret: &Secret, story: &Story) -> bool {
+    hash(secret.bytes()) == story.secret
 }
 
 /// SHA-256. Of a conversation's secret the journal of a desk has nothing else.

@@ -1,5 +1,6 @@
 //! Finds customers by what the agent calls them: an ordinal, a name, or the beginning of a name.
 
+use crate::core::agent::QUEUE;
 use crate::core::command::Who;
 use crate::core::report::Fitting;
 use crate::core::text::{Name, begins, is_same};
@@ -45,6 +46,18 @@ impl Desk {
     /// When no name fits, or several do.
     pub fn find_active(&self, who: &Who) -> Result<u32, Missing> {
         self.find_named(who, Conversation::is_active)
+    }
+
+    /// What the customers who wait and talk are called.
+    pub fn customers_named(&self) -> Vec<String> {
+        let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
+        live.map(|(id, known)| known.called(id)).collect()
+    }
+
+    /// Whom a customer can be transferred to.
+    pub fn agents_named(&self) -> Vec<String> {
+        let names = self.team.members().map(|(_, member)| member.name.to_string());
+        names.chain([QUEUE.to_owned()]).collect()
     }
 
     /// An ordinal that this desk gave is that ordinal. Otherwise the customers that the command is

@@ -74,6 +74,11 @@ impl Queue {
         self.note_moved(at);
     }
 
+    /// Whether this customer is in the queue.
+    pub(super) fn has(&self, id: ConversationId) -> bool {
+        self.index_of(id).is_some()
+    }
+
     /// The customers, longest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = ConversationId> {
         self.customers.iter().copied()

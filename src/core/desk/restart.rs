@@ -113,5 +113,8 @@ fn offset_of_request(story: &Story) -> Offset {
         let is_requested = |body: &Body| matches!(body, Body::Requested { .. });
         !line.own && line.entry().is_some_and(|entry| is_requested(&entry.body))
     };
-    story.controls.iter().rfind(is_request).map_or(Offset::START, |line| line.offset)
+    let request = story.controls.iter().rfind(is_request);
+    // A customer who had an agent stands before all others.
+    let is_again = |line: &&Line| line.entry().is_some_and(|entry| entry.body.answers().is_some());
+    request.filter(|line| !is_again(line)).map_or(Offset::START, |line| line.offset)
 }

@@ -61,6 +61,8 @@ pub(super) struct Member {
     pub(super) is_lead: bool,
     is_revoked: bool,
     away: Option<Box<str>>,
+    /// When the desk gave the agent a customer last.
+    pub(super) given_at: Option<Instant>,
     /// When the last seat went away; `None` while there is one, and once the agent is gone.
     missed_since: Option<Instant>,
     has_seat: bool,
@@ -77,6 +79,7 @@ impl Member {
             is_lead,
             is_revoked: false,
             away: None,
+            given_at: None,
             missed_since: None,
             has_seat: false,
             unread: HashMap::new(),
@@ -167,6 +170,11 @@ impl Team {
         self.members.iter().skip(1).any(|member| !member.is_revoked)
     }
 
+    /// Whether an agent is here who can be given customers.
+    pub(super) fn is_anybody_here(&self) -> bool {
+        self.members().any(|(_, member)| member.is_here())
+    }
+
     /// A new seat of an agent.
     pub(super) fn sit_down(&mut self, agent: AgentId) -> SeatId {
         let seat = SeatId(self.seats_given);
@@ -208,6 +216,11 @@ impl Team {
     /// Whether the agent is there, or may be back within the grace.
     pub(super) fn is_expected(&self, agent: AgentId) -> bool {
         !matches!(self.member(agent).presence(), Presence::Gone | Presence::Revoked)
+    }
+
+    /// The desk gives the agent a customer.
+    pub(super) fn note_given(&mut self, agent: AgentId, now: Now) {
+        self.members[usize::from(agent.0)].given_at = Some(now.clock);
     }
 
     /// The agent says that they are away (`Some`), or here.

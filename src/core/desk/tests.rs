@@ -48,6 +48,7 @@ fn hello(n: u8) -> Hello {
         newest: 1,
         features: Vec::new(),
         gateway: None,
+        former: None,
     }
 }
 
@@ -64,7 +65,7 @@ fn greets(desk: &mut Desk, hello: Hello, conn: u64, address: u8, now: Now) {
 /// A customer connects as connection `n` and asks for a person.
 fn joins(desk: &mut Desk, n: u8) {
     dials(desk, n, n.into(), n, now());
-    says(desk, n, 1, Body::Requested { reason: None });
+    says(desk, n, 1, Body::Requested { reason: None, of: None });
 }
 
 /// A desk with slots for `customers`, and for `customers_per_address` from one address.

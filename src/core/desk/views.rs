@@ -1,6 +1,7 @@
 //! What the agent and their program can look at: the customers who talk and wait, the prompt, and
 //! how far lines have come. Nothing here changes the desk.
 
+use std::collections::HashSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -49,11 +50,16 @@ impl Desk {
                 last: conversation.owed().last().map(str::to_owned),
             }
         });
-        let owed = self.owed_an_answer(seat).into_iter().map(talking);
-        let is_settled = |id: &ConversationId| self.conversations[*id].owed().lines() == 0;
+        // While a backlog arrives, an accepted customer still stands in the queue.
+        let queued: HashSet<ConversationId> = self.queue.iter().collect();
+        let is_in_queue = |id: &ConversationId| queued.contains(id);
+        let owed = self.owed_an_answer(seat).into_iter().filter(|id| !is_in_queue(id)).map(talking);
+        let is_settled =
+            |id: &ConversationId| self.conversations[*id].owed().lines() == 0 && !is_in_queue(id);
         let settled = self.own_conversations(seat).filter(is_settled).map(talking);
-        let is_others =
-            |id: &ConversationId| !self.is_own(seat, *id) && !self.conversations[*id].is_unowned();
+        let is_others = |id: &ConversationId| {
+            !self.is_own(seat, *id) && !self.conversations[*id].is_unowned() && !is_in_queue(id)
+        };
         let (offered, others): (Vec<_>, Vec<_>) = self
             .conversations
             .active()

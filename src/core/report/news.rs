@@ -159,6 +159,8 @@ pub enum DeskNews {
     AcceptedAway(String),
     /// A control for this customer, who is not connected, takes effect later.
     EndsLater(String),
+    /// No agent is here any more who can be given customers.
+    NobodyIsHere,
 }
 
 impl fmt::Display for DeskNews {
@@ -182,6 +184,9 @@ impl fmt::Display for DeskNews {
             }
             DeskNews::EndsLater(who) => {
                 write!(f, "{who} is not connected; it takes effect when they are back")
+            }
+            DeskNews::NobodyIsHere => {
+                f.write_str("no agent is here: customers wait until one is back")
             }
         }
     }

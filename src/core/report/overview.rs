@@ -8,6 +8,7 @@ use std::time::Duration;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::Presence;
+use crate::core::delivery::Mark;
 use crate::core::text::Line;
 
 /// The letters of a line that a list shows.
@@ -210,6 +211,28 @@ impl Prompt {
         format!("{}{gap}{}", self.head(), counts.join(" "))
     }
 
+    /// The same for somebody who has no prompt: said in a line of its own whenever it changes, and so
+    /// without times.
+    pub fn spoken(&self, mark: Mark) -> String {
+        let focus = self.focus.as_ref().map(|focus| {
+            let signs = match focus {
+                Focus { is_connected: false, .. } => ", who is not connected",
+                Focus { is_typing: true, .. } => ", who is typing",
+                Focus { .. } => "",
+            };
+            format!("your lines go to {}{signs}", focus.who)
+        });
+        let mark = match mark {
+            Mark::None => None,
+            Mark::Delivered => Some("the last one is delivered".to_owned()),
+            Mark::Seen => Some("the last one was seen".to_owned()),
+        };
+        let count = |count: u64, of: &str| (count > 0).then(|| format!("{count} {of}"));
+        let waiting = count(self.customers.waiting as u64, "waiting");
+        let parts = [focus, mark, waiting, count(self.unread.into(), "unread")];
+        parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+    }
+
     fn head(&self) -> String {
         match &self.focus {
             Some(Focus { who, is_connected: false, .. }) => format!("offline, {who}"),
@@ -256,6 +279,8 @@ pub struct Alert {
     pub waited: Duration,
     /// How many lines the agent has not gone to.
     pub unread: u32,
+    /// Whether no agent is here who can be given customers.
+    pub is_nobody_here: bool,
 }
 
 impl Alert {
@@ -267,7 +292,7 @@ impl Alert {
 
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Alert { waiting, waited, unread } = self;
+        let Alert { waiting, waited, unread, is_nobody_here } = self;
         let waiting = match waiting {
             0 => None,
             1 => Some(format!("1 customer is waiting ({})", Elapsed(*waited))),
@@ -280,7 +305,8 @@ impl fmt::Display for Alert {
             1 => Some("1 line is unread".to_owned()),
             count => Some(format!("{count} lines are unread")),
         };
-        let parts: Vec<_> = [waiting, unread].into_iter().flatten().collect();
+        let nobody = is_nobody_here.then(|| "no agent is here".to_owned());
+        let parts: Vec<_> = [nobody, waiting, unread].into_iter().flatten().collect();
         f.write_str(if parts.is_empty() { "you have a customer" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
@@ -338,6 +364,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Alert, Customers, Fitting, Focus, Listed, Prompt};
+    use crate::core::delivery::Mark;
 
     fn ann() -> String {
         "#2 Ann".to_owned()
@@ -366,6 +393,10 @@ mod tests {
             ]
         );
         assert_eq!(prompt(true, true, (2, 1), 49, 2).short(), "typing, #2 Ann · 1w 2u");
+        assert_eq!(
+            prompt(true, true, (2, 1), 49, 2).spoken(Mark::Seen),
+            "your lines go to #2 Ann, who is typing; the last one was seen; 1 waiting; 2 unread"
+        );
         assert_eq!(prompt(true, false, (2, 0), 0, 0).short(), "#2 Ann");
         let nobody = |customers, waited| {
             Prompt { focus: None, ..prompt(true, false, customers, waited, 0) }.to_string()
@@ -438,7 +469,8 @@ mod tests {
     #[test]
     fn an_alert_says_who_needs_an_agent() {
         let text = |waiting, unread| {
-            let alert = Alert { waiting, waited: Duration::from_secs(70), unread };
+            let waited = Duration::from_secs(70);
+            let alert = Alert { waiting, waited, unread, is_nobody_here: false };
             (alert.count(), alert.to_string())
         };
         assert_eq!(text(1, 0), (1, "1 customer is waiting (1:10)".to_owned()));

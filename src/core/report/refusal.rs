@@ -66,6 +66,10 @@ pub enum AgentRefusal {
     NothingOpen,
     /// `/wait` outside of a script.
     WaitIsForScripts,
+    /// `/find` at a desk that keeps nothing.
+    NothingToSearch,
+    /// Too many searches wait.
+    TooManySearches,
     /// `/r` at a desk without canned replies.
     NoReplies,
     /// No canned reply has this name, or several begin like this.
@@ -150,6 +154,10 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NothingOpen => {
                 f.write_str("no conversation is open; give a number or a name, /list shows them")
             }
+            AgentRefusal::NothingToSearch => {
+                f.write_str("this desk keeps nothing (--ephemeral), so there is nothing to search")
+            }
+            AgentRefusal::TooManySearches => f.write_str("too many searches wait; try again"),
             AgentRefusal::NoReplies => {
                 f.write_str("this desk has no canned replies; --replies FILE gives it some")
             }

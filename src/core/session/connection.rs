@@ -10,7 +10,9 @@ use crate::core::clock::Now;
 use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
-use crate::wire::{AGENT, Code, Conn, Gateway, Hello, Message, State, Token, VERSION};
+use crate::wire::{
+    AGENT, Code, Conn, Former, Gateway, Hello, Message, REQUEUE, State, Token, VERSION,
+};
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
@@ -33,8 +35,9 @@ impl Session {
         self.rest_if_delivered();
     }
 
-    /// The connection stands: this side says hello. A gateway has a token.
-    pub fn connected(&mut self, conn: Conn, token: Option<&Token>) {
+    /// The connection stands: this side says hello. A gateway has a token. `former` is the
+    /// customer's conversation before this one.
+    pub fn connected(&mut self, conn: Conn, token: Option<&Token>, former: Option<Former>) {
         if self.link.opening() != Some(conn) {
             return;
         }
@@ -45,11 +48,12 @@ impl Session {
             name: self.name.as_deref().map(str::to_owned),
             received: self.desks.received(),
             newest: self.owed(),
-            features: vec![AGENT.to_owned()],
+            features: vec![AGENT.to_owned(), REQUEUE.to_owned()],
             gateway: token.map(|token| Gateway {
                 token: token.clone(),
                 address_key: self.visit.as_ref().and_then(|visit| visit.address_key),
             }),
+            former,
         };
         self.link.introduce(hello.newest);
         self.output.act(Act::Send(conn, Message::Hello(hello)));

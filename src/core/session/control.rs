@@ -16,8 +16,18 @@ impl Session {
     /// (docs/RASA.md, "Handing over").
     pub(super) fn request_human(&mut self, reason: Option<String>, now: Now) {
         self.bot.discard(&mut self.output);
+        self.request(reason, None, now);
+    }
+
+    /// The desk has nobody for the customer any more: they wait again. `of` is the desk's `requeue`
+    /// that this answers, if it answers one.
+    pub(super) fn request_again(&mut self, of: Option<Asked>, now: Now) {
+        self.request(None, of, now);
+    }
+
+    fn request(&mut self, reason: Option<String>, of: Option<Asked>, now: Now) {
         self.unheard = 0;
-        let request = self.output.record(Body::Requested { reason }, now);
+        let request = self.output.record(Body::Requested { reason, of }, now);
         self.end_stretch(request);
         self.ownership.queue(request);
         self.position.forget();
@@ -59,9 +69,14 @@ impl Session {
             Body::Close { request } if self.ownership.is_active_at(desk, request) => {
                 self.close(Some(of), EndReason::AdminClosed, now)
             }
-            Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } => {
-                self.refuse(of, now)
+            Body::Requeue { request } if self.ownership.is_active_at(desk, request) => {
+                self.output.tell_news(CustomerNews::AgentLeft);
+                self.request_again(Some(of), now);
             }
+            Body::Accept { .. }
+            | Body::HandBack { .. }
+            | Body::Close { .. }
+            | Body::Requeue { .. } => self.refuse(of, now),
             _ => self.output.tell_news(CustomerNews::UnknownEntry),
         }
     }
@@ -89,7 +104,7 @@ impl Session {
         let number = self.output.last();
         self.end_stretch(number);
         self.ownership.return_to_bot(number, self.is_offered());
-        self.bot.resume(Some(how), self.ownership.request(), &mut self.output);
+        self.bot.resume(Some(how), self.ownership.handoff(), &mut self.output);
         self.rest_if_delivered();
     }
 

@@ -129,7 +129,7 @@ impl Session {
         if self.ownership.desk().is_some_and(|former| former != welcome.desk) {
             // The agent is not at this desk (docs/PROTOCOL.md, "States, and who decides").
             self.output.tell_news(CustomerNews::DeskLostConversation);
-            self.request_human(None, now);
+            self.request_again(None, now);
         } else if self.ownership.needs_desk() {
             self.offer();
         }
@@ -253,7 +253,11 @@ impl Session {
 fn may_come_from_desk(body: &Body) -> bool {
     match body {
         Body::Message(said) => said.author == Author::Admin,
-        Body::Accept { .. } | Body::HandBack { .. } | Body::Close { .. } | Body::Unknown(_) => true,
+        Body::Accept { .. }
+        | Body::HandBack { .. }
+        | Body::Close { .. }
+        | Body::Requeue { .. }
+        | Body::Unknown(_) => true,
         _ => false,
     }
 }

@@ -114,6 +114,7 @@ impl Output {
             conversation: self.conversation,
             ordinal: None,
             customer: None,
+            former: None,
             state,
             position,
             admin: agent.map(str::to_owned),

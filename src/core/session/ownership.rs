@@ -10,6 +10,8 @@ pub(super) struct Ownership {
     owner: Owner,
     /// Our latest `requested`.
     request: Number,
+    /// Our `requested` with which the bot lost the conversation last.
+    handoff: Number,
     /// While no desk owns the conversation, the desk is owed our entries up to this one. The
     /// entries behind it were said to the bot, and wait for the next handoff.
     owed_up_to: Number,
@@ -42,7 +44,7 @@ enum Agent {
 impl Ownership {
     /// A new conversation: the bot owns it.
     pub(super) fn new() -> Ownership {
-        Ownership { owner: Owner::Bot, request: 0, owed_up_to: 0, is_parting: false }
+        Ownership { owner: Owner::Bot, request: 0, handoff: 0, owed_up_to: 0, is_parting: false }
     }
 
     /// The state, as both sides name it.
@@ -91,6 +93,12 @@ impl Ownership {
         self.request
     }
 
+    /// Our `requested` with which the bot lost the conversation last: what follows was said to
+    /// people.
+    pub(super) fn handoff(&self) -> Number {
+        self.handoff
+    }
+
     /// The desk is owed our entries up to this number, of those up to `last` that there are.
     pub(super) fn owed(&self, last: Number) -> Number {
         if self.is_with_desk() { last } else { self.owed_up_to }
@@ -109,6 +117,9 @@ impl Ownership {
 
     /// Our `requested` with this number: the customer waits for an agent.
     pub(super) fn queue(&mut self, number: Number) {
+        if !self.is_with_desk() {
+            self.handoff = number;
+        }
         self.request = number;
         self.owner = Owner::Queued;
     }

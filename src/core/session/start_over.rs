@@ -44,7 +44,7 @@ impl Session {
             session.carry(entry(number)?);
         }
         let reason = match entry(request)?.body {
-            Body::Requested { reason } => reason,
+            Body::Requested { reason, .. } => reason,
             _ => None,
         };
         session.request_human(reason, now);

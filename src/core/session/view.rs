@@ -13,6 +13,11 @@ impl Session {
         self.output.conversation()
     }
 
+    /// Whether no desk has had this conversation yet.
+    pub fn is_new_to_desks(&self) -> bool {
+        self.desks.received().is_empty()
+    }
+
     /// The state of the conversation.
     pub fn state(&self) -> State {
         self.ownership.state()
@@ -90,7 +95,7 @@ impl Session {
         numbers: RangeInclusive<Number>,
         entry: impl Fn(Number) -> Result<Entry, E>,
     ) -> Result<Vec<String>, E> {
-        let to_person = self.ownership.request() + 1..=self.owed();
+        let to_person = self.ownership.handoff() + 1..=self.owed();
         let mut texts = Vec::new();
         for number in numbers.filter(|number| to_person.contains(number)) {
             match entry(number)?.body {

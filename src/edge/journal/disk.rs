@@ -22,7 +22,10 @@ mod customers;
 mod keys;
 mod read;
 mod schema;
+mod search;
 mod write;
+
+pub use search::{Found, Search};
 
 /// Statements there are, about.
 const STATEMENTS: usize = 32;
@@ -66,6 +69,10 @@ impl Disk {
             }
         }
         Ok(disk)
+    }
+
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        self.connection.path().map(PathBuf::from)
     }
 
     /// Writes a batch, all of it or nothing. The offsets are those of its entries and notes, in

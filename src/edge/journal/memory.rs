@@ -11,7 +11,7 @@ use self::customers::Customers;
 use self::log::Log;
 use crate::core::customer::{Belongings, CustomerId};
 use crate::core::record::{Batch, Committed, Line, Offset, Record, Restart, Story};
-use crate::wire::{ConversationId, DeskId, Entry, Number};
+use crate::wire::{ConversationId, DeskId, Entry, Former, Number, Secret};
 
 mod agents;
 mod customers;
@@ -127,6 +127,15 @@ impl Memory {
 
     pub(super) fn conversation(&self, ordinal: u32) -> Option<ConversationId> {
         self.order.get((ordinal as usize).checked_sub(1)?).copied()
+    }
+
+    pub(super) fn former(&self, id: ConversationId) -> Option<Former> {
+        let customer = self.customers.customer_of(id);
+        let at = self.order.iter().position(|known| *known == id)?;
+        let is_theirs = |other: &&ConversationId| self.customers.customer_of(**other) == customer;
+        let former = self.order[..at].iter().rev().find(is_theirs)?;
+        let secret = Secret::new(self.story(*former)?.secret);
+        Some(Former { conversation: *former, secret })
     }
 
     pub(super) fn names(&self) -> Vec<(u32, ConversationId, Option<String>)> {

@@ -119,11 +119,13 @@ impl Board {
                 return self.command(format!("/switch {number}"), look);
             }
             Key::GoOn if look.me == Author::Admin => return self.command("/next".to_owned(), look),
-            Key::Text(text)
-                if text == "\t" && self.editor.is_empty() && look.me == Author::Admin =>
-            {
+            Key::Tab if self.editor.is_empty() && look.me == Author::Admin => {
                 return self.command("/next".to_owned(), look);
             }
+            Key::Tab if is_command(self.editor.text()) => {
+                self.tell(Typed::Complete(self.editor.text().to_owned()));
+            }
+            Key::Tab if !self.editor.insert("\t") => return self.too_long(look),
             Key::DeleteOrEnd if self.editor.is_empty() => self.tell(Typed::End),
             Key::Text(text) | Key::Paste(text) if !self.editor.insert(text) => {
                 return self.too_long(look);
@@ -163,6 +165,14 @@ impl Board {
             self.editor.set(draft);
         }
         above
+    }
+
+    /// Adds what Tab adds, if the line is still the one for which it was asked.
+    pub(super) fn complete(&mut self, line: &str, rest: &str) {
+        if self.editor.text() == line {
+            self.editor.press(&Key::End);
+            self.editor.insert(rest);
+        }
     }
 
     /// Does what a typed command would do, and leaves the line as it is.
@@ -412,7 +422,7 @@ mod tests {
     #[test]
     fn keys_go_to_another_conversation_and_leave_the_line() {
         let mut desk = desk(30, 10);
-        desk.press(Key::Text("\t".into()));
+        desk.press(Key::Tab);
         desk.text("half");
         desk.press(Key::Go(3));
         desk.press(Key::GoOn);

@@ -23,6 +23,7 @@ pub(super) enum Key {
     Enter,
     /// A newline within the message: Alt-Enter.
     Newline,
+    Tab,
     Backspace,
     Delete,
     /// Ctrl-D: the end of the input on an empty line, otherwise `Delete`.
@@ -197,7 +198,7 @@ fn escape(rest: &[u8]) -> Option<Key> {
 fn control_key(control: u8) -> Option<Key> {
     let key = match control {
         b'\r' | b'\n' => Key::Enter,
-        b'\t' => Key::Text("\t".into()),
+        b'\t' => Key::Tab,
         0x7f | 0x08 => Key::Backspace,
         _ => match control + b'@' {
             b'A' => Key::Home,

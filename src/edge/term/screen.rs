@@ -53,6 +53,7 @@ pub(super) enum Command {
     Focus(Option<ConversationId>),
     Refuse { why: String, line: String },
     Insert(String),
+    Complete { line: String, rest: String },
     Ring(String),
     Title(u32),
     Finish,
@@ -213,6 +214,12 @@ impl Output {
                 } else {
                     self.show(&Report::Error { text: why });
                     self.note("handoff: ", &format!("not sent: {line}"));
+                }
+            }
+            Command::Complete { line, rest } => {
+                if let Some(board) = &mut self.board {
+                    board.complete(&line, &rest);
+                    self.is_dirty = true;
                 }
             }
             Command::Insert(text) => {

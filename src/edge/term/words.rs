@@ -34,13 +34,18 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             reason,
             ordinal,
             customer,
+            former,
             ..
         } => {
             let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
                 let other = agent.as_deref().filter(|_| *is_elsewhere);
                 let who = called(*ordinal, customer.as_deref());
-                desk_state(&who, *state, position, reason, other)
+                let sentence = desk_state(&who, *state, position, reason, other);
+                match former.filter(|_| *state == State::Queued) {
+                    Some(former) => format!("{sentence}; had #{former} before"),
+                    None => sentence,
+                }
             } else {
                 user_state(*state, position, admin, reason)?
             }
@@ -275,6 +280,7 @@ mod tests {
             conversation: CONVERSATION,
             ordinal,
             customer,
+            former: None,
             state,
             position,
             admin: None,

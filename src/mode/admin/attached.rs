@@ -98,6 +98,11 @@ impl Front for Attached {
         self.outbox.push(SeatMessage::Insert { text: text.to_owned() });
     }
 
+    fn complete(&self, line: &str, rest: &str) {
+        let (line, rest) = (line.to_owned(), rest.to_owned());
+        self.outbox.push(SeatMessage::Completed { line, rest });
+    }
+
     fn ring(&self, text: &str) {
         self.outbox.push(SeatMessage::Ring { text: text.to_owned() });
     }

@@ -2,6 +2,7 @@
 
 use crate::core::clock::Now;
 use crate::core::command::{self, Who};
+use crate::core::complete::{self, Takes, complete};
 use crate::core::desk::names::{self, Missing};
 use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
@@ -11,9 +12,12 @@ use crate::turn::keeper::Stop;
 use crate::wire::ConversationId;
 
 use super::Admin;
+use super::finder::Question;
 
 /// The lines that a person sees of a conversation to which they go.
 const LAST_LINES: usize = 6;
+/// The most conversations of a customer that `/history` shows.
+const FORMER_MAX: usize = 20;
 
 impl Admin {
     /// Takes a line that was typed while a conversation had the focus, if one had.
@@ -67,6 +71,21 @@ impl Admin {
             Err(why) => self.tell(at, Report::Error { text: why }),
         }
         Ok(())
+    }
+
+    /// Tab behind a command that was typed so far.
+    pub(super) fn complete(&mut self, at: SeatId, line: &str) {
+        let names = |takes| match takes {
+            Takes::Nothing => Vec::new(),
+            Takes::Customer => self.desk.customers_named(),
+            Takes::Agent => self.desk.agents_named(),
+            Takes::Reply => {
+                let replies = self.canned.iter().flat_map(|canned| canned.replies().iter());
+                replies.map(|reply| reply.name.clone()).collect()
+            }
+        };
+        let completion = complete(line, &complete::ADMIN, names);
+        self.edges.seats[at].seat().complete(line, &completion);
     }
 
     /// A script's line is done.
@@ -199,15 +218,17 @@ impl Admin {
             }
             command::Admin::Watch(who) => return self.watch(at, who),
             command::Admin::Away(why) => {
-                desk.set_away(at, Some(why.as_deref().unwrap_or_default()));
+                desk.set_away(at, Some(why.as_deref().unwrap_or_default()), now);
                 Ok(())
             }
             command::Admin::Here => {
-                desk.set_away(at, None);
+                desk.set_away(at, None, now);
                 Ok(())
             }
             command::Admin::Agents => self.list(at, &self.desk.colleagues()),
             command::Admin::List => self.list(at, &self.desk.list(at, now)),
+            command::Admin::Find(words) => self.search(at, Question::Words(words.clone())),
+            command::Admin::ListEnded => self.search(at, Question::Ended),
             command::Admin::Canned(name) => self.pick(at, name.as_deref()),
             command::Admin::History(who) => return self.tell_history(at, who.as_ref()),
             command::Admin::Help => {
@@ -235,6 +256,23 @@ impl Admin {
     fn list(&self, at: SeatId, listed: &[Listed]) -> Result<(), AgentRefusal> {
         listed.iter().for_each(|listed| self.say(at, &listed.to_string()));
         Ok(())
+    }
+
+    /// Searches, in another thread. What is found comes as an answer.
+    fn search(&self, at: SeatId, question: Question) -> Result<(), AgentRefusal> {
+        let finder = self.finder.as_ref().ok_or(AgentRefusal::NothingToSearch)?;
+        if finder.ask(at, question) { Ok(()) } else { Err(AgentRefusal::TooManySearches) }
+    }
+
+    /// A search is over.
+    pub(super) fn found(&mut self, at: SeatId, found: Result<Vec<String>, String>) {
+        if !self.edges.seats.has(at) {
+            return;
+        }
+        match found {
+            Ok(lines) => lines.iter().for_each(|line| self.say(at, line)),
+            Err(text) => self.tell(at, Report::Error { text }),
+        }
     }
 
     /// Tells one line at a seat.
@@ -369,8 +407,18 @@ impl Admin {
         let Some(id) = id else {
             return Ok(Err(ordinal.map_or(AgentRefusal::NothingOpen, AgentRefusal::NoSuch)));
         };
-        for line in journal.lines(id, Offset::START)? {
-            self.edges.seats[at].show_line(&self.desk, id, ordinal, &line, true);
+        // What a customer said in former conversations stands before it.
+        let mut all = vec![(ordinal, id)];
+        while let Some(former) = journal.story(all[all.len() - 1].1)?.and_then(|story| story.former)
+            && let Some(id) = journal.conversation(former)?
+            && all.len() < FORMER_MAX
+        {
+            all.push((Some(former), id));
+        }
+        for (ordinal, id) in all.into_iter().rev() {
+            for line in self.edges.keeper.journal.lines(id, Offset::START)? {
+                self.edges.seats[at].show_line(&self.desk, id, ordinal, &line, true);
+            }
         }
         Ok(Ok(()))
     }

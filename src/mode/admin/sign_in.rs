@@ -199,6 +199,7 @@ impl Admin {
                     self.desk.agent_types(at, now);
                 }
             }
+            SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {
                 line.shown.set(number);
                 self.shown(at, number);

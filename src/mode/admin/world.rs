@@ -39,6 +39,10 @@ impl Seats {
         self.0.insert(seat.id, seat);
     }
 
+    pub(super) fn has(&self, id: SeatId) -> bool {
+        self.0.contains_key(&id)
+    }
+
     pub(super) fn remove(&mut self, id: SeatId) {
         self.0.remove(&id);
     }
@@ -134,6 +138,9 @@ impl World<Desk> for Edges {
                 screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
                 screen.focus(desk.focus(id));
                 screen.title(desk.attention_at(id, now).count());
+            } else if screen.is_interactive() {
+                let spoken = desk.prompt(id, now).spoken(desk.mark(id));
+                seat.seat_mut().speak(spoken);
             }
             seat.flush();
         }

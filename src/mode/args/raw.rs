@@ -7,7 +7,7 @@ use argh::FromArgs;
 
 use crate::bot::Askers;
 use crate::core::desk::room::{CUSTOMERS, CUSTOMERS_PER_ADDRESS};
-use crate::core::desk::{AGENT_GRACE, NOTIFY_EVERY};
+use crate::core::desk::{AGENT_GRACE, Assign, NOTIFY_EVERY};
 use crate::core::gateway::{self, Addresses};
 use crate::edge::tls::{Fingerprint, Plaintext};
 use crate::net::CONNECTIONS;
@@ -273,6 +273,14 @@ mode! {
         /// the most customers of one agent (default: no limit)
         #[argh(option)]
         pub max_active: Option<usize>,
+        /// who takes a customer who waits: 'pull' (the agent who accepts first) or 'longest-idle' (the
+        /// agent who got one the longest ago; default pull)
+        #[argh(option, default = "Assign::default()")]
+        pub assign: Assign,
+        /// with --assign longest-idle: seconds for the agent to answer; then the customer goes to the
+        /// next one, and the agent is away (default: no limit)
+        #[argh(option)]
+        pub answer_within: Option<u32>,
         /// the most customers, connected or waiting; further ones are told to come back later
         /// (default 3000)
         #[argh(option, default = "CUSTOMERS")]

@@ -7,6 +7,7 @@ use crate::core::clock::Now;
 use crate::core::report::LinkFault;
 use crate::core::session::WELCOME_WITHIN;
 use crate::core::sessions::Sessions;
+use crate::edge::journal::Journal;
 use crate::edge::tls::{Fingerprint, Security, Trust};
 use crate::net;
 use crate::turn::peers::Peers;
@@ -50,6 +51,7 @@ impl Desk {
         (conn, peer, key): (Conn, SocketAddr, Option<Fingerprint>),
         peers: &mut Peers,
         sessions: &mut Sessions,
+        journal: &Journal,
         now: Now,
     ) -> Option<String> {
         match self.trust.judge(&self.address, peer, key) {
@@ -57,7 +59,10 @@ impl Desk {
                 peers.opened(conn, now.clock);
                 peers.net().expect(conn, Some(WELCOME_WITHIN), "welcome");
                 if let Some(session) = sessions.on(conn) {
-                    session.connected(conn, self.token.as_ref());
+                    let is_new = session.is_new_to_desks();
+                    // A journal that cannot be read ends the program at the next turn.
+                    let former = is_new.then(|| journal.former(session.id()).ok().flatten());
+                    session.connected(conn, self.token.as_ref(), former.flatten());
                 }
                 news
             }

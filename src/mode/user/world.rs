@@ -3,6 +3,7 @@
 
 use std::ops::RangeInclusive;
 
+use crate::core::delivery::Mark;
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Line, What};
 use crate::core::report::Told;
@@ -97,6 +98,18 @@ impl Edges {
     }
 }
 
+/// What the prompt shows besides the state, for somebody who has none: said in a line of its own
+/// whenever it changes.
+fn spoken(session: &Session) -> String {
+    let typing = session.is_agent_typing().then_some("the agent is typing");
+    let mark = match session.mark() {
+        Mark::None => None,
+        Mark::Delivered => Some("your last line is delivered"),
+        Mark::Seen => Some("your last line was seen"),
+    };
+    [typing, mark].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
 impl World<Sessions> for Edges {
     type Stop = Stop;
 
@@ -170,6 +183,8 @@ impl World<Sessions> for Edges {
         if let Some(session) = sessions.get(self.current) {
             let prompt = self.prompt(session);
             self.seat.screen().prompt(prompt.clone(), prompt);
+            let spoken = spoken(session);
+            self.seat.speak(spoken);
         }
         self.seat.screen().flush();
     }

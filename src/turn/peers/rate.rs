@@ -133,6 +133,7 @@ mod tests {
             newest,
             features: Vec::new(),
             gateway: None,
+            former: None,
         })
     }
 

@@ -44,6 +44,7 @@ fn reports() -> Vec<(Report, Report)> {
         conversation: ID,
         ordinal: n,
         customer: name.clone(),
+        former: n,
         state: State::Bot,
         position: n,
         admin: name.clone(),

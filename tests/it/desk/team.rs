@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
 
 /// The state of the customer is told with this agent's own name.
 fn has(agent: &str) -> impl Fn(&Value) -> bool {
@@ -123,9 +124,10 @@ fn a_customer_who_is_given_back_to_the_queue_is_the_first_there() {
     let mut dan = setup.queued("Dan");
     al.until(|event| event["customer"] == "Dan");
     robin.say("/transfer queue");
-    let waiting = al.until(|event| event["customer"] == "Cleo" && event["agent"].is_null());
+    let waiting = al.until(|event| event["customer"] == "Cleo" && event["state"] == "queued");
     assert_eq!(waiting["position"], 1);
     cleo.until_told("notice", "nobody is with you for the moment");
+    cleo.until(|event| event["state"] == "queued" && event["position"] == 1);
     cleo.say("anybody?");
     dan.until(|event| event["position"] == 2);
     al.say("/accept");
@@ -329,4 +331,104 @@ fn a_note_and_what_agents_say_to_each_other_leave_the_desk_on_no_way() {
     assert_eq!(journal.query_row(count, [], |row| row.get(0)), Ok(0));
     assert!(!cleo.events().iter().any(|event| event.to_string().contains("SECRET")));
     assert!(!setup.bot.texts().iter().any(|text| text.contains("SECRET")));
+}
+
+#[test]
+fn what_was_said_and_noted_in_any_conversation_is_found_also_when_it_has_ended() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    cleo.say("where is Parcel 4711?");
+    robin.until_text("where is Parcel 4711?");
+    robin.say("/close sent it again");
+    cleo.until_state("closed");
+    al.say("/find PARCEL 4711");
+    let found = al.until_told("notice", "where is Parcel 4711?");
+    assert!(found["text"].as_str().is_some_and(|text| text.starts_with("#1 Cleo  20")), "{found}");
+    al.say("/find sent again");
+    al.until_told("notice", "note: robin: sent it again");
+    al.say("/find cleo");
+    al.until_told("notice", "#1 Cleo");
+    al.say("/find nobody said this");
+    al.until_told("notice", "nothing was found");
+    al.say("/list ended");
+    al.until(|event| event["text"].as_str().is_some_and(|text| text.starts_with("#1 Cleo  20")));
+}
+
+#[test]
+fn tab_completes_commands_customers_and_agents_also_at_a_terminal_elsewhere() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let _al = setup.agent("al", &[]);
+    let _cleo = setup.queued("Cleo");
+    let code = setup.add_agent("robin", &[]);
+    let arguments =
+        ["attach", "--desk", &setup.desk, "--state", setup.state(), "--code-file", &code];
+    let mut robin = Terminal::start(&arguments);
+    robin.sees("#1 Cleo is waiting");
+    robin.press("/acc\t");
+    robin.prompts("> /accept ");
+    robin.press("cl\t");
+    robin.prompts("> /accept cleo");
+    robin.press("\r");
+    robin.prompts("#1 Cleo> ");
+    robin.press("/tr\t");
+    robin.prompts("> /transfer ");
+    robin.press("a\t");
+    robin.prompts("> /transfer al");
+    // What is not certain is listed.
+    robin.press("\x15/h\t");
+    robin.sees("handback  help  here  history");
+    robin.prompts("> /h");
+}
+
+#[test]
+fn a_plain_terminal_says_in_lines_what_a_prompt_would_show() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let arguments = [
+        "attach",
+        "--desk",
+        &setup.desk,
+        "--state",
+        setup.state(),
+        "--code-file",
+        &code,
+        "--plain",
+    ];
+    let mut robin = Terminal::start(&arguments);
+    robin.sees("attached to");
+    let mut cleo = setup.queued("Cleo");
+    robin.sees("handoff: 1 waiting");
+    robin.press("/accept\n");
+    robin.sees("handoff: your lines go to #1 Cleo");
+    robin.press("hello\n");
+    cleo.until_text("hello");
+    robin.sees("handoff: your lines go to #1 Cleo; the last one is delivered");
+    let _dan = setup.queued("Dan");
+    robin.sees("; 1 waiting");
+}
+
+#[test]
+fn a_customer_who_is_back_is_known_by_their_former_conversation_and_nobody_else_is() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    cleo.say("the first time");
+    robin.until_text("the first time");
+    robin.say("/close knows the number");
+    cleo.until_state("closed");
+    drop(cleo);
+    // The next start of the same customer, and another customer of the same name.
+    let mut cleo = setup.user(&["--profile", "Cleo", "--name", "Cleo"]);
+    cleo.say("a human");
+    assert_eq!(al.until(|event| event["n"] == 2)["former"], 1);
+    let mut other = setup.user(&["--profile", "other", "--name", "Cleo"]);
+    other.say("a human");
+    assert_eq!(al.until(|event| event["n"] == 3)["former"], Value::Null);
+    al.say("/accept 2");
+    al.until(has("al"));
+    al.say("/history");
+    al.until_told("note", "robin: knows the number");
+    let is_there = |text: &str| al.messages().iter().any(|(_, said)| said == text);
+    assert!(is_there("the first time"));
 }

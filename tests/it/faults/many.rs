@@ -39,6 +39,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
             newest: 3,
             features: Vec::new(),
             gateway: None,
+            former: None,
         };
         let mut out = Vec::new();
         encode(&Message::Hello(hello), &mut out);
@@ -54,7 +55,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
                 let mut out = Vec::new();
                 for number in welcome.received + 1..=3 {
                     let body = match number {
-                        2 => Body::Requested { reason: None },
+                        2 => Body::Requested { reason: None, of: None },
                         _ => Body::Message(Said::text(Author::User, &format!("{n}: {number}"))),
                     };
                     encode(&Message::Entry(Entry { number, at: 0, body }), &mut out);

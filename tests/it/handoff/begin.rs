@@ -107,24 +107,25 @@ fn every_event_has_the_documented_fields_and_no_others() {
 
 /// Checks an event against the table in `docs/JSON.md`.
 fn check_fields(event: &Value) {
-    let (required, optional): (&[&str], &[&str]) = match event["event"]
-        .as_str()
-        .expect("every event has a name")
-    {
-        "ready" => (&["mode"], &["listen", "fingerprint"]),
-        "state" => (&["conversation", "state"], &["n", "customer", "position", "admin", "reason"]),
-        "note" => (&["conversation", "text"], &[]),
-        "message" => (
-            &["conversation", "author", "text", "number", "at"],
-            &["name", "buttons", "image", "custom", "history"],
-        ),
-        "link" => (&["conversation", "link", "desk"], &["why"]),
-        "delivered" | "seen" => (&["conversation", "number"], &[]),
-        "typing" => (&["conversation"], &[]),
-        "unanswered" => (&["conversation", "lines"], &["since"]),
-        "notice" | "error" => (&["text"], &[]),
-        name => panic!("no event is called {name}: {event}"),
-    };
+    let (required, optional): (&[&str], &[&str]) =
+        match event["event"].as_str().expect("every event has a name") {
+            "ready" => (&["mode"], &["listen", "fingerprint"]),
+            "state" => (
+                &["conversation", "state"],
+                &["n", "customer", "former", "position", "admin", "reason"],
+            ),
+            "note" => (&["conversation", "text"], &[]),
+            "message" => (
+                &["conversation", "author", "text", "number", "at"],
+                &["name", "buttons", "image", "custom", "history"],
+            ),
+            "link" => (&["conversation", "link", "desk"], &["why"]),
+            "delivered" | "seen" => (&["conversation", "number"], &[]),
+            "typing" => (&["conversation"], &[]),
+            "unanswered" => (&["conversation", "lines"], &["since"]),
+            "notice" | "error" => (&["text"], &[]),
+            name => panic!("no event is called {name}: {event}"),
+        };
     let fields = event.as_object().expect("an event is an object");
     assert!(required.iter().all(|name| fields.contains_key(*name)), "a field is missing: {event}");
     assert!(

@@ -117,7 +117,7 @@ fn handle(sessions: &mut Sessions, crowd: &mut Crowd, event: net::Event) {
         net::Event::Connected { conn, .. } => {
             crowd.peers.opened(conn, now.clock);
             if let Some(session) = sessions.on(conn) {
-                session.connected(conn, None);
+                session.connected(conn, None, None);
             }
         }
         net::Event::Received { conn, bytes } => {

@@ -8,9 +8,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
+use handoff::core::agent::{Agent, Agents};
 use handoff::core::chance::Chance;
 use handoff::core::clock::Now;
-use handoff::core::desk::{self, Desk};
+use handoff::core::desk::{self, Desk, SeatId};
 use handoff::core::session::{Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::turn::turn;
@@ -39,6 +40,8 @@ struct World {
     sessions: Sessions,
     customer: Customer,
     desk: Desk,
+    /// The seats in front of it.
+    seats: Vec<SeatId>,
     desk_id: DeskId,
     care: Care,
     /// The journals of former desks, which died with them.
@@ -52,10 +55,21 @@ struct World {
     /// How often a session that had left memory was read from the journal.
     read_again: u32,
     /// The entries that a desk had before its journal was replaced by an older copy; whether the
-    /// customer has not said hello since; and whether this has happened in this history.
+    /// customer's side has had no welcome since; and whether this has happened in this history.
     lost: Vec<handoff::wire::Entry>,
     set_back: bool,
     was_set_back: bool,
+}
+
+/// A desk with two more agents, of whom al is a lead.
+fn options() -> desk::Options {
+    let mut agents = Agents::default();
+    for (name, lead) in [("robin", false), ("al", true)] {
+        let (name, shown_as) = (name.to_owned(), name.to_owned());
+        let agent = Agent { name, shown_as, lead, codes: Vec::new() };
+        agents.add(agent).expect("a name that an agent may have");
+    }
+    desk::Options { agents, ..desk::Options::default() }
 }
 
 impl World {
@@ -71,7 +85,8 @@ impl World {
             now,
             sessions,
             customer: Customer::new(ID, seed ^ 1, line.clone(), now),
-            desk: Desk::new(desk_id, desk::Options::default(), now),
+            desk: Desk::new(desk_id, options(), now),
+            seats: Vec::new(),
             desk_id,
             care: Care::new(line.clone(), now),
             former: Vec::new(),
@@ -84,6 +99,12 @@ impl World {
             set_back: false,
             was_set_back: false,
         }
+    }
+
+    /// All agents are there again.
+    fn sit_down(&mut self) {
+        self.seats = vec![SeatId::TERMINAL];
+        self.seats.extend(["robin", "al"].iter().filter_map(|name| self.desk.sign_in(name)));
     }
 
     /// The session, which is read from the journal if it has left memory.
@@ -119,7 +140,7 @@ impl World {
             let conn = self.line.borrow().conn.expect("it was dialled");
             self.desk.opened(conn, IpAddr::from(Ipv4Addr::LOCALHOST).into());
             if let Some(session) = self.sessions.on(conn) {
-                session.connected(conn, None);
+                session.connected(conn, None, None);
             }
         }
     }
@@ -197,10 +218,15 @@ pub struct Seen {
     started_over: u32,
     /// Histories in which an entry followed the end of a conversation.
     behind_the_end: u32,
+    /// How often the customer went from one agent to another, or back to the queue.
+    changed_hands: u32,
+    /// Histories in which the customer's side let the customer wait again.
+    requeued: u32,
 }
 
 pub fn play(seed: u64, seen: &mut Seen) {
     let mut world = World::new(seed);
+    world.sit_down();
     world.settle();
     for _ in 0..200 {
         world.step();
@@ -213,6 +239,8 @@ pub fn play(seed: u64, seen: &mut Seen) {
     seen.read_again += world.read_again;
     seen.started_over += u32::from(world.customer.id == SECOND);
     seen.behind_the_end += u32::from(world.has_entries_behind_the_end());
+    seen.changed_hands += world.care.changed_hands;
+    seen.requeued += u32::from(world.was_requeued());
 }
 
 #[test]
@@ -233,5 +261,7 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
         assert!(seen.read_again > 0, "no session ever left memory and was read again");
         assert!(seen.started_over > 0, "no conversation ever took the place of another");
         assert!(seen.behind_the_end > 0, "no entry ever followed the end of a conversation");
+        assert!(seen.changed_hands > 0, "the customer never went to another agent");
+        assert!(seen.requeued > 0, "the customer never went back to the queue");
     }
 }

@@ -98,6 +98,7 @@ fn every_message_and_body_is_documented() {
         "withdrawn",
         "accept",
         "hand_back",
+        "requeue",
         "close",
         "accepted",
         "handed_back",

@@ -64,7 +64,11 @@ fn a_customer_who_is_back_has_the_same_number_and_goes_on_where_they_were() {
     assert!(messages.any(|(_, m)| matches!(m, Message::Welcome(welcome) if welcome.received == 2)));
     desk.received(
         Conn(4),
-        Message::Entry(Entry { number: 3, at: 0, body: Body::Requested { reason: None } }),
+        Message::Entry(Entry {
+            number: 3,
+            at: 0,
+            body: Body::Requested { reason: None, of: None },
+        }),
         now(),
     );
     assert_eq!(desk.waiting(), ["#2 Customer 0202", "#3 Customer 0303", "#1 Customer 0101"]);
@@ -77,7 +81,7 @@ fn a_customer_who_leaves_within_a_backlog_does_not_end_the_desk() {
     let received = [(DeskId::new([1; 16]), 1)].into();
     let announced = Hello { newest: 99, received, ..hello(1) };
     greets(&mut desk, announced, 1, 1, now());
-    says(&mut desk, 1, 1, Body::Requested { reason: None });
+    says(&mut desk, 1, 1, Body::Requested { reason: None, of: None });
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
     let other = Asked { desk: DeskId::new([2; 16]), number: 1 };
     says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });

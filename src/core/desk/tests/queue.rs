@@ -32,7 +32,7 @@ fn a_customer_who_comes_and_goes_causes_one_position_a_second_to_the_others() {
     let (start, mut told) = (now(), Vec::new());
     for number in 1..=500 {
         says(&mut desk, 1, 2 * number, Body::Withdrawn {});
-        says(&mut desk, 1, 2 * number + 1, Body::Requested { reason: None });
+        says(&mut desk, 1, 2 * number + 1, Body::Requested { reason: None, of: None });
         desk.tick(start);
         told.extend(positions(&mut desk).into_iter().filter(|(conn, _)| *conn != 1));
     }
@@ -131,7 +131,7 @@ fn customers_who_hung_up_do_not_count_after_a_minute_and_keep_their_place() {
     let start = now();
     for n in 1..=200 {
         dials(&mut desk, n, n.into(), 77, start);
-        says(&mut desk, n, 1, Body::Requested { reason: None });
+        says(&mut desk, n, 1, Body::Requested { reason: None, of: None });
     }
     (2..=200).for_each(|n| desk.disconnected(Conn(n), "gone"));
     desk.tick(start);

@@ -1,14 +1,17 @@
 //! Several agents: who has whom while offers, agents and customers come and go, on virtual time.
 
+use std::time::Duration;
+
 use super::{after, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
-use crate::core::desk::{Desk, OFFERED_FOR, Options, SeatId};
+use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
-use crate::core::record::{Owner, Restart};
+use crate::core::record::{Owner, Record, Restart};
 use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
-    AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Hello, Message, Number, Said, SecretHash,
+    AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Number, REQUEUE,
+    Said, SecretHash,
 };
 
 fn options(names: &[&str]) -> Options {
@@ -110,11 +113,11 @@ fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
 fn nobody_is_offered_to_who_is_away_or_full_or_unknown() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
-    desk.set_away(al, Some("lunch"));
+    desk.set_away(al, Some("lunch"), now());
     let here = vec!["desk".to_owned(), "robin".to_owned(), "kim".to_owned()];
     let away = AgentRefusal::NotHere { agent: "al".to_owned(), here };
     assert_eq!(desk.transfer(robin, "al", None, now()), Err(away));
-    desk.set_away(al, None);
+    desk.set_away(al, None, now());
     desk.options.max_active = 1;
     takes(&mut desk, al, 2);
     let full = AgentRefusal::Full { agent: "al".to_owned(), most: 1 };
@@ -148,6 +151,68 @@ fn customers_of_an_agent_who_is_gone_wait_before_all_others_and_are_taken_withou
 }
 
 #[test]
+fn a_desk_that_assigns_gives_each_customer_to_who_got_one_the_longest_ago_and_answers() {
+    let second = Duration::from_secs(1);
+    let options = Options {
+        assign: Assign::LongestIdle,
+        answer_within: Some(second * 60),
+        max_active: 1,
+        has_terminal: false,
+        ..options(&["robin", "al"])
+    };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let [robin, al] = ["robin", "al"].map(|name| desk.sign_in(name).expect("an agent"));
+    (1..=3).for_each(|n| joins(&mut desk, n));
+    desk.tick(now());
+    for n in [1, 2] {
+        says(&mut desk, n, 2, Body::Accepted { of: ours(1) });
+    }
+    assert!(desk.is_own(robin, id(1)) && desk.is_own(al, id(2)));
+    assert_eq!(desk.waiting(), ["#3 Customer 0303"], "both have as many as they may");
+    desk.say(al, "hello", now()).expect("al has the customer");
+    // Robin does not answer: the customer is the first in the queue, and robin gets no other.
+    desk.tick(after(second * 60));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101", "#3 Customer 0303"]);
+    let away = desk.colleagues()[1].to_string();
+    assert!(away.contains("away: did not answer"), "{away}");
+    says(&mut desk, 2, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
+    desk.tick(after(second * 61));
+    assert!(desk.is_own(al, id(1)));
+    desk.set_away(robin, None, now());
+    desk.tick(after(second * 62));
+    says(&mut desk, 3, 2, Body::Accepted { of: ours(1) });
+    assert!(desk.is_own(robin, id(3)));
+}
+
+#[test]
+fn it_is_told_once_that_no_agent_is_here_and_again_when_that_is_so_again() {
+    let options = Options { has_terminal: false, ..options(&["robin", "al"]) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let [robin, al] = ["robin", "al"].map(|name| desk.sign_in(name).expect("an agent"));
+    let told = |desk: &mut Desk, now| {
+        desk.tick(now);
+        let acts = desk.outcome().acts;
+        let is_news = |report: &&Report| matches!(report, Report::News { text } if text.to_string().contains("no agent is here"));
+        let call = |act: &Act| match act {
+            Act::Errand(Errand::Notify(alert)) => Some(alert.to_string()),
+            _ => None,
+        };
+        (reports(&acts).filter(is_news).count(), acts.iter().find_map(call))
+    };
+    desk.set_away(robin, Some(""), now());
+    assert_eq!(told(&mut desk, now()), (0, None));
+    desk.sign_out(al, now());
+    assert_eq!(told(&mut desk, now()).0, 1);
+    let call = told(&mut desk, after(Duration::from_secs(1))).1;
+    assert_eq!(call.as_deref(), Some("no agent is here"));
+    desk.set_away(robin, Some("still"), now());
+    assert_eq!(told(&mut desk, after(Duration::from_secs(2))).0, 0);
+    desk.set_away(robin, None, now());
+    desk.set_away(robin, Some(""), now());
+    assert_eq!(told(&mut desk, after(Duration::from_secs(3))).0, 1);
+}
+
+#[test]
 fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
@@ -166,6 +231,37 @@ fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
     assert_eq!(agent(&mut desk), [(None, false)]);
     desk.accept(al, Some(1), now()).expect("the customer waits");
     assert_eq!(agent(&mut desk), [(Some("al".to_owned()), true)]);
+}
+
+#[test]
+fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_are_owed() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    takes(&mut desk, robin, 1);
+    let features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
+    super::greets(&mut desk, Hello { features, newest: 2, ..super::hello(1) }, 9, 1, now());
+    let entry = |desk: &mut Desk, number, body| {
+        desk.received(Conn(9), Message::Entry(Entry { number, at: 0, body }), now());
+    };
+    entry(&mut desk, 3, Body::Message(Said::text(Author::User, "hello?")));
+    joins(&mut desk, 2);
+    joins(&mut desk, 3);
+    settle(&mut desk, &mut journal);
+    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    let asked = desk.outcome().records.into_iter().find_map(|(_, record)| match record {
+        Record::Own(Entry { number, body: Body::Requeue { request: 1 }, .. }) => Some(number),
+        _ => None,
+    });
+    assert_eq!(asked, Some(2));
+    let leaves = AgentRefusal::OnTheWayOut("#1 Customer 0101".to_owned());
+    assert_eq!(desk.accept(al, Some(1), now()), Err(leaves));
+    entry(&mut desk, 4, Body::Requested { reason: None, of: Some(ours(2)) });
+    assert_eq!(desk.waiting()[0], "#1 Customer 0101");
+    assert_eq!(super::positions(&mut desk), [(9, 1)]);
+    assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
+    entry(&mut desk, 5, Body::Accepted { of: ours(3) });
+    let row = desk.list(al, now())[0].to_string();
+    assert!(desk.is_own(al, id(1)) && row.contains("1 new"), "{row}");
 }
 
 #[test]

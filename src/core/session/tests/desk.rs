@@ -79,8 +79,10 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     assert!(journals(&session.outcome(), &Record::Idle(idle)));
     // Killed, and started again much later: the day goes on where it was.
     let idle = Duration::from_secs(86_000);
-    let story =
-        Story { idle, ..kept(2, &[(1, Body::Requested { reason: None })], Returning::Done, None) };
+    let story = Story {
+        idle,
+        ..kept(2, &[(1, Body::Requested { reason: None, of: None })], Returning::Done, None)
+    };
     let entry = journaled(|_| Body::Message(Said::text(Author::User, "is anybody there?")));
     let mut session =
         Session::restore(&story, "desk:1".to_owned(), 1, entry, now(500_000)).unwrap();
@@ -106,7 +108,7 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.dialled(CONN);
-    session.connected(CONN, None);
+    session.connected(CONN, None, None);
     assert!(session.received(CONN, Message::Busy { retry: 30 }, now(0)));
     session.outcome();
     session.tick(now(29));

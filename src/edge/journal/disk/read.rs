@@ -10,7 +10,9 @@ use super::keys::Known;
 use super::write::{NOBODY, NOTE, OWN};
 use crate::core::record::{Line, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
-use crate::wire::{ConversationId, DeskId, Entry, Millis, Number, SeatKey, SecretHash};
+use crate::wire::{
+    ConversationId, DeskId, Entry, Former, Millis, Number, SeatKey, Secret, SecretHash,
+};
 
 /// Controls of a conversation that comes back, at most. Between one `requested` and the next there
 /// are a handful.
@@ -95,6 +97,23 @@ impl Disk {
             .connection
             .query_row(sql, [ordinal], |row| row.get(0).map(ConversationId::new))
             .optional();
+        found.map_err(|error| self.unreadable(&error))
+    }
+
+    pub(in crate::edge::journal) fn former(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<Former>, Fault> {
+        let sql = "SELECT former.id, former.secret FROM conversation AS this
+                       JOIN conversation AS former
+                           ON former.key < this.key AND former.customer IS this.customer
+                   WHERE this.id = ? ORDER BY former.key DESC LIMIT 1";
+        let read = |row: &Row<'_>| {
+            let (conversation, secret) =
+                (ConversationId::new(row.get(0)?), Secret::new(row.get(1)?));
+            Ok(Former { conversation, secret })
+        };
+        let found = self.connection.query_row(sql, [id.bytes()], read).optional();
         found.map_err(|error| self.unreadable(&error))
     }
 
@@ -214,6 +233,7 @@ impl Disk {
             story.idle = Duration::from_millis(row.get::<_, i64>(8)? as u64);
             (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
             story.owner = owner(row.get(10)?);
+            story.former = row.get(11)?;
             Ok((row.get(0)?, story))
         })?;
         stories.collect()
@@ -280,6 +300,7 @@ impl Disk {
             match (row.get::<_, i64>(1)?, text) {
                 (OWN, _) => story.owed.settle(),
                 (_, Some(text)) => story.owed.add(text, stored),
+                (_, None) if row.get(4)? => story.owed.ask_again(stored),
                 (_, None) => story.owed.ask(stored),
             }
         }
@@ -298,7 +319,7 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner
+             owner, former
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }
@@ -333,11 +354,13 @@ fn controls_sql(chosen: &str) -> String {
 /// customer's side has no request of a peer's.
 fn owed_sql(chosen: &str) -> String {
     format!(
-        "SELECT chosen, origin, stored, json_extract(body, '$.message.text')
+        "SELECT chosen, origin, stored, json_extract(body, '$.message.text'),
+             json_extract(body, '$.requested.of') IS NOT NULL
          FROM {chosen} CROSS JOIN entry ON entry.conversation = chosen AND entry.key >=
              (SELECT coalesce(max(key), 0) FROM entry AS request
               WHERE request.conversation = chosen AND control = 1 AND origin > 0
-                  AND json_extract(body, '$.requested') IS NOT NULL)
+                  AND json_extract(body, '$.requested') IS NOT NULL
+                  AND json_extract(body, '$.requested.of') IS NULL)
          WHERE CASE
              WHEN origin > 0 AND control = 1 THEN json_extract(body, '$.requested') IS NOT NULL
              WHEN origin > 0 THEN json_extract(body, '$.message.author') = 'user'

@@ -75,6 +75,8 @@ const IDENTITIES: &str = "
 const AGENTS: &str = "
     -- Who has it: NULL is the desk's own terminal, '' nobody, else an agent's name.
     ALTER TABLE conversation ADD COLUMN owner TEXT;
+    -- The key of the conversation that the same customer had before, as they have proved.
+    ALTER TABLE conversation ADD COLUMN former INTEGER;
     -- SHA-256 of a code that was used, and of the secret that it was used with.
     CREATE TABLE enrolled (
         code BLOB PRIMARY KEY, secret BLOB NOT NULL, agent TEXT NOT NULL

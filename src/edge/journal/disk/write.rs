@@ -158,6 +158,10 @@ impl Writer<'_> {
                 let sql = "UPDATE conversation SET owner = ? WHERE key = ?";
                 self.run(sql, params![owner, key])?;
             }
+            Record::Former(ordinal) => {
+                let sql = "UPDATE conversation SET former = ? WHERE key = ?";
+                self.run(sql, params![ordinal, key])?;
+            }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,
             Record::Withdrawn(hash) => self.withdraw(*hash)?,

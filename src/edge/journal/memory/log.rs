@@ -32,6 +32,7 @@ const IDLE: u8 = 15;
 const OWNER_TERMINAL: u8 = 16;
 const OWNER_AGENT: u8 = 17;
 const OWNER_NOBODY: u8 = 18;
+const FORMER: u8 = 19;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -68,6 +69,7 @@ impl Log {
             Record::Owner(Owner::Terminal) => self.kind(OWNER_TERMINAL),
             Record::Owner(Owner::Agent(name)) => self.kind(OWNER_AGENT).text(name),
             Record::Owner(Owner::Nobody) => self.kind(OWNER_NOBODY),
+            Record::Former(ordinal) => self.kind(FORMER).number(u64::from(*ordinal)),
             Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
@@ -182,6 +184,7 @@ impl Reader<'_> {
             OWNER_TERMINAL => Record::Owner(Owner::Terminal),
             OWNER_AGENT => Record::Owner(Owner::Agent(self.text().into())),
             OWNER_NOBODY => Record::Owner(Owner::Nobody),
+            FORMER => Record::Former(self.number() as u32),
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))

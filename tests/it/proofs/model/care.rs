@@ -3,7 +3,7 @@
 use handoff::core::clock::Now;
 use handoff::core::desk::{Desk, Errand};
 use handoff::core::outcome::Fact;
-use handoff::core::record::{Batch, Committed};
+use handoff::core::record::{Batch, Committed, Record};
 use handoff::core::report::Report;
 use handoff::edge::journal::Journal;
 use handoff::turn::{World, Written};
@@ -21,6 +21,8 @@ pub struct Care {
     pub state: Option<State>,
     /// The restarted desk did not report the conversation, by which the agent sees that it is over.
     pub is_unlisted: bool,
+    /// How often another agent got the customer, or nobody.
+    pub changed_hands: u32,
     /// Whether a seed is replayed, and so all steps are printed.
     pub traced: bool,
 }
@@ -28,7 +30,8 @@ pub struct Care {
 impl Care {
     pub fn new(line: Shared, now: Now) -> Care {
         let traced = std::env::var_os("MODEL_SEED").is_some();
-        Care { now, disk: Disk::new(), line, state: None, is_unlisted: false, traced }
+        let disk = Disk::new();
+        Care { now, disk, line, state: None, is_unlisted: false, changed_hands: 0, traced }
     }
 
     fn trace(&self, what: &impl std::fmt::Debug) {
@@ -48,12 +51,14 @@ impl World<Desk> for Care {
     fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Died> {
         for record in &records {
             self.trace(record);
+            self.changed_hands += u32::from(matches!(record, (_, Record::Owner(_))));
         }
         self.disk.commit(records)
     }
 
     fn send(&mut self, conn: Conn, message: &Message) -> usize {
         self.trace(message);
+        assert!(!format!("{message:?}").contains("private"), "a note left the desk");
         if let Message::Bye { code, .. } = message {
             panic!("the desk sent {code:?} to a customer who keeps the rules");
         }

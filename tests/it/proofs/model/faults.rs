@@ -1,6 +1,6 @@
 //! The faults of a history: processes die, and desks lose their journals.
 
-use handoff::core::desk::{self, Desk, SeatId};
+use handoff::core::desk::{Desk, SeatId};
 use handoff::core::session::{Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::wire::{Code, DeskId, Message, Secret, State};
@@ -10,7 +10,7 @@ use crate::fuzz::disk::Death;
 use super::care::Care;
 use super::customer::SECOND;
 use super::line::Line;
-use super::{ID, World};
+use super::{ID, World, options};
 
 impl World {
     /// The desk dies and loses its journal. A desk with another id answers at its address.
@@ -19,7 +19,8 @@ impl World {
         self.settle();
         let number = self.former.len() as u8 + 2;
         self.desk_id = DeskId::new([number; 16]);
-        self.desk = Desk::new(self.desk_id, desk::Options::default(), self.now);
+        self.desk = Desk::new(self.desk_id, options(), self.now);
+        self.sit_down();
         let care = Care::new(self.line.clone(), self.now);
         self.former.push(std::mem::replace(&mut self.care, care).disk);
         self.set_back = false;
@@ -139,11 +140,12 @@ impl World {
         let id = self.customer.id;
         let disk = &self.care.disk;
         let restart = disk.journal.restart().expect("in memory");
-        self.desk = Desk::restore(self.desk_id, desk::Options::default(), &restart, self.now);
+        self.desk = Desk::restore(self.desk_id, options(), &restart, self.now);
         // A restarted desk reports only live conversations. The agent knows that all others are
         // over.
         let is_over = disk.story(id).is_some() && !self.desk.is_live(id);
         (self.care.state, self.care.is_unlisted) = (None, is_over);
         self.desk.tell_states();
+        self.sit_down();
     }
 }

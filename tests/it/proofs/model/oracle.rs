@@ -96,6 +96,13 @@ impl World {
         }
     }
 
+    /// Whether the customer's side ever let the customer wait again, as a desk asked.
+    pub(super) fn was_requeued(&self) -> bool {
+        let came = self.care.disk.theirs(self.customer.id);
+        let is_answer = |body: &Body| matches!(body, Body::Requested { of: Some(_), .. });
+        came.iter().any(|entry| is_answer(&entry.body))
+    }
+
     /// Whether the desk has accepted an entry that followed the end of the conversation.
     pub(super) fn has_entries_behind_the_end(&self) -> bool {
         let came = self.care.disk.theirs(self.customer.id);

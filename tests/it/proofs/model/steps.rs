@@ -1,5 +1,6 @@
 //! The steps of a history: the customer, the agent and the bot act, and messages arrive.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handoff::core::desk::SeatId;
@@ -13,7 +14,7 @@ use super::line::Line;
 impl World {
     /// One step of a person, the bot, the line or the clock, chosen by chance.
     pub(super) fn step(&mut self) {
-        let now = self.now;
+        let (now, seat) = (self.now, self.seat());
         match self.chance.below(100) {
             0..15 => self.customer_types(),
             15..25 => self.agent_types(),
@@ -22,8 +23,8 @@ impl World {
             80..88 => self.bot_answers(),
             88..91 => _ = self.session().ask_for_human(now),
             91..92 => _ = self.session().withdraw(now),
-            92..95 => _ = self.desk.accept(SeatId::TERMINAL, None, now),
-            95..96 => _ = self.desk.hand_back(SeatId::TERMINAL, None, now),
+            92..95 => _ = self.desk.accept(seat, None, now),
+            95..96 => _ = self.desk.hand_back(seat, None, now),
             96..97 => self.cut(),
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
@@ -35,12 +36,13 @@ impl World {
     }
 
     fn rarely(&mut self) {
-        let now = self.now;
-        match self.chance.below(12) {
+        let (now, seat) = (self.now, self.seat());
+        match self.chance.below(16) {
+            12..16 => self.changes_hands(),
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
             0 => _ = self.session().end(now),
-            1 => _ = self.desk.close(SeatId::TERMINAL, Some("private"), now),
+            1 => _ = self.desk.close(seat, Some("private"), now),
             2 => self.lose_desk(),
             3 => self.kill_customer(),
             4 => self.kill_desk(),
@@ -58,7 +60,42 @@ impl World {
 
     pub(super) fn agent_types(&mut self) {
         self.said += 1;
-        let _ = self.desk.say(SeatId::TERMINAL, &format!("admin {}", self.said), self.now);
+        let text = format!("admin {}", self.said);
+        let is_own = |seat: &&SeatId| self.desk.is_own(**seat, self.customer.id);
+        let owners: BTreeSet<_> =
+            self.seats.iter().filter(is_own).map(|seat| self.desk.agent_at(*seat)).collect();
+        assert!(owners.len() <= 1, "{owners:?} have the customer");
+        // All try; whoever does not have the customer is refused.
+        for seat in &self.seats {
+            // While a backlog arrives, nobody may have the customer, and the last agent still speaks.
+            let may = owners.is_empty() || owners.contains(&self.desk.agent_at(*seat));
+            if self.desk.say(*seat, &text, self.now).is_ok() {
+                assert!(may, "{seat:?} spoke to another agent's customer");
+                break;
+            }
+        }
+    }
+
+    /// A seat, by chance.
+    fn seat(&mut self) -> SeatId {
+        let at = self.chance.below(self.seats.len() as u64) as usize;
+        self.seats[at]
+    }
+
+    /// The customer goes to another agent or back to the queue, or agents come and go.
+    fn changes_hands(&mut self) {
+        let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
+        match self.chance.below(6) {
+            0 => _ = self.desk.transfer(seat, ["robin", "al", "queue"][to], Some("private"), now),
+            1 => _ = self.desk.transfer(seat, "queue", None, now),
+            2 => _ = self.desk.accept(seat, Some(1), now),
+            3 => _ = self.desk.take_over(seat, 1, "private", now),
+            4 if seat != SeatId::TERMINAL => {
+                self.desk.sign_out(seat, now);
+                self.seats.retain(|there| *there != seat);
+            }
+            _ => self.seats.extend(self.desk.sign_in(["robin", "al", "al"][to])),
+        }
     }
 
     pub(super) fn bot_answers(&mut self) {
@@ -109,7 +146,6 @@ impl World {
                 self.recalled += 1;
                 self.care.is_unlisted = true;
             }
-            self.set_back = false;
         }
         self.desk.received(conn, message, self.now);
     }
@@ -122,10 +158,12 @@ impl World {
         let Some(conn) = conn else { return };
         match message {
             Some(mut message) => {
-                if let Message::Welcome(welcome) = &mut message
-                    && self.chance.below(4) == 0
-                {
-                    welcome.features.push("later".to_owned());
+                if let Message::Welcome(welcome) = &mut message {
+                    // A hello alone shows the customer's side nothing.
+                    self.set_back = false;
+                    if self.chance.below(4) == 0 {
+                        welcome.features.push("later".to_owned());
+                    }
                 }
                 let is_right = self.sessions.received(conn, message, self.now);
                 assert!(is_right, "the desk broke the protocol");

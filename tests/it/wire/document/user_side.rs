@@ -158,7 +158,7 @@ impl User {
                     "the customer's side does not dial"
                 );
                 let conn = self.world.conn;
-                self.session().connected(conn, None);
+                self.session().connected(conn, None, None);
             }
             Step::Cut => self.sessions.disconnected(self.world.conn, "cut", self.now),
             Step::Closed => {

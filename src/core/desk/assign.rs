@@ -1,0 +1,105 @@
+//! How many customers an agent may have, and whom the desk itself gives them: `--auto-accept`,
+//! `--assign longest-idle` and `--answer-within`.
+
+use crate::core::clock::Now;
+use crate::core::report::{AgentRefusal, Presence};
+use crate::wire::ConversationId;
+
+use super::controls::Ask;
+use super::{AgentId, Assign, Desk};
+
+impl Desk {
+    /// With `--auto-accept` the desk accepts a customer by itself, for its own terminal.
+    pub(super) fn accept_by_itself(&mut self, id: ConversationId, now: Now) {
+        let is_wanted = self.options.auto_accept && self.options.has_terminal;
+        if !is_wanted || self.check_room(AgentId::TERMINAL).is_err() {
+            return;
+        }
+        self.own(id, Some(AgentId::TERMINAL));
+        self.ask(id, Ask::Accept { by: None }, now);
+    }
+
+    /// Whether the agent may have one customer more.
+    pub(super) fn check_room(&self, agent: AgentId) -> Result<(), AgentRefusal> {
+        if self.options.max_active == usize::MAX {
+            return Ok(());
+        }
+        let is_theirs = |id: &ConversationId| {
+            let known = &self.conversations[*id];
+            known.owner == Some(agent)
+        };
+        let accepting = self
+            .queue
+            .iter()
+            .filter(|id| is_theirs(id) && self.conversations[*id].controls.pending().is_some());
+        let has = self.conversations.active().filter(is_theirs).count() + accepting.count();
+        if has < self.options.max_active {
+            return Ok(());
+        }
+        Err(AgentRefusal::Full { agent: self.agent_name(agent), most: self.options.max_active })
+    }
+
+    /// Gives customers who wait to agents who are free, if the desk is to do that.
+    pub(super) fn assign(&mut self, now: Now) {
+        if self.options.assign != Assign::LongestIdle {
+            return;
+        }
+        while let Some(id) = self.next_in_queue() {
+            let Some(agent) = self.agent_for(id) else { return };
+            self.team.note_given(agent, now);
+            if self.conversations[id].is_unowned() {
+                self.change_owner(id, Some(agent), None, now);
+                self.note_arrival(agent, now);
+                self.expect_answer(id, now);
+            } else {
+                self.own(id, Some(agent));
+                self.ask(id, Ask::Accept { by: None }, now);
+            }
+        }
+    }
+
+    /// Whom a customer is assigned to: the agent who had them, else the one who got a customer the
+    /// longest ago.
+    fn agent_for(&self, id: ConversationId) -> Option<AgentId> {
+        let may =
+            |agent: &AgentId| self.team.member(*agent).is_here() && self.check_room(*agent).is_ok();
+        let former = self.conversations[id].owner.filter(|_| self.conversations[id].had_agent());
+        former.filter(may).or_else(|| {
+            let free = self.team.members().filter(|(agent, _)| may(agent));
+            free.min_by_key(|(_, member)| member.given_at).map(|(agent, _)| agent)
+        })
+    }
+
+    /// The agent to whom the desk gave this conversation is to answer in time.
+    pub(super) fn expect_answer(&mut self, id: ConversationId, now: Now) {
+        let Some(within) = self.options.answer_within else { return };
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.answer_by = Some(now.clock + within);
+            self.unanswered.push(id);
+        }
+    }
+
+    /// Takes conversations from agents who have not answered in time. They are away from now on.
+    pub(super) fn take_unanswered(&mut self, now: Now) {
+        let answer_by = |id: &ConversationId| {
+            let conversation = self.conversations.get(*id).filter(|known| known.is_active());
+            conversation.and_then(|known| known.answer_by)
+        };
+        let late: Vec<_> = self
+            .unanswered
+            .iter()
+            .copied()
+            .filter(|id| answer_by(id).is_some_and(|by| now.clock >= by))
+            .collect();
+        let waits = |id: &ConversationId| answer_by(id).is_some_and(|by| now.clock < by);
+        let still: Vec<_> = self.unanswered.iter().copied().filter(waits).collect();
+        self.unanswered = still;
+        for id in late {
+            let Some(agent) = self.conversations[id].owner else { continue };
+            self.team.set_away(agent, Some("did not answer".into()));
+            self.tell_presence(agent, Presence::Away, Some("did not answer"));
+            self.release(id, now);
+            self.review_presence(now);
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! A conversation goes from one agent to another: offers, and leads who take over or read along.
+//!
+//! ```text
+//!   one agent ──transfer──▶ offered ──accept──▶ the other agent
+//!       ▲                      │
+//!       └── declined, late, void
+//! ```
+//!
+//! An offer lives [`OFFERED_FOR`] and dies with the state that it was made in; a restart of the desk
+//! ends it.
+
+use std::time::{Duration, Instant};
+
+use crate::core::agent::QUEUE;
+use crate::core::clock::Now;
+use crate::core::report::{AgentRefusal, Report, TransferOutcome};
+use crate::core::text::is_same;
+use crate::wire::ConversationId;
+
+use super::{AgentId, Desk, SeatId};
+
+/// An offer that nobody took for this time is over.
+pub const OFFERED_FOR: Duration = Duration::from_secs(30);
+
+/// A conversation that its agent has offered to another one.
+pub(super) struct Offer {
+    /// Whom it is offered to.
+    pub(super) to: AgentId,
+    /// When the offer is over.
+    pub(super) until: Instant,
+}
+
+impl Desk {
+    /// `/transfer NAME NOTE`: offers the conversation in focus to another agent, or gives its
+    /// customer back to the queue.
+    ///
+    /// # Errors
+    /// When there is no such conversation or agent, or the agent cannot take anybody.
+    pub fn transfer(
+        &mut self,
+        seat: SeatId,
+        to: &str,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.conversation_in_focus(seat)?;
+        if is_same(to, QUEUE) {
+            note.iter().for_each(|note| self.keep_note(seat, id, note));
+            self.release(id, now);
+            return Ok(());
+        }
+        let to = self.team.find(to).ok_or_else(|| AgentRefusal::NoSuchAgent(to.to_owned()))?;
+        if self.team.agent_at(seat) == Some(to) {
+            return Err(AgentRefusal::AlreadyYours(self.who(id)));
+        }
+        if !self.team.member(to).is_here() {
+            let agent = self.agent_name(to);
+            return Err(AgentRefusal::NotHere { agent, here: self.names_of_those_here() });
+        }
+        self.check_room(to)?;
+        note.iter().for_each(|note| self.keep_note(seat, id, note));
+        self.void_offer(id);
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.offer = Some(Box::new(Offer { to, until: now.clock + OFFERED_FOR }));
+        }
+        self.offered.push(id);
+        self.tell_transfer(id, to, TransferOutcome::Offered, note);
+        self.note_arrival(to, now);
+        Ok(())
+    }
+
+    /// `/decline N`: the agent does not take what they were offered.
+    ///
+    /// # Errors
+    /// When nothing was offered.
+    pub fn decline(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
+        let id = self.find(ordinal)?;
+        let agent = self.team.agent_at(seat);
+        let is_offered = self.conversations[id].offer.as_ref().map(|offer| offer.to) == agent;
+        if agent.is_none() || !is_offered {
+            return Err(AgentRefusal::NotOffered(self.who(id)));
+        }
+        self.end_offer(id, TransferOutcome::Declined);
+        Ok(())
+    }
+
+    /// `/take N REASON`: a lead takes a conversation over.
+    ///
+    /// # Errors
+    /// When the agent is no lead, or nobody has this conversation.
+    pub fn take_over(
+        &mut self,
+        seat: SeatId,
+        ordinal: u32,
+        reason: &str,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.find(ordinal)?;
+        let lead = self.lead_at(seat)?;
+        let conversation = &self.conversations[id];
+        let Some(owner) = conversation.owner.filter(|_| conversation.is_active()) else {
+            return Err(AgentRefusal::NotYours(self.who(id)));
+        };
+        if owner == lead {
+            return Err(AgentRefusal::AlreadyYours(self.who(id)));
+        }
+        if conversation.controls.pending().is_some() {
+            return Err(AgentRefusal::OnTheWayOut(self.who(id)));
+        }
+        self.keep_note(seat, id, &format!("took over: {reason}"));
+        self.void_offer(id);
+        self.tell_transfer(id, lead, TransferOutcome::TakenOver, Some(reason));
+        self.change_owner(id, Some(lead), Some(seat), now);
+        Ok(())
+    }
+
+    /// `/watch N`: a lead reads a conversation along. Again: no more.
+    ///
+    /// # Errors
+    /// When the agent is no lead, or nobody has this conversation.
+    pub fn watch_along(
+        &mut self,
+        seat: SeatId,
+        ordinal: u32,
+    ) -> Result<ConversationId, AgentRefusal> {
+        let id = self.find(ordinal)?;
+        self.lead_at(seat)?;
+        if !self.conversations[id].is_live() {
+            return Err(AgentRefusal::NotYours(self.who(id)));
+        }
+        let Some(at) = self.team.seat_mut(seat) else { return Ok(id) };
+        let before = at.watched.len();
+        at.watched.retain(|watched| *watched != id);
+        if at.watched.len() == before {
+            at.watched.push(id);
+        }
+        Ok(id)
+    }
+
+    /// Whether this conversation is offered to the agent at this seat.
+    pub(super) fn is_offered(&self, seat: SeatId, id: ConversationId) -> bool {
+        let offer = self.conversations[id].offer.as_ref();
+        offer.is_some_and(|offer| self.team.agent_at(seat) == Some(offer.to))
+    }
+
+    /// Whether this conversation is read along at this seat.
+    pub fn is_watched_at(&self, seat: SeatId, id: ConversationId) -> bool {
+        self.team.seat(seat).is_some_and(|seat| seat.watched.contains(&id))
+    }
+
+    /// The offer of a conversation is over, and nobody needs to hear of it.
+    pub(super) fn void_offer(&mut self, id: ConversationId) {
+        self.end_offer(id, TransferOutcome::Void);
+    }
+
+    /// Ends the offer of a conversation, if there is one, and tells both agents how.
+    pub(super) fn end_offer(&mut self, id: ConversationId, outcome: TransferOutcome) {
+        self.offered.retain(|offered| *offered != id);
+        let offer = self.conversations.get_mut(id).and_then(|known| known.offer.take());
+        if let Some(offer) = offer {
+            self.tell_transfer(id, offer.to, outcome, None);
+        }
+    }
+
+    /// Tells the agent who has a conversation, and the one who may get it, what becomes of it.
+    pub(super) fn tell_transfer(
+        &mut self,
+        id: ConversationId,
+        to: AgentId,
+        outcome: TransferOutcome,
+        note: Option<&str>,
+    ) {
+        let conversation = &self.conversations[id];
+        let Some(owner) = conversation.owner else { return };
+        let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
+        let report = |is_to_me| Report::Transfer {
+            conversation: id,
+            ordinal,
+            customer: customer.clone(),
+            from: self.agent_name(owner),
+            agent: self.agent_name(to),
+            outcome,
+            note: note.map(str::to_owned),
+            is_to_me,
+        };
+        let (to_owner, to_other) = (report(false), report(true));
+        self.tell_agent(owner, to_owner);
+        self.tell_agent(to, to_other);
+    }
+
+    pub(super) fn lead_at(&self, seat: SeatId) -> Result<AgentId, AgentRefusal> {
+        let agent = self.team.agent_at(seat);
+        let lead = agent.filter(|agent| self.team.member(*agent).is_lead);
+        lead.ok_or_else(|| {
+            let leads = self.team.members().filter(|(_, member)| member.is_lead);
+            AgentRefusal::NeedsLead(leads.map(|(_, member)| member.name.to_string()).collect())
+        })
+    }
+}

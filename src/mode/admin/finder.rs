@@ -1,0 +1,92 @@
+//! Searches for agents, in a thread of its own: a journal with a million entries holds up nobody.
+
+use std::path::PathBuf;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::core::desk::SeatId;
+use crate::core::text::Line;
+use crate::edge::journal::{Found, Search};
+
+/// At most this many are shown.
+const FOUND_MAX: usize = 20;
+/// Searches that wait, at most.
+const WAITING_MAX: usize = 64;
+/// The letters of a line that are shown.
+const EXCERPT_LETTERS: usize = 80;
+
+/// What comes from threads besides the terminal and the network.
+pub(super) enum Answer {
+    /// A call of an agent failed: a sentence.
+    Fault(String),
+    /// A search for this seat is over: the lines to show, or what went wrong.
+    Found(SeatId, Result<Vec<String>, String>),
+}
+
+impl From<String> for Answer {
+    fn from(fault: String) -> Answer {
+        Answer::Fault(fault)
+    }
+}
+
+/// What is searched for.
+pub(super) enum Question {
+    /// These words, or a customer's name.
+    Words(String),
+    /// The conversations that ended last.
+    Ended,
+}
+
+/// The thread that searches.
+pub(super) struct Finder(Sender<(SeatId, Question)>);
+
+impl Finder {
+    /// Starts the thread for this journal.
+    pub(super) fn start(file: PathBuf, answers: Sender<Answer>) -> Finder {
+        let (questions, asked): (_, Receiver<(SeatId, Question)>) = bounded(WAITING_MAX);
+        let search = Search::new(file);
+        let answer = move || {
+            for (at, question) in asked {
+                let found = match question {
+                    Question::Words(words) => search.find(&words, FOUND_MAX),
+                    Question::Ended => search.ended(FOUND_MAX),
+                };
+                let lines = found.map(|found| lines(&found));
+                if answers.send(Answer::Found(at, lines)).is_err() {
+                    return;
+                }
+            }
+        };
+        let started = thread::Builder::new().name("finder".into()).spawn(answer);
+        if let Err(error) = started {
+            log::error!("cannot start the thread that searches: {error}");
+        }
+        Finder(questions)
+    }
+
+    /// Searches. False if too many searches wait.
+    pub(super) fn ask(&self, at: SeatId, question: Question) -> bool {
+        self.0.try_send((at, question)).is_ok()
+    }
+}
+
+fn lines(found: &[Found]) -> Vec<String> {
+    let zone = TimeZone::system();
+    let line = |Found { ordinal, customer, at, text }: &Found| {
+        let at = Timestamp::from_millisecond(*at as i64).unwrap_or_default();
+        let at = at.to_zoned(zone.clone()).strftime("%F %H:%M");
+        let mut letters = text.graphemes(true);
+        let beginning: String = letters.by_ref().take(EXCERPT_LETTERS).collect();
+        let more = if letters.next().is_some() { "…" } else { "" };
+        let gap = if text.is_empty() { "" } else { "  " };
+        format!("#{ordinal} {customer}  {at}{gap}{}{more}", Line(&beginning))
+    };
+    match found {
+        [] => vec!["nothing was found".to_owned()],
+        found => found.iter().map(line).collect(),
+    }
+}

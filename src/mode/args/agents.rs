@@ -1,0 +1,133 @@
+//! The options of `handoff agent` and `handoff attach`.
+
+use std::path::PathBuf;
+
+use super::check::{check_address, checked_place, checked_shown_name};
+use super::{own_identity, raw};
+use crate::core::agent::{Code, check_name};
+use crate::edge::agents::{AgentsFile, kept_desk_key};
+use crate::edge::journal::Place;
+use crate::edge::secret;
+use crate::edge::tls::Fingerprint;
+
+/// Checked options of `handoff agent`.
+#[derive(Debug)]
+pub struct Agent {
+    /// What to do.
+    pub task: AgentTask,
+    /// Which desk's agents.
+    place: Place,
+}
+
+/// What `handoff agent` does.
+#[derive(Debug)]
+pub enum AgentTask {
+    /// Adds an agent.
+    Add {
+        /// The agent's name.
+        name: String,
+        /// The name that customers see.
+        shown_as: String,
+        /// Whether the agent is a lead.
+        is_lead: bool,
+    },
+    /// Lists the agents.
+    List,
+    /// Removes the agent with this name.
+    Revoke(String),
+}
+
+/// Checked options of `handoff attach`.
+#[derive(Debug)]
+pub struct Attach {
+    /// The desk's address, HOST:PORT.
+    pub desk: String,
+    /// The file with the code.
+    pub code_file: Option<PathBuf>,
+    /// Whether to print JSON.
+    pub json: bool,
+    /// Whether to do without editing and colour.
+    pub plain: bool,
+    place: Place,
+}
+
+impl raw::Agent {
+    pub(super) fn check(self) -> Result<Agent, String> {
+        let (task, state, profile) = match self.task {
+            raw::AgentTask::Add(raw::AgentAdd { name, shown_as, lead, state, profile }) => {
+                check_name(&name)?;
+                let shown_as = shown_as.as_deref().unwrap_or(&name);
+                let shown_as = checked_shown_name("--shown-as", shown_as)?;
+                (AgentTask::Add { name, shown_as, is_lead: lead }, state, profile)
+            }
+            raw::AgentTask::List(raw::AgentList { state, profile }) => {
+                (AgentTask::List, state, profile)
+            }
+            raw::AgentTask::Revoke(raw::AgentRevoke { name, state, profile }) => {
+                (AgentTask::Revoke(name), state, profile)
+            }
+        };
+        Ok(Agent { task, place: checked_place("admin", state, profile, false)? })
+    }
+}
+
+impl raw::Attach {
+    pub(super) fn check(self) -> Result<Attach, String> {
+        check_address("--desk", &self.desk)?;
+        Ok(Attach {
+            desk: self.desk,
+            code_file: self.code_file,
+            json: self.json,
+            plain: self.plain,
+            place: checked_place("attach", self.state, self.profile, false)?,
+        })
+    }
+}
+
+impl Agent {
+    /// The file of the desk's agents.
+    ///
+    /// # Errors
+    /// When the platform does not say where it keeps such files.
+    pub fn file(&self) -> Result<PathBuf, String> {
+        Ok(AgentsFile::path(&self.folder()?, &self.place.profile))
+    }
+
+    /// The fingerprint of the key that the desk shows: of the certificate that it was started with
+    /// last, else of its own key.
+    ///
+    /// # Errors
+    /// One line, when the key cannot be read or made.
+    pub fn desk_key(&self) -> Result<Fingerprint, String> {
+        let folder = self.folder()?;
+        match kept_desk_key(&folder, &self.place.profile)? {
+            Some(key) => key.parse(),
+            None => own_identity(&folder, &self.place.profile)?.fingerprint(),
+        }
+    }
+
+    fn folder(&self) -> Result<PathBuf, String> {
+        self.place.folder()?.ok_or_else(|| "an ephemeral desk has no agents".to_owned())
+    }
+}
+
+impl Attach {
+    /// The folder of the agent's terminal for this desk: its secret and its unsent lines.
+    ///
+    /// # Errors
+    /// When the platform does not say where it keeps such files.
+    pub fn folder(&self) -> Result<PathBuf, String> {
+        let state = self.place.folder()?.ok_or_else(|| "nothing is kept".to_owned())?;
+        let desk = self.desk.replace(['/', ':', '[', ']'], "_");
+        Ok(state.join("attach").join(&self.place.profile).join(desk))
+    }
+
+    /// The code, if a file with it is given.
+    ///
+    /// # Errors
+    /// One line, when the file cannot be used.
+    pub fn code(&self) -> Result<Option<Code>, String> {
+        let read = |file: &PathBuf| secret::read("the agent's code", file)?.parse();
+        self.code_file.as_ref().map(read).transpose()
+    }
+}
