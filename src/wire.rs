@@ -483,6 +483,13 @@ fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
     Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
+/// A message as one frame.
+pub fn frame<M: Serialize>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(message, &mut bytes);
+    bytes
+}
+
 /// Appends `message` to `out` as one frame.
 pub fn encode<M: Serialize>(message: &M, out: &mut Vec<u8>) {
     let start = out.len();

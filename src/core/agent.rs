@@ -73,12 +73,13 @@ impl Agents {
         self.agents.iter().find(|agent| is_same(&agent.name, name))
     }
 
-    /// The agent who was given the code with this hash.
+    /// Finds the agent whose code has this hash.
     pub fn with_code(&self, code: SecretHash) -> Option<&Agent> {
         self.agents.iter().find(|agent| agent.codes.contains(&code))
     }
 
-    /// Adds an agent. One who is there already gets the further codes, and keeps the rest.
+    /// Adds an agent. If the agent is known, the new codes join the old ones, and nothing else
+    /// changes.
     ///
     /// # Errors
     /// One sentence, when the name cannot be used or there are too many agents or codes.

@@ -57,7 +57,7 @@ pub enum Admin {
         /// The note.
         note: Option<String>,
     },
-    /// Do not take this customer, who was offered.
+    /// The agent turns down the offer of this customer.
     Decline(Who),
     /// A lead takes this customer over.
     Take {

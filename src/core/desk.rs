@@ -134,13 +134,13 @@ pub struct Options {
     pub agent_grace: Duration,
     /// The most customers of one agent.
     pub max_active: usize,
-    /// Who takes a customer who waits.
+    /// How customers get from the queue to the agents.
     pub assign: Assign,
-    /// An agent who has not answered an assigned customer for this time loses them to the next one.
+    /// After how long an assigned customer without an answer goes to the next agent.
     pub answer_within: Option<Duration>,
 }
 
-/// Who takes a customer who waits.
+/// Whether agents pick customers from the queue, or the desk assigns them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Assign {
     /// The agent who accepts them first.

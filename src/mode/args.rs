@@ -191,7 +191,7 @@ pub struct Admin {
     pub agent_grace: Duration,
     /// The most customers of one agent.
     pub max_active: usize,
-    /// Who takes a customer who waits.
+    /// How customers get from the queue to the agents.
     pub assign: Assign,
     /// After how long an assigned customer without an answer goes to the next agent.
     pub answer_within: Option<Duration>,

@@ -29,12 +29,12 @@ use crate::edge::signals;
 use crate::edge::term::{self, Screen, Typed};
 use crate::edge::tls::{Fingerprint, Trust};
 use crate::mode::around::seed;
-use crate::mode::attached::report_of;
+use crate::mode::attached::{dialect_of_agents, report_of};
 use crate::mode::{args, random};
 use crate::net::{self, Net, Settings};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::peers::Peers;
-use crate::wire::seat::{AGENTS, SHOWN_MAX, SeatMessage, SignIn, View};
+use crate::wire::seat::{SHOWN_MAX, SeatMessage, SignIn, View};
 use crate::wire::{self, Author, Code as ByeCode, Conn, ConversationId, Frames, SeatKey, Secret};
 
 /// How long the desk may take to answer.
@@ -105,10 +105,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
     let sockets = sockets.map_err(|e| format!("cannot start the socket thread: {e}"))?;
     let trust = Trust::Keys(vec![Fingerprint::new(credentials.desk_key)]);
     let security = trust.security()?;
-    let mut dialect = Peers::dialect("this terminal speaks TLS");
-    dialect.name = AGENTS;
-    dialect.keepalive.bytes.clear();
-    wire::encode(&SeatMessage::Ping {}, &mut dialect.keepalive.bytes);
+    let dialect = dialect_of_agents(Peers::dialect("this terminal speaks TLS"));
     let (screen, typed, shown) =
         term::start(options).map_err(|e| format!("cannot use the terminal: {e}"))?;
     let signals = signals::listen()?;
@@ -470,9 +467,7 @@ impl Attach {
     }
 
     fn send_on(&self, conn: Conn, message: &SeatMessage) {
-        let mut bytes = Vec::new();
-        wire::encode(message, &mut bytes);
-        self.net.send(conn, bytes);
+        self.net.send(conn, wire::frame(message));
     }
 
     /// The first interrupt waits until the desk has what was typed, the second does not.

@@ -5,8 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::report::{News, Report, Told};
 use crate::edge::term::{self, Tone};
-use crate::wire::seat::SeatFact;
-use crate::wire::{Author, Custom};
+use crate::net::{Dialect, Keepalive};
+use crate::wire::seat::{AGENTS, SeatFact, SeatMessage};
+use crate::wire::{self, Author, Custom};
+
+/// The protocol of agents' terminals, as the socket thread knows it: its frames are those of the
+/// wire.
+pub(super) fn dialect_of_agents(wire: Dialect) -> Dialect {
+    let bytes = wire::frame(&SeatMessage::Ping {});
+    Dialect { name: AGENTS, keepalive: Keepalive { bytes, ..wire.keepalive }, ..wire }
+}
 
 /// A message with what only a person is shown of it.
 #[derive(Serialize, Deserialize)]

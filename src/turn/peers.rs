@@ -68,22 +68,17 @@ impl Peers {
     /// The wire, as the socket thread knows it. `refusal` is the text of the `bye` for a peer that
     /// speaks plaintext to TLS, or TLS to plaintext.
     pub fn dialect(refusal: &str) -> Dialect {
-        let frame = |message: &Message| {
-            let mut bytes = Vec::new();
-            wire::encode(message, &mut bytes);
-            bytes
-        };
         Dialect {
             name: tls::PROTOCOL,
             is_default: false,
             // A frame begins with the first byte of its length, and no frame is 16 MiB long.
             first_bytes: &[0],
             keepalive: Keepalive {
-                bytes: frame(&Message::Ping {}),
+                bytes: wire::frame(&Message::Ping {}),
                 after: PING_AFTER,
                 dead: DEAD_AFTER,
             },
-            refusal: frame(&Message::Bye { code: Code::Tls, text: refusal.to_owned() }),
+            refusal: wire::frame(&Message::Bye { code: Code::Tls, text: refusal.to_owned() }),
             hello_within: HELLO_WITHIN,
             outbound_max: OUTBOUND_MAX,
             strangers: None,

@@ -93,16 +93,12 @@ impl Desk {
 
     /// `/agents`: a line for each agent.
     pub fn colleagues(&self) -> Vec<Listed> {
-        let own = |agent| {
-            let all = self.conversations.active();
-            all.filter(|id| self.conversations[*id].is_owned_by(agent)).count()
-        };
         let listed = self.team.members().map(|(agent, member)| {
             Listed::Agent(Colleague {
                 name: member.name.to_string(),
                 shown_as: member.shown_as.clone(),
                 is_lead: member.is_lead,
-                customers: own(agent),
+                customers: self.conversations_of(agent).count(),
                 presence: member.presence(),
                 why: member.why_away(),
             })

@@ -71,18 +71,14 @@ impl Desk {
     pub(super) fn note_lines(&mut self, agent: AgentId, id: ConversationId, lines: u32, now: Now) {
         if self.team.note_unread(agent, id, lines, now) {
             self.alerts.note(now);
-            self.team.members_mut().filter(|(of, _)| *of == agent).for_each(|(_, member)| {
-                member.alerts.note(now);
-            });
+            self.team.member_mut(agent).alerts.note(now);
         }
     }
 
     /// An agent got a customer without asking.
     pub(super) fn note_arrival(&mut self, agent: AgentId, now: Now) {
         self.alerts.note_arrival(now);
-        self.team.members_mut().filter(|(of, _)| *of == agent).for_each(|(_, member)| {
-            member.alerts.note_arrival(now);
-        });
+        self.team.member_mut(agent).alerts.note_arrival(now);
     }
 
     /// Calls the agents whom somebody needs, if that is due.

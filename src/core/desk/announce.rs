@@ -30,8 +30,7 @@ impl Desk {
         if said.author == Author::User {
             // The journal counts every line behind a request, too.
             conversation.note_new_line(&said.text, now);
-            let owner = conversation.owner.filter(|owner| conversation.is_owned_by(*owner));
-            if let Some(owner) = owner {
+            if let Some(owner) = conversation.agent() {
                 self.note_lines(owner, id, 1, now);
             }
         }
@@ -215,8 +214,7 @@ impl Desk {
         reason: Option<Reason>,
     ) -> Report {
         let conversation = &self.conversations[id];
-        let owner = conversation.owner.filter(|owner| conversation.is_owned_by(*owner));
-        let owner = owner.map(|owner| self.team.member(owner));
+        let owner = conversation.agent().map(|owner| self.team.member(owner));
         let asked = conversation.reason().map(|reason| Reason::Requested(reason.to_owned()));
         Report::State {
             conversation: id,

@@ -35,7 +35,7 @@ impl Desk {
         let agent = self.team.agent_at(seat).ok_or(AgentRefusal::NobodyWaits)?;
         let conversation = &self.conversations[id];
         let who = self.who(id);
-        let is_offered = conversation.offer.as_ref().is_some_and(|offer| offer.to == agent);
+        let is_offered = self.is_offered(seat, id);
         match (conversation.controls.phase(), conversation.controls.pending()) {
             (Phase::Active, _) if conversation.is_owned_by(agent) => {
                 Err(AgentRefusal::AlreadyYours(who))

@@ -245,9 +245,14 @@ impl Conversation {
         self.controls.phase() == Phase::Active && !self.is_asleep
     }
 
+    /// The agent who has the customer, if one does.
+    pub(super) fn agent(&self) -> Option<AgentId> {
+        self.owner.filter(|_| self.is_active())
+    }
+
     /// Whether this agent has the customer.
     pub(super) fn is_owned_by(&self, agent: AgentId) -> bool {
-        self.is_active() && self.owner == Some(agent)
+        self.agent() == Some(agent)
     }
 
     /// Whether the customer's side says that an agent has the customer, and none has: they were

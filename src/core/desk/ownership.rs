@@ -26,7 +26,7 @@ impl Desk {
     /// the seat is shown what is said in it.
     pub fn is_shown_at(&self, seat: SeatId, id: ConversationId) -> bool {
         let Some(conversation) = self.conversations.get(id) else { return true };
-        let owner = conversation.owner.filter(|owner| conversation.is_owned_by(*owner));
+        let owner = conversation.agent();
         owner.is_none() || owner == self.team.agent_at(seat) || self.is_watched_at(seat, id)
     }
 
@@ -54,10 +54,13 @@ impl Desk {
     /// Conversations of the agent at this seat, by ordinal.
     pub(super) fn own_conversations(&self, seat: SeatId) -> impl Iterator<Item = ConversationId> {
         let agent = self.team.agent_at(seat);
-        let is_own = move |id: &ConversationId| {
-            agent.is_some_and(|agent| self.conversations[*id].is_owned_by(agent))
-        };
-        self.conversations.active().filter(is_own)
+        agent.into_iter().flat_map(|agent| self.conversations_of(agent))
+    }
+
+    /// Conversations that an agent has, by ordinal.
+    pub(super) fn conversations_of(&self, agent: AgentId) -> impl Iterator<Item = ConversationId> {
+        let all = self.conversations.active();
+        all.filter(move |id| self.conversations[*id].is_owned_by(agent))
     }
 
     /// Journals who has a conversation, or is accepting it.
@@ -145,7 +148,8 @@ impl Desk {
         }
     }
 
-    /// Ends what time has ended: offers, answers that did not come, and the conversations of agents who are gone.
+    /// Ends what time has ended: offers, answers that did not come, and the conversations of agents
+    /// who are gone.
     pub(super) fn review_ownership(&mut self, now: Now) {
         let is_over = |id: &&ConversationId| {
             let offer = self.conversations.get(**id).and_then(|known| known.offer.as_ref());
@@ -176,8 +180,7 @@ impl Desk {
 
     /// Gives all customers of an agent back to the queue.
     pub(super) fn release_all(&mut self, agent: AgentId, now: Now) {
-        let is_theirs = |id: &ConversationId| self.conversations[*id].is_owned_by(agent);
-        let theirs: Vec<_> = self.conversations.active().filter(is_theirs).collect();
+        let theirs: Vec<_> = self.conversations_of(agent).collect();
         // The one with the lowest number is to be the first in the queue.
         theirs.into_iter().rev().for_each(|id| self.release(id, now));
     }

@@ -220,16 +220,20 @@ impl Team {
 
     /// The desk gives the agent a customer.
     pub(super) fn note_given(&mut self, agent: AgentId, now: Now) {
-        self.members[usize::from(agent.0)].given_at = Some(now.clock);
+        self.member_mut(agent).given_at = Some(now.clock);
     }
 
     /// The agent says that they are away (`Some`), or here.
     pub(super) fn set_away(&mut self, agent: AgentId, away: Option<Box<str>>) {
-        self.members[usize::from(agent.0)].away = away;
+        self.member_mut(agent).away = away;
     }
 
     pub(super) fn member(&self, agent: AgentId) -> &Member {
         &self.members[usize::from(agent.0)]
+    }
+
+    pub(super) fn member_mut(&mut self, agent: AgentId) -> &mut Member {
+        &mut self.members[usize::from(agent.0)]
     }
 
     /// All agents who may sign in, in the order in which the desk learnt of them.

@@ -75,9 +75,7 @@ impl Desk {
     /// When nothing was offered.
     pub fn decline(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
         let id = self.find(ordinal)?;
-        let agent = self.team.agent_at(seat);
-        let is_offered = self.conversations[id].offer.as_ref().map(|offer| offer.to) == agent;
-        if agent.is_none() || !is_offered {
+        if !self.is_offered(seat, id) {
             return Err(AgentRefusal::NotOffered(self.who(id)));
         }
         self.end_offer(id, TransferOutcome::Declined);

@@ -21,7 +21,8 @@ impl Desk {
     }
 
     /// `/list`: a line for each customer. Who is offered to the agent comes first; then the agent's
-    /// own who are owed an answer, longest first; then the queue, then the agent's other customers, and those of others.
+    /// own who are owed an answer, longest first; then the queue, then the agent's other customers,
+    /// and those of others.
     pub fn list(&self, seat: SeatId, now: Now) -> Vec<Listed> {
         let talking = |id: ConversationId| {
             let conversation = &self.conversations[id];

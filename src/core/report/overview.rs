@@ -153,14 +153,15 @@ impl fmt::Display for Listed {
                 last
             }
         };
-        last.as_ref().map_or(Ok(()), |last| write!(f, "  \"{}\"", Line(&excerpt(last))))
+        last.as_ref()
+            .map_or(Ok(()), |last| write!(f, "  \"{}\"", Line(&excerpt(last, EXCERPT_LETTERS))))
     }
 }
 
-/// The beginning of a line, as it is shown in a list.
-fn excerpt(line: &str) -> String {
+/// The beginning of a line, as it is shown in a list: at most this many letters.
+pub fn excerpt(line: &str, most: usize) -> String {
     let mut letters = line.graphemes(true);
-    let beginning: String = letters.by_ref().take(EXCERPT_LETTERS).collect();
+    let beginning: String = letters.by_ref().take(most).collect();
     if letters.next().is_some() { beginning + "…" } else { beginning }
 }
 

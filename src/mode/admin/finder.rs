@@ -6,9 +6,9 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use unicode_segmentation::UnicodeSegmentation;
 
 use crate::core::desk::SeatId;
+use crate::core::report::excerpt;
 use crate::core::text::Line;
 use crate::edge::journal::{Found, Search};
 
@@ -79,11 +79,8 @@ fn lines(found: &[Found]) -> Vec<String> {
     let line = |Found { ordinal, customer, at, text }: &Found| {
         let at = Timestamp::from_millisecond(*at as i64).unwrap_or_default();
         let at = at.to_zoned(zone.clone()).strftime("%F %H:%M");
-        let mut letters = text.graphemes(true);
-        let beginning: String = letters.by_ref().take(EXCERPT_LETTERS).collect();
-        let more = if letters.next().is_some() { "…" } else { "" };
         let gap = if text.is_empty() { "" } else { "  " };
-        format!("#{ordinal} {customer}  {at}{gap}{}{more}", Line(&beginning))
+        format!("#{ordinal} {customer}  {at}{gap}{}", Line(&excerpt(text, EXCERPT_LETTERS)))
     };
     match found {
         [] => vec!["nothing was found".to_owned()],

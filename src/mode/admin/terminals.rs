@@ -8,9 +8,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::core::desk::SeatId;
+use crate::mode::attached::dialect_of_agents;
 use crate::net::{Dialect, Net, StrangersMax};
 use crate::turn::peers::Peers;
-use crate::wire::seat::{AGENTS, SeatMessage};
+use crate::wire::seat::SeatMessage;
 use crate::wire::{self, Code, Conn, Frames, SeatKey, SecretHash, WireError};
 
 use super::attached::Outbox;
@@ -19,7 +20,7 @@ use super::attached::Outbox;
 const STRANGERS: usize = 64;
 const STRANGERS_PER_ADDRESS: usize = 8;
 
-/// All connections that speak [`AGENTS`].
+/// All connections of agents' terminals.
 #[derive(Default)]
 pub(super) struct Terminals {
     all: HashMap<Conn, Terminal>,
@@ -49,10 +50,7 @@ impl Terminals {
     /// The protocol, as the socket thread knows it.
     pub(super) fn dialect(wire: &Dialect) -> Dialect {
         let strangers = Some(StrangersMax { all: STRANGERS, per_address: STRANGERS_PER_ADDRESS });
-        let mut dialect = Dialect { name: AGENTS, strangers, ..wire.clone() };
-        dialect.keepalive.bytes.clear();
-        wire::encode(&SeatMessage::Ping {}, &mut dialect.keepalive.bytes);
-        dialect
+        Dialect { strangers, ..dialect_of_agents(wire.clone()) }
     }
 
     /// Whether this connection is a terminal's.
@@ -161,7 +159,5 @@ impl Terminals {
 }
 
 fn send(conn: Conn, message: &SeatMessage, peers: &Peers) {
-    let mut bytes = Vec::new();
-    wire::encode(message, &mut bytes);
-    peers.net().send(conn, bytes);
+    peers.net().send(conn, wire::frame(message));
 }

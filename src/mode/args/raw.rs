@@ -16,7 +16,8 @@ use crate::turn::peers::rate::RATE;
 /// Declares the struct of a mode: its own options, and groups of options that several modes share.
 /// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot, for
 /// the customers' sides), `+ place` (journals and keys), `+ desk` (which desk's agents), `+ person`
-/// (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one struct into another.
+/// (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one struct into
+/// another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
