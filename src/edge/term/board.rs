@@ -156,7 +156,7 @@ impl Board {
             above = look.aside("> ", &Shown::text(&line), self.columns);
         }
         match self.focus {
-            _ if line.trim().is_empty() => {}
+            _ if line.trim().is_empty() => self.tell(Typed::Enter),
             Some(id) if !is_command(&line) => self.tell(Typed::LineTo(id, line)),
             _ => self.tell(Typed::Line(line)),
         }
@@ -394,7 +394,8 @@ mod tests {
         desk.press(Key::Enter);
         desk.press(Key::DeleteOrEnd);
         let typed: Vec<Typed> = desk.typed.try_iter().collect();
-        assert_eq!(typed, [Typed::Line("hi".into()), Typed::Line("/list".into()), Typed::End]);
+        let line = |text: &str| Typed::Line(text.into());
+        assert_eq!(typed, [line("hi"), line("/list"), Typed::Enter, Typed::End]);
     }
 
     #[test]
