@@ -159,16 +159,17 @@ impl World {
     }
 
     pub(super) fn deliver_down(&mut self) {
-        let (conn, message, closed) = {
+        let (conn, message, closed, has_hung_up) = {
             let line = &mut *self.line.borrow_mut();
-            (line.conn, line.down.pop(), line.down.closed)
+            (line.conn, line.down.pop(), line.down.closed, line.up.closed)
         };
         let Some(conn) = conn else { return };
         match message {
             Some(mut message) => {
                 if let Message::Welcome(welcome) = &mut message {
-                    // A hello alone shows the customer's side nothing.
-                    self.set_back = false;
+                    // A hello alone shows the customer's side nothing, and neither does a welcome
+                    // behind which it has hung up: it needs no desk that never had its request.
+                    self.set_back &= has_hung_up;
                     if self.chance.below(4) == 0 {
                         welcome.features.push("later".to_owned());
                     }
