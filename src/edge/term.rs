@@ -33,6 +33,7 @@ pub use words::Tone;
 
 mod board;
 mod editor;
+mod field;
 mod input;
 mod keys;
 mod layout;

@@ -137,7 +137,7 @@ impl Row {
         &self.0
     }
 
-    fn and(mut self, more: &Row) -> Row {
+    pub(super) fn and(mut self, more: &Row) -> Row {
         self.0.push_str(&more.0);
         self
     }
@@ -231,6 +231,11 @@ impl Look {
         } else {
             text.to_string()
         })
+    }
+
+    /// A text as it is.
+    pub(super) fn unpainted(&self, text: &Shown) -> Row {
+        self.paint("", text)
     }
 
     /// The prompt, or the prefix of a row below it.
