@@ -101,6 +101,7 @@ mod tls {
 mod terminal {
     mod conversation;
     mod keys;
+    mod search;
 }
 
 /// Texts that people type, and how the other side shows them safely.

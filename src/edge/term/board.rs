@@ -77,6 +77,9 @@ impl Board {
     /// was begun for; a command is for none.
     pub(super) fn focus(&mut self, conversation: Option<ConversationId>) {
         let former = std::mem::replace(&mut self.focus, conversation);
+        if former != conversation {
+            self.editor.give_up_search();
+        }
         if former == conversation || is_command(self.editor.text()) {
             return;
         }
@@ -87,9 +90,10 @@ impl Board {
         }
     }
 
-    /// Empties the line. Returns whether it had any text; the Up key brings that text back.
+    /// Empties the line, or gives up a search. Returns whether there was a text or a search; the Up
+    /// key brings the text back.
     pub(super) fn drop_line(&mut self) -> bool {
-        !self.editor.is_empty() && !self.editor.take().is_empty()
+        self.editor.give_up_search() || !self.editor.is_empty() && !self.editor.take().is_empty()
     }
 
     /// Another program had the terminal: reads its size again, and forgets the drawn rows.
@@ -100,8 +104,12 @@ impl Board {
 
     /// Handles a key. Returns the rows to put above the line.
     pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
+        if self.editor.is_searching() && self.press_in_search(key) {
+            return Vec::new();
+        }
         match key {
             Key::Enter => return self.enter(look),
+            Key::Search => self.editor.search(),
             Key::Go(number) if look.me == Author::Admin => {
                 return self.command(format!("/switch {number}"), look);
             }
@@ -124,6 +132,29 @@ impl Board {
             key => self.editor.press(key),
         }
         Vec::new()
+    }
+
+    /// Handles a key while a search is under way. Whether that is all it does: like in readline, an
+    /// editing key takes the line that was found, and edits it. Enter only takes the line, since a
+    /// line that was sent cannot be taken back.
+    fn press_in_search(&mut self, key: &Key) -> bool {
+        match key {
+            Key::Search => self.editor.search(),
+            Key::Text(text) | Key::Paste(text) => self.editor.search_for(text),
+            Key::Backspace => self.editor.shorten_search(),
+            Key::Enter | Key::Right | Key::Tab | Key::DeleteOrEnd => self.editor.take_found(),
+            Key::Cancel => _ = self.editor.give_up_search(),
+            Key::Redraw | Key::Resized | Key::Continued | Key::PasteTooLong => return false,
+            Key::Go(_) | Key::GoOn => {
+                self.editor.give_up_search();
+                return false;
+            }
+            _ => {
+                self.editor.take_found();
+                return false;
+            }
+        }
+        true
     }
 
     fn enter(&mut self, look: &Look) -> Vec<Row> {
@@ -156,10 +187,16 @@ impl Board {
 
     /// Adds what Tab adds, if the line is still the one for which it was asked.
     pub(super) fn complete(&mut self, line: &str, rest: &str) {
-        if self.editor.text() == line {
+        if self.editor.text() == line && !self.editor.is_searching() {
             self.editor.press(&Key::End);
             self.editor.insert(rest);
         }
+    }
+
+    /// Puts a text into the line, at the cursor. Returns the rows to put above the line.
+    pub(super) fn insert(&mut self, text: String, look: &Look) -> Vec<Row> {
+        self.editor.give_up_search();
+        self.press(&Key::Paste(text), look)
     }
 
     /// Does what a typed command would do, and leaves the line as it is.
@@ -172,7 +209,7 @@ impl Board {
     /// Whether the line is a message, as far as it is typed.
     pub(super) fn has_message(&self) -> bool {
         let line = self.editor.text();
-        !line.trim().is_empty() && !is_command(line)
+        !line.trim().is_empty() && !is_command(line) && !self.editor.is_searching()
     }
 
     fn too_long(&self, look: &Look) -> Vec<Row> {
@@ -220,7 +257,10 @@ impl Board {
     }
 
     fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let prompt = fitted_prompt(&self.prompt, &self.short_prompt, self.columns);
+        let search = self.editor.search_prompt().map(|search| Shown::line(&search));
+        let (prompt, short) =
+            search.as_ref().map_or((&self.prompt, &self.short_prompt), |search| (search, search));
+        let prompt = fitted_prompt(prompt, short, self.columns);
         // The line takes half of the window at most, and leaves room for the new rows above it.
         let left = self.rows.checked_sub(above).unwrap_or(self.rows);
         let height = (self.rows / 2).min(left).max(1);

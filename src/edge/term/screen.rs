@@ -224,7 +224,7 @@ impl Output {
             }
             Command::Insert(text) => {
                 if let Some(board) = &mut self.board {
-                    self.above.extend(board.press(&Key::Paste(text), &self.look));
+                    self.above.extend(board.insert(text, &self.look));
                     self.is_dirty = true;
                 }
             }
