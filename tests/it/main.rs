@@ -101,6 +101,7 @@ mod tls {
 mod terminal {
     mod conversation;
     mod keys;
+    mod narrow;
     mod search;
 }
 

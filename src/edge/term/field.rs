@@ -6,6 +6,9 @@ use crate::core::delivery::Mark;
 
 /// The counts of a prompt begin like this.
 const COUNTS: &str = " · ";
+/// The least columns for the name in a prompt, and for the line that is typed behind the prompt.
+const NAME_MIN: usize = 4;
+const LINE_MIN: usize = 10;
 
 /// The rows, and where the cursor stands in them.
 pub(super) struct Field {
@@ -62,18 +65,21 @@ pub(super) fn field(
 }
 
 /// The prompt in half of a row: the short one if the whole one does not fit, and of that the name
-/// is cut. The counts, and the mark at the end (✓ or ✓✓, for the last line sent), stay.
+/// is cut. The counts, and the mark at the end (✓ or ✓✓, for the last line sent), stay: for them
+/// and the beginning of the name a prompt takes more than half of a narrow row.
 pub(super) fn fitted_prompt(prompt: &Shown, short: &Shown, columns: usize) -> Shown {
-    let room = columns / 2;
-    if width(prompt.as_str()) <= room {
+    let half = columns / 2;
+    if width(prompt.as_str()) <= half {
         return prompt.clone();
     }
     let text = short.as_str();
     let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
     let mark = marks.iter().find(|mark| text.ends_with(*mark)).map_or(0, String::len);
     let counts = text.rfind(COUNTS).map_or(0, |at| text.len() - at);
-    let tail = if width(&text[text.len() - counts..]) < room { counts.max(mark) } else { mark };
-    clip_before(short, tail, room)
+    let with_name = |tail: usize| width(&text[text.len() - tail..]) + NAME_MIN;
+    let most = columns.saturating_sub(LINE_MIN).max(half);
+    let tail = if with_name(counts) <= most { counts.max(mark) } else { mark };
+    clip_before(short, tail, half.max(with_name(tail).min(most)))
 }
 
 /// The widths of the rows that a frame drew, and where it left the cursor.

@@ -171,6 +171,22 @@ fn a_long_prompt_keeps_its_counts_its_mark_and_half_of_the_row() {
 }
 
 #[test]
+fn a_prompt_in_thirty_columns_keeps_its_mark_and_its_counts() {
+    let mut desk = desk(30, 10);
+    for (prompt, short, shown) in [
+        ("#6 Maximilian · 1 waiting (0:40) ✓", "#6 Maximilian · 1w ✓", "#6 Maxi… · 1w ✓> "),
+        ("#1234 Ann · 2500 waiting ✓✓", "#1234 Ann · 2500w 340u ✓✓", "#12… · 2500w 340u ✓✓> "),
+        ("typing, agent Max ✓✓", "typing, agent Max ✓✓", "typing, age… ✓✓> "),
+        ("desk offline, agent Max ✓", "desk offline, agent Max ✓", "desk offline… ✓> "),
+        ("nobody · 2500 waiting", "nobody · 2500w", "nobody · 2500w> "),
+    ] {
+        desk.board.prompt(prompt, short);
+        desk.above(&[]);
+        assert_eq!(desk.seen(), shown);
+    }
+}
+
+#[test]
 fn a_dropped_line_comes_back_with_the_up_key() {
     let mut desk = desk(40, 10);
     assert!(!desk.board.drop_line());
