@@ -243,7 +243,7 @@ impl User {
             net::Event::Connected { conn, peer, key } => {
                 if let Some(news) = desk.connected((conn, peer, key), peers, sessions, journal, now)
                 {
-                    self.notice(&news);
+                    self.edges.tell_operator(&news);
                 }
             }
             net::Event::Received { conn, bytes } => {
@@ -257,7 +257,7 @@ impl User {
 
     fn answer(&mut self, answer: bot::Answer, now: Now) {
         if let Some(text) = self.edges.asker.answered(answer, &mut self.sessions, now) {
-            self.edges.seat.tell(Report::Notice { text });
+            self.edges.tell_operator(&text);
         }
     }
 

@@ -103,6 +103,7 @@ mod terminal {
     mod keys;
     mod narrow;
     mod search;
+    mod shop;
 }
 
 /// Texts that people type, and how the other side shows them safely.

@@ -17,7 +17,7 @@ use super::field::{Drawn, Field, field, fitted_prompt};
 use super::keys::Key;
 use super::layout::Shown;
 use super::render::{Look, Row};
-use crate::wire::{Author, ConversationId};
+use crate::wire::ConversationId;
 
 /// Columns and rows of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
@@ -110,11 +110,11 @@ impl Board {
         match key {
             Key::Enter => return self.enter(look),
             Key::Search => self.editor.search(),
-            Key::Go(number) if look.me == Author::Admin => {
+            Key::Go(number) if look.is_agent() => {
                 return self.command(format!("/switch {number}"), look);
             }
-            Key::GoOn if look.me == Author::Admin => return self.command("/next".to_owned(), look),
-            Key::Tab if self.editor.is_empty() && look.me == Author::Admin => {
+            Key::GoOn if look.is_agent() => return self.command("/next".to_owned(), look),
+            Key::Tab if self.editor.is_empty() && look.is_agent() => {
                 return self.command("/next".to_owned(), look);
             }
             Key::Tab if is_command(self.editor.text()) => {

@@ -1,6 +1,7 @@
 //! The board on an emulated terminal.
 
 use super::*;
+use crate::edge::term::words::Reader;
 use crossbeam_channel::{Receiver, unbounded};
 use std::num::NonZero;
 
@@ -17,7 +18,7 @@ fn desk(columns: usize, rows: usize) -> Desk {
     let mut board = Board::new(20, sender);
     (board.columns, board.rows) = (columns, rows);
     board.prompt("Ann (2)", "Ann (2)");
-    let look = Look::new(Author::Admin, true);
+    let look = Look::new(Reader::Agent, true);
     let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
     let screen = vt100::Parser::new(size(rows), size(columns), 100);
     Desk { board, look, screen, typed }
