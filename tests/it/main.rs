@@ -102,6 +102,7 @@ mod terminal {
     mod conversation;
     mod keys;
     mod narrow;
+    mod plain;
     mod search;
     mod shop;
 }
