@@ -244,7 +244,7 @@ impl User {
             net::Event::Connected { conn, peer, key } => {
                 if let Some(news) = desk.connected((conn, peer, key), peers, sessions, journal, now)
                 {
-                    self.notice(&news);
+                    self.edges.tell_operator(&news);
                 }
             }
             net::Event::Received { conn, bytes } => {
@@ -258,7 +258,7 @@ impl User {
 
     fn answer(&mut self, answer: bot::Answer, now: Now) {
         if let Some(text) = self.edges.asker.answered(answer, &mut self.sessions, now) {
-            self.edges.seat.tell(Report::Notice { text });
+            self.edges.tell_operator(&text);
         }
     }
 

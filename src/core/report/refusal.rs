@@ -216,7 +216,7 @@ impl fmt::Display for CustomerRefusal {
             }
             CustomerRefusal::Closed => "the conversation is closed; /new starts another",
             CustomerRefusal::TooManyWait => {
-                "too many lines are waiting for the desk; wait until they are delivered"
+                "too many lines are waiting to be delivered; wait until they are"
             }
             CustomerRefusal::AlreadyQueued => "you are already waiting for a person",
             CustomerRefusal::AlreadyActive => "you are already talking to a person",

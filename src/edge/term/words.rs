@@ -2,6 +2,7 @@
 
 use super::layout::Shown;
 use super::page_words::page_words;
+use super::shop_words::shop_words;
 use crate::core::record::Ending;
 use crate::core::report::{
     Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
@@ -18,6 +19,43 @@ pub enum Tone {
     Call,
     /// A fault.
     Fault,
+}
+
+/// Who reads a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// An agent, or who runs a desk.
+    Agent,
+    /// A customer at a terminal: the words are those of a shop.
+    Customer {
+        /// The connection to the desk was lost.
+        was_lost: bool,
+    },
+    /// Who set up the customers' side, or a script.
+    Operator,
+}
+
+/// The sentence for a report, safe to show, in the words of its reader. `None` for a message
+/// (`render` shows it), and for a report that this reader need not read.
+pub(super) fn read_by(report: &Report, reader: Reader) -> Option<(Tone, Shown)> {
+    let (me, was_lost) = match reader {
+        Reader::Agent => return words(report, Author::Admin),
+        Reader::Operator => return words(report, Author::User),
+        Reader::Customer { was_lost } => (Author::User, was_lost),
+    };
+    let (tone, text) = words(report, me)?;
+    match shop_words(report, was_lost) {
+        None => Some((tone, text)),
+        Some("") => None,
+        Some(plain) => Some((tone, Shown::own(plain))),
+    }
+}
+
+/// The technical sentence of a report, if its reader reads another one, or none.
+pub(super) fn detail(report: &Report, reader: Reader) -> Option<Shown> {
+    let Reader::Customer { was_lost } = reader else { return None };
+    shop_words(report, was_lost)?;
+    words(report, Author::User).map(|(_, text)| text)
 }
 
 /// The sentence for a report, safe to show. `None` for a message (`render` shows it) and for a
@@ -123,7 +161,7 @@ fn user_state(
     let text = match (state, reason) {
         (State::Queued, _) => match position {
             Some(position) => format!("you are number {position} in the queue"),
-            None => "you asked for a person; waiting for the desk".into(),
+            None => "you asked for a person; one moment, please".into(),
         },
         // The role stands before the name: an agent's name may be any text.
         (State::Active, _) => match admin.and_then(Name::new) {
@@ -323,7 +361,7 @@ mod tests {
         let handed_back = Some(Reason::Returned(Returned::HandedBack));
         assert_eq!(
             state(User, State::Queued, None, None),
-            "you asked for a person; waiting for the desk"
+            "you asked for a person; one moment, please"
         );
         assert_eq!(state(User, State::Queued, Some(3), None), "you are number 3 in the queue");
         assert_eq!(state(User, State::Active, None, None), "an agent joined");

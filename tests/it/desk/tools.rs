@@ -171,10 +171,12 @@ fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so()
     first.prompts("closing, #1 Ann> ");
     first.press("/undo\r");
     first.sees("not closed; the conversation goes on");
+    first.last_row("#1 Ann> ");
     first.press("/close\r");
     first.prompts("closing, #1 Ann> ");
     ann.say("one more thing");
     first.sees("not closed, because they wrote");
+    first.last_row("#1 Ann> ");
     first.press("/close\r");
     first.prompts("closing, #1 Ann> ");
     first.program.kill();
