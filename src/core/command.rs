@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::record::Ending;
+
 /// A line that the customer typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
@@ -44,10 +46,8 @@ pub enum Admin {
     Switch(Who),
     /// Put the next customer in focus.
     Next,
-    /// Give the customer back to the bot, with a private note.
-    HandBack(Option<String>),
-    /// Close the conversation, with a private note.
-    Close(Option<String>),
+    /// Give the customer back to the bot, or close the conversation, with a private note.
+    End(Ending, Option<String>),
     /// Go on with a conversation that is about to end.
     Undo,
     /// Keep a private note in the conversation.
@@ -177,8 +177,8 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
-            "handback" => return Ok(Admin::HandBack(note())),
-            "close" => return Ok(Admin::Close(note())),
+            "handback" => return Ok(Admin::End(Ending::HandBack, note())),
+            "close" => return Ok(Admin::End(Ending::Close, note())),
             "note" => {
                 return note().map(Admin::Note).ok_or_else(|| "/note takes a text".to_owned());
             }
@@ -287,7 +287,7 @@ fn seconds(rest: &str) -> Result<Option<Duration>, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Admin, User, Who};
+    use super::{Admin, Ending, User, Who};
 
     #[test]
     fn a_slash_is_a_command_and_two_say_one() {
@@ -306,7 +306,7 @@ mod tests {
         );
         assert_eq!(
             Admin::parse("/close the wrong\ndesk"),
-            Ok(Admin::Close(Some("the wrong\ndesk".to_owned())))
+            Ok(Admin::End(Ending::Close, Some("the wrong\ndesk".to_owned())))
         );
     }
 

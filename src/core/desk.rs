@@ -194,6 +194,7 @@ impl Default for Options {
 /// use handoff::core::clock::Now;
 /// use handoff::core::desk::{Desk, Options, SeatId};
 /// use handoff::core::outcome::Side;
+/// use handoff::core::record::Ending;
 /// use handoff::wire::{
 ///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
 /// };
@@ -233,7 +234,7 @@ impl Default for Options {
 /// assert!(desk.is_talking(SeatId::TERMINAL));
 ///
 /// assert_eq!(desk.say(SeatId::TERMINAL, "Hello, this is Robin.", now), Ok(()));
-/// assert_eq!(desk.hand_back(SeatId::TERMINAL, None, now), Ok(()));
+/// assert_eq!(desk.end(SeatId::TERMINAL, Ending::HandBack, None, now), Ok(()));
 /// make(&mut desk, 3, Body::HandedBack { of: of(3) });
 /// assert!(!desk.is_talking(SeatId::TERMINAL));
 ///

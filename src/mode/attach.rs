@@ -258,7 +258,7 @@ impl Attach {
     /// A line was typed while this conversation had the focus: it is kept, and then sent.
     fn typed(&mut self, focus: Option<ConversationId>, text: &str) -> Result<(), String> {
         if self.screen.is_interactive() && text.trim() == "/quit" {
-            // What is about to end is not to be kept by our leaving.
+            // An agent who leaves keeps what is about to end; this one has just ended it.
             self.send(&SeatMessage::Enter {});
             self.leave(0);
             return Ok(());

@@ -55,8 +55,8 @@ impl World {
             19 => _ = desk.switch_to_next(seat),
             20..=22 => _ = desk.say(seat, "what the admin typed", now),
             23 if choices.below(2) == 0 => _ = desk.end_soon(seat, Ending::Close, note, now),
-            23 => _ = desk.hand_back(seat, note, now),
-            _ => _ = desk.close(seat, note, now),
+            23 => _ = desk.end(seat, Ending::HandBack, note, now),
+            _ => _ = desk.end(seat, Ending::Close, note, now),
         }
     }
 

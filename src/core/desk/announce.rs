@@ -25,12 +25,11 @@ impl Desk {
     }
 
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
-        let Some(conversation) = self.conversations.get_mut(id) else { return };
-        let is_live = conversation.controls.phase().is_with_desk();
         if said.author == Author::User {
             self.keep(id, EndingOutcome::CustomerWrote);
         }
         let Some(conversation) = self.conversations.get_mut(id) else { return };
+        let is_live = conversation.controls.phase().is_with_desk();
         if said.author == Author::User {
             // The journal counts every line behind a request, too.
             conversation.note_new_line(&said.text, now);

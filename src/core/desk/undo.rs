@@ -1,3 +1,5 @@
+//! How an agent ends their part in a conversation.
+//!
 //! `/close` and `/handback` of a person can be undone for [`UNDO_WITHIN`]: nothing of them leaves
 //! the desk before.
 //!
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::record::{Ending, Record};
-use crate::core::report::{AgentRefusal, EndingOutcome, Report};
+use crate::core::report::{AgentRefusal, DeskNews, EndingOutcome, Report};
 use crate::wire::ConversationId;
 
 use super::controls::Ask;
@@ -30,8 +32,24 @@ pub(super) struct Planned {
 }
 
 impl Desk {
-    /// `/close [NOTE]` or `/handback [NOTE]` of a person: the conversation in focus ends soon. The
-    /// same command again ends it at once.
+    /// `/close [NOTE]` or `/handback [NOTE]` of a script: the conversation in focus ends at once.
+    ///
+    /// # Errors
+    /// When no conversation has the focus, or it ends already.
+    pub fn end(
+        &mut self,
+        seat: SeatId,
+        ending: Ending,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.prepare_end(seat, note)?;
+        self.forget_plan(id);
+        self.ask_to_end(id, ending, now);
+        Ok(())
+    }
+
+    /// The same of a person: the conversation ends soon. The same command again ends it at once.
     ///
     /// # Errors
     /// When no conversation has the focus, or it ends already.
@@ -42,13 +60,11 @@ impl Desk {
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus(seat)?;
-        note.iter().for_each(|note| self.keep_note(seat, id, note));
+        let id = self.prepare_end(seat, note)?;
         if self.planned(id) == Some(ending) {
             self.end_now(id, now);
             return Ok(());
         }
-        self.void_offer(id);
         let planned = Box::new(Planned { ending, at: now.clock + UNDO_WITHIN });
         if let Some(conversation) = self.conversations.get_mut(id)
             && conversation.planned.replace(planned).is_none()
@@ -85,21 +101,21 @@ impl Desk {
         Some(self.conversations.get(id)?.planned.as_ref()?.ending)
     }
 
-    /// The conversation goes on, if it was about to end. Its agent and the leads are told why.
+    /// Cancels the end of a conversation that is about to end, and tells its agent and all leads why.
     pub(super) fn keep(&mut self, id: ConversationId, why: EndingOutcome) {
         if let Some(ending) = self.forget_plan(id) {
             self.tell_ending(id, ending, why);
         }
     }
 
-    /// The last seat of an agent is gone: none of their conversations ends.
+    /// Cancels the end of all conversations of an agent whose last seat is gone.
     pub(super) fn keep_all(&mut self, agent: AgentId) {
         let is_theirs = |id: &&ConversationId| self.conversations[**id].owner == Some(agent);
         let theirs: Vec<_> = self.ending.iter().filter(is_theirs).copied().collect();
         theirs.into_iter().for_each(|id| self.keep(id, EndingOutcome::AgentLeft));
     }
 
-    /// What was about to end before the desk started again goes on, and a note says so.
+    /// Cancels the end of a conversation that was about to end when the desk stopped, and notes that.
     pub(super) fn keep_after_restart(&mut self, id: ConversationId, ending: Option<Ending>) {
         let Some(ending) = ending else { return };
         self.journal(id, Record::Ending(None));
@@ -134,15 +150,40 @@ impl Desk {
         }
     }
 
+    /// The conversation in focus, which is to end: the note is kept, and its offer is over.
+    fn prepare_end(
+        &mut self,
+        seat: SeatId,
+        note: Option<&str>,
+    ) -> Result<ConversationId, AgentRefusal> {
+        let id = self.conversation_in_focus(seat)?;
+        note.iter().for_each(|note| self.keep_note(seat, id, note));
+        self.void_offer(id);
+        Ok(id)
+    }
+
+    /// Asks the customer's side to end the agent's part in a conversation.
+    fn ask_to_end(&mut self, id: ConversationId, ending: Ending, now: Now) {
+        let ask = match ending {
+            Ending::Close => Ask::Close,
+            Ending::HandBack => Ask::HandBack,
+        };
+        self.ask(id, ask, now);
+        if !self.conversations[id].is_connected() {
+            self.tell_news(DeskNews::EndsLater(self.who(id)));
+        }
+    }
+
     /// The conversation is not about to end any more: it goes on, or its customer's side is asked.
-    pub(super) fn forget_plan(&mut self, id: ConversationId) -> Option<Ending> {
+    fn forget_plan(&mut self, id: ConversationId) -> Option<Ending> {
         let planned = self.conversations.get_mut(id)?.planned.take()?;
         self.ending.retain(|ending| *ending != id);
         self.journal(id, Record::Ending(None));
         Some(planned.ending)
     }
 
-    /// Tells the agent who has a conversation, and every lead if it goes on after all.
+    /// Tells the conversation's agent that it is about to end. That it does not end is told to all
+    /// leads, too.
     fn tell_ending(&mut self, id: ConversationId, ending: Ending, outcome: EndingOutcome) {
         let conversation = &self.conversations[id];
         let owner = conversation.owner;
@@ -159,15 +200,5 @@ impl Desk {
         let members = self.team.members().map(|(agent, member)| (agent, member.is_lead));
         let told: Vec<_> = members.filter(|it| is_told(*it)).map(|(agent, _)| agent).collect();
         told.into_iter().for_each(|agent| self.tell_agent(agent, report.clone()));
-    }
-}
-
-impl Ending {
-    /// What the customer's side is asked for.
-    pub(super) fn ask(self) -> Ask {
-        match self {
-            Ending::Close => Ask::Close,
-            Ending::HandBack => Ask::HandBack,
-        }
     }
 }

@@ -302,7 +302,8 @@ fn ending_words(who: &str, ending: Ending, outcome: EndingOutcome) -> String {
     match outcome {
         EndingOutcome::Begun => {
             format!(
-                "{who}: {ends} in 5 s; /undo or a line to them keeps them, {command} again ends it now"
+                "{who}: {ends} in 5 s; /undo or a line to them keeps them, {command} again ends \
+                 it now"
             )
         }
         EndingOutcome::Undone => format!("{who}: {not}; the conversation goes on"),

@@ -8,15 +8,6 @@ use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
-/// A desk at a terminal.
-fn desk(setup: &Setup, more: &[&str]) -> Terminal {
-    let mut arguments = setup.admin_arguments(more);
-    arguments.retain(|argument| *argument != "--json");
-    let mut desk = Terminal::start(&arguments);
-    desk.sees("listening on");
-    desk
-}
-
 /// Ann, whom the desk has accepted.
 fn accepted(setup: &Setup, desk: &mut Terminal) -> Handoff {
     let mut ann = setup.user(&["--name", "Ann"]);
@@ -31,7 +22,7 @@ fn accepted(setup: &Setup, desk: &mut Terminal) -> Handoff {
 #[test]
 fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
     let setup = Setup::new();
-    let mut desk = desk(&setup, &[]);
+    let mut desk = setup.desk_at_a_terminal(&[]);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/note private-4711\r");
     desk.sees("-- note: private-4711");
@@ -66,7 +57,7 @@ fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() 
     )
     .expect("it is written");
     let path = file.to_str().expect("a text");
-    let mut desk = desk(&setup, &["--replies", path, "--name", "Robin"]);
+    let mut desk = setup.desk_at_a_terminal(&["--replies", path, "--name", "Robin"]);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/r gr\r");
     desk.last_row("#1 Ann> Hello Ann, this is Robin.");
@@ -103,7 +94,7 @@ fn a_file_of_replies_that_cannot_be_taken_is_refused_at_the_start() {
 #[test]
 fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
     let setup = Setup::new();
-    let mut desk = desk(&setup, &["--auto-accept"]);
+    let mut desk = setup.desk_at_a_terminal(&["--auto-accept"]);
     let mut users = ["Ann", "Bob"].map(|name| {
         let mut user = setup.user(&["--profile", name, "--name", name]);
         user.say("a human, please");
@@ -136,7 +127,7 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
 fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
     let setup = Setup::new();
     for (more, shown) in [(&[] as &[&str], true), (&["--no-typing", "--no-seen"], false)] {
-        let mut desk = desk(&setup, more);
+        let mut desk = setup.desk_at_a_terminal(more);
         let mut ann = setup.user(&["--profile", &shown.to_string(), "--name", "Ann"]);
         ann.say("a human, please");
         desk.sees("Hey! Ann wants to talk to you");
@@ -165,7 +156,7 @@ fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
 #[test]
 fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so() {
     let setup = Setup::new();
-    let mut first = desk(&setup, &[]);
+    let mut first = setup.desk_at_a_terminal(&[]);
     let mut ann = accepted(&setup, &mut first);
     first.press("/close\r");
     first.prompts("closing, #1 Ann> ");
@@ -180,7 +171,7 @@ fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so()
     first.press("/close\r");
     first.prompts("closing, #1 Ann> ");
     first.program.kill();
-    let mut second = desk(&setup, &[]);
+    let mut second = setup.desk_at_a_terminal(&[]);
     second.sees("note: not closed: the desk ended before that");
     second.last_row("#1 Ann> ");
     second.press("still here\r");

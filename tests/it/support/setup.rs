@@ -222,11 +222,12 @@ impl Setup {
         user
     }
 
-    /// The desk at a terminal with this many columns, listening.
+    /// The desk at a terminal, listening.
     #[track_caller]
-    pub fn desk_at_a_terminal(&self, columns: u16) -> Terminal {
-        let arguments = ["admin", "--listen", &self.desk, "--state", self.state()];
-        let mut desk = Terminal::sized(&arguments, columns);
+    pub fn desk_at_a_terminal(&self, more: &[&str]) -> Terminal {
+        let mut arguments = self.admin_arguments(more);
+        arguments.retain(|argument| *argument != "--json");
+        let mut desk = Terminal::start(&arguments);
         desk.sees("listening on");
         desk
     }

@@ -6,7 +6,7 @@ use super::{after, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
-use crate::core::record::{Owner, Record, Restart};
+use crate::core::record::{Ending, Owner, Record, Restart};
 use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
@@ -97,7 +97,7 @@ fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
     assert_eq!(desk.decline(al, 1), Err(AgentRefusal::NotOffered("#1 Customer 0101".into())));
     takes(&mut desk, robin, 2);
     desk.transfer(robin, "al", None, now()).expect("al is here");
-    desk.close(robin, None, now()).expect("robin has the customer");
+    desk.end(robin, Ending::Close, None, now()).expect("robin has the customer");
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
     let leaves = AgentRefusal::OnTheWayOut("#2 Customer 0202".to_owned());
     assert_eq!(desk.transfer(robin, "al", None, now()), Err(leaves.clone()));
