@@ -83,6 +83,10 @@ const AGENTS: &str = "
     ) STRICT, WITHOUT ROWID;
     -- What was typed at an agent's terminal up to this number is done.
     CREATE TABLE seat (key BLOB PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    -- Of these lines some were not sent, which the terminal may not have heard yet.
+    CREATE TABLE unsent (
+        seat BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (seat, number)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 const REST: &str = "
