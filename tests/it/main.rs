@@ -162,6 +162,7 @@ mod proofs {
     mod order;
     #[cfg(feature = "failpoints")]
     mod power;
+    mod team;
 }
 
 /// Release 0.1.0 and this build: each talks to the other, and this build goes on with the journals
