@@ -48,6 +48,8 @@ pub enum Admin {
     HandBack(Option<String>),
     /// Close the conversation, with a private note.
     Close(Option<String>),
+    /// Go on with a conversation that is about to end.
+    Undo,
     /// Keep a private note in the conversation.
     Note(String),
     /// Offer the conversation in focus to this agent, or give it back to the queue, with a note.
@@ -114,6 +116,7 @@ pub const ADMIN_HELP: &str = "\
 /switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
+/undo             for 5 s: neither hand back nor close
 /note TEXT        keep a note that only this desk sees
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
 /decline N        do not take customer N, whom another agent offers you
@@ -200,6 +203,7 @@ impl Admin {
                 return Ok(if name == "watch" { Admin::Watch(who) } else { Admin::Decline(who) });
             }
             "away" => return Ok(Admin::Away(note())),
+            "undo" => Admin::Undo,
             "here" => Admin::Here,
             "agents" => Admin::Agents,
             "list" if rest == "ended" => return Ok(Admin::ListEnded),

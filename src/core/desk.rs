@@ -20,7 +20,7 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
 //! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer` and `assign`, `connections` whose a connection is.
+//! them has whom, with `transfer`, `assign` and `undo`, `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
@@ -69,11 +69,13 @@ pub mod team;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod undo;
 mod views;
 
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
+pub use undo::UNDO_WITHIN;
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
 /// An old copy of the journal explains no more, so a higher mark is made up.
@@ -254,6 +256,8 @@ pub struct Desk {
     alerts: Alerts,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
+    /// Conversations that end soon, if nobody undoes that.
+    ending: Vec<ConversationId>,
     /// Assigned conversations whose agent has not answered yet.
     unanswered: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
@@ -280,6 +284,7 @@ impl Desk {
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
             offered: Vec::new(),
+            ending: Vec::new(),
             unanswered: Vec::new(),
             options,
             send_list: Vec::new(),

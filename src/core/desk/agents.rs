@@ -27,7 +27,11 @@ impl Desk {
 
     /// A seat is gone.
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
+        let agent = self.team.agent_at(seat);
         self.team.stand_up(seat, now);
+        if let Some(agent) = agent.filter(|agent| self.team.seats_of(*agent).is_empty()) {
+            self.keep_all(agent);
+        }
         self.review_presence(now);
     }
 

@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
 use crate::core::record::Origin;
-use crate::core::report::{DeskNews, Link, News, Reason, Report, moment};
+use crate::core::report::{DeskNews, EndingOutcome, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
 use super::controls::{Ask, Pending, Phase};
@@ -27,6 +27,10 @@ impl Desk {
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
+        if said.author == Author::User {
+            self.keep(id, EndingOutcome::CustomerWrote);
+        }
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
         if said.author == Author::User {
             // The journal counts every line behind a request, too.
             conversation.note_new_line(&said.text, now);
@@ -62,6 +66,9 @@ impl Desk {
         conversation.learn_control(desk, entry, now);
         conversation.typing.stop();
         self.conversations.note_active(id);
+        if !self.conversations[id].is_active() {
+            self.keep(id, EndingOutcome::CustomerLeft);
+        }
         let Some(conversation) = self.conversations.get(id) else { return };
         let controls = &conversation.controls;
         let is_answered = controls.answered().is_some();

@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
-use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, Choice, DeskNews, Goodbye, Report};
+use crate::core::record::{Ending, Origin, Record};
+use crate::core::report::{AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, Report};
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::controls::{Ask, Phase};
@@ -109,6 +109,7 @@ impl Desk {
     /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus(seat)?;
+        self.keep(id, EndingOutcome::AgentWrote);
         self.record_said(id, text, false, now);
         Ok(())
     }
@@ -123,7 +124,7 @@ impl Desk {
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        self.end(seat, Ask::HandBack, note, now)
+        self.end(seat, Ending::HandBack, note, now)
     }
 
     /// `/close [NOTE]`: closes the conversation in focus.
@@ -136,7 +137,7 @@ impl Desk {
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        self.end(seat, Ask::Close, note, now)
+        self.end(seat, Ending::Close, note, now)
     }
 
     /// `/note TEXT`: keeps a private note in the conversation in focus. It never leaves the desk.
@@ -248,24 +249,28 @@ impl Desk {
         number
     }
 
-    /// Asks the customer's side to end the agent's part in the conversation in focus.
+    /// Ends the agent's part in the conversation in focus.
     fn end(
         &mut self,
         seat: SeatId,
-        ask: Ask,
+        ending: Ending,
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus(seat)?;
-        if let Some(note) = note {
-            self.keep_note(seat, id, note);
-        }
+        note.iter().for_each(|note| self.keep_note(seat, id, note));
         self.void_offer(id);
-        self.ask(id, ask, now);
+        self.forget_plan(id);
+        self.ask_to_end(id, ending, now);
+        Ok(())
+    }
+
+    /// Asks the customer's side to end the agent's part in a conversation.
+    pub(super) fn ask_to_end(&mut self, id: ConversationId, ending: Ending, now: Now) {
+        self.ask(id, ending.ask(), now);
         if !self.conversations[id].is_connected() {
             self.tell_news(DeskNews::EndsLater(self.who(id)));
         }
-        Ok(())
     }
 
     /// Moves the focus, and journals that.

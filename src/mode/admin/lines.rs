@@ -5,7 +5,7 @@ use crate::core::command::{self, Who};
 use crate::core::complete::{self, Takes, complete};
 use crate::core::desk::names::{self, Missing};
 use crate::core::desk::{Desk, SeatId};
-use crate::core::record::Offset;
+use crate::core::record::{Ending, Offset};
 use crate::core::report::{AgentRefusal, Fitting, Listed, Report};
 use crate::core::script::Waiting;
 use crate::turn::keeper::Stop;
@@ -213,8 +213,9 @@ impl Admin {
                 let switched = desk.switch_to_next(at);
                 return self.arrive(at, switched);
             }
-            command::Admin::HandBack(note) => desk.hand_back(at, note.as_deref(), now),
-            command::Admin::Close(note) => desk.close(at, note.as_deref(), now),
+            command::Admin::HandBack(note) => self.end(at, Ending::HandBack, note.as_deref(), now),
+            command::Admin::Close(note) => self.end(at, Ending::Close, note.as_deref(), now),
+            command::Admin::Undo => desk.undo(at),
             command::Admin::Note(text) => desk.note(at, text),
             command::Admin::Transfer { to, note } => desk.transfer(at, to, note.as_deref(), now),
             command::Admin::Take { who, reason } => {
@@ -246,6 +247,21 @@ impl Admin {
             }
             command::Admin::Wait(_) => Err(AgentRefusal::WaitIsForScripts),
         })
+    }
+
+    /// What a person ends can be undone for a while, what a script ends cannot.
+    fn end(
+        &mut self,
+        at: SeatId,
+        ending: Ending,
+        note: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        match (self.edges.seats[at].input.pace.is_person(), ending) {
+            (true, _) => self.desk.end_soon(at, ending, note, now),
+            (false, Ending::Close) => self.desk.close(at, note, now),
+            (false, Ending::HandBack) => self.desk.hand_back(at, note, now),
+        }
     }
 
     /// The ordinal of a customer. If several fit, they are listed.

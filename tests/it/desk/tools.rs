@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
@@ -35,7 +37,7 @@ fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
     desk.sees("-- note: private-4711");
     desk.press("a line\r");
     ann.until_text("a line");
-    desk.press("/handback\r");
+    desk.press("/handback\r\r");
     ann.until_state("bot");
     ann.say("a human, again");
     desk.press("\x0c");
@@ -153,9 +155,40 @@ fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
         ann.until_text("and back");
         assert_eq!(!ann.events_of("typing").is_empty(), shown);
         assert_eq!(!ann.events_of("seen").is_empty(), shown);
-        desk.press("/close\r");
+        desk.press("/close\r\r");
         ann.until_state("closed");
         desk.press("/quit\r");
         assert_eq!(desk.program.exit_code(), 0);
     }
+}
+
+#[test]
+fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so() {
+    let setup = Setup::new();
+    let mut first = desk(&setup, &[]);
+    let mut ann = accepted(&setup, &mut first);
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    first.press("/undo\r");
+    first.sees("not closed; the conversation goes on");
+    first.last_row("#1 Ann> ");
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    ann.say("one more thing");
+    first.sees("not closed, because they wrote");
+    first.last_row("#1 Ann> ");
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    first.program.kill();
+    let mut second = desk(&setup, &[]);
+    second.sees("note: not closed: the desk ended before that");
+    second.last_row("#1 Ann> ");
+    second.press("still here\r");
+    ann.until_text("still here");
+    let is_closed = |event: &Value| event["state"] == "closed";
+    assert!(!ann.events().iter().any(is_closed));
+    second.press("/close all is well\r");
+    second.sees("the conversation is closed in 5 s");
+    second.press("\r");
+    ann.until_state("closed");
 }

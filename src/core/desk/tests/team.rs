@@ -14,7 +14,7 @@ use crate::wire::{
     Said, SecretHash,
 };
 
-fn options(names: &[&str]) -> Options {
+pub(super) fn options(names: &[&str]) -> Options {
     let mut agents = Agents::default();
     for (name, lead) in names.iter().zip([false, false, true]) {
         let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
@@ -25,7 +25,7 @@ fn options(names: &[&str]) -> Options {
 }
 
 /// A desk with the agents robin and al, and kim, a lead, each at a seat.
-fn team() -> (Desk, [SeatId; 3]) {
+pub(super) fn team() -> (Desk, [SeatId; 3]) {
     let mut desk = Desk::new(DeskId::new([1; 16]), options(&["robin", "al", "kim"]), now());
     let seats = ["robin", "al", "kim"].map(|name| desk.sign_in(name).expect("an agent"));
     (desk, seats)
@@ -36,7 +36,7 @@ fn ours(number: Number) -> Asked {
 }
 
 /// Customer `n` is the agent's at this seat.
-fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
+pub(super) fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
     joins(desk, n);
     desk.accept(seat, Some(n.into()), now()).expect("the customer waits");
     says(desk, n, 2, Body::Accepted { of: ours(1) });

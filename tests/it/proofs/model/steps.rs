@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handoff::core::desk::SeatId;
+use handoff::core::record::Ending;
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::session::Resumed;
 use handoff::wire::{Author, Conn, Message, Said};
 
 use super::World;
 use super::line::Line;
+
+const ENDINGS: [Ending; 2] = [Ending::Close, Ending::HandBack];
 
 impl World {
     /// One step of a person, the bot, the line or the clock, chosen by chance.
@@ -85,7 +88,12 @@ impl World {
     /// The customer goes to another agent or back to the queue, or agents come and go.
     fn changes_hands(&mut self) {
         let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
-        match self.chance.below(6) {
+        match self.chance.below(8) {
+            6 => _ = self.desk.end_soon(seat, ENDINGS[to % 2], Some("private"), now),
+            7 => match to {
+                0 => self.desk.confirm(seat, now),
+                _ => _ = self.desk.undo(seat),
+            },
             0 => _ = self.desk.transfer(seat, ["robin", "al", "queue"][to], Some("private"), now),
             1 => _ = self.desk.transfer(seat, "queue", None, now),
             2 => _ = self.desk.accept(seat, Some(1), now),
