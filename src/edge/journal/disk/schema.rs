@@ -83,16 +83,17 @@ const AGENTS: &str = "
     ) STRICT, WITHOUT ROWID;
     -- What was typed at an agent's terminal up to this number is done.
     CREATE TABLE seat (key BLOB PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-    -- Of these lines some were not sent, which the terminal may not have heard yet.
-    CREATE TABLE unsent (
-        seat BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (seat, number)
-    ) STRICT, WITHOUT ROWID;
 ";
 
 /// What a desk keeps of a conversation besides its entries.
 const CARE: &str = "
     -- How it was about to end: 'close' or 'hand_back'.
     ALTER TABLE conversation ADD COLUMN ending TEXT;
+    -- Of what was typed at an agent's terminal, the lines that were not sent, of which the terminal
+    -- may not have heard yet.
+    CREATE TABLE unsent (
+        seat BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (seat, number)
+    ) STRICT, WITHOUT ROWID;
 ";
 
 const REST: &str = "

@@ -72,9 +72,13 @@ impl World {
             // A script's line waits until it can be done, and holds up the next.
             (Kind::Script, _) if !self.may_wait(at) => return,
             (_, 66..69) => format!("/close {note}"),
-            (_, 69..73) => format!("/handback {note}"),
+            (_, 69..72) => format!("/handback {note}"),
+            // A person's command is done by the same again, or after 5 s.
+            (Kind::Person, 72..75) => "/close".to_owned(),
+            (Kind::Person, 75..77) => "/handback".to_owned(),
+            (Kind::Person, 77) => "/undo".to_owned(),
             _ => {
-                if self.seats[at].kind == Kind::Script || word < 78 {
+                if self.seats[at].kind == Kind::Script || word < 82 {
                     self.seats[at].type_line("/next");
                 }
                 return self.seats[at].say(mark);
