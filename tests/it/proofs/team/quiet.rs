@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::Select;
 use rustix::process::Signal;
 
-use crate::support::kept;
+use crate::support::kept::{self, Item};
 use crate::support::machine::failpoint;
 use crate::support::run::{Handoff, WITHIN};
 
@@ -60,15 +60,17 @@ impl World {
         })
     }
 
-    /// Whether the desk and every customer who is there have the same entries.
+    /// Whether the desk and every customer who is there have the same entries, and the customer was
+    /// told the state: a handback only when the bot has answered.
     fn is_delivered(&mut self) -> bool {
         self.customers.iter_mut().for_each(|customer| customer.renews = None);
         self.customers.iter().filter(|it| it.process.is_some()).all(|customer| {
             let id = &customer.conversation;
             let [here, there] =
                 [&customer.journal, &self.journal].map(|file| kept::read_one(file, id));
+            let is_told = state(&here.own) == customer.state;
             let both = [here, there].map(|kept| [(id.clone(), kept)].into());
-            kept::check_together(&both[0], &both[1]).is_ok()
+            is_told && kept::check_together(&both[0], &both[1]).is_ok()
         })
     }
 
@@ -201,4 +203,17 @@ impl World {
             self.kill(0);
         }
     }
+}
+
+/// The state of a conversation with these entries of the customer's side.
+fn state(own: &[Item]) -> &str {
+    let controls = own.iter().rev().filter_map(|item| item.body.as_object()?.keys().next());
+    let state = |control: &String| match control.as_str() {
+        "requested" => Some("queued"),
+        "accepted" => Some("active"),
+        "handed_back" | "withdrawn" => Some("bot"),
+        "closed" => Some("closed"),
+        _ => None,
+    };
+    controls.into_iter().find_map(state).unwrap_or("bot")
 }

@@ -44,7 +44,7 @@ pub struct Seat {
     pub list: Vec<String>,
     /// With `--json`: what was told of each conversation.
     pub facts: BTreeMap<String, Fact>,
-    /// Whether this process has had a customer.
+    /// Whether this seat has had a customer since it was attached.
     pub had_one: bool,
     lines: u64,
     /// Lines that were typed, and those of this process of which nobody knows whether it has read
@@ -199,6 +199,8 @@ impl Seat {
             self.accepted.extend(known.map(|(_, line)| line));
         } else if text.starts_with("attached to") {
             (self.is_attached, self.since) = (true, Instant::now());
+            // For the desk it is a new seat.
+            self.had_one = false;
         } else if text.starts_with("not attached") {
             (self.is_attached, self.since) = (false, Instant::now());
         } else if text.starts_with("not sent") || text.starts_with("not delivered") {
