@@ -127,6 +127,9 @@ pub enum Message {
         name: Option<String>,
         /// False: nobody, and the customer waits again.
         is_there: bool,
+        /// The agent has asked the customer to be patient.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        on_hold: bool,
     },
     /// A person at the sender types.
     Typing {},

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::record::Ending;
 
+/// The letters of a tag, at most.
+const TAG_MAX: usize = 32;
+
 /// A line that the customer typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
@@ -46,19 +49,10 @@ pub enum Admin {
     Switch(Who),
     /// Put the next customer in focus.
     Next,
-    /// Give the customer back to the bot, or close the conversation, with a private note.
-    End(Ending, Option<String>),
+    /// Do this in the conversation with this number; without one, in the one in focus.
+    In(Option<u32>, Action),
     /// Go on with a conversation that is about to end.
     Undo,
-    /// Keep a private note in the conversation.
-    Note(String),
-    /// Offer the conversation in focus to this agent, or give it back to the queue, with a note.
-    Transfer {
-        /// The agent's name, or `queue`.
-        to: String,
-        /// The note.
-        note: Option<String>,
-    },
     /// The agent turns down the offer of this customer.
     Decline(Who),
     /// A lead takes this customer over.
@@ -92,6 +86,30 @@ pub enum Admin {
     Quit,
 }
 
+/// What an agent does in one conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Give the customer back to the bot, or close the conversation, with a private note.
+    End(Ending, Option<String>),
+    /// Keep a private note.
+    Note(String),
+    /// Mark the conversation with this word.
+    Tag(String),
+    /// Take this mark away.
+    Untag(String),
+    /// Ask the customer to be patient, with a text for them.
+    Hold(Option<String>),
+    /// Go on with a customer who was asked to be patient, with a text for them.
+    Resume(Option<String>),
+    /// Offer the customer to this agent, or give them back to the queue, with a note.
+    Transfer {
+        /// The agent's name, or `queue`.
+        to: String,
+        /// The note.
+        note: Option<String>,
+    },
+}
+
 /// A customer, as an agent names one: by number (`2`, `#2`), by name, or by the beginning of a
 /// name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +136,8 @@ pub const ADMIN_HELP: &str = "\
 /close [NOTE]     close the conversation; the note stays here
 /undo             for 5 s: neither hand back nor close
 /note TEXT        keep a note that only this desk sees
+/tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
+/hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
 /decline N        do not take customer N, whom another agent offers you
 /away [TEXT], /here  whether you can be given customers
@@ -129,7 +149,8 @@ pub const ADMIN_HELP: &str = "\
 /wait [SECONDS]   (scripts) wait until the customer has answered
 /quit             leave the program
 //text            say a line that begins with a slash
-N is a customer's number, their name, or the beginning of a name that fits only one";
+N is a customer's number, their name, or the beginning of a name that fits only one.
+From /handback to /transfer a command is for who gets your lines; /note #3 TEXT is for customer 3";
 
 impl User {
     /// Reads a line that the customer typed.
@@ -177,20 +198,11 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
-            "handback" => return Ok(Admin::End(Ending::HandBack, note())),
-            "close" => return Ok(Admin::End(Ending::Close, note())),
-            "note" => {
-                return note().map(Admin::Note).ok_or_else(|| "/note takes a text".to_owned());
+            "handback" | "close" | "note" | "tag" | "untag" | "hold" | "resume" | "transfer" => {
+                let (on, rest) = number_first(rest);
+                return Action::parse(name, rest).map(|action| Admin::In(on, action));
             }
             "r" => return Ok(Admin::Canned(note())),
-            "transfer" => {
-                let (to, note) = first_word(rest);
-                let missing = "/transfer takes an agent's name or 'queue', and a note";
-                return match to {
-                    "" => Err(missing.to_owned()),
-                    to => Ok(Admin::Transfer { to: to.to_owned(), note }),
-                };
-            }
             "take" => {
                 let (who, reason) = first_word(rest);
                 let missing = || "/take takes a customer's number and a reason".to_owned();
@@ -218,6 +230,31 @@ impl Admin {
             _ => return Err(unknown(name)),
         };
         alone(name, rest, command)
+    }
+}
+
+impl Action {
+    /// Reads what stands behind the name of one of these commands, and behind the number.
+    fn parse(name: &str, rest: &str) -> Result<Action, String> {
+        let text = (!rest.is_empty()).then(|| rest.to_owned());
+        match name {
+            "handback" => Ok(Action::End(Ending::HandBack, text)),
+            "close" => Ok(Action::End(Ending::Close, text)),
+            "note" => text.map(Action::Note).ok_or_else(|| "/note takes a text".to_owned()),
+            "tag" => tag(name, rest).map(Action::Tag),
+            "untag" => tag(name, rest).map(Action::Untag),
+            "hold" => Ok(Action::Hold(text)),
+            "resume" => Ok(Action::Resume(text)),
+            "transfer" => {
+                let (to, note) = first_word(rest);
+                let missing = "/transfer takes an agent's name or 'queue', and a note";
+                match to {
+                    "" => Err(missing.to_owned()),
+                    to => Ok(Action::Transfer { to: to.to_owned(), note }),
+                }
+            }
+            _ => Err(unknown(name)),
+        }
     }
 }
 
@@ -260,6 +297,24 @@ fn first_word(rest: &str) -> (&str, Option<String>) {
     (word, Some(more.trim().to_owned()).filter(|more| !more.is_empty()))
 }
 
+/// A tag: one word, which is not too long for a list.
+fn tag(name: &str, rest: &str) -> Result<String, String> {
+    let is_tag = !rest.contains(char::is_whitespace) && rest.chars().count() <= TAG_MAX;
+    if rest.is_empty() || !is_tag {
+        return Err(format!("/{name} takes one word of at most {TAG_MAX} letters"));
+    }
+    Ok(rest.to_owned())
+}
+
+/// The number of a conversation, if `#` and a number stand first, and the text behind it.
+fn number_first(rest: &str) -> (Option<u32>, &str) {
+    let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    match word.strip_prefix('#').and_then(|number| number.parse().ok()) {
+        Some(number) => (Some(number), more.trim_start()),
+        None => (None, rest),
+    }
+}
+
 fn unknown(name: &str) -> String {
     format!("there is no command /{name}; /help shows them, //{name} says it")
 }
@@ -287,7 +342,7 @@ fn seconds(rest: &str) -> Result<Option<Duration>, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Admin, Ending, User, Who};
+    use super::{Action, Admin, Ending, User, Who};
 
     #[test]
     fn a_slash_is_a_command_and_two_say_one() {
@@ -306,7 +361,18 @@ mod tests {
         );
         assert_eq!(
             Admin::parse("/close the wrong\ndesk"),
-            Ok(Admin::End(Ending::Close, Some("the wrong\ndesk".to_owned())))
+            Ok(Admin::In(None, Action::End(Ending::Close, Some("the wrong\ndesk".to_owned()))))
+        );
+        assert_eq!(
+            (Admin::parse("/note #3  call back"), Admin::parse("/handback #3")),
+            (
+                Ok(Admin::In(Some(3), Action::Note("call back".to_owned()))),
+                Ok(Admin::In(Some(3), Action::End(Ending::HandBack, None)))
+            )
+        );
+        assert_eq!(
+            Admin::parse("/note #paid in full"),
+            Ok(Admin::In(None, Action::Note("#paid in full".to_owned())))
         );
     }
 
@@ -316,8 +382,8 @@ mod tests {
             User::parse("/hunan"),
             Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())
         );
-        for wrong in ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all", "/note"]
-        {
+        let wrong = ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all"];
+        for wrong in wrong.into_iter().chain(["/note", "/note #3", "/transfer #3"]) {
             assert!(Admin::parse(wrong).is_err(), "{wrong}");
         }
         assert!(User::parse("/wait -1").is_err());

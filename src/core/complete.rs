@@ -31,7 +31,7 @@ pub const USER: [(&str, Takes); 9] = [
 ];
 
 /// The commands of the desk.
-pub const ADMIN: [(&str, Takes); 20] = [
+pub const ADMIN: [(&str, Takes); 25] = [
     ("accept", Takes::Customer),
     ("agents", Takes::Nothing),
     ("away", Takes::Nothing),
@@ -42,14 +42,19 @@ pub const ADMIN: [(&str, Takes); 20] = [
     ("help", Takes::Nothing),
     ("here", Takes::Nothing),
     ("history", Takes::Customer),
+    ("hold", Takes::Nothing),
     ("list", Takes::Nothing),
     ("next", Takes::Nothing),
     ("note", Takes::Nothing),
     ("quit", Takes::Nothing),
     ("r", Takes::Reply),
+    ("resume", Takes::Nothing),
     ("switch", Takes::Customer),
+    ("tag", Takes::Nothing),
     ("take", Takes::Customer),
     ("transfer", Takes::Agent),
+    ("undo", Takes::Nothing),
+    ("untag", Takes::Nothing),
     ("wait", Takes::Nothing),
     ("watch", Takes::Customer),
 ];

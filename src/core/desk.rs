@@ -51,6 +51,7 @@ mod announce;
 mod assign;
 mod away;
 mod backlog;
+mod care;
 mod commands;
 mod connections;
 mod controls;
@@ -234,7 +235,7 @@ impl Default for Options {
 /// assert!(desk.is_talking(SeatId::TERMINAL));
 ///
 /// assert_eq!(desk.say(SeatId::TERMINAL, "Hello, this is Robin.", now), Ok(()));
-/// assert_eq!(desk.end(SeatId::TERMINAL, Ending::HandBack, None, now), Ok(()));
+/// assert_eq!(desk.end(SeatId::TERMINAL, None, Ending::HandBack, None, now), Ok(()));
 /// make(&mut desk, 3, Body::HandedBack { of: of(3) });
 /// assert!(!desk.is_talking(SeatId::TERMINAL));
 ///

@@ -61,6 +61,10 @@ pub enum Record {
     Former(u32),
     /// At a desk: the conversation ends soon like this, or (`None`) it goes on after all.
     Ending(Option<Ending>),
+    /// At a desk: these are the conversation's tags from now on.
+    Tags(Vec<Box<str>>),
+    /// At a desk: whether the agent has asked the customer to be patient.
+    Hold(bool),
     /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in with
     /// this secret from now on. The two are hashes.
     Enrolled {
@@ -339,6 +343,10 @@ pub struct Story {
     pub former: Option<u32>,
     /// At a desk: how the conversation was about to end.
     pub ending: Option<Ending>,
+    /// At a desk: how agents have marked the conversation.
+    pub tags: Vec<Box<str>>,
+    /// At a desk: whether the agent has asked the customer to be patient.
+    pub is_on_hold: bool,
     /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
     pub owed: Owed,
 }
@@ -364,6 +372,8 @@ impl Story {
             owner: Owner::default(),
             former: None,
             ending: None,
+            tags: Vec::new(),
+            is_on_hold: false,
             owed: Owed::default(),
         }
     }
@@ -418,6 +428,8 @@ impl Story {
             Record::Owner(owner) => self.owner = owner.clone(),
             Record::Former(ordinal) => self.former = Some(*ordinal),
             Record::Ending(ending) => self.ending = *ending,
+            Record::Tags(tags) => self.tags.clone_from(tags),
+            Record::Hold(is_on_hold) => self.is_on_hold = *is_on_hold,
             Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)

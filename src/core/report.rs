@@ -68,6 +68,9 @@ pub enum Report {
         /// At a desk with several agents: the agent's own name.
         #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
+        /// True: the agent has asked the customer to be patient. False: and goes on now.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        on_hold: Option<bool>,
         /// Whether another agent than the one at this seat has the conversation; for people only.
         #[serde(skip)]
         is_elsewhere: bool,
@@ -191,6 +194,19 @@ pub enum Report {
         ending: Ending,
         /// What became of that.
         outcome: EndingOutcome,
+    },
+    /// How agents have marked a conversation.
+    Tags {
+        /// Which one.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// The tags, in the order in which they came.
+        tags: Vec<String>,
     },
     /// A private note. A person is shown it among the lines.
     Note {

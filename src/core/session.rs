@@ -406,6 +406,7 @@ impl Session {
     fn tell_state(&mut self, reason: Option<Reason>) {
         let state = self.ownership.state();
         let position = self.shown_position();
-        self.output.tell_state(state, self.ownership.agent(), position, reason);
+        let on_hold = self.ownership.is_on_hold().then_some(true);
+        self.output.tell_state(state, (self.ownership.agent(), on_hold), position, reason);
     }
 }

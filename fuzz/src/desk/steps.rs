@@ -54,9 +54,9 @@ impl World {
             18 => _ = desk.switch(seat, choices.below(6).into()),
             19 => _ = desk.switch_to_next(seat),
             20..=22 => _ = desk.say(seat, "what the admin typed", now),
-            23 if choices.below(2) == 0 => _ = desk.end_soon(seat, Ending::Close, note, now),
-            23 => _ = desk.end(seat, Ending::HandBack, note, now),
-            _ => _ = desk.end(seat, Ending::Close, note, now),
+            23 if choices.below(2) == 0 => _ = desk.end_soon(seat, None, Ending::Close, note, now),
+            23 => _ = desk.end(seat, None, Ending::HandBack, note, now),
+            _ => _ = desk.end(seat, None, Ending::Close, note, now),
         }
     }
 
@@ -67,7 +67,7 @@ impl World {
         match kind {
             0..=2 => {
                 let to = choices.of(&["robin", "al", "desk", "queue", "nobody"]);
-                _ = desk.transfer(seat, to, Some("a note"), now);
+                _ = desk.transfer(seat, None, to, Some("a note"), now);
             }
             3 => _ = desk.decline(seat, choices.below(4).into()),
             4 => _ = desk.take_over(seat, choices.below(4).into(), "a reason", now),

@@ -12,7 +12,7 @@ use crate::core::report::{DeskNews, EndingOutcome, Link, News, Reason, Report, m
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
 use super::controls::{Ask, Pending, Phase};
-use super::{AgentId, Desk};
+use super::{AgentId, Desk, SeatId};
 
 impl Desk {
     /// Learns what a new entry of the customer's means for the conversation. `announce` shows the
@@ -145,6 +145,9 @@ impl Desk {
             Some(Pending { ask: Ask::Accept { by }, .. }) => Some(by),
             _ => None,
         };
+        if self.end_accepted(id, now) {
+            return;
+        }
         let owner = self.conversations[id].owner;
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
@@ -168,6 +171,7 @@ impl Desk {
     }
 
     fn announce_end(&mut self, id: ConversationId, reason: Reason) {
+        self.forget_hold(id, false);
         self.tell_state(id, Some(reason));
         self.team.lose(id);
         self.team.stop_watching(id);
@@ -234,6 +238,7 @@ impl Desk {
             position,
             admin: owner.and_then(|owner| owner.shown_as.clone()),
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
+            on_hold: conversation.is_on_hold.then_some(true),
             is_elsewhere: false,
             reason: reason.or(asked),
         }
@@ -280,6 +285,15 @@ impl Desk {
 
     pub(super) fn tell(&mut self, id: ConversationId, report: Report) {
         self.act(Act::Tell(Fact::Report(Audience::Conversation(id), report)));
+    }
+
+    /// Tells what an agent did in a conversation, at their own seats also if they do not see it.
+    pub(super) fn tell_also(&mut self, seat: SeatId, id: ConversationId, report: Report) {
+        let agent = self.team.agent_at(seat).filter(|_| !self.is_shown_at(seat, id));
+        if let Some(agent) = agent {
+            self.tell_agent(agent, report.clone());
+        }
+        self.tell(id, report);
     }
 
     /// Tells an agent something at all their seats.

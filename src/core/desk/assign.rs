@@ -12,7 +12,10 @@ impl Desk {
     /// With `--auto-accept` the desk accepts a customer by itself, for its own terminal.
     pub(super) fn accept_by_itself(&mut self, id: ConversationId, now: Now) {
         let is_wanted = self.options.auto_accept && self.options.has_terminal;
-        if !is_wanted || self.check_room(AgentId::TERMINAL).is_err() {
+        if !is_wanted
+            || self.conversations[id].planned.is_some()
+            || self.check_room(AgentId::TERMINAL).is_err()
+        {
             return;
         }
         self.own(id, Some(AgentId::TERMINAL));

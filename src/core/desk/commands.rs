@@ -6,7 +6,9 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, Report};
+use crate::core::report::{
+    AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, Report, TransferOutcome,
+};
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::controls::{Ask, Phase};
@@ -50,6 +52,10 @@ impl Desk {
             }
             (Phase::Queued, None) => {
                 self.check_room(agent)?;
+                self.keep(id, EndingOutcome::Reassigned);
+                let outcome =
+                    if is_offered { TransferOutcome::Accepted } else { TransferOutcome::Void };
+                self.end_offer(id, outcome);
                 self.own(id, Some(agent));
                 self.ask(id, Ask::Accept { by: Some(seat) }, now);
                 if !self.conversations[id].is_connected() {
@@ -108,18 +114,20 @@ impl Desk {
     /// # Errors
     /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus(seat)?;
+        let id = self.target_to_change(seat, None)?;
         self.keep(id, EndingOutcome::AgentWrote);
+        self.set_hold(id, false);
         self.record_said(id, text, false, now);
         Ok(())
     }
 
-    /// `/note TEXT`: keeps a private note in the conversation in focus. It never leaves the desk.
+    /// `/note [#N] TEXT`: keeps a private note in a conversation, whoever has it. It never leaves the
+    /// desk.
     ///
     /// # Errors
-    /// When no conversation has the focus.
-    pub fn note(&mut self, seat: SeatId, text: &str) -> Result<(), AgentRefusal> {
-        let id = self.focus(seat).ok_or_else(|| self.no_focus(seat))?;
+    /// When there is no such conversation.
+    pub fn note(&mut self, seat: SeatId, on: Option<u32>, text: &str) -> Result<(), AgentRefusal> {
+        let id = self.target(seat, on)?;
         self.keep_note(seat, id, text);
         Ok(())
     }
@@ -236,17 +244,52 @@ impl Desk {
         self.focus(seat).and_then(|id| self.conversations.get_mut(id))
     }
 
-    /// The conversation in focus, if it can take a line: a desk sends no message while a
-    /// `hand_back` or a `close` is pending (docs/PROTOCOL.md, "States, and who decides").
-    pub(super) fn conversation_in_focus(
+    /// The conversation that a command is for: the one with this number, if its customer waits or
+    /// talks, or else the one in focus.
+    pub(super) fn target(
         &self,
         seat: SeatId,
+        on: Option<u32>,
     ) -> Result<ConversationId, AgentRefusal> {
-        let id = self.focus(seat).ok_or_else(|| self.no_focus(seat))?;
-        match self.conversations[id].controls.pending() {
+        let Some(ordinal) = on else {
+            return self.focus(seat).ok_or_else(|| self.no_focus(seat));
+        };
+        let id = self.find(ordinal)?;
+        if self.conversations[id].is_live() { Ok(id) } else { Err(AgentRefusal::HasEnded(ordinal)) }
+    }
+
+    /// The same, if the agent may change what becomes of it: it is theirs or nobody's, and nothing
+    /// else is under way. A desk sends no message while a `hand_back` or a `close` is pending
+    /// (docs/PROTOCOL.md, "States, and who decides").
+    pub(super) fn target_to_change(
+        &self,
+        seat: SeatId,
+        on: Option<u32>,
+    ) -> Result<ConversationId, AgentRefusal> {
+        let id = self.target(seat, on)?;
+        let conversation = &self.conversations[id];
+        let is_pending = conversation.controls.pending().is_some();
+        let owner = conversation.owner.filter(|_| conversation.is_active() || is_pending);
+        match owner.filter(|owner| self.team.agent_at(seat) != Some(*owner)) {
+            Some(other) => {
+                Err(AgentRefusal::Taken { who: self.who(id), agent: self.agent_name(other) })
+            }
+            None if is_pending => Err(match conversation.is_queued() {
+                true => AgentRefusal::BeingAccepted(self.who(id)),
+                false => AgentRefusal::OnTheWayOut(self.who(id)),
+            }),
             None => Ok(id),
-            Some(_) => Err(AgentRefusal::OnTheWayOut(self.who(id))),
         }
+    }
+
+    /// The same, if the agent has the customer.
+    pub(super) fn target_to_talk(
+        &self,
+        seat: SeatId,
+        on: Option<u32>,
+    ) -> Result<ConversationId, AgentRefusal> {
+        let id = self.target_to_change(seat, on)?;
+        if self.is_own(seat, id) { Ok(id) } else { Err(AgentRefusal::NotYours(self.who(id))) }
     }
 
     /// Why nothing can be done without a focus, and what can be done about that.

@@ -47,6 +47,10 @@ pub(super) struct Conversation {
     pub(super) owner: Option<AgentId>,
     /// The desk assigned the conversation to its owner, who is to answer by this time.
     pub(super) answer_by: Option<Instant>,
+    /// The agent has asked the customer to be patient.
+    pub(super) is_on_hold: bool,
+    /// How agents have marked the conversation.
+    pub(super) tags: Box<[Box<str>]>,
     /// Whom the owner has offered the conversation, until they take it.
     pub(super) offer: Option<Box<Offer>>,
     /// How the conversation ends soon, if nobody undoes that.
@@ -90,6 +94,8 @@ impl Conversation {
             typing: Typing::default(),
             owner: Some(AgentId::TERMINAL),
             answer_by: None,
+            is_on_hold: false,
+            tags: Box::default(),
             offer: None,
             planned: None,
             knows_agents: false,
@@ -115,6 +121,8 @@ impl Conversation {
             ),
             own: OwnNumbers::restore(story.own, story.held, story.typed),
             former: story.former,
+            is_on_hold: story.is_on_hold,
+            tags: story.tags.clone().into(),
             owed: story.owed.clone(),
             // A script that was started again waits for lines that come from now on.
             taken_lines: story.owed.lines(),
@@ -249,6 +257,11 @@ impl Conversation {
         self.controls.phase() == Phase::Active && !self.is_asleep
     }
 
+    /// How agents have marked the conversation.
+    pub(super) fn tags(&self) -> Vec<String> {
+        self.tags.iter().map(|tag| tag.to_string()).collect()
+    }
+
     /// The agent who has the customer, if one does.
     pub(super) fn agent(&self) -> Option<AgentId> {
         self.owner.filter(|_| self.is_active())
@@ -272,7 +285,8 @@ impl Conversation {
 
     /// Whether an agent may take the customer now.
     pub(super) fn is_up_for_accept(&self) -> bool {
-        self.controls.pending().is_none() && (self.is_queued() || self.is_unowned())
+        let is_kept = self.controls.pending().is_none() && self.planned.is_none();
+        is_kept && (self.is_queued() || self.is_unowned())
     }
 
     /// Whether the customer waits here.

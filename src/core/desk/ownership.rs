@@ -96,6 +96,7 @@ impl Desk {
         self.keep(id, EndingOutcome::Reassigned);
         self.end_offer(id, TransferOutcome::Accepted);
         self.own(id, to);
+        self.forget_hold(id, false);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.answer_by = None;
         }
@@ -145,7 +146,8 @@ impl Desk {
         // A customer who is to wait again hears that by the `requeue`.
         if conversation.knows_agents && (is_there || !conversation.knows_requeue) {
             let name = self.shown_name(id);
-            self.act(Act::Send(conn, Message::Agent { name, is_there }));
+            let on_hold = conversation.is_on_hold;
+            self.act(Act::Send(conn, Message::Agent { name, is_there, on_hold }));
         }
     }
 

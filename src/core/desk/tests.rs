@@ -14,12 +14,14 @@ use crate::wire::{
 };
 
 mod answers;
+mod care;
 mod memory;
 mod queue;
 mod room;
 mod team;
 mod typing;
 mod undo;
+mod waiting;
 
 fn now() -> Now {
     after(Duration::ZERO)

@@ -1,9 +1,9 @@
 //! A conversation goes from one agent to another: offers, and leads who take over or read along.
 //!
 //! ```text
-//!   one agent ──transfer──▶ offered ──accept──▶ the other agent
-//!       ▲                      │
-//!       └── declined, late, void
+//!   one agent, or the queue ──transfer──▶ offered ──accept──▶ the other agent
+//!       ▲                                    │
+//!       └──────── declined, late, void ──────┘
 //! ```
 //!
 //! An offer lives [`OFFERED_FOR`] and dies with the state that it was made in; a restart of the desk
@@ -22,8 +22,10 @@ use super::{AgentId, Desk, SeatId};
 /// An offer that nobody took for this time is over.
 pub const OFFERED_FOR: Duration = Duration::from_secs(30);
 
-/// A conversation that its agent has offered to another one.
+/// A conversation that one agent has offered to another one.
 pub(super) struct Offer {
+    /// Who offers it.
+    pub(super) from: AgentId,
     /// Whom it is offered to.
     pub(super) to: AgentId,
     /// When the offer is over.
@@ -31,27 +33,32 @@ pub(super) struct Offer {
 }
 
 impl Desk {
-    /// `/transfer NAME NOTE`: offers the conversation in focus to another agent, or gives its
-    /// customer back to the queue.
+    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer
+    /// back to the queue.
     ///
     /// # Errors
     /// When there is no such conversation or agent, or the agent cannot take anybody.
     pub fn transfer(
         &mut self,
         seat: SeatId,
+        on: Option<u32>,
         to: &str,
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus(seat)?;
+        let id = self.target_to_change(seat, on)?;
+        let from = self.team.agent_at(seat).ok_or(AgentRefusal::NothingOpen)?;
         if is_same(to, QUEUE) {
+            if !self.is_own(seat, id) {
+                return Err(AgentRefusal::NotYours(self.who(id)));
+            }
             note.iter().for_each(|note| self.keep_note(seat, id, note));
             self.release(id, now);
             return Ok(());
         }
         let to = self.team.find(to).ok_or_else(|| AgentRefusal::NoSuchAgent(to.to_owned()))?;
-        if self.team.agent_at(seat) == Some(to) {
-            return Err(AgentRefusal::AlreadyYours(self.who(id)));
+        if from == to {
+            return Err(AgentRefusal::ToYourself);
         }
         if !self.team.member(to).is_here() {
             let agent = self.agent_name(to);
@@ -62,10 +69,10 @@ impl Desk {
         self.keep(id, EndingOutcome::Reassigned);
         self.void_offer(id);
         if let Some(conversation) = self.conversations.get_mut(id) {
-            conversation.offer = Some(Box::new(Offer { to, until: now.clock + OFFERED_FOR }));
+            conversation.offer = Some(Box::new(Offer { from, to, until: now.clock + OFFERED_FOR }));
         }
         self.offered.push(id);
-        self.tell_transfer(id, to, TransferOutcome::Offered, note);
+        self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
         self.note_arrival(to, now);
         Ok(())
     }
@@ -108,7 +115,7 @@ impl Desk {
         }
         self.keep_note(seat, id, &format!("took over: {reason}"));
         self.void_offer(id);
-        self.tell_transfer(id, lead, TransferOutcome::TakenOver, Some(reason));
+        self.tell_transfer(id, (owner, lead), TransferOutcome::TakenOver, Some(reason));
         self.change_owner(id, Some(lead), Some(seat), now);
         Ok(())
     }
@@ -157,33 +164,33 @@ impl Desk {
         self.offered.retain(|offered| *offered != id);
         let offer = self.conversations.get_mut(id).and_then(|known| known.offer.take());
         if let Some(offer) = offer {
-            self.tell_transfer(id, offer.to, outcome, None);
+            self.tell_transfer(id, (offer.from, offer.to), outcome, None);
         }
     }
 
-    /// Tells the agent who has a conversation, and the one who may get it, what becomes of it.
+    /// Tells the agent who gives a conversation away, and the one who may get it, what becomes of
+    /// it.
     pub(super) fn tell_transfer(
         &mut self,
         id: ConversationId,
-        to: AgentId,
+        (from, to): (AgentId, AgentId),
         outcome: TransferOutcome,
         note: Option<&str>,
     ) {
         let conversation = &self.conversations[id];
-        let Some(owner) = conversation.owner else { return };
         let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
         let report = |is_to_me| Report::Transfer {
             conversation: id,
             ordinal,
             customer: customer.clone(),
-            from: self.agent_name(owner),
+            from: self.agent_name(from),
             agent: self.agent_name(to),
             outcome,
             note: note.map(str::to_owned),
             is_to_me,
         };
-        let (to_owner, to_other) = (report(false), report(true));
-        self.tell_agent(owner, to_owner);
+        let (to_giver, to_other) = (report(false), report(true));
+        self.tell_agent(from, to_giver);
         self.tell_agent(to, to_other);
     }
 

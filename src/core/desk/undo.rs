@@ -4,10 +4,13 @@
 //! the desk before.
 //!
 //! ```text
-//!   active ──/close, /handback──▶ ending ──5 s, Enter, the command again──▶ control pending
-//!      ▲                            │
+//!   active, queued ──/close, /handback──▶ ending ──5 s, Enter, the command again──▶ control pending
+//!      ▲                                    │
 //!      └─ /undo, a line of the agent's or the customer's, another agent, no seat left
 //! ```
+//!
+//! A customer's side lets only the agent who has a customer end their part. So a customer who waits
+//! is accepted first, for no agent, and their conversation ends with the answer.
 //!
 //! Until then there is no entry and no number. The journal has the intention, so that a desk that
 //! died meanwhile can say that nothing came of it.
@@ -28,60 +31,60 @@ pub const UNDO_WITHIN: Duration = Duration::from_secs(5);
 /// How a conversation ends, and when its customer's side is asked for that.
 pub(super) struct Planned {
     pub(super) ending: Ending,
-    at: Instant,
+    /// The agent who ends it.
+    by: AgentId,
+    /// When the customer's side is asked; `None`: as soon as it has answered the `accept`.
+    at: Option<Instant>,
 }
 
 impl Desk {
-    /// `/close [NOTE]` or `/handback [NOTE]` of a script: the conversation in focus ends at once.
+    /// `/close [#N] [NOTE]` or `/handback [#N] [NOTE]` of a script: the conversation ends at once.
     ///
     /// # Errors
-    /// When no conversation has the focus, or it ends already.
+    /// When there is no such conversation, another agent has it, or it ends already.
     pub fn end(
         &mut self,
         seat: SeatId,
+        on: Option<u32>,
         ending: Ending,
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.prepare_end(seat, note)?;
-        self.forget_plan(id);
-        self.ask_to_end(id, ending, now);
+        let (id, by) = self.prepare_end(seat, on, note)?;
+        self.end_now(id, ending, by, now);
         Ok(())
     }
 
     /// The same of a person: the conversation ends soon. The same command again ends it at once.
     ///
     /// # Errors
-    /// When no conversation has the focus, or it ends already.
+    /// As [`end`](Desk::end).
     pub fn end_soon(
         &mut self,
         seat: SeatId,
+        on: Option<u32>,
         ending: Ending,
         note: Option<&str>,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.prepare_end(seat, note)?;
+        let (id, by) = self.prepare_end(seat, on, note)?;
         if self.planned(id) == Some(ending) {
-            self.end_now(id, now);
+            self.end_now(id, ending, by, now);
             return Ok(());
         }
-        let planned = Box::new(Planned { ending, at: now.clock + UNDO_WITHIN });
-        if let Some(conversation) = self.conversations.get_mut(id)
-            && conversation.planned.replace(planned).is_none()
-        {
-            self.ending.push(id);
-        }
-        self.journal(id, Record::Ending(Some(ending)));
-        self.tell_ending(id, ending, EndingOutcome::Begun);
+        self.plan(id, Planned { ending, by, at: Some(now.clock + UNDO_WITHIN) });
+        self.tell_ending(id, by, ending, EndingOutcome::Begun);
         Ok(())
     }
 
-    /// `/undo`: the conversation in focus does not end, or another one of the agent's.
+    /// `/undo`: the conversation in focus does not end, or the latest one that the agent was ending.
     ///
     /// # Errors
     /// When none is ending.
     pub fn undo(&mut self, seat: SeatId) -> Result<(), AgentRefusal> {
-        let is_ending = |id: &ConversationId| self.is_own(seat, *id) && self.planned(*id).is_some();
+        let agent = self.team.agent_at(seat);
+        let by = |id: &ConversationId| Some(self.conversations[*id].planned.as_ref()?.by);
+        let is_ending = |id: &ConversationId| by(id).is_some_and(|by| Some(by) == agent);
         let focus = self.focus(seat).filter(is_ending);
         let latest = self.ending.iter().rev().copied().find(is_ending);
         let id = focus.or(latest).ok_or(AgentRefusal::NothingToUndo)?;
@@ -91,9 +94,21 @@ impl Desk {
 
     /// Enter in an empty line: if the conversation in focus is ending, it does so at once.
     pub fn confirm(&mut self, seat: SeatId, now: Now) {
-        if let Some(id) = self.focus(seat).filter(|id| self.planned(*id).is_some()) {
-            self.end_now(id, now);
+        let id = self.focus(seat);
+        if let Some((id, ending, by)) = id.and_then(|id| self.due(id, |_| true)) {
+            self.end_now(id, ending, by, now);
         }
+    }
+
+    /// What is to be done now about a conversation whose customer was accepted to end it, once their
+    /// side has answered. True if the conversation ends.
+    pub(super) fn end_accepted(&mut self, id: ConversationId, now: Now) -> bool {
+        let planned = self.conversations[id].planned.as_ref();
+        let is_due = planned.is_some_and(|planned| planned.at.is_none());
+        if is_due && let Some(planned) = self.forget_plan(id) {
+            self.ask_to_end(id, planned.ending, now);
+        }
+        is_due
     }
 
     /// How this conversation is about to end, if it is.
@@ -103,14 +118,17 @@ impl Desk {
 
     /// Cancels the end of a conversation that is about to end, and tells its agent and all leads why.
     pub(super) fn keep(&mut self, id: ConversationId, why: EndingOutcome) {
-        if let Some(ending) = self.forget_plan(id) {
-            self.tell_ending(id, ending, why);
+        if let Some(planned) = self.forget_plan(id) {
+            self.tell_ending(id, planned.by, planned.ending, why);
         }
     }
 
-    /// Cancels the end of all conversations of an agent whose last seat is gone.
+    /// Cancels all that an agent whose last seat is gone was ending.
     pub(super) fn keep_all(&mut self, agent: AgentId) {
-        let is_theirs = |id: &&ConversationId| self.conversations[**id].owner == Some(agent);
+        let is_theirs = |id: &&ConversationId| {
+            let planned = self.conversations[**id].planned.as_ref();
+            planned.is_some_and(|planned| planned.by == agent)
+        };
         let theirs: Vec<_> = self.ending.iter().filter(is_theirs).copied().collect();
         theirs.into_iter().for_each(|id| self.keep(id, EndingOutcome::AgentLeft));
     }
@@ -129,37 +147,65 @@ impl Desk {
 
     /// Ends the conversations whose time has come.
     pub(super) fn review_endings(&mut self, now: Now) {
-        let is_due = |id: &&ConversationId| {
-            let planned = self.conversations[**id].planned.as_ref();
-            planned.is_some_and(|planned| now.clock >= planned.at)
-        };
-        let due: Vec<_> = self.ending.iter().filter(is_due).copied().collect();
-        due.into_iter().for_each(|id| self.end_now(id, now));
+        let due = |id: &ConversationId| self.due(*id, |at| now.clock >= at);
+        let due: Vec<_> = self.ending.iter().filter_map(due).collect();
+        due.into_iter().for_each(|(id, ending, by)| self.end_now(id, ending, by, now));
+    }
+
+    /// How a conversation ends and by whom, if that waits for a time that is due.
+    fn due(
+        &self,
+        id: ConversationId,
+        is_due: impl Fn(Instant) -> bool,
+    ) -> Option<(ConversationId, Ending, AgentId)> {
+        let planned = self.conversations[id].planned.as_ref()?;
+        planned.at.filter(|at| is_due(*at)).map(|_| (id, planned.ending, planned.by))
     }
 
     /// When [`review_endings`](Desk::review_endings) has something to do next.
     pub(super) fn ending_deadline(&self) -> Option<Instant> {
         let planned = self.ending.iter().filter_map(|id| self.conversations[*id].planned.as_ref());
-        planned.map(|planned| planned.at).min()
+        planned.filter_map(|planned| planned.at).min()
     }
 
-    /// The time to undo is over.
-    fn end_now(&mut self, id: ConversationId, now: Now) {
-        if let Some(ending) = self.forget_plan(id) {
+    /// Nobody can undo it any more.
+    fn end_now(&mut self, id: ConversationId, ending: Ending, by: AgentId, now: Now) {
+        if self.conversations[id].is_queued() {
+            self.plan(id, Planned { ending, by, at: None });
+            self.own(id, None);
+            self.ask(id, Ask::Accept { by: None }, now);
+        } else {
+            self.forget_plan(id);
             self.ask_to_end(id, ending, now);
+        }
+        if !self.conversations[id].is_connected() {
+            self.tell_news(DeskNews::EndsLater(self.who(id)));
         }
     }
 
-    /// The conversation in focus, which is to end: the note is kept, and its offer is over.
+    /// The conversation that is to end, and the agent who ends it: the note is kept, and its offer
+    /// is over.
     fn prepare_end(
         &mut self,
         seat: SeatId,
+        on: Option<u32>,
         note: Option<&str>,
-    ) -> Result<ConversationId, AgentRefusal> {
-        let id = self.conversation_in_focus(seat)?;
+    ) -> Result<(ConversationId, AgentId), AgentRefusal> {
+        let id = self.target_to_change(seat, on)?;
+        let by = self.team.agent_at(seat).ok_or(AgentRefusal::NothingOpen)?;
         note.iter().for_each(|note| self.keep_note(seat, id, note));
         self.void_offer(id);
-        Ok(id)
+        Ok((id, by))
+    }
+
+    /// The conversation ends like this. The journal has the intention.
+    fn plan(&mut self, id: ConversationId, planned: Planned) {
+        self.journal(id, Record::Ending(Some(planned.ending)));
+        if let Some(conversation) = self.conversations.get_mut(id)
+            && conversation.planned.replace(Box::new(planned)).is_none()
+        {
+            self.ending.push(id);
+        }
     }
 
     /// Asks the customer's side to end the agent's part in a conversation.
@@ -169,24 +215,26 @@ impl Desk {
             Ending::HandBack => Ask::HandBack,
         };
         self.ask(id, ask, now);
-        if !self.conversations[id].is_connected() {
-            self.tell_news(DeskNews::EndsLater(self.who(id)));
-        }
     }
 
     /// The conversation is not about to end any more: it goes on, or its customer's side is asked.
-    fn forget_plan(&mut self, id: ConversationId) -> Option<Ending> {
+    fn forget_plan(&mut self, id: ConversationId) -> Option<Planned> {
         let planned = self.conversations.get_mut(id)?.planned.take()?;
         self.ending.retain(|ending| *ending != id);
         self.journal(id, Record::Ending(None));
-        Some(planned.ending)
+        Some(*planned)
     }
 
-    /// Tells the conversation's agent that it is about to end. That it does not end is told to all
-    /// leads, too.
-    fn tell_ending(&mut self, id: ConversationId, ending: Ending, outcome: EndingOutcome) {
+    /// Tells the agent who ends a conversation that it is about to end. That it does not end is told
+    /// to all leads, too.
+    fn tell_ending(
+        &mut self,
+        id: ConversationId,
+        by: AgentId,
+        ending: Ending,
+        outcome: EndingOutcome,
+    ) {
         let conversation = &self.conversations[id];
-        let owner = conversation.owner;
         let report = Report::Ending {
             conversation: id,
             ordinal: Some(conversation.ordinal),
@@ -194,9 +242,8 @@ impl Desk {
             ending,
             outcome,
         };
-        let is_told = |(agent, lead): (AgentId, bool)| {
-            owner == Some(agent) || lead && outcome != EndingOutcome::Begun
-        };
+        let is_told =
+            |(agent, lead): (AgentId, bool)| by == agent || lead && outcome != EndingOutcome::Begun;
         let members = self.team.members().map(|(agent, member)| (agent, member.is_lead));
         let told: Vec<_> = members.filter(|it| is_told(*it)).map(|(agent, _)| agent).collect();
         told.into_iter().for_each(|agent| self.tell_agent(agent, report.clone()));

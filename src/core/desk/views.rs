@@ -34,9 +34,11 @@ impl Desk {
                 has_focus: self.focus(seat) == Some(id),
                 is_connected: conversation.is_connected(),
                 is_typing: conversation.typing.is_there(),
+                is_on_hold: conversation.is_on_hold,
                 readers: self.readers(seat, id),
                 unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
                 last: owed.last().map(str::to_owned),
+                tags: conversation.tags(),
             }
         };
         let waiting = self.queue.positions().map(|(id, position)| {
@@ -44,11 +46,13 @@ impl Desk {
             Listed::Waiting {
                 who: self.who(id),
                 agent: self.owner_name(id).filter(|_| self.team.is_shared()),
+                is_offered: self.is_offered(seat, id),
                 position: self.queue.counts(id).then_some(position),
                 is_connected: conversation.is_connected(),
                 waited: since(conversation.owed().asked_at(), now),
                 reason: conversation.reason().map(str::to_owned),
                 last: conversation.owed().last().map(str::to_owned),
+                tags: conversation.tags(),
             }
         });
         // While a backlog arrives, an accepted customer still stands in the queue.
@@ -113,6 +117,7 @@ impl Desk {
                 who: self.who(id),
                 is_connected: self.conversations[id].is_connected(),
                 is_typing: self.conversations[id].typing.is_there(),
+                is_on_hold: self.conversations[id].is_on_hold,
                 ending: self.planned(id),
             }),
             customers: self.customers(seat),

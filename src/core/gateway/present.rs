@@ -25,6 +25,9 @@ pub struct Present<'a> {
     /// Whether the agent has left, and the customer waits for another one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     left: bool,
+    /// Whether the agent has asked the customer to be patient.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    on_hold: bool,
     /// Whether the agent types.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     typing: bool,
@@ -44,6 +47,7 @@ impl Present<'_> {
             seen,
             bot: session.bot_work(),
             left: session.has_agent_left(),
+            on_hold: session.is_on_hold(),
             typing: session.is_agent_typing(),
         }
     }

@@ -36,12 +36,16 @@ pub enum Listed {
         is_connected: bool,
         /// Whether the customer types.
         is_typing: bool,
+        /// Whether the agent has asked the customer to be patient.
+        is_on_hold: bool,
         /// Other agents at whose seats the conversation is open.
         readers: Vec<String>,
         /// How many lines of the customer have no answer, and since when; `None` if all have one.
         unanswered: Option<(u32, Duration)>,
         /// The customer's latest line.
         last: Option<String>,
+        /// How agents have marked the conversation.
+        tags: Vec<String>,
     },
     /// This customer waits.
     Waiting {
@@ -49,6 +53,8 @@ pub enum Listed {
         who: String,
         /// The agent who is accepting the customer, if somebody is and there are several agents.
         agent: Option<String>,
+        /// Whether another agent offers the customer to the one who looks.
+        is_offered: bool,
         /// The customer's position; `None` if they do not count until they are connected again.
         position: Option<u32>,
         /// Whether the customer is connected.
@@ -59,6 +65,8 @@ pub enum Listed {
         reason: Option<String>,
         /// What the customer typed last while they waited.
         last: Option<String>,
+        /// How agents have marked the conversation.
+        tags: Vec<String>,
     },
     /// An agent of the desk.
     Agent(Colleague),
@@ -108,7 +116,7 @@ impl fmt::Display for Listed {
             let there: Vec<_> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
             if there.is_empty() { String::new() } else { format!(" ({})", there.join(", ")) }
         };
-        let last = match self {
+        let (last, tags) = match self {
             Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
             Listed::Agent(colleague) => return colleague.fmt(f),
             Listed::Talking {
@@ -118,15 +126,18 @@ impl fmt::Display for Listed {
                 has_focus,
                 is_connected,
                 is_typing,
+                is_on_hold,
                 readers,
                 unanswered,
                 last,
+                tags,
             } => {
                 let read = format!("open at {}", readers.join(" and "));
                 let signs = signs(&[
                     (*is_offered, "offered to you"),
                     (!readers.is_empty(), &*read),
                     (*has_focus, "gets your lines"),
+                    (*is_on_hold, "on hold"),
                     (*is_typing, "is typing"),
                     (!is_connected, "not connected"),
                 ]);
@@ -138,11 +149,25 @@ impl fmt::Display for Listed {
                     (None, None) => write!(f, "{who}{signs}  talks to you, has every answer"),
                     (None, Some(_)) => write!(f, "{who}{signs}{of}  has every answer"),
                 }?;
-                last
+                (last, tags)
             }
-            Listed::Waiting { who, agent, position, is_connected, waited, reason, last } => {
+            Listed::Waiting {
+                who,
+                agent,
+                is_offered,
+                position,
+                is_connected,
+                waited,
+                reason,
+                last,
+                tags,
+            } => {
                 let taken = format!("{} accepts", agent.as_deref().unwrap_or_default());
-                let signs = signs(&[(agent.is_some(), &*taken), (!is_connected, "not connected")]);
+                let signs = signs(&[
+                    (agent.is_some(), &*taken),
+                    (*is_offered, "offered to you"),
+                    (!is_connected, "not connected"),
+                ]);
                 write!(f, "{who}{signs}  waits {}", Elapsed(*waited))?;
                 match position {
                     Some(position) => write!(f, ", number {position} in the queue"),
@@ -151,11 +176,13 @@ impl fmt::Display for Listed {
                 if let Some(reason) = reason {
                     write!(f, ": {}", Line(reason))?;
                 }
-                last
+                (last, tags)
             }
         };
-        last.as_ref()
-            .map_or(Ok(()), |last| write!(f, "  \"{}\"", Line(&excerpt(last, EXCERPT_LETTERS))))
+        if let Some(last) = last {
+            write!(f, "  \"{}\"", Line(&excerpt(last, EXCERPT_LETTERS)))?;
+        }
+        if tags.is_empty() { Ok(()) } else { write!(f, "  [{}]", Line(&tags.join(", "))) }
     }
 }
 
@@ -201,6 +228,8 @@ pub struct Focus {
     pub is_connected: bool,
     /// Whether the customer types.
     pub is_typing: bool,
+    /// Whether the agent has asked the customer to be patient.
+    pub is_on_hold: bool,
     /// How the conversation is about to end, if it is.
     pub ending: Option<Ending>,
 }
@@ -223,6 +252,7 @@ impl Prompt {
                 Focus { ending: Some(Ending::Close), .. } => ", whose conversation is being closed",
                 Focus { ending: Some(Ending::HandBack), .. } => ", who is being handed back",
                 Focus { is_connected: false, .. } => ", who is not connected",
+                Focus { is_on_hold: true, .. } => ", who is on hold",
                 Focus { is_typing: true, .. } => ", who is typing",
                 Focus { .. } => "",
             };
@@ -246,6 +276,7 @@ impl Prompt {
                 format!("handing back, {who}")
             }
             Some(Focus { who, is_connected: false, .. }) => format!("offline, {who}"),
+            Some(Focus { who, is_on_hold: true, .. }) => format!("on hold, {who}"),
             Some(Focus { who, is_typing: true, .. }) => format!("typing, {who}"),
             Some(Focus { who, .. }) => who.clone(),
             None => "nobody".to_owned(),
@@ -383,7 +414,13 @@ mod tests {
     #[test]
     fn the_prompt_names_the_customer_in_focus_and_counts_who_else_is_there() {
         let prompt = |is_connected, is_typing, (talking, waiting), waited, unread| {
-            let focus = Some(Focus { who: ann(), is_connected, is_typing, ending: None });
+            let focus = Some(Focus {
+                who: ann(),
+                is_connected,
+                is_typing,
+                is_on_hold: false,
+                ending: None,
+            });
             let customers = Customers { talking, waiting };
             Prompt { focus, customers, waited: Duration::from_secs(waited), unread }
         };
@@ -435,15 +472,26 @@ mod tests {
             let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
             let waited = Duration::from_secs(40);
             let (who, agent) = (ann(), None);
-            Listed::Waiting { who, agent, position, is_connected, waited, reason, last }.to_string()
+            Listed::Waiting {
+                who,
+                agent,
+                is_offered: false,
+                position,
+                is_connected,
+                waited,
+                reason,
+                last,
+                tags: vec!["refund".to_owned()],
+            }
+            .to_string()
         };
         assert_eq!(
             waiting(Some(3), true, Some("lost parcel"), Some("hello?")),
-            "#2 Ann  waits 0:40, number 3 in the queue: lost parcel  \"hello?\""
+            "#2 Ann  waits 0:40, number 3 in the queue: lost parcel  \"hello?\"  [refund]"
         );
         assert_eq!(
             waiting(None, false, None, None),
-            "#2 Ann (not connected)  waits 0:40, counts in the queue again once they are connected"
+            "#2 Ann (not connected)  waits 0:40, counts in the queue again once they are connected  [refund]"
         );
         let talking = |has_focus, is_connected, lines: Option<u32>, last: &str| {
             let unanswered = lines.map(|lines| (lines, Duration::from_secs(130)));
@@ -456,15 +504,17 @@ mod tests {
                 has_focus,
                 is_connected,
                 is_typing,
+                is_on_hold: !has_focus,
                 readers,
                 unanswered,
                 last,
+                tags: Vec::new(),
             }
             .to_string()
         };
         assert_eq!(
             talking(false, true, Some(4), "bo@example.com"),
-            "#2 Ann (is typing)  4 new, oldest 2:10  \"bo@example.com\""
+            "#2 Ann (on hold, is typing)  4 new, oldest 2:10  \"bo@example.com\""
         );
         assert_eq!(
             talking(true, false, None, &"x".repeat(70)),

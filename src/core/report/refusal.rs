@@ -37,6 +37,8 @@ pub enum AgentRefusal {
     },
     /// `/transfer` to an agent who is not known.
     NoSuchAgent(String),
+    /// `/transfer` to the agent themselves.
+    ToYourself,
     /// `/transfer` to an agent who is not there, with those who are.
     NotHere {
         /// The agent.
@@ -48,6 +50,22 @@ pub enum AgentRefusal {
     NotOffered(String),
     /// What only leads may do, with those who are leads.
     NeedsLead(Vec<String>),
+    /// The conversation has as many tags as one may have.
+    TooManyTags {
+        /// The customer.
+        who: String,
+        /// How many that is.
+        most: usize,
+    },
+    /// `/untag` of a tag that the conversation does not have.
+    NoSuchTag {
+        /// The customer.
+        who: String,
+        /// The tag.
+        tag: String,
+    },
+    /// `/resume` of a customer who is not on hold.
+    NotOnHold(String),
     /// `/undo` when none of the agent's conversations is ending.
     NothingToUndo,
     /// `/next` when the agent has no other customer.
@@ -120,6 +138,7 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NoSuchAgent(name) => {
                 write!(f, "there is no agent '{}'; /agents lists them", Line(name))
             }
+            AgentRefusal::ToYourself => f.write_str("that is you; /accept takes who is waiting"),
             AgentRefusal::NotHere { agent, here } => {
                 write!(f, "{agent} is not here; here are: {}", here.join(", "))
             }
@@ -127,6 +146,11 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NeedsLead(leads) => {
                 write!(f, "only a lead may do that: {}", leads.join(", "))
             }
+            AgentRefusal::TooManyTags { who, most } => {
+                write!(f, "{who} has {most} tags already; /untag takes one away")
+            }
+            AgentRefusal::NoSuchTag { who, tag } => write!(f, "{who} has no tag {}", Line(tag)),
+            AgentRefusal::NotOnHold(who) => write!(f, "{who} is not on hold"),
             AgentRefusal::NothingToUndo => {
                 f.write_str("there is nothing to undo: a /close or /handback can be undone for 5 s")
             }

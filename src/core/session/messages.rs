@@ -33,7 +33,9 @@ impl Session {
                 Message::Seen { number } => return self.seen(number),
                 Message::Position { position } => return self.positioned(position, now),
                 Message::Typing {} => self.agent_types(now),
-                Message::Agent { name, is_there } => self.agent_changed(name, is_there),
+                Message::Agent { name, is_there, on_hold } => {
+                    self.agent_changed(is_there.then_some((name, on_hold)));
+                }
                 Message::Bye { code, text } => self.dismissed(conn, code, text, now),
                 Message::Ping {} => {}
                 Message::Hello(_)
@@ -83,15 +85,20 @@ impl Session {
         }
     }
 
-    /// Another agent has the conversation, or nobody has for now (docs/PROTOCOL.md, "agent").
-    fn agent_changed(&mut self, name: Option<String>, is_there: bool) {
-        if !self.ownership.change_agent(name, is_there) {
+    /// Another agent has the conversation, or (`None`) nobody has for now, or the customer is on hold
+    /// or no more (docs/PROTOCOL.md, "agent").
+    fn agent_changed(&mut self, there: Option<(Option<String>, bool)>) {
+        let (former, was_on_hold) = (self.agent().map(str::to_owned), self.is_on_hold());
+        let is_there = there.is_some();
+        if !self.ownership.change_agent(there) {
             return;
         }
         self.typing.stop();
         if is_there {
-            let agent = self.agent().map(str::to_owned);
-            self.output.tell_state(State::Active, agent.as_deref(), None, None);
+            let is_same = former.as_deref() == self.agent();
+            let on_hold = (self.is_on_hold() || was_on_hold && is_same).then(|| self.is_on_hold());
+            let agent = self.ownership.agent();
+            self.output.tell_state(State::Active, (agent, on_hold), None, None);
         } else {
             self.output.tell_news(CustomerNews::AgentLeft);
         }

@@ -102,11 +102,12 @@ impl Output {
         self.tell(Report::Fault { text: News::Customer(news) });
     }
 
-    /// Tells where the conversation is now.
+    /// Tells where the conversation is now. `agent` is the name of the agent, and whether they have
+    /// asked the customer to be patient, or no more.
     pub(super) fn tell_state(
         &mut self,
         state: State,
-        agent: Option<&str>,
+        (agent, on_hold): (Option<&str>, Option<bool>),
         position: Option<u32>,
         reason: Option<Reason>,
     ) {
@@ -119,6 +120,7 @@ impl Output {
             position,
             admin: agent.map(str::to_owned),
             agent: None,
+            on_hold,
             is_elsewhere: false,
             reason,
         });

@@ -34,9 +34,15 @@ enum Owner {
 }
 
 /// Who of a desk has the customer.
+#[derive(PartialEq)]
 enum Agent {
-    /// An agent, with their name if they gave one.
-    There(Option<String>),
+    /// An agent.
+    There {
+        /// Their name, if they gave one.
+        name: Option<Box<str>>,
+        /// They have asked the customer to be patient.
+        is_on_hold: bool,
+    },
     /// Nobody for the moment: the customer waits for another one.
     Left,
 }
@@ -60,9 +66,14 @@ impl Ownership {
     /// The name of the agent who owns the conversation, if one does and gave a name.
     pub(super) fn agent(&self) -> Option<&str> {
         match &self.owner {
-            Owner::Active { agent: Agent::There(name), .. } => name.as_deref(),
+            Owner::Active { agent: Agent::There { name, .. }, .. } => name.as_deref(),
             _ => None,
         }
+    }
+
+    /// Whether the agent has asked the customer to be patient.
+    pub(super) fn is_on_hold(&self) -> bool {
+        matches!(self.owner, Owner::Active { agent: Agent::There { is_on_hold: true, .. }, .. })
     }
 
     /// Whether the customer is with a desk whose agent has left.
@@ -125,19 +136,20 @@ impl Ownership {
     }
 
     /// Our `accepted`: an agent of this desk has the customer.
-    pub(super) fn accept(&mut self, desk: DeskId, agent: Option<String>) {
-        self.owner = Owner::Active { desk, agent: Agent::There(agent) };
+    pub(super) fn accept(&mut self, desk: DeskId, name: Option<String>) {
+        let name = name.map(Into::into);
+        self.owner = Owner::Active { desk, agent: Agent::There { name, is_on_hold: false } };
     }
 
-    /// This agent of the desk has the customer now, or nobody has. Whether that is news.
-    pub(super) fn change_agent(&mut self, name: Option<String>, is_there_now: bool) -> bool {
+    /// This agent of the desk has the customer now, or (`None`) nobody has. Whether that is news.
+    pub(super) fn change_agent(&mut self, there: Option<(Option<String>, bool)>) -> bool {
         let Owner::Active { agent, .. } = &mut self.owner else { return false };
-        let is_same = match agent {
-            Agent::There(former) => is_there_now && *former == name,
-            Agent::Left => !is_there_now,
-        };
-        *agent = if is_there_now { Agent::There(name) } else { Agent::Left };
-        !is_same
+        let changed = there.map_or(Agent::Left, |(name, is_on_hold)| Agent::There {
+            name: name.map(Into::into),
+            is_on_hold,
+        });
+        let former = std::mem::replace(agent, changed);
+        former != *agent
     }
 
     /// Our `handed_back` or `withdrawn` with this number: the bot has the customer. `is_offered`:

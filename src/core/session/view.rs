@@ -33,6 +33,11 @@ impl Session {
         self.ownership.is_left()
     }
 
+    /// Whether the agent has asked the customer to be patient.
+    pub fn is_on_hold(&self) -> bool {
+        self.ownership.is_on_hold()
+    }
+
     /// Whether the agent types.
     pub fn is_agent_typing(&self) -> bool {
         self.typing.is_there()

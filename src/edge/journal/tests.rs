@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::core::delivery::LIFETIME;
-use crate::core::record::{Record, Returning, What};
+use crate::core::record::{Ending, Owner, Record, Returning, What};
 use crate::wire::{Asked, Author, Body, EndReason, Said};
 
 mod customers;
@@ -73,6 +73,11 @@ fn of_a_desk() -> Vec<Record> {
         Record::Held(6),
         Record::Note("private".to_owned()),
         Record::Focus,
+        Record::Owner(Owner::Agent("robin".into())),
+        Record::Former(1),
+        Record::Ending(Some(Ending::HandBack)),
+        Record::Tags(vec!["refund".into(), "vip".into()]),
+        Record::Hold(true),
         Record::Delivered(8),
         begun("Anna"),
         Record::Idle(Duration::from_secs(600)),

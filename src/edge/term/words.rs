@@ -71,6 +71,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             position,
             admin,
             agent,
+            on_hold,
             is_elsewhere,
             reason,
             ordinal,
@@ -82,13 +83,16 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             if me == Author::Admin {
                 let other = agent.as_deref().filter(|_| *is_elsewhere);
                 let who = called(*ordinal, customer.as_deref());
+                if let Some(on_hold) = on_hold.filter(|_| other.is_none()) {
+                    return Some((Tone::News, Shown::text(&hold_words(&who, on_hold))));
+                }
                 let sentence = desk_state(&who, *state, position, reason, other);
                 match former.filter(|_| *state == State::Queued) {
                     Some(former) => format!("{sentence}; had #{former} before"),
                     None => sentence,
                 }
             } else {
-                user_state(*state, position, admin, reason)?
+                user_state(*state, position, (admin, *on_hold), reason)?
             }
         }
         Report::Page { ordinal, customer, page, .. } => {
@@ -123,6 +127,13 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         Report::Ending { ordinal, customer, ending, outcome, .. } => {
             ending_words(&called(*ordinal, customer.as_deref()), *ending, *outcome)
         }
+        Report::Tags { ordinal, customer, tags, .. } => {
+            let who = called(*ordinal, customer.as_deref());
+            match &tags[..] {
+                [] => format!("{who} has no tags"),
+                tags => format!("tags of {who}: {}", Line(&tags.join(", "))),
+            }
+        }
         Report::Notice { text } => text.clone(),
         Report::News { text } => text.to_string(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
@@ -155,7 +166,7 @@ fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
 fn user_state(
     state: State,
     position: Option<u32>,
-    admin: Option<&str>,
+    (admin, on_hold): (Option<&str>, Option<bool>),
     reason: Option<&Reason>,
 ) -> Option<String> {
     let text = match (state, reason) {
@@ -164,10 +175,18 @@ fn user_state(
             None => "you asked for a person; one moment, please".into(),
         },
         // The role stands before the name: an agent's name may be any text.
-        (State::Active, _) => match admin.and_then(Name::new) {
-            Some(name) => format!("agent {name} joined"),
-            None => "an agent joined".into(),
-        },
+        (State::Active, _) => {
+            let agent = admin.and_then(Name::new).map(|name| format!("agent {name}"));
+            match (agent, on_hold) {
+                (None, None) => "an agent joined".into(),
+                (Some(agent), None) => format!("{agent} joined"),
+                (agent, Some(on_hold)) => {
+                    let agent = agent.unwrap_or_else(|| "the agent".into());
+                    let does = if on_hold { "asks you to wait a moment" } else { "is back" };
+                    format!("{agent} {does}")
+                }
+            }
+        }
         (State::Bot, Some(Reason::Returned(Returned::HandedBack))) => {
             "the agent handed you back to the bot".into()
         }
@@ -185,6 +204,13 @@ fn user_state(
         (State::Closed, _) => "the conversation is closed".into(),
     };
     Some(text)
+}
+
+fn hold_words(who: &str, on_hold: bool) -> String {
+    match on_hold {
+        true => format!("{who} is on hold, until your next line to them or /resume"),
+        false => format!("{who} is not on hold any more"),
+    }
 }
 
 /// `other` is another agent who has the conversation.
@@ -350,6 +376,7 @@ mod tests {
             position,
             admin: None,
             agent: None,
+            on_hold: None,
             is_elsewhere: false,
             reason,
         };

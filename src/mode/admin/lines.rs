@@ -1,7 +1,7 @@
 //! What is typed at a seat of the desk: an agent's line is done at once, a script's when it is due.
 
 use crate::core::clock::Now;
-use crate::core::command::{self, Who};
+use crate::core::command::{self, Action, Who};
 use crate::core::complete::{self, Takes, complete};
 use crate::core::desk::names::{self, Missing};
 use crate::core::desk::{Desk, SeatId};
@@ -120,7 +120,7 @@ impl Admin {
                 }
             }
             command::Admin::Accept(who) => self.step_accept(at, who.as_ref(), now),
-            command::Admin::Say(_) | command::Admin::End(..) => {
+            command::Admin::Say(_) | command::Admin::In(None, Action::End(..)) => {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
@@ -213,14 +213,8 @@ impl Admin {
                 let switched = desk.switch_to_next(at);
                 return self.arrive(at, switched);
             }
-            // What a person ends can be undone for a while, what a script ends cannot.
-            command::Admin::End(ending, note) if self.edges.seats[at].input.pace.is_person() => {
-                desk.end_soon(at, *ending, note.as_deref(), now)
-            }
-            command::Admin::End(ending, note) => desk.end(at, *ending, note.as_deref(), now),
+            command::Admin::In(on, action) => self.act_in(at, *on, action, now),
             command::Admin::Undo => desk.undo(at),
-            command::Admin::Note(text) => desk.note(at, text),
-            command::Admin::Transfer { to, note } => desk.transfer(at, to, note.as_deref(), now),
             command::Admin::Take { who, reason } => {
                 let ordinal = self.find(at, who, Desk::find_active);
                 ordinal.and_then(|ordinal| self.desk.take_over(at, ordinal, reason, now))
@@ -250,6 +244,31 @@ impl Admin {
             }
             command::Admin::Wait(_) => Err(AgentRefusal::WaitIsForScripts),
         })
+    }
+
+    /// Does something in the conversation with this number, or in the one in focus.
+    fn act_in(
+        &mut self,
+        at: SeatId,
+        on: Option<u32>,
+        action: &Action,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let is_person = self.edges.seats[at].input.pace.is_person();
+        let desk = &mut self.desk;
+        match action {
+            // What a person ends can be undone for a while, what a script ends cannot.
+            Action::End(ending, note) if is_person => {
+                desk.end_soon(at, on, *ending, note.as_deref(), now)
+            }
+            Action::End(ending, note) => desk.end(at, on, *ending, note.as_deref(), now),
+            Action::Note(text) => desk.note(at, on, text),
+            Action::Tag(tag) => desk.tag(at, on, tag),
+            Action::Untag(tag) => desk.untag(at, on, tag),
+            Action::Hold(text) => desk.hold(at, on, text.as_deref(), now),
+            Action::Resume(text) => desk.go_on(at, on, text.as_deref(), now),
+            Action::Transfer { to, note } => desk.transfer(at, on, to, note.as_deref(), now),
+        }
     }
 
     /// The ordinal of a customer. If several fit, they are listed.

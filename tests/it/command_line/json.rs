@@ -31,6 +31,7 @@ fn name(report: &Report) -> &'static str {
         Report::Agent { .. } => "agent",
         Report::Transfer { .. } => "transfer",
         Report::Ending { .. } => "ending",
+        Report::Tags { .. } => "tags",
         Report::Note { .. } => "note",
         Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
         Report::Error { .. } | Report::Fault { .. } => "error",
@@ -51,6 +52,7 @@ fn reports() -> Vec<(Report, Report)> {
         position: n,
         admin: name.clone(),
         agent: name,
+        on_hold: n.map(|_| true),
         is_elsewhere: true,
         reason,
     };
@@ -135,6 +137,12 @@ fn reports() -> Vec<(Report, Report)> {
         (agent(Some(text())), agent(None)),
         (transfer(Some(text())), transfer(None)),
         (ending(), ending()),
+        same(Report::Tags {
+            conversation: ID,
+            ordinal: Some(1),
+            customer: Some(text()),
+            tags: vec![text()],
+        }),
         same(Report::Note { conversation: ID, text: text() }),
         same(Report::Typing { conversation: ID }),
         same(Report::Delivered { conversation: ID, number: 1 }),

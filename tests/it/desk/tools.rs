@@ -185,3 +185,27 @@ fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so()
     second.press("\r");
     ann.until_state("closed");
 }
+
+#[test]
+fn a_customer_on_hold_knows_it_and_tags_are_found_after_the_end() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_at_a_terminal(&["--name", "Robin"]);
+    let mut ann = accepted(&setup, &mut desk);
+    let mut bob = setup.user(&["--name", "Bob", "--profile", "bob"]);
+    bob.say("a human, please");
+    desk.sees("Hey! Bob wants to talk to you");
+    desk.press("/hold I ask the warehouse\r");
+    desk.prompts("on hold, #1 Ann · 1 waiting> ");
+    ann.until(|event| event["on_hold"] == true && event["state"] == "active");
+    ann.until_text("I ask the warehouse");
+    desk.press("they have it\r");
+    ann.until(|event| event["on_hold"] == false);
+    ann.until_text("they have it");
+    desk.press("/tag #2 spam\r");
+    desk.sees("tags of #2 Bob: spam");
+    desk.press("/close #2\r/close #2\r");
+    bob.until_state("closed");
+    desk.press("/find SPAM\r");
+    desk.sees("[spam]");
+    assert!(!bob.events().iter().any(|event| event.to_string().contains("spam")));
+}

@@ -71,7 +71,7 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
     desk.outcome();
-    assert_eq!(desk.transfer(robin, "al", Some("please"), now()), Ok(()));
+    assert_eq!(desk.transfer(robin, None, "al", Some("please"), now()), Ok(()));
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered]);
     assert_eq!(desk.say(robin, "still here", now()), Ok(()));
     desk.tick(after(OFFERED_FOR));
@@ -79,7 +79,7 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
     assert!(matches!(desk.accept(al, Some(1), now()), Err(AgentRefusal::Taken { .. })));
     assert!(desk.is_own(robin, id(1)));
     // Taken in time it is the other agent's, and the former one's lines go nowhere.
-    desk.transfer(robin, "AL", None, now()).expect("al is here");
+    desk.transfer(robin, None, "AL", None, now()).expect("al is here");
     assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Accepted]);
     assert!(desk.is_own(al, id(1)) && desk.focus(al) == Some(id(1)) && desk.focus(robin).is_none());
@@ -91,19 +91,19 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
 fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
     let (mut desk, [robin, al, kim]) = team();
     takes(&mut desk, robin, 1);
-    desk.transfer(robin, "al", None, now()).expect("al is here");
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
     says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
     assert_eq!(desk.decline(al, 1), Err(AgentRefusal::NotOffered("#1 Customer 0101".into())));
     takes(&mut desk, robin, 2);
-    desk.transfer(robin, "al", None, now()).expect("al is here");
-    desk.end(robin, Ending::Close, None, now()).expect("robin has the customer");
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
+    desk.end(robin, None, Ending::Close, None, now()).expect("robin has the customer");
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
     let leaves = AgentRefusal::OnTheWayOut("#2 Customer 0202".to_owned());
-    assert_eq!(desk.transfer(robin, "al", None, now()), Err(leaves.clone()));
+    assert_eq!(desk.transfer(robin, None, "al", None, now()), Err(leaves.clone()));
     assert_eq!(desk.take_over(kim, 2, "mine", now()), Err(leaves));
     takes(&mut desk, robin, 3);
-    desk.transfer(robin, "al", None, now()).expect("al is here");
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
     desk.take_over(kim, 3, "mine", now()).expect("kim is a lead");
     let told = outcomes(&mut desk);
     assert_eq!(told, [TransferOutcome::Offered, TransferOutcome::Void, TransferOutcome::TakenOver]);
@@ -116,16 +116,16 @@ fn nobody_is_offered_to_who_is_away_or_full_or_unknown() {
     desk.set_away(al, Some("lunch"), now());
     let here = vec!["desk".to_owned(), "robin".to_owned(), "kim".to_owned()];
     let away = AgentRefusal::NotHere { agent: "al".to_owned(), here };
-    assert_eq!(desk.transfer(robin, "al", None, now()), Err(away));
+    assert_eq!(desk.transfer(robin, None, "al", None, now()), Err(away));
     desk.set_away(al, None, now());
     desk.options.max_active = 1;
     takes(&mut desk, al, 2);
     let full = AgentRefusal::Full { agent: "al".to_owned(), most: 1 };
-    assert_eq!(desk.transfer(robin, "al", None, now()), Err(full.clone()));
+    assert_eq!(desk.transfer(robin, None, "al", None, now()), Err(full.clone()));
     joins(&mut desk, 3);
     assert_eq!(desk.accept(al, Some(3), now()), Err(full));
     let unknown = AgentRefusal::NoSuchAgent("bo".to_owned());
-    assert_eq!(desk.transfer(robin, "bo", None, now()), Err(unknown));
+    assert_eq!(desk.transfer(robin, None, "bo", None, now()), Err(unknown));
 }
 
 #[test]
@@ -216,11 +216,11 @@ fn it_is_told_once_that_no_agent_is_here_and_again_when_that_is_so_again() {
 fn the_customers_side_is_told_who_is_there_if_it_understands_that() {
     let (mut desk, [robin, al, _]) = team();
     takes(&mut desk, robin, 1);
-    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    desk.transfer(robin, None, "queue", None, now()).expect("robin has the customer");
     let agent = |desk: &mut Desk| {
         let acts = desk.outcome().acts;
         let agents = sent(&acts).filter_map(|(_, message)| match message {
-            Message::Agent { name, is_there } => Some((name.clone(), *is_there)),
+            Message::Agent { name, is_there, .. } => Some((name.clone(), *is_there)),
             _ => None,
         });
         agents.collect::<Vec<_>>()
@@ -247,7 +247,7 @@ fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_ar
     joins(&mut desk, 2);
     joins(&mut desk, 3);
     settle(&mut desk, &mut journal);
-    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    desk.transfer(robin, None, "queue", None, now()).expect("robin has the customer");
     let asked = desk.outcome().records.into_iter().find_map(|(_, record)| match record {
         Record::Own(Entry { number, body: Body::Requeue { request: 1 }, .. }) => Some(number),
         _ => None,
@@ -274,7 +274,7 @@ fn a_program_is_told_again_what_a_customer_is_owed_who_waits_again() {
         desk.received(Conn(9), Message::Entry(Entry { number, at: 0, body }), now());
     };
     entry(&mut desk, 3, Body::Message(Said::text(Author::User, "hello?")));
-    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    desk.transfer(robin, None, "queue", None, now()).expect("robin has the customer");
     desk.outcome();
     entry(&mut desk, 4, Body::Requested { reason: None, of: Some(ours(2)) });
     let told = |report: &Report| match report {
@@ -319,6 +319,6 @@ fn an_accept_of_an_agent_who_left_meanwhile_brings_the_customer_to_the_queue() {
     assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
     assert!(desk.is_own(al, id(1)));
     desk.disconnected(Conn(1), "gone");
-    assert_eq!(desk.transfer(al, "queue", None, now()), Ok(()), "also without a connection");
+    assert_eq!(desk.transfer(al, None, "queue", None, now()), Ok(()), "also without a connection");
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }

@@ -14,7 +14,7 @@ use crate::wire::{Author, Body, DeskId, EndReason, Message, Said};
 const SOON: Duration = Duration::from_millis(4_999);
 
 /// What was told of endings since the last look, and the controls that were journaled.
-fn news(desk: &mut Desk) -> (Vec<EndingOutcome>, Vec<Body>) {
+pub(super) fn news(desk: &mut Desk) -> (Vec<EndingOutcome>, Vec<Body>) {
     let outcome = desk.outcome();
     let told = reports(&outcome.acts).filter_map(|report| match report {
         Report::Ending { outcome, .. } => Some(*outcome),
@@ -34,7 +34,7 @@ fn nothing_leaves_the_desk_until_the_time_to_undo_is_over() {
     let (mut desk, [robin, ..]) = team();
     takes(&mut desk, robin, 1);
     desk.outcome();
-    assert_eq!(desk.end_soon(robin, Ending::Close, None, now()), Ok(()));
+    assert_eq!(desk.end_soon(robin, None, Ending::Close, None, now()), Ok(()));
     assert!(desk.deadline() <= after(UNDO_WITHIN).clock);
     desk.tick(after(SOON));
     assert_eq!(news(&mut desk), (vec![EndingOutcome::Begun], vec![]));
@@ -51,20 +51,20 @@ fn the_same_command_again_or_enter_ends_it_at_once_and_undo_keeps_it() {
     takes(&mut desk, robin, 2);
     desk.outcome();
     assert_eq!(desk.undo(robin), Err(AgentRefusal::NothingToUndo));
-    desk.end_soon(robin, Ending::HandBack, None, now()).expect("robin has customer 2");
+    desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("robin has customer 2");
     desk.switch(robin, 1).expect("robin has customer 1");
     desk.confirm(robin, now());
     assert_eq!(desk.undo(al), Err(AgentRefusal::NothingToUndo), "it is not al's");
     assert_eq!(desk.undo(robin), Ok(()), "also from another conversation");
     assert_eq!(news(&mut desk), (vec![EndingOutcome::Begun, EndingOutcome::Undone], vec![]));
-    desk.end_soon(robin, Ending::HandBack, None, now()).expect("robin has customer 1");
-    desk.end_soon(robin, Ending::Close, None, now()).expect("robin thinks better of it");
+    desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("robin has customer 1");
+    desk.end_soon(robin, None, Ending::Close, None, now()).expect("robin thinks better of it");
     desk.confirm(robin, now());
     let begun = vec![EndingOutcome::Begun];
     assert_eq!(news(&mut desk), (begun.clone(), vec![Body::Close { request: 1 }]));
     desk.switch(robin, 2).expect("robin has customer 2");
-    desk.end_soon(robin, Ending::HandBack, None, now()).expect("robin has customer 2");
-    desk.end_soon(robin, Ending::HandBack, None, now()).expect("once more");
+    desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("robin has customer 2");
+    desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("once more");
     assert_eq!(news(&mut desk), (begun, vec![Body::HandBack { request: 1 }]));
 }
 
@@ -85,7 +85,7 @@ fn whatever_shows_that_the_conversation_goes_on_undoes_it() {
             desk.take_over(kim, 1, "mine", now()).expect("kim is a lead");
         }),
         (EndingOutcome::Reassigned, |desk, [robin, ..]| {
-            desk.transfer(robin, "al", None, now()).expect("al is here");
+            desk.transfer(robin, None, "al", None, now()).expect("al is here");
         }),
         (EndingOutcome::Reassigned, |desk, _| {
             desk.set_agents(&options(&["al"]).agents, now());
@@ -96,7 +96,7 @@ fn whatever_shows_that_the_conversation_goes_on_undoes_it() {
         let (mut desk, seats) = team();
         takes(&mut desk, seats[0], 1);
         desk.outcome();
-        desk.end_soon(seats[0], Ending::Close, None, now()).expect("robin has the customer");
+        desk.end_soon(seats[0], None, Ending::Close, None, now()).expect("robin has the customer");
         step(&mut desk, seats);
         let (told, controls) = news(&mut desk);
         let expected = vec![EndingOutcome::Begun, why];
@@ -113,7 +113,7 @@ fn a_desk_that_died_first_says_that_nothing_was_closed() {
     let (mut desk, [robin, ..]) = team();
     let mut journal = Journal::in_memory();
     takes(&mut desk, robin, 1);
-    desk.end_soon(robin, Ending::Close, None, now()).expect("robin has the customer");
+    desk.end_soon(robin, None, Ending::Close, None, now()).expect("robin has the customer");
     settle(&mut desk, &mut journal);
     let stories = vec![story(&journal, 1)];
     assert_eq!(stories[0].ending, Some(Ending::Close));

@@ -246,6 +246,8 @@ impl Disk {
             (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
             story.owner = owner(row.get(10)?);
             story.former = row.get(11)?;
+            story.tags = tags(row.get::<_, Option<String>>(13)?.as_deref());
+            story.is_on_hold = row.get(14)?;
             story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
                 CLOSE => Ending::Close,
                 _ => Ending::HandBack,
@@ -324,6 +326,11 @@ impl Disk {
     }
 }
 
+/// The tags of a conversation, as the table has them.
+pub(super) fn tags(written: Option<&str>) -> Vec<Box<str>> {
+    written.and_then(|tags| serde_json::from_str(tags).ok()).unwrap_or_default()
+}
+
 fn conversations_sql(chosen: &str) -> String {
     format!(
         "SELECT key, id, secret, name, held, asking, resuming,
@@ -335,7 +342,7 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner, former, ending
+             owner, former, ending, tags, on_hold
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }

@@ -3,7 +3,7 @@
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
 //! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
-//! of a desk, version 6 what is about to end, and version 7 what an agent typed and was not sent.
+//! of a desk, version 6 what is about to end, and version 7 tags, holds and lines that were not sent.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -92,8 +92,12 @@ const CARE: &str = "
     ALTER TABLE conversation ADD COLUMN ending TEXT;
 ";
 
-/// What a desk keeps of the terminals of its agents.
-const TERMINALS: &str = "
+/// What a desk keeps for its agents.
+const TOOLS: &str = "
+    -- How agents have marked it: a JSON list of texts.
+    ALTER TABLE conversation ADD COLUMN tags TEXT;
+    -- 1: the agent has asked the customer to be patient.
+    ALTER TABLE conversation ADD COLUMN on_hold INTEGER NOT NULL DEFAULT 0;
     -- Of what was typed at an agent's terminal, the lines that were not sent, of which the terminal
     -- may not have heard yet.
     CREATE TABLE unsent (
@@ -133,7 +137,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} {CARE} {TERMINALS} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} {TOOLS} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -143,7 +147,7 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        let since = [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE), (7, TERMINALS)];
+        let since = [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE), (7, TOOLS)];
         for (since, tables) in since {
             if version < since {
                 self.connection.execute_batch(tables)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OpenFlags, Row, params};
 
+use super::read::tags;
 use super::write::NOTE;
 use crate::core::desk::names::called;
 use crate::core::text::Line;
@@ -19,7 +20,7 @@ pub struct Found {
     pub customer: String,
     /// When it was said, or when the last thing was.
     pub at: Millis,
-    /// What was said or noted; empty if the conversation itself was found.
+    /// What was said or noted; if the conversation itself was found, its tags.
     pub text: String,
 }
 
@@ -33,7 +34,7 @@ impl Search {
     }
 
     /// What has all of these words in it, latest first: lines, notes, and conversations by their
-    /// customer's name. Letter case makes no difference.
+    /// customer's name or a tag. Letter case makes no difference.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -45,13 +46,13 @@ impl Search {
         };
         self.read(|connection| {
             let sql =
-                "SELECT conversation.key, id, name, entry.at FROM conversation LEFT JOIN entry
+                "SELECT conversation.key, id, name, entry.at, tags FROM conversation LEFT JOIN entry
                            ON entry.key = (SELECT max(key) FROM entry
                                            WHERE entry.conversation = conversation.key)
-                       WHERE name IS NOT NULL ORDER BY conversation.key DESC";
+                       WHERE name IS NOT NULL OR tags IS NOT NULL ORDER BY conversation.key DESC";
             let mut found = collect(connection, sql, most, |row| {
-                let found = conversation(row)?;
-                Ok(Some(found).filter(|found| fits(&found.customer)))
+                let found = conversation_itself(row)?;
+                Ok(Some(found).filter(|it| fits(&format!("{} {}", it.customer, it.text))))
             })?;
             let sql = "SELECT conversation.key, id, name, at, origin, body FROM entry
                            JOIN conversation ON conversation.key = entry.conversation
@@ -74,11 +75,11 @@ impl Search {
     /// One sentence, when the journal cannot be read.
     pub fn ended(&self, most: usize) -> Result<Vec<Found>, String> {
         self.read(|connection| {
-            let sql = "SELECT conversation.key, id, name, at FROM conversation JOIN entry
+            let sql = "SELECT conversation.key, id, name, at, tags FROM conversation JOIN entry
                            ON entry.conversation = conversation.key AND control = 1
                            AND json_extract(body, '$.closed') IS NOT NULL
                        WHERE open = 0 ORDER BY entry.key DESC";
-            collect(connection, sql, most, |row| conversation(row).map(Some))
+            collect(connection, sql, most, |row| conversation_itself(row).map(Some))
         })
     }
 
@@ -111,6 +112,13 @@ fn collect(
         all.extend(found(row)?);
     }
     Ok(all)
+}
+
+/// A conversation with its tags from five columns: key, id, name, at, tags.
+fn conversation_itself(row: &Row<'_>) -> rusqlite::Result<Found> {
+    let tags = tags(row.get::<_, Option<String>>(4)?.as_deref());
+    let text = if tags.is_empty() { String::new() } else { format!("[{}]", tags.join(", ")) };
+    Ok(Found { text, ..conversation(row)? })
 }
 
 /// A conversation from four columns: key, id, name, at.

@@ -175,6 +175,14 @@ impl Writer<'_> {
                 let sql = "UPDATE conversation SET ending = ? WHERE key = ?";
                 self.run(sql, params![ending, key])?;
             }
+            Record::Tags(tags) => {
+                let tags = serde_json::to_string(tags).ok();
+                self.run("UPDATE conversation SET tags = ? WHERE key = ?", params![tags, key])?;
+            }
+            Record::Hold(is_on_hold) => {
+                let sql = "UPDATE conversation SET on_hold = ? WHERE key = ?";
+                self.run(sql, params![is_on_hold, key])?;
+            }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,
             Record::Withdrawn(hash) => self.withdraw(*hash)?,

@@ -36,6 +36,8 @@ const FORMER: u8 = 19;
 const GOES_ON: u8 = 20;
 const CLOSES: u8 = 21;
 const HANDS_BACK: u8 = 22;
+const TAGS: u8 = 23;
+const HOLD: u8 = 24;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -76,6 +78,8 @@ impl Log {
             Record::Ending(None) => self.kind(GOES_ON),
             Record::Ending(Some(Ending::Close)) => self.kind(CLOSES),
             Record::Ending(Some(Ending::HandBack)) => self.kind(HANDS_BACK),
+            Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
+            Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
             Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
@@ -195,6 +199,8 @@ impl Reader<'_> {
             GOES_ON => Record::Ending(None),
             CLOSES => Record::Ending(Some(Ending::Close)),
             HANDS_BACK => Record::Ending(Some(Ending::HandBack)),
+            TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
+            HOLD => Record::Hold(self.number() == 1),
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))

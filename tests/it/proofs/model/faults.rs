@@ -128,8 +128,8 @@ impl World {
             match self.chance.below(8) {
                 0 => _ = self.desk.accept(SeatId::TERMINAL, None, now),
                 1 => _ = self.desk.accept(SeatId::TERMINAL, Some(1), now),
-                2 => _ = self.desk.end(SeatId::TERMINAL, Ending::HandBack, None, now),
-                3 => _ = self.desk.end(SeatId::TERMINAL, Ending::Close, None, now),
+                2 => _ = self.desk.end(SeatId::TERMINAL, None, Ending::HandBack, None, now),
+                3 => _ = self.desk.end(SeatId::TERMINAL, None, Ending::Close, None, now),
                 _ => self.agent_types(),
             }
             self.settle();

@@ -27,7 +27,7 @@ impl World {
             88..91 => _ = self.session().ask_for_human(now),
             91..92 => _ = self.session().withdraw(now),
             92..95 => _ = self.desk.accept(seat, None, now),
-            95..96 => _ = self.desk.end(seat, Ending::HandBack, None, now),
+            95..96 => _ = self.desk.end(seat, None, Ending::HandBack, None, now),
             96..97 => self.cut(),
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
@@ -45,7 +45,10 @@ impl World {
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
             0 => _ = self.session().end(now),
-            1 => _ = self.desk.end(seat, Ending::Close, Some("private"), now),
+            1 => {
+                let on = [None, Some(1)][self.chance.below(2) as usize];
+                _ = self.desk.end(seat, on, Ending::Close, Some("private"), now);
+            }
             2 => self.lose_desk(),
             3 => self.kill_customer(),
             4 => self.kill_desk(),
@@ -88,14 +91,19 @@ impl World {
     /// The customer goes to another agent or back to the queue, or agents come and go.
     fn changes_hands(&mut self) {
         let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
+        // The conversation in focus, or the one with the number, whoever has it.
+        let on = [None, Some(1)][self.chance.below(2) as usize];
         match self.chance.below(8) {
-            6 => _ = self.desk.end_soon(seat, ENDINGS[to % 2], Some("private"), now),
+            6 => _ = self.desk.end_soon(seat, on, ENDINGS[to % 2], Some("private"), now),
             7 => match to {
                 0 => self.desk.confirm(seat, now),
                 _ => _ = self.desk.undo(seat),
             },
-            0 => _ = self.desk.transfer(seat, ["robin", "al", "queue"][to], Some("private"), now),
-            1 => _ = self.desk.transfer(seat, "queue", None, now),
+            0 => {
+                let to = ["robin", "al", "queue"][to];
+                _ = self.desk.transfer(seat, on, to, Some("private"), now);
+            }
+            1 => _ = self.desk.transfer(seat, None, "queue", None, now),
             2 => _ = self.desk.accept(seat, Some(1), now),
             3 => _ = self.desk.take_over(seat, 1, "private", now),
             4 if seat != SeatId::TERMINAL => {

@@ -1,0 +1,125 @@
+//! What agents do for a customer besides talking: tags, and `/hold`.
+//!
+//! Tags never leave the desk. That a customer is on hold is told to their side (docs/PROTOCOL.md,
+//! "agent"), with a text if the agent gives one. It answers nothing, and ends with the agent's next
+//! line, with `/resume`, and when another agent gets the customer or none has them.
+
+use crate::core::clock::Now;
+use crate::core::record::Record;
+use crate::core::report::{AgentRefusal, Report};
+use crate::core::text::is_same;
+use crate::wire::ConversationId;
+
+use super::{Desk, SeatId};
+
+/// The most tags of one conversation.
+const TAGS_MAX: usize = 16;
+
+impl Desk {
+    /// `/tag [#N] TAG`: marks a conversation, whoever has it.
+    ///
+    /// # Errors
+    /// When there is no such conversation, or it has too many tags.
+    pub fn tag(&mut self, seat: SeatId, on: Option<u32>, tag: &str) -> Result<(), AgentRefusal> {
+        let id = self.target(seat, on)?;
+        let mut tags = self.conversations[id].tags.to_vec();
+        if !tags.iter().any(|known| is_same(known, tag)) {
+            if tags.len() == TAGS_MAX {
+                return Err(AgentRefusal::TooManyTags { who: self.who(id), most: TAGS_MAX });
+            }
+            tags.push(tag.into());
+        }
+        self.set_tags(seat, id, tags);
+        Ok(())
+    }
+
+    /// `/untag [#N] TAG`: takes a tag away.
+    ///
+    /// # Errors
+    /// When there is no such conversation, or it has no such tag.
+    pub fn untag(&mut self, seat: SeatId, on: Option<u32>, tag: &str) -> Result<(), AgentRefusal> {
+        let id = self.target(seat, on)?;
+        let mut tags = self.conversations[id].tags.to_vec();
+        let before = tags.len();
+        tags.retain(|known| !is_same(known, tag));
+        if tags.len() == before {
+            return Err(AgentRefusal::NoSuchTag { who: self.who(id), tag: tag.to_owned() });
+        }
+        self.set_tags(seat, id, tags);
+        Ok(())
+    }
+
+    /// `/hold [#N] [TEXT]`: the customer is to be patient, and may be told why.
+    ///
+    /// # Errors
+    /// When the agent does not have the customer.
+    pub fn hold(
+        &mut self,
+        seat: SeatId,
+        on: Option<u32>,
+        text: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.target_to_talk(seat, on)?;
+        text.iter().for_each(|text| self.record_said(id, text, true, now));
+        self.set_hold(id, true);
+        Ok(())
+    }
+
+    /// `/resume [#N] [TEXT]`: the agent goes on with a customer who was on hold.
+    ///
+    /// # Errors
+    /// When the agent does not have the customer, or they are not on hold.
+    pub fn go_on(
+        &mut self,
+        seat: SeatId,
+        on: Option<u32>,
+        text: Option<&str>,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.target_to_talk(seat, on)?;
+        if !self.conversations[id].is_on_hold {
+            return Err(AgentRefusal::NotOnHold(self.who(id)));
+        }
+        self.set_hold(id, false);
+        text.iter().for_each(|text| self.record_said(id, text, true, now));
+        Ok(())
+    }
+
+    /// The customer is on hold from now on, or no more: journaled, and told to their side and to
+    /// whoever sees the conversation.
+    pub(super) fn set_hold(&mut self, id: ConversationId, is_on_hold: bool) {
+        if !self.forget_hold(id, is_on_hold) {
+            return;
+        }
+        self.send_agent(id);
+        let mut report = self.state_at(id, None, None);
+        if let Report::State { on_hold, .. } = &mut report {
+            *on_hold = Some(is_on_hold);
+        }
+        self.tell(id, report);
+    }
+
+    /// The same without telling anybody. Whether it changed anything.
+    pub(super) fn forget_hold(&mut self, id: ConversationId, is_on_hold: bool) -> bool {
+        let Some(conversation) = self.conversations.get_mut(id) else { return false };
+        let is_news = std::mem::replace(&mut conversation.is_on_hold, is_on_hold) != is_on_hold;
+        if is_news {
+            self.journal(id, Record::Hold(is_on_hold));
+        }
+        is_news
+    }
+
+    fn set_tags(&mut self, seat: SeatId, id: ConversationId, tags: Vec<Box<str>>) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        conversation.tags = tags.clone().into();
+        let report = Report::Tags {
+            conversation: id,
+            ordinal: Some(conversation.ordinal),
+            customer: Some(conversation.called(id)),
+            tags: conversation.tags(),
+        };
+        self.journal(id, Record::Tags(tags));
+        self.tell_also(seat, id, report);
+    }
+}

@@ -1,0 +1,133 @@
+//! What an agent does about a customer who still waits: they close, hand back and offer them by
+//! number.
+
+use super::team::{takes, team};
+use super::undo::news;
+use super::{after, id, joins, now, reports, says};
+use crate::core::desk::{Desk, OFFERED_FOR, UNDO_WITHIN};
+use crate::core::outcome::Side;
+use crate::core::record::Ending;
+use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
+use crate::wire::{Asked, Author, Body, DeskId, EndReason, Number, Said};
+
+fn ours(number: Number) -> Asked {
+    Asked { desk: DeskId::new([1; 16]), number }
+}
+
+fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
+    let outcome = |report: &Report| match report {
+        Report::Transfer { outcome, is_to_me: true, .. } => Some(*outcome),
+        _ => None,
+    };
+    reports(&desk.outcome().acts).filter_map(outcome).collect()
+}
+
+#[test]
+fn a_customer_who_waits_is_closed_or_handed_back_by_number_and_no_agent_has_them() {
+    for ending in [Ending::Close, Ending::HandBack] {
+        let (mut desk, [robin, al, _]) = team();
+        joins(&mut desk, 1);
+        desk.outcome();
+        assert_eq!(desk.end_soon(robin, Some(1), ending, None, now()), Ok(()));
+        assert_eq!(news(&mut desk), (vec![EndingOutcome::Begun], vec![]), "it can be undone");
+        desk.tick(after(UNDO_WITHIN));
+        let accept = Body::Accept { request: 1, name: None };
+        assert_eq!(news(&mut desk), (vec![], vec![accept]));
+        let being = AgentRefusal::BeingAccepted("#1 Customer 0101".into());
+        assert_eq!(desk.end(al, Some(1), ending, None, now()), Err(being));
+        says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });
+        assert!(!desk.is_talking(robin) && !desk.is_talking(al));
+        let (asked, answer) = match ending {
+            Ending::Close => (
+                Body::Close { request: 1 },
+                Body::Closed { of: Some(ours(2)), reason: EndReason::AdminClosed },
+            ),
+            Ending::HandBack => (Body::HandBack { request: 1 }, Body::HandedBack { of: ours(2) }),
+        };
+        assert_eq!(news(&mut desk), (vec![], vec![asked]));
+        says(&mut desk, 1, 3, answer);
+        assert!(desk.waiting().is_empty());
+        assert_eq!(desk.note(al, Some(1), "spam"), Err(AgentRefusal::HasEnded(1)));
+    }
+}
+
+#[test]
+fn a_customer_who_waits_is_kept_by_who_accepts_them_writes_or_undoes_it() {
+    let (mut desk, [robin, al, _]) = team();
+    let soon = |desk: &mut Desk| {
+        desk.end_soon(robin, Some(1), Ending::Close, None, now()).expect("customer 1 waits");
+        assert_eq!(news(desk).0, [EndingOutcome::Begun]);
+    };
+    joins(&mut desk, 1);
+    desk.outcome();
+    soon(&mut desk);
+    assert_eq!(desk.accept(al, None, now()), Err(AgentRefusal::NobodyWaitingIsConnected));
+    assert_eq!(desk.undo(al), Err(AgentRefusal::NothingToUndo));
+    assert_eq!(desk.undo(robin), Ok(()));
+    assert_eq!(news(&mut desk).0, [EndingOutcome::Undone]);
+    soon(&mut desk);
+    says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "are you there?")));
+    assert_eq!(news(&mut desk).0, [EndingOutcome::CustomerWrote]);
+    soon(&mut desk);
+    assert_eq!(desk.accept(al, Some(1), now()), Ok(id(1)));
+    assert_eq!(news(&mut desk).0, [EndingOutcome::Reassigned]);
+    desk.tick(after(UNDO_WITHIN));
+    says(&mut desk, 1, 3, Body::Accepted { of: ours(1) });
+    assert!(desk.is_own(al, id(1)));
+}
+
+#[test]
+fn a_customer_who_is_kept_while_they_are_accepted_waits_again() {
+    let (mut desk, [robin, al, _]) = team();
+    joins(&mut desk, 1);
+    desk.end(robin, Some(1), Ending::Close, None, now()).expect("customer 1 waits");
+    says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "are you there?")));
+    says(&mut desk, 1, 3, Body::Accepted { of: ours(1) });
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
+    assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
+}
+
+#[test]
+fn a_customer_who_waits_is_offered_to_an_agent_and_any_agent_may_have_them() {
+    let (mut desk, [robin, al, kim]) = team();
+    let offer = |desk: &mut Desk| {
+        desk.transfer(robin, Some(1), "al", Some("yours?"), now()).expect("al is here");
+        assert_eq!(outcomes(desk), [TransferOutcome::Offered]);
+    };
+    joins(&mut desk, 1);
+    offer(&mut desk);
+    assert!(desk.list(al, now())[0].to_string().contains("(offered to you)"));
+    assert_eq!(desk.decline(al, 1), Ok(()));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Declined]);
+    offer(&mut desk);
+    desk.tick(after(OFFERED_FOR));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Late]);
+    assert_eq!(desk.waiting().len(), 1, "the customer still waits");
+    offer(&mut desk);
+    desk.accept(kim, Some(1), now()).expect("kim is quicker");
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Void]);
+    joins(&mut desk, 2);
+    desk.transfer(robin, Some(2), "al", None, now()).expect("al is here");
+    desk.accept(al, Some(2), now()).expect("it is offered");
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Accepted]);
+    let who = || "#3 Customer 0303".to_owned();
+    joins(&mut desk, 3);
+    let queue = desk.transfer(robin, Some(3), "queue", None, now());
+    assert_eq!(queue, Err(AgentRefusal::NotYours(who())), "they wait already");
+    assert_eq!(desk.transfer(robin, Some(3), "robin", None, now()), Err(AgentRefusal::ToYourself));
+}
+
+#[test]
+fn a_note_is_kept_in_any_conversation_and_only_its_agent_passes_it_on_or_ends_it() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    desk.outcome();
+    assert_eq!(desk.note(al, Some(1), "called by phone"), Ok(()));
+    let notes =
+        reports(&desk.outcome().acts).filter(|it| matches!(it, Report::Note { .. })).count();
+    assert_eq!(notes, 1);
+    let taken = AgentRefusal::Taken { who: "#1 Customer 0101".into(), agent: "robin".into() };
+    assert_eq!(desk.end(al, Some(1), Ending::Close, None, now()), Err(taken.clone()));
+    assert_eq!(desk.transfer(al, Some(1), "kim", None, now()), Err(taken));
+    assert_eq!(desk.note(al, Some(7), "x"), Err(AgentRefusal::NoSuch(7)));
+}
