@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use super::record::Ending;
 
+/// A customer is blocked for so long, unless the agent says otherwise.
+const BLOCKED_FOR: Duration = Duration::from_secs(86_400);
+/// The longest time for which a customer can be blocked.
+const BLOCKED_AT_MOST: Duration = Duration::from_secs(365 * 86_400);
 /// The letters of a tag, at most.
 const TAG_MAX: usize = 32;
 
@@ -74,6 +78,10 @@ pub enum Admin {
     Find(String),
     /// List the conversations that ended last.
     ListEnded,
+    /// List whom the desk turns away.
+    ListBlocked,
+    /// Turn the customer of the conversation with this number away no more.
+    Unblock(u32),
     /// Put the canned reply with this name into the line; without a name, list them.
     Canned(Option<String>),
     /// Show a customer's conversation again; without a customer, that of the one in focus.
@@ -101,6 +109,8 @@ pub enum Action {
     Hold(Option<String>),
     /// Go on with a customer who was asked to be patient, with a text for them.
     Resume(Option<String>),
+    /// Turn the customer away for this time.
+    Block(Option<Criterion>, Duration),
     /// Offer the customer to this agent, or give them back to the queue, with a note.
     Transfer {
         /// The agent's name, or `queue`.
@@ -108,6 +118,17 @@ pub enum Action {
         /// The note.
         note: Option<String>,
     },
+}
+
+/// By what a customer is blocked, as an agent names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Criterion {
+    /// The conversation and those behind it.
+    Conversation,
+    /// The customer's id at the shop.
+    Identity,
+    /// The customer's address.
+    Address,
 }
 
 /// A customer, as an agent names one: by number (`2`, `#2`), by name, or by the beginning of a
@@ -138,6 +159,8 @@ pub const ADMIN_HELP: &str = "\
 /note TEXT        keep a note that only this desk sees
 /tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
 /hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
+/block [identity|address] [TIME]  close it, and turn the customer away for a day, or 30m, 12h, 7d
+/unblock N, /list blocked  turn the customer of conversation N away no more; whom the desk turns away
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
 /decline N        do not take customer N, whom another agent offers you
 /away [TEXT], /here  whether you can be given customers
@@ -198,7 +221,8 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
-            "handback" | "close" | "note" | "tag" | "untag" | "hold" | "resume" | "transfer" => {
+            "handback" | "close" | "note" | "tag" | "untag" | "hold" | "resume" | "transfer"
+            | "block" => {
                 let (on, rest) = number_first(rest);
                 return Action::parse(name, rest).map(|action| Admin::In(on, action));
             }
@@ -219,6 +243,12 @@ impl Admin {
             "here" => Admin::Here,
             "agents" => Admin::Agents,
             "list" if rest == "ended" => return Ok(Admin::ListEnded),
+            "list" if rest == "blocked" => return Ok(Admin::ListBlocked),
+            "unblock" => {
+                let number = Who::read(rest).and_then(|who| who.number());
+                let missing = || "/unblock takes a number; /list blocked shows them".to_owned();
+                return number.map(Admin::Unblock).ok_or_else(missing);
+            }
             "list" => Admin::List,
             "find" => {
                 let missing = || "/find takes words, or a customer's name".to_owned();
@@ -243,6 +273,7 @@ impl Action {
             "note" => text.map(Action::Note).ok_or_else(|| "/note takes a text".to_owned()),
             "tag" => tag(name, rest).map(Action::Tag),
             "untag" => tag(name, rest).map(Action::Untag),
+            "block" => block(rest),
             "hold" => Ok(Action::Hold(text)),
             "resume" => Ok(Action::Resume(text)),
             "transfer" => {
@@ -306,6 +337,42 @@ fn tag(name: &str, rest: &str) -> Result<String, String> {
     Ok(rest.to_owned())
 }
 
+/// Behind `/block`: by what, and for how long, in any order.
+fn block(rest: &str) -> Result<Action, String> {
+    let (mut criterion, mut time) = (None, None);
+    for word in rest.split_whitespace() {
+        let (found, named) = match word {
+            "conversation" => (None, Some(Criterion::Conversation)),
+            "identity" => (None, Some(Criterion::Identity)),
+            "address" => (None, Some(Criterion::Address)),
+            word => (duration(word), None),
+        };
+        let is_odd = found.is_none() && named.is_none();
+        if is_odd || found.is_some() && time.is_some() || named.is_some() && criterion.is_some() {
+            return Err(
+                "/block takes 'conversation', 'identity' or 'address', and a time such as \
+                        30m, 12h or 7d"
+                    .to_owned(),
+            );
+        }
+        (criterion, time) = (criterion.or(named), time.or(found));
+    }
+    Ok(Action::Block(criterion, time.unwrap_or(BLOCKED_FOR)))
+}
+
+/// A time of minutes, hours or days, up to a year.
+fn duration(word: &str) -> Option<Duration> {
+    let (number, unit) = word.split_at_checked(word.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return None,
+    };
+    let time = Duration::from_secs(number.parse::<u32>().ok()?.into()) * seconds;
+    (!time.is_zero() && time <= BLOCKED_AT_MOST).then_some(time)
+}
+
 /// The number of a conversation, if `#` and a number stand first, and the text behind it.
 fn number_first(rest: &str) -> (Option<u32>, &str) {
     let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -342,7 +409,7 @@ fn seconds(rest: &str) -> Result<Option<Duration>, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Action, Admin, Ending, User, Who};
+    use super::{Action, Admin, Criterion, Ending, User, Who};
 
     #[test]
     fn a_slash_is_a_command_and_two_say_one() {
@@ -374,6 +441,21 @@ mod tests {
             Admin::parse("/note #paid in full"),
             Ok(Admin::In(None, Action::Note("#paid in full".to_owned())))
         );
+    }
+
+    #[test]
+    fn a_block_takes_what_to_know_the_customer_by_and_a_time_in_any_order() {
+        let block = |by, hours: u64| {
+            Ok(Admin::In(None, Action::Block(by, Duration::from_secs(hours * 3_600))))
+        };
+        assert_eq!(Admin::parse("/block"), block(None, 24));
+        assert_eq!(Admin::parse("/block 12h address"), block(Some(Criterion::Address), 12));
+        assert_eq!(Admin::parse("/block identity 7d"), block(Some(Criterion::Identity), 168));
+        for wrong in ["/block 0m", "/block 1d 2d", "/block 400d", "/block Ann", "/block h"] {
+            assert!(Admin::parse(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Admin::parse("/unblock #3"), Ok(Admin::Unblock(3)));
+        assert!(Admin::parse("/unblock").is_err() && Admin::parse("/unblock Ann").is_err());
     }
 
     #[test]

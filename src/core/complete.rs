@@ -31,10 +31,11 @@ pub const USER: [(&str, Takes); 9] = [
 ];
 
 /// The commands of the desk.
-pub const ADMIN: [(&str, Takes); 25] = [
+pub const ADMIN: [(&str, Takes); 27] = [
     ("accept", Takes::Customer),
     ("agents", Takes::Nothing),
     ("away", Takes::Nothing),
+    ("block", Takes::Nothing),
     ("close", Takes::Nothing),
     ("decline", Takes::Customer),
     ("find", Takes::Nothing),
@@ -53,6 +54,7 @@ pub const ADMIN: [(&str, Takes); 25] = [
     ("tag", Takes::Nothing),
     ("take", Takes::Customer),
     ("transfer", Takes::Agent),
+    ("unblock", Takes::Nothing),
     ("undo", Takes::Nothing),
     ("untag", Takes::Nothing),
     ("wait", Takes::Nothing),

@@ -38,6 +38,7 @@ use crate::wire::{
 };
 
 use alerts::Alerts;
+use block::Blocks;
 use connections::Connections;
 use links::ChangedLinks;
 use queue::Queue;
@@ -51,6 +52,7 @@ mod announce;
 mod assign;
 mod away;
 mod backlog;
+mod block;
 mod care;
 mod commands;
 mod connections;
@@ -256,6 +258,8 @@ pub struct Desk {
     is_nobody_here: bool,
     /// When the desk calls whoever does not look at a terminal.
     alerts: Alerts,
+    /// The customers whom the desk turns away.
+    blocks: Blocks,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
     /// Conversations that end soon, if nobody undoes that.
@@ -285,6 +289,7 @@ impl Desk {
             team: Team::new(&options, now),
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
+            blocks: Blocks::default(),
             offered: Vec::new(),
             ending: Vec::new(),
             unanswered: Vec::new(),

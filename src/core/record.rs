@@ -8,7 +8,9 @@ use serde::Serialize;
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
 use super::owed::Owed;
-use crate::wire::{Body, ConversationId, DeskId, Entry, Millis, Number, Said, SeatKey, SecretHash};
+use crate::wire::{
+    Address, Body, ConversationId, DeskId, Entry, Millis, Number, Said, SeatKey, SecretHash,
+};
 
 /// One thing journaled in a conversation.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +81,11 @@ pub enum Record {
     Taken(SeatKey, u64),
     /// At a desk, and in no conversation: the line with this number at this seat was not sent.
     Unsent(SeatKey, u64),
+    /// At a desk, and in no conversation: this customer is turned away from now on.
+    Blocked(Box<Blocked>),
+    /// At a desk, and in no conversation: the customer of this conversation is not turned away any
+    /// more.
+    Unblocked(ConversationId),
     /// At a gateway: this customer has the conversation.
     Customer(CustomerId),
     /// At a gateway: the token with this hash names the customer of this conversation.
@@ -124,6 +131,32 @@ pub enum Owner {
     Nobody,
 }
 
+/// A customer whom a desk turns away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Blocked {
+    /// The conversation in which an agent blocked them.
+    pub conversation: ConversationId,
+    /// Its number.
+    pub ordinal: u32,
+    /// What the customer was called then.
+    pub called: String,
+    /// By what the desk knows them again.
+    pub by: BlockedBy,
+    /// When it ends, by the desk's clock.
+    pub until: Millis,
+}
+
+/// By what a blocked customer is known again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BlockedBy {
+    /// It is the same conversation, or the customer had that one before.
+    Conversation,
+    /// The customer's id at the shop, as a trusted gateway has checked it.
+    Identity(Box<str>),
+    /// The customer's address.
+    Address(Address),
+}
+
 /// How an agent ends their part in a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -155,7 +188,14 @@ impl Record {
 
     /// Whether this record belongs to no conversation.
     pub fn is_of_no_conversation(&self) -> bool {
-        matches!(self, Record::Enrolled { .. } | Record::Taken(..) | Record::Unsent(..))
+        matches!(
+            self,
+            Record::Enrolled { .. }
+                | Record::Taken(..)
+                | Record::Unsent(..)
+                | Record::Blocked(_)
+                | Record::Unblocked(_)
+        )
     }
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
@@ -299,6 +339,8 @@ pub struct Restart {
     pub stories: Vec<Story>,
     /// At a desk: the conversation that the agent's lines went to.
     pub focus: Option<ConversationId>,
+    /// At a desk: whom it turns away.
+    pub blocks: Vec<Blocked>,
     /// The number of the conversation that was begun last; 0: none was begun.
     pub begun: u32,
 }
@@ -434,6 +476,8 @@ impl Story {
             | Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)
+            | Record::Blocked(_)
+            | Record::Unblocked(_)
             | Record::Customer(_)
             | Record::Token(_)
             | Record::Withdrawn(_)

@@ -131,6 +131,11 @@ pub fn run(args: args::Web) -> Result<u8, String> {
     if room < connections {
         seat.tell(Report::Notice { text: mode::too_few_files(room, connections) });
     }
+    if token.is_none() && identity_keys.are_there() {
+        let text = "the desk will not believe who customers are: give --gateway-token FILE here, \
+                    and --trust-gateway FILE there";
+        seat.tell(Report::Notice { text: text.to_owned() });
+    }
     let asker = Asker::new(Bot::start(config, answers), args.around.triggers());
     let desk = Desk::new(args.around.admin.clone(), (trust, security), token, "");
     let origins = Origins::new(&site, (listen, is_https), args.embedders.clone(), args.api_origins);

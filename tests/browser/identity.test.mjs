@@ -12,7 +12,9 @@ import { openPanel, untilPanel } from './widget.mjs';
 const KEY = randomBytes(32).toString('hex');
 const FILE = join(tmpdir(), `handoff-identity-${process.pid}`);
 writeFileSync(FILE, KEY, { mode: 0o600 });
-const SHOP = { shop: 'localhost', web: ['--identity-keys', FILE] };
+const TOKEN = join(tmpdir(), `handoff-gateway-token-${process.pid}`);
+writeFileSync(TOKEN, randomBytes(32).toString('hex'), { mode: 0o600 });
+const SHOP = { shop: 'localhost', web: ['--identity-keys', FILE, '--gateway-token', TOKEN], admin: ['--trust-gateway', TOKEN] };
 
 /** As the backend of a shop signs who a customer is. */
 function sign(user, { attributes = {}, key = KEY, seconds = 3600 } = {}) {

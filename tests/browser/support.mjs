@@ -92,7 +92,7 @@ export class Stage {
    * a host name: then there is a shop that may show the chat. `host` is the gateway's host name:
    * then gateway and shop speak HTTPS.
    */
-  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], browser = 'chrome', flags = [],
+  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], admin = [], browser = 'chrome', flags = [],
     shop = null, host = null } = {}) {
     const stage = new Stage();
     stage.options = [...web];
@@ -112,7 +112,7 @@ export class Stage {
       stage.botUrl = `http://${(await stage.bot.until('ready', (it) => it.listen)).listen}`;
     }
     stage.desk = new Part('admin', '--listen', '127.0.0.1:0', '--json', '--name', agent,
-      '--state', stage.folder);
+      '--state', stage.folder, ...admin);
     stage.deskAddress = (await stage.desk.until('ready', (it) => it.listen)).listen;
     await stage.openGateway('127.0.0.1:0');
     stage.origin = host ? `https://${host}` : proxy?.origin ?? `http://${stage.address}`;

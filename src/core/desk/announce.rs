@@ -113,6 +113,9 @@ impl Desk {
     }
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
+        if self.turn_away(id, now) {
+            return;
+        }
         // A customer who had an agent stands before all others, perhaps already.
         match self.is_requeued(id) {
             true if self.queue.has(id) => {}
@@ -145,9 +148,10 @@ impl Desk {
             Some(Pending { ask: Ask::Accept { by }, .. }) => Some(by),
             _ => None,
         };
-        if self.end_accepted(id, now) {
+        if self.end_accepted(id, now) || self.close_turned_away(id, now) {
             return;
         }
+        self.show_again(id);
         let owner = self.conversations[id].owner;
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
@@ -173,6 +177,7 @@ impl Desk {
     fn announce_end(&mut self, id: ConversationId, reason: Reason) {
         self.forget_hold(id, false);
         self.tell_state(id, Some(reason));
+        self.show_again(id);
         self.team.lose(id);
         self.team.stop_watching(id);
         self.void_offer(id);
@@ -211,6 +216,9 @@ impl Desk {
         numbers: RangeInclusive<Number>,
         history: bool,
     ) {
+        if self.is_turned_away(conversation) {
+            return;
+        }
         self.act(Act::Tell(Fact::Said(Passage { conversation, origin, numbers, history })));
     }
 
@@ -270,8 +278,13 @@ impl Desk {
 
     /// The customer uses a gateway from there. The agent is shown this with the state, and later
     /// when it changes (docs/PROTOCOL.md, "page").
-    pub(super) fn learn_page(&mut self, id: ConversationId, page: Page) {
+    pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Page) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
+        // Only a gateway's customer has a page: the address is the gateway's, and who says that the
+        // identity was checked may be anybody.
+        if !conversation.is_trusted {
+            (conversation.address, page.identity) = (None, None);
+        }
         let is_news = conversation.page.as_deref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
         conversation.page = Some(Box::new(page));
@@ -284,6 +297,9 @@ impl Desk {
     }
 
     pub(super) fn tell(&mut self, id: ConversationId, report: Report) {
+        if self.is_turned_away(id) {
+            return;
+        }
         self.act(Act::Tell(Fact::Report(Audience::Conversation(id), report)));
     }
 

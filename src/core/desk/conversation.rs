@@ -9,7 +9,9 @@ use crate::core::outcome::Due;
 use crate::core::owed::Owed;
 use crate::core::record::{Record, Story, What};
 use crate::core::typing::Typing;
-use crate::wire::{Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State};
+use crate::wire::{
+    Address, Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State,
+};
 
 use super::backlog::Backlog;
 use super::controls::{Controls, Phase};
@@ -37,6 +39,12 @@ pub(super) struct Conversation {
     pub(super) own: OwnNumbers,
     /// The number of the conversation that the customer had before, as they have proved.
     pub(super) former: Option<u32>,
+    /// The customer's address, if it is theirs and not a gateway's.
+    pub(super) address: Option<Address>,
+    /// Whether the customer comes from a gateway that this desk trusts.
+    pub(super) is_trusted: bool,
+    /// The customer is blocked, and nothing of the conversation is shown.
+    pub(super) is_turned_away: bool,
     /// The customer's connection, while there is one.
     pub(super) connection: Option<Conn>,
     pub(super) link_notices: LinkNotices,
@@ -89,6 +97,9 @@ impl Conversation {
             delivery,
             own: OwnNumbers::default(),
             former: None,
+            address: None,
+            is_trusted: false,
+            is_turned_away: false,
             connection: None,
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),

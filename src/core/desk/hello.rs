@@ -32,6 +32,7 @@ impl Desk {
             Some(gateway) if is_trusted => gateway.address_key.map(Address::from),
             _ => Some(address),
         };
+        let is_customers_own = is_trusted || hello.gateway.is_none();
         if !self.find_slot(conn, id, slot) {
             return;
         }
@@ -45,6 +46,8 @@ impl Desk {
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
         let renamed = conversation.rename(hello.name);
         let knows = |name: &str| hello.features.iter().any(|feature| feature == name);
+        (conversation.address, conversation.is_trusted) =
+            (slot.filter(|_| is_customers_own), is_trusted);
         (conversation.knows_agents, conversation.knows_requeue) = (knows(AGENT), knows(REQUEUE));
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
@@ -72,7 +75,7 @@ impl Desk {
         let conversation = &self.conversations[id];
         let is_waiting = conversation.backlog.announced() == Phase::Queued
             && conversation.controls.pending().is_none();
-        if is_waiting {
+        if is_waiting && !self.turn_away(id, now) {
             self.accept_by_itself(id, now);
         }
     }

@@ -22,15 +22,18 @@ impl Desk {
         let mut desk = Desk::new(id, options, now);
         let mut waiting = Vec::new();
         desk.conversations.skip_ordinals(restart.begun);
+        desk.restore_blocks(&restart.blocks, now);
         for story in &restart.stories {
             desk.recall(story, now);
+            let is_blocked = desk.hide_blocked(story.id, now);
             let conversation = &desk.conversations[story.id];
             // A customer who was given back to the queue stands before all others.
-            if conversation.is_unowned() {
-                waiting.push((Offset::START, story.id));
-            } else if conversation.is_queued() {
-                waiting.push((offset_of_request(story), story.id));
-            }
+            let place = if conversation.is_unowned() {
+                Some(Offset::START)
+            } else {
+                conversation.is_queued().then(|| offset_of_request(story))
+            };
+            waiting.extend(place.filter(|_| !is_blocked).map(|place| (place, story.id)));
             desk.review_slot(story.id);
             desk.keep_after_restart(story.id, story.ending);
         }
@@ -97,6 +100,7 @@ impl Desk {
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
         let positions: HashMap<_, _> = self.queue.positions().collect();
         let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
+        let live = live.filter(|(_, known)| !known.is_turned_away);
         let mut reports = Vec::new();
         for (id, conversation) in live {
             reports.push((id, self.state_at(id, positions.get(&id).copied(), None)));

@@ -14,6 +14,7 @@ use crate::wire::{
 };
 
 mod answers;
+mod block;
 mod care;
 mod memory;
 mod queue;

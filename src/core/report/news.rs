@@ -160,6 +160,15 @@ pub enum DeskNews {
     AcceptedAway(String),
     /// A control for this customer, who is not connected, takes effect later.
     EndsLater(String),
+    /// A blocked customer came back in another conversation, and was turned away.
+    TurnedAway {
+        /// The customer.
+        who: String,
+        /// The number of the conversation in which they were blocked.
+        blocked: u32,
+    },
+    /// This customer is not blocked any more.
+    Unblocked(String),
     /// No agent is here any more who can be given customers.
     NobodyIsHere,
 }
@@ -186,6 +195,10 @@ impl fmt::Display for DeskNews {
             DeskNews::EndsLater(who) => {
                 write!(f, "{who} is not connected; it takes effect when they are back")
             }
+            DeskNews::TurnedAway { who, blocked } => {
+                write!(f, "{who} is blocked (#{blocked}), and was turned away")
+            }
+            DeskNews::Unblocked(who) => write!(f, "{who} is not blocked any more"),
             DeskNews::NobodyIsHere => {
                 f.write_str("no agent is here: customers wait until one is back")
             }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::Presence;
+use super::{Presence, moment};
 use crate::core::delivery::Mark;
-use crate::core::record::Ending;
+use crate::core::record::{Blocked, BlockedBy, Ending};
 use crate::core::text::Line;
 
 /// The letters of a line that a list shows.
@@ -70,6 +70,10 @@ pub enum Listed {
     },
     /// An agent of the desk.
     Agent(Colleague),
+    /// The desk turns nobody away.
+    NobodyBlocked,
+    /// The desk turns this customer away.
+    Blocked(Blocked),
 }
 
 /// An agent, as the others see them.
@@ -119,6 +123,17 @@ impl fmt::Display for Listed {
         let (last, tags) = match self {
             Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
             Listed::Agent(colleague) => return colleague.fmt(f),
+            Listed::NobodyBlocked => return f.write_str("nobody is blocked"),
+            Listed::Blocked(block) => {
+                let by = match block.by {
+                    BlockedBy::Conversation => "this conversation and those behind it",
+                    BlockedBy::Identity(_) => "the verified identity",
+                    BlockedBy::Address(_) => "the address",
+                };
+                let (ordinal, called) = (block.ordinal, Line(&block.called));
+                let until = moment(block.until / 1000 * 1000);
+                return write!(f, "#{ordinal} {called}  blocked until {until}: {by}");
+            }
             Listed::Talking {
                 who,
                 agent,

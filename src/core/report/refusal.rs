@@ -66,6 +66,10 @@ pub enum AgentRefusal {
     },
     /// `/resume` of a customer who is not on hold.
     NotOnHold(String),
+    /// `/block` by something that the desk does not know of this customer.
+    CannotBlockBy(String),
+    /// `/unblock` of a conversation whose customer is not blocked.
+    NotBlocked(u32),
     /// `/undo` when none of the agent's conversations is ending.
     NothingToUndo,
     /// `/next` when the agent has no other customer.
@@ -151,6 +155,14 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NoSuchTag { who, tag } => write!(f, "{who} has no tag {}", Line(tag)),
             AgentRefusal::NotOnHold(who) => write!(f, "{who} is not on hold"),
+            AgentRefusal::CannotBlockBy(who) => write!(
+                f,
+                "of {who} the desk knows no such thing; /block without it counts for this \
+                 conversation and those behind it"
+            ),
+            AgentRefusal::NotBlocked(ordinal) => {
+                write!(f, "nobody is blocked under #{ordinal}; /list blocked shows who is")
+            }
             AgentRefusal::NothingToUndo => {
                 f.write_str("there is nothing to undo: a /close or /handback can be undone for 5 s")
             }

@@ -156,6 +156,7 @@ impl Memory {
     pub(super) fn restart(&self) -> Restart {
         let stories = self.order.iter().filter_map(|id| self.story(*id));
         Restart {
+            blocks: self.agents.blocks.clone(),
             stories: stories.filter(|story| !story.is_over()).collect(),
             focus: self.focus,
             begun: self.order.len() as u32,

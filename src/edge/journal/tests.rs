@@ -1,5 +1,6 @@
 //! What both stores must do alike, and what the file must stand.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::core::delivery::LIFETIME;
-use crate::core::record::{Ending, Owner, Record, Returning, What};
+use crate::core::record::{Blocked, BlockedBy, Ending, Owner, Record, Returning, What};
 use crate::wire::{Asked, Author, Body, EndReason, Said};
 
 mod customers;
@@ -84,6 +85,13 @@ fn of_a_desk() -> Vec<Record> {
     ]
 }
 
+/// An address that is blocked.
+fn block() -> Blocked {
+    let address = IpAddr::from([203, 0, 113, 7]).into();
+    let (ordinal, called) = (2, "Anna".to_owned());
+    Blocked { conversation: OTHER, ordinal, called, by: BlockedBy::Address(address), until: 7 }
+}
+
 /// What a customer's side may record, of every kind.
 fn of_a_customer() -> Vec<Record> {
     let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
@@ -151,7 +159,13 @@ fn both_stores_tell_the_story_that_the_records_come_to() {
             told.push(whole);
         }
         journal.commit(vec![(OTHER, Record::Idle(Duration::from_secs(600)))]).unwrap();
-        let wanted = Restart { stories: told, focus: Some(OTHER), begun: 2 };
+        let again = Blocked { conversation: ONE, by: BlockedBy::Conversation, ..block() };
+        for block in [again, block()] {
+            let record = Record::Blocked(Box::new(block));
+            journal.commit(vec![(ConversationId::NONE, record)]).unwrap();
+        }
+        journal.commit(vec![(ConversationId::NONE, Record::Unblocked(ONE))]).unwrap();
+        let wanted = Restart { stories: told, focus: Some(OTHER), blocks: vec![block()], begun: 2 };
         let mut restart = journal.restart().unwrap();
         for (found, wanted) in restart.stories.iter_mut().zip(&wanted.stories) {
             set_times(found, wanted);

@@ -231,6 +231,8 @@ impl Admin {
             command::Admin::Agents => self.list(at, &self.desk.colleagues()),
             command::Admin::List => self.list(at, &self.desk.list(at, now)),
             command::Admin::Find(words) => self.search(at, Question::Words(words.clone())),
+            command::Admin::ListBlocked => self.list(at, &self.desk.blocked(now)),
+            command::Admin::Unblock(number) => desk.unblock(*number),
             command::Admin::ListEnded => self.search(at, Question::Ended),
             command::Admin::Canned(name) => self.pick(at, name.as_deref()),
             command::Admin::History(who) => return self.tell_history(at, who.as_ref()),
@@ -267,6 +269,7 @@ impl Admin {
             Action::Untag(tag) => desk.untag(at, on, tag),
             Action::Hold(text) => desk.hold(at, on, text.as_deref(), now),
             Action::Resume(text) => desk.go_on(at, on, text.as_deref(), now),
+            Action::Block(by, time) => desk.block(at, on, *by, *time, now),
             Action::Transfer { to, note } => desk.transfer(at, on, to, note.as_deref(), now),
         }
     }

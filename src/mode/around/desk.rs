@@ -105,8 +105,8 @@ impl Desk {
             && !std::mem::replace(&mut self.has_told_distrust, true);
         is_news.then(|| {
             format!(
-                "the desk at {} does not trust this gateway, and counts all customers as one \
-                 address: give it --trust-gateway with the same token",
+                "the desk at {} does not trust this gateway: it counts all customers as one \
+                 address, and believes no identity; give it --trust-gateway with the same token",
                 self.address
             )
         })

@@ -209,3 +209,23 @@ fn a_customer_on_hold_knows_it_and_tags_are_found_after_the_end() {
     desk.sees("[spam]");
     assert!(!bob.events().iter().any(|event| event.to_string().contains("spam")));
 }
+
+#[test]
+fn a_blocked_customer_is_turned_away_until_they_are_unblocked() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_at_a_terminal(&[]);
+    let mut ann = accepted(&setup, &mut desk);
+    desk.press("/block address 12h\r");
+    ann.until_state("closed");
+    desk.sees("#1 Ann: closed (by the desk)");
+    let mut again = setup.user(&["--name", "Ann", "--profile", "again"]);
+    again.say("a human, please");
+    again.until_state("closed");
+    desk.sees("#2 Ann is blocked (#1), and was turned away");
+    desk.press("/list blocked\r");
+    desk.sees("#1 Ann  blocked until ");
+    desk.press("/unblock 1\r");
+    desk.sees("#1 Ann is not blocked any more");
+    again.say("a human, please");
+    desk.sees("Hey! Ann wants to talk to you");
+}

@@ -116,7 +116,7 @@ fn tags_and_a_hold_outlast_the_desk() {
     desk.tag(robin, None, "refund").expect("robin has the customer");
     desk.hold(robin, None, None, now()).expect("robin has the customer");
     settle(&mut desk, &mut journal);
-    let restart = Restart { stories: vec![story(&journal, 1)], focus: None, begun: 1 };
+    let restart = Restart { stories: vec![story(&journal, 1)], begun: 1, ..Restart::default() };
     assert_eq!(restart.stories[0].tags, ["refund".into()]);
     let options = Options { has_terminal: true, ..super::team::options(&["robin"]) };
     let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());

@@ -43,7 +43,7 @@ pub(super) fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
     assert!(desk.is_own(seat, id(n)));
 }
 
-fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
+pub(super) fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
     let outcome = |report: &Report| match report {
         Report::Transfer { outcome, is_to_me: true, .. } => Some(*outcome),
         _ => None,

@@ -1,7 +1,7 @@
 //! What an agent does about a customer who still waits: they close, hand back and offer them by
 //! number.
 
-use super::team::{takes, team};
+use super::team::{outcomes, takes, team};
 use super::undo::news;
 use super::{after, id, joins, now, reports, says};
 use crate::core::desk::{Desk, OFFERED_FOR, UNDO_WITHIN};
@@ -12,14 +12,6 @@ use crate::wire::{Asked, Author, Body, DeskId, EndReason, Number, Said};
 
 fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
-}
-
-fn outcomes(desk: &mut Desk) -> Vec<TransferOutcome> {
-    let outcome = |report: &Report| match report {
-        Report::Transfer { outcome, is_to_me: true, .. } => Some(*outcome),
-        _ => None,
-    };
-    reports(&desk.outcome().acts).filter_map(outcome).collect()
 }
 
 #[test]

@@ -7,11 +7,13 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 
 use super::Disk;
 use super::keys::Known;
-use super::write::{CLOSE, NOBODY, NOTE, OWN};
-use crate::core::record::{Ending, Line, Offset, Owner, Restart, Returning, Story, What};
+use super::write::{BY_ADDRESS, BY_IDENTITY, CLOSE, NOBODY, NOTE, OWN};
+use crate::core::record::{
+    Blocked, BlockedBy, Ending, Line, Offset, Owner, Restart, Returning, Story, What,
+};
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{
-    ConversationId, DeskId, Entry, Former, Millis, Number, SeatKey, Secret, SecretHash,
+    Address, ConversationId, DeskId, Entry, Former, Millis, Number, SeatKey, Secret, SecretHash,
 };
 
 /// Controls of a conversation that comes back, at most. Between one `requested` and the next there
@@ -196,10 +198,29 @@ impl Disk {
             Ok(Restart {
                 stories: self.read_with_owed(OPEN, None)?,
                 focus: focus.map(ConversationId::new),
+                blocks: self.read_blocks()?,
                 begun: begun.unwrap_or(0),
             })
         };
         read().map_err(|error| self.unreadable(&error))
+    }
+
+    fn read_blocks(&self) -> rusqlite::Result<Vec<Blocked>> {
+        let sql = "SELECT conversation, ordinal, called, kind, key, until FROM block";
+        let mut select = self.connection.prepare(sql)?;
+        let blocks = select.query_map([], |row| {
+            let (kind, key): (String, Option<Vec<u8>>) = (row.get(3)?, row.get(4)?);
+            let key = key.unwrap_or_default();
+            let by = match (&*kind, <[u8; 16]>::try_from(&key[..])) {
+                (BY_ADDRESS, Ok(address)) => BlockedBy::Address(Address::from_bytes(address)),
+                (BY_IDENTITY, _) => BlockedBy::Identity(String::from_utf8_lossy(&key).into()),
+                _ => BlockedBy::Conversation,
+            };
+            let conversation = ConversationId::new(row.get(0)?);
+            let until = row.get::<_, i64>(5)? as Millis;
+            Ok(Blocked { conversation, ordinal: row.get(1)?, called: row.get(2)?, by, until })
+        })?;
+        blocks.collect()
     }
 
     pub(in crate::edge::journal) fn awake(&self) -> Result<Vec<Story>, Fault> {

@@ -3,7 +3,7 @@
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
 //! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
-//! of a desk, version 6 what is about to end, and version 7 tags, holds and lines that were not sent.
+//! of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not sent.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -98,6 +98,15 @@ const TOOLS: &str = "
     ALTER TABLE conversation ADD COLUMN tags TEXT;
     -- 1: the agent has asked the customer to be patient.
     ALTER TABLE conversation ADD COLUMN on_hold INTEGER NOT NULL DEFAULT 0;
+    -- Customers whom agents have blocked: in which conversation, and by what they are known again.
+    CREATE TABLE block (
+        conversation BLOB PRIMARY KEY,
+        ordinal INTEGER NOT NULL,
+        called TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        key BLOB,
+        until INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
     -- Of what was typed at an agent's terminal, the lines that were not sent, of which the terminal
     -- may not have heard yet.
     CREATE TABLE unsent (

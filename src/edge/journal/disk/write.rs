@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::keys::{Keys, Known};
-use crate::core::record::{Ending, Offset, Owner, Record, Returning};
+use crate::core::record::{BlockedBy, Ending, Offset, Owner, Record, Returning};
 use crate::edge::clock;
 use crate::wire::seat::UNSENT_MAX;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
@@ -12,6 +12,10 @@ use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 pub(super) const OWN: i64 = 0;
 pub(super) const NOTE: i64 = -1;
 
+/// How a blocked customer is known again.
+pub(super) const BY_CONVERSATION: &str = "conversation";
+pub(super) const BY_IDENTITY: &str = "identity";
+pub(super) const BY_ADDRESS: &str = "address";
 /// The owner of a conversation that no agent has.
 pub(super) const NOBODY: &str = "";
 
@@ -198,6 +202,8 @@ impl Writer<'_> {
             Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)
+            | Record::Blocked(_)
+            | Record::Unblocked(_)
             | Record::Forgotten => {}
         }
         Ok(None)
@@ -220,6 +226,19 @@ impl Writer<'_> {
                 let sql = "DELETE FROM unsent WHERE seat = ? AND number <= ?";
                 let old = number.saturating_sub(UNSENT_MAX);
                 self.run(sql, params![seat.bytes(), old as i64])
+            }
+            Record::Blocked(block) => {
+                let (kind, key) = match &block.by {
+                    BlockedBy::Conversation => (BY_CONVERSATION, None),
+                    BlockedBy::Identity(user) => (BY_IDENTITY, Some(user.as_bytes().to_vec())),
+                    BlockedBy::Address(address) => (BY_ADDRESS, Some(address.bytes().to_vec())),
+                };
+                let sql = "INSERT OR REPLACE INTO block VALUES (?, ?, ?, ?, ?, ?)";
+                let (id, until) = (block.conversation.bytes(), block.until as i64);
+                self.run(sql, params![id, block.ordinal, block.called, kind, key, until])
+            }
+            Record::Unblocked(id) => {
+                self.run("DELETE FROM block WHERE conversation = ?", params![id.bytes()])
             }
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::core::record::Record;
+use crate::core::record::{Blocked, Record};
 use crate::wire::seat::UNSENT_MAX;
 use crate::wire::{SeatKey, SecretHash};
 
@@ -11,6 +11,7 @@ pub(in crate::edge::journal) struct Agents {
     enrolled: Vec<(SecretHash, SecretHash)>,
     taken: HashMap<SeatKey, u64>,
     unsent: HashMap<SeatKey, Vec<u64>>,
+    pub(super) blocks: Vec<Blocked>,
 }
 
 impl Agents {
@@ -23,6 +24,11 @@ impl Agents {
                 unsent.retain(|old| old + UNSENT_MAX > *number);
                 unsent.push(*number);
             }
+            Record::Blocked(block) => {
+                self.blocks.retain(|other| other.conversation != block.conversation);
+                self.blocks.push((**block).clone());
+            }
+            Record::Unblocked(id) => self.blocks.retain(|block| block.conversation != *id),
             _ => {}
         }
     }

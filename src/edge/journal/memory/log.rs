@@ -84,6 +84,8 @@ impl Log {
             | Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)
+            | Record::Blocked(_)
+            | Record::Unblocked(_)
             | Record::Focus
             | Record::Customer(_)
             | Record::Token(_)

@@ -1,0 +1,168 @@
+//! Customers whom agents have blocked for a time: the desk turns them away by itself.
+//!
+//! A block counts for one conversation and those that the same customer begins later, as their side
+//! proves (`former`, docs/PROTOCOL.md, "hello"); or for an identity that a trusted gateway has
+//! checked; or for a customer's address, never for that of a gateway. The customer is accepted for
+//! no agent and their conversation is closed: only so does it end at their side. Nobody is called,
+//! and nothing of it is shown but one line.
+
+use std::time::Duration;
+
+use crate::core::clock::Now;
+use crate::core::command::Criterion;
+use crate::core::record::{Blocked, BlockedBy, Ending, Record};
+use crate::core::report::{AgentRefusal, DeskNews, Listed};
+use crate::wire::{ConversationId, Millis};
+
+use super::controls::Ask;
+use super::conversation::Conversation;
+use super::{Desk, SeatId};
+
+/// The blocks that are in force, or were until a short time ago.
+#[derive(Default)]
+pub(super) struct Blocks(Vec<Blocked>);
+
+impl Blocks {
+    /// The block that counts for this conversation at this time.
+    fn find(&self, id: ConversationId, known: &Conversation, now: Millis) -> Option<&Blocked> {
+        let identity = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.as_deref());
+        let is_known_again = |block: &Blocked| match &block.by {
+            BlockedBy::Conversation => known.former == Some(block.ordinal),
+            BlockedBy::Identity(user) => identity == Some(user),
+            BlockedBy::Address(address) => known.address == Some(*address),
+        };
+        let mut in_force = self.0.iter().filter(|block| block.until > now);
+        in_force.find(|block| block.conversation == id || is_known_again(block))
+    }
+
+    fn add(&mut self, block: Blocked) {
+        self.0.retain(|other| other.conversation != block.conversation);
+        self.0.push(block);
+    }
+}
+
+impl Desk {
+    /// `/block [#N] [identity|address] [TIME]`: turns the customer away for this time, and closes
+    /// their conversation. Without a criterion the identity counts, else the conversation.
+    ///
+    /// # Errors
+    /// When there is no such conversation, another agent has it, or the desk does not know what to
+    /// block.
+    pub fn block(
+        &mut self,
+        seat: SeatId,
+        on: Option<u32>,
+        criterion: Option<Criterion>,
+        time: Duration,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.target_to_change(seat, on)?;
+        let known = &self.conversations[id];
+        let user = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.clone());
+        let unknown = || AgentRefusal::CannotBlockBy(self.who(id));
+        let by = match criterion {
+            Some(Criterion::Identity) => BlockedBy::Identity(user.ok_or_else(unknown)?),
+            Some(Criterion::Address) => BlockedBy::Address(known.address.ok_or_else(unknown)?),
+            Some(Criterion::Conversation) => BlockedBy::Conversation,
+            None => user.map_or(BlockedBy::Conversation, BlockedBy::Identity),
+        };
+        let until = now.wall.saturating_add(time.as_millis() as Millis);
+        let (ordinal, called) = (known.ordinal, known.called(id));
+        let block = Blocked { conversation: id, ordinal, called, by, until };
+        self.keep_note(seat, id, &Listed::Blocked(block.clone()).to_string());
+        self.add_block(block);
+        self.end(seat, Some(ordinal), Ending::Close, None, now)
+    }
+
+    /// `/unblock N`: the customer of this conversation is not turned away any more.
+    ///
+    /// # Errors
+    /// When they are not blocked.
+    pub fn unblock(&mut self, ordinal: u32) -> Result<(), AgentRefusal> {
+        let at = self.blocks.0.iter().position(|block| block.ordinal == ordinal);
+        let at = at.ok_or(AgentRefusal::NotBlocked(ordinal))?;
+        let block = self.blocks.0.remove(at);
+        self.journal(ConversationId::NONE, Record::Unblocked(block.conversation));
+        self.tell_news(DeskNews::Unblocked(format!("#{ordinal} {}", block.called)));
+        Ok(())
+    }
+
+    /// `/list blocked`: whom the desk turns away.
+    pub fn blocked(&self, now: Now) -> Vec<Listed> {
+        let in_force = self.blocks.0.iter().filter(|block| block.until > now.wall);
+        let listed: Vec<_> = in_force.cloned().map(Listed::Blocked).collect();
+        if listed.is_empty() { vec![Listed::NobodyBlocked] } else { listed }
+    }
+
+    /// A customer asks for an agent. True if they are blocked: the desk turns them away.
+    pub(super) fn turn_away(&mut self, id: ConversationId, now: Now) -> bool {
+        let Some(block) = self.blocks.find(id, &self.conversations[id], now.wall).cloned() else {
+            return false;
+        };
+        self.queue.remove(id);
+        let Some(conversation) = self.conversations.get_mut(id) else { return false };
+        let is_new = block.conversation != id;
+        let (ordinal, called) = (conversation.ordinal, conversation.called(id));
+        if !std::mem::replace(&mut conversation.is_turned_away, true) && is_new {
+            self.tell_news(DeskNews::TurnedAway { who: self.who(id), blocked: block.ordinal });
+        }
+        // The conversation that follows this one has this one's number as its former.
+        if block.by == BlockedBy::Conversation && is_new {
+            self.add_block(Blocked { conversation: id, ordinal, called, ..block });
+        }
+        if self.conversations[id].controls.pending().is_none() {
+            self.own(id, None);
+            self.ask(id, Ask::Accept { by: None }, now);
+        }
+        true
+    }
+
+    /// A blocked customer was accepted: their conversation is closed. True if it is so.
+    pub(super) fn close_turned_away(&mut self, id: ConversationId, now: Now) -> bool {
+        let known = &self.conversations[id];
+        let is_blocked = self.blocks.find(id, known, now.wall).is_some() && known.is_unowned();
+        if is_blocked && known.controls.pending().is_none() {
+            self.ask(id, Ask::Close, now);
+        }
+        is_blocked
+    }
+
+    /// After a restart: these blocks were there. The journal needs those no more that are over.
+    pub(super) fn restore_blocks(&mut self, blocks: &[Blocked], now: Now) {
+        for block in blocks {
+            match block.until > now.wall {
+                true => self.blocks.add(block.clone()),
+                false => {
+                    self.journal(ConversationId::NONE, Record::Unblocked(block.conversation));
+                }
+            }
+        }
+    }
+
+    /// After a restart: a customer who is blocked does not wait. They are turned away when they are
+    /// back.
+    pub(super) fn hide_blocked(&mut self, id: ConversationId, now: Now) -> bool {
+        let Some(conversation) = self.conversations.get_mut(id) else { return false };
+        let is_blocked = self.blocks.find(id, conversation, now.wall).is_some();
+        let waits = conversation.is_queued() || conversation.is_unowned();
+        conversation.is_turned_away = is_blocked && waits;
+        conversation.is_turned_away
+    }
+
+    /// Whether nothing of this conversation is shown.
+    pub(super) fn is_turned_away(&self, id: ConversationId) -> bool {
+        self.conversations.get(id).is_some_and(|known| known.is_turned_away)
+    }
+
+    /// The conversation has ended, or its block has.
+    pub(super) fn show_again(&mut self, id: ConversationId) {
+        if let Some(conversation) = self.conversations.get_mut(id) {
+            conversation.is_turned_away = false;
+        }
+    }
+
+    fn add_block(&mut self, block: Blocked) {
+        self.journal(ConversationId::NONE, Record::Blocked(Box::new(block.clone())));
+        self.blocks.add(block);
+    }
+}
