@@ -32,6 +32,7 @@ use words::Reader;
 
 pub use words::Tone;
 
+mod beside;
 mod board;
 mod editor;
 mod field;
@@ -98,6 +99,8 @@ pub enum Event {
     },
     /// A person changed the line in the editor, and it is no command.
     Typing,
+    /// The window shows so many lines of the list of conversations ([`Screen::list`]).
+    ListRows(u16),
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are
     /// skipped.
     Shown(u64),
@@ -182,7 +185,8 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
         (_, false) => Reader::Operator,
     };
     let look = Look::new(reader, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
-    let board = editing.then(|| Board::new(options.limit, typed.clone()));
+    let board =
+        editing.then(|| Board::new(options.limit, typed.clone(), options.me == Author::Admin));
     let (shown_too, interrupts_too) = (Arc::clone(&shown_count), Arc::clone(&interrupts));
     let mut output =
         Output::new(way, look, board, mode.clone(), events.clone(), shown_too, interrupts_too)?;
@@ -296,6 +300,13 @@ impl Screen {
     pub fn focus(&self, conversation: Option<ConversationId>) {
         if self.mode.is_some() && self.last_focus.replace(conversation) != conversation {
             self.send(Command::Focus(conversation));
+        }
+    }
+
+    /// Shows these lines beside the conversation, as many as [`Event::ListRows`] said.
+    pub fn list(&self, lines: Vec<String>) {
+        if self.mode.is_some() {
+            self.send(Command::List(lines));
         }
     }
 

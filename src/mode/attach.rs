@@ -71,6 +71,8 @@ struct Attach {
     /// Up to which offset of the desk's journal conversations were shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
+    /// The number of lines of the list that the window shows.
+    list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
     end: End,
     /// The program ends: the latest time for it, and the exit code.
@@ -129,6 +131,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         unshown: VecDeque::new(),
         shown: BTreeMap::new(),
         focus: None,
+        list_rows: 0,
         end: End::No,
         leaving: None,
     };
@@ -244,6 +247,10 @@ impl Attach {
             }
             Event::Screen(term::Event::Interrupt { .. }) => self.interrupt(130),
             Event::Screen(term::Event::Typing) => self.send(&SeatMessage::Typing {}),
+            Event::Screen(term::Event::ListRows(rows)) => {
+                self.list_rows = rows;
+                self.send(&SeatMessage::ListRows { rows });
+            }
             Event::Screen(term::Event::Gone(_)) => self.leave(0),
             Event::Screen(term::Event::Shown(ticket)) => self.tell_shown(ticket),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal)),
@@ -371,6 +378,7 @@ impl Attach {
                 self.screen.focus(focus);
                 self.screen.title(count);
             }
+            SeatMessage::List { lines } => self.screen.list(lines),
             SeatMessage::Completed { line, rest } => self.screen.complete(&line, &rest),
             SeatMessage::Insert { text } => self.screen.insert(&text),
             SeatMessage::Ring { text } => self.screen.ring(&text),
@@ -403,6 +411,9 @@ impl Attach {
             return Ok(());
         }
         self.link = Link::Attached(conn);
+        if self.list_rows > 0 {
+            self.send(&SeatMessage::ListRows { rows: self.list_rows });
+        }
         self.notice(&format!("attached to {} as {agent}; /help says what you can do", self.desk));
         for line in waiting {
             let (number, conversation, text) = (line.number, line.conversation, line.text);
@@ -432,6 +443,7 @@ impl Attach {
             self.notice(&format!("not attached to {}: {why}; trying again", self.desk));
         }
         self.screen.prompt("not attached".to_owned(), "not attached".to_owned());
+        self.screen.list(Vec::new());
     }
 
     fn is_current(&self, conn: Conn) -> bool {

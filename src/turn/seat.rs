@@ -42,6 +42,9 @@ pub trait Front {
     /// The next line goes to this conversation.
     fn focus(&self, conversation: Option<ConversationId>);
 
+    /// Shows these lines beside the conversation.
+    fn list(&self, lines: Vec<String>);
+
     /// Puts a text into the line that is typed, at the cursor.
     fn insert(&self, text: &str);
 
@@ -91,6 +94,10 @@ impl Front for Screen {
 
     fn focus(&self, conversation: Option<ConversationId>) {
         Screen::focus(self, conversation);
+    }
+
+    fn list(&self, lines: Vec<String>) {
+        Screen::list(self, lines);
     }
 
     fn insert(&self, text: &str) {

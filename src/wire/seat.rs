@@ -56,6 +56,12 @@ pub enum SeatMessage {
     End {},
     /// A person types, from the terminal.
     Typing {},
+    /// The window shows so many lines of the list of conversations, from the terminal. Before the
+    /// first of these it shows none.
+    ListRows {
+        /// The number of lines.
+        rows: u16,
+    },
     /// Tab, behind a command that was typed so far, from the terminal.
     Complete {
         /// The command so far.
@@ -89,6 +95,11 @@ pub enum SeatMessage {
     },
     /// What stands in the prompt and the title, from the desk.
     View(View),
+    /// The first lines of the list of conversations, from the desk.
+    List {
+        /// The lines.
+        lines: Vec<String>,
+    },
     /// What Tab adds to a command, from the desk: if the line is still this one.
     Completed {
         /// The command for which it was asked.

@@ -94,6 +94,10 @@ impl Front for Attached {
         self.view.borrow_mut().focus = conversation;
     }
 
+    fn list(&self, lines: Vec<String>) {
+        self.outbox.push(SeatMessage::List { lines });
+    }
+
     fn insert(&self, text: &str) {
         self.outbox.push(SeatMessage::Insert { text: text.to_owned() });
     }

@@ -142,6 +142,7 @@ impl World<Desk> for Edges {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);
             }
+            seat.show_list(desk, now);
             seat.flush();
         }
         self.terminals.flush(&self.peers);

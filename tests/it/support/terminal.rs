@@ -226,6 +226,27 @@ impl Terminal {
         self.screen.screen().rows(0, u16::MAX).collect()
     }
 
+    /// Waits until the rows of the window are like this.
+    #[track_caller]
+    pub fn until_rows(&mut self, so: impl Fn(&[String]) -> bool, what: &str) {
+        let rows = |screen: &vt100::Screen| screen.rows(0, u16::MAX).collect::<Vec<_>>();
+        self.until_screen(|screen| so(&rows(screen)), what);
+    }
+
+    /// The rows that have left the window at its top, the oldest first.
+    pub fn scrollback(&mut self) -> Vec<String> {
+        let screen = self.screen.screen_mut();
+        screen.set_scrollback(usize::MAX);
+        let past = screen.scrollback();
+        let mut rows = Vec::new();
+        for back in (1..=past).rev() {
+            screen.set_scrollback(back);
+            rows.extend(screen.rows(0, u16::MAX).next());
+        }
+        screen.set_scrollback(0);
+        rows
+    }
+
     /// Closes the window. The program runs on without its terminal.
     pub fn hang_up(self) -> Handoff {
         let Terminal { program, mut keyboard, .. } = self;

@@ -15,7 +15,7 @@ struct Desk {
 
 fn desk(columns: usize, rows: usize) -> Desk {
     let (sender, typed) = unbounded();
-    let mut board = Board::new(20, sender);
+    let mut board = Board::new(20, sender, true);
     (board.columns, board.rows) = (columns, rows);
     board.prompt("Ann (2)", "Ann (2)");
     let look = Look::new(Reader::Agent, true);

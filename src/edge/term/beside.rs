@@ -1,0 +1,189 @@
+//! In a wide window: the list of conversations as a column at the left of the conversation.
+//!
+//! A row that scrolls off a terminal goes into its scrollback as it stands, with everything that is
+//! on it. So a column that is written once would leave a copy of itself beside each line of the
+//! past, and it could not be kept up to date. Here the whole window is drawn anew instead: the
+//! latest rows of the conversation are held back and stand beside the column, and only when they
+//! leave the window are they written for good, by themselves. The scrollback has the conversation
+//! alone. (Only a window that is made smaller may push a copy of the column into it.)
+//!
+//! In any other window nothing is held back. There the latest rows are only remembered, for when
+//! the window becomes wide.
+
+use std::collections::VecDeque;
+
+use super::field::Field;
+use super::layout::{Shown, clip};
+use super::render::{Look, Row};
+
+/// The least columns and rows of a window with a column.
+const COLUMNS_MIN: usize = 160;
+const ROWS_MIN: usize = 12;
+/// The columns of the conversation beside the list. They are the same in each wide window, so that
+/// rows which are held back need not be broken anew.
+const TEXT: usize = 109;
+/// The most columns of the list.
+const LIST_MAX: usize = 70;
+/// The columns between the two.
+const GAP: usize = 3;
+/// More than any window has rows.
+const FAR: usize = 9_999;
+
+/// The column, and the rows of the conversation beside it.
+#[derive(Default)]
+pub(super) struct Beside {
+    lines: Vec<Shown>,
+    held: VecDeque<Row>,
+    /// The window as it was drawn last; `None` if it has no column now.
+    drawn: Option<Drawn>,
+}
+
+struct Drawn {
+    rows: Vec<String>,
+    /// The cursor's row.
+    row: usize,
+    columns: usize,
+}
+
+/// Whether a window of this size has a column.
+pub(super) fn has_room(columns: usize, rows: usize) -> bool {
+    columns >= COLUMNS_MIN && rows >= ROWS_MIN
+}
+
+/// The columns for the rows of the conversation in such a window.
+pub(super) fn text_columns() -> usize {
+    TEXT
+}
+
+fn list_columns(columns: usize) -> usize {
+    (columns - TEXT - GAP).min(LIST_MAX)
+}
+
+/// The columns for the prompt and the line in such a window.
+pub(super) fn field_columns(columns: usize) -> usize {
+    columns - list_columns(columns) - GAP
+}
+
+impl Beside {
+    pub(super) fn set_lines(&mut self, lines: &[String]) {
+        self.lines = lines.iter().map(|line| Shown::line(line)).collect();
+    }
+
+    pub(super) fn is_drawn(&self) -> bool {
+        self.drawn.is_some()
+    }
+
+    /// These rows were written in a window without a column, of which `most` rows can be above the
+    /// prompt.
+    pub(super) fn remember(&mut self, above: &[Row], most: usize) {
+        self.held.extend(above.iter().cloned());
+        let over = self.held.len().saturating_sub(most);
+        self.held.drain(..over);
+    }
+
+    /// The rows that are remembered are not on the screen any more, or not where they were.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
+        self.drawn = None;
+    }
+
+    /// How many rows above the prompt will be drawn anew, in a window that has become wide.
+    pub(super) fn remembered(&self) -> usize {
+        if self.is_drawn() { 0 } else { self.held.len() }
+    }
+
+    /// The whole window is to be drawn from its first row.
+    pub(super) fn restart(&mut self) {
+        self.drawn = None;
+    }
+
+    /// The bytes that draw a window of this size: the column at the left, `above` and the prompt at
+    /// the right. The cursor is where the last frame left it, or at the first row to draw.
+    pub(super) fn frame(
+        &mut self,
+        above: &[Row],
+        field: &Field,
+        (columns, height): (usize, usize),
+        look: &Look,
+    ) -> String {
+        self.held.extend(above.iter().cloned());
+        let room = height - field.rows.len();
+        let over = self.held.len().saturating_sub(room);
+        let leaving: Vec<Row> = self.held.drain(..over).collect();
+        let mut out = self.to_first_row(columns);
+        for row in &leaving {
+            out.push_str(&format!("\x1b[2K{}\r\n", row.as_str()));
+        }
+        let rows = self.rows(field, (columns, height), look);
+        let former = self.drawn.take().filter(|drawn| {
+            leaving.is_empty() && drawn.columns == columns && drawn.rows.len() == height
+        });
+        for (at, row) in rows.iter().enumerate() {
+            if former.as_ref().is_none_or(|former| former.rows[at] != *row) {
+                out.push_str(&format!("\x1b[2K{row}"));
+            }
+            out.push_str(if at + 1 < height { "\r\n" } else { "\r" });
+        }
+        let up = field.rows.len() - 1 - field.row;
+        if up > 0 {
+            out.push_str(&format!("\x1b[{up}A"));
+        }
+        let start = list_columns(columns) + GAP + 1;
+        out.push_str(&format!("\x1b[{start}G{}", field.before.as_str()));
+        self.drawn = Some(Drawn { rows, row: height - 1 - up, columns });
+        out
+    }
+
+    /// The bytes that take the column off the screen: the rows beside it stand by themselves, and
+    /// the cursor is below them.
+    pub(super) fn erase(&mut self, columns: usize) -> String {
+        let mut out = self.to_first_row(columns);
+        let height = self.drawn.take().map_or(0, |drawn| drawn.rows.len());
+        for row in &self.held {
+            out.push_str(&format!("\x1b[2K{}\r\n", row.as_str()));
+        }
+        // Some terminals put the window into the scrollback when all of it is cleared at once.
+        let rest = height.saturating_sub(self.held.len());
+        out.push_str(&vec!["\x1b[2K"; rest].join("\r\n"));
+        if rest > 1 {
+            out.push_str(&format!("\x1b[{}A", rest - 1));
+        }
+        out.push('\r');
+        // What is behind a row that the terminal breaks is not remembered: its place is not known.
+        let broken = self.held.iter().rposition(|row| row.columns() > columns);
+        self.held.drain(..broken.map_or(0, |at| at + 1));
+        out
+    }
+
+    fn to_first_row(&self, columns: usize) -> String {
+        match &self.drawn {
+            // A window that has become narrower has wrapped the rows: they fill it.
+            Some(drawn) if columns < drawn.columns => format!("\x1b[{FAR}A\r"),
+            Some(drawn) if drawn.row > 0 => format!("\x1b[{}A\r", drawn.row),
+            _ => "\r".to_owned(),
+        }
+    }
+
+    fn rows(&self, field: &Field, (columns, height): (usize, usize), look: &Look) -> Vec<String> {
+        let list = list_columns(columns);
+        let title = Shown::own("conversations (/list)");
+        let blanks = height - field.rows.len() - self.held.len();
+        let blank = Row::default();
+        let right = std::iter::repeat_n(&blank, blanks).chain(&self.held).chain(&field.rows);
+        let row = |(at, right): (usize, &Row)| {
+            let left = match at {
+                0 => look.paint_prompt(&title),
+                at => self
+                    .lines
+                    .get(at - 1)
+                    .map(|line| look.unpainted(&clip(line, list)))
+                    .unwrap_or_default(),
+            };
+            // The right part has a column of its own, whatever a terminal takes the left one for.
+            let rule = look.aside_rule();
+            let (left, rule, right) = (left.as_str(), rule.as_str(), right.as_str());
+            format!("{left}\x1b[{}G{rule} {right}", list + 2)
+        };
+        right.enumerate().map(row).collect()
+    }
+}
