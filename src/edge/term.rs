@@ -80,6 +80,8 @@ pub enum Typed {
     Line(String),
     /// A line that was typed while this conversation had the focus ([`Screen::focus`]).
     LineTo(ConversationId, String),
+    /// Enter in an empty line of the editor.
+    Enter,
     /// Tab, behind a command that was typed so far.
     Complete(String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.

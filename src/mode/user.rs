@@ -217,6 +217,7 @@ impl User {
                 let completion = complete(&line, &complete::USER, |_| Vec::new());
                 self.edges.seat.complete(&line, &completion);
             }
+            Event::Typed(Typed::Enter) => {}
             Event::Typed(Typed::Refused(why)) => self.edges.seat.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),

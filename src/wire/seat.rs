@@ -62,6 +62,8 @@ pub enum SeatMessage {
         /// The number of lines.
         rows: u16,
     },
+    /// Enter in an empty line, from the terminal.
+    Enter {},
     /// Tab, behind a command that was typed so far, from the terminal.
     Complete {
         /// The command so far.

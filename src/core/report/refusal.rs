@@ -48,6 +48,8 @@ pub enum AgentRefusal {
     NotOffered(String),
     /// What only leads may do, with those who are leads.
     NeedsLead(Vec<String>),
+    /// `/undo` when none of the agent's conversations is ending.
+    NothingToUndo,
     /// `/next` when the agent has no other customer.
     NoOther,
     /// No customer has the focus, and these customers are there.
@@ -124,6 +126,9 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NotOffered(who) => write!(f, "nobody offers you {who}"),
             AgentRefusal::NeedsLead(leads) => {
                 write!(f, "only a lead may do that: {}", leads.join(", "))
+            }
+            AgentRefusal::NothingToUndo => {
+                f.write_str("there is nothing to undo: a /close or /handback can be undone for 5 s")
             }
             AgentRefusal::NoOther => {
                 f.write_str("there is no other conversation; /list shows who is waiting")

@@ -196,7 +196,7 @@ impl Board {
             above = look.aside("> ", &Shown::text(&line), self.columns());
         }
         match self.focus {
-            _ if line.trim().is_empty() => {}
+            _ if line.trim().is_empty() => self.tell(Typed::Enter),
             Some(id) if !is_command(&line) => self.tell(Typed::LineTo(id, line)),
             _ => self.tell(Typed::Line(line)),
         }

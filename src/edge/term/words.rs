@@ -3,7 +3,10 @@
 use super::layout::Shown;
 use super::page_words::page_words;
 use super::shop_words::shop_words;
-use crate::core::report::{Elsewhere, Link, Presence, Reason, Report, Returned, TransferOutcome};
+use crate::core::record::Ending;
+use crate::core::report::{
+    Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
+};
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
@@ -116,6 +119,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 &note,
                 *is_to_me,
             ));
+        }
+        Report::Ending { ordinal, customer, ending, outcome, .. } => {
+            ending_words(&called(*ordinal, customer.as_deref()), *ending, *outcome)
         }
         Report::Notice { text } => text.clone(),
         Report::News { text } => text.to_string(),
@@ -286,6 +292,27 @@ fn transfer_words(
         }
     };
     (tone, Shown::text(&text))
+}
+
+fn ending_words(who: &str, ending: Ending, outcome: EndingOutcome) -> String {
+    let (ends, command, not) = match ending {
+        Ending::Close => ("the conversation is closed", "/close", "not closed"),
+        Ending::HandBack => ("the bot gets them back", "/handback", "not handed back"),
+    };
+    match outcome {
+        EndingOutcome::Begun => {
+            format!(
+                "{who}: {ends} in 5 s; /undo or a line to them keeps them, {command} again ends \
+                 it now"
+            )
+        }
+        EndingOutcome::Undone => format!("{who}: {not}; the conversation goes on"),
+        EndingOutcome::AgentWrote => format!("{who}: {not}, because the agent wrote to them"),
+        EndingOutcome::CustomerWrote => format!("{who}: {not}, because they wrote"),
+        EndingOutcome::Reassigned => format!("{who}: {not}, because another agent is to have them"),
+        EndingOutcome::AgentLeft => format!("{who}: {not}, because their agent is not connected"),
+        EndingOutcome::CustomerLeft => format!("{who}: {not}, because they have left"),
+    }
 }
 
 fn user_link(desk: &str, link: Link, why: &str) -> String {

@@ -200,6 +200,7 @@ impl Admin {
                 }
             }
             SeatMessage::ListRows { rows } => self.edges.seats[at].beside.set_rows(rows),
+            SeatMessage::Enter {} => self.desk.confirm(at, now),
             SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {
                 line.shown.set(number);
@@ -238,6 +239,7 @@ impl Admin {
     /// `/quit` at a seat.
     pub(super) fn quit(&mut self, at: SeatId, now: Now) {
         if at == SeatId::TERMINAL {
+            self.desk.confirm(at, now);
             self.ask_to_leave(0, now);
         } else {
             self.end_script(at);

@@ -20,7 +20,8 @@ use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr
 
 use crate::support::run::{Handoff, WITHIN};
 
-const COLUMNS: u16 = 100;
+/// The columns of a window, if a test says nothing else.
+pub const COLUMNS: u16 = 100;
 const ROWS: u16 = 40;
 
 /// The person's side of a terminal.

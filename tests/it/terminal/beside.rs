@@ -25,7 +25,7 @@ fn has_list(rows: &[String]) -> bool {
 #[test]
 fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere() {
     let setup = Setup::new();
-    let mut desk = setup.desk_at_a_terminal(200);
+    let mut desk = setup.desk_in_a_window(200, &[]);
     let mut robin = setup.agent_at_a_terminal("robin", 200);
     beside(&mut desk, "nobody is talking, nobody is waiting", "listening on");
     let mut cleo = setup.queued("Cleo");
@@ -63,7 +63,7 @@ fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere(
 #[test]
 fn the_scrollback_has_each_line_once_and_the_list_never() {
     let setup = Setup::new();
-    let mut desk = setup.desk_at_a_terminal(200);
+    let mut desk = setup.desk_in_a_window(200, &[]);
     let mut cleo = setup.queued("Cleo");
     desk.sees("Hey! Cleo");
     desk.press("/accept\r");
@@ -85,7 +85,7 @@ fn the_scrollback_has_each_line_once_and_the_list_never() {
 #[test]
 fn the_list_comes_and_goes_with_the_width_of_the_window() {
     let setup = Setup::new();
-    let mut desk = setup.desk_at_a_terminal(100);
+    let mut desk = setup.desk_in_a_window(100, &[]);
     let mut cleo = setup.queued("Cleo");
     desk.sees("Hey! Cleo");
     desk.press("/accept\r");
@@ -109,7 +109,7 @@ fn the_list_comes_and_goes_with_the_width_of_the_window() {
 #[test]
 fn customers_who_do_not_fit_into_the_list_are_counted() {
     let setup = Setup::new();
-    let mut desk = setup.desk_at_a_terminal(200);
+    let mut desk = setup.desk_in_a_window(200, &[]);
     let _customers: Vec<_> = (1..=45).map(|number| setup.queued(&format!("C{number}"))).collect();
     // One row has the title, and the last one the count.
     beside(&mut desk, "  and 7 more", "nobody");

@@ -13,12 +13,18 @@ const ESCAPE: &str = "\x1b";
 const RIGHT: &str = "\x1b[C";
 const DOWN: &str = "\x1b[B";
 
+/// A customer with the bot, who keeps nothing.
+fn customer(bot: &FakeBot) -> Terminal {
+    let arguments = ["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"];
+    let mut user = Terminal::start(&arguments);
+    user.prompts("bot> ");
+    user
+}
+
 #[test]
 fn a_customer_finds_an_earlier_line_and_sends_it_with_the_second_enter() {
     let bot = FakeBot::saying(|said| text(&format!("I heard: {said}")));
-    let mut user =
-        Terminal::start(&["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"]);
-    user.prompts("bot> ");
+    let mut user = customer(&bot);
     for line in ["where is my parcel?", "the parcel is late", "thanks"] {
         user.press(&format!("{line}\r"));
         user.sees(&format!("I heard: {line}"));
@@ -51,9 +57,7 @@ fn a_customer_finds_an_earlier_line_and_sends_it_with_the_second_enter() {
 #[test]
 fn a_search_that_is_given_up_leaves_the_draft_and_sends_and_ends_nothing() {
     let bot = FakeBot::saying(|said| text(&format!("I heard: {said}")));
-    let mut user =
-        Terminal::start(&["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"]);
-    user.prompts("bot> ");
+    let mut user = customer(&bot);
     user.press("where is my parcel?\r");
     user.sees("I heard: where is my parcel?");
     for (draft, stop) in
@@ -77,7 +81,7 @@ fn a_search_that_is_given_up_leaves_the_draft_and_sends_and_ends_nothing() {
 #[test]
 fn an_agent_finds_commands_and_lines_at_the_desk_and_elsewhere() {
     let setup = Setup::new();
-    let mut desk = setup.desk_at_a_terminal(100);
+    let mut desk = setup.desk_at_a_terminal(&[]);
     let mut robin = setup.agent_at_a_terminal("robin", 100);
     for agent in [&mut desk, &mut robin] {
         agent.press("/history 77\r");

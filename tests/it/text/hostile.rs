@@ -216,7 +216,7 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
             admin.sees(&format!("  │ END {at}."));
             no_row_is_a_fake(&admin.rows());
         }
-        admin.press("/handback\r");
+        admin.press("/handback\r\r");
         let asked = loop {
             let entry = raw.until("entry");
             if entry["body"]["hand_back"].is_object() {

@@ -91,7 +91,8 @@ fn enter_takes_the_line_off_the_screen() {
     desk.press(Key::Enter);
     desk.press(Key::DeleteOrEnd);
     let typed: Vec<Typed> = desk.typed.try_iter().collect();
-    assert_eq!(typed, [Typed::Line("hi".into()), Typed::Line("/list".into()), Typed::End]);
+    let line = |text: &str| Typed::Line(text.into());
+    assert_eq!(typed, [line("hi"), line("/list"), Typed::Enter, Typed::End]);
 }
 
 #[test]

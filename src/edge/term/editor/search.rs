@@ -1,8 +1,8 @@
 //! Ctrl-R: searches what was typed before, as readline does. Pure.
 //!
-//! While a search is on, the editor's text is the line that was found, with the cursor at the match.
-//! The draft comes back when the search is given up; when the line is taken, the draft is behind
-//! the Down key.
+//! While a search is on, the editor's text is the line that was found, with the cursor at the
+//! match. The draft comes back when the search is given up; when the line is taken, the draft is
+//! behind the Down key.
 
 use super::Editor;
 
@@ -62,8 +62,7 @@ impl Editor {
         let Some(search) = &mut self.search else { return };
         search.query.pop();
         search.found = None;
-        let (text, cursor) = search.draft.clone();
-        (self.text, self.cursor) = (text, cursor);
+        (self.text, self.cursor) = search.draft.clone();
         self.find(self.history.len(), false);
     }
 
