@@ -210,7 +210,7 @@ impl Terminal {
         let end = Instant::now() + WITHIN;
         loop {
             let seen = self.screen.screen().contents();
-            if so(self.screen.screen()) {
+            if !self.is_within_a_frame() && so(self.screen.screen()) {
                 return seen;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -220,6 +220,14 @@ impl Terminal {
             self.screen.process(&bytes);
             self.seen.extend_from_slice(&bytes);
         }
+    }
+
+    /// Whether the emulator has a part of a frame: of a window that is drawn anew, the rows below
+    /// are still those of the frame before. Autowrap is off while a frame is drawn.
+    fn is_within_a_frame(&self) -> bool {
+        let autowrap = b"\x1b[?7";
+        let latest = self.seen.windows(autowrap.len()).rposition(|bytes| bytes == autowrap);
+        latest.is_some_and(|at| self.seen.get(at + autowrap.len()) != Some(&b'h'))
     }
 
     /// The text of each row of the window.
