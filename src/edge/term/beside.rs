@@ -11,8 +11,9 @@
 //! the window becomes wide.
 
 use std::collections::VecDeque;
+use std::iter::repeat_n;
 
-use super::field::Field;
+use super::field::{Drawn as Shape, Field};
 use super::layout::{Shown, clip};
 use super::render::{Look, Row};
 
@@ -26,8 +27,6 @@ const TEXT: usize = 109;
 const LIST_MAX: usize = 70;
 /// The columns between the two.
 const GAP: usize = 3;
-/// More than any window has rows.
-const FAR: usize = 9_999;
 
 /// The column, and the rows of the conversation beside it.
 #[derive(Default)]
@@ -40,8 +39,7 @@ pub(super) struct Beside {
 
 struct Drawn {
     rows: Vec<String>,
-    /// The cursor's row.
-    row: usize,
+    shape: Shape,
     columns: usize,
 }
 
@@ -79,6 +77,21 @@ impl Beside {
         self.held.extend(above.iter().cloned());
         let over = self.held.len().saturating_sub(most);
         self.held.drain(..over);
+    }
+
+    /// The window has another size, with room for `most` rows above the prompt: the rows that it has
+    /// pushed into the scrollback are not remembered. Neither is what stands above a row that the
+    /// terminal has broken, because its place is not known.
+    pub(super) fn fit(&mut self, columns: usize, most: usize) {
+        if !self.is_drawn() {
+            self.forget_broken(columns);
+            self.remember(&[], most);
+        }
+    }
+
+    fn forget_broken(&mut self, columns: usize) {
+        let broken = self.held.iter().rposition(|row| row.columns() > columns);
+        self.held.drain(..broken.map_or(0, |at| at + 1));
     }
 
     /// The rows that are remembered are not on the screen any more, or not where they were.
@@ -128,9 +141,11 @@ impl Beside {
         if up > 0 {
             out.push_str(&format!("\x1b[{up}A"));
         }
-        let start = list_columns(columns) + GAP + 1;
-        out.push_str(&format!("\x1b[{start}G{}", field.before.as_str()));
-        self.drawn = Some(Drawn { rows, row: height - 1 - up, columns });
+        let left = list_columns(columns) + GAP;
+        out.push_str(&format!("\x1b[{}G{}", left + 1, field.before.as_str()));
+        let widths = self.right(field, height).map(|right| left + right.columns()).collect();
+        let shape = Shape { widths, row: height - 1 - up, column: left + field.column };
+        self.drawn = Some(Drawn { rows, shape, columns });
         out
     }
 
@@ -138,38 +153,24 @@ impl Beside {
     /// the cursor is below them.
     pub(super) fn erase(&mut self, columns: usize) -> String {
         let mut out = self.to_first_row(columns);
-        let height = self.drawn.take().map_or(0, |drawn| drawn.rows.len());
-        for row in &self.held {
-            out.push_str(&format!("\x1b[2K{}\r\n", row.as_str()));
-        }
+        self.drawn = None;
         // Some terminals put the window into the scrollback when all of it is cleared at once.
-        let rest = height.saturating_sub(self.held.len());
-        out.push_str(&vec!["\x1b[2K"; rest].join("\r\n"));
-        if rest > 1 {
-            out.push_str(&format!("\x1b[{}A", rest - 1));
+        out.push_str("\x1b[2K\r\n\x1b[J\x1b[A");
+        for row in &self.held {
+            out.push_str(&format!("{}\r\n", row.as_str()));
         }
-        out.push('\r');
-        // What is behind a row that the terminal breaks is not remembered: its place is not known.
-        let broken = self.held.iter().rposition(|row| row.columns() > columns);
-        self.held.drain(..broken.map_or(0, |at| at + 1));
+        self.forget_broken(columns);
         out
     }
 
     fn to_first_row(&self, columns: usize) -> String {
-        match &self.drawn {
-            // A window that has become narrower has wrapped the rows: they fill it.
-            Some(drawn) if columns < drawn.columns => format!("\x1b[{FAR}A\r"),
-            Some(drawn) if drawn.row > 0 => format!("\x1b[{}A\r", drawn.row),
-            _ => "\r".to_owned(),
-        }
+        let up = self.drawn.as_ref().map_or(0, |drawn| drawn.shape.rows_above(columns));
+        if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() }
     }
 
     fn rows(&self, field: &Field, (columns, height): (usize, usize), look: &Look) -> Vec<String> {
         let list = list_columns(columns);
         let title = Shown::own("conversations (/list)");
-        let blanks = height - field.rows.len() - self.held.len();
-        let blank = Row::default();
-        let right = std::iter::repeat_n(&blank, blanks).chain(&self.held).chain(&field.rows);
         let row = |(at, right): (usize, &Row)| {
             let left = match at {
                 0 => look.paint_prompt(&title),
@@ -184,6 +185,13 @@ impl Beside {
             let (left, rule, right) = (left.as_str(), rule.as_str(), right.as_str());
             format!("{left}\x1b[{}G{rule} {right}", list + 2)
         };
-        right.enumerate().map(row).collect()
+        self.right(field, height).enumerate().map(row).collect()
+    }
+
+    /// The rows at the right: the conversation stands at the bottom, above the prompt.
+    fn right<'a>(&'a self, field: &'a Field, height: usize) -> impl Iterator<Item = &'a Row> {
+        static BLANK: Row = Row::blank();
+        let blanks = height - field.rows.len() - self.held.len();
+        repeat_n(&BLANK, blanks).chain(&self.held).chain(&field.rows)
     }
 }

@@ -150,7 +150,10 @@ impl Board {
             Key::PasteTooLong => return self.too_long(look),
             Key::Newline if !self.editor.insert("\n") => return self.too_long(look),
             Key::Redraw => self.clears = true,
-            Key::Resized => self.measure(),
+            Key::Resized => {
+                self.measure();
+                self.fit();
+            }
             key => self.editor.press(key),
         }
         Vec::new()
@@ -254,6 +257,12 @@ impl Board {
             .map(|size| (usize::from(size.ws_col), usize::from(size.ws_row)));
         (self.columns, self.rows) =
             size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
+    }
+
+    /// The window has another size.
+    fn fit(&mut self) {
+        let below = self.last_frame.as_ref().map_or(0, |drawn| drawn.rows_above(self.columns)) + 1;
+        self.beside.fit(self.columns, self.rows.saturating_sub(below));
     }
 
     /// The bytes that put rows above the line and draw the line again.

@@ -133,6 +133,10 @@ fn choice(button: &Button) -> Shown {
 pub(super) struct Row(String);
 
 impl Row {
+    pub(super) const fn blank() -> Row {
+        Row(String::new())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
