@@ -71,27 +71,20 @@ impl Beside {
         self.drawn.is_some()
     }
 
-    /// These rows were written in a window without a column, of which `most` rows can be above the
-    /// prompt.
-    pub(super) fn remember(&mut self, above: &[Row], most: usize) {
+    /// These rows were written in a window without a column, of so many columns and with room for
+    /// `most` rows above the prompt. What stands above those is not remembered.
+    pub(super) fn remember(&mut self, above: &[Row], (columns, most): (usize, usize)) {
         self.held.extend(above.iter().cloned());
-        let over = self.held.len().saturating_sub(most);
-        self.held.drain(..over);
-    }
-
-    /// The window has another size, with room for `most` rows above the prompt: the rows that it has
-    /// pushed into the scrollback are not remembered. Neither is what stands above a row that the
-    /// terminal has broken, because its place is not known.
-    pub(super) fn fit(&mut self, columns: usize, most: usize) {
-        if !self.is_drawn() {
-            self.forget_broken(columns);
-            self.remember(&[], most);
-        }
-    }
-
-    fn forget_broken(&mut self, columns: usize) {
-        let broken = self.held.iter().rposition(|row| row.columns() > columns);
-        self.held.drain(..broken.map_or(0, |at| at + 1));
+        let mut left = most;
+        let mut has_room = |row: &&Row| {
+            // A window that has become narrower has wrapped a row that was written before.
+            let rows = 1 + row.columns().saturating_sub(1) / columns;
+            let fits = rows <= left;
+            left = left.saturating_sub(rows);
+            fits
+        };
+        let kept = self.held.iter().rev().take_while(&mut has_room).count();
+        self.held.drain(..self.held.len() - kept);
     }
 
     /// The rows that are remembered are not on the screen any more, or not where they were.
@@ -159,7 +152,6 @@ impl Beside {
         for row in &self.held {
             out.push_str(&format!("{}\r\n", row.as_str()));
         }
-        self.forget_broken(columns);
         out
     }
 
@@ -193,5 +185,25 @@ impl Beside {
         static BLANK: Row = Row::blank();
         let blanks = height - field.rows.len() - self.held.len();
         repeat_n(&BLANK, blanks).chain(&self.held).chain(&field.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::Reader;
+    use super::*;
+
+    #[test]
+    fn rows_that_a_narrow_window_has_wrapped_are_remembered_as_far_as_they_are_in_it() {
+        let look = Look::new(Reader::Agent, true);
+        let row = look.paint_prompt(&Shown::line(&"日本".repeat(15)));
+        assert_eq!(row.columns(), 60);
+        let mut beside = Beside::default();
+        beside.remember(&vec![row; 9], (100, 20));
+        let remembered = [(60, 8), (59, 16), (30, 15), (20, 4), (20, 2)].map(|size| {
+            beside.remember(&[], size);
+            beside.remembered()
+        });
+        assert_eq!(remembered, [8, 8, 7, 1, 0]);
     }
 }

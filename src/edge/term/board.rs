@@ -259,10 +259,13 @@ impl Board {
             size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
     }
 
-    /// The window has another size.
+    /// The window has another size: the rows that it has pushed into the scrollback are not drawn
+    /// again beside the list.
     fn fit(&mut self) {
-        let below = self.last_frame.as_ref().map_or(0, |drawn| drawn.rows_above(self.columns)) + 1;
-        self.beside.fit(self.columns, self.rows.saturating_sub(below));
+        if let Some(drawn) = &self.last_frame {
+            let most = self.rows.saturating_sub(drawn.rows_above(self.columns) + 1);
+            self.beside.remember(&[], (self.columns, most));
+        }
     }
 
     /// The bytes that put rows above the line and draw the line again.
@@ -310,7 +313,8 @@ impl Board {
         }
         out.push_str(&format!("\r{}", field.before.as_str()));
         if self.shows_list {
-            self.beside.remember(above, self.rows.saturating_sub(field.rows.len()));
+            let most = self.rows.saturating_sub(field.rows.len());
+            self.beside.remember(above, (self.columns, most));
         }
         let Field { widths, row, column, .. } = field;
         self.last_frame = Some(Drawn { widths, row, column });
