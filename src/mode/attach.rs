@@ -377,8 +377,7 @@ impl Attach {
             }
             SeatMessage::View(View { prompt, short, focus, count }) => {
                 self.focus = focus;
-                self.screen.prompt(prompt, short);
-                self.screen.focus(focus);
+                self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
             }
             SeatMessage::List { lines } => self.screen.list(lines),
@@ -445,7 +444,7 @@ impl Attach {
         if !std::mem::replace(&mut self.is_told_lost, true) {
             self.notice(&format!("not attached to {}: {why}; trying again", self.desk));
         }
-        self.screen.prompt("not attached".to_owned(), "not attached".to_owned());
+        self.screen.prompt("not attached".to_owned(), "not attached".to_owned(), self.focus);
         self.screen.list(Vec::new());
     }
 

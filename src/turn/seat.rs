@@ -36,11 +36,9 @@ pub trait Front {
     /// again when the front is back after a loss.
     fn note_shown(&self, _: ConversationId, _: Offset) {}
 
-    /// Sets the prompt, and its form for where there is no room for all of it.
-    fn prompt(&self, prompt: String, short: String);
-
-    /// The next line goes to this conversation.
-    fn focus(&self, conversation: Option<ConversationId>);
+    /// Sets the prompt, its form for where there is no room for all of it, and the conversation that
+    /// gets the next line.
+    fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>);
 
     /// Shows these lines beside the conversation.
     fn list(&self, lines: Vec<String>);
@@ -88,12 +86,8 @@ impl Front for Screen {
         Screen::show(self, report)
     }
 
-    fn prompt(&self, prompt: String, short: String) {
-        Screen::prompt(self, prompt, short);
-    }
-
-    fn focus(&self, conversation: Option<ConversationId>) {
-        Screen::focus(self, conversation);
+    fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
+        Screen::prompt(self, prompt, short, focus);
     }
 
     fn list(&self, lines: Vec<String>) {

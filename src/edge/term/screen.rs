@@ -50,8 +50,7 @@ pub(super) enum Way {
 /// A command of the loop.
 pub(super) enum Command {
     Show(Vec<Report>),
-    Prompt(String, String),
-    Focus(Option<ConversationId>),
+    Prompt { prompt: String, short: String, focus: Option<ConversationId> },
     List(Vec<String>),
     Refuse { why: String, line: String },
     Insert(String),
@@ -201,15 +200,10 @@ impl Output {
                 reports.iter().for_each(|report| self.show(report));
                 self.taken_count += reports.len() as u64;
             }
-            Command::Prompt(prompt, short) => {
+            Command::Prompt { prompt, short, focus } => {
                 if let Some(board) = &mut self.board {
                     board.prompt(&prompt, &short);
-                    self.is_dirty = true;
-                }
-            }
-            Command::Focus(conversation) => {
-                if let Some(board) = &mut self.board {
-                    board.focus(conversation);
+                    board.focus(focus);
                     self.is_dirty = true;
                 }
             }
