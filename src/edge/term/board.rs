@@ -322,14 +322,16 @@ impl Board {
 
     /// Draws the whole window, with the list at the left.
     fn draw_beside(&mut self, out: &mut String, look: &Look, above: &[Row]) {
-        if std::mem::take(&mut self.clears) {
-            out.push_str("\x1b[2J\x1b[H");
-            self.last_frame = None;
-            self.beside.restart();
-        } else if let Some(drawn) = self.last_frame.take() {
+        let clears = std::mem::take(&mut self.clears);
+        if let Some(drawn) = self.last_frame.take() {
             // The window has become wide: the rows that are there already are drawn anew, too.
             let up = drawn.rows_above(self.columns) + self.beside.remembered();
             out.push_str(&if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() });
+        } else if clears {
+            // Each row is cleared when it is drawn. Some terminals put the window into the
+            // scrollback when all of it is cleared at once.
+            out.push_str("\x1b[H");
+            self.beside.restart();
         }
         let columns = beside::field_columns(self.columns);
         let field = self.field((columns, self.rows / 2), look);

@@ -121,6 +121,21 @@ fn a_window_that_becomes_narrow_has_nothing_of_the_list_behind_a_row_that_it_bre
     assert_eq!(rows, [&long, "long long long ", "short", "Ann (2)> ", ""]);
 }
 
+#[test]
+fn ctrl_l_draws_a_wide_window_anew_and_never_clears_all_of_it_at_once() {
+    let mut desk = desk(200, 20);
+    desk.take(&Step::List(15), &mut 0);
+    desk.take(&Step::Arrive(30), &mut 0);
+    let seen = desk.seen();
+    desk.screen.process("\x1b[Hanother program's words\r\n\n\nand more of them".as_bytes());
+    assert_ne!(desk.seen(), seen);
+    desk.board.press(&Key::Redraw, &desk.look);
+    let frame = desk.board.frame(&[], &desk.look);
+    assert!(!String::from_utf8_lossy(&frame).contains("\x1b[2J"), "a copy in the scrollback");
+    desk.screen.process(&frame);
+    assert_eq!(desk.seen(), seen);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
