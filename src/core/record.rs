@@ -73,6 +73,8 @@ pub enum Record {
     },
     /// At a desk, and in no conversation: what was typed at this seat up to this number is done.
     Taken(SeatKey, u64),
+    /// At a desk, and in no conversation: the line with this number at this seat was not sent.
+    Unsent(SeatKey, u64),
     /// At a gateway: this customer has the conversation.
     Customer(CustomerId),
     /// At a gateway: the token with this hash names the customer of this conversation.
@@ -149,7 +151,7 @@ impl Record {
 
     /// Whether this record belongs to no conversation.
     pub fn is_of_no_conversation(&self) -> bool {
-        matches!(self, Record::Enrolled { .. } | Record::Taken(..))
+        matches!(self, Record::Enrolled { .. } | Record::Taken(..) | Record::Unsent(..))
     }
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
@@ -419,6 +421,7 @@ impl Story {
             Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)
+            | Record::Unsent(..)
             | Record::Customer(_)
             | Record::Token(_)
             | Record::Withdrawn(_)

@@ -347,6 +347,17 @@ impl Journal {
         }
     }
 
+    /// At a desk: which of the latest lines that were typed at an agent's terminal were not sent.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn unsent(&self, seat: SeatKey) -> Result<Vec<u64>, Fault> {
+        match &self.store {
+            Store::Memory(memory) => Ok(memory.agents.unsent(seat)),
+            Store::Disk(disk) => disk.unsent(seat),
+        }
+    }
+
     /// At most `most` entries of a conversation, oldest first, behind the first `skipped` ones.
     ///
     /// # Errors

@@ -351,7 +351,9 @@ impl Attach {
 
     fn hear(&mut self, conn: Conn, message: SeatMessage) -> Result<(), String> {
         match message {
-            SeatMessage::SignedIn { agent, taken, .. } => self.signed_in(conn, &agent, taken)?,
+            SeatMessage::SignedIn { agent, taken, unsent, .. } => {
+                self.signed_in(conn, &agent, taken, &unsent)?;
+            }
             SeatMessage::Bye { code: ByeCode::Leaving, text } => {
                 self.net.close(conn);
                 self.lost(conn, &text);
@@ -391,13 +393,26 @@ impl Attach {
         Ok(())
     }
 
-    /// The desk knows this agent. It has done the lines up to `taken`, and gets the others.
-    fn signed_in(&mut self, conn: Conn, agent: &str, taken: u64) -> Result<(), String> {
+    /// The desk knows this agent. It has done the lines up to `taken`, but for those that it did not
+    /// send, and gets the others.
+    fn signed_in(
+        &mut self,
+        conn: Conn,
+        agent: &str,
+        taken: u64,
+        unsent: &[u64],
+    ) -> Result<(), String> {
         self.net.expect(conn, None, "");
         self.frames.accept();
         self.since = clock::now().clock;
         self.is_told_lost = false;
         let fault = |fault: Fault| fault.to_string();
+        let waiting = self.lines.waiting().map_err(fault)?;
+        for line in waiting.iter().filter(|line| line.number <= taken) {
+            if unsent.contains(&line.number) {
+                self.give_back("and the connection was lost before the desk said why", &line.text);
+            }
+        }
         self.lines.taken(taken).map_err(fault)?;
         let waiting = self.lines.waiting().map_err(fault)?;
         let next = waiting.first().map_or(self.lines.latest().map_err(fault)? + 1, |it| it.number);

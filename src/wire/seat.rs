@@ -20,6 +20,9 @@ pub const AGENTS: &str = "handoff-agent/1";
 /// The most conversations that a terminal names when it signs in.
 pub const SHOWN_MAX: usize = 64;
 
+/// Of so many of the latest lines of a seat the desk remembers whether they were sent.
+pub const UNSENT_MAX: u64 = 200;
+
 /// The content of a frame. Each variant says which side sends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +37,9 @@ pub enum SeatMessage {
         agent: String,
         /// The desk has done what was typed up to this number.
         taken: u64,
+        /// Of the latest of these lines, those that were not sent.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unsent: Vec<u64>,
     },
     /// The last frame of either side: why it closes the connection.
     Bye {
@@ -190,7 +196,9 @@ impl Frame for SeatMessage {
             .map_err(|error| WireError::Json(error.to_string().chars().take(200).collect()))?;
         let fits = match &message {
             SeatMessage::SignIn(sign_in) => sign_in.shown.len() <= SHOWN_MAX,
-            SeatMessage::SignedIn { agent, .. } => agent.len() <= NAME_MAX,
+            SeatMessage::SignedIn { agent, unsent, .. } => {
+                agent.len() <= NAME_MAX && unsent.len() as u64 <= UNSENT_MAX
+            }
             SeatMessage::Line { number, text, .. } => *number > 0 && text.len() <= TEXT_MAX,
             _ => true,
         };

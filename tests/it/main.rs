@@ -50,6 +50,7 @@ mod bot {
 /// The desk: its queue, its customers, and its life as a service.
 mod desk {
     mod alerts;
+    mod codes;
     mod customers;
     mod names;
     mod owed;
@@ -167,6 +168,7 @@ mod proofs {
     mod order;
     #[cfg(feature = "failpoints")]
     mod power;
+    mod team;
 }
 
 /// Release 0.1.0 and this build: each talks to the other, and this build goes on with the journals

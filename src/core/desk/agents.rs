@@ -59,6 +59,12 @@ impl Desk {
         self.journal(ConversationId::NONE, Record::Taken(seat, number));
     }
 
+    /// The line with this number at a seat goes nowhere. The journal gets this with the line: the
+    /// terminal may be gone before it hears so.
+    pub fn note_unsent(&mut self, seat: SeatKey, number: u64) {
+        self.journal(ConversationId::NONE, Record::Unsent(seat, number));
+    }
+
     /// These are the agents from now on. Who is not among them is revoked: their customers go back
     /// to the queue. Returns the seats that end with this.
     pub fn set_agents(&mut self, agents: &Agents, now: Now) -> Vec<SeatId> {

@@ -180,7 +180,10 @@ impl Desk {
         self.tell_state(id, None);
         let last = self.conversations[id].delivery.received();
         let has_withheld = self.tell_withheld(id, last, false);
-        if has_withheld && self.conversations[id].owed().lines() > 0 {
+        // A program counts none at the beginning of a `queued` (docs/JSON.md), and a customer who
+        // waits again is owed what they were owed before.
+        let is_counted = has_withheld || self.conversations[id].controls.phase() == Phase::Queued;
+        if is_counted && self.conversations[id].owed().lines() > 0 {
             self.tell_unanswered(id);
         }
     }

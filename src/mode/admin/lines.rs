@@ -40,10 +40,16 @@ impl Admin {
                     Some(agent) => AgentRefusal::Taken { who, agent },
                     None => AgentRefusal::FocusHasMoved(who),
                 };
-                self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
+                self.refuse(at, &why, line);
                 Ok(())
             }
         }
+    }
+
+    /// Says why a line goes nowhere. It is the draft again.
+    fn refuse(&mut self, at: SeatId, why: &AgentRefusal, line: &str) {
+        self.note_unsent(at);
+        self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
     }
 
     /// Takes a line. An agent's line is done or refused at once, a script's waits until it can be
@@ -55,14 +61,12 @@ impl Admin {
                 if let command::Admin::Say(text) = &command
                     && let Some(why) = self.take_open(at, text)
                 {
-                    self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
+                    self.refuse(at, &why, line);
                     return Ok(());
                 }
                 if let Err(why) = self.obey(at, &command, now)? {
                     match command {
-                        command::Admin::Say(_) => {
-                            self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
-                        }
+                        command::Admin::Say(_) => self.refuse(at, &why, line),
                         _ => self.tell(at, Report::Error { text: why.to_string() }),
                     }
                 }
@@ -120,14 +124,15 @@ impl Admin {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
-                    self.done(at);
                     let why = match command {
                         command::Admin::Say(text) => {
+                            self.note_unsent(at);
                             format!("not delivered, the customer is gone: {text}")
                         }
                         _ => "the customer is gone; there is nothing to hand back or close"
                             .to_owned(),
                     };
+                    self.done(at);
                     self.fail(at, why);
                 }
             }

@@ -130,7 +130,7 @@ impl Admin {
         sign_in: SignIn,
     ) -> Result<(), Stop> {
         let journal = &self.edges.keeper.journal;
-        let taken = journal.taken(sign_in.seat)?;
+        let (taken, unsent) = (journal.taken(sign_in.seat)?, journal.unsent(sign_in.seat)?);
         let line = Line {
             seat: id,
             key: sign_in.seat,
@@ -138,7 +138,7 @@ impl Admin {
             outbox: Rc::new(Outbox::default()),
             shown: Rc::default(),
         };
-        line.outbox.push(SeatMessage::SignedIn { desk: self.desk.id(), agent, taken });
+        line.outbox.push(SeatMessage::SignedIn { desk: self.desk.id(), agent, taken, unsent });
         let front = Attached::new(&sign_in, line.outbox.clone(), line.shown.clone());
         let mut seat = AgentSeat::new(id, Seat::new(front), sign_in.is_json, false);
         for (id, offset) in &sign_in.shown {
@@ -223,6 +223,13 @@ impl Admin {
             let number = line.received.get();
             self.desk.note_taken(line.key, number);
             line.outbox.push(SeatMessage::Taken { number });
+        }
+    }
+
+    /// The line that was typed last at this seat goes nowhere: the journal gets this.
+    pub(super) fn note_unsent(&mut self, at: SeatId) {
+        if let Some(line) = self.edges.terminals.line_of(at) {
+            self.desk.note_unsent(line.key, line.received.get());
         }
     }
 

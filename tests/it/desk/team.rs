@@ -4,7 +4,7 @@
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::run::Handoff;
-use crate::support::setup::Setup;
-use crate::support::terminal::Terminal;
+use crate::support::setup::{Setup, copy};
+use crate::support::terminal::{Terminal, at_keyboard};
 
 /// The state of the customer is told with this agent's own name.
 fn has(agent: &str) -> impl Fn(&Value) -> bool {
@@ -220,11 +220,52 @@ fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
     assert_eq!(of_robin, ["first", "typed without a desk", "and on"]);
 }
 
+#[test]
+fn a_terminal_that_died_before_it_heard_that_a_line_was_not_sent_says_so_at_its_next_start() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let attach = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--profile", "robin"];
+    let (mut robin, mut keys) =
+        at_keyboard(&[&attach[..], &["--code-file", &code]].concat(), |_| {});
+    robin.until_err(|line| line.contains("attached to"));
+    let mut cleo = setup.queued("Cleo");
+    keys.type_line("/accept");
+    robin.until_err(|line| line.ends_with("your lines go to #1 Cleo"));
+    desk.kill();
+    robin.until_err(|line| line.contains("not attached"));
+    keys.type_line("typed without a desk");
+    until_kept(&setup, "robin");
+    robin.kill();
+    let kept = Path::new(setup.state()).join("kept");
+    copy(&terminal(&setup, "robin"), &kept);
+    let _desk = setup.admin(&[]);
+    let mut kim = setup.agent("kim", &["--lead"]);
+    kim.say("/take 1 robin is ill");
+    kim.until(has("kim"));
+    let (mut robin, _keys) = at_keyboard(&attach, |_| {});
+    robin.until_err(|line| line.ends_with("not sent: typed without a desk"));
+    robin.kill();
+    // As if it had died before the answer came.
+    copy(&kept, &terminal(&setup, "robin"));
+    let (mut robin, _keys) = at_keyboard(&attach, |_| {});
+    robin.until_err(|line| line.ends_with("not sent: typed without a desk"));
+    kim.say("kim's line");
+    cleo.until_text("kim's line");
+    let of_agents = cleo.messages().into_iter().filter(|(author, _)| author == "admin");
+    assert_eq!(of_agents.map(|(_, text)| text).collect::<Vec<_>>(), ["kim's line"]);
+}
+
+/// The folder of an agent's terminal.
+fn terminal(setup: &Setup, agent: &str) -> PathBuf {
+    let desk = setup.desk.replace(':', "_");
+    Path::new(setup.state()).join("attach").join(agent).join(desk)
+}
+
 /// Waits until an agent's terminal keeps a line for its desk.
 #[track_caller]
 fn until_kept(setup: &Setup, agent: &str) {
-    let desk = setup.desk.replace(':', "_");
-    let folder = Path::new(setup.state()).join("attach").join(agent).join(desk);
+    let folder = terminal(setup, agent);
     let lines = Connection::open(folder.join("terminal.sqlite")).expect("it is a journal");
     let start = Instant::now();
     while lines.query_row("SELECT count(*) FROM line", [], |row| row.get(0)) != Ok(1) {

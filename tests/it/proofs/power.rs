@@ -1,5 +1,5 @@
-//! A power cut at the desk, at the customer's side or at a gateway: everything that it acknowledged,
-//! accepted or showed is on the disk.
+//! A power cut at the desk, at the customer's side, at a gateway, or at a desk of several agents:
+//! everything that it acknowledged, accepted, showed or did for an agent is on the disk.
 //!
 //! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
 //! the file copied: what was never synced is not in the copy. The copy is mounted as a machine that
@@ -31,8 +31,12 @@ use crate::support::raw::{entry, frame, hello, said};
 use crate::support::run::{Handoff, WITHIN};
 use crate::support::web::{Customer, Stream};
 
+mod team;
+
 /// Entries under way that are not acknowledged, at most: few, so that there are many commits.
 const UNDER_WAY: u64 = 8;
+/// The power is cut in turn at so many sides.
+const SIDES: u64 = 4;
 /// Customers of a gateway. Each says one line at a time.
 const CUSTOMERS: usize = 4;
 
@@ -138,10 +142,11 @@ fn feed(desk: &str, began: &Flag) -> u64 {
 /// One cut. Returns how many lines were promised, and how many of them are lost.
 fn cut(number: u64, seed: u64, synchronous: &str) -> Result<(u64, u64), String> {
     let after = Duration::from_millis(50 + Chance::new(seed + number).below(1_200));
-    match number % 3 {
+    match number % SIDES {
         0 => cut_desk(after, synchronous),
         1 => cut_user(after, synchronous),
-        _ => cut_gateway(after, synchronous),
+        2 => cut_gateway(after, synchronous),
+        _ => team::cut_team(after, synchronous),
     }
 }
 
@@ -379,11 +384,11 @@ fn power(cuts: u64, seed: u64) {
         }
     }
     let (mut control_cuts, mut control_lost, mut control_promised) = (0, 0, 0);
-    for side in 0..3 {
+    for side in 0..SIDES {
         let before = control_lost;
         for turn in 0..3 {
             let (promised, lost) =
-                cut(side + 3 * turn, seed, "NORMAL").expect("the cuts before worked");
+                cut(side + SIDES * turn, seed, "NORMAL").expect("the cuts before worked");
             (control_cuts, control_promised, control_lost) =
                 (control_cuts + 1, control_promised + promised, control_lost + lost);
             if control_lost > before {
@@ -405,12 +410,12 @@ fn power(cuts: u64, seed: u64) {
 
 #[test]
 fn a_power_cut_takes_nothing_that_was_acknowledged() {
-    power(6, 1);
+    power(8, 1);
 }
 
 /// `scripts/faults power N`.
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn faults_power() {
-    power(number("FAULTS_CYCLES").unwrap_or(6), number("FAULTS_SEED").unwrap_or(1));
+    power(number("FAULTS_CYCLES").unwrap_or(8), number("FAULTS_SEED").unwrap_or(1));
 }

@@ -46,53 +46,75 @@ pub fn journal(state: &Path, mode: &str) -> PathBuf {
 
 /// Reads every conversation of a journal, by its id. A process may have the journal open.
 pub fn read(file: &Path) -> BTreeMap<String, Kept> {
+    read_some(file, None)
+}
+
+/// Reads the conversation with this id.
+pub fn read_one(file: &Path, id: &str) -> Kept {
+    read_some(file, Some(id)).remove(id).unwrap_or_default()
+}
+
+fn read_some(file: &Path, id: Option<&str>) -> BTreeMap<String, Kept> {
     if !file.exists() {
         return BTreeMap::new();
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let open = || Connection::open_with_flags(file, flags);
     open()
-        .and_then(|journal| read_all(&journal))
+        .and_then(|journal| read_from(&journal, id))
         .unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
 }
 
 /// Reads the journal of a process that died. It reads a copy, because SQLite would tidy up the
 /// original before the restart does.
-pub fn read_copy(file: &Path, copy: &Path) -> BTreeMap<String, Kept> {
-    if !file.exists() {
+pub fn read_copy(file: &Path, folder: &Path) -> BTreeMap<String, Kept> {
+    if !copy(file, folder) {
         return BTreeMap::new();
     }
-    let _ = std::fs::remove_dir_all(copy);
-    std::fs::create_dir_all(copy).expect("a scratch folder can be made");
-    for tail in ["", "-wal"] {
-        let from = PathBuf::from(format!("{}{tail}", file.display()));
-        if from.exists() {
-            std::fs::copy(&from, copy.join(format!("journal.sqlite{tail}")))
-                .expect("a journal can be copied");
-        }
-    }
-    let copied = Connection::open(copy.join("journal.sqlite"));
+    let copied = Connection::open(folder.join("journal.sqlite"));
     copied
-        .and_then(|journal| read_all(&journal))
+        .and_then(|journal| read_from(&journal, None))
         .unwrap_or_else(|e| panic!("cannot read {}: {e}", file.display()))
 }
 
-fn read_all(journal: &Connection) -> rusqlite::Result<BTreeMap<String, Kept>> {
+/// Copies the database of a process that died into a fresh folder, as `journal.sqlite`. False if
+/// there is none.
+pub fn copy(file: &Path, folder: &Path) -> bool {
+    if !file.exists() {
+        return false;
+    }
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).expect("a scratch folder can be made");
+    for tail in ["", "-wal"] {
+        let from = PathBuf::from(format!("{}{tail}", file.display()));
+        if from.exists() {
+            std::fs::copy(&from, folder.join(format!("journal.sqlite{tail}")))
+                .expect("a journal can be copied");
+        }
+    }
+    true
+}
+
+/// Reads the conversation with this id, or all.
+fn read_from(journal: &Connection, id: Option<&str>) -> rusqlite::Result<BTreeMap<String, Kept>> {
     let is_made: i64 = journal.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let mut all = BTreeMap::<String, Kept>::new();
     if is_made == 0 {
         return Ok(all);
     }
-    let sql = "SELECT lower(hex(conversation.id)), origin, number, at, body FROM entry
-               JOIN conversation ON conversation.key = entry.conversation \
-               WHERE number IS NOT NULL ORDER BY entry.key";
-    let mut select = journal.prepare(sql)?;
+    let chosen = if id.is_some() { "conversation.id = unhex(?)" } else { "? IS NULL" };
+    let sql = format!(
+        "SELECT lower(hex(conversation.id)), origin, number, at, body FROM entry
+         JOIN conversation ON conversation.key = entry.conversation
+         WHERE number IS NOT NULL AND {chosen} ORDER BY entry.key"
+    );
+    let mut select = journal.prepare(&sql)?;
     let item = |row: &Row<'_>| -> rusqlite::Result<(String, i64, Item)> {
         let body: String = row.get(4)?;
         let body = serde_json::from_str(&body).expect("a body is JSON");
         Ok((row.get(0)?, row.get(1)?, Item { number: row.get(2)?, at: row.get(3)?, body }))
     };
-    for row in select.query_map([], item)? {
+    for row in select.query_map([id], item)? {
         let (id, origin, item) = row?;
         let kept = all.entry(id).or_default();
         if origin == 0 { kept.own.push(item) } else { kept.theirs.push(item) }

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use handoff::edge::tls::{Identity, KnownDesks, Security, Trust};
+use handoff::wire::seat::AGENTS;
 use rustix::net::{self, AddressFamily, SocketType};
 use rustls::Connection as Tls;
 use rustls::pki_types::CertificateDer;
@@ -81,6 +82,16 @@ impl Raw {
         let anybody =
             Trust::FirstContact(KnownDesks::new(None)).security().expect("TLS can be set up");
         Raw::over(socket, &anybody, desk)
+    }
+
+    /// Connects to a desk as an agent's terminal does.
+    #[track_caller]
+    pub fn terminal(desk: &str) -> Raw {
+        let socket = TcpStream::connect(desk)
+            .unwrap_or_else(|e| panic!("cannot connect to the desk at {desk}: {e}"));
+        let anybody = Trust::FirstContact(KnownDesks::new(None)).security();
+        let names = vec![AGENTS.as_bytes().to_vec()];
+        Raw::over(socket, &anybody.expect("TLS can be set up").speaking(names), desk)
     }
 
     /// Connects from the address 127.0.0.`host`.

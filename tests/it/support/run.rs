@@ -174,8 +174,18 @@ impl Handoff {
     /// The next event after the last one that a wait took, if it is there already.
     #[track_caller]
     pub fn next_event(&mut self) -> Option<Value> {
-        let line = self.out.until(Duration::ZERO, |_| true)?;
+        let line = self.next_out()?;
         Some(parse(&self.command, &line))
+    }
+
+    /// The next line on stdout after the last one that a wait took, if it is there already.
+    pub fn next_out(&mut self) -> Option<String> {
+        self.out.until(Duration::ZERO, |_| true)
+    }
+
+    /// The next line on stderr after the last one that a wait took, if it is there already.
+    pub fn next_err(&mut self) -> Option<String> {
+        self.err.until(Duration::ZERO, |_| true)
     }
 
     /// Waits for the next event that fits, after the last one that a wait took.

@@ -7,7 +7,7 @@ use std::num::NonZero;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::CommandExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -72,12 +72,19 @@ impl Keyboard {
 /// A customer who types at a terminal, so that no line waits as in a script. stdout is a pipe.
 #[track_caller]
 pub fn typed_user(admin: &str, bot_url: &str, more: &[&str]) -> (Handoff, Keyboard) {
+    at_keyboard(&[&["user", "--admin", admin, "--bot", bot_url], more].concat(), |_| {})
+}
+
+/// A program into which a person types at a terminal. Its outputs are pipes. `prepare` may change
+/// the command.
+#[track_caller]
+pub fn at_keyboard(arguments: &[&str], prepare: impl FnOnce(&mut Command)) -> (Handoff, Keyboard) {
     let (keyboard, terminal, _) = Keyboard::new(COLUMNS);
-    let arguments = [&["user", "--admin", admin, "--bot", bot_url], more].concat();
-    let user = Handoff::start_with(&arguments, |command| {
+    let program = Handoff::start_with(arguments, |command| {
         command.stdin(Stdio::from(terminal));
+        prepare(command);
     });
-    (user, keyboard)
+    (program, keyboard)
 }
 
 /// A program whose input and outputs are one terminal.

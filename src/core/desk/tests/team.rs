@@ -265,6 +265,28 @@ fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_ar
 }
 
 #[test]
+fn a_program_is_told_again_what_a_customer_is_owed_who_waits_again() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    let features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
+    super::greets(&mut desk, Hello { features, newest: 2, ..super::hello(1) }, 9, 1, now());
+    let entry = |desk: &mut Desk, number, body| {
+        desk.received(Conn(9), Message::Entry(Entry { number, at: 0, body }), now());
+    };
+    entry(&mut desk, 3, Body::Message(Said::text(Author::User, "hello?")));
+    desk.transfer(robin, "queue", None, now()).expect("robin has the customer");
+    desk.outcome();
+    entry(&mut desk, 4, Body::Requested { reason: None, of: Some(ours(2)) });
+    let told = |report: &Report| match report {
+        Report::State { state, .. } => Some(format!("{state:?}")),
+        Report::Unanswered { lines, .. } => Some(lines.to_string()),
+        _ => None,
+    };
+    let told: Vec<String> = reports(&desk.outcome().acts).filter_map(told).collect();
+    assert_eq!(told, ["Queued", "1"]);
+}
+
+#[test]
 fn a_restart_finds_each_customer_at_their_agent_and_revoked_agents_have_none() {
     let (mut desk, [robin, al, _]) = team();
     let mut journal = Journal::in_memory();

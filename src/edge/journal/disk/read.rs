@@ -156,6 +156,18 @@ impl Disk {
         Ok(taken.unwrap_or(0) as u64)
     }
 
+    pub(in crate::edge::journal) fn unsent(&self, seat: SeatKey) -> Result<Vec<u64>, Fault> {
+        let read = || {
+            let sql = "SELECT number FROM unsent WHERE seat = ? ORDER BY number";
+            let mut select = self.connection.prepare_cached(sql)?;
+            let numbers = select.query_map([seat.bytes()], |row| row.get(0))?;
+            numbers
+                .map(|number| number.map(|number: i64| number as u64))
+                .collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(|error| self.unreadable(&error))
+    }
+
     pub(super) fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
         self.keys.find(&self.connection, id)
     }

@@ -2,13 +2,14 @@
 //!
 //! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
-//! gateway, and version 4 who they are at the shop and what they agreed to.
+//! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
+//! of a desk, version 6 what is about to end, and version 7 what an agent typed and was not sent.
 
 use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 6;
+pub(super) const VERSION: i64 = 7;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -91,6 +92,15 @@ const CARE: &str = "
     ALTER TABLE conversation ADD COLUMN ending TEXT;
 ";
 
+/// What a desk keeps of the terminals of its agents.
+const TERMINALS: &str = "
+    -- Of what was typed at an agent's terminal, the lines that were not sent, of which the terminal
+    -- may not have heard yet.
+    CREATE TABLE unsent (
+        seat BLOB NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (seat, number)
+    ) STRICT, WITHOUT ROWID;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -123,7 +133,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} {CARE} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} {TERMINALS} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -133,7 +143,8 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        for (since, tables) in [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE)] {
+        let since = [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE), (7, TERMINALS)];
+        for (since, tables) in since {
             if version < since {
                 self.connection.execute_batch(tables)?;
             }

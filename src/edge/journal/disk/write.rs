@@ -5,6 +5,7 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::keys::{Keys, Known};
 use crate::core::record::{Ending, Offset, Owner, Record, Returning};
 use crate::edge::clock;
+use crate::wire::seat::UNSENT_MAX;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
 /// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
@@ -186,7 +187,10 @@ impl Writer<'_> {
                 known.resting = true;
                 self.run("UPDATE conversation SET resting = 1 WHERE key = ?", params![key])?;
             }
-            Record::Enrolled { .. } | Record::Taken(..) | Record::Forgotten => {}
+            Record::Enrolled { .. }
+            | Record::Taken(..)
+            | Record::Unsent(..)
+            | Record::Forgotten => {}
         }
         Ok(None)
     }
@@ -201,6 +205,13 @@ impl Writer<'_> {
             Record::Taken(seat, number) => {
                 let sql = "INSERT OR REPLACE INTO seat (key, taken) VALUES (?, ?)";
                 self.run(sql, params![seat.bytes(), *number as i64])
+            }
+            Record::Unsent(seat, number) => {
+                let sql = "INSERT OR IGNORE INTO unsent (seat, number) VALUES (?, ?)";
+                self.run(sql, params![seat.bytes(), *number as i64])?;
+                let sql = "DELETE FROM unsent WHERE seat = ? AND number <= ?";
+                let old = number.saturating_sub(UNSENT_MAX);
+                self.run(sql, params![seat.bytes(), old as i64])
             }
             _ => Ok(()),
         }

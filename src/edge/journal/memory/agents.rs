@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use crate::core::record::Record;
+use crate::wire::seat::UNSENT_MAX;
 use crate::wire::{SeatKey, SecretHash};
 
 #[derive(Default)]
 pub(in crate::edge::journal) struct Agents {
     enrolled: Vec<(SecretHash, SecretHash)>,
     taken: HashMap<SeatKey, u64>,
+    unsent: HashMap<SeatKey, Vec<u64>>,
 }
 
 impl Agents {
@@ -16,6 +18,11 @@ impl Agents {
         match record {
             Record::Enrolled { code, secret, .. } => self.enrolled.push((*code, *secret)),
             Record::Taken(seat, number) => _ = self.taken.insert(*seat, *number),
+            Record::Unsent(seat, number) => {
+                let unsent = self.unsent.entry(*seat).or_default();
+                unsent.retain(|old| old + UNSENT_MAX > *number);
+                unsent.push(*number);
+            }
             _ => {}
         }
     }
@@ -27,5 +34,9 @@ impl Agents {
 
     pub(in crate::edge::journal) fn taken(&self, seat: SeatKey) -> u64 {
         self.taken.get(&seat).copied().unwrap_or(0)
+    }
+
+    pub(in crate::edge::journal) fn unsent(&self, seat: SeatKey) -> Vec<u64> {
+        self.unsent.get(&seat).cloned().unwrap_or_default()
     }
 }

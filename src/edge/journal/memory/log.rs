@@ -79,6 +79,7 @@ impl Log {
             Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
+            | Record::Unsent(..)
             | Record::Focus
             | Record::Customer(_)
             | Record::Token(_)

@@ -1,0 +1,164 @@
+//! An agent's code and secret: forged, guessed, used again, or looked for by another account of the
+//! machine.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use serde_json::{Value, json};
+
+use crate::support::home::files_in;
+use crate::support::raw::Raw;
+use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+
+/// What an agent's terminal keeps of itself, in hexadecimal digits.
+struct Kept {
+    folder: PathBuf,
+    code: String,
+    secret: String,
+    seat: String,
+}
+
+/// What the terminal of this agent keeps.
+fn kept(setup: &Setup, agent: &str) -> Kept {
+    let folder = Path::new(setup.state()).join("attach").join(agent);
+    let folder = folder.join(setup.desk.replace(':', "_"));
+    let file = Connection::open(folder.join("terminal.sqlite")).expect("it is a journal");
+    let sql = "SELECT lower(hex(code)), lower(hex(secret)), lower(hex(seat)) FROM terminal";
+    let read = file.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    let (code, secret, seat) = read.expect("the terminal has a code");
+    Kept { folder, code, secret, seat }
+}
+
+fn sign_in(code: &str, secret: &str, seat: &str) -> Value {
+    let who = json!({"seat": seat, "secret": secret, "code": code});
+    let mut sign_in = json!({"is_person": false, "has_prompt": false, "is_json": true});
+    let fields = sign_in.as_object_mut().expect("it is one");
+    fields.extend(who.as_object().expect("it is one").clone());
+    json!({ "sign_in": sign_in })
+}
+
+/// What the desk answers to somebody who signs in like this, before it closes the connection.
+#[track_caller]
+fn refused(setup: &Setup, sign_in: &Value) -> String {
+    let mut thief = Raw::terminal(&setup.desk);
+    thief.say(sign_in);
+    // One attempt is all: what follows is not read.
+    thief.say(sign_in);
+    let (code, text) = thief.bye();
+    assert_eq!(code, "secret", "{text}");
+    assert_eq!(thief.read.len(), 1, "{:?}", thief.read);
+    text
+}
+
+#[test]
+fn a_forged_or_guessed_secret_is_refused_and_the_right_agent_notices_nothing() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let mut robin = setup.agent("robin", &[]);
+    let Kept { code, secret, seat, .. } = kept(&setup, "robin");
+    let other = "1b".repeat(32);
+    for sign_in in [sign_in(&code, &other, &seat), sign_in(&code, &other, &"2c".repeat(16))] {
+        assert!(refused(&setup, &sign_in).contains("this code has been used"));
+    }
+    for guess in [sign_in(&other, &secret, &seat), sign_in(&secret, &code, &seat)] {
+        assert!(refused(&setup, &guess).contains("does not know the code"));
+    }
+    let mut cleo = setup.queued("Cleo");
+    robin.say("/accept 1");
+    robin.say("it is me");
+    cleo.until_text("it is me");
+    assert!(!robin.events().iter().any(|event| event.to_string().contains("not attached")));
+}
+
+#[test]
+fn who_guesses_many_codes_at_once_makes_room_for_the_next_and_keeps_no_agent_out() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let mut first: Vec<Raw> = (0..8).map(|_| Raw::terminal(&setup.desk)).collect();
+    // Each handshake is over, so each is there.
+    first.iter_mut().for_each(|guess| guess.say(&json!({"ping": {}})));
+    let mut ninth = Raw::terminal(&setup.desk);
+    ninth.say(&sign_in(&"1b".repeat(32), &"2c".repeat(32), &"3d".repeat(16)));
+    assert_eq!(ninth.bye().0, "secret");
+    // An address has 8 at most, and the oldest goes.
+    let mut robin = setup.attach("robin", Some(&code), &[]);
+    robin.until_told("notice", "as robin");
+    let since = Instant::now();
+    first[..2].iter_mut().for_each(Raw::hung_up);
+    assert!(since.elapsed() < Duration::from_secs(1), "these two made room, before their 5 s");
+    first[2..].iter_mut().for_each(Raw::hung_up);
+}
+
+#[test]
+fn a_code_that_was_never_used_counts_no_more_when_its_agent_is_revoked() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let unused = setup.add_agent("robin", &[]);
+    let mut revoke = Handoff::start(&["agent", "revoke", "robin", "--state", setup.state()]);
+    assert_eq!(revoke.exit_code(), 0);
+    setup.add_agent("robin", &[]);
+    let mut thief = setup.attach("thief", Some(&unused), &[]);
+    thief.until_told("error", "does not know the code");
+    assert_eq!(thief.exit_code(), 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_code_and_a_secret_are_in_no_process_list_and_in_files_of_their_owner_alone() {
+    let setup = Setup::new();
+    let desk = setup.admin(&[]);
+    let file = setup.add_agent("robin", &[]);
+    let text = fs::read_to_string(&file).expect("the code");
+    let mut robin = setup.attach("robin", Some(&file), &[]);
+    robin.until_told("notice", "as robin");
+    let Kept { folder, code, secret, .. } = kept(&setup, "robin");
+    let secrets = [text.as_str(), &text[43..], &code, &secret];
+    for process in [&desk, &robin] {
+        for list in ["cmdline", "environ"] {
+            let shown = format!("/proc/{}/{list}", process.pid().as_raw_nonzero());
+            let shown = String::from_utf8_lossy(&fs::read(shown).expect("it runs")).to_lowercase();
+            assert!(shown.contains("handoff") || list == "environ", "{shown}");
+            assert!(!secrets.iter().any(|it| shown.contains(&it.to_lowercase())), "{shown}");
+        }
+    }
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files = files_in(&folder);
+    assert!(files.len() > 1, "{files:?}");
+    files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
+    // The desk keeps hashes.
+    for kept in [Path::new(setup.state()).join("keys"), setup.profile("admin")] {
+        for file in files_in(&kept) {
+            assert_eq!(mode(&file), 0o600, "{}", file.display());
+            let bytes = fs::read(&file).expect("it is ours");
+            for secret in secrets.iter().take(2) {
+                let at = bytes.windows(secret.len()).position(|part| part == secret.as_bytes());
+                assert_eq!(at, None, "{}", file.display());
+            }
+            for hex in [&code, &secret] {
+                let raw: Vec<u8> = (0..hex.len() / 2)
+                    .map(|at| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).expect("hex"))
+                    .collect();
+                let at = bytes.windows(raw.len()).position(|part| part == raw);
+                assert_eq!(at, None, "{}", file.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_with_a_code_that_others_can_read_is_refused() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    fs::set_permissions(&code, Permissions::from_mode(0o640)).expect("it is ours");
+    let mut robin = setup.attach("robin", Some(&code), &[]);
+    assert_eq!(robin.exit_code(), 1);
+    let why = robin.stderr().join("\n");
+    assert!(why.contains("is open to other users; run: chmod 600"), "{why}");
+}
