@@ -14,12 +14,14 @@ use crate::wire::{
     Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
 };
 
+pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
 pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
+mod brief;
 mod desk_link;
 mod goodbye;
 mod news;

@@ -32,6 +32,7 @@ use words::Reader;
 
 pub use words::Tone;
 
+mod beside;
 mod board;
 mod editor;
 mod field;
@@ -100,6 +101,8 @@ pub enum Event {
     },
     /// A person changed the line in the editor, and it is no command.
     Typing,
+    /// The window shows so many lines of the list of conversations ([`Screen::list`]).
+    ListRows(u16),
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are
     /// skipped.
     Shown(u64),
@@ -116,10 +119,9 @@ pub struct Screen {
     shown_count: Arc<AtomicU64>,
     /// Reports since the last flush.
     unflushed: RefCell<Vec<Report>>,
-    /// The prompt that was sent last.
-    last_prompt: RefCell<String>,
+    /// The prompt and the focus that were sent last.
+    last_prompt: RefCell<(String, Option<ConversationId>)>,
     last_title: Cell<u32>,
-    last_focus: Cell<Option<ConversationId>>,
     is_interactive: bool,
     mode: Option<Arc<RawMode>>,
     /// `None` if stdin is not read.
@@ -184,7 +186,8 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
         (_, false) => Reader::Operator,
     };
     let look = Look::new(reader, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
-    let board = editing.then(|| Board::new(options.limit, typed.clone()));
+    let board =
+        editing.then(|| Board::new(options.limit, typed.clone(), options.me == Author::Admin));
     let (shown_too, interrupts_too) = (Arc::clone(&shown_count), Arc::clone(&interrupts));
     let mut output =
         Output::new(way, look, board, mode.clone(), events.clone(), shown_too, interrupts_too)?;
@@ -217,7 +220,6 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
             unflushed: RefCell::default(),
             last_prompt: RefCell::default(),
             last_title: Cell::new(0),
-            last_focus: Cell::new(None),
             is_interactive,
             mode,
             waker,
@@ -284,20 +286,26 @@ impl Screen {
     /// Sets the prompt, which says who gets the next line: `Ann (2)` is shown as `Ann (2)> `. It
     /// changes at once, also while a line is edited. Only the editor has a prompt.
     ///
-    /// `short` is shown where there is no room for all of it.
-    pub fn prompt(&self, prompt: String, short: String) {
+    /// `short` is shown where there is no room for all of it. The next line goes to the conversation
+    /// `focus`. What is typed already stays with the conversation that had the focus, and is there
+    /// again when the focus is. Both change together: what is typed behind a prompt is for the
+    /// conversation that it names.
+    pub fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
         // A loop calls this every turn. The screen thread is woken only for a new prompt.
-        if self.mode.is_some() && *self.last_prompt.borrow() != prompt {
-            self.last_prompt.replace(prompt.clone());
-            self.send(Command::Prompt(prompt, short));
+        if self.mode.is_none() {
+            return;
+        }
+        let mut last = self.last_prompt.borrow_mut();
+        if last.0 != prompt || last.1 != focus {
+            *last = (prompt.clone(), focus);
+            self.send(Command::Prompt { prompt, short, focus });
         }
     }
 
-    /// The next line goes to this conversation. What is typed already stays with the conversation
-    /// that had the focus, and is there again when the focus is.
-    pub fn focus(&self, conversation: Option<ConversationId>) {
-        if self.mode.is_some() && self.last_focus.replace(conversation) != conversation {
-            self.send(Command::Focus(conversation));
+    /// Shows these lines beside the conversation, as many as [`Event::ListRows`] said.
+    pub fn list(&self, lines: Vec<String>) {
+        if self.mode.is_some() {
+            self.send(Command::List(lines));
         }
     }
 

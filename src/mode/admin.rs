@@ -39,6 +39,7 @@ use terminals::Terminals;
 use world::{Edges, Seats};
 
 mod attached;
+mod beside;
 mod finder;
 mod lines;
 mod replies;
@@ -269,9 +270,14 @@ impl Admin {
         let prompts = prompts.filter_map(|at| self.desk.prompt(at.id, now).changes_in());
         let prompt = prompts.min().map(|time| now.clock + time);
         let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline()).min();
+        let lists = self.edges.seats.iter().filter_map(|at| at.beside.due()).min();
         let agents = self.agents.as_ref().map(|(_, look)| *look);
         let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt];
-        [self.leaving.map(|(by, _)| by), paces, agents].into_iter().chain(desk).flatten().min()
+        [self.leaving.map(|(by, _)| by), paces, lists, agents]
+            .into_iter()
+            .chain(desk)
+            .flatten()
+            .min()
     }
 
     fn handle(&mut self, event: Event<Answer>) -> Result<(), Stop> {
@@ -293,6 +299,9 @@ impl Admin {
                 if self.shows_typing {
                     self.desk.agent_types(at, now);
                 }
+            }
+            Event::Screen(term::Event::ListRows(rows)) => {
+                self.edges.seats[at].beside.set_rows(rows);
             }
             Event::Screen(term::Event::Gone(error)) if self.no_terminal => {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");

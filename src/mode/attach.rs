@@ -71,6 +71,8 @@ struct Attach {
     /// Up to which offset of the desk's journal conversations were shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
+    /// The number of lines of the list that the window shows.
+    list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
     end: End,
     /// The program ends: the latest time for it, and the exit code.
@@ -129,6 +131,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         unshown: VecDeque::new(),
         shown: BTreeMap::new(),
         focus: None,
+        list_rows: 0,
         end: End::No,
         leaving: None,
     };
@@ -245,6 +248,10 @@ impl Attach {
             }
             Event::Screen(term::Event::Interrupt { .. }) => self.interrupt(130),
             Event::Screen(term::Event::Typing) => self.send(&SeatMessage::Typing {}),
+            Event::Screen(term::Event::ListRows(rows)) => {
+                self.list_rows = rows;
+                self.send(&SeatMessage::ListRows { rows });
+            }
             Event::Screen(term::Event::Gone(_)) => self.leave(0),
             Event::Screen(term::Event::Shown(ticket)) => self.tell_shown(ticket),
             Event::Signal(signal) => self.interrupt(signals::exit_code(signal)),
@@ -372,10 +379,10 @@ impl Attach {
             }
             SeatMessage::View(View { prompt, short, focus, count }) => {
                 self.focus = focus;
-                self.screen.prompt(prompt, short);
-                self.screen.focus(focus);
+                self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
             }
+            SeatMessage::List { lines } => self.screen.list(lines),
             SeatMessage::Completed { line, rest } => self.screen.complete(&line, &rest),
             SeatMessage::Insert { text } => self.screen.insert(&text),
             SeatMessage::Ring { text } => self.screen.ring(&text),
@@ -421,6 +428,9 @@ impl Attach {
             return Ok(());
         }
         self.link = Link::Attached(conn);
+        if self.list_rows > 0 {
+            self.send(&SeatMessage::ListRows { rows: self.list_rows });
+        }
         self.notice(&format!("attached to {} as {agent}; /help says what you can do", self.desk));
         for line in waiting {
             let (number, conversation, text) = (line.number, line.conversation, line.text);
@@ -449,7 +459,8 @@ impl Attach {
         if !std::mem::replace(&mut self.is_told_lost, true) {
             self.notice(&format!("not attached to {}: {why}; trying again", self.desk));
         }
-        self.screen.prompt("not attached".to_owned(), "not attached".to_owned());
+        self.screen.prompt("not attached".to_owned(), "not attached".to_owned(), self.focus);
+        self.screen.list(Vec::new());
     }
 
     fn is_current(&self, conn: Conn) -> bool {

@@ -225,7 +225,7 @@ impl User {
             Event::Screen(term::Event::Typing) if self.args.shows_typing => {
                 self.input().customer_types(now);
             }
-            Event::Screen(term::Event::Typing) => {}
+            Event::Screen(term::Event::Typing | term::Event::ListRows(_)) => {}
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}

@@ -36,11 +36,12 @@ pub trait Front {
     /// again when the front is back after a loss.
     fn note_shown(&self, _: ConversationId, _: Offset) {}
 
-    /// Sets the prompt, and its form for where there is no room for all of it.
-    fn prompt(&self, prompt: String, short: String);
+    /// Sets the prompt, its form for where there is no room for all of it, and the conversation that
+    /// gets the next line.
+    fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>);
 
-    /// The next line goes to this conversation.
-    fn focus(&self, conversation: Option<ConversationId>);
+    /// Shows these lines beside the conversation.
+    fn list(&self, lines: Vec<String>);
 
     /// Puts a text into the line that is typed, at the cursor.
     fn insert(&self, text: &str);
@@ -85,12 +86,12 @@ impl Front for Screen {
         Screen::show(self, report)
     }
 
-    fn prompt(&self, prompt: String, short: String) {
-        Screen::prompt(self, prompt, short);
+    fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
+        Screen::prompt(self, prompt, short, focus);
     }
 
-    fn focus(&self, conversation: Option<ConversationId>) {
-        Screen::focus(self, conversation);
+    fn list(&self, lines: Vec<String>) {
+        Screen::list(self, lines);
     }
 
     fn insert(&self, text: &str) {

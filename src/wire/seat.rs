@@ -62,6 +62,12 @@ pub enum SeatMessage {
     End {},
     /// A person types, from the terminal.
     Typing {},
+    /// The window shows so many lines of the list of conversations, from the terminal. Before the
+    /// first of these it shows none.
+    ListRows {
+        /// The number of lines.
+        rows: u16,
+    },
     /// Enter in an empty line, from the terminal.
     Enter {},
     /// Tab, behind a command that was typed so far, from the terminal.
@@ -97,6 +103,11 @@ pub enum SeatMessage {
     },
     /// What stands in the prompt and the title, from the desk.
     View(View),
+    /// The first lines of the list of conversations, from the desk.
+    List {
+        /// The lines.
+        lines: Vec<String>,
+    },
     /// What Tab adds to a command, from the desk: if the line is still this one.
     Completed {
         /// The command for which it was asked.

@@ -100,6 +100,7 @@ mod tls {
 
 /// People at terminals.
 mod terminal {
+    mod beside;
     mod conversation;
     mod keys;
     mod narrow;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::core::clock::Now;
 use crate::core::delivery::Mark;
-use crate::core::report::{Customers, Focus, Listed, Prompt, Told};
+use crate::core::report::{Customers, Focus, Listed, Prompt, Told, in_brief};
 use crate::wire::{Author, ConversationId, DeskId, Millis, Number};
 
 use super::controls::{Ask, Phase};
@@ -24,44 +24,32 @@ impl Desk {
     /// own who are owed an answer, longest first; then the queue, then the agent's other customers,
     /// and those of others.
     pub fn list(&self, seat: SeatId, now: Now) -> Vec<Listed> {
-        let talking = |id: ConversationId| {
-            let conversation = &self.conversations[id];
-            let owed = conversation.owed();
-            Listed::Talking {
-                who: self.who(id),
-                agent: self.owner_name(id).filter(|_| !self.is_own(seat, id)),
-                is_offered: self.is_offered(seat, id),
-                has_focus: self.focus(seat) == Some(id),
-                is_connected: conversation.is_connected(),
-                is_typing: conversation.typing.is_there(),
-                is_on_hold: conversation.is_on_hold,
-                readers: self.readers(seat, id),
-                unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
-                last: owed.last().map(str::to_owned),
-                tags: conversation.tags(),
-            }
-        };
-        let waiting = self.queue.positions().map(|(id, position)| {
-            let conversation = &self.conversations[id];
-            Listed::Waiting {
-                who: self.who(id),
-                agent: self.owner_name(id).filter(|_| self.team.is_shared()),
-                is_offered: self.is_offered(seat, id),
-                position: self.queue.counts(id).then_some(position),
-                is_connected: conversation.is_connected(),
-                waited: since(conversation.owed().asked_at(), now),
-                reason: conversation.reason().map(str::to_owned),
-                last: conversation.owed().last().map(str::to_owned),
-                tags: conversation.tags(),
-            }
-        });
+        let listed: Vec<Listed> =
+            self.order(seat).into_iter().map(|of| self.listed(seat, of, now)).collect();
+        if listed.is_empty() { vec![Listed::Nobody] } else { listed }
+    }
+
+    /// The first of that list, for beside the conversation: so many lines. The last one counts who
+    /// is not among them.
+    pub fn first_of_list(&self, seat: SeatId, now: Now, most: usize) -> Vec<String> {
+        let order = self.order(seat);
+        let shown = if order.len() > most { most.saturating_sub(1) } else { order.len() };
+        let first = order[..shown].iter().map(|of| self.listed(seat, *of, now));
+        let listed: Vec<Listed> =
+            if order.is_empty() { vec![Listed::Nobody] } else { first.collect() };
+        in_brief(&listed, order.len() - shown)
+    }
+
+    /// The customers in the order of the list, those in the queue with their positions.
+    fn order(&self, seat: SeatId) -> Vec<(ConversationId, Option<u32>)> {
+        let waiting = self.queue.positions().map(|(id, position)| (id, Some(position)));
         // While a backlog arrives, an accepted customer still stands in the queue.
         let queued: HashSet<ConversationId> = self.queue.iter().collect();
         let is_in_queue = |id: &ConversationId| queued.contains(id);
-        let owed = self.owed_an_answer(seat).into_iter().filter(|id| !is_in_queue(id)).map(talking);
+        let owed = self.owed_an_answer(seat).into_iter().filter(|id| !is_in_queue(id));
         let is_settled =
             |id: &ConversationId| self.conversations[*id].owed().lines() == 0 && !is_in_queue(id);
-        let settled = self.own_conversations(seat).filter(is_settled).map(talking);
+        let settled = self.own_conversations(seat).filter(is_settled);
         let is_others = |id: &ConversationId| {
             !self.is_own(seat, *id) && !self.conversations[*id].is_unowned() && !is_in_queue(id)
         };
@@ -70,10 +58,47 @@ impl Desk {
             .active()
             .filter(is_others)
             .partition(|id| self.is_offered(seat, *id));
-        let (offered, others) = (offered.into_iter().map(talking), others.into_iter().map(talking));
-        let listed: Vec<Listed> =
-            offered.chain(owed).chain(waiting).chain(settled).chain(others).collect();
-        if listed.is_empty() { vec![Listed::Nobody] } else { listed }
+        let talking = |id| (id, None);
+        let first = offered.into_iter().chain(owed).map(talking).chain(waiting);
+        first.chain(settled.map(talking)).chain(others.into_iter().map(talking)).collect()
+    }
+
+    fn listed(
+        &self,
+        seat: SeatId,
+        (id, position): (ConversationId, Option<u32>),
+        now: Now,
+    ) -> Listed {
+        let conversation = &self.conversations[id];
+        let owed = conversation.owed();
+        let last = owed.last().map(str::to_owned);
+        let is_connected = conversation.is_connected();
+        match position {
+            Some(position) => Listed::Waiting {
+                who: self.who(id),
+                agent: self.owner_name(id).filter(|_| self.team.is_shared()),
+                is_offered: self.is_offered(seat, id),
+                position: self.queue.counts(id).then_some(position),
+                is_connected,
+                waited: since(owed.asked_at(), now),
+                reason: conversation.reason().map(str::to_owned),
+                last,
+                tags: conversation.tags(),
+            },
+            None => Listed::Talking {
+                who: self.who(id),
+                agent: self.owner_name(id).filter(|_| !self.is_own(seat, id)),
+                is_offered: self.is_offered(seat, id),
+                has_focus: self.focus(seat) == Some(id),
+                is_connected,
+                is_typing: conversation.typing.is_there(),
+                is_on_hold: conversation.is_on_hold,
+                readers: self.readers(seat, id),
+                unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
+                last,
+                tags: conversation.tags(),
+            },
+        }
     }
 
     /// The agent's customers who are owed an answer, longest first.

@@ -15,7 +15,7 @@ use crate::core::text::Line;
 /// The letters of a line that a list shows.
 const EXCERPT_LETTERS: usize = 60;
 /// The prompt says in such steps how long somebody has waited: each step draws it anew.
-const PROMPT_STEP: Duration = Duration::from_secs(10);
+pub(super) const PROMPT_STEP: Duration = Duration::from_secs(10);
 
 /// One line of `/list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -209,7 +209,7 @@ pub fn excerpt(line: &str, most: usize) -> String {
 }
 
 /// A time as people read it on a clock: `0:40`, `12:05`, `1:00:00`.
-struct Elapsed(Duration);
+pub(super) struct Elapsed(pub(super) Duration);
 
 impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,6 +12,7 @@ use rustix::stdio::stdout;
 use rustix::termios::tcgetwinsize;
 
 use super::Typed;
+use super::beside::{self, Beside};
 use super::editor::{EDITOR_MAX, Editor};
 use super::field::{Drawn, Field, field, fitted_prompt};
 use super::keys::Key;
@@ -42,10 +43,13 @@ pub(super) struct Board {
     last_frame: Option<Drawn>,
     /// Whether the next frame clears the screen first.
     clears: bool,
+    /// Whether a wide window shows the list of conversations.
+    shows_list: bool,
+    beside: Beside,
 }
 
 impl Board {
-    pub(super) fn new(limit: usize, typed: Sender<Typed>) -> Board {
+    pub(super) fn new(limit: usize, typed: Sender<Typed>, shows_list: bool) -> Board {
         let mut board = Board {
             editor: Editor::default(),
             prompt: Shown::default(),
@@ -59,13 +63,30 @@ impl Board {
             top: 0,
             last_frame: None,
             clears: false,
+            shows_list,
+            beside: Beside::default(),
         };
         board.measure();
         board
     }
 
+    /// The columns for the rows of the conversation.
     pub(super) fn columns(&self) -> usize {
-        self.columns
+        if self.has_list() { beside::text_columns() } else { self.columns }
+    }
+
+    /// The number of lines of the list that the window shows.
+    pub(super) fn list_rows(&self) -> u16 {
+        let rows = if self.has_list() { self.rows - 1 } else { 0 };
+        u16::try_from(rows).unwrap_or(u16::MAX)
+    }
+
+    fn has_list(&self) -> bool {
+        self.shows_list && beside::has_room(self.columns, self.rows)
+    }
+
+    pub(super) fn list(&mut self, lines: &[String]) {
+        self.beside.set_lines(lines);
     }
 
     pub(super) fn prompt(&mut self, prompt: &str, short: &str) {
@@ -100,6 +121,7 @@ impl Board {
     pub(super) fn resume(&mut self) {
         self.measure();
         self.last_frame = None;
+        self.beside.forget();
     }
 
     /// Handles a key. Returns the rows to put above the line.
@@ -128,7 +150,10 @@ impl Board {
             Key::PasteTooLong => return self.too_long(look),
             Key::Newline if !self.editor.insert("\n") => return self.too_long(look),
             Key::Redraw => self.clears = true,
-            Key::Resized => self.measure(),
+            Key::Resized => {
+                self.measure();
+                self.fit();
+            }
             key => self.editor.press(key),
         }
         Vec::new()
@@ -166,12 +191,12 @@ impl Board {
                 "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it \
                  back"
             );
-            return look.fault(&fault, self.columns);
+            return look.fault(&fault, self.columns());
         }
         let mut above = Vec::new();
         if is_command(&line) {
             // A message is shown once it is journaled; a command is shown here, or not at all.
-            above = look.aside("> ", &Shown::text(&line), self.columns);
+            above = look.aside("> ", &Shown::text(&line), self.columns());
         }
         match self.focus {
             _ if line.trim().is_empty() => self.tell(Typed::Enter),
@@ -201,7 +226,7 @@ impl Board {
 
     /// Does what a typed command would do, and leaves the line as it is.
     fn command(&self, command: String, look: &Look) -> Vec<Row> {
-        let above = look.aside("> ", &Shown::text(&command), self.columns);
+        let above = look.aside("> ", &Shown::text(&command), self.columns());
         self.tell(Typed::Line(command));
         above
     }
@@ -218,7 +243,7 @@ impl Board {
             "that does not fit: a line takes {EDITOR_MAX} bytes, and at most {limit} can be sent \
              at once"
         );
-        look.fault(&fault, self.columns)
+        look.fault(&fault, self.columns())
     }
 
     fn tell(&self, typed: Typed) {
@@ -234,38 +259,50 @@ impl Board {
             size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
     }
 
+    /// The window has another size: the rows that it has pushed into the scrollback are not drawn
+    /// again beside the list.
+    fn fit(&mut self) {
+        if let Some(drawn) = &self.last_frame {
+            let most = self.rows.saturating_sub(drawn.rows_above(self.columns) + 1);
+            self.beside.remember(&[], (self.columns, most));
+        }
+    }
+
     /// The bytes that put rows above the line and draw the line again.
     pub(super) fn frame(&mut self, above: &[Row], look: &Look) -> Vec<u8> {
-        let mut out = self.erase();
-        out.push_str("\x1b[?7l");
-        if std::mem::take(&mut self.clears) {
-            out.push_str("\x1b[2J\x1b[H");
+        let mut out = String::from("\x1b[?7l");
+        if self.has_list() {
+            self.draw_beside(&mut out, look, above);
+        } else {
+            out = self.erase() + &out;
+            if std::mem::take(&mut self.clears) {
+                out.push_str("\x1b[2J\x1b[H");
+                self.beside.forget();
+            }
+            for row in above {
+                out.push_str(row.as_str());
+                out.push_str("\r\n");
+            }
+            self.draw(&mut out, look, above);
         }
-        for row in above {
-            out.push_str(row.as_str());
-            out.push_str("\r\n");
-        }
-        self.draw(&mut out, look, above.len());
         out.push_str("\x1b[?7h");
         out.into_bytes()
     }
 
-    /// The bytes that remove the line, and leave the cursor where the line began.
+    /// The bytes that remove the line, and leave the cursor where the line began. What stands beside
+    /// the list stays, without the list.
     pub(super) fn erase(&mut self) -> String {
+        if self.beside.is_drawn() {
+            return self.beside.erase(self.columns);
+        }
         let up = self.last_frame.take().map_or(0, |drawn| drawn.rows_above(self.columns));
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
-    fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let search = self.editor.search_prompt().map(|search| Shown::line(&search));
-        let (prompt, short) =
-            search.as_ref().map_or((&self.prompt, &self.short_prompt), |search| (search, search));
-        let prompt = fitted_prompt(prompt, short, self.columns);
+    fn draw(&mut self, out: &mut String, look: &Look, above: &[Row]) {
         // The line takes half of the window at most, and leaves room for the new rows above it.
-        let left = self.rows.checked_sub(above).unwrap_or(self.rows);
-        let height = (self.rows / 2).min(left).max(1);
-        let line = (self.editor.text(), self.editor.cursor());
-        let field = field(&prompt, line, &mut self.top, (self.columns, height), look);
+        let left = self.rows.checked_sub(above.len()).unwrap_or(self.rows);
+        let field = self.field((self.columns, (self.rows / 2).min(left).max(1)), look);
         for (at, row) in field.rows.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\r\n" };
             out.push_str(&format!("{gap}{}", row.as_str()));
@@ -275,8 +312,40 @@ impl Board {
             out.push_str(&format!("\x1b[{up}A"));
         }
         out.push_str(&format!("\r{}", field.before.as_str()));
+        if self.shows_list {
+            let most = self.rows.saturating_sub(field.rows.len());
+            self.beside.remember(above, (self.columns, most));
+        }
         let Field { widths, row, column, .. } = field;
         self.last_frame = Some(Drawn { widths, row, column });
+    }
+
+    /// Draws the whole window, with the list at the left.
+    fn draw_beside(&mut self, out: &mut String, look: &Look, above: &[Row]) {
+        let clears = std::mem::take(&mut self.clears);
+        if let Some(drawn) = self.last_frame.take() {
+            // The window has become wide: the rows that are there already are drawn anew, too.
+            let up = drawn.rows_above(self.columns) + self.beside.remembered();
+            out.push_str(&if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() });
+        } else if clears {
+            // Each row is cleared when it is drawn. Some terminals put the window into the
+            // scrollback when all of it is cleared at once.
+            out.push_str("\x1b[H");
+            self.beside.restart();
+        }
+        let columns = beside::field_columns(self.columns);
+        let field = self.field((columns, self.rows / 2), look);
+        out.push_str(&self.beside.frame(above, &field, (self.columns, self.rows), look));
+    }
+
+    /// The prompt and the line, in so many columns and rows at most.
+    fn field(&mut self, (columns, height): (usize, usize), look: &Look) -> Field {
+        let search = self.editor.search_prompt().map(|search| Shown::line(&search));
+        let (prompt, short) =
+            search.as_ref().map_or((&self.prompt, &self.short_prompt), |search| (search, search));
+        let prompt = fitted_prompt(prompt, short, columns);
+        let line = (self.editor.text(), self.editor.cursor());
+        field(&prompt, line, &mut self.top, (columns, height), look)
     }
 }
 

@@ -133,8 +133,24 @@ fn choice(button: &Button) -> Shown {
 pub(super) struct Row(String);
 
 impl Row {
+    pub(super) const fn blank() -> Row {
+        Row(String::new())
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The most columns that it takes in any terminal.
+    pub(super) fn columns(&self) -> usize {
+        // Behind each Escape there is a colour, up to its 'm'.
+        let mut parts = self.0.split('\x1b');
+        let first = parts.next().map_or(0, width);
+        first
+            + parts
+                .filter_map(|part| part.split_once('m'))
+                .map(|(_, text)| width(text))
+                .sum::<usize>()
     }
 
     pub(super) fn and(mut self, more: &Row) -> Row {
@@ -254,6 +270,11 @@ impl Look {
     /// A text as it is.
     pub(super) fn unpainted(&self, text: &Shown) -> Row {
         self.paint("", text)
+    }
+
+    /// The line between two columns.
+    pub(super) fn aside_rule(&self) -> Row {
+        self.paint(DIM, &Shown::own("│"))
     }
 
     /// The prompt, or the prefix of a row below it.

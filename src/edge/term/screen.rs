@@ -50,8 +50,8 @@ pub(super) enum Way {
 /// A command of the loop.
 pub(super) enum Command {
     Show(Vec<Report>),
-    Prompt(String, String),
-    Focus(Option<ConversationId>),
+    Prompt { prompt: String, short: String, focus: Option<ConversationId> },
+    List(Vec<String>),
     Refuse { why: String, line: String },
     Insert(String),
     Complete { line: String, rest: String },
@@ -89,6 +89,8 @@ pub(super) struct Output {
     is_stdout_gone: bool,
     /// At the customer's side: whether the agent has answered the customer's latest line.
     is_answered: bool,
+    /// The number of lines of the list that the loop was told last.
+    list_rows: u16,
 }
 
 /// stdout or stderr.
@@ -146,6 +148,7 @@ impl Output {
             is_dirty: true,
             is_stdout_gone: false,
             is_answered: false,
+            list_rows: 0,
         })
     }
 
@@ -162,6 +165,7 @@ impl Output {
         if self.board.is_some() {
             self.unwritten.extend_from_slice(ENTER);
         }
+        self.tell_list_rows();
         self.write();
         let mut going = true;
         while going {
@@ -196,15 +200,16 @@ impl Output {
                 reports.iter().for_each(|report| self.show(report));
                 self.taken_count += reports.len() as u64;
             }
-            Command::Prompt(prompt, short) => {
+            Command::Prompt { prompt, short, focus } => {
                 if let Some(board) = &mut self.board {
                     board.prompt(&prompt, &short);
+                    board.focus(focus);
                     self.is_dirty = true;
                 }
             }
-            Command::Focus(conversation) => {
+            Command::List(lines) => {
                 if let Some(board) = &mut self.board {
-                    board.focus(conversation);
+                    board.list(&lines);
                     self.is_dirty = true;
                 }
             }
@@ -303,6 +308,10 @@ impl Output {
             key => {
                 self.is_interrupted &= matches!(key, Key::Resized | Key::Continued);
                 self.above.extend(board.press(key, &self.look));
+                if *key == Key::Resized {
+                    self.tell_list_rows();
+                    return;
+                }
                 let is_text = matches!(key, Key::Text(_) | Key::Paste(_) | Key::Newline);
                 if is_text && board.has_message() {
                     let _ = self.events.send(Event::Typing);
@@ -337,6 +346,15 @@ impl Output {
             self.unwritten.extend_from_slice(ENTER);
             board.resume();
             self.is_dirty = true;
+            self.tell_list_rows();
+        }
+    }
+
+    /// Tells the loop how many lines of the list the window shows, if that has changed.
+    fn tell_list_rows(&mut self) {
+        let rows = self.board.as_ref().map_or(0, Board::list_rows);
+        if mem::replace(&mut self.list_rows, rows) != rows {
+            let _ = self.events.send(Event::ListRows(rows));
         }
     }
 

@@ -101,7 +101,7 @@ fn obey(screen: &Screen, line: &str) {
         "notice" => {
             screen.show(Report::Notice { text: text.into() });
         }
-        "prompt" => screen.prompt(text.into(), text.into()),
+        "prompt" => screen.prompt(text.into(), text.into(), None),
         "refuse" => screen.refuse("that cannot be", text),
         "log" => drop(log_writer().write_all(format!("{text}\n").as_bytes())),
         _ => panic!("an unknown command: {line}"),

@@ -85,13 +85,13 @@ impl Front for Attached {
         self.outbox.push(SeatMessage::Upto { conversation, offset: offset.0 });
     }
 
-    fn prompt(&self, prompt: String, short: String) {
+    fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
         let mut view = self.view.borrow_mut();
-        (view.prompt, view.short) = (prompt, short);
+        (view.prompt, view.short, view.focus) = (prompt, short, focus);
     }
 
-    fn focus(&self, conversation: Option<ConversationId>) {
-        self.view.borrow_mut().focus = conversation;
+    fn list(&self, lines: Vec<String>) {
+        self.outbox.push(SeatMessage::List { lines });
     }
 
     fn insert(&self, text: &str) {

@@ -8,6 +8,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 
+use crate::core::clock::Now;
 use crate::core::command;
 use crate::core::desk::{Desk, SeatId};
 use crate::core::outcome::{Audience, Fact, Passage};
@@ -19,6 +20,8 @@ use crate::turn::Written;
 use crate::turn::seat::Seat;
 use crate::wire::{Author, ConversationId, Entry, Number, State};
 
+use super::beside::Beside;
+
 /// Conversations of which the seat knows how far a person has seen them, at most. Beyond it, those
 /// that left the desk's memory are shown whole when they are back.
 const DRAWN_MAX: usize = 10_000;
@@ -27,6 +30,7 @@ const DRAWN_MAX: usize = 10_000;
 pub(super) struct AgentSeat {
     pub(super) id: SeatId,
     pub(super) input: Input,
+    pub(super) beside: Beside,
     seat: Seat,
     json: bool,
     /// Nobody is here (`--no-terminal`): what is printed is never reported as seen.
@@ -63,6 +67,7 @@ impl AgentSeat {
         let pace = Pace::new(seat.is_person());
         AgentSeat {
             id,
+            beside: Beside::default(),
             input: Input { pace, accepting: None, open: Vec::new() },
             seat,
             json,
@@ -120,6 +125,14 @@ impl AgentSeat {
             } else if !self.json && (is_watched || self.active.contains(conversation)) {
                 self.undrawn.entry(*conversation).or_default().push(line.clone());
             }
+        }
+    }
+
+    /// Shows the list of conversations beside this one, if the window shows it and it is time.
+    pub(super) fn show_list(&mut self, desk: &Desk, now: Now) {
+        let make = |rows| desk.first_of_list(self.id, now, rows);
+        if let Some(lines) = self.beside.refreshed(now.clock, make) {
+            self.seat.screen().list(lines);
         }
     }
 

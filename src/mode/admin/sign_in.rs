@@ -199,6 +199,7 @@ impl Admin {
                     self.desk.agent_types(at, now);
                 }
             }
+            SeatMessage::ListRows { rows } => self.edges.seats[at].beside.set_rows(rows),
             SeatMessage::Enter {} => self.desk.confirm(at, now),
             SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {

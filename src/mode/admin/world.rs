@@ -135,13 +135,14 @@ impl World<Desk> for Edges {
             let (id, screen) = (seat.id, seat.seat().screen());
             if screen.has_prompt() {
                 let (prompt, mark) = (desk.prompt(id, now), desk.mark(id));
-                screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
-                screen.focus(desk.focus(id));
+                let short = format!("{}{mark}", prompt.short());
+                screen.prompt(format!("{prompt}{mark}"), short, desk.focus(id));
                 screen.title(desk.attention_at(id, now).count());
             } else if screen.is_interactive() {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);
             }
+            seat.show_list(desk, now);
             seat.flush();
         }
         self.terminals.flush(&self.peers);

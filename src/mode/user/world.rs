@@ -192,7 +192,7 @@ impl World<Sessions> for Edges {
     fn show(&mut self, sessions: &Sessions) {
         if let Some(session) = sessions.get(self.current) {
             let prompt = self.prompt(session);
-            self.seat.screen().prompt(prompt.clone(), prompt);
+            self.seat.screen().prompt(prompt.clone(), prompt, None);
             let spoken = spoken(session);
             self.seat.speak(spoken);
         }

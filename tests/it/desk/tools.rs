@@ -59,7 +59,7 @@ fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() 
     let path = file.to_str().expect("a text");
     let mut desk = setup.desk_at_a_terminal(&["--replies", path, "--name", "Robin"]);
     // The file's path is part of a sentence that is looked for: it is to stand in one row.
-    desk.resize(200, 24);
+    desk.resize(150, 24);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/r gr\r");
     desk.last_row("#1 Ann> Hello Ann, this is Robin.");

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::{Home, nobody_at};
 use crate::support::run::Handoff;
-use crate::support::terminal::Terminal;
+use crate::support::terminal::{COLUMNS, Terminal};
 
 /// A state folder, a desk's address and a bot. A test may start the desk and the customer's side
 /// on it as often as it wants.
@@ -225,9 +225,15 @@ impl Setup {
     /// The desk at a terminal, listening.
     #[track_caller]
     pub fn desk_at_a_terminal(&self, more: &[&str]) -> Terminal {
+        self.desk_in_a_window(COLUMNS, more)
+    }
+
+    /// The desk at a terminal with this many columns, listening.
+    #[track_caller]
+    pub fn desk_in_a_window(&self, columns: u16, more: &[&str]) -> Terminal {
         let mut arguments = self.admin_arguments(more);
         arguments.retain(|argument| *argument != "--json");
-        let mut desk = Terminal::start(&arguments);
+        let mut desk = Terminal::sized(&arguments, columns);
         desk.sees("listening on");
         desk
     }

@@ -20,7 +20,8 @@ use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr
 
 use crate::support::run::{Handoff, WITHIN};
 
-const COLUMNS: u16 = 100;
+/// The columns of a window, if a test says nothing else.
+pub const COLUMNS: u16 = 100;
 const ROWS: u16 = 40;
 
 /// The person's side of a terminal.
@@ -216,7 +217,7 @@ impl Terminal {
         let end = Instant::now() + WITHIN;
         loop {
             let seen = self.screen.screen().contents();
-            if so(self.screen.screen()) {
+            if !self.is_within_a_frame() && so(self.screen.screen()) {
                 return seen;
             }
             let left = end.saturating_duration_since(Instant::now());
@@ -228,9 +229,38 @@ impl Terminal {
         }
     }
 
+    /// Whether the emulator has a part of a frame: of a window that is drawn anew, the rows below
+    /// are still those of the frame before. Autowrap is off while a frame is drawn.
+    fn is_within_a_frame(&self) -> bool {
+        let autowrap = b"\x1b[?7";
+        let latest = self.seen.windows(autowrap.len()).rposition(|bytes| bytes == autowrap);
+        latest.is_some_and(|at| self.seen.get(at + autowrap.len()) != Some(&b'h'))
+    }
+
     /// The text of each row of the window.
     pub fn rows(&self) -> Vec<String> {
         self.screen.screen().rows(0, u16::MAX).collect()
+    }
+
+    /// Waits until the rows of the window are like this.
+    #[track_caller]
+    pub fn until_rows(&mut self, so: impl Fn(&[String]) -> bool, what: &str) {
+        let rows = |screen: &vt100::Screen| screen.rows(0, u16::MAX).collect::<Vec<_>>();
+        self.until_screen(|screen| so(&rows(screen)), what);
+    }
+
+    /// The rows that have left the window at its top, the oldest first.
+    pub fn scrollback(&mut self) -> Vec<String> {
+        let screen = self.screen.screen_mut();
+        screen.set_scrollback(usize::MAX);
+        let past = screen.scrollback();
+        let mut rows = Vec::new();
+        for back in (1..=past).rev() {
+            screen.set_scrollback(back);
+            rows.extend(screen.rows(0, u16::MAX).next());
+        }
+        screen.set_scrollback(0);
+        rows
     }
 
     /// Closes the window. The program runs on without its terminal.

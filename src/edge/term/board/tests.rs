@@ -5,6 +5,8 @@ use crate::edge::term::words::Reader;
 use crossbeam_channel::{Receiver, unbounded};
 use std::num::NonZero;
 
+mod beside;
+
 /// A board on an emulated terminal.
 struct Desk {
     board: Board,
@@ -15,12 +17,12 @@ struct Desk {
 
 fn desk(columns: usize, rows: usize) -> Desk {
     let (sender, typed) = unbounded();
-    let mut board = Board::new(20, sender);
+    let mut board = Board::new(20, sender, true);
     (board.columns, board.rows) = (columns, rows);
     board.prompt("Ann (2)", "Ann (2)");
     let look = Look::new(Reader::Agent, true);
     let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
-    let screen = vt100::Parser::new(size(rows), size(columns), 100);
+    let screen = vt100::Parser::new(size(rows), size(columns), 2000);
     Desk { board, look, screen, typed }
 }
 

@@ -1,0 +1,114 @@
+//! The agent's list of customers in few words, for the column that a wide terminal has of it.
+
+use super::Listed;
+use super::overview::{Elapsed, PROMPT_STEP, excerpt};
+
+/// The most letters of one text in a line. The terminal cuts the line to its column.
+const LETTERS: usize = 60;
+
+/// The lines for these customers. `more`: how many there are beside them.
+pub fn in_brief(listed: &[Listed], more: usize) -> Vec<String> {
+    let mut lines: Vec<String> = listed.iter().map(brief).collect();
+    if more > 0 {
+        lines.push(format!("  and {more} more"));
+    }
+    lines
+}
+
+fn brief(listed: &Listed) -> String {
+    // The time goes on in steps: each of them makes the lines anew.
+    let time = |time: std::time::Duration| {
+        let steps = time.as_secs() / PROMPT_STEP.as_secs();
+        Elapsed(PROMPT_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).to_string()
+    };
+    let (mark, parts) = match listed {
+        Listed::Nobody | Listed::NobodyBlocked | Listed::Blocked(_) | Listed::Agent(_) => {
+            return listed.to_string();
+        }
+        Listed::Talking {
+            who,
+            agent,
+            is_offered,
+            has_focus,
+            is_connected,
+            is_typing,
+            is_on_hold,
+            unanswered,
+            last,
+            ..
+        } => {
+            let new = unanswered.map(|(lines, since)| format!("{lines} new, {}", time(since)));
+            let mark = if *has_focus { "▸ " } else { "  " };
+            let parts = [
+                Some(who.clone()),
+                is_offered.then(|| "offered to you".to_owned()),
+                agent.as_ref().map(|agent| format!("with {agent}")),
+                (!is_connected).then(|| "offline".to_owned()),
+                is_on_hold.then(|| "on hold".to_owned()),
+                is_typing.then(|| "typing".to_owned()),
+                new,
+                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, LETTERS))),
+            ];
+            (mark, parts)
+        }
+        Listed::Waiting { who, agent, is_offered, is_connected, waited, reason, last, .. } => {
+            let parts = [
+                Some(who.clone()),
+                Some(format!("waits {}", time(*waited))),
+                agent.as_ref().map(|agent| format!("{agent} accepts")),
+                is_offered.then(|| "offered to you".to_owned()),
+                (!is_connected).then(|| "offline".to_owned()),
+                None,
+                reason.as_ref().map(|reason| excerpt(reason, LETTERS)),
+                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, LETTERS))),
+            ];
+            ("  ", parts)
+        }
+    };
+    format!("{mark}{}", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Listed, in_brief};
+
+    #[test]
+    fn a_brief_line_has_the_mark_of_the_focus_the_time_in_steps_and_the_last_words() {
+        let talking = |has_focus, agent: Option<&str>| Listed::Talking {
+            who: "#3 Cleo".to_owned(),
+            agent: agent.map(str::to_owned),
+            is_offered: false,
+            has_focus,
+            is_connected: false,
+            is_typing: true,
+            is_on_hold: false,
+            readers: Vec::new(),
+            unanswered: Some((4, Duration::from_secs(139))),
+            last: Some("bo@example.com".to_owned()),
+            tags: Vec::new(),
+        };
+        let waiting = Listed::Waiting {
+            who: "#5 Dan".to_owned(),
+            agent: None,
+            is_offered: false,
+            position: Some(1),
+            is_connected: true,
+            waited: Duration::from_secs(49),
+            reason: Some("lost parcel".to_owned()),
+            last: None,
+            tags: Vec::new(),
+        };
+        assert_eq!(
+            in_brief(&[talking(true, None), waiting, talking(false, Some("al"))], 7),
+            [
+                "▸ #3 Cleo · offline · typing · 4 new, 2:10 · \"bo@example.com\"",
+                "  #5 Dan · waits 0:40 · lost parcel",
+                "  #3 Cleo · with al · offline · typing · 4 new, 2:10 · \"bo@example.com\"",
+                "  and 7 more",
+            ]
+        );
+        assert_eq!(in_brief(&[Listed::Nobody], 0), ["nobody is talking, nobody is waiting"]);
+    }
+}

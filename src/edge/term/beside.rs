@@ -1,0 +1,209 @@
+//! In a wide window: the list of conversations as a column at the left of the conversation.
+//!
+//! A row that scrolls off a terminal goes into its scrollback as it stands, with everything that is
+//! on it. So a column that is written once would leave a copy of itself beside each line of the
+//! past, and it could not be kept up to date. Here the whole window is drawn anew instead: the
+//! latest rows of the conversation are held back and stand beside the column, and only when they
+//! leave the window are they written for good, by themselves. The scrollback has the conversation
+//! alone. (Only a window that is made smaller may push a copy of the column into it.)
+//!
+//! In any other window nothing is held back. There the latest rows are only remembered, for when
+//! the window becomes wide.
+
+use std::collections::VecDeque;
+use std::iter::repeat_n;
+
+use super::field::{Drawn as Shape, Field};
+use super::layout::{Shown, clip};
+use super::render::{Look, Row};
+
+/// The least columns and rows of a window with a column.
+const COLUMNS_MIN: usize = 160;
+const ROWS_MIN: usize = 12;
+/// The columns of the conversation beside the list. They are the same in each wide window, so that
+/// rows which are held back need not be broken anew.
+const TEXT: usize = 109;
+/// The most columns of the list.
+const LIST_MAX: usize = 70;
+/// The columns between the two.
+const GAP: usize = 3;
+
+/// The column, and the rows of the conversation beside it.
+#[derive(Default)]
+pub(super) struct Beside {
+    lines: Vec<Shown>,
+    held: VecDeque<Row>,
+    /// The window as it was drawn last; `None` if it has no column now.
+    drawn: Option<Drawn>,
+}
+
+struct Drawn {
+    rows: Vec<String>,
+    shape: Shape,
+    columns: usize,
+}
+
+/// Whether a window of this size has a column.
+pub(super) fn has_room(columns: usize, rows: usize) -> bool {
+    columns >= COLUMNS_MIN && rows >= ROWS_MIN
+}
+
+/// The columns for the rows of the conversation in such a window.
+pub(super) fn text_columns() -> usize {
+    TEXT
+}
+
+fn list_columns(columns: usize) -> usize {
+    (columns - TEXT - GAP).min(LIST_MAX)
+}
+
+/// The columns for the prompt and the line in such a window.
+pub(super) fn field_columns(columns: usize) -> usize {
+    columns - list_columns(columns) - GAP
+}
+
+impl Beside {
+    pub(super) fn set_lines(&mut self, lines: &[String]) {
+        self.lines = lines.iter().map(|line| Shown::line(line)).collect();
+    }
+
+    pub(super) fn is_drawn(&self) -> bool {
+        self.drawn.is_some()
+    }
+
+    /// These rows were written in a window without a column, of so many columns and with room for
+    /// `most` rows above the prompt. What stands above those is not remembered.
+    pub(super) fn remember(&mut self, above: &[Row], (columns, most): (usize, usize)) {
+        self.held.extend(above.iter().cloned());
+        let mut left = most;
+        let mut has_room = |row: &&Row| {
+            // A window that has become narrower has wrapped a row that was written before.
+            let rows = 1 + row.columns().saturating_sub(1) / columns;
+            let fits = rows <= left;
+            left = left.saturating_sub(rows);
+            fits
+        };
+        let kept = self.held.iter().rev().take_while(&mut has_room).count();
+        self.held.drain(..self.held.len() - kept);
+    }
+
+    /// The rows that are remembered are not on the screen any more, or not where they were.
+    pub(super) fn forget(&mut self) {
+        self.held.clear();
+        self.drawn = None;
+    }
+
+    /// How many rows above the prompt will be drawn anew, in a window that has become wide.
+    pub(super) fn remembered(&self) -> usize {
+        if self.is_drawn() { 0 } else { self.held.len() }
+    }
+
+    /// The whole window is to be drawn from its first row.
+    pub(super) fn restart(&mut self) {
+        self.drawn = None;
+    }
+
+    /// The bytes that draw a window of this size: the column at the left, `above` and the prompt at
+    /// the right. The cursor is where the last frame left it, or at the first row to draw.
+    pub(super) fn frame(
+        &mut self,
+        above: &[Row],
+        field: &Field,
+        (columns, height): (usize, usize),
+        look: &Look,
+    ) -> String {
+        self.held.extend(above.iter().cloned());
+        let room = height - field.rows.len();
+        let over = self.held.len().saturating_sub(room);
+        let leaving: Vec<Row> = self.held.drain(..over).collect();
+        let mut out = self.to_first_row(columns);
+        for row in &leaving {
+            out.push_str(&format!("\x1b[2K{}\r\n", row.as_str()));
+        }
+        let rows = self.rows(field, (columns, height), look);
+        let former = self.drawn.take().filter(|drawn| {
+            leaving.is_empty() && drawn.columns == columns && drawn.rows.len() == height
+        });
+        for (at, row) in rows.iter().enumerate() {
+            if former.as_ref().is_none_or(|former| former.rows[at] != *row) {
+                out.push_str(&format!("\x1b[2K{row}"));
+            }
+            out.push_str(if at + 1 < height { "\r\n" } else { "\r" });
+        }
+        let up = field.rows.len() - 1 - field.row;
+        if up > 0 {
+            out.push_str(&format!("\x1b[{up}A"));
+        }
+        let left = list_columns(columns) + GAP;
+        out.push_str(&format!("\x1b[{}G{}", left + 1, field.before.as_str()));
+        let widths = self.right(field, height).map(|right| left + right.columns()).collect();
+        let shape = Shape { widths, row: height - 1 - up, column: left + field.column };
+        self.drawn = Some(Drawn { rows, shape, columns });
+        out
+    }
+
+    /// The bytes that take the column off the screen: the rows beside it stand by themselves, and
+    /// the cursor is below them.
+    pub(super) fn erase(&mut self, columns: usize) -> String {
+        let mut out = self.to_first_row(columns);
+        self.drawn = None;
+        // Some terminals put the window into the scrollback when all of it is cleared at once.
+        out.push_str("\x1b[2K\r\n\x1b[J\x1b[A");
+        for row in &self.held {
+            out.push_str(&format!("{}\r\n", row.as_str()));
+        }
+        out
+    }
+
+    fn to_first_row(&self, columns: usize) -> String {
+        let up = self.drawn.as_ref().map_or(0, |drawn| drawn.shape.rows_above(columns));
+        if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() }
+    }
+
+    fn rows(&self, field: &Field, (columns, height): (usize, usize), look: &Look) -> Vec<String> {
+        let list = list_columns(columns);
+        let title = Shown::own("conversations (/list)");
+        let row = |(at, right): (usize, &Row)| {
+            let left = match at {
+                0 => look.paint_prompt(&title),
+                at => self
+                    .lines
+                    .get(at - 1)
+                    .map(|line| look.unpainted(&clip(line, list)))
+                    .unwrap_or_default(),
+            };
+            // The right part has a column of its own, whatever a terminal takes the left one for.
+            let rule = look.aside_rule();
+            let (left, rule, right) = (left.as_str(), rule.as_str(), right.as_str());
+            format!("{left}\x1b[{}G{rule} {right}", list + 2)
+        };
+        self.right(field, height).enumerate().map(row).collect()
+    }
+
+    /// The rows at the right: the conversation stands at the bottom, above the prompt.
+    fn right<'a>(&'a self, field: &'a Field, height: usize) -> impl Iterator<Item = &'a Row> {
+        static BLANK: Row = Row::blank();
+        let blanks = height - field.rows.len() - self.held.len();
+        repeat_n(&BLANK, blanks).chain(&self.held).chain(&field.rows)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::words::Reader;
+    use super::*;
+
+    #[test]
+    fn rows_that_a_narrow_window_has_wrapped_are_remembered_as_far_as_they_are_in_it() {
+        let look = Look::new(Reader::Agent, true);
+        let row = look.paint_prompt(&Shown::line(&"日本".repeat(15)));
+        assert_eq!(row.columns(), 60);
+        let mut beside = Beside::default();
+        beside.remember(&vec![row; 9], (100, 20));
+        let remembered = [(60, 8), (59, 16), (30, 15), (20, 4), (20, 2)].map(|size| {
+            beside.remember(&[], size);
+            beside.remembered()
+        });
+        assert_eq!(remembered, [8, 8, 7, 1, 0]);
+    }
+}

@@ -1,0 +1,82 @@
+//! When the list of conversations is made anew that an agent's wide window shows beside the
+//! conversation. A seat that shows none costs nothing.
+
+use std::time::{Duration, Instant};
+
+/// The least time between two lists: a burst of events makes one list.
+const EVERY: Duration = Duration::from_millis(500);
+/// The times in a list go on by this much, if nothing else happens.
+const STEP: Duration = Duration::from_secs(10);
+/// The most lines that a window gets.
+const ROWS_MAX: u16 = 200;
+
+/// The list at one seat.
+#[derive(Default)]
+pub(super) struct Beside {
+    rows: u16,
+    /// When the latest list was made, and when the next one is due.
+    made: Option<Instant>,
+    due: Option<Instant>,
+    lines: Vec<String>,
+}
+
+impl Beside {
+    /// The window shows so many lines from now on.
+    pub(super) fn set_rows(&mut self, rows: u16) {
+        *self = Beside { rows: rows.min(ROWS_MAX), ..Beside::default() };
+    }
+
+    /// When the next list is due, if the window shows one.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Something may have happened. Returns the lines, if it is time and they have changed; `make`
+    /// makes so many of them.
+    pub(super) fn refreshed(
+        &mut self,
+        now: Instant,
+        make: impl FnOnce(usize) -> Vec<String>,
+    ) -> Option<Vec<String>> {
+        if self.rows == 0 {
+            return None;
+        }
+        if let Some(next) = self.made.map(|made| made + EVERY).filter(|next| now < *next) {
+            self.due = Some(next);
+            return None;
+        }
+        (self.made, self.due) = (Some(now), Some(now + STEP));
+        let lines = make(self.rows.into());
+        let has_changed = lines != self.lines;
+        self.lines.clone_from(&lines);
+        has_changed.then_some(lines)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_makes_one_list_and_nothing_changed_sends_none() {
+        let mut beside = Beside::default();
+        let (begun, mut made) = (Instant::now(), 0);
+        let after = |millis| begun + Duration::from_millis(millis);
+        assert_eq!(beside.refreshed(begun, |_| unreachable!("nobody looks")), None);
+        beside.set_rows(9);
+        let mut refresh = |millis, text: &str| {
+            let lines = beside.refreshed(after(millis), |rows| {
+                made += 1;
+                vec![format!("{rows} {text}")]
+            });
+            (lines.map(|lines| lines.concat()), beside.due())
+        };
+        assert_eq!(refresh(0, "a"), (Some("9 a".to_owned()), Some(after(10_000))));
+        for millis in 1..500 {
+            assert_eq!(refresh(millis, "b"), (None, Some(after(500))));
+        }
+        assert_eq!(refresh(500, "b"), (Some("9 b".to_owned()), Some(after(10_500))));
+        assert_eq!(refresh(10_500, "b"), (None, Some(after(20_500))));
+        assert_eq!(made, 3);
+    }
+}
