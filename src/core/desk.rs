@@ -75,6 +75,7 @@ mod transfer;
 mod undo;
 mod views;
 
+pub use conversation::Former;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
@@ -385,7 +386,7 @@ impl Desk {
         let secret = conversation.secret;
         let name = conversation.name.as_deref().map(str::to_owned);
         let has_lost = conversation.own.highest_lost() > 0;
-        let former = conversation.former;
+        let former = conversation.former.as_ref().map(|former| former.ordinal);
         self.journal(id, Record::Begun { secret, name });
         if let Some(former) = former {
             self.journal(id, Record::Former(former));

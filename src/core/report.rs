@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -56,9 +57,9 @@ pub enum Report {
         /// At a desk: what the customer is called there.
         #[serde(skip_serializing_if = "Option::is_none")]
         customer: Option<String>,
-        /// At a desk: the number of the conversation that the customer had before.
+        /// At a desk: the conversation that the customer had before.
         #[serde(skip_serializing_if = "Option::is_none")]
-        former: Option<u32>,
+        former: Option<Earlier>,
         /// The state, as both sides know it.
         state: State,
         /// The place in the queue, from 1.
@@ -248,6 +249,23 @@ pub enum Report {
     /// An event that a desk made for an agent's terminal elsewhere.
     #[serde(untagged)]
     Event(Custom),
+}
+
+/// The conversation that a customer had before, as a desk knows it. In JSON its number alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Earlier {
+    /// Its number.
+    pub ordinal: u32,
+    /// How long ago it ended, when the customer asked for an agent again.
+    pub ago: Option<Duration>,
+    /// The last note in it.
+    pub note: Option<String>,
+}
+
+impl Serialize for Earlier {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(self.ordinal)
+    }
 }
 
 /// A message as it is told.

@@ -78,7 +78,7 @@ pub struct Options {
 pub enum Typed {
     /// A line, or a pasted block of several lines. Never empty.
     Line(String),
-    /// A line that was typed while this conversation had the focus ([`Screen::focus`]).
+    /// A line that was typed while this conversation had the focus ([`Screen::prompt`]).
     LineTo(ConversationId, String),
     /// Enter in an empty line of the editor.
     Enter,

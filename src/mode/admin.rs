@@ -11,8 +11,8 @@ use crossbeam_channel::{bounded, unbounded};
 
 use crate::core::clock::Now;
 use crate::core::desk::hello::is_secret_of;
-use crate::core::desk::{Desk, Options, SeatId};
-use crate::core::record::Offset;
+use crate::core::desk::{self, Desk, Options, SeatId};
+use crate::core::record::{Line, Offset, What};
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
 use crate::edge::agents::AgentsFile;
@@ -464,7 +464,13 @@ fn note_former(
     if let Some(story) = journal.story(former.conversation)?
         && is_secret_of(&former.secret, &story)
     {
-        desk.has_returned(id, story.ordinal);
+        let lines = journal.lines(former.conversation, Offset::START)?;
+        let note = lines.iter().rev().find_map(|line| match &line.what {
+            What::Note(note) => Some(note.clone()),
+            What::Entry(..) => None,
+        });
+        let left_at = lines.iter().rev().find_map(Line::entry).map_or(0, |entry| entry.at);
+        desk.has_returned(id, desk::Former { ordinal: story.ordinal, left_at, note });
     }
     Ok(())
 }

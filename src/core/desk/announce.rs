@@ -241,7 +241,7 @@ impl Desk {
             conversation: id,
             ordinal: Some(conversation.ordinal),
             customer: Some(conversation.called(id)),
-            former: conversation.former,
+            former: conversation.earlier(),
             state: conversation.state(),
             position,
             admin: owner.and_then(|owner| owner.shown_as.clone()),

@@ -27,7 +27,9 @@ impl Blocks {
     fn find(&self, id: ConversationId, known: &Conversation, now: Millis) -> Option<&Blocked> {
         let identity = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.as_deref());
         let is_known_again = |block: &Blocked| match &block.by {
-            BlockedBy::Conversation => known.former == Some(block.ordinal),
+            BlockedBy::Conversation => {
+                known.former.as_ref().is_some_and(|former| former.ordinal == block.ordinal)
+            }
             BlockedBy::Identity(user) => identity == Some(user),
             BlockedBy::Address(address) => known.address == Some(*address),
         };

@@ -1,16 +1,17 @@
 //! One conversation, as this desk knows it. Its parts keep their own rules; here is what two of
 //! them decide together.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::outcome::Due;
 use crate::core::owed::Owed;
 use crate::core::record::{Record, Story, What};
+use crate::core::report::Earlier;
 use crate::core::typing::Typing;
 use crate::wire::{
-    Address, Author, Body, Conn, ConversationId, DeskId, Entry, Number, Page, State,
+    Address, Author, Body, Conn, ConversationId, DeskId, Entry, Millis, Number, Page, State,
 };
 
 use super::backlog::Backlog;
@@ -22,6 +23,17 @@ use super::room::Slot;
 use super::team::AgentId;
 use super::transfer::Offer;
 use super::undo::Planned;
+
+/// The conversation that a customer had before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Former {
+    /// Its number.
+    pub ordinal: u32,
+    /// When its last entry came; 0: this is not known any more.
+    pub left_at: Millis,
+    /// The last note in it.
+    pub note: Option<String>,
+}
 
 /// One conversation, as this desk knows it.
 pub(super) struct Conversation {
@@ -37,8 +49,8 @@ pub(super) struct Conversation {
     pub(super) backlog: Backlog,
     pub(super) delivery: Delivery,
     pub(super) own: OwnNumbers,
-    /// The number of the conversation that the customer had before, as they have proved.
-    pub(super) former: Option<u32>,
+    /// The conversation that the customer had before, as they have proved.
+    pub(super) former: Option<Box<Former>>,
     /// The customer's address, if it is theirs and not a gateway's.
     pub(super) address: Option<Address>,
     /// Whether the customer comes from a gateway that this desk trusts.
@@ -131,7 +143,7 @@ impl Conversation {
                 story.own,
             ),
             own: OwnNumbers::restore(story.own, story.held, story.typed),
-            former: story.former,
+            former: story.former.map(|ordinal| Box::new(Former { ordinal, ..Former::default() })),
             is_on_hold: story.is_on_hold,
             tags: story.tags.clone().into(),
             owed: story.owed.clone(),
@@ -266,6 +278,14 @@ impl Conversation {
     /// Whether an agent of this desk has the customer, or had them last.
     pub(super) fn is_active(&self) -> bool {
         self.controls.phase() == Phase::Active && !self.is_asleep
+    }
+
+    /// The conversation that the customer had before, for whoever is told that they are back.
+    pub(super) fn earlier(&self) -> Option<Earlier> {
+        let Former { ordinal, left_at, note } = self.former.as_deref()?.clone();
+        let ago = self.owed.asked_at().saturating_sub(left_at);
+        let ago = (left_at > 0).then(|| Duration::from_millis(ago));
+        Some(Earlier { ordinal, ago, note })
     }
 
     /// How agents have marked the conversation.

@@ -14,7 +14,7 @@ use crate::wire::{
 };
 
 use super::controls::Phase;
-use super::conversation::Conversation;
+use super::conversation::{Conversation, Former};
 use super::{Desk, LOST_MAX};
 
 impl Desk {
@@ -92,11 +92,14 @@ impl Desk {
         }
     }
 
-    /// The customer of this conversation has proved that the one with this number was theirs, too.
-    pub fn has_returned(&mut self, id: ConversationId, former: u32) {
+    /// The customer of this conversation has proved that the former one was theirs, too.
+    pub fn has_returned(&mut self, id: ConversationId, former: Former) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        if conversation.former.replace(former) != Some(former) && conversation.ordinal > 0 {
-            self.journal(id, Record::Former(former));
+        let ordinal = former.ordinal;
+        let known = conversation.former.replace(Box::new(former));
+        let is_news = known.is_none_or(|known| known.ordinal != ordinal);
+        if is_news && conversation.ordinal > 0 {
+            self.journal(id, Record::Former(ordinal));
         }
     }
 

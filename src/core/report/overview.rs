@@ -201,9 +201,10 @@ impl fmt::Display for Listed {
     }
 }
 
-/// The beginning of a line, as it is shown in a list: at most this many letters.
+/// The beginning of a line, as it is shown in a list: at most this many letters, in one row.
 pub fn excerpt(line: &str, most: usize) -> String {
-    let mut letters = line.graphemes(true);
+    let letters = line.graphemes(true);
+    let mut letters = letters.map(|letter| if letter.ends_with('\n') { " " } else { letter });
     let beginning: String = letters.by_ref().take(most).collect();
     if letters.next().is_some() { beginning + "…" } else { beginning }
 }

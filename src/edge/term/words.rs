@@ -1,14 +1,20 @@
 //! The sentence that a person reads for each report that is not a message. Pure.
 
+use std::time::Duration;
+
 use super::layout::Shown;
 use super::page_words::page_words;
 use super::shop_words::shop_words;
 use crate::core::record::Ending;
 use crate::core::report::{
-    Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
+    Earlier, Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
+    excerpt,
 };
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
+
+/// The letters of a note that a sentence has.
+const NOTE_LETTERS: usize = 60;
 
 /// How much attention a sentence needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +93,8 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                     return Some((Tone::News, Shown::text(&hold_words(&who, on_hold))));
                 }
                 let sentence = desk_state(&who, *state, position, reason, other);
-                match former.filter(|_| *state == State::Queued) {
-                    Some(former) => format!("{sentence}; had #{former} before"),
+                match former.as_ref().filter(|_| *state == State::Queued) {
+                    Some(former) => format!("{sentence}; {}", back(former)),
                     None => sentence,
                 }
             } else {
@@ -204,6 +210,27 @@ fn user_state(
         (State::Closed, _) => "the conversation is closed".into(),
     };
     Some(text)
+}
+
+/// That a customer is back: `back after 12 min; had #2, note: a refund`.
+fn back(former: &Earlier) -> String {
+    let ago =
+        former.ago.map_or_else(|| "back".to_owned(), |ago| format!("back after {}", time(ago)));
+    let note = former
+        .note
+        .as_deref()
+        .map(|note| format!(", note: {}", Line(&excerpt(note, NOTE_LETTERS))));
+    format!("{ago}; had #{}{}", former.ordinal, note.unwrap_or_default())
+}
+
+/// A time in the largest unit that it fills.
+fn time(time: Duration) -> String {
+    match time.as_secs() / 60 {
+        0 => "less than a minute".to_owned(),
+        minutes @ 1..60 => format!("{minutes} min"),
+        minutes @ 60..2_880 => format!("{} h", minutes / 60),
+        minutes => format!("{} days", minutes / 1_440),
+    }
 }
 
 fn hold_words(who: &str, on_hold: bool) -> String {
@@ -381,6 +408,21 @@ mod tests {
             reason,
         };
         words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_agent_reads_after_how_long_a_customer_is_back_and_what_was_noted() {
+        let back = |minutes: u64, note: Option<&str>| {
+            let ago = Some(Duration::from_secs(minutes * 60));
+            back(&Earlier { ordinal: 2, ago, note: note.map(str::to_owned) })
+        };
+        assert_eq!(back(0, None), "back after less than a minute; had #2");
+        assert_eq!(
+            back(12, Some("a refund\nis due")),
+            "back after 12 min; had #2, note: a refund is due"
+        );
+        assert_eq!(back(180, None), "back after 3 h; had #2");
+        assert_eq!(back(3 * 1_440, None), "back after 3 days; had #2");
     }
 
     #[test]

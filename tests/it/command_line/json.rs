@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use handoff::core::record::Ending;
 use handoff::core::report::{
-    CustomerNews, DeskNews, Elsewhere, EndingOutcome, Link, News, Presence, Reason, Report,
-    Returned, Told, TransferOutcome,
+    CustomerNews, DeskNews, Earlier, Elsewhere, EndingOutcome, Link, News, Presence, Reason,
+    Report, Returned, Told, TransferOutcome,
 };
 use handoff::wire::{
     Author, Button, ConversationId, Custom, EndReason, Identity, Page, Said, State,
@@ -47,7 +47,7 @@ fn reports() -> Vec<(Report, Report)> {
         conversation: ID,
         ordinal: n,
         customer: name.clone(),
-        former: n,
+        former: n.map(|ordinal| Earlier { ordinal, ago: None, note: None }),
         state: State::Bot,
         position: n,
         admin: name.clone(),

@@ -473,3 +473,19 @@ fn a_customer_who_is_back_is_known_by_their_former_conversation_and_nobody_else_
     let is_there = |text: &str| al.messages().iter().any(|(_, said)| said == text);
     assert!(is_there("the first time"));
 }
+
+#[test]
+fn an_agent_reads_when_a_customer_who_is_back_left_and_the_note_that_was_kept() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_in_a_window(150, &[]);
+    let mut cleo = setup.queued("Cleo");
+    desk.sees("Hey! Cleo wants to talk to you");
+    desk.press("/accept\r");
+    cleo.until_state("active");
+    desk.last_row("#1 Cleo> ");
+    desk.press("/close wants a refund\r\r");
+    cleo.until_state("closed");
+    drop(cleo);
+    let _cleo = setup.queued("Cleo");
+    desk.sees("back after less than a minute; had #1, note: wants a refund");
+}

@@ -226,6 +226,7 @@ fn a_blocked_customer_is_turned_away_until_they_are_unblocked() {
     desk.sees("#1 Ann  blocked until ");
     desk.press("/unblock 1\r");
     desk.sees("#1 Ann is not blocked any more");
-    again.say("a human, please");
-    desk.sees("Hey! Ann wants to talk to you");
+    let mut third = setup.user(&["--name", "Ann", "--profile", "third"]);
+    third.say("a human, please");
+    desk.sees("#3 Ann is waiting (number 1 in the queue)");
 }

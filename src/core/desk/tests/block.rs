@@ -6,7 +6,7 @@ use super::team::{takes, team};
 use super::{dials, greets, hello, id, joins, now, reports, says, sent, settle};
 use crate::core::clock::Now;
 use crate::core::command::Criterion;
-use crate::core::desk::{Desk, Options};
+use crate::core::desk::{Desk, Former, Options};
 use crate::core::outcome::Side;
 use crate::core::record::Record;
 use crate::core::report::{AgentRefusal, Report};
@@ -51,7 +51,7 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     desk.outcome();
     for (n, former) in [(2, 1), (3, 2)] {
         dials(&mut desk, n, n.into(), n, now());
-        desk.has_returned(id(n), former);
+        desk.has_returned(id(n), Former { ordinal: former, ..Former::default() });
         says(&mut desk, n, 1, Body::Requested { reason: None, of: None });
         let acts = desk.outcome().acts;
         let told: Vec<_> = reports(&acts).collect();
