@@ -28,7 +28,7 @@ impl Desk {
         now: Now,
     ) -> Result<ConversationId, AgentRefusal> {
         let id = match ordinal {
-            Some(ordinal) => self.find(ordinal)?,
+            Some(ordinal) => self.find_live(ordinal)?,
             None => self.next_in_queue().ok_or(match self.queue.is_empty() {
                 true => AgentRefusal::NobodyWaits,
                 false => AgentRefusal::NobodyWaitingIsConnected,
@@ -77,12 +77,10 @@ impl Desk {
     /// # Errors
     /// When it is not active.
     pub fn switch(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
-        let id = self.find(ordinal)?;
+        let id = self.find_live(ordinal)?;
         if !self.is_own(seat, id) {
-            return Err(match self.owner_name(id) {
-                Some(agent) => AgentRefusal::Taken { who: self.who(id), agent },
-                None => AgentRefusal::NotYours(self.who(id)),
-            });
+            let why = self.target_to_change(seat, Some(ordinal)).err();
+            return Err(why.unwrap_or_else(|| AgentRefusal::NotYours(self.who(id))));
         }
         self.go_to(seat, id);
         Ok(())
@@ -132,13 +130,24 @@ impl Desk {
         Ok(())
     }
 
-    /// Keeps a note of the agent at this seat. At a desk with several agents it says whose it is.
-    pub(super) fn keep_note(&mut self, seat: SeatId, id: ConversationId, text: &str) {
+    /// The same in a conversation that has ended, also if the desk has forgotten it.
+    pub fn note_in_ended(&mut self, seat: SeatId, id: ConversationId, text: &str) {
+        let note = self.signed(seat, text);
+        self.journal(id, Record::Note(note));
+    }
+
+    /// A note with the agent's name, if the desk has several.
+    fn signed(&self, seat: SeatId, text: &str) -> String {
         let agent = self.team.agent_at(seat).filter(|_| self.team.is_shared());
-        let note = match agent {
+        match agent {
             Some(agent) => format!("{}: {text}", self.agent_name(agent)),
             None => text.to_owned(),
-        };
+        }
+    }
+
+    /// Keeps a note of the agent at this seat.
+    pub(super) fn keep_note(&mut self, seat: SeatId, id: ConversationId, text: &str) {
+        let note = self.signed(seat, text);
         self.journal(id, Record::Note(note.clone()));
         self.tell(id, Report::Note { conversation: id, text: note });
         // The screen shows a note together with messages. This passage has no message: it makes the
@@ -254,8 +263,7 @@ impl Desk {
         let Some(ordinal) = on else {
             return self.focus(seat).ok_or_else(|| self.no_focus(seat));
         };
-        let id = self.find(ordinal)?;
-        if self.conversations[id].is_live() { Ok(id) } else { Err(AgentRefusal::HasEnded(ordinal)) }
+        self.find_live(ordinal)
     }
 
     /// The same, if the agent may change what becomes of it: it is theirs or nobody's, and nothing
@@ -314,8 +322,14 @@ impl Desk {
         self.queue.iter().find(is_ready)
     }
 
+    /// The conversation with this ordinal, whose customer waits or talks.
+    pub(super) fn find_live(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
+        let id = self.find(ordinal)?;
+        if self.conversations[id].is_live() { Ok(id) } else { Err(AgentRefusal::HasEnded(ordinal)) }
+    }
+
     /// The conversation in memory with this ordinal.
-    pub(super) fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
+    fn find(&self, ordinal: u32) -> Result<ConversationId, AgentRefusal> {
         match self.conversations.at(ordinal) {
             Some(id) => Ok(id),
             None if self.conversations.was_given(ordinal) => Err(AgentRefusal::HasEnded(ordinal)),

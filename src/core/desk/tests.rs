@@ -19,6 +19,7 @@ mod care;
 mod memory;
 mod queue;
 mod room;
+mod table;
 mod team;
 mod typing;
 mod undo;

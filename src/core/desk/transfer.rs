@@ -82,7 +82,7 @@ impl Desk {
     /// # Errors
     /// When nothing was offered.
     pub fn decline(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
-        let id = self.find(ordinal)?;
+        let id = self.find_live(ordinal)?;
         if !self.is_offered(seat, id) {
             return Err(AgentRefusal::NotOffered(self.who(id)));
         }
@@ -101,7 +101,7 @@ impl Desk {
         reason: &str,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.find(ordinal)?;
+        let id = self.find_live(ordinal)?;
         let lead = self.lead_at(seat)?;
         let conversation = &self.conversations[id];
         let Some(owner) = conversation.owner.filter(|_| conversation.is_active()) else {
@@ -129,11 +129,8 @@ impl Desk {
         seat: SeatId,
         ordinal: u32,
     ) -> Result<ConversationId, AgentRefusal> {
-        let id = self.find(ordinal)?;
+        let id = self.find_live(ordinal)?;
         self.lead_at(seat)?;
-        if !self.conversations[id].is_live() {
-            return Err(AgentRefusal::NotYours(self.who(id)));
-        }
         let Some(at) = self.team.seat_mut(seat) else { return Ok(id) };
         let before = at.watched.len();
         at.watched.retain(|watched| *watched != id);

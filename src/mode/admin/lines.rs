@@ -213,7 +213,7 @@ impl Admin {
                 let switched = desk.switch_to_next(at);
                 return self.arrive(at, switched);
             }
-            command::Admin::In(on, action) => self.act_in(at, *on, action, now),
+            command::Admin::In(on, action) => return self.act_in(at, *on, action, now),
             command::Admin::Undo => desk.undo(at),
             command::Admin::Take { who, reason } => {
                 let ordinal = self.find(at, who, Desk::find_active);
@@ -255,10 +255,10 @@ impl Admin {
         on: Option<u32>,
         action: &Action,
         now: Now,
-    ) -> Result<(), AgentRefusal> {
+    ) -> Result<Result<(), AgentRefusal>, Stop> {
         let is_person = self.edges.seats[at].input.pace.is_person();
         let desk = &mut self.desk;
-        match action {
+        let done = match action {
             // What a person ends can be undone for a while, what a script ends cannot.
             Action::End(ending, note) if is_person => {
                 desk.end_soon(at, on, *ending, note.as_deref(), now)
@@ -271,6 +271,16 @@ impl Admin {
             Action::Resume(text) => desk.go_on(at, on, text.as_deref(), now),
             Action::Block(by, time) => desk.block(at, on, *by, *time, now),
             Action::Transfer { to, note } => desk.transfer(at, on, to, note.as_deref(), now),
+        };
+        match (done, action) {
+            (Err(AgentRefusal::HasEnded(ordinal)), Action::Note(text)) => {
+                if let Some(id) = self.edges.keeper.journal.conversation(ordinal)? {
+                    self.desk.note_in_ended(at, id, text);
+                    self.say(at, &format!("noted in #{ordinal}, which has ended"));
+                }
+                Ok(Ok(()))
+            }
+            (done, _) => Ok(done),
         }
     }
 

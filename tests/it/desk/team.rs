@@ -486,6 +486,8 @@ fn an_agent_reads_when_a_customer_who_is_back_left_and_the_note_that_was_kept() 
     desk.press("/close wants a refund\r\r");
     cleo.until_state("closed");
     drop(cleo);
+    desk.press("/note #1 the refund is paid\r");
+    desk.sees("noted in #1, which has ended");
     let _cleo = setup.queued("Cleo");
-    desk.sees("back after less than a minute; had #1, note: wants a refund");
+    desk.sees("back after less than a minute; had #1, note: the refund is paid");
 }

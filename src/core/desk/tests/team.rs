@@ -94,7 +94,7 @@ fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
     desk.transfer(robin, None, "al", None, now()).expect("al is here");
     says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
-    assert_eq!(desk.decline(al, 1), Err(AgentRefusal::NotOffered("#1 Customer 0101".into())));
+    assert_eq!(desk.decline(al, 1), Err(AgentRefusal::HasEnded(1)));
     takes(&mut desk, robin, 2);
     desk.transfer(robin, None, "al", None, now()).expect("al is here");
     desk.end(robin, None, Ending::Close, None, now()).expect("robin has the customer");
