@@ -159,8 +159,8 @@ pub const ADMIN_HELP: &str = "\
 /note TEXT        keep a note that only this desk sees
 /tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
 /hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
-/block [identity|address] [TIME]  close it, and turn the customer away for a day, or 30m, 12h, 7d
-/unblock N, /list blocked  turn the customer of conversation N away no more; whom the desk turns away
+/block [identity|address] [TIME]  close it, and turn the customer away: 30m, 12h, 7d
+/unblock N, /list blocked  let the customer of conversation N in again; who is blocked
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
 /decline N        do not take customer N, whom another agent offers you
 /away [TEXT], /here  whether you can be given customers
@@ -173,7 +173,7 @@ pub const ADMIN_HELP: &str = "\
 /quit             leave the program
 //text            say a line that begins with a slash
 N is a customer's number, their name, or the beginning of a name that fits only one.
-From /handback to /transfer a command is for who gets your lines; /note #3 TEXT is for customer 3";
+Commands from /handback to /transfer are for who gets your lines; with #3 first for customer 3";
 
 impl User {
     /// Reads a line that the customer typed.

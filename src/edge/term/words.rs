@@ -89,8 +89,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             if me == Author::Admin {
                 let other = agent.as_deref().filter(|_| *is_elsewhere);
                 let who = called(*ordinal, customer.as_deref());
-                if let Some(on_hold) = on_hold.filter(|_| other.is_none()) {
-                    return Some((Tone::News, Shown::text(&hold_words(&who, on_hold))));
+                if let Some(on_hold) = on_hold {
+                    let text = hold_words(&who, *on_hold, other)?;
+                    return Some((Tone::News, Shown::text(&text)));
                 }
                 let sentence = desk_state(&who, *state, position, reason, other);
                 match former.as_ref().filter(|_| *state == State::Queued) {
@@ -233,10 +234,13 @@ fn time(time: Duration) -> String {
     }
 }
 
-fn hold_words(who: &str, on_hold: bool) -> String {
-    match on_hold {
-        true => format!("{who} is on hold, until your next line to them or /resume"),
-        false => format!("{who} is not on hold any more"),
+/// `other` is another agent who has the conversation.
+fn hold_words(who: &str, on_hold: bool, other: Option<&str>) -> Option<String> {
+    match (other, on_hold) {
+        (None, true) => Some(format!("{who} is on hold, until your next line to them or /resume")),
+        (None, false) => Some(format!("{who} is not on hold any more")),
+        (Some(other), true) => Some(format!("{other} has {who}, who is on hold")),
+        (Some(_), false) => None,
     }
 }
 

@@ -224,9 +224,9 @@ impl AgentSeat {
         match state {
             Some((id, State::Active, false)) => {
                 self.had_one = true;
-                self.active.insert(id);
+                let is_new = self.active.insert(id);
                 self.others.remove(&id);
-                if !self.json {
+                if is_new && !self.json {
                     self.draw_whole(desk, id, journal)?;
                 }
             }

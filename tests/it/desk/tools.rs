@@ -201,6 +201,9 @@ fn a_customer_on_hold_knows_it_and_tags_are_found_after_the_end() {
     desk.press("they have it\r");
     ann.until(|event| event["on_hold"] == false);
     ann.until_text("they have it");
+    desk.sees("-- #1 Ann is not on hold any more");
+    let earlier = desk.rows().iter().filter(|row| row.contains("── earlier")).count();
+    assert_eq!(earlier, 1, "the line is shown as any other");
     desk.press("/tag #2 spam\r");
     desk.sees("tags of #2 Bob: spam");
     desk.press("/close #2\r/close #2\r");
