@@ -196,7 +196,7 @@ impl Default for Options {
 /// use handoff::core::outcome::Side;
 /// use handoff::core::record::Ending;
 /// use handoff::wire::{
-///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
+///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Request, Secret, VERSION,
 /// };
 ///
 /// let now = Now { clock: Instant::now(), wall: 0 };
@@ -224,7 +224,7 @@ impl Default for Options {
 /// };
 /// let of = |number| Asked { desk: DeskId::new([1; 16]), number };
 ///
-/// make(&mut desk, 1, Body::Requested { reason: None, of: None });
+/// make(&mut desk, 1, Body::Requested(Request::default()));
 /// assert_eq!(desk.waiting(), ["#1 Ann"]);
 ///
 /// // The desk asks with an entry of its own, and has the customer when the answer comes.

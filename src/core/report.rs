@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::department::Need;
 use super::record::Ending;
 use crate::wire::{
     Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
@@ -71,6 +72,9 @@ pub enum Report {
         /// Whether another agent than the one at this seat has the conversation; for people only.
         #[serde(skip)]
         is_elsewhere: bool,
+        /// At a desk: the department and the language of a customer who waits or talks.
+        #[serde(flatten)]
+        need: Need,
         /// Why it got here, where there is more than one way.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,

@@ -235,6 +235,7 @@ impl Desk {
             admin: owner.and_then(|owner| owner.shown_as.clone()),
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
             is_elsewhere: false,
+            need: conversation.need().cloned().unwrap_or_default(),
             reason: reason.or(asked),
         }
     }

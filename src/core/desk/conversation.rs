@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
+use crate::core::department::Need;
 use crate::core::outcome::Due;
 use crate::core::owed::Owed;
 use crate::core::record::{Record, Story, What};
@@ -290,6 +291,12 @@ impl Conversation {
     /// Why the customer waits, if the bot gave a reason.
     pub(super) fn reason(&self) -> Option<&str> {
         self.controls.reason().filter(|_| self.is_queued())
+    }
+
+    /// The department and the language of a customer who waits or talks here.
+    pub(super) fn need(&self) -> Option<&Need> {
+        let is_live = self.controls.phase().is_with_desk() && !self.is_asleep;
+        is_live.then(|| self.controls.need())
     }
 
     /// The state of the conversation, as this desk knows it.

@@ -35,6 +35,7 @@ impl Desk {
                 is_connected: conversation.is_connected(),
                 is_typing: conversation.typing.is_there(),
                 readers: self.readers(seat, id),
+                need: conversation.need().cloned().unwrap_or_default(),
                 unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
                 last: owed.last().map(str::to_owned),
             }
@@ -47,6 +48,7 @@ impl Desk {
                 position: self.queue.counts(id).then_some(position),
                 is_connected: conversation.is_connected(),
                 waited: since(conversation.owed().asked_at(), now),
+                need: conversation.need().cloned().unwrap_or_default(),
                 reason: conversation.reason().map(str::to_owned),
                 last: conversation.owed().last().map(str::to_owned),
             }

@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::Presence;
 use crate::core::delivery::Mark;
+use crate::core::department::Need;
 use crate::core::record::Ending;
 use crate::core::text::Line;
 
@@ -38,6 +39,8 @@ pub enum Listed {
         is_typing: bool,
         /// Other agents at whose seats the conversation is open.
         readers: Vec<String>,
+        /// The customer's department and language.
+        need: Need,
         /// How many lines of the customer have no answer, and since when; `None` if all have one.
         unanswered: Option<(u32, Duration)>,
         /// The customer's latest line.
@@ -55,6 +58,8 @@ pub enum Listed {
         is_connected: bool,
         /// How long the customer has waited.
         waited: Duration,
+        /// The customer's department and language.
+        need: Need,
         /// Why the customer waits, if the bot gave a reason.
         reason: Option<String>,
         /// What the customer typed last while they waited.
@@ -104,8 +109,9 @@ impl fmt::Display for Colleague {
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signs = |signs: &[(bool, &str)]| {
-            let there: Vec<_> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+        let signs = |need: &Need, signs: &[(bool, &str)]| {
+            let there = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign);
+            let there: Vec<_> = need.signs().chain(there).collect();
             if there.is_empty() { String::new() } else { format!(" ({})", there.join(", ")) }
         };
         let last = match self {
@@ -119,17 +125,21 @@ impl fmt::Display for Listed {
                 is_connected,
                 is_typing,
                 readers,
+                need,
                 unanswered,
                 last,
             } => {
                 let read = format!("open at {}", readers.join(" and "));
-                let signs = signs(&[
-                    (*is_offered, "offered to you"),
-                    (!readers.is_empty(), &*read),
-                    (*has_focus, "gets your lines"),
-                    (*is_typing, "is typing"),
-                    (!is_connected, "not connected"),
-                ]);
+                let signs = signs(
+                    need,
+                    &[
+                        (*is_offered, "offered to you"),
+                        (!readers.is_empty(), &*read),
+                        (*has_focus, "gets your lines"),
+                        (*is_typing, "is typing"),
+                        (!is_connected, "not connected"),
+                    ],
+                );
                 let of = agent.as_ref().map(|agent| format!("  {agent}:")).unwrap_or_default();
                 match (unanswered, agent) {
                     (Some((lines, since)), _) => {
@@ -140,9 +150,10 @@ impl fmt::Display for Listed {
                 }?;
                 last
             }
-            Listed::Waiting { who, agent, position, is_connected, waited, reason, last } => {
+            Listed::Waiting { who, agent, position, is_connected, waited, need, reason, last } => {
                 let taken = format!("{} accepts", agent.as_deref().unwrap_or_default());
-                let signs = signs(&[(agent.is_some(), &*taken), (!is_connected, "not connected")]);
+                let signs =
+                    signs(need, &[(agent.is_some(), &*taken), (!is_connected, "not connected")]);
                 write!(f, "{who}{signs}  waits {}", Elapsed(*waited))?;
                 match position {
                     Some(position) => write!(f, ", number {position} in the queue"),
@@ -375,6 +386,7 @@ mod tests {
 
     use super::{Alert, Customers, Fitting, Focus, Listed, Prompt};
     use crate::core::delivery::Mark;
+    use crate::core::department::{Department, Language, Need};
 
     fn ann() -> String {
         "#2 Ann".to_owned()
@@ -435,7 +447,9 @@ mod tests {
             let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
             let waited = Duration::from_secs(40);
             let (who, agent) = (ann(), None);
-            Listed::Waiting { who, agent, position, is_connected, waited, reason, last }.to_string()
+            let need = Need::default();
+            Listed::Waiting { who, agent, position, is_connected, waited, need, reason, last }
+                .to_string()
         };
         assert_eq!(
             waiting(Some(3), true, Some("lost parcel"), Some("hello?")),
@@ -457,6 +471,10 @@ mod tests {
                 is_connected,
                 is_typing,
                 readers,
+                need: Need {
+                    department: Department::new("returns"),
+                    language: Language::new("de"),
+                },
                 unanswered,
                 last,
             }
@@ -464,12 +482,13 @@ mod tests {
         };
         assert_eq!(
             talking(false, true, Some(4), "bo@example.com"),
-            "#2 Ann (is typing)  4 new, oldest 2:10  \"bo@example.com\""
+            "#2 Ann (returns, de, is typing)  4 new, oldest 2:10  \"bo@example.com\""
         );
         assert_eq!(
             talking(true, false, None, &"x".repeat(70)),
             format!(
-                "#2 Ann (gets your lines, is typing, not connected)  talks to you, has every answer  \
+                "#2 Ann (returns, de, gets your lines, is typing, not connected)  talks to you, has every \
+                 answer  \
                  \"{}…\"",
                 "x".repeat(60)
             )

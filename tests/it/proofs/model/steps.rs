@@ -111,7 +111,7 @@ impl World {
         if let Some(ticket) = self.customer.asked.take() {
             self.said += 1;
             let said = vec![Said::text(Author::Bot, &format!("bot {}", self.said))];
-            let handoff = (self.chance.below(4) == 0).then_some(Handoff { reason: None });
+            let handoff = (self.chance.below(4) == 0).then_some(Handoff::default());
             self.session().answered(ticket, Ok(Reply { said, handoff }), now);
         }
         if let Some((ticket, told)) = self.customer.returning.take() {
