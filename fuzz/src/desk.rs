@@ -93,7 +93,8 @@ fn agents(names: &[&str]) -> Agents {
     let mut agents = Agents::default();
     for name in names {
         let (name, lead) = ((*name).to_owned(), *name == "al");
-        let agent = Agent { shown_as: name.clone(), name, lead, codes: Vec::new() };
+        let agent =
+            Agent { shown_as: name.clone(), name, lead, departments: vec![], codes: vec![] };
         agents.add(agent).expect("a name that an agent may have");
     }
     agents

@@ -20,7 +20,8 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
 //! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer`, `assign` and `undo`, `connections` whose a connection is.
+//! them has whom, with `transfer`, `assign` and `undo`, `groups` for whom of them a customer waits,
+//! `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
@@ -39,6 +40,7 @@ use crate::wire::{
 
 use alerts::Alerts;
 use connections::Connections;
+use groups::Groups;
 use links::ChangedLinks;
 use queue::Queue;
 use room::Room;
@@ -55,6 +57,7 @@ mod commands;
 mod connections;
 mod controls;
 mod conversation;
+mod groups;
 pub mod hello;
 mod links;
 pub mod names;
@@ -72,6 +75,7 @@ mod transfer;
 mod undo;
 mod views;
 
+pub use groups::UNATTENDED_FOR;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
@@ -251,6 +255,7 @@ pub struct Desk {
     connections: Connections,
     changed_links: ChangedLinks,
     team: Team,
+    groups: Groups,
     /// Everybody was told that no agent is here.
     is_nobody_here: bool,
     /// When the desk calls whoever does not look at a terminal.
@@ -274,6 +279,7 @@ pub struct Desk {
 impl Desk {
     /// A desk without conversations. `id` is made with its journal.
     pub fn new(id: DeskId, options: Options, now: Now) -> Desk {
+        let team = Team::new(&options, now);
         Desk {
             id,
             conversations: Roster::default(),
@@ -281,7 +287,8 @@ impl Desk {
             room: Room::default(),
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
-            team: Team::new(&options, now),
+            groups: Groups::of(&team, options.has_terminal),
+            team,
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
             offered: Vec::new(),

@@ -18,7 +18,7 @@ use crate::wire::{
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
-pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt};
+pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt, listed};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod desk_link;

@@ -113,20 +113,21 @@ impl Desk {
     }
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
+        let group = self.group(id);
         // A customer who had an agent stands before all others, perhaps already.
         match self.is_requeued(id) {
-            true if self.queue.has(id) => {}
-            true => self.queue.push_front(id),
-            false => self.queue.push(id),
+            true if self.queue.has(id) => self.queue.set_group(id, group),
+            true => self.queue.push_front(id, group),
+            false => self.queue.push(id, group),
         }
-        self.note_waiting(now);
+        self.note_waiting(group, now);
         self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
         let elsewhere = conversation.backlog.entries_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
-        self.tell_all(Report::Call { text: News::Desk(DeskNews::Called(name.clone())) });
+        self.tell_call(id, 0);
         self.tell_page(id);
         if elsewhere > 0 {
             self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });
@@ -148,8 +149,9 @@ impl Desk {
         let owner = self.conversations[id].owner;
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
-            self.queue.push_front(id);
-            self.note_waiting(now);
+            let group = self.group(id);
+            self.queue.push_front(id, group);
+            self.note_waiting(group, now);
             self.tell_state_and_withheld(id);
             return self.requeue(id, now);
         };

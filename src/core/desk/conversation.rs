@@ -276,6 +276,12 @@ impl Conversation {
         self.controls.pending().is_none() && (self.is_queued() || self.is_unowned())
     }
 
+    /// Whether an agent may take the customer now, and the customer hears of it at once. One who
+    /// withdrew within a backlog stays in the queue until the backlog is complete.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_connected() && self.is_up_for_accept()
+    }
+
     /// Whether the customer waits here.
     pub(super) fn is_queued(&self) -> bool {
         self.controls.phase() == Phase::Queued && !self.is_asleep

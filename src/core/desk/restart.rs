@@ -37,7 +37,8 @@ impl Desk {
         desk.forget();
         waiting.sort_unstable();
         for (_, id) in waiting {
-            desk.queue.push(id);
+            let group = desk.group(id);
+            desk.queue.push(id, group);
             desk.watch(id, now);
         }
         let is_own = |id: &ConversationId| {
@@ -54,7 +55,7 @@ impl Desk {
                 desk.team.note_unread(owner, id, conversation.owed().lines(), now);
             }
         }
-        desk.note_waiting(now);
+        desk.note_all_waiting(now);
         desk
     }
 
@@ -95,7 +96,8 @@ impl Desk {
 
     /// The state of every live conversation, and what its customer is owed.
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
-        let positions: HashMap<_, _> = self.queue.positions().collect();
+        let positions: HashMap<_, _> =
+            self.queue.positions().map(|(id, _, position)| (id, position)).collect();
         let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
         let mut reports = Vec::new();
         for (id, conversation) in live {

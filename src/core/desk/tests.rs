@@ -15,6 +15,7 @@ use crate::wire::{
 };
 
 mod answers;
+mod departments;
 mod memory;
 mod queue;
 mod room;

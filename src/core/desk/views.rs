@@ -40,14 +40,15 @@ impl Desk {
                 last: owed.last().map(str::to_owned),
             }
         };
-        let waiting = self.queue.positions().map(|(id, position)| {
+        let waiting = self.queue.positions().map(|(id, group, position)| {
             let conversation = &self.conversations[id];
             Listed::Waiting {
+                is_unattended: self.groups.is_open(group),
                 who: self.who(id),
                 agent: self.owner_name(id).filter(|_| self.team.is_shared()),
                 position: self.queue.counts(id).then_some(position),
                 is_connected: conversation.is_connected(),
-                waited: since(conversation.owed().asked_at(), now),
+                waited: self.waited(id, now),
                 need: conversation.need().cloned().unwrap_or_default(),
                 reason: conversation.reason().map(str::to_owned),
                 last: conversation.owed().last().map(str::to_owned),
@@ -93,9 +94,10 @@ impl Desk {
         names
     }
 
-    /// How many customers talk to the agent at this seat, and how many wait.
+    /// How many customers talk to the agent at this seat, and how many wait for that agent.
     pub fn customers(&self, seat: SeatId) -> Customers {
-        Customers { talking: self.own_conversations(seat).count(), waiting: self.queue.len() }
+        let waiting = self.team.agent_at(seat).map_or(0, |agent| self.waiting_for(agent));
+        Customers { talking: self.own_conversations(seat).count(), waiting }
     }
 
     /// The conversation that gets the next line of this seat.
@@ -118,15 +120,14 @@ impl Desk {
                 ending: self.planned(id),
             }),
             customers: self.customers(seat),
-            waited: self.waited(now),
-            unread: self.attention_at(seat, now).unread,
+            waited: self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now)),
+            unread: self.team.agent_at(seat).map_or(0, |agent| self.team.member(agent).unread()),
         }
     }
 
-    /// How long the first customer in the queue has waited.
-    pub(super) fn waited(&self, now: Now) -> Duration {
-        let first = self.queue.iter().next();
-        first.map_or(Duration::ZERO, |id| since(self.conversations[id].owed().asked_at(), now))
+    /// How long a customer has waited.
+    pub(super) fn waited(&self, id: ConversationId, now: Now) -> Duration {
+        since(self.conversations[id].owed().asked_at(), now)
     }
 
     /// A message as the agent sees it: which customer's it is, and whether they have the focus.

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::Presence;
 use crate::core::delivery::Mark;
-use crate::core::department::Need;
+use crate::core::department::{Department, Language, Need};
 use crate::core::record::Ending;
 use crate::core::text::Line;
 
@@ -60,6 +60,8 @@ pub enum Listed {
         waited: Duration,
         /// The customer's department and language.
         need: Need,
+        /// Whether no agent of the department is here, so that the customer waits for everybody.
+        is_unattended: bool,
         /// Why the customer waits, if the bot gave a reason.
         reason: Option<String>,
         /// What the customer typed last while they waited.
@@ -78,6 +80,8 @@ pub struct Colleague {
     pub shown_as: Option<String>,
     /// Whether the agent is a lead.
     pub is_lead: bool,
+    /// The departments that the agent serves; none: all.
+    pub departments: Vec<Department>,
     /// How many customers the agent has.
     pub customers: usize,
     /// Whether the agent is there.
@@ -93,6 +97,9 @@ impl fmt::Display for Colleague {
             write!(f, " (customers see {})", Line(shown))?;
         }
         f.write_str(if self.is_lead { ", lead" } else { "" })?;
+        if !self.departments.is_empty() {
+            write!(f, ", for {}", listed(&self.departments))?;
+        }
         let customers = if self.customers == 1 { "customer" } else { "customers" };
         f.write_str(match self.presence {
             Presence::Here => "  here",
@@ -150,7 +157,17 @@ impl fmt::Display for Listed {
                 }?;
                 last
             }
-            Listed::Waiting { who, agent, position, is_connected, waited, need, reason, last } => {
+            Listed::Waiting {
+                who,
+                agent,
+                position,
+                is_connected,
+                waited,
+                need,
+                is_unattended,
+                reason,
+                last,
+            } => {
                 let taken = format!("{} accepts", agent.as_deref().unwrap_or_default());
                 let signs =
                     signs(need, &[(agent.is_some(), &*taken), (!is_connected, "not connected")]);
@@ -159,6 +176,9 @@ impl fmt::Display for Listed {
                     Some(position) => write!(f, ", number {position} in the queue"),
                     None => f.write_str(", counts in the queue again once they are connected"),
                 }?;
+                if let Some(department) = need.department.as_ref().filter(|_| *is_unattended) {
+                    write!(f, " (nobody of {department} is here)")?;
+                }
                 if let Some(reason) = reason {
                     write!(f, ": {}", Line(reason))?;
                 }
@@ -292,7 +312,7 @@ impl fmt::Display for Prompt {
 }
 
 /// Who needs an agent: what an agent is called for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alert {
     /// How many customers wait.
     pub waiting: usize,
@@ -302,23 +322,27 @@ pub struct Alert {
     pub unread: u32,
     /// Whether no agent is here who can be given customers.
     pub is_nobody_here: bool,
-}
-
-impl Alert {
-    /// How many need an answer.
-    pub fn count(&self) -> u32 {
-        u32::try_from(self.waiting).unwrap_or(u32::MAX).saturating_add(self.unread)
-    }
+    /// The departments of those who wait, in their order; of many only the first ones.
+    pub departments: Vec<Department>,
+    /// The languages of those who wait, likewise.
+    pub languages: Vec<Language>,
+    /// A department none of whose agents is here, so that its customers wait for everybody.
+    pub unattended: Option<Department>,
 }
 
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Alert { waiting, waited, unread, is_nobody_here } = self;
+        let Alert { waiting, waited, unread, is_nobody_here, departments, unattended, .. } = self;
+        let of = match departments[..] {
+            [] => String::new(),
+            _ => format!(" for {}", listed(departments)),
+        };
         let waiting = match waiting {
             0 => None,
-            1 => Some(format!("1 customer is waiting ({})", Elapsed(*waited))),
+            1 => Some(format!("1 customer is waiting ({}){of}", Elapsed(*waited))),
             count => {
-                Some(format!("{count} customers are waiting (the first {})", Elapsed(*waited)))
+                let waited = Elapsed(*waited);
+                Some(format!("{count} customers are waiting (the first {waited}){of}"))
             }
         };
         let unread = match unread {
@@ -327,10 +351,17 @@ impl fmt::Display for Alert {
             count => Some(format!("{count} lines are unread")),
         };
         let nobody = is_nobody_here.then(|| "no agent is here".to_owned());
+        let unattended = unattended.as_ref().filter(|_| !is_nobody_here);
+        let nobody = nobody.or(unattended.map(|it| format!("nobody of {it} is here")));
         let parts: Vec<_> = [nobody, waiting, unread].into_iter().flatten().collect();
         f.write_str(if parts.is_empty() { "you have a customer" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
+}
+
+/// Departments or languages, as they are listed: `returns, billing`.
+pub fn listed<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How many customers talk to the agent, and how many wait. They lose the desk when it ends.
@@ -448,8 +479,19 @@ mod tests {
             let waited = Duration::from_secs(40);
             let (who, agent) = (ann(), None);
             let need = Need::default();
-            Listed::Waiting { who, agent, position, is_connected, waited, need, reason, last }
-                .to_string()
+            let is_unattended = false;
+            Listed::Waiting {
+                who,
+                agent,
+                position,
+                is_connected,
+                waited,
+                need,
+                is_unattended,
+                reason,
+                last,
+            }
+            .to_string()
         };
         assert_eq!(
             waiting(Some(3), true, Some("lost parcel"), Some("hello?")),
@@ -499,14 +541,20 @@ mod tests {
     fn an_alert_says_who_needs_an_agent() {
         let text = |waiting, unread| {
             let waited = Duration::from_secs(70);
-            let alert = Alert { waiting, waited, unread, is_nobody_here: false };
-            (alert.count(), alert.to_string())
+            Alert { waiting, waited, unread, ..Alert::default() }
         };
-        assert_eq!(text(1, 0), (1, "1 customer is waiting (1:10)".to_owned()));
+        assert_eq!(text(1, 0).to_string(), "1 customer is waiting (1:10)");
         let all = "2 customers are waiting (the first 1:10), 3 lines are unread";
-        assert_eq!(text(2, 3), (5, all.to_owned()));
-        assert_eq!(text(0, 1), (1, "1 line is unread".to_owned()));
-        assert_eq!(text(0, 0), (0, "you have a customer".to_owned()));
+        assert_eq!(text(2, 3).to_string(), all);
+        assert_eq!(text(0, 1).to_string(), "1 line is unread");
+        assert_eq!(text(0, 0).to_string(), "you have a customer");
+        let department = |name| Department::new(name).expect("a name");
+        let departments = vec![department("returns"), department("billing")];
+        let unattended = Some(department("returns"));
+        let alert = Alert { departments, unattended, ..text(2, 0) };
+        let all = "nobody of returns is here, 2 customers are waiting (the first 1:10) for returns, \
+                   billing";
+        assert_eq!(alert.to_string(), all);
     }
 
     #[test]

@@ -137,7 +137,7 @@ impl World<Desk> for Edges {
                 let (prompt, mark) = (desk.prompt(id, now), desk.mark(id));
                 screen.prompt(format!("{prompt}{mark}"), format!("{}{mark}", prompt.short()));
                 screen.focus(desk.focus(id));
-                screen.title(desk.attention_at(id, now).count());
+                screen.title(desk.attention_at(id));
             } else if screen.is_interactive() {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);

@@ -66,7 +66,7 @@ fn options() -> desk::Options {
     let mut agents = Agents::default();
     for (name, lead) in [("robin", false), ("al", true)] {
         let (name, shown_as) = (name.to_owned(), name.to_owned());
-        let agent = Agent { name, shown_as, lead, codes: Vec::new() };
+        let agent = Agent { name, shown_as, lead, departments: vec![], codes: vec![] };
         agents.add(agent).expect("a name that an agent may have");
     }
     desk::Options { agents, ..desk::Options::default() }

@@ -19,7 +19,7 @@ pub(super) fn options(names: &[&str]) -> Options {
     for (name, lead) in names.iter().zip([false, false, true]) {
         let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
         let codes = vec![SecretHash::new([0; 32])];
-        agents.add(Agent { name, shown_as, lead, codes }).expect("a name");
+        agents.add(Agent { name, shown_as, lead, departments: vec![], codes }).expect("a name");
     }
     Options { agents, ..Options::default() }
 }
