@@ -170,7 +170,11 @@ impl World {
             1 => said(Author::Bot),
             2 => said(Author::Admin),
             3 => Body::Requested(Request { of: Some(of()), ..Request::default() }),
-            4 | 5 => Body::Requested(Request::default()),
+            4 => Body::Requested(Request::default()),
+            5 => {
+                let department = Some("Returns".into());
+                Body::Requested(Request { department, ..Request::default() })
+            }
             6 => Body::Withdrawn {},
             7 | 8 => Body::Accepted { of: of() },
             9 => Body::HandedBack { of: of() },
