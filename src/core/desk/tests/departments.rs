@@ -302,3 +302,15 @@ fn a_text_that_is_no_department_calls_all_agents() {
     assert_eq!(called.len(), 2);
     assert!(called.iter().all(|(_, alert)| alert.departments.is_empty()));
 }
+
+#[test]
+fn an_agent_who_is_away_while_somebody_begins_to_wait_is_called_when_they_are_back() {
+    let (mut desk, robin, al) = team();
+    desk.set_away(al, Some("lunch"), now());
+    asks(&mut desk, 1, "", now());
+    let called: Vec<_> = rung(&mut desk, seconds(1)).into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(called, [of(robin, &desk)]);
+    desk.set_away(al, None, seconds(5));
+    let called = rung(&mut desk, seconds(62));
+    assert!(called.iter().any(|(agent, _)| *agent == of(al, &desk)), "{called:?}");
+}
