@@ -46,13 +46,18 @@ impl World {
         self.desk.agent_at(seat).is_some_and(|agent| !self.away.contains(&agent))
     }
 
-    /// A customer who waits or talks, as the agents were told, stands in every list once.
+    /// A customer who waits or talks stands in every list once. So it is if the agents were told
+    /// what the customer's latest control says: while a backlog arrives, controls are history.
     pub(super) fn check_lists(&self) {
-        let is_live = matches!(self.care.state, Some(State::Queued | State::Active));
+        let told = self.care.state.filter(|_| !self.care.is_unlisted);
+        let Some(state @ (State::Queued | State::Active)) = told else { return };
+        if state_after(&self.care.disk.theirs(self.customer.id)) != state {
+            return;
+        }
         let Some(called) = self.desk.called(self.customer.id) else {
-            return assert!(!is_live || self.care.is_unlisted, "the desk forgot a live customer");
+            panic!("the desk forgot a customer who waits or talks");
         };
-        for seat in self.seats.iter().filter(|_| is_live && !self.care.is_unlisted) {
+        for seat in &self.seats {
             let is_theirs = |row: &&Listed| match row {
                 Listed::Talking { who, .. } | Listed::Waiting { who, .. } => *who == called,
                 _ => false,
