@@ -77,6 +77,10 @@ impl Desk {
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
             self.tell_news(DeskNews::Refused { who, why: why.clone() });
+            // While the accept had no answer, nobody was called for the customer.
+            if self.queue.has(id) && self.conversations[id].is_up_for_accept() {
+                self.note_waiting(self.group(id), now);
+            }
             // The agent left while a control of theirs had no answer.
             let owner = self.conversations[id].owner;
             if owner.is_some_and(|owner| !self.team.is_expected(owner)) {

@@ -314,3 +314,16 @@ fn an_agent_who_is_away_while_somebody_begins_to_wait_is_called_when_they_are_ba
     let called = rung(&mut desk, seconds(62));
     assert!(called.iter().any(|(agent, _)| *agent == of(al, &desk)), "{called:?}");
 }
+
+#[test]
+fn an_accept_that_the_customers_side_refuses_calls_the_agents_again() {
+    let (mut desk, robin, _) = team();
+    asks(&mut desk, 1, "returns", now());
+    desk.accept(robin, None, now()).expect("the customer waits");
+    assert_eq!(rung(&mut desk, seconds(1)), [], "robin accepts the customer");
+    let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
+    let why = "the customer is waiting again".to_owned();
+    says(&mut desk, 1, 2, Body::Refused { of, why }, seconds(2));
+    let called: Vec<_> = rung(&mut desk, seconds(3)).into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(called, [desk.agent_at(robin).expect("a seat")]);
+}
