@@ -10,6 +10,7 @@ pub mod command;
 pub mod complete;
 pub mod customer;
 pub mod delivery;
+pub mod department;
 pub mod desk;
 pub mod dialling;
 pub mod gateway;

@@ -50,7 +50,8 @@ pub const NESTING_MAX: usize = 127;
 /// The most bytes of a frame's body that holds an entry. It is less than `FRAME_MAX`, so that a
 /// later version can put more fields beside an entry that is journaled already.
 pub const ENTRY_MAX: usize = 60 * 1024;
-/// The most bytes of a name (of a customer or an agent), and of the reason of a `requested`.
+/// The most bytes of a name (of a customer or an agent), and of the reason, the department and the
+/// language of a `requested`.
 pub const NAME_MAX: usize = 128;
 /// The most desks that a hello may name. If there are more, it names the latest.
 pub const DESKS_MAX: usize = 16;
@@ -259,14 +260,7 @@ pub enum Body {
     /// agent.
     Message(Said),
     /// Customer's side: an agent is asked for. Entries with lower numbers are the transcript.
-    Requested {
-        /// Why, if the bot said so.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        reason: Option<String>,
-        /// The desk's `requeue` that this entry answers, if it answers one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        of: Option<Asked>,
-    },
+    Requested(Request),
     /// Customer's side: the customer stopped waiting and went back to the bot.
     Withdrawn {},
     /// Desk: an agent wants to take the conversation.
@@ -326,7 +320,7 @@ impl Body {
     /// The desk's control that this body answers, if it answers one.
     pub fn answers(&self) -> Option<&Asked> {
         match self {
-            Body::Requested { of: Some(of), .. }
+            Body::Requested(Request { of: Some(of), .. })
             | Body::Accepted { of }
             | Body::Refused { of, .. }
             | Body::HandedBack { of }
@@ -334,6 +328,23 @@ impl Body {
             _ => None,
         }
     }
+}
+
+/// A wish for an agent, as a `requested` has it. Its texts are as the customer's side sent them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Why, if the bot said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The department whose agents are to answer, if the bot named one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub department: Option<Box<str>>,
+    /// The customer's language (BCP 47), if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<Box<str>>,
+    /// The desk's `requeue` that this entry answers, if it answers one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Asked>,
 }
 
 /// A desk's control, as the answer of the customer's side names it.

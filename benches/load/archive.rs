@@ -8,7 +8,7 @@ use std::path::Path;
 use handoff::core::customer::{CustomerId, Token};
 use handoff::core::record::{Batch, Record};
 use handoff::edge::journal::Journal;
-use handoff::wire::{Author, Body, ConversationId, EndReason, Entry, Said};
+use handoff::wire::{Author, Body, ConversationId, EndReason, Entry, Request, Said};
 
 use crate::broken::{Broken, broken};
 use crate::durable::Folder;
@@ -97,7 +97,7 @@ fn write(folder: &Path, talks: impl Iterator<Item = Batch>) -> Result<(), Broken
 /// A desk's records of a conversation: ten messages, a request and, if it is closed, the end.
 fn asked(number: u32, is_closed: bool) -> Batch {
     let mut bodies = messages();
-    bodies.push(Body::Requested { reason: None, of: None });
+    bodies.push(Body::Requested(Request::default()));
     if is_closed {
         bodies.push(Body::Closed { of: None, reason: EndReason::UserEnded });
     }

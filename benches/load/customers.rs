@@ -7,8 +7,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use handoff::wire::{
-    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Said, Secret,
-    VERSION,
+    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Request, Said,
+    Secret, VERSION,
 };
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
@@ -114,7 +114,7 @@ impl Customer {
     }
 
     fn request(&mut self) {
-        self.entry(Body::Requested { reason: None, of: None });
+        self.entry(Body::Requested(Request::default()));
     }
 
     fn say(&mut self) {

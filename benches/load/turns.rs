@@ -12,8 +12,8 @@ use handoff::edge::clock;
 use handoff::edge::journal::{Fault, Journal};
 use handoff::turn::{World, Written, turn};
 use handoff::wire::{
-    Author, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Number, Said, Secret, State,
-    VERSION, Welcome,
+    Author, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Number, Request, Said,
+    Secret, State, VERSION, Welcome,
 };
 
 use crate::extent::Extent;
@@ -210,7 +210,7 @@ impl Agents {
                 former: None,
             };
             desk.received(conn, Message::Hello(hello), now);
-            let body = Body::Requested { reason: None, of: None };
+            let body = Body::Requested(Request::default());
             desk.received(conn, Message::Entry(Entry { number: 1, at: 0, body }), now);
             turn(&mut desk, &mut nobody, now).expect("memory has no faults");
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use handoff::core::agent::{Agent, Agents};
 use handoff::core::clock::Now;
+use handoff::core::department::Department;
 use handoff::core::desk::{Desk, Errand, Options, SeatId};
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed};
@@ -88,12 +89,13 @@ fn gateway_token() -> Token {
     Token("a token".into())
 }
 
-/// Agents with these names; al is a lead.
+/// Agents with these names. Al is a lead, and robin serves a department.
 fn agents(names: &[&str]) -> Agents {
     let mut agents = Agents::default();
     for name in names {
         let (name, lead) = ((*name).to_owned(), *name == "al");
-        let agent = Agent { shown_as: name.clone(), name, lead, codes: Vec::new() };
+        let departments = Department::new("returns").filter(|_| !lead).into_iter().collect();
+        let agent = Agent { shown_as: name.clone(), name, lead, departments, codes: vec![] };
         agents.add(agent).expect("a name that an agent may have");
     }
     agents

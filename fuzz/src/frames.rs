@@ -5,7 +5,7 @@
 use handoff::wire::{
     BUTTONS_MAX, Body, Button, CUSTOM_MAX, Code, DESKS_MAX, Decoder, ENTRY_MAX, FEATURE_MAX,
     FEATURES_MAX, FRAME_MAX, FRAME_MAX_BEFORE_HELLO, IMAGE_MAX, Message, NAME_MAX, PAYLOAD_MAX,
-    Said, TEXT_MAX, TITLE_MAX, URL_MAX, WireError, encode,
+    Request, Said, TEXT_MAX, TITLE_MAX, URL_MAX, WireError, encode,
 };
 use serde_json::Value;
 
@@ -145,7 +145,11 @@ fn check(message: &Message) {
         Message::Welcome(welcome) => few(&welcome.features),
         Message::Bye { text, .. } => text.len() <= TEXT_MAX,
         Message::Entry(entry) => match &entry.body {
-            Body::Requested { reason: name, .. } | Body::Accept { name, .. } => short(name),
+            Body::Requested(Request { reason, department, language, .. }) => {
+                let texts = [department, language].into_iter().flatten();
+                short(reason) && texts.into_iter().all(|text| text.len() <= NAME_MAX)
+            }
+            Body::Accept { name, .. } => short(name),
             Body::Refused { why, .. } => why.len() <= TEXT_MAX,
             _ => true,
         },

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
+use super::department::Department;
 use super::text::is_same;
 use crate::wire::{NAME_MAX, Secret, SecretHash};
 
@@ -21,6 +22,8 @@ const NAME_LETTERS_MAX: usize = 32;
 pub const AGENTS_MAX: usize = 1_000;
 /// The most codes of an agent.
 pub const CODES_MAX: usize = 64;
+/// The most departments that an agent may name.
+pub const DEPARTMENTS_MAX: usize = 32;
 /// What the terminal that started the desk is called among agents.
 pub const TERMINAL: &str = "desk";
 /// What commands call the queue.
@@ -36,6 +39,9 @@ pub struct Agent {
     /// Whether the agent may take over conversations of others and watch them.
     #[serde(default)]
     pub lead: bool,
+    /// The departments that the agent serves; none: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub departments: Vec<Department>,
     /// The hashes of the codes that the agent was given, one for each terminal. A secret counts as
     /// long as the code that it was made known with is among them.
     pub codes: Vec<SecretHash>,
@@ -78,8 +84,8 @@ impl Agents {
         self.agents.iter().find(|agent| agent.codes.contains(&code))
     }
 
-    /// Adds an agent. If the agent is known, the new codes join the old ones, and nothing else
-    /// changes.
+    /// Adds an agent. If the agent is known, the new codes join the old ones, departments that are
+    /// named take the place of the former ones, and nothing else changes.
     ///
     /// # Errors
     /// One sentence, when the name cannot be used or there are too many agents or codes.
@@ -94,6 +100,9 @@ impl Agents {
                 ));
             }
             known.codes.extend(agent.codes);
+            if !agent.departments.is_empty() {
+                known.departments = agent.departments;
+            }
             return Ok(());
         }
         if agent.shown_as.trim().is_empty() || agent.shown_as.len() > NAME_MAX {
@@ -182,6 +191,7 @@ pub fn hash(secret: &Secret) -> SecretHash {
 #[cfg(test)]
 mod tests {
     use super::{Agent, Agents, Code, check_name, hash};
+    use crate::core::department::Department;
     use crate::wire::Secret;
 
     fn agent(name: &str) -> Agent {
@@ -189,6 +199,7 @@ mod tests {
             name: name.to_owned(),
             shown_as: name.to_owned(),
             lead: false,
+            departments: Vec::new(),
             codes: vec![hash(&Secret::new([1; 32]))],
         }
     }
@@ -201,6 +212,12 @@ mod tests {
         assert_eq!(Agents::parse(&agents.text()), Ok(agents.clone()));
         agents.add(agent("ROBIN")).unwrap();
         assert_eq!(agents.find("robin").map(|agent| agent.codes.len()), Some(2));
+        let departments: Vec<_> = Department::new("returns").into_iter().collect();
+        agents.add(Agent { departments: departments.clone(), ..agent("robin") }).unwrap();
+        agents.add(agent("robin")).unwrap();
+        let robin = agents.find("robin").map(|agent| &agent.departments);
+        assert_eq!(robin, Some(&departments), "they change only if some are named");
+        assert_eq!(Agents::parse(&agents.text()), Ok(agents.clone()));
         assert!(agents.remove("Robin") && !agents.remove("robin"));
         assert_eq!(agents.find("AL").map(|agent| agent.lead), Some(true));
     }

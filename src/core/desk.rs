@@ -20,7 +20,8 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
 //! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer`, `assign` and `undo`, `connections` whose a connection is.
+//! them has whom, with `transfer`, `assign` and `undo`, `groups` for whom of them a customer waits,
+//! `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
@@ -40,6 +41,7 @@ use crate::wire::{
 use alerts::Alerts;
 use block::Blocks;
 use connections::Connections;
+use groups::Groups;
 use links::ChangedLinks;
 use queue::Queue;
 use room::Room;
@@ -58,6 +60,7 @@ mod commands;
 mod connections;
 mod controls;
 mod conversation;
+mod groups;
 pub mod hello;
 mod links;
 pub mod names;
@@ -76,6 +79,7 @@ mod undo;
 mod views;
 
 pub use conversation::Former;
+pub use groups::UNATTENDED_FOR;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
@@ -200,7 +204,7 @@ impl Default for Options {
 /// use handoff::core::outcome::Side;
 /// use handoff::core::record::Ending;
 /// use handoff::wire::{
-///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
+///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Request, Secret, VERSION,
 /// };
 ///
 /// let now = Now { clock: Instant::now(), wall: 0 };
@@ -228,7 +232,7 @@ impl Default for Options {
 /// };
 /// let of = |number| Asked { desk: DeskId::new([1; 16]), number };
 ///
-/// make(&mut desk, 1, Body::Requested { reason: None, of: None });
+/// make(&mut desk, 1, Body::Requested(Request::default()));
 /// assert_eq!(desk.waiting(), ["#1 Ann"]);
 ///
 /// // The desk asks with an entry of its own, and has the customer when the answer comes.
@@ -255,6 +259,7 @@ pub struct Desk {
     connections: Connections,
     changed_links: ChangedLinks,
     team: Team,
+    groups: Groups,
     /// Everybody was told that no agent is here.
     is_nobody_here: bool,
     /// When the desk calls whoever does not look at a terminal.
@@ -280,6 +285,7 @@ pub struct Desk {
 impl Desk {
     /// A desk without conversations. `id` is made with its journal.
     pub fn new(id: DeskId, options: Options, now: Now) -> Desk {
+        let team = Team::new(&options, now);
         Desk {
             id,
             conversations: Roster::default(),
@@ -287,7 +293,8 @@ impl Desk {
             room: Room::default(),
             connections: Connections::default(),
             changed_links: ChangedLinks::default(),
-            team: Team::new(&options, now),
+            groups: Groups::of(&team, options.has_terminal),
+            team,
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
             blocks: Blocks::default(),

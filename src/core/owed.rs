@@ -3,7 +3,7 @@
 //!
 //! Times are those of the desk's clock, so that nobody gets ahead with a clock of their own.
 
-use crate::wire::{Author, Body, Millis, Said};
+use crate::wire::{Author, Body, Millis, Request, Said};
 
 /// The most bytes that are kept of a line.
 const LINE_MAX: usize = 200;
@@ -23,7 +23,7 @@ impl Owed {
         match body {
             Body::Message(Said { author: Author::User, text, .. }) => self.add(text, at),
             // The agent has left, and what had no answer is owed by the next one.
-            Body::Requested { of: Some(_), .. } => self.ask_again(at),
+            Body::Requested(Request { of: Some(_), .. }) => self.ask_again(at),
             Body::Requested { .. } => self.ask(at),
             _ => {}
         }

@@ -12,11 +12,12 @@ use std::num::NonZeroU32;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::core::department::{Department, Language, Need};
 use crate::core::text::is_same;
 use crate::wire::custom::without_blanks;
 use crate::wire::{
     Author, BUTTONS_MAX, Button, CUSTOM_MAX, Custom, ENTRY_MAX, IMAGE_MAX, NAME_MAX, PAYLOAD_MAX,
-    Said, TEXT_MAX, TITLE_MAX, URL_MAX,
+    Request, Said, TEXT_MAX, TITLE_MAX, URL_MAX,
 };
 
 mod mend;
@@ -68,6 +69,30 @@ pub struct Reply {
 pub struct Handoff {
     /// The reason, if the bot gave one.
     pub reason: Option<String>,
+    /// What the bot said of the department and the language.
+    pub need: Need,
+}
+
+impl Handoff {
+    /// What a former request said.
+    pub fn of(request: &Request) -> Handoff {
+        Handoff { reason: request.reason.clone(), need: Need::of(request) }
+    }
+
+    /// Learns from a trigger what an earlier one of the same reply left open.
+    fn learn(&mut self, control: &str) {
+        let named = |name| named(control, name);
+        let Need { department, language } = &mut self.need;
+        if self.reason.is_none() {
+            self.reason = named("reason").map(|reason| cut(&reason, NAME_MAX));
+        }
+        if department.is_none() {
+            *department = named("department").and_then(|name| Department::new(&name));
+        }
+        if language.is_none() {
+            *language = named("language").and_then(|name| Language::new(&name));
+        }
+    }
 }
 
 /// The texts with which a bot hands over.
@@ -193,7 +218,7 @@ impl Triggers {
             let trigger = item.text.take_if(|text| self.matches(text));
             if control.is_some() || trigger.is_some() {
                 let handoff = reply.handoff.get_or_insert_default();
-                handoff.reason = handoff.reason.take().or_else(|| reason(&control?));
+                control.iter().for_each(|control| handoff.learn(control));
                 // If only the trigger was in the item, no number that became `null` is left.
                 item.nulled &= item != Item { nulled: true, ..Item::default() };
             }
@@ -231,11 +256,13 @@ fn is_control(custom: &str) -> bool {
     fields.is_ok_and(|fields| fields.get("handoff").is_some_and(|handoff| handoff.get() == "true"))
 }
 
-fn reason(control: &str) -> Option<String> {
+/// The string that a trigger has under this name, without blanks at its ends; `None` for an empty
+/// one.
+fn named(control: &str, name: &str) -> Option<String> {
     let fields: Fields = serde_json::from_str(control).ok()?;
-    let reason: String = serde_json::from_str(fields.get("reason")?.get()).ok()?;
-    let reason = reason.trim();
-    (!reason.is_empty()).then(|| cut(reason, NAME_MAX))
+    let text: String = serde_json::from_str(fields.get(name)?.get()).ok()?;
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// The fields of an object, each as its JSON text. If a key occurs twice, the last one counts.

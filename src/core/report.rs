@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::department::Need;
 use super::record::Ending;
 use crate::wire::{
     Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
@@ -19,7 +20,7 @@ pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use news::{CustomerNews, DeskNews, News, held_by_customer};
-pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt};
+pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt, listed};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod brief;
@@ -77,6 +78,9 @@ pub enum Report {
         /// Whether another agent than the one at this seat has the conversation; for people only.
         #[serde(skip)]
         is_elsewhere: bool,
+        /// At a desk: the department and the language of a customer who waits or talks.
+        #[serde(flatten)]
+        need: Need,
         /// Why it got here, where there is more than one way.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,

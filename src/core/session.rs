@@ -81,9 +81,10 @@ use std::num::NonZeroU32;
 use std::time::Instant;
 
 use crate::core::clock::Now;
+use crate::core::department::Need;
 use crate::core::outcome::{self, Outcome};
 use crate::core::record::Record;
-use crate::core::reply::Reply;
+use crate::core::reply::{Handoff, Reply};
 use crate::core::report::{CustomerNews, CustomerRefusal, Reason, Returned};
 use crate::core::typing::Typing;
 use crate::wire::{Author, Body, EndReason, Message, Number, Page, Said, Secret, State};
@@ -132,6 +133,9 @@ pub struct Session {
     /// The desk's address, for reports.
     address: Box<str>,
     ownership: Ownership,
+    /// What our latest request said of department and language, if anything. The next one says it
+    /// again, if a desk lets the customer wait again.
+    need: Option<Box<Need>>,
     bot: Turns,
     link: Link,
     desks: Desks,
@@ -174,6 +178,7 @@ impl Session {
             name: name.map(Into::into),
             address: address.into(),
             ownership: Ownership::new(),
+            need: None,
             bot: Turns::new(seed),
             link: Link::new(),
             desks: Desks::default(),
@@ -305,7 +310,7 @@ impl Session {
     pub fn ask_for_human(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.state() {
             _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
-            State::Bot => self.request_human(None, now),
+            State::Bot => self.request_human(Handoff::default(), now),
             // The customer has looked into why this side does not dial any more.
             State::Queued | State::Active if self.is_parted() => self.seek_desk(),
             State::Queued => return Err(CustomerRefusal::AlreadyQueued),
@@ -359,7 +364,7 @@ impl Session {
     /// The bot answered the question with this ticket, or failed to: why.
     pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
         if let Some(handoff) = self.bot.answered(ticket, answer, &mut self.output, now) {
-            self.request_human(handoff.reason, now);
+            self.request_human(handoff, now);
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::json;
 
-use crate::core::report::Alert;
+use crate::core::report::{Alert, listed};
 
 /// A command or a request has this time.
 const WITHIN: Duration = Duration::from_secs(10);
@@ -75,7 +75,8 @@ fn start<F: From<String> + Send + 'static>(
     calls
 }
 
-/// Runs the command. It gets numbers and our own sentence, never a text of a customer's.
+/// Runs the command. It gets numbers, checked names of departments and languages, and our own
+/// sentence, never a text of a customer's.
 fn run(command: &str, alert: &Alert) -> Result<(), String> {
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
@@ -83,6 +84,8 @@ fn run(command: &str, alert: &Alert) -> Result<(), String> {
         .env("HANDOFF_WAITING", alert.waiting.to_string())
         .env("HANDOFF_WAITED", alert.waited.as_secs().to_string())
         .env("HANDOFF_UNREAD", alert.unread.to_string())
+        .env("HANDOFF_DEPARTMENTS", listed(&alert.departments))
+        .env("HANDOFF_LANGUAGES", listed(&alert.languages))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -111,6 +114,8 @@ fn post(url: &str, alert: &Alert) -> Result<(), String> {
         "waiting": alert.waiting,
         "waited": alert.waited.as_secs(),
         "unread": alert.unread,
+        "departments": alert.departments,
+        "languages": alert.languages,
     });
     let send = || {
         let request = ureq::post(url).config().timeout_global(Some(WITHIN)).build();

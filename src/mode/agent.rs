@@ -1,6 +1,7 @@
 //! `handoff agent`: adds, lists and revokes the agents of a desk, also while the desk runs.
 
 use crate::core::agent::{Agent, Code, hash};
+use crate::core::report::listed;
 use crate::edge::agents::AgentsFile;
 use crate::edge::term;
 use crate::mode::args::{self, AgentTask};
@@ -14,7 +15,7 @@ use crate::wire::Secret;
 pub fn run(args: &args::Agent) -> Result<u8, String> {
     let file = args.file()?;
     match &args.task {
-        AgentTask::Add { name, shown_as, is_lead } => {
+        AgentTask::Add { name, shown_as, is_lead, departments } => {
             let code = Code { desk_key: args.desk_key()?.bytes(), secret: Secret::new(random()?) };
             let is_known = AgentsFile::open(file.clone())?.agents().find(name).is_some();
             AgentsFile::change(&file, |agents| {
@@ -22,6 +23,7 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
                     name: name.clone(),
                     shown_as: shown_as.clone(),
                     lead: *is_lead,
+                    departments: departments.clone(),
                     codes: vec![hash(&code.secret)],
                 })
             })?;
@@ -35,11 +37,16 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
         }
         AgentTask::List => {
             let agents = AgentsFile::open(file)?;
-            for Agent { name, shown_as, lead, .. } in agents.agents().iter() {
+            for Agent { name, shown_as, lead, departments, .. } in agents.agents().iter() {
                 let lead = if *lead { ", lead" } else { "" };
                 let shown =
                     if name == shown_as { String::new() } else { format!(" as {shown_as}") };
-                term::print(&format!("{name}{shown}{lead}"));
+                let served = if departments.is_empty() {
+                    String::new()
+                } else {
+                    format!(", for {}", listed(departments))
+                };
+                term::print(&format!("{name}{shown}{lead}{served}"));
             }
         }
         AgentTask::Revoke(name) => {

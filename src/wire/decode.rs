@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::{
     Body, DESKS_MAX, ENTRY_MAX, Entry, FEATURE_MAX, FEATURES_MAX, FRAME_MAX,
-    FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, TEXT_MAX, TOKEN_MAX,
+    FRAME_MAX_BEFORE_HELLO, Message, Millis, NAME_MAX, NESTING_MAX, Number, Request, TEXT_MAX,
+    TOKEN_MAX,
 };
 
 /// Why bytes are not a message. Every variant ends the connection.
@@ -370,7 +371,10 @@ fn check(message: Message, length: usize) -> Result<Message, WireError> {
         Message::Entry(entry) if entry.number == 0 || length > ENTRY_MAX => false,
         Message::Entry(entry) => match &entry.body {
             Body::Message(said) => said.fits(),
-            Body::Requested { reason, .. } => short(reason),
+            Body::Requested(Request { reason, department, language, .. }) => {
+                let texts = [department, language].into_iter().flatten();
+                short(reason) && texts.into_iter().all(|text| text.len() <= NAME_MAX)
+            }
             Body::Accept { name, .. } => short(name),
             Body::Refused { why, .. } => why.len() <= TEXT_MAX,
             _ => true,

@@ -52,6 +52,7 @@ mod desk {
     mod alerts;
     mod codes;
     mod customers;
+    mod departments;
     mod names;
     mod owed;
     mod service;

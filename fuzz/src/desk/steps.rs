@@ -9,7 +9,7 @@ use handoff::core::record::{Ending, Story};
 use handoff::core::report::Listed;
 use handoff::wire::{
     AGENT, AddressKey, Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Gateway,
-    Hello, Message, Number, REQUEUE, Said, Secret, State, Welcome,
+    Hello, Message, Number, REQUEUE, Request, Said, Secret, State, Welcome,
 };
 use serde_json::json;
 
@@ -169,8 +169,12 @@ impl World {
             0 | 15 => said(Author::User),
             1 => said(Author::Bot),
             2 => said(Author::Admin),
-            3 => Body::Requested { reason: None, of: Some(of()) },
-            4 | 5 => Body::Requested { reason: None, of: None },
+            3 => Body::Requested(Request { of: Some(of()), ..Request::default() }),
+            4 => Body::Requested(Request::default()),
+            5 => {
+                let department = Some("Returns".into());
+                Body::Requested(Request { department, ..Request::default() })
+            }
             6 => Body::Withdrawn {},
             7 | 8 => Body::Accepted { of: of() },
             9 => Body::HandedBack { of: of() },

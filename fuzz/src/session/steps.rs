@@ -7,7 +7,8 @@ use handoff::core::reply::{Handoff, Reply};
 use handoff::core::session::{Fresh, Resumed, Session};
 use handoff::core::sessions::Sessions;
 use handoff::wire::{
-    Author, Body, Button, Code, DeskId, Entry, Message, Number, Said, Secret, State, Welcome,
+    Author, Body, Button, Code, DeskId, Entry, Message, Number, Request, Said, Secret, State,
+    Welcome,
 };
 use serde_json::json;
 
@@ -65,7 +66,7 @@ impl World {
                 Button { title: "Neither".to_owned(), ..Button::default() },
             ];
             let said = vec![Said { buttons, ..Said::text(Author::Bot, "Which one?") }];
-            let handoff = (kind & 16 != 0).then_some(Handoff { reason: None });
+            let handoff = (kind & 16 != 0).then_some(Handoff::default());
             let answer = match kind % 8 {
                 0 => Err("the bot is away".to_owned()),
                 1 => Ok(Reply { said: Vec::new(), handoff }),
@@ -175,7 +176,7 @@ impl World {
             12 => Body::Unknown(json!({"later": {}})),
             13 => Body::Message(Said::text(Author::User, "made up")),
             14 if self.edges.came & 1 == 0 => Body::Requeue { request },
-            14 => Body::Requested { reason: None, of: None },
+            14 => Body::Requested(Request::default()),
             _ => Body::Message(said),
         };
         Message::Entry(Entry { number: number.max(1), at: choices.of(&[0, u64::MAX]), body })

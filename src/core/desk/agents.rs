@@ -75,6 +75,7 @@ impl Desk {
             self.release_all(agent, now);
             ended.extend(seats);
         }
+        self.renew_groups();
         self.review_presence(now);
         ended
     }
@@ -106,6 +107,7 @@ impl Desk {
                 name: member.name.to_string(),
                 shown_as: member.shown_as.clone(),
                 is_lead: member.is_lead,
+                departments: member.departments.clone(),
                 customers: self.conversations_of(agent).count(),
                 presence: member.presence(),
                 why: member.why_away(),

@@ -8,15 +8,17 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::report::Alert;
-
 use crate::wire::ConversationId;
 
+use super::groups::GroupId;
 use super::{AgentId, Desk, Errand, SeatId};
 
 /// A call waits this long for others who come at the same time.
 const GATHER: Duration = Duration::from_millis(500);
 /// Between two calls is at least this time.
 const PAUSE: Duration = Duration::from_secs(10);
+/// A call names this many departments and languages of those who wait, at most.
+const NAMED_MAX: usize = 8;
 
 /// When the agent was called, and is called next.
 pub(super) struct Alerts {
@@ -46,13 +48,14 @@ impl Alerts {
         self.note(now);
     }
 
-    /// Whether to call the agent now. `is_needed` says whether somebody still needs them.
-    fn take(&mut self, is_needed: bool, now: Now) -> bool {
+    /// Whether to call the agent now. `is_needed` says whether somebody still needs them, `is_here`
+    /// whether they could do anything about that.
+    fn take(&mut self, is_needed: bool, is_here: bool, now: Now) -> bool {
         if self.next.is_none_or(|next| now.clock < next) {
             return false;
         }
         self.next = is_needed.then_some(now.clock + self.every);
-        let is_called = std::mem::take(&mut self.has_arrival) || is_needed;
+        let is_called = std::mem::take(&mut self.has_arrival) || is_needed && is_here;
         if is_called {
             self.latest = Some(now.clock);
         }
@@ -61,10 +64,18 @@ impl Alerts {
 }
 
 impl Desk {
-    /// A customer waits: every agent may take them.
-    pub(super) fn note_waiting(&mut self, now: Now) {
+    /// A customer of this group waits: the agents whom the group is for are called.
+    pub(super) fn note_waiting(&mut self, group: GroupId, now: Now) {
         self.alerts.note(now);
-        self.team.members_mut().for_each(|(_, member)| member.alerts.note(now));
+        let members = self.team.members_mut();
+        let for_whom = members.filter(|(agent, _)| self.groups.is_for(group, *agent));
+        for_whom.for_each(|(_, member)| member.alerts.note(now));
+    }
+
+    /// A restart finds customers who wait.
+    pub(super) fn note_all_waiting(&mut self, now: Now) {
+        self.alerts.note(now);
+        self.groups.iter().for_each(|group| self.note_waiting(group, now));
     }
 
     /// There are new lines for an agent, who is called unless somebody reads them.
@@ -86,21 +97,23 @@ impl Desk {
         if self.next_call().is_none_or(|next| now.clock < next) {
             return;
         }
-        let is_waiting = self.queue.iter().any(|id| self.conversations[id].is_up_for_accept());
-        let is_needed = is_waiting || self.team.unread() > 0;
-        if self.alerts.take(is_needed, now) {
-            let alert = Alert { unread: self.team.unread(), ..self.attention(None, now) };
+        let is_up = self.groups_up_for_accept();
+        let is_needed = is_up.contains(&true) || self.team.unread() > 0;
+        if self.alerts.take(is_needed, true, now) {
+            let alert = self.alert(None, now);
             self.act(Act::Errand(Errand::Notify(alert)));
         }
         let mut called = Vec::new();
         for (agent, member) in self.team.members_mut() {
-            let is_needed = member.unread() > 0 || is_waiting && member.is_here();
-            if member.alerts.take(is_needed, now) {
+            let mut groups = self.groups.iter().filter(|group| is_up[group.index()]);
+            let is_waited_for = groups.any(|group| self.groups.is_for(group, agent));
+            let (is_unread, is_here) = (member.unread() > 0, member.is_here());
+            if member.alerts.take(is_unread || is_waited_for, is_unread || is_here, now) {
                 called.push(agent);
             }
         }
         for agent in called {
-            let alert = self.attention(Some(agent), now);
+            let alert = self.alert(Some(agent), now);
             self.act(Act::Errand(Errand::Ring(agent, alert)));
         }
     }
@@ -111,16 +124,45 @@ impl Desk {
         agents.chain(self.alerts.next).min()
     }
 
-    /// Who needs the agent at this seat.
-    pub fn attention_at(&self, seat: SeatId, now: Now) -> Alert {
-        self.attention(self.team.agent_at(seat), now)
+    /// How many need the agent at this seat: customers who wait for them, and unread lines.
+    pub fn attention_at(&self, seat: SeatId) -> u32 {
+        let Some(agent) = self.team.agent_at(seat) else { return 0 };
+        let waiting = u32::try_from(self.waiting_for(agent)).unwrap_or(u32::MAX);
+        waiting.saturating_add(self.team.member(agent).unread())
     }
 
-    fn attention(&self, agent: Option<AgentId>, now: Now) -> Alert {
-        let unread = agent.map_or(0, |agent| self.team.member(agent).unread());
-        let is_nobody_here = agent.is_none() && !self.team.is_anybody_here();
-        Alert { waiting: self.queue.len(), waited: self.waited(now), unread, is_nobody_here }
+    /// What this agent is called for, or (`None`) whoever does not look at a terminal.
+    fn alert(&self, agent: Option<AgentId>, now: Now) -> Alert {
+        let is_meant = |group| agent.is_none_or(|agent| self.groups.is_for(group, agent));
+        let waiting = self.queue.in_groups().filter(|(_, group)| is_meant(*group));
+        let waiting: Vec<_> = waiting.collect();
+        let needs = waiting.iter().map(|(id, _)| self.conversations[*id].controls.need());
+        let unattended = waiting.iter().find(|(_, group)| self.groups.is_open(*group));
+        let unread = match agent {
+            Some(agent) => self.team.member(agent).unread(),
+            None => self.team.unread(),
+        };
+        Alert {
+            waiting: waiting.len(),
+            waited: waiting.first().map_or(Duration::ZERO, |(id, _)| self.waited(*id, now)),
+            unread,
+            is_nobody_here: agent.is_none() && !self.team.is_anybody_here(),
+            departments: distinct(needs.clone().filter_map(|need| need.department.as_ref())),
+            languages: distinct(needs.filter_map(|need| need.language.as_ref())),
+            unattended: unattended.and_then(|(id, _)| self.unattended(*id)).cloned(),
+        }
     }
+}
+
+/// The first few of these that differ, in their order.
+fn distinct<'a, T: Clone + PartialEq + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
+    let mut distinct: Vec<T> = Vec::new();
+    for one in all {
+        if distinct.len() < NAMED_MAX && !distinct.contains(one) {
+            distinct.push(one.clone());
+        }
+    }
+    distinct
 }
 
 #[cfg(test)]
@@ -141,7 +183,7 @@ mod tests {
             if tenth < 3 || tenth == 30 {
                 (0..10).for_each(|_| alerts.note(at(time)));
             }
-            if alerts.take(time < Duration::from_secs(100), at(time)) {
+            if alerts.take(time < Duration::from_secs(100), true, at(time)) {
                 calls.push(time);
             }
         }
@@ -155,7 +197,7 @@ mod tests {
         let mut alerts = Alerts::new(Duration::from_secs(60));
         alerts.note(now);
         let later = Now { clock: now.clock + GATHER, ..now };
-        assert!(!alerts.take(false, later));
+        assert!(!alerts.take(false, true, later));
         assert_eq!(alerts.next, None);
     }
 }

@@ -77,6 +77,10 @@ impl Desk {
         if let (true, Body::Refused { why, .. }) = (is_answered, &entry.body) {
             let who = self.who(id);
             self.tell_news(DeskNews::Refused { who, why: why.clone() });
+            // While the accept had no answer, nobody was called for the customer.
+            if self.queue.has(id) && self.conversations[id].is_up_for_accept() {
+                self.note_waiting(self.group(id), now);
+            }
             // The agent left while a control of theirs had no answer.
             let owner = self.conversations[id].owner;
             if owner.is_some_and(|owner| !self.team.is_expected(owner)) {
@@ -116,20 +120,21 @@ impl Desk {
         if self.turn_away(id, now) {
             return;
         }
+        let group = self.group(id);
         // A customer who had an agent stands before all others, perhaps already.
         match self.is_requeued(id) {
-            true if self.queue.has(id) => {}
-            true => self.queue.push_front(id),
-            false => self.queue.push(id),
+            true if self.queue.has(id) => self.queue.set_group(id, group),
+            true => self.queue.push_front(id, group),
+            false => self.queue.push(id, group),
         }
-        self.note_waiting(now);
+        self.note_waiting(group, now);
         self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
         let elsewhere = conversation.backlog.entries_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
-        self.tell_all(Report::Call { text: News::Desk(DeskNews::Called(name.clone())) });
+        self.tell_call(id, 0);
         self.tell_page(id);
         if elsewhere > 0 {
             self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });
@@ -155,8 +160,9 @@ impl Desk {
         let owner = self.conversations[id].owner;
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
-            self.queue.push_front(id);
-            self.note_waiting(now);
+            let group = self.group(id);
+            self.queue.push_front(id, group);
+            self.note_waiting(group, now);
             self.tell_state_and_withheld(id);
             return self.requeue(id, now);
         };
@@ -248,6 +254,7 @@ impl Desk {
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
             on_hold: conversation.is_on_hold.then_some(true),
             is_elsewhere: false,
+            need: conversation.need().cloned().unwrap_or_default(),
             reason: reason.or(asked),
         }
     }

@@ -6,6 +6,7 @@ use crate::core::report::{AgentRefusal, Presence};
 use crate::wire::ConversationId;
 
 use super::controls::Ask;
+use super::groups::GroupId;
 use super::{AgentId, Assign, Desk};
 
 impl Desk {
@@ -47,8 +48,7 @@ impl Desk {
         if self.options.assign != Assign::LongestIdle {
             return;
         }
-        while let Some(id) = self.next_in_queue() {
-            let Some(agent) = self.agent_for(id) else { return };
+        while let Some((id, agent)) = self.next_to_assign() {
             self.team.note_given(agent, now);
             if self.conversations[id].is_unowned() {
                 self.change_owner(id, Some(agent), None, now);
@@ -61,11 +61,34 @@ impl Desk {
         }
     }
 
-    /// Whom a customer is assigned to: the agent who had them, else the one who got a customer the
-    /// longest ago.
-    fn agent_for(&self, id: ConversationId) -> Option<AgentId> {
-        let may =
-            |agent: &AgentId| self.team.member(*agent).is_here() && self.check_room(*agent).is_ok();
+    /// The customer who has waited longest of those for whom an agent is free, and that agent.
+    fn next_to_assign(&self) -> Option<(ConversationId, AgentId)> {
+        // If no agent is free for one customer of a group, none is for the others.
+        let mut is_full: Vec<_> =
+            self.groups.iter().map(|group| self.queue.waiting_in(group) == 0).collect();
+        for (id, group) in self.queue.in_groups() {
+            if is_full[group.index()] || !self.conversations[id].is_ready() {
+                continue;
+            }
+            if let Some(agent) = self.agent_for(id, group) {
+                return Some((id, agent));
+            }
+            is_full[group.index()] = true;
+            if is_full.iter().all(|is_full| *is_full) {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Whom a customer of this group is assigned to: the agent who had them, else the one who got a
+    /// customer the longest ago.
+    fn agent_for(&self, id: ConversationId, group: GroupId) -> Option<AgentId> {
+        let may = |agent: &AgentId| {
+            self.groups.is_for(group, *agent)
+                && self.team.member(*agent).is_here()
+                && self.check_room(*agent).is_ok()
+        };
         let former = self.conversations[id].owner.filter(|_| self.conversations[id].had_agent());
         former.filter(may).or_else(|| {
             let free = self.team.members().filter(|(agent, _)| may(agent));

@@ -27,6 +27,8 @@ impl Desk {
         self.tell_links(now);
         self.review_endings(now);
         self.review_ownership(now);
+        self.review_groups(now);
+        self.assign(now);
         self.call_agents(now);
         self.queue.stop_counting(now);
         self.send_moved_positions(now);
@@ -52,7 +54,8 @@ impl Desk {
         let in_focus = self.team.in_focus().filter_map(|id| self.conversations.get(id));
         let typing = in_focus.filter_map(|conversation| conversation.typing.deadline()).min();
         let (ownership, ending) = (self.ownership_deadline(), self.ending_deadline());
-        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership, ending]
+        let groups = self.groups_deadline();
+        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership, ending, groups]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)

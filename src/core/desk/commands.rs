@@ -16,7 +16,8 @@ use super::conversation::Conversation;
 use super::{Desk, SeatId};
 
 impl Desk {
-    /// `/accept [N]`: takes the customer with this ordinal, or the connected one who waits longest.
+    /// `/accept [N]`: takes the customer with this ordinal, or of those who wait for the agent the
+    /// connected one who waits longest.
     /// A customer who is offered to the agent is taken from the agent who has them.
     ///
     /// # Errors
@@ -27,14 +28,15 @@ impl Desk {
         ordinal: Option<u32>,
         now: Now,
     ) -> Result<ConversationId, AgentRefusal> {
+        let agent = self.team.agent_at(seat).ok_or(AgentRefusal::NobodyWaits)?;
         let id = match ordinal {
             Some(ordinal) => self.find_live(ordinal)?,
-            None => self.next_in_queue().ok_or(match self.queue.is_empty() {
-                true => AgentRefusal::NobodyWaits,
-                false => AgentRefusal::NobodyWaitingIsConnected,
+            None => self.next_for(agent).ok_or_else(|| match self.waiting_for(agent) {
+                0 if self.queue.is_empty() => AgentRefusal::NobodyWaits,
+                0 => AgentRefusal::NobodyWaitsForYou { others: self.queue.len() },
+                _ => AgentRefusal::NobodyWaitingIsConnected,
             })?,
         };
-        let agent = self.team.agent_at(seat).ok_or(AgentRefusal::NobodyWaits)?;
         let conversation = &self.conversations[id];
         let who = self.who(id);
         let is_offered = self.is_offered(seat, id);
@@ -302,24 +304,11 @@ impl Desk {
 
     /// Why nothing can be done without a focus, and what can be done about that.
     fn no_focus(&self, seat: SeatId) -> AgentRefusal {
-        AgentRefusal::NoFocus(
-            match (self.own_conversations(seat).next(), self.queue.iter().next()) {
-                (Some(_), _) => Choice::Next,
-                (None, Some(_)) => Choice::Accept,
-                (None, None) => Choice::Nobody,
-            },
-        )
-    }
-
-    /// The connected customer who waits longest.
-    pub(super) fn next_in_queue(&self) -> Option<ConversationId> {
-        // A customer who withdrew within a backlog stays in the queue until the backlog is
-        // complete.
-        let is_ready = |id: &ConversationId| {
-            let conversation = &self.conversations[*id];
-            conversation.is_connected() && conversation.is_up_for_accept()
-        };
-        self.queue.iter().find(is_ready)
+        AgentRefusal::NoFocus(match (self.own_conversations(seat).next(), self.first_at(seat)) {
+            (Some(_), _) => Choice::Next,
+            (None, Some(_)) => Choice::Accept,
+            (None, None) => Choice::Nobody,
+        })
     }
 
     /// The conversation with this ordinal, whose customer waits or talks.

@@ -3,6 +3,7 @@
 //!
 //! Rules: docs/PROTOCOL.md, "Bodies" and "States, and who decides".
 
+use crate::core::department::Need;
 use crate::core::report::{Elsewhere, Returned};
 use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
 
@@ -102,6 +103,8 @@ pub(super) struct Controls {
     request: Number,
     /// The reason that this `requested` gave.
     reason: Option<Box<str>>,
+    /// The department and the language that it named.
+    need: Need,
     /// The number of the customer's `closed`; 0 before it.
     end: Number,
     /// This desk's control that has no answer yet.
@@ -117,6 +120,7 @@ impl Controls {
             phase: Phase::FIRST,
             request: 0,
             reason: None,
+            need: Need::default(),
             end: 0,
             pending_control: None,
             answered_control: None,
@@ -136,6 +140,11 @@ impl Controls {
     /// The reason that the latest `requested` gave.
     pub(super) fn reason(&self) -> Option<&str> {
         self.reason.as_deref()
+    }
+
+    /// The department and the language that the latest `requested` named.
+    pub(super) fn need(&self) -> &Need {
+        &self.need
     }
 
     /// This desk's control that has no answer yet.
@@ -195,11 +204,12 @@ impl Controls {
             // docs/PROTOCOL.md, "States, and who decides": `closed` is the end. A journal of
             // release 0.1.0 may have controls behind it.
             body if self.end > 0 && !matches!(body, Body::Refused { .. }) => return,
-            Body::Requested { reason, of } => {
+            Body::Requested(request) => {
                 self.phase = Phase::Queued;
                 self.request = entry.number;
-                self.reason = reason.as_deref().map(Into::into);
-                if of.is_none_or(|of| of.desk != desk) {
+                self.reason = request.reason.as_deref().map(Into::into);
+                self.need = Need::of(request);
+                if request.of.is_none_or(|of| of.desk != desk) {
                     return;
                 }
             }

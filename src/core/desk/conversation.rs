@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
+use crate::core::department::Need;
 use crate::core::outcome::Due;
 use crate::core::owed::Owed;
 use crate::core::record::{Record, Story, What};
@@ -320,6 +321,12 @@ impl Conversation {
         is_kept && (self.is_queued() || self.is_unowned())
     }
 
+    /// Whether an agent may take the customer now, and the customer hears of it at once. One who
+    /// withdrew within a backlog stays in the queue until the backlog is complete.
+    pub(super) fn is_ready(&self) -> bool {
+        self.is_connected() && self.is_up_for_accept()
+    }
+
     /// Whether the customer waits here.
     pub(super) fn is_queued(&self) -> bool {
         self.controls.phase() == Phase::Queued && !self.is_asleep
@@ -335,6 +342,12 @@ impl Conversation {
     /// Why the customer waits, if the bot gave a reason.
     pub(super) fn reason(&self) -> Option<&str> {
         self.controls.reason().filter(|_| self.is_queued())
+    }
+
+    /// The department and the language of a customer who waits or talks here.
+    pub(super) fn need(&self) -> Option<&Need> {
+        let is_live = self.controls.phase().is_with_desk() && !self.is_asleep;
+        is_live.then(|| self.controls.need())
     }
 
     /// The state of the conversation, as this desk knows it.

@@ -108,8 +108,9 @@ impl Desk {
                 self.note_lines(agent, id, self.conversations[id].owed().lines(), now);
             }
             None => {
-                self.queue.push_front(id);
-                self.note_waiting(now);
+                let group = self.group(id);
+                self.queue.push_front(id, group);
+                self.note_waiting(group, now);
             }
         }
         self.tell_state(id, None);
@@ -169,7 +170,6 @@ impl Desk {
             }
             self.release_all(agent, now);
         }
-        self.assign(now);
     }
 
     /// When [`review_ownership`](Desk::review_ownership) has something to do next.

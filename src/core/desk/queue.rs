@@ -1,7 +1,8 @@
 //! The queue: the customers who wait, longest first, and the position that the desk sends to each.
 //!
 //! Rules: docs/PROTOCOL.md, "ack, seen, position, ping". A customer whose connection has been down
-//! for [`COUNTED_WITHOUT_LINK`] stays in the queue, and does not count in the others' positions.
+//! for [`COUNTED_WITHOUT_LINK`] stays in the queue, and does not count in the others' positions. A
+//! position counts those who wait for the same agents: each customer stands in a group of `groups`.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -13,6 +14,7 @@ use crate::wire::{ConversationId, Message};
 
 use super::Desk;
 use super::controls::Phase;
+use super::groups::GroupId;
 
 /// The desk sends changed positions this often at most (docs/PROTOCOL.md, "ack, seen, position,
 /// ping").
@@ -22,10 +24,20 @@ pub const POSITION_PERIOD: Duration = Duration::from_secs(1);
 /// of the others.
 pub const COUNTED_WITHOUT_LINK: Duration = Duration::from_secs(60);
 
+/// A customer who waits.
+struct Waiting {
+    id: ConversationId,
+    group: GroupId,
+    /// The position that the customer was told last; 0: none.
+    told: u32,
+}
+
 /// The customers who wait, and which of them count in the positions.
 pub(super) struct Queue {
     /// The customers, longest first.
-    customers: VecDeque<ConversationId>,
+    customers: VecDeque<Waiting>,
+    /// How many wait in each group, by its index.
+    in_group: Vec<usize>,
     /// For each queued customer whose connection is down and who still counts in the positions of
     /// the others: the moment at which that ends. The soonest comes first.
     upcoming_ends: BTreeSet<(Instant, ConversationId)>,
@@ -44,6 +56,7 @@ impl Queue {
     pub(super) fn new(now: Now) -> Queue {
         Queue {
             customers: VecDeque::new(),
+            in_group: Vec::new(),
             upcoming_ends: BTreeSet::new(),
             count_ends: HashMap::new(),
             uncounted_customers: HashSet::new(),
@@ -53,20 +66,43 @@ impl Queue {
     }
 
     /// A customer begins to wait behind all others.
-    pub(super) fn push(&mut self, id: ConversationId) {
-        self.customers.push_back(id);
+    pub(super) fn push(&mut self, id: ConversationId, group: GroupId) {
+        self.customers.push_back(Waiting { id, group, told: 0 });
+        *self.count_in(group) += 1;
     }
 
     /// A customer who had an agent waits again, before all others.
-    pub(super) fn push_front(&mut self, id: ConversationId) {
-        self.customers.push_front(id);
+    pub(super) fn push_front(&mut self, id: ConversationId, group: GroupId) {
+        self.customers.push_front(Waiting { id, group, told: 0 });
+        *self.count_in(group) += 1;
         self.note_moved(0);
+    }
+
+    /// The customers stand in these groups from now on, in the order of the queue.
+    pub(super) fn set_groups(&mut self, groups: Vec<GroupId>) {
+        self.in_group.clear();
+        for (at, group) in groups.into_iter().enumerate() {
+            self.customers[at].group = group;
+            *self.count_in(group) += 1;
+        }
+        self.note_moved(0);
+    }
+
+    /// This customer stands in this group from now on.
+    pub(super) fn set_group(&mut self, id: ConversationId, group: GroupId) {
+        let Some(at) = self.index_of(id) else { return };
+        let former = std::mem::replace(&mut self.customers[at].group, group);
+        *self.count_in(former) -= 1;
+        *self.count_in(group) += 1;
+        self.note_moved(at);
     }
 
     /// Takes a conversation out of the queue, if it is there. Those behind it have moved up.
     pub(super) fn remove(&mut self, id: ConversationId) {
         let Some(at) = self.index_of(id) else { return };
-        self.customers.remove(at);
+        if let Some(Waiting { group, .. }) = self.customers.remove(at) {
+            *self.count_in(group) -= 1;
+        }
         self.uncounted_customers.remove(&id);
         if let Some(until) = self.count_ends.remove(&id) {
             self.upcoming_ends.remove(&(until, id));
@@ -81,7 +117,22 @@ impl Queue {
 
     /// The customers, longest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = ConversationId> {
-        self.customers.iter().copied()
+        self.customers.iter().map(|waiting| waiting.id)
+    }
+
+    /// The customers, longest first, each with their group.
+    pub(super) fn in_groups(&self) -> impl Iterator<Item = (ConversationId, GroupId)> {
+        self.customers.iter().map(|waiting| (waiting.id, waiting.group))
+    }
+
+    /// The group of a customer who waits.
+    pub(super) fn group(&self, id: ConversationId) -> Option<GroupId> {
+        self.index_of(id).map(|at| self.customers[at].group)
+    }
+
+    /// How many customers wait in this group.
+    pub(super) fn waiting_in(&self, group: GroupId) -> usize {
+        self.in_group.get(group.index()).copied().unwrap_or(0)
     }
 
     /// How many customers wait.
@@ -98,23 +149,28 @@ impl Queue {
         !self.uncounted_customers.contains(&id)
     }
 
-    /// The position of a queued customer: 1, and one more for each who counts before them.
+    /// The position of a queued customer: 1, and one more for each of their group who counts before
+    /// them.
     pub(super) fn position(&self, id: ConversationId) -> Option<u32> {
         let at = self.index_of(id)?;
-        let uncounted = match self.uncounted_customers.len() {
-            0 => 0,
-            _ => self.customers.range(..at).filter(|before| !self.counts(**before)).count(),
+        let group = self.customers[at].group;
+        let before = self.customers.range(..at).filter(|before| before.group == group);
+        let before = match self.uncounted_customers.len() {
+            0 => before.count(),
+            _ => before.filter(|before| self.counts(before.id)).count(),
         };
-        Some((at - uncounted) as u32 + 1)
+        Some(before as u32 + 1)
     }
 
-    /// The positions of all customers, counted once: to look each one up would be quadratic.
-    pub(super) fn positions(&self) -> impl Iterator<Item = (ConversationId, u32)> {
-        let mut before = 0;
-        self.customers.iter().map(move |id| {
-            let position = before + 1;
-            before += u32::from(self.counts(*id));
-            (*id, position)
+    /// The groups and positions of all customers, counted once: to look each one up would be
+    /// quadratic.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (ConversationId, GroupId, u32)> {
+        let mut before = vec![0; self.in_group.len()];
+        self.customers.iter().map(move |Waiting { id, group, .. }| {
+            let before = &mut before[group.index()];
+            let position = *before + 1;
+            *before += u32::from(self.counts(*id));
+            (*id, *group, position)
         })
     }
 
@@ -126,7 +182,23 @@ impl Queue {
         }
         let Some(first) = self.first_moved_index.take() else { return Vec::new() };
         self.next_sending = now.clock + POSITION_PERIOD;
-        self.positions().skip(first).collect()
+        let positions: Vec<_> = self.positions().map(|(.., position)| position).collect();
+        let mut moved = Vec::new();
+        for (waiting, position) in self.customers.iter_mut().zip(positions).skip(first) {
+            // Customers of other groups may stand where they stood.
+            if std::mem::replace(&mut waiting.told, position) != position {
+                moved.push((waiting.id, position));
+            }
+        }
+        moved
+    }
+
+    /// The position of a queued customer, who is told it now.
+    fn tell_position(&mut self, id: ConversationId) -> Option<u32> {
+        let position = self.position(id)?;
+        let at = self.index_of(id)?;
+        self.customers[at].told = position;
+        Some(position)
     }
 
     /// When the queue has something to do next.
@@ -154,7 +226,11 @@ impl Queue {
             self.uncounted_customers.insert(id);
             has_news = true;
         }
-        if has_news && let Some(first) = self.customers.iter().position(|id| !self.counts(*id)) {
+        if !has_news {
+            return;
+        }
+        let first = self.iter().position(|id| !self.counts(id));
+        if let Some(first) = first {
             self.note_moved(first + 1);
         }
     }
@@ -176,14 +252,20 @@ impl Queue {
     }
 
     fn index_of(&self, id: ConversationId) -> Option<usize> {
-        self.customers.iter().position(|queued| *queued == id)
+        self.customers.iter().position(|waiting| waiting.id == id)
+    }
+
+    fn count_in(&mut self, group: GroupId) -> &mut usize {
+        let groups = self.in_group.len().max(group.index() + 1);
+        self.in_group.resize(groups, 0);
+        &mut self.in_group[group.index()]
     }
 }
 
 impl Desk {
     /// Sends a queued customer their position.
     pub(super) fn send_position(&mut self, id: ConversationId) {
-        if let Some(position) = self.queue.position(id) {
+        if let Some(position) = self.queue.tell_position(id) {
             self.send_position_at(id, position);
         }
     }

@@ -40,7 +40,8 @@ impl Desk {
         desk.forget();
         waiting.sort_unstable();
         for (_, id) in waiting {
-            desk.queue.push(id);
+            let group = desk.group(id);
+            desk.queue.push(id, group);
             desk.watch(id, now);
         }
         let is_own = |id: &ConversationId| {
@@ -57,7 +58,7 @@ impl Desk {
                 desk.team.note_unread(owner, id, conversation.owed().lines(), now);
             }
         }
-        desk.note_waiting(now);
+        desk.note_all_waiting(now);
         desk
     }
 
@@ -98,7 +99,8 @@ impl Desk {
 
     /// The state of every live conversation, and what its customer is owed.
     pub fn states(&self) -> Vec<(ConversationId, Report)> {
-        let positions: HashMap<_, _> = self.queue.positions().collect();
+        let positions: HashMap<_, _> =
+            self.queue.positions().map(|(id, _, position)| (id, position)).collect();
         let live = self.conversations.in_order().filter(|(_, known)| known.is_live());
         let live = live.filter(|(_, known)| !known.is_turned_away);
         let mut reports = Vec::new();

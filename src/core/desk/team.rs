@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::agent::{Agent, Agents, TERMINAL};
 use crate::core::clock::Now;
+use crate::core::department::Department;
 use crate::core::record::Owner;
 use crate::core::report::Presence;
 use crate::core::text::is_same;
@@ -59,6 +60,8 @@ pub(super) struct Member {
     /// The name that customers see.
     pub(super) shown_as: Option<String>,
     pub(super) is_lead: bool,
+    /// The departments that the agent serves; none: all.
+    pub(super) departments: Vec<Department>,
     is_revoked: bool,
     away: Option<Box<str>>,
     /// When the desk gave the agent a customer last.
@@ -77,6 +80,7 @@ impl Member {
             name: name.into(),
             shown_as,
             is_lead,
+            departments: Vec::new(),
             is_revoked: false,
             away: None,
             given_at: None,
@@ -141,16 +145,17 @@ impl Team {
         every: Duration,
         now: Now,
     ) -> Vec<(AgentId, Vec<SeatId>)> {
-        for Agent { name, shown_as, lead, .. } in agents.iter() {
+        for Agent { name, shown_as, lead, departments, .. } in agents.iter() {
             match self.find(name) {
                 Some(known) => {
                     let member = &mut self.members[usize::from(known.0)];
                     (member.shown_as, member.is_lead) = (Some(shown_as.clone()), *lead);
+                    member.departments.clone_from(departments);
                 }
                 None if self.members.len() < usize::from(u16::MAX) => {
                     let member = Member::new(name, Some(shown_as.clone()), *lead, every);
-                    let missed_since = Some(now.clock);
-                    self.members.push(Member { missed_since, ..member });
+                    let (missed_since, departments) = (Some(now.clock), departments.clone());
+                    self.members.push(Member { missed_since, departments, ..member });
                 }
                 None => log::error!("the agent '{name}' is one too many for this process"),
             }
@@ -173,6 +178,12 @@ impl Team {
     /// Whether an agent is here who can be given customers.
     pub(super) fn is_anybody_here(&self) -> bool {
         self.members().any(|(_, member)| member.is_here())
+    }
+
+    /// Whether an agent serves the customers of this department, or (`None`) those without one.
+    pub(super) fn serves(&self, agent: AgentId, department: Option<&Department>) -> bool {
+        let served = &self.member(agent).departments;
+        served.is_empty() || department.is_none_or(|department| served.contains(department))
     }
 
     /// A new seat of an agent.
@@ -399,7 +410,7 @@ mod tests {
         for name in names {
             let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
             let codes = vec![SecretHash::new([0; 32])];
-            agents.add(Agent { name, shown_as, lead: false, codes }).unwrap();
+            agents.add(Agent { name, shown_as, lead: false, departments: vec![], codes }).unwrap();
         }
         agents
     }

@@ -10,12 +10,14 @@ use crate::core::record::Story;
 use crate::core::report::Report;
 use crate::edge::journal::Journal;
 use crate::wire::{
-    Body, Code, Conn, ConversationId, DeskId, Entry, Hello, Message, Number, Secret, VERSION,
+    Body, Code, Conn, ConversationId, DeskId, Entry, Hello, Message, Number, Request, Secret,
+    VERSION,
 };
 
 mod answers;
 mod block;
 mod care;
+mod departments;
 mod memory;
 mod queue;
 mod room;
@@ -70,7 +72,7 @@ fn greets(desk: &mut Desk, hello: Hello, conn: u64, address: u8, now: Now) {
 /// A customer connects as connection `n` and asks for a person.
 fn joins(desk: &mut Desk, n: u8) {
     dials(desk, n, n.into(), n, now());
-    says(desk, n, 1, Body::Requested { reason: None, of: None });
+    says(desk, n, 1, Body::Requested(Request::default()));
 }
 
 /// A desk with slots for `customers`, and for `customers_per_address` from one address.

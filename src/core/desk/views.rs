@@ -42,7 +42,7 @@ impl Desk {
 
     /// The customers in the order of the list, those in the queue with their positions.
     fn order(&self, seat: SeatId) -> Vec<(ConversationId, Option<u32>)> {
-        let waiting = self.queue.positions().map(|(id, position)| (id, Some(position)));
+        let waiting = self.queue.positions().map(|(id, _, position)| (id, Some(position)));
         // While a backlog arrives, an accepted customer still stands in the queue.
         let queued: HashSet<ConversationId> = self.queue.iter().collect();
         let is_in_queue = |id: &ConversationId| queued.contains(id);
@@ -73,6 +73,7 @@ impl Desk {
         let owed = conversation.owed();
         let last = owed.last().map(str::to_owned);
         let is_connected = conversation.is_connected();
+        let need = conversation.need().cloned().unwrap_or_default();
         match position {
             Some(position) => Listed::Waiting {
                 who: self.who(id),
@@ -80,7 +81,9 @@ impl Desk {
                 is_offered: self.is_offered(seat, id),
                 position: self.queue.counts(id).then_some(position),
                 is_connected,
-                waited: since(owed.asked_at(), now),
+                waited: self.waited(id, now),
+                need,
+                is_unattended: self.unattended(id).is_some(),
                 reason: conversation.reason().map(str::to_owned),
                 last,
                 tags: conversation.tags(),
@@ -94,6 +97,7 @@ impl Desk {
                 is_typing: conversation.typing.is_there(),
                 is_on_hold: conversation.is_on_hold,
                 readers: self.readers(seat, id),
+                need,
                 unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
                 last,
                 tags: conversation.tags(),
@@ -120,9 +124,10 @@ impl Desk {
         names
     }
 
-    /// How many customers talk to the agent at this seat, and how many wait.
+    /// How many customers talk to the agent at this seat, and how many wait for that agent.
     pub fn customers(&self, seat: SeatId) -> Customers {
-        Customers { talking: self.own_conversations(seat).count(), waiting: self.queue.len() }
+        let waiting = self.team.agent_at(seat).map_or(0, |agent| self.waiting_for(agent));
+        Customers { talking: self.own_conversations(seat).count(), waiting }
     }
 
     /// The conversation that gets the next line of this seat.
@@ -146,15 +151,14 @@ impl Desk {
                 ending: self.planned(id),
             }),
             customers: self.customers(seat),
-            waited: self.waited(now),
-            unread: self.attention_at(seat, now).unread,
+            waited: self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now)),
+            unread: self.team.agent_at(seat).map_or(0, |agent| self.team.member(agent).unread()),
         }
     }
 
-    /// How long the first customer in the queue has waited.
-    pub(super) fn waited(&self, now: Now) -> Duration {
-        let first = self.queue.iter().next();
-        first.map_or(Duration::ZERO, |id| since(self.conversations[id].owed().asked_at(), now))
+    /// How long a customer has waited.
+    pub(super) fn waited(&self, id: ConversationId, now: Now) -> Duration {
+        since(self.conversations[id].owed().asked_at(), now)
     }
 
     /// A message as the agent sees it: which customer's it is, and whether they have the focus.

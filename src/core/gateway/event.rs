@@ -122,8 +122,8 @@ fn state(
     admin: impl FnOnce(Asked) -> Option<String>,
 ) -> Option<Change> {
     let (state, reason, asked) = match &entry.body {
-        Body::Requested { reason, .. } => {
-            (State::Queued, reason.clone().map(Reason::Requested), None)
+        Body::Requested(request) => {
+            (State::Queued, request.reason.clone().map(Reason::Requested), None)
         }
         Body::Withdrawn {} => (State::Bot, Some(Reason::Returned(Returned::Withdrawn)), None),
         Body::HandedBack { .. } => (State::Bot, Some(Reason::Returned(Returned::HandedBack)), None),

@@ -7,6 +7,7 @@ use super::{
     CUT, DEPTH_MAX, Handoff, ITEMS_MAX, Item, NULLED, Reply, TRIGGER, Triggers, choice, echo,
     for_bot, parse,
 };
+use crate::core::department::Need;
 use crate::wire::{
     self, Author, BUTTONS_MAX, Body, Button, CUSTOM_MAX, Custom, ENTRY_MAX, Entry, IMAGE_MAX,
     Message, NAME_MAX, PAYLOAD_MAX, Said, TEXT_MAX, TITLE_MAX, URL_MAX,
@@ -269,19 +270,47 @@ fn the_trigger_is_found_in_all_three_variants() {
         read(r#"[{"text":"  human HANDOFF\n"}]"#),
         Reply { said: vec![], handoff: Some(Handoff::default()) }
     );
-    let payload =
-        read(r#"[{"custom":{"handoff":true,"reason":" user_request ","department":"support"}}]"#);
-    assert_eq!(
-        payload,
-        Reply { said: vec![], handoff: Some(Handoff { reason: Some("user_request".into()) }) }
-    );
+    let for_reason = |reason: &str| {
+        let handoff = Handoff { reason: Some(reason.into()), ..Handoff::default() };
+        Reply { said: vec![], handoff: Some(handoff) }
+    };
+    let payload = read(r#"[{"custom":{"handoff":true,"reason":" user_request "}}]"#);
+    assert_eq!(payload, for_reason("user_request"));
     let both = read(r#"[{"text":"Human Handoff"},{"custom":{"handoff":true,"reason":"order"}}]"#);
-    assert_eq!(
-        both,
-        Reply { said: vec![], handoff: Some(Handoff { reason: Some("order".into()) }) }
-    );
+    assert_eq!(both, for_reason("order"));
     let one = read(r#"[{"text":"Human Handoff","custom":{"handoff":true,"reason":"order"}}]"#);
     assert_eq!(one, both);
+}
+
+#[test]
+fn a_trigger_names_a_department_and_a_language_or_texts_that_count_as_none() {
+    let named = |payloads: &str| {
+        let Need { department, language } = read(payloads).handoff.expect("a handoff").need;
+        (department.map(|it| it.to_string()), language.map(|it| it.to_string()))
+    };
+    let all =
+        |department: &str, language: &str| (Some(department.to_owned()), Some(language.to_owned()));
+    assert_eq!(
+        named(r#"[{"custom":{"handoff":true,"department":" returns ","language":"de_AT"}}]"#),
+        all("returns", "de-AT")
+    );
+    // The first trigger of a reply that says it counts.
+    assert_eq!(
+        named(
+            r#"[{"text":"Human Handoff"},{"custom":{"handoff":true,"language":"de"}},
+                {"custom":{"handoff":true,"department":"returns","language":"fr"}}]"#
+        ),
+        all("returns", "de")
+    );
+    for odd in [
+        r#"{"department":7,"language":["de"]}"#,
+        r#"{"department":"","language":null}"#,
+        r#"{"department":"a\nb","language":"<script>"}"#,
+        r#"{"department":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx","language":"d e"}"#,
+    ] {
+        let payload = format!(r#"[{{"custom":{{"handoff":true,{}}}]"#, &odd[1..]);
+        assert_eq!(named(&payload), (None, None), "{odd}");
+    }
 }
 
 #[test]

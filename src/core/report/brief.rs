@@ -51,14 +51,24 @@ fn brief(listed: &Listed) -> String {
             ];
             (mark, parts)
         }
-        Listed::Waiting { who, agent, is_offered, is_connected, waited, reason, last, .. } => {
+        Listed::Waiting {
+            who,
+            agent,
+            is_offered,
+            is_connected,
+            waited,
+            need,
+            reason,
+            last,
+            ..
+        } => {
             let parts = [
                 Some(who.clone()),
                 Some(format!("waits {}", time(*waited))),
                 agent.as_ref().map(|agent| format!("{agent} accepts")),
                 is_offered.then(|| "offered to you".to_owned()),
                 (!is_connected).then(|| "offline".to_owned()),
-                None,
+                need.department.as_ref().map(ToString::to_string),
                 reason.as_ref().map(|reason| excerpt(reason, LETTERS)),
                 last.as_ref().map(|last| format!("\"{}\"", excerpt(last, LETTERS))),
             ];
@@ -73,6 +83,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Listed, in_brief};
+    use crate::core::department::{Department, Need};
 
     #[test]
     fn a_brief_line_has_the_mark_of_the_focus_the_time_in_steps_and_the_last_words() {
@@ -85,6 +96,7 @@ mod tests {
             is_typing: true,
             is_on_hold: false,
             readers: Vec::new(),
+            need: Need::default(),
             unanswered: Some((4, Duration::from_secs(139))),
             last: Some("bo@example.com".to_owned()),
             tags: Vec::new(),
@@ -96,6 +108,8 @@ mod tests {
             position: Some(1),
             is_connected: true,
             waited: Duration::from_secs(49),
+            need: Need { department: Department::new("returns"), language: None },
+            is_unattended: false,
             reason: Some("lost parcel".to_owned()),
             last: None,
             tags: Vec::new(),
@@ -104,7 +118,7 @@ mod tests {
             in_brief(&[talking(true, None), waiting, talking(false, Some("al"))], 7),
             [
                 "▸ #3 Cleo · offline · typing · 4 new, 2:10 · \"bo@example.com\"",
-                "  #5 Dan · waits 0:40 · lost parcel",
+                "  #5 Dan · waits 0:40 · returns · lost parcel",
                 "  #3 Cleo · with al · offline · typing · 4 new, 2:10 · \"bo@example.com\"",
                 "  and 7 more",
             ]

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 use super::LinkFault;
+use crate::core::department::Department;
 use crate::core::text::Line;
 use crate::wire::Number;
 
@@ -124,6 +125,18 @@ impl fmt::Display for CustomerNews {
 pub enum DeskNews {
     /// This customer begins to wait: their name.
     Called(String),
+    /// This customer begins to wait for everybody, or waits since some time: no agent of the
+    /// department is here.
+    Unattended {
+        /// The customer's name.
+        name: String,
+        /// How many others wait like that since the same time.
+        others: usize,
+        /// The department.
+        department: Department,
+        /// Whether any agent serves it.
+        is_served: bool,
+    },
     /// Only this customer has so many entries of another desk.
     HeldElsewhere {
         /// How many.
@@ -177,6 +190,19 @@ impl fmt::Display for DeskNews {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             DeskNews::Called(name) => write!(f, "Hey! {name} wants to talk to you"),
+            DeskNews::Unattended { name, others, department, is_served } => {
+                let (want, others) = match others {
+                    0 => ("wants", String::new()),
+                    1 => ("want", " and 1 other".to_owned()),
+                    others => ("want", format!(" and {others} others")),
+                };
+                let why = if *is_served {
+                    format!("nobody of {department} is here")
+                } else {
+                    format!("nobody serves {department}")
+                };
+                write!(f, "Hey! {name}{others} {want} to talk to you: {why}")
+            }
             DeskNews::HeldElsewhere { entries, name } => {
                 write!(f, "{entries} entries of another desk are held by {name} only")
             }

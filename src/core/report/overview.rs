@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Presence, moment};
 use crate::core::delivery::Mark;
+use crate::core::department::{Department, Language, Need};
 use crate::core::record::{Blocked, BlockedBy, Ending};
 use crate::core::text::Line;
 
@@ -40,6 +41,8 @@ pub enum Listed {
         is_on_hold: bool,
         /// Other agents at whose seats the conversation is open.
         readers: Vec<String>,
+        /// The customer's department and language.
+        need: Need,
         /// How many lines of the customer have no answer, and since when; `None` if all have one.
         unanswered: Option<(u32, Duration)>,
         /// The customer's latest line.
@@ -61,6 +64,10 @@ pub enum Listed {
         is_connected: bool,
         /// How long the customer has waited.
         waited: Duration,
+        /// The customer's department and language.
+        need: Need,
+        /// Whether no agent of the department is here, so that the customer waits for everybody.
+        is_unattended: bool,
         /// Why the customer waits, if the bot gave a reason.
         reason: Option<String>,
         /// What the customer typed last while they waited.
@@ -85,6 +92,8 @@ pub struct Colleague {
     pub shown_as: Option<String>,
     /// Whether the agent is a lead.
     pub is_lead: bool,
+    /// The departments that the agent serves; none: all.
+    pub departments: Vec<Department>,
     /// How many customers the agent has.
     pub customers: usize,
     /// Whether the agent is there.
@@ -100,6 +109,9 @@ impl fmt::Display for Colleague {
             write!(f, " (customers see {})", Line(shown))?;
         }
         f.write_str(if self.is_lead { ", lead" } else { "" })?;
+        if !self.departments.is_empty() {
+            write!(f, ", for {}", listed(&self.departments))?;
+        }
         let customers = if self.customers == 1 { "customer" } else { "customers" };
         f.write_str(match self.presence {
             Presence::Here => "  here",
@@ -116,8 +128,9 @@ impl fmt::Display for Colleague {
 
 impl fmt::Display for Listed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let signs = |signs: &[(bool, &str)]| {
-            let there: Vec<_> = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign).collect();
+        let signs = |need: &Need, signs: &[(bool, &str)]| {
+            let there = signs.iter().filter(|(is, _)| *is).map(|(_, sign)| *sign);
+            let there: Vec<_> = need.signs().chain(there).collect();
             if there.is_empty() { String::new() } else { format!(" ({})", there.join(", ")) }
         };
         let (last, tags) = match self {
@@ -143,19 +156,23 @@ impl fmt::Display for Listed {
                 is_typing,
                 is_on_hold,
                 readers,
+                need,
                 unanswered,
                 last,
                 tags,
             } => {
                 let read = format!("open at {}", readers.join(" and "));
-                let signs = signs(&[
-                    (*is_offered, "offered to you"),
-                    (!readers.is_empty(), &*read),
-                    (*has_focus, "gets your lines"),
-                    (*is_on_hold, "on hold"),
-                    (*is_typing, "is typing"),
-                    (!is_connected, "not connected"),
-                ]);
+                let signs = signs(
+                    need,
+                    &[
+                        (*is_offered, "offered to you"),
+                        (!readers.is_empty(), &*read),
+                        (*has_focus, "gets your lines"),
+                        (*is_on_hold, "on hold"),
+                        (*is_typing, "is typing"),
+                        (!is_connected, "not connected"),
+                    ],
+                );
                 let of = agent.as_ref().map(|agent| format!("  {agent}:")).unwrap_or_default();
                 match (unanswered, agent) {
                     (Some((lines, since)), _) => {
@@ -173,21 +190,29 @@ impl fmt::Display for Listed {
                 position,
                 is_connected,
                 waited,
+                need,
+                is_unattended,
                 reason,
                 last,
                 tags,
             } => {
                 let taken = format!("{} accepts", agent.as_deref().unwrap_or_default());
-                let signs = signs(&[
-                    (agent.is_some(), &*taken),
-                    (*is_offered, "offered to you"),
-                    (!is_connected, "not connected"),
-                ]);
+                let signs = signs(
+                    need,
+                    &[
+                        (agent.is_some(), &*taken),
+                        (*is_offered, "offered to you"),
+                        (!is_connected, "not connected"),
+                    ],
+                );
                 write!(f, "{who}{signs}  waits {}", Elapsed(*waited))?;
                 match position {
                     Some(position) => write!(f, ", number {position} in the queue"),
                     None => f.write_str(", counts in the queue again once they are connected"),
                 }?;
+                if let Some(department) = need.department.as_ref().filter(|_| *is_unattended) {
+                    write!(f, " (nobody of {department} is here)")?;
+                }
                 if let Some(reason) = reason {
                     write!(f, ": {}", Line(reason))?;
                 }
@@ -328,7 +353,7 @@ impl fmt::Display for Prompt {
 }
 
 /// Who needs an agent: what an agent is called for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alert {
     /// How many customers wait.
     pub waiting: usize,
@@ -338,23 +363,27 @@ pub struct Alert {
     pub unread: u32,
     /// Whether no agent is here who can be given customers.
     pub is_nobody_here: bool,
-}
-
-impl Alert {
-    /// How many need an answer.
-    pub fn count(&self) -> u32 {
-        u32::try_from(self.waiting).unwrap_or(u32::MAX).saturating_add(self.unread)
-    }
+    /// The departments of those who wait, in their order; of many only the first ones.
+    pub departments: Vec<Department>,
+    /// The languages of those who wait, likewise.
+    pub languages: Vec<Language>,
+    /// A department none of whose agents is here, so that its customers wait for everybody.
+    pub unattended: Option<Department>,
 }
 
 impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Alert { waiting, waited, unread, is_nobody_here } = self;
+        let Alert { waiting, waited, unread, is_nobody_here, departments, unattended, .. } = self;
+        let of = match departments[..] {
+            [] => String::new(),
+            _ => format!(" for {}", listed(departments)),
+        };
         let waiting = match waiting {
             0 => None,
-            1 => Some(format!("1 customer is waiting ({})", Elapsed(*waited))),
+            1 => Some(format!("1 customer is waiting ({}){of}", Elapsed(*waited))),
             count => {
-                Some(format!("{count} customers are waiting (the first {})", Elapsed(*waited)))
+                let waited = Elapsed(*waited);
+                Some(format!("{count} customers are waiting (the first {waited}){of}"))
             }
         };
         let unread = match unread {
@@ -363,10 +392,17 @@ impl fmt::Display for Alert {
             count => Some(format!("{count} lines are unread")),
         };
         let nobody = is_nobody_here.then(|| "no agent is here".to_owned());
+        let unattended = unattended.as_ref().filter(|_| !is_nobody_here);
+        let nobody = nobody.or(unattended.map(|it| format!("nobody of {it} is here")));
         let parts: Vec<_> = [nobody, waiting, unread].into_iter().flatten().collect();
         f.write_str(if parts.is_empty() { "you have a customer" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
+}
+
+/// Departments or languages, as they are listed: `returns, billing`.
+pub fn listed<T: fmt::Display>(all: &[T]) -> String {
+    all.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// How many customers talk to the agent, and how many wait. They lose the desk when it ends.
@@ -422,6 +458,7 @@ mod tests {
 
     use super::{Alert, Customers, Fitting, Focus, Listed, Prompt};
     use crate::core::delivery::Mark;
+    use crate::core::department::{Department, Language, Need};
 
     fn ann() -> String {
         "#2 Ann".to_owned()
@@ -488,6 +525,8 @@ mod tests {
             let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
             let waited = Duration::from_secs(40);
             let (who, agent) = (ann(), None);
+            let need = Need::default();
+            let is_unattended = false;
             Listed::Waiting {
                 who,
                 agent,
@@ -495,6 +534,8 @@ mod tests {
                 position,
                 is_connected,
                 waited,
+                need,
+                is_unattended,
                 reason,
                 last,
                 tags: vec!["refund".to_owned()],
@@ -522,6 +563,10 @@ mod tests {
                 is_typing,
                 is_on_hold: !has_focus,
                 readers,
+                need: Need {
+                    department: Department::new("returns"),
+                    language: Language::new("de"),
+                },
                 unanswered,
                 last,
                 tags: Vec::new(),
@@ -530,12 +575,13 @@ mod tests {
         };
         assert_eq!(
             talking(false, true, Some(4), "bo@example.com"),
-            "#2 Ann (on hold, is typing)  4 new, oldest 2:10  \"bo@example.com\""
+            "#2 Ann (returns, de, on hold, is typing)  4 new, oldest 2:10  \"bo@example.com\""
         );
         assert_eq!(
             talking(true, false, None, &"x".repeat(70)),
             format!(
-                "#2 Ann (gets your lines, is typing, not connected)  talks to you, has every answer  \
+                "#2 Ann (returns, de, gets your lines, is typing, not connected)  talks to you, has every \
+                 answer  \
                  \"{}…\"",
                 "x".repeat(60)
             )
@@ -546,14 +592,20 @@ mod tests {
     fn an_alert_says_who_needs_an_agent() {
         let text = |waiting, unread| {
             let waited = Duration::from_secs(70);
-            let alert = Alert { waiting, waited, unread, is_nobody_here: false };
-            (alert.count(), alert.to_string())
+            Alert { waiting, waited, unread, ..Alert::default() }
         };
-        assert_eq!(text(1, 0), (1, "1 customer is waiting (1:10)".to_owned()));
+        assert_eq!(text(1, 0).to_string(), "1 customer is waiting (1:10)");
         let all = "2 customers are waiting (the first 1:10), 3 lines are unread";
-        assert_eq!(text(2, 3), (5, all.to_owned()));
-        assert_eq!(text(0, 1), (1, "1 line is unread".to_owned()));
-        assert_eq!(text(0, 0), (0, "you have a customer".to_owned()));
+        assert_eq!(text(2, 3).to_string(), all);
+        assert_eq!(text(0, 1).to_string(), "1 line is unread");
+        assert_eq!(text(0, 0).to_string(), "you have a customer");
+        let department = |name| Department::new(name).expect("a name");
+        let departments = vec![department("returns"), department("billing")];
+        let unattended = Some(department("returns"));
+        let alert = Alert { departments, unattended, ..text(2, 0) };
+        let all = "nobody of returns is here, 2 customers are waiting (the first 1:10) for returns, \
+                   billing";
+        assert_eq!(alert.to_string(), all);
     }
 
     #[test]

@@ -11,6 +11,11 @@ use crate::core::text::Line;
 pub enum AgentRefusal {
     /// `/accept` without a customer: the queue is empty.
     NobodyWaits,
+    /// `/accept` without a customer: these who wait are for agents of other departments.
+    NobodyWaitsForYou {
+        /// How many they are.
+        others: usize,
+    },
     /// `/accept` without a customer: nobody in the queue is connected.
     NobodyWaitingIsConnected,
     /// An `/accept` of this customer has no answer yet.
@@ -121,6 +126,11 @@ impl fmt::Display for AgentRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AgentRefusal::NobodyWaits => f.write_str("nobody is waiting"),
+            AgentRefusal::NobodyWaitsForYou { others } => write!(
+                f,
+                "nobody is waiting for you; {others} for other departments, whom /list shows and \
+                 /accept N takes"
+            ),
             AgentRefusal::NobodyWaitingIsConnected => f.write_str(
                 "nobody who waits is connected; /accept N takes one of them, for when they are \
                  back",

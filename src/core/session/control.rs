@@ -6,17 +6,29 @@
 
 use super::{Act, Session};
 use crate::core::clock::Now;
+use crate::core::department::{Language, Need};
 use crate::core::outcome::Fact;
 use crate::core::record::{Origin, Record};
+use crate::core::reply::Handoff;
 use crate::core::report::{CustomerNews, Reason, Returned, why_refused};
-use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
+use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, Request, State};
 
 impl Session {
     /// The bot or the customer asks for a person. The bot gets no more lines from here on
     /// (docs/RASA.md, "Handing over").
-    pub(super) fn request_human(&mut self, reason: Option<String>, now: Now) {
+    pub(super) fn request_human(&mut self, handoff: Handoff, now: Now) {
         self.bot.discard(&mut self.output);
+        let Handoff { reason, mut need } = handoff;
+        // The bot knows the customer's language better than their browser does.
+        let page = self.visit.as_ref().and_then(|visit| visit.page.language.as_deref());
+        need.language = need.language.or_else(|| Language::new(page?));
+        self.keep_need(need);
         self.request(reason, None, now);
+    }
+
+    /// Our latest request says this of department and language.
+    pub(super) fn keep_need(&mut self, need: Need) {
+        self.need = (!need.is_empty()).then(|| Box::new(need));
     }
 
     /// The desk has nobody for the customer any more: they wait again. `of` is the desk's `requeue`
@@ -27,7 +39,11 @@ impl Session {
 
     fn request(&mut self, reason: Option<String>, of: Option<Asked>, now: Now) {
         self.unheard = 0;
-        let request = self.output.record(Body::Requested { reason, of }, now);
+        let need = self.need.as_deref().cloned().unwrap_or_default();
+        let department = need.department.map(|department| department.as_str().into());
+        let language = need.language.map(|language| language.as_str().into());
+        let request = Request { reason, department, language, of };
+        let request = self.output.record(Body::Requested(request), now);
         self.end_stretch(request);
         self.ownership.queue(request);
         self.position.forget();

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::{Act, Errand};
 use crate::core::clock::Now;
 use crate::core::delivery::{Idle, Waited};
+use crate::core::department::Need;
 use crate::core::outcome::{Audience, Fact, Outcome, Passage};
 use crate::core::record::{Origin, Record, Story};
 use crate::core::report::{CustomerNews, News, Reason, Report};
@@ -122,6 +123,7 @@ impl Output {
             agent: None,
             on_hold,
             is_elsewhere: false,
+            need: Need::default(),
             reason,
         });
     }

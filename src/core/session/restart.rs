@@ -4,6 +4,7 @@ use super::output::Output;
 use super::{Fresh, Session};
 use crate::core::clock::Now;
 use crate::core::delivery::Delivery;
+use crate::core::department::Need;
 use crate::core::record::{Story, What};
 use crate::wire::{Body, DeskId, Entry, Number, Secret, State};
 
@@ -67,7 +68,8 @@ impl Session {
     fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, &Entry)]) {
         let number = entry.number;
         match &entry.body {
-            Body::Requested { .. } => {
+            Body::Requested(request) => {
+                self.keep_need(Need::of(request));
                 self.end_stretch(number);
                 self.ownership.queue(number);
             }

@@ -5,6 +5,7 @@
 
 use super::{Fresh, Session};
 use crate::core::clock::Now;
+use crate::core::reply::Handoff;
 use crate::core::report::CustomerNews;
 use crate::wire::{Body, Entry, Number};
 
@@ -43,11 +44,11 @@ impl Session {
         for number in transcript {
             session.carry(entry(number)?);
         }
-        let reason = match entry(request)?.body {
-            Body::Requested { reason, .. } => reason,
-            _ => None,
+        let handoff = match entry(request)?.body {
+            Body::Requested(request) => Handoff::of(&request),
+            _ => Handoff::default(),
         };
-        session.request_human(reason, now);
+        session.request_human(handoff, now);
         for number in since {
             session.carry(entry(number)?);
         }

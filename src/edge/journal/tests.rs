@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::*;
 use crate::core::delivery::LIFETIME;
 use crate::core::record::{Blocked, BlockedBy, Ending, Owner, Record, Returning, What};
-use crate::wire::{Asked, Author, Body, EndReason, Said};
+use crate::wire::{Asked, Author, Body, EndReason, Request, Said};
 
 mod customers;
 
@@ -66,7 +66,7 @@ fn of_a_desk() -> Vec<Record> {
         Record::Held(2),
         Record::Note("lines 1..2 are held by the customer only".to_owned()),
         Record::Theirs(None, entry(1, said(Author::User, "hello"))),
-        Record::Theirs(None, entry(2, Body::Requested { reason: None, of: None })),
+        Record::Theirs(None, entry(2, Body::Requested(Request::default()))),
         Record::Own(entry(3, Body::Accept { request: 2, name: None })),
         Record::Own(entry(4, said(Author::Admin, "typed"))),
         Record::Own(entry(5, Body::Message(greeting))),
@@ -100,7 +100,7 @@ fn of_a_customer() -> Vec<Record> {
         begun("Bob"),
         Record::Own(entry(1, said(Author::User, "a human"))),
         Record::Asking(Some(1)),
-        Record::Own(entry(2, Body::Requested { reason: None, of: None })),
+        Record::Own(entry(2, Body::Requested(Request::default()))),
         Record::Asking(None),
         Record::Met(present, 2),
         Record::Met(former, 2),
@@ -237,10 +237,10 @@ fn a_desks_restart_reads_who_waits_or_talks_or_is_owed_a_line() {
         &[
             (begun("Ann"), true),
             (theirs(1, said(Author::User, "hello")), false),
-            (theirs(2, Body::Requested { reason: None, of: None }), true),
+            (theirs(2, Body::Requested(Request::default())), true),
             (Record::Idle(Duration::from_secs(600)), true),
             (theirs(3, Body::Withdrawn {}), false),
-            (theirs(4, Body::Requested { reason: None, of: None }), true),
+            (theirs(4, Body::Requested(Request::default())), true),
             (Record::Own(entry(1, Body::Accept { request: 4, name: None })), true),
             (theirs(5, Body::Accepted { of }), true),
             (Record::Own(entry(2, said(Author::Admin, "hi"))), true),
@@ -263,7 +263,7 @@ fn a_customers_restart_reads_what_is_not_closed_or_owed_to_the_desk() {
     let closed = Body::Closed { of: None, reason: EndReason::UserEnded };
     let waiting = [
         (begun("Bob"), true),
-        (Record::Own(entry(1, Body::Requested { reason: None, of: None })), true),
+        (Record::Own(entry(1, Body::Requested(Request::default()))), true),
         (Record::Met(desk, 1), true),
         (Record::Own(entry(2, Body::Accepted { of })), true),
     ];
@@ -316,11 +316,7 @@ fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
     let folder = Folder::new("many");
     let mut journal = folder.open();
     let body = |number| {
-        if number % 2 == 1 {
-            Body::Requested { reason: None, of: None }
-        } else {
-            Body::Withdrawn {}
-        }
+        if number % 2 == 1 { Body::Requested(Request::default()) } else { Body::Withdrawn {} }
     };
     let theirs = |number| (ONE, Record::Theirs(None, entry(number, body(number))));
     let begun = std::iter::once((ONE, begun("Ann")));

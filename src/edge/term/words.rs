@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::layout::Shown;
 use super::page_words::page_words;
 use super::shop_words::shop_words;
+use crate::core::department::Need;
 use crate::core::record::Ending;
 use crate::core::report::{
     Earlier, Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
@@ -83,12 +84,13 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
             ordinal,
             customer,
             former,
+            need,
             ..
         } => {
             let (admin, position, reason) = (admin.as_deref(), *position, reason.as_ref());
             if me == Author::Admin {
                 let other = agent.as_deref().filter(|_| *is_elsewhere);
-                let who = called(*ordinal, customer.as_deref());
+                let who = format!("{}{}", called(*ordinal, customer.as_deref()), signs(need));
                 if let Some(on_hold) = on_hold {
                     let text = hold_words(&who, *on_hold, other)?;
                     return Some((Tone::News, Shown::text(&text)));
@@ -168,6 +170,12 @@ fn called(ordinal: Option<u32>, customer: Option<&str>) -> String {
         (None, Some(customer)) => customer.to_string(),
         (None, None) => "a customer".into(),
     }
+}
+
+/// The department and the language of a customer: ` (returns, de)`.
+fn signs(need: &Need) -> String {
+    let signs: Vec<_> = need.signs().collect();
+    if signs.is_empty() { String::new() } else { format!(" ({})", signs.join(", ")) }
 }
 
 fn user_state(
@@ -391,6 +399,7 @@ fn desk_link(who: &str, link: Link, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::department::Department;
     use crate::wire::ConversationId;
 
     const CONVERSATION: ConversationId = ConversationId::new([7; 16]);
@@ -398,6 +407,9 @@ mod tests {
     fn state(me: Author, state: State, position: Option<u32>, reason: Option<Reason>) -> String {
         let desk = me == Author::Admin;
         let (ordinal, customer) = (desk.then_some(2), desk.then(|| "Ann".to_owned()));
+        let is_live = matches!(state, State::Queued | State::Active);
+        let department = Department::new("returns").filter(|_| desk && is_live);
+        let need = Need { department, language: None };
         let report = Report::State {
             conversation: CONVERSATION,
             ordinal,
@@ -409,6 +421,7 @@ mod tests {
             agent: None,
             on_hold: None,
             is_elsewhere: false,
+            need,
             reason,
         };
         words(&report, me).map(|(_, text)| text.to_string()).unwrap_or_default()
@@ -454,11 +467,11 @@ mod tests {
         let ended = Some(Reason::Ended(EndReason::UserEnded));
         assert_eq!(
             state(Admin, State::Queued, Some(1), None),
-            "#2 Ann is waiting (number 1 in the queue)"
+            "#2 Ann (returns) is waiting (number 1 in the queue)"
         );
         assert!(
             state(Admin, State::Active, None, None)
-                .starts_with("#2 Ann: you have the conversation")
+                .starts_with("#2 Ann (returns): you have the conversation")
         );
         assert_eq!(state(Admin, State::Bot, None, None), "#2 Ann is back with the bot");
         assert_eq!(state(Admin, State::Closed, None, ended), "#2 Ann: closed (by the customer)");

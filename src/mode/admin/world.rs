@@ -137,7 +137,7 @@ impl World<Desk> for Edges {
                 let (prompt, mark) = (desk.prompt(id, now), desk.mark(id));
                 let short = format!("{}{mark}", prompt.short());
                 screen.prompt(format!("{prompt}{mark}"), short, desk.focus(id));
-                screen.title(desk.attention_at(id, now).count());
+                screen.title(desk.attention_at(id));
             } else if screen.is_interactive() {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::check::{check_address, checked_place, checked_shown_name};
 use super::{own_identity, raw};
-use crate::core::agent::{Code, check_name};
+use crate::core::agent::{Code, DEPARTMENTS_MAX, check_name};
+use crate::core::department::Department;
 use crate::edge::agents::{AgentsFile, kept_desk_key};
 use crate::edge::journal::Place;
 use crate::edge::secret;
@@ -30,6 +31,8 @@ pub enum AgentTask {
         shown_as: String,
         /// Whether the agent is a lead.
         is_lead: bool,
+        /// The departments that the agent serves; none: all.
+        departments: Vec<Department>,
     },
     /// Lists the agents.
     List,
@@ -54,11 +57,19 @@ pub struct Attach {
 impl raw::Agent {
     pub(super) fn check(self) -> Result<Agent, String> {
         let (task, state, profile) = match self.task {
-            raw::AgentTask::Add(raw::AgentAdd { name, shown_as, lead, state, profile }) => {
+            raw::AgentTask::Add(raw::AgentAdd {
+                name,
+                shown_as,
+                lead,
+                department,
+                state,
+                profile,
+            }) => {
                 check_name(&name)?;
                 let shown_as = shown_as.as_deref().unwrap_or(&name);
                 let shown_as = checked_shown_name("--shown-as", shown_as)?;
-                (AgentTask::Add { name, shown_as, is_lead: lead }, state, profile)
+                let departments = checked_departments(department)?;
+                (AgentTask::Add { name, shown_as, is_lead: lead, departments }, state, profile)
             }
             raw::AgentTask::List(raw::AgentList { state, profile }) => {
                 (AgentTask::List, state, profile)
@@ -68,6 +79,21 @@ impl raw::Agent {
             }
         };
         Ok(Agent { task, place: checked_place("admin", state, profile, false)? })
+    }
+}
+
+/// The departments of `--department`, each once.
+fn checked_departments(names: Vec<String>) -> Result<Vec<Department>, String> {
+    let mut departments = Vec::new();
+    for name in names {
+        let name = Department::try_from(name).map_err(|why| format!("--department: {why}"))?;
+        if !departments.contains(&name) {
+            departments.push(name);
+        }
+    }
+    match departments.len() > DEPARTMENTS_MAX {
+        true => Err(format!("an agent serves {DEPARTMENTS_MAX} departments at most, or all")),
+        false => Ok(departments),
     }
 }
 

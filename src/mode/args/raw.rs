@@ -360,6 +360,9 @@ mode! {
         /// a lead may take over conversations of others and read them along
         #[argh(switch)]
         pub lead: bool,
+        /// a department whose customers the agent answers; may be repeated (default: all)
+        #[argh(option)]
+        pub department: Vec<String>,
     } + desk
 }
 

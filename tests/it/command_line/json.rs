@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use handoff::core::department::{Department, Language, Need};
 use handoff::core::record::Ending;
 use handoff::core::report::{
     CustomerNews, DeskNews, Earlier, Elsewhere, EndingOutcome, Link, News, Presence, Reason,
@@ -51,9 +52,13 @@ fn reports() -> Vec<(Report, Report)> {
         state: State::Bot,
         position: n,
         admin: name.clone(),
-        agent: name,
+        agent: name.clone(),
         on_hold: n.map(|_| true),
         is_elsewhere: true,
+        need: Need {
+            department: name.as_deref().and_then(Department::new),
+            language: name.as_deref().and_then(Language::new),
+        },
         reason,
     };
     let agent = |why| Report::Agent { agent: text(), presence: Presence::Away, why };

@@ -2,6 +2,9 @@
 
 use std::path::Path;
 
+use serde_json::json;
+
+use crate::support::fake_bot::FakeBot;
 use crate::support::kept;
 use crate::support::proxy::Proxy;
 use crate::support::release::old;
@@ -69,6 +72,37 @@ fn compat_a_desk_upgraded_in_mid_conversation_goes_on_with_a_0_1_0_customer() {
 #[ignore = "needs a 0.1.0 binary: scripts/compat"]
 fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
     talk(upgraded(), upgraded());
+}
+
+/// The bot of this customer names a department and a language, which 0.1.0 does not know. Upgraded
+/// in mid-conversation, the desk goes on with what its journal has.
+#[test]
+#[ignore = "needs a 0.1.0 binary: scripts/compat"]
+fn compat_a_0_1_0_desk_takes_a_customer_of_a_department_as_any_other() {
+    let payload = json!({
+        "handoff": true, "reason": "lost parcel", "department": "returns", "language": "de",
+    });
+    let setup = Setup::with(FakeBot::saying(move |_| json!([{ "custom": payload.clone() }])));
+    let of_admin = setup.admin_arguments(&[]);
+    let mut admin = Old.start(&of_admin);
+    admin.address();
+    let mut user = setup.user(&[]);
+    user.say("my parcel is lost");
+    user.until_state("queued");
+    admin.until_state("queued");
+    admin.say("/accept");
+    user.until_state("active");
+    admin.say("hello");
+    user.until_text("hello");
+    admin.kill();
+    user.say("are you still there?");
+    let mut admin = New.start(&of_admin);
+    admin.until_text("are you still there?");
+    admin.say("yes");
+    user.until_text("yes");
+    admin.say("/close");
+    user.until_state("closed");
+    admin.until_state("closed");
 }
 
 /// Plays a conversation with a cut, a kill of each end, a handback, a second handoff and a close.

@@ -84,6 +84,8 @@ fn a_command_gets_facts_and_no_text_of_a_customers() {
     assert_eq!(
         told,
         [
+            "HANDOFF_DEPARTMENTS=",
+            "HANDOFF_LANGUAGES=",
             "HANDOFF_TEXT=1 customer is waiting (0:00)",
             "HANDOFF_UNREAD=0",
             "HANDOFF_WAITED=0",

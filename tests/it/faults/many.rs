@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use handoff::core::delivery::Backoff;
 use handoff::wire::{
-    Author, Body, ConversationId, Decoder, Entry, Hello, Message, Said, Secret, VERSION, Welcome,
-    encode,
+    Author, Body, ConversationId, Decoder, Entry, Hello, Message, Request, Said, Secret, VERSION,
+    Welcome, encode,
 };
 
 use crate::support::run::WITHIN;
@@ -55,7 +55,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
                 let mut out = Vec::new();
                 for number in welcome.received + 1..=3 {
                     let body = match number {
-                        2 => Body::Requested { reason: None, of: None },
+                        2 => Body::Requested(Request::default()),
                         _ => Body::Message(Said::text(Author::User, &format!("{n}: {number}"))),
                     };
                     encode(&Message::Entry(Entry { number, at: 0, body }), &mut out);

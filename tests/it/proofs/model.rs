@@ -3,15 +3,17 @@
 //!
 //! After every history the line heals, and then both journals must hold the same entries: every
 //! line once, in order, the same state at both ends, and never a request to the bot while it did
-//! not own the conversation. The test prints a seed that fails, and `MODEL_SEED=n` replays it.
+//! not own the conversation. Who waits has called the agents whom they are for (`called`). The test prints a seed that fails, and `MODEL_SEED=n` replays it.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use handoff::core::agent::{Agent, Agents};
 use handoff::core::chance::Chance;
 use handoff::core::clock::Now;
-use handoff::core::desk::{self, Desk, SeatId};
+use handoff::core::department::Department;
+use handoff::core::desk::{self, AgentId, Desk, SeatId};
 use handoff::core::session::{Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::turn::turn;
@@ -24,6 +26,7 @@ use care::Care;
 use customer::{Customer, SECOND};
 use line::Shared;
 
+mod called;
 mod care;
 mod customer;
 mod entries;
@@ -42,6 +45,8 @@ struct World {
     desk: Desk,
     /// The seats in front of it.
     seats: Vec<SeatId>,
+    /// Agents who are away.
+    away: BTreeSet<AgentId>,
     desk_id: DeskId,
     care: Care,
     /// The journals of former desks, which died with them.
@@ -61,12 +66,13 @@ struct World {
     was_set_back: bool,
 }
 
-/// A desk with two more agents, of whom al is a lead.
+/// A desk with two more agents, of whom al is a lead. Each serves a department.
 fn options() -> desk::Options {
     let mut agents = Agents::default();
-    for (name, lead) in [("robin", false), ("al", true)] {
+    for (name, lead, department) in [("robin", false, "returns"), ("al", true, "billing")] {
         let (name, shown_as) = (name.to_owned(), name.to_owned());
-        let agent = Agent { name, shown_as, lead, codes: Vec::new() };
+        let departments = Department::new(department).into_iter().collect();
+        let agent = Agent { name, shown_as, lead, departments, codes: Vec::new() };
         agents.add(agent).expect("a name that an agent may have");
     }
     desk::Options { agents, ..desk::Options::default() }
@@ -87,6 +93,7 @@ impl World {
             customer: Customer::new(ID, seed ^ 1, line.clone(), now),
             desk: Desk::new(desk_id, options(), now),
             seats: Vec::new(),
+            away: BTreeSet::new(),
             desk_id,
             care: Care::new(line.clone(), now),
             former: Vec::new(),
@@ -104,7 +111,12 @@ impl World {
     /// All agents are there again.
     fn sit_down(&mut self) {
         self.seats = vec![SeatId::TERMINAL];
+        self.away.clear();
         self.seats.extend(["robin", "al"].iter().filter_map(|name| self.desk.sign_in(name)));
+        // The terminal serves all departments: only without it a department can have nobody here.
+        if self.chance.below(8) == 0 {
+            self.goes_away(SeatId::TERMINAL, true);
+        }
     }
 
     /// The session, which is read from the journal if it has left memory.
@@ -178,7 +190,7 @@ impl World {
     fn heal_links(&mut self) {
         let now = self.now;
         self.customer.again |= self.session().ask_again(now).is_ok();
-        let end = self.now.clock + Duration::from_secs(200);
+        let end = self.now.clock + Duration::from_secs(300);
         loop {
             self.bot_answers();
             self.deliver_up();
@@ -186,8 +198,9 @@ impl World {
             self.deliver_down();
             self.settle();
             if self.is_quiet() {
-                let deadlines = [self.sessions.deadline(), Some(self.desk.deadline())];
-                let next = deadlines.into_iter().flatten().min().expect("the desk has a deadline");
+                let desk = [Some(self.desk.deadline()), self.desk.next_call()];
+                let deadlines = [self.sessions.deadline()].into_iter().chain(desk);
+                let next = deadlines.flatten().min().expect("the desk has a deadline");
                 if next > end {
                     break;
                 }
@@ -222,6 +235,8 @@ pub struct Seen {
     changed_hands: u32,
     /// Histories in which the customer's side let the customer wait again.
     requeued: u32,
+    /// How often everybody was called, because nobody of a department was here.
+    unattended: u32,
 }
 
 pub fn play(seed: u64, seen: &mut Seen) {
@@ -235,12 +250,14 @@ pub fn play(seed: u64, seen: &mut Seen) {
     // The checks need the session, which may have left memory.
     world.session();
     world.check();
+    world.check_called();
     seen.recalled += world.recalled;
     seen.read_again += world.read_again;
     seen.started_over += u32::from(world.customer.id == SECOND);
     seen.behind_the_end += u32::from(world.has_entries_behind_the_end());
     seen.changed_hands += world.care.changed_hands;
     seen.requeued += u32::from(world.was_requeued());
+    seen.unattended += world.care.unattended;
 }
 
 #[test]
@@ -263,5 +280,6 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
         assert!(seen.behind_the_end > 0, "no entry ever followed the end of a conversation");
         assert!(seen.changed_hands > 0, "the customer never went to another agent");
         assert!(seen.requeued > 0, "the customer never went back to the queue");
+        assert!(seen.unattended > 0, "there was always somebody of a department");
     }
 }

@@ -87,11 +87,8 @@ pub fn files_in(folder: &Path) -> Vec<PathBuf> {
 /// this function uses its loopback network.
 pub fn nobody_at() -> String {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let host = format!(
-        "127.77.{}.{}",
-        std::process::id() % 251,
-        1 + GIVEN.fetch_add(1, Ordering::Relaxed)
-    );
+    let (network, given) = (std::process::id() % 250, GIVEN.fetch_add(1, Ordering::Relaxed));
+    let host = format!("127.{}.{}.{}", 2 + network, given / 254, 1 + given % 254);
     let free = TcpListener::bind((host.as_str(), 0)).expect("all of 127/8 is loopback");
     free.local_addr().expect("a listener has an address").to_string()
 }

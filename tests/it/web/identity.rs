@@ -12,6 +12,8 @@ use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::web::{Answer, Customer, gateway};
 
+use super::trusted::token_file;
+
 /// The samples in docs/identity, each with its interpreter.
 const SAMPLES: [(&str, &str); 5] = [
     ("python3", "sign.py"),
@@ -49,8 +51,9 @@ fn identity_at(desk: &mut Handoff) -> Value {
 fn what_each_sample_of_the_documents_signs_is_believed() {
     let setup = Setup::new();
     let key = key_file(&setup, "k");
-    let mut admin = setup.admin(&[]);
-    let keys = ["--identity-keys", key.to_str().expect("a text")];
+    let token = token_file(&setup, "token", &"t".repeat(32));
+    let mut admin = setup.admin(&["--trust-gateway", &token]);
+    let keys = ["--identity-keys", key.to_str().expect("a text"), "--gateway-token", &token];
     let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &keys);
     for sample in SAMPLES {
         let Some(identity) = sign(sample, &key, &format!("by-{}", sample.0)) else {
@@ -70,9 +73,11 @@ fn what_each_sample_of_the_documents_signs_is_believed() {
 fn a_key_may_be_changed_and_an_identity_lasts_over_a_restart() {
     let setup = Setup::new();
     let (old, new) = (key_file(&setup, "o"), key_file(&setup, "n"));
-    let mut admin = setup.admin(&[]);
+    let token = token_file(&setup, "token", &"t".repeat(32));
+    let mut admin = setup.admin(&["--trust-gateway", &token]);
     let [older, newer] = [&old, &new].map(|file| file.to_str().expect("a text"));
-    let both = ["--identity-keys", newer, "--identity-keys", older];
+    let trusted = ["--gateway-token", &*token];
+    let both = [&["--identity-keys", newer, "--identity-keys", older], &trusted[..]].concat();
     let (mut process, address) = gateway(&setup, "127.0.0.1:0", &both);
     let customer = Customer::begin(&address);
     for key in [&old, &new] {
@@ -81,7 +86,8 @@ fn a_key_may_be_changed_and_an_identity_lasts_over_a_restart() {
     }
     customer.say("a", "hello");
     process.kill();
-    let (_process, _) = gateway(&setup, &address, &["--identity-keys", newer]);
+    let alone = [&["--identity-keys", newer], &trusted[..]].concat();
+    let (_process, _) = gateway(&setup, &address, &alone);
     let retired = sign(SAMPLES[0], &old, "ann").expect("as before");
     let refused = identify(&customer, &retired);
     assert_eq!((refused.status, &refused.body["error"]), (403, &json!("identity")));

@@ -11,7 +11,7 @@ use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway, send_alone};
 
 /// A file of the setup with a gateway's token, which only this user can read.
-fn token_file(setup: &Setup, name: &str, token: &str) -> String {
+pub(super) fn token_file(setup: &Setup, name: &str, token: &str) -> String {
     let file = format!("{}/{name}", setup.state());
     fs::write(&file, token).expect("the folder is ours");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("the file is ours");

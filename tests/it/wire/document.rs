@@ -156,7 +156,7 @@ fn the_limits_in_the_document_are_those_in_the_code() {
         ("title of a button", wire::TITLE_MAX as u64),
         ("payload of a button", wire::PAYLOAD_MAX as u64),
         ("url of a button or a page", wire::URL_MAX as u64),
-        ("name, reason of requested", wire::NAME_MAX as u64),
+        ("name, reason, department and language of requested", wire::NAME_MAX as u64),
         ("token of a gateway", wire::TOKEN_MAX as u64),
         ("title, language, browser, address of a page", wire::PAGE_TEXT_MAX as u64),
         ("user of an identity, name of an attribute", wire::USER_MAX as u64),

@@ -4,7 +4,7 @@ use super::{bye, desk, greets, hello, joins, now, reports, says};
 use crate::core::desk::{SeatId, WITHHELD_BYTES_MAX};
 use crate::core::outcome::{Act, Fact, Passage, Side};
 use crate::core::report::{AgentRefusal, Choice, Report};
-use crate::wire::{Asked, Author, Body, Button, Code, DeskId, EndReason, Hello, Said};
+use crate::wire::{Asked, Author, Body, Button, Code, DeskId, EndReason, Hello, Request, Said};
 
 #[test]
 fn an_answer_to_no_control_of_the_desk_ends_the_connection() {
@@ -55,7 +55,7 @@ fn an_answer_to_a_lost_control_leaves_a_later_control_pending() {
         1,
         now(),
     );
-    says(&mut desk, 1, 1, Body::Requested { reason: None, of: None });
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
     says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "hello?")));
     desk.accept(SeatId::TERMINAL, None, now()).unwrap();
     says(&mut desk, 1, 3, Body::Accepted { of: ours(3) });
@@ -106,7 +106,7 @@ fn messages_that_wait_for_the_state_of_a_backlog_have_a_bound_in_bytes() {
     for message in messages {
         let mut desk = desk();
         greets(&mut desk, Hello { newest: 1_900, ..hello(1) }, 1, 1, now());
-        says(&mut desk, 1, 1, Body::Requested { reason: None, of: None });
+        says(&mut desk, 1, 1, Body::Requested(Request::default()));
         let (mut flushes, mut told) = (0, 0);
         for number in 2..=1_900 {
             says(&mut desk, 1, number, Body::Message(message.clone()));

@@ -13,7 +13,7 @@ use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{
     AddressKey, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Gateway, Hello, Identity,
-    Message, Number, Page, Said, Token,
+    Message, Number, Page, Request, Said, Token,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -52,7 +52,7 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     for (n, former) in [(2, 1), (3, 2)] {
         dials(&mut desk, n, n.into(), n, now());
         desk.has_returned(id(n), Former { ordinal: former, ..Former::default() });
-        says(&mut desk, n, 1, Body::Requested { reason: None, of: None });
+        says(&mut desk, n, 1, Body::Requested(Request::default()));
         let acts = desk.outcome().acts;
         let told: Vec<_> = reports(&acts).collect();
         assert!(matches!(told[..], [Report::News { .. }]), "one line, no call, no state: {told:?}");
@@ -76,7 +76,7 @@ fn a_block_of_who_waits_ends_with_its_time_or_by_unblock_and_outlasts_the_desk()
     let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
     let from_there = |desk: &mut Desk, n: u8, at: Now| {
         dials(desk, n, n.into(), 1, at);
-        let entry = Entry { number: 1, at: 0, body: Body::Requested { reason: None, of: None } };
+        let entry = Entry { number: 1, at: 0, body: Body::Requested(Request::default()) };
         desk.received(Conn(n.into()), Message::Entry(entry), at);
     };
     let over =
@@ -112,7 +112,7 @@ fn only_a_trusted_gateway_says_who_a_customer_is_and_no_gateway_is_blocked() {
         let identity = Identity { user: Some("ann".into()), ..Identity::default() };
         let page = Page { identity: Some(Box::new(identity)), ..Page::default() };
         desk.received(Conn(n.into()), Message::Page(page), now());
-        says(desk, n, 1, Body::Requested { reason: None, of: None });
+        says(desk, n, 1, Body::Requested(Request::default()));
     };
     let none = |n: u8| Err(AgentRefusal::CannotBlockBy(format!("#{n} Customer 0{n}0{n}")));
     comes(&mut desk, 1, None, None);
@@ -153,7 +153,7 @@ fn who_writes_while_they_are_turned_away_is_turned_away_all_the_same() {
     desk.block(robin, None, Some(Criterion::Address), DAY, now()).expect("robin has them");
     desk.outcome();
     dials(&mut desk, 2, 2, 1, now());
-    says(&mut desk, 2, 1, Body::Requested { reason: None, of: None });
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
     says(&mut desk, 2, 2, Body::Message(Said::text(Author::User, "let me in")));
     says(&mut desk, 2, 3, Body::Accepted { of: ours(1) });
     let acts = desk.outcome();

@@ -7,7 +7,7 @@ use crate::core::outcome::Side;
 use crate::core::record::{Record, Restart};
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
-use crate::wire::{AGENT, Asked, Author, Body, DeskId, Entry, Hello, Message, Said};
+use crate::wire::{AGENT, Asked, Author, Body, DeskId, Entry, Hello, Message, Request, Said};
 
 fn tags(desk: &mut Desk) -> Option<Vec<String>> {
     let tags = |report: &Report| match report {
@@ -34,7 +34,7 @@ fn holds(desk: &mut Desk) -> (Vec<bool>, Vec<bool>) {
 /// Customer 1, whose side knows of agents, is the agent's at this seat.
 fn talks(desk: &mut Desk, seat: SeatId) {
     greets(desk, Hello { features: vec![AGENT.to_owned()], ..super::hello(1) }, 1, 1, now());
-    says(desk, 1, 1, Body::Requested { reason: None, of: None });
+    says(desk, 1, 1, Body::Requested(Request::default()));
     desk.accept(seat, Some(1), now()).expect("the customer waits");
     let of = Asked { desk: DeskId::new([1; 16]), number: 1 };
     says(desk, 1, 2, Body::Accepted { of });

@@ -6,7 +6,7 @@ use crate::core::desk::SeatId;
 use crate::core::outcome::Side;
 use crate::core::report::AgentRefusal;
 use crate::edge::journal::Journal;
-use crate::wire::{Asked, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Secret};
+use crate::wire::{Asked, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Request, Secret};
 
 #[test]
 fn a_customer_away_for_a_day_is_given_up_and_queued_again_when_they_are_back() {
@@ -64,11 +64,7 @@ fn a_customer_who_is_back_has_the_same_number_and_goes_on_where_they_were() {
     assert!(messages.any(|(_, m)| matches!(m, Message::Welcome(welcome) if welcome.received == 2)));
     desk.received(
         Conn(4),
-        Message::Entry(Entry {
-            number: 3,
-            at: 0,
-            body: Body::Requested { reason: None, of: None },
-        }),
+        Message::Entry(Entry { number: 3, at: 0, body: Body::Requested(Request::default()) }),
         now(),
     );
     assert_eq!(desk.waiting(), ["#2 Customer 0202", "#3 Customer 0303", "#1 Customer 0101"]);
@@ -81,7 +77,7 @@ fn a_customer_who_leaves_within_a_backlog_does_not_end_the_desk() {
     let received = [(DeskId::new([1; 16]), 1)].into();
     let announced = Hello { newest: 99, received, ..hello(1) };
     greets(&mut desk, announced, 1, 1, now());
-    says(&mut desk, 1, 1, Body::Requested { reason: None, of: None });
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
     let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
     let other = Asked { desk: DeskId::new([2; 16]), number: 1 };
     says(&mut desk, 1, 2, Body::Accepted { of: ours(1) });

@@ -12,7 +12,7 @@ use crate::core::desk::{COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD, Se
 use crate::core::outcome::Side;
 use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;
-use crate::wire::{Asked, Body, Conn, DeskId, Entry, Hello, Message, Number};
+use crate::wire::{Asked, Body, Conn, DeskId, Entry, Hello, Message, Number, Request};
 
 #[test]
 fn customers_behind_one_who_leaves_move_up_and_are_sent_their_position() {
@@ -32,7 +32,7 @@ fn a_customer_who_comes_and_goes_causes_one_position_a_second_to_the_others() {
     let (start, mut told) = (now(), Vec::new());
     for number in 1..=500 {
         says(&mut desk, 1, 2 * number, Body::Withdrawn {});
-        says(&mut desk, 1, 2 * number + 1, Body::Requested { reason: None, of: None });
+        says(&mut desk, 1, 2 * number + 1, Body::Requested(Request::default()));
         desk.tick(start);
         told.extend(positions(&mut desk).into_iter().filter(|(conn, _)| *conn != 1));
     }
@@ -131,7 +131,7 @@ fn customers_who_hung_up_do_not_count_after_a_minute_and_keep_their_place() {
     let start = now();
     for n in 1..=200 {
         dials(&mut desk, n, n.into(), 77, start);
-        says(&mut desk, n, 1, Body::Requested { reason: None, of: None });
+        says(&mut desk, n, 1, Body::Requested(Request::default()));
     }
     (2..=200).for_each(|n| desk.disconnected(Conn(n), "gone"));
     desk.tick(start);

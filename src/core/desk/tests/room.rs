@@ -6,7 +6,7 @@ use super::{after, busy, dials, joins, now, says, small};
 use crate::core::delivery::LIFETIME;
 use crate::core::desk::room::{RETRY_FIRST, RETRY_SPREAD};
 use crate::core::outcome::Side;
-use crate::wire::{Address, Body, Conn, EndReason};
+use crate::wire::{Address, Body, Conn, EndReason, Request};
 
 #[test]
 fn a_full_desk_takes_no_new_customer_until_one_is_gone() {
@@ -14,7 +14,7 @@ fn a_full_desk_takes_no_new_customer_until_one_is_gone() {
     (1..=3).for_each(|n| dials(&mut desk, n, n.into(), n, now()));
     assert!(busy(&mut desk, 3).is_some());
     // A customer who waits keeps the slot, connected or not.
-    says(&mut desk, 1, 1, Body::Requested { reason: None, of: None });
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
     desk.disconnected(Conn(1), "cut");
     dials(&mut desk, 3, 4, 3, now());
     assert!(busy(&mut desk, 4).is_some());

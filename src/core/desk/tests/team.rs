@@ -11,7 +11,7 @@ use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
     AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Number, REQUEUE,
-    Said, SecretHash,
+    Request, Said, SecretHash,
 };
 
 pub(super) fn options(names: &[&str]) -> Options {
@@ -19,7 +19,7 @@ pub(super) fn options(names: &[&str]) -> Options {
     for (name, lead) in names.iter().zip([false, false, true]) {
         let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
         let codes = vec![SecretHash::new([0; 32])];
-        agents.add(Agent { name, shown_as, lead, codes }).expect("a name");
+        agents.add(Agent { name, shown_as, lead, departments: vec![], codes }).expect("a name");
     }
     Options { agents, ..Options::default() }
 }
@@ -255,7 +255,7 @@ fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_ar
     assert_eq!(asked, Some(2));
     let leaves = AgentRefusal::OnTheWayOut("#1 Customer 0101".to_owned());
     assert_eq!(desk.accept(al, Some(1), now()), Err(leaves));
-    entry(&mut desk, 4, Body::Requested { reason: None, of: Some(ours(2)) });
+    entry(&mut desk, 4, Body::Requested(Request { of: Some(ours(2)), ..Request::default() }));
     assert_eq!(desk.waiting()[0], "#1 Customer 0101");
     assert_eq!(super::positions(&mut desk), [(9, 1)]);
     assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
@@ -276,7 +276,7 @@ fn a_program_is_told_again_what_a_customer_is_owed_who_waits_again() {
     entry(&mut desk, 3, Body::Message(Said::text(Author::User, "hello?")));
     desk.transfer(robin, None, "queue", None, now()).expect("robin has the customer");
     desk.outcome();
-    entry(&mut desk, 4, Body::Requested { reason: None, of: Some(ours(2)) });
+    entry(&mut desk, 4, Body::Requested(Request { of: Some(ours(2)), ..Request::default() }));
     let told = |report: &Report| match report {
         Report::State { state, .. } => Some(format!("{state:?}")),
         Report::Unanswered { lines, .. } => Some(lines.to_string()),

@@ -7,7 +7,7 @@ use super::{
 use crate::core::record::{Record, Returning};
 use crate::core::reply::{Handoff, Reply};
 use crate::core::session::{Resumed, Session};
-use crate::wire::{Author, Body, Button, ConversationId, Number, Said};
+use crate::wire::{Author, Body, Button, ConversationId, Number, Request, Said};
 
 #[test]
 fn a_slow_bot_is_told_of_once_after_ten_seconds() {
@@ -217,7 +217,7 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
 
 #[test]
 fn a_line_that_the_bot_answered_is_not_asked_again_after_two_restarts() {
-    let controls = [(1, Body::Requested { reason: None, of: None }), (2, Body::Withdrawn {})];
+    let controls = [(1, Body::Requested(Request::default())), (2, Body::Withdrawn {})];
     let body = |number: Number| match number {
         3 => Body::Message(Said::text(Author::User, "pay my bill")),
         4 => Body::Message(Said::text(Author::Bot, "paid")),

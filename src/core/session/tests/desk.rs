@@ -6,11 +6,15 @@ use super::{
     CONN, DESK, from_desk, gives_up, journaled, journals, kept, notices, now, own, queued, reports,
     session, settle,
 };
+use crate::core::department::{Department, Language, Need};
 use crate::core::outcome::Act;
 use crate::core::record::{Record, Returning, Story};
+use crate::core::reply::Handoff;
 use crate::core::report::{CustomerRefusal, Report};
-use crate::core::session::{OUTBOX_BYTES_MAX, OUTBOX_MAX, Session};
-use crate::wire::{Asked, Author, Body, Code, Conn, EndReason, Message, Said, State};
+use crate::core::session::{OUTBOX_BYTES_MAX, OUTBOX_MAX, Session, Visit};
+use crate::wire::{
+    Asked, Author, Body, Code, Conn, EndReason, Message, Page, Request, Said, State, Welcome,
+};
 
 #[test]
 fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
@@ -81,7 +85,7 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     let idle = Duration::from_secs(86_000);
     let story = Story {
         idle,
-        ..kept(2, &[(1, Body::Requested { reason: None, of: None })], Returning::Done, None)
+        ..kept(2, &[(1, Body::Requested(Request::default()))], Returning::Done, None)
     };
     let entry = journaled(|_| Body::Message(Said::text(Author::User, "is anybody there?")));
     let mut session =
@@ -181,4 +185,59 @@ fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothi
     session.disconnected(CONN, "closed", now(2));
     session.tick(now(3600));
     assert!(!session.is_dial_wanted());
+}
+
+#[test]
+fn a_request_names_department_and_language_also_when_the_customer_waits_again_and_after_a_restart()
+{
+    let (department, language) = (Department::new("returns"), Language::new("de"));
+    let need = Need { department, language };
+    let handoff = Handoff { reason: Some("lost parcel".to_owned()), need };
+    let (mut session, _) = queued();
+    session.withdraw(now(1)).unwrap();
+    session.request_human(handoff, now(2));
+    let asked = own(&session.outcome()).into_iter().last().cloned();
+    let asked = asked.expect("an entry");
+    let Body::Requested(request) = &asked else { panic!("{asked:?}") };
+    let reason = Some("lost parcel".to_owned());
+    let named = Request { reason: None, ..request.clone() };
+    assert_eq!(request, &Request { reason, ..named.clone() });
+    assert_eq!(
+        (named.department.as_deref(), named.language.as_deref()),
+        (Some("returns"), Some("de"))
+    );
+    let number = session.ownership.request();
+    let again = |session: &mut Session| {
+        from_desk(session, 1, Body::Accept { request: number, name: None });
+        let outcome = from_desk(session, 2, Body::Requeue { request: number });
+        own(&outcome).into_iter().last().cloned()
+    };
+    let of = Some(Asked { desk: DESK, number: 2 });
+    let waits_again = Some(Body::Requested(Request { of, ..named }));
+    assert_eq!(again(&mut session), waits_again);
+    let story = kept(number, &[(number, asked.clone())], Returning::Done, None);
+    let entry = journaled(|_| Body::Message(Said::text(Author::User, "hi")));
+    let mut session = Session::restore(&story, "desk:1".to_owned(), 1, entry, now(3)).unwrap();
+    session.dialled(CONN);
+    session.connected(CONN, None, None);
+    let welcome = Welcome { desk: DESK, received: 0, state: State::Bot, features: Vec::new() };
+    assert!(session.received(CONN, Message::Welcome(welcome), now(3)));
+    assert_eq!(again(&mut session), waits_again);
+}
+
+#[test]
+fn the_language_is_that_of_the_page_unless_the_bot_names_another() {
+    let language = |bots: Option<Language>| {
+        let mut session = session();
+        let page = Page { language: Some("fr-CH".into()), ..Page::default() };
+        session.set_visit(Visit { page, address_key: None });
+        let need = Need { department: None, language: bots };
+        session.request_human(Handoff { reason: None, need }, now(1));
+        match own(&session.outcome())[..] {
+            [Body::Requested(request)] => request.language.clone(),
+            _ => None,
+        }
+    };
+    assert_eq!(language(None).as_deref(), Some("fr-CH"));
+    assert_eq!(language(Language::new("de")).as_deref(), Some("de"));
 }

@@ -1,10 +1,13 @@
 //! The desk's side of the model: its disk, its end of the line, and the reports to its agent.
 
+use std::collections::BTreeMap;
+use std::time::Instant;
+
 use handoff::core::clock::Now;
-use handoff::core::desk::{Desk, Errand};
+use handoff::core::desk::{AgentId, Desk, Errand};
 use handoff::core::outcome::Fact;
 use handoff::core::record::{Batch, Committed, Record};
-use handoff::core::report::Report;
+use handoff::core::report::{DeskNews, News, Report};
 use handoff::edge::journal::Journal;
 use handoff::turn::{World, Written};
 use handoff::wire::{Conn, Message, State};
@@ -23,6 +26,10 @@ pub struct Care {
     pub is_unlisted: bool,
     /// How often another agent got the customer, or nobody.
     pub changed_hands: u32,
+    /// When each agent was called last for somebody who waits.
+    pub rung: BTreeMap<AgentId, Instant>,
+    /// How often everybody was called, because nobody of a department was here.
+    pub unattended: u32,
     /// Whether a seed is replayed, and so all steps are printed.
     pub traced: bool,
 }
@@ -31,7 +38,17 @@ impl Care {
     pub fn new(line: Shared, now: Now) -> Care {
         let traced = std::env::var_os("MODEL_SEED").is_some();
         let disk = Disk::new();
-        Care { now, disk, line, state: None, is_unlisted: false, changed_hands: 0, traced }
+        Care {
+            now,
+            disk,
+            line,
+            state: None,
+            is_unlisted: false,
+            changed_hands: 0,
+            rung: BTreeMap::new(),
+            unattended: 0,
+            traced,
+        }
     }
 
     fn trace(&self, what: &impl std::fmt::Debug) {
@@ -80,7 +97,12 @@ impl World<Desk> for Care {
 
     fn flush(&mut self) {}
 
-    fn run(&mut self, _: &mut Desk, _: Errand) -> Result<(), Died> {
+    fn run(&mut self, _: &mut Desk, errand: Errand) -> Result<(), Died> {
+        if let Errand::Ring(agent, alert) = errand
+            && alert.waiting > 0
+        {
+            self.rung.insert(agent, self.now.clock);
+        }
         Ok(())
     }
 
@@ -89,6 +111,9 @@ impl World<Desk> for Care {
         match fact {
             Fact::Report(_, Report::State { state, .. }) => {
                 (self.state, self.is_unlisted) = (Some(state), false);
+            }
+            Fact::Report(_, Report::Call { text: News::Desk(DeskNews::Unattended { .. }) }) => {
+                self.unattended += 1;
             }
             Fact::Said(passage) => _ = written.messages(&passage, &self.disk.journal)?,
             _ => {}

@@ -1,6 +1,6 @@
 //! What must hold when a history is over and the line has healed.
 
-use handoff::wire::{Author, Body, Entry, State};
+use handoff::wire::{Author, Body, Entry, Request, State};
 
 use super::World;
 use super::entries::{is_request, state_after};
@@ -99,7 +99,7 @@ impl World {
     /// Whether the customer's side ever let the customer wait again, as a desk asked.
     pub(super) fn was_requeued(&self) -> bool {
         let came = self.care.disk.theirs(self.customer.id);
-        let is_answer = |body: &Body| matches!(body, Body::Requested { of: Some(_), .. });
+        let is_answer = |body: &Body| matches!(body, Body::Requested(Request { of: Some(_), .. }));
         came.iter().any(|entry| is_answer(&entry.body))
     }
 

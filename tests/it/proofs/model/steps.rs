@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use handoff::core::department::{Department, Need};
 use handoff::core::desk::SeatId;
 use handoff::core::record::Ending;
 use handoff::core::reply::{Handoff, Reply};
@@ -10,6 +11,7 @@ use handoff::core::session::Resumed;
 use handoff::wire::{Author, Conn, Message, Said};
 
 use super::World;
+use super::called::DEPARTMENTS;
 use super::line::Line;
 
 const ENDINGS: [Ending; 2] = [Ending::Close, Ending::HandBack];
@@ -35,6 +37,7 @@ impl World {
         // Otherwise the next input belongs to the same batch.
         if self.chance.below(8) > 0 {
             self.settle();
+            self.check_lists();
         }
     }
 
@@ -93,7 +96,9 @@ impl World {
         let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
         // The conversation in focus, or the one with the number, whoever has it.
         let on = [None, Some(1)][self.chance.below(2) as usize];
-        match self.chance.below(8) {
+        match self.chance.below(10) {
+            8 => self.goes_away(seat, true),
+            9 => self.goes_away(seat, to == 0),
             6 => _ = self.desk.end_soon(seat, on, ENDINGS[to % 2], Some("private"), now),
             7 => match to {
                 0 => self.desk.confirm(seat, now),
@@ -119,7 +124,7 @@ impl World {
         if let Some(ticket) = self.customer.asked.take() {
             self.said += 1;
             let said = vec![Said::text(Author::Bot, &format!("bot {}", self.said))];
-            let handoff = (self.chance.below(4) == 0).then_some(Handoff { reason: None });
+            let handoff = (self.chance.below(4) == 0).then(|| self.handoff());
             self.session().answered(ticket, Ok(Reply { said, handoff }), now);
         }
         if let Some((ticket, told)) = self.customer.returning.take() {
@@ -133,6 +138,13 @@ impl World {
             }
             self.session().returned(ticket, outcome, now);
         }
+    }
+
+    /// A handoff to a department, or to any.
+    fn handoff(&mut self) -> Handoff {
+        let department = DEPARTMENTS[self.chance.below(4) as usize];
+        let department = Department::new(department);
+        Handoff { reason: None, need: Need { department, language: None } }
     }
 
     pub(super) fn deliver_up(&mut self) {

@@ -1,0 +1,264 @@
+//! Departments: which agents a customer who waits is for.
+//!
+//! Customers whom the same agents serve stand in one **group**: an agent is called for a group, the
+//! desk assigns from it, and positions are counted in it. Every agent serves the customers without
+//! a department. So a desk whose agents name no departments has one group.
+//!
+//! ```text
+//!              somebody waits, and for 60 s
+//!             nobody of the group was here
+//!   attended ───────────────────────────────▶ open
+//!      ▲                                        │
+//!      └────────────────────────────────────────┘
+//!         one of them is here, or nobody waits
+//! ```
+//!
+//! A group that is open is for everybody. Its time ends with what began it.
+
+use std::time::{Duration, Instant};
+
+use crate::core::clock::Now;
+use crate::core::department::{Department, Need};
+use crate::core::report::{DeskNews, News, Report};
+use crate::wire::ConversationId;
+
+use super::team::Team;
+use super::{AgentId, Desk, SeatId};
+
+/// Customers for whom no agent of their department is here are everybody's after this time.
+pub const UNATTENDED_FOR: Duration = Duration::from_secs(60);
+
+/// A group, by its place among those of [`Groups`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct GroupId(u16);
+
+impl GroupId {
+    /// The group of all agents: customers without a department stand there.
+    pub(super) const ALL: GroupId = GroupId(0);
+
+    /// The group as an index.
+    pub(super) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// One group.
+#[derive(Default)]
+struct Group {
+    /// The agents who serve it, sorted.
+    agents: Vec<AgentId>,
+    /// Since when somebody waits and none of these agents is here.
+    unattended_since: Option<Instant>,
+    /// Whether it is for everybody.
+    is_open: bool,
+}
+
+/// The groups of a desk. They follow from which departments its agents serve.
+pub(super) struct Groups {
+    groups: Vec<Group>,
+    /// The group of each department that an agent names.
+    named: Vec<(Department, GroupId)>,
+    /// The group of all other departments.
+    other: GroupId,
+}
+
+impl Groups {
+    /// The groups for these agents. `has_terminal`: the terminal that started the desk is one.
+    pub(super) fn of(team: &Team, has_terminal: bool) -> Groups {
+        let agents = team.members().map(|(agent, _)| agent);
+        let agents: Vec<_> =
+            agents.filter(|agent| has_terminal || *agent != AgentId::TERMINAL).collect();
+        let serving = |department: Option<&Department>| {
+            let serve = agents.iter().copied().filter(|agent| team.serves(*agent, department));
+            serve.collect::<Vec<_>>()
+        };
+        let all = Group { agents: serving(None), ..Group::default() };
+        let mut groups = Groups { groups: vec![all], named: Vec::new(), other: GroupId::ALL };
+        for department in team.members().flat_map(|(_, member)| &member.departments) {
+            if !groups.named.iter().any(|(known, _)| known == department) {
+                let group = groups.group_of(serving(Some(department)));
+                groups.named.push((department.clone(), group));
+            }
+        }
+        let is_free = |agent: &AgentId| team.member(*agent).departments.is_empty();
+        let free = groups.groups[0].agents.iter().copied().filter(is_free).collect();
+        groups.other = groups.group_of(free);
+        groups
+    }
+
+    /// The group that these agents serve.
+    fn group_of(&mut self, agents: Vec<AgentId>) -> GroupId {
+        let at = self.groups.iter().position(|group| group.agents == agents).unwrap_or_else(|| {
+            self.groups.push(Group { agents, ..Group::default() });
+            self.groups.len() - 1
+        });
+        // The limits of agents and their departments keep this below 65,536.
+        u16::try_from(at).map_or(GroupId::ALL, GroupId)
+    }
+
+    /// The group of a customer with this need.
+    fn at(&self, need: &Need) -> GroupId {
+        let Some(department) = &need.department else { return GroupId::ALL };
+        let named = self.named.iter().find(|(known, _)| known == department);
+        named.map_or(self.other, |(_, group)| *group)
+    }
+
+    /// Whether the customers of a group are for this agent.
+    pub(super) fn is_for(&self, group: GroupId, agent: AgentId) -> bool {
+        self.is_open(group) || self.serves(group, agent)
+    }
+
+    /// Whether this agent serves a group.
+    fn serves(&self, group: GroupId, agent: AgentId) -> bool {
+        group == GroupId::ALL || self.groups[group.index()].agents.binary_search(&agent).is_ok()
+    }
+
+    /// Whether a group is for everybody, because none of its agents is here.
+    pub(super) fn is_open(&self, group: GroupId) -> bool {
+        self.groups[group.index()].is_open
+    }
+
+    /// All groups.
+    pub(super) fn iter(&self) -> impl Iterator<Item = GroupId> + use<> {
+        (0..self.groups.len() as u16).map(GroupId)
+    }
+
+    /// When a group may become everybody's next. Some of the agents are here.
+    fn deadline(&self) -> Option<Instant> {
+        let closed = self.groups.iter().filter(|group| !group.is_open);
+        closed.filter_map(|group| group.unattended_since).min().map(|since| since + UNATTENDED_FOR)
+    }
+}
+
+impl Desk {
+    /// The group in which a customer stands, or would stand.
+    pub(super) fn group(&self, id: ConversationId) -> GroupId {
+        self.groups.at(self.conversations[id].controls.need())
+    }
+
+    /// How many customers wait for this agent.
+    pub(super) fn waiting_for(&self, agent: AgentId) -> usize {
+        let groups = self.groups.iter().filter(|group| self.groups.is_for(*group, agent));
+        groups.map(|group| self.queue.waiting_in(group)).sum()
+    }
+
+    /// The customer who has waited longest of those who wait for this agent.
+    pub(super) fn first_for(&self, agent: AgentId) -> Option<ConversationId> {
+        let mut queued = self.queue.in_groups();
+        queued.find(|(_, group)| self.groups.is_for(*group, agent)).map(|(id, _)| id)
+    }
+
+    /// The same for the agent at this seat.
+    pub(super) fn first_at(&self, seat: SeatId) -> Option<ConversationId> {
+        self.team.agent_at(seat).and_then(|agent| self.first_for(agent))
+    }
+
+    /// The department of a customer who waits, if none of its agents is here and everybody is
+    /// called.
+    pub(super) fn unattended(&self, id: ConversationId) -> Option<&Department> {
+        let is_open = self.groups.is_open(self.queue.group(id)?);
+        self.conversations[id].controls.need().department.as_ref().filter(|_| is_open)
+    }
+
+    /// Other agents than before serve the departments: everybody who waits stands in the group that
+    /// is theirs now. The time for which nobody of theirs was here counts on.
+    pub(super) fn renew_groups(&mut self) {
+        let former =
+            std::mem::replace(&mut self.groups, Groups::of(&self.team, self.options.has_terminal));
+        let before: Vec<_> = self.queue.in_groups().collect();
+        let present: Vec<_> = before.iter().map(|(id, _)| self.group(*id)).collect();
+        for ((_, before), group) in before.into_iter().zip(&present) {
+            let before = &former.groups[before.index()];
+            let group = &mut self.groups.groups[group.index()];
+            let since = [before.unattended_since, group.unattended_since];
+            group.unattended_since = since.into_iter().flatten().min();
+            group.is_open |= before.is_open;
+        }
+        // That group is never anybody's alone.
+        let all = &mut self.groups.groups[GroupId::ALL.index()];
+        (all.unattended_since, all.is_open) = (None, false);
+        self.queue.set_groups(present);
+    }
+
+    /// Looks at which groups nobody is here for whom they are.
+    pub(super) fn review_groups(&mut self, now: Now) {
+        for group in self.groups.iter().skip(1) {
+            let is_here = |agent: &AgentId| self.team.member(*agent).is_here();
+            let is_attended = self.groups.groups[group.index()].agents.iter().any(is_here);
+            let is_unattended = self.queue.waiting_in(group) > 0 && !is_attended;
+            let state = &mut self.groups.groups[group.index()];
+            if !is_unattended {
+                (state.unattended_since, state.is_open) = (None, false);
+                continue;
+            }
+            let since = *state.unattended_since.get_or_insert(now.clock);
+            if !state.is_open && now.clock >= since + UNATTENDED_FOR && self.team.is_anybody_here()
+            {
+                self.open_group(group, now);
+            }
+        }
+    }
+
+    /// When [`review_groups`](Desk::review_groups) has something to do next.
+    pub(super) fn groups_deadline(&self) -> Option<Instant> {
+        self.groups.deadline().filter(|_| self.team.is_anybody_here())
+    }
+
+    /// The customers of this group are everybody's from now on.
+    fn open_group(&mut self, group: GroupId, now: Now) {
+        let is_up = |(id, of): &(ConversationId, GroupId)| {
+            *of == group && self.conversations[*id].is_up_for_accept()
+        };
+        let mut waiting = self.queue.in_groups().filter(is_up).map(|(id, _)| id);
+        let Some(first) = waiting.next() else {
+            // Somebody is accepting all of them. If that fails, the time begins again.
+            self.groups.groups[group.index()].unattended_since = Some(now.clock);
+            return;
+        };
+        let others = waiting.count();
+        self.groups.groups[group.index()].is_open = true;
+        self.tell_call(first, others);
+        self.note_waiting(group, now);
+    }
+
+    /// Tells all whom a customer is for that the customer waits, and so many others with them.
+    pub(super) fn tell_call(&mut self, id: ConversationId, others: usize) {
+        let name = self.conversations[id].called(id);
+        let group = self.queue.group(id).unwrap_or(GroupId::ALL);
+        let news = match self.unattended(id).cloned() {
+            Some(department) => {
+                let is_served = !self.groups.groups[group.index()].agents.is_empty();
+                DeskNews::Unattended { name, others, department, is_served }
+            }
+            None => DeskNews::Called(name),
+        };
+        let call = Report::Call { text: News::Desk(news) };
+        if group == GroupId::ALL || self.groups.is_open(group) {
+            return self.tell_all(call);
+        }
+        for agent in self.groups.groups[group.index()].agents.clone() {
+            self.tell_agent(agent, call.clone());
+        }
+    }
+
+    /// Whether a customer of each group, by its index, may be accepted now.
+    pub(super) fn groups_up_for_accept(&self) -> Vec<bool> {
+        let mut is_up = vec![false; self.groups.groups.len()];
+        for (id, group) in self.queue.in_groups() {
+            is_up[group.index()] |= self.conversations[id].is_up_for_accept();
+            if is_up.iter().all(|is_up| *is_up) {
+                break;
+            }
+        }
+        is_up
+    }
+
+    /// The connected customer who waits longest for this agent.
+    pub(super) fn next_for(&self, agent: AgentId) -> Option<ConversationId> {
+        let mut queued = self.queue.in_groups();
+        let is_next = |(id, group): &(ConversationId, GroupId)| {
+            self.groups.is_for(*group, agent) && self.conversations[*id].is_ready()
+        };
+        queued.find(is_next).map(|(id, _)| id)
+    }
+}
