@@ -44,6 +44,7 @@ use connections::Connections;
 use groups::Groups;
 use links::ChangedLinks;
 use queue::Queue;
+use returning::CalledAlone;
 use room::Room;
 use roster::Roster;
 use team::Team;
@@ -68,6 +69,7 @@ mod own;
 mod ownership;
 mod queue;
 mod restart;
+mod returning;
 pub mod room;
 mod roster;
 mod seat;
@@ -81,6 +83,7 @@ mod views;
 pub use conversation::Former;
 pub use groups::UNATTENDED_FOR;
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
+pub use returning::CALLED_ALONE_FOR;
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
 pub use undo::UNDO_WITHIN;
@@ -264,6 +267,8 @@ pub struct Desk {
     is_nobody_here: bool,
     /// When the desk calls whoever does not look at a terminal.
     alerts: Alerts,
+    /// Customers who are back, for whom only the agent who had them is called.
+    called_alone: Vec<CalledAlone>,
     /// The customers whom the desk turns away.
     blocks: Blocks,
     /// Conversations that are offered to another agent.
@@ -297,6 +302,7 @@ impl Desk {
             team,
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
+            called_alone: Vec::new(),
             blocks: Blocks::default(),
             offered: Vec::new(),
             ending: Vec::new(),

@@ -469,8 +469,9 @@ fn note_former(
             What::Note(note) => Some(note.clone()),
             What::Entry(..) => None,
         });
+        let agent = (story.typed > 0).then_some(story.owner);
         let left_at = lines.iter().rev().find_map(Line::entry).map_or(0, |entry| entry.at);
-        desk.has_returned(id, desk::Former { ordinal: story.ordinal, left_at, note });
+        desk.has_returned(id, desk::Former { ordinal: story.ordinal, left_at, note, agent });
     }
     Ok(())
 }

@@ -127,14 +127,13 @@ impl Desk {
             true => self.queue.push_front(id, group),
             false => self.queue.push(id, group),
         }
-        self.note_waiting(group, now);
         self.team.lose(id);
         self.tell_state_and_withheld(id);
         let conversation = &self.conversations[id];
         let name = conversation.called(id);
         let elsewhere = conversation.backlog.entries_elsewhere();
         let is_pending = conversation.controls.pending().is_some();
-        self.tell_call(id, 0);
+        self.call_for(id, group, now);
         self.tell_page(id);
         if elsewhere > 0 {
             self.tell_news(DeskNews::HeldElsewhere { entries: elsewhere, name });

@@ -89,8 +89,7 @@ impl Desk {
                 && self.team.member(*agent).is_here()
                 && self.check_room(*agent).is_ok()
         };
-        let former = self.conversations[id].owner.filter(|_| self.conversations[id].had_agent());
-        former.filter(may).or_else(|| {
+        self.agent_before(id).filter(may).or_else(|| {
             let free = self.team.members().filter(|(agent, _)| may(agent));
             free.min_by_key(|(_, member)| member.given_at).map(|(agent, _)| agent)
         })

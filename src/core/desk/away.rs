@@ -28,6 +28,7 @@ impl Desk {
         self.review_endings(now);
         self.review_ownership(now);
         self.review_groups(now);
+        self.review_called_alone(now);
         self.assign(now);
         self.call_agents(now);
         self.queue.stop_counting(now);
@@ -54,8 +55,9 @@ impl Desk {
         let in_focus = self.team.in_focus().filter_map(|id| self.conversations.get(id));
         let typing = in_focus.filter_map(|conversation| conversation.typing.deadline()).min();
         let (ownership, ending) = (self.ownership_deadline(), self.ending_deadline());
-        let groups = self.groups_deadline();
-        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership, ending, groups]
+        let (groups, alone) = (self.groups_deadline(), self.called_alone_deadline());
+        let (queue, links) = (self.queue.deadline(), self.changed_links.deadline());
+        [queue, links, typing, ownership, ending, groups, alone]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)

@@ -8,7 +8,7 @@ use crate::core::delivery::{Delivery, Idle, LIFETIME, Waited};
 use crate::core::department::Need;
 use crate::core::outcome::Due;
 use crate::core::owed::Owed;
-use crate::core::record::{Record, Story, What};
+use crate::core::record::{Owner, Record, Story, What};
 use crate::core::report::Earlier;
 use crate::core::typing::Typing;
 use crate::wire::{
@@ -34,6 +34,8 @@ pub struct Former {
     pub left_at: Millis,
     /// The last note in it.
     pub note: Option<String>,
+    /// The agent who had the customer there, if that is known.
+    pub agent: Option<Owner>,
 }
 
 /// One conversation, as this desk knows it.
@@ -283,7 +285,7 @@ impl Conversation {
 
     /// The conversation that the customer had before, for whoever is told that they are back.
     pub(super) fn earlier(&self) -> Option<Earlier> {
-        let Former { ordinal, left_at, note } = self.former.as_deref()?.clone();
+        let Former { ordinal, left_at, note, .. } = self.former.as_deref()?.clone();
         let ago = self.owed.asked_at().saturating_sub(left_at);
         let ago = (left_at > 0).then(|| Duration::from_millis(ago));
         Some(Earlier { ordinal, ago, note })

@@ -20,6 +20,7 @@ mod care;
 mod departments;
 mod memory;
 mod queue;
+mod returning;
 mod room;
 mod table;
 mod team;

@@ -445,7 +445,8 @@ fn a_plain_terminal_says_in_lines_what_a_prompt_would_show() {
     robin.sees("handoff: your lines go to #1 Cleo");
     robin.press("hello\n");
     cleo.until_text("hello");
-    robin.sees("handoff: your lines go to #1 Cleo; the last one is delivered");
+    // Delivered, or already seen.
+    robin.sees("handoff: your lines go to #1 Cleo; the last one ");
     let _dan = setup.queued("Dan");
     robin.sees("; 1 waiting");
 }
