@@ -24,6 +24,8 @@ pub const AGENTS_MAX: usize = 1_000;
 pub const CODES_MAX: usize = 64;
 /// The most departments that an agent may name.
 pub const DEPARTMENTS_MAX: usize = 32;
+/// So many of those who were revoked last the file names.
+const REVOKED_MAX: usize = 16;
 /// What the terminal that started the desk is called among agents.
 pub const TERMINAL: &str = "desk";
 /// What commands call the queue.
@@ -51,6 +53,9 @@ pub struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agents {
     agents: Vec<Agent>,
+    /// Who was revoked last, and by whom, for the desk that reads this next.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    revoked: Vec<(String, String)>,
 }
 
 impl Agents {
@@ -115,11 +120,22 @@ impl Agents {
         Ok(())
     }
 
-    /// Removes the agent with this name. False if there is none.
-    pub fn remove(&mut self, name: &str) -> bool {
+    /// Removes the agent with this name. `by` says who does that. False if there is none.
+    pub fn remove(&mut self, name: &str, by: &str) -> bool {
         let before = self.agents.len();
         self.agents.retain(|agent| !is_same(&agent.name, name));
-        self.agents.len() < before
+        let is_removed = self.agents.len() < before;
+        if is_removed {
+            self.revoked.insert(0, (name.to_owned(), by.to_owned()));
+            self.revoked.truncate(REVOKED_MAX);
+        }
+        is_removed
+    }
+
+    /// Who revoked the agent with this name.
+    pub fn revoked_by(&self, name: &str) -> Option<&str> {
+        let found = self.revoked.iter().find(|(revoked, _)| is_same(revoked, name));
+        found.map(|(_, by)| by.as_str())
     }
 }
 
@@ -218,7 +234,9 @@ mod tests {
         let robin = agents.find("robin").map(|agent| &agent.departments);
         assert_eq!(robin, Some(&departments), "they change only if some are named");
         assert_eq!(Agents::parse(&agents.text()), Ok(agents.clone()));
-        assert!(agents.remove("Robin") && !agents.remove("robin"));
+        assert!(agents.remove("Robin", "kim") && !agents.remove("robin", "kim"));
+        let agents = Agents::parse(&agents.text()).expect("its own text");
+        assert_eq!((agents.revoked_by("robin"), agents.revoked_by("al")), (Some("kim"), None));
         assert_eq!(agents.find("AL").map(|agent| agent.lead), Some(true));
     }
 

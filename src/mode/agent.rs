@@ -1,5 +1,7 @@
 //! `handoff agent`: adds, lists and revokes the agents of a desk, also while the desk runs.
 
+use std::env;
+
 use crate::core::agent::{Agent, Code, hash};
 use crate::core::report::listed;
 use crate::edge::agents::AgentsFile;
@@ -50,7 +52,9 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
             }
         }
         AgentTask::Revoke(name) => {
-            AgentsFile::change(&file, |agents| match agents.remove(name) {
+            let by = ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|name| env::var(name).ok());
+            let by = by.unwrap_or_else(|| "the desk's account".to_owned());
+            AgentsFile::change(&file, |agents| match agents.remove(name, &by) {
                 true => Ok(()),
                 false => {
                     Err(format!("there is no agent '{name}'; 'handoff agent list' lists them"))

@@ -70,7 +70,8 @@ impl Desk {
     pub fn set_agents(&mut self, agents: &Agents, now: Now) -> Vec<SeatId> {
         let mut ended = Vec::new();
         for (agent, seats) in self.team.update(agents, self.options.notify_every, now) {
-            self.tell_presence(agent, Presence::Revoked, None);
+            let by = agents.revoked_by(&self.agent_name(agent)).map(|by| format!("by {by}"));
+            self.tell_presence(agent, Presence::Revoked, by.as_deref());
             seats.iter().for_each(|seat| _ = self.team.stand_up(*seat, now));
             self.release_all(agent, now);
             ended.extend(seats);

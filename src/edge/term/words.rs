@@ -311,8 +311,11 @@ fn agent_words(agent: &str, presence: Presence, why: Option<&str>) -> String {
         (Presence::Gone, _) => {
             format!("{agent} has gone; any customers of theirs are in the queue again")
         }
-        (Presence::Revoked, _) => {
-            format!("{agent} is no agent any more; any customers of theirs are in the queue again")
+        (Presence::Revoked, why) => {
+            let by = why.map(|by| format!(" (revoked {})", Line(by))).unwrap_or_default();
+            format!(
+                "{agent} is no agent any more{by}; any customers of theirs are in the queue again"
+            )
         }
     }
 }

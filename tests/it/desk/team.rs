@@ -162,7 +162,9 @@ fn who_is_revoked_is_out_within_a_second_and_their_customer_is_in_the_queue() {
     assert_eq!(revoke.exit_code(), 0);
     robin.until_told("error", "you are no agent of this desk any more");
     assert_eq!(robin.exit_code(), 1);
-    al.until(is("robin", "revoked"));
+    let revoked = al.until(is("robin", "revoked"));
+    let by = revoked["why"].as_str().expect("a text");
+    assert!(by.starts_with("by ") && by.len() > 3, "{by}");
     al.say("/accept 1");
     cleo.until(|event| event["admin"] == "al");
     let mut again = setup.attach("robin", None, &[]);
