@@ -11,6 +11,13 @@ const SHOP = { shop: 'localhost' };
 const keeps = (page) => page.evaluate(() =>
   [document.cookie, { ...localStorage }, { ...sessionStorage }, document.querySelectorAll('iframe').length]);
 
+/** The bytes of a file as it is sent to a browser. The shop's page itself may not know them. */
+async function sizeOf(stage, name) {
+  const answer = await fetch(`${stage.origin}/${name}`, { headers: { 'accept-encoding': 'gzip, deflate, br' } });
+  assert.equal(answer.headers.get('content-encoding'), 'br');
+  return Number(answer.headers.get('content-length'));
+}
+
 scene('before the first press nothing is kept and nothing is loaded but the script', async (stage, page) => {
   await page.goto(stage.shop.origin);
   await untilButton(page);
@@ -19,10 +26,34 @@ scene('before the first press nothing is kept and nothing is loaded but the scri
   assert.deepEqual(await keeps(page), ['', {}, {}, 0]);
   assert.equal(await page.evaluate(() =>
     document.querySelector('handoff-chat').shadowRoot.querySelectorAll('iframe').length), 0);
-  const [{ encodedBodySize }] = await page.evaluate(() => performance.getEntriesByType('resource')
-    .filter(({ name }) => name.endsWith('/widget.js')).map((it) => it.toJSON()));
-  assert.ok(encodedBodySize <= 3_000 || encodedBodySize === 0, `${encodedBodySize} bytes`);
+  const bytes = await sizeOf(stage, 'widget.js');
+  assert.ok(bytes <= 3_000, `${bytes} bytes`);
   assert.deepEqual(await stage.browser.cookies(), []);
+}, SHOP);
+
+/** What a frame has loaded of the chat: of each file the name, its bytes as they were sent, and those of this time. */
+const loaded = (frame) => frame.evaluate(() =>
+  [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]
+    .map(({ name, encodedBodySize, transferSize }) => [new URL(name).pathname, encodedBodySize, transferSize])
+    .filter(([path]) => !path.startsWith('/api/'))
+    .map(([path, ...bytes]) => [path.split('/').at(-1), ...bytes]));
+
+scene('the first press loads five small files, and the next page one of them', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  let chat = await openPanel(page);
+  await handOver(stage, chat);
+  stage.desk.say('Here I am: https://example.com/');
+  await untilShown(chat, 'Here I am');
+  const outside = page.requests.filter((it) => it.endsWith('.js') && !it.includes('/assets/'));
+  assert.deepEqual(outside, ['GET /widget.js', 'GET /panel.js']);
+  const files = await loaded(chat);
+  assert.deepEqual(files.map(([name]) => name).sort(), ['chat.js', 'frame', 'page.css', 'words.en.js']);
+  const bytes = files.reduce((sum, [, more]) => sum + more, await sizeOf(stage, 'panel.js'));
+  assert.ok(bytes <= 30_500, `${bytes} bytes: ${files.join(' ')}`);
+  await page.goto(`${stage.shop.origin}/other`);
+  chat = await untilPanel(page);
+  const again = (await loaded(chat)).filter(([, , sent]) => sent > 0);
+  assert.deepEqual(again.map(([name]) => name), ['frame']);
 }, SHOP);
 
 scene('a customer is handed over in the panel, and the shop\'s next pages go on with it', async (stage, page) => {

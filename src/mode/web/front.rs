@@ -20,6 +20,7 @@ pub(super) struct Front {
 /// One page, as this gateway's options make it.
 struct Page {
     html: String,
+    gzip: Vec<u8>,
     policy: String,
 }
 
@@ -66,16 +67,19 @@ impl Page {
             let value = value.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
             html.replace(&format!("{name}=\"\""), &format!("{name}=\"{value}\""))
         });
-        Page { html, policy: policy(&args.images, embedders) }
+        Page { gzip: page::gzip(&html), html, policy: policy(&args.images, embedders) }
     }
 
     /// Browsers load a page anew each time. It names the files of its version, and with a 304 a
     /// browser would keep the headers that it got first, also those of a proxy that was wrong.
     fn answer(&self, request: &Request) -> Answer {
-        let html = || self.html.clone().into_bytes();
-        let mut answer = content(request, "text/html; charset=utf-8", html);
+        let takes_gzip = page::takes_gzip(request.headers("accept-encoding"));
+        let body = || if takes_gzip { self.gzip.clone() } else { self.html.clone().into_bytes() };
+        let mut answer = content(request, "text/html; charset=utf-8", body);
         if answer.status == 200 {
+            answer.headers.extend(takes_gzip.then(|| ("Content-Encoding", "gzip".to_owned())));
             answer.headers.extend([
+                ("Vary", "Accept-Encoding".to_owned()),
                 ("Content-Security-Policy", self.policy.clone()),
                 ("Referrer-Policy", "no-referrer".to_owned()),
                 ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
