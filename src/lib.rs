@@ -16,7 +16,8 @@
 //!
 //! # Log levels (`RUST_LOG`)
 //!
-//! `error`: a fault that the program survives. `info`: what was discarded or refused, and why.
+//! `error`: a fault that the program survives. `info`: what was discarded or refused, and why; and
+//! the causes of what a customer at a terminal reads in the words of a shop.
 //! `debug`: connections that come and go. No level prints the text of a message. Libraries print
 //! only `warn` and `error`: their finer levels print whole requests, and a request may have the
 //! bot's token.

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use super::record::Ending;
+
 /// A line that the customer typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum User {
@@ -44,10 +46,10 @@ pub enum Admin {
     Switch(Who),
     /// Put the next customer in focus.
     Next,
-    /// Give the customer back to the bot, with a private note.
-    HandBack(Option<String>),
-    /// Close the conversation, with a private note.
-    Close(Option<String>),
+    /// Give the customer back to the bot, or close the conversation, with a private note.
+    End(Ending, Option<String>),
+    /// Go on with a conversation that is about to end.
+    Undo,
     /// Keep a private note in the conversation.
     Note(String),
     /// Offer the conversation in focus to this agent, or give it back to the queue, with a note.
@@ -114,6 +116,7 @@ pub const ADMIN_HELP: &str = "\
 /switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
+/undo             for 5 s: neither hand back nor close
 /note TEXT        keep a note that only this desk sees
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
 /decline N        do not take customer N, whom another agent offers you
@@ -174,8 +177,8 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
-            "handback" => return Ok(Admin::HandBack(note())),
-            "close" => return Ok(Admin::Close(note())),
+            "handback" => return Ok(Admin::End(Ending::HandBack, note())),
+            "close" => return Ok(Admin::End(Ending::Close, note())),
             "note" => {
                 return note().map(Admin::Note).ok_or_else(|| "/note takes a text".to_owned());
             }
@@ -200,6 +203,7 @@ impl Admin {
                 return Ok(if name == "watch" { Admin::Watch(who) } else { Admin::Decline(who) });
             }
             "away" => return Ok(Admin::Away(note())),
+            "undo" => Admin::Undo,
             "here" => Admin::Here,
             "agents" => Admin::Agents,
             "list" if rest == "ended" => return Ok(Admin::ListEnded),
@@ -283,7 +287,7 @@ fn seconds(rest: &str) -> Result<Option<Duration>, String> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Admin, User, Who};
+    use super::{Admin, Ending, User, Who};
 
     #[test]
     fn a_slash_is_a_command_and_two_say_one() {
@@ -302,7 +306,7 @@ mod tests {
         );
         assert_eq!(
             Admin::parse("/close the wrong\ndesk"),
-            Ok(Admin::Close(Some("the wrong\ndesk".to_owned())))
+            Ok(Admin::End(Ending::Close, Some("the wrong\ndesk".to_owned())))
         );
     }
 

@@ -20,7 +20,7 @@
 //! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
 //! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
 //! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer` and `assign`, `connections` whose a connection is.
+//! them has whom, with `transfer`, `assign` and `undo`, `connections` whose a connection is.
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
@@ -69,11 +69,13 @@ pub mod team;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod undo;
 mod views;
 
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use team::{AgentId, SeatId};
 pub use transfer::OFFERED_FOR;
+pub use undo::UNDO_WITHIN;
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
 /// An old copy of the journal explains no more, so a higher mark is made up.
@@ -192,6 +194,7 @@ impl Default for Options {
 /// use handoff::core::clock::Now;
 /// use handoff::core::desk::{Desk, Options, SeatId};
 /// use handoff::core::outcome::Side;
+/// use handoff::core::record::Ending;
 /// use handoff::wire::{
 ///     Asked, Body, Conn, ConversationId, DeskId, Entry, Hello, Message, Secret, VERSION,
 /// };
@@ -231,7 +234,7 @@ impl Default for Options {
 /// assert!(desk.is_talking(SeatId::TERMINAL));
 ///
 /// assert_eq!(desk.say(SeatId::TERMINAL, "Hello, this is Robin.", now), Ok(()));
-/// assert_eq!(desk.hand_back(SeatId::TERMINAL, None, now), Ok(()));
+/// assert_eq!(desk.end(SeatId::TERMINAL, Ending::HandBack, None, now), Ok(()));
 /// make(&mut desk, 3, Body::HandedBack { of: of(3) });
 /// assert!(!desk.is_talking(SeatId::TERMINAL));
 ///
@@ -254,6 +257,8 @@ pub struct Desk {
     alerts: Alerts,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
+    /// Conversations that end soon, if nobody undoes that.
+    ending: Vec<ConversationId>,
     /// Assigned conversations whose agent has not answered yet.
     unanswered: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
@@ -280,6 +285,7 @@ impl Desk {
             is_nobody_here: !options.has_terminal,
             alerts: Alerts::new(options.notify_every),
             offered: Vec::new(),
+            ending: Vec::new(),
             unanswered: Vec::new(),
             options,
             send_list: Vec::new(),

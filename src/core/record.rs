@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::customer::{About, CustomerId, PostId, Posted, TokenHash};
 use super::delivery::LIFETIME;
 use super::owed::Owed;
@@ -57,6 +59,8 @@ pub enum Record {
     Owner(Owner),
     /// At a desk: the customer had the conversation with this number at the desk before.
     Former(u32),
+    /// At a desk: the conversation ends soon like this, or (`None`) it goes on after all.
+    Ending(Option<Ending>),
     /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in with
     /// this secret from now on. The two are hashes.
     Enrolled {
@@ -112,6 +116,16 @@ pub enum Owner {
     Agent(Box<str>),
     /// Nobody: its customer was given back to the queue.
     Nobody,
+}
+
+/// How an agent ends their part in a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// The conversation is closed.
+    Close,
+    /// The bot gets the customer back.
+    HandBack,
 }
 
 /// Whether the bot knows that it owns the conversation again, and what people said meanwhile.
@@ -321,6 +335,8 @@ pub struct Story {
     pub owner: Owner,
     /// At a desk: the number of the conversation that the customer had before.
     pub former: Option<u32>,
+    /// At a desk: how the conversation was about to end.
+    pub ending: Option<Ending>,
     /// At a desk: what the customer is owed. Only a journal on the disk knows when entries came.
     pub owed: Owed,
 }
@@ -345,6 +361,7 @@ impl Story {
             controls: Vec::new(),
             owner: Owner::default(),
             former: None,
+            ending: None,
             owed: Owed::default(),
         }
     }
@@ -398,6 +415,7 @@ impl Story {
             Record::Idle(idle) => self.idle = *idle,
             Record::Owner(owner) => self.owner = owner.clone(),
             Record::Former(ordinal) => self.former = Some(*ordinal),
+            Record::Ending(ending) => self.ending = *ending,
             Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)

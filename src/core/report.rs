@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::record::Ending;
 use crate::wire::{
     Author, Button, ConversationId, Custom, EndReason, Millis, Number, Page, Said, State,
 };
@@ -176,6 +177,21 @@ pub enum Report {
         #[serde(skip)]
         is_to_me: bool,
     },
+    /// A conversation ends soon, or goes on after all.
+    Ending {
+        /// Which one.
+        conversation: ConversationId,
+        /// Its number at this desk; for people only.
+        #[serde(skip)]
+        ordinal: Option<u32>,
+        /// What the customer is called at this desk; for people only.
+        #[serde(skip)]
+        customer: Option<String>,
+        /// How it ends, or was about to end.
+        ending: Ending,
+        /// What became of that.
+        outcome: EndingOutcome,
+    },
     /// A private note. A person is shown it among the lines.
     Note {
         /// In which conversation.
@@ -317,6 +333,26 @@ pub enum TransferOutcome {
     Void,
     /// A lead took it.
     TakenOver,
+}
+
+/// What became of an agent's wish to end a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndingOutcome {
+    /// It ends soon, if nobody undoes that.
+    Begun,
+    /// It goes on: the agent said so.
+    Undone,
+    /// It goes on: the agent wrote to the customer.
+    AgentWrote,
+    /// It goes on: the customer wrote.
+    CustomerWrote,
+    /// It goes on: another agent has it, or is to have it.
+    Reassigned,
+    /// It goes on: the agent has no seat any more.
+    AgentLeft,
+    /// The customer has left or ended it.
+    CustomerLeft,
 }
 
 /// How a connection is.

@@ -28,11 +28,13 @@ use input::{Input, Waker};
 use mode::RawMode;
 use render::Look;
 use screen::{Command, Output, Way};
+use words::Reader;
 
 pub use words::Tone;
 
 mod board;
 mod editor;
+mod field;
 mod input;
 mod keys;
 mod layout;
@@ -41,6 +43,7 @@ mod page_words;
 mod render;
 mod ring;
 mod screen;
+mod shop_words;
 mod suspend;
 mod words;
 
@@ -76,6 +79,8 @@ pub enum Typed {
     Line(String),
     /// A line that was typed while this conversation had the focus ([`Screen::focus`]).
     LineTo(ConversationId, String),
+    /// Enter in an empty line of the editor.
+    Enter,
     /// Tab, behind a command that was typed so far.
     Complete(String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.
@@ -173,7 +178,12 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
     let (input, waker) =
         if options.reads_stdin { Some(Input::new()?).unzip() } else { (None, None) };
     let mode = if editing { Some(Arc::new(RawMode::enter()?)) } else { None };
-    let look = Look::new(options.me, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
+    let reader = match (options.me, is_interactive) {
+        (Author::Admin, _) => Reader::Agent,
+        (_, true) => Reader::Customer { was_lost: false },
+        (_, false) => Reader::Operator,
+    };
+    let look = Look::new(reader, env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
     let board = editing.then(|| Board::new(options.limit, typed.clone()));
     let (shown_too, interrupts_too) = (Arc::clone(&shown_count), Arc::clone(&interrupts));
     let mut output =

@@ -280,6 +280,7 @@ impl Admin {
             Event::Net(event) => self.net(event, now)?,
             Event::Typed(Typed::Line(line)) => self.typed_to(at, None, &line, now)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed_to(at, Some(id), &line, now)?,
+            Event::Typed(Typed::Enter) => self.desk.confirm(at, now),
             Event::Typed(Typed::Complete(line)) => self.complete(at, &line),
             Event::Typed(Typed::Refused(why)) => self.tell(at, Report::Error { text: why }),
             Event::Typed(Typed::End) if self.here().input.pace.is_person() => {

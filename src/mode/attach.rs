@@ -235,6 +235,7 @@ impl Attach {
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(self.focus, &line)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed(Some(id), &line)?,
+            Event::Typed(Typed::Enter) => self.send(&SeatMessage::Enter {}),
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
             Event::Typed(Typed::End) if self.screen.is_interactive() => self.leave(0),
@@ -257,6 +258,8 @@ impl Attach {
     /// A line was typed while this conversation had the focus: it is kept, and then sent.
     fn typed(&mut self, focus: Option<ConversationId>, text: &str) -> Result<(), String> {
         if self.screen.is_interactive() && text.trim() == "/quit" {
+            // An agent who leaves keeps what is about to end; this one has just ended it.
+            self.send(&SeatMessage::Enter {});
             self.leave(0);
             return Ok(());
         }

@@ -217,6 +217,7 @@ impl User {
                 let completion = complete(&line, &complete::USER, |_| Vec::new());
                 self.edges.seat.complete(&line, &completion);
             }
+            Event::Typed(Typed::Enter) => {}
             Event::Typed(Typed::Refused(why)) => self.edges.seat.tell(Report::Error { text: why }),
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
@@ -243,7 +244,7 @@ impl User {
             net::Event::Connected { conn, peer, key } => {
                 if let Some(news) = desk.connected((conn, peer, key), peers, sessions, journal, now)
                 {
-                    self.notice(&news);
+                    self.edges.tell_operator(&news);
                 }
             }
             net::Event::Received { conn, bytes } => {
@@ -257,7 +258,7 @@ impl User {
 
     fn answer(&mut self, answer: bot::Answer, now: Now) {
         if let Some(text) = self.edges.asker.answered(answer, &mut self.sessions, now) {
-            self.edges.seat.tell(Report::Notice { text });
+            self.edges.tell_operator(&text);
         }
     }
 

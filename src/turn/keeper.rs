@@ -119,7 +119,7 @@ impl Keeper {
                     Ok(Typed::Line(line) | Typed::LineTo(_, line)) => {
                         screen.refuse("the disk is full: this line is not taken", &line);
                     }
-                    Ok(Typed::Complete(_)) => {}
+                    Ok(Typed::Complete(_) | Typed::Enter) => {}
                     Ok(Typed::Refused(why)) => {
                         screen.show(Report::Error { text: why });
                         screen.flush();

@@ -56,6 +56,8 @@ pub enum SeatMessage {
     End {},
     /// A person types, from the terminal.
     Typing {},
+    /// Enter in an empty line, from the terminal.
+    Enter {},
     /// Tab, behind a command that was typed so far, from the terminal.
     Complete {
         /// The command so far.

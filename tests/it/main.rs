@@ -101,6 +101,10 @@ mod tls {
 mod terminal {
     mod conversation;
     mod keys;
+    mod narrow;
+    mod plain;
+    mod search;
+    mod shop;
 }
 
 /// Texts that people type, and how the other side shows them safely.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 use handoff::core::desk::{Desk, SeatId};
-use handoff::core::record::Story;
+use handoff::core::record::{Ending, Story};
 use handoff::core::report::Listed;
 use handoff::wire::{
     AGENT, AddressKey, Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Gateway,
@@ -54,14 +54,15 @@ impl World {
             18 => _ = desk.switch(seat, choices.below(6).into()),
             19 => _ = desk.switch_to_next(seat),
             20..=22 => _ = desk.say(seat, "what the admin typed", now),
-            23 => _ = desk.hand_back(seat, note, now),
-            _ => _ = desk.close(seat, note, now),
+            23 if choices.below(2) == 0 => _ = desk.end_soon(seat, Ending::Close, note, now),
+            23 => _ = desk.end(seat, Ending::HandBack, note, now),
+            _ => _ = desk.end(seat, Ending::Close, note, now),
         }
     }
 
     /// An agent offers a customer, takes one over, goes or comes; or the file of agents changes.
     fn changes_hands(&mut self, choices: &mut Choices) {
-        let (kind, seat) = (choices.below(10), choices.of(&self.seats));
+        let (kind, seat) = (choices.below(12), choices.of(&self.seats));
         let (desk, now) = (&mut self.desk, self.edges.now);
         match kind {
             0..=2 => {
@@ -83,6 +84,8 @@ impl World {
                 self.seats.retain(|there| !ended.contains(there));
                 self.options.agents = agents;
             }
+            10 => _ = desk.undo(seat),
+            11 => desk.confirm(seat, now),
             _ => self.act(),
         }
     }

@@ -27,7 +27,9 @@ impl Desk {
 
     /// A seat is gone.
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
-        self.team.stand_up(seat, now);
+        if let Some(agent) = self.team.stand_up(seat, now) {
+            self.keep_all(agent);
+        }
         self.review_presence(now);
     }
 
@@ -63,7 +65,7 @@ impl Desk {
         let mut ended = Vec::new();
         for (agent, seats) in self.team.update(agents, self.options.notify_every, now) {
             self.tell_presence(agent, Presence::Revoked, None);
-            seats.iter().for_each(|seat| self.team.stand_up(*seat, now));
+            seats.iter().for_each(|seat| _ = self.team.stand_up(*seat, now));
             self.release_all(agent, now);
             ended.extend(seats);
         }

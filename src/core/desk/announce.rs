@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Audience, Fact, Passage};
 use crate::core::record::Origin;
-use crate::core::report::{DeskNews, Link, News, Reason, Report, moment};
+use crate::core::report::{DeskNews, EndingOutcome, Link, News, Reason, Report, moment};
 use crate::wire::{Author, Body, ConversationId, Entry, Number, Page, Said};
 
 use super::controls::{Ask, Pending, Phase};
@@ -25,6 +25,9 @@ impl Desk {
     }
 
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
+        if said.author == Author::User {
+            self.keep(id, EndingOutcome::CustomerWrote);
+        }
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
         if said.author == Author::User {
@@ -62,6 +65,9 @@ impl Desk {
         conversation.learn_control(desk, entry, now);
         conversation.typing.stop();
         self.conversations.note_active(id);
+        if !self.conversations[id].is_active() {
+            self.keep(id, EndingOutcome::CustomerLeft);
+        }
         let Some(conversation) = self.conversations.get(id) else { return };
         let controls = &conversation.controls;
         let is_answered = controls.answered().is_some();

@@ -7,7 +7,7 @@ use crate::core::clock::Now;
 use crate::core::delivery::{IDLE_NOTED, LIFETIME, Waited};
 use crate::core::outcome::{Act, Fact};
 use crate::core::record::Record;
-use crate::core::report::Reason;
+use crate::core::report::{EndingOutcome, Reason};
 use crate::wire::{ConversationId, EndReason};
 
 use super::Desk;
@@ -25,6 +25,7 @@ impl Desk {
             }
         }
         self.tell_links(now);
+        self.review_endings(now);
         self.review_ownership(now);
         self.call_agents(now);
         self.queue.stop_counting(now);
@@ -50,8 +51,8 @@ impl Desk {
     pub fn deadline(&self) -> Instant {
         let in_focus = self.team.in_focus().filter_map(|id| self.conversations.get(id));
         let typing = in_focus.filter_map(|conversation| conversation.typing.deadline()).min();
-        let ownership = self.ownership_deadline();
-        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership]
+        let (ownership, ending) = (self.ownership_deadline(), self.ending_deadline());
+        [self.queue.deadline(), self.changed_links.deadline(), typing, ownership, ending]
             .into_iter()
             .flatten()
             .fold(self.next_idle_look, Instant::min)
@@ -63,6 +64,7 @@ impl Desk {
         self.queue.remove(id);
         self.team.lose(id);
         self.void_offer(id);
+        self.keep(id, EndingOutcome::CustomerLeft);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.fall_asleep();
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();

@@ -1,12 +1,12 @@
-//! The agent's commands: accept a customer, talk, go to another conversation, hand back, close.
-//! What the agent can look at is in `views`.
+//! The agent's commands: accept a customer, talk, go to another conversation. How one ends is in
+//! `undo`, and what the agent can look at in `views`.
 
 use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
-use crate::core::report::{AgentRefusal, Choice, DeskNews, Goodbye, Report};
+use crate::core::report::{AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, Report};
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::controls::{Ask, Phase};
@@ -109,34 +109,9 @@ impl Desk {
     /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
         let id = self.conversation_in_focus(seat)?;
+        self.keep(id, EndingOutcome::AgentWrote);
         self.record_said(id, text, false, now);
         Ok(())
-    }
-
-    /// `/handback [NOTE]`: gives the conversation in focus back to the bot.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn hand_back(
-        &mut self,
-        seat: SeatId,
-        note: Option<&str>,
-        now: Now,
-    ) -> Result<(), AgentRefusal> {
-        self.end(seat, Ask::HandBack, note, now)
-    }
-
-    /// `/close [NOTE]`: closes the conversation in focus.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn close(
-        &mut self,
-        seat: SeatId,
-        note: Option<&str>,
-        now: Now,
-    ) -> Result<(), AgentRefusal> {
-        self.end(seat, Ask::Close, note, now)
     }
 
     /// `/note TEXT`: keeps a private note in the conversation in focus. It never leaves the desk.
@@ -246,26 +221,6 @@ impl Desk {
         self.note_activity(id, now);
         self.send_later(id);
         number
-    }
-
-    /// Asks the customer's side to end the agent's part in the conversation in focus.
-    fn end(
-        &mut self,
-        seat: SeatId,
-        ask: Ask,
-        note: Option<&str>,
-        now: Now,
-    ) -> Result<(), AgentRefusal> {
-        let id = self.conversation_in_focus(seat)?;
-        if let Some(note) = note {
-            self.keep_note(seat, id, note);
-        }
-        self.void_offer(id);
-        self.ask(id, ask, now);
-        if !self.conversations[id].is_connected() {
-            self.tell_news(DeskNews::EndsLater(self.who(id)));
-        }
-        Ok(())
     }
 
     /// Moves the focus, and journals that.

@@ -19,6 +19,7 @@ use super::own::OwnNumbers;
 use super::room::Slot;
 use super::team::AgentId;
 use super::transfer::Offer;
+use super::undo::Planned;
 
 /// One conversation, as this desk knows it.
 pub(super) struct Conversation {
@@ -48,6 +49,8 @@ pub(super) struct Conversation {
     pub(super) answer_by: Option<Instant>,
     /// Whom the owner has offered the conversation, until they take it.
     pub(super) offer: Option<Box<Offer>>,
+    /// How the conversation ends soon, if nobody undoes that.
+    pub(super) planned: Option<Box<Planned>>,
     /// Whether the customer's side understands who of the agents is there (docs/PROTOCOL.md,
     /// "agent").
     pub(super) knows_agents: bool,
@@ -88,6 +91,7 @@ impl Conversation {
             owner: Some(AgentId::TERMINAL),
             answer_by: None,
             offer: None,
+            planned: None,
             knows_agents: false,
             knows_requeue: false,
             slot: None,

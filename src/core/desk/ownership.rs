@@ -15,7 +15,7 @@ use std::time::Instant;
 use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::Record;
-use crate::core::report::{Presence, TransferOutcome};
+use crate::core::report::{EndingOutcome, Presence, TransferOutcome};
 use crate::wire::{ConversationId, Message};
 
 use super::controls::Ask;
@@ -93,6 +93,7 @@ impl Desk {
         asked: Option<SeatId>,
         now: Now,
     ) {
+        self.keep(id, EndingOutcome::Reassigned);
         self.end_offer(id, TransferOutcome::Accepted);
         self.own(id, to);
         if let Some(conversation) = self.conversations.get_mut(id) {

@@ -32,6 +32,7 @@ impl Desk {
                 waiting.push((offset_of_request(story), story.id));
             }
             desk.review_slot(story.id);
+            desk.keep_after_restart(story.id, story.ending);
         }
         desk.forget();
         waiting.sort_unstable();

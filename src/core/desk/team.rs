@@ -185,13 +185,15 @@ impl Team {
         seat
     }
 
-    /// A seat is gone.
-    pub(super) fn stand_up(&mut self, seat: SeatId, now: Now) {
-        let Some(Seat { agent, .. }) = self.seats.remove(&seat) else { return };
-        if self.seats_of(agent).is_empty() {
-            let member = &mut self.members[usize::from(agent.0)];
-            (member.has_seat, member.missed_since) = (false, Some(now.clock));
+    /// A seat is gone. Returns its agent, if it was their last one.
+    pub(super) fn stand_up(&mut self, seat: SeatId, now: Now) -> Option<AgentId> {
+        let Seat { agent, .. } = self.seats.remove(&seat)?;
+        if !self.seats_of(agent).is_empty() {
+            return None;
         }
+        let member = self.member_mut(agent);
+        (member.has_seat, member.missed_since) = (false, Some(now.clock));
+        Some(agent)
     }
 
     /// Agents whose grace is over by now. Each is named once.

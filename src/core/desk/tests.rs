@@ -19,6 +19,7 @@ mod queue;
 mod room;
 mod team;
 mod typing;
+mod undo;
 
 fn now() -> Now {
     after(Duration::ZERO)

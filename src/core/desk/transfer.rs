@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::core::agent::QUEUE;
 use crate::core::clock::Now;
-use crate::core::report::{AgentRefusal, Report, TransferOutcome};
+use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
 use crate::core::text::is_same;
 use crate::wire::ConversationId;
 
@@ -59,6 +59,7 @@ impl Desk {
         }
         self.check_room(to)?;
         note.iter().for_each(|note| self.keep_note(seat, id, note));
+        self.keep(id, EndingOutcome::Reassigned);
         self.void_offer(id);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.offer = Some(Box::new(Offer { to, until: now.clock + OFFERED_FOR }));

@@ -113,6 +113,7 @@ impl Desk {
                 who: self.who(id),
                 is_connected: self.conversations[id].is_connected(),
                 is_typing: self.conversations[id].typing.is_there(),
+                ending: self.planned(id),
             }),
             customers: self.customers(seat),
             waited: self.waited(now),

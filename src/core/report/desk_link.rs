@@ -18,6 +18,10 @@ pub enum LinkFault {
     },
     /// The desk said goodbye, with this text.
     DeskSaid(String),
+    /// The desk said, with this text, that the conversation has a newer connection.
+    Replaced(String),
+    /// The peer is not the desk that it must be: its sentence.
+    Distrusted(String),
     /// The two journals have different entries under the same number.
     Contradiction,
     /// There was no connection, only a dial that failed: its sentence.
@@ -46,11 +50,15 @@ impl fmt::Display for LinkFault {
                 write!(f, "cannot join the queue at {address}: the desk is full")
             }
             // A desk's words never stand alone, as if this program had said them.
-            LinkFault::DeskSaid(text) => write!(f, "the desk says: {text}"),
+            LinkFault::DeskSaid(text) | LinkFault::Replaced(text) => {
+                write!(f, "the desk says: {text}")
+            }
             LinkFault::Contradiction => f.write_str(
                 "the desk and this side remember different things under the same numbers",
             ),
-            LinkFault::Unreached(why) | LinkFault::Other(why) => f.write_str(why),
+            LinkFault::Unreached(why) | LinkFault::Distrusted(why) | LinkFault::Other(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -67,8 +75,8 @@ pub enum DeskTrouble {
 impl fmt::Display for DeskTrouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            DeskTrouble::Full => "desk full",
-            DeskTrouble::Offline => "desk offline",
+            DeskTrouble::Full => "busy",
+            DeskTrouble::Offline => "offline",
         })
     }
 }

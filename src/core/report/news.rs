@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use super::LinkFault;
 use crate::core::text::Line;
 use crate::wire::Number;
 
@@ -49,7 +50,7 @@ pub enum CustomerNews {
         /// The desk's address.
         address: String,
         /// Why.
-        why: String,
+        why: LinkFault,
     },
 }
 
@@ -112,7 +113,7 @@ impl fmt::Display for CustomerNews {
                  confirm",
             ),
             CustomerNews::Parted { address, why } => {
-                write!(f, "not connected to {address}: {}", Line(why))
+                write!(f, "not connected to {address}: {}", Line(&why.to_string()))
             }
         }
     }

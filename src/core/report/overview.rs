@@ -9,6 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::Presence;
 use crate::core::delivery::Mark;
+use crate::core::record::Ending;
 use crate::core::text::Line;
 
 /// The letters of a line that a list shows.
@@ -200,6 +201,8 @@ pub struct Focus {
     pub is_connected: bool,
     /// Whether the customer types.
     pub is_typing: bool,
+    /// How the conversation is about to end, if it is.
+    pub ending: Option<Ending>,
 }
 
 impl Prompt {
@@ -217,6 +220,8 @@ impl Prompt {
     pub fn spoken(&self, mark: Mark) -> String {
         let focus = self.focus.as_ref().map(|focus| {
             let signs = match focus {
+                Focus { ending: Some(Ending::Close), .. } => ", whose conversation is being closed",
+                Focus { ending: Some(Ending::HandBack), .. } => ", who is being handed back",
                 Focus { is_connected: false, .. } => ", who is not connected",
                 Focus { is_typing: true, .. } => ", who is typing",
                 Focus { .. } => "",
@@ -236,6 +241,10 @@ impl Prompt {
 
     fn head(&self) -> String {
         match &self.focus {
+            Some(Focus { who, ending: Some(Ending::Close), .. }) => format!("closing, {who}"),
+            Some(Focus { who, ending: Some(Ending::HandBack), .. }) => {
+                format!("handing back, {who}")
+            }
             Some(Focus { who, is_connected: false, .. }) => format!("offline, {who}"),
             Some(Focus { who, is_typing: true, .. }) => format!("typing, {who}"),
             Some(Focus { who, .. }) => who.clone(),
@@ -374,7 +383,7 @@ mod tests {
     #[test]
     fn the_prompt_names_the_customer_in_focus_and_counts_who_else_is_there() {
         let prompt = |is_connected, is_typing, (talking, waiting), waited, unread| {
-            let focus = Some(Focus { who: ann(), is_connected, is_typing });
+            let focus = Some(Focus { who: ann(), is_connected, is_typing, ending: None });
             let customers = Customers { talking, waiting };
             Prompt { focus, customers, waited: Duration::from_secs(waited), unread }
         };

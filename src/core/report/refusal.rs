@@ -48,6 +48,8 @@ pub enum AgentRefusal {
     NotOffered(String),
     /// What only leads may do, with those who are leads.
     NeedsLead(Vec<String>),
+    /// `/undo` when none of the agent's conversations is ending.
+    NothingToUndo,
     /// `/next` when the agent has no other customer.
     NoOther,
     /// No customer has the focus, and these customers are there.
@@ -124,6 +126,9 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NotOffered(who) => write!(f, "nobody offers you {who}"),
             AgentRefusal::NeedsLead(leads) => {
                 write!(f, "only a lead may do that: {}", leads.join(", "))
+            }
+            AgentRefusal::NothingToUndo => {
+                f.write_str("there is nothing to undo: a /close or /handback can be undone for 5 s")
             }
             AgentRefusal::NoOther => {
                 f.write_str("there is no other conversation; /list shows who is waiting")
@@ -211,7 +216,7 @@ impl fmt::Display for CustomerRefusal {
             }
             CustomerRefusal::Closed => "the conversation is closed; /new starts another",
             CustomerRefusal::TooManyWait => {
-                "too many lines are waiting for the desk; wait until they are delivered"
+                "too many lines are waiting to be delivered; wait until they are"
             }
             CustomerRefusal::AlreadyQueued => "you are already waiting for a person",
             CustomerRefusal::AlreadyActive => "you are already talking to a person",

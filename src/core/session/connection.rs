@@ -72,7 +72,7 @@ impl Session {
     /// itself (docs/PROTOCOL.md, "Transport").
     pub fn distrust(&mut self, conn: Conn, why: &str) {
         if self.link.opening() == Some(conn) {
-            self.part(conn, &LinkFault::Other(why.to_owned()));
+            self.part(conn, &LinkFault::Distrusted(why.to_owned()));
         }
     }
 
@@ -138,7 +138,7 @@ impl Session {
         self.typing.stop();
         self.tell_link(report::Link::Lost, Some(why));
         let address = self.address.to_string();
-        self.output.tell_fault(CustomerNews::Parted { address, why: why.to_string() });
+        self.output.tell_fault(CustomerNews::Parted { address, why: why.clone() });
         // With the bot, or in a closed conversation, the customer does not need what the desk is
         // still owed.
         if !self.ownership.is_with_desk()

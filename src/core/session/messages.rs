@@ -233,7 +233,10 @@ impl Session {
 
     /// The desk says goodbye (docs/PROTOCOL.md, "bye"). Some reasons make another attempt useless.
     fn dismissed(&mut self, conn: Conn, code: Code, text: String, now: Now) {
-        let why = LinkFault::DeskSaid(text);
+        let why = match code {
+            Code::Replaced => LinkFault::Replaced(text),
+            _ => LinkFault::DeskSaid(text),
+        };
         match code {
             Code::Replaced => {
                 self.is_replaced = true;

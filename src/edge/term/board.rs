@@ -13,14 +13,11 @@ use rustix::termios::tcgetwinsize;
 
 use super::Typed;
 use super::editor::{EDITOR_MAX, Editor};
+use super::field::{Drawn, Field, field, fitted_prompt};
 use super::keys::Key;
-use super::layout::{Edited, Shown, clip_before, edited, width};
+use super::layout::Shown;
 use super::render::{Look, Row};
-use crate::core::delivery::Mark;
-use crate::wire::{Author, ConversationId};
-
-/// The counts of a prompt begin like this.
-const COUNTS: &str = " · ";
+use crate::wire::ConversationId;
 
 /// Columns and rows of a terminal that does not report its size.
 const SIZE: (usize, usize) = (80, 24);
@@ -45,16 +42,6 @@ pub(super) struct Board {
     last_frame: Option<Drawn>,
     /// Whether the next frame clears the screen first.
     clears: bool,
-}
-
-/// The widths of the rows that a frame drew, and where it left the cursor.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Drawn {
-    /// The columns of each row.
-    widths: Vec<usize>,
-    /// The row and column of the cursor.
-    row: usize,
-    column: usize,
 }
 
 impl Board {
@@ -90,6 +77,9 @@ impl Board {
     /// was begun for; a command is for none.
     pub(super) fn focus(&mut self, conversation: Option<ConversationId>) {
         let former = std::mem::replace(&mut self.focus, conversation);
+        if former != conversation {
+            self.editor.give_up_search();
+        }
         if former == conversation || is_command(self.editor.text()) {
             return;
         }
@@ -100,9 +90,10 @@ impl Board {
         }
     }
 
-    /// Empties the line. Returns whether it had any text; the Up key brings that text back.
+    /// Empties the line, or gives up a search. Returns whether there was a text or a search; the Up
+    /// key brings the text back.
     pub(super) fn drop_line(&mut self) -> bool {
-        !self.editor.is_empty() && !self.editor.take().is_empty()
+        self.editor.give_up_search() || !self.editor.is_empty() && !self.editor.take().is_empty()
     }
 
     /// Another program had the terminal: reads its size again, and forgets the drawn rows.
@@ -113,13 +104,17 @@ impl Board {
 
     /// Handles a key. Returns the rows to put above the line.
     pub(super) fn press(&mut self, key: &Key, look: &Look) -> Vec<Row> {
+        if self.editor.is_searching() && self.press_in_search(key) {
+            return Vec::new();
+        }
         match key {
             Key::Enter => return self.enter(look),
-            Key::Go(number) if look.me == Author::Admin => {
+            Key::Search => self.editor.search(),
+            Key::Go(number) if look.is_agent() => {
                 return self.command(format!("/switch {number}"), look);
             }
-            Key::GoOn if look.me == Author::Admin => return self.command("/next".to_owned(), look),
-            Key::Tab if self.editor.is_empty() && look.me == Author::Admin => {
+            Key::GoOn if look.is_agent() => return self.command("/next".to_owned(), look),
+            Key::Tab if self.editor.is_empty() && look.is_agent() => {
                 return self.command("/next".to_owned(), look);
             }
             Key::Tab if is_command(self.editor.text()) => {
@@ -139,6 +134,29 @@ impl Board {
         Vec::new()
     }
 
+    /// Handles a key while a search is under way. Whether that is all it does: like in readline, an
+    /// editing key takes the line that was found, and edits it. Enter only takes the line, since a
+    /// line that was sent cannot be taken back.
+    fn press_in_search(&mut self, key: &Key) -> bool {
+        match key {
+            Key::Search => self.editor.search(),
+            Key::Text(text) | Key::Paste(text) => self.editor.search_for(text),
+            Key::Backspace => self.editor.shorten_search(),
+            Key::Enter | Key::Right | Key::Tab | Key::DeleteOrEnd => self.editor.take_found(),
+            Key::Cancel => _ = self.editor.give_up_search(),
+            Key::Redraw | Key::Resized | Key::Continued | Key::PasteTooLong => return false,
+            Key::Go(_) | Key::GoOn => {
+                self.editor.give_up_search();
+                return false;
+            }
+            _ => {
+                self.editor.take_found();
+                return false;
+            }
+        }
+        true
+    }
+
     fn enter(&mut self, look: &Look) -> Vec<Row> {
         let (line, limit) = (self.editor.take(), self.limit);
         if line.len() > limit {
@@ -156,7 +174,7 @@ impl Board {
             above = look.aside("> ", &Shown::text(&line), self.columns);
         }
         match self.focus {
-            _ if line.trim().is_empty() => {}
+            _ if line.trim().is_empty() => self.tell(Typed::Enter),
             Some(id) if !is_command(&line) => self.tell(Typed::LineTo(id, line)),
             _ => self.tell(Typed::Line(line)),
         }
@@ -169,10 +187,16 @@ impl Board {
 
     /// Adds what Tab adds, if the line is still the one for which it was asked.
     pub(super) fn complete(&mut self, line: &str, rest: &str) {
-        if self.editor.text() == line {
+        if self.editor.text() == line && !self.editor.is_searching() {
             self.editor.press(&Key::End);
             self.editor.insert(rest);
         }
+    }
+
+    /// Puts a text into the line, at the cursor. Returns the rows to put above the line.
+    pub(super) fn insert(&mut self, text: String, look: &Look) -> Vec<Row> {
+        self.editor.give_up_search();
+        self.press(&Key::Paste(text), look)
     }
 
     /// Does what a typed command would do, and leaves the line as it is.
@@ -185,7 +209,7 @@ impl Board {
     /// Whether the line is a message, as far as it is typed.
     pub(super) fn has_message(&self) -> bool {
         let line = self.editor.text();
-        !line.trim().is_empty() && !is_command(line)
+        !line.trim().is_empty() && !is_command(line) && !self.editor.is_searching()
     }
 
     fn too_long(&self, look: &Look) -> Vec<Row> {
@@ -232,59 +256,27 @@ impl Board {
         if up > 0 { format!("\x1b[{up}A\r\x1b[J") } else { "\r\x1b[J".into() }
     }
 
-    /// The prompt in half of a row: the short one if the whole one does not fit, and of that the
-    /// name is cut. The counts, and the mark at the end (✓ or ✓✓, for the last line sent), stay.
-    fn fitted_prompt(&self) -> Shown {
-        let room = self.columns / 2;
-        if width(self.prompt.as_str()) <= room {
-            return self.prompt.clone();
-        }
-        let short = self.short_prompt.as_str();
-        let marks = [Mark::Seen, Mark::Delivered].map(|mark| mark.to_string());
-        let mark = marks.iter().find(|mark| short.ends_with(*mark)).map_or(0, String::len);
-        let counts = short.rfind(COUNTS).map_or(0, |at| short.len() - at);
-        let tail =
-            if width(&short[short.len() - counts..]) < room { counts.max(mark) } else { mark };
-        clip_before(&self.short_prompt, tail, room)
-    }
-
     fn draw(&mut self, out: &mut String, look: &Look, above: usize) {
-        let prompt = self.fitted_prompt().and(&Shown::own("> "));
-        let indent = width(prompt.as_str());
-        // The last column stays free, for the cursor.
-        let room = self.columns.saturating_sub(indent + 1).max(1);
-        let Edited { rows, row, before } = edited(self.editor.text(), self.editor.cursor(), room);
-        // The line takes half of the window at most, and leaves room for the new rows above it. The
-        // prompt stands before the first row that is shown.
+        let search = self.editor.search_prompt().map(|search| Shown::line(&search));
+        let (prompt, short) =
+            search.as_ref().map_or((&self.prompt, &self.short_prompt), |search| (search, search));
+        let prompt = fitted_prompt(prompt, short, self.columns);
+        // The line takes half of the window at most, and leaves room for the new rows above it.
         let left = self.rows.checked_sub(above).unwrap_or(self.rows);
         let height = (self.rows / 2).min(left).max(1);
-        self.top = self
-            .top
-            .min(rows.len().saturating_sub(height))
-            .clamp((row + 1).saturating_sub(height), row);
-        let shown = &rows[self.top..rows.len().min(self.top + height)];
-        let row = row - self.top;
-        let more = self.top + shown.len() < rows.len();
-        let prefix = |at: usize| match at {
-            0 => look.paint_prompt(&prompt),
-            at => {
-                let mark = if more && at + 1 == shown.len() { "↓ " } else { "│ " };
-                look.paint_prompt(&Shown::blanks(indent.saturating_sub(2)).and(&Shown::own(mark)))
-            }
-        };
-
-        for (at, text) in shown.iter().enumerate() {
+        let line = (self.editor.text(), self.editor.cursor());
+        let field = field(&prompt, line, &mut self.top, (self.columns, height), look);
+        for (at, row) in field.rows.iter().enumerate() {
             let gap = if at == 0 { "" } else { "\r\n" };
-            out.push_str(&format!("{gap}{}{text}", prefix(at).as_str()));
+            out.push_str(&format!("{gap}{}", row.as_str()));
         }
-        let up = shown.len() - 1 - row;
+        let up = field.rows.len() - 1 - field.row;
         if up > 0 {
             out.push_str(&format!("\x1b[{up}A"));
         }
-        let before = &shown[row].as_str()[..before];
-        out.push_str(&format!("\r{}{before}", prefix(row).as_str()));
-        let widths = shown.iter().map(|text| indent + width(text.as_str())).collect();
-        self.last_frame = Some(Drawn { widths, row, column: indent + width(before) });
+        out.push_str(&format!("\r{}", field.before.as_str()));
+        let Field { widths, row, column, .. } = field;
+        self.last_frame = Some(Drawn { widths, row, column });
     }
 }
 
@@ -292,237 +284,5 @@ fn is_command(line: &str) -> bool {
     line.starts_with('/') && !line.starts_with("//")
 }
 
-impl Drawn {
-    /// The number of screen rows from the first row to the cursor. A window that has become
-    /// narrower has wrapped them.
-    fn rows_above(&self, columns: usize) -> usize {
-        let wrapped = |columns_used: usize| columns_used.saturating_sub(1) / columns;
-        let above: usize = self.widths[..self.row].iter().map(|&used| 1 + wrapped(used)).sum();
-        above + wrapped(self.column)
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crossbeam_channel::{Receiver, unbounded};
-    use std::num::NonZero;
-
-    /// A board on an emulated terminal.
-    struct Desk {
-        board: Board,
-        look: Look,
-        screen: vt100::Parser,
-        typed: Receiver<Typed>,
-    }
-
-    fn desk(columns: usize, rows: usize) -> Desk {
-        let (sender, typed) = unbounded();
-        let mut board = Board::new(20, sender);
-        (board.columns, board.rows) = (columns, rows);
-        board.prompt("Ann (2)", "Ann (2)");
-        let look = Look::new(Author::Admin, true);
-        let size = |size: usize| u16::try_from(size).ok().and_then(NonZero::new).expect("a size");
-        let screen = vt100::Parser::new(size(rows), size(columns), 100);
-        Desk { board, look, screen, typed }
-    }
-
-    impl Desk {
-        fn press(&mut self, key: Key) {
-            let above = self.board.press(&key, &self.look);
-            let frame = self.board.frame(&above, &self.look);
-            self.screen.process(&frame);
-        }
-
-        fn text(&mut self, text: &str) {
-            self.press(Key::Text(text.into()));
-        }
-
-        fn above(&mut self, rows: &[&str]) {
-            let rows = rows
-                .iter()
-                .flat_map(|row| self.look.aside("", &Shown::line(row), 80))
-                .collect::<Vec<_>>();
-            let frame = self.board.frame(&rows, &self.look);
-            self.screen.process(&frame);
-        }
-
-        fn seen(&self) -> String {
-            self.screen.screen().contents()
-        }
-
-        fn cursor(&self) -> (u16, u16) {
-            self.screen.screen().cursor_position()
-        }
-    }
-
-    #[test]
-    fn a_message_does_not_tear_the_line() {
-        let mut desk = desk(30, 10);
-        desk.text("a line that is too long for its row");
-        desk.press(Key::Home);
-        desk.press(Key::Right);
-        desk.above(&["bot: one", "bot: two"]);
-        assert_eq!(
-            desk.seen(),
-            "bot: one\nbot: two\nAnn (2)> a line that is too l\n       │ ong for its row"
-        );
-        assert_eq!(desk.cursor(), (2, 10));
-        desk.board.prompt("Bea (3)", "Bea (3)");
-        desk.above(&[]);
-        assert!(desk.seen().contains("\nBea (3)> a line"), "{}", desk.seen());
-    }
-
-    #[test]
-    fn a_line_is_a_message_unless_it_is_blank_or_a_command() {
-        for (text, is_message) in [(" ", false), ("/li", false), ("//x", true), ("hi", true)] {
-            let mut desk = desk(30, 10);
-            desk.text(text);
-            assert_eq!(desk.board.has_message(), is_message, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn enter_takes_the_line_off_the_screen() {
-        let mut desk = desk(30, 10);
-        desk.text("hi");
-        desk.press(Key::Enter);
-        assert_eq!(desk.seen(), "Ann (2)> ");
-        desk.text("/list");
-        desk.press(Key::Enter);
-        assert_eq!(desk.seen(), "> /list\nAnn (2)> ");
-        desk.press(Key::Enter);
-        desk.press(Key::DeleteOrEnd);
-        let typed: Vec<Typed> = desk.typed.try_iter().collect();
-        assert_eq!(typed, [Typed::Line("hi".into()), Typed::Line("/list".into()), Typed::End]);
-    }
-
-    #[test]
-    fn a_draft_stays_with_the_conversation_that_it_was_begun_for() {
-        let id = |n| ConversationId::new([n; 16]);
-        let mut desk = desk(30, 10);
-        desk.board.focus(Some(id(1)));
-        desk.text("to one");
-        desk.board.focus(Some(id(2)));
-        desk.above(&[]);
-        assert_eq!(desk.seen(), "Ann (2)> ");
-        desk.text("to two");
-        desk.press(Key::Enter);
-        desk.text("/clo");
-        desk.board.focus(Some(id(1)));
-        desk.above(&[]);
-        assert_eq!(desk.seen(), "Ann (2)> /clo", "a command goes on");
-        desk.press(Key::Enter);
-        desk.press(Key::Enter);
-        let typed: Vec<Typed> = desk.typed.try_iter().collect();
-        let to = |n, text: &str| Typed::LineTo(id(n), text.to_owned());
-        assert_eq!(typed, [to(2, "to two"), Typed::Line("/clo".to_owned()), to(1, "to one")]);
-    }
-
-    #[test]
-    fn keys_go_to_another_conversation_and_leave_the_line() {
-        let mut desk = desk(30, 10);
-        desk.press(Key::Tab);
-        desk.text("half");
-        desk.press(Key::Go(3));
-        desk.press(Key::GoOn);
-        assert_eq!(desk.seen(), "> /next\n> /switch 3\n> /next\nAnn (2)> half");
-        let typed: Vec<Typed> = desk.typed.try_iter().collect();
-        let line = |text: &str| Typed::Line(text.to_owned());
-        assert_eq!(typed, [line("/next"), line("/switch 3"), line("/next")]);
-    }
-
-    #[test]
-    fn a_line_over_the_limit_leaves_the_input_and_comes_back_with_the_up_key() {
-        let mut desk = desk(60, 10);
-        desk.text("123456789 123456789 1");
-        desk.press(Key::Enter);
-        assert!(desk.seen().contains("at most 20"), "{}", desk.seen());
-        assert!(desk.seen().ends_with("\nAnn (2)> "), "{}", desk.seen());
-        assert!(desk.typed.is_empty());
-        desk.press(Key::Up);
-        assert!(desk.seen().ends_with("> 123456789 123456789 1"), "{}", desk.seen());
-    }
-
-    #[test]
-    fn a_refusal_is_to_be_seen_at_any_size_of_the_window() {
-        for (columns, rows) in [(80, 24), (40, 10), (20, 8)] {
-            let mut desk = desk(columns, rows);
-            desk.press(Key::Paste("0123456789".repeat(1024)));
-            desk.press(Key::PasteTooLong);
-            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
-            assert!(seen.contains("that does not fit"), "{columns}x{rows}: {}", desk.seen());
-            desk.press(Key::Enter);
-            let seen = desk.seen().replace('\n', "").replace("  │ ", "");
-            assert!(
-                seen.contains("this line has 10240 bytes"),
-                "{columns}x{rows}: {}",
-                desk.seen()
-            );
-        }
-    }
-
-    #[test]
-    fn a_long_prompt_keeps_its_counts_its_mark_and_half_of_the_row() {
-        let mut desk = desk(40, 10);
-        for (prompt, short, shown) in [
-            ("agent Robin ✓✓", "agent Robin ✓✓", "agent Robin ✓✓> "),
-            (
-                "desk offline, agent Robin ✓",
-                "desk offline, agent Robin ✓",
-                "desk offline, age… ✓> ",
-            ),
-            ("#6 Maximilian Featherstone", "#6 Maximilian Featherstone", "#6 Maximilian Feath…> "),
-            ("#6 Ann · 1 waiting · 2 unread ✓", "#6 Ann · 1w 2u ✓", "#6 Ann · 1w 2u ✓> "),
-            ("#6 Maximilian · 1 waiting ✓✓", "#6 Maximilian · 1w ✓✓", "#6 Maximili… · 1w ✓✓> "),
-        ] {
-            desk.board.prompt(prompt, short);
-            desk.above(&[]);
-            assert_eq!(desk.seen(), shown);
-        }
-    }
-
-    #[test]
-    fn a_dropped_line_comes_back_with_the_up_key() {
-        let mut desk = desk(40, 10);
-        assert!(!desk.board.drop_line());
-        desk.text("half a line");
-        assert!(desk.board.drop_line());
-        desk.above(&[]);
-        assert_eq!(desk.seen(), "Ann (2)> ");
-        desk.press(Key::Up);
-        assert_eq!(desk.seen(), "Ann (2)> half a line");
-    }
-
-    #[test]
-    fn a_long_block_shows_the_part_with_the_cursor() {
-        let mut desk = desk(40, 10);
-        let block: Vec<String> = (1..=50).map(|line| format!("line {line}")).collect();
-        desk.press(Key::Paste(block.join("\n")));
-        assert_eq!(desk.seen().lines().count(), 5);
-        assert!(desk.seen().starts_with("Ann (2)> line 46\n"), "{}", desk.seen());
-        for _ in 0..49 {
-            desk.press(Key::Up);
-        }
-        assert!(desk.seen().starts_with("Ann (2)> line 1\n"), "{}", desk.seen());
-        assert!(desk.seen().ends_with("     ↓ line 5"), "{}", desk.seen());
-        desk.above(&["bot: hi"]);
-        assert!(desk.seen().starts_with("bot: hi\nAnn (2)> line 1\n"), "{}", desk.seen());
-    }
-
-    #[test]
-    fn a_narrower_window_leaves_nothing_behind() {
-        let drawn = Drawn { widths: vec![79, 79, 20], row: 2, column: 15 };
-        assert_eq!([80, 79, 40, 10].map(|columns| drawn.rows_above(columns)), [2, 2, 4, 17]);
-    }
-
-    #[test]
-    fn a_tiny_window_and_a_wide_prompt_do_no_harm() {
-        let mut desk = desk(4, 2);
-        desk.board.prompt("日本語\u{1b}[31m", "");
-        desk.text("日本👩‍👩‍👧");
-        for key in [Key::Home, Key::Right, Key::End, Key::Enter] {
-            desk.press(key);
-        }
-    }
-}
+mod tests;

@@ -10,6 +10,9 @@ use std::mem;
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
 use super::keys::Key;
+use search::Search;
+
+mod search;
 
 /// The most bytes that the editor holds. A pasted block may be over the limit of a message: a
 /// person can shorten it here.
@@ -30,6 +33,8 @@ pub(super) struct Editor {
     /// The history line that is shown, and the draft that it replaced; `None` while a draft is
     /// shown.
     browsing: Option<(usize, String)>,
+    /// The search that is under way.
+    search: Option<Search>,
 }
 
 impl Editor {

@@ -21,8 +21,7 @@ use super::{Event, Typed};
 
 /// The most bytes of one read.
 const READ: usize = 8 * 1024;
-/// The time for the rest of an escape sequence to come. Without a rest it is a lone Escape, which
-/// has no meaning.
+/// The time for the rest of an escape sequence to come. Without a rest it is a lone Escape.
 const ESCAPE_WAIT: Duration = Duration::from_millis(50);
 /// When this many Ctrl-C keys wait for the screen thread, it counts as stuck in a write.
 const STUCK: usize = 2;
@@ -111,7 +110,11 @@ impl Input {
                 Ok(Came::Continued) => {
                     let _ = keys.send(Key::Continued);
                 }
-                Ok(Came::Nothing) => decoder.give_up_escape(),
+                Ok(Came::Nothing) => {
+                    if let Some(key) = decoder.give_up_escape() {
+                        let _ = keys.send(key);
+                    }
+                }
                 Ok(Came::Stopped) => return,
                 Err(error) => {
                     let _ = events.send(Event::Gone(error));

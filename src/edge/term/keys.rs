@@ -41,6 +41,10 @@ pub(super) enum Key {
     KillAll,
     KillWord,
     Yank,
+    /// Ctrl-R: searches the lines that were typed before.
+    Search,
+    /// Ctrl-G or Escape: gives up a search.
+    Cancel,
     /// Ctrl-L: clears the screen.
     Redraw,
     /// Alt-1 to Alt-9: to the customer with this number.
@@ -76,9 +80,10 @@ impl Decoder {
         self.paste.is_none() && self.unfinished.first() == Some(&0x1b)
     }
 
-    /// Drops an escape sequence that was not continued: a lone Escape has no meaning here.
-    pub(super) fn give_up_escape(&mut self) {
-        self.unfinished.clear();
+    /// An escape sequence was not continued. If it is a lone Escape, it is a key.
+    pub(super) fn give_up_escape(&mut self) -> Option<Key> {
+        let is_alone = mem::take(&mut self.unfinished) == [0x1b];
+        is_alone.then_some(Key::Cancel)
     }
 
     /// Takes bytes and passes their keys to `key`.
@@ -207,10 +212,12 @@ fn control_key(control: u8) -> Option<Key> {
             b'D' => Key::DeleteOrEnd,
             b'E' => Key::End,
             b'F' => Key::Right,
+            b'G' => Key::Cancel,
             b'K' => Key::KillToEnd,
             b'L' => Key::Redraw,
             b'N' => Key::Down,
             b'P' => Key::Up,
+            b'R' => Key::Search,
             b'U' => Key::KillAll,
             b'W' => Key::KillWord,
             b'Y' => Key::Yank,
@@ -286,7 +293,9 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.push(b"\x1b", |_| panic!("not a key yet"));
         assert!(decoder.is_mid_escape());
-        decoder.give_up_escape();
+        assert_eq!(decoder.give_up_escape(), Some(Key::Cancel));
+        decoder.push(b"\x1b[", |_| panic!("not a key yet"));
+        assert_eq!(decoder.give_up_escape(), None);
         decoder.push(b"x", |key| assert_eq!(key, text("x")));
     }
 }

@@ -46,6 +46,11 @@ impl Shown {
         self.0.is_empty()
     }
 
+    /// The first `bytes` of this text.
+    pub(super) fn until(&self, bytes: usize) -> Shown {
+        Shown(self.0[..bytes].to_owned())
+    }
+
     /// This text, and `more` behind it.
     pub(super) fn and(mut self, more: &Shown) -> Shown {
         self.0.push_str(&more.0);

@@ -9,8 +9,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use super::layout::{Shown, width, wrap};
-use super::words::{Tone, words};
-use crate::core::report::{Report, Told};
+use super::words::{Reader, Tone, read_by};
+use crate::core::report::{Link, Report, Told};
 use crate::core::text::Name;
 use crate::wire::{Author, Button, ConversationId, Millis, State};
 
@@ -44,11 +44,11 @@ pub(super) fn stream(report: &Report) -> Stream {
 
 /// A report as plain lines of at most `columns`, each without its line end. `None` if the report is
 /// not for people.
-pub(super) fn plain(report: &Report, me: Author, columns: usize) -> Option<Vec<Shown>> {
+pub(super) fn plain(report: &Report, reader: Reader, columns: usize) -> Option<Vec<Shown>> {
     if let Report::Message(told) = report {
         return Some(plain_message(told, columns));
     }
-    let (_, text) = words(report, me)?;
+    let (_, text) = read_by(report, reader)?;
     Some(plain_note("handoff: ", &text, columns))
 }
 
@@ -137,7 +137,7 @@ impl Row {
         &self.0
     }
 
-    fn and(mut self, more: &Row) -> Row {
+    pub(super) fn and(mut self, more: &Row) -> Row {
         self.0.push_str(&more.0);
         self
     }
@@ -155,7 +155,7 @@ pub(super) enum Answer {
 /// How to draw reports. History is drawn between two divider lines, so this value knows whether the
 /// last rows were history.
 pub(super) struct Look {
-    pub(super) me: Author,
+    pub(super) reader: Reader,
     colour: bool,
     zone: TimeZone,
     /// The conversation whose history the last rows belong to; `None` if they are not history.
@@ -163,14 +163,32 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn new(me: Author, colour: bool) -> Look {
-        Look { me, colour, zone: TimeZone::system(), history: None }
+    pub(super) fn new(reader: Reader, colour: bool) -> Look {
+        Look { reader, colour, zone: TimeZone::system(), history: None }
+    }
+
+    /// Whether an agent looks at it.
+    pub(super) fn is_agent(&self) -> bool {
+        self.reader == Reader::Agent
+    }
+
+    /// Keeps how the connection to the desk is, for the next report about it.
+    pub(super) fn note_link(&mut self, report: &Report) {
+        if let (Report::Link { link, .. }, Reader::Customer { was_lost }) =
+            (report, &mut self.reader)
+        {
+            match link {
+                Link::Lost => *was_lost = true,
+                Link::Connected => *was_lost = false,
+                Link::Connecting => {}
+            }
+        }
     }
 
     /// For a customer: what a report says of the human's answer, if it says anything of it.
     pub(super) fn answer(&self, report: &Report) -> Option<Answer> {
         match report {
-            _ if self.me != Author::User => None,
+            _ if self.is_agent() => None,
             Report::Message(told) if told.history => None,
             Report::Message(told) if told.author == Author::Admin => Some(Answer::Given),
             Report::Message(told) if told.author == Author::User => Some(Answer::Due),
@@ -188,7 +206,7 @@ impl Look {
             rows.extend(self.message(told, columns));
             return Some(rows);
         }
-        let (tone, text) = words(report, self.me)?;
+        let (tone, text) = read_by(report, self.reader)?;
         let mut rows = Vec::new();
         if self.history.take().is_some() {
             rows.push(self.paint(DIM, &Shown::own("── now ──")));
@@ -231,6 +249,11 @@ impl Look {
         } else {
             text.to_string()
         })
+    }
+
+    /// A text as it is.
+    pub(super) fn unpainted(&self, text: &Shown) -> Row {
+        self.paint("", text)
     }
 
     /// The prompt, or the prefix of a row below it.

@@ -22,9 +22,10 @@ use super::layout::Shown;
 use super::mode::{ENTER, LEAVE, Leave, RawMode};
 use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
 use super::ring::{ring, title};
+use super::words::detail;
 use super::{DROPPED, Event, suspend};
 use crate::core::report::Report;
-use crate::wire::{Author, ConversationId};
+use crate::wire::ConversationId;
 
 /// The most items in one write, so that the first of many does not wait for the last.
 const BATCH: usize = 256;
@@ -224,7 +225,7 @@ impl Output {
             }
             Command::Insert(text) => {
                 if let Some(board) = &mut self.board {
-                    self.above.extend(board.press(&Key::Paste(text), &self.look));
+                    self.above.extend(board.insert(text, &self.look));
                     self.is_dirty = true;
                 }
             }
@@ -236,6 +237,14 @@ impl Output {
     }
 
     fn show(&mut self, report: &Report) {
+        self.write_report(report);
+        if let Some(detail) = detail(report, self.look.reader) {
+            log::info!("{detail}");
+        }
+        self.look.note_link(report);
+    }
+
+    fn write_report(&mut self, report: &Report) {
         match (self.way, &self.board) {
             (Way::Json, _) => {
                 // This never fails: a report has string keys, and a Vec takes every byte.
@@ -262,7 +271,7 @@ impl Output {
                 } else {
                     self.stderr.columns()
                 };
-                let Some(lines) = plain(report, self.look.me, columns) else { return };
+                let Some(lines) = plain(report, self.look.reader, columns) else { return };
                 match stream {
                     Stream::Out => put_lines(&mut self.unwritten, &lines),
                     Stream::Err => self.write_stderr(&lines),
@@ -284,7 +293,7 @@ impl Output {
                     let _ = self.events.send(Event::Interrupt { again });
                 }
             }
-            Key::Suspend if self.look.me == Author::Admin => self.suspend(),
+            Key::Suspend if self.look.is_agent() => self.suspend(),
             Key::Suspend => suspend::ask_group(),
             // After a SIGSTOP a shell had the terminal and changed its mode; the shell's last line
             // is above the cursor.

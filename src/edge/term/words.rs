@@ -2,7 +2,11 @@
 
 use super::layout::Shown;
 use super::page_words::page_words;
-use crate::core::report::{Elsewhere, Link, Presence, Reason, Report, Returned, TransferOutcome};
+use super::shop_words::shop_words;
+use crate::core::record::Ending;
+use crate::core::report::{
+    Elsewhere, EndingOutcome, Link, Presence, Reason, Report, Returned, TransferOutcome,
+};
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
@@ -15,6 +19,43 @@ pub enum Tone {
     Call,
     /// A fault.
     Fault,
+}
+
+/// Who reads a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// An agent, or who runs a desk.
+    Agent,
+    /// A customer at a terminal: the words are those of a shop.
+    Customer {
+        /// The connection to the desk was lost.
+        was_lost: bool,
+    },
+    /// Who set up the customers' side, or a script.
+    Operator,
+}
+
+/// The sentence for a report, safe to show, in the words of its reader. `None` for a message
+/// (`render` shows it), and for a report that this reader need not read.
+pub(super) fn read_by(report: &Report, reader: Reader) -> Option<(Tone, Shown)> {
+    let (me, was_lost) = match reader {
+        Reader::Agent => return words(report, Author::Admin),
+        Reader::Operator => return words(report, Author::User),
+        Reader::Customer { was_lost } => (Author::User, was_lost),
+    };
+    let (tone, text) = words(report, me)?;
+    match shop_words(report, was_lost) {
+        None => Some((tone, text)),
+        Some("") => None,
+        Some(plain) => Some((tone, Shown::own(plain))),
+    }
+}
+
+/// The technical sentence of a report, if its reader reads another one, or none.
+pub(super) fn detail(report: &Report, reader: Reader) -> Option<Shown> {
+    let Reader::Customer { was_lost } = reader else { return None };
+    shop_words(report, was_lost)?;
+    words(report, Author::User).map(|(_, text)| text)
 }
 
 /// The sentence for a report, safe to show. `None` for a message (`render` shows it) and for a
@@ -79,6 +120,9 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 *is_to_me,
             ));
         }
+        Report::Ending { ordinal, customer, ending, outcome, .. } => {
+            ending_words(&called(*ordinal, customer.as_deref()), *ending, *outcome)
+        }
         Report::Notice { text } => text.clone(),
         Report::News { text } => text.to_string(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
@@ -117,7 +161,7 @@ fn user_state(
     let text = match (state, reason) {
         (State::Queued, _) => match position {
             Some(position) => format!("you are number {position} in the queue"),
-            None => "you asked for a person; waiting for the desk".into(),
+            None => "you asked for a person; one moment, please".into(),
         },
         // The role stands before the name: an agent's name may be any text.
         (State::Active, _) => match admin.and_then(Name::new) {
@@ -250,6 +294,27 @@ fn transfer_words(
     (tone, Shown::text(&text))
 }
 
+fn ending_words(who: &str, ending: Ending, outcome: EndingOutcome) -> String {
+    let (ends, command, not) = match ending {
+        Ending::Close => ("the conversation is closed", "/close", "not closed"),
+        Ending::HandBack => ("the bot gets them back", "/handback", "not handed back"),
+    };
+    match outcome {
+        EndingOutcome::Begun => {
+            format!(
+                "{who}: {ends} in 5 s; /undo or a line to them keeps them, {command} again ends \
+                 it now"
+            )
+        }
+        EndingOutcome::Undone => format!("{who}: {not}; the conversation goes on"),
+        EndingOutcome::AgentWrote => format!("{who}: {not}, because the agent wrote to them"),
+        EndingOutcome::CustomerWrote => format!("{who}: {not}, because they wrote"),
+        EndingOutcome::Reassigned => format!("{who}: {not}, because another agent is to have them"),
+        EndingOutcome::AgentLeft => format!("{who}: {not}, because their agent is not connected"),
+        EndingOutcome::CustomerLeft => format!("{who}: {not}, because they have left"),
+    }
+}
+
 fn user_link(desk: &str, link: Link, why: &str) -> String {
     match link {
         Link::Connecting => format!("connecting to {desk}"),
@@ -297,7 +362,7 @@ mod tests {
         let handed_back = Some(Reason::Returned(Returned::HandedBack));
         assert_eq!(
             state(User, State::Queued, None, None),
-            "you asked for a person; waiting for the desk"
+            "you asked for a person; one moment, please"
         );
         assert_eq!(state(User, State::Queued, Some(3), None), "you are number 3 in the queue");
         assert_eq!(state(User, State::Active, None, None), "an agent joined");

@@ -116,7 +116,7 @@ impl Admin {
                 }
             }
             command::Admin::Accept(who) => self.step_accept(at, who.as_ref(), now),
-            command::Admin::Say(_) | command::Admin::HandBack(_) | command::Admin::Close(_) => {
+            command::Admin::Say(_) | command::Admin::End(..) => {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
@@ -208,8 +208,12 @@ impl Admin {
                 let switched = desk.switch_to_next(at);
                 return self.arrive(at, switched);
             }
-            command::Admin::HandBack(note) => desk.hand_back(at, note.as_deref(), now),
-            command::Admin::Close(note) => desk.close(at, note.as_deref(), now),
+            // What a person ends can be undone for a while, what a script ends cannot.
+            command::Admin::End(ending, note) if self.edges.seats[at].input.pace.is_person() => {
+                desk.end_soon(at, *ending, note.as_deref(), now)
+            }
+            command::Admin::End(ending, note) => desk.end(at, *ending, note.as_deref(), now),
+            command::Admin::Undo => desk.undo(at),
             command::Admin::Note(text) => desk.note(at, text),
             command::Admin::Transfer { to, note } => desk.transfer(at, to, note.as_deref(), now),
             command::Admin::Take { who, reason } => {

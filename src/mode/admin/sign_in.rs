@@ -199,6 +199,7 @@ impl Admin {
                     self.desk.agent_types(at, now);
                 }
             }
+            SeatMessage::Enter {} => self.desk.confirm(at, now),
             SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {
                 line.shown.set(number);
@@ -237,6 +238,7 @@ impl Admin {
     /// `/quit` at a seat.
     pub(super) fn quit(&mut self, at: SeatId, now: Now) {
         if at == SeatId::TERMINAL {
+            self.desk.confirm(at, now);
             self.ask_to_leave(0, now);
         } else {
             self.end_script(at);

@@ -66,6 +66,10 @@ impl User {
             // Refused if the conversation goes on in another program; then it is not ours to end.
             let _ = self.input().end(now);
         }
+        let is_live = matches!(self.session().state(), State::Queued | State::Active);
+        if self.pace.is_person() && is_live && !ends && !self.session().is_parted() {
+            self.notice("this conversation goes on at the next start");
+        }
         self.stage = Stage::Leaving { by: now.clock + LEAVE_WITHIN, then };
     }
 

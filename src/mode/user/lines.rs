@@ -25,8 +25,8 @@ impl User {
                 if opens && is_closed && self.session().desk_trouble().is_some() {
                     // A new conversation would give this one up, with all that the desk has not
                     // received of it.
-                    let why = "the desk has not heard of the end yet; wait for it, or /new begins \
-                               another at once";
+                    let why = "customer care has not heard of the end yet; wait for it, or /new \
+                               begins another at once";
                     self.edges.seat.screen().refuse(why, line);
                 } else if opens && is_closed {
                     self.notice("the last conversation is closed; this begins a new one");

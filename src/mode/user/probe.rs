@@ -70,7 +70,7 @@ impl Edges {
                             .send(conn, &Message::Bye { code: Code::Leaving, text: String::new() });
                     }
                     Ok(news) => {
-                        news.iter().for_each(|news| self.seat.notice(news));
+                        news.iter().for_each(|news| self.tell_operator(news));
                         self.peers.close(conn);
                     }
                     Err(why) => {

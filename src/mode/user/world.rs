@@ -70,6 +70,16 @@ impl Edges {
         Ok(())
     }
 
+    /// Tells what is for who set the program up. A customer at a terminal need not read it: it goes
+    /// to the log.
+    pub(super) fn tell_operator(&self, text: &str) {
+        if self.seat.is_person() {
+            log::info!("{text}");
+        } else {
+            self.seat.notice(text);
+        }
+    }
+
     fn say(&mut self, id: ConversationId, desk: Option<DeskId>, entry: &Entry, history: bool) {
         let Some(said) = entry.said() else { return };
         let own = said.author == Author::User;

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use handoff::core::record::Ending;
 use handoff::core::report::{
-    CustomerNews, DeskNews, Elsewhere, Link, News, Presence, Reason, Report, Returned, Told,
-    TransferOutcome,
+    CustomerNews, DeskNews, Elsewhere, EndingOutcome, Link, News, Presence, Reason, Report,
+    Returned, Told, TransferOutcome,
 };
 use handoff::wire::{
     Author, Button, ConversationId, Custom, EndReason, Identity, Page, Said, State,
@@ -29,6 +30,7 @@ fn name(report: &Report) -> &'static str {
         Report::Seen { .. } => "seen",
         Report::Agent { .. } => "agent",
         Report::Transfer { .. } => "transfer",
+        Report::Ending { .. } => "ending",
         Report::Note { .. } => "note",
         Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
         Report::Error { .. } | Report::Fault { .. } => "error",
@@ -53,6 +55,13 @@ fn reports() -> Vec<(Report, Report)> {
         reason,
     };
     let agent = |why| Report::Agent { agent: text(), presence: Presence::Away, why };
+    let ending = || Report::Ending {
+        conversation: ID,
+        ordinal: Some(1),
+        customer: Some(text()),
+        ending: Ending::Close,
+        outcome: EndingOutcome::Begun,
+    };
     let transfer = |note| Report::Transfer {
         conversation: ID,
         ordinal: Some(1),
@@ -125,6 +134,7 @@ fn reports() -> Vec<(Report, Report)> {
         (unanswered(Some(text())), unanswered(None)),
         (agent(Some(text())), agent(None)),
         (transfer(Some(text())), transfer(None)),
+        (ending(), ending()),
         same(Report::Note { conversation: ID, text: text() }),
         same(Report::Typing { conversation: ID }),
         same(Report::Delivered { conversation: ID, number: 1 }),

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
-use crate::support::terminal::Terminal;
 
 fn queued(setup: &Setup, name: &str) -> Handoff {
     let mut user = setup.user(&["--profile", name, "--name", name]);
@@ -111,10 +110,7 @@ fn a_command_that_fails_is_told_once_and_the_chat_goes_on() {
 #[test]
 fn the_terminal_rings_and_counts_in_its_title_until_the_agent_reacts() {
     let setup = Setup::new();
-    let mut arguments = setup.admin_arguments(&[]);
-    arguments.retain(|argument| *argument != "--json");
-    let mut desk = Terminal::start(&arguments);
-    desk.sees("listening on");
+    let mut desk = setup.desk_at_a_terminal(&[]);
     let mut ann = queued(&setup, "Ann");
     desk.writes("\x1b]2;(1) handoff\x1b\\");
     desk.writes("\x07");

@@ -2,18 +2,11 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
-
-/// A desk at a terminal.
-fn desk(setup: &Setup, more: &[&str]) -> Terminal {
-    let mut arguments = setup.admin_arguments(more);
-    arguments.retain(|argument| *argument != "--json");
-    let mut desk = Terminal::start(&arguments);
-    desk.sees("listening on");
-    desk
-}
 
 /// Ann, whom the desk has accepted.
 fn accepted(setup: &Setup, desk: &mut Terminal) -> Handoff {
@@ -29,13 +22,13 @@ fn accepted(setup: &Setup, desk: &mut Terminal) -> Handoff {
 #[test]
 fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
     let setup = Setup::new();
-    let mut desk = desk(&setup, &[]);
+    let mut desk = setup.desk_at_a_terminal(&[]);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/note private-4711\r");
     desk.sees("-- note: private-4711");
     desk.press("a line\r");
     ann.until_text("a line");
-    desk.press("/handback\r");
+    desk.press("/handback\r\r");
     ann.until_state("bot");
     ann.say("a human, again");
     desk.press("\x0c");
@@ -64,7 +57,9 @@ fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() 
     )
     .expect("it is written");
     let path = file.to_str().expect("a text");
-    let mut desk = desk(&setup, &["--replies", path, "--name", "Robin"]);
+    let mut desk = setup.desk_at_a_terminal(&["--replies", path, "--name", "Robin"]);
+    // The file's path is part of a sentence that is looked for: it is to stand in one row.
+    desk.resize(200, 24);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/r gr\r");
     desk.last_row("#1 Ann> Hello Ann, this is Robin.");
@@ -101,7 +96,7 @@ fn a_file_of_replies_that_cannot_be_taken_is_refused_at_the_start() {
 #[test]
 fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
     let setup = Setup::new();
-    let mut desk = desk(&setup, &["--auto-accept"]);
+    let mut desk = setup.desk_at_a_terminal(&["--auto-accept"]);
     let mut users = ["Ann", "Bob"].map(|name| {
         let mut user = setup.user(&["--profile", name, "--name", name]);
         user.say("a human, please");
@@ -134,7 +129,7 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
 fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
     let setup = Setup::new();
     for (more, shown) in [(&[] as &[&str], true), (&["--no-typing", "--no-seen"], false)] {
-        let mut desk = desk(&setup, more);
+        let mut desk = setup.desk_at_a_terminal(more);
         let mut ann = setup.user(&["--profile", &shown.to_string(), "--name", "Ann"]);
         ann.say("a human, please");
         desk.sees("Hey! Ann wants to talk to you");
@@ -153,9 +148,40 @@ fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
         ann.until_text("and back");
         assert_eq!(!ann.events_of("typing").is_empty(), shown);
         assert_eq!(!ann.events_of("seen").is_empty(), shown);
-        desk.press("/close\r");
+        desk.press("/close\r\r");
         ann.until_state("closed");
         desk.press("/quit\r");
         assert_eq!(desk.program.exit_code(), 0);
     }
+}
+
+#[test]
+fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so() {
+    let setup = Setup::new();
+    let mut first = setup.desk_at_a_terminal(&[]);
+    let mut ann = accepted(&setup, &mut first);
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    first.press("/undo\r");
+    first.sees("not closed; the conversation goes on");
+    first.last_row("#1 Ann> ");
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    ann.say("one more thing");
+    first.sees("not closed, because they wrote");
+    first.last_row("#1 Ann> ");
+    first.press("/close\r");
+    first.prompts("closing, #1 Ann> ");
+    first.program.kill();
+    let mut second = setup.desk_at_a_terminal(&[]);
+    second.sees("note: not closed: the desk ended before that");
+    second.last_row("#1 Ann> ");
+    second.press("still here\r");
+    ann.until_text("still here");
+    let is_closed = |event: &Value| event["state"] == "closed";
+    assert!(!ann.events().iter().any(is_closed));
+    second.press("/close all is well\r");
+    second.sees("the conversation is closed in 5 s");
+    second.press("\r");
+    ann.until_state("closed");
 }

@@ -63,8 +63,7 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     older.prompts("agent> ");
     admin.until(|event| event["link"] == "connected");
     let mut newer = setup.user(&[]);
-    // Only the beginning of the sentence fits into the window.
-    older.sees("the desk says: this conversation goes on");
+    older.sees("this conversation goes on in another program; /new starts another");
     for line in ["/bot", "/human", "/end", "a line"] {
         older.press(&format!("{line}\r"));
     }
@@ -72,8 +71,8 @@ fn a_person_at_the_older_of_two_programs_cannot_change_the_conversation_any_more
     older.last_row("not connected> ");
     assert_eq!(
         seen.matches("in another program; /new starts another").count(),
-        4,
-        "each command must be refused: {seen}"
+        5,
+        "each command must be refused, with the words of the notice: {seen}"
     );
     newer.until_state("active");
     newer.say("still here");

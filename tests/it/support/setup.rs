@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::{Home, nobody_at};
 use crate::support::run::Handoff;
+use crate::support::terminal::Terminal;
 
 /// A state folder, a desk's address and a bot. A test may start the desk and the customer's side
 /// on it as often as it wants.
@@ -219,5 +220,26 @@ impl Setup {
         user.say("a human");
         user.until(|event| event["position"].is_number());
         user
+    }
+
+    /// The desk at a terminal, listening.
+    #[track_caller]
+    pub fn desk_at_a_terminal(&self, more: &[&str]) -> Terminal {
+        let mut arguments = self.admin_arguments(more);
+        arguments.retain(|argument| *argument != "--json");
+        let mut desk = Terminal::start(&arguments);
+        desk.sees("listening on");
+        desk
+    }
+
+    /// A new agent at a terminal of their own with this many columns, attached.
+    #[track_caller]
+    pub fn agent_at_a_terminal(&self, name: &str, columns: u16) -> Terminal {
+        let code = self.add_agent(name, &[]);
+        let profile = ["--state", self.state(), "--profile", name, "--code-file", &code];
+        let arguments = [&["attach", "--desk", &self.desk], &profile[..]].concat();
+        let mut agent = Terminal::sized(&arguments, columns);
+        agent.sees("attached to");
+        agent
     }
 }

@@ -97,6 +97,12 @@ impl Terminal {
         Terminal::open(arguments, COLUMNS, "1")
     }
 
+    /// Starts a program in a window with this many columns.
+    #[track_caller]
+    pub fn sized(arguments: &[&str], columns: u16) -> Terminal {
+        Terminal::open(arguments, columns, "1")
+    }
+
     /// Starts a program in colour, in a window with this many columns.
     #[track_caller]
     pub fn coloured(arguments: &[&str], columns: u16) -> Terminal {

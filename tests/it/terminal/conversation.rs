@@ -46,7 +46,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
     bob.sees("admin Robin: for Bob, half typed");
     admin.press("/switch 1\r");
     admin.prompts("#1 Ann> ");
-    admin.press("/handback all well\r");
+    admin.press("/handback all well\r\r");
     ann.sees("the agent handed you back to the bot");
     ann.prompts("bot> ");
     bob.press("/end\r");

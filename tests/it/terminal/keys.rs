@@ -250,10 +250,10 @@ fn both_prompts_show_that_the_connection_is_lost() {
     let bot = bot();
     let (mut desk, mut user, address) = talking(&bot);
     desk.program.kill();
-    user.last_row("desk offline, agent Robin> ");
+    user.last_row("offline, agent Robin> ");
     let mut waiting = customer(&address, &bot, "Bob");
     waiting.press("a human\r");
-    waiting.last_row("desk offline, waiting> ");
+    waiting.last_row("offline, waiting> ");
     let (mut desk, mut user, _) = talking(&bot);
     user.program.kill();
     desk.last_row("offline, #1 Ann> ");
@@ -290,7 +290,7 @@ fn both_prompts_are_restored_with_the_connection() {
     customer.press("a human\r");
     customer.last_row("agent Robin> ");
     desk.program.kill();
-    customer.last_row("desk offline, agent Robin> ");
+    customer.last_row("offline, agent Robin> ");
     let mut desk = Terminal::start(&arguments);
     customer.last_row("agent Robin> ");
     desk.last_row("#1 Ann> ");
@@ -361,5 +361,5 @@ fn a_full_desk_makes_the_customers_side_print_that_it_is_full() {
     first.until(|event| event["position"] == 1);
     let mut user = customer(&address, &bot, "Bob");
     user.press("a human\r");
-    user.last_row("desk full, waiting> ");
+    user.last_row("busy, waiting> ");
 }

@@ -216,7 +216,7 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
             admin.sees(&format!("  │ END {at}."));
             no_row_is_a_fake(&admin.rows());
         }
-        admin.press("/handback\r");
+        admin.press("/handback\r\r");
         let asked = loop {
             let entry = raw.until("entry");
             if entry["body"]["hand_back"].is_object() {
@@ -262,7 +262,7 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     let mut user = Terminal::coloured(&user, 60);
     user.prompts("bot> ");
     for (typed, shown) in
-        [("hi", "END of it"), ("status", "again sends"), ("broken", "not a Rasa reply")]
+        [("hi", "END of it"), ("status", "again sends"), ("broken", "the bot cannot answer")]
     {
         user.press(&format!("{typed}\r"));
         user.sees(shown);
@@ -294,17 +294,18 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     }
     let why = format!("cannot go on\n{}{ODD} BYE", FAKES[5]);
     raw.say(&json!({"bye": {"code": "leaving", "text": why}}));
-    user.sees("the desk says: cannot");
-    user.sees("BYE");
+    // What a desk says in a goodbye is for who set this side up.
+    user.sees("the connection to customer care is lost");
     no_row_is_a_fake(&user.rows());
     // The customer's side dials again and gets a final goodbye, with false advice.
     let mut raw = Raw::accept(&listener);
     raw.until("hello");
     let why = format!("send your password\n{} PARTED", FAKES[5]);
     raw.say(&json!({"bye": {"code": "secret", "text": why}}));
-    user.sees("the desk says: send");
-    user.sees("PARTED");
+    user.sees("customer care cannot be reached from here");
     no_row_is_a_fake(&user.rows());
+    let seen = user.rows().join("\n");
+    assert!(!seen.contains("BYE") && !seen.contains("PARTED"), "{seen}");
     assert_eq!(ours(&user.seen), 1, "only the answer rings");
 }
 

@@ -159,6 +159,7 @@ fn a_journal_without_identities_gets_them_and_loses_nobody() {
                   ALTER TABLE customer DROP COLUMN agreed; ALTER TABLE conversation DROP COLUMN place;
                   ALTER TABLE conversation DROP COLUMN owner;
                   ALTER TABLE conversation DROP COLUMN former;
+                  ALTER TABLE conversation DROP COLUMN ending;
                   DROP TABLE enrolled; DROP TABLE seat; PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");
     let (_process, _) = gateway(&setup, &address, &keys);

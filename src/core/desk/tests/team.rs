@@ -6,7 +6,7 @@ use super::{after, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
-use crate::core::record::{Owner, Record, Restart};
+use crate::core::record::{Ending, Owner, Record, Restart};
 use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
@@ -14,7 +14,7 @@ use crate::wire::{
     Said, SecretHash,
 };
 
-fn options(names: &[&str]) -> Options {
+pub(super) fn options(names: &[&str]) -> Options {
     let mut agents = Agents::default();
     for (name, lead) in names.iter().zip([false, false, true]) {
         let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
@@ -25,7 +25,7 @@ fn options(names: &[&str]) -> Options {
 }
 
 /// A desk with the agents robin and al, and kim, a lead, each at a seat.
-fn team() -> (Desk, [SeatId; 3]) {
+pub(super) fn team() -> (Desk, [SeatId; 3]) {
     let mut desk = Desk::new(DeskId::new([1; 16]), options(&["robin", "al", "kim"]), now());
     let seats = ["robin", "al", "kim"].map(|name| desk.sign_in(name).expect("an agent"));
     (desk, seats)
@@ -36,7 +36,7 @@ fn ours(number: Number) -> Asked {
 }
 
 /// Customer `n` is the agent's at this seat.
-fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
+pub(super) fn takes(desk: &mut Desk, seat: SeatId, n: u8) {
     joins(desk, n);
     desk.accept(seat, Some(n.into()), now()).expect("the customer waits");
     says(desk, n, 2, Body::Accepted { of: ours(1) });
@@ -97,7 +97,7 @@ fn an_offer_ends_with_the_conversation_and_with_what_ends_it() {
     assert_eq!(desk.decline(al, 1), Err(AgentRefusal::NotOffered("#1 Customer 0101".into())));
     takes(&mut desk, robin, 2);
     desk.transfer(robin, "al", None, now()).expect("al is here");
-    desk.close(robin, None, now()).expect("robin has the customer");
+    desk.end(robin, Ending::Close, None, now()).expect("robin has the customer");
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
     let leaves = AgentRefusal::OnTheWayOut("#2 Customer 0202".to_owned());
     assert_eq!(desk.transfer(robin, "al", None, now()), Err(leaves.clone()));

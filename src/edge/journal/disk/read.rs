@@ -7,8 +7,8 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 
 use super::Disk;
 use super::keys::Known;
-use super::write::{NOBODY, NOTE, OWN};
-use crate::core::record::{Line, Offset, Owner, Restart, Returning, Story, What};
+use super::write::{CLOSE, NOBODY, NOTE, OWN};
+use crate::core::record::{Ending, Line, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{
     ConversationId, DeskId, Entry, Former, Millis, Number, SeatKey, Secret, SecretHash,
@@ -234,6 +234,10 @@ impl Disk {
             (story.asking, story.returning) = (number(row, 5)?, returning(row.get(6)?));
             story.owner = owner(row.get(10)?);
             story.former = row.get(11)?;
+            story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
+                CLOSE => Ending::Close,
+                _ => Ending::HandBack,
+            });
             Ok((row.get(0)?, story))
         })?;
         stories.collect()
@@ -319,7 +323,7 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner, former
+             owner, former, ending
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }

@@ -8,7 +8,7 @@ use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -85,6 +85,12 @@ const AGENTS: &str = "
     CREATE TABLE seat (key BLOB PRIMARY KEY, taken INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";
 
+/// What a desk keeps of a conversation besides its entries.
+const CARE: &str = "
+    -- How it was about to end: 'close' or 'hand_back'.
+    ALTER TABLE conversation ADD COLUMN ending TEXT;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -117,7 +123,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -127,7 +133,7 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        for (since, tables) in [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS)] {
+        for (since, tables) in [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE)] {
             if version < since {
                 self.connection.execute_batch(tables)?;
             }

@@ -3,7 +3,7 @@
 use rusqlite::{CachedStatement, Connection, params};
 
 use super::keys::{Keys, Known};
-use crate::core::record::{Offset, Owner, Record, Returning};
+use crate::core::record::{Ending, Offset, Owner, Record, Returning};
 use crate::edge::clock;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
@@ -13,6 +13,10 @@ pub(super) const NOTE: i64 = -1;
 
 /// The owner of a conversation that no agent has.
 pub(super) const NOBODY: &str = "";
+
+/// How a conversation is about to end.
+pub(super) const CLOSE: &str = "close";
+pub(super) const HAND_BACK: &str = "hand_back";
 
 const INSERT: &str = "INSERT INTO entry (conversation, origin, number, at, stored, control, body)
                       VALUES (?, ?, ?, ?, ?, ?, ?)";
@@ -161,6 +165,14 @@ impl Writer<'_> {
             Record::Former(ordinal) => {
                 let sql = "UPDATE conversation SET former = ? WHERE key = ?";
                 self.run(sql, params![ordinal, key])?;
+            }
+            Record::Ending(ending) => {
+                let ending = ending.map(|ending| match ending {
+                    Ending::Close => CLOSE,
+                    Ending::HandBack => HAND_BACK,
+                });
+                let sql = "UPDATE conversation SET ending = ? WHERE key = ?";
+                self.run(sql, params![ending, key])?;
             }
             Record::Customer(customer) => self.has_customer(key, *customer)?,
             Record::Token(hash) => self.names_customer(key, *hash)?,

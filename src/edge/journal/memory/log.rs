@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::core::record::{Offset, Owner, Record, Returning};
+use crate::core::record::{Ending, Offset, Owner, Record, Returning};
 use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 
 #[derive(Default)]
@@ -33,6 +33,9 @@ const OWNER_TERMINAL: u8 = 16;
 const OWNER_AGENT: u8 = 17;
 const OWNER_NOBODY: u8 = 18;
 const FORMER: u8 = 19;
+const GOES_ON: u8 = 20;
+const CLOSES: u8 = 21;
+const HANDS_BACK: u8 = 22;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -70,6 +73,9 @@ impl Log {
             Record::Owner(Owner::Agent(name)) => self.kind(OWNER_AGENT).text(name),
             Record::Owner(Owner::Nobody) => self.kind(OWNER_NOBODY),
             Record::Former(ordinal) => self.kind(FORMER).number(u64::from(*ordinal)),
+            Record::Ending(None) => self.kind(GOES_ON),
+            Record::Ending(Some(Ending::Close)) => self.kind(CLOSES),
+            Record::Ending(Some(Ending::HandBack)) => self.kind(HANDS_BACK),
             Record::Moved { .. }
             | Record::Enrolled { .. }
             | Record::Taken(..)
@@ -185,6 +191,9 @@ impl Reader<'_> {
             OWNER_AGENT => Record::Owner(Owner::Agent(self.text().into())),
             OWNER_NOBODY => Record::Owner(Owner::Nobody),
             FORMER => Record::Former(self.number() as u32),
+            GOES_ON => Record::Ending(None),
+            CLOSES => Record::Ending(Some(Ending::Close)),
+            HANDS_BACK => Record::Ending(Some(Ending::HandBack)),
             _ => unreachable!("no record begins here"),
         };
         Some((offset, record))

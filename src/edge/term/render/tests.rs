@@ -30,7 +30,7 @@ fn offered(titles: &[&str]) -> Vec<Button> {
 }
 
 fn look(colour: bool) -> Look {
-    Look { me: Author::User, colour, zone: TimeZone::UTC, history: None }
+    Look { reader: Reader::Operator, colour, zone: TimeZone::UTC, history: None }
 }
 
 fn drawn(look: &mut Look, told: Told, columns: usize) -> Vec<String> {
@@ -82,12 +82,12 @@ fn plain_shows_what_a_bot_can_say() {
 #[test]
 fn what_is_not_a_message_goes_to_stderr() {
     let notice = Report::Notice { text: "one\ntwo".into() };
-    let plain = |report, me| plain(report, me, usize::MAX).map(|told| lines(&told));
-    assert_eq!(plain(&notice, Author::User).as_deref(), Some("handoff: one\n  | two"));
+    let plain = |report, reader| plain(report, reader, usize::MAX).map(|told| lines(&told));
+    assert_eq!(plain(&notice, Reader::Operator).as_deref(), Some("handoff: one\n  | two"));
     let listen = Some("127.0.0.1:5000".parse().expect("an address"));
     let ready = Report::Ready { mode: "admin", listen, fingerprint: None, url: None };
     assert_eq!(
-        plain(&ready, Author::Admin).as_deref(),
+        plain(&ready, Reader::Agent).as_deref(),
         Some("handoff: listening on 127.0.0.1:5000")
     );
     assert_eq!(
@@ -95,7 +95,7 @@ fn what_is_not_a_message_goes_to_stderr() {
         (Stream::Err, Stream::Out)
     );
     let seen = Report::Seen { conversation: ConversationId::new([7; 16]), number: 1 };
-    assert_eq!(plain(&seen, Author::User), None);
+    assert_eq!(plain(&seen, Reader::Operator), None);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The faults of a history: processes die, and desks lose their journals.
 
 use handoff::core::desk::{Desk, SeatId};
+use handoff::core::record::Ending;
 use handoff::core::session::{Fresh, Session};
 use handoff::core::sessions::Sessions;
 use handoff::wire::{Code, DeskId, Message, Secret, State};
@@ -127,8 +128,8 @@ impl World {
             match self.chance.below(8) {
                 0 => _ = self.desk.accept(SeatId::TERMINAL, None, now),
                 1 => _ = self.desk.accept(SeatId::TERMINAL, Some(1), now),
-                2 => _ = self.desk.hand_back(SeatId::TERMINAL, None, now),
-                3 => _ = self.desk.close(SeatId::TERMINAL, None, now),
+                2 => _ = self.desk.end(SeatId::TERMINAL, Ending::HandBack, None, now),
+                3 => _ = self.desk.end(SeatId::TERMINAL, Ending::Close, None, now),
                 _ => self.agent_types(),
             }
             self.settle();

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use handoff::core::desk::SeatId;
+use handoff::core::record::Ending;
 use handoff::core::reply::{Handoff, Reply};
 use handoff::core::session::Resumed;
 use handoff::wire::{Author, Conn, Message, Said};
 
 use super::World;
 use super::line::Line;
+
+const ENDINGS: [Ending; 2] = [Ending::Close, Ending::HandBack];
 
 impl World {
     /// One step of a person, the bot, the line or the clock, chosen by chance.
@@ -24,7 +27,7 @@ impl World {
             88..91 => _ = self.session().ask_for_human(now),
             91..92 => _ = self.session().withdraw(now),
             92..95 => _ = self.desk.accept(seat, None, now),
-            95..96 => _ = self.desk.hand_back(seat, None, now),
+            95..96 => _ = self.desk.end(seat, Ending::HandBack, None, now),
             96..97 => self.cut(),
             97..98 => self.rarely(),
             _ => self.pass(Duration::from_millis(700)),
@@ -42,7 +45,7 @@ impl World {
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
             0 => _ = self.session().end(now),
-            1 => _ = self.desk.close(seat, Some("private"), now),
+            1 => _ = self.desk.end(seat, Ending::Close, Some("private"), now),
             2 => self.lose_desk(),
             3 => self.kill_customer(),
             4 => self.kill_desk(),
@@ -85,7 +88,12 @@ impl World {
     /// The customer goes to another agent or back to the queue, or agents come and go.
     fn changes_hands(&mut self) {
         let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
-        match self.chance.below(6) {
+        match self.chance.below(8) {
+            6 => _ = self.desk.end_soon(seat, ENDINGS[to % 2], Some("private"), now),
+            7 => match to {
+                0 => self.desk.confirm(seat, now),
+                _ => _ = self.desk.undo(seat),
+            },
             0 => _ = self.desk.transfer(seat, ["robin", "al", "queue"][to], Some("private"), now),
             1 => _ = self.desk.transfer(seat, "queue", None, now),
             2 => _ = self.desk.accept(seat, Some(1), now),
@@ -151,16 +159,17 @@ impl World {
     }
 
     pub(super) fn deliver_down(&mut self) {
-        let (conn, message, closed) = {
+        let (conn, message, closed, has_hung_up) = {
             let line = &mut *self.line.borrow_mut();
-            (line.conn, line.down.pop(), line.down.closed)
+            (line.conn, line.down.pop(), line.down.closed, line.up.closed)
         };
         let Some(conn) = conn else { return };
         match message {
             Some(mut message) => {
                 if let Message::Welcome(welcome) = &mut message {
-                    // A hello alone shows the customer's side nothing.
-                    self.set_back = false;
+                    // A hello alone shows the customer's side nothing, and neither does a welcome
+                    // behind which it has hung up: it needs no desk that never had its request.
+                    self.set_back &= has_hung_up;
                     if self.chance.below(4) == 0 {
                         welcome.features.push("later".to_owned());
                     }

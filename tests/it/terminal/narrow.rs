@@ -1,0 +1,36 @@
+//! A window of 30 columns: what the prompt keeps there.
+
+use crate::support::fake_bot::{FakeBot, text};
+use crate::support::home::nobody_at;
+use crate::support::terminal::Terminal;
+
+#[test]
+fn a_prompt_in_thirty_columns_keeps_the_check_mark_and_the_counts_at_both_ends() {
+    let bot = FakeBot::saying(|_| text("Human Handoff"));
+    let address = nobody_at();
+    let name = "Maximilian Featherstone";
+    let mut desk = Terminal::sized(&["admin", "--listen", &address, "--name", name], 30);
+    desk.sees("listening on");
+    let user = |name: &str, columns| {
+        let arguments = ["user", "--admin", &address, "--bot", bot.url(), "--name", name];
+        let mut user = Terminal::sized(&arguments, columns);
+        user.prompts("bot> ");
+        user.press("human\r");
+        user
+    };
+    let mut max = user(name, 30);
+    desk.prompts("nobody · 1w> ");
+    desk.press("/accept\r");
+    desk.last_row("#1 Maximilian …> ");
+    max.last_row("agent Maximili…> ");
+    desk.press("hello\r");
+    max.sees("hello");
+    // The customer's terminal has shown the line.
+    desk.last_row("#1 Maximili… ✓✓> ");
+    let _bob = user("Bob", 30);
+    desk.last_row("#1 Max… · 1w ✓✓> ");
+    desk.press("a line that has more than one row\r");
+    desk.last_row("#1 Max… · 1w ✓✓> ");
+    max.press("yes\r");
+    max.last_row("agent Maxim… ✓✓> ");
+}
