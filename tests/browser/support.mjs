@@ -277,7 +277,7 @@ export const untilTrue = (page, what, isTrue, ...args) =>
   until(what, () => page.evaluate(isTrue, ...args));
 
 /** Asks again and again until the answer is true. */
-async function until(what, ask) {
+export async function until(what, ask) {
   const end = Date.now() + WITHIN;
   while (!(await ask().catch(goesOn))) {
     assert.ok(Date.now() < end, `waited in vain for ${what}`);
