@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 
-import { enter, press, say, scene, handOver, untilCount, untilShown, untilTrue } from './support.mjs';
+import { enter, handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
 import { BUTTON, openPanel, untilButton, untilClosed, untilGone, untilPanel, untilUnread } from './widget.mjs';
 
 const SHOP = { shop: 'localhost' };
@@ -114,6 +114,36 @@ scene('a page that replaces its content, and a line that runs twice, have one wi
   await untilTrue(chat, 'the draft', () => document.querySelector('textarea').value === 'a draft');
   await untilCount(chat, 'buttons');
   assert.equal(await page.evaluate(() => document.querySelectorAll('handoff-chat').length), 1);
+  await inTime(stage.proxy.until(() => stage.proxy.streams.size === 1), 'one stream');
+}, { ...SHOP, proxy: true });
+
+scene('the line works wherever it stands, and when a script puts it there late', async (stage, page) => {
+  const late = `<script>addEventListener('load', () => {
+    const script = Object.assign(document.createElement('script'), { src: '${stage.origin}/widget.js', async: true });
+    script.dataset.label = 'Late';
+    document.head.append(script);
+  })</script>`;
+  stage.shop.pages = { '/body': { line: '', body: stage.shop.line }, '/late': { line: late } };
+  for (const [path, label] of [['/', 'Chat'], ['/body', 'Chat'], ['/late', 'Late']]) {
+    await page.goto(stage.shop.origin + path);
+    await untilButton(page);
+    assert.equal(await page.$eval(BUTTON, (button) => button.firstChild.data), label, path);
+    const chat = await openPanel(page);
+    await enter(chat);
+    await page.evaluate(() => window.handoff.close());
+  }
+}, SHOP);
+
+scene('a gateway that is down while a page loads delays nothing, and the plain link stays', async (stage, page) => {
+  stage.shop.pages['/'] = { body: `<a id="link" href="${stage.origin}/chat">Talk to us</a>` };
+  await stage.gateway.kill();
+  await page.goto(stage.shop.origin);
+  const end = await page.evaluate(() => performance.getEntriesByType('navigation')[0].loadEventEnd);
+  assert.ok(end > 0 && end < 5_000, `loaded after ${end} ms`);
+  assert.equal(await page.$('handoff-chat'), null);
+  await stage.openGateway();
+  await page.click('#link');
+  await untilTrue(page, 'the chat', () => document.querySelector('[role=log]'));
 }, SHOP);
 
 scene('a link to the chat opens the panel, and works as a link where the script is blocked', async (stage, page) => {
@@ -205,4 +235,29 @@ scene('a page that the customer goes back to has the chat as it is now', async (
   await stage.desk.untilText('here again');
   await untilCount(back, 'here again');
   assert.equal(await page.evaluate(() => document.querySelectorAll('handoff-chat').length), 1);
+}, SHOP);
+
+scene('a page that the browser kept whole goes on with its draft and its stream', async (stage, page) => {
+  stage.shop.pages['/bare'] = { line: '' };
+  await page.evaluateOnNewDocument(() => addEventListener('pageshow', ({ persisted }) => {
+    window.isRestored = persisted;
+  }));
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await handOver(stage, chat);
+  await enter(chat);
+  await page.keyboard.type('half a sen');
+  await page.keyboard.press('Escape');
+  await untilClosed(page);
+  await page.goto(`${stage.shop.origin}/bare`);
+  await page.goBack();
+  await untilTrue(page, 'the page as it was', () => window.isRestored);
+  stage.desk.say('welcome back');
+  await untilUnread(page, 1);
+  // The browser's driver has lost the frame, the keyboard has not.
+  await (await page.$(BUTTON)).click();
+  await untilUnread(page, 0);
+  await page.keyboard.type('tence');
+  await page.keyboard.press('Enter');
+  await stage.desk.untilText('half a sentence');
 }, SHOP);
