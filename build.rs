@@ -1,66 +1,215 @@
-//! Takes comments and blanks out of the files of the page, compresses them, and names them by their
-//! content.
+//! Makes the files that browsers get from `src/page`: joins the modules that belong together, takes
+//! comments and blanks out, compresses the result, and names it by its content.
+//!
+//! A file that no other imports stands for itself and all that it imports: `chat.js` is the whole
+//! chat but for the language, `page.css` every style sheet. So a browser asks for few files, and
+//! what they have in common is compressed once. The sources are modules that run as they are; the
+//! tests in `tests/page` import them.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
 
 use brotli::enc::BrotliEncoderParams;
+use brotli::enc::backward_references::BrotliEncoderMode;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+
+/// The texts of the page's files, by name.
+type Sources = BTreeMap<String, String>;
 
 fn main() {
     println!("cargo::rerun-if-changed=src/page");
     let out = std::env::var("OUT_DIR").expect("cargo sets it");
     let out = Path::new(&out);
-    let mut files: Vec<_> = fs::read_dir("src/page")
-        .expect("the page's folder is there")
-        .map(|entry| entry.expect("it can be read").path())
-        .filter(|path| path.is_file())
+    let sources = read_sources();
+    let imported: BTreeSet<String> = sources.values().flat_map(|text| imports(text)).collect();
+    let files: Vec<(&String, String)> = sources
+        .keys()
+        .filter(|name| !imported.contains(*name))
+        .map(|name| (name, made(&sources, name)))
         .collect();
-    files.sort();
-    let contents: Vec<_> = files.iter().map(|path| minified(path)).collect();
     // FNV-1a: the name changes with any content. Nobody relies on it for safety.
-    let fold = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     let version =
-        contents.iter().flat_map(|text| text.as_bytes()).fold(0xcbf2_9ce4_8422_2325_u64, fold);
+        files.iter().flat_map(|(_, text)| text.bytes()).fold(0xcbf2_9ce4_8422_2325_u64, fold);
     let mut list = format!("const VERSION: &str = \"{version:016x}\";\n");
-    list.push_str("const FILES: &[File] = &[\n");
-    for (path, content) in files.iter().zip(contents) {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+    let (_, served): (Vec<_>, Vec<_>) = files.iter().partition(|(name, _)| name.ends_with(".html"));
+    list.push_str(&format!("static FILES: [File; {}] = [\n", served.len()));
+    for (name, content) in &files {
         // The page names its files under a folder that changes with their content; these name each
         // other relative to it.
         let content = content.replace("=\"assets/", &format!("=\"assets/{version:016x}/"));
-        let content = content.as_bytes();
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-        gzip.write_all(content).expect("memory takes it");
-        let gzip = gzip.finish().expect("memory takes it");
-        let mut brotli = Vec::new();
-        brotli::BrotliCompress(&mut &*content, &mut brotli, &BrotliEncoderParams::default())
-            .expect("memory takes it");
         let include = |suffix: &str, content: &[u8]| {
             let file = out.join(format!("{name}{suffix}"));
             fs::write(&file, content).expect("the output folder is there");
             format!("include_bytes!({file:?})")
         };
-        let (plain, gzip) = (include("", content), include(".gz", &gzip));
-        let brotli = include(".br", &brotli);
+        if name.ends_with(".html") {
+            // The gateway writes its options into the page, and then compresses it.
+            include("", content.as_bytes());
+            continue;
+        }
+        let gzip = include(".gz", &gzip(content.as_bytes()));
+        let brotli = include(".br", &brotli(content.as_bytes()));
         list.push_str(&format!(
-            "    File {{ name: {name:?}, plain: {plain}, gzip: {gzip}, brotli: {brotli} }},\n"
+            "    File {{ name: {name:?}, plain: OnceLock::new(), gzip: {gzip}, brotli: {brotli} }},\n"
         ));
     }
     list.push_str("];\n");
     fs::write(out.join("page.rs"), list).expect("the output folder is there");
 }
 
-/// A file of the page. Scripts and styles have no comments and no blanks that only people need.
-fn minified(path: &Path) -> String {
-    let text = fs::read_to_string(path).expect("the page's files are text");
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let minified = match extension {
-        Some("js") => minifier::js::minify(&text).map(|it| it.to_string()),
-        Some("css") => minifier::css::minify(&text).map(|it| it.to_string()),
-        _ => return text,
+fn read_sources() -> Sources {
+    let entries = fs::read_dir("src/page").expect("the page's folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let read = |path: std::path::PathBuf| {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name");
+        (name.to_owned(), fs::read_to_string(&path).expect("the page's files are text"))
     };
-    minified.unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+    paths.filter(|path| path.is_file()).map(read).collect()
+}
+
+/// A file and what it imports, without what only people need.
+fn made(sources: &Sources, name: &str) -> String {
+    let minified = match name.rsplit_once('.') {
+        Some((_, "js")) => {
+            minifier::js::minify(&joined_modules(sources, name)).map(|it| it.to_string())
+        }
+        Some((_, "css")) => {
+            minifier::css::minify(&joined_styles(sources, name)).map(|it| it.to_string())
+        }
+        Some((_, "html")) => Ok(bare_html(&sources[name])),
+        _ => Ok(sources[name].clone()),
+    };
+    minified.unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
+/// The names of the files that a file imports.
+fn imports(text: &str) -> Vec<String> {
+    statements(text)
+        .filter_map(|it| it.strip_prefix("import ").or(it.strip_prefix("@import ")))
+        .map(|it| it.split("'./").nth(1).and_then(|it| it.split('\'').next()))
+        .map(|file| file.expect("an import names a file as './NAME'").to_owned())
+        .collect()
+}
+
+/// The lines of a text, but each import as one item, however many lines it has.
+fn statements(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let is_import = rest.starts_with("import ") || rest.starts_with("@import ");
+        let end = rest
+            .find(if is_import { ";\n" } else { "\n" })
+            .map(|at| at + 1 + usize::from(is_import));
+        let (statement, next) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = next;
+        (!statement.is_empty()).then_some(statement)
+    })
+}
+
+/// A style sheet, with the text of each sheet that it imports in the place of the import.
+fn joined_styles(sources: &Sources, name: &str) -> String {
+    let own = |statement: &str| match imports(statement).first() {
+        Some(imported) => joined_styles(sources, imported),
+        None => statement.to_owned(),
+    };
+    statements(&sources[name]).map(own).collect()
+}
+
+/// A module and, before it, all that it imports. Each of these becomes a function that returns what
+/// it exports, so that its other names stay its own, and an import takes names from such a result:
+///
+///     const $dom = (() => { function make() { … } return { make }; })();
+///     const { make } = $dom;
+fn joined_modules(sources: &Sources, name: &str) -> String {
+    let mut order = Vec::new();
+    collect(sources, name, &mut Vec::new(), &mut order);
+    let entry = order.pop().expect("a module comes behind its imports");
+    let mut joined: String = order.iter().map(|name| as_function(name, &sources[name])).collect();
+    joined.extend(statements(&sources[&entry]).map(with_names));
+    joined
+}
+
+/// Puts the modules that `name` imports before it, in the order in which a browser runs them.
+fn collect(sources: &Sources, name: &str, path: &mut Vec<String>, order: &mut Vec<String>) {
+    assert!(!path.iter().any(|it| it == name), "{path:?} import each other");
+    if order.iter().any(|it| it == name) {
+        return;
+    }
+    let text = sources.get(name).unwrap_or_else(|| panic!("{path:?}: there is no {name}"));
+    path.push(name.to_owned());
+    for imported in imports(text) {
+        collect(sources, &imported, path, order);
+    }
+    path.pop();
+    order.push(name.to_owned());
+}
+
+fn as_function(name: &str, text: &str) -> String {
+    let mut exported = Vec::new();
+    let mut body = String::new();
+    let mut waits = "";
+    for statement in statements(text) {
+        let own = statement.strip_prefix("export ").unwrap_or(statement);
+        if own != statement {
+            exported.push(declared(own));
+        }
+        // Only what stands at the left edge is the module's own statement.
+        if !own.starts_with([' ', '/']) && own.contains("await ") {
+            waits = "await ";
+        }
+        body.push_str(&with_names(own));
+    }
+    let is_async = if waits.is_empty() { "" } else { "async " };
+    let (module, exported) = (module(name), exported.join(", "));
+    format!("const {module} = {waits}({is_async}() => {{\n{body}return {{ {exported} }};\n}})();\n")
+}
+
+/// The name that `const NAME = …`, `const { NAME } = …`, `class NAME` or a function declares.
+fn declared(statement: &str) -> &str {
+    let rest = statement.strip_prefix("async ").unwrap_or(statement);
+    let name = ["const ", "class ", "function "].iter().find_map(|it| rest.strip_prefix(it));
+    let name =
+        name.unwrap_or_else(|| panic!("this build does not know how to export: {statement}"));
+    let name = name.trim_start_matches(['{', ' ']);
+    name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or(name)
+}
+
+/// An import as names from the imported module's result; anything else as it is.
+fn with_names(statement: &str) -> String {
+    let Some(rest) = statement.strip_prefix("import ") else { return statement.to_owned() };
+    let (names, _) = rest.split_once(" from ").expect("an import names what it imports");
+    let names = names.replace(" as ", ": ");
+    format!("const {names} = {};\n", module(&imports(statement)[0]))
+}
+
+fn module(name: &str) -> String {
+    format!("${}", name.trim_end_matches(".js").replace('.', "_"))
+}
+
+/// A page without comments and without the blanks at the edges of its lines.
+fn bare_html(text: &str) -> String {
+    let mut parts = text.split("<!--");
+    let mut bare = parts.next().unwrap_or_default().to_owned();
+    bare.extend(parts.map(|part| part.split_once("-->").expect("a comment ends").1));
+    bare.lines().map(str::trim).filter(|line| !line.is_empty()).flat_map(|it| [it, "\n"]).collect()
+}
+
+fn gzip(content: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(content).expect("memory takes it");
+    gzip.finish().expect("memory takes it")
+}
+
+fn brotli(content: &[u8]) -> Vec<u8> {
+    let mut brotli = Vec::new();
+    let params = BrotliEncoderParams {
+        mode: BrotliEncoderMode::BROTLI_MODE_TEXT,
+        size_hint: content.len(),
+        ..BrotliEncoderParams::default()
+    };
+    brotli::BrotliCompress(&mut &*content, &mut brotli, &params).expect("memory takes it");
+    brotli
 }

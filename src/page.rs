@@ -1,9 +1,17 @@
-//! What browsers get: the files in `src/page`, without comments, and compressed (`build.rs`).
+//! What browsers get: the files in `src/page`, joined, without comments, and compressed (`build.rs`).
+
+use std::io::{Read, Write};
+use std::sync::OnceLock;
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
 
 /// One file of the page.
 pub struct File {
     name: &'static str,
-    plain: &'static [u8],
+    /// Made at the first request for it: browsers take a coding.
+    plain: OnceLock<Vec<u8>>,
     gzip: &'static [u8],
     brotli: &'static [u8],
 }
@@ -29,16 +37,23 @@ impl File {
     /// The content as a browser takes it that names these codings in `Accept-Encoding`, and the
     /// coding.
     pub fn content<'a>(
-        &self,
+        &'static self,
         accepted: impl Iterator<Item = &'a str>,
     ) -> (&'static [u8], Option<&'static str>) {
-        let codings = accepted.flat_map(|header| header.split(','));
-        let codings: Vec<_> = codings.filter_map(accepted_coding).collect();
+        let codings = codings(accepted);
         match (codings.contains(&"br"), codings.contains(&"gzip")) {
             (true, _) => (self.brotli, Some("br")),
             (false, true) => (self.gzip, Some("gzip")),
-            (false, false) => (self.plain, None),
+            (false, false) => (self.plain(), None),
         }
+    }
+
+    fn plain(&self) -> &[u8] {
+        self.plain.get_or_init(|| {
+            let mut plain = Vec::new();
+            GzDecoder::new(self.gzip).read_to_end(&mut plain).expect("build.rs compressed it");
+            plain
+        })
     }
 
     /// The media type.
@@ -51,6 +66,22 @@ impl File {
             _ => "application/octet-stream",
         }
     }
+}
+
+/// Whether a browser that sends these headers `Accept-Encoding` takes gzip.
+pub fn takes_gzip<'a>(accepted: impl Iterator<Item = &'a str>) -> bool {
+    codings(accepted).contains(&"gzip")
+}
+
+/// A page that the gateway has written its options into, for such a browser.
+pub fn gzip(page: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(page.as_bytes()).expect("memory takes it");
+    gzip.finish().expect("memory takes it")
+}
+
+fn codings<'a>(accepted: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    accepted.flat_map(|header| header.split(',')).filter_map(accepted_coding).collect()
 }
 
 /// The name of a coding in `Accept-Encoding`, unless the browser refuses it (RFC 9110, 12.4.2).

@@ -1,6 +1,9 @@
 // Starts the page and joins its parts: what comes in goes to the transcript, what the customer does
 // goes to the outbox. The subjects are in the other files; here is only who tells whom.
 
+// The first, because the page around may speak while the words are still loaded.
+import { embedder } from './embedder.js';
+
 import { About } from './about.js';
 import { get, insist, post } from './api.js';
 import { Attention } from './attention.js';
@@ -8,7 +11,6 @@ import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Consent } from './consent.js';
 import { Controls, LOST } from './controls.js';
-import { embedder } from './embedder.js';
 import { speaker } from './line.js';
 import { take } from './look.js';
 import { Menu } from './menu.js';

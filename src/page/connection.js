@@ -328,11 +328,10 @@ export class Connection {
     this.#set({ phase: 'opening', downSince: Date.now() });
     await this.#leaving;
     for (;;) {
-      const { page } = embedder;
-      const answer = await post('begin', { page, keep: token.way });
+      // A tab that asks second has the customer of the first, whose token it sends.
+      const answer = await this.#tabs.alone(askToBegin);
       if (answer.status === 200) {
         this.#backoff.reset();
-        token.keep(answer.body.token ?? null);
         this.tell({ kind: 'begun', conversation: answer.body.conversation });
         this.#open(answer.body.conversation);
         break;
@@ -398,6 +397,7 @@ export class Connection {
       this.#open(message.conversation);
     }
     if (kind === 'left') {
+      this.#identity.drop();
       this.#dropAll();
     }
     if (kind === 'replaced') {
@@ -408,6 +408,10 @@ export class Connection {
 
   /** Takes what the leading tab told. */
   #follow({ kind, events, after, isRestored, phase, isUp }) {
+    if ((this.phase === 'fresh' || this.#isBeginning) && !store.read(KEPT)) {
+      // It has not heard yet that the customer has left.
+      return;
+    }
     if (kind === 'events') {
       const last = this.#hooks.after();
       this.#set({ phase: 'known', downSince: null, problem: null });
@@ -439,4 +443,14 @@ export class Connection {
     this.#note(events);
     this.#hooks.hear(events, isRestored);
   }
+}
+
+/** Asks for a customer. The answer has no token if the one that was sent holds. */
+async function askToBegin() {
+  const keep = token.way;
+  const answer = await post('begin', { page: embedder.page, keep });
+  if (answer.status === 200 && (answer.body.token || keep !== 'token')) {
+    token.keep(answer.body.token ?? null);
+  }
+  return answer;
 }

@@ -54,10 +54,11 @@ export class Controls {
   }
 
   #setStatus({ state, agent, reason, now }) {
+    const isHere = now?.on_hold ? words.onHold : words.isHere;
     const text = {
       bot: words.withBot,
       queued: words.waiting(now?.position),
-      active: now?.left ? words.waiting() : words.isHere(agent),
+      active: now?.left ? words.waiting() : isHere(agent),
       closed: words.closed(reason, agent),
     }[state];
     const { status, face } = this.#elements;

@@ -38,6 +38,11 @@ export class Identity {
 
   clear() {
     store.write(KEPT, null);
+    this.drop();
+  }
+
+  /** The customer has left in another tab. The same text may come again, and is told again then. */
+  drop() {
     this.#signed = null;
     this.#told = null;
   }

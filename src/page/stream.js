@@ -76,10 +76,6 @@ export class Stream {
     this.#hooks = hooks;
   }
 
-  get runs() {
-    return this.#running > 0;
-  }
-
   /** Begins to read, if it does not read yet. */
   start() {
     if (!this.#running) {

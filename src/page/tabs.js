@@ -62,6 +62,11 @@ export class Tabs {
     this.#channel?.postMessage({ ...message, from: this.id });
   }
 
+  /** Acts while no other tab does, if the tabs are joined, and returns what comes of it. */
+  alone(act) {
+    return this.#locks ? this.#locks.request(`${NAME}-alone`, act) : act();
+  }
+
   /** Whether one tab can read for all. */
   get areJoined() {
     return this.#locks !== null;

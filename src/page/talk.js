@@ -140,11 +140,6 @@ export class Talk {
     return event.number <= delivered ? 'delivered' : null;
   }
 
-  /** The messages that others than the customer sent behind counter `n`. */
-  othersBehind(n) {
-    return this.events.filter((event) => event.n > n && isFromOther(event));
-  }
-
   #forget() {
     this.events = [];
     this.#course = new Map();

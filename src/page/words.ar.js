@@ -41,6 +41,7 @@ export const words = {
   withBot: 'يجيب الروبوت هنا',
   waiting: (position) => (position ? `في انتظار موظف، الترتيب ${position}` : 'في انتظار موظف'),
   isHere: (name) => `${agent(name)} هنا`,
+  onHold: (name) => `${agent(name)} يطلب منك الانتظار لحظة`,
   closed: (reason, name) => `انتهت. ${words.ended(reason, name)}`,
   ended: (reason, name) =>
     ({

@@ -41,6 +41,7 @@ export const words = {
   waiting: (position) =>
     position ? `Sie warten auf einen Menschen, Platz ${position}` : 'Sie warten auf einen Menschen',
   isHere: (name) => `${capital(agent(name))} ist da`,
+  onHold: (name) => `${capital(agent(name))} bittet Sie um einen Moment Geduld`,
   closed: (reason, name) => `Beendet. ${words.ended(reason, name)}`,
   ended: (reason, name) =>
     ({

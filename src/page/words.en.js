@@ -47,6 +47,7 @@ export const words = {
   waiting: (position) =>
     position ? `Waiting for a human, position ${position}` : 'Waiting for a human',
   isHere: (name) => `${capital(agent(name))} is here`,
+  onHold: (name) => `${capital(agent(name))} asks you to wait a moment`,
   closed: (reason, name) => `Closed. ${words.ended(reason, name)}`,
   ended: (reason, name) =>
     ({

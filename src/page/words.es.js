@@ -41,6 +41,7 @@ export const words = {
   waiting: (position) =>
     position ? `Esperando a una persona, puesto ${position}` : 'Esperando a una persona',
   isHere: (name) => `${capital(agent(name))} está aquí`,
+  onHold: (name) => `${capital(agent(name))} le pide que espere un momento`,
   closed: (reason, name) => `Terminada. ${words.ended(reason, name)}`,
   ended: (reason, name) =>
     ({

@@ -41,6 +41,7 @@ export const words = {
   waiting: (position) =>
     position ? `En attente d’un conseiller, position ${position}` : 'En attente d’un conseiller',
   isHere: (name) => `${capital(agent(name))} est là`,
+  onHold: (name) => `${capital(agent(name))} vous demande de patienter un instant`,
   closed: (reason, name) => `Terminée. ${words.ended(reason, name)}`,
   ended: (reason, name) =>
     ({

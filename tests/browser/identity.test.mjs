@@ -6,8 +6,8 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { enter, handOver, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
-import { openPanel, untilPanel } from './widget.mjs';
+import { enter, handOver, say, scene, until, untilCount, untilShown, untilTrue } from './support.mjs';
+import { openPanel, untilButton, untilPanel } from './widget.mjs';
 
 const KEY = randomBytes(32).toString('hex');
 const FILE = join(tmpdir(), `handoff-identity-${process.pid}`);
@@ -100,9 +100,8 @@ scene('who logs out leaves nothing to the next customer, in no tab', async (stag
   assert.equal(await other.$eval('textarea', (input) => input.value), '');
   await untilTrue(chat, 'empty storage', () => Object.keys(localStorage).join() === '');
   const headers = { authorization: `Bearer ${JSON.parse(before)}` };
-  while ((await fetch(`${stage.origin}/api/entries?before=9`, { headers })).status !== 401) {
-    await page.evaluate(() => new Promise(requestAnimationFrame));
-  }
+  await until('the former token to be dead', async () =>
+    (await fetch(`${stage.origin}/api/entries?before=9`, { headers })).status === 401);
   await identify(page, sign('bob'));
   await say(chat, 'I am Bob');
   await untilShown(chat, 'I am Bob');
@@ -120,6 +119,90 @@ scene('another identity ends the sight of the former conversation at once, in ev
   await untilEmpty(other);
   await say(other, 'I am Bob');
   await untilCount(chat, 'I am Bob');
+}, SHOP);
+
+/** Waits until the customer's own lines in a tab are these and no others. */
+const untilOnly = (chat, lines) => untilTrue(chat, `only: ${lines}`, (wanted) =>
+  [...document.querySelectorAll('[role=log] [data-author=user] .bubble')].map((it) => it.innerText).join() === wanted,
+  lines.join());
+
+scene('whoever comes and goes, both tabs show what is theirs and nothing else', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const first = await openPanel(page);
+  const second = await stage.visit('/other');
+  const pages = [page, second];
+  const chats = [first, await openPanel(second)];
+  let shown = [];
+  const speak = async (tab, text) => {
+    await pages[tab].bringToFront();
+    await say(chats[tab], text);
+    shown = [...shown, text];
+    await Promise.all(chats.map((chat) => untilOnly(chat, shown)));
+  };
+  /** One of the tabs says that somebody, or with null nobody, is here now. */
+  const comes = async (tab, user, lines) => {
+    const kept = await chats[0].evaluate(() => localStorage['handoff.token']);
+    await pages[tab].evaluate((token) => (token ? window.handoff.identify(token) : window.handoff.logout()), user && sign(user));
+    shown = lines;
+    if (lines.length) {
+      // Another customer begins with an act, such as to open the panel.
+      await pages[tab].evaluate(() => {
+        window.handoff.close();
+        window.handoff.open();
+      });
+    }
+    await Promise.all(chats.map((chat) => untilOnly(chat, shown)));
+    return kept && { authorization: `Bearer ${JSON.parse(kept)}` };
+  };
+  const isDead = (headers) => until('the former token to be dead', async () =>
+    (await fetch(`${stage.origin}/api/entries?before=9`, { headers })).status === 401);
+  await speak(0, 'nobody');
+  await isDead(await comes(1, null, []));
+  await comes(0, 'ann', []);
+  await speak(1, 'ann');
+  await isDead(await comes(1, 'bob', []));
+  await speak(0, 'bob');
+  await isDead(await comes(0, null, []));
+  await comes(1, 'bob', ['bob']);
+  await isDead(await comes(0, 'ann', ['ann']));
+  await isDead(await comes(1, null, []));
+  await speak(1, 'nobody else');
+  // What was said before the sign-in is Bob's now, and stands before his own conversation, which goes on.
+  await comes(0, 'bob', ['nobody else', 'bob']);
+  await isDead(await comes(1, 'ann', ['ann']));
+  await speak(0, 'ann again');
+}, SHOP);
+
+scene('what the leading tab tells before it hears of a logout is not shown after it', async (stage, page) => {
+  const { second, other } = await annInTwoTabs(stage, page);
+  const snapshot = await other.evaluate(() => new Promise((resolve) => {
+    const tabs = new BroadcastChannel('handoff');
+    tabs.onmessage = ({ data }) => data.kind === 'snapshot' && resolve(data);
+    tabs.postMessage({ kind: 'hello', from: 'test' });
+  }));
+  assert.ok(snapshot.events.some(({ text }) => text === 'buttons'));
+  await second.evaluate(() => window.handoff.logout());
+  await untilEmpty(other);
+  const shown = await other.evaluate((message) => new Promise((resolve) => {
+    // Whoever listens to the tabs gets a message in the order in which they began to.
+    const last = new BroadcastChannel('handoff');
+    last.onmessage = ({ data }) => data.from === 'late' && resolve(document.querySelectorAll('[role=log] .line').length);
+    new BroadcastChannel('handoff').postMessage({ ...message, to: undefined, from: 'late' });
+  }), snapshot);
+  assert.equal(shown, 0);
+}, SHOP);
+
+scene('two tabs that begin at once are one customer', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const second = await stage.visit('/other');
+  await Promise.all([page, second].map((it) => untilButton(it)));
+  await Promise.all([page, second].map((it) => it.evaluate(() => window.handoff.open())));
+  const chats = [await untilPanel(page), await untilPanel(second)];
+  await say(chats[1], 'one');
+  await Promise.all(chats.map((chat) => untilOnly(chat, ['one'])));
+  await page.bringToFront();
+  await say(chats[0], 'two');
+  await Promise.all(chats.map((chat) => untilOnly(chat, ['one', 'two'])));
 }, SHOP);
 
 scene('a forged or expired identity is refused in one line, and the chat works unverified', async (stage, page) => {

@@ -82,6 +82,47 @@ scene('on a phone the panel stays above the on-screen keyboard and within the sa
   assert.equal(await page.evaluate(() => scrollY), 300);
 }, SHOP);
 
+scene('on a phone Enter breaks the line, Send sends, and the keyboard covers nothing of the chat\'s own page', async (stage, page) => {
+  await page.setViewport(PHONE);
+  // As above: the keyboard is a smaller visual viewport.
+  await page.evaluateOnNewDocument(() => {
+    const viewport = new EventTarget();
+    Object.assign(viewport, { height: window.innerHeight, offsetTop: 0, scale: 1 });
+    Object.defineProperty(window, 'visualViewport', { value: viewport });
+  });
+  await page.reload();
+  await untilTrue(page, 'the chat', () => !document.querySelector('textarea').disabled);
+  await page.tap('textarea');
+  assert.equal(await page.$eval('textarea', (input) => input.getAttribute('enterkeyhint')), 'enter');
+  await page.keyboard.type('first');
+  await page.keyboard.press('Enter');
+  await page.keyboard.type('second');
+  await page.tap('#send');
+  await untilCount(page, 'second');
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'input', 'the keyboard stays');
+  await page.tap('#human');
+  await stage.desk.untilText('first\nsecond');
+  stage.desk.say('/accept');
+  for (let count = 1; count <= 4; count += 1) {
+    stage.desk.say(`line ${count}`);
+  }
+  await untilShown(page, 'line 4');
+  const keyboard = (height, offsetTop) => page.evaluate((sizes) => {
+    Object.assign(window.visualViewport, sizes);
+    window.visualViewport.dispatchEvent(new Event('resize'));
+  }, { height, offsetTop });
+  const areWithin = (top, bottom) => untilTrue(page, `everything from ${top} to ${bottom}`, (from, to) =>
+    ['#head', 'textarea', '#send', '.line:last-child'].every((selector) => {
+      const box = document.querySelector(selector).getBoundingClientRect();
+      return box.top >= from - 1 && box.bottom <= to + 1 && (selector !== '.line:last-child'
+        || box.bottom <= document.querySelector('#foot').getBoundingClientRect().top);
+    }), top, bottom);
+  await keyboard(PHONE.height / 2, 120);
+  await areWithin(120, 120 + PHONE.height / 2);
+  await keyboard(PHONE.height, 0);
+  await areWithin(0, PHONE.height);
+});
+
 /** What axe finds in this page or frame. */
 async function findings(target) {
   const session = await (target.page?.() ?? target).createCDPSession();

@@ -204,13 +204,13 @@ export class Stage {
 export function scene(name, play, options = {}) {
   const program = PROGRAMS[options.browser ?? 'chrome'];
   const skip = options.skip || (!existsSync(program) && `${program} is missing`);
-  test(name, { timeout: 120_000, skip }, async () => {
+  test(name, { timeout: 120_000, skip }, async (context) => {
     const proxy = options.proxy ? await Proxy.start() : null;
     const stage = await Stage.start({ ...options, proxy });
     stage.prepare = options.prepare;
     try {
       const page = options.shop ? await stage.blank() : await stage.open();
-      await play(stage, page);
+      await play(stage, page, context);
       assert.deepEqual(page.faults, []);
     } catch (error) {
       console.error(await stage.report());
@@ -277,7 +277,7 @@ export const untilTrue = (page, what, isTrue, ...args) =>
   until(what, () => page.evaluate(isTrue, ...args));
 
 /** Asks again and again until the answer is true. */
-async function until(what, ask) {
+export async function until(what, ask) {
   const end = Date.now() + WITHIN;
   while (!(await ask().catch(goesOn))) {
     assert.ok(Date.now() < end, `waited in vain for ${what}`);

@@ -20,7 +20,10 @@ pub(super) struct Front {
 /// One page, as this gateway's options make it.
 struct Page {
     html: String,
+    gzip: Vec<u8>,
     policy: String,
+    /// The request's headers that decide on the answer.
+    vary: &'static str,
 }
 
 impl Front {
@@ -44,9 +47,7 @@ impl Front {
     pub(super) fn frame(&self, request: &Request) -> Answer {
         let is_near = matches!(request.header("sec-fetch-site"), Some("same-origin" | "same-site"));
         let page = if is_near { &self.frame } else { &self.foreign_frame };
-        let mut answer = page.answer(request);
-        answer.headers.push(("Vary", "Sec-Fetch-Site".to_owned()));
-        answer
+        page.answer(request)
     }
 }
 
@@ -66,16 +67,22 @@ impl Page {
             let value = value.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
             html.replace(&format!("{name}=\"\""), &format!("{name}=\"{value}\""))
         });
-        Page { html, policy: policy(&args.images, embedders) }
+        let policy = policy(&args.images, embedders);
+        let vary =
+            if frame.is_empty() { "Accept-Encoding" } else { "Accept-Encoding, Sec-Fetch-Site" };
+        Page { gzip: page::gzip(&html), html, policy, vary }
     }
 
     /// Browsers load a page anew each time. It names the files of its version, and with a 304 a
     /// browser would keep the headers that it got first, also those of a proxy that was wrong.
     fn answer(&self, request: &Request) -> Answer {
-        let html = || self.html.clone().into_bytes();
-        let mut answer = content(request, "text/html; charset=utf-8", html);
+        let takes_gzip = page::takes_gzip(request.headers("accept-encoding"));
+        let body = || if takes_gzip { self.gzip.clone() } else { self.html.clone().into_bytes() };
+        let mut answer = content(request, "text/html; charset=utf-8", body);
         if answer.status == 200 {
+            answer.headers.extend(takes_gzip.then(|| ("Content-Encoding", "gzip".to_owned())));
             answer.headers.extend([
+                ("Vary", self.vary.to_owned()),
                 ("Content-Security-Policy", self.policy.clone()),
                 ("Referrer-Policy", "no-referrer".to_owned()),
                 ("Permissions-Policy", "camera=(), geolocation=(), microphone=()".to_owned()),
@@ -127,19 +134,22 @@ fn file(request: &Request, name: &str) -> Answer {
     let Some(file) = page::find(name) else { return Answer::empty(404) };
     let (bytes, coding) = file.content(request.headers("accept-encoding"));
     let mut answer = content(request, file.media_type(), || bytes.to_vec());
-    if answer.status == 200 && request.header("if-none-match") == Some(&etag()) {
-        return Answer::empty(304);
+    if answer.status != 200 {
+        return answer;
     }
-    if answer.status == 200 {
-        answer.headers.push(("Vary", "Accept-Encoding".to_owned()));
+    if request.header("if-none-match") == Some(&etag()) {
+        answer = Answer::empty(304);
+    } else {
         answer.headers.extend(coding.map(|coding| ("Content-Encoding", coding.to_owned())));
     }
+    answer.headers.push(("Vary", "Accept-Encoding".to_owned()));
     answer
 }
 
-/// The files of one version have one tag.
+/// The files of one version have one tag. It is a weak one: it is the same for every coding (RFC
+/// 9110, 8.8.3.3).
 fn etag() -> String {
-    format!("\"{}\"", page::version())
+    format!("W/\"{}\"", page::version())
 }
 
 fn content(request: &Request, media_type: &str, body: impl FnOnce() -> Vec<u8>) -> Answer {

@@ -1,5 +1,8 @@
 //! Who may ask for what: hosts, origins, cookies and tokens.
 
+use std::io::Read;
+
+use flate2::read::GzDecoder;
 use rustix::process::Signal;
 
 use crate::support::authority::Authority;
@@ -60,7 +63,7 @@ fn a_frame_knows_whether_it_is_on_a_page_of_another_site() {
         let url = format!("http://{address}/frame");
         assert_eq!(
             header(&url, ("sec-fetch-site", site), "vary").as_deref(),
-            Some("Sec-Fetch-Site")
+            Some("Accept-Encoding, Sec-Fetch-Site")
         );
         let request = ureq::get(&url).header("sec-fetch-site", site);
         let page = request.call().expect("a page").body_mut().read_to_string().expect("a text");
@@ -92,6 +95,32 @@ fn the_widgets_scripts_are_for_every_page_and_are_asked_for_anew_each_time() {
         let etag = of("etag").expect("a tag");
         let again = send_alone("GET", &url, &[("if-none-match", &etag)], "");
         assert_eq!(again.status, 304);
+    }
+}
+
+#[test]
+fn a_file_and_a_page_are_the_same_in_every_coding_and_have_a_head() {
+    let setup = Setup::new();
+    let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
+    for name in ["chat", "widget.js"] {
+        let url = format!("http://{address}/{name}");
+        let get = |coding: &str| {
+            let request = ureq::get(&url).header("accept-encoding", coding);
+            let mut answer = request.call().expect("the gateway answers");
+            assert_eq!(answer.headers()["vary"], "Accept-Encoding");
+            let coding = answer.headers().get("content-encoding").cloned();
+            let length = answer.headers()["content-length"].clone();
+            (answer.body_mut().read_to_vec().expect("a body"), coding, length)
+        };
+        let (plain, coding, _) = get("identity");
+        assert_eq!(coding, None, "{name}");
+        let (packed, coding, length) = get("gzip");
+        assert_eq!(coding.expect("a coding"), "gzip", "{name}");
+        let mut unpacked = Vec::new();
+        GzDecoder::new(&*packed).read_to_end(&mut unpacked).expect("gzip");
+        assert!(unpacked == plain && packed.len() < plain.len(), "{name}");
+        let head = ureq::head(&url).header("accept-encoding", "gzip").call().expect("an answer");
+        assert_eq!(head.headers()["content-length"], length, "{name}");
     }
 }
 

@@ -1,0 +1,48 @@
+// The widget in each of its languages: the page's language decides, and every sentence follows it.
+
+import assert from 'node:assert/strict';
+
+import { say, scene, untilStatus, untilTrue } from './support.mjs';
+import { BUTTON, openPanel, untilButton } from './widget.mjs';
+
+const LABELS = { en: 'Chat', ar: 'محادثة', de: 'Chat', es: 'Chat', fr: 'Chat', nl: 'Chat' };
+
+/** What is wider than the chat, as an overflow in pixels. */
+const overflow = (chat) => chat.evaluate(() =>
+  [document.documentElement, document.querySelector('#scroller')].map((it) => it.scrollWidth - it.clientWidth));
+
+for (const [language, label] of Object.entries(LABELS)) {
+  scene(`a page in ${language} has the chat in its language, or else in English`, async (stage, page) => {
+    const spoken = language === 'nl' ? 'en' : language;
+    const { words } = await import(`../../src/page/words.${spoken}.js`);
+    stage.shop.attributes = `async data-language="${language}"`;
+    await page.setViewport({ width: 320, height: 640 });
+    await page.goto(stage.shop.origin);
+    await untilButton(page);
+    assert.equal(await page.$eval(BUTTON, (button) => button.firstChild.data), label);
+    const chat = await openPanel(page);
+    const { lang, dir, texts, labels } = await chat.evaluate(() => ({
+      lang: document.documentElement.lang,
+      dir: getComputedStyle(document.querySelector('#composer')).direction,
+      texts: [...document.querySelectorAll('[data-words]')].map((it) => [it.dataset.words, it.textContent]),
+      labels: [...document.querySelectorAll('[data-label]')].map((it) => [it.dataset.label, it.getAttribute('aria-label')]),
+    }));
+    assert.deepEqual([lang, dir], [spoken, spoken === 'ar' ? 'rtl' : 'ltr']);
+    for (const [name, text] of [...texts, ...labels]) {
+      assert.equal(text, words[name], name);
+    }
+    await untilTrue(chat, 'the hint', (hint) => document.querySelector('textarea').placeholder === hint, words.write);
+    await say(chat, 'I want to talk to a human');
+    await untilStatus(chat, words.waiting(1));
+    await stage.desk.untilState('queued');
+    stage.desk.say('/accept');
+    await untilStatus(chat, words.isHere('Robin'));
+    stage.desk.say('/hold');
+    await untilStatus(chat, words.onHold('Robin'));
+    stage.desk.say('/resume');
+    await untilStatus(chat, words.isHere('Robin'));
+    stage.desk.say('/close');
+    await untilStatus(chat, words.closed('admin_closed', 'Robin'));
+    assert.deepEqual(await overflow(chat), [0, 0]);
+  }, { shop: 'localhost' });
+}
