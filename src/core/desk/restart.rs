@@ -106,7 +106,8 @@ impl Desk {
         let mut reports = Vec::new();
         for (id, conversation) in live {
             reports.push((id, self.state_at(id, positions.get(&id).copied(), None)));
-            if conversation.owed().lines() > 0 {
+            // A program whose connection was lost may know of lines that were answered meanwhile.
+            if conversation.owed().lines() > 0 || conversation.is_active() {
                 reports.push((id, self.unanswered(id)));
             }
         }

@@ -322,3 +322,20 @@ fn an_accept_of_an_agent_who_left_meanwhile_brings_the_customer_to_the_queue() {
     assert_eq!(desk.transfer(al, None, "queue", None, now()), Ok(()), "also without a connection");
     assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }
+
+#[test]
+fn a_seat_that_comes_back_is_told_of_each_customer_what_they_are_owed_also_nothing() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    says(&mut desk, 1, 3, Body::Message(Said::text(Author::User, "hello?")));
+    let owed = |desk: &Desk| {
+        let lines = desk.states().into_iter().filter_map(|(_, report)| match report {
+            Report::Unanswered { lines, .. } => Some(lines),
+            _ => None,
+        });
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(owed(&desk), [1]);
+    desk.say(robin, "here I am", now()).expect("robin has the customer");
+    assert_eq!(owed(&desk), [0], "it may have heard of the line, and not of the answer");
+}
