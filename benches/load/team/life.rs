@@ -3,9 +3,9 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ struct Shared {
     /// How many lines customers who have an agent say in a second.
     rate: AtomicUsize,
     active: AtomicUsize,
-    has_failed: AtomicBool,
+    failure: OnceLock<String>,
 }
 
 /// The crowd of one desk.
@@ -45,8 +45,7 @@ impl Life {
         let told = shared.clone();
         let thread = thread::spawn(move || {
             if let Err(error) = live(&come, keyboards, &told) {
-                eprintln!("the customers stop: {error}");
-                told.has_failed.store(true, Ordering::SeqCst);
+                let _ = told.failure.set(error.to_string());
             }
         });
         Life { shared, customers, thread: Some(thread) }
@@ -78,9 +77,9 @@ impl Life {
 
     /// Whether all are still there.
     pub(crate) fn check(&self) -> Result<(), Broken> {
-        match self.shared.has_failed.load(Ordering::SeqCst) {
-            true => Err(broken("the customers of a desk have gone").into()),
-            false => Ok(()),
+        match self.shared.failure.get() {
+            Some(why) => Err(broken(format!("the customers of a desk have gone: {why}")).into()),
+            None => Ok(()),
         }
     }
 }
