@@ -7,10 +7,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use handoff::wire::{
-    self, Author, Body, ConversationId, Decoder, Entry, Hello, Message, Number, Request, Said,
-    Secret, VERSION,
+    self, Asked, Author, Body, ConversationId, Decoder, DeskId, Entry, Hello, Message, Number,
+    Request, Said, Secret, VERSION,
 };
 use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 
 use crate::broken::{Broken, broken};
@@ -36,6 +37,12 @@ pub(crate) struct Customer {
     last_sent: Number,
     last_acked: Number,
     is_welcomed: bool,
+    /// The desk that said welcome.
+    desk: Option<DeskId>,
+    /// How many of its entries are lines of an agent.
+    lines_received: u64,
+    /// Whether an agent has this customer.
+    is_active: bool,
 }
 
 impl Customer {
@@ -50,6 +57,9 @@ impl Customer {
             last_sent: 0,
             last_acked: 0,
             is_welcomed: false,
+            desk: None,
+            lines_received: 0,
+            is_active: false,
         })
     }
 
@@ -148,7 +158,10 @@ impl Customer {
         while let Some(message) = self.decoder.message()? {
             match message {
                 Message::Ack { number } => self.last_acked = number,
-                Message::Welcome(_) => self.is_welcomed = true,
+                Message::Welcome(welcome) => {
+                    (self.is_welcomed, self.desk) = (true, Some(welcome.desk));
+                }
+                Message::Entry(entry) => self.receive(&entry),
                 Message::Bye { text, .. } => return Err(broken(text).into()),
                 _ => {}
             }
@@ -157,16 +170,73 @@ impl Customer {
     }
 }
 
+/// What a customer does who gets an agent.
+impl Customer {
+    /// Says a line.
+    pub(crate) fn say_now(&mut self, text: &str) -> Result<(), Broken> {
+        self.entry(Body::Message(Said::text(Author::User, text)));
+        self.flush()
+    }
+
+    /// Sends a sign of life.
+    pub(crate) fn ping(&mut self) -> Result<(), Broken> {
+        wire::encode(&Message::Ping {}, &mut self.out);
+        self.flush()
+    }
+
+    /// Whether an agent has this customer.
+    pub(crate) fn is_active(&self) -> bool {
+        self.is_active
+    }
+
+    /// Waits until an agent has this customer.
+    pub(crate) fn until_active(&mut self) -> Result<(), Broken> {
+        while !self.is_active {
+            self.attend(&mut [0; 4096])?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the next line of an agent.
+    pub(crate) fn until_answered(&mut self) -> Result<(), Broken> {
+        let before = self.lines_received;
+        while self.lines_received == before {
+            self.attend(&mut [0; 4096])?;
+        }
+        Ok(())
+    }
+
+    /// Reads once, and answers what came.
+    pub(crate) fn attend(&mut self, buffer: &mut [u8]) -> Result<(), Broken> {
+        self.read(buffer)?;
+        self.flush()
+    }
+
+    /// Takes an entry of the desk's: an agent accepts this customer, or says something.
+    fn receive(&mut self, entry: &Entry) {
+        let number = entry.number;
+        wire::encode(&Message::Ack { number }, &mut self.out);
+        match (&entry.body, self.desk) {
+            (Body::Accept { .. }, Some(desk)) => {
+                self.entry(Body::Accepted { of: Asked { desk, number } });
+                self.is_active = true;
+            }
+            (Body::Message(_), _) => self.lines_received += 1,
+            _ => {}
+        }
+    }
+}
+
 /// Many customers with one epoll.
-struct Crowd {
+pub(crate) struct Crowd {
     poller: OwnedFd,
-    customers: Vec<Customer>,
+    pub(crate) customers: Vec<Customer>,
     ready: Vec<epoll::Event>,
-    buffer: Vec<u8>,
+    pub(crate) buffer: Vec<u8>,
 }
 
 impl Crowd {
-    fn new() -> Result<Crowd, Broken> {
+    pub(crate) fn new() -> Result<Crowd, Broken> {
         let poller = epoll::create(CreateFlags::CLOEXEC)?;
         Ok(Crowd {
             poller,
@@ -177,7 +247,7 @@ impl Crowd {
     }
 
     /// Adds a customer. From here on the customer's socket does not block.
-    fn add(&mut self, customer: Customer) -> Result<(), Broken> {
+    pub(crate) fn add(&mut self, customer: Customer) -> Result<(), Broken> {
         self.watch(&customer, self.customers.len())?;
         self.customers.push(customer);
         Ok(())
@@ -195,9 +265,10 @@ impl Crowd {
     }
 
     /// Waits, and returns the customers who have something to read.
-    fn wait(&mut self) -> Result<Vec<usize>, Broken> {
+    pub(crate) fn wait(&mut self, within: Option<Duration>) -> Result<Vec<usize>, Broken> {
         self.ready.clear();
-        epoll::wait(&self.poller, spare_capacity(&mut self.ready), None)?;
+        let within = within.and_then(|within| Timespec::try_from(within).ok());
+        epoll::wait(&self.poller, spare_capacity(&mut self.ready), within.as_ref())?;
         Ok(self.ready.iter().map(|event| event.data.u64() as usize).collect())
     }
 }
@@ -221,7 +292,7 @@ pub(crate) fn flood(server: &Server, entries: usize) -> Result<(f64, f64), Broke
         refill(customer, last, sizes)?;
     }
     while unfinished > 0 {
-        for at in crowd.wait()? {
+        for at in crowd.wait(None)? {
             let customer = &mut crowd.customers[at];
             let before = customer.last_acked;
             if is_echo {
@@ -268,7 +339,7 @@ pub(crate) fn connects(server: &Server, count: usize) -> Result<f64, Broken> {
     }
     let (mut started, mut done) = (AT_ONCE.min(count), 0);
     while done < count {
-        for at in crowd.wait()? {
+        for at in crowd.wait(None)? {
             let customer = &mut crowd.customers[at];
             let is_answered = if is_echo {
                 customer.stream.read(&mut crowd.buffer)? > 0
@@ -325,7 +396,7 @@ impl Queue<'_> {
                 self.crowd.add(customer)?;
                 unfinished += 1;
             }
-            for at in self.crowd.wait()? {
+            for at in self.crowd.wait(None)? {
                 let customer = &mut self.crowd.customers[at];
                 let before = customer.last_acked;
                 customer.read(&mut self.crowd.buffer)?;

@@ -38,6 +38,8 @@ mod stream;
 #[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
+mod team;
+#[cfg(target_os = "linux")]
 mod turns;
 
 #[cfg(target_os = "linux")]

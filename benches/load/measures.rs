@@ -18,6 +18,7 @@ use crate::server::{Server, What};
 use crate::sse;
 use crate::stream::{self, Stream};
 use crate::table::{self, Row, Sample};
+use crate::team;
 use crate::turns;
 
 /// Measures what the arguments name, and prints the table.
@@ -65,6 +66,9 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("turns") {
         rows.extend(turns::measure(&extent));
+    }
+    if only("team") {
+        rows.extend(team::measure(&extent)?);
     }
     if only("bot") {
         rows.extend(bot::measure(&extent)?);

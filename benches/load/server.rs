@@ -53,6 +53,8 @@ pub(crate) enum What {
     Web,
     /// Like `Json`, over TLS. This process reads its stdout, to see the time of its `ready`.
     Read,
+    /// A desk like `Tls` at which nobody types: its agents are at terminals elsewhere.
+    Team,
 }
 
 impl What {
@@ -62,6 +64,7 @@ impl What {
             What::Wakes => "echo with two thread wakes",
             What::Plain => "plain",
             What::Tls => "plain, TLS",
+            What::Team => "a team's",
             What::Json | What::Read => "--json",
             What::Web => "gateway",
             What::Sse => "bare server of events",
@@ -115,11 +118,15 @@ impl Server {
             What::Plain | What::Tls => {
                 command.arg("--plain").stdout(Stdio::null()).stderr(Stdio::piped())
             }
+            What::Team => command
+                .args(["--plain", "--no-terminal"])
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped()),
             What::Json => command.arg("--json").stdout(Stdio::null()),
             What::Read | What::Web | What::Nginx => command.arg("--json").stdout(Stdio::piped()),
         };
-        let is_tls = matches!(what, What::Tls | What::Read);
-        if matches!(what, What::Plain | What::Tls | What::Json | What::Read) {
+        let is_tls = matches!(what, What::Tls | What::Read | What::Team);
+        if is_tls || matches!(what, What::Plain | What::Json) {
             command.args(["--listen", "127.0.0.1:0"]).args(ROOM);
             command.args(if is_tls { [].as_slice() } else { &["--plaintext", "loopback"] });
         }
@@ -228,11 +235,24 @@ pub(crate) fn handoff(mode: &str, state: Option<&Path>) -> Command {
     command
 }
 
-fn program(mode: &str) -> Command {
+/// The program in one of its modes.
+pub(crate) fn program(mode: &str) -> Command {
     let program = env::var_os("HANDOFF").unwrap_or_else(|| env!("CARGO_BIN_EXE_handoff").into());
     let mut command = Command::new(program);
     command.arg(mode);
     command
+}
+
+/// The CPU time of all threads of a process so far, in seconds. It is exact where `/proc/PID/stat`
+/// counts ticks, and misses threads that have ended.
+pub(crate) fn cpu_of(pid: u32) -> Result<f64, Broken> {
+    let mut nanos = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let stat = fs::read_to_string(task?.path().join("schedstat"))?;
+        let spent = stat.split_whitespace().next().and_then(|it| it.parse::<u64>().ok());
+        nanos += spent.ok_or_else(|| broken("/proc/PID/task/TID/schedstat is not as expected"))?;
+    }
+    Ok(nanos as f64 / 1e9)
 }
 
 impl Drop for Server {

@@ -18,7 +18,8 @@ impl Sample {
         format!("{:.digits$} .. {:.digits$}", self.at(0.25), self.at(0.75))
     }
 
-    fn at(&self, share: f64) -> f64 {
+    /// The figure below which this share of all is.
+    pub(crate) fn at(&self, share: f64) -> f64 {
         let mut sorted = self.0.clone();
         sorted.sort_by(f64::total_cmp);
         sorted

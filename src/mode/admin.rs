@@ -267,12 +267,13 @@ impl Admin {
     fn deadline(&self) -> Option<Instant> {
         let now = clock::now();
         let prompts = self.edges.seats.iter().filter(|at| at.seat().screen().has_prompt());
-        let prompts = prompts.filter_map(|at| self.desk.prompt(at.id, now).changes_in());
+        let prompts = prompts.filter_map(|at| self.desk.prompt_changes_in(at.id, now));
         let prompt = prompts.min().map(|time| now.clock + time);
+        let later = self.edges.terminals.deadline();
         let paces = self.edges.seats.iter().filter_map(|at| at.input.pace.deadline()).min();
         let lists = self.edges.seats.iter().filter_map(|at| at.beside.due()).min();
         let agents = self.agents.as_ref().map(|(_, look)| *look);
-        let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt];
+        let desk = [Some(self.desk.deadline()), self.desk.next_call(), prompt, later];
         [self.leaving.map(|(by, _)| by), paces, lists, agents]
             .into_iter()
             .chain(desk)

@@ -193,15 +193,15 @@ impl Attach {
             self.dial_if_due();
             self.net.flush();
             self.screen.flush();
-            let takes = Takes { lines: self.takes_lines()?, net: self.has_room() };
+            let takes = Takes { lines: self.takes_lines(), net: self.has_room() };
             let mut event = inputs.wait(takes, self.deadline());
             for _ in 0..BATCH_MAX {
                 self.handle(event)?;
-                let takes = Takes { lines: self.takes_lines()?, net: self.has_room() };
+                let takes = Takes { lines: self.takes_lines(), net: self.has_room() };
                 let Some(next) = inputs.poll(takes) else { break };
                 event = next;
             }
-            self.tell_end()?;
+            self.tell_end();
             if let Some(code) = self.leave_when_done()? {
                 return Ok(code);
             }
@@ -210,9 +210,9 @@ impl Attach {
 
     /// A person's lines are taken at once. A script's next line is taken when the desk has done the
     /// one before.
-    fn takes_lines(&self) -> Result<bool, String> {
-        let is_free = self.screen.is_interactive() || self.waiting()?.is_empty();
-        Ok(self.leaving.is_none() && self.end == End::No && is_free)
+    fn takes_lines(&self) -> bool {
+        let is_free = self.screen.is_interactive() || self.lines.is_empty();
+        self.leaving.is_none() && self.end == End::No && is_free
     }
 
     fn has_room(&self) -> bool {
@@ -479,13 +479,12 @@ impl Attach {
     }
 
     /// Tells the desk that a script has no more lines, once all of them are done.
-    fn tell_end(&mut self) -> Result<(), String> {
+    fn tell_end(&mut self) {
         let is_attached = matches!(self.link, Link::Attached(_));
-        if self.end == End::Reached && is_attached && self.waiting()?.is_empty() {
+        if self.end == End::Reached && is_attached && self.lines.is_empty() {
             self.send(&SeatMessage::End {});
             self.end = End::Told;
         }
-        Ok(())
     }
 
     /// Sends a message, if the agent is signed in.
@@ -514,10 +513,10 @@ impl Attach {
     /// The exit code, once there is nothing more to do.
     fn leave_when_done(&mut self) -> Result<Option<u8>, String> {
         let Some((by, code)) = self.leaving else { return Ok(None) };
-        let waiting = self.waiting()?;
-        if !waiting.is_empty() && clock::now().clock < by {
+        if !self.lines.is_empty() && clock::now().clock < by {
             return Ok(None);
         }
+        let waiting = self.waiting()?;
         for text in &waiting {
             self.error(format!("not sent yet, kept for the next start: {text}"));
         }

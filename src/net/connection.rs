@@ -39,6 +39,8 @@ pub(super) struct Connection {
     is_deaf: bool,
     /// When the last byte came.
     last_heard: Instant,
+    /// When a sign of life came last that was kept from the loop.
+    last_keepalive: Option<Instant>,
     deadline: Option<(Instant, &'static str)>,
 }
 
@@ -96,6 +98,7 @@ impl Connection {
             read_pause: None,
             is_deaf: false,
             last_heard: now,
+            last_keepalive: None,
             deadline: None,
         })
     }
@@ -313,6 +316,10 @@ impl Connection {
             Ok(bytes) => bytes,
             Err(why) => return Input::Ended(why),
         };
+        if self.is_sign_of_life(&bytes) {
+            self.last_keepalive = Some(self.last_heard);
+            return Input::Nothing;
+        }
         if !bytes.is_empty() {
             self.read_pause.get_or_insert(ReadPause { since: self.last_heard, until: None });
         }
@@ -328,6 +335,18 @@ impl Connection {
             return Input::Opened(bytes);
         }
         if bytes.is_empty() { Input::Nothing } else { Input::Bytes(bytes) }
+    }
+
+    /// Whether these bytes are a sign of life and nothing else. The loop is not woken for one: many
+    /// idle connections would wake it all the time. A peer that sends them too often is heard by the
+    /// loop, which keeps to its rate.
+    ///
+    /// A frame begins with a byte that is in no other place of it, so these bytes are a frame.
+    fn is_sign_of_life(&self, bytes: &[u8]) -> bool {
+        let keepalive = &self.dialect().keepalive;
+        let is_usual =
+            self.last_keepalive.is_none_or(|last| self.last_heard >= last + keepalive.after / 2);
+        self.is_admitted && self.phase == Phase::Open && bytes == keepalive.bytes && is_usual
     }
 
     fn ended(&mut self) -> Input {

@@ -146,11 +146,13 @@ impl Writer {
 
     /// Whether bytes wait and the peer has taken none for this long.
     pub(super) fn is_stalled(&self, now: Instant, stalled_after: Duration) -> bool {
-        self.is_waiting() && now >= self.last_taken + stalled_after
+        // What TLS itself has to write waits only behind a write that the socket did not take. To ask
+        // TLS would cost more than all else of a look at thousands of idle connections.
+        (self.is_blocked || self.backlog() > 0) && now >= self.last_taken + stalled_after
     }
 
     /// Whether this side has sent something, and nothing for this long since.
     pub(super) fn is_quiet(&self, now: Instant, after: Duration) -> bool {
-        !self.is_waiting() && self.last_queued.is_some_and(|last| now >= last + after)
+        self.last_queued.is_some_and(|last| now >= last + after) && !self.is_waiting()
     }
 }

@@ -32,6 +32,11 @@ pub trait Front {
     /// Shows a report, and returns its ticket. Tickets grow.
     fn show(&self, report: Report) -> u64;
 
+    /// Shows a report that nobody waits for: it may come a little later, in its place among others.
+    fn show_later(&self, report: Report) -> u64 {
+        self.show(report)
+    }
+
     /// Everything of this conversation up to this offset has been shown, and need not be shown
     /// again when the front is back after a loss.
     fn note_shown(&self, _: ConversationId, _: Offset) {}
@@ -165,6 +170,11 @@ impl Seat {
         let is_fault = matches!(report, Report::Error { .. } | Report::Fault { .. });
         self.failed |= is_fault && !self.is_person();
         self.screen.show(report);
+    }
+
+    /// Tells a report that nobody waits for, in its place among others.
+    pub fn tell_later(&mut self, report: Report) {
+        self.screen.show_later(report);
     }
 
     /// Tells a message. `seen` names it if it is the peer's and somebody will read it.

@@ -109,7 +109,7 @@ impl Desk {
                 shown_as: member.shown_as.clone(),
                 is_lead: member.is_lead,
                 departments: member.departments.clone(),
-                customers: self.conversations_of(agent).count(),
+                customers: self.conversations.count_of(agent),
                 presence: member.presence(),
                 why: member.why_away(),
             })

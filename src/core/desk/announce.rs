@@ -64,7 +64,7 @@ impl Desk {
         let request = conversation.controls.request();
         conversation.learn_control(desk, entry, now);
         conversation.typing.stop();
-        self.conversations.note_active(id);
+        self.conversations.note_change(id);
         if !self.conversations[id].is_active() {
             self.keep(id, EndingOutcome::CustomerLeft);
         }
@@ -82,7 +82,7 @@ impl Desk {
                 self.note_waiting(self.group(id), now);
             }
             // The agent left while a control of theirs had no answer.
-            let owner = self.conversations[id].owner;
+            let owner = self.conversations[id].owner();
             if owner.is_some_and(|owner| !self.team.is_expected(owner)) {
                 self.release(id, now);
             }
@@ -156,7 +156,7 @@ impl Desk {
             return;
         }
         self.show_again(id);
-        let owner = self.conversations[id].owner;
+        let owner = self.conversations[id].owner();
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
             let group = self.group(id);

@@ -6,6 +6,7 @@ use crate::core::report::{AgentRefusal, Presence};
 use crate::wire::ConversationId;
 
 use super::controls::Ask;
+use super::conversation::Conversation;
 use super::groups::GroupId;
 use super::{AgentId, Assign, Desk};
 
@@ -28,15 +29,9 @@ impl Desk {
         if self.options.max_active == usize::MAX {
             return Ok(());
         }
-        let is_theirs = |id: &ConversationId| {
-            let known = &self.conversations[*id];
-            known.owner == Some(agent)
-        };
-        let accepting = self
-            .queue
-            .iter()
-            .filter(|id| is_theirs(id) && self.conversations[*id].controls.pending().is_some());
-        let has = self.conversations.active().filter(is_theirs).count() + accepting.count();
+        let is_accepted = |known: &&Conversation| known.is_queued() && known.owner() == Some(agent);
+        let accepting = self.conversations.asked().filter(is_accepted);
+        let has = self.conversations.count_of(agent) + accepting.count();
         if has < self.options.max_active {
             return Ok(());
         }
@@ -120,7 +115,7 @@ impl Desk {
         let still: Vec<_> = self.unanswered.iter().copied().filter(waits).collect();
         self.unanswered = still;
         for id in late {
-            let Some(agent) = self.conversations[id].owner else { continue };
+            let Some(agent) = self.conversations[id].owner() else { continue };
             self.team.set_away(agent, Some("did not answer".into()));
             self.tell_presence(agent, Presence::Away, Some("did not answer"));
             self.release(id, now);

@@ -74,7 +74,7 @@ impl Desk {
         conversation.fall_asleep();
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();
         self.leave_candidates.push(id);
-        self.conversations.note_active(id);
+        self.conversations.note_change(id);
         self.review_slot(id);
         self.journal(id, Record::Idle(LIFETIME));
         self.act(Act::Tell(Fact::Undelivered(id, undelivered)));
@@ -87,7 +87,7 @@ impl Desk {
             conversation.backlog.forget_announced();
             conversation.controls.clear_answered();
         }
-        self.conversations.note_active(id);
+        self.conversations.note_change(id);
         self.announce(id, now);
     }
 }

@@ -44,10 +44,10 @@ impl Desk {
             (Phase::Active, _) if conversation.is_owned_by(agent) => {
                 Err(AgentRefusal::AlreadyYours(who))
             }
-            (Phase::Queued, Some(_)) if conversation.owner == Some(agent) => {
+            (Phase::Queued, Some(_)) if conversation.owner() == Some(agent) => {
                 Err(AgentRefusal::BeingAccepted(who))
             }
-            (Phase::Active, None) if is_offered || conversation.owner.is_none() => {
+            (Phase::Active, None) if is_offered || conversation.owner().is_none() => {
                 self.check_room(agent)?;
                 self.change_owner(id, Some(agent), Some(seat), now);
                 Ok(id)
@@ -66,7 +66,7 @@ impl Desk {
                 Ok(id)
             }
             // docs/PROTOCOL.md, "States, and who decides": at most one pending control.
-            (Phase::Queued, Some(_)) | (Phase::Active, _) => match conversation.owner {
+            (Phase::Queued, Some(_)) | (Phase::Active, _) => match conversation.owner() {
                 Some(owner) => Err(AgentRefusal::Taken { who, agent: self.agent_name(owner) }),
                 None => Err(AgentRefusal::OnTheWayOut(who)),
             },
@@ -214,6 +214,7 @@ impl Desk {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.controls.ask(number, ask);
         }
+        self.conversations.note_change(id);
     }
 
     /// Journals a message of the agent's or a greeting, and shows it.
@@ -279,7 +280,7 @@ impl Desk {
         let id = self.target(seat, on)?;
         let conversation = &self.conversations[id];
         let is_pending = conversation.controls.pending().is_some();
-        let owner = conversation.owner.filter(|_| conversation.is_active() || is_pending);
+        let owner = conversation.owner().filter(|_| conversation.is_active() || is_pending);
         match owner.filter(|owner| self.team.agent_at(seat) != Some(*owner)) {
             Some(other) => {
                 Err(AgentRefusal::Taken { who: self.who(id), agent: self.agent_name(other) })

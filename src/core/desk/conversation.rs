@@ -66,8 +66,8 @@ pub(super) struct Conversation {
     /// Whether the customer types, and when the customer was told last that the agent does.
     pub(super) typing: Typing,
     /// The agent who has the conversation while it is active, or is accepting it; `None`: its
-    /// customer was given back to the queue.
-    pub(super) owner: Option<AgentId>,
+    /// customer was given back to the queue. The roster sets it, because it keeps whom each has.
+    owner: Option<AgentId>,
     /// The desk assigned the conversation to its owner, who is to answer by this time.
     pub(super) answer_by: Option<Instant>,
     /// The agent has asked the customer to be patient.
@@ -294,6 +294,21 @@ impl Conversation {
     /// How agents have marked the conversation.
     pub(super) fn tags(&self) -> Vec<String> {
         self.tags.iter().map(|tag| tag.to_string()).collect()
+    }
+
+    /// The agent who has the conversation while it is active, or is accepting it.
+    pub(super) fn owner(&self) -> Option<AgentId> {
+        self.owner
+    }
+
+    /// Another agent has the conversation, or nobody. Returns who had it. Only the roster calls this.
+    pub(super) fn set_owner(&mut self, owner: Option<AgentId>) -> Option<AgentId> {
+        std::mem::replace(&mut self.owner, owner)
+    }
+
+    /// Whether a control of this desk has no answer yet, and the customer is not given up.
+    pub(super) fn is_asked(&self) -> bool {
+        self.controls.pending().is_some() && !self.is_asleep
     }
 
     /// The agent who has the customer, if one does.

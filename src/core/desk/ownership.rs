@@ -42,12 +42,12 @@ impl Desk {
     pub fn owner_name(&self, id: ConversationId) -> Option<String> {
         let conversation = self.conversations.get(id)?;
         let has_owner = conversation.is_active() || conversation.controls.pending().is_some();
-        conversation.owner.filter(|_| has_owner).map(|owner| self.agent_name(owner))
+        conversation.owner().filter(|_| has_owner).map(|owner| self.agent_name(owner))
     }
 
     /// The name, as customers see it, of the agent who has this conversation.
     pub(super) fn shown_name(&self, id: ConversationId) -> Option<String> {
-        let owner = self.conversations.get(id)?.owner?;
+        let owner = self.conversations.get(id)?.owner()?;
         self.team.member(owner).shown_as.clone()
     }
 
@@ -59,14 +59,12 @@ impl Desk {
 
     /// Conversations that an agent has, by ordinal.
     pub(super) fn conversations_of(&self, agent: AgentId) -> impl Iterator<Item = ConversationId> {
-        let all = self.conversations.active();
-        all.filter(move |id| self.conversations[*id].is_owned_by(agent))
+        self.conversations.of(agent)
     }
 
     /// Journals who has a conversation, or is accepting it.
     pub(super) fn own(&mut self, id: ConversationId, owner: Option<AgentId>) {
-        let Some(conversation) = self.conversations.get_mut(id) else { return };
-        if std::mem::replace(&mut conversation.owner, owner) != owner {
+        if self.conversations.set_owner(id, owner) {
             let record = self.team.record(owner);
             self.journal(id, Record::Owner(record));
         }
@@ -143,7 +141,7 @@ impl Desk {
         let Some(conn) = conversation.connection.filter(|_| conversation.is_active()) else {
             return;
         };
-        let is_there = conversation.owner.is_some();
+        let is_there = conversation.owner().is_some();
         // A customer who is to wait again hears that by the `requeue`.
         if conversation.knows_agents && (is_there || !conversation.knows_requeue) {
             let name = self.shown_name(id);

@@ -54,7 +54,7 @@ impl Desk {
         let unread: Vec<_> = desk.conversations.active().collect();
         for id in unread {
             let conversation = &desk.conversations[id];
-            if let Some(owner) = conversation.owner {
+            if let Some(owner) = conversation.owner() {
                 desk.team.note_unread(owner, id, conversation.owed().lines(), now);
             }
         }
@@ -70,7 +70,7 @@ impl Desk {
     /// Takes a conversation into memory as the journal has it.
     pub fn recall(&mut self, story: &Story, now: Now) {
         let mut conversation = Conversation::restore(self.id, story, now);
-        conversation.owner = self.team.owner(&story.owner);
+        conversation.set_owner(self.team.owner(&story.owner));
         self.conversations.insert(story.id, conversation);
         // A stranger who says hello with another customer's id is turned away: the conversation
         // leaves memory again.

@@ -31,7 +31,7 @@ impl Desk {
     pub(super) fn agent_before(&self, id: ConversationId) -> Option<AgentId> {
         let conversation = &self.conversations[id];
         if conversation.had_agent() {
-            return conversation.owner;
+            return conversation.owner();
         }
         self.team.owner(conversation.former.as_ref()?.agent.as_ref()?)
     }

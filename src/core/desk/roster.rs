@@ -1,12 +1,16 @@
 //! The conversations that a desk has in memory: by id, by ordinal, and which of them the desk's
 //! agents have.
+//!
+//! Who has whom, and which controls have no answer, is kept up with each change: a turn of a desk
+//! with many conversations looks only at those that it touches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Index;
 
 use crate::wire::ConversationId;
 
 use super::conversation::Conversation;
+use super::team::AgentId;
 
 /// The conversations in memory. A conversation that has left is in the journal.
 #[derive(Default)]
@@ -16,6 +20,12 @@ pub(super) struct Roster {
     by_ordinal: BTreeMap<u32, ConversationId>,
     /// Conversations that this desk's agents have, by ordinal.
     active: BTreeMap<u32, ConversationId>,
+    /// The same by the agent who has them.
+    by_agent: HashMap<AgentId, BTreeMap<u32, ConversationId>>,
+    /// Under which agent an ordinal is there.
+    agents: HashMap<u32, AgentId>,
+    /// Conversations in which a control of this desk has no answer yet.
+    asked: HashSet<ConversationId>,
     /// The highest ordinal that this desk has given.
     highest_ordinal: u32,
 }
@@ -52,7 +62,7 @@ impl Roster {
         self.highest_ordinal = self.highest_ordinal.max(conversation.ordinal);
         self.by_ordinal.insert(conversation.ordinal, id);
         self.by_id.insert(id, conversation);
-        self.note_active(id);
+        self.note_change(id);
     }
 
     /// The conversation has left memory.
@@ -60,6 +70,8 @@ impl Roster {
         if let Some(conversation) = self.by_id.remove(&id) {
             self.by_ordinal.remove(&conversation.ordinal);
             self.active.remove(&conversation.ordinal);
+            self.file(conversation.ordinal, id, None);
+            self.asked.remove(&id);
         }
     }
 
@@ -84,13 +96,45 @@ impl Roster {
         (1..=self.highest_ordinal).contains(&ordinal)
     }
 
-    /// Notes whether an agent has this conversation, after its controls changed.
-    pub(super) fn note_active(&mut self, id: ConversationId) {
+    /// Another agent has this conversation, or nobody. Returns whether that is news.
+    pub(super) fn set_owner(&mut self, id: ConversationId, owner: Option<AgentId>) -> bool {
+        let Some(conversation) = self.by_id.get_mut(&id) else { return false };
+        let is_news = conversation.set_owner(owner) != owner;
+        self.note_change(id);
+        is_news
+    }
+
+    /// Notes who has this conversation, after its controls changed or its customer was given up.
+    pub(super) fn note_change(&mut self, id: ConversationId) {
         let Some(conversation) = self.by_id.get(&id) else { return };
+        let (ordinal, agent) = (conversation.ordinal, conversation.agent());
         if conversation.is_active() {
-            self.active.insert(conversation.ordinal, id);
+            self.active.insert(ordinal, id);
         } else {
-            self.active.remove(&conversation.ordinal);
+            self.active.remove(&ordinal);
+        }
+        if conversation.is_asked() {
+            self.asked.insert(id);
+        } else {
+            self.asked.remove(&id);
+        }
+        self.file(ordinal, id, agent);
+    }
+
+    /// Keeps that this agent has the conversation, or nobody.
+    fn file(&mut self, ordinal: u32, id: ConversationId, agent: Option<AgentId>) {
+        let former = match agent {
+            Some(agent) => self.agents.insert(ordinal, agent),
+            None => self.agents.remove(&ordinal),
+        };
+        if former == agent {
+            return;
+        }
+        if let Some(theirs) = former.and_then(|former| self.by_agent.get_mut(&former)) {
+            theirs.remove(&ordinal);
+        }
+        if let Some(agent) = agent {
+            self.by_agent.entry(agent).or_default().insert(ordinal, id);
         }
     }
 
@@ -114,9 +158,26 @@ impl Roster {
         self.active.values().copied()
     }
 
+    /// Conversations that this agent has, by ordinal.
+    pub(super) fn of(&self, agent: AgentId) -> impl Iterator<Item = ConversationId> {
+        self.by_agent.get(&agent).into_iter().flat_map(|theirs| theirs.values().copied())
+    }
+
+    /// How many conversations this agent has.
+    pub(super) fn count_of(&self, agent: AgentId) -> usize {
+        self.by_agent.get(&agent).map_or(0, BTreeMap::len)
+    }
+
+    /// Conversations in which a control of this desk has no answer yet, without an order.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Conversation> {
+        self.asked.iter().map(|id| &self.by_id[id])
+    }
+
     /// Whether no conversation is in memory.
     #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
-        self.by_id.is_empty() && self.by_ordinal.is_empty() && self.active.is_empty()
+        let is_filed = self.by_agent.values().any(|theirs| !theirs.is_empty());
+        let has_some = is_filed || !self.agents.is_empty() || !self.asked.is_empty();
+        self.by_id.is_empty() && self.by_ordinal.is_empty() && self.active.is_empty() && !has_some
     }
 }

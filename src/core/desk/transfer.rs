@@ -104,7 +104,7 @@ impl Desk {
         let id = self.find_live(ordinal)?;
         let lead = self.lead_at(seat)?;
         let conversation = &self.conversations[id];
-        let Some(owner) = conversation.owner.filter(|_| conversation.is_active()) else {
+        let Some(owner) = conversation.owner().filter(|_| conversation.is_active()) else {
             return Err(AgentRefusal::NotYours(self.who(id)));
         };
         if owner == lead {

@@ -116,7 +116,7 @@ impl Desk {
 
     /// Other agents at whose seats a conversation is open.
     fn readers(&self, seat: SeatId, id: ConversationId) -> Vec<String> {
-        let own = [self.team.agent_at(seat), self.conversations[id].owner];
+        let own = [self.team.agent_at(seat), self.conversations[id].owner()];
         let others = self.team.readers(id).filter(|agent| !own.contains(&Some(*agent)));
         let mut names: Vec<_> = others.map(|agent| self.agent_name(agent)).collect();
         names.sort_unstable();
@@ -126,8 +126,11 @@ impl Desk {
 
     /// How many customers talk to the agent at this seat, and how many wait for that agent.
     pub fn customers(&self, seat: SeatId) -> Customers {
-        let waiting = self.team.agent_at(seat).map_or(0, |agent| self.waiting_for(agent));
-        Customers { talking: self.own_conversations(seat).count(), waiting }
+        let Some(agent) = self.team.agent_at(seat) else {
+            return Customers { talking: 0, waiting: 0 };
+        };
+        let talking = self.conversations.count_of(agent);
+        Customers { talking, waiting: self.waiting_for(agent) }
     }
 
     /// The conversation that gets the next line of this seat.
@@ -151,9 +154,20 @@ impl Desk {
                 ending: self.planned(id),
             }),
             customers: self.customers(seat),
-            waited: self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now)),
+            waited: Prompt::shown_wait(self.waited_at(seat, now)),
             unread: self.team.agent_at(seat).map_or(0, |agent| self.team.member(agent).unread()),
         }
+    }
+
+    /// After this time the prompt of this seat says another time, if nothing else changes it.
+    pub fn prompt_changes_in(&self, seat: SeatId, now: Now) -> Option<Duration> {
+        let waited = self.waited(self.first_at(seat)?, now);
+        Some(Prompt::next_step(waited) - waited)
+    }
+
+    /// How long the first customer has waited who waits for the agent at this seat.
+    fn waited_at(&self, seat: SeatId, now: Now) -> Duration {
+        self.first_at(seat).map_or(Duration::ZERO, |id| self.waited(id, now))
     }
 
     /// How long a customer has waited.
@@ -201,10 +215,7 @@ impl Desk {
     /// Whether a control of this desk is pending in a conversation of the agent at this seat.
     pub fn is_asking(&self, seat: SeatId) -> bool {
         let agent = self.team.agent_at(seat);
-        let is_asked = |known: &Conversation| {
-            known.controls.pending().is_some() && !known.is_asleep() && known.owner == agent
-        };
-        self.conversations.iter().any(|(_, known)| is_asked(known))
+        self.conversations.asked().any(|known| known.owner() == agent)
     }
 
     /// Whether the agent at this seat has a customer.

@@ -324,10 +324,15 @@ impl Prompt {
         }
     }
 
-    /// After this time the prompt shows another time, if nothing else changes it.
-    pub fn changes_in(&self) -> Option<Duration> {
-        let over = Duration::from_nanos((self.waited.as_nanos() % PROMPT_STEP.as_nanos()) as u64);
-        (self.customers.waiting > 0).then(|| PROMPT_STEP - over)
+    /// The time that a prompt shows for somebody who has waited for this time.
+    pub fn shown_wait(waited: Duration) -> Duration {
+        let step = PROMPT_STEP.as_secs();
+        Duration::from_secs(waited.as_secs() / step * step)
+    }
+
+    /// The time that it shows next.
+    pub fn next_step(waited: Duration) -> Duration {
+        Prompt::shown_wait(waited) + PROMPT_STEP
     }
 }
 
@@ -340,9 +345,9 @@ impl fmt::Display for Prompt {
         }
         if waiting > 0 {
             write!(f, " · {waiting} waiting")?;
-            let steps = self.waited.as_secs() / PROMPT_STEP.as_secs();
-            if steps > 0 {
-                write!(f, " ({})", Elapsed(PROMPT_STEP * steps as u32))?;
+            let waited = Prompt::shown_wait(self.waited);
+            if !waited.is_zero() {
+                write!(f, " ({})", Elapsed(waited))?;
             }
         }
         if self.unread > 0 {

@@ -53,6 +53,8 @@ pub struct TypedLine {
 /// What a terminal keeps. Its lock lasts as long as this value.
 pub struct TypedLines {
     connection: Connection,
+    /// How many lines the desk has not done.
+    waiting: u64,
     #[expect(dead_code, reason = "the lock is held by holding the file")]
     lock: File,
 }
@@ -86,11 +88,13 @@ impl TypedLines {
             let connection = Connection::open(&file)?;
             set(&connection)?;
             connection.execute_batch(SCHEMA)?;
-            Ok(connection)
+            let count = "SELECT COUNT(*) FROM line";
+            let waiting: i64 = connection.query_row(count, [], |row| row.get(0))?;
+            Ok((connection, waiting as u64))
         };
-        let connection =
+        let (connection, waiting) =
             open().map_err(|e: rusqlite::Error| format!("cannot use {}: {e}", file.display()))?;
-        Ok(TypedLines { connection, lock })
+        Ok(TypedLines { connection, waiting, lock })
     }
 
     /// What this terminal signs in with, if it has a code.
@@ -127,6 +131,7 @@ impl TypedLines {
             change.commit()
         };
         begin().map_err(fault)?;
+        self.waiting = 0;
         Ok(former)
     }
 
@@ -138,7 +143,9 @@ impl TypedLines {
         let sql = "INSERT INTO line (conversation, text) VALUES (?, ?) RETURNING number";
         let id = conversation.as_ref().map(ConversationId::bytes);
         let number = self.connection.query_row(sql, params![id, text], |row| row.get(0));
-        number.map(|number: i64| number as u64).map_err(fault)
+        let number: i64 = number.map_err(fault)?;
+        self.waiting += 1;
+        Ok(number as u64)
     }
 
     /// The desk has done the lines up to this number.
@@ -147,7 +154,14 @@ impl TypedLines {
     /// When it cannot be kept.
     pub fn taken(&mut self, number: u64) -> Result<(), Fault> {
         let sql = "DELETE FROM line WHERE number <= ?";
-        self.connection.execute(sql, [number as i64]).map(drop).map_err(fault)
+        let done = self.connection.execute(sql, [number as i64]).map_err(fault)?;
+        self.waiting -= done as u64;
+        Ok(())
+    }
+
+    /// Whether the desk has done all lines.
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
     }
 
     /// The lines that the desk has not done, in their order.

@@ -2,27 +2,78 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use crate::core::record::Offset;
 use crate::core::report::Report;
+use crate::edge::clock;
 use crate::mode::attached::fact_of;
 use crate::turn::seat::Front;
 use crate::wire::ConversationId;
 use crate::wire::seat::{SeatMessage, SignIn, View};
 
-/// The frames for one terminal that wait for the end of the turn.
+/// What nobody waits for leaves after this time, if nothing else does before.
+const LATER: Duration = Duration::from_millis(100);
+
+/// The frames for one terminal that wait for the end of the turn, or for others to leave with.
+///
+/// A terminal that wakes costs more than what it is told. So what an agent does not wait for, such as
+/// how many lines another one owes, is told at most ten times a second. All frames stay in order.
 #[derive(Default)]
 pub(super) struct Outbox {
-    frames: RefCell<Vec<SeatMessage>>,
+    frames: RefCell<Vec<Frame>>,
+    /// Since when the first of them has waited, if nobody waits for any.
+    waits_since: Cell<Option<Instant>>,
+    is_urgent: Cell<bool>,
+}
+
+enum Frame {
+    Message(SeatMessage),
+    /// For a program. It becomes a fact when it leaves: until then it must hold up nobody.
+    Report(Report),
 }
 
 impl Outbox {
     pub(super) fn push(&self, message: SeatMessage) {
-        self.frames.borrow_mut().push(message);
+        self.frames.borrow_mut().push(Frame::Message(message));
+        self.is_urgent.set(true);
+    }
+
+    /// Adds a frame that nobody waits for.
+    fn push_later(&self, frame: Frame) {
+        let mut frames = self.frames.borrow_mut();
+        match (frames.last_mut(), &frame) {
+            // Only the latest is of interest.
+            (
+                Some(last @ Frame::Message(SeatMessage::View(_))),
+                Frame::Message(SeatMessage::View(_)),
+            ) => *last = frame,
+            _ => frames.push(frame),
+        }
+        if self.waits_since.get().is_none() {
+            self.waits_since.set(Some(clock::now().clock));
+        }
+    }
+
+    /// Takes the frames, if one of them is urgent or has waited for long enough by now.
+    pub(super) fn take_due(&self, now: Instant) -> Vec<SeatMessage> {
+        let is_due = self.deadline().is_some_and(|by| now >= by);
+        if self.is_urgent.get() || is_due { self.take() } else { Vec::new() }
+    }
+
+    /// When frames that nobody waits for leave.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.waits_since.get().map(|since| since + LATER)
     }
 
     pub(super) fn take(&self) -> Vec<SeatMessage> {
-        self.frames.take()
+        self.waits_since.set(None);
+        self.is_urgent.set(false);
+        let message = |frame| match frame {
+            Frame::Message(message) => Some(message),
+            Frame::Report(report) => fact_of(report, true).map(SeatMessage::Fact),
+        };
+        self.frames.take().into_iter().filter_map(message).collect()
     }
 }
 
@@ -81,8 +132,18 @@ impl Front for Attached {
         self.last_fact.get()
     }
 
+    fn show_later(&self, report: Report) -> u64 {
+        if !self.is_json {
+            return self.show(report);
+        }
+        self.last_fact.set(self.last_fact.get() + 1);
+        self.outbox.push_later(Frame::Report(report));
+        self.last_fact.get()
+    }
+
     fn note_shown(&self, conversation: ConversationId, offset: Offset) {
-        self.outbox.push(SeatMessage::Upto { conversation, offset: offset.0 });
+        let offset = offset.0;
+        self.outbox.push_later(Frame::Message(SeatMessage::Upto { conversation, offset }));
     }
 
     fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
@@ -91,7 +152,7 @@ impl Front for Attached {
     }
 
     fn list(&self, lines: Vec<String>) {
-        self.outbox.push(SeatMessage::List { lines });
+        self.outbox.push_later(Frame::Message(SeatMessage::List { lines }));
     }
 
     fn insert(&self, text: &str) {
@@ -117,10 +178,18 @@ impl Front for Attached {
 
     fn flush(&self) {
         let view = self.view.borrow();
-        if self.sent_view.borrow().as_ref() != Some(&*view) {
-            self.outbox.push(SeatMessage::View(view.clone()));
-            self.sent_view.replace(Some(view.clone()));
+        let mut sent = self.sent_view.borrow_mut();
+        if sent.as_ref() == Some(&*view) {
+            return;
         }
+        let message = SeatMessage::View(view.clone());
+        // Whose the next line is must be right at once.
+        if sent.as_ref().is_some_and(|sent| sent.focus == view.focus) {
+            self.outbox.push_later(Frame::Message(message));
+        } else {
+            self.outbox.push(message);
+        }
+        sent.replace(view.clone());
     }
 
     fn finish(self: Box<Self>) {}

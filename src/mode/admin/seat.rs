@@ -10,10 +10,11 @@ use std::ops::RangeInclusive;
 
 use crate::core::clock::Now;
 use crate::core::command;
+use crate::core::delivery::Mark;
 use crate::core::desk::{Desk, SeatId};
 use crate::core::outcome::{Audience, Fact, Passage};
 use crate::core::record::{Committed, Line, Offset, What};
-use crate::core::report::{Report, Told};
+use crate::core::report::{Prompt, Report, Told};
 use crate::core::script::Pace;
 use crate::edge::journal::{Fault, Journal};
 use crate::turn::Written;
@@ -47,6 +48,8 @@ pub(super) struct AgentSeat {
     told: HashMap<ConversationId, Offset>,
     /// At least one conversation was had.
     had_one: bool,
+    /// What the prompt shows, how far the latest line has come, and who gets the next one.
+    prompt: Option<(Prompt, Mark, Option<ConversationId>)>,
     /// Up to which offset a person has seen a conversation.
     drawn: HashMap<ConversationId, Offset>,
     /// Lines of active conversations that are committed and that the person has not seen yet.
@@ -78,6 +81,7 @@ impl AgentSeat {
             resumed: HashSet::new(),
             told: HashMap::new(),
             had_one: false,
+            prompt: None,
             drawn: HashMap::new(),
             undrawn: HashMap::new(),
         }
@@ -142,6 +146,23 @@ impl AgentSeat {
             self.seat.screen().note_shown(id, offset);
         }
         self.seat.screen().flush();
+    }
+
+    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn for
+    /// every seat, so what has not changed costs little.
+    pub(super) fn show_prompt(
+        &mut self,
+        prompt: (Prompt, Mark, Option<ConversationId>),
+        count: u32,
+    ) {
+        self.seat.screen().title(count);
+        if self.prompt.as_ref() == Some(&prompt) {
+            return;
+        }
+        let (said, mark, focus) = &prompt;
+        let screen = self.seat.screen();
+        screen.prompt(format!("{said}{mark}"), format!("{}{mark}", said.short()), *focus);
+        self.prompt = Some(prompt);
     }
 
     /// This conversation of another agent is read along here, or no more.
@@ -210,8 +231,19 @@ impl AgentSeat {
                 *is_elsewhere = !desk.is_own(self.id, *conversation);
                 Some((*conversation, *state, *is_elsewhere))
             }
-            // What a customer is doing is told where somebody talks to them.
+            // How much another agent owes is no news here.
+            Report::Unanswered { conversation, .. }
+                if !desk.is_shown_at(self.id, *conversation) =>
+            {
+                self.seat.tell_later(report);
+                return Ok(());
+            }
+            // What a customer is doing, and how far lines to them have come, is told where somebody
+            // talks to them.
             Report::Typing { conversation }
+            | Report::Delivered { conversation, .. }
+            | Report::Seen { conversation, .. }
+            | Report::Page { conversation, .. }
             | Report::Link { conversation, .. }
             | Report::Note { conversation, .. }
                 if !desk.is_shown_at(self.id, *conversation) =>

@@ -234,13 +234,9 @@ impl Admin {
     }
 
     /// Tells terminals whose scripts have nothing more to do that they may leave.
-    pub(super) fn end_scripts(&mut self) {
-        let seats: Vec<_> = self.edges.seats.iter().map(|at| at.id).collect();
-        for at in seats.into_iter().filter(|at| *at != SeatId::TERMINAL) {
-            if self.is_script_over(at) {
-                self.end_script(at);
-            }
-        }
+    pub(super) fn end_scripts(&self) {
+        let others = self.edges.seats.iter().filter(|at| at.id != SeatId::TERMINAL);
+        others.filter(|at| self.is_script_over(at.id)).for_each(|at| self.end_script(at.id));
     }
 
     /// `/quit` at a seat.

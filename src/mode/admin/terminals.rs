@@ -5,7 +5,7 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::core::desk::SeatId;
 use crate::mode::attached::dialect_of_agents;
@@ -121,7 +121,7 @@ impl Terminals {
 
     /// How many terminals are signed in.
     pub(super) fn count(&self) -> usize {
-        self.all.values().filter(|terminal| terminal.line.is_some()).count()
+        self.lines().count()
     }
 
     /// Says why a connection is closed, behind what waits for it, and closes it.
@@ -139,9 +139,21 @@ impl Terminals {
         }
     }
 
-    /// Sends what waits for all terminals.
-    pub(super) fn flush(&self, peers: &Peers) {
-        self.all.keys().for_each(|conn| self.send(*conn, peers));
+    /// Sends what is due to all terminals.
+    pub(super) fn flush(&self, peers: &Peers, now: Instant) {
+        for (conn, line) in self.lines() {
+            let due = line.outbox.take_due(now);
+            due.iter().for_each(|message| send(conn, message, peers));
+        }
+    }
+
+    /// When something is due that nobody waits for.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.lines().filter_map(|(_, line)| line.outbox.deadline()).min()
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (Conn, &Line)> {
+        self.all.iter().filter_map(|(conn, it)| Some((*conn, it.line.as_ref()?)))
     }
 
     fn send(&self, conn: Conn, peers: &Peers) {
@@ -152,9 +164,7 @@ impl Terminals {
     }
 
     fn find(&self, is_it: impl Fn(&Line) -> bool) -> Option<(Conn, Line)> {
-        let lines = self.all.iter();
-        let mut lines = lines.filter_map(|(conn, it)| Some((*conn, it.line.as_ref()?)));
-        lines.find(|(_, line)| is_it(line)).map(|(conn, line)| (conn, line.clone()))
+        self.lines().find(|(_, line)| is_it(line)).map(|(conn, line)| (conn, line.clone()))
     }
 }
 

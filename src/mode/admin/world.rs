@@ -134,10 +134,8 @@ impl World<Desk> for Edges {
         for seat in self.seats.iter_mut() {
             let (id, screen) = (seat.id, seat.seat().screen());
             if screen.has_prompt() {
-                let (prompt, mark) = (desk.prompt(id, now), desk.mark(id));
-                let short = format!("{}{mark}", prompt.short());
-                screen.prompt(format!("{prompt}{mark}"), short, desk.focus(id));
-                screen.title(desk.attention_at(id));
+                let prompt = (desk.prompt(id, now), desk.mark(id), desk.focus(id));
+                seat.show_prompt(prompt, desk.attention_at(id));
             } else if screen.is_interactive() {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);
@@ -145,7 +143,7 @@ impl World<Desk> for Edges {
             seat.show_list(desk, now);
             seat.flush();
         }
-        self.terminals.flush(&self.peers);
+        self.terminals.flush(&self.peers, now.clock);
         self.peers.flush();
     }
 }

@@ -26,17 +26,34 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
 }
 
 #[test]
-fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it() {
+fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it_and_no_loop_is_woken() {
     let mut setup = patient();
     setup.dialect.keepalive.after = Duration::from_millis(100);
     setup.dialect.keepalive.dead = Duration::from_millis(600);
     let (desk, here, user, there) = pair(setup);
-    desk.send(here, PING);
-    let since = Instant::now();
-    while since.elapsed() < Duration::from_secs(1) {
-        assert_eq!(user.received(there, PING.len()), PING);
-        assert_eq!(desk.received(here, PING.len()), PING);
-    }
+    desk.net.admit(here);
+    desk.send(here, "begins");
+    assert_eq!(user.received(there, 6), b"begins");
+    desk.silent_for(Duration::from_secs(1));
+    user.silent_for(Duration::ZERO);
+    desk.send(here, "goes on");
+    assert_eq!(user.received(there, 7), b"goes on");
+}
+
+#[test]
+fn signs_of_life_that_come_too_often_or_with_more_reach_the_loop() {
+    let mut setup = patient();
+    setup.dialect.keepalive.after = Duration::from_secs(60);
+    let (desk, conn, mut peer) = raw_peer(setup);
+    desk.net.admit(conn);
+    desk.send(conn, "begins");
+    peer.read_exact(&mut [0; 6]).unwrap();
+    peer.write_all(PING).unwrap();
+    desk.silent_for(Duration::from_millis(100));
+    peer.write_all(PING).unwrap();
+    assert_eq!(desk.received(conn, PING.len()), PING);
+    peer.write_all(&[PING, b"more"].concat()).unwrap();
+    assert_eq!(desk.received(conn, 8), b"pingmore");
 }
 
 #[test]
