@@ -31,16 +31,16 @@ const IDLE_FOR: Duration = Duration::from_secs(10);
 /// A key or a line is to be answered in this time, in milliseconds: in a frame of a screen.
 const FRAME: f64 = 16.0;
 
-/// Measures, with programs and with persons at the terminals.
+/// Measures, with persons and with programs at the terminals.
 pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let mut rows = compare(extent, Kind::Person)?;
-    rows.extend(compare(extent, Kind::Program)?);
+    let mut rows = Measured::new(extent, Kind::Person)?.rows();
+    rows.extend(Measured::new(extent, Kind::Program)?.rows());
     Ok(rows)
 }
 
-/// What the rounds of one desk have brought. Times are in milliseconds.
+/// Times of one desk, in milliseconds.
 #[derive(Default)]
-struct Figures {
+struct Times {
     /// From a customer's line to the seat, from Enter to the customer, and from Enter to the seat.
     lines: Sample,
     answers: Sample,
@@ -49,99 +49,123 @@ struct Figures {
     keys: Sample,
 }
 
-impl Figures {
-    fn add_medians(&mut self, round: &Figures) {
-        self.lines.add(round.lines.median());
-        self.answers.add(round.answers.median());
-    }
+/// What all rounds have brought.
+struct Measured {
+    kind: Kind,
+    /// The medians of the desk with one agent, and of that with twenty; and the second over the first.
+    medians: [Times; 2],
+    ratios: Times,
+    /// All times of the desk with twenty agents while others talk, too.
+    busy: Times,
+    /// The share of a CPU that this desk and each terminal take while nobody does anything.
+    idle: Sample,
+    terminals: Sample,
+    /// The memory for twenty seats more, in MiB.
+    seats: f64,
 }
 
-fn compare(extent: &Extent, kind: Kind) -> Result<Vec<Row>, Broken> {
-    let mut teams = [Team::start(kind, 1)?, Team::start(kind, AGENTS)?];
-    Team::fill(&mut teams)?;
-    let mut medians = [Figures::default(), Figures::default()];
-    let [mut lines, mut answers] = [Sample::default(), Sample::default()];
-    let mut busy = Figures::default();
-    let [mut idle, mut terminals] = [Sample::default(), Sample::default()];
-    for round in 0..extent.rounds {
-        let mut figures = [Figures::default(), Figures::default()];
+impl Measured {
+    fn new(extent: &Extent, kind: Kind) -> Result<Measured, Broken> {
+        let mut teams = [Team::start(kind, 1)?, Team::start(kind, AGENTS)?];
+        Team::fill(&mut teams)?;
+        let (medians, ratios, busy) = Default::default();
+        let (idle, terminals) = Default::default();
+        let mut all = Measured { kind, medians, ratios, busy, idle, terminals, seats: 0.0 };
+        all.seats = teams[1].cost_of_seats()?;
+        for round in 0..extent.rounds {
+            all.round(&mut teams, round, extent.paused_trips)?;
+        }
+        Ok(all)
+    }
+
+    fn round(&mut self, teams: &mut [Team; 2], round: usize, count: usize) -> Result<(), Broken> {
+        let mut times = [Times::default(), Times::default()];
         // Ten short turns each, in another order in each round: other work of the machine disturbs
         // both.
         for turn in 0..20 {
             let at = (turn + round) % 2;
-            teams[at].talk(extent.paused_trips / 10, &mut figures[at])?;
+            teams[at].talk(count / 10, &mut times[at])?;
         }
-        let [one, twenty] = &figures;
-        lines.add(twenty.lines.median() / one.lines.median());
-        answers.add(twenty.answers.median() / one.answers.median());
-        medians.iter_mut().zip(&figures).for_each(|(all, round)| all.add_medians(round));
-        let team = &mut teams[1];
-        team.life.talk(BUSY);
-        team.talk(extent.paused_trips, &mut busy)?;
-        team.life.talk(0);
+        for (median, times) in self.medians.iter_mut().zip(&times) {
+            median.lines.add(times.lines.median());
+            median.answers.add(times.answers.median());
+        }
+        let [one, twenty] = &times;
+        self.ratios.lines.add(twenty.lines.median() / one.lines.median());
+        self.ratios.answers.add(twenty.answers.median() / one.answers.median());
+        teams[1].life.talk(BUSY);
+        teams[1].talk(count, &mut self.busy)?;
+        teams[1].life.talk(0);
         teams.iter_mut().try_for_each(|team| team.customer.ping())?;
         let (desk, seats) = teams[1].idle()?;
-        idle.add(100.0 * desk);
-        terminals.add(100.0 * seats / AGENTS as f64);
-        teams.iter_mut().try_for_each(|team| team.customer.ping())?;
+        self.idle.add(100.0 * desk);
+        self.terminals.add(100.0 * seats / AGENTS as f64);
+        teams.iter_mut().try_for_each(|team| team.customer.ping())
     }
-    // The first seats that are told of all customers leave room for those that follow.
-    let team = &mut teams[1];
-    team.grow(1)?;
-    let before = team.desk.status()?.rss;
-    team.grow(2)?;
-    let more = (team.desk.status()?.rss as f64 - before as f64) / f64::from(1 << 20);
-    let of = |what: &str| match kind {
-        Kind::Program => format!("{what} (--json)"),
-        Kind::Person => format!("{what} (a person)"),
-    };
-    let ratio = |what: &str, ratios: &Sample, [one, twenty]: [&Sample; 2]| Row {
-        measure: of(what),
-        goal: "<= 1.10 x one agent's".into(),
-        measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
-        scale: format!("{:.2} ms; one agent's {:.2} ms", twenty.median(), one.median()),
-        reached: Some(ratios.median() <= 1.1),
-    };
-    let quick = |what: &str, times: &Sample| Row {
-        measure: of(what),
-        goal: format!("<= {FRAME:.0} ms"),
-        measured: format!("{:.2} ms", times.at(0.99)),
-        scale: format!("p50 {:.2} ms, {BUSY} lines and answers a second meanwhile", times.median()),
-        reached: Some(times.at(0.99) <= FRAME),
-    };
-    let percent = |what: &str, goal: Option<f64>, sample: &Sample| Row {
-        measure: of(what),
-        goal: goal.map(|goal| format!("<= {goal:.1} % of a CPU")).unwrap_or_default(),
-        measured: format!("{:.2} % ({})", sample.median(), sample.spread(2)),
-        scale: String::new(),
-        reached: goal.map(|goal| sample.median() <= goal),
-    };
-    let [one, twenty] = &medians;
-    let mut rows = vec![
-        ratio("a customer's line to their agent's seat, p50", &lines, [&one.lines, &twenty.lines]),
-        ratio("an agent's line to their customer, p50", &answers, [&one.answers, &twenty.answers]),
-        quick("a customer's line to their agent's seat, p99", &busy.lines),
-        quick("Enter to the line on the agent's screen, p99", &busy.shown),
-    ];
-    if kind == Kind::Person {
-        rows.push(quick("a key to its letter on the screen, p99", &busy.keys));
-    }
-    rows.extend([
-        percent(
-            "20 agents, 500 talk, 2,500 wait, nobody says anything: the desk",
-            Some(0.5),
-            &idle,
-        ),
-        percent("the same: each terminal", None, &terminals),
-        Row {
-            measure: of("20 more seats: RSS"),
+
+    fn rows(&self) -> Vec<Row> {
+        let [one, twenty] = &self.medians;
+        let lines = [&self.ratios.lines, &one.lines, &twenty.lines];
+        let answers = [&self.ratios.answers, &one.answers, &twenty.answers];
+        let mut rows = vec![
+            self.ratio("a customer's line to their agent's seat, p50", lines),
+            self.ratio("an agent's line to their customer, p50", answers),
+            self.quick("a customer's line to their agent's seat, p99", &self.busy.lines),
+            self.quick("Enter to the line on the agent's screen, p99", &self.busy.shown),
+        ];
+        if self.kind == Kind::Person {
+            rows.push(self.quick("a key to its letter on the screen, p99", &self.busy.keys));
+        }
+        let idle = "20 agents, 500 talk, 2,500 wait, nobody says anything: the desk";
+        rows.push(self.percent(idle, Some(0.5), &self.idle));
+        rows.push(self.percent("the same: each terminal", None, &self.terminals));
+        rows.push(Row {
+            measure: self.of("20 more seats: RSS"),
             goal: "<= 1.0 MiB".into(),
-            measured: format!("{more:.2} MiB"),
+            measured: format!("{:.2} MiB", self.seats),
             scale: String::new(),
-            reached: Some(more <= 1.0),
-        },
-    ]);
-    Ok(rows)
+            reached: Some(self.seats <= 1.0),
+        });
+        rows
+    }
+
+    fn of(&self, what: &str) -> String {
+        match self.kind {
+            Kind::Program => format!("{what} (--json)"),
+            Kind::Person => format!("{what} (a person)"),
+        }
+    }
+
+    fn ratio(&self, what: &str, [ratios, one, twenty]: [&Sample; 3]) -> Row {
+        Row {
+            measure: self.of(what),
+            goal: "<= 1.10 x one agent's".into(),
+            measured: format!("{:.2} x ({})", ratios.median(), ratios.spread(2)),
+            scale: format!("{:.2} ms; one agent's {:.2} ms", twenty.median(), one.median()),
+            reached: Some(ratios.median() <= 1.1),
+        }
+    }
+
+    fn quick(&self, what: &str, times: &Sample) -> Row {
+        let (p50, p99) = (times.median(), times.at(0.99));
+        Row {
+            measure: self.of(what),
+            goal: format!("<= {FRAME:.0} ms"),
+            measured: format!("{p99:.2} ms"),
+            scale: format!("p50 {p50:.2} ms, {BUSY} lines and answers a second meanwhile"),
+            reached: Some(p99 <= FRAME),
+        }
+    }
+
+    fn percent(&self, what: &str, goal: Option<f64>, sample: &Sample) -> Row {
+        Row {
+            measure: self.of(what),
+            goal: goal.map(|goal| format!("<= {goal:.1} % of a CPU")).unwrap_or_default(),
+            measured: format!("{:.2} % ({})", sample.median(), sample.spread(2)),
+            scale: String::new(),
+            reached: goal.map(|goal| sample.median() <= goal),
+        }
+    }
 }
 
 /// A desk with its agents and customers. One customer and the first agent are measured.
@@ -205,7 +229,7 @@ impl Team {
     }
 
     /// The customer and the agent talk, a line and an answer each time.
-    fn talk(&mut self, count: usize, figures: &mut Figures) -> Result<(), Broken> {
+    fn talk(&mut self, count: usize, times: &mut Times) -> Result<(), Broken> {
         self.life.check()?;
         self.customer.ping()?;
         self.seats[0].forget()?;
@@ -218,7 +242,7 @@ impl Team {
             let since = Instant::now();
             self.customer.say_now(&line)?;
             seat.until(&line)?;
-            figures.lines.add(millis(since));
+            times.lines.add(millis(since));
             if self.kind == Kind::Person {
                 seat.press(&answer[..answer.len() - 1])?;
                 seat.until(&answer[..answer.len() - 1])?;
@@ -227,15 +251,15 @@ impl Team {
                 let since = Instant::now();
                 seat.press("Z")?;
                 seat.until("Z")?;
-                figures.keys.add(millis(since));
+                times.keys.add(millis(since));
             }
             thread::sleep(PAUSE);
             let since = Instant::now();
             seat.enter(&answer)?;
             self.customer.until_answered()?;
-            figures.answers.add(millis(since));
+            times.answers.add(millis(since));
             seat.until(&answer)?;
-            figures.shown.add(millis(since));
+            times.shown.add(millis(since));
         }
         Ok(())
     }
@@ -248,6 +272,19 @@ impl Team {
         thread::sleep(IDLE_FOR);
         let took = since.elapsed().as_secs_f64();
         Ok(((cpu_of(self.desk.pid())? - desk) / took, (seats()? - terminals) / took))
+    }
+
+    /// The memory that the desk takes for one seat more of each agent, in MiB.
+    fn cost_of_seats(&mut self) -> Result<f64, Broken> {
+        // The first seats that are told of all customers leave room for those that follow.
+        self.grow(1)?;
+        self.customer.ping()?;
+        let before = self.desk.status()?.rss;
+        self.grow(2)?;
+        let cost = self.desk.status()?.rss as f64 - before as f64;
+        self.seats.truncate(AGENTS);
+        self.customer.ping()?;
+        Ok(cost / f64::from(1 << 20))
     }
 
     /// Each agent gets one seat more.

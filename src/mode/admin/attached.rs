@@ -194,3 +194,49 @@ impl Front for Attached {
 
     fn finish(self: Box<Self>) {}
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owed(lines: u32) -> Frame {
+        let conversation = ConversationId::new([7; 16]);
+        Frame::Report(Report::Unanswered { conversation, lines, since: None })
+    }
+
+    fn view(prompt: &str) -> Frame {
+        Frame::Message(SeatMessage::View(View { prompt: prompt.to_owned(), ..View::default() }))
+    }
+
+    /// The prompts among these messages, and how many there are of all.
+    fn prompts(messages: &[SeatMessage]) -> (usize, Vec<&str>) {
+        let prompts = messages.iter().filter_map(|message| match message {
+            SeatMessage::View(view) => Some(&*view.prompt),
+            _ => None,
+        });
+        (messages.len(), prompts.collect())
+    }
+
+    #[test]
+    fn what_nobody_waits_for_leaves_in_its_place_with_what_is_urgent_or_after_a_tenth_of_a_second()
+    {
+        let outbox = Outbox::default();
+        let now = clock::now().clock;
+        outbox.push_later(owed(1));
+        outbox.push_later(owed(0));
+        assert_eq!(outbox.take_due(now), []);
+        outbox.push(SeatMessage::Taken { number: 1 });
+        let sent = outbox.take_due(now);
+        assert!(matches!(sent[..2], [SeatMessage::Fact(_), SeatMessage::Fact(_)]), "{sent:?}");
+        assert_eq!(sent[2..], [SeatMessage::Taken { number: 1 }]);
+        assert_eq!(outbox.deadline(), None);
+        outbox.push_later(view("a"));
+        outbox.push_later(view("b"));
+        outbox.push_later(owed(1));
+        outbox.push_later(view("c"));
+        let by = outbox.deadline().expect("they leave");
+        assert_eq!(outbox.take_due(by - Duration::from_millis(1)), []);
+        assert_eq!(prompts(&outbox.take_due(by)), (3, vec!["b", "c"]));
+        assert_eq!(outbox.take_due(by), []);
+    }
+}

@@ -137,6 +137,35 @@ fn a_customer_who_is_given_back_to_the_queue_is_the_first_there() {
 }
 
 #[test]
+fn another_agent_hears_how_much_a_colleague_owes_in_its_place_and_nothing_else_of_the_talk() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    for (line, answer) in [("one?", "one"), ("two?", "two")] {
+        cleo.say(line);
+        robin.until_text(line);
+        robin.say(answer);
+        cleo.until_text(answer);
+    }
+    robin.until(|event| event["event"] == "delivered" && event["number"] == 3);
+    robin.say("/close");
+    al.until_state("closed");
+    let events = al.events();
+    let while_robin_has_her = || {
+        let since = events.iter().skip_while(|event| !has("robin")(event));
+        since.take_while(|event| event["state"] != "closed")
+    };
+    let counts = while_robin_has_her().filter(|event| event["event"] == "unanswered");
+    let counts: Vec<_> = counts.map(|event| event["lines"].as_u64()).collect();
+    assert_eq!(counts, [1, 0, 1, 0].map(Some), "each is told before the end");
+    // The close has the number 4. It may be delivered when nobody has her any more.
+    let is_talk = |event: &&Value| {
+        let names = ["message", "delivered", "seen", "typing"];
+        names.iter().any(|name| event["event"] == *name) && event["number"] != 4
+    };
+    assert_eq!(while_robin_has_her().find(is_talk), None);
+}
+
+#[test]
 fn a_lead_takes_a_customer_over_and_others_may_not() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
