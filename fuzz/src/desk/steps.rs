@@ -84,7 +84,7 @@ impl World {
                 self.seats.retain(|there| !ended.contains(there));
                 self.options.agents = agents;
             }
-            10 => _ = desk.undo(seat),
+            10 => _ = desk.undo(seat, now),
             11 => desk.confirm(seat, now),
             _ => self.act(),
         }

@@ -28,7 +28,7 @@ impl Desk {
     /// A seat is gone.
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
         if let Some(agent) = self.team.stand_up(seat, now) {
-            self.keep_all(agent);
+            self.keep_all(agent, now);
         }
         self.review_presence(now);
     }

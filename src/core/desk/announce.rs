@@ -26,7 +26,7 @@ impl Desk {
 
     fn learn_message(&mut self, id: ConversationId, (number, said): (Number, &Said), now: Now) {
         if said.author == Author::User {
-            self.keep(id, EndingOutcome::CustomerWrote);
+            self.keep(id, EndingOutcome::CustomerWrote, now);
         }
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let is_live = conversation.controls.phase().is_with_desk();
@@ -66,7 +66,7 @@ impl Desk {
         conversation.typing.stop();
         self.conversations.note_change(id);
         if !self.conversations[id].is_active() {
-            self.keep(id, EndingOutcome::CustomerLeft);
+            self.keep(id, EndingOutcome::CustomerLeft, now);
         }
         let Some(conversation) = self.conversations.get(id) else { return };
         let controls = &conversation.controls;

@@ -43,7 +43,7 @@ impl Desk {
         for id in away {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             match conversation.tick_idle(now) {
-                Waited::TooLong => self.give_up(id),
+                Waited::TooLong => self.give_up(id, now),
                 Waited::Note(idle) => self.journal(id, Record::Idle(idle)),
                 Waited::On => {}
             }
@@ -65,11 +65,11 @@ impl Desk {
 
     /// The customer has been away for too long: they leave the queue and the agent's screen until
     /// they come back.
-    fn give_up(&mut self, id: ConversationId) {
+    fn give_up(&mut self, id: ConversationId, now: Now) {
         self.queue.remove(id);
         self.team.lose(id);
         self.void_offer(id);
-        self.keep(id, EndingOutcome::CustomerLeft);
+        self.keep(id, EndingOutcome::CustomerLeft, now);
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.fall_asleep();
         let undelivered = conversation.delivery.acked() + 1..=conversation.own.last();

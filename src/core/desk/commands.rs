@@ -54,7 +54,7 @@ impl Desk {
             }
             (Phase::Queued, None) => {
                 self.check_room(agent)?;
-                self.keep(id, EndingOutcome::Reassigned);
+                self.keep(id, EndingOutcome::Reassigned, now);
                 let outcome =
                     if is_offered { TransferOutcome::Accepted } else { TransferOutcome::Void };
                 self.end_offer(id, outcome);
@@ -115,7 +115,7 @@ impl Desk {
     /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
         let id = self.target_to_change(seat, None)?;
-        self.keep(id, EndingOutcome::AgentWrote);
+        self.keep(id, EndingOutcome::AgentWrote, now);
         self.set_hold(id, false);
         self.record_said(id, text, false, now);
         Ok(())

@@ -91,7 +91,7 @@ impl Desk {
         asked: Option<SeatId>,
         now: Now,
     ) {
-        self.keep(id, EndingOutcome::Reassigned);
+        self.keep(id, EndingOutcome::Reassigned, now);
         self.end_offer(id, TransferOutcome::Accepted);
         self.own(id, to);
         self.forget_hold(id, false);

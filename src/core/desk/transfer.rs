@@ -66,7 +66,7 @@ impl Desk {
         }
         self.check_room(to)?;
         note.iter().for_each(|note| self.keep_note(seat, id, note));
-        self.keep(id, EndingOutcome::Reassigned);
+        self.keep(id, EndingOutcome::Reassigned, now);
         self.void_offer(id);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.offer = Some(Box::new(Offer { from, to, until: now.clock + OFFERED_FOR }));

@@ -81,14 +81,14 @@ impl Desk {
     ///
     /// # Errors
     /// When none is ending.
-    pub fn undo(&mut self, seat: SeatId) -> Result<(), AgentRefusal> {
+    pub fn undo(&mut self, seat: SeatId, now: Now) -> Result<(), AgentRefusal> {
         let agent = self.team.agent_at(seat);
         let by = |id: &ConversationId| Some(self.conversations[*id].planned.as_ref()?.by);
         let is_ending = |id: &ConversationId| by(id).is_some_and(|by| Some(by) == agent);
         let focus = self.focus(seat).filter(is_ending);
         let latest = self.ending.iter().rev().copied().find(is_ending);
         let id = focus.or(latest).ok_or(AgentRefusal::NothingToUndo)?;
-        self.keep(id, EndingOutcome::Undone);
+        self.keep(id, EndingOutcome::Undone, now);
         Ok(())
     }
 
@@ -117,20 +117,25 @@ impl Desk {
     }
 
     /// Cancels the end of a conversation that is about to end, and tells its agent and all leads why.
-    pub(super) fn keep(&mut self, id: ConversationId, why: EndingOutcome) {
-        if let Some(planned) = self.forget_plan(id) {
-            self.tell_ending(id, planned.by, planned.ending, why);
+    /// A customer who waits calls agents again.
+    pub(super) fn keep(&mut self, id: ConversationId, why: EndingOutcome, now: Now) {
+        let Some(planned) = self.forget_plan(id) else { return };
+        self.tell_ending(id, planned.by, planned.ending, why);
+        // Nobody was called while the conversation was about to end.
+        let group = self.queue.group(id).filter(|_| self.conversations[id].is_up_for_accept());
+        if let Some(group) = group {
+            self.note_waiting(group, now);
         }
     }
 
     /// Cancels all that an agent whose last seat is gone was ending.
-    pub(super) fn keep_all(&mut self, agent: AgentId) {
+    pub(super) fn keep_all(&mut self, agent: AgentId, now: Now) {
         let is_theirs = |id: &&ConversationId| {
             let planned = self.conversations[**id].planned.as_ref();
             planned.is_some_and(|planned| planned.by == agent)
         };
         let theirs: Vec<_> = self.ending.iter().filter(is_theirs).copied().collect();
-        theirs.into_iter().for_each(|id| self.keep(id, EndingOutcome::AgentLeft));
+        theirs.into_iter().for_each(|id| self.keep(id, EndingOutcome::AgentLeft, now));
     }
 
     /// Cancels the end of a conversation that was about to end when the desk stopped, and notes that.

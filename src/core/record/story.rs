@@ -123,7 +123,6 @@ impl Story {
                 self.owed.learn(&entry.body, entry.at);
                 self.add(offset, false, *desk, entry);
             }
-            Record::Note(_) => self.idle = Duration::ZERO,
             Record::Held(number) => {
                 self.held = *number;
                 self.own = self.own.max(*number);
@@ -148,7 +147,9 @@ impl Story {
             Record::Ending(ending) => self.ending = *ending,
             Record::Tags(tags) => self.tags.clone_from(tags),
             Record::Hold(is_on_hold) => self.is_on_hold = *is_on_hold,
-            Record::Focus
+            // A note is no activity: the idle time goes on.
+            Record::Note(_)
+            | Record::Focus
             | Record::Enrolled { .. }
             | Record::Taken(..)
             | Record::Unsent(..)

@@ -214,7 +214,7 @@ impl Admin {
                 return self.arrive(at, switched);
             }
             command::Admin::In(on, action) => return self.act_in(at, *on, action, now),
-            command::Admin::Undo => desk.undo(at),
+            command::Admin::Undo => desk.undo(at, now),
             command::Admin::Take { who, reason } => {
                 let ordinal = self.find(at, who, Desk::find_active);
                 ordinal.and_then(|ordinal| self.desk.take_over(at, ordinal, reason, now))

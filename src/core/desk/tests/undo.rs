@@ -50,12 +50,12 @@ fn the_same_command_again_or_enter_ends_it_at_once_and_undo_keeps_it() {
     takes(&mut desk, robin, 1);
     takes(&mut desk, robin, 2);
     desk.outcome();
-    assert_eq!(desk.undo(robin), Err(AgentRefusal::NothingToUndo));
+    assert_eq!(desk.undo(robin, now()), Err(AgentRefusal::NothingToUndo));
     desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("robin has customer 2");
     desk.switch(robin, 1).expect("robin has customer 1");
     desk.confirm(robin, now());
-    assert_eq!(desk.undo(al), Err(AgentRefusal::NothingToUndo), "it is not al's");
-    assert_eq!(desk.undo(robin), Ok(()), "also from another conversation");
+    assert_eq!(desk.undo(al, now()), Err(AgentRefusal::NothingToUndo), "it is not al's");
+    assert_eq!(desk.undo(robin, now()), Ok(()), "also from another conversation");
     assert_eq!(news(&mut desk), (vec![EndingOutcome::Begun, EndingOutcome::Undone], vec![]));
     desk.end_soon(robin, None, Ending::HandBack, None, now()).expect("robin has customer 1");
     desk.end_soon(robin, None, Ending::Close, None, now()).expect("robin thinks better of it");

@@ -1,14 +1,19 @@
 //! What an agent does about a customer who still waits: they close, hand back and offer them by
 //! number.
 
+use std::time::Duration;
+
 use super::team::{outcomes, takes, team};
 use super::undo::news;
 use super::{after, id, joins, now, reports, says};
-use crate::core::desk::{Desk, OFFERED_FOR, UNDO_WITHIN};
+use crate::core::desk::{Act, Desk, Errand, OFFERED_FOR, UNDO_WITHIN};
 use crate::core::outcome::Side;
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
 use crate::wire::{Asked, Author, Body, DeskId, EndReason, Number, Said};
+
+/// A call is due after this time.
+const GATHERED: Duration = Duration::from_secs(1);
 
 fn ours(number: Number) -> Asked {
     Asked { desk: DeskId::new([1; 16]), number }
@@ -54,9 +59,15 @@ fn a_customer_who_waits_is_kept_by_who_accepts_them_writes_or_undoes_it() {
     desk.outcome();
     soon(&mut desk);
     assert_eq!(desk.accept(al, None, now()), Err(AgentRefusal::NobodyWaitingIsConnected));
-    assert_eq!(desk.undo(al), Err(AgentRefusal::NothingToUndo));
-    assert_eq!(desk.undo(robin), Ok(()));
+    assert_eq!(desk.undo(al, now()), Err(AgentRefusal::NothingToUndo));
+    desk.tick(after(GATHERED));
+    desk.outcome();
+    assert_eq!(desk.undo(robin, after(GATHERED)), Ok(()));
     assert_eq!(news(&mut desk).0, [EndingOutcome::Undone]);
+    // While the conversation was ending, nobody was called.
+    desk.tick(after(GATHERED * 2));
+    let acts = desk.outcome().acts;
+    assert!(acts.iter().any(|act| matches!(act, Act::Errand(Errand::Ring(..)))), "{acts:?}");
     soon(&mut desk);
     says(&mut desk, 1, 2, Body::Message(Said::text(Author::User, "are you there?")));
     assert_eq!(news(&mut desk).0, [EndingOutcome::CustomerWrote]);

@@ -114,7 +114,12 @@ impl Writer<'_> {
             Record::Note(note) => {
                 let (none, at) = (None::<i64>, self.stored);
                 self.insert.execute(params![key, NOTE, none, at, at, false, note])?;
-                return Ok(Some(self.offset()));
+                let note = self.offset();
+                // The idle time goes on.
+                let sql = "UPDATE conversation SET idle_at = ?1 WHERE key = ?2 AND idle_at IS
+                               (SELECT max(key) FROM entry WHERE conversation = ?2 AND key < ?1)";
+                self.run(sql, params![note.0 as i64, key])?;
+                return Ok(Some(note));
             }
             Record::Begun { name, .. } => {
                 let sql = "UPDATE conversation SET name = ? WHERE key = ?";

@@ -102,7 +102,7 @@ impl World {
             6 => _ = self.desk.end_soon(seat, on, ENDINGS[to % 2], Some("private"), now),
             7 => match to {
                 0 => self.desk.confirm(seat, now),
-                _ => _ = self.desk.undo(seat),
+                _ => _ = self.desk.undo(seat, now),
             },
             0 => {
                 let to = ["robin", "al", "queue"][to];
