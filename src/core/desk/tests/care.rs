@@ -128,3 +128,30 @@ fn tags_and_a_hold_outlast_the_desk() {
     greets(&mut desk, Hello { features: vec![AGENT.into()], ..super::hello(1) }, 9, 1, now());
     assert_eq!(holds(&mut desk).1, [true], "the customer's side hears it again");
 }
+
+#[test]
+fn a_hold_does_not_outlast_the_agent_who_asked_for_it() {
+    let mut journal = Journal::in_memory();
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    desk.hold(robin, None, None, now()).expect("robin has the customer");
+    settle(&mut desk, &mut journal);
+    let restart = Restart { stories: vec![story(&journal, 1)], begun: 1, ..Restart::default() };
+    let mut desk =
+        Desk::restore(DeskId::new([1; 16]), super::team::options(&["al"]), &restart, now());
+    desk.tell_states();
+    assert!(holds(&mut desk).0.is_empty(), "robin is no agent any more");
+    greets(&mut desk, Hello { features: vec![AGENT.into()], ..super::hello(1) }, 9, 1, now());
+    assert_eq!(holds(&mut desk).1, [false]);
+}
+
+#[test]
+fn a_customer_who_waits_again_is_not_on_hold() {
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    desk.hold(robin, None, None, now()).expect("robin has the customer");
+    says(&mut desk, 1, 3, Body::Requested(Request::default()));
+    desk.outcome();
+    desk.tell_states();
+    assert!(holds(&mut desk).0.is_empty());
+}
