@@ -1,10 +1,10 @@
 //! Tags, and customers on hold.
 
 use super::team::{takes, team};
-use super::{greets, id, joins, now, reports, says, sent, settle, story};
-use crate::core::desk::{Desk, Options, SeatId};
+use super::{after, greets, id, joins, now, reports, says, sent, settle, story};
+use crate::core::desk::{Desk, Options, SeatId, UNDO_WITHIN};
 use crate::core::outcome::Side;
-use crate::core::record::{Record, Restart};
+use crate::core::record::{Ending, Record, Restart};
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{AGENT, Asked, Author, Body, DeskId, Entry, Hello, Message, Request, Said};
@@ -154,4 +154,22 @@ fn a_customer_who_waits_again_is_not_on_hold() {
     desk.outcome();
     desk.tell_states();
     assert!(holds(&mut desk).0.is_empty());
+}
+
+#[test]
+fn hold_and_resume_cancel_an_end_that_can_still_be_undone() {
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    let closes_and = |desk: &mut Desk, act: &dyn Fn(&mut Desk)| {
+        desk.end_soon(robin, None, Ending::Close, None, now()).expect("robin has the customer");
+        act(desk);
+        desk.tick(after(UNDO_WITHIN));
+        desk.outcome().records.into_iter().any(|(_, record)| {
+            matches!(record, Record::Own(Entry { body: Body::Close { .. }, .. }))
+        })
+    };
+    let hold = |desk: &mut Desk| desk.hold(robin, None, None, now()).expect("robin has them");
+    assert!(!closes_and(&mut desk, &hold), "who asks for patience does not close");
+    let resume = |desk: &mut Desk| desk.go_on(robin, None, None, now()).expect("on hold");
+    assert!(!closes_and(&mut desk, &resume));
 }
