@@ -117,6 +117,7 @@ impl Desk {
     }
 
     fn announce_queued(&mut self, id: ConversationId, now: Now) {
+        self.forget_hold(id, false);
         if self.turn_away(id, now) {
             return;
         }
@@ -159,6 +160,7 @@ impl Desk {
         let owner = self.conversations[id].owner();
         let Some(owner) = owner.filter(|owner| self.team.is_expected(*owner)) else {
             self.own(id, None);
+            self.forget_hold(id, false);
             let group = self.group(id);
             self.queue.push_front(id, group);
             self.note_waiting(group, now);

@@ -6,7 +6,7 @@
 
 use crate::core::clock::Now;
 use crate::core::record::Record;
-use crate::core::report::{AgentRefusal, Report};
+use crate::core::report::{AgentRefusal, EndingOutcome, Report};
 use crate::core::text::is_same;
 use crate::wire::ConversationId;
 
@@ -61,6 +61,7 @@ impl Desk {
         now: Now,
     ) -> Result<(), AgentRefusal> {
         let id = self.target_to_talk(seat, on)?;
+        self.keep(id, EndingOutcome::AgentWrote, now);
         text.iter().for_each(|text| self.record_said(id, text, true, now));
         self.set_hold(id, true);
         Ok(())
@@ -81,6 +82,7 @@ impl Desk {
         if !self.conversations[id].is_on_hold {
             return Err(AgentRefusal::NotOnHold(self.who(id)));
         }
+        self.keep(id, EndingOutcome::AgentWrote, now);
         self.set_hold(id, false);
         text.iter().for_each(|text| self.record_said(id, text, true, now));
         Ok(())

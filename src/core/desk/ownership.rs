@@ -92,7 +92,10 @@ impl Desk {
         now: Now,
     ) {
         self.keep(id, EndingOutcome::Reassigned, now);
-        self.end_offer(id, TransferOutcome::Accepted);
+        let offer = self.conversations[id].offer.as_ref();
+        let is_receiver = offer.is_some_and(|offer| to == Some(offer.to));
+        let outcome = if is_receiver { TransferOutcome::Accepted } else { TransferOutcome::Void };
+        self.end_offer(id, outcome);
         self.own(id, to);
         self.forget_hold(id, false);
         if let Some(conversation) = self.conversations.get_mut(id) {

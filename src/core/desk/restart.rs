@@ -72,6 +72,10 @@ impl Desk {
         let mut conversation = Conversation::restore(self.id, story, now);
         conversation.set_owner(self.team.owner(&story.owner));
         self.conversations.insert(story.id, conversation);
+        // The agent who had put the customer on hold may be no agent any more.
+        if self.conversations[story.id].agent().is_none() {
+            self.forget_hold(story.id, false);
+        }
         // A stranger who says hello with another customer's id is turned away: the conversation
         // leaves memory again.
         self.leave_candidates.push(story.id);

@@ -1,10 +1,10 @@
 //! Tags, and customers on hold.
 
 use super::team::{takes, team};
-use super::{greets, id, joins, now, reports, says, sent, settle, story};
-use crate::core::desk::{Desk, Options, SeatId};
+use super::{after, greets, id, joins, now, reports, says, sent, settle, story};
+use crate::core::desk::{Desk, Options, SeatId, UNDO_WITHIN};
 use crate::core::outcome::Side;
-use crate::core::record::{Record, Restart};
+use crate::core::record::{Ending, Record, Restart};
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{AGENT, Asked, Author, Body, DeskId, Entry, Hello, Message, Request, Said};
@@ -127,4 +127,49 @@ fn tags_and_a_hold_outlast_the_desk() {
     desk.outcome();
     greets(&mut desk, Hello { features: vec![AGENT.into()], ..super::hello(1) }, 9, 1, now());
     assert_eq!(holds(&mut desk).1, [true], "the customer's side hears it again");
+}
+
+#[test]
+fn a_hold_does_not_outlast_the_agent_who_asked_for_it() {
+    let mut journal = Journal::in_memory();
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    desk.hold(robin, None, None, now()).expect("robin has the customer");
+    settle(&mut desk, &mut journal);
+    let restart = Restart { stories: vec![story(&journal, 1)], begun: 1, ..Restart::default() };
+    let mut desk =
+        Desk::restore(DeskId::new([1; 16]), super::team::options(&["al"]), &restart, now());
+    desk.tell_states();
+    assert!(holds(&mut desk).0.is_empty(), "robin is no agent any more");
+    greets(&mut desk, Hello { features: vec![AGENT.into()], ..super::hello(1) }, 9, 1, now());
+    assert_eq!(holds(&mut desk).1, [false]);
+}
+
+#[test]
+fn a_customer_who_waits_again_is_not_on_hold() {
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    desk.hold(robin, None, None, now()).expect("robin has the customer");
+    says(&mut desk, 1, 3, Body::Requested(Request::default()));
+    desk.outcome();
+    desk.tell_states();
+    assert!(holds(&mut desk).0.is_empty());
+}
+
+#[test]
+fn hold_and_resume_cancel_an_end_that_can_still_be_undone() {
+    let (mut desk, [robin, ..]) = team();
+    talks(&mut desk, robin);
+    let closes_and = |desk: &mut Desk, act: &dyn Fn(&mut Desk)| {
+        desk.end_soon(robin, None, Ending::Close, None, now()).expect("robin has the customer");
+        act(desk);
+        desk.tick(after(UNDO_WITHIN));
+        desk.outcome().records.into_iter().any(|(_, record)| {
+            matches!(record, Record::Own(Entry { body: Body::Close { .. }, .. }))
+        })
+    };
+    let hold = |desk: &mut Desk| desk.hold(robin, None, None, now()).expect("robin has them");
+    assert!(!closes_and(&mut desk, &hold), "who asks for patience does not close");
+    let resume = |desk: &mut Desk| desk.go_on(robin, None, None, now()).expect("on hold");
+    assert!(!closes_and(&mut desk, &resume));
 }

@@ -339,3 +339,15 @@ fn a_seat_that_comes_back_is_told_of_each_customer_what_they_are_owed_also_nothi
     desk.say(robin, "here I am", now()).expect("robin has the customer");
     assert_eq!(owed(&desk), [0], "it may have heard of the line, and not of the answer");
 }
+
+#[test]
+fn an_offer_of_an_agent_who_is_gone_is_void_and_not_accepted() {
+    let options = Options { agent_grace: OFFERED_FOR / 2, ..options(&["robin", "al"]) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let [robin, _] = ["robin", "al"].map(|name| desk.sign_in(name).expect("an agent"));
+    takes(&mut desk, robin, 1);
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
+    desk.sign_out(robin, now());
+    desk.tick(after(OFFERED_FOR / 2));
+    assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
+}
