@@ -38,8 +38,10 @@ impl Desk {
 
     /// A customer of this group begins to wait: calls whom they are for.
     pub(super) fn call_for(&mut self, id: ConversationId, group: GroupId, now: Now) {
-        let is_free =
-            |agent: &AgentId| self.team.member(*agent).is_here() && self.check_room(*agent).is_ok();
+        let is_free = |agent: &AgentId| {
+            let is_here = self.team.member(*agent).is_here() && self.check_room(*agent).is_ok();
+            is_here && self.groups.is_for(group, *agent)
+        };
         let before = self.agent_before(id).filter(|_| self.options.assign == Assign::Pull);
         let Some(agent) = before.filter(is_free) else {
             self.note_waiting(group, now);

@@ -9,6 +9,7 @@ use crate::core::clock::Now;
 use crate::core::department::Department;
 use crate::core::desk::{Act, AgentId, Assign, Desk, Errand, Options, SeatId, UNATTENDED_FOR};
 use crate::core::outcome::Side;
+use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, Alert, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{Asked, Body, Conn, DeskId, Entry, Message, Number, Request, SecretHash};
@@ -74,6 +75,24 @@ fn calls(desk: &mut Desk) -> Vec<String> {
 
 fn of(seat: SeatId, desk: &Desk) -> AgentId {
     desk.agent_at(seat).expect("a seat")
+}
+
+#[test]
+fn a_customer_who_is_back_for_another_department_calls_its_agents_and_not_who_had_them() {
+    let (mut desk, robin, al) = team();
+    asks(&mut desk, 1, "", now());
+    desk.accept(robin, Some(1), now()).expect("the customer is for all");
+    let ours = |number| Asked { desk: DeskId::new([1; 16]), number };
+    says(&mut desk, 1, 2, Body::Accepted { of: ours(1) }, now());
+    desk.say(robin, "here you are", now()).expect("it is theirs");
+    desk.end(robin, None, Ending::HandBack, None, now()).expect("it is theirs");
+    says(&mut desk, 1, 3, Body::HandedBack { of: ours(3) }, now());
+    rung(&mut desk, seconds(20));
+    let department = Some("billing".into());
+    let request = Request { department, ..Request::default() };
+    says(&mut desk, 1, 4, Body::Requested(request), seconds(20));
+    let called: Vec<_> = rung(&mut desk, seconds(21)).into_iter().map(|(agent, _)| agent).collect();
+    assert_eq!(called, [of(al, &desk)]);
 }
 
 #[test]
