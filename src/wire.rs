@@ -69,6 +69,8 @@ pub const GATEWAY: &str = "gateway";
 pub const AGENT: &str = "agent";
 /// The feature of a customer's side that understands the body `requeue`.
 pub const REQUEUE: &str = "requeue";
+/// The feature of a gateway's customers: their side sends `page`.
+pub const PAGE: &str = "page";
 /// The most features that a hello or a welcome may name.
 pub const FEATURES_MAX: usize = 16;
 /// The most bytes of a feature's name.

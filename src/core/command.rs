@@ -173,7 +173,8 @@ pub const ADMIN_HELP: &str = "\
 /quit             leave the program
 //text            say a line that begins with a slash
 N is a customer's number, their name, or the beginning of a name that fits only one.
-Commands from /handback to /transfer are for who gets your lines; with #3 first for customer 3";
+/handback, /close, /note, /tag, /untag, /hold, /resume, /block and /transfer are for who gets your
+lines; with #3 first for customer 3";
 
 impl User {
     /// Reads a line that the customer typed.

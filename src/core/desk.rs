@@ -327,7 +327,7 @@ impl Desk {
             (Some(id), Message::Entry(entry)) => self.take(conn, id, entry, now),
             (Some(id), Message::Ack { number }) => self.acked(conn, id, number),
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
-            (Some(id), Message::Page(page)) => self.learn_page(id, page),
+            (Some(id), Message::Page(page)) => self.learn_page(id, page, now),
             (Some(id), Message::Typing {}) => self.customer_types(id, now),
             (_, Message::Ping {}) => {}
             // docs/PROTOCOL.md, "bye": a desk that gets one closes, whatever the code.

@@ -136,7 +136,7 @@ pub enum Owner {
 /// A customer whom a desk turns away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Blocked {
-    /// The conversation in which an agent blocked them.
+    /// The conversation in which an agent blocked them. A later block in it replaces this one.
     pub conversation: ConversationId,
     /// Its number.
     pub ordinal: u32,
@@ -151,8 +151,11 @@ pub struct Blocked {
 /// By what a blocked customer is known again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockedBy {
-    /// It is the same conversation, or the customer had that one before.
-    Conversation,
+    /// It is that conversation, or one that follows it.
+    Conversation {
+        /// The number of the latest of these that the desk has seen.
+        latest: u32,
+    },
     /// The customer's id at the shop, as a trusted gateway has checked it.
     Identity(Box<str>),
     /// The customer's address.

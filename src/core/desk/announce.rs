@@ -286,16 +286,21 @@ impl Desk {
 
     /// The customer uses a gateway from there. The agent is shown this with the state, and later
     /// when it changes (docs/PROTOCOL.md, "page").
-    pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Page) {
+    pub(super) fn learn_page(&mut self, id: ConversationId, mut page: Page, now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
-        // Only a gateway's customer has a page: the address is the gateway's, and who says that the
-        // identity was checked may be anybody.
+        // Who says that the identity was checked may be anybody.
         if !conversation.is_trusted {
-            (conversation.address, page.identity) = (None, None);
+            page.identity = None;
         }
         let is_news = conversation.page.as_deref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
         conversation.page = Some(Box::new(page));
+        // Only now the desk knows who this customer is, who waits already.
+        let waits = conversation.is_queued() && conversation.is_up_for_accept();
+        if is_news && waits && self.turn_away(id, now) {
+            return;
+        }
+        let conversation = &self.conversations[id];
         if is_news && conversation.backlog.announced().is_with_desk() {
             self.tell_page(id);
         }

@@ -27,8 +27,9 @@ impl Blocks {
     fn find(&self, id: ConversationId, known: &Conversation, now: Millis) -> Option<&Blocked> {
         let identity = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.as_deref());
         let is_known_again = |block: &Blocked| match &block.by {
-            BlockedBy::Conversation => {
-                known.former.as_ref().is_some_and(|former| former.ordinal == block.ordinal)
+            BlockedBy::Conversation { latest } => {
+                let former = known.former.as_ref().map(|former| former.ordinal);
+                known.ordinal == *latest || former == Some(*latest)
             }
             BlockedBy::Identity(user) => identity == Some(user),
             BlockedBy::Address(address) => known.address == Some(*address),
@@ -37,9 +38,14 @@ impl Blocks {
         in_force.find(|block| block.conversation == id || is_known_again(block))
     }
 
-    fn add(&mut self, block: Blocked) {
-        self.0.retain(|other| other.conversation != block.conversation);
+    /// Adds a block. Returns the conversations of those that it replaces, and of those that are over.
+    fn add(&mut self, block: Blocked, now: Millis) -> Vec<ConversationId> {
+        let goes = |other: &mut Blocked| {
+            other.conversation == block.conversation || other.by == block.by || other.until <= now
+        };
+        let gone = self.0.extract_if(.., goes).map(|other| other.conversation).collect();
         self.0.push(block);
+        gone
     }
 }
 
@@ -61,19 +67,33 @@ impl Desk {
         let id = self.target_to_change(seat, on)?;
         let known = &self.conversations[id];
         let user = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.clone());
-        let unknown = || AgentRefusal::CannotBlockBy(self.who(id));
+        let who = self.who(id);
+        let unknown = |what| AgentRefusal::CannotBlockBy { who, what };
+        let by_conversation = BlockedBy::Conversation { latest: known.ordinal };
         let by = match criterion {
-            Some(Criterion::Identity) => BlockedBy::Identity(user.ok_or_else(unknown)?),
-            Some(Criterion::Address) => BlockedBy::Address(known.address.ok_or_else(unknown)?),
-            Some(Criterion::Conversation) => BlockedBy::Conversation,
-            None => user.map_or(BlockedBy::Conversation, BlockedBy::Identity),
+            Some(Criterion::Identity) => {
+                BlockedBy::Identity(user.ok_or_else(|| unknown("verified identity"))?)
+            }
+            Some(Criterion::Address) => {
+                BlockedBy::Address(known.address.ok_or_else(|| unknown("address"))?)
+            }
+            Some(Criterion::Conversation) => by_conversation,
+            None => user.map_or(by_conversation, BlockedBy::Identity),
         };
         let until = now.wall.saturating_add(time.as_millis() as Millis);
         let (ordinal, called) = (known.ordinal, known.called(id));
         let block = Blocked { conversation: id, ordinal, called, by, until };
         self.keep_note(seat, id, &Listed::Blocked(block.clone()).to_string());
-        self.add_block(block);
-        self.end(seat, Some(ordinal), Ending::Close, None, now)
+        self.add_block(block, now);
+        self.end(seat, Some(ordinal), Ending::Close, None, now)?;
+        // The same customer may wait in other conversations, too.
+        let is_blocked = |known: &Conversation, id| {
+            known.is_up_for_accept() && self.blocks.find(id, known, now.wall).is_some()
+        };
+        let live = self.conversations.in_order();
+        let others: Vec<_> =
+            live.filter(|(id, known)| is_blocked(known, *id)).map(|(_, it)| it.ordinal).collect();
+        others.into_iter().try_for_each(|it| self.end(seat, Some(it), Ending::Close, None, now))
     }
 
     /// `/unblock N`: the customer of this conversation is not turned away any more.
@@ -101,16 +121,20 @@ impl Desk {
         let Some(block) = self.blocks.find(id, &self.conversations[id], now.wall).cloned() else {
             return false;
         };
+        let is_shown = self.queue.has(id);
         self.queue.remove(id);
+        self.void_offer(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_new = block.conversation != id;
-        let (ordinal, called) = (conversation.ordinal, conversation.called(id));
-        if !std::mem::replace(&mut conversation.is_turned_away, true) && is_new {
+        let latest = conversation.ordinal;
+        // What agents have seen of the customer ends before their eyes.
+        let is_hidden = std::mem::replace(&mut conversation.is_turned_away, !is_shown);
+        if !is_hidden && is_new {
             self.tell_news(DeskNews::TurnedAway { who: self.who(id), blocked: block.ordinal });
         }
         // The conversation that follows this one has this one's number as its former.
-        if block.by == BlockedBy::Conversation && is_new {
-            self.add_block(Blocked { conversation: id, ordinal, called, ..block });
+        if matches!(block.by, BlockedBy::Conversation { latest: known } if known < latest) {
+            self.add_block(Blocked { by: BlockedBy::Conversation { latest }, ..block }, now);
         }
         if self.conversations[id].controls.pending().is_none() {
             self.own(id, None);
@@ -131,13 +155,11 @@ impl Desk {
 
     /// After a restart: these blocks were there. The journal needs those no more that are over.
     pub(super) fn restore_blocks(&mut self, blocks: &[Blocked], now: Now) {
-        for block in blocks {
-            match block.until > now.wall {
-                true => self.blocks.add(block.clone()),
-                false => {
-                    self.journal(ConversationId::NONE, Record::Unblocked(block.conversation));
-                }
-            }
+        let (in_force, over): (Vec<_>, Vec<_>) =
+            blocks.iter().cloned().partition(|block| block.until > now.wall);
+        self.blocks = Blocks(in_force);
+        for block in over {
+            self.journal(ConversationId::NONE, Record::Unblocked(block.conversation));
         }
     }
 
@@ -163,8 +185,10 @@ impl Desk {
         }
     }
 
-    fn add_block(&mut self, block: Blocked) {
-        self.journal(ConversationId::NONE, Record::Blocked(Box::new(block.clone())));
-        self.blocks.add(block);
+    fn add_block(&mut self, block: Blocked, now: Now) {
+        for gone in self.blocks.add(block.clone(), now.wall) {
+            self.journal(ConversationId::NONE, Record::Unblocked(gone));
+        }
+        self.journal(ConversationId::NONE, Record::Blocked(Box::new(block)));
     }
 }

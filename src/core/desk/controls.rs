@@ -60,7 +60,7 @@ pub(super) struct Pending {
 pub(super) enum Ask {
     /// The desk wants the customer.
     Accept {
-        /// The seat that asked; `None`: the desk accepts every customer by itself.
+        /// The seat that asked; `None`: the desk by itself, for every customer or to end it.
         by: Option<SeatId>,
     },
     /// The agent wants to give the customer back to the bot.

@@ -9,8 +9,8 @@ use crate::core::outcome::Act;
 use crate::core::record::{Record, Story};
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
 use crate::wire::{
-    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, REQUEUE, Secret, Token,
-    VERSION, Welcome,
+    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, PAGE, REQUEUE, Secret,
+    Token, VERSION, Welcome,
 };
 
 use super::controls::Phase;
@@ -32,7 +32,9 @@ impl Desk {
             Some(gateway) if is_trusted => gateway.address_key.map(Address::from),
             _ => Some(address),
         };
-        let is_customers_own = is_trusted || hello.gateway.is_none();
+        let knows = |name: &str| hello.features.iter().any(|feature| feature == name);
+        // The address of a gateway that is not trusted says nothing of its customers.
+        let is_customers_own = is_trusted || (hello.gateway.is_none() && !knows(PAGE));
         if !self.find_slot(conn, id, slot) {
             return;
         }
@@ -44,11 +46,10 @@ impl Desk {
         let elsewhere =
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
+        (conversation.knows_agents, conversation.knows_requeue) = (knows(AGENT), knows(REQUEUE));
         let renamed = conversation.rename(hello.name);
-        let knows = |name: &str| hello.features.iter().any(|feature| feature == name);
         (conversation.address, conversation.is_trusted) =
             (slot.filter(|_| is_customers_own), is_trusted);
-        (conversation.knows_agents, conversation.knows_requeue) = (knows(AGENT), knows(REQUEUE));
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
         if let Some(record) = renamed {

@@ -1,8 +1,8 @@
 //! A customer who is back: for a time only the agent who had them is called.
 //!
 //! Anybody may accept them all the same. The time ends with the wait that it began in, and when the
-//! agent is not here any more. With `--assign longest-idle` nobody is called for who waits: there
-//! the customer is given to that agent (`assign`).
+//! agent is not here any more. With `--assign longest-idle` nobody is called: there the customer is
+//! given to that agent if they are free (`assign`).
 
 use std::time::{Duration, Instant};
 

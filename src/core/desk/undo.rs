@@ -4,16 +4,16 @@
 //! the desk before.
 //!
 //! ```text
-//!   active, queued ──/close, /handback──▶ ending ──5 s, Enter, the command again──▶ control pending
+//!   active, queued ──/close, /handback──▶ ending ──time, Enter, the command again─▶ control pending
 //!      ▲                                    │
 //!      └─ /undo, a line of the agent's or the customer's, another agent, no seat left
 //! ```
 //!
+//! While a conversation is ending there is no entry and no number. The journal has the intention, so
+//! that a desk that died meanwhile can say that nothing came of it.
+//!
 //! A customer's side lets only the agent who has a customer end their part. So a customer who waits
 //! is accepted first, for no agent, and their conversation ends with the answer.
-//!
-//! Until then there is no entry and no number. The journal has the intention, so that a desk that
-//! died meanwhile can say that nothing came of it.
 
 use std::time::{Duration, Instant};
 

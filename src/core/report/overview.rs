@@ -139,7 +139,7 @@ impl fmt::Display for Listed {
             Listed::NobodyBlocked => return f.write_str("nobody is blocked"),
             Listed::Blocked(block) => {
                 let by = match block.by {
-                    BlockedBy::Conversation => "this conversation and those behind it",
+                    BlockedBy::Conversation { .. } => "this conversation and those behind it",
                     BlockedBy::Identity(_) => "the verified identity",
                     BlockedBy::Address(_) => "the address",
                 };

@@ -72,7 +72,12 @@ pub enum AgentRefusal {
     /// `/resume` of a customer who is not on hold.
     NotOnHold(String),
     /// `/block` by something that the desk does not know of this customer.
-    CannotBlockBy(String),
+    CannotBlockBy {
+        /// The customer.
+        who: String,
+        /// What is not known.
+        what: &'static str,
+    },
     /// `/unblock` of a conversation whose customer is not blocked.
     NotBlocked(u32),
     /// `/undo` when none of the agent's conversations is ending.
@@ -165,10 +170,10 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NoSuchTag { who, tag } => write!(f, "{who} has no tag {}", Line(tag)),
             AgentRefusal::NotOnHold(who) => write!(f, "{who} is not on hold"),
-            AgentRefusal::CannotBlockBy(who) => write!(
+            AgentRefusal::CannotBlockBy { who, what } => write!(
                 f,
-                "of {who} the desk knows no such thing; /block without it counts for this \
-                 conversation and those behind it"
+                "the desk does not know the {what} of {who}; '/block conversation' counts for this \
+                 conversation and those that follow it"
             ),
             AgentRefusal::NotBlocked(ordinal) => {
                 write!(f, "nobody is blocked under #{ordinal}; /list blocked shows who is")

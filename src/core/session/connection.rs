@@ -11,7 +11,7 @@ use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
 use crate::wire::{
-    AGENT, Code, Conn, Former, Gateway, Hello, Message, REQUEUE, State, Token, VERSION,
+    AGENT, Code, Conn, Former, Gateway, Hello, Message, PAGE, REQUEUE, State, Token, VERSION,
 };
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
@@ -41,6 +41,8 @@ impl Session {
         if self.link.opening() != Some(conn) {
             return;
         }
+        let mut features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
+        features.extend(self.visit.is_some().then(|| PAGE.to_owned()));
         let hello = Hello {
             version: VERSION,
             conversation: self.id(),
@@ -48,7 +50,7 @@ impl Session {
             name: self.name.as_deref().map(str::to_owned),
             received: self.desks.received(),
             newest: self.owed(),
-            features: vec![AGENT.to_owned(), REQUEUE.to_owned()],
+            features,
             gateway: token.map(|token| Gateway {
                 token: token.clone(),
                 address_key: self.visit.as_ref().and_then(|visit| visit.address_key),

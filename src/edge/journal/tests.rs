@@ -160,13 +160,19 @@ fn both_stores_tell_the_story_that_the_records_come_to() {
             told.push(whole);
         }
         journal.commit(vec![(OTHER, Record::Idle(Duration::from_secs(600)))]).unwrap();
-        let again = Blocked { conversation: ONE, by: BlockedBy::Conversation, ..block() };
-        for block in [again, block()] {
-            let record = Record::Blocked(Box::new(block));
+        let by_conversation = BlockedBy::Conversation { latest: 9 };
+        let blocks = [ConversationId::NONE, ONE, OTHER].map(|conversation| {
+            let by = if conversation == ONE { by_conversation.clone() } else { block().by };
+            Blocked { conversation, by, ..block() }
+        });
+        for block in &blocks {
+            let record = Record::Blocked(Box::new(block.clone()));
             journal.commit(vec![(ConversationId::NONE, record)]).unwrap();
         }
-        journal.commit(vec![(ConversationId::NONE, Record::Unblocked(ONE))]).unwrap();
-        let wanted = Restart { stories: told, focus: Some(OTHER), blocks: vec![block()], begun: 2 };
+        let unblocked = Record::Unblocked(ConversationId::NONE);
+        journal.commit(vec![(ConversationId::NONE, unblocked)]).unwrap();
+        let blocks = blocks[1..].to_vec();
+        let wanted = Restart { stories: told, focus: Some(OTHER), blocks, begun: 2 };
         let mut restart = journal.restart().unwrap();
         for (found, wanted) in restart.stories.iter_mut().zip(&wanted.stories) {
             set_times(found, wanted);

@@ -272,16 +272,14 @@ impl Admin {
             Action::Block(by, time) => desk.block(at, on, *by, *time, now),
             Action::Transfer { to, note } => desk.transfer(at, on, to, note.as_deref(), now),
         };
-        match (done, action) {
-            (Err(AgentRefusal::HasEnded(ordinal)), Action::Note(text)) => {
-                if let Some(id) = self.edges.keeper.journal.conversation(ordinal)? {
-                    self.desk.note_in_ended(at, id, text);
-                    self.say(at, &format!("noted in #{ordinal}, which has ended"));
-                }
-                Ok(Ok(()))
-            }
-            (done, _) => Ok(done),
+        if let (Err(AgentRefusal::HasEnded(ordinal)), Action::Note(text)) = (&done, action)
+            && let Some(id) = self.edges.keeper.journal.conversation(*ordinal)?
+        {
+            self.desk.note_in_ended(at, id, text);
+            self.say(at, &format!("noted in #{ordinal}, which has ended"));
+            return Ok(Ok(()));
         }
+        Ok(done)
     }
 
     /// The ordinal of a customer. If several fit, they are listed.

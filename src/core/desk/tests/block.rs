@@ -6,14 +6,14 @@ use super::team::{takes, team};
 use super::{dials, greets, hello, id, joins, now, reports, says, sent, settle};
 use crate::core::clock::Now;
 use crate::core::command::Criterion;
-use crate::core::desk::{Desk, Former, Options};
+use crate::core::desk::{Desk, Former, Options, SeatId};
 use crate::core::outcome::Side;
 use crate::core::record::Record;
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{
-    AddressKey, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Gateway, Hello, Identity,
-    Message, Number, Page, Request, Said, Token,
+    Asked, Author, Body, Conn, DeskId, EndReason, Entry, Gateway, Hello, Identity, Message, Number,
+    PAGE, Page, Request, Said, State, Token,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -25,6 +25,59 @@ fn ours(number: Number) -> Asked {
 /// As many milliseconds after the start, on both clocks.
 fn later(time: Duration) -> Now {
     Now { wall: time.as_millis() as u64, ..super::after(time) }
+}
+
+fn token() -> Token {
+    Token("a token of 32 bytes, or perhaps more".into())
+}
+
+/// A desk that trusts a gateway, and the seats of its three agents.
+fn team_of_a_gateway() -> (Desk, [SeatId; 3]) {
+    let names = ["robin", "al", "kim"];
+    let options = Options { trusted_gateways: vec![token()], ..super::team::options(&names) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let seats = names.map(|name| desk.sign_in(name).expect("an agent"));
+    (desk, seats)
+}
+
+/// Customer `n` of the gateway connects.
+fn greets_from_gateway(desk: &mut Desk, n: u8) {
+    let gateway = Some(Gateway { token: token(), address_key: None });
+    let features = vec![PAGE.to_owned()];
+    greets(desk, Hello { gateway, features, ..hello(n) }, n.into(), 9, now());
+}
+
+fn is_closed(report: &Report) -> bool {
+    matches!(report, Report::State { state: State::Closed, .. })
+}
+
+/// The gateway says that customer `n` is the shop's customer `ann`.
+fn is_ann(desk: &mut Desk, n: u8) {
+    let identity = Identity { user: Some("ann".into()), ..Identity::default() };
+    let page = Page { identity: Some(Box::new(identity)), ..Page::default() };
+    desk.received(Conn(n.into()), Message::Page(page), now());
+}
+
+/// Customer `n` of the gateway connects, is the shop's customer `ann`, and asks for a person.
+fn asks_as_ann(desk: &mut Desk, n: u8) {
+    greets_from_gateway(desk, n);
+    is_ann(desk, n);
+    says(desk, n, 1, Body::Requested(Request::default()));
+}
+
+/// Whether the desk has asked the side of customer `n` to accept, since the last call.
+fn accepts(desk: &mut Desk, n: u8) -> bool {
+    let records = desk.outcome().records;
+    let is_accept = |body: &Body| matches!(body, Body::Accept { .. });
+    records.iter().any(|(of, record)| {
+        *of == id(n) && matches!(record, Record::Own(entry) if is_accept(&entry.body))
+    })
+}
+
+/// The side of customer `n` answers the desk's `accept` and `close`.
+fn answers(desk: &mut Desk, n: u8) {
+    says(desk, n, 2, Body::Accepted { of: ours(1) });
+    says(desk, n, 3, Body::Closed { of: Some(ours(2)), reason: EndReason::AdminClosed });
 }
 
 /// The customer's side answers as the desk asks, until the conversation is closed.
@@ -60,6 +113,80 @@ fn a_blocked_customer_is_closed_and_their_next_conversations_are_turned_away() {
     }
     joins(&mut desk, 4);
     assert_eq!(desk.waiting(), ["#4 Customer 0404"], "others wait as before");
+    assert_eq!(desk.blocked(now()).len(), 1, "one customer is blocked");
+    assert_eq!(desk.unblock(1), Ok(()));
+    dials(&mut desk, 5, 5, 5, now());
+    desk.has_returned(id(5), Former { ordinal: 3, ..Former::default() });
+    says(&mut desk, 5, 1, Body::Requested(Request::default()));
+    assert_eq!(desk.waiting().len(), 2, "they are let in again");
+}
+
+#[test]
+fn a_block_counts_for_all_that_the_customer_waits_in_and_stands_there_once() {
+    let mut journal = Journal::in_memory();
+    let (mut desk, [robin, al, _]) = team_of_a_gateway();
+    for n in [1, 2, 3] {
+        asks_as_ann(&mut desk, n);
+    }
+    desk.accept(al, Some(3), now()).expect("she waits");
+    says(&mut desk, 3, 2, Body::Accepted { of: ours(1) });
+    joins(&mut desk, 4);
+    settle(&mut desk, &mut journal);
+    assert_eq!(desk.block(robin, Some(1), None, DAY, now()), Ok(()));
+    [1, 2].into_iter().for_each(|n| answers(&mut desk, n));
+    assert_eq!(desk.waiting(), ["#4 Customer 0404"]);
+    let acts = desk.outcome();
+    let closed = reports(&acts.acts).filter(|it| is_closed(it)).count();
+    assert_eq!(closed, 2, "who saw her wait sees that it is over");
+    assert!(desk.is_talking(al), "who talks to her decides that");
+    let hour = Duration::from_secs(3_600);
+    assert_eq!(desk.block(al, Some(3), None, hour, now()), Ok(()));
+    settle(&mut desk, &mut journal);
+    let ordinals = |journal: &Journal| {
+        let blocks = journal.restart().expect("it is in memory").blocks;
+        blocks.iter().map(|block| block.ordinal).collect::<Vec<_>>()
+    };
+    assert_eq!(ordinals(&journal), [3]);
+    assert_eq!(desk.block(robin, Some(4), None, hour, later(hour)), Ok(()));
+    settle(&mut desk, &mut journal);
+    assert_eq!(ordinals(&journal), [4], "the first one is over");
+}
+
+#[test]
+fn a_customer_who_waits_is_turned_away_as_soon_as_the_gateway_says_who_they_are() {
+    let (mut desk, [robin, ..]) = team_of_a_gateway();
+    asks_as_ann(&mut desk, 1);
+    desk.block(robin, Some(1), None, DAY, now()).expect("she waits");
+    answers(&mut desk, 1);
+    greets_from_gateway(&mut desk, 2);
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
+    assert_eq!(desk.waiting(), ["#2 Customer 0202"]);
+    desk.outcome();
+    is_ann(&mut desk, 2);
+    answers(&mut desk, 2);
+    assert!(desk.waiting().is_empty());
+    let acts = desk.outcome().acts;
+    let is_told = reports(&acts).any(is_closed);
+    assert!(is_told, "who saw her wait sees that it is over");
+}
+
+#[test]
+fn a_block_of_an_address_does_not_reach_the_customers_of_a_gateway_there() {
+    let (mut desk, [robin, ..]) = team();
+    let features = vec![PAGE.to_owned()];
+    let comes = |desk: &mut Desk, conn| {
+        greets(desk, Hello { features: features.clone(), ..hello(1) }, conn, 9, now());
+    };
+    comes(&mut desk, 1);
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
+    dials(&mut desk, 2, 2, 9, now());
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
+    desk.block(robin, Some(2), Some(Criterion::Address), DAY, now()).expect("they wait");
+    answers(&mut desk, 2);
+    // The gateway's connection is lost, and another one begins.
+    comes(&mut desk, 3);
+    assert!(!accepts(&mut desk, 1), "the customer waits as before");
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"]);
 }
 
 #[test]
@@ -99,49 +226,45 @@ fn a_block_of_who_waits_ends_with_its_time_or_by_unblock_and_outlasts_the_desk()
 
 #[test]
 fn only_a_trusted_gateway_says_who_a_customer_is_and_no_gateway_is_blocked() {
-    let token = || Token("a token of 32 bytes, or perhaps more".into());
-    let options = Options {
-        trusted_gateways: vec![token()],
-        ..super::team::options(&["robin", "al", "kim"])
-    };
-    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
-    let robin = desk.sign_in("robin").expect("an agent");
-    let comes = |desk: &mut Desk, n: u8, token: Option<Token>, key: Option<AddressKey>| {
-        let gateway = token.map(|token| Gateway { token, address_key: key });
-        greets(desk, Hello { gateway, ..hello(n) }, n.into(), 9, now());
-        let identity = Identity { user: Some("ann".into()), ..Identity::default() };
-        let page = Page { identity: Some(Box::new(identity)), ..Page::default() };
-        desk.received(Conn(n.into()), Message::Page(page), now());
+    let (mut desk, [robin, ..]) = team_of_a_gateway();
+    let comes = |desk: &mut Desk, n: u8, token: Option<Token>| {
+        let gateway = token.map(|token| Gateway { token, address_key: None });
+        let features = vec![PAGE.to_owned()];
+        greets(desk, Hello { gateway, features, ..hello(n) }, n.into(), 9, now());
+        is_ann(desk, n);
         says(desk, n, 1, Body::Requested(Request::default()));
     };
-    let none = |n: u8| Err(AgentRefusal::CannotBlockBy(format!("#{n} Customer 0{n}0{n}")));
-    comes(&mut desk, 1, None, None);
+    let none = |n: u8, what| {
+        let who = format!("#{n} Customer 0{n}0{n}");
+        Err(AgentRefusal::CannotBlockBy { who, what })
+    };
+    comes(&mut desk, 1, None);
     let shown = desk.outcome().acts;
     let identity = reports(&shown).find_map(|report| match report {
         Report::Page { page, .. } => Some(page.identity.is_some()),
         _ => None,
     });
     assert_eq!(identity, Some(false), "anybody can say so");
-    for criterion in [Criterion::Identity, Criterion::Address] {
-        assert_eq!(desk.block(robin, Some(1), Some(criterion), DAY, now()), none(1));
+    for (by, what) in [(Criterion::Identity, "verified identity"), (Criterion::Address, "address")]
+    {
+        assert_eq!(desk.block(robin, Some(1), Some(by), DAY, now()), none(1, what));
     }
-    comes(&mut desk, 2, Some(Token("another token".into())), None);
-    assert_eq!(desk.block(robin, Some(2), Some(Criterion::Address), DAY, now()), none(2));
-    comes(&mut desk, 3, Some(token()), None);
-    assert_eq!(desk.block(robin, Some(3), Some(Criterion::Address), DAY, now()), none(3));
+    comes(&mut desk, 2, Some(Token("another token".into())));
+    assert_eq!(
+        desk.block(robin, Some(2), Some(Criterion::Address), DAY, now()),
+        none(2, "address")
+    );
+    comes(&mut desk, 3, Some(token()));
+    assert_eq!(
+        desk.block(robin, Some(3), Some(Criterion::Address), DAY, now()),
+        none(3, "address")
+    );
     assert_eq!(desk.block(robin, Some(3), None, DAY, now()), Ok(()), "by the identity");
     desk.outcome();
-    comes(&mut desk, 4, Some(token()), None);
-    let accepts = |desk: &mut Desk| {
-        let records = desk.outcome().records;
-        records.iter().any(|(_, record)| {
-            matches!(record, Record::Own(entry)
-                if matches!(entry.body, Body::Accept { .. }))
-        })
-    };
-    assert!(accepts(&mut desk), "ann is turned away");
-    comes(&mut desk, 5, None, None);
-    assert!(!accepts(&mut desk), "who only says that they are ann is not");
+    comes(&mut desk, 4, Some(token()));
+    assert!(accepts(&mut desk, 4), "ann is turned away");
+    comes(&mut desk, 5, None);
+    assert!(!accepts(&mut desk, 5), "who only says that they are ann is not");
 }
 
 #[test]

@@ -211,14 +211,17 @@ impl Disk {
         let blocks = select.query_map([], |row| {
             let (kind, key): (String, Option<Vec<u8>>) = (row.get(3)?, row.get(4)?);
             let key = key.unwrap_or_default();
+            let (conversation, ordinal) = (ConversationId::new(row.get(0)?), row.get(1)?);
             let by = match (&*kind, <[u8; 16]>::try_from(&key[..])) {
                 (BY_ADDRESS, Ok(address)) => BlockedBy::Address(Address::from_bytes(address)),
                 (BY_IDENTITY, _) => BlockedBy::Identity(String::from_utf8_lossy(&key).into()),
-                _ => BlockedBy::Conversation,
+                _ => {
+                    let latest = key.try_into().map_or(ordinal, u32::from_be_bytes);
+                    BlockedBy::Conversation { latest }
+                }
             };
-            let conversation = ConversationId::new(row.get(0)?);
             let until = row.get::<_, i64>(5)? as Millis;
-            Ok(Blocked { conversation, ordinal: row.get(1)?, called: row.get(2)?, by, until })
+            Ok(Blocked { conversation, ordinal, called: row.get(2)?, by, until })
         })?;
         blocks.collect()
     }

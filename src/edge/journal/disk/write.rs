@@ -234,7 +234,9 @@ impl Writer<'_> {
             }
             Record::Blocked(block) => {
                 let (kind, key) = match &block.by {
-                    BlockedBy::Conversation => (BY_CONVERSATION, None),
+                    BlockedBy::Conversation { latest } => {
+                        (BY_CONVERSATION, Some(latest.to_be_bytes().to_vec()))
+                    }
                     BlockedBy::Identity(user) => (BY_IDENTITY, Some(user.as_bytes().to_vec())),
                     BlockedBy::Address(address) => (BY_ADDRESS, Some(address.bytes().to_vec())),
                 };
