@@ -19,7 +19,7 @@ use crate::wire::{
 pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
-pub use news::{CustomerNews, DeskNews, News, held_by_customer};
+pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
 pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt, listed};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 

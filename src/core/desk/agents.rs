@@ -6,8 +6,8 @@
 use crate::core::agent::Agents;
 use crate::core::clock::Now;
 use crate::core::record::Record;
-use crate::core::report::{Colleague, DeskNews, Listed, Presence, Report};
-use crate::wire::{ConversationId, SeatKey, SecretHash};
+use crate::core::report::{Colleague, DeskNews, Listed, Lost, News, Presence, Report};
+use crate::wire::{ConversationId, SeatKey, SecretHash, State};
 
 use super::{AgentId, Desk, SeatId};
 
@@ -29,6 +29,8 @@ impl Desk {
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
         if let Some(agent) = self.team.stand_up(seat, now) {
             self.keep_all(agent, now);
+            let theirs = self.conversations_of(agent).map(|id| (id, self.who(id))).collect();
+            self.team.member_mut(agent).had = theirs;
         }
         self.review_presence(now);
     }
@@ -46,11 +48,33 @@ impl Desk {
         }
     }
 
-    /// Tells everybody that an agent has a seat who had none.
+    /// Tells everybody that an agent has a seat who had none, and the agent which customers they
+    /// have lost since.
     pub fn tell_arrival(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         if self.team.seats_of(agent).len() == 1 {
             self.tell_presence(agent, Presence::Here, None);
+            for (id, who) in std::mem::take(&mut self.team.member_mut(agent).had) {
+                if let Some(how) = self.lost(agent, id) {
+                    let news = DeskNews::LostMeanwhile { who, how };
+                    self.tell_agent(agent, Report::News { text: News::Desk(news) });
+                }
+            }
+        }
+    }
+
+    /// What has become of a customer whom the agent had, if the agent has them no more.
+    fn lost(&self, agent: AgentId, id: ConversationId) -> Option<Lost> {
+        let Some(known) = self.conversations.get(id) else { return Some(Lost::Gone) };
+        match known.state() {
+            State::Active if known.is_owned_by(agent) => None,
+            State::Active => {
+                let owner = known.owner().map(|owner| Lost::Taken(self.agent_name(owner)));
+                Some(owner.unwrap_or(Lost::Requeued))
+            }
+            State::Queued => Some(Lost::Requeued),
+            State::Bot => Some(Lost::Gone),
+            State::Closed => Some(Lost::Ended),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
 use crate::core::report::{
-    AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, Report, TransferOutcome,
+    AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, News, Report, TransferOutcome,
 };
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
@@ -129,6 +129,14 @@ impl Desk {
     pub fn note(&mut self, seat: SeatId, on: Option<u32>, text: &str) -> Result<(), AgentRefusal> {
         let id = self.target(seat, on)?;
         self.keep_note(seat, id, text);
+        // The note of a customer whom the agent does not talk to is shown later, at an accept.
+        if let Some(agent) = self.team.agent_at(seat)
+            && !self.is_own(seat, id)
+            && !self.is_watched_at(seat, id)
+        {
+            let news = News::Desk(DeskNews::Noted(self.who(id)));
+            self.tell_agent(agent, Report::News { text: news });
+        }
         Ok(())
     }
 

@@ -166,7 +166,10 @@ impl Desk {
         }
         self.take_unanswered(now);
         for agent in self.team.take_gone(now) {
-            if self.team.is_shared() {
+            // Whoever was never here, and has no customer, is missed by nobody.
+            let is_news =
+                self.team.member(agent).was_here() || self.conversations.count_of(agent) > 0;
+            if is_news && self.team.is_shared() {
                 self.tell_presence(agent, Presence::Gone, None);
             }
             self.release_all(agent, now);

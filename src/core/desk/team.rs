@@ -69,6 +69,10 @@ pub(super) struct Member {
     /// When the last seat went away; `None` while there is one, and once the agent is gone.
     missed_since: Option<Instant>,
     has_seat: bool,
+    /// The agent has had a seat since the desk was started.
+    was_here: bool,
+    /// The customers whom the agent had when the last seat went away.
+    pub(super) had: Vec<(ConversationId, String)>,
     /// How many lines are unread, by conversation, of those that have any.
     unread: HashMap<ConversationId, u32>,
     pub(super) alerts: Alerts,
@@ -86,6 +90,8 @@ impl Member {
             given_at: None,
             missed_since: None,
             has_seat: false,
+            was_here: false,
+            had: Vec::new(),
             unread: HashMap::new(),
             alerts: Alerts::new(every),
         }
@@ -100,6 +106,11 @@ impl Member {
             (_, false, Some(_)) => Presence::Missed,
             (_, false, None) => Presence::Gone,
         }
+    }
+
+    /// Whether the agent has had a seat since the desk was started.
+    pub(super) fn was_here(&self) -> bool {
+        self.was_here
     }
 
     /// What the agent said when they went away.
@@ -192,7 +203,7 @@ impl Team {
         self.seats_given += 1;
         self.seats.insert(seat, Seat::new(agent));
         let member = &mut self.members[usize::from(agent.0)];
-        (member.has_seat, member.missed_since) = (true, None);
+        (member.has_seat, member.was_here, member.missed_since) = (true, true, None);
         seat
     }
 

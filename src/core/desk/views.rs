@@ -186,6 +186,14 @@ impl Desk {
         }
     }
 
+    /// A note as the agent sees it: of another customer than the one in focus it says which.
+    pub fn note_at(&self, seat: SeatId, id: ConversationId, note: &str) -> String {
+        if self.focus(seat) == Some(id) || !self.knows(id) {
+            return format!("note: {note}");
+        }
+        format!("note in {}: {note}", self.who(id))
+    }
+
     /// How far the agent's latest line in the conversation in focus has come, as far as the desk
     /// knows from the customer's side.
     pub fn mark(&self, seat: SeatId) -> Mark {

@@ -182,8 +182,30 @@ pub enum DeskNews {
     },
     /// This customer is not blocked any more.
     Unblocked(String),
+    /// The agent's note about this customer, whom they do not talk to, is kept.
+    Noted(String),
+    /// An agent is back, and another has had this customer since, or nobody.
+    LostMeanwhile {
+        /// The customer.
+        who: String,
+        /// What has become of them.
+        how: Lost,
+    },
     /// No agent is here any more who can be given customers.
     NobodyIsHere,
+}
+
+/// What has become of a customer whose agent was away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// This agent has them.
+    Taken(String),
+    /// They wait again.
+    Requeued,
+    /// The conversation has ended.
+    Ended,
+    /// They neither wait nor talk here.
+    Gone,
 }
 
 impl fmt::Display for DeskNews {
@@ -225,6 +247,16 @@ impl fmt::Display for DeskNews {
                 write!(f, "{who} is blocked (#{blocked}), and was turned away")
             }
             DeskNews::Unblocked(who) => write!(f, "{who} is not blocked any more"),
+            DeskNews::Noted(who) => write!(f, "noted in {who}"),
+            DeskNews::LostMeanwhile { who, how } => {
+                write!(f, "{who} is not yours any more: ")?;
+                match how {
+                    Lost::Taken(agent) => write!(f, "{agent} has them"),
+                    Lost::Requeued => f.write_str("they wait again"),
+                    Lost::Ended => f.write_str("the conversation has ended"),
+                    Lost::Gone => f.write_str("they neither wait nor talk here"),
+                }
+            }
             DeskNews::NobodyIsHere => {
                 f.write_str("no agent is here: customers wait until one is back")
             }

@@ -323,7 +323,7 @@ impl AgentSeat {
             What::Note(note) if self.json => {
                 self.seat.tell(Report::Note { conversation: id, text: note.clone() });
             }
-            What::Note(note) => self.seat.notice(&format!("note: {note}")),
+            What::Note(note) => self.seat.notice(&desk.note_at(self.id, id, note)),
             What::Entry(_, entry) => self.say(desk, id, ordinal, entry, history),
         }
     }

@@ -351,3 +351,50 @@ fn an_offer_of_an_agent_who_is_gone_is_void_and_not_accepted() {
     desk.tick(after(OFFERED_FOR / 2));
     assert_eq!(outcomes(&mut desk), [TransferOutcome::Offered, TransferOutcome::Void]);
 }
+
+#[test]
+fn an_agent_who_is_back_reads_which_customers_they_have_no_more() {
+    let (mut desk, [robin, al, kim]) = team();
+    (1..=5).for_each(|n| takes(&mut desk, robin, n));
+    desk.sign_out(robin, now());
+    desk.take_over(kim, 2, "robin is away", now()).expect("a lead may");
+    says(&mut desk, 3, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
+    let tells_at_return = |desk: &mut Desk| {
+        desk.outcome();
+        let robin = desk.sign_in("robin").expect("an agent");
+        desk.tell_arrival(robin);
+        let acts = desk.outcome().acts;
+        desk.sign_out(robin, now());
+        let news = reports(&acts).filter_map(|report| match report {
+            Report::News { text } => Some(text.to_string()),
+            _ => None,
+        });
+        news.collect::<Vec<_>>()
+    };
+    let has_lost =
+        |n: u8, how: &str| format!("#{n} Customer 0{n}0{n} is not yours any more: {how}");
+    let expected = [has_lost(2, "kim has them"), has_lost(3, "the conversation has ended")];
+    assert_eq!(tells_at_return(&mut desk), expected);
+    desk.tick(after(desk.options.agent_grace));
+    desk.accept(al, Some(4), now()).expect("they wait");
+    let again = "they wait again";
+    let expected = [has_lost(1, again), has_lost(4, "al has them"), has_lost(5, again)];
+    assert_eq!(tells_at_return(&mut desk), expected);
+    assert!(tells_at_return(&mut desk).is_empty(), "each is told once");
+}
+
+#[test]
+fn only_an_agent_who_was_here_or_has_customers_is_said_to_be_gone() {
+    let options = Options { has_terminal: false, ..options(&["robin", "al"]) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let robin = desk.sign_in("robin").expect("an agent");
+    desk.outcome();
+    desk.sign_out(robin, now());
+    desk.tick(after(desk.options.agent_grace));
+    let acts = desk.outcome().acts;
+    let gone = reports(&acts).filter_map(|report| match report {
+        Report::Agent { agent, presence: Presence::Gone, .. } => Some(&**agent),
+        _ => None,
+    });
+    assert_eq!(gone.collect::<Vec<_>>(), ["robin"]);
+}
