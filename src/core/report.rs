@@ -19,13 +19,15 @@ use crate::wire::{
 pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
+pub use listed::{Colleague, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
-pub use overview::{Alert, Colleague, Customers, Fitting, Focus, Listed, Prompt, excerpt, listed};
+pub use overview::{Alert, Customers, Focus, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod brief;
 mod desk_link;
 mod goodbye;
+mod listed;
 mod news;
 mod overview;
 mod refusal;

@@ -1,7 +1,8 @@
 //! The agent's list of customers in few words, for the column that a wide terminal has of it.
 
 use super::Listed;
-use super::overview::{Elapsed, PROMPT_STEP, excerpt};
+use super::listed::{Elapsed, excerpt};
+use super::overview::PROMPT_STEP;
 
 /// The most letters of one text in a line. The terminal cuts the line to its column.
 const LETTERS: usize = 60;
