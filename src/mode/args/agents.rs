@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::admin::own_identity;
 use super::check::{check_address, checked_place, checked_shown_name};
-use super::{own_identity, raw};
+use super::raw;
 use crate::core::agent::{Code, DEPARTMENTS_MAX, check_name};
 use crate::core::department::Department;
 use crate::edge::agents::{AgentsFile, kept_desk_key};
