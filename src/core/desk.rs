@@ -25,18 +25,14 @@
 //! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
 //! `delivery` the numbers.
 
-use std::str::FromStr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::core::agent::Agents;
 use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, IDLE_NOTED};
 use crate::core::outcome::{self, Due, Outcome, Side};
 use crate::core::record::Record;
 use crate::core::report::{Alert, Goodbye, Report};
-use crate::wire::{
-    Address, Conn, ConversationId, DeskId, Entry, Message, Number, Token, WireError,
-};
+use crate::wire::{Address, Conn, ConversationId, DeskId, Entry, Message, Number, WireError};
 
 use alerts::Alerts;
 use block::Blocks;
@@ -65,6 +61,7 @@ mod groups;
 pub mod hello;
 mod links;
 pub mod names;
+mod options;
 mod own;
 mod ownership;
 mod queue;
@@ -82,6 +79,7 @@ mod views;
 
 pub use conversation::Former;
 pub use groups::UNATTENDED_FOR;
+pub use options::{AGENT_GRACE, Assign, NOTIFY_EVERY, Options};
 pub use queue::{COUNTED_WITHOUT_LINK, POSITION_PERIOD};
 pub use returning::CALLED_ALONE_FOR;
 pub use team::{AgentId, SeatId};
@@ -105,12 +103,6 @@ pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 /// reads back a limited number of the latest controls, and `closed` must be among them.
 pub const BEHIND_CLOSED_MAX: Number = 100;
 
-/// The agent is called again after this time.
-pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
-
-/// An agent without a seat is gone after this time.
-pub const AGENT_GRACE: Duration = Duration::from_secs(60);
-
 /// What only a desk does: it calls agents.
 #[derive(Debug, PartialEq)]
 pub enum Errand {
@@ -121,79 +113,6 @@ pub enum Errand {
 }
 
 type Act = outcome::Act<Errand>;
-
-/// What an agent may set.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The agent's name, as customers see it.
-    pub name: Option<String>,
-    /// The first message to every accepted customer.
-    pub greeting: Option<String>,
-    /// Whether the desk accepts every customer by itself.
-    pub auto_accept: bool,
-    /// Slots for customers.
-    pub customers: usize,
-    /// Slots for customers from one address.
-    pub customers_per_address: usize,
-    /// The tokens of the gateways that the desk trusts.
-    pub trusted_gateways: Vec<Token>,
-    /// The agent is called again after this time, while somebody needs them.
-    pub notify_every: Duration,
-    /// The agents besides the terminal that started the desk.
-    pub agents: Agents,
-    /// Whether somebody types at the terminal that started the desk.
-    pub has_terminal: bool,
-    /// An agent without a seat is gone after this time.
-    pub agent_grace: Duration,
-    /// The most customers of one agent.
-    pub max_active: usize,
-    /// How customers get from the queue to the agents.
-    pub assign: Assign,
-    /// After how long an assigned customer without an answer goes to the next agent.
-    pub answer_within: Option<Duration>,
-}
-
-/// Whether agents pick customers from the queue, or the desk assigns them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Assign {
-    /// The agent who accepts them first.
-    #[default]
-    Pull,
-    /// The desk gives them to the agent who is here and got a customer the longest ago.
-    LongestIdle,
-}
-
-impl FromStr for Assign {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Assign, String> {
-        match text {
-            "pull" => Ok(Assign::Pull),
-            "longest-idle" => Ok(Assign::LongestIdle),
-            _ => Err("give 'pull' or 'longest-idle'".to_owned()),
-        }
-    }
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            name: None,
-            greeting: None,
-            auto_accept: false,
-            customers: room::CUSTOMERS,
-            customers_per_address: room::CUSTOMERS_PER_ADDRESS,
-            trusted_gateways: Vec::new(),
-            notify_every: NOTIFY_EVERY,
-            agents: Agents::default(),
-            has_terminal: true,
-            agent_grace: AGENT_GRACE,
-            max_active: usize::MAX,
-            assign: Assign::Pull,
-            answer_within: None,
-        }
-    }
-}
 
 /// All that one desk knows of the customers who are connected, wait or talk. Other customers are in
 /// its journal, until they say hello again.

@@ -1,0 +1,88 @@
+//! What the desk's command line sets.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::core::agent::Agents;
+use crate::wire::Token;
+
+use super::room;
+
+/// The agent is called again after this time.
+pub const NOTIFY_EVERY: Duration = Duration::from_secs(60);
+
+/// An agent without a seat is gone after this time.
+pub const AGENT_GRACE: Duration = Duration::from_secs(60);
+
+/// What an agent may set.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The agent's name, as customers see it.
+    pub name: Option<String>,
+    /// The first message to every accepted customer.
+    pub greeting: Option<String>,
+    /// Whether the desk accepts every customer by itself.
+    pub auto_accept: bool,
+    /// Slots for customers.
+    pub customers: usize,
+    /// Slots for customers from one address.
+    pub customers_per_address: usize,
+    /// The tokens of the gateways that the desk trusts.
+    pub trusted_gateways: Vec<Token>,
+    /// The agent is called again after this time, while somebody needs them.
+    pub notify_every: Duration,
+    /// The agents besides the terminal that started the desk.
+    pub agents: Agents,
+    /// Whether somebody types at the terminal that started the desk.
+    pub has_terminal: bool,
+    /// An agent without a seat is gone after this time.
+    pub agent_grace: Duration,
+    /// The most customers of one agent.
+    pub max_active: usize,
+    /// How customers get from the queue to the agents.
+    pub assign: Assign,
+    /// After how long an assigned customer without an answer goes to the next agent.
+    pub answer_within: Option<Duration>,
+}
+
+/// Whether agents pick customers from the queue, or the desk assigns them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Assign {
+    /// The agent who accepts them first.
+    #[default]
+    Pull,
+    /// The desk gives them to the agent who is here and got a customer the longest ago.
+    LongestIdle,
+}
+
+impl FromStr for Assign {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Assign, String> {
+        match text {
+            "pull" => Ok(Assign::Pull),
+            "longest-idle" => Ok(Assign::LongestIdle),
+            _ => Err("give 'pull' or 'longest-idle'".to_owned()),
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            name: None,
+            greeting: None,
+            auto_accept: false,
+            customers: room::CUSTOMERS,
+            customers_per_address: room::CUSTOMERS_PER_ADDRESS,
+            trusted_gateways: Vec::new(),
+            notify_every: NOTIFY_EVERY,
+            agents: Agents::default(),
+            has_terminal: true,
+            agent_grace: AGENT_GRACE,
+            max_active: usize::MAX,
+            assign: Assign::Pull,
+            answer_within: None,
+        }
+    }
+}
