@@ -11,6 +11,11 @@ use super::groups::GroupId;
 use super::{AgentId, Assign, Desk};
 
 impl Desk {
+    /// Whether the desk gives customers to its agents by itself.
+    pub fn assigns(&self) -> bool {
+        self.options.assign == Assign::LongestIdle
+    }
+
     /// With `--auto-accept` the desk accepts a customer by itself, for its own terminal.
     pub(super) fn accept_by_itself(&mut self, id: ConversationId, now: Now) {
         let is_wanted = self.options.auto_accept && self.options.has_terminal;
@@ -40,7 +45,7 @@ impl Desk {
 
     /// Gives customers who wait to agents who are free, if the desk is to do that.
     pub(super) fn assign(&mut self, now: Now) {
-        if self.options.assign != Assign::LongestIdle {
+        if !self.assigns() {
             return;
         }
         while let Some((id, agent)) = self.next_to_assign() {

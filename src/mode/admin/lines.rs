@@ -124,13 +124,16 @@ impl Admin {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
+                    let nobody = match self.edges.seats[at].had_one() {
+                        true => "the customer is gone",
+                        false => "no customer gets your lines",
+                    };
                     let why = match command {
                         command::Admin::Say(text) => {
                             self.note_unsent(at);
-                            format!("not delivered, the customer is gone: {text}")
+                            format!("not delivered, {nobody}: {text}")
                         }
-                        _ => "the customer is gone; there is nothing to hand back or close"
-                            .to_owned(),
+                        _ => format!("{nobody}; there is nothing to hand back or close"),
                     };
                     self.done(at);
                     self.fail(at, why);
@@ -148,7 +151,10 @@ impl Admin {
 
     /// Whether a line that needs a conversation would wait in vain.
     fn is_forsaken(&self, at: SeatId) -> bool {
-        self.edges.seats[at].had_one()
+        // A script that is attached gets no customer but by a line of its own. It may have had one
+        // before the desk was started again.
+        let must_accept = at != SeatId::TERMINAL && !self.desk.assigns();
+        (self.edges.seats[at].had_one() || must_accept)
             && !self.auto_accept
             && !self.desk.is_talking(at)
             && !self.desk.is_asking(at)

@@ -252,6 +252,26 @@ fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
 }
 
 #[test]
+fn a_line_of_a_program_for_nobody_does_not_hold_up_those_behind_it_also_after_a_restart() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    cleo.say("/end");
+    robin.until_state("closed");
+    desk.kill();
+    robin.until_told("notice", "not attached");
+    robin.say("typed for nobody");
+    until_kept(&setup, "robin");
+    let _desk = setup.admin(&[]);
+    robin.until_told("error", "not delivered, no customer gets your lines: typed for nobody");
+    robin.say("/handback");
+    robin.until_told("error", "there is nothing to hand back or close");
+    let mut bob = setup.queued("Bob");
+    robin.say("/accept");
+    robin.say("hello");
+    bob.until_text("hello");
+}
+
+#[test]
 fn a_terminal_that_died_before_it_heard_that_a_line_was_not_sent_says_so_at_its_next_start() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
