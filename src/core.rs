@@ -14,6 +14,7 @@ pub mod department;
 pub mod desk;
 pub mod dialling;
 pub mod gateway;
+pub mod hash;
 pub mod health;
 pub mod http;
 pub mod identity;

@@ -9,10 +9,10 @@ use std::str::FromStr;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use super::department::Department;
+use super::hash::sha256;
 use super::text::is_same;
 use crate::wire::{NAME_MAX, Secret, SecretHash};
 
@@ -200,8 +200,7 @@ impl FromStr for Code {
 
 /// SHA-256 of a secret: what files and journals hold of it.
 pub fn hash(secret: &Secret) -> SecretHash {
-    let hash = digest(&SHA256, secret.bytes());
-    SecretHash::new(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+    SecretHash::new(sha256(secret.bytes()))
 }
 
 #[cfg(test)]

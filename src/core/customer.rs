@@ -5,8 +5,7 @@
 
 use std::fmt;
 
-use ring::digest::{SHA256, digest};
-
+use super::hash::sha256;
 use crate::wire::{ConversationId, Millis, Number};
 
 /// The most letters of a [`PostId`].
@@ -94,8 +93,7 @@ impl Token {
 
     /// The hash under which a journal keeps it.
     pub fn hash(&self) -> TokenHash {
-        let hash = digest(&SHA256, &self.0);
-        TokenHash(hash.as_ref().try_into().expect("SHA-256 has 32 bytes"))
+        TokenHash(sha256(&self.0))
     }
 }
 
@@ -147,8 +145,8 @@ impl Digest {
         both.extend_from_slice(path.as_bytes());
         both.push(0);
         both.extend_from_slice(body);
-        let hash = digest(&SHA256, &both);
-        Digest(*hash.as_ref().first_chunk().expect("SHA-256 has 32 bytes"))
+        let hash = sha256(&both);
+        Digest(*hash.first_chunk().expect("SHA-256 has 32 bytes"))
     }
 
     /// Wraps bytes that a journal kept.

@@ -2,9 +2,8 @@
 //!
 //! Rules: docs/PROTOCOL.md, "hello" and "welcome".
 
-use ring::digest::{SHA256, digest};
-
 use crate::core::clock::Now;
+use crate::core::hash::sha256;
 use crate::core::outcome::Act;
 use crate::core::record::{Record, Story};
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
@@ -21,7 +20,7 @@ impl Desk {
     /// A customer's side says hello.
     pub(super) fn hello(&mut self, conn: Conn, hello: Hello, now: Now) {
         let Some(address) = self.connections.take_stranger(conn) else { return };
-        let secret = hash(hello.secret.bytes());
+        let secret = sha256(hello.secret.bytes());
         let mark = hello.received.get(&self.id).copied().unwrap_or(0);
         if let Err(why) = self.judge(&hello, secret, mark) {
             return self.dismiss(conn, &why);
@@ -108,8 +107,8 @@ impl Desk {
     fn is_trusted(&self, hello: &Hello) -> bool {
         let Some(gateway) = &hello.gateway else { return false };
         // How long the comparison of hashes takes tells nothing of the token.
-        let given = hash(gateway.token.0.as_bytes());
-        let is_it = |token: &Token| hash(token.0.as_bytes()) == given;
+        let given = sha256(gateway.token.0.as_bytes());
+        let is_it = |token: &Token| sha256(token.0.as_bytes()) == given;
         self.options.trusted_gateways.iter().any(is_it)
     }
 
@@ -191,10 +190,5 @@ impl Desk {
 
 /// Whether this is the secret of the conversation whose hash the journal has.
 pub fn is_secret_of(secret: &Secret, story: &Story) -> bool {
-    hash(secret.bytes()) == story.secret
-}
-
-/// SHA-256. Of a conversation's secret the journal of a desk has nothing else.
-fn hash(secret: &[u8]) -> [u8; 32] {
-    digest(&SHA256, secret).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    sha256(secret.bytes()) == story.secret
 }
