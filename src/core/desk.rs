@@ -196,6 +196,8 @@ pub struct Desk {
     ending: Vec<ConversationId>,
     /// Assigned conversations whose agent has not answered yet.
     unanswered: Vec<ConversationId>,
+    /// Conversations in which somebody types.
+    typed_in: Vec<ConversationId>,
     /// Conversations with entries or acks that may be due.
     send_list: Vec<ConversationId>,
     /// Conversations that may leave memory at the end of this turn.
@@ -227,6 +229,7 @@ impl Desk {
             ending: Vec::new(),
             unanswered: Vec::new(),
             options,
+            typed_in: Vec::new(),
             send_list: Vec::new(),
             leave_candidates: Vec::new(),
             next_idle_look: now.clock + IDLE_NOTED,
@@ -373,7 +376,15 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if conversation.is_active() {
             conversation.typing.note_sign(now);
+            self.watch_typing(id);
             self.tell(id, Report::Typing { conversation: id });
+        }
+    }
+
+    /// Somebody types in this conversation: the desk is to notice when they stop.
+    fn watch_typing(&mut self, id: ConversationId) {
+        if !self.typed_in.contains(&id) {
+            self.typed_in.push(id);
         }
     }
 

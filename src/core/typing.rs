@@ -1,5 +1,5 @@
 //! Who types in one conversation: the person at the other side, as their signs say, and the person
-//! here, of whom signs are sent (docs/PROTOCOL.md, "typing").
+//! here, of whom signs are sent (docs/PROTOCOL.md, "typing"). Neither is kept anywhere else.
 
 use std::time::{Duration, Instant};
 
@@ -20,12 +20,18 @@ struct Times {
     there_until: Option<Instant>,
     /// The next sign of the person here is sent no earlier than this.
     next_sign: Option<Instant>,
+    /// How the line of the person here begins, and until when that counts.
+    draft: Option<(String, Instant)>,
 }
 
 impl Typing {
     /// Whether the person at the other side types.
     pub fn is_there(&self) -> bool {
-        self.deadline().is_some()
+        self.there_until().is_some()
+    }
+
+    fn there_until(&self) -> Option<Instant> {
+        self.0.as_ref()?.there_until
     }
 
     /// A sign came: the person at the other side types.
@@ -40,16 +46,42 @@ impl Typing {
         }
     }
 
-    /// Time has passed: signs from long ago do not count any more.
-    pub fn tick(&mut self, now: Now) {
-        if self.deadline().is_some_and(|at| at <= now.clock) {
+    /// Time has passed: signs from long ago do not count any more. Answers whether somebody types
+    /// still.
+    pub fn tick(&mut self, now: Now) -> bool {
+        if self.there_until().is_some_and(|at| at <= now.clock) {
             self.stop();
         }
+        if self.draft_until().is_some_and(|at| at <= now.clock) {
+            self.drop_draft();
+        }
+        self.deadline().is_some()
     }
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.0.as_ref().and_then(|times| times.there_until)
+        [self.there_until(), self.draft_until()].into_iter().flatten().min()
+    }
+
+    /// The line of the person here begins like this so far.
+    pub fn note_draft(&mut self, draft: String, now: Now) {
+        self.0.get_or_insert_default().draft = Some((draft, now.clock + COUNTS_FOR));
+    }
+
+    /// How the line of the person here begins, if they type one.
+    pub fn draft(&self) -> Option<&str> {
+        self.0.as_ref()?.draft.as_ref().map(|(draft, _)| &**draft)
+    }
+
+    /// The person here does not type that line any more.
+    pub fn drop_draft(&mut self) {
+        if let Some(times) = &mut self.0 {
+            times.draft = None;
+        }
+    }
+
+    fn draft_until(&self) -> Option<Instant> {
+        self.0.as_ref()?.draft.as_ref().map(|(_, until)| *until)
     }
 
     /// The person here types. Answers whether a sign is due.
@@ -65,7 +97,7 @@ impl Typing {
     /// The person here has sent the line. What they type next is news.
     pub fn note_line(&mut self) {
         if let Some(times) = &mut self.0 {
-            times.next_sign = None;
+            (times.next_sign, times.draft) = (None, None);
         }
     }
 }

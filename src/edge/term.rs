@@ -99,8 +99,8 @@ pub enum Event {
         /// The key before was Ctrl-C on an empty line, too.
         again: bool,
     },
-    /// A person changed the line in the editor, and it is no command.
-    Typing,
+    /// A person changed the line in the editor, and it is no command. It begins like this.
+    Typing(String),
     /// The window shows so many lines of the list of conversations ([`Screen::list`]).
     ListRows(u16),
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are

@@ -148,6 +148,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         has_terminal: !args.no_terminal,
         agent_grace: args.agent_grace,
         max_active: args.max_active,
+        private_drafts: args.private_drafts,
         assign: args.assign,
         answer_within: args.answer_within,
     };
@@ -295,12 +296,7 @@ impl Admin {
             }
             Event::Typed(Typed::End) => self.edges.seats[at].input.pace.ended(None, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing) => {
-                self.desk.agent_is_here(at, now);
-                if self.shows_typing {
-                    self.desk.agent_types(at, now);
-                }
-            }
+            Event::Screen(term::Event::Typing(draft)) => self.typing(at, Some(&draft), now),
             Event::Screen(term::Event::ListRows(rows)) => {
                 self.edges.seats[at].beside.set_rows(rows);
             }

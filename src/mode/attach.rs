@@ -247,7 +247,9 @@ impl Attach {
                 self.notice("Ctrl-C again leaves this terminal");
             }
             Event::Screen(term::Event::Interrupt { .. }) => self.interrupt(130),
-            Event::Screen(term::Event::Typing) => self.send(&SeatMessage::Typing {}),
+            Event::Screen(term::Event::Typing(draft)) => {
+                self.send(&SeatMessage::Typing { draft: Some(draft) });
+            }
             Event::Screen(term::Event::ListRows(rows)) => {
                 self.list_rows = rows;
                 self.send(&SeatMessage::ListRows { rows });

@@ -222,10 +222,10 @@ impl User {
             Event::Typed(Typed::End) if self.pace.is_person() => self.leave(Then::Exit(0), now),
             Event::Typed(Typed::End) => self.pace.ended(self.args.linger, now),
             Event::Screen(term::Event::Interrupt { again }) => self.ctrl_c(again, now),
-            Event::Screen(term::Event::Typing) if self.args.shows_typing => {
+            Event::Screen(term::Event::Typing(_)) if self.args.shows_typing => {
                 self.input().customer_types(now);
             }
-            Event::Screen(term::Event::Typing | term::Event::ListRows(_)) => {}
+            Event::Screen(term::Event::Typing(_) | term::Event::ListRows(_)) => {}
             Event::Screen(term::Event::Gone(_)) => self.leave(Then::Exit(0), now),
             Event::Screen(term::Event::Shown(ticket)) => self.shown(ticket),
             Event::Due => {}

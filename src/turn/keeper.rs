@@ -111,7 +111,7 @@ impl Keeper {
                         screen.flush();
                     }
                     // A ticket covers all those before it, so the next one is enough.
-                    Ok(term::Event::Shown(_) | term::Event::Typing | term::Event::ListRows(_)) => {}
+                    Ok(term::Event::Shown(_) | term::Event::Typing(_) | term::Event::ListRows(_)) => {}
                     Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },

@@ -60,8 +60,12 @@ pub enum SeatMessage {
     },
     /// The input has ended, from the terminal of a script.
     End {},
-    /// A person types, from the terminal.
-    Typing {},
+    /// A person types a line for the customer in focus, from the terminal.
+    Typing {
+        /// The beginning of the line.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        draft: Option<String>,
+    },
     /// The window shows so many lines of the list of conversations, from the terminal. Before the
     /// first of these it shows none.
     ListRows {

@@ -18,12 +18,10 @@ impl Desk {
         if now.clock >= self.next_idle_look {
             self.look_for_idle(now);
         }
-        let in_focus: Vec<_> = self.team.in_focus().collect();
-        for id in in_focus {
-            if let Some(conversation) = self.conversations.get_mut(id) {
-                conversation.typing.tick(now);
-            }
-        }
+        self.typed_in.retain(|id| {
+            let conversation = self.conversations.get_mut(*id);
+            conversation.is_some_and(|known| known.typing.tick(now))
+        });
         self.tell_links(now);
         self.review_endings(now);
         self.review_ownership(now);
@@ -52,8 +50,8 @@ impl Desk {
 
     /// When `tick` has something to do next, but for a call of the agent.
     pub fn deadline(&self) -> Instant {
-        let in_focus = self.team.in_focus().filter_map(|id| self.conversations.get(id));
-        let typing = in_focus.filter_map(|conversation| conversation.typing.deadline()).min();
+        let typed_in = self.typed_in.iter().filter_map(|id| self.conversations.get(*id));
+        let typing = typed_in.filter_map(|conversation| conversation.typing.deadline()).min();
         let (ownership, ending) = (self.ownership_deadline(), self.ending_deadline());
         let (groups, alone) = (self.groups_deadline(), self.called_alone_deadline());
         let (queue, links) = (self.queue.deadline(), self.changed_links.deadline());

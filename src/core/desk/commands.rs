@@ -7,7 +7,8 @@ use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
 use crate::core::report::{
-    AgentRefusal, Choice, DeskNews, EndingOutcome, Goodbye, News, Report, TransferOutcome,
+    AgentRefusal, Choice, DeskNews, EXCERPT_LETTERS, EndingOutcome, Goodbye, News, Report,
+    TransferOutcome, excerpt,
 };
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
@@ -186,6 +187,21 @@ impl Desk {
     /// A person is in front of the desk: they have typed something.
     pub fn agent_is_here(&mut self, seat: SeatId, now: Now) {
         self.team.note_act(seat, now);
+    }
+
+    /// The line for the customer in focus begins like this so far. Leads can see that, unless the
+    /// desk keeps it private.
+    pub fn agent_drafts(&mut self, seat: SeatId, draft: &str, now: Now) {
+        if self.options.private_drafts {
+            return;
+        }
+        if let Some(conversation) = self.in_focus(seat)
+            && conversation.is_active()
+        {
+            conversation.typing.note_draft(excerpt(draft, EXCERPT_LETTERS), now);
+            let id = self.focus(seat);
+            id.into_iter().for_each(|id| self.watch_typing(id));
+        }
     }
 
     /// The agent types a line for the customer in focus. The desk tells that customer's side

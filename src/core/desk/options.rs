@@ -43,6 +43,8 @@ pub struct Options {
     pub assign: Assign,
     /// After how long an assigned customer without an answer goes to the next agent.
     pub answer_within: Option<Duration>,
+    /// Whether leads do not see what other agents are typing.
+    pub private_drafts: bool,
 }
 
 /// Whether agents pick customers from the queue, or the desk assigns them.
@@ -83,6 +85,7 @@ impl Default for Options {
             max_active: usize::MAX,
             assign: Assign::Pull,
             answer_within: None,
+            private_drafts: false,
         }
     }
 }

@@ -100,6 +100,7 @@ impl Desk {
         self.forget_hold(id, false);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.answer_by = None;
+            conversation.typing.drop_draft();
         }
         self.team.lose(id);
         self.queue.remove(id);

@@ -314,11 +314,6 @@ impl Team {
         theirs.map(|(id, _)| *id).collect()
     }
 
-    /// Each conversation that has the focus of a seat.
-    pub(super) fn in_focus(&self) -> impl Iterator<Item = ConversationId> {
-        self.seats.values().filter_map(Seat::focus)
-    }
-
     /// Seats at which a conversation is open: it has their focus, or is watched there.
     pub(super) fn readers(&self, id: ConversationId) -> impl Iterator<Item = AgentId> {
         let reads = move |seat: &&Seat| seat.focus() == Some(id) || seat.watched.contains(&id);

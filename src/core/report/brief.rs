@@ -1,11 +1,8 @@
 //! The agent's list of customers in few words, for the column that a wide terminal has of it.
 
 use super::Listed;
-use super::listed::{Elapsed, excerpt};
+use super::listed::{EXCERPT_LETTERS, Elapsed, excerpt};
 use super::overview::PROMPT_STEP;
-
-/// The most letters of one text in a line. The terminal cuts the line to its column.
-const LETTERS: usize = 60;
 
 /// The lines for these customers. `more`: how many there are beside them.
 pub fn in_brief(listed: &[Listed], more: usize) -> Vec<String> {
@@ -33,6 +30,7 @@ fn brief(listed: &Listed) -> String {
             has_focus,
             is_connected,
             is_typing,
+            draft,
             is_on_hold,
             unanswered,
             last,
@@ -48,9 +46,10 @@ fn brief(listed: &Listed) -> String {
                 is_on_hold.then(|| "on hold".to_owned()),
                 is_typing.then(|| "typing".to_owned()),
                 new,
-                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, LETTERS))),
+                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, EXCERPT_LETTERS))),
+                draft.as_ref().map(|draft| format!("types \"{draft}\"")),
             ];
-            (mark, parts)
+            (mark, parts.to_vec())
         }
         Listed::Waiting {
             who,
@@ -70,10 +69,10 @@ fn brief(listed: &Listed) -> String {
                 is_offered.then(|| "offered to you".to_owned()),
                 (!is_connected).then(|| "offline".to_owned()),
                 need.department.as_ref().map(ToString::to_string),
-                reason.as_ref().map(|reason| excerpt(reason, LETTERS)),
-                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, LETTERS))),
+                reason.as_ref().map(|reason| excerpt(reason, EXCERPT_LETTERS)),
+                last.as_ref().map(|last| format!("\"{}\"", excerpt(last, EXCERPT_LETTERS))),
             ];
-            ("  ", parts)
+            ("  ", parts.to_vec())
         }
     };
     format!("{mark}{}", parts.into_iter().flatten().collect::<Vec<_>>().join(" · "))
@@ -95,6 +94,7 @@ mod tests {
             has_focus,
             is_connected: false,
             is_typing: true,
+            draft: None,
             is_on_hold: false,
             readers: Vec::new(),
             need: Need::default(),

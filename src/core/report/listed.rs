@@ -13,7 +13,7 @@ use crate::core::record::{Blocked, BlockedBy};
 use crate::core::text::Line;
 
 /// The letters of a line that a list shows.
-const EXCERPT_LETTERS: usize = 60;
+pub const EXCERPT_LETTERS: usize = 60;
 
 /// One line of `/list`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Listed {
         is_connected: bool,
         /// Whether the customer types.
         is_typing: bool,
+        /// What another agent types to the customer; leads see it.
+        draft: Option<String>,
         /// Whether the agent has asked the customer to be patient.
         is_on_hold: bool,
         /// Other agents at whose seats the conversation is open.
@@ -130,6 +132,7 @@ impl fmt::Display for Listed {
             let there: Vec<_> = need.signs().chain(there).collect();
             if there.is_empty() { String::new() } else { format!(" ({})", there.join(", ")) }
         };
+        let mut drafts = None;
         let (last, tags) = match self {
             Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
             Listed::Agent(colleague) => return colleague.fmt(f),
@@ -151,6 +154,7 @@ impl fmt::Display for Listed {
                 has_focus,
                 is_connected,
                 is_typing,
+                draft,
                 is_on_hold,
                 readers,
                 need,
@@ -158,6 +162,7 @@ impl fmt::Display for Listed {
                 last,
                 tags,
             } => {
+                drafts = agent.as_deref().zip(draft.as_deref());
                 let read = format!("open at {}", readers.join(" and "));
                 let signs = signs(
                     need,
@@ -218,6 +223,9 @@ impl fmt::Display for Listed {
         };
         if let Some(last) = last {
             write!(f, "  \"{}\"", Line(&excerpt(last, EXCERPT_LETTERS)))?;
+        }
+        if let Some((agent, draft)) = drafts {
+            write!(f, "  {agent} types \"{}\"", Line(draft))?;
         }
         if tags.is_empty() { Ok(()) } else { write!(f, "  [{}]", Line(&tags.join(", "))) }
     }
@@ -316,6 +324,7 @@ mod tests {
                 has_focus,
                 is_connected,
                 is_typing,
+                draft: None,
                 is_on_hold: !has_focus,
                 readers,
                 need: Need {

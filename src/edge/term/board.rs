@@ -231,10 +231,11 @@ impl Board {
         above
     }
 
-    /// Whether the line is a message, as far as it is typed.
-    pub(super) fn has_message(&self) -> bool {
+    /// The line as far as it is typed, if it is a message.
+    pub(super) fn message(&self) -> Option<&str> {
         let line = self.editor.text();
-        !line.trim().is_empty() && !is_command(line) && !self.editor.is_searching()
+        let is_message = !line.trim().is_empty() && !is_command(line);
+        (is_message && !self.editor.is_searching()).then_some(line)
     }
 
     fn too_long(&self, look: &Look) -> Vec<Row> {

@@ -24,7 +24,7 @@ use super::render::{Answer, Look, Row, Stream, plain, plain_note, stream};
 use super::ring::{ring, title};
 use super::words::detail;
 use super::{DROPPED, Event, suspend};
-use crate::core::report::Report;
+use crate::core::report::{EXCERPT_LETTERS, Report, excerpt};
 use crate::wire::ConversationId;
 
 /// The most items in one write, so that the first of many does not wait for the last.
@@ -313,8 +313,8 @@ impl Output {
                     return;
                 }
                 let is_text = matches!(key, Key::Text(_) | Key::Paste(_) | Key::Newline);
-                if is_text && board.has_message() {
-                    let _ = self.events.send(Event::Typing);
+                if let Some(message) = board.message().filter(|_| is_text) {
+                    let _ = self.events.send(Event::Typing(excerpt(message, EXCERPT_LETTERS)));
                 }
             }
         }

@@ -79,7 +79,7 @@ fn program() {
             recv(events) -> event => match event {
                 Ok(Event::Gone(_)) => writeln!(control, "Gone").expect("a reader"),
                 // A sign comes with each key: the tests of `board` say for which lines.
-                Ok(Event::Typing) => {}
+                Ok(Event::Typing(_)) => {}
                 Ok(event) => writeln!(control, "{event:?}").expect("a reader"),
                 Err(_) => std::process::exit(2),
             },

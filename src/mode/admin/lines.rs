@@ -77,6 +77,17 @@ impl Admin {
         Ok(())
     }
 
+    /// A person at this seat types a line for the customer in focus, which begins like this.
+    pub(super) fn typing(&mut self, at: SeatId, draft: Option<&str>, now: Now) {
+        self.desk.agent_is_here(at, now);
+        if let Some(draft) = draft {
+            self.desk.agent_drafts(at, draft, now);
+        }
+        if self.shows_typing {
+            self.desk.agent_types(at, now);
+        }
+    }
+
     /// Tab behind a command that was typed so far.
     pub(super) fn complete(&mut self, at: SeatId, line: &str) {
         let names = |takes| match takes {

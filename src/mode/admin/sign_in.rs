@@ -193,12 +193,7 @@ impl Admin {
                 }
             }
             SeatMessage::End {} => self.edges.seats[at].input.pace.ended(None, now),
-            SeatMessage::Typing {} => {
-                self.desk.agent_is_here(at, now);
-                if self.shows_typing {
-                    self.desk.agent_types(at, now);
-                }
-            }
+            SeatMessage::Typing { draft } => self.typing(at, draft.as_deref(), now),
             SeatMessage::ListRows { rows } => self.edges.seats[at].beside.set_rows(rows),
             SeatMessage::Enter {} => self.desk.confirm(at, now),
             SeatMessage::Complete { line } => self.complete(at, &line),

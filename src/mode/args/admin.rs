@@ -54,6 +54,8 @@ pub struct Admin {
     pub assign: Assign,
     /// After how long an assigned customer without an answer goes to the next agent.
     pub answer_within: Option<Duration>,
+    /// Whether leads do not see what other agents are typing.
+    pub private_drafts: bool,
     trusted_gateways: Vec<PathBuf>,
     place: Place,
     /// Whether to print JSON.
@@ -130,6 +132,7 @@ impl raw::Admin {
             max_active: self.max_active.unwrap_or(usize::MAX),
             assign: self.assign,
             answer_within: self.answer_within.map(|seconds| Duration::from_secs(seconds.into())),
+            private_drafts: self.private_drafts,
             trusted_gateways: self.trust_gateway,
             place,
             json: self.json,

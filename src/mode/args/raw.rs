@@ -274,6 +274,9 @@ mode! {
         /// the most customers of one agent (default: no limit)
         #[argh(option)]
         pub max_active: Option<usize>,
+        /// do not show leads what other agents are typing
+        #[argh(switch)]
+        pub private_drafts: bool,
         /// who takes a customer who waits: 'pull' (the agent who accepts first) or 'longest-idle' (the
         /// agent who got one the longest ago; default pull)
         #[argh(option, default = "Assign::default()")]

@@ -77,7 +77,7 @@ fn a_line_is_a_message_unless_it_is_blank_or_a_command() {
     for (text, is_message) in [(" ", false), ("/li", false), ("//x", true), ("hi", true)] {
         let mut desk = desk(30, 10);
         desk.text(text);
-        assert_eq!(desk.board.has_message(), is_message, "{text:?}");
+        assert_eq!(desk.board.message().is_some(), is_message, "{text:?}");
     }
 }
 
