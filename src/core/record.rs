@@ -27,6 +27,8 @@ pub enum Record {
     },
     /// An entry that this side numbered.
     Own(Entry),
+    /// At a desk: a message that this side numbered, and the own name of the agent who wrote it.
+    Said(Box<str>, Entry),
     /// An entry that the peer numbered: a desk, or (`None`) the customer's side.
     Theirs(Option<DeskId>, Entry),
     /// A private note of the agent, or a remark of the desk itself.
@@ -205,7 +207,20 @@ impl Record {
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
     pub fn is_line(&self) -> bool {
-        matches!(self, Record::Own(_) | Record::Theirs(..) | Record::Note(_))
+        matches!(self, Record::Note(_)) || self.entry().is_some()
+    }
+
+    /// The entry, if this record is one.
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Record::Own(entry) | Record::Said(_, entry) | Record::Theirs(_, entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The entry, if this record is one that this side numbered.
+    pub fn own_entry(&self) -> Option<&Entry> {
+        self.entry().filter(|_| !matches!(self, Record::Theirs(..)))
     }
 }
 
@@ -226,6 +241,9 @@ pub struct Line {
     pub offset: Offset,
     /// Whether this side made it.
     pub own: bool,
+    /// At a desk: the own name of the agent who wrote this message. A journal of an older release
+    /// does not say it.
+    pub agent: Option<Box<str>>,
     /// The entry or the note.
     pub what: What,
 }
@@ -261,13 +279,14 @@ impl Origin {
 impl Line {
     /// The line of a record with this offset, if it is an entry or a note.
     pub fn of(offset: Offset, record: Record) -> Option<Line> {
-        let (own, what) = match record {
-            Record::Own(entry) => (true, What::Entry(None, entry)),
-            Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
-            Record::Note(note) => (true, What::Note(note)),
+        let (own, agent, what) = match record {
+            Record::Own(entry) => (true, None, What::Entry(None, entry)),
+            Record::Said(agent, entry) => (true, Some(agent), What::Entry(None, entry)),
+            Record::Theirs(desk, entry) => (false, None, What::Entry(desk, entry)),
+            Record::Note(note) => (true, None, What::Note(note)),
             _ => return None,
         };
-        Some(Line { offset, own, what })
+        Some(Line { offset, own, agent, what })
     }
 
     /// The entry, if the line is one.

@@ -104,7 +104,7 @@ impl Story {
                 self.secret = *secret;
                 self.name.clone_from(name);
             }
-            Record::Own(entry) => {
+            Record::Own(entry) | Record::Said(_, entry) => {
                 self.own = self.own.max(entry.number);
                 if matches!(&entry.body, Body::Message(said) if !said.greeting) {
                     self.typed = entry.number;
@@ -234,7 +234,8 @@ impl Story {
     fn add(&mut self, offset: Offset, own: bool, desk: Option<DeskId>, entry: &Entry) {
         self.idle = Duration::ZERO;
         if !matches!(entry.body, Body::Message(_)) {
-            self.controls.push(Line { offset, own, what: What::Entry(desk, entry.clone()) });
+            let what = What::Entry(desk, entry.clone());
+            self.controls.push(Line { offset, own, agent: None, what });
         }
     }
 

@@ -100,6 +100,48 @@ fn a_customer_is_offered_to_another_agent_who_takes_them_with_all_that_was_said(
 }
 
 #[test]
+fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customers_do_not() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_in_a_window(150, &[]);
+    let mut robin = setup.agent("robin", &["--shown-as", "Support"]);
+    let mut kim = setup.agent("kim", &["--shown-as", "Support"]);
+    let mut cleo = setup.queued("Cleo");
+    robin.say("/accept 1");
+    robin.until(has("robin"));
+    desk.sees("robin has #1 Cleo");
+    desk.press("/watch 1\r");
+    desk.sees("you read #1 Cleo along");
+    robin.say("one moment");
+    let by = |agent: &Handoff, text: &str| {
+        let event = agent.events().into_iter().find(|event| event["text"] == text);
+        event.map(|event| (event["name"].clone(), event["agent"].clone()))
+    };
+    robin.until_text("one moment");
+    assert_eq!(by(&robin, "one moment"), Some(("Support".into(), "robin".into())));
+    desk.sees("admin Support (robin): one moment");
+    robin.say("/transfer kim");
+    kim.until(transfer("offered"));
+    kim.say("/accept 1");
+    kim.until(has("kim"));
+    kim.say("here I am");
+    desk.sees("admin Support (kim): here I am");
+    kim.say("/history 1");
+    kim.until_text("one moment");
+    assert_eq!(by(&kim, "one moment"), Some(("Support".into(), "robin".into())));
+    assert_eq!(by(&kim, "here I am"), Some(("Support".into(), "kim".into())));
+    cleo.until_text("here I am");
+    let is_named = |event: &Value| {
+        let event = event.to_string();
+        event.contains("robin") || event.contains("kim") || event.contains("\"agent\"")
+    };
+    assert_eq!(cleo.events().into_iter().find(is_named), None);
+    let customers = setup.profile("user").with_file_name("Cleo").join("journal.sqlite");
+    let journal = Connection::open(customers).expect("it is a journal");
+    let count = "SELECT count(*) FROM entry WHERE agent IS NOT NULL OR body LIKE '%robin%'";
+    assert_eq!(journal.query_row(count, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
 fn an_offer_that_is_declined_stays_with_the_giver_and_nobody_gets_one_who_is_away() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);

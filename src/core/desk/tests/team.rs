@@ -7,7 +7,7 @@ use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
 use crate::core::record::{Ending, Owner, Record, Restart};
-use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
+use crate::core::report::{AgentRefusal, Presence, Report, Told, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
     AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Number, REQUEUE,
@@ -85,6 +85,28 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
     assert!(desk.is_own(al, id(1)) && desk.focus(al) == Some(id(1)) && desk.focus(robin).is_none());
     desk.tick(after(OFFERED_FOR * 2));
     assert_eq!(outcomes(&mut desk), [], "the offer's time ended with the offer");
+}
+
+#[test]
+fn each_line_says_who_wrote_it_also_when_another_agent_has_the_customer_in_the_same_turn() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    takes(&mut desk, robin, 1);
+    desk.say(robin, "one moment", now()).expect("robin has the customer");
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
+    desk.accept(al, Some(1), now()).expect("the customer is offered to al");
+    desk.say(al, "here I am", now()).expect("al has the customer");
+    let committed = journal.commit(desk.outcome().records).expect("it is in memory");
+    let said = committed.iter().filter(|committed| committed.line.said().is_some());
+    let by: Vec<_> = said.map(|committed| committed.line.agent.as_deref()).collect();
+    assert_eq!(by, [Some("robin"), Some("al")]);
+    let told = |desk: &Desk| {
+        let told = Told::new(id(1), 2, 0, &Said::text(Author::Admin, "one moment"));
+        desk.for_agent(al, id(1), Told { agent: Some("robin".to_owned()), ..told }).agent
+    };
+    assert_eq!(told(&desk).as_deref(), Some("robin"));
+    desk.set_agents(&options(&[]).agents, now());
+    assert_eq!(told(&desk), None, "a desk of one agent has no names for them");
 }
 
 #[test]
