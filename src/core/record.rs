@@ -67,6 +67,8 @@ pub enum Record {
     Former(u32),
     /// At a desk: the conversation ends soon like this, or (`None`) it goes on after all.
     Ending(Option<Ending>),
+    /// At a desk: the conversation is offered to another agent, or (`None`) not any more.
+    Offered(Option<Box<Offered>>),
     /// At a desk: these are the conversation's tags from now on.
     Tags(Vec<Box<str>>),
     /// At a desk: whether the agent has asked the customer to be patient.
@@ -133,6 +135,15 @@ pub enum Owner {
     Agent(Box<str>),
     /// Nobody: its customer was given back to the queue.
     Nobody,
+}
+
+/// A conversation that one agent has offered to another one, by their own names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Who offers it.
+    pub from: Box<str>,
+    /// Whom it is offered to.
+    pub to: Box<str>,
 }
 
 /// A customer whom a desk turns away.

@@ -373,7 +373,7 @@ pub enum TransferOutcome {
     Declined,
     /// The other agent did not take it in time.
     Late,
-    /// It is over, because the conversation has changed meanwhile.
+    /// It is over, because the conversation has changed meanwhile or the desk ended.
     Void,
     /// A lead took it.
     TakenOver,

@@ -61,6 +61,7 @@ impl Edges {
             | Record::Note(_)
             | Record::Idle(_)
             | Record::Ending(_)
+            | Record::Offered(_)
             | Record::Owner(_) => {}
             other => panic!("a desk journaled {other:?}"),
         }

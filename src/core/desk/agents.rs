@@ -52,6 +52,7 @@ impl Desk {
         if self.team.seats_of(agent).len() == 1 {
             self.tell_presence(agent, Presence::Here, None);
         }
+        self.tell_void_offers(seat);
     }
 
     /// What was typed at a seat up to this number is done: the journal gets this with what it did.

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::core::delivery::LIFETIME;
-use crate::core::record::{Blocked, BlockedBy, Ending, Owner, Record, Returning, What};
+use crate::core::record::{Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, What};
 use crate::wire::{Asked, Author, Body, EndReason, Request, Said};
 
 mod customers;
@@ -77,6 +77,7 @@ fn of_a_desk() -> Vec<Record> {
         Record::Owner(Owner::Agent("robin".into())),
         Record::Former(1),
         Record::Ending(Some(Ending::HandBack)),
+        Record::Offered(Some(Box::new(Offered { from: "robin".into(), to: "al".into() }))),
         Record::Tags(vec!["refund".into(), "vip".into()]),
         Record::Hold(true),
         Record::Delivered(8),
@@ -347,11 +348,14 @@ fn a_file_of_version_7_keeps_its_lines_and_says_of_new_ones_who_wrote_them() {
     let folder = Folder::new("version-7");
     let own = |number| entry(number, said(Author::Admin, "hi"));
     folder.open().commit(vec![(ONE, begun("Ann")), (ONE, Record::Own(own(1)))]).unwrap();
-    let former = "ALTER TABLE entry DROP COLUMN agent; PRAGMA user_version = 7;";
+    let former = "ALTER TABLE entry DROP COLUMN agent;
+                  ALTER TABLE conversation DROP COLUMN offered_by;
+                  ALTER TABLE conversation DROP COLUMN offered_to; PRAGMA user_version = 7;";
     folder.connect().execute_batch(former).unwrap();
     let mut journal = folder.open();
     journal.commit(vec![(ONE, Record::Said("kim".into(), own(2)))]).unwrap();
     assert_eq!(writers(&journal), [None, Some("kim".into())]);
+    assert_eq!(journal.story(ONE).unwrap().unwrap().offered, None);
 }
 
 #[test]

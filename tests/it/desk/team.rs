@@ -17,12 +17,12 @@ use crate::support::setup::{Setup, copy};
 use crate::support::terminal::{Terminal, at_keyboard};
 
 /// The state of the customer is told with this agent's own name.
-fn has(agent: &str) -> impl Fn(&Value) -> bool {
+pub(super) fn has(agent: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "state" && event["agent"] == agent
 }
 
 /// The outcome of a transfer.
-fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
+pub(super) fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "transfer" && event["outcome"] == outcome
 }
 
@@ -32,7 +32,7 @@ fn is(agent: &str, presence: &str) -> impl Fn(&Value) -> bool {
 }
 
 /// A desk where robin has Cleo, and al is there, too.
-fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff; 2], Handoff) {
+pub(super) fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff; 2], Handoff) {
     let desk = setup.admin(more);
     let mut robin = setup.agent("robin", &["--shown-as", "Robin R."]);
     let mut al = setup.agent("al", &[]);
@@ -97,48 +97,6 @@ fn a_customer_is_offered_to_another_agent_who_takes_them_with_all_that_was_said(
     let is_note = |event: &Value| event.to_string().contains("a refund");
     assert!(!cleo.events().iter().any(is_note), "a note is for agents alone");
     assert!(!robin.messages().iter().any(|(_, text)| text == "hi al"));
-}
-
-#[test]
-fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customers_do_not() {
-    let setup = Setup::new();
-    let mut desk = setup.desk_in_a_window(150, &[]);
-    let mut robin = setup.agent("robin", &["--shown-as", "Support"]);
-    let mut kim = setup.agent("kim", &["--shown-as", "Support"]);
-    let mut cleo = setup.queued("Cleo");
-    robin.say("/accept 1");
-    robin.until(has("robin"));
-    desk.sees("robin has #1 Cleo");
-    desk.press("/watch 1\r");
-    desk.sees("you read #1 Cleo along");
-    robin.say("one moment");
-    let by = |agent: &Handoff, text: &str| {
-        let event = agent.events().into_iter().find(|event| event["text"] == text);
-        event.map(|event| (event["name"].clone(), event["agent"].clone()))
-    };
-    robin.until_text("one moment");
-    assert_eq!(by(&robin, "one moment"), Some(("Support".into(), "robin".into())));
-    desk.sees("admin Support (robin): one moment");
-    robin.say("/transfer kim");
-    kim.until(transfer("offered"));
-    kim.say("/accept 1");
-    kim.until(has("kim"));
-    kim.say("here I am");
-    desk.sees("admin Support (kim): here I am");
-    kim.say("/history 1");
-    kim.until_text("one moment");
-    assert_eq!(by(&kim, "one moment"), Some(("Support".into(), "robin".into())));
-    assert_eq!(by(&kim, "here I am"), Some(("Support".into(), "kim".into())));
-    cleo.until_text("here I am");
-    let is_named = |event: &Value| {
-        let event = event.to_string();
-        event.contains("robin") || event.contains("kim") || event.contains("\"agent\"")
-    };
-    assert_eq!(cleo.events().into_iter().find(is_named), None);
-    let customers = setup.profile("user").with_file_name("Cleo").join("journal.sqlite");
-    let journal = Connection::open(customers).expect("it is a journal");
-    let count = "SELECT count(*) FROM entry WHERE agent IS NOT NULL OR body LIKE '%robin%'";
-    assert_eq!(journal.query_row(count, [], |row| row.get(0)), Ok(0));
 }
 
 #[test]

@@ -330,6 +330,50 @@ fn a_restart_finds_each_customer_at_their_agent_and_revoked_agents_have_none() {
 }
 
 #[test]
+fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_read_so_once() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    let offered = |journal: &Journal, n| story(journal, n).offered.map(|offered| offered.to);
+    takes(&mut desk, robin, 1);
+    joins(&mut desk, 2);
+    takes(&mut desk, robin, 3);
+    for n in 1..=3 {
+        desk.transfer(robin, Some(n), "al", None, now()).expect("al is here");
+    }
+    settle(&mut desk, &mut journal);
+    assert_eq!([1, 2, 3].map(|n| offered(&journal, n)), [(); 3].map(|()| Some("al".into())));
+    desk.decline(al, 3).expect("the customer is offered to al");
+    settle(&mut desk, &mut journal);
+    let restart = journal.restart().expect("it is in memory");
+    let options = options(&["robin", "al", "kim"]);
+    let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
+    let outcome = desk.outcome();
+    let note = |(of, record): &(_, Record)| match record {
+        Record::Note(note) => Some((*of, note.clone())),
+        _ => None,
+    };
+    let notes: Vec<_> = outcome.records.iter().filter_map(note).collect();
+    let ended = "not transferred to al: the desk ended before that; ";
+    let expected = [(1, "robin has the customer still"), (2, "the customer still waits")];
+    assert_eq!(notes, expected.map(|(n, rest)| (id(n), format!("{ended}{rest}"))));
+    journal.commit(outcome.records).expect("it is in memory");
+    assert_eq!([1, 2, 3].map(|n| offered(&journal, n)), [None, None, None]);
+    let mut arrives = |name, is_giver| {
+        let seat = desk.sign_in(name).expect("an agent");
+        desk.tell_arrival(seat);
+        let acts = desk.outcome().acts;
+        desk.sign_out(seat, now());
+        let is_void = |report: &&Report| {
+            matches!(report, Report::Transfer { outcome: TransferOutcome::Void, is_to_me, .. }
+                if *is_to_me != is_giver)
+        };
+        reports(&acts).filter(is_void).count()
+    };
+    assert_eq!([arrives("robin", true), arrives("al", false)], [2, 2]);
+    assert_eq!([arrives("robin", true), arrives("al", false)], [0, 0]);
+}
+
+#[test]
 fn an_accept_of_an_agent_who_left_meanwhile_brings_the_customer_to_the_queue() {
     let (mut desk, [robin, al, _]) = team();
     joins(&mut desk, 1);

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 use super::Disk;
 use super::keys::Known;
 use super::write::{CLOSE, NOBODY, NOTE, OWN};
-use crate::core::record::{Ending, Line, Offset, Owner, Restart, Returning, Story, What};
+use crate::core::record::{Ending, Line, Offered, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{ConversationId, DeskId, Entry, Former, Millis, Number, Secret};
 
@@ -219,6 +219,8 @@ impl Disk {
             story.former = row.get(11)?;
             story.tags = tags(row.get::<_, Option<String>>(13)?.as_deref());
             story.is_on_hold = row.get(14)?;
+            let names = row.get::<_, Option<_>>(15)?.zip(row.get::<_, Option<_>>(16)?);
+            story.offered = names.map(|(from, to)| Box::new(Offered { from, to }));
             story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
                 CLOSE => Ending::Close,
                 _ => Ending::HandBack,
@@ -313,7 +315,7 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner, former, ending, tags, on_hold
+             owner, former, ending, tags, on_hold, offered_by, offered_to
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }

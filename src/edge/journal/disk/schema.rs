@@ -4,7 +4,7 @@
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
 //! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
 //! of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not sent.
-//! Version 8 has which agent wrote a line.
+//! Version 8 has which agent wrote a line, and what is offered to another agent.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -119,6 +119,9 @@ const TOOLS: &str = "
 const TEAM: &str = "
     -- At a desk, of a message: the own name of the agent who wrote it.
     ALTER TABLE entry ADD COLUMN agent TEXT;
+    -- The own names of the agent who offers it to another one, and of that one.
+    ALTER TABLE conversation ADD COLUMN offered_by TEXT;
+    ALTER TABLE conversation ADD COLUMN offered_to TEXT;
 ";
 
 const REST: &str = "

@@ -188,6 +188,11 @@ impl Writer<'_> {
                 let sql = "UPDATE conversation SET ending = ? WHERE key = ?";
                 self.run(sql, params![ending, key])?;
             }
+            Record::Offered(offered) => {
+                let names = offered.as_ref().map(|offered| (&*offered.from, &*offered.to));
+                let sql = "UPDATE conversation SET offered_by = ?, offered_to = ? WHERE key = ?";
+                self.run(sql, params![names.map(|it| it.0), names.map(|it| it.1), key])?;
+            }
             Record::Tags(tags) => {
                 let tags = serde_json::to_string(tags).ok();
                 self.run("UPDATE conversation SET tags = ? WHERE key = ?", params![tags, key])?;

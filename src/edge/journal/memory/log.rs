@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::core::record::{Ending, Offset, Owner, Record, Returning};
+use crate::core::record::{Ending, Offered, Offset, Owner, Record, Returning};
 use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 
 #[derive(Default)]
@@ -39,6 +39,8 @@ const CLOSES: u8 = 22;
 const HANDS_BACK: u8 = 23;
 const TAGS: u8 = 24;
 const HOLD: u8 = 25;
+const OFFERED: u8 = 26;
+const NOT_OFFERED: u8 = 27;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -80,6 +82,10 @@ impl Log {
             Record::Ending(None) => self.kind(GOES_ON),
             Record::Ending(Some(Ending::Close)) => self.kind(CLOSES),
             Record::Ending(Some(Ending::HandBack)) => self.kind(HANDS_BACK),
+            Record::Offered(None) => self.kind(NOT_OFFERED),
+            Record::Offered(Some(offered)) => {
+                self.kind(OFFERED).text(&offered.from).text(&offered.to)
+            }
             Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
             Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
             Record::Moved { .. }
@@ -207,6 +213,11 @@ impl Reader<'_> {
             GOES_ON => Record::Ending(None),
             CLOSES => Record::Ending(Some(Ending::Close)),
             HANDS_BACK => Record::Ending(Some(Ending::HandBack)),
+            NOT_OFFERED => Record::Offered(None),
+            OFFERED => {
+                let (from, to) = (self.text().into(), self.text().into());
+                Record::Offered(Some(Box::new(Offered { from, to })))
+            }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
             _ => unreachable!("no record begins here"),
