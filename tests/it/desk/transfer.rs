@@ -71,9 +71,9 @@ fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_and_the_histor
     // The next restart finds no offer.
     desk.kill();
     let _desk = setup.admin(&[]);
-    robin.say("/transfer al again");
-    al.until(transfer("offered"));
-    for agent in [&robin, &al] {
+    for agent in [&mut robin, &mut al] {
+        agent.say("/agents");
+        agent.until_told("notice", "desk, lead  here, ");
         let void = agent.events().into_iter().filter(|event| transfer("void")(event));
         assert_eq!(void.count(), 1);
     }
