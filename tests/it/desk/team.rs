@@ -231,6 +231,20 @@ fn a_desk_that_is_killed_keeps_who_has_whom_and_does_each_line_once() {
 }
 
 #[test]
+fn a_script_goes_on_behind_an_accept_of_a_customer_whom_its_agent_has_already() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut dan = setup.queued("Dan");
+    robin.say("/accept 2");
+    dan.until_state("active");
+    // As a desk gets the line that died before it noted that the line was done.
+    robin.say("/accept 1");
+    robin.say("for Cleo");
+    cleo.until_text("for Cleo");
+    assert!(!dan.messages().iter().any(|(_, text)| text == "for Cleo"));
+}
+
+#[test]
 fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
     let setup = Setup::new();
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
