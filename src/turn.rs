@@ -17,7 +17,7 @@ use std::cell::Cell;
 
 use crate::core::clock::Now;
 use crate::core::outcome::{Act, Due, Fact, Outcome, Passage, Side};
-use crate::core::record::{Batch, Committed, Origin};
+use crate::core::record::{Batch, Committed, Line, Origin};
 use crate::edge::failpoint;
 use crate::edge::journal::{Fault, Journal};
 use crate::wire::{Body, Conn, ConversationId, Entry, Message, Number};
@@ -186,7 +186,16 @@ impl Written {
         Ok(messages)
     }
 
+    /// At a desk: the own name of the agent who wrote our message with this number in this turn.
+    pub fn agent(&self, id: ConversationId, number: Number) -> Option<&str> {
+        self.line(id, Origin::Own, number)?.agent.as_deref()
+    }
+
     fn entry(&self, id: ConversationId, origin: Origin, number: Number) -> Option<&Entry> {
+        self.line(id, origin, number)?.entry()
+    }
+
+    fn line(&self, id: ConversationId, origin: Origin, number: Number) -> Option<&Line> {
         let is_it = |committed: &Committed| {
             committed.conversation == id
                 && committed.line.origin() == Some(origin)
@@ -198,6 +207,6 @@ impl Written {
             None => before.iter().position(is_it)?,
         };
         self.found.set(at);
-        self.lines[at].line.entry()
+        Some(&self.lines[at].line)
     }
 }

@@ -87,7 +87,7 @@ impl Disk {
         let mut entries: Vec<Entry> = Vec::new();
         for (_, record) in self.records.iter().filter(|(of, _)| *of == id) {
             match record {
-                Record::Own(entry) => entries.push(entry.clone()),
+                Record::Own(entry) | Record::Said(_, entry) => entries.push(entry.clone()),
                 Record::Moved { from, by } => {
                     let moved = entries.iter_mut().filter(|entry| entry.number >= *from);
                     moved.for_each(|entry| entry.number += by);

@@ -302,6 +302,7 @@ fn line(number: Number, is_event: bool) -> Line {
     Line {
         offset: Offset(number),
         own: is_event,
+        agent: None,
         what: What::Entry(from, Entry { number, at: 0, body }),
     }
 }

@@ -192,6 +192,8 @@ pub struct Desk {
     blocks: Blocks,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
+    /// Offers that the end of the desk made void, for agents who have not been here since.
+    void_offers: Vec<(AgentId, Report)>,
     /// Conversations that end soon, if nobody undoes that.
     ending: Vec<ConversationId>,
     /// Assigned conversations whose agent has not answered yet.
@@ -226,6 +228,7 @@ impl Desk {
             called_alone: Vec::new(),
             blocks: Blocks::default(),
             offered: Vec::new(),
+            void_offers: Vec::new(),
             ending: Vec::new(),
             unanswered: Vec::new(),
             options,

@@ -27,6 +27,8 @@ pub enum Record {
     },
     /// An entry that this side numbered.
     Own(Entry),
+    /// At a desk: a message that this side numbered, and the own name of the agent who wrote it.
+    Said(Box<str>, Entry),
     /// An entry that the peer numbered: a desk, or (`None`) the customer's side.
     Theirs(Option<DeskId>, Entry),
     /// A private note of the agent, or a remark of the desk itself.
@@ -65,6 +67,8 @@ pub enum Record {
     Former(u32),
     /// At a desk: the conversation ends soon like this, or (`None`) it goes on after all.
     Ending(Option<Ending>),
+    /// At a desk: the conversation is offered to another agent, or (`None`) not any more.
+    Offered(Option<Box<Offered>>),
     /// At a desk: these are the conversation's tags from now on.
     Tags(Vec<Box<str>>),
     /// At a desk: whether the agent has asked the customer to be patient.
@@ -131,6 +135,15 @@ pub enum Owner {
     Agent(Box<str>),
     /// Nobody: its customer was given back to the queue.
     Nobody,
+}
+
+/// A conversation that one agent has offered to another one, by their own names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Who offers it.
+    pub from: Box<str>,
+    /// Whom it is offered to.
+    pub to: Box<str>,
 }
 
 /// A customer whom a desk turns away.
@@ -205,7 +218,20 @@ impl Record {
 
     /// Whether this record is an entry or a note. These have an offset, and readers see them.
     pub fn is_line(&self) -> bool {
-        matches!(self, Record::Own(_) | Record::Theirs(..) | Record::Note(_))
+        matches!(self, Record::Note(_)) || self.entry().is_some()
+    }
+
+    /// The entry, if this record is one.
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Record::Own(entry) | Record::Said(_, entry) | Record::Theirs(_, entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The entry, if this record is one that this side numbered.
+    pub fn own_entry(&self) -> Option<&Entry> {
+        self.entry().filter(|_| !matches!(self, Record::Theirs(..)))
     }
 }
 
@@ -226,6 +252,9 @@ pub struct Line {
     pub offset: Offset,
     /// Whether this side made it.
     pub own: bool,
+    /// At a desk: the own name of the agent who wrote this message. A journal of an older release
+    /// does not say it.
+    pub agent: Option<Box<str>>,
     /// The entry or the note.
     pub what: What,
 }
@@ -261,13 +290,14 @@ impl Origin {
 impl Line {
     /// The line of a record with this offset, if it is an entry or a note.
     pub fn of(offset: Offset, record: Record) -> Option<Line> {
-        let (own, what) = match record {
-            Record::Own(entry) => (true, What::Entry(None, entry)),
-            Record::Theirs(desk, entry) => (false, What::Entry(desk, entry)),
-            Record::Note(note) => (true, What::Note(note)),
+        let (own, agent, what) = match record {
+            Record::Own(entry) => (true, None, What::Entry(None, entry)),
+            Record::Said(agent, entry) => (true, Some(agent), What::Entry(None, entry)),
+            Record::Theirs(desk, entry) => (false, None, What::Entry(desk, entry)),
+            Record::Note(note) => (true, None, What::Note(note)),
             _ => return None,
         };
-        Some(Line { offset, own, what })
+        Some(Line { offset, own, agent, what })
     }
 
     /// The entry, if the line is one.

@@ -294,6 +294,9 @@ pub struct Told {
     /// The author's name, where one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// At a desk with several agents: the own name of the agent who wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
     /// The text; an image's URL for an image, empty for a custom payload alone.
     pub text: String,
     /// Its number among its origin's entries.
@@ -332,6 +335,7 @@ impl Told {
             own: false,
             author: said.author,
             name: said.name.as_deref().map(str::to_owned),
+            agent: None,
             text,
             number,
             at,
@@ -371,7 +375,7 @@ pub enum TransferOutcome {
     Declined,
     /// The other agent did not take it in time.
     Late,
-    /// It is over, because the conversation has changed meanwhile.
+    /// It is over, because the conversation has changed meanwhile or the desk ended.
     Void,
     /// A lead took it.
     TakenOver,

@@ -58,6 +58,7 @@ mod desk {
     mod service;
     mod team;
     mod tools;
+    mod transfer;
 }
 
 /// The rules of docs/PROTOCOL.md, and what each end does with a peer that breaks them.

@@ -28,7 +28,7 @@ impl Edges {
         let own = self.own.entry(id).or_default();
         let (theirs, sent) = self.theirs.entry(id).or_default();
         match record {
-            Record::Own(entry) => {
+            Record::Own(entry) | Record::Said(_, entry) => {
                 assert_eq!(entry.number, *own + 1, "our numbers have a gap");
                 assert!(encoded(&Message::Entry(entry.clone())).len() <= 4 + ENTRY_MAX);
                 *own = entry.number;
@@ -60,6 +60,8 @@ impl Edges {
             | Record::Begun { .. }
             | Record::Note(_)
             | Record::Idle(_)
+            | Record::Ending(_)
+            | Record::Offered(_)
             | Record::Owner(_) => {}
             other => panic!("a desk journaled {other:?}"),
         }

@@ -61,6 +61,7 @@ impl Desk {
                 }
             }
         }
+        self.tell_void_offers(seat);
     }
 
     /// What has become of a customer whom the agent had, if the agent has them no more.

@@ -14,7 +14,7 @@ use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
 
 use super::controls::{Ask, Phase};
 use super::conversation::Conversation;
-use super::{Desk, SeatId};
+use super::{AgentId, Desk, SeatId};
 
 impl Desk {
     /// `/accept [N]`: takes the customer with this ordinal, or of those who wait for the agent the
@@ -234,7 +234,7 @@ impl Desk {
             Ask::Close => Body::Close { request },
             Ask::Requeue => Body::Requeue { request },
         };
-        let number = self.record(id, body, now);
+        let number = self.record(id, body, None, now);
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.controls.ask(number, ask);
         }
@@ -245,7 +245,8 @@ impl Desk {
     pub(super) fn record_said(&mut self, id: ConversationId, text: &str, greeting: bool, now: Now) {
         let name = self.shown_name(id).map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
-        let number = self.record(id, Body::Message(said), now);
+        let agent = self.conversations.get(id).and_then(Conversation::owner);
+        let number = self.record(id, Body::Message(said), agent, now);
         let mut is_answer = false;
         if !greeting && let Some(conversation) = self.conversations.get_mut(id) {
             is_answer = conversation.owed().lines() > 0;
@@ -257,11 +258,16 @@ impl Desk {
         }
     }
 
-    /// Numbers and journals an entry of this desk.
-    fn record(&mut self, id: ConversationId, body: Body, now: Now) -> Number {
+    /// Numbers and journals an entry of this desk, and which agent wrote it, if one did.
+    fn record(&mut self, id: ConversationId, body: Body, by: Option<AgentId>, now: Now) -> Number {
         let Some(conversation) = self.conversations.get_mut(id) else { return 0 };
         let number = conversation.own.next();
-        self.journal(id, Record::Own(Entry { number, at: now.wall, body }));
+        let entry = Entry { number, at: now.wall, body };
+        let record = match by {
+            Some(agent) => Record::Said(self.team.member(agent).name.clone(), entry),
+            None => Record::Own(entry),
+        };
+        self.journal(id, record);
         self.note_activity(id, now);
         self.send_later(id);
         number

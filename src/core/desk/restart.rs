@@ -36,6 +36,7 @@ impl Desk {
             waiting.extend(place.filter(|_| !is_blocked).map(|place| (place, story.id)));
             desk.review_slot(story.id);
             desk.keep_after_restart(story.id, story.ending);
+            desk.void_after_restart(story.id, story.offered.as_deref());
         }
         desk.forget();
         waiting.sort_unstable();
@@ -99,6 +100,7 @@ impl Desk {
         for (id, report) in self.states() {
             self.tell(id, report);
         }
+        self.tell_void_offers(SeatId::TERMINAL);
     }
 
     /// The state of every live conversation, and what its customer is owed.

@@ -7,12 +7,14 @@
 //! ```
 //!
 //! An offer lives [`OFFERED_FOR`] and dies with the state that it was made in; a restart of the desk
-//! ends it.
+//! ends it. The journal has the offer, so that a desk that died meanwhile can say that nothing came
+//! of it.
 
 use std::time::{Duration, Instant};
 
 use crate::core::agent::QUEUE;
 use crate::core::clock::Now;
+use crate::core::record::{Offered, Record};
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
 use crate::core::text::is_same;
 use crate::wire::ConversationId;
@@ -72,6 +74,9 @@ impl Desk {
             conversation.offer = Some(Box::new(Offer { from, to, until: now.clock + OFFERED_FOR }));
         }
         self.offered.push(id);
+        let name = |agent| self.team.member(agent).name.clone();
+        let offered = Offered { from: name(from), to: name(to) };
+        self.journal(id, Record::Offered(Some(Box::new(offered))));
         self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
         self.note_arrival(to, now);
         Ok(())
@@ -161,8 +166,37 @@ impl Desk {
         self.offered.retain(|offered| *offered != id);
         let offer = self.conversations.get_mut(id).and_then(|known| known.offer.take());
         if let Some(offer) = offer {
+            self.journal(id, Record::Offered(None));
             self.tell_transfer(id, (offer.from, offer.to), outcome, None);
         }
+    }
+
+    /// Ends the offer of a conversation that was offered when the desk stopped, and notes that. Both
+    /// agents are told when they are here.
+    pub(super) fn void_after_restart(&mut self, id: ConversationId, offered: Option<&Offered>) {
+        let Some(Offered { from, to }) = offered else { return };
+        self.journal(id, Record::Offered(None));
+        let rest = match self.owner_name(id) {
+            Some(owner) => format!("{owner} has the customer still"),
+            None => "the customer still waits".to_owned(),
+        };
+        let note = format!("not transferred to {to}: the desk ended before that; {rest}");
+        self.journal(id, Record::Note(note));
+        if self.is_turned_away(id) {
+            return;
+        }
+        for (name, is_to_me) in [(from, false), (to, true)] {
+            let names = (from.to_string(), to.to_string());
+            let report = self.transfer_report(id, names, TransferOutcome::Void, None, is_to_me);
+            self.void_offers.extend(self.team.find(name).map(|agent| (agent, report)));
+        }
+    }
+
+    /// Tells the agent at this seat which offers the end of the desk made void.
+    pub(super) fn tell_void_offers(&mut self, seat: SeatId) {
+        let Some(agent) = self.team.agent_at(seat) else { return };
+        let theirs: Vec<_> = self.void_offers.extract_if(.., |(to, _)| *to == agent).collect();
+        theirs.into_iter().for_each(|(agent, report)| self.tell_agent(agent, report));
     }
 
     /// Tells the agent who gives a conversation away, and the one who may get it, what becomes of
@@ -174,21 +208,34 @@ impl Desk {
         outcome: TransferOutcome,
         note: Option<&str>,
     ) {
-        let conversation = &self.conversations[id];
-        let (ordinal, customer) = (Some(conversation.ordinal), Some(conversation.called(id)));
-        let report = |is_to_me| Report::Transfer {
-            conversation: id,
-            ordinal,
-            customer: customer.clone(),
-            from: self.agent_name(from),
-            agent: self.agent_name(to),
-            outcome,
-            note: note.map(str::to_owned),
-            is_to_me,
-        };
+        let names = || (self.agent_name(from), self.agent_name(to));
+        let report = |is_to_me| self.transfer_report(id, names(), outcome, note, is_to_me);
         let (to_giver, to_other) = (report(false), report(true));
         self.tell_agent(from, to_giver);
         self.tell_agent(to, to_other);
+    }
+
+    /// What became of the transfer of a conversation, for the agent who gives it away, or
+    /// (`is_to_me`) for the one who may get it.
+    fn transfer_report(
+        &self,
+        id: ConversationId,
+        (from, agent): (String, String),
+        outcome: TransferOutcome,
+        note: Option<&str>,
+        is_to_me: bool,
+    ) -> Report {
+        let conversation = &self.conversations[id];
+        Report::Transfer {
+            conversation: id,
+            ordinal: Some(conversation.ordinal),
+            customer: Some(conversation.called(id)),
+            from,
+            agent,
+            outcome,
+            note: note.map(str::to_owned),
+            is_to_me,
+        }
     }
 
     pub(super) fn lead_at(&self, seat: SeatId) -> Result<AgentId, AgentRefusal> {

@@ -177,10 +177,12 @@ impl Desk {
         since(self.conversations[id].owed().asked_at(), now)
     }
 
-    /// A message as the agent sees it: which customer's it is, and whether they have the focus.
+    /// A message as the agent sees it: which customer's it is, whether they have the focus, and,
+    /// if there are several agents, which of them wrote it.
     pub fn for_agent(&self, seat: SeatId, id: ConversationId, told: Told) -> Told {
         let known = self.conversations.get(id);
         Told {
+            agent: told.agent.filter(|_| self.team.is_shared()),
             ordinal: known.map(|conversation| conversation.ordinal).or(told.ordinal),
             elsewhere: self.focus(seat) != Some(id),
             own: told.author == Author::Admin,

@@ -58,6 +58,7 @@ fn line(number: u64) -> Line {
     Line {
         offset: Offset(number),
         own: true,
+        agent: None,
         what: What::Entry(None, Entry { number, at: 0, body }),
     }
 }

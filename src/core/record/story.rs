@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Blocked, Ending, Line, Offset, Owner, Record, Returning, What};
+use super::{Blocked, Ending, Line, Offered, Offset, Owner, Record, Returning, What};
 use crate::core::delivery::LIFETIME;
 use crate::core::owed::Owed;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
@@ -61,6 +61,8 @@ pub struct Story {
     pub former: Option<u32>,
     /// At a desk: how the conversation was about to end.
     pub ending: Option<Ending>,
+    /// At a desk: the offer of the conversation to another agent.
+    pub offered: Option<Box<Offered>>,
     /// At a desk: how agents have marked the conversation.
     pub tags: Vec<Box<str>>,
     /// At a desk: whether the agent has asked the customer to be patient.
@@ -90,6 +92,7 @@ impl Story {
             owner: Owner::default(),
             former: None,
             ending: None,
+            offered: None,
             tags: Vec::new(),
             is_on_hold: false,
             owed: Owed::default(),
@@ -104,7 +107,7 @@ impl Story {
                 self.secret = *secret;
                 self.name.clone_from(name);
             }
-            Record::Own(entry) => {
+            Record::Own(entry) | Record::Said(_, entry) => {
                 self.own = self.own.max(entry.number);
                 if matches!(&entry.body, Body::Message(said) if !said.greeting) {
                     self.typed = entry.number;
@@ -145,6 +148,7 @@ impl Story {
             Record::Owner(owner) => self.owner = owner.clone(),
             Record::Former(ordinal) => self.former = Some(*ordinal),
             Record::Ending(ending) => self.ending = *ending,
+            Record::Offered(offered) => self.offered.clone_from(offered),
             Record::Tags(tags) => self.tags.clone_from(tags),
             Record::Hold(is_on_hold) => self.is_on_hold = *is_on_hold,
             // A note is no activity: the idle time goes on.
@@ -234,7 +238,8 @@ impl Story {
     fn add(&mut self, offset: Offset, own: bool, desk: Option<DeskId>, entry: &Entry) {
         self.idle = Duration::ZERO;
         if !matches!(entry.body, Body::Message(_)) {
-            self.controls.push(Line { offset, own, what: What::Entry(desk, entry.clone()) });
+            let what = What::Entry(desk, entry.clone());
+            self.controls.push(Line { offset, own, agent: None, what });
         }
     }
 

@@ -18,6 +18,7 @@ use super::Fault;
 use crate::core::record::{Offset, Record, Story};
 use crate::wire::{ConversationId, DeskId};
 
+mod agents;
 mod customers;
 mod keys;
 mod read;

@@ -167,7 +167,7 @@ impl Memory {
 impl Kept {
     fn add(&mut self, offset: Offset, record: &Record) {
         let at = self.log.add(offset, record);
-        if matches!(record, Record::Own(_)) {
+        if record.own_entry().is_some() {
             push(&mut self.own, at);
         }
         if record.is_line() {
@@ -181,7 +181,7 @@ impl Kept {
         self.ordinal = former.ordinal;
         let mut reader = former.log.read(0);
         while let Some((offset, mut record)) = reader.record() {
-            if let Record::Own(entry) = &mut record
+            if let Record::Own(entry) | Record::Said(_, entry) = &mut record
                 && entry.number >= from
             {
                 entry.number += by;
@@ -192,7 +192,9 @@ impl Kept {
 
     fn entry(&self, at: usize) -> Option<Entry> {
         match self.log.read(at).record()? {
-            (_, Record::Own(entry) | Record::Theirs(_, entry)) => Some(entry),
+            (_, Record::Own(entry) | Record::Said(_, entry) | Record::Theirs(_, entry)) => {
+                Some(entry)
+            }
             _ => None,
         }
     }

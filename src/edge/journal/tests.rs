@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::core::delivery::LIFETIME;
-use crate::core::record::{Blocked, BlockedBy, Ending, Owner, Record, Returning, What};
+use crate::core::record::{Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, What};
 use crate::wire::{Asked, Author, Body, EndReason, Request, Said};
 
 mod customers;
@@ -68,8 +68,8 @@ fn of_a_desk() -> Vec<Record> {
         Record::Theirs(None, entry(1, said(Author::User, "hello"))),
         Record::Theirs(None, entry(2, Body::Requested(Request::default()))),
         Record::Own(entry(3, Body::Accept { request: 2, name: None })),
-        Record::Own(entry(4, said(Author::Admin, "typed"))),
-        Record::Own(entry(5, Body::Message(greeting))),
+        Record::Said("robin".into(), entry(4, said(Author::Admin, "typed"))),
+        Record::Said("robin".into(), entry(5, Body::Message(greeting))),
         Record::Moved { from: 3, by: 4 },
         Record::Held(6),
         Record::Note("private".to_owned()),
@@ -77,6 +77,7 @@ fn of_a_desk() -> Vec<Record> {
         Record::Owner(Owner::Agent("robin".into())),
         Record::Former(1),
         Record::Ending(Some(Ending::HandBack)),
+        Record::Offered(Some(Box::new(Offered { from: "robin".into(), to: "al".into() }))),
         Record::Tags(vec!["refund".into(), "vip".into()]),
         Record::Hold(true),
         Record::Delivered(8),
@@ -124,8 +125,7 @@ fn of_a_customer() -> Vec<Record> {
 fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64) -> Story {
     let mut story = Story::new(id, ordinal);
     for record in records {
-        let is_line = matches!(record, Record::Own(_) | Record::Theirs(..) | Record::Note(_));
-        before += u64::from(is_line);
+        before += u64::from(record.is_line());
         story.apply(Offset(before), record);
     }
     story
@@ -250,7 +250,7 @@ fn a_desks_restart_reads_who_waits_or_talks_or_is_owed_a_line() {
             (theirs(4, Body::Requested(Request::default())), true),
             (Record::Own(entry(1, Body::Accept { request: 4, name: None })), true),
             (theirs(5, Body::Accepted { of }), true),
-            (Record::Own(entry(2, said(Author::Admin, "hi"))), true),
+            (Record::Said("robin".into(), entry(2, said(Author::Admin, "hi"))), true),
             (Record::Idle(LIFETIME), false),
             (Record::Note("gave up".to_owned()), false),
             (theirs(6, said(Author::User, "I am back")), true),
@@ -317,6 +317,45 @@ fn a_commit_gives_back_its_lines_as_they_are_read_later() {
             assert_eq!(journal.theirs(id, None, 3).unwrap(), None);
         }
     }
+}
+
+/// The own names of the agents who wrote the messages of a conversation.
+fn writers(journal: &Journal) -> Vec<Option<Box<str>>> {
+    let lines = journal.lines(ONE, Offset::START).unwrap().into_iter();
+    lines.filter(|line| line.said().is_some()).map(|line| line.agent).collect()
+}
+
+#[test]
+fn each_message_of_a_desk_says_which_agent_wrote_it_also_under_another_number() {
+    let folder = Folder::new("writers");
+    let written = |agent: &str, number, text: &str| {
+        (ONE, Record::Said(agent.into(), entry(number, said(Author::Admin, text))))
+    };
+    for mut journal in [Journal::in_memory(), folder.open()] {
+        let theirs = Record::Theirs(None, entry(1, said(Author::User, "hello")));
+        journal.commit(vec![(ONE, begun("Ann")), (ONE, theirs)]).unwrap();
+        let committed = journal.commit(vec![written("al", 1, "one"), written("kim", 2, "two")]);
+        let by: Vec<_> = committed.unwrap().into_iter().map(|it| it.line.agent).collect();
+        assert_eq!(by, [Some("al".into()), Some("kim".into())]);
+        journal.commit(vec![(ONE, Record::Moved { from: 2, by: 5 })]).unwrap();
+        assert_eq!(writers(&journal), [None, Some("al".into()), Some("kim".into())]);
+        assert_eq!(journal.own(ONE, 7).unwrap().body, said(Author::Admin, "two"));
+    }
+}
+
+#[test]
+fn a_file_of_version_7_keeps_its_lines_and_says_of_new_ones_who_wrote_them() {
+    let folder = Folder::new("version-7");
+    let own = |number| entry(number, said(Author::Admin, "hi"));
+    folder.open().commit(vec![(ONE, begun("Ann")), (ONE, Record::Own(own(1)))]).unwrap();
+    let former = "ALTER TABLE entry DROP COLUMN agent;
+                  ALTER TABLE conversation DROP COLUMN offered_by;
+                  ALTER TABLE conversation DROP COLUMN offered_to; PRAGMA user_version = 7;";
+    folder.connect().execute_batch(former).unwrap();
+    let mut journal = folder.open();
+    journal.commit(vec![(ONE, Record::Said("kim".into(), own(2)))]).unwrap();
+    assert_eq!(writers(&journal), [None, Some("kim".into())]);
+    assert_eq!(journal.story(ONE).unwrap().unwrap().offered, None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use jiff::{Timestamp, Zoned};
 use super::layout::{Shown, width, wrap};
 use super::words::{Reader, Tone, read_by};
 use crate::core::report::{Link, Report, Told};
-use crate::core::text::Name;
+use crate::core::text::{Name, is_same};
 use crate::wire::{Author, Button, ConversationId, Millis, State};
 
 /// The prefix of every line of a message except the first, in plain lines.
@@ -85,13 +85,16 @@ fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Show
     prefixes.zip(rows).map(|(prefix, row)| Shown::own(prefix).and(row)).collect()
 }
 
-/// The role, the name if there is one, and a colon.
+/// The role, the name if there is one, the agent's own name if it is another one, and a colon.
 fn speaker(told: &Told) -> String {
     let role = role(told.author);
-    match told.name.as_deref().and_then(Name::new) {
-        Some(name) => format!("{role} {name}:"),
-        None => format!("{role}:"),
-    }
+    let name = told.name.as_deref().and_then(Name::new);
+    let shown = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+    let is_other =
+        |agent: &&str| !name.as_ref().is_some_and(|name| is_same(&name.to_string(), agent));
+    let agent = told.agent.as_deref().filter(is_other).and_then(Name::new);
+    let agent = agent.map(|agent| format!(" ({agent})")).unwrap_or_default();
+    format!("{role}{shown}{agent}:")
 }
 
 fn role(author: Author) -> &'static str {

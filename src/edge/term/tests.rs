@@ -117,6 +117,7 @@ fn said(text: &str) -> Told {
         own: false,
         author: Author::Bot,
         name: None,
+        agent: None,
         text: text.into(),
         number: 1,
         at: 0,

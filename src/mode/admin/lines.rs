@@ -186,7 +186,17 @@ impl Admin {
         // and never a name.
         let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
         let accepted = match who.map(find).transpose() {
-            Ok(ordinal) => self.desk.accept(at, ordinal, now),
+            Ok(ordinal) => {
+                let accepted = self.desk.accept(at, ordinal, now);
+                if let (Some(ordinal), Err(AgentRefusal::AlreadyYours(_))) = (ordinal, &accepted)
+                    && self.desk.switch(at, ordinal).is_ok()
+                    && self.desk.focus(at).is_some_and(|id| self.desk.is_shown_active(at, id))
+                {
+                    // A desk that died before it noted that the line was done has it again.
+                    return self.done(at);
+                }
+                accepted
+            }
             // The customer with this name has not come yet.
             Err(Missing::Nobody) => return self.edges.seats[at].input.accepting = None,
             Err(Missing::Several(fitting)) => {

@@ -13,7 +13,7 @@ use crate::core::command;
 use crate::core::delivery::Mark;
 use crate::core::desk::{Desk, SeatId};
 use crate::core::outcome::{Audience, Fact, Passage};
-use crate::core::record::{Committed, Line, Offset, What};
+use crate::core::record::{Committed, Line, Offset, Origin, What};
 use crate::core::report::{Prompt, Report, Told};
 use crate::core::script::Pace;
 use crate::edge::journal::{Fault, Journal};
@@ -191,7 +191,10 @@ impl AgentSeat {
             Fact::Said(passage) if self.json => {
                 let Passage { conversation, history, .. } = *passage;
                 for entry in written.messages(passage, journal)? {
-                    self.say(desk, conversation, None, &entry, history);
+                    let is_own = passage.origin == Origin::Own;
+                    let agent = is_own.then(|| written.agent(conversation, entry.number));
+                    let agent = agent.flatten();
+                    self.say(desk, conversation, None, (&entry, agent), history);
                 }
                 Ok(())
             }
@@ -324,7 +327,9 @@ impl AgentSeat {
                 self.seat.tell(Report::Note { conversation: id, text: note.clone() });
             }
             What::Note(note) => self.seat.notice(&desk.note_at(self.id, id, note)),
-            What::Entry(_, entry) => self.say(desk, id, ordinal, entry, history),
+            What::Entry(_, entry) => {
+                self.say(desk, id, ordinal, (entry, line.agent.as_deref()), history);
+            }
         }
     }
 
@@ -333,11 +338,12 @@ impl AgentSeat {
         desk: &Desk,
         id: ConversationId,
         ordinal: Option<u32>,
-        entry: &Entry,
+        (entry, agent): (&Entry, Option<&str>),
         history: bool,
     ) {
         let Some(said) = entry.said() else { return };
-        let told = Told { ordinal, ..Told::new(id, entry.number, entry.at, said) };
+        let agent = agent.map(str::to_owned);
+        let told = Told { ordinal, agent, ..Told::new(id, entry.number, entry.at, said) };
         let told = Told { history, ..desk.for_agent(self.id, id, told) };
         let is_customers = told.author != Author::Admin;
         let seen = (is_customers && !self.nobody).then_some((id, None, entry.number));

@@ -117,6 +117,7 @@ fn reports() -> Vec<(Report, Report)> {
         ordinal: Some(1),
         elsewhere: true,
         own: true,
+        agent: Some(text()),
         ..Told::new(ID, 1, 0, &said)
     };
     let bare = Told::new(ID, 1, 0, &Said::text(Author::Bot, ""));

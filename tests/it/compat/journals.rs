@@ -176,7 +176,7 @@ fn a_journal_of_0_1_0_gets_the_present_schema_and_loses_nothing() {
     }
     let journal = Connection::open(&file).expect("it is a journal");
     let version = journal.query_row("PRAGMA user_version", [], |row| row.get(0));
-    assert_eq!(version, Ok(7), "the schema's version, which 0.1.0 refuses");
+    assert_eq!(version, Ok(8), "the schema's version, which 0.1.0 refuses");
     let check = journal.query_row("PRAGMA foreign_key_check", [], |_| Ok(()));
     assert_eq!(check, Err(rusqlite::Error::QueryReturnedNoRows));
     let check = journal.query_row("PRAGMA integrity_check", [], |row| row.get(0));

@@ -17,12 +17,12 @@ use crate::support::setup::{Setup, copy};
 use crate::support::terminal::{Terminal, at_keyboard};
 
 /// The state of the customer is told with this agent's own name.
-fn has(agent: &str) -> impl Fn(&Value) -> bool {
+pub(super) fn has(agent: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "state" && event["agent"] == agent
 }
 
 /// The outcome of a transfer.
-fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
+pub(super) fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "transfer" && event["outcome"] == outcome
 }
 
@@ -32,7 +32,7 @@ fn is(agent: &str, presence: &str) -> impl Fn(&Value) -> bool {
 }
 
 /// A desk where robin has Cleo, and al is there, too.
-fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff; 2], Handoff) {
+pub(super) fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff; 2], Handoff) {
     let desk = setup.admin(more);
     let mut robin = setup.agent("robin", &["--shown-as", "Robin R."]);
     let mut al = setup.agent("al", &[]);
@@ -228,6 +228,20 @@ fn a_desk_that_is_killed_keeps_who_has_whom_and_does_each_line_once() {
     cleo.until_text("line 4.3");
     let of_robin = cleo.messages().into_iter().filter(|(author, _)| author == "admin");
     assert_eq!(of_robin.map(|(_, text)| text).collect::<Vec<_>>(), said);
+}
+
+#[test]
+fn a_script_goes_on_behind_an_accept_of_a_customer_whom_its_agent_has_already() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut dan = setup.queued("Dan");
+    robin.say("/accept 2");
+    dan.until_state("active");
+    // As a desk gets the line that died before it noted that the line was done.
+    robin.say("/accept 1");
+    robin.say("for Cleo");
+    cleo.until_text("for Cleo");
+    assert!(!dan.messages().iter().any(|(_, text)| text == "for Cleo"));
 }
 
 #[test]

@@ -169,7 +169,9 @@ fn a_journal_without_identities_gets_them_and_loses_nobody() {
                   ALTER TABLE conversation DROP COLUMN tags;
                   ALTER TABLE conversation DROP COLUMN on_hold;
                   DROP TABLE enrolled; DROP TABLE seat; DROP TABLE unsent;
-                  DROP TABLE block; PRAGMA user_version = 3;";
+                  DROP TABLE block; ALTER TABLE entry DROP COLUMN agent;
+                  ALTER TABLE conversation DROP COLUMN offered_by;
+                  ALTER TABLE conversation DROP COLUMN offered_to; PRAGMA user_version = 3;";
     setup.journal("web").execute_batch(former).expect("it is SQL");
     let (_process, _) = gateway(&setup, &address, &keys);
     customer.stream(None).until_text("from before");

@@ -70,7 +70,7 @@ fn a_customer_on_hold_is_told_so_with_the_text_and_is_still_owed_an_answer() {
     desk.hold(robin, None, Some("one moment, please"), now()).expect("robin has the customer");
     let acts = desk.outcome();
     let said = acts.records.iter().find_map(|(_, record)| match record {
-        Record::Own(Entry { body: Body::Message(said), .. }) => Some(said),
+        Record::Said(_, Entry { body: Body::Message(said), .. }) => Some(said),
         _ => None,
     });
     assert!(said.is_some_and(|said| said.greeting && &*said.text == "one moment, please"));

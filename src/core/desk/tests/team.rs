@@ -7,7 +7,7 @@ use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
 use crate::core::record::{Ending, Owner, Record, Restart};
-use crate::core::report::{AgentRefusal, Presence, Report, TransferOutcome};
+use crate::core::report::{AgentRefusal, Presence, Report, Told, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
     AGENT, Asked, Author, Body, Conn, DeskId, EndReason, Entry, Hello, Message, Number, REQUEUE,
@@ -85,6 +85,28 @@ fn an_offer_is_the_givers_until_it_is_taken_and_ends_by_itself() {
     assert!(desk.is_own(al, id(1)) && desk.focus(al) == Some(id(1)) && desk.focus(robin).is_none());
     desk.tick(after(OFFERED_FOR * 2));
     assert_eq!(outcomes(&mut desk), [], "the offer's time ended with the offer");
+}
+
+#[test]
+fn each_line_says_who_wrote_it_also_when_another_agent_has_the_customer_in_the_same_turn() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    takes(&mut desk, robin, 1);
+    desk.say(robin, "one moment", now()).expect("robin has the customer");
+    desk.transfer(robin, None, "al", None, now()).expect("al is here");
+    desk.accept(al, Some(1), now()).expect("the customer is offered to al");
+    desk.say(al, "here I am", now()).expect("al has the customer");
+    let committed = journal.commit(desk.outcome().records).expect("it is in memory");
+    let said = committed.iter().filter(|committed| committed.line.said().is_some());
+    let by: Vec<_> = said.map(|committed| committed.line.agent.as_deref()).collect();
+    assert_eq!(by, [Some("robin"), Some("al")]);
+    let told = |desk: &Desk| {
+        let told = Told::new(id(1), 2, 0, &Said::text(Author::Admin, "one moment"));
+        desk.for_agent(al, id(1), Told { agent: Some("robin".to_owned()), ..told }).agent
+    };
+    assert_eq!(told(&desk).as_deref(), Some("robin"));
+    desk.set_agents(&options(&[]).agents, now());
+    assert_eq!(told(&desk), None, "a desk of one agent has no names for them");
 }
 
 #[test]
@@ -305,6 +327,50 @@ fn a_restart_finds_each_customer_at_their_agent_and_revoked_agents_have_none() {
     desk.sign_out(al, after(OFFERED_FOR));
     desk.tick(after(OFFERED_FOR));
     assert_eq!(desk.waiting().len(), 1);
+}
+
+#[test]
+fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_read_so_once() {
+    let (mut desk, [robin, al, _]) = team();
+    let mut journal = Journal::in_memory();
+    let offered = |journal: &Journal, n| story(journal, n).offered.map(|offered| offered.to);
+    takes(&mut desk, robin, 1);
+    joins(&mut desk, 2);
+    takes(&mut desk, robin, 3);
+    for n in 1..=3 {
+        desk.transfer(robin, Some(n), "al", None, now()).expect("al is here");
+    }
+    settle(&mut desk, &mut journal);
+    assert_eq!([1, 2, 3].map(|n| offered(&journal, n)), [(); 3].map(|()| Some("al".into())));
+    desk.decline(al, 3).expect("the customer is offered to al");
+    settle(&mut desk, &mut journal);
+    let restart = journal.restart().expect("it is in memory");
+    let options = options(&["robin", "al", "kim"]);
+    let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
+    let outcome = desk.outcome();
+    let note = |(of, record): &(_, Record)| match record {
+        Record::Note(note) => Some((*of, note.clone())),
+        _ => None,
+    };
+    let notes: Vec<_> = outcome.records.iter().filter_map(note).collect();
+    let ended = "not transferred to al: the desk ended before that; ";
+    let expected = [(1, "robin has the customer still"), (2, "the customer still waits")];
+    assert_eq!(notes, expected.map(|(n, rest)| (id(n), format!("{ended}{rest}"))));
+    journal.commit(outcome.records).expect("it is in memory");
+    assert_eq!([1, 2, 3].map(|n| offered(&journal, n)), [None, None, None]);
+    let mut arrives = |name, is_giver| {
+        let seat = desk.sign_in(name).expect("an agent");
+        desk.tell_arrival(seat);
+        let acts = desk.outcome().acts;
+        desk.sign_out(seat, now());
+        let is_void = |report: &&Report| {
+            matches!(report, Report::Transfer { outcome: TransferOutcome::Void, is_to_me, .. }
+                if *is_to_me != is_giver)
+        };
+        reports(&acts).filter(is_void).count()
+    };
+    assert_eq!([arrives("robin", true), arrives("al", false)], [2, 2]);
+    assert_eq!([arrives("robin", true), arrives("al", false)], [0, 0]);
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl Disk {
     ) -> Result<Vec<Line>, Fault> {
         let read = || {
             let Some(known) = self.find(id)? else { return Ok(Vec::new()) };
-            let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry
+            let sql = "SELECT entry.key, origin, desk, number, at, body, agent FROM entry
                        LEFT JOIN peer ON peer.key = origin
                        WHERE entry.conversation = ? AND origin >= 0
                        ORDER BY entry.key LIMIT ? OFFSET ?";

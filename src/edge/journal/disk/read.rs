@@ -7,14 +7,10 @@ use rusqlite::{OptionalExtension, Row, params_from_iter};
 
 use super::Disk;
 use super::keys::Known;
-use super::write::{BY_ADDRESS, BY_IDENTITY, CLOSE, NOBODY, NOTE, OWN};
-use crate::core::record::{
-    Blocked, BlockedBy, Ending, Line, Offset, Owner, Restart, Returning, Story, What,
-};
+use super::write::{CLOSE, NOBODY, NOTE, OWN};
+use crate::core::record::{Ending, Line, Offered, Offset, Owner, Restart, Returning, Story, What};
 use crate::edge::journal::{Fault, RESTORE};
-use crate::wire::{
-    Address, ConversationId, DeskId, Entry, Former, Millis, Number, SeatKey, Secret, SecretHash,
-};
+use crate::wire::{ConversationId, DeskId, Entry, Former, Millis, Number, Secret};
 
 /// Controls of a conversation that comes back, at most. Between one `requested` and the next there
 /// are a handful.
@@ -142,34 +138,6 @@ impl Disk {
         self.find(id).and_then(read).map_err(|error| self.unreadable(&error))
     }
 
-    pub(in crate::edge::journal) fn secret_of(
-        &self,
-        code: SecretHash,
-    ) -> Result<Option<SecretHash>, Fault> {
-        let sql = "SELECT secret FROM enrolled WHERE code = ?";
-        let found = self.connection.query_row(sql, [code.bytes()], |row| row.get(0)).optional();
-        Ok(found.map_err(|error| self.unreadable(&error))?.map(SecretHash::new))
-    }
-
-    pub(in crate::edge::journal) fn taken(&self, seat: SeatKey) -> Result<u64, Fault> {
-        let sql = "SELECT taken FROM seat WHERE key = ?";
-        let found = self.connection.query_row(sql, [seat.bytes()], |row| row.get(0)).optional();
-        let taken: Option<i64> = found.map_err(|error| self.unreadable(&error))?;
-        Ok(taken.unwrap_or(0) as u64)
-    }
-
-    pub(in crate::edge::journal) fn unsent(&self, seat: SeatKey) -> Result<Vec<u64>, Fault> {
-        let read = || {
-            let sql = "SELECT number FROM unsent WHERE seat = ? ORDER BY number";
-            let mut select = self.connection.prepare_cached(sql)?;
-            let numbers = select.query_map([seat.bytes()], |row| row.get(0))?;
-            numbers
-                .map(|number| number.map(|number: i64| number as u64))
-                .collect::<rusqlite::Result<_>>()
-        };
-        read().map_err(|error| self.unreadable(&error))
-    }
-
     pub(super) fn find(&self, id: ConversationId) -> rusqlite::Result<Option<Known>> {
         self.keys.find(&self.connection, id)
     }
@@ -181,8 +149,8 @@ impl Disk {
     }
 
     fn read_lines(&self, conversation: i64, after: Offset) -> rusqlite::Result<Vec<Line>> {
-        let sql = "SELECT entry.key, origin, desk, number, at, body FROM entry LEFT JOIN peer
-                   ON peer.key = origin
+        let sql = "SELECT entry.key, origin, desk, number, at, body, agent FROM entry
+                   LEFT JOIN peer ON peer.key = origin
                    WHERE entry.conversation = ? AND entry.key > ? ORDER BY entry.key";
         let mut select = self.connection.prepare_cached(sql)?;
         let lines = select.query_map([conversation, after.0 as i64], line)?;
@@ -203,27 +171,6 @@ impl Disk {
             })
         };
         read().map_err(|error| self.unreadable(&error))
-    }
-
-    fn read_blocks(&self) -> rusqlite::Result<Vec<Blocked>> {
-        let sql = "SELECT conversation, ordinal, called, kind, key, until FROM block";
-        let mut select = self.connection.prepare(sql)?;
-        let blocks = select.query_map([], |row| {
-            let (kind, key): (String, Option<Vec<u8>>) = (row.get(3)?, row.get(4)?);
-            let key = key.unwrap_or_default();
-            let (conversation, ordinal) = (ConversationId::new(row.get(0)?), row.get(1)?);
-            let by = match (&*kind, <[u8; 16]>::try_from(&key[..])) {
-                (BY_ADDRESS, Ok(address)) => BlockedBy::Address(Address::from_bytes(address)),
-                (BY_IDENTITY, _) => BlockedBy::Identity(String::from_utf8_lossy(&key).into()),
-                _ => {
-                    let latest = key.try_into().map_or(ordinal, u32::from_be_bytes);
-                    BlockedBy::Conversation { latest }
-                }
-            };
-            let until = row.get::<_, i64>(5)? as Millis;
-            Ok(Blocked { conversation, ordinal, called: row.get(2)?, by, until })
-        })?;
-        blocks.collect()
     }
 
     pub(in crate::edge::journal) fn awake(&self) -> Result<Vec<Story>, Fault> {
@@ -272,6 +219,8 @@ impl Disk {
             story.former = row.get(11)?;
             story.tags = tags(row.get::<_, Option<String>>(13)?.as_deref());
             story.is_on_hold = row.get(14)?;
+            let names = row.get::<_, Option<_>>(15)?.zip(row.get::<_, Option<_>>(16)?);
+            story.offered = names.map(|(from, to)| Box::new(Offered { from, to }));
             story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
                 CLOSE => Ending::Close,
                 _ => Ending::HandBack,
@@ -316,7 +265,7 @@ impl Disk {
         let mut select = self.connection.prepare_cached(&sql)?;
         let mut rows = select.query(params_from_iter(only))?;
         while let Some(row) = rows.next()? {
-            if let Some(story) = stories.get_mut(&row.get(6)?) {
+            if let Some(story) = stories.get_mut(&row.get(7)?) {
                 story.controls.push(line(row)?);
             }
         }
@@ -366,7 +315,7 @@ fn conversations_sql(chosen: &str) -> String {
               WHERE conversation = chosen AND origin = 0 AND control = 0
                   AND json_extract(body, '$.message.greeting') IS NULL
               ORDER BY number DESC LIMIT 1),
-             owner, former, ending, tags, on_hold
+             owner, former, ending, tags, on_hold, offered_by, offered_to
          FROM {chosen} CROSS JOIN conversation ON conversation.key = chosen"
     )
 }
@@ -389,7 +338,7 @@ fn controls_sql(chosen: &str) -> String {
     };
     format!(
         "SELECT * FROM (
-             SELECT entry.key AS offset, origin, desk, number, at, body, chosen
+             SELECT entry.key AS offset, origin, desk, number, at, body, agent, chosen
              FROM {chosen} CROSS JOIN entry ON entry.conversation = chosen
                  LEFT JOIN peer ON peer.key = origin
              WHERE control = 1 {latest})
@@ -434,14 +383,15 @@ fn returning(stored: i64) -> Returning {
     }
 }
 
-/// A line from six columns: key, origin, desk, number, at, body.
+/// A line from seven columns: key, origin, desk, number, at, body, agent.
 pub(super) fn line(row: &Row<'_>) -> rusqlite::Result<Line> {
     let origin: i64 = row.get(1)?;
     let what = match origin {
         NOTE => What::Note(row.get(5)?),
         _ => What::Entry(desk(row, 2)?, entry(row, 3)?),
     };
-    Ok(Line { offset: Offset(row.get::<_, i64>(0)? as u64), own: origin <= OWN, what })
+    let offset = Offset(row.get::<_, i64>(0)? as u64);
+    Ok(Line { offset, own: origin <= OWN, agent: row.get(6)?, what })
 }
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Number>> {

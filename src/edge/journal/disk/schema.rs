@@ -4,12 +4,13 @@
 //! stays given, and marks those that a restart has to read. Version 3 has the customers of a
 //! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
 //! of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not sent.
+//! Version 8 has which agent wrote a line, and what is offered to another agent.
 
 use super::Disk;
 use crate::core::record::Story;
 
 /// The schema's version, kept in the file. A newer one is refused, an older one migrated.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
 /// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
@@ -114,6 +115,15 @@ const TOOLS: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// What a desk keeps so that its agents can tell each other apart.
+const TEAM: &str = "
+    -- At a desk, of a message: the own name of the agent who wrote it.
+    ALTER TABLE entry ADD COLUMN agent TEXT;
+    -- The own names of the agent who offers it to another one, and of that one.
+    ALTER TABLE conversation ADD COLUMN offered_by TEXT;
+    ALTER TABLE conversation ADD COLUMN offered_to TEXT;
+";
+
 const REST: &str = "
     CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     -- Who else numbers entries in a conversation: the user (no desk), or desks. Ordered by 'met'.
@@ -146,7 +156,7 @@ impl Disk {
     pub(super) fn make(&self) -> rusqlite::Result<()> {
         self.connection.execute_batch(&format!(
             "BEGIN; CREATE TABLE conversation {CONVERSATION} {OPEN} {REST} {CUSTOMERS}
-             {IDENTITIES} {AGENTS} {CARE} {TOOLS} PRAGMA user_version = {VERSION}; COMMIT;"
+             {IDENTITIES} {AGENTS} {CARE} {TOOLS} {TEAM} PRAGMA user_version = {VERSION}; COMMIT;"
         ))
     }
 
@@ -156,8 +166,8 @@ impl Disk {
         if version == 1 {
             self.number_conversations()?;
         }
-        let since = [(3, CUSTOMERS), (4, IDENTITIES), (5, AGENTS), (6, CARE), (7, TOOLS)];
-        for (since, tables) in since {
+        let added = [CUSTOMERS, IDENTITIES, AGENTS, CARE, TOOLS, TEAM];
+        for (since, tables) in (3..).zip(added) {
             if version < since {
                 self.connection.execute_batch(tables)?;
             }

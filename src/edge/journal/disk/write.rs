@@ -23,8 +23,9 @@ pub(super) const NOBODY: &str = "";
 pub(super) const CLOSE: &str = "close";
 pub(super) const HAND_BACK: &str = "hand_back";
 
-const INSERT: &str = "INSERT INTO entry (conversation, origin, number, at, stored, control, body)
-                      VALUES (?, ?, ?, ?, ?, ?, ?)";
+const INSERT: &str = "INSERT INTO entry
+                          (conversation, origin, number, at, stored, control, body, agent)
+                      VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
 
 pub(super) struct Writer<'a> {
     connection: &'a Connection,
@@ -106,14 +107,17 @@ impl Writer<'_> {
     ) -> rusqlite::Result<Option<Offset>> {
         let key = known.key;
         match record {
-            Record::Own(entry) => return self.insert(key, OWN, entry).map(Some),
+            Record::Own(entry) => return self.insert(key, OWN, entry, None).map(Some),
+            Record::Said(agent, entry) => {
+                return self.insert(key, OWN, entry, Some(agent)).map(Some);
+            }
             Record::Theirs(desk, entry) => {
                 let peer = self.keys.peer(self.connection, known, *desk)?;
-                return self.insert(key, peer, entry).map(Some);
+                return self.insert(key, peer, entry, None).map(Some);
             }
             Record::Note(note) => {
                 let (none, at) = (None::<i64>, self.stored);
-                self.insert.execute(params![key, NOTE, none, at, at, false, note])?;
+                self.insert.execute(params![key, NOTE, none, at, at, false, note, none])?;
                 let note = self.offset();
                 // The idle time goes on.
                 let sql = "UPDATE conversation SET idle_at = ?1 WHERE key = ?2 AND idle_at IS
@@ -183,6 +187,11 @@ impl Writer<'_> {
                 });
                 let sql = "UPDATE conversation SET ending = ? WHERE key = ?";
                 self.run(sql, params![ending, key])?;
+            }
+            Record::Offered(offered) => {
+                let names = offered.as_ref().map(|offered| (&*offered.from, &*offered.to));
+                let sql = "UPDATE conversation SET offered_by = ?, offered_to = ? WHERE key = ?";
+                self.run(sql, params![names.map(|it| it.0), names.map(|it| it.1), key])?;
             }
             Record::Tags(tags) => {
                 let tags = serde_json::to_string(tags).ok();
@@ -262,11 +271,18 @@ impl Writer<'_> {
         self.run("UPDATE peer SET acked = ? WHERE key = ?", params![number as i64, peer])
     }
 
-    fn insert(&mut self, key: i64, origin: i64, entry: &Entry) -> rusqlite::Result<Offset> {
+    /// Writes an entry. `agent` is the one who wrote it, if the entry is a message of a desk's.
+    fn insert(
+        &mut self,
+        key: i64,
+        origin: i64,
+        entry: &Entry,
+        agent: Option<&str>,
+    ) -> rusqlite::Result<Offset> {
         let control = !matches!(entry.body, Body::Message(_));
         let body = serde_json::to_string(&entry.body).expect("a body has string keys");
         let (number, at) = (entry.number as i64, entry.at as i64);
-        self.insert.execute(params![key, origin, number, at, self.stored, control, body])?;
+        self.insert.execute(params![key, origin, number, at, self.stored, control, body, agent])?;
         Ok(self.offset())
     }
 
@@ -290,13 +306,12 @@ enum Change {
 }
 
 fn change(record: &Record) -> Change {
-    match record {
-        Record::Own(entry) | Record::Theirs(_, entry) => match entry.body {
-            Body::Requested { .. } | Body::Accepted { .. } => Change::GoesOn,
-            Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. } => Change::MayEnd,
-            _ => Change::No,
-        },
-        Record::Idle(_) => Change::MayEnd,
+    match (record, record.entry().map(|entry| &entry.body)) {
+        (_, Some(Body::Requested { .. } | Body::Accepted { .. })) => Change::GoesOn,
+        (_, Some(Body::Withdrawn {} | Body::HandedBack { .. } | Body::Closed { .. })) => {
+            Change::MayEnd
+        }
+        (Record::Idle(_), _) => Change::MayEnd,
         _ => Change::No,
     }
 }

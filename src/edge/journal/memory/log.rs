@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::core::record::{Ending, Offset, Owner, Record, Returning};
+use crate::core::record::{Ending, Offered, Offset, Owner, Record, Returning};
 use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 
 #[derive(Default)]
@@ -14,30 +14,33 @@ pub(super) struct Log(Vec<u8>);
 
 // The kinds. Those of lines come first.
 const OWN: u8 = 0;
-const USERS: u8 = 1;
-const DESKS: u8 = 2;
-const NOTE: u8 = 3;
-const BEGUN: u8 = 4;
-const BEGUN_NAMED: u8 = 5;
-const HELD: u8 = 6;
-const ASKING: u8 = 7;
-const ASKING_NOTHING: u8 = 8;
-const RETURNED: u8 = 9;
-const RETURNING: u8 = 10;
-const RETURN_DUE: u8 = 11;
-const MET: u8 = 12;
-const ACKED: u8 = 13;
-const DELIVERED: u8 = 14;
-const IDLE: u8 = 15;
-const OWNER_TERMINAL: u8 = 16;
-const OWNER_AGENT: u8 = 17;
-const OWNER_NOBODY: u8 = 18;
-const FORMER: u8 = 19;
-const GOES_ON: u8 = 20;
-const CLOSES: u8 = 21;
-const HANDS_BACK: u8 = 22;
-const TAGS: u8 = 23;
-const HOLD: u8 = 24;
+const SAID: u8 = 1;
+const USERS: u8 = 2;
+const DESKS: u8 = 3;
+const NOTE: u8 = 4;
+const BEGUN: u8 = 5;
+const BEGUN_NAMED: u8 = 6;
+const HELD: u8 = 7;
+const ASKING: u8 = 8;
+const ASKING_NOTHING: u8 = 9;
+const RETURNED: u8 = 10;
+const RETURNING: u8 = 11;
+const RETURN_DUE: u8 = 12;
+const MET: u8 = 13;
+const ACKED: u8 = 14;
+const DELIVERED: u8 = 15;
+const IDLE: u8 = 16;
+const OWNER_TERMINAL: u8 = 17;
+const OWNER_AGENT: u8 = 18;
+const OWNER_NOBODY: u8 = 19;
+const FORMER: u8 = 20;
+const GOES_ON: u8 = 21;
+const CLOSES: u8 = 22;
+const HANDS_BACK: u8 = 23;
+const TAGS: u8 = 24;
+const HOLD: u8 = 25;
+const OFFERED: u8 = 26;
+const NOT_OFFERED: u8 = 27;
 
 /// How a body is written: as JSON, or as the text of an author.
 const JSON: u8 = 0;
@@ -52,6 +55,7 @@ impl Log {
         let at = self.0.len();
         match record {
             Record::Own(entry) => self.kind(OWN).number(offset.0).entry(entry),
+            Record::Said(agent, entry) => self.kind(SAID).number(offset.0).entry(entry).text(agent),
             Record::Theirs(None, entry) => self.kind(USERS).number(offset.0).entry(entry),
             Record::Theirs(Some(desk), entry) => {
                 self.kind(DESKS).number(offset.0).bytes(desk.bytes()).entry(entry)
@@ -78,6 +82,10 @@ impl Log {
             Record::Ending(None) => self.kind(GOES_ON),
             Record::Ending(Some(Ending::Close)) => self.kind(CLOSES),
             Record::Ending(Some(Ending::HandBack)) => self.kind(HANDS_BACK),
+            Record::Offered(None) => self.kind(NOT_OFFERED),
+            Record::Offered(Some(offered)) => {
+                self.kind(OFFERED).text(&offered.from).text(&offered.to)
+            }
             Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
             Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
             Record::Moved { .. }
@@ -160,7 +168,7 @@ impl Reader<'_> {
         let [kind] = self.bytes();
         self.number();
         let of = match kind {
-            OWN => None,
+            OWN | SAID => None,
             USERS => Some(None),
             DESKS => Some(Some(DeskId::new(self.bytes()))),
             _ => return None,
@@ -177,6 +185,10 @@ impl Reader<'_> {
         let offset = Offset(if kind <= NOTE { self.number() } else { 0 });
         let record = match kind {
             OWN => Record::Own(self.entry()),
+            SAID => {
+                let entry = self.entry();
+                Record::Said(self.text().into(), entry)
+            }
             USERS => Record::Theirs(None, self.entry()),
             DESKS => Record::Theirs(Some(DeskId::new(self.bytes())), self.entry()),
             NOTE => Record::Note(self.text().to_owned()),
@@ -201,6 +213,11 @@ impl Reader<'_> {
             GOES_ON => Record::Ending(None),
             CLOSES => Record::Ending(Some(Ending::Close)),
             HANDS_BACK => Record::Ending(Some(Ending::HandBack)),
+            NOT_OFFERED => Record::Offered(None),
+            OFFERED => {
+                let (from, to) = (self.text().into(), self.text().into());
+                Record::Offered(Some(Box::new(Offered { from, to })))
+            }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
             _ => unreachable!("no record begins here"),

@@ -12,6 +12,7 @@ fn told(author: Author, text: &str) -> Told {
         own: false,
         author,
         name: None,
+        agent: None,
         text: text.into(),
         number: 1,
         at: 50_580_000,
@@ -196,6 +197,17 @@ fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
         );
         assert!(rows.len() <= text.len() + 2, "{unit:?} has {} rows", rows.len());
     }
+}
+
+#[test]
+fn an_agents_own_name_stands_behind_the_one_that_customers_see_if_it_is_another() {
+    let by = |name: Option<&str>, agent: &str| {
+        let (name, agent) = (name.map(str::to_owned), Some(agent.to_owned()));
+        plain_message(&Told { name, agent, ..told(Author::Admin, "hi") })
+    };
+    assert_eq!(by(Some("Support"), "kim"), "admin Support (kim): hi");
+    assert_eq!(by(Some("Kim"), "kim"), "admin Kim: hi");
+    assert_eq!(by(None, "desk"), "admin (desk): hi");
 }
 
 #[test]

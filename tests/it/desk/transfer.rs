@@ -1,0 +1,98 @@
+//! From one agent to another: who wrote each line, and what becomes of an offer when the desk dies.
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+
+use super::team::{has, robin_has_cleo, transfer};
+
+#[test]
+fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customers_do_not() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_in_a_window(150, &[]);
+    let mut robin = setup.agent("robin", &["--shown-as", "Support"]);
+    let mut kim = setup.agent("kim", &["--shown-as", "Support"]);
+    let mut cleo = setup.queued("Cleo");
+    robin.say("/accept 1");
+    robin.until(has("robin"));
+    desk.sees("robin has #1 Cleo");
+    desk.press("/watch 1\r");
+    desk.sees("you read #1 Cleo along");
+    robin.say("one moment");
+    let by = |agent: &Handoff, text: &str| {
+        let event = agent.events().into_iter().find(|event| event["text"] == text);
+        event.map(|event| (event["name"].clone(), event["agent"].clone()))
+    };
+    robin.until_text("one moment");
+    assert_eq!(by(&robin, "one moment"), Some(("Support".into(), "robin".into())));
+    desk.sees("admin Support (robin): one moment");
+    robin.say("/transfer kim");
+    kim.until(transfer("offered"));
+    kim.say("/accept 1");
+    kim.until(has("kim"));
+    kim.say("here I am");
+    desk.sees("admin Support (kim): here I am");
+    kim.say("/history 1");
+    kim.until_text("one moment");
+    assert_eq!(by(&kim, "one moment"), Some(("Support".into(), "robin".into())));
+    assert_eq!(by(&kim, "here I am"), Some(("Support".into(), "kim".into())));
+    cleo.until_text("here I am");
+    let is_named = |event: &Value| {
+        let event = event.to_string();
+        event.contains("robin") || event.contains("kim") || event.contains("\"agent\"")
+    };
+    assert_eq!(cleo.events().into_iter().find(is_named), None);
+    let customers = setup.profile("user").with_file_name("Cleo").join("journal.sqlite");
+    let journal = Connection::open(customers).expect("it is a journal");
+    let count = "SELECT count(*) FROM entry WHERE agent IS NOT NULL OR body LIKE '%robin%'";
+    assert_eq!(journal.query_row(count, [], |row| row.get(0)), Ok(0));
+}
+
+#[test]
+fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_and_the_history_say_so() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("/transfer al a refund, please");
+    al.until(transfer("offered"));
+    desk.kill();
+    desk = setup.admin(&[]);
+    for agent in [&mut robin, &mut al] {
+        let void = agent.until(transfer("void"));
+        assert_eq!([&void["from"], &void["agent"]], ["robin", "al"]);
+    }
+    al.say("/accept 1");
+    al.until_told("error", "robin has #1 Cleo");
+    robin.say("/history");
+    robin.until_told("note", "not transferred to al: the desk ended before that; robin has");
+    robin.say("still with me");
+    cleo.until_text("still with me");
+    // The next restart finds no offer.
+    desk.kill();
+    let _desk = setup.admin(&[]);
+    for agent in [&mut robin, &mut al] {
+        agent.say("/agents");
+        agent.until_told("notice", "desk, lead  here, ");
+        let void = agent.events().into_iter().filter(|event| transfer("void")(event));
+        assert_eq!(void.count(), 1);
+    }
+}
+
+#[test]
+fn a_desk_that_died_within_an_offer_says_so_at_its_own_terminal() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_in_a_window(150, &[]);
+    let mut al = setup.agent("al", &[]);
+    let _cleo = setup.queued("Cleo");
+    desk.sees("Hey! Cleo wants to talk to you");
+    desk.press("/accept\r");
+    desk.last_row("#1 Cleo> ");
+    desk.press("/transfer al\r");
+    al.until(transfer("offered"));
+    desk.program.kill();
+    let mut desk = setup.desk_in_a_window(150, &[]);
+    desk.sees("note: not transferred to al: the desk ended before that; desk has the customer");
+    desk.sees("the offer of #1 Cleo to al is over");
+    al.until(transfer("void"));
+}
