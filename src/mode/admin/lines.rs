@@ -192,7 +192,6 @@ impl Admin {
                     && self.desk.switch(at, ordinal).is_ok()
                     && self.desk.focus(at).is_some_and(|id| self.desk.is_shown_active(at, id))
                 {
-                    // A desk that died before it noted that the line was done has it again.
                     return self.done(at);
                 }
                 accepted
@@ -208,6 +207,12 @@ impl Admin {
         if let (Some(_), Err(why @ AgentRefusal::Taken { .. })) = (who, &accepted) {
             self.done(at);
             self.fail(at, why.to_string());
+        }
+        if accepted.is_ok()
+            && let Some(line) = self.edges.terminals.line_of(at)
+        {
+            // A desk that dies now does not take a second customer for this line.
+            self.desk.note_taken(line.key, line.received.get());
         }
         self.edges.seats[at].input.accepting = accepted.ok();
     }

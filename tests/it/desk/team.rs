@@ -1,6 +1,7 @@
 //! Several agents at one desk, each at a terminal of their own: who has whom, and what is lost when
 //! a terminal, an agent or the desk goes.
 
+use std::cell::Cell;
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::run::Handoff;
+use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::{Setup, copy};
 use crate::support::terminal::{Terminal, at_keyboard};
 
@@ -242,6 +243,49 @@ fn a_script_goes_on_behind_an_accept_of_a_customer_whom_its_agent_has_already() 
     robin.say("for Cleo");
     cleo.until_text("for Cleo");
     assert!(!dan.messages().iter().any(|(_, text)| text == "for Cleo"));
+}
+
+#[test]
+fn an_accept_that_was_asked_before_the_desk_died_takes_no_second_customer() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut al = setup.agent("al", &[]);
+    let mut cleo = setup.queued("Cleo");
+    // Cleo's side does not answer the desk before it is killed.
+    cleo.signal(Signal::STOP);
+    robin.say("/accept");
+    until_listed(&mut al, "#1 Cleo (robin accepts)");
+    let mut ann = setup.queued("Ann");
+    desk.kill();
+    let _desk = setup.admin(&[]);
+    ann.until(|event| event["link"] == "lost");
+    ann.until(|event| event["position"].is_number());
+    cleo.signal(Signal::CONT);
+    cleo.until_state("active");
+    robin.say("hello");
+    cleo.until_text("hello");
+    until_listed(&mut al, "#2 Ann  waits");
+}
+
+/// Waits until the list at a seat has a line that begins like this.
+#[track_caller]
+fn until_listed(seat: &mut Handoff, line: &str) {
+    let begins = |event: &Value| event["text"].as_str().is_some_and(|text| text.starts_with(line));
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        assert!(Instant::now() < deadline, "no line of the list begins with '{line}'");
+        seat.say("/list");
+        seat.say("/mark");
+        let is_there = Cell::new(false);
+        seat.until(|event| {
+            is_there.set(is_there.get() || begins(event));
+            event["text"].as_str().is_some_and(|text| text.contains("/mark"))
+        });
+        if is_there.get() {
+            return;
+        }
+    }
 }
 
 #[test]
