@@ -1,0 +1,159 @@
+// What a customer reads: where the view stands, what a screen reader hears, what is there again
+// after a reload, and how the end of a conversation looks.
+
+import assert from 'node:assert/strict';
+
+import {
+  handOver, inTime, press, say, scene, untilCount, untilShown, untilStatus, untilTrue,
+} from './support.mjs';
+
+/** The distance of the view from the end of the transcript. */
+const toEnd = () => {
+  const { scrollHeight, scrollTop, clientHeight } = document.querySelector('#scroller');
+  return scrollHeight - scrollTop - clientHeight;
+};
+
+scene('at the end the view follows, and a tall reply is shown from its first line', async (stage, page) => {
+  await page.setViewport({ width: 390, height: 600 });
+  await handOver(stage, page);
+  for (let count = 1; count <= 30; count += 1) {
+    stage.desk.say(`line ${count}`);
+  }
+  await untilCount(page, 'line 30');
+  await press(page, await page.$eval('#fresh', (button) => button.innerText));
+  stage.desk.say('a short line');
+  await untilCount(page, 'a short line');
+  assert.ok(await page.evaluate(toEnd) < 2, 'the view follows');
+  await say(page, 'Tell me all of it');
+  await stage.desk.untilText('Tell me all of it');
+  const tall = `First word. ${'And so on. '.repeat(200)}`.trim();
+  stage.desk.say(tall);
+  await untilCount(page, tall);
+  const [above, height] = await page.evaluate(() => {
+    const scroller = document.querySelector('#scroller');
+    const line = document.querySelector('.line:last-child').getBoundingClientRect();
+    return [line.top - scroller.getBoundingClientRect().top, line.height / scroller.clientHeight];
+  });
+  assert.ok(height > 1, 'the reply is taller than the view');
+  assert.ok(above >= 0 && above < 40, `it begins ${above} px below the top of the view`);
+  stage.desk.say('one more');
+  await untilCount(page, 'one more');
+  await untilTrue(page, 'the button', () => document.querySelector('#fresh').innerText === '1 new message');
+  await press(page, '1 new message');
+  await untilTrue(page, 'the end of the transcript', `(${toEnd})() < 2`);
+});
+
+/** Collects what the live region for messages is given. It runs before the page's own scripts. */
+function collectHeard() {
+  window.heard = [];
+  const note = (records) => records.forEach(({ addedNodes }) =>
+    addedNodes.forEach(({ textContent }) => window.heard.push(textContent)));
+  document.addEventListener('readystatechange', () => {
+    if (document.readyState === 'interactive') {
+      new MutationObserver(note).observe(document.getElementById('announcer'), { childList: true, subtree: true });
+    }
+  });
+}
+
+const heardIn = (page) => page.evaluate(() => window.heard.splice(0));
+
+scene('a screen reader hears each new message once, and never what was there before', async (stage, page) => {
+  const nested = await page.evaluate(() => {
+    const live = '[aria-live]:not([aria-live=off]), [role=status], [role=alert]';
+    return [...document.querySelectorAll(live)].filter((it) =>
+      it.parentElement.closest(`${live}, [role=log]`) || it.querySelector(live)).map(({ id }) => id);
+  });
+  assert.deepEqual(nested, [], 'no live region is in another one');
+  await handOver(stage, page);
+  await heardIn(page);
+  for (const text of ['one', 'two']) {
+    stage.desk.say(text);
+    await untilCount(page, text);
+  }
+  await say(page, 'my own line');
+  await stage.desk.untilText('my own line');
+  stage.desk.say('three');
+  await untilCount(page, 'three');
+  await untilCount(page, 'my own line');
+  assert.deepEqual(await heardIn(page), ['Robin: one', 'Robin: two', 'Robin: three']);
+
+  const other = await stage.open();
+  await untilCount(other, 'three');
+  stage.desk.say('four');
+  await untilCount(other, 'four');
+  assert.deepEqual(await heardIn(other), ['Robin: four'], 'a tab that is opened');
+  const streams = stage.proxy.count('GET');
+  await page.close();
+  await inTime(stage.proxy.until(() => stage.proxy.count('GET') > streams && stage.proxy.streams.size === 1),
+    'the stream of the other tab');
+  stage.desk.say('five');
+  await untilCount(other, 'five');
+  assert.deepEqual(await heardIn(other), ['Robin: five'], 'a tab that takes over');
+
+  await other.reload();
+  await untilCount(other, 'five');
+  stage.desk.say('six');
+  await untilCount(other, 'six');
+  assert.deepEqual(await heardIn(other), ['Robin: six'], 'after a reload');
+
+  stage.proxy.mode = 'refuse';
+  stage.proxy.cutStreams();
+  stage.desk.say('seven');
+  stage.desk.say('eight');
+  await stage.gateway.untilText('eight');
+  stage.proxy.mode = 'pass';
+  await untilCount(other, 'eight');
+  stage.desk.say('nine');
+  await untilCount(other, 'nine');
+  assert.deepEqual(await heardIn(other), ['2 new messages', 'Robin: nine'], 'after a lost connection');
+}, { proxy: true, prepare: collectHeard });
+
+/**
+ * What the transcript shows, and which of its buttons can be pressed and was chosen. The gateway
+ * tells the marks of a conversation only while it goes on, so they are left out.
+ */
+const transcriptOf = (page) => page.evaluate(() => {
+  const log = document.querySelector('[role=log]');
+  return {
+    text: log.innerText.replace(/✓+\n?/g, ''),
+    buttons: [...log.querySelectorAll('button[data-choice]')].map((it) =>
+      [it.innerText, it.disabled ? 'inert' : 'live', it.getAttribute('aria-pressed')].join(' ')),
+  };
+});
+
+scene('every kind of entry is there again after a reload and in another tab', async (stage, page) => {
+  await say(page, 'buttons');
+  await press(page, 'Yes');
+  await untilShown(page, 'You said yes.');
+  await say(page, 'a picture');
+  await untilShown(page, 'Image at example.invalid');
+  await say(page, 'a card');
+  await untilTrue(page, 'a custom payload', () => document.querySelector('details.custom'));
+  await say(page, 'I want to talk to a human');
+  await untilStatus(page, 'Waiting for a human');
+  await press(page, 'Back to the bot');
+  await untilStatus(page, 'The bot answers here');
+  await handOver(stage, page);
+  stage.desk.say('**Look** at https://shop.example/a_b_c, please 👋');
+  await untilShown(page, '👋');
+  await say(page, 'two\nlines, و عربي');
+  await stage.desk.untilText('two\nlines, و عربي');
+  stage.desk.say('/handback');
+  await untilShown(page, 'handed you back to the bot');
+  await untilStatus(page, 'The bot answers here');
+  await press(page, 'End');
+  await untilStatus(page, 'Closed');
+  await say(page, 'buttons');
+  await untilShown(page, 'New conversation');
+  await untilTrue(page, 'the menu', () => document.querySelectorAll('[role=log] .menu').length === 2);
+  await untilTrue(page, 'no waiting line', () => !document.querySelector('[role=log] .waiting'));
+  const before = await transcriptOf(page);
+  assert.deepEqual(before.buttons, ['Yes inert true', 'No inert false', 'Yes live ', 'No live ']);
+  await page.reload();
+  await untilTrue(page, 'the menus', () => document.querySelectorAll('[role=log] .menu').length === 2);
+  const other = await stage.open();
+  await untilTrue(other, 'the menus', () => document.querySelectorAll('[role=log] .menu').length === 2);
+  for (const tab of [page, other]) {
+    assert.deepEqual(await transcriptOf(tab), before);
+  }
+});
