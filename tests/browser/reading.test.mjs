@@ -64,6 +64,14 @@ scene('a screen reader hears each new message once, and never what was there bef
       it.parentElement.closest(`${live}, [role=log]`) || it.querySelector(live)).map(({ id }) => id);
   });
   assert.deepEqual(nested, [], 'no live region is in another one');
+  for (const text of ['buttons', 'a picture', 'a card']) {
+    const replies = await page.evaluate(() => window.heard.length);
+    await say(page, text);
+    await untilTrue(page, `the reply to ${text}`, (count) => window.heard.length > count, replies);
+  }
+  await untilTrue(page, 'a custom payload', () => document.querySelector('details.custom'));
+  assert.deepEqual(await heardIn(page),
+    ['Bot: Pick one. Yes. No', 'Bot: Here is a picture', 'Bot: Image at example.invalid', 'Bot: Data from the bot']);
   await handOver(stage, page);
   await heardIn(page);
   for (const text of ['one', 'two']) {
