@@ -165,3 +165,109 @@ scene('every kind of entry is there again after a reload and in another tab', as
     assert.deepEqual(await transcriptOf(tab), before);
   }
 });
+
+/** Sends a choice as the page does, but past the page. Returns the status and the reason. */
+const chooseByHand = (page, choice) => page.evaluate(async (given) => {
+  const { conversation, number } = document.querySelector('[role=log] .line:has(.menu)').dataset;
+  const answer = await fetch('/api/choose', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ id: `by-hand-${Math.random()}`.replace('.', ''), conversation, menu: Number(number), choice: given }),
+  });
+  return [answer.status, (await answer.json()).error];
+}, choice);
+
+scene('a choice marks its menu in every tab and after a reload, and the gateway refuses another', async (stage, page) => {
+  await say(page, 'buttons');
+  await untilShown(page, 'Pick one');
+  const other = await stage.open();
+  await untilShown(other, 'Pick one');
+  await page.bringToFront();
+  await press(page, 'No');
+  const untilMarked = (tab) => untilTrue(tab, 'the mark', () =>
+    [...document.querySelectorAll('[data-choice]')].map((it) => it.getAttribute('aria-pressed')).join() === 'false,true');
+  for (const tab of [page, other]) {
+    await untilMarked(tab);
+  }
+  await untilShown(page, 'You said no.');
+  await page.reload();
+  await untilMarked(page);
+  assert.deepEqual((await transcriptOf(page)).buttons, ['Yes inert false', 'No inert true']);
+  const [colour, ground] = await page.$eval('[data-choice]', (it) => {
+    const { color, backgroundColor, opacity } = getComputedStyle(it);
+    return [`${color} ${opacity}`, backgroundColor];
+  });
+  assert.ok(colour.endsWith(' 1') && !colour.startsWith(ground), `the other button can be read: ${colour} on ${ground}`);
+  assert.deepEqual(await chooseByHand(page, 1), [409, 'chosen']);
+  await page.$eval('[data-choice]', (it) => it.click());
+  await say(page, 'buttons');
+  await untilTrue(page, 'the second menu', () => document.querySelectorAll('[role=log] .menu').length === 2);
+  assert.ok(!stage.gateway.events.some(({ text }) => text === 'You said yes.'));
+});
+
+scene('a handoff leaves its menus inert, also after a reload', async (stage, page) => {
+  await say(page, 'buttons');
+  await untilShown(page, 'Pick one');
+  await press(page, 'Talk to a human');
+  await untilStatus(page, 'Waiting for a human');
+  const inert = ['Yes inert false', 'No inert false'];
+  await untilTrue(page, 'inert buttons', () => document.querySelectorAll('[data-choice]:disabled').length === 2);
+  await stage.desk.untilState('queued');
+  stage.desk.say('/accept');
+  await untilStatus(page, 'is here');
+  await page.reload();
+  await untilStatus(page, 'is here');
+  assert.deepEqual((await transcriptOf(page)).buttons, inert);
+  assert.deepEqual(await chooseByHand(page, 1), [409, 'chosen']);
+  stage.desk.say('/handback');
+  await untilStatus(page, 'The bot answers here');
+  assert.deepEqual((await transcriptOf(page)).buttons, inert);
+});
+
+scene('a choice that comes second says so, and stays until the customer discards it', async (stage, page) => {
+  await say(page, 'buttons');
+  await untilShown(page, 'Pick one');
+  // The page does not hear of the first choice for some seconds, as on a slow line.
+  stage.proxy.mode = 'buffer';
+  stage.proxy.cutStreams();
+  assert.deepEqual((await chooseByHand(page, 1))[0], 202);
+  await press(page, 'No');
+  await untilShown(page, 'Not sent: another answer was chosen already.');
+  await press(page, 'Discard');
+  await untilShown(page, 'You said yes.');
+  assert.deepEqual((await transcriptOf(page)).buttons, ['Yes inert true', 'No inert false']);
+  const own = await page.$$eval('[data-author=user] .bubble', (bubbles) => bubbles.map((it) => it.innerText));
+  assert.deepEqual(own, ['buttons', 'Yes']);
+}, { proxy: true });
+
+scene('the end stands there with its reason, and the next line begins a new conversation', async (stage, page) => {
+  await handOver(stage, page);
+  stage.desk.say('Goodbye');
+  await untilCount(page, 'Goodbye');
+  const other = await stage.open();
+  await untilCount(other, 'Goodbye');
+  stage.desk.say('/close');
+  const showsEnd = async (tab) => {
+    await untilStatus(tab, 'Closed. Robin ended this conversation.');
+    await untilTrue(tab, 'what comes next', () => document.querySelector('textarea').placeholder === 'Write to begin a new conversation'
+      && document.querySelector('#notice').innerText === 'Your next message begins a new conversation.');
+    await untilTrue(tab, 'the end in the transcript', () =>
+      document.querySelector('[role=log]').lastElementChild.innerText === 'Robin ended this conversation.');
+    await untilCount(tab, 'Goodbye');
+  };
+  await showsEnd(page);
+  await showsEnd(other);
+  await page.reload();
+  await showsEnd(page);
+  await page.bringToFront();
+  await say(page, 'hello again');
+  for (const tab of [page, other]) {
+    await untilTrue(tab, 'the new conversation', () => {
+      const lines = document.querySelector('[role=log]').innerText.split('\n').filter(Boolean);
+      const at = ['Goodbye', 'Robin ended this conversation.', 'New conversation', 'hello again'].map((it) => lines.indexOf(it));
+      return at.every((it, index) => it > (at[index - 1] ?? -1));
+    });
+    await untilStatus(tab, 'The bot answers here');
+  }
+  assert.ok(!stage.desk.events.some(({ text }) => text === 'hello again'), 'the agent does not get it');
+});
