@@ -162,6 +162,8 @@ function start(look, identity) {
   outbox.adopt();
   composer.restore((id) => outbox.lines.some((line) => line.id === id));
   paint();
+  // A page that cannot catch up changes nothing that would paint it again.
+  setTimeout(paintSoon, LOST + 100);
   tellWatched();
 }
 
