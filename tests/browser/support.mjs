@@ -166,7 +166,11 @@ export class Stage {
     page.console = [];
     page.on('console', (message) => page.console.push(message.text()));
     page.on('pageerror', (error) => page.faults.push(error.message));
-    page.on('dialog', (dialog) => page.faults.push(`dialog: ${dialog.message()}`));
+    page.on('dialog', (dialog) => {
+      page.faults.push(`dialog: ${dialog.message()}`);
+      // A page with an open dialog answers nothing.
+      dialog.dismiss().catch(() => {});
+    });
     page.on('request', (request) => {
       page.requests.push(`${request.method()} ${new URL(request.url()).pathname}`);
       const isOwn = [this.origin, this.shop?.origin].includes(new URL(request.url()).origin);
