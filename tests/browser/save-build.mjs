@@ -25,4 +25,6 @@ async function save(path) {
 for (const path of ['/widget.js', '/panel.js', '/frame']) {
   await save(path);
 }
+const chat = Object.keys(files).find((path) => path.endsWith('/chat.js'));
+await save(chat.replace('chat.js', 'words.en.js'));
 writeFileSync(file, `${JSON.stringify(files, null, 1)}\n`);

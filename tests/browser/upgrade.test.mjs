@@ -21,6 +21,7 @@ scene('a page opened under an earlier build goes on after the gateway is replace
   await page.goto(stage.shop.origin);
   const chat = await openPanel(page);
   await say(chat, 'buttons');
+  await untilShown(chat, 'Pick one');
   await press(chat, 'Yes');
   await untilShown(chat, 'You said yes.');
   await handOver(stage, chat);
