@@ -11,7 +11,7 @@ import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Consent } from './consent.js';
 import { Controls, LOST } from './controls.js';
-import { speaker } from './line.js';
+import { speaker, spoken } from './line.js';
 import { take } from './look.js';
 import { Menu } from './menu.js';
 import { Outbox } from './outbox.js';
@@ -162,6 +162,8 @@ function start(look, identity) {
   outbox.adopt();
   composer.restore((id) => outbox.lines.some((line) => line.id === id));
   paint();
+  // A page that cannot catch up changes nothing that would paint it again.
+  setTimeout(paintSoon, LOST + 100);
   tellWatched();
 }
 
@@ -473,9 +475,6 @@ function announce(events, isRestored) {
   byId('announcer').append(...nodes);
   setTimeout(() => nodes.forEach((node) => node.remove()), ANNOUNCEMENT);
 }
-
-const spoken = ({ text, buttons = [] }) =>
-  [text, ...buttons.map(({ title }) => title)].filter(Boolean).join('. ');
 
 // What is shown.
 

@@ -21,6 +21,23 @@ export function speaker({ author, name }) {
   return author === 'admin' ? words.agent(name) : words[author === 'bot' ? 'bot' : 'you'];
 }
 
+/** What a message says, for those who do not see it. */
+export function spoken({ text, image, custom, buttons = [] }) {
+  const parts = [
+    text !== image && text,
+    image && imageLabel(image),
+    custom !== undefined && words.custom,
+    ...buttons.map(({ title }) => title),
+  ];
+  return parts.filter(Boolean).join('. ');
+}
+
+/** What stands for an image. */
+function imageLabel(address) {
+  const url = safeUrl(address);
+  return url ? words.image(url.host) : address;
+}
+
 /** What a change of the state says, or null if it says nothing new. */
 export function changeText({ state, reason, admin, agent }) {
   switch (state) {
@@ -152,7 +169,7 @@ const foot = (...children) => make('div', { class: 'foot' }, ...children);
 /** An image: shown if the gateway allows its host, otherwise a link. */
 function attachment(address) {
   const url = safeUrl(address);
-  const label = url ? words.image(url.host) : address;
+  const label = imageLabel(address);
   const isShown = url?.protocol === 'https:' && imageHosts.includes(url.host);
   const content = isShown ? picture(url, label) : label;
   const shown = url ? link(url.href, { title: url.href }, content) : content;

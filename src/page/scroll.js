@@ -39,7 +39,6 @@ export class Scroll {
     const { scrollTop } = this.#scroller;
     change();
     if (isOwn) {
-      this.#anchor = null;
       this.toEnd();
     } else if (wasFollowing) {
       this.#follow(arrived());
@@ -57,7 +56,13 @@ export class Scroll {
     this.#note();
   }
 
+  /** The reader wants to see the end: what arrives next does not take the view back. */
   toEnd() {
+    this.#anchor = null;
+    this.#end();
+  }
+
+  #end() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#note();
   }
@@ -69,7 +74,7 @@ export class Scroll {
       this.#anchor = null;
       this.#note();
     } else if (this.#isAtEnd) {
-      this.toEnd();
+      this.#end();
     }
   }
 
@@ -83,7 +88,7 @@ export class Scroll {
       this.#anchor = arrived[0];
       this.#anchoredAt = Date.now();
     }
-    this.toEnd();
+    this.#end();
     if (this.#anchor?.isConnected) {
       const top = this.#anchor.getBoundingClientRect().top;
       const above = top - GAP - this.#scroller.getBoundingClientRect().top;

@@ -101,6 +101,18 @@ scene('a shop of plain HTTP has a chat that goes on over a change of the page', 
   assert.match(await chat.evaluate(() => localStorage['handoff.token']), /^"[\da-f]{32}"$/);
 }, { shop: 'localhost' });
 
+// The browser has no Web Locks and keeps no cookie for such a frame.
+scene('a shop of plain HTTP on another site has a chat that goes on over a change of the page', async (stage, page) => {
+  const chat = await talkOver(stage, page);
+  assert.deepEqual(await chat.evaluate(() => [isSecureContext, navigator.locks === undefined, document.cookie]), [false, true, '']);
+  assert.equal(await chat.$eval('#notice', (notice) => notice.textContent), '');
+  const other = await openPanel(await stage.visit('/third'));
+  await untilCount(other, 'Hello');
+  await say(other, 'from another tab');
+  await stage.desk.untilText('from another tab');
+  await untilCount(chat, 'from another tab');
+}, { shop: 'www.shop.test', flags: ['--host-resolver-rules=MAP www.shop.test 127.0.0.1'] });
+
 /** Presses the button of a page that may not show the chat: no empty box stays. Returns the reason. */
 async function refused(page) {
   await untilButton(page);
@@ -251,3 +263,68 @@ scene('a page with the strictest policy has the chat', async (stage, page) => {
   await untilShown(await untilPanel(page), 'Pick one');
   assert.deepEqual(page.console.filter((line) => /Content.Security|Trusted/.test(line) && !line.includes('data:')), []);
 }, { shop: 'localhost' });
+
+/** Where a page is scrolled to, and what in it has the focus. */
+const placeOf = (page) => page.evaluate(() => [scrollY, document.activeElement.id, document.hasFocus()]);
+
+scene('an open chat neither scrolls nor focuses the page at a load, an arrival or another size', async (stage, page) => {
+  const head = `<script>addEventListener('DOMContentLoaded', () => {
+    document.getElementById('search').focus();
+    scrollTo(0, 400);
+  })</script>`;
+  stage.shop.pages['/other'] = { head, body: '<input id="search">' };
+  await page.setViewport({ width: 1000, height: 700 });
+  await page.goto(stage.shop.origin);
+  await handOver(stage, await openPanel(page));
+  await page.goto(`${stage.shop.origin}/other`);
+  const chat = await untilPanel(page);
+  await untilShown(chat, 'a human');
+  const place = [400, 'search', true];
+  assert.deepEqual(await placeOf(page), place, 'at a load');
+  for (let count = 1; count <= 20; count += 1) {
+    stage.desk.say(`line ${count}`);
+  }
+  await untilCount(chat, 'line 20');
+  assert.deepEqual(await placeOf(page), place, 'at an arrival');
+  for (const height of [500, 800]) {
+    await page.setViewport({ width: 1000, height });
+    await untilTrue(chat, 'another size', (most) => window.innerHeight <= most && window.innerHeight > most - 120, Math.min(height - 40, 720));
+    assert.deepEqual(await placeOf(page), place, 'at another size');
+  }
+}, { shop: 'localhost' });
+
+scene('a page is printed without the widget, be it open or closed', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  await openPanel(page);
+  const visible = () => page.evaluate(() => ['button', '.panel', 'iframe'].filter((it) =>
+    document.querySelector('handoff-chat').shadowRoot.querySelector(it).checkVisibility({ visibilityProperty: true })));
+  assert.deepEqual(await visible(), ['button', '.panel', 'iframe']);
+  await page.emulateMediaType('print');
+  assert.deepEqual(await visible(), []);
+  await page.emulateMediaType('screen');
+  await page.evaluate(() => window.handoff.close());
+  assert.deepEqual(await visible(), ['button']);
+  await page.emulateMediaType('print');
+  assert.deepEqual(await visible(), []);
+}, { shop: 'localhost' });
+
+for (const links of ['new', 'same']) {
+  scene(`a link to a foreign page opens in a tab that knows nothing of the chat, with data-links="${links}"`, async (stage, page) => {
+    stage.shop.attributes = `async data-links="${links}"`;
+    const foreign = `${stage.shop.origin.replace('localhost', '127.0.0.1')}/foreign`;
+    await page.goto(stage.shop.origin);
+    const chat = await openPanel(page);
+    await handOver(stage, chat);
+    stage.desk.say(`Look at ${foreign}`);
+    await untilShown(chat, '/foreign');
+    const link = await chat.$eval('[role=log] a', ({ target, rel }) => [target, rel.split(' ').sort().join(' ')]);
+    assert.deepEqual(link, ['_blank', 'noopener noreferrer']);
+    await chat.click('[role=log] a');
+    const opened = await (await stage.browser.waitForTarget((it) => it.url() === foreign)).page();
+    assert.deepEqual(await opened.evaluate(() => [window.opener, document.referrer]), [null, '']);
+    assert.equal(page.url(), `${stage.shop.origin}/`);
+    await page.bringToFront();
+    await say(chat, 'I looked');
+    await stage.desk.untilText('I looked');
+  }, { shop: 'localhost' });
+}

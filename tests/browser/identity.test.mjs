@@ -1,27 +1,12 @@
 // Customers whom the shop knows: one conversation on every device, and nothing left for the next one.
 
 import assert from 'node:assert/strict';
-import { createHmac, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 
+import { sign, SIGNED } from './keys.mjs';
 import { enter, handOver, say, scene, until, untilCount, untilShown, untilTrue } from './support.mjs';
 import { openPanel, untilButton, untilPanel } from './widget.mjs';
 
-const KEY = randomBytes(32).toString('hex');
-const FILE = join(tmpdir(), `handoff-identity-${process.pid}`);
-writeFileSync(FILE, KEY, { mode: 0o600 });
-const TOKEN = join(tmpdir(), `handoff-gateway-token-${process.pid}`);
-writeFileSync(TOKEN, randomBytes(32).toString('hex'), { mode: 0o600 });
-const SHOP = { shop: 'localhost', web: ['--identity-keys', FILE, '--gateway-token', TOKEN], admin: ['--trust-gateway', TOKEN] };
-
-/** As the backend of a shop signs who a customer is. */
-function sign(user, { attributes = {}, key = KEY, seconds = 3600 } = {}) {
-  const said = { user, expires: Math.floor(Date.now() / 1000) + seconds, attributes };
-  const text = Buffer.from(JSON.stringify(said)).toString('base64url');
-  return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`;
-}
+const SHOP = { shop: 'localhost', ...SIGNED };
 
 const identify = (page, token) => page.evaluate((given) => window.handoff.identify(given), token);
 const untilEmpty = (chat) => untilTrue(chat, 'an empty chat', () =>

@@ -123,6 +123,30 @@ scene('on a phone Enter breaks the line, Send sends, and the keyboard covers not
   await areWithin(0, PHONE.height);
 });
 
+scene('no phone zooms when a field gets the focus, and the customer may', async (stage, page) => {
+  await page.setViewport(PHONE);
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  const apart = await stage.open();
+  await apart.setViewport(PHONE);
+  for (const target of [chat, apart]) {
+    await (target.page?.() ?? target).bringToFront();
+    await press(target, 'Talk to a human');
+    await untilTrue(target, 'the form', () => !document.querySelector('#about').hidden);
+    const [sizes, isCoarse, viewport] = await target.evaluate(() => [
+      [...document.querySelectorAll('textarea, input, select')].filter((it) => it.checkVisibility())
+        .map((it) => parseFloat(getComputedStyle(it).fontSize)),
+      matchMedia('(pointer: coarse)').matches,
+      document.querySelector('meta[name=viewport]').content,
+    ]);
+    // The browser does not carry a touch screen that is only simulated into a frame of another site.
+    assert.ok(isCoarse || target === chat);
+    assert.equal(sizes.length, 3, 'the message, the name and the address');
+    assert.deepEqual(sizes.filter((size) => size < 16), []);
+    assert.doesNotMatch(viewport, /user-scalable|maximum-scale/);
+  }
+}, { ...SHOP, web: ['--ask', 'name,email'] });
+
 /** What axe finds in this page or frame. */
 async function findings(target) {
   const session = await (target.page?.() ?? target).createCDPSession();

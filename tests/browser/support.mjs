@@ -88,14 +88,14 @@ export class Stage {
   /**
    * `agent` is the agent's name. `bot` is the URL of a bot of the test's own, in place of the
    * built-in one. `proxy` is what browsers reach the gateway through, `web` are further options of
-   * the gateway. `browser` is `chrome` or `firefox`, `flags` are further options of it. `shop` is
-   * a host name: then there is a shop that may show the chat. `host` is the gateway's host name:
+   * the gateway, and `rate` is its `--rate`. `browser` is `chrome` or `firefox`, `flags` are further options
+   * of it. `shop` is a host name: then there is a shop that may show the chat. `host` is the gateway's host name:
    * then gateway and shop speak HTTPS.
    */
-  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], admin = [], browser = 'chrome', flags = [],
+  static async start({ agent = 'Robin', bot = null, proxy = null, web = [], rate = 200, admin = [], browser = 'chrome', flags = [],
     shop = null, host = null } = {}) {
     const stage = new Stage();
-    stage.options = [...web];
+    stage.options = ['--rate', String(rate), ...web];
     stage.folder = mkdtempSync(join(tmpdir(), 'handoff-browser-'));
     stage.proxy = proxy;
     const certificate = host && makeCertificate(stage.folder, [host, shop]);
@@ -133,7 +133,7 @@ export class Stage {
   async openGateway(listen = this.address) {
     const reached = this.proxy ? ['--url', this.proxy.origin] : [];
     this.gateway = new Part('web', '--listen', listen, '--admin', this.deskAddress,
-      '--bot', this.botUrl, '--json', '--state', this.folder, '--rate', '200', ...reached, ...this.options);
+      '--bot', this.botUrl, '--json', '--state', this.folder, ...reached, ...this.options);
     this.gateways.push(this.gateway);
     this.address = (await this.gateway.until('ready', (it) => it.listen)).listen;
     this.proxy?.lead(this.address);
@@ -166,7 +166,11 @@ export class Stage {
     page.console = [];
     page.on('console', (message) => page.console.push(message.text()));
     page.on('pageerror', (error) => page.faults.push(error.message));
-    page.on('dialog', (dialog) => page.faults.push(`dialog: ${dialog.message()}`));
+    page.on('dialog', (dialog) => {
+      page.faults.push(`dialog: ${dialog.message()}`);
+      // A page with an open dialog answers nothing.
+      dialog.dismiss().catch(() => {});
+    });
     page.on('request', (request) => {
       page.requests.push(`${request.method()} ${new URL(request.url()).pathname}`);
       const isOwn = [this.origin, this.shop?.origin].includes(new URL(request.url()).origin);
