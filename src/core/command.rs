@@ -99,6 +99,8 @@ pub enum Admin {
 pub enum Action {
     /// Give the customer back to the bot, or close the conversation, with a private note.
     End(Ending, Option<String>),
+    /// Say this to the customer.
+    Say(String),
     /// Keep a private note.
     Note(String),
     /// Mark the conversation with this word.
@@ -156,6 +158,7 @@ pub const ADMIN_HELP: &str = "\
 /handback [NOTE]  give the customer back to the bot; the note stays here
 /close [NOTE]     close the conversation; the note stays here
 /undo             for 5 s: neither hand back nor close
+/say #N TEXT      say it to customer N; your lines go where they went
 /note TEXT        keep a note that only this desk sees
 /tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
 /hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
@@ -173,7 +176,7 @@ pub const ADMIN_HELP: &str = "\
 /quit             leave the program
 //text            say a line that begins with a slash
 N is a customer's number, their name, or the beginning of a name that fits only one.
-/handback, /close, /note, /tag, /untag, /hold, /resume, /block and /transfer are for who gets your
+/handback, /close, /say, /note, /tag, /untag, /hold, /resume, /block and /transfer are for who gets your
 lines; with #3 first for customer 3";
 
 impl User {
@@ -222,8 +225,8 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
-            "handback" | "close" | "note" | "tag" | "untag" | "hold" | "resume" | "transfer"
-            | "block" => {
+            "handback" | "close" | "say" | "note" | "tag" | "untag" | "hold" | "resume"
+            | "transfer" | "block" => {
                 let (on, rest) = number_first(rest);
                 return Action::parse(name, rest).map(|action| Admin::In(on, action));
             }
@@ -271,6 +274,7 @@ impl Action {
         match name {
             "handback" => Ok(Action::End(Ending::HandBack, text)),
             "close" => Ok(Action::End(Ending::Close, text)),
+            "say" => text.map(Action::Say).ok_or_else(|| "/say takes a text".to_owned()),
             "note" => text.map(Action::Note).ok_or_else(|| "/note takes a text".to_owned()),
             "tag" => tag(name, rest).map(Action::Tag),
             "untag" => tag(name, rest).map(Action::Untag),

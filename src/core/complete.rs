@@ -31,7 +31,7 @@ pub const USER: [(&str, Takes); 9] = [
 ];
 
 /// The commands of the desk.
-pub const ADMIN: [(&str, Takes); 27] = [
+pub const ADMIN: [(&str, Takes); 28] = [
     ("accept", Takes::Customer),
     ("agents", Takes::Nothing),
     ("away", Takes::Nothing),
@@ -50,6 +50,7 @@ pub const ADMIN: [(&str, Takes); 27] = [
     ("quit", Takes::Nothing),
     ("r", Takes::Reply),
     ("resume", Takes::Nothing),
+    ("say", Takes::Nothing),
     ("switch", Takes::Customer),
     ("tag", Takes::Nothing),
     ("take", Takes::Customer),

@@ -144,7 +144,8 @@ impl Desk {
         };
         Alert {
             waiting: waiting.len(),
-            waited: waiting.first().map_or(Duration::ZERO, |(id, _)| self.waited(*id, now)),
+            // Who is given back to the queue stands first, and has not waited longest.
+            waited: waiting.iter().map(|(id, _)| self.waited(*id, now)).max().unwrap_or_default(),
             unread,
             is_nobody_here: agent.is_none() && !self.team.is_anybody_here(),
             departments: distinct(needs.clone().filter_map(|need| need.department.as_ref())),

@@ -248,7 +248,8 @@ impl Desk {
             conversation: id,
             ordinal: Some(conversation.ordinal),
             customer: Some(conversation.called(id)),
-            former: conversation.earlier(),
+            // A customer who waits again has not been away.
+            former: conversation.earlier().filter(|_| !self.is_requeued(id)),
             state: conversation.state(),
             position,
             admin: owner.and_then(|owner| owner.shown_as.clone()),

@@ -17,8 +17,8 @@ use super::conversation::Conversation;
 use super::{AgentId, Desk, SeatId};
 
 impl Desk {
-    /// `/accept [N]`: takes the customer with this ordinal, or of those who wait for the agent the
-    /// connected one who waits longest.
+    /// `/accept [N]`: takes the customer with this ordinal, or the one whom another agent offers, or of
+    /// those who wait for the agent the connected one who waits longest.
     /// A customer who is offered to the agent is taken from the agent who has them.
     ///
     /// # Errors
@@ -115,7 +115,21 @@ impl Desk {
     /// # Errors
     /// When no conversation in focus can take the line. The caller keeps the line.
     pub fn say(&mut self, seat: SeatId, text: &str, now: Now) -> Result<(), AgentRefusal> {
-        let id = self.target_to_change(seat, None)?;
+        self.say_to(seat, None, text, now)
+    }
+
+    /// `/say [#N] TEXT`: the text goes to this customer, and the focus stays where it is.
+    ///
+    /// # Errors
+    /// When there is no such conversation, or the agent does not have it.
+    pub fn say_to(
+        &mut self,
+        seat: SeatId,
+        on: Option<u32>,
+        text: &str,
+        now: Now,
+    ) -> Result<(), AgentRefusal> {
+        let id = self.target_to_talk(seat, on)?;
         self.keep(id, EndingOutcome::AgentWrote, now);
         self.set_hold(id, false);
         self.record_said(id, text, false, now);

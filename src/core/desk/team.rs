@@ -175,6 +175,7 @@ impl Team {
         for (number, member) in self.members.iter_mut().enumerate().skip(1) {
             if !member.is_revoked && agents.find(&member.name).is_none() {
                 member.is_revoked = true;
+                member.had.clear();
                 revoked.push(AgentId(number as u16));
             }
         }
@@ -218,13 +219,16 @@ impl Team {
         Some(agent)
     }
 
-    /// Agents whose grace is over by now. Each is named once.
+    /// Agents whose grace is over by now. Each is named once. Whoever is revoked has none.
     pub(super) fn take_gone(&mut self, now: Now) -> Vec<AgentId> {
         let grace = self.grace;
         let mut gone = Vec::new();
         for (number, member) in self.members.iter_mut().enumerate() {
             if member.missed_since.is_some_and(|since| now.clock >= since + grace) {
                 member.missed_since = None;
+                if member.is_revoked {
+                    continue;
+                }
                 gone.push(AgentId(number as u16));
             }
         }

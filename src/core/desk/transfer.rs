@@ -78,7 +78,8 @@ impl Desk {
         let offered = Offered { from: name(from), to: name(to) };
         self.journal(id, Record::Offered(Some(Box::new(offered))));
         self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
-        self.note_arrival(to, now);
+        // Nobody but the receiver can do anything about an offer.
+        self.team.member_mut(to).alerts.note_arrival(now);
         Ok(())
     }
 
@@ -154,6 +155,15 @@ impl Desk {
     /// Whether this conversation is read along at this seat.
     pub fn is_watched_at(&self, seat: SeatId, id: ConversationId) -> bool {
         self.team.seat(seat).is_some_and(|seat| seat.watched.contains(&id))
+    }
+
+    /// The first of the conversations that others offer to this agent.
+    pub(super) fn first_offer(&self, agent: AgentId) -> Option<ConversationId> {
+        let is_to = |id: &ConversationId| {
+            let offer = self.conversations.get(*id).and_then(|known| known.offer.as_ref());
+            offer.is_some_and(|offer| offer.to == agent)
+        };
+        self.offered.iter().copied().find(is_to)
     }
 
     /// The offer of a conversation is over, and nobody needs to hear of it.

@@ -152,7 +152,8 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::Taken { who, agent } => write!(f, "{agent} has {who}"),
             AgentRefusal::Full { agent, most } => {
-                write!(f, "{agent} has {most} customers, and --max-active allows no more")
+                let customers = if *most == 1 { "customer" } else { "customers" };
+                write!(f, "{agent} has {most} {customers}, and --max-active allows no more")
             }
             AgentRefusal::NoSuchAgent(name) => {
                 write!(f, "there is no agent '{}'; /agents lists them", Line(name))

@@ -135,7 +135,8 @@ impl Admin {
                 if self.obey(at, &command, now)?.is_ok() {
                     self.done(at);
                 } else if self.is_forsaken(at) {
-                    let nobody = match self.edges.seats[at].had_one() {
+                    let has_others = self.desk.is_talking(at);
+                    let nobody = match self.edges.seats[at].had_one() && !has_others {
                         true => "the customer is gone",
                         false => "no customer gets your lines",
                     };
@@ -164,10 +165,11 @@ impl Admin {
     fn is_forsaken(&self, at: SeatId) -> bool {
         // A script that is attached gets no customer but by a line of its own. It may have had one
         // before the desk was started again.
-        let must_accept = at != SeatId::TERMINAL && !self.desk.assigns();
+        let must_accept = at != SeatId::TERMINAL;
         (self.edges.seats[at].had_one() || must_accept)
             && !self.auto_accept
-            && !self.desk.is_talking(at)
+            && !self.desk.assigns()
+            && self.desk.focus(at).is_none()
             && !self.desk.is_asking(at)
     }
 
@@ -296,6 +298,7 @@ impl Admin {
                 desk.end_soon(at, on, *ending, note.as_deref(), now)
             }
             Action::End(ending, note) => desk.end(at, on, *ending, note.as_deref(), now),
+            Action::Say(text) => desk.say_to(at, on, text, now),
             Action::Note(text) => desk.note(at, on, text),
             Action::Tag(tag) => desk.tag(at, on, tag),
             Action::Untag(tag) => desk.untag(at, on, tag),
@@ -434,9 +437,8 @@ impl Admin {
             && seat.input.pace.is_person()
         {
             let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
-            for line in &lines[lines.len().saturating_sub(LAST_LINES)..] {
-                seat.show_line(&self.desk, id, None, line, true);
-            }
+            let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+            seat.show_lines(&self.desk, (id, None), last, true);
         }
         Ok(Ok(()))
     }
@@ -487,9 +489,8 @@ impl Admin {
             all.push((Some(former), id));
         }
         for (ordinal, id) in all.into_iter().rev() {
-            for line in self.edges.keeper.journal.lines(id, Offset::START)? {
-                self.edges.seats[at].show_line(&self.desk, id, ordinal, &line, true);
-            }
+            let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
+            self.edges.seats[at].show_lines(&self.desk, (id, ordinal), &lines, true);
         }
         Ok(Ok(()))
     }

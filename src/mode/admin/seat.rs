@@ -293,7 +293,8 @@ impl AgentSeat {
         let is_note = |line: &Line| matches!(line.what, What::Note(_)) && !is_back;
         let is_new = |line: &Line| line.offset > drawn || is_note(line);
         let lines = journal.lines(id, Offset::START)?.into_iter().filter(is_new);
-        self.draw(desk, id, lines.collect(), true);
+        // What a terminal has missed, while its connection was lost, is news.
+        self.draw(desk, id, lines.collect(), !is_back);
         Ok(())
     }
 
@@ -303,17 +304,31 @@ impl AgentSeat {
             self.drawn.retain(|id, _| desk.knows(*id));
         }
         let last = lines.last().map(|line| line.offset);
-        for line in lines {
-            self.show_line(desk, id, None, &line, history);
-        }
+        self.show_lines(desk, (id, None), &lines, history);
         if let Some(last) = last.filter(|last| *last > self.drawn(id)) {
             self.drawn.insert(id, last);
             self.seat.screen().note_shown(id, last);
         }
     }
 
-    /// Shows what is to be seen of a line. The ordinal is for a conversation that the desk does not
-    /// know any more.
+    /// Shows lines of a conversation. To a person the notes of history come behind the messages: they
+    /// are remarks about all of it. The ordinal is for a conversation that the desk does not know
+    /// any more.
+    pub(super) fn show_lines(
+        &mut self,
+        desk: &Desk,
+        (id, ordinal): (ConversationId, Option<u32>),
+        lines: &[Line],
+        history: bool,
+    ) {
+        let comes_last = |line: &&Line| history && !self.json && matches!(line.what, What::Note(_));
+        let (notes, others): (Vec<_>, Vec<_>) = lines.iter().partition(comes_last);
+        for line in others.into_iter().chain(notes) {
+            self.show_line(desk, id, ordinal, line, history);
+        }
+    }
+
+    /// Shows what is to be seen of a line.
     pub(super) fn show_line(
         &mut self,
         desk: &Desk,

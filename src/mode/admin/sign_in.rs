@@ -150,8 +150,10 @@ impl Admin {
         for (conversation, report) in self.desk.states() {
             if sign_in.is_json && self.desk.is_shown_at(id, conversation) {
                 let lines = journal.lines(conversation, seat.drawn(conversation))?;
+                // What a program has missed, while its connection was lost, is news.
+                let is_history = !sign_in.shown.contains_key(&conversation);
                 for line in lines.iter().filter(|line| line.said().is_some()) {
-                    seat.show_line(&self.desk, conversation, None, line, true);
+                    seat.show_line(&self.desk, conversation, None, line, is_history);
                 }
                 if let Some(last) = lines.last() {
                     seat.seat().screen().note_shown(conversation, last.offset);

@@ -330,6 +330,49 @@ fn a_line_of_a_program_for_nobody_does_not_hold_up_those_behind_it_also_after_a_
 }
 
 #[test]
+fn a_program_with_two_customers_says_each_line_to_the_one_it_names() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let (mut ann, mut bob) = (setup.queued("Ann"), setup.queued("Bob"));
+    for (line, customer) in [("/accept 1", &mut ann), ("/accept 2", &mut bob)] {
+        desk.say(line);
+        customer.until_state("active");
+    }
+    desk.say("/say #1 for Ann");
+    ann.until_text("for Ann");
+    bob.say("/end");
+    bob.until_state("closed");
+    desk.until(|event| event["n"] == 2 && event["state"] == "closed");
+    // Nobody has the focus, and only a line behind this one could change that.
+    desk.say("for Bob");
+    desk.until_told("error", "not delivered, no customer gets your lines: for Bob");
+    desk.say("/say #2 for Bob, too");
+    desk.until_told("error", "conversation 2 has ended");
+    desk.say("/switch 1");
+    desk.say("for Ann again");
+    ann.until_text("for Ann again");
+    assert!(!ann.messages().iter().any(|(_, text)| text.contains("Bob")));
+}
+
+#[test]
+fn what_came_while_a_program_was_not_attached_is_no_history() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    cleo.say("before");
+    robin.until_text("before");
+    desk.kill();
+    robin.until_told("notice", "not attached");
+    cleo.say("meanwhile");
+    cleo.until_text("meanwhile");
+    let _desk = setup.admin(&[]);
+    let is = |event: &Value, text: &str| event["event"] == "message" && event["text"] == text;
+    let event = robin.until(|event| is(event, "meanwhile"));
+    assert!(event["history"].is_null(), "{event}");
+    robin.say("/history");
+    robin.until(|event| is(event, "before") && event["history"] == true);
+}
+
+#[test]
 fn a_terminal_that_died_before_it_heard_that_a_line_was_not_sent_says_so_at_its_next_start() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
@@ -435,7 +478,7 @@ fn no_agent_has_more_customers_than_the_desk_allows() {
     al.say("/accept 2");
     dan.until(|event| event["admin"] == "al");
     robin.say("/transfer al");
-    robin.until_told("error", "al has 1 customers, and --max-active allows no more");
+    robin.until_told("error", "al has 1 customer, and --max-active allows no more");
 }
 
 #[test]

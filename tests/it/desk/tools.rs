@@ -35,6 +35,15 @@ fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
     desk.sees("-- note: wants a refund");
     desk.press("/note #1 is patient\r");
     desk.sees("-- note in #1 Ann: is patient");
+    desk.press("\x0c/history 1\r");
+    desk.until_rows(
+        |rows| {
+            let at = |text: &str| rows.iter().position(|row| row.contains(text));
+            let parts = ["── earlier, #1", "a human", "── now ──", "4711", "is patient"].map(at);
+            parts.is_sorted() && parts.iter().all(Option::is_some)
+        },
+        "the conversation, and then the notes about it",
+    );
     desk.press("/close\r/close\r");
     bob.until_state("closed");
     desk.press("/switch 1\r");

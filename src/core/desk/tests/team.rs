@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{after, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
-use crate::core::desk::{Act, Assign, Desk, Errand, OFFERED_FOR, Options, SeatId};
+use crate::core::desk::{Act, Assign, Desk, Errand, Former, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
 use crate::core::record::{Ending, Owner, Record, Restart};
 use crate::core::report::{AgentRefusal, Presence, Report, Told, TransferOutcome};
@@ -463,4 +463,57 @@ fn only_an_agent_who_was_here_or_has_customers_is_said_to_be_gone() {
         _ => None,
     });
     assert_eq!(gone.collect::<Vec<_>>(), ["robin"]);
+}
+
+#[test]
+fn an_agent_who_is_revoked_and_added_again_is_not_said_to_be_gone() {
+    let (mut desk, [robin, ..]) = team();
+    desk.set_agents(&options(&["kim", "al"]).agents, now());
+    let agents = options(&["robin", "kim", "al"]).agents;
+    desk.set_agents(&agents, now());
+    assert!(desk.agent_at(robin).is_none(), "the terminal is gone");
+    desk.sign_in("robin").expect("an agent again");
+    desk.outcome();
+    desk.tick(after(desk.options.agent_grace));
+    let acts = desk.outcome().acts;
+    let is_gone = |it: &Report| matches!(it, Report::Agent { presence: Presence::Gone, .. });
+    assert!(!reports(&acts).any(is_gone));
+}
+
+#[test]
+fn accept_without_a_number_takes_the_customer_whom_another_agent_offers() {
+    let (mut desk, [robin, al, _]) = team();
+    takes(&mut desk, robin, 1);
+    joins(&mut desk, 2);
+    desk.outcome();
+    desk.tick(after(Duration::from_secs(1)));
+    desk.outcome();
+    desk.transfer(robin, None, "al", None, after(Duration::from_secs(20))).expect("al is here");
+    desk.tick(after(Duration::from_secs(25)));
+    let calls = desk.outcome().acts;
+    let called = |act: &Act| matches!(act, Act::Errand(Errand::Ring(..)));
+    assert!(calls.iter().any(called), "it rings at al");
+    let is_notified = |act: &Act| matches!(act, Act::Errand(Errand::Notify(_)));
+    assert!(!calls.iter().any(is_notified), "it concerns nobody else");
+    assert_eq!(desk.accept(al, None, now()), Ok(id(1)));
+    assert!(desk.is_own(al, id(1)));
+}
+
+#[test]
+fn a_customer_who_waits_again_is_not_said_to_be_back() {
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    desk.has_returned(id(1), Former { ordinal: 7, ..Former::default() });
+    let features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
+    super::greets(&mut desk, Hello { features, newest: 2, ..super::hello(1) }, 9, 1, now());
+    desk.transfer(robin, None, "queue", None, now()).expect("robin has them");
+    desk.outcome();
+    let requested = Body::Requested(Request { of: Some(ours(2)), ..Request::default() });
+    desk.received(Conn(9), Message::Entry(Entry { number: 3, at: 0, body: requested }), now());
+    let acts = desk.outcome().acts;
+    let former = reports(&acts).find_map(|report| match report {
+        Report::State { former, .. } => Some(former.is_some()),
+        _ => None,
+    });
+    assert_eq!(former, Some(false));
 }
