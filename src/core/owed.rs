@@ -15,6 +15,7 @@ pub struct Owed {
     lines: u32,
     since: Millis,
     last: Box<str>,
+    is_answered: bool,
 }
 
 impl Owed {
@@ -50,7 +51,12 @@ impl Owed {
 
     /// The agent answered.
     pub fn settle(&mut self) {
-        self.lines = 0;
+        (self.lines, self.is_answered) = (0, true);
+    }
+
+    /// Whether an agent has said anything since the customer asked for one.
+    pub fn is_answered(&self) -> bool {
+        self.is_answered
     }
 
     /// When the customer asked for an agent.
@@ -83,12 +89,13 @@ mod tests {
         let mut owed = Owed::default();
         owed.add("for the bot", 2);
         owed.ask(3);
-        assert_eq!(owed.asked_at(), 3);
+        assert!(owed.asked_at() == 3 && !owed.is_answered());
         assert_eq!((owed.lines(), owed.since(), owed.last()), (0, None, None));
         owed.add("hello?", 5);
         owed.add("anybody there?", 9);
         assert_eq!((owed.lines(), owed.since(), owed.last()), (2, Some(5), Some("anybody there?")));
         owed.settle();
+        assert!(owed.is_answered());
         assert_eq!((owed.lines(), owed.since(), owed.last()), (0, None, Some("anybody there?")));
         owed.add(&"é".repeat(200), 12);
         assert_eq!((owed.since(), owed.last()), (Some(12), Some("é".repeat(100).as_str())));

@@ -32,11 +32,15 @@ impl Desk {
         let agent = self.team.agent_at(seat).ok_or(AgentRefusal::NobodyWaits)?;
         let id = match ordinal {
             Some(ordinal) => self.find_live(ordinal)?,
-            None => self.next_for(agent).ok_or_else(|| match self.waiting_for(agent) {
-                0 if self.queue.is_empty() => AgentRefusal::NobodyWaits,
-                0 => AgentRefusal::NobodyWaitsForYou { others: self.queue.len() },
-                _ => AgentRefusal::NobodyWaitingIsConnected,
-            })?,
+            None => {
+                self.first_offer(agent).or_else(|| self.next_for(agent)).ok_or_else(
+                    || match self.waiting_for(agent) {
+                        0 if self.queue.is_empty() => AgentRefusal::NobodyWaits,
+                        0 => AgentRefusal::NobodyWaitsForYou { others: self.queue.len() },
+                        _ => AgentRefusal::NobodyWaitingIsConnected,
+                    },
+                )?
+            }
         };
         let conversation = &self.conversations[id];
         let who = self.who(id);

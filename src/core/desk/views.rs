@@ -100,6 +100,7 @@ impl Desk {
                 is_on_hold: conversation.is_on_hold,
                 readers: self.readers(seat, id),
                 need,
+                is_answered: owed.is_answered(),
                 unanswered: owed.since().map(|at| (owed.lines(), since(at, now))),
                 last,
                 tags: conversation.tags(),

@@ -33,6 +33,7 @@ fn brief(listed: &Listed) -> String {
             draft,
             is_on_hold,
             unanswered,
+            is_answered,
             last,
             ..
         } => {
@@ -45,6 +46,7 @@ fn brief(listed: &Listed) -> String {
                 (!is_connected).then(|| "offline".to_owned()),
                 is_on_hold.then(|| "on hold".to_owned()),
                 is_typing.then(|| "typing".to_owned()),
+                (!is_answered && new.is_none()).then(|| "heard nothing yet".to_owned()),
                 new,
                 last.as_ref().map(|last| format!("\"{}\"", excerpt(last, EXCERPT_LETTERS))),
                 draft.as_ref().map(|draft| format!("types \"{draft}\"")),
@@ -99,6 +101,7 @@ mod tests {
             readers: Vec::new(),
             need: Need::default(),
             unanswered: Some((4, Duration::from_secs(139))),
+            is_answered: true,
             last: Some("bo@example.com".to_owned()),
             tags: Vec::new(),
         };

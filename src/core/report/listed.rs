@@ -44,6 +44,8 @@ pub enum Listed {
         need: Need,
         /// How many lines of the customer have no answer, and since when; `None` if all have one.
         unanswered: Option<(u32, Duration)>,
+        /// Whether an agent has said anything since the customer asked for one.
+        is_answered: bool,
         /// The customer's latest line.
         last: Option<String>,
         /// How agents have marked the conversation.
@@ -159,6 +161,7 @@ impl fmt::Display for Listed {
                 readers,
                 need,
                 unanswered,
+                is_answered,
                 last,
                 tags,
             } => {
@@ -176,12 +179,13 @@ impl fmt::Display for Listed {
                     ],
                 );
                 let of = agent.as_ref().map(|agent| format!("  {agent}:")).unwrap_or_default();
+                let has = if *is_answered { "has every answer" } else { "has heard nothing yet" };
                 match (unanswered, agent) {
                     (Some((lines, since)), _) => {
                         write!(f, "{who}{signs}{of}  {lines} new, oldest {}", Elapsed(*since))
                     }
-                    (None, None) => write!(f, "{who}{signs}  talks to you, has every answer"),
-                    (None, Some(_)) => write!(f, "{who}{signs}{of}  has every answer"),
+                    (None, None) => write!(f, "{who}{signs}  talks to you, {has}"),
+                    (None, Some(_)) => write!(f, "{who}{signs}{of}  {has}"),
                 }?;
                 (last, tags)
             }
@@ -332,6 +336,7 @@ mod tests {
                     language: Language::new("de"),
                 },
                 unanswered,
+                is_answered: has_focus,
                 last,
                 tags: Vec::new(),
             }

@@ -56,7 +56,7 @@ fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
         "#2 Bob  2 new, oldest  \"3rd\"",
         "#1 Ann  1 new, oldest  \"2nd\"",
         "#4 Dan  waits number 1 in the queue  \"hello?\"",
-        "#3 Cy (gets your lines)  talks to you, has every answer",
+        "#3 Cy (gets your lines)  talks to you, has heard nothing yet",
     ];
     assert_eq!(list(&mut admin), owed);
     admin.say("/next");

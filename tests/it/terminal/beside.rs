@@ -37,7 +37,11 @@ fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere(
     beside(&mut desk, "  #1 Cleo · with robin", "robin has #1 Cleo");
     robin.press("hello");
     robin.prompts("#1 Cleo> hello");
-    beside(&mut desk, "  #1 Cleo · with robin · types \"hello\"", "robin has #1 Cleo");
+    beside(
+        &mut desk,
+        "  #1 Cleo · with robin · heard nothing yet · types \"hello\"",
+        "robin has #1 Cleo",
+    );
     cleo.say("are you there?");
     beside(&mut robin, "▸ #1 Cleo · 1 new, 0:0", "#1 user Cleo: are you there?");
     robin.prompts("> hello");

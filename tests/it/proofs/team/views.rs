@@ -103,7 +103,7 @@ fn row(line: &str, me: &str) -> Option<Row> {
     }
     let unanswered = match rest.split_once(" new, oldest ") {
         Some((lines, _)) => lines.parse().ok(),
-        None if rest.contains("has every answer") => Some(0),
+        None if rest.contains("has every answer") || rest.contains("has heard nothing") => Some(0),
         None => return None,
     };
     Some(Row { customer: customer.to_owned(), owner, unanswered })
