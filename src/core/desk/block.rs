@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::core::clock::Now;
 use crate::core::command::Criterion;
 use crate::core::record::{Blocked, BlockedBy, Ending, Record};
-use crate::core::report::{AgentRefusal, DeskNews, Listed};
+use crate::core::report::{AgentRefusal, DeskNews, Listed, News, Report};
 use crate::wire::{ConversationId, Millis};
 
 use super::controls::Ask;
@@ -51,7 +51,8 @@ impl Blocks {
 
 impl Desk {
     /// `/block [#N] [identity|address] [TIME]`: turns the customer away for this time, and closes
-    /// their conversation. Without a criterion the identity counts, else the conversation.
+    /// their conversation, if it has not ended. Without a criterion the identity counts, else the
+    /// conversation. The caller takes a conversation that has ended into memory first.
     ///
     /// # Errors
     /// When there is no such conversation, another agent has it, or the desk does not know what to
@@ -64,7 +65,13 @@ impl Desk {
         time: Duration,
         now: Now,
     ) -> Result<(), AgentRefusal> {
-        let id = self.target_to_change(seat, on)?;
+        let id = match self.target_to_change(seat, on) {
+            // Whoever insults the agent and leaves is blocked all the same.
+            Err(AgentRefusal::HasEnded(ordinal)) => {
+                self.conversations.at(ordinal).ok_or(AgentRefusal::HasEnded(ordinal))?
+            }
+            target => target?,
+        };
         let known = &self.conversations[id];
         let user = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.clone());
         let who = self.who(id);
@@ -83,9 +90,15 @@ impl Desk {
         let until = now.wall.saturating_add(time.as_millis() as Millis);
         let (ordinal, called) = (known.ordinal, known.called(id));
         let block = Blocked { conversation: id, ordinal, called, by, until };
-        self.keep_note(seat, id, &Listed::Blocked(block.clone()).to_string());
+        let listed = Listed::Blocked(block.clone()).to_string();
+        self.keep_note(seat, id, &listed);
         self.add_block(block, now);
-        self.end(seat, Some(ordinal), Ending::Close, None, now)?;
+        if self.is_live(id) {
+            self.end(seat, Some(ordinal), Ending::Close, None, now)?;
+        } else if let Some(agent) = self.team.agent_at(seat) {
+            let text = News::Desk(DeskNews::Blocked(listed));
+            self.tell_agent(agent, Report::News { text });
+        }
         // The same customer may wait in other conversations, too.
         let is_blocked = |known: &Conversation, id| {
             known.is_up_for_accept() && self.blocks.find(id, known, now.wall).is_some()

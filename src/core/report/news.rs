@@ -180,6 +180,8 @@ pub enum DeskNews {
         /// The number of the conversation in which they were blocked.
         blocked: u32,
     },
+    /// A customer whose conversation has ended is blocked: how, as `/list blocked` says it.
+    Blocked(String),
     /// This customer is not blocked any more.
     Unblocked(String),
     /// The agent's note about this customer, whom they do not talk to, is kept.
@@ -246,6 +248,7 @@ impl fmt::Display for DeskNews {
             DeskNews::TurnedAway { who, blocked } => {
                 write!(f, "{who} is blocked (#{blocked}), and was turned away")
             }
+            DeskNews::Blocked(how) => f.write_str(how),
             DeskNews::Unblocked(who) => write!(f, "{who} is not blocked any more"),
             DeskNews::Noted(who) => write!(f, "noted in {who}"),
             DeskNews::LostMeanwhile { who, how } => {

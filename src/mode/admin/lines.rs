@@ -307,14 +307,21 @@ impl Admin {
             Action::Block(by, time) => desk.block(at, on, *by, *time, now),
             Action::Transfer { to, note } => desk.transfer(at, on, to, note.as_deref(), now),
         };
-        if let (Err(AgentRefusal::HasEnded(ordinal)), Action::Note(text)) = (&done, action)
-            && let Some(id) = self.edges.keeper.journal.conversation(*ordinal)?
-        {
-            self.desk.note_in_ended(at, id, text);
-            self.say(at, &format!("noted in #{ordinal}, which has ended"));
-            return Ok(Ok(()));
+        let Err(AgentRefusal::HasEnded(ordinal)) = done else { return Ok(done) };
+        let journal = &self.edges.keeper.journal;
+        let Some(id) = journal.conversation(ordinal)? else { return Ok(done) };
+        match action {
+            Action::Note(text) => {
+                self.desk.note_in_ended(at, id, text);
+                self.say(at, &format!("noted in #{ordinal}, which has ended"));
+                Ok(Ok(()))
+            }
+            Action::Block(by, time) if !self.desk.knows(id) => {
+                journal.story(id)?.iter().for_each(|story| self.desk.recall(story, now));
+                Ok(self.desk.block(at, on, *by, *time, now))
+            }
+            _ => Ok(done),
         }
-        Ok(done)
     }
 
     /// The ordinal of a customer. If several fit, they are listed.

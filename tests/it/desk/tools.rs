@@ -255,3 +255,22 @@ fn a_blocked_customer_is_turned_away_until_they_are_unblocked() {
     third.say("a human, please");
     desk.sees("#3 Ann is waiting (number 1 in the queue)");
 }
+
+#[test]
+fn a_customer_who_has_left_can_be_blocked_also_after_a_restart() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut ann = setup.queued("Ann");
+    desk.say("/accept 1");
+    ann.until_state("active");
+    ann.say("/end");
+    ann.until_state("closed");
+    desk.until_state("closed");
+    desk.kill();
+    let mut desk = setup.admin(&[]);
+    desk.say("/block #1 2h");
+    desk.until_told("notice", "#1 Ann  blocked until");
+    ann.say("/new");
+    ann.say("a human");
+    desk.until_told("notice", "is blocked (#1), and was turned away");
+}

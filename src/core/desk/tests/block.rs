@@ -284,3 +284,25 @@ fn who_writes_while_they_are_turned_away_is_turned_away_all_the_same() {
     assert!(!said && desk.waiting().is_empty() && !desk.is_talking(al));
     assert!(sent(&acts.acts).all(|(_, message)| !matches!(message, Message::Position { .. })));
 }
+
+#[test]
+fn a_customer_who_has_left_is_blocked_from_their_next_conversation_on() {
+    let mut journal = Journal::in_memory();
+    let (mut desk, [robin, ..]) = team();
+    takes(&mut desk, robin, 1);
+    says(&mut desk, 1, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
+    desk.disconnected(Conn(1), "gone");
+    settle(&mut desk, &mut journal);
+    assert!(!desk.knows(id(1)), "the conversation has left memory");
+    let block = |desk: &mut Desk| desk.block(robin, Some(1), None, DAY, now());
+    assert_eq!(block(&mut desk), Err(AgentRefusal::HasEnded(1)));
+    desk.recall(&super::story(&journal, 1), now());
+    assert_eq!(block(&mut desk), Ok(()));
+    let acts = desk.outcome().acts;
+    let told = reports(&acts).any(|report| matches!(report, Report::News { .. }));
+    assert!(told, "the agent reads how long they are blocked");
+    dials(&mut desk, 2, 2, 2, now());
+    desk.has_returned(id(2), Former { ordinal: 1, ..Former::default() });
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
+    is_turned_away(&mut desk, 2);
+}
