@@ -281,6 +281,16 @@ impl Team {
         self.members().find(|(_, member)| is_same(&member.name, name)).map(|(agent, _)| agent)
     }
 
+    /// The agent with this name, or the only one whose name begins like this, in any letter case.
+    pub(super) fn find_named(&self, name: &str) -> Option<AgentId> {
+        let begins = |member: &Member| {
+            member.name.get(..name.len()).is_some_and(|beginning| is_same(beginning, name))
+        };
+        let mut fitting = self.members().filter(|(_, member)| begins(member));
+        let only = fitting.next().filter(|_| fitting.next().is_none()).map(|(agent, _)| agent);
+        self.find(name).or(only)
+    }
+
     /// The agent who has a conversation, if that agent still is one.
     pub(super) fn owner(&self, owner: &Owner) -> Option<AgentId> {
         match owner {

@@ -35,8 +35,8 @@ pub(super) struct Offer {
 }
 
 impl Desk {
-    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer
-    /// back to the queue.
+    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer back
+    /// to the queue. The beginning of a name is enough if it fits only one agent.
     ///
     /// # Errors
     /// When there is no such conversation or agent, or the agent cannot take anybody.
@@ -58,7 +58,8 @@ impl Desk {
             self.release(id, now);
             return Ok(());
         }
-        let to = self.team.find(to).ok_or_else(|| AgentRefusal::NoSuchAgent(to.to_owned()))?;
+        let to =
+            self.team.find_named(to).ok_or_else(|| AgentRefusal::NoSuchAgent(to.to_owned()))?;
         if from == to {
             return Err(AgentRefusal::ToYourself);
         }

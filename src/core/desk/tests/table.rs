@@ -17,6 +17,7 @@ const TABLE: &str = "
                 mine      ending    queued    accepting  another's  ended
     accept      mine      mine      ok        accepting  taken      ended
     switch      ok        ok        not-mine  accepting  taken      ended
+    say         ok        leaving   not-mine  accepting  taken      ended
     note        ok        ok        ok        ok         ok         ended
     tag         ok        ok        ok        ok         ok         ended
     untag       ok        ok        ok        ok         ok         ended
@@ -24,7 +25,7 @@ const TABLE: &str = "
     resume      ok        leaving   not-mine  accepting  taken      ended
     close       ok        leaving   ok        accepting  taken      ended
     handback    ok        leaving   ok        accepting  taken      ended
-    block       ok        leaving   ok        accepting  taken      ended
+    block       ok        leaving   ok        accepting  taken      ok
     transfer    ok        leaving   ok        accepting  taken      ended
     requeue     ok        leaving   not-mine  accepting  taken      ended
     decline     no-offer  no-offer  no-offer  no-offer   no-offer   ended
@@ -57,6 +58,7 @@ fn tries(desk: &mut Desk, seat: SeatId, command: &str) -> Result<(), AgentRefusa
     match command {
         "accept" => desk.accept(seat, on, now).map(drop),
         "switch" => desk.switch(seat, 1),
+        "say" => desk.say_to(seat, on, "a line", now),
         "note" => desk.note(seat, on, "a note"),
         "tag" => desk.tag(seat, on, "refund"),
         "untag" => desk.tag(seat, on, "refund").and_then(|()| desk.untag(seat, on, "refund")),

@@ -16,7 +16,7 @@ use crate::wire::{
 
 pub(super) fn options(names: &[&str]) -> Options {
     let mut agents = Agents::default();
-    for (name, lead) in names.iter().zip([false, false, true]) {
+    for (name, lead) in names.iter().zip([false, false, true, false]) {
         let (name, shown_as) = ((*name).to_owned(), (*name).to_owned());
         let codes = vec![SecretHash::new([0; 32])];
         agents.add(Agent { name, shown_as, lead, departments: vec![], codes }).expect("a name");
@@ -148,6 +148,19 @@ fn nobody_is_offered_to_who_is_away_or_full_or_unknown() {
     assert_eq!(desk.accept(al, Some(3), now()), Err(full));
     let unknown = AgentRefusal::NoSuchAgent("bo".to_owned());
     assert_eq!(desk.transfer(robin, None, "bo", None, now()), Err(unknown));
+}
+
+#[test]
+fn the_beginning_of_an_agents_name_is_enough_if_it_fits_only_one() {
+    let options = options(&["robin", "al", "kim", "kira"]);
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let [robin, _, kira] =
+        ["robin", "kim", "kira"].map(|name| desk.sign_in(name).expect("an agent"));
+    takes(&mut desk, robin, 1);
+    let unknown = Err(AgentRefusal::NoSuchAgent("ki".to_owned()));
+    assert_eq!(desk.transfer(robin, None, "ki", None, now()), unknown);
+    assert_eq!(desk.transfer(robin, None, "KIR", None, now()), Ok(()));
+    assert_eq!(desk.accept(kira, None, now()), Ok(id(1)));
 }
 
 #[test]
