@@ -166,7 +166,7 @@ impl World {
     /// A connection breaks.
     fn cut(&mut self, at: usize) {
         if let Some((conn, _)) = self.browsers[at].stream.take() {
-            assert_eq!(self.gateway.closed(conn), Some(id(of_browser(at))));
+            assert_eq!(self.gateway.closed(conn, self.now), Some(id(of_browser(at))));
         }
     }
 
@@ -198,13 +198,14 @@ impl World {
             let talks = &self.journal[usize::from(of)];
             let talks = talks.iter().map(|talk| (talk.session.id(), talk.entries.len() as u64));
             let conversations = talks.collect();
-            self.gateway.insert(id(of), Belongings { conversations, ..Belongings::default() });
+            let belongings = Belongings { conversations, ..Belongings::default() };
+            self.gateway.insert(id(of), belongings, self.now);
         }
     }
 
     /// The gateway's output goes to the browsers, or is lost on its way with its connection.
     fn write(&mut self, arrives: bool) {
-        for Output { conn, bytes, ends, .. } in self.gateway.take_output() {
+        for Output { conn, bytes, ends, .. } in self.gateway.take_output(self.now) {
             let at =
                 self.browsers.iter().position(|it| it.stream.is_some_and(|(of, _)| of == conn));
             let at = at.expect("what is written is for an open stream");
