@@ -1,16 +1,16 @@
 //! A gateway's customer who has left its pages: what agents see of them, and that everything else
 //! goes over their connection as before.
 
-use std::time::Duration;
-
 use super::team::{options, takes};
 use super::{
     after, desk, dials, greets, hello, id, joins, now, positions, reports, says, settle, small,
+    story,
 };
+use crate::core::delivery::LIFETIME;
 use crate::core::desk::{
     Assign, COUNTED_WITHOUT_LINK, Desk, Options, POSITION_PERIOD, SeatId, UNDO_WITHIN,
 };
-use crate::core::outcome::{Act, Due, Fact, Side};
+use crate::core::outcome::{Due, Side};
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, Link, Report};
 use crate::edge::journal::Journal;
@@ -135,6 +135,7 @@ fn the_desk_gives_its_agents_a_customer_who_left_the_page_once_they_are_back() {
         let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
         desk.sign_in("robin");
         greets(&mut desk, Hello { is_here: Some(false), ..hello(1) }, 1, 1, now());
+        desk.tick(now());
         says(&mut desk, 1, 1, Body::Requested(Request::default()));
         desk.tick(now());
         assert_eq!(links(&mut desk), [gone()]);
@@ -166,15 +167,14 @@ fn a_conversation_whose_customer_left_the_page_stays_in_memory_and_keeps_its_slo
     let (mut desk, mut journal) = (small(1, 1), Journal::in_memory());
     joins(&mut desk, 1);
     is_here(&mut desk, 1, false);
-    settle(&mut desk, &mut journal);
+    desk.tick(after(LIFETIME));
+    assert_eq!(desk.waiting(), ["#1 Customer 0101"], "their side is connected");
     says(&mut desk, 1, 2, Body::Withdrawn {});
-    desk.tick(after(Duration::from_secs(100)));
-    settle(&mut desk, &mut journal);
-    assert!(desk.knows(id(1)) && !desk.room.is_empty(), "their side is connected");
-    assert_eq!(links(&mut desk), []);
     desk.disconnected(Conn(1), "gone");
     settle(&mut desk, &mut journal);
     assert!(!desk.knows(id(1)) && desk.room.is_empty());
-    let told = desk.outcome().acts;
-    assert!(!told.iter().any(|act| matches!(act, Act::Tell(Fact::Undelivered(..)))));
+    desk.recall(&story(&journal, 1), now());
+    greets(&mut desk, Hello { is_here: Some(false), newest: 2, ..hello(1) }, 2, 1, now());
+    settle(&mut desk, &mut journal);
+    assert!(desk.knows(id(1)) && !desk.room.is_empty());
 }
