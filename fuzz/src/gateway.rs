@@ -1,8 +1,8 @@
 //! Customers' browsers and a gateway: streams open, break off at any moment and come back, customers
 //! leave memory, and the gateway starts again. Each page shows every event of its customer once and
-//! in order, and an open stream has the newest one.
+//! in order, and an open stream has the newest one. No customer with an open stream has gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
@@ -39,6 +39,8 @@ struct World {
     browsers: [Browser; BROWSERS as usize],
     /// Streams so far.
     streams: u64,
+    /// The conversations whose sessions were told that the customer has gone.
+    gone: BTreeSet<ConversationId>,
 }
 
 /// One conversation: its session, and whether each of its entries is an event.
@@ -69,6 +71,7 @@ impl World {
             gateway: Gateway::new(1, LIMITS),
             browsers: Default::default(),
             streams: 0,
+            gone: BTreeSet::new(),
         };
         (0..CUSTOMERS).for_each(|of| world.begin(of));
         world
@@ -88,6 +91,12 @@ impl World {
             13 => self.gateway.forget(id(of)),
             14 => self.start_again(choices),
             _ => (0..60).for_each(|_| self.commit(of, choices)),
+        }
+        for (conversation, is_here) in self.gateway.take_presences() {
+            match is_here {
+                true => self.gone.remove(&conversation),
+                false => self.gone.insert(conversation),
+            };
         }
     }
 
@@ -233,6 +242,8 @@ impl World {
             let from = all.partition_point(|number| browser.shown.first() > Some(number));
             assert!(all[from..].starts_with(&browser.shown), "{:?} of {all:?}", browser.shown);
             if let Some((_, reader)) = browser.stream {
+                let present = self.journal[usize::from(of)].last().map(|talk| talk.session.id());
+                assert!(present.is_none_or(|id| !self.gone.contains(&id)), "gone, with a stream");
                 *open.entry(of).or_default() += 1;
                 let is_whole = all.len() - from == browser.shown.len();
                 let is_new =

@@ -302,12 +302,14 @@ impl Web {
     /// The desk of each customer who has gone, or is back, is told so.
     fn tell_presences(&mut self) {
         for (conversation, is_here) in self.edges.gateway.take_presences() {
-            if self.sessions.get(conversation).is_some() {
-                self.sessions.input(conversation).map(|session| session.set_here(is_here));
-            } else if !is_here && self.unspoken.session(conversation).is_none() {
+            if let Some(session) = self.sessions.input(conversation) {
+                session.set_here(is_here);
+            } else if !is_here
+                && self.unspoken.session(conversation).is_none()
+                && let Some(customer) = self.edges.gateway.customer(conversation)
+            {
                 // Nothing is awaited, and no page is open.
-                let customer = self.edges.gateway.customer(conversation);
-                customer.map(|customer| self.edges.gateway.forget(customer));
+                self.edges.gateway.forget(customer);
             }
         }
     }
