@@ -136,6 +136,11 @@ pub enum Message {
     },
     /// A person at the sender types.
     Typing {},
+    /// Whether a gateway's customer is there, from the customer's side.
+    Presence {
+        /// False: no page of the gateway has been open at the customer's for a while.
+        is_here: bool,
+    },
     /// A sign of life, and nothing else.
     Ping {},
 }
@@ -168,6 +173,9 @@ pub struct Hello {
     /// The customer's conversation before this one, if this one has not met a desk yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<Former>,
+    /// Whether a gateway's customer is there, as in [`Message::Presence`]; `None`: they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub is_here: Option<bool>,
 }
 
 /// A conversation that has ended, with the proof that it was the same customer's.

@@ -119,6 +119,7 @@ impl Customer {
             features: Vec::new(),
             gateway: None,
             former: None,
+            is_here: None,
         };
         wire::encode(&Message::Hello(hello), &mut self.out);
     }

@@ -208,6 +208,7 @@ impl Agents {
                 features: Vec::new(),
                 gateway: None,
                 former: None,
+                is_here: None,
             };
             desk.received(conn, Message::Hello(hello), now);
             let body = Body::Requested(Request::default());

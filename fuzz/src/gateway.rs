@@ -1,8 +1,8 @@
 //! Customers' browsers and a gateway: streams open, break off at any moment and come back, customers
 //! leave memory, and the gateway starts again. Each page shows every event of its customer once and
-//! in order, and an open stream has the newest one.
+//! in order, and an open stream has the newest one. No customer with an open stream has gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use handoff::core::clock::Now;
@@ -39,6 +39,8 @@ struct World {
     browsers: [Browser; BROWSERS as usize],
     /// Streams so far.
     streams: u64,
+    /// The conversations whose sessions were told that the customer has gone.
+    gone: BTreeSet<ConversationId>,
 }
 
 /// One conversation: its session, and whether each of its entries is an event.
@@ -69,6 +71,7 @@ impl World {
             gateway: Gateway::new(1, LIMITS),
             browsers: Default::default(),
             streams: 0,
+            gone: BTreeSet::new(),
         };
         (0..CUSTOMERS).for_each(|of| world.begin(of));
         world
@@ -88,6 +91,12 @@ impl World {
             13 => self.gateway.forget(id(of)),
             14 => self.start_again(choices),
             _ => (0..60).for_each(|_| self.commit(of, choices)),
+        }
+        for (conversation, is_here) in self.gateway.take_presences() {
+            match is_here {
+                true => self.gone.remove(&conversation),
+                false => self.gone.insert(conversation),
+            };
         }
     }
 
@@ -166,7 +175,7 @@ impl World {
     /// A connection breaks.
     fn cut(&mut self, at: usize) {
         if let Some((conn, _)) = self.browsers[at].stream.take() {
-            assert_eq!(self.gateway.closed(conn), Some(id(of_browser(at))));
+            assert_eq!(self.gateway.closed(conn, self.now), Some(id(of_browser(at))));
         }
     }
 
@@ -198,13 +207,14 @@ impl World {
             let talks = &self.journal[usize::from(of)];
             let talks = talks.iter().map(|talk| (talk.session.id(), talk.entries.len() as u64));
             let conversations = talks.collect();
-            self.gateway.insert(id(of), Belongings { conversations, ..Belongings::default() });
+            let belongings = Belongings { conversations, ..Belongings::default() };
+            self.gateway.insert(id(of), belongings, self.now);
         }
     }
 
     /// The gateway's output goes to the browsers, or is lost on its way with its connection.
     fn write(&mut self, arrives: bool) {
-        for Output { conn, bytes, ends, .. } in self.gateway.take_output() {
+        for Output { conn, bytes, ends, .. } in self.gateway.take_output(self.now) {
             let at =
                 self.browsers.iter().position(|it| it.stream.is_some_and(|(of, _)| of == conn));
             let at = at.expect("what is written is for an open stream");
@@ -232,6 +242,8 @@ impl World {
             let from = all.partition_point(|number| browser.shown.first() > Some(number));
             assert!(all[from..].starts_with(&browser.shown), "{:?} of {all:?}", browser.shown);
             if let Some((_, reader)) = browser.stream {
+                let present = self.journal[usize::from(of)].last().map(|talk| talk.session.id());
+                assert!(present.is_none_or(|id| !self.gone.contains(&id)), "gone, with a stream");
                 *open.entry(of).or_default() += 1;
                 let is_whole = all.len() - from == browser.shown.len();
                 let is_new =

@@ -145,6 +145,7 @@ type Act = outcome::Act<Errand>;
 ///     features: Vec::new(),
 ///     gateway: None,
 ///     former: None,
+///     is_here: None,
 /// };
 /// desk.received(conn, Message::Hello(hello), now);
 ///
@@ -254,6 +255,7 @@ impl Desk {
             (Some(id), Message::Seen { number }) => self.seen(conn, id, number),
             (Some(id), Message::Page(page)) => self.learn_page(id, page, now),
             (Some(id), Message::Typing {}) => self.customer_types(id, now),
+            (Some(id), Message::Presence { is_here }) => self.note_presence(id, is_here, now),
             (_, Message::Ping {}) => {}
             // docs/PROTOCOL.md, "bye": a desk that gets one closes, whatever the code.
             (_, Message::Bye { code, text }) => {
@@ -277,6 +279,7 @@ impl Desk {
         let Some(id) = self.connections.close(conn) else { return };
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         conversation.connection = None;
+        conversation.has_left_page = false;
         conversation.typing.stop();
         self.leave_candidates.push(id);
         let has_no_entry = conversation.ordinal == 0;

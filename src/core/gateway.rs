@@ -26,11 +26,13 @@ pub use addresses::{AddressKeys, Addresses};
 pub use call::{Act, Call, Keep, Post, Problem};
 pub use event::{Event, EventId};
 pub use page::{GivenPage, metadata};
+pub use presence::GONE_AFTER;
 pub use present::Present;
 pub use stream::{Output, Reader};
 
 use newcomers::Newcomers;
 use passes::Passes;
+use presence::{Absences, Presence};
 use stream::{Bye, Full, Ping, Reset, Stream};
 
 mod addresses;
@@ -39,6 +41,7 @@ mod event;
 mod newcomers;
 mod page;
 mod passes;
+mod presence;
 mod present;
 mod stream;
 #[cfg(test)]
@@ -101,6 +104,7 @@ pub struct Gateway {
     opened: u64,
     newcomers: Newcomers,
     passes: Passes,
+    absences: Absences,
 }
 
 /// One customer in memory.
@@ -113,6 +117,7 @@ struct Customer {
     has_agreed: bool,
     tokens: Vec<TokenHash>,
     streams: Vec<Conn>,
+    presence: Presence,
     /// The tag of the latest [`Present`] that the streams were told; 0 for none.
     told: u64,
     /// When all requests that came are paid for: each costs a part of a second.
@@ -145,6 +150,7 @@ impl Gateway {
             opened: 0,
             newcomers: Newcomers::new(limits.per_address),
             passes: Passes::default(),
+            absences: Absences::default(),
         }
     }
 
@@ -153,8 +159,9 @@ impl Gateway {
         self.customers.len() < self.limits.customers && self.newcomers.admit(address, now)
     }
 
-    /// Takes a customer into memory, with their conversations as the journal has them.
-    pub fn insert(&mut self, id: CustomerId, belongings: Belongings) {
+    /// Takes a customer into memory, with their conversations as the journal has them. They count as
+    /// there for a while.
+    pub fn insert(&mut self, id: CustomerId, belongings: Belongings, now: Now) {
         let Belongings { conversations, joins, agreed, about: _ } = belongings;
         for (conversation, _) in &conversations {
             self.having.insert(*conversation, id);
@@ -167,10 +174,13 @@ impl Gateway {
             has_agreed: agreed.is_some(),
             tokens: Vec::new(),
             streams: Vec::new(),
+            // Their session may believe that.
+            presence: Presence::Gone,
             told: 0,
             paid: None,
         };
         self.customers.insert(id, customer);
+        self.note_request(id, now);
     }
 
     /// A token names a customer in memory.
@@ -298,6 +308,7 @@ impl Gateway {
     pub fn renew(&mut self, id: CustomerId) {
         let streams = self.customers.get(&id).map(|customer| customer.streams.clone());
         self.end(streams.unwrap_or_default(), |_| true);
+        self.forget_presence(id);
         let Some(customer) = self.customers.remove(&id) else { return };
         for (conversation, _) in customer.conversations {
             self.having.remove(&conversation);
@@ -400,15 +411,17 @@ impl Gateway {
         }
         self.deadlines.insert((stream.deadline, conn));
         self.streams.insert(conn, stream);
+        self.set_presence(id, Presence::Watching);
     }
 
     /// A connection is gone. Answers whose stream it carried.
-    pub fn closed(&mut self, conn: Conn) -> Option<CustomerId> {
+    pub fn closed(&mut self, conn: Conn, now: Now) -> Option<CustomerId> {
         let stream = self.streams.remove(&conn)?;
         self.deadlines.remove(&(stream.deadline, conn));
         if let Some(customer) = self.customers.get_mut(&stream.customer) {
             customer.streams.retain(|other| *other != conn);
         }
+        self.note_stream_end(stream.customer, now);
         Some(stream.customer)
     }
 
@@ -469,11 +482,13 @@ impl Gateway {
         true
     }
 
-    /// Time has passed: pings are sent, held requests answered, deserted streams ended.
+    /// Time has passed: pings are sent, held requests answered, deserted streams ended, and customers
+    /// have gone.
     pub fn tick(&mut self, now: Now) {
         if self.deadline().is_none_or(|at| at > now.clock) {
             return;
         }
+        self.tick_presences(now);
         while let Some((at, conn)) = self.deadlines.first().copied()
             && at <= now.clock + TOGETHER
         {
@@ -496,7 +511,8 @@ impl Gateway {
 
     /// When `tick` has something to do next.
     pub fn deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
+        let streams = self.deadlines.first().map(|(at, _)| *at);
+        streams.into_iter().chain(self.presence_deadline()).min()
     }
 
     /// The gateway ends: every stream is told to come back after up to `retry` seconds.
@@ -510,7 +526,7 @@ impl Gateway {
     }
 
     /// What is to be written now. A held request that got something ends.
-    pub fn take_output(&mut self) -> Vec<Output> {
+    pub fn take_output(&mut self, now: Now) -> Vec<Output> {
         let mut outputs = Vec::new();
         for conn in std::mem::take(&mut self.written) {
             let Some(stream) = self.streams.get_mut(&conn) else { continue };
@@ -525,7 +541,7 @@ impl Gateway {
             }
             outputs.push(Output { conn, customer: stream.customer, bytes, ends });
             if ends {
-                self.closed(conn);
+                self.closed(conn, now);
             }
         }
         outputs

@@ -150,6 +150,9 @@ pub struct Session {
     is_second: bool,
     /// From where the customer uses a gateway.
     visit: Option<Box<Visit>>,
+    /// Whether the customer is there, and what the desk knows of that on this connection.
+    is_here: bool,
+    is_known_here: bool,
     /// Whether the agent types, and when the agent was told last that the customer does.
     typing: Typing,
     output: Output,
@@ -188,6 +191,8 @@ impl Session {
             is_replaced: false,
             is_second: false,
             visit: None,
+            is_here: true,
+            is_known_here: true,
             typing: Typing::default(),
             output,
         }
@@ -256,6 +261,15 @@ impl Session {
     /// From where the customer uses a gateway, if that is known.
     pub fn visit(&self) -> Option<&Visit> {
         self.visit.as_deref()
+    }
+
+    /// The customer of a gateway has left its pages, or is back. This side tells the desk now, or
+    /// when the desk is connected (docs/PROTOCOL.md, "presence").
+    pub fn set_here(&mut self, is_here: bool) {
+        self.is_here = is_here;
+        if let Some(conn) = self.link.up() {
+            self.tell_presence(conn);
+        }
     }
 
     /// The customer types. This side tells the agent who has the customer, if one does

@@ -183,12 +183,11 @@ pub fn run(args: args::Web) -> Result<u8, String> {
 impl Web {
     /// Takes the sessions into memory that were there when the gateway ended.
     fn wake(&mut self) -> Result<(), Stop> {
-        let journal = &self.edges.keeper.journal;
-        for story in journal.awake()? {
+        for story in self.edges.keeper.journal.awake()? {
+            let journal = &self.edges.keeper.journal;
             let Some(customer) = journal.customer_of(story.id)? else { continue };
-            if !self.edges.gateway.knows(customer) {
-                self.edges.gateway.insert(customer, journal.belongings(customer)?);
-            }
+            self.edges.take_in(customer, clock::now())?;
+            let journal = &self.edges.keeper.journal;
             let session = Session::restore(
                 &story,
                 self.edges.desk.address.clone(),
@@ -272,6 +271,7 @@ impl Web {
 
     fn turn(&mut self, now: Now) -> Result<(), Stop> {
         self.edges.gateway.tick(now);
+        self.tell_presences();
         self.forget_silent(now)?;
         turn(&mut self.sessions, &mut self.edges, now)?;
         self.edges.made.clear();
@@ -289,7 +289,7 @@ impl Web {
                 self.edges.gateway.forget(customer);
             }
         }
-        let outputs = self.edges.gateway.take_output();
+        let outputs = self.edges.gateway.take_output(now);
         for output in outputs.iter().filter(|output| output.ends) {
             self.stream_ended(output.customer);
         }
@@ -297,6 +297,21 @@ impl Web {
         self.edges.write_answers();
         self.edges.peers.flush();
         Ok(())
+    }
+
+    /// The desk of each customer who has gone, or is back, is told so.
+    fn tell_presences(&mut self) {
+        for (conversation, is_here) in self.edges.gateway.take_presences() {
+            if let Some(session) = self.sessions.input(conversation) {
+                session.set_here(is_here);
+            } else if !is_here
+                && self.unspoken.session(conversation).is_none()
+                && let Some(customer) = self.edges.gateway.customer(conversation)
+            {
+                // Nothing is awaited, and no page is open.
+                self.edges.gateway.forget(customer);
+            }
+        }
     }
 
     /// Forgets customers who have said nothing for too long.

@@ -270,9 +270,9 @@ pub(super) fn nesting(json: &[u8]) -> usize {
 /// Reads what a later version may send: an unknown message, or an entry with an unknown body.
 /// `None` if the frame is neither. Rules: docs/PROTOCOL.md, "Later versions".
 fn decode_later(body: &[u8]) -> Option<Result<Option<Message>, WireError>> {
-    const KNOWN: [&str; 12] = [
+    const KNOWN: [&str; 13] = [
         "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "agent",
-        "typing", "ping",
+        "typing", "presence", "ping",
     ];
     const KNOWN_BODIES: [&str; 12] = [
         "message",

@@ -86,6 +86,7 @@ mod web {
     mod killed;
     mod origins;
     mod posts;
+    mod presence;
     mod proxied;
     mod requests;
     mod service;

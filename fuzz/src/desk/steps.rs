@@ -116,6 +116,7 @@ impl World {
                 address_key: Some(AddressKey::new([choices.byte() & 3; 16])),
             }),
             former: None,
+            is_here: (odd & 64 != 0).then_some(odd & 128 != 0),
         };
         if odd & 32 == 0 {
             self.close(slot);
@@ -145,7 +146,8 @@ impl World {
             9..=11 => Message::Ack { number: self.number(own, choices) },
             12 => Message::Seen { number: self.number(own, choices) },
             13 if kind < 128 => Message::Ping {},
-            13 => Message::Typing {},
+            13 if kind < 192 => Message::Typing {},
+            13 => Message::Presence { is_here: choices.byte() & 1 != 0 },
             14 => Message::Bye { code: Code::Leaving, text: "bye".to_owned() },
             _ => {
                 let (desk, state) = (OTHER_DESK, State::Active);

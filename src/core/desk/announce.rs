@@ -141,6 +141,7 @@ impl Desk {
         }
         // docs/PROTOCOL.md, "ack, seen, position, ping".
         self.send_position(id);
+        self.review_link(id);
         if !is_pending {
             self.accept_by_itself(id, now);
         }

@@ -21,6 +21,7 @@ impl Desk {
         let is_wanted = self.options.auto_accept && self.options.has_terminal;
         if !is_wanted
             || self.conversations[id].planned.is_some()
+            || !self.conversations[id].is_connected()
             || self.check_room(AgentId::TERMINAL).is_err()
         {
             return;

@@ -36,7 +36,7 @@ impl Desk {
     fn look_for_idle(&mut self, now: Now) {
         self.next_idle_look = now.clock + IDLE_NOTED;
         let in_order = self.conversations.in_order();
-        let away = in_order.filter(|(_, known)| known.is_live() && !known.is_connected());
+        let away = in_order.filter(|(_, known)| known.is_live() && !known.has_connection());
         let away: Vec<_> = away.map(|(id, _)| id).collect();
         for id in away {
             let Some(conversation) = self.conversations.get_mut(id) else { continue };

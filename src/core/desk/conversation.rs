@@ -62,6 +62,9 @@ pub(super) struct Conversation {
     pub(super) is_turned_away: bool,
     /// The customer's connection, while there is one.
     pub(super) connection: Option<Conn>,
+    /// The customer of a gateway has left its pages. What is for them goes over the connection all
+    /// the same.
+    pub(super) has_left_page: bool,
     pub(super) link_notices: LinkNotices,
     /// Whether the customer types, and when the customer was told last that the agent does.
     pub(super) typing: Typing,
@@ -116,6 +119,7 @@ impl Conversation {
             is_trusted: false,
             is_turned_away: false,
             connection: None,
+            has_left_page: false,
             link_notices: LinkNotices::new(now),
             typing: Typing::default(),
             owner: Some(AgentId::TERMINAL),
@@ -165,8 +169,14 @@ impl Conversation {
         conversation
     }
 
-    /// Whether the customer is connected.
+    /// Whether the customer is connected: there is a connection, and the customer at its end.
     pub(super) fn is_connected(&self) -> bool {
+        self.has_connection() && !self.has_left_page
+    }
+
+    /// Whether the customer's side is connected: it takes entries and answers controls, also while
+    /// the customer of a gateway is away.
+    pub(super) fn has_connection(&self) -> bool {
         self.connection.is_some()
     }
 
@@ -349,11 +359,11 @@ impl Conversation {
         self.controls.phase() == Phase::Queued && !self.is_asleep
     }
 
-    /// Whether the conversation may leave memory: the customer is not connected and not waited for,
+    /// Whether the conversation may leave memory: the customer's side is not connected and not waited for,
     /// and has every line that an agent typed.
     pub(super) fn has_left(&self) -> bool {
         let is_over = !self.is_live() && self.delivery.acked() >= self.own.latest_line();
-        !self.is_connected() && (self.is_asleep || is_over)
+        !self.has_connection() && (self.is_asleep || is_over)
     }
 
     /// Why the customer waits, if the bot gave a reason.

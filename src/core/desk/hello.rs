@@ -12,7 +12,6 @@ use crate::wire::{
     Token, VERSION, Welcome,
 };
 
-use super::controls::Phase;
 use super::conversation::{Conversation, Former};
 use super::{Desk, LOST_MAX};
 
@@ -51,6 +50,7 @@ impl Desk {
             (slot.filter(|_| is_customers_own), is_trusted);
         let was_asleep = conversation.wake();
         let former = conversation.connection.replace(conn);
+        conversation.has_left_page = hello.is_here == Some(false);
         if let Some(record) = renamed {
             self.journal(id, record);
         }
@@ -68,16 +68,9 @@ impl Desk {
         }
         self.send_agent(id);
         self.requeue(id, now);
-        self.note_link(id, None);
-        self.queue.count_again(id);
         self.send_position(id);
-        // This customer waited already when the desk was started.
-        let conversation = &self.conversations[id];
-        let is_waiting = conversation.backlog.announced() == Phase::Queued
-            && conversation.controls.pending().is_none();
-        if is_waiting && !self.turn_away(id, now) {
-            self.accept_by_itself(id, now);
-        }
+        // This customer may have waited already when the desk was started.
+        self.note_arrival_or_absence(id, now);
     }
 
     /// The customer's side has this desk's entries up to `mark`: the desk goes on from there.

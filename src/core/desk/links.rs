@@ -1,5 +1,6 @@
 //! What the agent is shown of links: each change at once, but only some changes of a customer whose
-//! link changes all the time.
+//! link changes all the time. The link of a gateway's customer who has left its pages counts as lost,
+//! though the gateway keeps the connection (docs/PROTOCOL.md, "presence").
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +9,16 @@ use crate::core::report::Link;
 use crate::wire::ConversationId;
 
 use super::Desk;
+use super::controls::Phase;
 
 /// The desk shows this many changes of one customer's link within [`NOTICES_WITHIN`]. After that it
 /// shows how the link is when that time is over.
 const NOTICES_MAX: u32 = 10;
 /// See [`NOTICES_MAX`].
 const NOTICES_WITHIN: Duration = Duration::from_secs(60);
+
+/// Why the link of a customer counts as lost whose side is connected.
+const LEFT_PAGE: &str = "the customer has left the page";
 
 /// What the agent knows of one customer's link.
 pub(super) struct LinkNotices {
@@ -113,13 +118,52 @@ impl Desk {
         }
     }
 
+    /// A gateway's customer has left its pages, or is back. The connection of their side stays, so
+    /// entries, acks and the slot do not change.
+    pub(super) fn note_presence(&mut self, id: ConversationId, is_here: bool, now: Now) {
+        let Some(conversation) = self.conversations.get_mut(id) else { return };
+        if std::mem::replace(&mut conversation.has_left_page, !is_here) != is_here {
+            return;
+        }
+        if !is_here {
+            conversation.typing.stop();
+        }
+        self.note_arrival_or_absence(id, now);
+    }
+
+    /// The customer of a connected side is there from now on, or is not.
+    pub(super) fn note_arrival_or_absence(&mut self, id: ConversationId, now: Now) {
+        if !self.conversations[id].is_connected() {
+            return self.note_link(id, Some(LEFT_PAGE));
+        }
+        self.note_link(id, None);
+        self.queue.count_again(id);
+        let conversation = &self.conversations[id];
+        let is_waiting = conversation.backlog.announced() == Phase::Queued
+            && conversation.controls.pending().is_none();
+        if is_waiting && !self.turn_away(id, now) {
+            self.accept_by_itself(id, now);
+        }
+    }
+
+    /// A customer begins to wait or to talk: the agent is shown the link if the customer has left
+    /// the page already.
+    pub(super) fn review_link(&mut self, id: ConversationId) {
+        let conversation = &self.conversations[id];
+        if conversation.has_connection() && !conversation.is_connected() {
+            self.note_link(id, Some(LEFT_PAGE));
+        }
+    }
+
     /// Shows the agent how the links are now that came or went.
     pub(super) fn tell_links(&mut self, now: Now) {
         for id in self.changed_links.take() {
             self.watch(id, now);
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
-            let link = if conversation.is_connected() { Link::Connected } else { Link::Lost };
             let is_live = conversation.is_live();
+            // That the customer has left the page is shown once they wait or talk here.
+            let is_there = conversation.is_connected() || !is_live && conversation.has_connection();
+            let link = if is_there { Link::Connected } else { Link::Lost };
             match conversation.link_notices.next_step(link, is_live, now) {
                 NextStep::None => {}
                 NextStep::Show(why) => self.tell_link(id, link, why.map(Into::into)),

@@ -19,6 +19,7 @@ mod block;
 mod care;
 mod departments;
 mod memory;
+mod presence;
 mod queue;
 mod returning;
 mod room;
@@ -57,6 +58,7 @@ fn hello(n: u8) -> Hello {
         features: Vec::new(),
         gateway: None,
         former: None,
+        is_here: None,
     }
 }
 

@@ -183,7 +183,7 @@ impl Desk {
             self.forget_plan(id);
             self.ask_to_end(id, ending, now);
         }
-        if !self.conversations[id].is_connected() {
+        if !self.conversations[id].has_connection() {
             self.tell_news(DeskNews::EndsLater(self.who(id)));
         }
     }

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    ANSWERED_WITHIN, BEHIND_MAX, BURST_SECONDS, EventId, Gateway, HELD_FOR, LATEST, Limits, Output,
-    PING_EVERY, Present, Reader, STREAMS_MAX,
+    ANSWERED_WITHIN, BEHIND_MAX, BURST_SECONDS, EventId, GONE_AFTER, Gateway, HELD_FOR, LATEST,
+    Limits, Output, PING_EVERY, Present, Reader, STREAMS_MAX,
 };
 use crate::core::clock::Now;
 use crate::core::customer::{Belongings, CustomerId, Token, TokenHash};
@@ -30,7 +30,7 @@ fn after(time: Duration) -> Now {
 fn gateway(former: u64, present: u64) -> Gateway {
     let mut gateway = Gateway::new(7, LIMITS);
     let conversations = vec![(FORMER, former), (PRESENT, present)];
-    gateway.insert(ANN, Belongings { conversations, ..Belongings::default() });
+    gateway.insert(ANN, Belongings { conversations, ..Belongings::default() }, now());
     gateway
 }
 
@@ -68,7 +68,7 @@ fn written(gateway: &mut Gateway) -> Vec<(u64, String, bool)> {
     let text = |Output { conn, bytes, ends, .. }| {
         (conn.0, String::from_utf8(bytes).expect("a text"), ends)
     };
-    gateway.take_output().into_iter().map(text).collect()
+    gateway.take_output(now()).into_iter().map(text).collect()
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn one_stream_too_many_is_told_so_and_ends() {
     assert_eq!((told.len(), told[0].0, told[0].2), (1, most + 1, true));
     assert!(told[0].1.starts_with("event: full\n"));
     // When one of them is gone, there is room again.
-    assert_eq!(gateway.closed(Conn(1)), Some(ANN));
+    assert_eq!(gateway.closed(Conn(1), now()), Some(ANN));
     open(&mut gateway, most + 2, Reader::Events);
     assert!(!written(&mut gateway)[0].2);
 }
@@ -180,7 +180,8 @@ fn a_held_request_is_answered_when_its_time_is_over() {
     assert_eq!(gateway.deadline(), Some(after(HELD_FOR).clock));
     gateway.tick(after(HELD_FOR));
     assert_eq!(written(&mut gateway), [(1, r#"{"events":[]}"#.to_owned(), true)]);
-    assert!(!gateway.is_watched(ANN) && gateway.deadline().is_none());
+    assert!(!gateway.is_watched(ANN));
+    assert_eq!(gateway.deadline(), Some(after(GONE_AFTER).clock), "the next one is to come");
 }
 
 #[test]
@@ -191,9 +192,10 @@ fn a_customer_without_a_stream_leaves_nothing_in_memory() {
     open(&mut gateway, 1, Reader::Events);
     gateway.forget(ANN);
     assert!(gateway.knows(ANN), "a stream is open");
-    gateway.closed(Conn(1));
+    gateway.closed(Conn(1), now());
     gateway.forget(ANN);
     assert!(!gateway.knows(ANN) && gateway.named(token.hash()).is_none());
+    assert!(gateway.deadline().is_none() && gateway.take_presences().is_empty());
     assert!(gateway.customer(PRESENT).is_none() && gateway.customers.is_empty());
 }
 
@@ -216,7 +218,8 @@ fn a_full_gateway_takes_a_new_customer_once_another_has_left() {
     let mut gateway = Gateway::new(7, Limits { customers: 1, ..LIMITS });
     let address = std::net::IpAddr::from([192, 0, 2, 1]).into();
     assert!(gateway.admits(address, now()));
-    gateway.insert(ANN, Belongings { conversations: vec![(PRESENT, 0)], ..Belongings::default() });
+    let belongings = Belongings { conversations: vec![(PRESENT, 0)], ..Belongings::default() };
+    gateway.insert(ANN, belongings, now());
     assert!(!gateway.admits(address, now()));
     gateway.forget(ANN);
     assert!(gateway.admits(address, now()));
@@ -258,6 +261,92 @@ fn who_was_joined_with_another_begins_every_stream_anew() {
     assert!(matches!(&*written(&mut gateway), [(1, _, true)]));
     assert!(!gateway.knows(ANN));
     let conversations = vec![(FORMER, 1), (PRESENT, 1)];
-    gateway.insert(ANN, Belongings { conversations, joins: 1, ..Belongings::default() });
+    let joined = Belongings { conversations, joins: 1, ..Belongings::default() };
+    gateway.insert(ANN, joined, now());
     assert!(gateway.replay(ANN, Some(known)).is_reset);
+}
+
+fn seconds(seconds: u64) -> Now {
+    after(Duration::from_secs(seconds))
+}
+
+/// A gateway whose customer has this many streams, and whose sessions know that the customer is
+/// there.
+fn watched(streams: u64) -> Gateway {
+    let mut gateway = gateway(0, 0);
+    (1..=streams).for_each(|conn| open(&mut gateway, conn, Reader::Events));
+    assert_eq!(gateway.take_presences(), [(PRESENT, true)]);
+    gateway
+}
+
+#[test]
+fn a_customer_has_gone_when_no_tab_had_a_stream_for_fifteen_seconds_and_is_back_with_the_next() {
+    let mut gateway = watched(2);
+    gateway.closed(Conn(1), seconds(1));
+    gateway.tick(seconds(20));
+    assert_eq!(gateway.take_presences(), [], "the other tab is open");
+    gateway.closed(Conn(2), seconds(20));
+    gateway.tick(seconds(34));
+    assert_eq!(gateway.take_presences(), []);
+    assert_eq!(gateway.deadline(), Some(seconds(35).clock));
+    gateway.tick(seconds(35));
+    assert_eq!(gateway.take_presences(), [(PRESENT, false)]);
+    assert_eq!(gateway.deadline(), None, "a customer who has gone costs nothing");
+    open(&mut gateway, 3, Reader::Events);
+    assert_eq!(gateway.take_presences(), [(PRESENT, true)]);
+}
+
+#[test]
+fn a_change_of_the_page_and_the_time_between_held_requests_are_no_absence() {
+    for reader in [Reader::Events, Reader::Held] {
+        let mut gateway = watched(1);
+        for conn in 1..10 {
+            gateway.closed(Conn(conn), seconds(conn * 14));
+            gateway.tick(seconds(conn * 14 + 13));
+            open(&mut gateway, conn + 1, reader);
+        }
+        assert_eq!(gateway.take_presences(), [], "{reader:?}");
+    }
+}
+
+#[test]
+fn a_customer_without_a_stream_is_there_for_fifteen_seconds_after_each_request() {
+    let mut gateway = watched(0);
+    let mut news_after = |request: Option<u64>, tick: u64| {
+        request.iter().for_each(|at| gateway.note_request(ANN, seconds(*at)));
+        gateway.tick(seconds(tick));
+        gateway.take_presences()
+    };
+    assert_eq!(news_after(Some(10), 24), []);
+    assert_eq!(news_after(Some(24), 38), []);
+    assert_eq!(news_after(None, 39), [(PRESENT, false)]);
+    assert_eq!(news_after(Some(50), 64), [(PRESENT, true)]);
+    assert_eq!(news_after(None, 65), [(PRESENT, false)]);
+    let mut gateway = watched(1);
+    gateway.note_request(ANN, now());
+    gateway.tick(seconds(60));
+    assert_eq!(gateway.take_presences(), [], "a stream is open");
+}
+
+#[test]
+fn the_present_one_of_several_conversations_is_told_that_the_customer_has_gone() {
+    let mut gateway = watched(1);
+    let another = ConversationId::new([5; 16]);
+    gateway.begin(ANN, another);
+    gateway.closed(Conn(1), now());
+    gateway.tick(seconds(15));
+    assert_eq!(gateway.take_presences(), [(another, false)]);
+}
+
+#[test]
+fn a_session_is_told_that_its_customer_is_there_when_they_come_into_memory_again() {
+    let mut gateway = watched(0);
+    gateway.tick(seconds(15));
+    assert_eq!(gateway.take_presences(), [(PRESENT, false)]);
+    gateway.renew(ANN);
+    let belongings = Belongings { conversations: vec![(PRESENT, 0)], ..Belongings::default() };
+    gateway.insert(ANN, belongings, seconds(20));
+    assert_eq!(gateway.take_presences(), [(PRESENT, true)]);
+    gateway.tick(seconds(35));
+    assert_eq!(gateway.take_presences(), [(PRESENT, false)]);
 }

@@ -56,8 +56,10 @@ impl Session {
                 address_key: self.visit.as_ref().and_then(|visit| visit.address_key),
             }),
             former,
+            is_here: (!self.is_here).then_some(false),
         };
         self.link.introduce(hello.newest);
+        self.is_known_here = self.is_here;
         self.output.act(Act::Send(conn, Message::Hello(hello)));
     }
 
@@ -100,6 +102,15 @@ impl Session {
     pub(super) fn tell_page(&mut self, conn: Conn) {
         if let Some(visit) = &self.visit {
             self.output.act(Act::Send(conn, Message::Page(visit.page.clone())));
+        }
+    }
+
+    /// Tells the desk whether the customer is there, if it does not know (docs/PROTOCOL.md,
+    /// "presence").
+    pub(super) fn tell_presence(&mut self, conn: Conn) {
+        let is_here = self.is_here;
+        if std::mem::replace(&mut self.is_known_here, is_here) != is_here {
+            self.output.act(Act::Send(conn, Message::Presence { is_here }));
         }
     }
 

@@ -41,7 +41,8 @@ impl Session {
                 Message::Hello(_)
                 | Message::Welcome(_)
                 | Message::Busy { .. }
-                | Message::Page(_) => return false,
+                | Message::Page(_)
+                | Message::Presence { .. } => return false,
             }
         }
         true
@@ -121,6 +122,7 @@ impl Session {
         self.link.welcome(conn);
         self.output.act(Act::Admit(conn));
         self.tell_page(conn);
+        self.tell_presence(conn);
         // The connection before this one may have lost our latest `seen`.
         if let Some(number) = shown {
             self.output.act(Act::Send(conn, Message::Seen { number }));

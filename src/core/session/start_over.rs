@@ -37,6 +37,7 @@ impl Session {
         let mut session = Session::new(fresh, name, self.address.to_string(), now);
         session.is_second = true;
         session.visit = self.visit.clone();
+        session.is_here = self.is_here;
         session.output.tell_news(CustomerNews::StartedOver);
         let request = self.ownership.request();
         let (transcript, since): (Vec<_>, Vec<_>) =

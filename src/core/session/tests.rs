@@ -15,6 +15,7 @@ use crate::wire::{
 
 mod bot;
 mod desk;
+mod presence;
 mod typing;
 
 const DESK: DeskId = DeskId::new([1; 16]);

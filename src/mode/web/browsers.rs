@@ -300,7 +300,7 @@ impl Web {
             }
             Event::Closed { conn, .. } => {
                 self.edges.browsers.gone(conn);
-                self.stream_closed(conn);
+                self.stream_closed(conn, now);
             }
             Event::Connected { .. } | Event::Trouble { .. } | Event::Stranger { .. } => {}
         }

@@ -50,6 +50,13 @@ impl Web {
         };
         self.note_visit(conversation, identity)?;
         self.commit_all(now)?;
+        // The page of a customer who was joined with another may never come back.
+        if self.edges.gateway.customer(conversation).is_none()
+            && self.sessions.get(conversation).is_some()
+            && let Some(customer) = self.edges.keeper.journal.customer_of(conversation)?
+        {
+            self.edges.take_in(customer, now)?;
+        }
         let Some(token) = token else { return Ok(Some(done(200, conversation, None))) };
         // Created: another token, and another customer.
         Ok(Some(Answer { status: 201, ..self.welcome((token, conversation), keep) }))

@@ -37,7 +37,7 @@ impl Web {
         let conversation = session.id();
         let belongings =
             Belongings { conversations: vec![(conversation, 0)], ..Belongings::default() };
-        self.edges.gateway.insert(customer, belongings);
+        self.edges.gateway.insert(customer, belongings, now);
         self.edges.gateway.name(token.hash(), customer);
         self.unspoken.insert(Newcomer { customer, token: token.hash(), session }, now);
         if !self.edges.gateway.must_agree(customer) {

@@ -59,16 +59,18 @@ impl Web {
             "/chat" => Ok(Some(self.front.chat(request))),
             "/frame" => Ok(Some(self.frame(request))),
             "/widget.js" | "/panel.js" => Ok(Some(script(request, &path[1..]))),
-            "/api/stream" if request.method() == Method::Get => match self.customer(request)? {
-                Ok(caller) => {
-                    self.open_stream(conn, caller, request, now)?;
-                    Ok(None)
+            "/api/stream" if request.method() == Method::Get => {
+                match self.customer(request, now)? {
+                    Ok(caller) => {
+                        self.open_stream(conn, caller, request, now)?;
+                        Ok(None)
+                    }
+                    Err(problem) => Ok(Some(Answer::problem(&problem))),
                 }
-                Err(problem) => Ok(Some(Answer::problem(&problem))),
-            },
+            }
             "/api/entries" if request.method() == Method::Get => {
                 let before = request.query_value("before").and_then(|it| it.parse().ok());
-                let answer = match (self.customer(request)?, before) {
+                let answer = match (self.customer(request, now)?, before) {
                     (Ok(caller), Some(before)) => self.former_events(caller.customer, before)?,
                     (Err(problem), _) => Answer::problem(&problem),
                     (_, None) => Answer::problem(&Problem::Field("before")),
@@ -122,7 +124,7 @@ impl Web {
         {
             return Ok(Ok(self.welcome(begun, self.keep(request, *keep))));
         }
-        match (self.customer(request)?, call) {
+        match (self.customer(request, now)?, call) {
             (Ok(_), Call::Identify { identity, keep }) => {
                 let identity = match self.identity_keys.verify(&identity, now.wall) {
                     Ok(identity) => identity,
@@ -130,7 +132,9 @@ impl Web {
                 };
                 // Two customers may be joined, as the journal has them.
                 self.commit_all(now)?;
-                let Ok(caller) = self.customer(request)? else { return Ok(Err(Problem::Token)) };
+                let Ok(caller) = self.customer(request, now)? else {
+                    return Ok(Err(Problem::Token));
+                };
                 let keep = self.keep(request, keep);
                 let answer = self.identify(caller, identity, (keep, guest), now)?;
                 Ok(answer.ok_or(Problem::Token))
@@ -185,20 +189,19 @@ impl Web {
         set_cookie(self.cookie_name(), value, max_age, is_secure, same_site)
     }
 
-    /// Whose request this is: a customer, taken into memory.
-    fn customer(&mut self, request: &Request) -> Result<Result<Caller, Problem>, Stop> {
+    /// Whose request this is: a customer, taken into memory. They count as there for a while.
+    fn customer(&mut self, request: &Request, now: Now) -> Result<Result<Caller, Problem>, Stop> {
         let hashes: Vec<_> = self.tokens(request).map(|token| token.hash()).collect();
         for token in hashes {
             if let Some(customer) = self.edges.gateway.named(token) {
+                self.edges.gateway.note_request(customer, now);
                 return Ok(Ok(Caller { customer, token }));
             }
             let journal = &self.edges.keeper.journal;
             if let Some(customer) = journal.named_by(token)? {
-                if !self.edges.gateway.knows(customer) {
-                    let belongings = journal.belongings(customer)?;
-                    self.edges.gateway.insert(customer, belongings);
-                }
+                self.edges.take_in(customer, now)?;
                 self.edges.gateway.name(token, customer);
+                self.edges.gateway.note_request(customer, now);
                 return Ok(Ok(Caller { customer, token }));
             }
         }

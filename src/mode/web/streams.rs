@@ -47,8 +47,8 @@ impl Web {
     }
 
     /// A connection is gone.
-    pub(super) fn stream_closed(&mut self, conn: Conn) {
-        if let Some(customer) = self.edges.gateway.closed(conn) {
+    pub(super) fn stream_closed(&mut self, conn: Conn, now: Now) {
+        if let Some(customer) = self.edges.gateway.closed(conn, now) {
             self.stream_ended(customer);
         }
     }

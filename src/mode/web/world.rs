@@ -1,6 +1,7 @@
 //! What is around the sessions of the gateway: the journal, the desk, the bot, and the browsers.
 
-use crate::core::customer::PostId;
+use crate::core::clock::Now;
+use crate::core::customer::{CustomerId, PostId};
 use crate::core::gateway::{Gateway, metadata};
 use crate::core::outcome::{Fact, Passage};
 use crate::core::record::{Batch, Committed, Record};
@@ -35,6 +36,17 @@ pub(super) struct Edges {
     /// The entries that requests of this turn made.
     pub(super) made: Vec<(ConversationId, Number, PostId)>,
     pub(super) is_json: bool,
+}
+
+impl Edges {
+    /// Takes a customer into memory as the journal has them, if they are not there.
+    pub(super) fn take_in(&mut self, customer: CustomerId, now: Now) -> Result<(), Stop> {
+        if !self.gateway.knows(customer) {
+            let belongings = self.keeper.journal.belongings(customer)?;
+            self.gateway.insert(customer, belongings, now);
+        }
+        Ok(())
+    }
 }
 
 impl World<Sessions> for Edges {

@@ -134,6 +134,7 @@ mod tests {
             features: Vec::new(),
             gateway: None,
             former: None,
+            is_here: None,
         })
     }
 

@@ -40,6 +40,7 @@ fn customer(n: u8, desk: &str, welcomed: &dyn Fn(Welcome)) -> std::io::Result<()
             features: Vec::new(),
             gateway: None,
             former: None,
+            is_here: None,
         };
         let mut out = Vec::new();
         encode(&Message::Hello(hello), &mut out);

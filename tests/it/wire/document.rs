@@ -83,8 +83,8 @@ fn every_documented_message_decodes_and_encodes_to_the_same_json() {
 fn every_message_and_body_is_documented() {
     let examples = examples("frames");
     let kinds = [
-        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "typing",
-        "ping",
+        "hello", "welcome", "busy", "bye", "entry", "ack", "seen", "position", "page", "agent",
+        "typing", "presence", "ping",
     ];
     for kind in kinds {
         assert!(

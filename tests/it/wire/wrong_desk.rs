@@ -66,6 +66,7 @@ fn a_desk_that_breaks_the_rules_is_disconnected_and_its_entry_is_not_shown() {
         ("a hello", Some(0), crate::support::raw::hello("aa", 0)),
         ("the customer's own control", Some(0), entry(1, &json!({"requested": {}}))),
         ("a message before any accept", Some(0), entry(1, &message)),
+        ("the customer's presence", Some(0), json!({"presence": {"is_here": false}})),
         ("the position 0", Some(0), json!({"position": {"position": 0}})),
     ];
     for (name, received, wrong) in cases {

@@ -1,0 +1,67 @@
+//! Presence: what the desk hears of a gateway's customer who leaves the pages and comes back.
+
+use super::{CONN, DESK, Outcome, now, queued, session};
+use crate::core::outcome::Act;
+use crate::core::session::Session;
+use crate::wire::{Conn, Message, State, Welcome};
+
+/// What the desk is told of the customer's presence.
+fn told(outcome: &Outcome) -> Vec<bool> {
+    let presence = |act: &_| match act {
+        Act::Send(_, Message::Presence { is_here }) => Some(*is_here),
+        _ => None,
+    };
+    outcome.acts.iter().filter_map(presence).collect()
+}
+
+/// The `is_here` of the hello on this connection.
+fn hello(session: &mut Session, conn: Conn) -> Option<bool> {
+    session.dialled(conn);
+    session.connected(conn, None, None);
+    let hello = session.outcome().acts.into_iter().find_map(|act| match act {
+        Act::Send(_, Message::Hello(hello)) => Some(hello),
+        _ => None,
+    });
+    hello.expect("the session says hello").is_here
+}
+
+fn welcomed(session: &mut Session, conn: Conn) -> Vec<bool> {
+    let welcome = Welcome { desk: DESK, received: 0, state: State::Bot, features: Vec::new() };
+    assert!(session.received(conn, Message::Welcome(welcome), now(0)));
+    told(&session.outcome())
+}
+
+#[test]
+fn a_connected_desk_hears_once_that_the_customer_has_gone_and_once_that_they_are_back() {
+    let (mut session, _) = queued();
+    for (is_here, news) in [(true, None), (false, Some(false)), (false, None), (true, Some(true))] {
+        session.set_here(is_here);
+        assert_eq!(told(&session.outcome()), Vec::from_iter(news));
+    }
+}
+
+#[test]
+fn every_hello_says_that_the_customer_has_gone_and_a_welcome_is_followed_by_what_changed() {
+    let mut session = session();
+    session.ask_for_human(now(0)).unwrap();
+    session.set_here(false);
+    for n in 1..=2 {
+        let conn = Conn(n);
+        assert_eq!(hello(&mut session, conn), Some(false));
+        assert_eq!(welcomed(&mut session, conn), [false; 0], "the hello has said it");
+        session.disconnected(conn, "cut", now(0));
+    }
+    assert_eq!(hello(&mut session, Conn(3)), Some(false));
+    session.set_here(true);
+    assert_eq!(told(&session.outcome()), [false; 0], "before the welcome there is only the hello");
+    assert_eq!(welcomed(&mut session, Conn(3)), [true]);
+    session.disconnected(Conn(3), "cut", now(0));
+    assert_eq!(hello(&mut session, Conn(4)), None);
+    assert_eq!(welcomed(&mut session, Conn(4)), [false; 0]);
+}
+
+#[test]
+fn a_desk_may_not_tell_of_presence() {
+    let (mut session, _) = queued();
+    assert!(!session.received(CONN, Message::Presence { is_here: false }, now(0)));
+}
