@@ -13,13 +13,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, never};
 
-use crate::core::agent::Code;
 use crate::core::delivery::Backoff;
 use crate::core::report::Report;
 use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
@@ -35,10 +33,17 @@ use crate::net::{self, Net, Settings};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::peers::Peers;
 use crate::wire::seat::{SHOWN_MAX, SeatMessage, SignIn, View};
-use crate::wire::{self, Author, Code as ByeCode, Conn, ConversationId, Frames, SeatKey, Secret};
+use crate::wire::{self, Author, Code, Conn, ConversationId, Frames, SeatKey};
+
+use code::sign_in_with;
+
+mod code;
 
 /// How long the desk may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts to reach the desk. Customers wait for this agent, and a
+/// desk has few terminals, so the waits are shorter than those of customers' sides.
+const DIAL_WITHIN: Duration = Duration::from_secs(5);
 
 /// The way to the desk.
 enum Link {
@@ -71,6 +76,8 @@ struct Attach {
     /// Up to which offset of the desk's journal conversations were shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
+    /// The customer in focus, as the desk calls them.
+    who: Option<String>,
     /// The number of lines of the list that the window shows.
     list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
@@ -123,7 +130,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         lines,
         credentials,
         link: Link::Waiting(now),
-        backoff: Backoff::new(seed()?),
+        backoff: Backoff::new(seed()?).at_most(DIAL_WITHIN),
         since: now,
         frames: Frames::default(),
         is_told_lost: false,
@@ -131,6 +138,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         unshown: VecDeque::new(),
         shown: BTreeMap::new(),
         focus: None,
+        who: None,
         list_rows: 0,
         end: End::No,
         leaving: None,
@@ -145,46 +153,6 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
     net.finish(Duration::from_secs(1));
     screen.finish();
     Ok(ended)
-}
-
-/// What this terminal signs in with: what it has, or a new code. Lines that were typed for another
-/// code are given back.
-fn sign_in_with(
-    args: &args::Attach,
-    lines: &mut TypedLines,
-) -> Result<(Credentials, Vec<String>), String> {
-    let known = lines.credentials().map_err(|fault| fault.to_string())?;
-    let code = match (args.code()?, &known) {
-        (Some(code), _) => Some(code),
-        (None, Some(_)) => None,
-        (None, None) => Some(ask_for_code()?),
-    };
-    let is_known = |code: &Code| {
-        known.as_ref().is_some_and(|it| (it.code, it.desk_key) == (code.secret, code.desk_key))
-    };
-    match (code.filter(|code| !is_known(code)), known) {
-        (None, Some(known)) => Ok((known, Vec::new())),
-        (Some(Code { desk_key, secret: code }), _) => {
-            let (secret, seat) = (Secret::new(random()?), SeatKey::new(random()?));
-            let credentials = Credentials { desk_key, code, secret, seat };
-            let unsent = lines.begin(&credentials).map_err(|fault| fault.to_string())?;
-            Ok((credentials, unsent.into_iter().map(|line| line.text).collect()))
-        }
-        (None, None) => Err("there is no code".to_owned()),
-    }
-}
-
-/// Asks the person for the code.
-fn ask_for_code() -> Result<Code, String> {
-    if !io::stdin().is_terminal() {
-        return Err("this terminal has no code of the desk yet: give it with --code-file FILE; \
-                    'handoff agent add NAME' at the desk prints one"
-            .to_owned());
-    }
-    let _ = write!(io::stderr(), "code (from 'handoff agent add'): ");
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|e| format!("cannot read the code: {e}"))?;
-    line.parse()
 }
 
 impl Attach {
@@ -234,11 +202,23 @@ impl Attach {
         }
     }
 
+    /// A person presses Enter while the desk is away: the next attempt is made at once, and its
+    /// outcome is said.
+    fn dial_now(&mut self) {
+        if matches!(self.link, Link::Waiting(_)) {
+            self.link = Link::Waiting(clock::now().clock);
+            self.is_told_lost = false;
+        }
+    }
+
     fn handle(&mut self, event: Event<Infallible>) -> Result<(), String> {
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(self.focus, &line)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed(Some(id), &line)?,
-            Event::Typed(Typed::Enter) => self.send(&SeatMessage::Enter {}),
+            Event::Typed(Typed::Enter) => {
+                self.dial_now();
+                self.send(&SeatMessage::Enter {});
+            }
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
             Event::Typed(Typed::End) if self.screen.is_interactive() => self.leave(0),
@@ -274,6 +254,10 @@ impl Attach {
         }
         match self.lines.add(focus, text) {
             Ok(number) => {
+                if self.screen.is_interactive() && !matches!(self.link, Link::Attached(_)) {
+                    self.notice(&format!("kept, and sent when the desk is back: {text}"));
+                    self.dial_now();
+                }
                 let text = text.to_owned();
                 self.send(&SeatMessage::Line { number, conversation: focus, text });
                 Ok(())
@@ -356,7 +340,7 @@ impl Attach {
             SeatMessage::SignedIn { agent, taken, unsent, .. } => {
                 self.signed_in(conn, &agent, taken, &unsent)?;
             }
-            SeatMessage::Bye { code: ByeCode::Leaving, text } => {
+            SeatMessage::Bye { code: Code::Leaving, text } => {
                 self.net.close(conn);
                 self.lost(conn, &text);
             }
@@ -379,8 +363,8 @@ impl Attach {
                     oldest.map(|id| self.shown.remove(&id));
                 }
             }
-            SeatMessage::View(View { prompt, short, focus, count }) => {
-                self.focus = focus;
+            SeatMessage::View(View { prompt, short, focus, count, who }) => {
+                (self.focus, self.who) = (focus, who);
                 self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
             }
@@ -459,9 +443,12 @@ impl Attach {
         }
         self.link = Link::Waiting(now + self.backoff.wait());
         if !std::mem::replace(&mut self.is_told_lost, true) {
-            self.notice(&format!("not attached to {}: {why}; trying again", self.desk));
+            let now = if self.screen.has_prompt() { "; Enter tries at once" } else { "" };
+            self.notice(&format!("not attached to {}: {why}; trying again{now}", self.desk));
         }
-        self.screen.prompt("not attached".to_owned(), "not attached".to_owned(), self.focus);
+        let who = self.who.as_ref().map(|who| format!(", {who}")).unwrap_or_default();
+        let prompt = format!("not attached{who}");
+        self.screen.prompt(prompt.clone(), prompt, self.focus);
         self.screen.list(Vec::new());
     }
 
@@ -523,7 +510,7 @@ impl Attach {
             self.error(format!("not sent yet, kept for the next start: {text}"));
         }
         let text = "the terminal is leaving".to_owned();
-        self.send(&SeatMessage::Bye { code: ByeCode::Leaving, text });
+        self.send(&SeatMessage::Bye { code: Code::Leaving, text });
         Ok(Some(if waiting.is_empty() { code } else { code.max(1) }))
     }
 

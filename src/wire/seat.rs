@@ -173,6 +173,9 @@ pub struct View {
     pub focus: Option<ConversationId>,
     /// How many need an answer.
     pub count: u32,
+    /// The customer who gets the next line, for the prompt while the desk is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
 }
 
 /// Something that a terminal shows.

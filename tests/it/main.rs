@@ -50,6 +50,7 @@ mod bot {
 /// The desk: its queue, its customers, and its life as a service.
 mod desk {
     mod alerts;
+    mod attached;
     mod codes;
     mod customers;
     mod departments;
