@@ -1,5 +1,8 @@
 //! An agent's terminal while its desk is away, and when the agent leaves it.
 
+use rustix::process::Signal;
+
+use super::team::has;
 use crate::support::setup::Setup;
 
 /// How many rows of the window begin like this.
@@ -32,4 +35,48 @@ fn a_line_typed_while_the_desk_is_away_is_seen_and_enter_tries_to_reach_the_desk
     bob.until_text("Bob, one thing more");
     robin.prompts("> ");
     assert_eq!(bob.messages().iter().filter(|(author, _)| author == "admin").count(), 1);
+}
+
+#[test]
+fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and_comes_back() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent_at_a_terminal("robin", 120);
+    let mut kim = setup.agent("kim", &["--lead"]);
+    let mut bob = setup.queued("Bob");
+    robin.press("/accept\r");
+    robin.prompts("#1 Bob> ");
+    desk.kill();
+    robin.prompts("not attached, #1 Bob> ");
+    robin.press("Bob, one th");
+    robin.prompts("> Bob, one th");
+    // robin is back only when Bob is another agent's.
+    robin.program.signal(Signal::STOP);
+    robin.stops();
+    let _desk = setup.admin(&[]);
+    kim.say("/take 1 robin is ill");
+    kim.until(has("kim"));
+    robin.program.signal(Signal::CONT);
+    robin.sees("-- #1 Bob is not yours any more: kim has them");
+    robin.sees("!! not sent: Bob, one th (your lines go elsewhere now; the Up key brings it back)");
+    robin.press("\x1b[A");
+    robin.prompts("nobody> Bob, one th");
+    // Whoever goes to another customer knows where the line is.
+    robin.press("\x15");
+    let _ann = setup.queued("Ann");
+    let _dan = setup.queued("Dan");
+    robin.press("/accept Ann\r");
+    robin.prompts("#2 Ann · 1 waiting> ");
+    robin.press("/accept Dan\r");
+    robin.prompts("#3 Dan> ");
+    robin.press("for Dan");
+    robin.prompts("#3 Dan> for Dan");
+    robin.press("\x1b2");
+    robin.prompts("#2 Ann> ");
+    robin.press("\x1b3");
+    let seen = robin.prompts("#3 Dan> for Dan");
+    assert!(!seen.contains("not sent: for Dan"), "{seen}");
+    kim.say("it is kim");
+    bob.until_text("it is kim");
+    assert!(!bob.messages().iter().any(|(_, text)| text.contains("one th")));
 }
