@@ -78,6 +78,10 @@ struct Attach {
     focus: Option<ConversationId>,
     /// The customer in focus, as the desk calls them.
     who: Option<String>,
+    /// What becomes of the agent's customers if this terminal leaves.
+    customers: Option<String>,
+    /// The person was told so, and asked whether to leave.
+    has_asked_to_leave: bool,
     /// The number of lines of the list that the window shows.
     list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
@@ -139,6 +143,8 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         shown: BTreeMap::new(),
         focus: None,
         who: None,
+        customers: None,
+        has_asked_to_leave: false,
         list_rows: 0,
         end: End::No,
         leaving: None,
@@ -221,12 +227,14 @@ impl Attach {
             }
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
-            Event::Typed(Typed::End) if self.screen.is_interactive() => self.leave(0),
+            Event::Typed(Typed::End) if self.screen.is_interactive() => self.ask_to_leave(),
             Event::Typed(Typed::End) => self.end = End::Reached,
-            Event::Screen(term::Event::Interrupt { again: false }) if self.leaving.is_none() => {
-                self.notice("Ctrl-C again leaves this terminal");
-            }
-            Event::Screen(term::Event::Interrupt { .. }) => self.interrupt(130),
+            Event::Screen(term::Event::Interrupt { again }) => match &self.customers {
+                Some(customers) if !again && self.leaving.is_none() => {
+                    self.notice(&format!("{customers}; Ctrl-C again leaves"));
+                }
+                _ => self.interrupt(130),
+            },
             Event::Screen(term::Event::Typing(draft)) => {
                 self.send(&SeatMessage::Typing { draft: Some(draft) });
             }
@@ -247,11 +255,10 @@ impl Attach {
     /// A line was typed while this conversation had the focus: it is kept, and then sent.
     fn typed(&mut self, focus: Option<ConversationId>, text: &str) -> Result<(), String> {
         if self.screen.is_interactive() && text.trim() == "/quit" {
-            // An agent who leaves keeps what is about to end; this one has just ended it.
-            self.send(&SeatMessage::Enter {});
-            self.leave(0);
+            self.ask_to_leave();
             return Ok(());
         }
+        self.has_asked_to_leave = false;
         match self.lines.add(focus, text) {
             Ok(number) => {
                 if self.screen.is_interactive() && !matches!(self.link, Link::Attached(_)) {
@@ -363,8 +370,8 @@ impl Attach {
                     oldest.map(|id| self.shown.remove(&id));
                 }
             }
-            SeatMessage::View(View { prompt, short, focus, count, who }) => {
-                (self.focus, self.who) = (focus, who);
+            SeatMessage::View(View { prompt, short, focus, count, who, leaving }) => {
+                (self.focus, self.who, self.customers) = (focus, who, leaving);
                 self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
             }
@@ -485,6 +492,18 @@ impl Attach {
 
     fn send_on(&self, conn: Conn, message: &SeatMessage) {
         self.net.send(conn, wire::frame(message));
+    }
+
+    /// The person wants to leave. If that leaves customers behind, it takes a second time.
+    fn ask_to_leave(&mut self) {
+        // An agent who leaves keeps what is about to end; this one has just ended it.
+        self.send(&SeatMessage::Enter {});
+        match &self.customers {
+            Some(customers) if !std::mem::replace(&mut self.has_asked_to_leave, true) => {
+                self.notice(&format!("{customers}; /quit again leaves"));
+            }
+            _ => self.leave(0),
+        }
     }
 
     /// The first interrupt waits until the desk has what was typed, the second does not.

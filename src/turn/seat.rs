@@ -49,6 +49,9 @@ pub trait Front {
     /// line.
     fn note_standing(&self, _: Option<String>) {}
 
+    /// Says what a terminal elsewhere tells a person who is about to leave it.
+    fn note_leaving(&self, _: Option<String>) {}
+
     /// Shows these lines beside the conversation.
     fn list(&self, lines: Vec<String>);
 

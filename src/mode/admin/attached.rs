@@ -155,6 +155,10 @@ impl Front for Attached {
         self.view.borrow_mut().who = who;
     }
 
+    fn note_leaving(&self, leaving: Option<String>) {
+        self.view.borrow_mut().leaving = leaving;
+    }
+
     fn list(&self, lines: Vec<String>) {
         self.outbox.push_later(Frame::Message(SeatMessage::List { lines }));
     }

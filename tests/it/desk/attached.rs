@@ -4,6 +4,7 @@ use rustix::process::Signal;
 
 use super::team::has;
 use crate::support::setup::Setup;
+use crate::support::terminal::at_keyboard;
 
 /// How many rows of the window begin like this.
 fn count(rows: &[String], text: &str) -> usize {
@@ -79,4 +80,64 @@ fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and
     kim.say("it is kim");
     bob.until_text("it is kim");
     assert!(!bob.messages().iter().any(|(_, text)| text.contains("one th")));
+}
+
+/// What a person at a terminal types to leave it.
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+
+#[test]
+fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_them() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&["--agent-grace", "90"]);
+    let _bob = setup.queued("Bob");
+    for (leave, again, code) in
+        [("/quit\r", "/quit", 0), (CTRL_D, "/quit", 0), (CTRL_C, "Ctrl-C", 130)]
+    {
+        let mut robin = setup.agent_at_a_terminal("robin", 120);
+        robin.prompts("1 waiting> ");
+        robin.press("/accept\r");
+        robin.prompts("#1 Bob> ");
+        robin.press(leave);
+        robin.sees(&format!(
+            "you have 1 customer, who waits again after 90 s without you; {again} again leaves"
+        ));
+        robin.press(leave);
+        assert_eq!(robin.program.exit_code(), code, "{leave:?}");
+        // The next terminal has nobody, and is left at once.
+        let mut robin = setup.agent_at_a_terminal("al", 120);
+        robin.press(leave);
+        assert_eq!(robin.program.exit_code(), code, "{leave:?}");
+        let mut robin = setup.attach("robin", None, &[]);
+        robin.until_told("notice", "as robin");
+        robin.say("/transfer #1 queue");
+        robin.until_state("queued");
+        // A script is not asked.
+        robin.say("/accept 1");
+        robin.until_state("active");
+        robin.say("/transfer #1 queue");
+        robin.until_state("queued");
+        robin.kill();
+    }
+}
+
+#[test]
+fn a_person_at_a_plain_terminal_may_go_on_after_ctrl_d_or_leave_by_another() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let attach = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--code-file", &code];
+    let (mut robin, mut keys) = at_keyboard(&attach, |_| {});
+    robin.until_err(|line| line.contains("attached to"));
+    let mut bob = setup.queued("Bob");
+    keys.type_line("/accept");
+    robin.until_err(|line| line.ends_with("your lines go to #1 Bob"));
+    keys.press(CTRL_D);
+    robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
+    keys.type_line("still here");
+    bob.until_text("still here");
+    keys.press(CTRL_D);
+    robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
+    keys.press(CTRL_D);
+    assert_eq!(robin.exit_code(), 0);
 }
