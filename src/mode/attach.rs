@@ -7,8 +7,9 @@
 //! ```text
 //!              connected: sign_in            signed_in
 //!   connecting ─────────────────▶ introduced ─────────▶ attached
-//!       ▲                              │                   │
-//!       └──────── after a wait ────────┴───── lost ────────┘
+//!       ▲                          │        │              │
+//!       ├─── a new code ── refused ◀        │              │
+//!       └────────── after a wait ───────────┴──── lost ────┘
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -20,7 +21,7 @@ use crossbeam_channel::{bounded, never};
 
 use crate::core::delivery::Backoff;
 use crate::core::report::Report;
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
+use crate::core::script::{BATCH_MAX, QUEUE_MAX};
 use crate::edge::clock;
 use crate::edge::journal::{Credentials, Fault, TypedLines};
 use crate::edge::signals;
@@ -38,12 +39,16 @@ use crate::wire::{self, Author, Code, Conn, ConversationId, Frames, SeatKey};
 use code::sign_in_with;
 
 mod code;
+mod leaving;
 
 /// How long the desk may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// The longest wait between two attempts to reach the desk. Customers wait for this agent, and a
 /// desk has few terminals, so the waits are shorter than those of customers' sides.
 const DIAL_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a line is given back that the desk may have or not.
+const MAYBE_DONE: &str = "the desk may have done it already";
 
 /// The way to the desk.
 enum Link {
@@ -53,6 +58,8 @@ enum Link {
     Opening(Conn),
     /// The agent is signed in.
     Attached(Conn),
+    /// The desk does not take the code: the person is asked for another one.
+    Refused,
 }
 
 struct Attach {
@@ -259,6 +266,9 @@ impl Attach {
             return Ok(());
         }
         self.has_asked_to_leave = false;
+        if matches!(self.link, Link::Refused) {
+            return self.take_code(text);
+        }
         match self.lines.add(focus, text) {
             Ok(number) => {
                 if self.screen.is_interactive() && !matches!(self.link, Link::Attached(_)) {
@@ -351,6 +361,9 @@ impl Attach {
                 self.net.close(conn);
                 self.lost(conn, &text);
             }
+            SeatMessage::Bye { code: Code::Secret, text } if self.is_opening(conn) => {
+                self.refused(conn, &text)?;
+            }
             SeatMessage::Bye { text, .. } => return Err(format!("{}: {text}", self.desk)),
             SeatMessage::Taken { number } => self.taken(number)?,
             SeatMessage::Refused { why, line } => self.screen.refuse(&why, &line),
@@ -409,17 +422,23 @@ impl Attach {
         self.lines.taken(taken).map_err(fault)?;
         let waiting = self.lines.waiting().map_err(fault)?;
         let next = waiting.first().map_or(self.lines.latest().map_err(fault)? + 1, |it| it.number);
-        if next != taken + 1 {
-            // One of the two journals is an old copy: nobody knows which of the lines are done.
+        let former = self.lines.agent().map_err(fault)?;
+        let is_anothers = former.is_some_and(|it| it != agent) && !waiting.is_empty();
+        if next != taken + 1 || is_anothers {
+            // One of the two journals is an old copy, so nobody knows which of the lines are done; or
+            // another agent typed them here.
             self.credentials.seat = SeatKey::new(random()?);
             let unsent = self.lines.begin(&self.credentials).map_err(fault)?;
             for line in unsent {
-                self.give_back("the desk may have done it already", &line.text);
+                let why = if is_anothers { "another agent typed it" } else { MAYBE_DONE };
+                self.give_back(why, &line.text);
             }
+            self.lines.set_agent(agent).map_err(fault)?;
             self.net.close(conn);
             self.lost(conn, "this terminal signs in anew");
             return Ok(());
         }
+        self.lines.set_agent(agent).map_err(fault)?;
         self.link = Link::Attached(conn);
         if self.list_rows > 0 {
             self.send(&SeatMessage::ListRows { rows: self.list_rows });
@@ -463,6 +482,10 @@ impl Attach {
         matches!(self.link, Link::Opening(known) | Link::Attached(known) if known == conn)
     }
 
+    fn is_opening(&self, conn: Conn) -> bool {
+        matches!(self.link, Link::Opening(known) if known == conn)
+    }
+
     /// Tells the desk which facts are on the screen.
     fn tell_shown(&mut self, ticket: u64) {
         let mut latest = None;
@@ -492,50 +515,6 @@ impl Attach {
 
     fn send_on(&self, conn: Conn, message: &SeatMessage) {
         self.net.send(conn, wire::frame(message));
-    }
-
-    /// The person wants to leave. If that leaves customers behind, it takes a second time.
-    fn ask_to_leave(&mut self) {
-        // An agent who leaves keeps what is about to end; this one has just ended it.
-        self.send(&SeatMessage::Enter {});
-        match &self.customers {
-            Some(customers) if !std::mem::replace(&mut self.has_asked_to_leave, true) => {
-                self.notice(&format!("{customers}; /quit again leaves"));
-            }
-            _ => self.leave(0),
-        }
-    }
-
-    /// The first interrupt waits until the desk has what was typed, the second does not.
-    fn interrupt(&mut self, code: u8) {
-        match &mut self.leaving {
-            Some((by, _)) => *by = clock::now().clock,
-            None => self.leave(code),
-        }
-    }
-
-    fn leave(&mut self, code: u8) {
-        self.leaving.get_or_insert((clock::now().clock + LEAVE_WITHIN, code));
-    }
-
-    /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self) -> Result<Option<u8>, String> {
-        let Some((by, code)) = self.leaving else { return Ok(None) };
-        if !self.lines.is_empty() && clock::now().clock < by {
-            return Ok(None);
-        }
-        let waiting = self.waiting()?;
-        for text in &waiting {
-            self.error(format!("not sent yet, kept for the next start: {text}"));
-        }
-        let text = "the terminal is leaving".to_owned();
-        self.send(&SeatMessage::Bye { code: Code::Leaving, text });
-        Ok(Some(if waiting.is_empty() { code } else { code.max(1) }))
-    }
-
-    fn waiting(&self) -> Result<Vec<String>, String> {
-        let waiting = self.lines.waiting().map_err(|fault| fault.to_string())?;
-        Ok(waiting.into_iter().map(|line| line.text).collect())
     }
 
     /// A line that nobody will send comes back to the person.

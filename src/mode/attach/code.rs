@@ -4,9 +4,12 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::core::agent::Code;
+use crate::edge::clock;
 use crate::edge::journal::{Credentials, TypedLines};
 use crate::mode::{args, random};
-use crate::wire::{SeatKey, Secret};
+use crate::wire::{Conn, SeatKey, Secret};
+
+use super::{Attach, Link};
 
 /// What this terminal signs in with: what it has, or a new code. Lines that were typed for another
 /// code are given back.
@@ -46,4 +49,45 @@ fn ask_for_code() -> Result<Code, String> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line).map_err(|e| format!("cannot read the code: {e}"))?;
     line.parse()
+}
+
+impl Attach {
+    /// The desk does not take the code. A person is asked for another one, here and now.
+    ///
+    /// # Errors
+    /// One line for a script, which ends.
+    pub(super) fn refused(&mut self, conn: Conn, why: &str) -> Result<(), String> {
+        if !self.screen.is_interactive() {
+            return Err(format!(
+                "{}: {why}; this terminal takes it from --code-file FILE",
+                self.desk
+            ));
+        }
+        self.net.close(conn);
+        self.link = Link::Refused;
+        self.error(format!("{}: {why}", self.desk));
+        self.notice("type the new code here, from 'handoff agent add'; /quit leaves");
+        (self.focus, self.who) = (None, None);
+        self.screen.prompt("new code".to_owned(), "new code".to_owned(), None);
+        Ok(())
+    }
+
+    /// The person has typed a new code. The lines that wait for the desk stay: it is the same desk
+    /// and the same seat, so each is done once.
+    pub(super) fn take_code(&mut self, text: &str) -> Result<(), String> {
+        match text.parse::<Code>() {
+            Err(why) => self.error(why),
+            Ok(code) if code.desk_key != self.credentials.desk_key => {
+                self.error(format!("this code is for another desk than {}", self.desk));
+            }
+            Ok(code) => {
+                self.credentials.code = code.secret;
+                self.credentials.secret = Secret::new(random()?);
+                self.lines.renew(&self.credentials).map_err(|fault| fault.to_string())?;
+                self.link = Link::Waiting(clock::now().clock);
+                self.screen.prompt("not attached".to_owned(), "not attached".to_owned(), None);
+            }
+        }
+        Ok(())
+    }
 }
