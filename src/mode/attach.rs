@@ -14,7 +14,6 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, never};
@@ -65,7 +64,6 @@ enum Link {
 struct Attach {
     desk: String,
     settings: Settings,
-    trust: Trust,
     net: Net,
     screen: Screen,
     is_json: bool,
@@ -134,7 +132,6 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
     let mut attach = Attach {
         desk: args.desk.clone(),
         settings: Settings::new(security, [dialect]),
-        trust,
         net: sockets,
         screen,
         is_json: args.json,
@@ -289,7 +286,7 @@ impl Attach {
 
     fn net(&mut self, event: net::Event) -> Result<(), String> {
         match event {
-            net::Event::Connected { conn, peer, key } => self.connected(conn, peer, key)?,
+            net::Event::Connected { conn, key, .. } => self.connected(conn, key)?,
             net::Event::Received { conn, bytes } => self.received(conn, bytes)?,
             net::Event::Closed { conn, why } => {
                 if let net::Closed::Tls(why) | net::Closed::Distrusted(why) = &why
@@ -306,15 +303,16 @@ impl Attach {
     }
 
     /// A connection stands. Only the desk that the code names gets the secret.
-    fn connected(
-        &mut self,
-        conn: Conn,
-        peer: SocketAddr,
-        key: Option<Fingerprint>,
-    ) -> Result<(), String> {
-        self.trust
-            .judge(&self.desk, peer, key)
-            .map_err(|why| format!("{} is not the desk that the code is for: {why}", self.desk))?;
+    fn connected(&mut self, conn: Conn, key: Option<Fingerprint>) -> Result<(), String> {
+        let wanted = Fingerprint::new(self.credentials.desk_key);
+        if key != Some(wanted) {
+            let shown = key.map_or_else(|| "unknown".to_owned(), |key| key.to_string());
+            return Err(format!(
+                "{} is not the desk that the code is for: its key is {shown}, and the code is for \
+                 {wanted}; 'handoff agent add NAME' at this desk prints a code for it",
+                self.desk
+            ));
+        }
         self.net.expect(conn, Some(ANSWER_WITHIN), "answer");
         (self.frames, self.facts) = (Frames::default(), 0);
         self.unshown.clear();

@@ -49,6 +49,7 @@ mod bot {
 
 /// The desk: its queue, its customers, and its life as a service.
 mod desk {
+    mod agents;
     mod alerts;
     mod attached;
     mod codes;
