@@ -89,13 +89,16 @@ impl Agents {
         self.agents.iter().find(|agent| agent.codes.contains(&code))
     }
 
-    /// Adds an agent. If the agent is known, the new codes join the old ones, departments that are
-    /// named take the place of the former ones, and nothing else changes.
+    /// Adds an agent. If the agent is known, the new codes join the old ones, and what else is said
+    /// of the agent takes the place of what was known.
     ///
     /// # Errors
     /// One sentence, when the name cannot be used or there are too many agents or codes.
     pub fn add(&mut self, agent: Agent) -> Result<(), String> {
         check_name(&agent.name)?;
+        if agent.shown_as.trim().is_empty() || agent.shown_as.len() > NAME_MAX {
+            return Err(format!("--shown-as takes a name of at most {NAME_MAX} bytes"));
+        }
         if let Some(known) = self.agents.iter_mut().find(|it| is_same(&it.name, &agent.name)) {
             if known.codes.len() + agent.codes.len() > CODES_MAX {
                 return Err(format!(
@@ -105,13 +108,10 @@ impl Agents {
                 ));
             }
             known.codes.extend(agent.codes);
-            if !agent.departments.is_empty() {
-                known.departments = agent.departments;
-            }
+            known.shown_as = agent.shown_as;
+            known.lead = agent.lead;
+            known.departments = agent.departments;
             return Ok(());
-        }
-        if agent.shown_as.trim().is_empty() || agent.shown_as.len() > NAME_MAX {
-            return Err(format!("--shown-as takes a name of at most {NAME_MAX} bytes"));
         }
         if self.agents.len() >= AGENTS_MAX {
             return Err(format!("a desk has {AGENTS_MAX} agents at most"));
@@ -228,10 +228,11 @@ mod tests {
         agents.add(agent("ROBIN")).unwrap();
         assert_eq!(agents.find("robin").map(|agent| agent.codes.len()), Some(2));
         let departments: Vec<_> = Department::new("returns").into_iter().collect();
-        agents.add(Agent { departments: departments.clone(), ..agent("robin") }).unwrap();
-        agents.add(agent("robin")).unwrap();
-        let robin = agents.find("robin").map(|agent| &agent.departments);
-        assert_eq!(robin, Some(&departments), "they change only if some are named");
+        let changed = Agent { departments, shown_as: "R.".to_owned(), ..agent("robin") };
+        agents.add(changed.clone()).unwrap();
+        let robin = agents.find("robin").expect("an agent").clone();
+        assert_eq!(robin.codes.len(), 3);
+        assert_eq!(Agent { codes: changed.codes.clone(), ..robin }, changed);
         assert_eq!(Agents::parse(&agents.text()), Ok(agents.clone()));
         assert!(agents.remove("Robin", "kim") && !agents.remove("robin", "kim"));
         let agents = Agents::parse(&agents.text()).expect("its own text");

@@ -388,14 +388,16 @@ impl Receiving {
 
 /// How long to wait before a desk is dialled again. The first wait is a random part of [`FIRST`];
 /// each later one is a random time between six tenths of a bound and the bound, which grows
-/// fourfold up to [`LAST`]. So a desk that is down is dialled ten times in the first minute at
-/// most.
+/// fourfold up to [`LAST`], or to [`at_most`]. So a customer's side dials a desk that is down ten
+/// times in the first minute at most.
 ///
 /// [`FIRST`]: Backoff::FIRST
 /// [`LAST`]: Backoff::LAST
+/// [`at_most`]: Backoff::at_most
 #[derive(Clone, Debug)]
 pub struct Backoff {
     bound: Duration,
+    last: Duration,
     chance: Chance,
 }
 
@@ -409,7 +411,12 @@ impl Backoff {
 
     /// `seed` is random, so that customers cut off together do not come back together.
     pub fn new(seed: u64) -> Backoff {
-        Backoff { bound: Self::FIRST, chance: Chance::new(seed) }
+        Backoff { bound: Self::FIRST, last: Self::LAST, chance: Chance::new(seed) }
+    }
+
+    /// No wait is longer than this.
+    pub fn at_most(self, last: Duration) -> Backoff {
+        Backoff { last, ..self }
     }
 
     /// How long to wait before the next attempt.
@@ -418,7 +425,7 @@ impl Backoff {
         let least =
             if self.bound == Self::FIRST { Duration::ZERO } else { self.bound.mul_f64(0.6) };
         let wait = least + Duration::from_nanos(self.chance.below(nanos(self.bound - least)));
-        self.bound = (self.bound * 4).min(Self::LAST);
+        self.bound = (self.bound * 4).min(self.last);
         wait
     }
 
@@ -496,5 +503,8 @@ mod tests {
         assert!(longest > Duration::from_secs(13) && longest <= Backoff::LAST);
         backoff.reset();
         assert!(backoff.wait() <= Backoff::FIRST);
+        let mut short = Backoff::new(7).at_most(Duration::from_secs(5));
+        let longest = (0..200).map(|_| short.wait()).max().unwrap();
+        assert!(longest > Duration::from_secs(4) && longest <= Duration::from_secs(5));
     }
 }

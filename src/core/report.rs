@@ -21,7 +21,7 @@ pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
 pub use goodbye::Goodbye;
 pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
-pub use overview::{Alert, Customers, Focus, Prompt};
+pub use overview::{Alert, Customers, Focus, LeftBehind, Prompt};
 pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod brief;

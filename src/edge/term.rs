@@ -204,7 +204,7 @@ pub fn start(options: Options) -> io::Result<(Screen, Receiver<Typed>, Receiver<
             if editing {
                 input.read_keys(&keys, &events, &interrupts)
             } else {
-                input.read_lines(options.limit, &typed)
+                input.read_lines(options.limit, &typed, is_interactive)
             }
         })
     };

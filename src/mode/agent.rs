@@ -19,23 +19,39 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
     match &args.task {
         AgentTask::Add { name, shown_as, is_lead, departments } => {
             let code = Code { desk_key: args.desk_key()?.bytes(), secret: Secret::new(random()?) };
-            let is_known = AgentsFile::open(file.clone())?.agents().find(name).is_some();
+            let given = |former: Option<&Agent>| Agent {
+                name: former.map_or(name, |former| &former.name).clone(),
+                shown_as: shown_as
+                    .as_ref()
+                    .or(former.map(|former| &former.shown_as))
+                    .unwrap_or(name)
+                    .clone(),
+                lead: is_lead.or(former.map(|former| former.lead)).unwrap_or(false),
+                departments: match former {
+                    Some(former) if departments.is_empty() => former.departments.clone(),
+                    _ => departments.clone(),
+                },
+                codes: vec![hash(&code.secret)],
+            };
+            let mut added = None;
             AgentsFile::change(&file, |agents| {
-                agents.add(Agent {
-                    name: name.clone(),
-                    shown_as: shown_as.clone(),
-                    lead: *is_lead,
-                    departments: departments.clone(),
-                    codes: vec![hash(&code.secret)],
-                })
+                let former = agents.find(name).cloned();
+                let agent = given(former.as_ref());
+                added = Some((former, agent.clone()));
+                agents.add(agent)
             })?;
-            let what = if is_known {
-                "has one terminal more now. The code"
-            } else {
-                "is an agent now. The code"
+            let what = match added {
+                Some((Some(former), agent)) => {
+                    changes(&former, &agent).iter().for_each(|change| term::print(change));
+                    "has one terminal more now. The code"
+                }
+                _ => "is an agent now. The code",
             };
             term::print(&format!("{name} {what} works once, for: handoff attach --desk HOST:PORT"));
             term::print(&code.to_string());
+            if let Some(doubt) = args.doubt()? {
+                term::complain(&doubt);
+            }
         }
         AgentTask::List => {
             let agents = AgentsFile::open(file)?;
@@ -64,4 +80,21 @@ pub fn run(args: &args::Agent) -> Result<u8, String> {
         }
     }
     Ok(0)
+}
+
+/// What is said of an agent from now on that was not so before.
+fn changes(former: &Agent, now: &Agent) -> Vec<String> {
+    let Agent { name, shown_as, lead, departments, .. } = now;
+    let mut changes = Vec::new();
+    if former.shown_as != *shown_as {
+        changes.push(format!("customers see {name} as {shown_as} now"));
+    }
+    if former.lead != *lead {
+        let what = if *lead { "a lead now" } else { "no lead any more" };
+        changes.push(format!("{name} is {what}"));
+    }
+    if former.departments != *departments {
+        changes.push(format!("{name} serves {} now", listed(departments)));
+    }
+    changes
 }

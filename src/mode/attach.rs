@@ -7,22 +7,20 @@
 //! ```text
 //!              connected: sign_in            signed_in
 //!   connecting ─────────────────▶ introduced ─────────▶ attached
-//!       ▲                              │                   │
-//!       └──────── after a wait ────────┴───── lost ────────┘
+//!       ▲                          │        │              │
+//!       ├─── a new code ── refused ◀        │              │
+//!       └────────── after a wait ───────────┴──── lost ────┘
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
-use std::io::{self, BufRead, IsTerminal, Write};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, never};
 
-use crate::core::agent::Code;
 use crate::core::delivery::Backoff;
 use crate::core::report::Report;
-use crate::core::script::{BATCH_MAX, LEAVE_WITHIN, QUEUE_MAX};
+use crate::core::script::{BATCH_MAX, QUEUE_MAX};
 use crate::edge::clock;
 use crate::edge::journal::{Credentials, Fault, TypedLines};
 use crate::edge::signals;
@@ -35,10 +33,21 @@ use crate::net::{self, Net, Settings};
 use crate::turn::inputs::{Event, Inputs, Takes};
 use crate::turn::peers::Peers;
 use crate::wire::seat::{SHOWN_MAX, SeatMessage, SignIn, View};
-use crate::wire::{self, Author, Code as ByeCode, Conn, ConversationId, Frames, SeatKey, Secret};
+use crate::wire::{self, Author, Code, Conn, ConversationId, Frames, SeatKey};
+
+use code::sign_in_with;
+
+mod code;
+mod leaving;
 
 /// How long the desk may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// The longest wait between two attempts to reach the desk. Customers wait for this agent, and a
+/// desk has few terminals, so the waits are shorter than those of customers' sides.
+const DIAL_WITHIN: Duration = Duration::from_secs(5);
+
+/// Why a line is given back that the desk may have or not.
+const MAYBE_DONE: &str = "the desk may have done it already";
 
 /// The way to the desk.
 enum Link {
@@ -48,12 +57,13 @@ enum Link {
     Opening(Conn),
     /// The agent is signed in.
     Attached(Conn),
+    /// The desk does not take the code: the person is asked for another one.
+    Refused,
 }
 
 struct Attach {
     desk: String,
     settings: Settings,
-    trust: Trust,
     net: Net,
     screen: Screen,
     is_json: bool,
@@ -71,6 +81,12 @@ struct Attach {
     /// Up to which offset of the desk's journal conversations were shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
+    /// The customer in focus, as the desk calls them.
+    who: Option<String>,
+    /// What becomes of the agent's customers if this terminal leaves.
+    customers: Option<String>,
+    /// The person was told so, and asked whether to leave.
+    has_asked_to_leave: bool,
     /// The number of lines of the list that the window shows.
     list_rows: u16,
     /// The input of a script has ended, and whether the desk knows.
@@ -116,14 +132,13 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
     let mut attach = Attach {
         desk: args.desk.clone(),
         settings: Settings::new(security, [dialect]),
-        trust,
         net: sockets,
         screen,
         is_json: args.json,
         lines,
         credentials,
         link: Link::Waiting(now),
-        backoff: Backoff::new(seed()?),
+        backoff: Backoff::new(seed()?).at_most(DIAL_WITHIN),
         since: now,
         frames: Frames::default(),
         is_told_lost: false,
@@ -131,6 +146,9 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         unshown: VecDeque::new(),
         shown: BTreeMap::new(),
         focus: None,
+        who: None,
+        customers: None,
+        has_asked_to_leave: false,
         list_rows: 0,
         end: End::No,
         leaving: None,
@@ -145,46 +163,6 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
     net.finish(Duration::from_secs(1));
     screen.finish();
     Ok(ended)
-}
-
-/// What this terminal signs in with: what it has, or a new code. Lines that were typed for another
-/// code are given back.
-fn sign_in_with(
-    args: &args::Attach,
-    lines: &mut TypedLines,
-) -> Result<(Credentials, Vec<String>), String> {
-    let known = lines.credentials().map_err(|fault| fault.to_string())?;
-    let code = match (args.code()?, &known) {
-        (Some(code), _) => Some(code),
-        (None, Some(_)) => None,
-        (None, None) => Some(ask_for_code()?),
-    };
-    let is_known = |code: &Code| {
-        known.as_ref().is_some_and(|it| (it.code, it.desk_key) == (code.secret, code.desk_key))
-    };
-    match (code.filter(|code| !is_known(code)), known) {
-        (None, Some(known)) => Ok((known, Vec::new())),
-        (Some(Code { desk_key, secret: code }), _) => {
-            let (secret, seat) = (Secret::new(random()?), SeatKey::new(random()?));
-            let credentials = Credentials { desk_key, code, secret, seat };
-            let unsent = lines.begin(&credentials).map_err(|fault| fault.to_string())?;
-            Ok((credentials, unsent.into_iter().map(|line| line.text).collect()))
-        }
-        (None, None) => Err("there is no code".to_owned()),
-    }
-}
-
-/// Asks the person for the code.
-fn ask_for_code() -> Result<Code, String> {
-    if !io::stdin().is_terminal() {
-        return Err("this terminal has no code of the desk yet: give it with --code-file FILE; \
-                    'handoff agent add NAME' at the desk prints one"
-            .to_owned());
-    }
-    let _ = write!(io::stderr(), "code (from 'handoff agent add'): ");
-    let mut line = String::new();
-    io::stdin().lock().read_line(&mut line).map_err(|e| format!("cannot read the code: {e}"))?;
-    line.parse()
 }
 
 impl Attach {
@@ -234,19 +212,33 @@ impl Attach {
         }
     }
 
+    /// A person presses Enter while the desk is away: the next attempt is made at once, and its
+    /// outcome is said.
+    fn dial_now(&mut self) {
+        if matches!(self.link, Link::Waiting(_)) {
+            self.link = Link::Waiting(clock::now().clock);
+            self.is_told_lost = false;
+        }
+    }
+
     fn handle(&mut self, event: Event<Infallible>) -> Result<(), String> {
         match event {
             Event::Typed(Typed::Line(line)) => self.typed(self.focus, &line)?,
             Event::Typed(Typed::LineTo(id, line)) => self.typed(Some(id), &line)?,
-            Event::Typed(Typed::Enter) => self.send(&SeatMessage::Enter {}),
+            Event::Typed(Typed::Enter) => {
+                self.dial_now();
+                self.send(&SeatMessage::Enter {});
+            }
             Event::Typed(Typed::Complete(line)) => self.send(&SeatMessage::Complete { line }),
             Event::Typed(Typed::Refused(why)) => self.error(why),
-            Event::Typed(Typed::End) if self.screen.is_interactive() => self.leave(0),
+            Event::Typed(Typed::End) if self.screen.is_interactive() => self.ask_to_leave(),
             Event::Typed(Typed::End) => self.end = End::Reached,
-            Event::Screen(term::Event::Interrupt { again: false }) if self.leaving.is_none() => {
-                self.notice("Ctrl-C again leaves this terminal");
-            }
-            Event::Screen(term::Event::Interrupt { .. }) => self.interrupt(130),
+            Event::Screen(term::Event::Interrupt { again }) => match &self.customers {
+                Some(customers) if !again && self.leaving.is_none() => {
+                    self.notice(&format!("{customers}; Ctrl-C again leaves"));
+                }
+                _ => self.interrupt(130),
+            },
             Event::Screen(term::Event::Typing(draft)) => {
                 self.send(&SeatMessage::Typing { draft: Some(draft) });
             }
@@ -267,13 +259,19 @@ impl Attach {
     /// A line was typed while this conversation had the focus: it is kept, and then sent.
     fn typed(&mut self, focus: Option<ConversationId>, text: &str) -> Result<(), String> {
         if self.screen.is_interactive() && text.trim() == "/quit" {
-            // An agent who leaves keeps what is about to end; this one has just ended it.
-            self.send(&SeatMessage::Enter {});
-            self.leave(0);
+            self.ask_to_leave();
             return Ok(());
+        }
+        self.has_asked_to_leave = false;
+        if matches!(self.link, Link::Refused) {
+            return self.take_code(text);
         }
         match self.lines.add(focus, text) {
             Ok(number) => {
+                if self.screen.is_interactive() && !matches!(self.link, Link::Attached(_)) {
+                    self.notice(&format!("kept, and sent when the desk is back: {text}"));
+                    self.dial_now();
+                }
                 let text = text.to_owned();
                 self.send(&SeatMessage::Line { number, conversation: focus, text });
                 Ok(())
@@ -288,7 +286,7 @@ impl Attach {
 
     fn net(&mut self, event: net::Event) -> Result<(), String> {
         match event {
-            net::Event::Connected { conn, peer, key } => self.connected(conn, peer, key)?,
+            net::Event::Connected { conn, key, .. } => self.connected(conn, key)?,
             net::Event::Received { conn, bytes } => self.received(conn, bytes)?,
             net::Event::Closed { conn, why } => {
                 if let net::Closed::Tls(why) | net::Closed::Distrusted(why) = &why
@@ -305,15 +303,16 @@ impl Attach {
     }
 
     /// A connection stands. Only the desk that the code names gets the secret.
-    fn connected(
-        &mut self,
-        conn: Conn,
-        peer: SocketAddr,
-        key: Option<Fingerprint>,
-    ) -> Result<(), String> {
-        self.trust
-            .judge(&self.desk, peer, key)
-            .map_err(|why| format!("{} is not the desk that the code is for: {why}", self.desk))?;
+    fn connected(&mut self, conn: Conn, key: Option<Fingerprint>) -> Result<(), String> {
+        let wanted = Fingerprint::new(self.credentials.desk_key);
+        if key != Some(wanted) {
+            let shown = key.map_or_else(|| "unknown".to_owned(), |key| key.to_string());
+            return Err(format!(
+                "{} is not the desk that the code is for: its key is {shown}, and the code is for \
+                 {wanted}; 'handoff agent add NAME' at this desk prints a code for it",
+                self.desk
+            ));
+        }
         self.net.expect(conn, Some(ANSWER_WITHIN), "answer");
         (self.frames, self.facts) = (Frames::default(), 0);
         self.unshown.clear();
@@ -356,9 +355,12 @@ impl Attach {
             SeatMessage::SignedIn { agent, taken, unsent, .. } => {
                 self.signed_in(conn, &agent, taken, &unsent)?;
             }
-            SeatMessage::Bye { code: ByeCode::Leaving, text } => {
+            SeatMessage::Bye { code: Code::Leaving, text } => {
                 self.net.close(conn);
                 self.lost(conn, &text);
+            }
+            SeatMessage::Bye { code: Code::Secret, text } if self.is_opening(conn) => {
+                self.refused(conn, &text)?;
             }
             SeatMessage::Bye { text, .. } => return Err(format!("{}: {text}", self.desk)),
             SeatMessage::Taken { number } => self.taken(number)?,
@@ -379,8 +381,8 @@ impl Attach {
                     oldest.map(|id| self.shown.remove(&id));
                 }
             }
-            SeatMessage::View(View { prompt, short, focus, count }) => {
-                self.focus = focus;
+            SeatMessage::View(View { prompt, short, focus, count, who, leaving }) => {
+                (self.focus, self.who, self.customers) = (focus, who, leaving);
                 self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
             }
@@ -418,17 +420,23 @@ impl Attach {
         self.lines.taken(taken).map_err(fault)?;
         let waiting = self.lines.waiting().map_err(fault)?;
         let next = waiting.first().map_or(self.lines.latest().map_err(fault)? + 1, |it| it.number);
-        if next != taken + 1 {
-            // One of the two journals is an old copy: nobody knows which of the lines are done.
+        let former = self.lines.agent().map_err(fault)?;
+        let is_anothers = former.is_some_and(|it| it != agent) && !waiting.is_empty();
+        if next != taken + 1 || is_anothers {
+            // One of the two journals is an old copy, so nobody knows which of the lines are done; or
+            // another agent typed them here.
             self.credentials.seat = SeatKey::new(random()?);
             let unsent = self.lines.begin(&self.credentials).map_err(fault)?;
             for line in unsent {
-                self.give_back("the desk may have done it already", &line.text);
+                let why = if is_anothers { "another agent typed it" } else { MAYBE_DONE };
+                self.give_back(why, &line.text);
             }
+            self.lines.set_agent(agent).map_err(fault)?;
             self.net.close(conn);
             self.lost(conn, "this terminal signs in anew");
             return Ok(());
         }
+        self.lines.set_agent(agent).map_err(fault)?;
         self.link = Link::Attached(conn);
         if self.list_rows > 0 {
             self.send(&SeatMessage::ListRows { rows: self.list_rows });
@@ -459,14 +467,21 @@ impl Attach {
         }
         self.link = Link::Waiting(now + self.backoff.wait());
         if !std::mem::replace(&mut self.is_told_lost, true) {
-            self.notice(&format!("not attached to {}: {why}; trying again", self.desk));
+            let now = if self.screen.has_prompt() { "; Enter tries at once" } else { "" };
+            self.notice(&format!("not attached to {}: {why}; trying again{now}", self.desk));
         }
-        self.screen.prompt("not attached".to_owned(), "not attached".to_owned(), self.focus);
+        let who = self.who.as_ref().map(|who| format!(", {who}")).unwrap_or_default();
+        let prompt = format!("not attached{who}");
+        self.screen.prompt(prompt.clone(), prompt, self.focus);
         self.screen.list(Vec::new());
     }
 
     fn is_current(&self, conn: Conn) -> bool {
         matches!(self.link, Link::Opening(known) | Link::Attached(known) if known == conn)
+    }
+
+    fn is_opening(&self, conn: Conn) -> bool {
+        matches!(self.link, Link::Opening(known) if known == conn)
     }
 
     /// Tells the desk which facts are on the screen.
@@ -498,38 +513,6 @@ impl Attach {
 
     fn send_on(&self, conn: Conn, message: &SeatMessage) {
         self.net.send(conn, wire::frame(message));
-    }
-
-    /// The first interrupt waits until the desk has what was typed, the second does not.
-    fn interrupt(&mut self, code: u8) {
-        match &mut self.leaving {
-            Some((by, _)) => *by = clock::now().clock,
-            None => self.leave(code),
-        }
-    }
-
-    fn leave(&mut self, code: u8) {
-        self.leaving.get_or_insert((clock::now().clock + LEAVE_WITHIN, code));
-    }
-
-    /// The exit code, once there is nothing more to do.
-    fn leave_when_done(&mut self) -> Result<Option<u8>, String> {
-        let Some((by, code)) = self.leaving else { return Ok(None) };
-        if !self.lines.is_empty() && clock::now().clock < by {
-            return Ok(None);
-        }
-        let waiting = self.waiting()?;
-        for text in &waiting {
-            self.error(format!("not sent yet, kept for the next start: {text}"));
-        }
-        let text = "the terminal is leaving".to_owned();
-        self.send(&SeatMessage::Bye { code: ByeCode::Leaving, text });
-        Ok(Some(if waiting.is_empty() { code } else { code.max(1) }))
-    }
-
-    fn waiting(&self) -> Result<Vec<String>, String> {
-        let waiting = self.lines.waiting().map_err(|fault| fault.to_string())?;
-        Ok(waiting.into_iter().map(|line| line.text).collect())
     }
 
     /// A line that nobody will send comes back to the person.

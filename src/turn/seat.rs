@@ -45,6 +45,13 @@ pub trait Front {
     /// gets the next line.
     fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>);
 
+    /// Says what a terminal elsewhere shows while the desk is away: the customer who gets its next
+    /// line.
+    fn note_standing(&self, _: Option<String>) {}
+
+    /// Says what a terminal elsewhere tells a person who is about to leave it.
+    fn note_leaving(&self, _: Option<String>) {}
+
     /// Shows these lines beside the conversation.
     fn list(&self, lines: Vec<String>);
 

@@ -173,6 +173,12 @@ pub struct View {
     pub focus: Option<ConversationId>,
     /// How many need an answer.
     pub count: u32,
+    /// The customer who gets the next line, for the prompt while the desk is away.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// What becomes of the agent's customers if this terminal leaves, for a person who is about to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leaving: Option<String>,
 }
 
 /// Something that a terminal shows.

@@ -49,7 +49,9 @@ mod bot {
 
 /// The desk: its queue, its customers, and its life as a service.
 mod desk {
+    mod agents;
     mod alerts;
+    mod attached;
     mod codes;
     mod customers;
     mod departments;

@@ -29,8 +29,12 @@ impl Desk {
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
         if let Some(agent) = self.team.stand_up(seat, now) {
             self.keep_all(agent, now);
-            let theirs = self.conversations_of(agent).map(|id| (id, self.who(id))).collect();
-            self.team.member_mut(agent).had = theirs;
+            let theirs: Vec<_> =
+                self.conversations_of(agent).map(|id| (id, self.who(id))).collect();
+            // Losses that no screen has shown yet are told again.
+            let had = &mut self.team.member_mut(agent).had;
+            had.retain(|(id, _)| theirs.iter().all(|(theirs, _)| theirs != id));
+            had.extend(theirs);
         }
         self.review_presence(now);
     }
@@ -54,7 +58,7 @@ impl Desk {
         let Some(agent) = self.team.agent_at(seat) else { return };
         if self.team.seats_of(agent).len() == 1 {
             self.tell_presence(agent, Presence::Here, None);
-            for (id, who) in std::mem::take(&mut self.team.member_mut(agent).had) {
+            for (id, who) in self.team.member(agent).had.clone() {
                 if let Some(how) = self.lost(agent, id) {
                     let news = DeskNews::LostMeanwhile { who, how };
                     self.tell_agent(agent, Report::News { text: News::Desk(news) });
@@ -62,6 +66,13 @@ impl Desk {
             }
         }
         self.tell_void_offers(seat);
+    }
+
+    /// The screen at this seat has shown what its agent was told at the arrival.
+    pub fn arrival_shown(&mut self, seat: SeatId) {
+        if let Some(agent) = self.team.agent_at(seat) {
+            self.team.member_mut(agent).had.clear();
+        }
     }
 
     /// What has become of a customer whom the agent had, if the agent has them no more.

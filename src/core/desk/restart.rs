@@ -57,6 +57,8 @@ impl Desk {
             let conversation = &desk.conversations[id];
             if let Some(owner) = conversation.owner() {
                 desk.team.note_unread(owner, id, conversation.owed().lines(), now);
+                let who = desk.who(id);
+                desk.team.member_mut(owner).had.push((id, who));
             }
         }
         desk.note_all_waiting(now);

@@ -71,7 +71,8 @@ pub(super) struct Member {
     has_seat: bool,
     /// The agent has had a seat since the desk was started.
     was_here: bool,
-    /// The customers whom the agent had when the last seat went away.
+    /// The customers whom the agent had when the last seat went away, or when the desk was started,
+    /// until the agent has read which of them are lost.
     pub(super) had: Vec<(ConversationId, String)>,
     /// How many lines are unread, by conversation, of those that have any.
     unread: HashMap<ConversationId, u32>,

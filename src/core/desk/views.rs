@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::core::clock::Now;
 use crate::core::delivery::Mark;
-use crate::core::report::{Customers, Focus, Listed, Prompt, Told, in_brief};
+use crate::core::report::{Customers, Focus, LeftBehind, Listed, Prompt, Told, in_brief};
 use crate::wire::{Author, ConversationId, DeskId, Millis, Number};
 
 use super::controls::{Ask, Phase};
@@ -134,6 +134,16 @@ impl Desk {
         };
         let talking = self.conversations.count_of(agent);
         Customers { talking, waiting: self.waiting_for(agent) }
+    }
+
+    /// Which customers lose their agent if this seat is left; `None` if there are none, or the agent
+    /// has another seat. A conversation that is about to end does not count.
+    pub fn left_behind(&self, seat: SeatId) -> Option<LeftBehind> {
+        let agent = self.team.agent_at(seat)?;
+        let stay = self.conversations_of(agent).filter(|id| self.planned(*id).is_none());
+        let customers = stay.count();
+        let is_last = customers > 0 && self.team.seats_of(agent).len() == 1;
+        is_last.then_some(LeftBehind { customers, grace: self.options.agent_grace })
     }
 
     /// The conversation that gets the next line of this seat.

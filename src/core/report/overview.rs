@@ -199,6 +199,27 @@ impl fmt::Display for Customers {
     }
 }
 
+/// The customers of an agent who leaves their last terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftBehind {
+    /// How many they are.
+    pub customers: usize,
+    /// After this time without the agent they wait again.
+    pub grace: Duration,
+}
+
+impl fmt::Display for LeftBehind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let grace = self.grace.as_secs();
+        match self.customers {
+            1 => write!(f, "you have 1 customer, who waits again after {grace} s without you"),
+            many => {
+                write!(f, "you have {many} customers, who wait again after {grace} s without you")
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

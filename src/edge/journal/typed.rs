@@ -24,7 +24,13 @@ const SCHEMA: &str = "
         conversation BLOB,
         text TEXT NOT NULL
     ) STRICT;
+    CREATE TABLE IF NOT EXISTS signed_in (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        agent TEXT NOT NULL
+    ) STRICT;
 ";
+
+const SIGN_IN_WITH: &str = "INSERT OR REPLACE INTO terminal VALUES (1, ?, ?, ?, ?)";
 
 /// What a terminal signs in with.
 #[derive(Clone)]
@@ -127,12 +133,44 @@ impl TypedLines {
             change.execute("DELETE FROM line", [])?;
             change.execute("DELETE FROM sqlite_sequence WHERE name = 'line'", [])?;
             let values = params![desk_key, code.bytes(), secret.bytes(), seat.bytes()];
-            change.execute("INSERT OR REPLACE INTO terminal VALUES (1, ?, ?, ?, ?)", values)?;
+            change.execute(SIGN_IN_WITH, values)?;
             change.commit()
         };
         begin().map_err(fault)?;
         self.waiting = 0;
         Ok(former)
+    }
+
+    /// Signs in with this from now on, at the same seat of the same desk: all lines stay.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn renew(&mut self, credentials: &Credentials) -> Result<(), Fault> {
+        let Credentials { desk_key, code, secret, seat } = credentials;
+        let values = params![desk_key, code.bytes(), secret.bytes(), seat.bytes()];
+        self.connection.execute(SIGN_IN_WITH, values).map_err(fault)?;
+        Ok(())
+    }
+
+    /// The name of the agent who was signed in here last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn agent(&self) -> Result<Option<String>, Fault> {
+        let sql = "SELECT agent FROM signed_in";
+        self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(fault)
+    }
+
+    /// This agent is signed in here.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn set_agent(&mut self, agent: &str) -> Result<(), Fault> {
+        if self.agent()?.as_deref() != Some(agent) {
+            let sql = "INSERT OR REPLACE INTO signed_in VALUES (1, ?)";
+            self.connection.execute(sql, [agent]).map_err(fault)?;
+        }
+        Ok(())
     }
 
     /// Keeps a line, and returns its number.

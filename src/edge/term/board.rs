@@ -33,6 +33,8 @@ pub(super) struct Board {
     focus: Option<ConversationId>,
     /// The lines that are begun for other conversations.
     drafts: HashMap<ConversationId, String>,
+    /// The person has entered a command and typed nothing since: if the focus moves now, they know.
+    is_moving: bool,
     limit: usize,
     typed: Sender<Typed>,
     columns: usize,
@@ -56,6 +58,7 @@ impl Board {
             short_prompt: Shown::default(),
             focus: None,
             drafts: HashMap::new(),
+            is_moving: false,
             limit,
             typed,
             columns: SIZE.0,
@@ -95,20 +98,34 @@ impl Board {
     }
 
     /// The line is for this conversation from now on. A draft stays with the conversation that it
-    /// was begun for; a command is for none.
-    pub(super) fn focus(&mut self, conversation: Option<ConversationId>) {
+    /// was begun for; a command is for none. Returns the rows to put above the line: they say which
+    /// draft is out of sight now, if the person did not move the focus.
+    pub(super) fn focus(&mut self, conversation: Option<ConversationId>, look: &Look) -> Vec<Row> {
+        let is_moving = std::mem::take(&mut self.is_moving);
         let former = std::mem::replace(&mut self.focus, conversation);
         if former != conversation {
             self.editor.give_up_search();
         }
         if former == conversation || is_command(self.editor.text()) {
-            return;
+            self.is_moving = is_moving && former == conversation;
+            return Vec::new();
         }
         let draft = conversation.and_then(|id| self.drafts.remove(&id)).unwrap_or_default();
         let left = self.editor.exchange(draft);
-        if let Some(former) = former.filter(|_| !left.trim().is_empty()) {
+        if left.trim().is_empty() {
+            return Vec::new();
+        }
+        let above = if is_moving && former.is_some() {
+            Vec::new()
+        } else {
+            self.editor.remember(left.clone());
+            let why = "your lines go elsewhere now; the Up key brings it back";
+            look.fault(&format!("not sent: {left} ({why})"), self.columns())
+        };
+        if let Some(former) = former {
             self.drafts.insert(former, left);
         }
+        above
     }
 
     /// Empties the line, or gives up a search. Returns whether there was a text or a search; the Up
@@ -129,6 +146,7 @@ impl Board {
         if self.editor.is_searching() && self.press_in_search(key) {
             return Vec::new();
         }
+        self.is_moving &= !matches!(key, Key::Text(_) | Key::Paste(_));
         match key {
             Key::Enter => return self.enter(look),
             Key::Search => self.editor.search(),
@@ -194,7 +212,8 @@ impl Board {
             return look.fault(&fault, self.columns());
         }
         let mut above = Vec::new();
-        if is_command(&line) {
+        self.is_moving = is_command(&line);
+        if self.is_moving {
             // A message is shown once it is journaled; a command is shown here, or not at all.
             above = look.aside("> ", &Shown::text(&line), self.columns());
         }
@@ -225,9 +244,10 @@ impl Board {
     }
 
     /// Does what a typed command would do, and leaves the line as it is.
-    fn command(&self, command: String, look: &Look) -> Vec<Row> {
+    fn command(&mut self, command: String, look: &Look) -> Vec<Row> {
         let above = look.aside("> ", &Shown::text(&command), self.columns());
         self.tell(Typed::Line(command));
+        self.is_moving = true;
         above
     }
 

@@ -84,7 +84,8 @@ impl Editor {
         }
     }
 
-    fn remember(&mut self, text: String) {
+    /// Keeps a text in the history, for the Up key.
+    pub(super) fn remember(&mut self, text: String) {
         if self.history.back() != Some(&text) && !text.trim().is_empty() {
             self.history.push_back(text);
         }

@@ -124,14 +124,22 @@ impl Input {
         }
     }
 
-    /// Reads lines until the end, or until stopped.
-    pub(super) fn read_lines(self, limit: usize, typed: &Sender<Typed>) {
+    /// Reads lines until the end, or until stopped. A person who has pressed Ctrl-D may go on: the
+    /// end is only what two ends behind each other say.
+    pub(super) fn read_lines(self, limit: usize, typed: &Sender<Typed>, is_person: bool) {
         let mut lines = Lines::new(limit);
+        let mut has_ended = !is_person;
         let mut bytes = [0; READ];
         loop {
             match self.read(&mut bytes, None) {
-                Ok(Came::Bytes(0)) => break,
+                Ok(Came::Bytes(0)) if mem::replace(&mut has_ended, true) => break,
+                Ok(Came::Bytes(0)) => {
+                    if !self.end(typed, &mut lines) {
+                        return;
+                    }
+                }
                 Ok(Came::Bytes(length)) => {
+                    has_ended = !is_person;
                     let mut rest = &bytes[..length];
                     while let Some(line) = lines.next(&mut rest) {
                         if !self.send(typed, line) {
@@ -147,12 +155,13 @@ impl Input {
                 }
             }
         }
-        if let Some(line) = lines.last()
-            && !self.send(typed, line)
-        {
-            return;
-        }
-        self.send(typed, Typed::End);
+        self.end(typed, &mut lines);
+    }
+
+    /// Sends what was typed since the last line, and that it ends there.
+    fn end(&self, typed: &Sender<Typed>, lines: &mut Lines) -> bool {
+        let last = lines.last().is_none_or(|line| self.send(typed, line));
+        last && self.send(typed, Typed::End)
     }
 
     /// Waits until the loop takes the line; `false` if the loop has ended or this thread is

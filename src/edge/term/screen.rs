@@ -203,7 +203,7 @@ impl Output {
             Command::Prompt { prompt, short, focus } => {
                 if let Some(board) = &mut self.board {
                     board.prompt(&prompt, &short);
-                    board.focus(focus);
+                    self.above.extend(board.focus(focus, &self.look));
                     self.is_dirty = true;
                 }
             }

@@ -151,6 +151,14 @@ impl Front for Attached {
         (view.prompt, view.short, view.focus) = (prompt, short, focus);
     }
 
+    fn note_standing(&self, who: Option<String>) {
+        self.view.borrow_mut().who = who;
+    }
+
+    fn note_leaving(&self, leaving: Option<String>) {
+        self.view.borrow_mut().leaving = leaving;
+    }
+
     fn list(&self, lines: Vec<String>) {
         self.outbox.push_later(Frame::Message(SeatMessage::List { lines }));
     }

@@ -162,6 +162,7 @@ impl AgentSeat {
         let (said, mark, focus) = &prompt;
         let screen = self.seat.screen();
         screen.prompt(format!("{said}{mark}"), format!("{}{mark}", said.short()), *focus);
+        screen.note_standing(said.focus.as_ref().map(|focus| focus.who.clone()));
         self.prompt = Some(prompt);
     }
 

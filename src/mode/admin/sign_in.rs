@@ -201,6 +201,7 @@ impl Admin {
             SeatMessage::Complete { line } => self.complete(at, &line),
             SeatMessage::Shown { number } => {
                 line.shown.set(number);
+                self.desk.arrival_shown(at);
                 self.shown(at, number);
             }
             SeatMessage::Bye { .. } => {

@@ -140,6 +140,10 @@ impl World<Desk> for Edges {
                 let spoken = desk.prompt(id, now).spoken(desk.mark(id));
                 seat.seat_mut().speak(spoken);
             }
+            if id != SeatId::TERMINAL && seat.seat().screen().is_interactive() {
+                let leaving = desk.left_behind(id).map(|customers| customers.to_string());
+                seat.seat().screen().note_leaving(leaving);
+            }
             seat.show_list(desk, now);
             seat.flush();
         }

@@ -24,15 +24,15 @@ pub struct Agent {
 /// What `handoff agent` does.
 #[derive(Debug)]
 pub enum AgentTask {
-    /// Adds an agent.
+    /// Adds an agent, or changes one.
     Add {
         /// The agent's name.
         name: String,
-        /// The name that customers see.
-        shown_as: String,
-        /// Whether the agent is a lead.
-        is_lead: bool,
-        /// The departments that the agent serves; none: all.
+        /// The name that customers see, if it is given.
+        shown_as: Option<String>,
+        /// Whether the agent is a lead, if that is said.
+        is_lead: Option<bool>,
+        /// The departments that the agent serves, if some are named.
         departments: Vec<Department>,
     },
     /// Lists the agents.
@@ -62,15 +62,24 @@ impl raw::Agent {
                 name,
                 shown_as,
                 lead,
+                no_lead,
                 department,
                 state,
                 profile,
             }) => {
                 check_name(&name)?;
-                let shown_as = shown_as.as_deref().unwrap_or(&name);
-                let shown_as = checked_shown_name("--shown-as", shown_as)?;
+                let shown_as = shown_as.as_deref();
+                let shown_as = shown_as.map(|it| checked_shown_name("--shown-as", it));
+                let shown_as = shown_as.transpose()?;
+                let is_lead = match (lead, no_lead) {
+                    (true, true) => {
+                        return Err("--lead and --no-lead exclude each other; give one".to_owned());
+                    }
+                    (false, false) => None,
+                    (is_lead, _) => Some(is_lead),
+                };
                 let departments = checked_departments(department)?;
-                (AgentTask::Add { name, shown_as, is_lead: lead, departments }, state, profile)
+                (AgentTask::Add { name, shown_as, is_lead, departments }, state, profile)
             }
             raw::AgentTask::List(raw::AgentList { state, profile }) => {
                 (AgentTask::List, state, profile)
@@ -131,6 +140,22 @@ impl Agent {
             Some(key) => key.parse(),
             None => own_identity(&folder, &self.place.profile)?.fingerprint(),
         }
+    }
+
+    /// What to say of a code if no desk with this profile has run yet: it may be a typing error.
+    ///
+    /// # Errors
+    /// One line, when that cannot be known.
+    pub fn doubt(&self) -> Result<Option<String>, String> {
+        let (folder, profile) = (self.folder()?, &self.place.profile);
+        let has_run = kept_desk_key(&folder, profile)?.is_some();
+        Ok((!has_run).then(|| {
+            format!(
+                "no desk with the profile '{profile}' has run here yet ({}); --profile and --state \
+                 choose the desk",
+                folder.display()
+            )
+        }))
     }
 
     fn folder(&self) -> Result<PathBuf, String> {

@@ -350,20 +350,26 @@ pub(super) enum AgentTask {
 }
 
 mode! {
-    /// Adds an agent, and prints a code for 'handoff attach'. It works once.
+    /// Adds an agent, and prints a code for 'handoff attach'. It works once. For an agent whom the
+    /// desk has already, it is the code of one more terminal, and the options that are given change
+    /// what they say.
     #[derive(FromArgs, Debug)]
     #[argh(subcommand, name = "add")]
     pub(super) struct AgentAdd {
         /// the agent's name among agents: one word
         #[argh(positional)]
         pub name: String,
-        /// the name that customers see (default: the same)
+        /// the name that customers see (a new agent's default: the same)
         #[argh(option)]
         pub shown_as: Option<String>,
         /// a lead may take over conversations of others and read them along
         #[argh(switch)]
         pub lead: bool,
-        /// a department whose customers the agent answers; may be repeated (default: all)
+        /// the agent is no lead any more
+        #[argh(switch)]
+        pub no_lead: bool,
+        /// a department whose customers the agent answers; may be repeated (a new agent's default:
+        /// all)
         #[argh(option)]
         pub department: Vec<String>,
     } + desk

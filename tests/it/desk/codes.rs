@@ -13,6 +13,7 @@ use crate::support::home::files_in;
 use crate::support::raw::Raw;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
 
 /// What an agent's terminal keeps of itself, in hexadecimal digits.
 struct Kept {
@@ -161,4 +162,82 @@ fn a_file_with_a_code_that_others_can_read_is_refused() {
     assert_eq!(robin.exit_code(), 1);
     let why = robin.stderr().join("\n");
     assert!(why.contains("is open to other users; run: chmod 600"), "{why}");
+}
+
+/// What a new code of an agent is.
+fn new_code(setup: &Setup, agent: &str) -> String {
+    fs::read_to_string(setup.add_agent(agent, &[])).expect("the code")
+}
+
+fn revoke(setup: &Setup, agent: &str) {
+    let mut revoke = Handoff::start(&["agent", "revoke", agent, "--state", setup.state()]);
+    assert_eq!(revoke.exit_code(), 0);
+}
+
+#[test]
+fn an_agent_who_is_added_again_is_asked_for_the_new_code_and_keeps_what_was_not_sent() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent_at_a_terminal("robin", 120);
+    let mut bob = setup.queued("Bob");
+    robin.sees("Hey! Bob wants to talk to you");
+    desk.kill();
+    robin.prompts("not attached> ");
+    robin.press("/accept 1\r");
+    robin.sees("kept, and sent when the desk is back: /accept 1");
+    robin.program.kill();
+    revoke(&setup, "robin");
+    let code = new_code(&setup, "robin");
+    let _desk = setup.admin(&[]);
+    // A script cannot be asked.
+    let mut script = setup.attach("robin", None, &[]);
+    let why = script.until_told("error", "does not know the code");
+    assert!(why["text"].as_str().is_some_and(|text| text.contains("--code-file FILE")), "{why}");
+    assert_eq!(script.exit_code(), 1);
+    let attach = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--profile", "robin"];
+    let mut robin = Terminal::start(&attach);
+    robin.sees("does not know the code");
+    robin.prompts("new code> ");
+    robin.press("nonsense\r");
+    robin.sees("this is no code of an agent");
+    let other = Setup::new();
+    robin.press(&format!("{}\r", new_code(&other, "robin")));
+    robin.sees("this code is for another desk");
+    robin.press(&format!("{code}\r"));
+    robin.sees("attached to");
+    robin.prompts("#1 Bob> ");
+    robin.press("here I am\r");
+    bob.until_text("here I am");
+    assert!(!robin.rows().join("").contains(&code), "{:?}", robin.rows());
+}
+
+#[test]
+fn what_an_agent_typed_is_not_sent_in_the_name_of_another_one_at_the_same_terminal() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent_at_a_terminal("robin", 120);
+    let mut bob = setup.queued("Bob");
+    robin.press("/accept 1\r");
+    robin.prompts("#1 Bob> ");
+    desk.kill();
+    robin.prompts("not attached, #1 Bob> ");
+    robin.press("it is robin\r");
+    robin.sees("kept, and sent when the desk is back: it is robin");
+    robin.program.kill();
+    revoke(&setup, "robin");
+    let (al, phone) = (new_code(&setup, "al"), setup.add_agent("al", &[]));
+    let _desk = setup.admin(&[]);
+    let mut phone = setup.attach("phone", Some(&phone), &[]);
+    phone.until_told("notice", "as al");
+    phone.say("/accept 1");
+    phone.until_state("active");
+    let attach = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--profile", "robin"];
+    let mut terminal = Terminal::start(&attach);
+    terminal.prompts("new code> ");
+    terminal.press(&format!("{al}\r"));
+    terminal.sees("not sent, another agent typed it");
+    terminal.prompts("#1 Bob> ");
+    terminal.press("it is al\r");
+    bob.until_text("it is al");
+    assert!(!bob.messages().iter().any(|(_, text)| text == "it is robin"));
 }

@@ -187,7 +187,12 @@ impl Setup {
         let mut add = Handoff::start(&adds);
         assert_eq!(add.exit_code(), 0);
         let words = add.stdout().join("\n");
-        let code = words.split_whitespace().max_by_key(|word| word.len()).expect("a code");
+        self.keep_code(name, words.split_whitespace().max_by_key(|it| it.len()).expect("a code"))
+    }
+
+    /// A file with an agent's code, for `--code-file`.
+    #[track_caller]
+    pub fn keep_code(&self, name: &str, code: &str) -> String {
         let count = fs::read_dir(self.state()).map_or(0, Iterator::count);
         let file = Path::new(self.state()).join(format!("{name}.{count}.code"));
         fs::write(&file, code).expect("it can be written");

@@ -438,11 +438,14 @@ fn an_agent_who_is_back_reads_which_customers_they_have_no_more() {
     desk.sign_out(robin, now());
     desk.take_over(kim, 2, "robin is away", now()).expect("a lead may");
     says(&mut desk, 3, 3, Body::Closed { of: None, reason: EndReason::UserEnded });
-    let tells_at_return = |desk: &mut Desk| {
+    let tells_at_return = |desk: &mut Desk, is_shown: bool| {
         desk.outcome();
         let robin = desk.sign_in("robin").expect("an agent");
         desk.tell_arrival(robin);
         let acts = desk.outcome().acts;
+        if is_shown {
+            desk.arrival_shown(robin);
+        }
         desk.sign_out(robin, now());
         let news = reports(&acts).filter_map(|report| match report {
             Report::News { text } => Some(text.to_string()),
@@ -453,13 +456,14 @@ fn an_agent_who_is_back_reads_which_customers_they_have_no_more() {
     let has_lost =
         |n: u8, how: &str| format!("#{n} Customer 0{n}0{n} is not yours any more: {how}");
     let expected = [has_lost(2, "kim has them"), has_lost(3, "the conversation has ended")];
-    assert_eq!(tells_at_return(&mut desk), expected);
+    assert_eq!(tells_at_return(&mut desk, false), expected);
+    assert_eq!(tells_at_return(&mut desk, true), expected, "the first time no screen showed it");
     desk.tick(after(desk.options.agent_grace));
     desk.accept(al, Some(4), now()).expect("they wait");
     let again = "they wait again";
     let expected = [has_lost(1, again), has_lost(4, "al has them"), has_lost(5, again)];
-    assert_eq!(tells_at_return(&mut desk), expected);
-    assert!(tells_at_return(&mut desk).is_empty(), "each is told once");
+    assert_eq!(tells_at_return(&mut desk, true), expected);
+    assert!(tells_at_return(&mut desk, true).is_empty(), "each is told once");
 }
 
 #[test]

@@ -46,6 +46,12 @@ impl Desk {
         self.screen.process(&frame);
     }
 
+    fn focus(&mut self, conversation: Option<ConversationId>) {
+        let above = self.board.focus(conversation, &self.look);
+        let frame = self.board.frame(&above, &self.look);
+        self.screen.process(&frame);
+    }
+
     fn seen(&self) -> String {
         self.screen.screen().contents()
     }
@@ -101,15 +107,18 @@ fn enter_takes_the_line_off_the_screen() {
 fn a_draft_stays_with_the_conversation_that_it_was_begun_for() {
     let id = |n| ConversationId::new([n; 16]);
     let mut desk = desk(30, 10);
-    desk.board.focus(Some(id(1)));
+    desk.focus(Some(id(1)));
     desk.text("to one");
-    desk.board.focus(Some(id(2)));
+    desk.focus(Some(id(2)));
     desk.above(&[]);
-    assert_eq!(desk.seen(), "Ann (2)> ");
+    let seen = desk.seen().replace("\n  │ ", "");
+    let told = "!! not sent: to one (your lines go elsewhere now; the Up key brings it back)";
+    assert_eq!(seen, format!("{told}\nAnn (2)> "));
+    desk.press(Key::Redraw);
     desk.text("to two");
     desk.press(Key::Enter);
     desk.text("/clo");
-    desk.board.focus(Some(id(1)));
+    desk.focus(Some(id(1)));
     desk.above(&[]);
     assert_eq!(desk.seen(), "Ann (2)> /clo", "a command goes on");
     desk.press(Key::Enter);

@@ -1,0 +1,55 @@
+//! The end of an agent's terminal: who asks for it, and what must be done before.
+
+use crate::core::script::LEAVE_WITHIN;
+use crate::edge::clock;
+use crate::wire::Code;
+use crate::wire::seat::SeatMessage;
+
+use super::{Attach, Link};
+
+impl Attach {
+    /// The person wants to leave. If that leaves customers behind, it takes a second time.
+    pub(super) fn ask_to_leave(&mut self) {
+        // An agent who leaves keeps what is about to end; this one has just ended it.
+        self.send(&SeatMessage::Enter {});
+        match &self.customers {
+            Some(customers) if !std::mem::replace(&mut self.has_asked_to_leave, true) => {
+                self.notice(&format!("{customers}; /quit again leaves"));
+            }
+            _ => self.leave(0),
+        }
+    }
+
+    /// The first interrupt waits until the desk has what was typed, the second does not.
+    pub(super) fn interrupt(&mut self, code: u8) {
+        match &mut self.leaving {
+            Some((by, _)) => *by = clock::now().clock,
+            None => self.leave(code),
+        }
+    }
+
+    pub(super) fn leave(&mut self, code: u8) {
+        let code = if matches!(self.link, Link::Refused) { code.max(1) } else { code };
+        self.leaving.get_or_insert((clock::now().clock + LEAVE_WITHIN, code));
+    }
+
+    /// The exit code, once there is nothing more to do.
+    pub(super) fn leave_when_done(&mut self) -> Result<Option<u8>, String> {
+        let Some((by, code)) = self.leaving else { return Ok(None) };
+        if !self.lines.is_empty() && clock::now().clock < by {
+            return Ok(None);
+        }
+        let waiting = self.waiting()?;
+        for text in &waiting {
+            self.error(format!("not sent yet, kept for the next start: {text}"));
+        }
+        let text = "the terminal is leaving".to_owned();
+        self.send(&SeatMessage::Bye { code: Code::Leaving, text });
+        Ok(Some(if waiting.is_empty() { code } else { code.max(1) }))
+    }
+
+    fn waiting(&self) -> Result<Vec<String>, String> {
+        let waiting = self.lines.waiting().map_err(|fault| fault.to_string())?;
+        Ok(waiting.into_iter().map(|line| line.text).collect())
+    }
+}

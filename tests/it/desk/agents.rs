@@ -1,0 +1,60 @@
+//! `handoff agent`: what it changes, and what it says.
+
+use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+
+/// Runs `handoff agent`, which succeeds. Returns what it printed on stdout and on stderr.
+#[track_caller]
+fn agent(setup: &Setup, arguments: &[&str]) -> (String, String) {
+    let all = [&["agent"], arguments, &["--state", setup.state()]].concat();
+    let mut agent = Handoff::start(&all);
+    assert_eq!(agent.exit_code(), 0);
+    (agent.stdout().join("\n"), agent.stderr().join("\n"))
+}
+
+#[test]
+fn what_is_said_of_an_agent_who_is_there_changes_and_the_running_desk_takes_it_up() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let mut lea = setup.agent("lea", &["--department", "returns"]);
+    let mut cleo = setup.queued("Cleo");
+    lea.say("/accept 1");
+    cleo.until(|event| event["admin"] == "lea");
+    let (said, _) = agent(&setup, &["add", "LEA", "--shown-as", "Lea L.", "--lead"]);
+    assert!(said.contains("customers see lea as Lea L. now\nlea is a lead now\n"), "{said}");
+    // Without options it is one terminal more, and nothing else changes.
+    let code = setup.add_agent("lea", &[]);
+    assert_eq!(agent(&setup, &["list"]).0, "lea as Lea L., lead, for returns");
+    let mut more = setup.attach("more", Some(&code), &[]);
+    more.until_told("notice", "as lea");
+    more.say("/agents");
+    more.until_told("notice", "lea (customers see Lea L.), lead, for returns  here");
+    lea.say("hello");
+    assert_eq!(cleo.until_text("hello")["name"], "Lea L.");
+    let (said, _) = agent(&setup, &["add", "lea", "--no-lead", "--department", "orders"]);
+    assert!(said.contains("lea is no lead any more\nlea serves orders now\n"), "{said}");
+    assert_eq!(agent(&setup, &["list"]).0, "lea as Lea L., for orders");
+}
+
+#[test]
+fn a_code_for_a_desk_that_has_never_run_comes_with_a_warning_and_the_code_of_another_with_a_reason()
+{
+    let setup = Setup::new();
+    let (said, warning) = agent(&setup, &["add", "robin", "--profile", "shop"]);
+    assert!(said.contains("robin is an agent now"), "{said}");
+    assert!(warning.contains("no desk with the profile 'shop' has run here yet"), "{warning}");
+    // It may be set up before its first start.
+    let code = said.split_whitespace().max_by_key(|word| word.len()).expect("a code");
+    let file = setup.keep_code("robin", code);
+    let desk = setup.admin(&["--profile", "shop"]);
+    let mut robin = setup.attach("robin", Some(&file), &[]);
+    robin.until_told("notice", "as robin");
+    let (_, warning) = agent(&setup, &["add", "robin", "--profile", "shop"]);
+    assert_eq!(warning, "");
+    drop((robin, desk));
+    let _other = setup.admin(&[]);
+    let mut robin = setup.attach("robin", None, &[]);
+    let why = robin.until_told("error", "is not the desk that the code is for");
+    let why = why["text"].as_str().unwrap_or_default();
+    assert!(why.contains("SHA256:") && !why.contains("--fingerprint"), "{why}");
+}

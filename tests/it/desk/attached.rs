@@ -1,0 +1,143 @@
+//! An agent's terminal while its desk is away, and when the agent leaves it.
+
+use rustix::process::Signal;
+
+use super::team::has;
+use crate::support::setup::Setup;
+use crate::support::terminal::at_keyboard;
+
+/// How many rows of the window begin like this.
+fn count(rows: &[String], text: &str) -> usize {
+    rows.iter().filter(|row| row.starts_with(text)).count()
+}
+
+#[test]
+fn a_line_typed_while_the_desk_is_away_is_seen_and_enter_tries_to_reach_the_desk_at_once() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent_at_a_terminal("robin", 120);
+    let mut bob = setup.queued("Bob");
+    robin.press("/accept\r");
+    robin.prompts("#1 Bob> ");
+    desk.kill();
+    robin.prompts("not attached, #1 Bob> ");
+    robin.sees("trying again; Enter tries at once");
+    robin.press("Bob, one thing more\r");
+    robin.sees("-- kept, and sent when the desk is back: Bob, one thing more");
+    robin.until_rows(|rows| count(rows, "-- not attached to") == 2, "the attempt fails");
+    // Each attempt that fails makes the wait for the next one longer.
+    for attempt in 3..=6 {
+        robin.press("\r");
+        robin.until_rows(|rows| count(rows, "-- not attached to") == attempt, "it fails, too");
+    }
+    let _desk = setup.admin(&[]);
+    robin.press("\r");
+    robin.until_rows(|rows| count(rows, "-- attached to") == 2, "attached again");
+    bob.until_text("Bob, one thing more");
+    robin.prompts("> ");
+    assert_eq!(bob.messages().iter().filter(|(author, _)| author == "admin").count(), 1);
+}
+
+#[test]
+fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and_comes_back() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent_at_a_terminal("robin", 120);
+    let mut kim = setup.agent("kim", &["--lead"]);
+    let mut bob = setup.queued("Bob");
+    robin.press("/accept\r");
+    robin.prompts("#1 Bob> ");
+    desk.kill();
+    robin.prompts("not attached, #1 Bob> ");
+    robin.press("Bob, one th");
+    robin.prompts("> Bob, one th");
+    // robin is back only when Bob is another agent's.
+    robin.program.signal(Signal::STOP);
+    robin.stops();
+    let _desk = setup.admin(&[]);
+    kim.say("/take 1 robin is ill");
+    kim.until(has("kim"));
+    robin.program.signal(Signal::CONT);
+    robin.sees("-- #1 Bob is not yours any more: kim has them");
+    robin.sees("!! not sent: Bob, one th (your lines go elsewhere now; the Up key brings it back)");
+    robin.press("\x1b[A");
+    robin.prompts("nobody> Bob, one th");
+    // Whoever goes to another customer knows where the line is.
+    robin.press("\x15");
+    let _ann = setup.queued("Ann");
+    let _dan = setup.queued("Dan");
+    robin.press("/accept Ann\r");
+    robin.prompts("#2 Ann · 1 waiting> ");
+    robin.press("/accept Dan\r");
+    robin.prompts("#3 Dan> ");
+    robin.press("for Dan");
+    robin.prompts("#3 Dan> for Dan");
+    robin.press("\x1b2");
+    robin.prompts("#2 Ann> ");
+    robin.press("\x1b3");
+    let seen = robin.prompts("#3 Dan> for Dan");
+    assert!(!seen.contains("not sent: for Dan"), "{seen}");
+    kim.say("it is kim");
+    bob.until_text("it is kim");
+    assert!(!bob.messages().iter().any(|(_, text)| text.contains("one th")));
+}
+
+/// What a person at a terminal types to leave it.
+const CTRL_C: &str = "\x03";
+const CTRL_D: &str = "\x04";
+
+#[test]
+fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_them() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&["--agent-grace", "90"]);
+    let _bob = setup.queued("Bob");
+    for (leave, again, code) in
+        [("/quit\r", "/quit", 0), (CTRL_D, "/quit", 0), (CTRL_C, "Ctrl-C", 130)]
+    {
+        let mut robin = setup.agent_at_a_terminal("robin", 120);
+        robin.prompts("1 waiting> ");
+        robin.press("/accept\r");
+        robin.prompts("#1 Bob> ");
+        robin.press(leave);
+        robin.sees(&format!(
+            "you have 1 customer, who waits again after 90 s without you; {again} again leaves"
+        ));
+        robin.press(leave);
+        assert_eq!(robin.program.exit_code(), code, "{leave:?}");
+        // The next terminal has nobody, and is left at once.
+        let mut robin = setup.agent_at_a_terminal("al", 120);
+        robin.press(leave);
+        assert_eq!(robin.program.exit_code(), code, "{leave:?}");
+        let mut robin = setup.attach("robin", None, &[]);
+        robin.until_told("notice", "as robin");
+        robin.say("/transfer #1 queue");
+        robin.until_state("queued");
+        // A script is not asked.
+        robin.say("/accept 1");
+        robin.until_state("active");
+        robin.say("/transfer #1 queue");
+        robin.until_state("queued");
+        robin.kill();
+    }
+}
+
+#[test]
+fn a_person_at_a_plain_terminal_may_go_on_after_ctrl_d_or_leave_by_another() {
+    let setup = Setup::new();
+    let _desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let attach = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--code-file", &code];
+    let (mut robin, mut keys) = at_keyboard(&attach, |_| {});
+    robin.until_err(|line| line.contains("attached to"));
+    let mut bob = setup.queued("Bob");
+    keys.type_line("/accept");
+    robin.until_err(|line| line.ends_with("your lines go to #1 Bob"));
+    keys.press(CTRL_D);
+    robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
+    keys.type_line("still here");
+    bob.until_text("still here");
+    keys.press(CTRL_D);
+    robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
+    keys.press(CTRL_D);
+    assert_eq!(robin.exit_code(), 0);
+}
