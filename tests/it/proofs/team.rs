@@ -143,7 +143,13 @@ impl World {
         let seat = &mut self.seats[at];
         seat.start(code, armed);
         if let (Kind::Desk, Some(process)) = (seat.kind, &mut seat.process) {
-            process.address();
+            // A desk notes at its start what the former one did not end: it may die of that.
+            let is_ready = process.is_ready();
+            assert!(
+                is_ready || seat.armed.is_some(),
+                "seed {}: the desk does not start",
+                self.seed
+            );
         }
     }
 

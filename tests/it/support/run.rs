@@ -133,6 +133,11 @@ impl Handoff {
         address.unwrap_or_default().trim_start_matches("http://").to_owned()
     }
 
+    /// Whether the process has printed a line. False if it ended before.
+    pub fn is_ready(&mut self) -> bool {
+        self.out.first(WITHIN).is_some()
+    }
+
     /// A bot's URL.
     #[track_caller]
     pub fn url(&mut self) -> String {
