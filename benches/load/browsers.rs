@@ -7,34 +7,27 @@
 use std::collections::VecDeque;
 use std::env;
 use std::fs;
-use std::io::{ErrorKind, Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use serde_json::{Value, json};
 
 use crate::archive;
 use crate::broken::{Broken, broken};
-use crate::customers::TEXT;
+use crate::browser::{Browser, Customer};
 use crate::durable::Folder;
 use crate::extent::Extent;
 use crate::measures::{on_one_cpu, starts};
 use crate::nginx;
 use crate::server::{Server, What};
-use crate::stream::Stream;
 use crate::table::{Row, Sample};
 
 /// The customers of the flood: each has one line in flight.
 const IN_FLIGHT: usize = 100;
-/// The fewest and the most customers of the slope.
-const FEW: usize = 1_000;
-const MANY: usize = 9_000;
 
 /// A bot that takes every question and answers none.
 fn silent_bot() -> Result<String, Broken> {
@@ -42,141 +35,6 @@ fn silent_bot() -> Result<String, Broken> {
     let url = format!("http://{}", listener.local_addr()?);
     thread::spawn(move || listener.incoming().flatten().collect::<Vec<_>>());
     Ok(url)
-}
-
-/// A connection of a browser.
-struct Browser {
-    stream: Stream,
-    unread: Vec<u8>,
-}
-
-/// A customer, with a connection for requests and one for the stream.
-struct Customer {
-    asks: Browser,
-    token: String,
-    conversation: String,
-    said: usize,
-}
-
-impl Browser {
-    fn open(server: &Server) -> Result<Browser, Broken> {
-        Ok(Browser { stream: Stream::open(server)?, unread: Vec::new() })
-    }
-
-    /// Sends a request.
-    fn ask(&mut self, request: &[u8]) -> Result<(), Broken> {
-        Ok(self.stream.write_all(request)?)
-    }
-
-    /// Reads once. False if nothing is there.
-    fn read(&mut self) -> Result<bool, Broken> {
-        let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => Err(broken("the gateway hung up").into()),
-            Ok(count) => {
-                self.unread.extend_from_slice(&buffer[..count]);
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Takes the next whole answer out of what was read: its status and body.
-    fn answer(&mut self) -> Option<(u16, Vec<u8>)> {
-        let end = self.unread.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-        let head = String::from_utf8_lossy(&self.unread[..end]).to_ascii_lowercase();
-        let status = head.split(' ').nth(1)?.parse().ok()?;
-        let length = head
-            .split("content-length: ")
-            .nth(1)
-            .map_or(0, |rest| rest.split('\r').next().and_then(|it| it.parse().ok()).unwrap_or(0));
-        let whole = end + length;
-        (self.unread.len() >= whole).then(|| {
-            let body = self.unread[end..whole].to_vec();
-            self.unread.drain(..whole);
-            (status, body)
-        })
-    }
-
-    /// Reads until an answer is there.
-    fn wait(&mut self) -> Result<(u16, Vec<u8>), Broken> {
-        loop {
-            if let Some(answer) = self.answer() {
-                return Ok(answer);
-            }
-            self.read()?;
-        }
-    }
-
-    /// Reads until this text came, and drops everything.
-    fn until(&mut self, text: &[u8]) -> Result<(), Broken> {
-        while !self.unread.windows(text.len()).any(|it| it == text) {
-            self.read()?;
-        }
-        self.unread.clear();
-        Ok(())
-    }
-}
-
-/// The bytes of a POST.
-fn post(server: &Server, name: &str, token: &str, body: &Value) -> Vec<u8> {
-    let (host, body) = (server.address, body.to_string());
-    let length = body.len();
-    format!(
-        "POST /api/{name} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
-         Content-Length: {length}\r\n\r\n{body}"
-    )
-    .into_bytes()
-}
-
-impl Customer {
-    fn begin(server: &Server) -> Result<Customer, Broken> {
-        let mut asks = Browser::open(server)?;
-        asks.ask(&post(server, "begin", "", &json!({})))?;
-        let (_, body) = asks.wait()?;
-        let body: Value = serde_json::from_slice(&body)?;
-        let field = |name: &str| {
-            body[name].as_str().map(str::to_owned).ok_or_else(|| broken(format!("no {name}")))
-        };
-        Ok(Customer { token: field("token")?, conversation: field("conversation")?, asks, said: 0 })
-    }
-
-    /// The bytes of the next line, and the text by which its event is known.
-    fn line(&mut self, server: &Server) -> (Vec<u8>, String) {
-        self.said += 1;
-        let text = format!("line {} {TEXT}", self.said);
-        let id = self.said.to_string();
-        let body = json!({ "id": id, "conversation": self.conversation, "text": text });
-        (post(server, "say", &self.token, &body), text)
-    }
-
-    /// Says a line and waits for the answer.
-    fn say(&mut self, server: &Server) -> Result<(), Broken> {
-        let (request, _) = self.line(server);
-        self.asks.ask(&request)?;
-        match self.asks.wait()? {
-            (202, _) => Ok(()),
-            (status, _) => Err(broken(format!("a line got {status}")).into()),
-        }
-    }
-
-    /// Opens a stream. The caller reads it.
-    fn stream(&self, server: &Server) -> Result<Browser, Broken> {
-        open_stream(server, &self.token)
-    }
-}
-
-/// Opens the stream of the customer with this token. The caller reads it.
-fn open_stream(server: &Server, token: &str) -> Result<Browser, Broken> {
-    let mut stream = Browser::open(server)?;
-    let host = server.address;
-    let request = format!(
-        "GET /api/stream HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
-             Accept: text/event-stream\r\n\r\n"
-    );
-    stream.ask(request.as_bytes())?;
-    Ok(stream)
 }
 
 /// A server under load, as a row names it.
@@ -355,134 +213,6 @@ pub(crate) fn opens(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// The memory of one more customer with an open stream, a live session and ten entries, and the work
-/// for many idle streams.
-pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let bot = Server::start(What::Bot)?;
-    let url = format!("http://{}", bot.address);
-    let mut rows = Vec::new();
-    for (kind, goal) in [("journaled", 3.0), ("ephemeral", 6.5)] {
-        let (mut slopes, mut idle, mut threads) = (Sample::default(), Sample::default(), (0, 0));
-        let mut back = Sample::default();
-        for _ in 0..extent.queues {
-            let folder = Folder::new()?;
-            let state = (kind == "journaled").then(|| folder.path());
-            let server = Server::gateway(&url, state)?;
-            let mut streams = Vec::new();
-            grow(&server, &mut streams, FEW)?;
-            let few = server.status()?;
-            grow(&server, &mut streams, MANY)?;
-            let many = server.status()?;
-            slopes.add((many.rss as f64 - few.rss as f64) / (MANY - FEW) as f64 / 1024.0);
-            threads = (few.threads, many.threads);
-            idle.add(idled(&server, &mut streams)?);
-            back.add(come_back(&server, streams)?);
-        }
-        rows.push(Row {
-            measure: format!(
-                "a customer with a stream and ten entries: RSS, {FEW} to {MANY} ({kind})"
-            ),
-            goal: format!("<= {goal:.1} KiB"),
-            measured: format!("{:.1} KiB ({})", slopes.median(), slopes.spread(1)),
-            scale: format!("{} and {} threads", threads.0, threads.1),
-            reached: Some(slopes.median() <= goal),
-        });
-        rows.push(Row {
-            measure: format!("{MANY} idle streams with heartbeats and answers ({kind})"),
-            goal: "<= 3.0 % of a CPU".into(),
-            measured: format!("{:.1} % ({})", idle.median(), idle.spread(1)),
-            scale: String::new(),
-            reached: Some(idle.median() <= 3.0),
-        });
-        rows.push(Row {
-            measure: format!("{MANY} streams are cut at once: until all are back ({kind})"),
-            goal: "<= 30 s".into(),
-            measured: format!("{:.1} s ({})", back.median(), back.spread(1)),
-            scale: String::new(),
-            reached: Some(back.median() <= 30.0),
-        });
-    }
-    Ok(rows)
-}
-
-/// All streams end at once, and all customers come back as pages do: within a second at first, and
-/// after a failure within twice the time. Returns the seconds until each of them has their ten
-/// entries again.
-fn come_back(server: &Server, streams: Vec<(Browser, String)>) -> Result<f64, Broken> {
-    let mut left: Vec<String> = streams.into_iter().map(|(_, token)| token).collect();
-    let (since, mut within, mut back) = (Instant::now(), 1.0, Vec::new());
-    while !left.is_empty() {
-        let (round, mut opened) = (Instant::now(), Vec::new());
-        for (at, token) in left.iter().enumerate() {
-            let due = Duration::from_secs_f64(within * at as f64 / left.len() as f64);
-            thread::sleep(due.saturating_sub(round.elapsed()));
-            opened.push(open_stream(server, token));
-        }
-        let mut failed = Vec::new();
-        for (stream, token) in opened.into_iter().zip(left) {
-            let open = || {
-                let mut stream = stream?;
-                stream.until(br#""number":10"#)?;
-                back.push(stream);
-                Ok::<_, Broken>(())
-            };
-            if open().is_err() {
-                failed.push(token);
-            }
-        }
-        (left, within) = (failed, within * 2.0);
-    }
-    Ok(since.elapsed().as_secs_f64())
-}
-
-/// What HTTPS adds to a customer, and what one costs who waits at a desk, both with a journal.
-pub(crate) fn slopes_with_tls(extent: &Extent) -> Result<Vec<Row>, Broken> {
-    let bot = Server::start(What::Bot)?;
-    let url = format!("http://{}", bot.address);
-    let slope = |server: &Server, is_queued: bool| {
-        let mut streams = Vec::new();
-        grow_to(server, &mut streams, FEW, is_queued)?;
-        let few = server.status()?.rss;
-        grow_to(server, &mut streams, MANY, is_queued)?;
-        let many = server.status()?.rss;
-        Ok::<_, Broken>((many as f64 - few as f64) / (MANY - FEW) as f64 / 1024.0)
-    };
-    let (mut more, mut queued) = (Sample::default(), Sample::default());
-    for _ in 0..extent.queues {
-        let (folder, other, third) = (Folder::new()?, Folder::new()?, Folder::new()?);
-        let [certificate, key] = certificate(&folder)?;
-        let plain = slope(&Server::gateway(&url, Some(other.path()))?, false)?;
-        let certificate = Some([certificate.as_path(), key.as_path()]);
-        let https = Server::gateway_with(&url, "127.0.0.1:1", Some(folder.path()), certificate)?;
-        more.add(slope(&https, false)? - plain);
-        let desk = Server::start(What::Tls)?;
-        let desk = desk.address.to_string();
-        queued.add(slope(&Server::gateway_with(&url, &desk, Some(third.path()), None)?, true)?);
-    }
-    let row = |measure: &str, sample: &Sample, goal: f64| Row {
-        measure: measure.to_owned(),
-        goal: format!("<= {goal:.1} KiB"),
-        measured: format!("{:.1} KiB ({})", sample.median(), sample.spread(1)),
-        scale: String::new(),
-        reached: Some(sample.median() <= goal),
-    };
-    Ok(vec![
-        row("the same over HTTPS: more", &more, 8.0),
-        row("a customer who waits at a desk, over TLS: RSS (journaled)", &queued, 12.0),
-    ])
-}
-
-/// The files of a certificate for this machine, and of its key.
-fn certificate(folder: &Folder) -> Result<[PathBuf; 2], Broken> {
-    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
-    let made = made.map_err(|error| broken(error.to_string()))?;
-    let files = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
-    fs::write(&files[0], made.cert.pem())?;
-    fs::write(&files[1], made.signing_key.serialize_pem())?;
-    fs::set_permissions(&files[1], fs::Permissions::from_mode(0o600))?;
-    Ok(files)
-}
-
 /// The largest file of the page, over kept connections: the server's CPU time, beside nginx.
 pub(crate) fn files(extent: &Extent) -> Result<Vec<Row>, Broken> {
     if !nginx::is_here() {
@@ -535,76 +265,6 @@ fn fetch(browser: &mut Browser, server: &Server, path: &str) -> Result<Vec<u8>, 
         (200, body) => Ok(body),
         (status, _) => Err(broken(format!("{path} got {status}")).into()),
     }
-}
-
-/// Adds customers until there are `count`. Their streams are read by `idled`.
-fn grow(server: &Server, streams: &mut Vec<(Browser, String)>, count: usize) -> Result<(), Broken> {
-    grow_to(server, streams, count, false)
-}
-
-/// Like `grow`; with `is_queued` all of them wait at the desk then.
-fn grow_to(
-    server: &Server,
-    streams: &mut Vec<(Browser, String)>,
-    count: usize,
-    is_queued: bool,
-) -> Result<(), Broken> {
-    while streams.len() < count {
-        let mut customer = Customer::begin(server)?;
-        let mut stream = customer.stream(server)?;
-        for _ in 0..5 {
-            customer.say(server)?;
-            stream.until(br#""author":"bot""#)?;
-        }
-        if is_queued {
-            let body = json!({ "id": "human", "conversation": customer.conversation });
-            customer.asks.ask(&post(server, "human", &customer.token, &body))?;
-            stream.until(br#""position""#)?;
-        }
-        streams.push((stream, customer.token));
-    }
-    Ok(())
-}
-
-/// How long streams are watched while nothing is said: two heartbeats.
-const IDLE_FOR: Duration = Duration::from_secs(30);
-
-/// Reads all streams and answers every second heartbeat, as pages do. Returns the share of a CPU, in
-/// per cent, that the server takes.
-fn idled(server: &Server, streams: &mut [(Browser, String)]) -> Result<f64, Broken> {
-    let poller = epoll::create(CreateFlags::CLOEXEC)?;
-    for (at, (stream, _)) in streams.iter().enumerate() {
-        let socket = stream.stream.socket();
-        socket.set_nonblocking(true)?;
-        epoll::add(&poller, socket, EventData::new_u64(at as u64), EventFlags::IN)?;
-    }
-    let mut asks = Browser::open(server)?;
-    let (before, since, mut pings) = (server.cpu()?, Instant::now(), 0);
-    let mut ready = Vec::with_capacity(256);
-    while since.elapsed() < IDLE_FOR {
-        ready.clear();
-        let second = Duration::from_secs(1).try_into().ok();
-        epoll::wait(&poller, spare_capacity(&mut ready), second.as_ref())?;
-        for event in &ready {
-            let (stream, token) = &mut streams[event.data.u64() as usize];
-            while stream.read()? {}
-            let text = String::from_utf8_lossy(&stream.unread).into_owned();
-            stream.unread.clear();
-            let ping = text.split("event: ping\ndata: ").nth(1);
-            let Some(data) = ping.and_then(|rest| rest.split('\n').next()) else { continue };
-            pings += 1;
-            if pings % 2 == 1 {
-                let ping: Value = serde_json::from_str(data)?;
-                let here = post(server, "here", token, &json!({ "stream": ping["stream"] }));
-                asks.ask(&here)?;
-                asks.wait()?;
-            }
-        }
-    }
-    if pings < streams.len() {
-        return Err(broken(format!("{pings} heartbeats of {} streams", streams.len())).into());
-    }
-    Ok((server.cpu()? - before) / since.elapsed().as_secs_f64() * 100.0)
 }
 
 /// The start of a gateway with its journal, and the size of the program.

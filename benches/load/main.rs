@@ -16,7 +16,11 @@ mod bot;
 #[cfg(target_os = "linux")]
 mod broken;
 #[cfg(target_os = "linux")]
+mod browser;
+#[cfg(target_os = "linux")]
 mod browsers;
+#[cfg(target_os = "linux")]
+mod crowd;
 #[cfg(target_os = "linux")]
 mod customers;
 #[cfg(target_os = "linux")]

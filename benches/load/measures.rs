@@ -10,6 +10,7 @@ use crate::archive;
 use crate::bot;
 use crate::broken::Broken;
 use crate::browsers;
+use crate::crowd;
 use crate::customers::{self, Customer};
 use crate::durable::{self, Folder};
 use crate::echo;
@@ -81,10 +82,10 @@ pub(crate) fn run() -> Result<(), Broken> {
     }
     if only("web-streams") {
         rows.push(browsers::opens(&extent)?);
-        rows.extend(browsers::slopes(&extent)?);
+        rows.extend(crowd::slopes(&extent)?);
     }
     if only("web-tls") {
-        rows.extend(browsers::slopes_with_tls(&extent)?);
+        rows.extend(crowd::slopes_with_tls(&extent)?);
     }
     if only("web-files") {
         rows.extend(browsers::files(&extent)?);

@@ -29,11 +29,12 @@ pub use page::{GivenPage, metadata};
 pub use presence::GONE_AFTER;
 pub use present::Present;
 pub use stream::{Output, Reader};
+pub use streams::{ANSWERED_WITHIN, HELD_FOR, PING_EVERY, STREAMS_MAX};
 
 use newcomers::Newcomers;
 use passes::Passes;
 use presence::{Absences, Presence};
-use stream::{Bye, Full, Ping, Reset, Stream};
+use stream::{Bye, Stream};
 
 mod addresses;
 mod call;
@@ -44,20 +45,10 @@ mod passes;
 mod presence;
 mod present;
 mod stream;
+mod streams;
 #[cfg(test)]
 mod tests;
 
-/// The most streams of one customer, held requests counted: more would use up the connections that
-/// a browser has for a host.
-pub const STREAMS_MAX: usize = 4;
-/// A ping follows this long after the one before.
-pub const PING_EVERY: Duration = Duration::from_secs(15);
-/// What is due within this time is done together: one wake serves many streams.
-const TOGETHER: Duration = Duration::from_millis(250);
-/// A stream whose pings were answered once, and then not for this long, is ended.
-pub const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
-/// A held request is answered after this long at the latest.
-pub const HELD_FOR: Duration = Duration::from_secs(25);
 /// Requests that do something may come at once, as many as in this many seconds on average.
 pub const BURST_SECONDS: u32 = 10;
 /// A stream that must begin anew gets this many of the latest events.
@@ -365,186 +356,6 @@ impl Gateway {
     ) -> Option<Event> {
         let epoch = self.customers.get(&customer)?.epoch;
         Event::of_entry(EventId { epoch, number }, conversation, line, post, admin)
-    }
-
-    /// Opens a stream of a customer in memory. `events` are what its [`Replay`] asks for. A held
-    /// request whose `tag` is that of `present`, and that missed nothing, waits.
-    pub fn open(
-        &mut self,
-        conn: Conn,
-        (id, token): (CustomerId, TokenHash),
-        reader: Reader,
-        (replay, events): (&Replay, &[Event]),
-        (present, tag): (&Present, u64),
-        now: Now,
-    ) {
-        let must_agree = self.must_agree(id);
-        let Some(customer) = self.customers.get_mut(&id) else { return };
-        self.opened += 1;
-        let wait = if reader == Reader::Held { HELD_FOR } else { PING_EVERY };
-        let mut stream = Stream {
-            customer: id,
-            token,
-            reader,
-            id: format!("{:x}", self.opened),
-            out: Vec::new(),
-            has_ended: false,
-            deadline: now.clock + wait,
-            answered: None,
-        };
-        self.written.push(conn);
-        if customer.streams.len() >= STREAMS_MAX {
-            stream.write(&Event::unnumbered("full", &Full { streams: STREAMS_MAX }));
-            stream.has_ended = true;
-            self.streams.insert(conn, stream);
-            return;
-        }
-        customer.streams.push(conn);
-        let is_news = present.tag() != tag || replay.is_reset || !events.is_empty();
-        if is_news || reader == Reader::Events {
-            customer.told = present.tag();
-            stream.tell(present, (customer.count(), must_agree), now);
-            if replay.is_reset {
-                stream.write(&Event::unnumbered("reset", &Reset { first: replay.first }));
-            }
-            events.iter().for_each(|event| stream.write(event));
-        }
-        self.deadlines.insert((stream.deadline, conn));
-        self.streams.insert(conn, stream);
-        self.set_presence(id, Presence::Watching);
-    }
-
-    /// A connection is gone. Answers whose stream it carried.
-    pub fn closed(&mut self, conn: Conn, now: Now) -> Option<CustomerId> {
-        let stream = self.streams.remove(&conn)?;
-        self.deadlines.remove(&(stream.deadline, conn));
-        if let Some(customer) = self.customers.get_mut(&stream.customer) {
-            customer.streams.retain(|other| *other != conn);
-        }
-        self.note_stream_end(stream.customer, now);
-        Some(stream.customer)
-    }
-
-    /// The journal has committed an entry: the customer's streams are told.
-    pub fn committed(
-        &mut self,
-        conversation: ConversationId,
-        line: &Line,
-        post: Option<&str>,
-        admin: impl FnOnce(Asked) -> Option<String>,
-    ) {
-        let Some(id) = self.customer(conversation) else { return };
-        let Some(customer) = self.customers.get_mut(&id) else { return };
-        let Some(at) = customer.conversations.iter().position(|(of, _)| *of == conversation) else {
-            return;
-        };
-        customer.conversations[at].1 += 1;
-        if customer.streams.is_empty() {
-            return;
-        }
-        let number = customer.conversations[..=at].iter().map(|(_, entries)| entries).sum();
-        let id = EventId { epoch: customer.epoch, number };
-        let Some(event) = Event::of_entry(id, conversation, line, post, admin) else { return };
-        for conn in &customer.streams {
-            if let Some(stream) = self.streams.get_mut(conn) {
-                stream.write(&event);
-                self.written.push(*conn);
-            }
-        }
-    }
-
-    /// What is so at present may have changed: the customer's streams are told if it has.
-    pub fn changed(&mut self, present: &Present, conversation: ConversationId, now: Now) {
-        let Some(id) = self.customer(conversation) else { return };
-        let must_agree = self.must_agree(id);
-        let Some(customer) = self.customers.get_mut(&id) else { return };
-        let is_latest = customer.conversations.last().is_some_and(|(of, _)| *of == conversation);
-        if !is_latest || std::mem::replace(&mut customer.told, present.tag()) == present.tag() {
-            return;
-        }
-        let last = customer.count();
-        for conn in &customer.streams {
-            if let Some(stream) = self.streams.get_mut(conn) {
-                stream.tell(present, (last, must_agree), now);
-                self.written.push(*conn);
-            }
-        }
-    }
-
-    /// The page answers the pings of this stream. Answers whether it is one of the customer's.
-    pub fn here(&mut self, id: CustomerId, stream: &str, now: Now) -> bool {
-        let Some(customer) = self.customers.get(&id) else { return false };
-        let is_it = |conn: &&Conn| self.streams.get(conn).is_some_and(|it| it.id == stream);
-        let Some(conn) = customer.streams.iter().find(is_it).copied() else { return false };
-        if let Some(stream) = self.streams.get_mut(&conn) {
-            stream.answered = Some(now.clock);
-        }
-        true
-    }
-
-    /// Time has passed: pings are sent, held requests answered, deserted streams ended, and customers
-    /// have gone.
-    pub fn tick(&mut self, now: Now) {
-        if self.deadline().is_none_or(|at| at > now.clock) {
-            return;
-        }
-        self.tick_presences(now);
-        while let Some((at, conn)) = self.deadlines.first().copied()
-            && at <= now.clock + TOGETHER
-        {
-            self.deadlines.pop_first();
-            let Some(stream) = self.streams.get_mut(&conn) else { continue };
-            self.written.push(conn);
-            let is_deserted =
-                stream.answered.is_some_and(|last| now.clock >= last + ANSWERED_WITHIN);
-            if stream.reader == Reader::Held || is_deserted {
-                stream.has_ended = true;
-                continue;
-            }
-            let ping = Ping { stream: &stream.id, at: now.wall };
-            let ping = Event::unnumbered("ping", &ping);
-            stream.write(&ping);
-            stream.deadline = now.clock + PING_EVERY;
-            self.deadlines.insert((stream.deadline, conn));
-        }
-    }
-
-    /// When `tick` has something to do next.
-    pub fn deadline(&self) -> Option<Instant> {
-        let streams = self.deadlines.first().map(|(at, _)| *at);
-        streams.into_iter().chain(self.presence_deadline()).min()
-    }
-
-    /// The gateway ends: every stream is told to come back after up to `retry` seconds.
-    pub fn leave(&mut self, retry: u32) {
-        let bye = Event::unnumbered("bye", &Bye { retry });
-        for (conn, stream) in &mut self.streams {
-            stream.write(&bye);
-            stream.has_ended = true;
-            self.written.push(*conn);
-        }
-    }
-
-    /// What is to be written now. A held request that got something ends.
-    pub fn take_output(&mut self, now: Now) -> Vec<Output> {
-        let mut outputs = Vec::new();
-        for conn in std::mem::take(&mut self.written) {
-            let Some(stream) = self.streams.get_mut(&conn) else { continue };
-            if stream.out.is_empty() && !stream.has_ended {
-                continue;
-            }
-            let mut bytes = std::mem::take(&mut stream.out);
-            let mut ends = stream.has_ended;
-            if stream.reader == Reader::Held {
-                ends = true;
-                bytes = [b"{\"events\":[", &*bytes, b"]}"].concat();
-            }
-            outputs.push(Output { conn, customer: stream.customer, bytes, ends });
-            if ends {
-                self.closed(conn, now);
-            }
-        }
-        outputs
     }
 }
 

@@ -46,6 +46,7 @@ mod replies;
 mod seat;
 mod sign_in;
 mod terminals;
+mod views;
 mod world;
 
 /// How often the desk looks whether its file of agents has changed.

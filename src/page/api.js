@@ -39,7 +39,7 @@ export async function insist(name, body) {
 }
 
 /** The answer to a GET, in the same form. */
-export const get = (name) => ask(name, { headers: { accept: 'application/json', ...token.headers() } });
+const get = (name) => ask(name, { headers: { accept: 'application/json', ...token.headers() } });
 
 /** Opens a request of the stream; the caller reads the answer. */
 export const open = (after, accept, signal, tag = '') =>
@@ -57,6 +57,12 @@ export const waitOf = (answer) => Number(answer.headers.get('retry-after')) || 0
 /** Whether the same request may succeed later. Others have to be changed first. */
 export const isTemporary = ({ status }) =>
   status === 0 || status === 408 || status === 425 || status === 429 || status >= 500;
+
+/** The events before number `n`, or null if they do not come. */
+export async function pageBefore(n) {
+  const { status, body } = await get(`entries?before=${n}`);
+  return status === 200 ? body : null;
+}
 
 /** Waits that grow from `least` to `most` milliseconds, each spread over its whole length. */
 export class Backoff {

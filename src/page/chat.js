@@ -5,13 +5,14 @@
 import { embedder } from './embedder.js';
 
 import { About } from './about.js';
-import { get, insist, post } from './api.js';
+import { announce } from './announcer.js';
+import { insist, pageBefore } from './api.js';
 import { Attention } from './attention.js';
 import { Composer } from './composer.js';
 import { Connection } from './connection.js';
 import { Consent } from './consent.js';
 import { Controls, LOST } from './controls.js';
-import { speaker, spoken } from './line.js';
+import { passOf, refreshApart, startInFrame } from './frame.js';
 import { take } from './look.js';
 import { Menu } from './menu.js';
 import { Outbox } from './outbox.js';
@@ -28,9 +29,8 @@ import { words } from './words.js';
 
 const byId = (id) => document.getElementById(id);
 const scroller = byId('scroller');
-/** A failure is told for this time, an announcement stays for a reader's queue. */
+/** A failure is told for this time. */
 const FAILURE = 6_000;
-const ANNOUNCEMENT = 5_000;
 /** Under this name the browser keeps that the customer has accepted the notice. */
 const AGREED = 'agreed';
 /** Under this name the browser keeps that the customer was asked who they are. */
@@ -165,39 +165,6 @@ function start(look, identity) {
   // A page that cannot catch up changes nothing that would paint it again.
   setTimeout(paintSoon, LOST + 100);
   tellWatched();
-}
-
-/** The chat in a frame can be closed, and opened in a tab of its own. */
-function startInFrame({ links }) {
-  const close = () => embedder.tell('close');
-  byId('close').hidden = byId('apart').hidden = false;
-  byId('close').addEventListener('click', close);
-  document.addEventListener('keydown', (event) => {
-    if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
-      close();
-    }
-  });
-  document.addEventListener('click', (event) => {
-    const href = event.target.closest('a[href]')?.href;
-    if (links === 'same' && href && embedder.follow(href)) {
-      event.preventDefault();
-    }
-  });
-}
-
-/** The link to a page of its own carries the conversation over, which has no cookie there. */
-async function refreshApart() {
-  const { status, body } = embedder.isFramed ? await post('pass', {}) : {};
-  byId('apart').href = status === 200 ? `chat#pass=${body.pass}` : 'chat';
-}
-
-/** The code behind such a link, which no longer stands in the address then. */
-function passOf({ hash, pathname, search }) {
-  const pass = /^#pass=([\da-f]{32})$/.exec(hash)?.[1] ?? null;
-  if (pass) {
-    history.replaceState(null, '', pathname + search);
-  }
-  return pass;
 }
 
 /** The page around says who the customer is, or with null that they have left. */
@@ -350,11 +317,6 @@ async function loadEarlier() {
   }
 }
 
-async function pageBefore(n) {
-  const { status, body } = await get(`entries?before=${n}`);
-  return status === 200 ? body : null;
-}
-
 async function save() {
   const whole = new Talk();
   whole.apply(talk.snapshot());
@@ -457,23 +419,6 @@ function told({ kind, from, id, isWatched }) {
     default:
       break;
   }
-}
-
-/** Gives a screen reader each new message once; of restored ones only the count. */
-function announce(events, isRestored) {
-  if (!events.length) {
-    return;
-  }
-  const texts = isRestored
-    ? [words.fresh(events.length)]
-    : events.map((event) => words.said(speaker(event), spoken(event)));
-  const nodes = texts.map((text) => {
-    const node = document.createElement('p');
-    node.textContent = text;
-    return node;
-  });
-  byId('announcer').append(...nodes);
-  setTimeout(() => nodes.forEach((node) => node.remove()), ANNOUNCEMENT);
 }
 
 // What is shown.

@@ -55,6 +55,7 @@ mod desk {
     mod codes;
     mod customers;
     mod departments;
+    mod killed;
     mod names;
     mod owed;
     mod service;

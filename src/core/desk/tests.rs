@@ -14,6 +14,7 @@ use crate::wire::{
     VERSION,
 };
 
+mod agents;
 mod answers;
 mod block;
 mod care;

@@ -3,10 +3,10 @@
 use crate::core::clock::Now;
 use crate::core::command::{self, Action, Who};
 use crate::core::complete::{self, Takes, complete};
-use crate::core::desk::names::{self, Missing};
+use crate::core::desk::names::Missing;
 use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
-use crate::core::report::{AgentRefusal, Fitting, Listed, Report};
+use crate::core::report::{AgentRefusal, Fitting, Report};
 use crate::core::script::Waiting;
 use crate::turn::keeper::Stop;
 use crate::wire::ConversationId;
@@ -16,9 +16,6 @@ use super::finder::Question;
 
 /// The lines that a person sees of a conversation to which they go.
 const LAST_LINES: usize = 6;
-/// The most conversations of a customer that `/history` shows.
-const FORMER_MAX: usize = 20;
-
 impl Admin {
     /// Takes a line that was typed while a conversation had the focus, if one had.
     pub(super) fn typed_to(
@@ -325,7 +322,7 @@ impl Admin {
     }
 
     /// The ordinal of a customer. If several fit, they are listed.
-    fn find(
+    pub(super) fn find(
         &self,
         at: SeatId,
         who: &Who,
@@ -334,52 +331,9 @@ impl Admin {
         find(&self.desk, who).map_err(|missing| self.explain(at, who, missing))
     }
 
-    fn list(&self, at: SeatId, listed: &[Listed]) -> Result<(), AgentRefusal> {
-        listed.iter().for_each(|listed| self.say(at, &listed.to_string()));
-        Ok(())
-    }
-
-    /// Searches, in another thread. What is found comes as an answer.
-    fn search(&self, at: SeatId, question: Question) -> Result<(), AgentRefusal> {
-        let finder = self.finder.as_ref().ok_or(AgentRefusal::NothingToSearch)?;
-        if finder.ask(at, question) { Ok(()) } else { Err(AgentRefusal::TooManySearches) }
-    }
-
-    /// A search is over.
-    pub(super) fn found(&mut self, at: SeatId, found: Result<Vec<String>, String>) {
-        if !self.edges.seats.has(at) {
-            return;
-        }
-        match found {
-            Ok(lines) => lines.iter().for_each(|line| self.say(at, line)),
-            Err(text) => self.tell(at, Report::Error { text }),
-        }
-    }
-
     /// Tells one line at a seat.
-    fn say(&self, at: SeatId, text: &str) {
+    pub(super) fn say(&self, at: SeatId, text: &str) {
         self.edges.seats[at].seat().notice(text);
-    }
-
-    /// A lead reads a conversation along, or no more.
-    fn watch(&mut self, at: SeatId, who: &Who) -> Result<Result<(), AgentRefusal>, Stop> {
-        let ordinal = self.find(at, who, Desk::find_active);
-        let id = match ordinal.and_then(|ordinal| self.desk.watch_along(at, ordinal)) {
-            Ok(id) => id,
-            Err(why) => return Ok(Err(why)),
-        };
-        let (who, is_watched) = (self.desk.who(id), self.desk.is_watched_at(at, id));
-        let seat = &mut self.edges.seats[at];
-        seat.watch(id, is_watched);
-        if !is_watched {
-            seat.seat().notice(&format!("you do not read {who} along any more"));
-            return Ok(Ok(()));
-        }
-        seat.seat().notice(&format!("you read {who} along; /watch again ends that"));
-        if !seat.is_json() {
-            seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
-        }
-        Ok(Ok(()))
     }
 
     /// Puts a canned reply into the line that is typed, or lists the replies.
@@ -417,7 +371,7 @@ impl Admin {
     }
 
     /// Why a name leads to no customer. If several customers fit, they are listed first.
-    fn explain(&self, at: SeatId, who: &Who, missing: Missing) -> AgentRefusal {
+    pub(super) fn explain(&self, at: SeatId, who: &Who, missing: Missing) -> AgentRefusal {
         match missing {
             Missing::Nobody => AgentRefusal::NoSuchName(who.0.clone()),
             Missing::Several(fitting) => self.list_fitting(at, &fitting),
@@ -457,48 +411,5 @@ impl Admin {
         {
             self.say(at, &format!("{} gets your lines", self.desk.who(id)));
         }
-    }
-
-    /// Shows the conversation with this number or name, also one that has left the desk's memory.
-    /// Without either it shows the one in focus.
-    fn tell_history(
-        &mut self,
-        at: SeatId,
-        who: Option<&Who>,
-    ) -> Result<Result<(), AgentRefusal>, Stop> {
-        let journal = &self.edges.keeper.journal;
-        let number = who.and_then(Who::number);
-        let (ordinal, id) =
-            match (who, number.map(|number| journal.conversation(number)).transpose()?.flatten()) {
-                (None, _) => (None, self.desk.focus(at)),
-                (_, Some(id)) => (number, Some(id)),
-                (Some(who), None) => {
-                    let all = journal.names()?;
-                    let named = all
-                        .iter()
-                        .map(|(ordinal, id, name)| (*ordinal, names::called(name.as_deref(), *id)));
-                    match names::find(who, named) {
-                        Ok(ordinal) => (Some(ordinal), journal.conversation(ordinal)?),
-                        Err(Missing::Nobody) if number.is_some() => (number, None),
-                        Err(missing) => return Ok(Err(self.explain(at, who, missing))),
-                    }
-                }
-            };
-        let Some(id) = id else {
-            return Ok(Err(ordinal.map_or(AgentRefusal::NothingOpen, AgentRefusal::NoSuch)));
-        };
-        // What a customer said in former conversations stands before it.
-        let mut all = vec![(ordinal, id)];
-        while let Some(former) = journal.story(all[all.len() - 1].1)?.and_then(|story| story.former)
-            && let Some(id) = journal.conversation(former)?
-            && all.len() < FORMER_MAX
-        {
-            all.push((Some(former), id));
-        }
-        for (ordinal, id) in all.into_iter().rev() {
-            let lines = self.edges.keeper.journal.lines(id, Offset::START)?;
-            self.edges.seats[at].show_lines(&self.desk, (id, ordinal), &lines, true);
-        }
-        Ok(Ok(()))
     }
 }

@@ -1,0 +1,70 @@
+use std::time::Duration;
+
+use super::{Arrival, Backoff, Fork, Receiving, Sending, WINDOW_BYTES, WINDOW_ENTRIES};
+
+#[test]
+fn an_entry_is_taken_once_and_in_order() {
+    let mut receiving = Receiving::default();
+    assert_eq!(receiving.take(2), Arrival::Gap);
+    assert_eq!(receiving.take(1), Arrival::New);
+    assert_eq!(receiving.take(1), Arrival::Again);
+    assert_eq!(receiving.take(2), Arrival::New);
+    assert_eq!(receiving.take(0), Arrival::Again);
+    assert_eq!(receiving.last, 2);
+}
+
+#[test]
+fn what_is_not_acked_is_sent_again_on_the_next_connection() {
+    let mut sending = Sending::default();
+    for number in 1..=3 {
+        assert_eq!(sending.due(3), Some(number));
+        sending.sent(100);
+    }
+    assert_eq!(sending.due(3), None);
+    assert_eq!(sending.ack(1), Ok(true));
+    assert_eq!(sending.ack(1), Ok(false));
+    assert_eq!(sending.resume(1, 3), Ok(()));
+    assert_eq!(sending.due(3), Some(2));
+}
+
+#[test]
+fn a_peer_that_forgot_gets_everything_again_and_one_that_invents_is_refused() {
+    let mut sending = Sending::default();
+    sending.resume(5, 5).unwrap();
+    assert_eq!(sending.resume(2, 5), Ok(()));
+    assert_eq!(sending.due(5), Some(3));
+    assert_eq!(sending.resume(6, 5), Err(Fork));
+    assert_eq!(sending.ack(4), Err(Fork));
+}
+
+#[test]
+fn the_window_bounds_entries_and_bytes_but_never_blocks_one_large_entry() {
+    let mut sending = Sending::default();
+    for _ in 0..WINDOW_ENTRIES {
+        sending.sent(10);
+    }
+    assert_eq!(sending.due(1000), None);
+    sending.ack(1).unwrap();
+    assert_eq!(sending.due(1000), Some(257));
+
+    let mut sending = Sending::default();
+    sending.sent(2 * WINDOW_BYTES);
+    assert_eq!(sending.due(1000), None);
+    sending.ack(1).unwrap();
+    assert_eq!(sending.due(1000), Some(2));
+}
+
+#[test]
+fn customers_cut_off_together_come_back_spread_and_ever_slower() {
+    let mut waits: Vec<_> = (0..1000).map(|seed| Backoff::new(seed).wait()).collect();
+    waits.sort();
+    assert!(waits[500] > Duration::from_millis(90) && waits[500] < Duration::from_millis(160));
+    let mut backoff = Backoff::new(7);
+    let longest = (0..200).map(|_| backoff.wait()).max().unwrap();
+    assert!(longest > Duration::from_secs(13) && longest <= Backoff::LAST);
+    backoff.reset();
+    assert!(backoff.wait() <= Backoff::FIRST);
+    let mut short = Backoff::new(7).at_most(Duration::from_secs(5));
+    let longest = (0..200).map(|_| short.wait()).max().unwrap();
+    assert!(longest > Duration::from_secs(4) && longest <= Duration::from_secs(5));
+}
