@@ -1,11 +1,11 @@
 //! The list of conversations as a column at the left of the conversation, in a wide window.
 //!
 //! A row that scrolls off a terminal goes into its scrollback with everything that is on it. A
-//! column that is written once would leave a copy of itself there, and could not be kept up to date.
-//! So this module holds the latest rows of the conversation back, and draws the whole window again
-//! with these rows beside the column. When a row leaves the window, it is written once more without
-//! the column, and goes into the scrollback alone. (Only a window that is made smaller may push a
-//! copy of the column into the scrollback.)
+//! column that is written once would leave a copy of itself there, and could not be kept up to
+//! date. So this module holds the latest rows of the conversation back, and draws the whole window
+//! again with these rows beside the column. When a row leaves the window, it is written once more
+//! without the column, and goes into the scrollback alone. (Only a window that is made smaller may
+//! push a copy of the column into the scrollback.)
 //!
 //! In a window without the column no row is held back. There the module only remembers the latest
 //! rows, so that it can draw them again when the window becomes wide.
@@ -182,7 +182,7 @@ impl Beside {
         self.right(field, height).enumerate().map(row).collect()
     }
 
-    /// The rows at the right: blank ones first, then the conversation, and the prompt at the bottom.
+    /// The rows at the right: blank ones first, then the conversation, then the prompt.
     fn right<'a>(&'a self, field: &'a Field, height: usize) -> impl Iterator<Item = &'a Row> {
         static BLANK: Row = Row::blank();
         let blanks = height - field.rows.len() - self.held.len();

@@ -33,8 +33,8 @@ pub(super) struct Board {
     focus: Option<ConversationId>,
     /// The lines that the person has begun for other conversations.
     drafts: HashMap<ConversationId, String>,
-    /// Whether the person has entered a command and typed nothing since. If the focus moves then, the
-    /// person has moved it and needs no explanation.
+    /// Whether the person has entered a command and typed nothing since. If the focus moves then,
+    /// the person has moved it and needs no explanation.
     is_moving: bool,
     limit: usize,
     typed: Sender<Typed>,
@@ -99,8 +99,8 @@ impl Board {
     }
 
     /// Moves the focus to this conversation. A draft stays with the conversation for which it was
-    /// begun; a command belongs to no conversation, so it stays in the line. Returns the rows to put
-    /// above the line: if the person did not move the focus, they show the draft that left the line.
+    /// begun; a command belongs to no conversation, so it stays in the line. Returns the rows to
+    /// put above the line: they show the draft that left it, if the person did not move the focus.
     pub(super) fn focus(&mut self, conversation: Option<ConversationId>, look: &Look) -> Vec<Row> {
         let is_moving = std::mem::take(&mut self.is_moving);
         let former = std::mem::replace(&mut self.focus, conversation);
@@ -180,8 +180,8 @@ impl Board {
     }
 
     /// Handles a key while a search is under way. Returns false if the key must also have its usual
-    /// effect: as in readline, an editing key takes the line that was found and then edits it. Enter
-    /// only takes the line, because a sent line cannot be called back.
+    /// effect: as in readline, an editing key takes the line that was found and then edits it.
+    /// Enter only takes the line, because a sent line cannot be called back.
     fn press_in_search(&mut self, key: &Key) -> bool {
         match key {
             Key::Search => self.editor.search(),

@@ -1,8 +1,8 @@
 //! The input thread: it reads stdin as keys for the editor, or as lines for a script.
 //!
-//! The thread waits for stdin, for a resized window, for SIGCONT and for a [`Waker`], which ends it.
-//! Its memory is bounded: it drops the rest of a line that is too long while it reads the line, and
-//! reports that.
+//! The thread waits for stdin, for a resized window, for SIGCONT and for a [`Waker`], which ends
+//! it. Its memory is bounded: it drops the rest of a line that is too long while it reads the line,
+//! and reports that.
 
 use std::io;
 use std::mem;

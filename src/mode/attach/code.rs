@@ -72,8 +72,8 @@ impl Attach {
         Ok(())
     }
 
-    /// Takes the new code that the person has typed. The lines that wait for the desk stay: the desk
-    /// and the seat are the same, so the desk still does each line once.
+    /// Takes the new code that the person has typed. The lines that wait for the desk stay: desk
+    /// and seat are the same, so the desk still does each line once.
     pub(super) fn take_code(&mut self, text: &str) -> Result<(), String> {
         match text.parse::<Code>() {
             Err(why) => self.error(why),
