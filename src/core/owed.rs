@@ -1,14 +1,15 @@
-//! What a customer is owed: an agent, and an answer to the lines that they typed since the agent's
-//! latest one. What they said to the bot is not owed, and opening a conversation answers nothing.
+//! What a customer is owed: an agent, and an answer to each line that the customer typed after the
+//! agent's latest line. Lines to the bot need no answer. An agent who only opens the conversation
+//! has answered nothing.
 //!
-//! Times are those of the desk's clock, so that nobody gets ahead with a clock of their own.
+//! All times are from the desk's clock, so that a customer cannot get ahead with a wrong clock.
 
 use crate::wire::{Author, Body, Millis, Request, Said};
 
-/// The most bytes that are kept of a line.
+/// The most bytes that [`Owed`] keeps of the customer's latest line.
 const LINE_MAX: usize = 200;
 
-/// Since when a customer waits, and the lines that they typed since the agent's latest one.
+/// When a customer asked for an agent, and which of their lines have no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owed {
     asked_at: Millis,
@@ -19,23 +20,23 @@ pub struct Owed {
 }
 
 impl Owed {
-    /// Learns from an entry of the customer's side that came at this time.
+    /// Takes an entry of the customer's side into account. `at` is when it came.
     pub fn learn(&mut self, body: &Body, at: Millis) {
         match body {
             Body::Message(Said { author: Author::User, text, .. }) => self.add(text, at),
-            // The agent has left, and what had no answer is owed by the next one.
+            // The agent has left: the next agent owes an answer to the same lines.
             Body::Requested(Request { of: Some(_), .. }) => self.ask_again(at),
             Body::Requested { .. } => self.ask(at),
             _ => {}
         }
     }
 
-    /// The customer asked for an agent at this time. What they said before was for the bot.
+    /// The customer asked for an agent at this time. Their earlier lines were for the bot.
     pub fn ask(&mut self, at: Millis) {
         *self = Owed { asked_at: at, ..Owed::default() };
     }
 
-    /// The customer waits again since this time, after an agent who has left.
+    /// The customer's agent has left: the customer waits again since this time.
     pub fn ask_again(&mut self, at: Millis) {
         self.asked_at = at;
     }
@@ -69,12 +70,12 @@ impl Owed {
         self.lines
     }
 
-    /// When the first of them came.
+    /// When the first line without an answer came.
     pub fn since(&self) -> Option<Millis> {
         (self.lines > 0).then_some(self.since)
     }
 
-    /// The customer's latest line, also one that was answered.
+    /// The customer's latest line, even if it has an answer.
     pub fn last(&self) -> Option<&str> {
         (!self.last.is_empty()).then_some(&*self.last)
     }

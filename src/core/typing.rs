@@ -1,31 +1,32 @@
-//! Who types in one conversation: the person at the other side, as their signs say, and the person
-//! here, of whom signs are sent (docs/PROTOCOL.md, "typing"). Neither is kept anywhere else.
+//! Who types in one conversation. The other side sends typing signs of its person, and this side
+//! sends signs of the person here (docs/PROTOCOL.md, "typing"). Nothing of this is journaled.
 
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 
-/// Signs are sent once in this time at most.
+/// The least time between two signs that this side sends.
 const SIGN_EVERY: Duration = Duration::from_secs(3);
-/// After a sign the person counts as typing for this time. So one sign may be lost.
+/// How long a person counts as typing after a sign. It is twice [`SIGN_EVERY`], so that one sign
+/// may be lost.
 const COUNTS_FOR: Duration = Duration::from_secs(6);
 
-/// Who types in one conversation. While nobody has typed, it takes no memory of its own.
+/// Who types in one conversation. It allocates nothing until somebody types.
 #[derive(Default)]
 pub struct Typing(Option<Box<Times>>);
 
 #[derive(Default)]
 struct Times {
-    /// The person at the other side counts as typing until then.
+    /// The person at the other side counts as typing until this time.
     there_until: Option<Instant>,
-    /// The next sign of the person here is sent no earlier than this.
+    /// The earliest time of the next sign that this side sends.
     next_sign: Option<Instant>,
-    /// How the line of the person here begins, and until when that counts.
+    /// The line that the person here is typing, and the time when it stops to count.
     draft: Option<(String, Instant)>,
 }
 
 impl Typing {
-    /// Whether the person at the other side types.
+    /// Whether the person at the other side is typing.
     pub fn is_there(&self) -> bool {
         self.there_until().is_some()
     }
@@ -34,20 +35,20 @@ impl Typing {
         self.0.as_ref()?.there_until
     }
 
-    /// A sign came: the person at the other side types.
+    /// Notes a sign from the other side.
     pub fn note_sign(&mut self, now: Now) {
         self.0.get_or_insert_default().there_until = Some(now.clock + COUNTS_FOR);
     }
 
-    /// The person at the other side has sent the line, or cannot send it any more.
+    /// Notes that the person at the other side is no longer typing: the line has come, or cannot
+    /// come any more.
     pub fn stop(&mut self) {
         if let Some(times) = &mut self.0 {
             times.there_until = None;
         }
     }
 
-    /// Time has passed: signs from long ago do not count any more. Answers whether somebody types
-    /// still.
+    /// Drops the sign and the draft that are too old. Returns whether one of the two remains.
     pub fn tick(&mut self, now: Now) -> bool {
         if self.there_until().is_some_and(|at| at <= now.clock) {
             self.stop();
@@ -63,17 +64,17 @@ impl Typing {
         [self.there_until(), self.draft_until()].into_iter().flatten().min()
     }
 
-    /// The line of the person here begins like this so far.
+    /// Notes the line that the person here is typing.
     pub fn note_draft(&mut self, draft: String, now: Now) {
         self.0.get_or_insert_default().draft = Some((draft, now.clock + COUNTS_FOR));
     }
 
-    /// How the line of the person here begins, if they type one.
+    /// The line that the person here is typing, if there is one.
     pub fn draft(&self) -> Option<&str> {
         self.0.as_ref()?.draft.as_ref().map(|(draft, _)| &**draft)
     }
 
-    /// The person here does not type that line any more.
+    /// Forgets the line that the person here was typing.
     pub fn drop_draft(&mut self) {
         if let Some(times) = &mut self.0 {
             times.draft = None;
@@ -84,7 +85,7 @@ impl Typing {
         self.0.as_ref()?.draft.as_ref().map(|(_, until)| *until)
     }
 
-    /// The person here types. Answers whether a sign is due.
+    /// The person here is typing. Returns whether this side must send a sign now.
     pub fn is_sign_due(&mut self, now: Now) -> bool {
         let times = self.0.get_or_insert_default();
         let is_due = times.next_sign.is_none_or(|at| at <= now.clock);
@@ -94,7 +95,7 @@ impl Typing {
         is_due
     }
 
-    /// The person here has sent the line. What they type next is news.
+    /// The person here has sent the line: the next key they press is due for a sign at once.
     pub fn note_line(&mut self) {
         if let Some(times) = &mut self.0 {
             (times.next_sign, times.draft) = (None, None);

@@ -1,7 +1,8 @@
-// The customer's lines and requests on their way to the gateway: one at a time, in their order,
-// each with the id that was made with it, so that one sent twice is one. What cannot leave yet
-// stays and is sent again; what was refused stays with its reason until the customer decides. Lines
-// are kept in the browser until they are answered. How they look is decided by others.
+// Sends the customer's lines and requests to the gateway, one at a time and in their order. Each
+// item has an id of its own, so that the gateway takes an item only once, even if it is sent twice.
+// An item that cannot be sent yet is sent again later. A line that the gateway refuses stays, with
+// the reason, until the customer tries again or discards it. The browser keeps lines over a reload,
+// until their events come. Other modules draw the items.
 //
 //   waiting ── 202 ──▶ said ── its event comes ──▶ dropped
 //      │ ▲
@@ -13,7 +14,7 @@ import { store } from './store.js';
 
 const KEPT = 'line.';
 
-/** Whether it has a text to show. Such items are kept over a reload; other requests are not. */
+/** Whether the item has a text to show. Only such items are kept over a reload. */
 const isLine = ({ kind }) => kind === 'say' || kind === 'choose';
 
 /** The fields of each request, besides `id` and `conversation`. */
@@ -30,11 +31,14 @@ export class Outbox {
   #wake = null;
 
   /**
-   * `hooks`: `begin()` answers the customer's conversation as soon as there is one; `changed()`
-   * says that the items changed; `mayGo()` answers whether the customer has accepted the notice,
-   * and `held()` takes that the gateway still asks for it, and answers whether they can;
-   * `said(item)` that one is journaled; `refused()` that a request
-   * without a text was refused.
+   * The `hooks`:
+   * - `begin()` returns the customer's conversation as soon as there is one;
+   * - `changed()` is called when the items have changed;
+   * - `mayGo()` returns whether the customer has accepted the notice;
+   * - `held()` is called when the gateway still asks for that, and returns whether the customer
+   *   can accept it;
+   * - `said(item)` is called when the gateway has journaled an item;
+   * - `refused()` is called when the gateway has refused a request without a text.
    */
   constructor(hooks) {
     this.#hooks = hooks;
@@ -45,7 +49,7 @@ export class Outbox {
     return this.#items.filter(isLine);
   }
 
-  /** The waiting requests of the other kinds, oldest first. */
+  /** The kinds of the waiting requests that have no text, oldest first. */
   get asking() {
     return this.#items.filter((item) => !isLine(item)).map(({ kind }) => kind);
   }
@@ -59,8 +63,8 @@ export class Outbox {
   }
 
   /**
-   * Adds `{id, kind, conversation, …}`. An id that is here already is the same item. With `after`,
-   * the item begins a new conversation behind that one.
+   * Adds `{id, kind, conversation, …}`, unless there is an item with this id. With `after`, the
+   * item begins a new conversation that follows the conversation `after`.
    */
   add(item) {
     if (this.#items.every(({ id }) => id !== item.id)) {
@@ -78,7 +82,10 @@ export class Outbox {
     this.#hooks.changed();
   }
 
-  /** Takes up lines of a page that is gone. A line of another open tab is sent twice, as one. */
+  /**
+   * Adds the lines that a closed page has kept. A line of another open tab is then sent twice, and
+   * the gateway takes it once.
+   */
   adopt() {
     const known = new Set(this.#items.map(({ id }) => id));
     const kept = store.names(KEPT).map((name) => store.read(name));
@@ -91,7 +98,10 @@ export class Outbox {
     this.nudge();
   }
 
-  /** The connection is back: what waits for it leaves. What the gateway delayed waits on. */
+  /**
+   * The connection is back: sends the items that wait for it. An item that the gateway has delayed
+   * waits on.
+   */
   nudge() {
     if (this.#items.every(({ reason }) => reason === null)) {
       this.#wake?.();
@@ -99,7 +109,7 @@ export class Outbox {
     this.#send();
   }
 
-  /** The customer wants to send a line again; a line of a conversation that is over begins anew. */
+  /** Sends a refused line again. If its conversation has ended, the line begins a new one. */
   retry(item) {
     if (item.reason === 'closed') {
       item.after = item.conversation;
@@ -112,7 +122,7 @@ export class Outbox {
     this.#send();
   }
 
-  /** The customer does not want the item any more, or another tab told that it is gone. */
+  /** Removes an item that the customer has discarded, here or in another tab. */
   drop(id) {
     const item = this.#items.find((other) => other.id === id);
     if (item) {
@@ -121,7 +131,7 @@ export class Outbox {
     }
   }
 
-  /** A message came: the line that it shows is not shown as waiting any more. */
+  /** Removes the item whose message has come from the gateway. */
   settle({ post: id, conversation, number }) {
     const item = this.#items.find(
       (other) =>
@@ -140,7 +150,7 @@ export class Outbox {
   }
 
   #note(item) {
-    // An item that was dropped while its request was under way is not kept again.
+    // An item may have been dropped while its request was under way: it must not be kept again.
     if (isLine(item) && this.#items.includes(item)) {
       store.write(KEPT + item.id, item.state === 'said' ? null : item);
     }
@@ -165,7 +175,7 @@ export class Outbox {
     this.#isBusy = false;
   }
 
-  /** Sends an item once; first the request for a new conversation, if it needs one. */
+  /** Sends an item once. If it needs a new conversation, asks for that first. */
   async #attempt(item) {
     if (item.after) {
       const { after } = item;
@@ -178,7 +188,7 @@ export class Outbox {
     }
     item.conversation ??= await this.#hooks.begin();
     if (!this.#items.includes(item)) {
-      // It was dropped meanwhile.
+      // The item was dropped meanwhile.
       return null;
     }
     const { id, kind, conversation } = item;
@@ -203,7 +213,7 @@ export class Outbox {
       this.#note(item);
       await this.#pause(wait);
     } else if (answer.reason === 'notice' && this.#hooks.held()) {
-      // It leaves once the customer has accepted the notice.
+      // The item is sent once the customer has accepted the notice.
       this.#note(item);
     } else if (answer.reason === 'id' && item.kind === 'say' && !item.isRenamed) {
       // Another tab sent another text from the same draft. This text needs an id of its own.
@@ -221,7 +231,7 @@ export class Outbox {
       this.#note(item);
     } else {
       this.#remove(item);
-      // What was asked for is so already: its state is shown anyway.
+      // With `state` the conversation is already as the customer asked, and the page shows that.
       if (reason !== 'state') {
         this.#hooks.refused();
       }

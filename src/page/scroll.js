@@ -1,18 +1,19 @@
-// Decides where the reader's view stands. At the end it follows what arrives, but never past the
-// first line of it; further up an arrival does not move it, and a button says how many are new.
-// Only the scroller moves, never the page around it.
+// Decides where the reader's view of the conversation stands. At the end, the view follows new
+// messages, but stops when the first new line reaches the top. Further up, new messages do not move
+// the view, and a button says how many there are. Only the scroller moves, never the page around
+// it.
 
-/** This close to the end counts as the end. */
+/** A view that is at most this many pixels away from the end counts as at the end. */
 const NEAR = 48;
 const GAP = 12;
-/** What arrives within this time is one arrival. */
+/** Messages that come within this time, in milliseconds, count as one arrival. */
 const BURST = 1_000;
 
 export class Scroll {
   #scroller;
   #onFresh;
   #isAtEnd = true;
-  /** Where the view stood when it was looked at last. A reader who moves it moves it away from here. */
+  /** Where the view stood at the last look. If it is elsewhere now, the reader has moved it. */
   #top = 0;
   #fresh = 0;
   #anchor = null;
@@ -30,8 +31,8 @@ export class Scroll {
   }
 
   /**
-   * Makes a change below the view. `arrived()` answers the elements that somebody else sent with
-   * it; `isOwn` says that the customer made it.
+   * Makes a change at the end of the conversation. `arrived()` returns the new elements that are
+   * not the customer's own; `isOwn` says that the customer has made the change.
    */
   around(change, { arrived, isOwn }) {
     this.#look();
@@ -48,7 +49,7 @@ export class Scroll {
     }
   }
 
-  /** Makes a change above the view, and keeps the view on what it shows. */
+  /** Makes a change above the view. The view goes on to show the same messages. */
   above(change) {
     const { scrollHeight, scrollTop } = this.#scroller;
     change();
@@ -56,7 +57,7 @@ export class Scroll {
     this.#note();
   }
 
-  /** The reader wants to see the end: what arrives next does not take the view back. */
+  /** Moves the view to the end, because the reader wants to be there. */
   toEnd() {
     this.#anchor = null;
     this.#end();
@@ -67,7 +68,10 @@ export class Scroll {
     this.#note();
   }
 
-  /** Finds out what happened: the reader moved the view, or a size changed and the view did not. */
+  /**
+   * Called after a scroll or a change of a size. If the reader has moved the view, notes where it
+   * is. Otherwise a view at the end stays there.
+   */
   #look() {
     const isMoved = Math.abs(this.#scroller.scrollTop - this.#top) > 1;
     if (isMoved) {

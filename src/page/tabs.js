@@ -3,20 +3,20 @@
 // The tab that holds a Web Lock leads. Another tab that hears nothing from the leader for 20 s
 // takes the lock by `steal`, because a frozen tab keeps its lock. A browser without Web Locks
 // (plain HTTP, blocked storage) has no leader: each tab reads by itself, up to the gateway's limit
-// of streams, and a tab beyond the limit lives on what the others tell. What a message means is
-// decided by others.
+// of streams. A tab beyond the limit gets the events from the other tabs. Other modules decide what
+// a message means.
 
 const NAME = 'handoff';
 const TICK = 1_000;
-/** A leading tab says that it is there at every fifth tick. */
+/** The leading tab tells the others that it is there at every fifth tick. */
 const BEAT = 5;
-/** With the tick, a leader is replaced 20 s after it was heard last. */
+/** After this silence, and at most one tick more, a leader is replaced: after 20 s in all. */
 const SILENCE = 19_000;
-/** A tab whose ticks come this late was asleep, or is slowed down. */
+/** A tab whose tick comes later than this was asleep, or the browser slows it down. */
 const LATE = 5_000;
 
 export class Tabs {
-  /** A tab's own name, as other tabs see it. */
+  /** This tab's name for the other tabs. */
   id = crypto.getRandomValues(new Uint32Array(2)).join('-');
   /** Whether this tab reads the stream. */
   leads = false;
@@ -31,8 +31,10 @@ export class Tabs {
   #ticks = 0;
 
   /**
-   * `hooks`: `lead()` and `follow()` say that this tab begins and stops to read; `hear(message)`
-   * takes what another tab told; `beat()` is what a leading tab tells every 5 s.
+   * The `hooks`:
+   * - `lead()` and `follow()` are called when this tab begins and stops to read the stream;
+   * - `hear(message)` is called with each message of another tab;
+   * - `beat()` is called every 5 s in a leading tab, to tell the others that it is there.
    */
   constructor(hooks) {
     this.#hooks = hooks;
@@ -57,24 +59,24 @@ export class Tabs {
     }
   }
 
-  /** Tells all other tabs. */
+  /** Sends a message to all other tabs. */
   tell(message) {
     this.#channel?.postMessage({ ...message, from: this.id });
   }
 
-  /** Acts while no other tab does, if the tabs are joined, and returns what comes of it. */
+  /** Calls `act` and returns its result. If the tabs are joined, only one tab does so at a time. */
   alone(act) {
     return this.#locks ? this.#locks.request(`${NAME}-alone`, act) : act();
   }
 
-  /** Whether one tab can read for all. */
+  /** Whether the tabs are joined: one tab can read for all. */
   get areJoined() {
     return this.#locks !== null;
   }
 
   /**
-   * For tabs that are not joined: this one may not read. It lives on what others tell, and reads
-   * again if they are silent.
+   * For tabs that are not joined: the gateway does not let this tab read. The tab listens to the
+   * others instead, and tries to read again if they are silent.
    */
   listen() {
     this.#follow();
@@ -100,7 +102,7 @@ export class Tabs {
         this.#hooks.beat();
       }
     } else if (now - this.#heardAt > SILENCE) {
-      // A tab that slept itself may have unread messages of a healthy leader: it asks once.
+      // This tab was asleep: messages of a healthy leader may still be on their way. Ask once.
       if (isLate && !this.#isWarned) {
         this.#isWarned = true;
         this.tell({ kind: 'hello' });
@@ -160,7 +162,7 @@ export class Tabs {
   #follow() {
     if (this.leads) {
       this.leads = false;
-      // A tab that led did not listen for another leader.
+      // A leading tab does not note when it hears a leader, so the time begins now.
       this.#heardAt = Date.now();
       this.#hooks.follow();
     }

@@ -1,33 +1,33 @@
-// What is known of the customer's conversations: the numbered events in their order, and what is so
-// at present. Works out which menus can be chosen from, which lines went to a person, and their
-// marks. Pure: it draws nothing, sends nothing and keeps nothing.
+// What the page knows of the customer's conversations: the numbered events in their order, and the
+// present state. Works out which menus can be chosen from, which lines went to a person, and the
+// marks of these lines. It draws nothing, sends nothing and stores nothing.
 
 /** The counter in an event's id, `EPOCH-N`. */
 export const numberOf = (id) => Number(id.slice(id.lastIndexOf('-') + 1));
 
 export class Talk {
   /**
-   * The events, oldest first: the stream's fields; `n`, the counter in their id; `owner` and
-   * `agent`, the conversation's state and latest agent when they came, if that is known.
+   * The events, oldest first. Each has the stream's fields; `n`, the counter in its id; and `owner`
+   * and `agent`, the conversation's state and latest agent before the event, if they are known.
    */
   events = [];
-  /** The latest `now`, or null before the first. */
+  /** The latest `now` event, or null before the first one. */
   now = null;
-  /** Whether there are events before the first one. */
+  /** Whether the gateway has events before the first one here. */
   hasEarlier = false;
-  /** The state and the latest agent behind the last event, by conversation. */
+  /** The state and the latest agent after the last event, by conversation. */
   #course = new Map();
-  /** The highest entries that are delivered and seen, by conversation. */
+  /** The numbers of the latest delivered and the latest seen entry, by conversation. */
   #marks = new Map();
-  /** The counter of the latest event that ends what was offered before it. */
+  /** The counter of the latest event after which earlier buttons cannot be chosen. */
   #barrier = 0;
 
-  /** The id to ask for what follows, or null. */
+  /** The id of the last event, after which the stream continues, or null. */
   get last() {
     return this.events.at(-1)?.id ?? null;
   }
 
-  /** The conversation that goes on, and its state and agent. */
+  /** The id of the present conversation: the one that goes on, or the latest one. */
   get conversation() {
     return this.now?.conversation ?? this.events.at(-1)?.conversation ?? null;
   }
@@ -36,26 +36,26 @@ export class Talk {
     return this.now?.state ?? this.#latest(({ event }) => event === 'state')?.state ?? 'bot';
   }
 
-  /** The name of the agent of the conversation that goes on, the former one after its end. */
+  /** The name of the present conversation's agent, or of its latest agent. */
   get agent() {
     const isNamed = ({ admin, conversation }) => admin && conversation === this.conversation;
     return this.now?.admin ?? this.#latest(isNamed)?.admin ?? null;
   }
 
-  /** Why the conversation ended. */
+  /** Why the present conversation ended. */
   get reason() {
     const isEnd = ({ state, conversation }) =>
       state === 'closed' && conversation === this.conversation;
     return this.#latest(isEnd)?.reason ?? null;
   }
 
-  /** The customer has accepted the notice: the gateway says it with the next `now`. */
+  /** Notes that the customer has accepted the notice, until the gateway says so in a `now`. */
   agree() {
     this.now &&= { ...this.now, must_agree: false };
   }
 
   /**
-   * Takes events of a stream in their order. Answers what is new: `{reset, added, moved, now}`;
+   * Takes events of a stream in their order. Returns what is new: `{reset, added, moved, now}`;
    * `moved` are messages that stand in another conversation now. An event that is known already is
    * passed over.
    */
@@ -88,7 +88,7 @@ export class Talk {
     return changes;
   }
 
-  /** Takes older events, oldest first, and answers those that were not known. */
+  /** Takes older events, oldest first, and returns those that were not known. */
   prepend(events, hasEarlier) {
     const first = this.events[0]?.n ?? Infinity;
     const older = events
@@ -116,7 +116,7 @@ export class Talk {
     );
   }
 
-  /** Everything that a new tab needs to show the same. */
+  /** All that a new tab needs to show the same conversations. */
   snapshot() {
     const reset = { event: 'reset', first: this.hasEarlier ? (this.events[0]?.n ?? 2) : 1 };
     return [...(this.now ? [this.now] : []), reset, ...this.events];
@@ -128,7 +128,7 @@ export class Talk {
     return isNow && event.n > this.#barrier;
   }
 
-  /** `'seen'`, `'delivered'` or null: what happened to a line of the customer for a person. */
+  /** The mark of a line that the customer sent to a person: `'seen'`, `'delivered'` or null. */
   mark(event) {
     if (event.author !== 'user' || this.#ownerAt(event) === 'bot') {
       return null;
@@ -162,8 +162,9 @@ export class Talk {
   }
 
   /**
-   * A conversation that takes the place of another has its undelivered messages again, as they were
-   * said there (docs/PROTOCOL.md, "After a fork"). Marks the former ones as moved, and answers them.
+   * A conversation that replaces another one repeats that one's undelivered messages
+   * (docs/PROTOCOL.md, "After a fork"). Marks the messages in the former conversation as moved, and
+   * returns them.
    */
   #move(event) {
     const { event: name, n, conversation, at, author, text } = event;
@@ -200,12 +201,12 @@ export class Talk {
     }
   }
 
-  /** Who owned the conversation when this event came: the state before it. */
+  /** The owner of the conversation when this event came, which is the state before the event. */
   #ownerAt(event) {
     if (event.owner) {
       return event.owner;
     }
-    // The change lies before the first event that is known, or there was none: the next one tells.
+    // No earlier `state` event is known here. The next one tells what the state was before it.
     const after = this.events.find(
       ({ event: name, n, conversation }) =>
         name === 'state' && n > event.n && conversation === event.conversation,
@@ -229,7 +230,7 @@ export class Talk {
   }
 }
 
-/** Notes in an event what was so before it, and in `course` what is so behind it. */
+/** Notes the owner and the agent before an event in it, and those after it in `course`. */
 function follow(course, event) {
   const before = course.get(event.conversation) ?? {};
   event.owner = before.owner;
@@ -240,5 +241,5 @@ function follow(course, event) {
   }
 }
 
-/** Whether the event is a message that somebody else than the customer sent. */
+/** Whether the event is a message that is not the customer's own. */
 export const isFromOther = (event) => event.event === 'message' && event.author !== 'user';

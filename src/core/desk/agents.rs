@@ -1,7 +1,7 @@
-//! The agents of a desk come and go: they sign in at seats, are away, or are revoked.
+//! How agents come and go: they sign in at seats, sign out, are away, or are revoked.
 //!
-//! Whom they have is [`ownership`](super::ownership)'s; whether they are there is
-//! [`team`](super::team)'s.
+//! Which customers an agent has is decided in [`ownership`](super::ownership), and whether an agent
+//! is here in [`team`](super::team).
 
 use crate::core::agent::Agents;
 use crate::core::clock::Now;
@@ -12,12 +12,12 @@ use crate::wire::{ConversationId, SeatKey, SecretHash, State};
 use super::{AgentId, Desk, SeatId};
 
 impl Desk {
-    /// The agent with this name has one seat more.
+    /// Adds a seat for the agent with this name. `None`: there is no such agent.
     pub fn sign_in(&mut self, name: &str) -> Option<SeatId> {
         let agent = self.team.find(name)?;
         let seat = self.team.sit_down(agent);
         self.is_nobody_here = !self.team.is_anybody_here();
-        // Whom the agent has is in front of them again.
+        // The seat's focus goes to the first customer whom the agent has.
         let first = self.own_conversations(seat).next();
         if let Some(first) = first {
             self.team.go_to(seat, first);
@@ -25,13 +25,13 @@ impl Desk {
         Some(seat)
     }
 
-    /// A seat is gone.
+    /// Removes a seat.
     pub fn sign_out(&mut self, seat: SeatId, now: Now) {
         if let Some(agent) = self.team.stand_up(seat, now) {
             self.keep_all(agent, now);
             let theirs: Vec<_> =
                 self.conversations_of(agent).map(|id| (id, self.who(id))).collect();
-            // Losses that no screen has shown yet are told again.
+            // Customers whom the agent lost earlier stay in `had` until a screen has shown that.
             let had = &mut self.team.member_mut(agent).had;
             had.retain(|(id, _)| theirs.iter().all(|(theirs, _)| theirs != id));
             had.extend(theirs);
@@ -39,21 +39,23 @@ impl Desk {
         self.review_presence(now);
     }
 
-    /// An agent's terminal has shown its code. From now on it signs in with this secret.
+    /// Journals that an agent's terminal has used its code. From now on the terminal signs in with
+    /// this secret.
     pub fn enroll(&mut self, agent: &str, code: SecretHash, secret: SecretHash) {
         let record = Record::Enrolled { agent: agent.into(), code, secret };
         self.journal(ConversationId::NONE, record);
     }
 
-    /// A seat is back: its focus is where it was, if the agent still has that conversation.
+    /// Moves the focus of a seat that is back to where it was, if the agent still has that
+    /// conversation.
     pub fn return_to(&mut self, seat: SeatId, id: ConversationId) {
         if self.is_own(seat, id) {
             self.team.go_to(seat, id);
         }
     }
 
-    /// Tells everybody that an agent has a seat who had none, and the agent which customers they
-    /// have lost since.
+    /// If this is the agent's only seat, tells all agents that this agent has come, and tells the
+    /// agent which customers they have lost meanwhile.
     pub fn tell_arrival(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         if self.team.seats_of(agent).len() == 1 {
@@ -68,14 +70,14 @@ impl Desk {
         self.tell_void_offers(seat);
     }
 
-    /// The screen at this seat has shown what its agent was told at the arrival.
+    /// The screen at this seat has shown which customers the agent lost: they are not told again.
     pub fn arrival_shown(&mut self, seat: SeatId) {
         if let Some(agent) = self.team.agent_at(seat) {
             self.team.member_mut(agent).had.clear();
         }
     }
 
-    /// What has become of a customer whom the agent had, if the agent has them no more.
+    /// How the agent lost a customer whom they had; `None` if they still have the customer.
     fn lost(&self, agent: AgentId, id: ConversationId) -> Option<Lost> {
         let Some(known) = self.conversations.get(id) else { return Some(Lost::Gone) };
         match known.state() {
@@ -90,19 +92,19 @@ impl Desk {
         }
     }
 
-    /// What was typed at a seat up to this number is done: the journal gets this with what it did.
+    /// Journals that the lines up to this number from a seat are done, together with their effects.
     pub fn note_taken(&mut self, seat: SeatKey, number: u64) {
         self.journal(ConversationId::NONE, Record::Taken(seat, number));
     }
 
-    /// The line with this number at a seat goes nowhere. The journal gets this with the line: the
-    /// terminal may be gone before it hears so.
+    /// Journals that the line with this number from a seat reached no customer. The journal has it
+    /// because the terminal may lose its connection before the desk can tell it.
     pub fn note_unsent(&mut self, seat: SeatKey, number: u64) {
         self.journal(ConversationId::NONE, Record::Unsent(seat, number));
     }
 
-    /// These are the agents from now on. Who is not among them is revoked: their customers go back
-    /// to the queue. Returns the seats that end with this.
+    /// Replaces the list of agents. An agent who is no longer in it is revoked, and their customers
+    /// go back to the queue. Returns the seats of the revoked agents.
     pub fn set_agents(&mut self, agents: &Agents, now: Now) -> Vec<SeatId> {
         let mut ended = Vec::new();
         for (agent, seats) in self.team.update(agents, self.options.notify_every, now) {
@@ -117,7 +119,7 @@ impl Desk {
         ended
     }
 
-    /// `/away [TEXT]`, `/here`: whether the agent can be given customers.
+    /// `/away [TEXT]` (`away` has the text, which may be empty) or `/here` (`None`).
     pub fn set_away(&mut self, seat: SeatId, away: Option<&str>, now: Now) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         self.team.set_away(agent, away.map(Into::into));
@@ -126,8 +128,8 @@ impl Desk {
         self.review_presence(now);
     }
 
-    /// The last agent who can be given customers is away or gone: this is told once, also to whoever
-    /// does not look at a terminal.
+    /// If the last agent who can be given customers has become away or gone, tells all agents once,
+    /// and calls the notify command and URL.
     pub(super) fn review_presence(&mut self, now: Now) {
         let is_nobody_here = !self.team.is_anybody_here();
         if is_nobody_here && !self.is_nobody_here {
@@ -153,12 +155,12 @@ impl Desk {
         listed.collect()
     }
 
-    /// Whose seat this is.
+    /// The agent at this seat.
     pub fn agent_at(&self, seat: SeatId) -> Option<AgentId> {
         self.team.agent_at(seat)
     }
 
-    /// The names of other agents who have a seat here.
+    /// The names of the agents with a seat, except the agent of the desk's own terminal.
     pub fn attached(&self) -> Vec<String> {
         let others = self.team.members().skip(1);
         let here = others.filter(|(agent, _)| !self.team.seats_of(*agent).is_empty());
@@ -170,7 +172,7 @@ impl Desk {
         self.team.member(self.team.agent_at(seat)?).shown_as.as_deref()
     }
 
-    /// The agent's name among agents.
+    /// The name by which other agents know this agent.
     pub(super) fn agent_name(&self, agent: AgentId) -> String {
         self.team.member(agent).name.to_string()
     }

@@ -1,7 +1,7 @@
-//! When the agent is called: soon after somebody needs one, and again until nobody does.
+//! When the desk calls an agent: soon after a customer needs one, and again until no customer does.
 //!
-//! Many who come at once are one call. So is what a restart finds. Who is taken, answered or gone
-//! before the call is due causes none.
+//! Many customers who come at once cause one call, and so do all customers whom a restart finds. A
+//! customer who is accepted, answered or gone before the call is due causes none.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::wire::ConversationId;
 use super::groups::GroupId;
 use super::{AgentId, Desk, Errand, SeatId};
 
-/// A call waits this long for others who come at the same time.
+/// A call waits this long, so that customers who come at the same time share it.
 const GATHER: Duration = Duration::from_millis(500);
-/// Between two calls is at least this time.
+/// The least time between two calls.
 const PAUSE: Duration = Duration::from_secs(10);
-/// A call names this many departments and languages of those who wait, at most.
+/// The most departments, and the most languages, of waiting customers that a call names.
 const NAMED_MAX: usize = 8;
 
-/// When the agent was called, and is called next.
+/// When an agent was called last, and when the next call is due.
 pub(super) struct Alerts {
     every: Duration,
     next: Option<Instant>,
@@ -30,26 +30,26 @@ pub(super) struct Alerts {
 }
 
 impl Alerts {
-    /// While somebody needs the agent, they are called again after each `every`.
+    /// While a customer needs the agent, the call is repeated after each `every`.
     pub(super) fn new(every: Duration) -> Alerts {
         Alerts { every, next: None, latest: None, has_arrival: false }
     }
 
-    /// Somebody needs the agent.
+    /// Notes that a customer needs the agent: the next call is due soon.
     pub(super) fn note(&mut self, now: Now) {
         let paused = self.latest.map_or(now.clock, |latest| latest + PAUSE);
         let soonest = paused.max(now.clock + GATHER);
         self.next = Some(self.next.map_or(soonest, |next| next.min(soonest)));
     }
 
-    /// The agent got a customer without asking.
+    /// Notes that the agent was given a customer without asking.
     pub(super) fn note_arrival(&mut self, now: Now) {
         self.has_arrival = true;
         self.note(now);
     }
 
-    /// Whether to call the agent now. `is_needed` says whether somebody still needs them, `is_here`
-    /// whether they could do anything about that.
+    /// Whether to call the agent now. `is_needed`: a customer still needs the agent. `is_here`: the
+    /// agent could react to the call.
     fn take(&mut self, is_needed: bool, is_here: bool, now: Now) -> bool {
         if self.next.is_none_or(|next| now.clock < next) {
             return false;
@@ -64,7 +64,7 @@ impl Alerts {
 }
 
 impl Desk {
-    /// A customer of this group waits: the agents whom the group is for are called.
+    /// Notes that a customer of this group waits: the agents whom the group is for are called soon.
     pub(super) fn note_waiting(&mut self, group: GroupId, now: Now) {
         self.alerts.note(now);
         let members = self.team.members_mut();
@@ -72,13 +72,13 @@ impl Desk {
         for_whom.for_each(|(_, member)| member.alerts.note(now));
     }
 
-    /// A restart finds customers who wait.
+    /// Notes the customers whom a restart finds waiting.
     pub(super) fn note_all_waiting(&mut self, now: Now) {
         self.alerts.note(now);
         self.groups.iter().for_each(|group| self.note_waiting(group, now));
     }
 
-    /// There are new lines for an agent, who is called unless somebody reads them.
+    /// Notes new lines for an agent. The agent is called unless one of their seats reads them.
     pub(super) fn note_lines(&mut self, agent: AgentId, id: ConversationId, lines: u32, now: Now) {
         if self.team.note_unread(agent, id, lines, now) {
             self.alerts.note(now);
@@ -86,13 +86,13 @@ impl Desk {
         }
     }
 
-    /// An agent got a customer without asking.
+    /// Notes that this agent was given a customer without asking.
     pub(super) fn note_arrival(&mut self, agent: AgentId, now: Now) {
         self.alerts.note_arrival(now);
         self.team.member_mut(agent).alerts.note_arrival(now);
     }
 
-    /// Calls the agents whom somebody needs, if that is due.
+    /// Makes the calls that are due.
     pub(super) fn call_agents(&mut self, now: Now) {
         if self.next_call().is_none_or(|next| now.clock < next) {
             return;
@@ -124,14 +124,15 @@ impl Desk {
         agents.chain(self.alerts.next).min()
     }
 
-    /// How many need the agent at this seat: customers who wait for them, and unread lines.
+    /// The number in the title at this seat: customers who wait for its agent, and unread lines.
     pub fn attention_at(&self, seat: SeatId) -> u32 {
         let Some(agent) = self.team.agent_at(seat) else { return 0 };
         let waiting = u32::try_from(self.waiting_for(agent)).unwrap_or(u32::MAX);
         waiting.saturating_add(self.team.member(agent).unread())
     }
 
-    /// What this agent is called for, or (`None`) whoever does not look at a terminal.
+    /// The content of a call for this agent. `None`: for the notify command and URL, which are
+    /// called for all agents' customers.
     fn alert(&self, agent: Option<AgentId>, now: Now) -> Alert {
         let is_meant = |group| agent.is_none_or(|agent| self.groups.is_for(group, agent));
         let waiting = self.queue.in_groups().filter(|(_, group)| is_meant(*group));
@@ -144,7 +145,8 @@ impl Desk {
         };
         Alert {
             waiting: waiting.len(),
-            // Who is given back to the queue stands first, and has not waited longest.
+            // The first in the queue need not have waited longest: a customer who was given back to
+            // the queue stands before all others.
             waited: waiting.iter().map(|(id, _)| self.waited(*id, now)).max().unwrap_or_default(),
             unread,
             is_nobody_here: agent.is_none() && !self.team.is_anybody_here(),
@@ -155,7 +157,7 @@ impl Desk {
     }
 }
 
-/// The first few of these that differ, in their order.
+/// The first [`NAMED_MAX`] distinct values, in their order.
 fn distinct<'a, T: Clone + PartialEq + 'a>(all: impl Iterator<Item = &'a T>) -> Vec<T> {
     let mut distinct: Vec<T> = Vec::new();
     for one in all {

@@ -1,5 +1,5 @@
-//! What a desk does as time passes: it gives up customers who have been away for a day, and takes
-//! them up again when they come back. It also shows and sends what had to wait.
+//! What a desk does as time passes: it gives up a customer who has been away for a day, and takes
+//! the customer back when they return. It also does everything else that is due at a time.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::wire::{ConversationId, EndReason};
 use super::Desk;
 
 impl Desk {
-    /// Time has passed: whatever is due by `now` happens.
+    /// Does everything that is due by `now`.
     pub(super) fn pass_time(&mut self, now: Now) {
         if now.clock >= self.next_idle_look {
             self.look_for_idle(now);
@@ -48,7 +48,7 @@ impl Desk {
         }
     }
 
-    /// When `tick` has something to do next, but for a call of the agent.
+    /// When `tick` has something to do next. Calls of agents are not included (see `next_call`).
     pub fn deadline(&self) -> Instant {
         let typed_in = self.typed_in.iter().filter_map(|id| self.conversations.get(*id));
         let typing = typed_in.filter_map(|conversation| conversation.typing.deadline()).min();
@@ -61,8 +61,8 @@ impl Desk {
             .fold(self.next_idle_look, Instant::min)
     }
 
-    /// The customer has been away for too long: they leave the queue and the agent's screen until
-    /// they come back.
+    /// Gives up a customer who has been away for too long: removes them from the queue and from the
+    /// agent's screen until they come back.
     fn give_up(&mut self, id: ConversationId, now: Now) {
         self.queue.remove(id);
         self.team.lose(id);
@@ -79,7 +79,7 @@ impl Desk {
         self.tell_state(id, Some(Reason::Ended(EndReason::Inactivity)));
     }
 
-    /// A customer who was given up is back.
+    /// Takes back a customer who was given up and is connected again.
     pub(super) fn wake(&mut self, id: ConversationId, now: Now) {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.backlog.forget_announced();

@@ -1,10 +1,14 @@
 //! Customers whom agents have blocked for a time: the desk turns them away by itself.
 //!
-//! A block counts for one conversation and those that the same customer begins later, as their side
-//! proves (`former`, docs/PROTOCOL.md, "hello"); or for an identity that a trusted gateway has
-//! checked; or for a customer's address, never for that of a gateway. The customer is accepted for
-//! no agent and their conversation is closed: only so does it end at their side. Nobody is called,
-//! and nothing of it is shown but one line.
+//! A block applies to one of three things:
+//! - one conversation and the later ones of the same customer, as the customer's side proves
+//!   (`former`, docs/PROTOCOL.md, "hello");
+//! - an identity that a trusted gateway has checked;
+//! - a customer's address, but never the address of a gateway.
+//!
+//! To turn a customer away, the desk accepts the conversation in no agent's name and then closes
+//! it, because a customer's side lets only an agent end a conversation. No agent is called, and
+//! agents see one line about it.
 
 use std::time::Duration;
 
@@ -18,12 +22,12 @@ use super::controls::Ask;
 use super::conversation::Conversation;
 use super::{Desk, SeatId};
 
-/// The blocks that are in force, or were until a short time ago.
+/// The blocks in force. An expired block stays here until the next block is added.
 #[derive(Default)]
 pub(super) struct Blocks(Vec<Blocked>);
 
 impl Blocks {
-    /// The block that counts for this conversation at this time.
+    /// The block in force that applies to this conversation.
     fn find(&self, id: ConversationId, known: &Conversation, now: Millis) -> Option<&Blocked> {
         let identity = known.page.as_ref().and_then(|page| page.identity.as_ref()?.user.as_deref());
         let is_known_again = |block: &Blocked| match &block.by {
@@ -38,7 +42,8 @@ impl Blocks {
         in_force.find(|block| block.conversation == id || is_known_again(block))
     }
 
-    /// Adds a block. Returns the conversations of those that it replaces, and of those that are over.
+    /// Adds a block, and removes the blocks that it replaces and those that have expired. Returns
+    /// the conversations of the removed blocks.
     fn add(&mut self, block: Blocked, now: Millis) -> Vec<ConversationId> {
         let goes = |other: &mut Blocked| {
             other.conversation == block.conversation || other.by == block.by || other.until <= now
@@ -50,13 +55,14 @@ impl Blocks {
 }
 
 impl Desk {
-    /// `/block [#N] [identity|address] [TIME]`: turns the customer away for this time, and closes
-    /// their conversation, if it has not ended. Without a criterion the identity counts, else the
-    /// conversation. The caller takes a conversation that has ended into memory first.
+    /// `/block [#N] [identity|address|conversation] [TIME]`: turns the customer away for this time,
+    /// and closes their conversation, if it has not ended. Without a criterion the block applies to
+    /// the checked identity, or to the conversation if there is no identity. The caller loads a
+    /// conversation that has ended into memory first.
     ///
     /// # Errors
-    /// When there is no such conversation, another agent has it, or the desk does not know what to
-    /// block.
+    /// When there is no such conversation, another agent has it, or the desk does not know the
+    /// identity or the address to block.
     pub fn block(
         &mut self,
         seat: SeatId,
@@ -66,7 +72,7 @@ impl Desk {
         now: Now,
     ) -> Result<(), AgentRefusal> {
         let id = match self.target_to_change(seat, on) {
-            // Whoever insults the agent and leaves is blocked all the same.
+            // An agent may also block a customer whose conversation has ended.
             Err(AgentRefusal::HasEnded(ordinal)) => {
                 self.conversations.at(ordinal).ok_or(AgentRefusal::HasEnded(ordinal))?
             }
@@ -109,10 +115,10 @@ impl Desk {
         others.into_iter().try_for_each(|it| self.end(seat, Some(it), Ending::Close, None, now))
     }
 
-    /// `/unblock N`: the customer of this conversation is not turned away any more.
+    /// `/unblock N`: ends the block on the customer of this conversation.
     ///
     /// # Errors
-    /// When they are not blocked.
+    /// When this customer is not blocked.
     pub fn unblock(&mut self, ordinal: u32) -> Result<(), AgentRefusal> {
         let at = self.blocks.0.iter().position(|block| block.ordinal == ordinal);
         let at = at.ok_or(AgentRefusal::NotBlocked(ordinal))?;
@@ -122,14 +128,14 @@ impl Desk {
         Ok(())
     }
 
-    /// `/list blocked`: whom the desk turns away.
+    /// `/list blocked`: the customers whom the desk turns away.
     pub fn blocked(&self, now: Now) -> Vec<Listed> {
         let in_force = self.blocks.0.iter().filter(|block| block.until > now.wall);
         let listed: Vec<_> = in_force.cloned().map(Listed::Blocked).collect();
         if listed.is_empty() { vec![Listed::NobodyBlocked] } else { listed }
     }
 
-    /// A customer asks for an agent. True if they are blocked: the desk turns them away.
+    /// Turns a customer away who asks for an agent, if a block applies. Returns whether one does.
     pub(super) fn turn_away(&mut self, id: ConversationId, now: Now) -> bool {
         let Some(block) = self.blocks.find(id, &self.conversations[id], now.wall).cloned() else {
             return false;
@@ -140,12 +146,13 @@ impl Desk {
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_new = block.conversation != id;
         let latest = conversation.ordinal;
-        // What agents have seen of the customer ends before their eyes.
+        // If agents have seen this customer in the queue, they must also see the conversation end.
         let is_hidden = std::mem::replace(&mut conversation.is_turned_away, !is_shown);
         if !is_hidden && is_new {
             self.tell_news(DeskNews::TurnedAway { who: self.who(id), blocked: block.ordinal });
         }
-        // The conversation that follows this one has this one's number as its former.
+        // The customer's next conversation names this one as its `former`, so the block must
+        // know this one as its latest.
         if matches!(block.by, BlockedBy::Conversation { latest: known } if known < latest) {
             self.add_block(Blocked { by: BlockedBy::Conversation { latest }, ..block }, now);
         }
@@ -156,7 +163,8 @@ impl Desk {
         true
     }
 
-    /// A blocked customer was accepted: their conversation is closed. True if it is so.
+    /// Closes a conversation that was accepted to turn its blocked customer away. Returns whether
+    /// this is such a conversation.
     pub(super) fn close_turned_away(&mut self, id: ConversationId, now: Now) -> bool {
         let known = &self.conversations[id];
         let is_blocked = self.blocks.find(id, known, now.wall).is_some() && known.is_unowned();
@@ -166,7 +174,7 @@ impl Desk {
         is_blocked
     }
 
-    /// After a restart: these blocks were there. The journal needs those no more that are over.
+    /// Takes over the journal's blocks after a restart, and journals the end of the expired ones.
     pub(super) fn restore_blocks(&mut self, blocks: &[Blocked], now: Now) {
         let (in_force, over): (Vec<_>, Vec<_>) =
             blocks.iter().cloned().partition(|block| block.until > now.wall);
@@ -176,8 +184,8 @@ impl Desk {
         }
     }
 
-    /// After a restart: a customer who is blocked does not wait. They are turned away when they are
-    /// back.
+    /// After a restart: hides a blocked customer who was waiting. The desk turns the customer away
+    /// as soon as they are back. Returns whether it hid the customer.
     pub(super) fn hide_blocked(&mut self, id: ConversationId, now: Now) -> bool {
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_blocked = self.blocks.find(id, conversation, now.wall).is_some();
@@ -186,12 +194,12 @@ impl Desk {
         conversation.is_turned_away
     }
 
-    /// Whether nothing of this conversation is shown.
+    /// Whether the desk hides this conversation from agents.
     pub(super) fn is_turned_away(&self, id: ConversationId) -> bool {
         self.conversations.get(id).is_some_and(|known| known.is_turned_away)
     }
 
-    /// The conversation has ended, or its block has.
+    /// Shows the conversation again, because it has ended or its block has.
     pub(super) fn show_again(&mut self, id: ConversationId) {
         if let Some(conversation) = self.conversations.get_mut(id) {
             conversation.is_turned_away = false;

@@ -1,8 +1,9 @@
 //! What agents do for a customer besides talking: tags, and `/hold`.
 //!
-//! Tags never leave the desk. That a customer is on hold is told to their side (docs/PROTOCOL.md,
-//! "agent"), with a text if the agent gives one. It answers nothing, and ends with the agent's next
-//! line, with `/resume`, and when another agent gets the customer or none has them.
+//! Tags never leave the desk. The desk tells the customer's side that the customer is on hold
+//! (docs/PROTOCOL.md, "agent"), and sends the agent's text, if there is one. The text does not
+//! count as an answer. The hold ends with the agent's next line, with `/resume`, or when the
+//! conversation gets another owner or none.
 
 use crate::core::clock::Now;
 use crate::core::record::Record;
@@ -33,7 +34,7 @@ impl Desk {
         Ok(())
     }
 
-    /// `/untag [#N] TAG`: takes a tag away.
+    /// `/untag [#N] TAG`: removes a tag from a conversation.
     ///
     /// # Errors
     /// When there is no such conversation, or it has no such tag.
@@ -49,7 +50,7 @@ impl Desk {
         Ok(())
     }
 
-    /// `/hold [#N] [TEXT]`: the customer is to be patient, and may be told why.
+    /// `/hold [#N] [TEXT]`: puts the customer on hold, and sends them the text, if there is one.
     ///
     /// # Errors
     /// When the agent does not have the customer.
@@ -88,8 +89,8 @@ impl Desk {
         Ok(())
     }
 
-    /// The customer is on hold from now on, or no more: journaled, and told to their side and to
-    /// whoever sees the conversation.
+    /// Begins or ends the hold: journals it, and tells the customer's side and the agents who see
+    /// the conversation.
     pub(super) fn set_hold(&mut self, id: ConversationId, is_on_hold: bool) {
         if !self.forget_hold(id, is_on_hold) {
             return;
@@ -102,7 +103,8 @@ impl Desk {
         self.tell(id, report);
     }
 
-    /// The same without telling anybody. Whether it changed anything.
+    /// Begins or ends the hold in the journal only, and tells nobody. Returns whether this is a
+    /// change.
     pub(super) fn forget_hold(&mut self, id: ConversationId, is_on_hold: bool) -> bool {
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_news = std::mem::replace(&mut conversation.is_on_hold, is_on_hold) != is_on_hold;

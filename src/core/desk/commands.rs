@@ -1,5 +1,5 @@
-//! The agent's commands: accept a customer, talk, go to another conversation. How one ends is in
-//! `undo`, and what the agent can look at in `views`.
+//! The agent's commands: accept a customer, talk, go to another conversation. The commands that end
+//! a conversation are in `undo`, and the lists that an agent can read are in `views`.
 
 use std::ops::RangeInclusive;
 
@@ -17,12 +17,12 @@ use super::conversation::Conversation;
 use super::{AgentId, Desk, SeatId};
 
 impl Desk {
-    /// `/accept [N]`: takes the customer with this ordinal, or the one whom another agent offers, or of
-    /// those who wait for the agent the connected one who waits longest.
-    /// A customer who is offered to the agent is taken from the agent who has them.
+    /// `/accept [N]`: takes the customer with this ordinal. Without an ordinal, takes the customer
+    /// whom another agent offers, or else the first connected customer who waits for this agent. An
+    /// offered customer is taken from the agent who has them.
     ///
     /// # Errors
-    /// When there is no such customer, or another agent has them.
+    /// When there is no such customer, another agent has them, or this agent has no room.
     pub fn accept(
         &mut self,
         seat: SeatId,
@@ -70,7 +70,8 @@ impl Desk {
                 }
                 Ok(id)
             }
-            // docs/PROTOCOL.md, "States, and who decides": at most one pending control.
+            // The desk has at most one pending control (docs/PROTOCOL.md, "States, and who
+            // decides").
             (Phase::Queued, Some(_)) | (Phase::Active, _) => match conversation.owner() {
                 Some(owner) => Err(AgentRefusal::Taken { who, agent: self.agent_name(owner) }),
                 None => Err(AgentRefusal::OnTheWayOut(who)),
@@ -79,10 +80,10 @@ impl Desk {
         }
     }
 
-    /// `/switch N`: the next line goes to this active conversation.
+    /// `/switch N`: moves the focus to this conversation, so that the next line goes there.
     ///
     /// # Errors
-    /// When it is not active.
+    /// When the agent does not have this conversation.
     pub fn switch(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
         let id = self.find_live(ordinal)?;
         if !self.is_own(seat, id) {
@@ -94,10 +95,10 @@ impl Desk {
     }
 
     /// `/next`: moves the focus to the customer whose lines have waited longest for an answer. If no
-    /// other customer waits for one, it moves to the next customer, round and round.
+    /// other customer waits for one, it moves to the agent's next customer, in turn.
     ///
     /// # Errors
-    /// When there is no other.
+    /// When the agent has no other customer.
     pub fn switch_to_next(&mut self, seat: SeatId) -> Result<(), AgentRefusal> {
         let focus = self.focus(seat);
         let owed = self.owed_an_answer(seat).into_iter().find(|id| focus != Some(*id));
@@ -114,7 +115,7 @@ impl Desk {
         }
     }
 
-    /// The agent typed a line: it goes to the conversation in focus.
+    /// Sends a line that the agent typed to the conversation in focus.
     ///
     /// # Errors
     /// When no conversation in focus can take the line. The caller keeps the line.
@@ -122,7 +123,7 @@ impl Desk {
         self.say_to(seat, None, text, now)
     }
 
-    /// `/say [#N] TEXT`: the text goes to this customer, and the focus stays where it is.
+    /// `/say [#N] TEXT`: sends the text to this customer. The focus does not move.
     ///
     /// # Errors
     /// When there is no such conversation, or the agent does not have it.
@@ -148,7 +149,8 @@ impl Desk {
     pub fn note(&mut self, seat: SeatId, on: Option<u32>, text: &str) -> Result<(), AgentRefusal> {
         let id = self.target(seat, on)?;
         self.keep_note(seat, id, text);
-        // The note of a customer whom the agent does not talk to is shown later, at an accept.
+        // If the conversation is not on the agent's screen, the note will be shown there only at an
+        // accept. So the agent reads a confirmation now.
         if let Some(agent) = self.team.agent_at(seat)
             && !self.is_own(seat, id)
             && !self.is_watched_at(seat, id)
@@ -159,13 +161,13 @@ impl Desk {
         Ok(())
     }
 
-    /// The same in a conversation that has ended, also if the desk has forgotten it.
+    /// Keeps a note in a conversation that has ended, even if it is no longer in memory.
     pub fn note_in_ended(&mut self, seat: SeatId, id: ConversationId, text: &str) {
         let note = self.signed(seat, text);
         self.journal(id, Record::Note(note));
     }
 
-    /// A note with the agent's name, if the desk has several.
+    /// A note's text, with the agent's name before it if the desk has several agents.
     fn signed(&self, seat: SeatId, text: &str) -> String {
         let agent = self.team.agent_at(seat).filter(|_| self.team.is_shared());
         match agent {
@@ -179,8 +181,8 @@ impl Desk {
         let note = self.signed(seat, text);
         self.journal(id, Record::Note(note.clone()));
         self.tell(id, Report::Note { conversation: id, text: note });
-        // The screen shows a note together with messages. This passage has no message: it makes the
-        // screen show the note now.
+        // The screen shows notes when messages come. An empty range of messages makes it show the
+        // note now.
         self.tell_said(id, Origin::Own, RangeInclusive::new(1, 0), false);
     }
 
@@ -196,19 +198,19 @@ impl Desk {
         }
     }
 
-    /// Takes one line that the customer in focus typed since the agent's last line: a script's
-    /// `/wait` waits for one. False if there is none.
+    /// For a script's `/wait`: takes one line that the customer in focus typed since the agent's
+    /// last line. False if there is none.
     pub fn take_new_line(&mut self, seat: SeatId) -> bool {
         self.in_focus(seat).is_some_and(Conversation::take_new_line)
     }
 
-    /// A person is in front of the desk: they have typed something.
+    /// Notes that a person is at this seat, because they have typed something.
     pub fn agent_is_here(&mut self, seat: SeatId, now: Now) {
         self.team.note_act(seat, now);
     }
 
-    /// The line for the customer in focus begins like this so far. Leads can see that, unless the
-    /// desk keeps it private.
+    /// Notes what the agent has typed of a line for the customer in focus. Leads can see it, unless
+    /// the desk has `--private-drafts`.
     pub fn agent_drafts(&mut self, seat: SeatId, draft: &str, now: Now) {
         if self.options.private_drafts {
             return;
@@ -222,8 +224,8 @@ impl Desk {
         }
     }
 
-    /// The agent types a line for the customer in focus. The desk tells that customer's side
-    /// (docs/PROTOCOL.md, "typing").
+    /// Tells the side of the customer in focus that the agent is typing (docs/PROTOCOL.md,
+    /// "typing").
     pub fn agent_types(&mut self, seat: SeatId, now: Now) {
         if let Some(conversation) = self.in_focus(seat)
             && let Some(conn) = conversation.connection
@@ -234,14 +236,14 @@ impl Desk {
         }
     }
 
-    /// The program ends: the desk says goodbye to every customer's side.
+    /// Says goodbye to every customer's side, because the program ends.
     pub fn leave(&mut self) {
         for conn in self.connections.customers() {
             self.say_goodbye(conn, &Goodbye::Leaving);
         }
     }
 
-    /// Asks the customer's side for a change of owner. It changes nothing until the answer comes
+    /// Asks the customer's side for a change of owner. The owner changes only with the answer
     /// (docs/PROTOCOL.md, "States, and who decides").
     pub(super) fn ask(&mut self, id: ConversationId, ask: Ask, now: Now) {
         let Some(conversation) = self.conversations.get(id) else { return };
@@ -259,7 +261,7 @@ impl Desk {
         self.conversations.note_change(id);
     }
 
-    /// Journals a message of the agent's or a greeting, and shows it.
+    /// Journals and shows a message or a greeting from the agent.
     pub(super) fn record_said(&mut self, id: ConversationId, text: &str, greeting: bool, now: Now) {
         let name = self.shown_name(id).map(Into::into);
         let said = Said { name, greeting, ..Said::text(Author::Admin, text) };
@@ -276,7 +278,7 @@ impl Desk {
         }
     }
 
-    /// Numbers and journals an entry of this desk, and which agent wrote it, if one did.
+    /// Numbers and journals an entry of this desk, with the agent who wrote it, if there is one.
     fn record(&mut self, id: ConversationId, body: Body, by: Option<AgentId>, now: Now) -> Number {
         let Some(conversation) = self.conversations.get_mut(id) else { return 0 };
         let number = conversation.own.next();
@@ -291,7 +293,7 @@ impl Desk {
         number
     }
 
-    /// Moves the focus, and journals that.
+    /// Moves a seat's focus. The journal keeps only the focus of the desk's own terminal.
     fn go_to(&mut self, seat: SeatId, id: ConversationId) {
         self.team.go_to(seat, id);
         if seat == SeatId::TERMINAL {
@@ -304,8 +306,8 @@ impl Desk {
         self.focus(seat).and_then(|id| self.conversations.get_mut(id))
     }
 
-    /// The conversation that a command is for: the one with this number, if its customer waits or
-    /// talks, or else the one in focus.
+    /// The conversation that a command is for: the one with the given ordinal, whose customer must
+    /// wait or talk, or without an ordinal the one in focus.
     pub(super) fn target(
         &self,
         seat: SeatId,
@@ -317,9 +319,9 @@ impl Desk {
         self.find_live(ordinal)
     }
 
-    /// The same, if the agent may change what becomes of it: it is theirs or nobody's, and nothing
-    /// else is under way. A desk sends no message while a `hand_back` or a `close` is pending
-    /// (docs/PROTOCOL.md, "States, and who decides").
+    /// The [`target`](Desk::target) of a command that changes the conversation. No other agent may
+    /// have the conversation, and no control may be pending: a desk sends no message while a
+    /// `hand_back` or a `close` is pending (docs/PROTOCOL.md, "States, and who decides").
     pub(super) fn target_to_change(
         &self,
         seat: SeatId,
@@ -341,7 +343,8 @@ impl Desk {
         }
     }
 
-    /// The same, if the agent has the customer.
+    /// The [`target`](Desk::target) of a command that speaks to the customer. The agent must have
+    /// the customer.
     pub(super) fn target_to_talk(
         &self,
         seat: SeatId,
@@ -351,7 +354,7 @@ impl Desk {
         if self.is_own(seat, id) { Ok(id) } else { Err(AgentRefusal::NotYours(self.who(id))) }
     }
 
-    /// Why nothing can be done without a focus, and what can be done about that.
+    /// The refusal for a seat without a focus. It says what the agent can do about that.
     fn no_focus(&self, seat: SeatId) -> AgentRefusal {
         AgentRefusal::NoFocus(match (self.own_conversations(seat).next(), self.first_at(seat)) {
             (Some(_), _) => Choice::Next,

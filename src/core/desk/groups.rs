@@ -1,4 +1,4 @@
-//! Departments: which agents a customer who waits is for.
+//! Departments: which agents may serve a waiting customer.
 //!
 //! Customers whom the same agents serve stand in one **group**: an agent is called for a group, the
 //! desk assigns from it, and positions are counted in it. Every agent serves the customers without
@@ -13,7 +13,8 @@
 //!         one of them is here, or nobody waits
 //! ```
 //!
-//! A group that is open is for everybody. Its time ends with what began it.
+//! The customers of an open group are for all agents. The 60 s begin again when one of the group's
+//! agents was here or nobody waited.
 
 use std::time::{Duration, Instant};
 
@@ -25,15 +26,15 @@ use crate::wire::ConversationId;
 use super::team::Team;
 use super::{AgentId, Desk, SeatId};
 
-/// Customers for whom no agent of their department is here are everybody's after this time.
+/// After this time without an agent of their department, customers are for all agents.
 pub const UNATTENDED_FOR: Duration = Duration::from_secs(60);
 
-/// A group, by its place among those of [`Groups`].
+/// A group's index in [`Groups`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct GroupId(u16);
 
 impl GroupId {
-    /// The group of all agents: customers without a department stand there.
+    /// The group that all agents serve. It has the customers without a department.
     pub(super) const ALL: GroupId = GroupId(0);
 
     /// The group as an index.
@@ -45,25 +46,25 @@ impl GroupId {
 /// One group.
 #[derive(Default)]
 struct Group {
-    /// The agents who serve it, sorted.
+    /// The agents who serve the group, sorted.
     agents: Vec<AgentId>,
-    /// Since when somebody waits and none of these agents is here.
+    /// Since when a customer waits while none of these agents is here.
     unattended_since: Option<Instant>,
-    /// Whether it is for everybody.
+    /// Whether the group's customers are for all agents.
     is_open: bool,
 }
 
-/// The groups of a desk. They follow from which departments its agents serve.
+/// The groups of a desk, worked out from the departments that its agents serve.
 pub(super) struct Groups {
     groups: Vec<Group>,
     /// The group of each department that an agent names.
     named: Vec<(Department, GroupId)>,
-    /// The group of all other departments.
+    /// The group of every other department: only agents without a department serve it.
     other: GroupId,
 }
 
 impl Groups {
-    /// The groups for these agents. `has_terminal`: the terminal that started the desk is one.
+    /// Works out the groups of this team. `has_terminal`: the desk's own terminal is an agent, too.
     pub(super) fn of(team: &Team, has_terminal: bool) -> Groups {
         let agents = team.members().map(|(agent, _)| agent);
         let agents: Vec<_> =
@@ -86,7 +87,7 @@ impl Groups {
         groups
     }
 
-    /// The group that these agents serve.
+    /// The group with exactly these agents. Adds it if there is none.
     fn group_of(&mut self, agents: Vec<AgentId>) -> GroupId {
         let at = self.groups.iter().position(|group| group.agents == agents).unwrap_or_else(|| {
             self.groups.push(Group { agents, ..Group::default() });
@@ -113,7 +114,7 @@ impl Groups {
         group == GroupId::ALL || self.groups[group.index()].agents.binary_search(&agent).is_ok()
     }
 
-    /// Whether a group is for everybody, because none of its agents is here.
+    /// Whether a group is for all agents, because none of its own agents is here.
     pub(super) fn is_open(&self, group: GroupId) -> bool {
         self.groups[group.index()].is_open
     }
@@ -123,7 +124,7 @@ impl Groups {
         (0..self.groups.len() as u16).map(GroupId)
     }
 
-    /// When a group may become everybody's next. Some of the agents are here.
+    /// When the next group becomes open, if at least one agent is here.
     fn deadline(&self) -> Option<Instant> {
         let closed = self.groups.iter().filter(|group| !group.is_open);
         closed.filter_map(|group| group.unattended_since).min().map(|since| since + UNATTENDED_FOR)
@@ -131,7 +132,7 @@ impl Groups {
 }
 
 impl Desk {
-    /// The group in which a customer stands, or would stand.
+    /// The group for this customer, whether or not they wait.
     pub(super) fn group(&self, id: ConversationId) -> GroupId {
         self.groups.at(self.conversations[id].controls.need())
     }
@@ -142,26 +143,26 @@ impl Desk {
         groups.map(|group| self.queue.waiting_in(group)).sum()
     }
 
-    /// The customer who has waited longest of those who wait for this agent.
+    /// The first in the queue of those who wait for this agent.
     pub(super) fn first_for(&self, agent: AgentId) -> Option<ConversationId> {
         let mut queued = self.queue.in_groups();
         queued.find(|(_, group)| self.groups.is_for(*group, agent)).map(|(id, _)| id)
     }
 
-    /// The same for the agent at this seat.
+    /// [`first_for`](Desk::first_for) the agent at this seat.
     pub(super) fn first_at(&self, seat: SeatId) -> Option<ConversationId> {
         self.team.agent_at(seat).and_then(|agent| self.first_for(agent))
     }
 
-    /// The department of a customer who waits, if none of its agents is here and everybody is
-    /// called.
+    /// The department of a waiting customer, if the group is open because none of its agents is
+    /// here.
     pub(super) fn unattended(&self, id: ConversationId) -> Option<&Department> {
         let is_open = self.groups.is_open(self.queue.group(id)?);
         self.conversations[id].controls.need().department.as_ref().filter(|_| is_open)
     }
 
-    /// Other agents than before serve the departments: everybody who waits stands in the group that
-    /// is theirs now. The time for which nobody of theirs was here counts on.
+    /// Works out the groups again after the agents have changed, and moves each waiting customer to
+    /// their new group. A group keeps the time for which none of its agents was here.
     pub(super) fn renew_groups(&mut self) {
         let former =
             std::mem::replace(&mut self.groups, Groups::of(&self.team, self.options.has_terminal));
@@ -174,13 +175,14 @@ impl Desk {
             group.unattended_since = since.into_iter().flatten().min();
             group.is_open |= before.is_open;
         }
-        // That group is never anybody's alone.
+        // All agents serve this group anyway, so it never needs to open.
         let all = &mut self.groups.groups[GroupId::ALL.index()];
         (all.unattended_since, all.is_open) = (None, false);
         self.queue.set_groups(present);
     }
 
-    /// Looks at which groups nobody is here for whom they are.
+    /// Opens each group whose customers have waited for too long while none of its agents was here,
+    /// and closes each group that needs this no longer.
     pub(super) fn review_groups(&mut self, now: Now) {
         for group in self.groups.iter().skip(1) {
             let is_here = |agent: &AgentId| self.team.member(*agent).is_here();
@@ -204,14 +206,14 @@ impl Desk {
         self.groups.deadline().filter(|_| self.team.is_anybody_here())
     }
 
-    /// The customers of this group are everybody's from now on.
+    /// Opens a group: its customers are for all agents from now on, and all agents are called.
     fn open_group(&mut self, group: GroupId, now: Now) {
         let is_up = |(id, of): &(ConversationId, GroupId)| {
             *of == group && self.conversations[*id].is_up_for_accept()
         };
         let mut waiting = self.queue.in_groups().filter(is_up).map(|(id, _)| id);
         let Some(first) = waiting.next() else {
-            // Somebody is accepting all of them. If that fails, the time begins again.
+            // Agents are accepting all of these customers. If that fails, the time begins again.
             self.groups.groups[group.index()].unattended_since = Some(now.clock);
             return;
         };
@@ -221,7 +223,7 @@ impl Desk {
         self.note_waiting(group, now);
     }
 
-    /// Tells all whom a customer is for that the customer waits, and so many others with them.
+    /// Tells the agents of a customer's group that the customer waits, and `others` with them.
     pub(super) fn tell_call(&mut self, id: ConversationId, others: usize) {
         let name = self.conversations[id].called(id);
         let group = self.queue.group(id).unwrap_or(GroupId::ALL);
@@ -241,7 +243,7 @@ impl Desk {
         }
     }
 
-    /// Whether a customer of each group, by its index, may be accepted now.
+    /// For each group, by its index: whether any of its customers may be accepted now.
     pub(super) fn groups_up_for_accept(&self) -> Vec<bool> {
         let mut is_up = vec![false; self.groups.groups.len()];
         for (id, group) in self.queue.in_groups() {
@@ -253,7 +255,7 @@ impl Desk {
         is_up
     }
 
-    /// The connected customer who waits longest for this agent.
+    /// The first connected customer in the queue who waits for this agent.
     pub(super) fn next_for(&self, agent: AgentId) -> Option<ConversationId> {
         let mut queued = self.queue.in_groups();
         let is_next = |(id, group): &(ConversationId, GroupId)| {

@@ -1,6 +1,6 @@
-//! What the agent is shown of links: each change at once, but only some changes of a customer whose
-//! link changes all the time. The link of a gateway's customer who has left its pages counts as lost,
-//! though the gateway keeps the connection (docs/PROTOCOL.md, "presence").
+//! Which changes of a customer's link the desk shows to agents: each one at once, but only some of
+//! them if the link changes all the time. When a gateway's customer has left its pages, the link
+//! counts as lost, although the gateway keeps the connection (docs/PROTOCOL.md, "presence").
 
 use std::time::{Duration, Instant};
 
@@ -17,10 +17,10 @@ const NOTICES_MAX: u32 = 10;
 /// See [`NOTICES_MAX`].
 const NOTICES_WITHIN: Duration = Duration::from_secs(60);
 
-/// Why the link of a customer counts as lost whose side is connected.
+/// The cause that is shown when the customer's side is connected but its link counts as lost.
 const LEFT_PAGE: &str = "the customer has left the page";
 
-/// What the agent knows of one customer's link.
+/// What agents were shown about one customer's link.
 pub(super) struct LinkNotices {
     /// The link as it was shown last.
     shown_link: Option<Link>,
@@ -28,17 +28,17 @@ pub(super) struct LinkNotices {
     cause: Option<Box<str>>,
     /// How many changes were shown since `count_start`.
     notice_count: u32,
-    /// When the count began.
+    /// When the desk began to count.
     count_start: Instant,
     /// Whether [`ChangedLinks`] has this conversation.
     is_due: bool,
 }
 
-/// What to do about a link that came or went.
+/// What to do about a link that was made or lost.
 enum NextStep {
     /// Nothing.
     None,
-    /// Show how the link is. If it was lost, this is why.
+    /// Show the link's state; with the cause, if the link was lost.
     Show(Option<Box<str>>),
     /// Look again at this time.
     Later(Instant),
@@ -55,15 +55,15 @@ impl LinkNotices {
         }
     }
 
-    /// The link came, or went for this reason. True when [`ChangedLinks`] must get the
-    /// conversation.
+    /// Notes that the link was made, or was lost for the reason `why`. Returns whether the caller
+    /// must add the conversation to [`ChangedLinks`].
     fn change(&mut self, why: Option<&str>) -> bool {
         self.cause = why.map(Into::into);
         !std::mem::replace(&mut self.is_due, true)
     }
 
-    /// What to do, if the link is like this now. Only the links of conversations that somebody
-    /// waits or talks in are shown.
+    /// What to do about the link's present state. A link is shown only while its customer waits or
+    /// talks (`is_live`).
     fn next_step(&mut self, link: Link, is_live: bool, now: Now) -> NextStep {
         self.is_due = false;
         if !is_live {
@@ -84,11 +84,11 @@ impl LinkNotices {
     }
 }
 
-/// Conversations whose link came or went since the agent was shown the link.
+/// Conversations whose link has changed since it was last shown.
 #[derive(Default)]
 pub(super) struct ChangedLinks {
     conversations: Vec<ConversationId>,
-    /// When to look again at those whose links change too often; `None` if there are none.
+    /// When to look again at the links that change too often; `None` if there are none.
     next_look: Option<Instant>,
 }
 
@@ -110,7 +110,7 @@ impl ChangedLinks {
 }
 
 impl Desk {
-    /// This customer's link came, or went for this reason.
+    /// Notes that this customer's link was made, or was lost for the reason `why`.
     pub(super) fn note_link(&mut self, id: ConversationId, why: Option<&str>) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if conversation.link_notices.change(why) {
@@ -118,8 +118,8 @@ impl Desk {
         }
     }
 
-    /// A gateway's customer has left its pages, or is back. The connection of their side stays, so
-    /// entries, acks and the slot do not change.
+    /// Notes that a gateway's customer has left its pages, or is back. The gateway keeps the
+    /// connection, so entries, acks and the customer's slot do not change.
     pub(super) fn note_presence(&mut self, id: ConversationId, is_here: bool, now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         if std::mem::replace(&mut conversation.has_left_page, !is_here) != is_here {
@@ -131,7 +131,8 @@ impl Desk {
         self.note_arrival_or_absence(id, now);
     }
 
-    /// The customer of a connected side is there from now on, or is not.
+    /// Acts on the arrival or the absence of a customer whose side has a connection: notes the
+    /// link, and lets a customer who has arrived wait in the queue.
     pub(super) fn note_arrival_or_absence(&mut self, id: ConversationId, now: Now) {
         if !self.conversations[id].is_connected() {
             return self.note_link(id, Some(LEFT_PAGE));
@@ -146,8 +147,8 @@ impl Desk {
         }
     }
 
-    /// A customer begins to wait or to talk: the agent is shown the link if the customer has left
-    /// the page already.
+    /// A customer begins to wait or to talk. Notes the link as lost if the customer has left the
+    /// page already.
     pub(super) fn review_link(&mut self, id: ConversationId) {
         let conversation = &self.conversations[id];
         if conversation.has_connection() && !conversation.is_connected() {
@@ -155,13 +156,14 @@ impl Desk {
         }
     }
 
-    /// Shows the agent how the links are now that came or went.
+    /// Shows agents the present state of the links that have changed.
     pub(super) fn tell_links(&mut self, now: Now) {
         for id in self.changed_links.take() {
             self.watch(id, now);
             let Some(conversation) = self.conversations.get_mut(id) else { continue };
             let is_live = conversation.is_live();
-            // That the customer has left the page is shown once they wait or talk here.
+            // The link of a customer who has left the page counts as lost only while the customer
+            // waits or talks here.
             let is_there = conversation.is_connected() || !is_live && conversation.has_connection();
             let link = if is_there { Link::Connected } else { Link::Lost };
             match conversation.link_notices.next_step(link, is_live, now) {

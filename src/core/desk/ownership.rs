@@ -6,9 +6,10 @@
 //!        └──── transfer to the queue, gone, revoked, no answer
 //! ```
 //!
-//! All of this is the desk's own affair: on the wire the conversation stays `active` while it goes
-//! from one agent to another. The customer's side is told who is there now (docs/PROTOCOL.md,
-//! "agent"), and asked to let the customer wait again when nobody is ("Bodies", `requeue`).
+//! Ownership is kept at the desk alone: on the wire the conversation stays `active` while it goes
+//! from one agent to another. The desk tells the customer's side which agent is there now
+//! (docs/PROTOCOL.md, "agent"). When no agent has the conversation, the desk asks that side to let
+//! the customer wait again ("Bodies", `requeue`).
 
 use std::time::Instant;
 
@@ -22,8 +23,8 @@ use super::controls::Ask;
 use super::{AgentId, Desk, SeatId};
 
 impl Desk {
-    /// Whether this conversation is the agent's at this seat, or is watched there, or has no owner:
-    /// the seat is shown what is said in it.
+    /// Whether this seat shows what is said in this conversation: its agent has the conversation or
+    /// watches it, or no agent has it.
     pub fn is_shown_at(&self, seat: SeatId, id: ConversationId) -> bool {
         let Some(conversation) = self.conversations.get(id) else { return true };
         let owner = conversation.agent();
@@ -70,8 +71,9 @@ impl Desk {
         }
     }
 
-    /// The agent has this conversation: the focus of their seats may move. `asked` is the seat that
-    /// asked for it.
+    /// Shows a conversation to the agent who has it now: the focus moves to it at the seat that
+    /// asked for it (`asked`), and at each seat of the agent whose focus is on none of the agent's
+    /// customers.
     pub(super) fn give(&mut self, owner: AgentId, id: ConversationId, asked: Option<SeatId>) {
         let conversations = &self.conversations;
         let is_free = |focus: Option<ConversationId>| {
@@ -83,7 +85,7 @@ impl Desk {
         }
     }
 
-    /// Another agent has this active conversation from now on, or (`None`) nobody has.
+    /// Gives this active conversation to another agent, or (`None`) to nobody.
     pub(super) fn change_owner(
         &mut self,
         id: ConversationId,
@@ -120,7 +122,7 @@ impl Desk {
         self.requeue(id, now);
     }
 
-    /// The customer's agent gives them up: they wait again, before all others.
+    /// Takes the customer from their agent: the customer waits again, before all others.
     pub(super) fn release(&mut self, id: ConversationId, now: Now) {
         let conversation = &self.conversations[id];
         let is_asked = conversation.controls.pending().is_some();
@@ -129,8 +131,8 @@ impl Desk {
         }
     }
 
-    /// Asks the customer's side of a conversation that no agent has to let the customer wait again,
-    /// if it understands that (docs/PROTOCOL.md, "Bodies"). Any other customer stays `active`.
+    /// If no agent has this conversation, asks the customer's side to let the customer wait again
+    /// (docs/PROTOCOL.md, "Bodies"). A customer whose side does not know `requeue` stays `active`.
     pub(super) fn requeue(&mut self, id: ConversationId, now: Now) {
         let conversation = &self.conversations[id];
         let is_asked = conversation.controls.pending().is_some();
@@ -139,14 +141,14 @@ impl Desk {
         }
     }
 
-    /// Tells the customer's side who is there now (docs/PROTOCOL.md, "agent").
+    /// Tells the customer's side which agent is there now (docs/PROTOCOL.md, "agent").
     pub(super) fn send_agent(&mut self, id: ConversationId) {
         let conversation = &self.conversations[id];
         let Some(conn) = conversation.connection.filter(|_| conversation.is_active()) else {
             return;
         };
         let is_there = conversation.owner().is_some();
-        // A customer who is to wait again hears that by the `requeue`.
+        // If nobody is there, `requeue` tells that to a side that knows it.
         if conversation.knows_agents && (is_there || !conversation.knows_requeue) {
             let name = self.shown_name(id);
             let on_hold = conversation.is_on_hold;
@@ -154,8 +156,8 @@ impl Desk {
         }
     }
 
-    /// Ends what time has ended: offers, answers that did not come, and the conversations of agents
-    /// who are gone.
+    /// Ends the offers whose time is over, takes customers from agents who did not answer in time,
+    /// and gives the customers of agents who are gone back to the queue.
     pub(super) fn review_ownership(&mut self, now: Now) {
         let is_over = |id: &&ConversationId| {
             let offer = self.conversations.get(**id).and_then(|known| known.offer.as_ref());
@@ -167,7 +169,7 @@ impl Desk {
         }
         self.take_unanswered(now);
         for agent in self.team.take_gone(now) {
-            // Whoever was never here, and has no customer, is missed by nobody.
+            // An agent who was never here and has no customer is not reported as gone.
             let is_news =
                 self.team.member(agent).was_here() || self.conversations.count_of(agent) > 0;
             if is_news && self.team.is_shared() {
@@ -189,7 +191,7 @@ impl Desk {
     /// Gives all customers of an agent back to the queue.
     pub(super) fn release_all(&mut self, agent: AgentId, now: Now) {
         let theirs: Vec<_> = self.conversations_of(agent).collect();
-        // The one with the lowest number is to be the first in the queue.
+        // Each one goes before all others, so the lowest ordinal must be released last.
         theirs.into_iter().rev().for_each(|id| self.release(id, now));
     }
 }

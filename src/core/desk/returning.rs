@@ -1,8 +1,9 @@
-//! A customer who is back: for a time only the agent who had them is called.
+//! When a customer comes back, the desk at first calls only the agent who had them before.
 //!
-//! Anybody may accept them all the same. The time ends with the wait that it began in, and when the
-//! agent is not here any more. With `--assign longest-idle` nobody is called: there the customer is
-//! given to that agent if they are free (`assign`).
+//! Any other agent may still accept the customer. The other agents are called after
+//! [`CALLED_ALONE_FOR`], or when that agent is no longer here, if the customer still waits. With
+//! `--assign longest-idle` the desk calls nobody: it gives the customer to that agent, if the agent
+//! is free (`assign`).
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +15,13 @@ use super::conversation::Conversation;
 use super::groups::GroupId;
 use super::{AgentId, Assign, Desk};
 
-/// For so long only the agent who had a customer is called.
+/// How long the desk calls only the agent who had the customer before.
 pub const CALLED_ALONE_FOR: Duration = Duration::from_secs(30);
 
-/// A customer for whom one agent is called.
+/// A waiting customer for whom only one agent is called.
 pub(super) struct CalledAlone {
     id: ConversationId,
-    /// The request by which the customer waits.
+    /// The customer's request for an agent. A later request means a new wait.
     request: Number,
     agent: AgentId,
     until: Instant,
@@ -36,7 +37,8 @@ impl Desk {
         self.team.owner(conversation.former.as_ref()?.agent.as_ref()?)
     }
 
-    /// A customer of this group begins to wait: calls whom they are for.
+    /// A customer of this group begins to wait. Calls the agent who had the customer before, or all
+    /// agents of the group if that agent is not free.
     pub(super) fn call_for(&mut self, id: ConversationId, group: GroupId, now: Now) {
         let is_free = |agent: &AgentId| {
             let is_here = self.team.member(*agent).is_here() && self.check_room(*agent).is_ok();
@@ -55,7 +57,7 @@ impl Desk {
         self.tell_agent(agent, Report::Call { text: News::Desk(DeskNews::Called(called)) });
     }
 
-    /// Calls the others for customers whom their agent has not accepted in time.
+    /// Calls the other agents for each customer whom the former agent did not accept in time.
     pub(super) fn review_called_alone(&mut self, now: Now) {
         let called = std::mem::take(&mut self.called_alone);
         let (due, still): (Vec<_>, Vec<_>) = called.into_iter().partition(|called| {

@@ -1,4 +1,5 @@
-//! A conversation goes from one agent to another: offers, and leads who take over or read along.
+//! How a conversation goes from one agent to another: offers, and leads who take over. Also leads
+//! who read along.
 //!
 //! ```text
 //!   one agent, or the queue ──transfer──▶ offered ──accept──▶ the other agent
@@ -6,9 +7,9 @@
 //!       └──────── declined, late, void ──────┘
 //! ```
 //!
-//! An offer lives [`OFFERED_FOR`] and dies with the state that it was made in; a restart of the desk
-//! ends it. The journal has the offer, so that a desk that died meanwhile can say that nothing came
-//! of it.
+//! An offer ends after [`OFFERED_FOR`], when the conversation changes its state or owner, or when
+//! the desk restarts. The journal has the offer, so that the restarted desk can tell both agents
+//! that it is void.
 
 use std::time::{Duration, Instant};
 
@@ -21,16 +22,16 @@ use crate::wire::ConversationId;
 
 use super::{AgentId, Desk, SeatId};
 
-/// An offer that nobody took for this time is over.
+/// An offer that is not accepted within this time ends.
 pub const OFFERED_FOR: Duration = Duration::from_secs(30);
 
 /// A conversation that one agent has offered to another one.
 pub(super) struct Offer {
-    /// Who offers it.
+    /// The agent who offers the conversation.
     pub(super) from: AgentId,
-    /// Whom it is offered to.
+    /// The agent who may accept it.
     pub(super) to: AgentId,
-    /// When the offer is over.
+    /// When the offer ends.
     pub(super) until: Instant,
 }
 
@@ -39,7 +40,7 @@ impl Desk {
     /// to the queue. The beginning of a name is enough if it fits only one agent.
     ///
     /// # Errors
-    /// When there is no such conversation or agent, or the agent cannot take anybody.
+    /// When there is no such conversation or agent, or that agent is not here or has no room.
     pub fn transfer(
         &mut self,
         seat: SeatId,
@@ -79,15 +80,15 @@ impl Desk {
         let offered = Offered { from: name(from), to: name(to) };
         self.journal(id, Record::Offered(Some(Box::new(offered))));
         self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
-        // Nobody but the receiver can do anything about an offer.
+        // Only the receiver is called: no other agent can accept the offer.
         self.team.member_mut(to).alerts.note_arrival(now);
         Ok(())
     }
 
-    /// `/decline N`: the agent does not take what they were offered.
+    /// `/decline N`: the agent refuses the conversation that they were offered.
     ///
     /// # Errors
-    /// When nothing was offered.
+    /// When this conversation is not offered to the agent.
     pub fn decline(&mut self, seat: SeatId, ordinal: u32) -> Result<(), AgentRefusal> {
         let id = self.find_live(ordinal)?;
         if !self.is_offered(seat, id) {
@@ -127,10 +128,10 @@ impl Desk {
         Ok(())
     }
 
-    /// `/watch N`: a lead reads a conversation along. Again: no more.
+    /// `/watch N`: a lead begins to read a conversation along, or stops if they do so already.
     ///
     /// # Errors
-    /// When the agent is no lead, or nobody has this conversation.
+    /// When the agent is no lead, or the conversation's customer neither waits nor talks.
     pub fn watch_along(
         &mut self,
         seat: SeatId,
@@ -153,7 +154,7 @@ impl Desk {
         offer.is_some_and(|offer| self.team.agent_at(seat) == Some(offer.to))
     }
 
-    /// Whether this conversation is read along at this seat.
+    /// Whether a lead reads this conversation along at this seat.
     pub fn is_watched_at(&self, seat: SeatId, id: ConversationId) -> bool {
         self.team.seat(seat).is_some_and(|seat| seat.watched.contains(&id))
     }
@@ -167,12 +168,12 @@ impl Desk {
         self.offered.iter().copied().find(is_to)
     }
 
-    /// The offer of a conversation is over, and nobody needs to hear of it.
+    /// Ends the offer of a conversation, if there is one, because the conversation has changed.
     pub(super) fn void_offer(&mut self, id: ConversationId) {
         self.end_offer(id, TransferOutcome::Void);
     }
 
-    /// Ends the offer of a conversation, if there is one, and tells both agents how.
+    /// Ends the offer of a conversation, if there is one, and tells both agents the outcome.
     pub(super) fn end_offer(&mut self, id: ConversationId, outcome: TransferOutcome) {
         self.offered.retain(|offered| *offered != id);
         let offer = self.conversations.get_mut(id).and_then(|known| known.offer.take());
@@ -182,8 +183,8 @@ impl Desk {
         }
     }
 
-    /// Ends the offer of a conversation that was offered when the desk stopped, and notes that. Both
-    /// agents are told when they are here.
+    /// Ends an offer that was open when the desk stopped, and keeps a note about that. The desk
+    /// tells each of the two agents as soon as that agent signs in.
     pub(super) fn void_after_restart(&mut self, id: ConversationId, offered: Option<&Offered>) {
         let Some(Offered { from, to }) = offered else { return };
         self.journal(id, Record::Offered(None));
@@ -203,15 +204,14 @@ impl Desk {
         }
     }
 
-    /// Tells the agent at this seat which offers the end of the desk made void.
+    /// Tells the agent at this seat which of their offers became void when the desk stopped.
     pub(super) fn tell_void_offers(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
         let theirs: Vec<_> = self.void_offers.extract_if(.., |(to, _)| *to == agent).collect();
         theirs.into_iter().for_each(|(agent, report)| self.tell_agent(agent, report));
     }
 
-    /// Tells the agent who gives a conversation away, and the one who may get it, what becomes of
-    /// it.
+    /// Tells both agents of a transfer, the giver and the receiver, its outcome.
     pub(super) fn tell_transfer(
         &mut self,
         id: ConversationId,
@@ -226,8 +226,7 @@ impl Desk {
         self.tell_agent(to, to_other);
     }
 
-    /// What became of the transfer of a conversation, for the agent who gives it away, or
-    /// (`is_to_me`) for the one who may get it.
+    /// The report of a transfer's outcome for the receiver (`is_to_me`), or else for the giver.
     fn transfer_report(
         &self,
         id: ConversationId,

@@ -1,7 +1,7 @@
-//! How an agent ends their part in a conversation.
+//! How an agent closes a conversation or gives it back to the bot.
 //!
-//! `/close` and `/handback` of a person can be undone for [`UNDO_WITHIN`]: nothing of them leaves
-//! the desk before.
+//! A person can undo `/close` and `/handback` for [`UNDO_WITHIN`]. The desk sends nothing to the
+//! customer's side until then.
 //!
 //! ```text
 //!   active, queued ──/close, /handback──▶ ending ──time, Enter, the command again─▶ control pending
@@ -9,11 +9,12 @@
 //!      └─ /undo, a line of the agent's or the customer's, another agent, no seat left
 //! ```
 //!
-//! While a conversation is ending there is no entry and no number. The journal has the intention, so
-//! that a desk that died meanwhile can say that nothing came of it.
+//! While a conversation is ending, no entry is written and no number used. The journal has only the
+//! intention, so that a desk that restarts meanwhile can note that the conversation did not end.
 //!
-//! A customer's side lets only the agent who has a customer end their part. So a customer who waits
-//! is accepted first, for no agent, and their conversation ends with the answer.
+//! A customer's side lets only an agent who has accepted the customer end the conversation. So the
+//! desk first accepts a waiting customer, in no agent's name, and asks for the end when the
+//! customer's side has answered.
 
 use std::time::{Duration, Instant};
 
@@ -25,20 +26,21 @@ use crate::wire::ConversationId;
 use super::controls::Ask;
 use super::{AgentId, Desk, SeatId};
 
-/// For this long a `/close` or a `/handback` can be undone.
+/// How long a person can undo a `/close` or a `/handback`.
 pub const UNDO_WITHIN: Duration = Duration::from_secs(5);
 
-/// How a conversation ends, and when its customer's side is asked for that.
+/// A conversation's planned end.
 pub(super) struct Planned {
     pub(super) ending: Ending,
     /// The agent who ends it.
     by: AgentId,
-    /// When the customer's side is asked; `None`: as soon as it has answered the `accept`.
+    /// When the desk asks the customer's side to end the conversation. `None`: as soon as that
+    /// side has answered the `accept`.
     at: Option<Instant>,
 }
 
 impl Desk {
-    /// `/close [#N] [NOTE]` or `/handback [#N] [NOTE]` of a script: the conversation ends at once.
+    /// `/close [#N] [NOTE]` or `/handback [#N] [NOTE]` from a script: ends the conversation now.
     ///
     /// # Errors
     /// When there is no such conversation, another agent has it, or it ends already.
@@ -55,7 +57,8 @@ impl Desk {
         Ok(())
     }
 
-    /// The same of a person: the conversation ends soon. The same command again ends it at once.
+    /// `/close` or `/handback` from a person: the conversation ends after [`UNDO_WITHIN`], or at
+    /// once when the person enters the same command again.
     ///
     /// # Errors
     /// As [`end`](Desk::end).
@@ -77,10 +80,11 @@ impl Desk {
         Ok(())
     }
 
-    /// `/undo`: the conversation in focus does not end, or the latest one that the agent was ending.
+    /// `/undo`: cancels the planned end of the conversation in focus. If that one is not ending,
+    /// cancels the end that this agent planned last.
     ///
     /// # Errors
-    /// When none is ending.
+    /// When the agent is ending no conversation.
     pub fn undo(&mut self, seat: SeatId, now: Now) -> Result<(), AgentRefusal> {
         let agent = self.team.agent_at(seat);
         let by = |id: &ConversationId| Some(self.conversations[*id].planned.as_ref()?.by);
@@ -92,7 +96,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Enter in an empty line: if the conversation in focus is ending, it does so at once.
+    /// Enter in an empty line: ends the conversation in focus at once, if its end is planned.
     pub fn confirm(&mut self, seat: SeatId, now: Now) {
         let id = self.focus(seat);
         if let Some((id, ending, by)) = id.and_then(|id| self.due(id, |_| true)) {
@@ -100,8 +104,8 @@ impl Desk {
         }
     }
 
-    /// What is to be done now about a conversation whose customer was accepted to end it, once their
-    /// side has answered. True if the conversation ends.
+    /// Called when the customer's side has answered an `accept`. If the desk accepted the customer
+    /// only to end the conversation, asks for the end now, and returns true.
     pub(super) fn end_accepted(&mut self, id: ConversationId, now: Now) -> bool {
         let planned = self.conversations[id].planned.as_ref();
         let is_due = planned.is_some_and(|planned| planned.at.is_none());
@@ -116,19 +120,19 @@ impl Desk {
         Some(self.conversations.get(id)?.planned.as_ref()?.ending)
     }
 
-    /// Cancels the end of a conversation that is about to end, and tells its agent and all leads why.
-    /// A customer who waits calls agents again.
+    /// Cancels the planned end of a conversation, if there is one, and tells its agent and all
+    /// leads why. If the customer waits, agents are called again.
     pub(super) fn keep(&mut self, id: ConversationId, why: EndingOutcome, now: Now) {
         let Some(planned) = self.forget_plan(id) else { return };
         self.tell_ending(id, planned.by, planned.ending, why);
-        // Nobody was called while the conversation was about to end.
+        // No agent was called for this customer while the end was planned.
         let group = self.queue.group(id).filter(|_| self.conversations[id].is_up_for_accept());
         if let Some(group) = group {
             self.note_waiting(group, now);
         }
     }
 
-    /// Cancels all that an agent whose last seat is gone was ending.
+    /// Cancels every end that an agent planned whose last seat is gone.
     pub(super) fn keep_all(&mut self, agent: AgentId, now: Now) {
         let is_theirs = |id: &&ConversationId| {
             let planned = self.conversations[**id].planned.as_ref();
@@ -138,7 +142,7 @@ impl Desk {
         theirs.into_iter().for_each(|id| self.keep(id, EndingOutcome::AgentLeft, now));
     }
 
-    /// Cancels the end of a conversation that was about to end when the desk stopped, and notes that.
+    /// Cancels an end that was planned when the desk stopped, and keeps a note about that.
     pub(super) fn keep_after_restart(&mut self, id: ConversationId, ending: Option<Ending>) {
         let Some(ending) = ending else { return };
         self.journal(id, Record::Ending(None));
@@ -150,14 +154,15 @@ impl Desk {
         self.journal(id, Record::Note(note));
     }
 
-    /// Ends the conversations whose time has come.
+    /// Ends the conversations whose undo time is over.
     pub(super) fn review_endings(&mut self, now: Now) {
         let due = |id: &ConversationId| self.due(*id, |at| now.clock >= at);
         let due: Vec<_> = self.ending.iter().filter_map(due).collect();
         due.into_iter().for_each(|(id, ending, by)| self.end_now(id, ending, by, now));
     }
 
-    /// How a conversation ends and by whom, if that waits for a time that is due.
+    /// The planned end of a conversation and its agent, if the end has a time and `is_due` says
+    /// that this time has come.
     fn due(
         &self,
         id: ConversationId,
@@ -173,7 +178,7 @@ impl Desk {
         planned.filter_map(|planned| planned.at).min()
     }
 
-    /// Nobody can undo it any more.
+    /// Ends a conversation in a way that cannot be undone.
     fn end_now(&mut self, id: ConversationId, ending: Ending, by: AgentId, now: Now) {
         if self.conversations[id].is_queued() {
             self.plan(id, Planned { ending, by, at: None });
@@ -188,8 +193,7 @@ impl Desk {
         }
     }
 
-    /// The conversation that is to end, and the agent who ends it: the note is kept, and its offer
-    /// is over.
+    /// Finds the conversation to end and its agent, keeps the note, and ends an open offer.
     fn prepare_end(
         &mut self,
         seat: SeatId,
@@ -203,7 +207,7 @@ impl Desk {
         Ok((id, by))
     }
 
-    /// The conversation ends like this. The journal has the intention.
+    /// Plans the end of a conversation, and journals the intention.
     fn plan(&mut self, id: ConversationId, planned: Planned) {
         self.journal(id, Record::Ending(Some(planned.ending)));
         if let Some(conversation) = self.conversations.get_mut(id)
@@ -222,7 +226,7 @@ impl Desk {
         self.ask(id, ask, now);
     }
 
-    /// The conversation is not about to end any more: it goes on, or its customer's side is asked.
+    /// Removes the planned end: it was cancelled, or the desk asks the customer's side for it now.
     fn forget_plan(&mut self, id: ConversationId) -> Option<Planned> {
         let planned = self.conversations.get_mut(id)?.planned.take()?;
         self.ending.retain(|ending| *ending != id);
@@ -230,8 +234,7 @@ impl Desk {
         Some(*planned)
     }
 
-    /// Tells the agent who ends a conversation that it is about to end. That it does not end is told
-    /// to all leads, too.
+    /// Tells the agent who planned the end what becomes of it. Leads hear only of a cancelled end.
     fn tell_ending(
         &mut self,
         id: ConversationId,

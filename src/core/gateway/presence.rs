@@ -1,6 +1,6 @@
-//! Whether each customer is there: they are while they have a stream, and for a while after the last
-//! one has ended or a request came. A change of the page or a reload takes less time, so the desk
-//! does not hear of it.
+//! Whether each customer is there. A customer is there while one of their pages has a stream, and
+//! for [`GONE_AFTER`] after the last stream has ended or a request has come. A reload or a click on
+//! a link takes less time than that, so the desk does not hear of it.
 //!
 //! ```text
 //!                   a stream opens
@@ -20,21 +20,22 @@ use crate::core::clock::Now;
 use crate::core::customer::CustomerId;
 use crate::wire::ConversationId;
 
-/// A customer without a stream counts as there for this long.
+/// How long a customer without a stream counts as there.
 pub const GONE_AFTER: Duration = Duration::from_secs(15);
 
 /// Whether one customer is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// They have a stream.
+    /// The customer has a stream.
     Watching,
-    /// They have none, and are there until this time.
+    /// The customer has no stream, and counts as there until this time.
     Until(Instant),
-    /// They are not there.
+    /// The customer is not there.
     Gone,
 }
 
-/// The customers who leave soon if no stream comes, and what the sessions do not know yet.
+/// When each customer without a stream will be gone, and the changes that the sessions do not know
+/// yet.
 #[derive(Default)]
 pub(super) struct Absences {
     ends: BTreeSet<(Instant, CustomerId)>,
@@ -42,7 +43,8 @@ pub(super) struct Absences {
 }
 
 impl Gateway {
-    /// A request of a customer came: without a stream they are there for a while from now on.
+    /// Notes a request of a customer. A customer without a stream now counts as there for
+    /// [`GONE_AFTER`].
     pub fn note_request(&mut self, id: CustomerId, now: Now) {
         let Some(customer) = self.customers.get(&id) else { return };
         if customer.streams.is_empty() {
@@ -50,14 +52,14 @@ impl Gateway {
         }
     }
 
-    /// The present conversations of the customers who have gone, and (`true`) of those who are back,
-    /// since the last call.
+    /// The present conversation of each customer who has gone (`false`) or come back (`true`) since
+    /// the last call.
     pub fn take_presences(&mut self) -> Vec<(ConversationId, bool)> {
         let news = std::mem::take(&mut self.absences.news).into_iter();
         news.filter_map(|(id, is_here)| Some((self.present(id)?, is_here))).collect()
     }
 
-    /// A stream of this customer has ended.
+    /// Notes that a stream of this customer has ended.
     pub(super) fn note_stream_end(&mut self, id: CustomerId, now: Now) {
         let Some(customer) = self.customers.get(&id) else { return };
         if customer.streams.is_empty() && customer.presence == Presence::Watching {
@@ -65,7 +67,7 @@ impl Gateway {
         }
     }
 
-    /// Whether the customer is there changes, or for how long.
+    /// Sets a customer's presence, and keeps a change for the sessions.
     pub(super) fn set_presence(&mut self, id: CustomerId, presence: Presence) {
         let Some(customer) = self.customers.get_mut(&id) else { return };
         let former = std::mem::replace(&mut customer.presence, presence);
@@ -81,7 +83,7 @@ impl Gateway {
         }
     }
 
-    /// Whoever had no stream for too long has gone.
+    /// Marks each customer as gone who had no stream for too long.
     pub(super) fn tick_presences(&mut self, now: Now) {
         while let Some((end, id)) = self.absences.ends.first().copied()
             && end <= now.clock
@@ -91,12 +93,12 @@ impl Gateway {
         }
     }
 
-    /// When the next customer has gone, if no stream comes.
+    /// When [`tick_presences`](Gateway::tick_presences) has something to do next.
     pub(super) fn presence_deadline(&self) -> Option<Instant> {
         self.absences.ends.first().map(|(end, _)| *end)
     }
 
-    /// The customer leaves memory.
+    /// Forgets the presence of a customer who leaves memory.
     pub(super) fn forget_presence(&mut self, id: CustomerId) {
         self.set_presence(id, Presence::Watching);
         self.absences.news.retain(|(of, _)| *of != id);

@@ -1,8 +1,8 @@
-//! The journal of `--ephemeral`, of the model and of the fuzz targets: in memory, gone with the
-//! process.
+//! The journal of `--ephemeral`, of the model and of the fuzz targets: it is in memory only.
 //!
-//! Each conversation is kept as the bytes of its records (`log`), a fraction of what they take as
-//! values; its story is folded from them when it is asked for.
+//! Each conversation is kept as the encoded bytes of its records (`log`), because they take much
+//! less memory than the records themselves. A conversation's story is read from these bytes when it
+//! is needed.
 
 use std::collections::HashMap;
 
@@ -19,9 +19,9 @@ mod log;
 
 #[derive(Default)]
 pub(super) struct Memory {
-    /// Each in a box: a table's empty rows are then small.
+    /// Boxed, so that the empty slots of the table are small.
     conversations: HashMap<ConversationId, Box<Kept>>,
-    /// In the order they were begun.
+    /// All conversations, in the order in which they began.
     order: Vec<ConversationId>,
     focus: Option<ConversationId>,
     /// How many entries and notes there are.
@@ -34,7 +34,7 @@ pub(super) struct Memory {
 struct Kept {
     ordinal: u32,
     log: Log,
-    /// Where the entries and notes are in the log, and which of them are our own entries.
+    /// Places in the log: of all entries and notes (`lines`), and of our own entries (`own`).
     lines: Vec<usize>,
     own: Vec<usize>,
 }
@@ -175,7 +175,7 @@ impl Kept {
         }
     }
 
-    /// Writes the whole log again, with other numbers.
+    /// Adds `by` to the numbers of our own entries from number `from` on, by writing the log again.
     fn move_from(&mut self, from: Number, by: Number) {
         let former = std::mem::take(self);
         self.ordinal = former.ordinal;
@@ -204,7 +204,7 @@ impl Kept {
         Line::of(offset, record)
     }
 
-    /// Where our own entry with this number is in the log.
+    /// The place in the log of our own entry with this number.
     fn own_at(&self, number: Number) -> Option<usize> {
         let number_at = |at: &usize| self.log.read(*at).number_of(None);
         let found = self.own.binary_search_by_key(&Some(number), number_at).ok()?;
@@ -212,7 +212,7 @@ impl Kept {
     }
 }
 
-/// Adds a place, with room for an eighth more at a time.
+/// Adds a place. The list grows by an eighth at a time, to save memory.
 fn push(places: &mut Vec<usize>, at: usize) {
     if places.len() == places.capacity() {
         places.reserve_exact(1 + places.len() / 8);

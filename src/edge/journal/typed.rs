@@ -1,5 +1,5 @@
-//! What an agent's terminal keeps: what it signs in with, and the lines that its desk has not done
-//! yet. A line is sent again until the desk has it, so it is kept before it is sent.
+//! The file of an agent's terminal: its credentials, and the lines that its desk has not done yet.
+//! The terminal keeps each line before it sends it, and sends it again until the desk has done it.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -32,14 +32,15 @@ const SCHEMA: &str = "
 
 const SIGN_IN_WITH: &str = "INSERT OR REPLACE INTO terminal VALUES (1, ?, ?, ?, ?)";
 
-/// What a terminal signs in with.
+/// The credentials of a terminal.
 #[derive(Clone)]
 pub struct Credentials {
     /// SHA-256 of the desk's public key.
     pub desk_key: [u8; 32],
     /// The code that the agent was given.
     pub code: Secret,
-    /// The secret that the code made known.
+    /// The terminal's own secret. From the first use of the code on, the desk takes the code only
+    /// together with this secret.
     pub secret: Secret,
     /// The key of this seat.
     pub seat: SeatKey,
@@ -48,15 +49,15 @@ pub struct Credentials {
 /// A line that the desk has not done yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedLine {
-    /// Its number at this seat.
+    /// The line's number at this seat.
     pub number: u64,
-    /// The conversation that had the focus at Enter.
+    /// The conversation that had the focus when the person pressed Enter.
     pub conversation: Option<ConversationId>,
     /// The line.
     pub text: String,
 }
 
-/// What a terminal keeps. Its lock lasts as long as this value.
+/// The file of a terminal. This value holds the lock on it.
 pub struct TypedLines {
     connection: Connection,
     /// How many lines the desk has not done.
@@ -66,10 +67,10 @@ pub struct TypedLines {
 }
 
 impl TypedLines {
-    /// Opens or makes the file in a folder, for this process alone.
+    /// Opens the file in a folder, or makes it, and locks it for this process.
     ///
     /// # Errors
-    /// One line: what is in the way and what to do.
+    /// One line that says what is wrong and what to do.
     pub fn open(folder: &Path) -> Result<TypedLines, String> {
         let failed = |error: std::io::Error| format!("cannot use {}: {error}", folder.display());
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
@@ -88,7 +89,8 @@ impl TypedLines {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         let file = folder.join("terminal.sqlite");
-        // SQLite would make it readable to all; what lies beside it has its mode.
+        // SQLite would make the file readable to everybody. The files that SQLite adds beside it
+        // get the same mode.
         options.open(&file).map_err(failed)?;
         let open = || {
             let connection = Connection::open(&file)?;
@@ -103,10 +105,10 @@ impl TypedLines {
         Ok(TypedLines { connection, waiting, lock })
     }
 
-    /// What this terminal signs in with, if it has a code.
+    /// The credentials of this terminal, if it has any.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file cannot be read.
     pub fn credentials(&self) -> Result<Option<Credentials>, Fault> {
         let sql = "SELECT desk_key, code, secret, seat FROM terminal";
         let read = |row: &Row<'_>| {
@@ -120,11 +122,11 @@ impl TypedLines {
         self.connection.query_row(sql, [], read).optional().map_err(fault)
     }
 
-    /// Signs in with this from now on. The lines count from 1 again, and those that are not done are
-    /// given back.
+    /// Replaces the credentials with those of another seat. Numbers of lines begin at 1 again.
+    /// Returns the lines that the desk had not done, and removes them.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the file cannot be written.
     pub fn begin(&mut self, credentials: &Credentials) -> Result<Vec<TypedLine>, Fault> {
         let former = self.waiting()?;
         let Credentials { desk_key, code, secret, seat } = credentials;
@@ -141,10 +143,10 @@ impl TypedLines {
         Ok(former)
     }
 
-    /// Signs in with this from now on, at the same seat of the same desk: all lines stay.
+    /// Replaces the credentials for the same seat of the same desk. All lines stay.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the file cannot be written.
     pub fn renew(&mut self, credentials: &Credentials) -> Result<(), Fault> {
         let Credentials { desk_key, code, secret, seat } = credentials;
         let values = params![desk_key, code.bytes(), secret.bytes(), seat.bytes()];
@@ -155,16 +157,16 @@ impl TypedLines {
     /// The name of the agent who was signed in here last.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file cannot be read.
     pub fn agent(&self) -> Result<Option<String>, Fault> {
         let sql = "SELECT agent FROM signed_in";
         self.connection.query_row(sql, [], |row| row.get(0)).optional().map_err(fault)
     }
 
-    /// This agent is signed in here.
+    /// Keeps the name of the agent who is signed in here.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the file cannot be written.
     pub fn set_agent(&mut self, agent: &str) -> Result<(), Fault> {
         if self.agent()?.as_deref() != Some(agent) {
             let sql = "INSERT OR REPLACE INTO signed_in VALUES (1, ?)";
@@ -176,7 +178,7 @@ impl TypedLines {
     /// Keeps a line, and returns its number.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the file cannot be written.
     pub fn add(&mut self, conversation: Option<ConversationId>, text: &str) -> Result<u64, Fault> {
         let sql = "INSERT INTO line (conversation, text) VALUES (?, ?) RETURNING number";
         let id = conversation.as_ref().map(ConversationId::bytes);
@@ -186,10 +188,10 @@ impl TypedLines {
         Ok(number as u64)
     }
 
-    /// The desk has done the lines up to this number.
+    /// Removes the lines up to this number, because the desk has done them.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the file cannot be written.
     pub fn taken(&mut self, number: u64) -> Result<(), Fault> {
         let sql = "DELETE FROM line WHERE number <= ?";
         let done = self.connection.execute(sql, [number as i64]).map_err(fault)?;
@@ -205,7 +207,7 @@ impl TypedLines {
     /// The lines that the desk has not done, in their order.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When the file cannot be read.
     pub fn waiting(&self) -> Result<Vec<TypedLine>, Fault> {
         let read = || {
             let sql = "SELECT number, conversation, text FROM line ORDER BY number";
@@ -223,10 +225,10 @@ impl TypedLines {
         read().map_err(fault)
     }
 
-    /// The number of the latest line, also of one that is done.
+    /// The number of the latest line, even if the desk has done it.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When the file cannot be read.
     pub fn latest(&self) -> Result<u64, Fault> {
         let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'line'";
         let latest: Option<i64> =

@@ -1,14 +1,14 @@
-//! In a wide window: the list of conversations as a column at the left of the conversation.
+//! The list of conversations as a column at the left of the conversation, in a wide window.
 //!
-//! A row that scrolls off a terminal goes into its scrollback as it stands, with everything that is
-//! on it. So a column that is written once would leave a copy of itself beside each line of the
-//! past, and it could not be kept up to date. Here the whole window is drawn anew instead: the
-//! latest rows of the conversation are held back and stand beside the column, and only when they
-//! leave the window are they written for good, by themselves. The scrollback has the conversation
-//! alone. (Only a window that is made smaller may push a copy of the column into it.)
+//! A row that scrolls off a terminal goes into its scrollback with everything that is on it. A
+//! column that is written once would leave a copy of itself there, and could not be kept up to
+//! date. So this module holds the latest rows of the conversation back, and draws the whole window
+//! again with these rows beside the column. When a row leaves the window, it is written once more
+//! without the column, and goes into the scrollback alone. (Only a window that is made smaller may
+//! push a copy of the column into the scrollback.)
 //!
-//! In any other window nothing is held back. There the latest rows are only remembered, for when
-//! the window becomes wide.
+//! In a window without the column no row is held back. There the module only remembers the latest
+//! rows, so that it can draw them again when the window becomes wide.
 
 use std::collections::VecDeque;
 use std::iter::repeat_n;
@@ -17,15 +17,15 @@ use super::field::{Drawn as Shape, Field};
 use super::layout::{Shown, clip};
 use super::render::{Look, Row};
 
-/// The least columns and rows of a window with a column.
+/// The least width and height, in characters, of a window with the column.
 const COLUMNS_MIN: usize = 160;
 const ROWS_MIN: usize = 12;
-/// The columns of the conversation beside the list. They are the same in each wide window, so that
-/// rows which are held back need not be broken anew.
+/// The width of the conversation beside the list. It is the same in each wide window, so that the
+/// rows that are held back need not be wrapped again.
 const TEXT: usize = 109;
-/// The most columns of the list.
+/// The greatest width of the list.
 const LIST_MAX: usize = 70;
-/// The columns between the two.
+/// The width of the gap between the list and the conversation.
 const GAP: usize = 3;
 
 /// The column, and the rows of the conversation beside it.
@@ -33,7 +33,7 @@ const GAP: usize = 3;
 pub(super) struct Beside {
     lines: Vec<Shown>,
     held: VecDeque<Row>,
-    /// The window as it was drawn last; `None` if it has no column now.
+    /// How the window was drawn last; `None` if the list is not on the screen.
     drawn: Option<Drawn>,
 }
 
@@ -43,12 +43,12 @@ struct Drawn {
     columns: usize,
 }
 
-/// Whether a window of this size has a column.
+/// Whether a window of this size has room for the list.
 pub(super) fn has_room(columns: usize, rows: usize) -> bool {
     columns >= COLUMNS_MIN && rows >= ROWS_MIN
 }
 
-/// The columns for the rows of the conversation in such a window.
+/// The width of the conversation's rows in a window with the list.
 pub(super) fn text_columns() -> usize {
     TEXT
 }
@@ -57,7 +57,7 @@ fn list_columns(columns: usize) -> usize {
     (columns - TEXT - GAP).min(LIST_MAX)
 }
 
-/// The columns for the prompt and the line in such a window.
+/// The width of the prompt and the line in a window with the list.
 pub(super) fn field_columns(columns: usize) -> usize {
     columns - list_columns(columns) - GAP
 }
@@ -71,13 +71,13 @@ impl Beside {
         self.drawn.is_some()
     }
 
-    /// These rows were written in a window without a column, of so many columns and with room for
-    /// `most` rows above the prompt. What stands above those is not remembered.
+    /// Remembers rows that were written in a window without the list. The window has this many
+    /// columns, and room for `most` rows above the prompt: older rows are forgotten.
     pub(super) fn remember(&mut self, above: &[Row], (columns, most): (usize, usize)) {
         self.held.extend(above.iter().cloned());
         let mut left = most;
         let mut has_room = |row: &&Row| {
-            // A window that has become narrower has wrapped a row that was written before.
+            // A row takes several rows if the window has become narrower since it was written.
             let rows = 1 + row.columns().saturating_sub(1) / columns;
             let fits = rows <= left;
             left = left.saturating_sub(rows);
@@ -87,24 +87,25 @@ impl Beside {
         self.held.drain(..self.held.len() - kept);
     }
 
-    /// The rows that are remembered are not on the screen any more, or not where they were.
+    /// Forgets the remembered rows, because they are no longer on the screen where they were.
     pub(super) fn forget(&mut self) {
         self.held.clear();
         self.drawn = None;
     }
 
-    /// How many rows above the prompt will be drawn anew, in a window that has become wide.
+    /// How many rows above the prompt are drawn again when the window becomes wide.
     pub(super) fn remembered(&self) -> usize {
         if self.is_drawn() { 0 } else { self.held.len() }
     }
 
-    /// The whole window is to be drawn from its first row.
+    /// Makes the next frame draw the whole window from its first row.
     pub(super) fn restart(&mut self) {
         self.drawn = None;
     }
 
-    /// The bytes that draw a window of this size: the column at the left, `above` and the prompt at
-    /// the right. The cursor is where the last frame left it, or at the first row to draw.
+    /// The bytes that draw a window of this size: the list at the left; the conversation with the
+    /// new rows `above`, and the prompt, at the right. The cursor must be where the last frame left
+    /// it, or at the first row to draw.
     pub(super) fn frame(
         &mut self,
         above: &[Row],
@@ -142,8 +143,8 @@ impl Beside {
         out
     }
 
-    /// The bytes that take the column off the screen: the rows beside it stand by themselves, and
-    /// the cursor is below them.
+    /// The bytes that remove the list: the rows of the conversation stay, and the cursor is below
+    /// them.
     pub(super) fn erase(&mut self, columns: usize) -> String {
         let mut out = self.to_first_row(columns);
         self.drawn = None;
@@ -172,7 +173,8 @@ impl Beside {
                     .map(|line| look.unpainted(&clip(line, list)))
                     .unwrap_or_default(),
             };
-            // The right part has a column of its own, whatever a terminal takes the left one for.
+            // The right part is placed by column number, so it stands right even if the terminal
+            // shows the left part wider than we think.
             let rule = look.aside_rule();
             let (left, rule, right) = (left.as_str(), rule.as_str(), right.as_str());
             format!("{left}\x1b[{}G{rule} {right}", list + 2)
@@ -180,7 +182,7 @@ impl Beside {
         self.right(field, height).enumerate().map(row).collect()
     }
 
-    /// The rows at the right: the conversation stands at the bottom, above the prompt.
+    /// The rows at the right: blank ones first, then the conversation, then the prompt.
     fn right<'a>(&'a self, field: &'a Field, height: usize) -> impl Iterator<Item = &'a Row> {
         static BLANK: Row = Row::blank();
         let blanks = height - field.rows.len() - self.held.len();

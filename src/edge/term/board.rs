@@ -1,9 +1,9 @@
 //! The board: the prompt and the line that is being typed, below the conversation.
 //!
 //! A frame is the bytes that put new rows above the line and draw the line again, in one write. The
-//! board never queries the terminal for its state, and never relies on the width of a character: no
-//! row wraps (autowrap is off while a frame is drawn), and to place the cursor the board writes the
-//! text before it.
+//! board never asks the terminal for its state. It also never relies on the width of a character:
+//! autowrap is off while a frame is drawn, so that no row wraps, and the board places the cursor by
+//! writing the text before it.
 
 use std::collections::HashMap;
 
@@ -27,21 +27,22 @@ const SIZE: (usize, usize) = (80, 24);
 pub(super) struct Board {
     editor: Editor,
     prompt: Shown,
-    /// The prompt where there is no room for all of it.
+    /// The prompt for a window without room for all of it.
     short_prompt: Shown,
-    /// The conversation that the line is for.
+    /// The conversation that gets the line.
     focus: Option<ConversationId>,
-    /// The lines that are begun for other conversations.
+    /// The lines that the person has begun for other conversations.
     drafts: HashMap<ConversationId, String>,
-    /// The person has entered a command and typed nothing since: if the focus moves now, they know.
+    /// Whether the person has entered a command and typed nothing since. If the focus moves then,
+    /// the person has moved it and needs no explanation.
     is_moving: bool,
     limit: usize,
     typed: Sender<Typed>,
     columns: usize,
     rows: usize,
-    /// The line's first row that is shown, if the line has more rows than fit.
+    /// The first row of the line that is shown, if the line has more rows than fit.
     top: usize,
-    /// The last frame; `None` if none of our rows is on the screen.
+    /// How the last frame drew the line; `None` if the line is not on the screen.
     last_frame: Option<Drawn>,
     /// Whether the next frame clears the screen first.
     clears: bool,
@@ -73,12 +74,12 @@ impl Board {
         board
     }
 
-    /// The columns for the rows of the conversation.
+    /// How many columns the rows of the conversation have.
     pub(super) fn columns(&self) -> usize {
         if self.has_list() { beside::text_columns() } else { self.columns }
     }
 
-    /// The number of lines of the list that the window shows.
+    /// How many lines of the list the window shows; 0 if it shows no list.
     pub(super) fn list_rows(&self) -> u16 {
         let rows = if self.has_list() { self.rows - 1 } else { 0 };
         u16::try_from(rows).unwrap_or(u16::MAX)
@@ -97,9 +98,9 @@ impl Board {
         self.short_prompt = Shown::line(short);
     }
 
-    /// The line is for this conversation from now on. A draft stays with the conversation that it
-    /// was begun for; a command is for none. Returns the rows to put above the line: they say which
-    /// draft is out of sight now, if the person did not move the focus.
+    /// Moves the focus to this conversation. A draft stays with the conversation for which it was
+    /// begun; a command belongs to no conversation, so it stays in the line. Returns the rows to
+    /// put above the line: they show the draft that left it, if the person did not move the focus.
     pub(super) fn focus(&mut self, conversation: Option<ConversationId>, look: &Look) -> Vec<Row> {
         let is_moving = std::mem::take(&mut self.is_moving);
         let former = std::mem::replace(&mut self.focus, conversation);
@@ -128,13 +129,14 @@ impl Board {
         above
     }
 
-    /// Empties the line, or gives up a search. Returns whether there was a text or a search; the Up
+    /// Empties the line, or gives up a search. Returns whether there was a text or a search. The Up
     /// key brings the text back.
     pub(super) fn drop_line(&mut self) -> bool {
         self.editor.give_up_search() || !self.editor.is_empty() && !self.editor.take().is_empty()
     }
 
-    /// Another program had the terminal: reads its size again, and forgets the drawn rows.
+    /// Reads the terminal's size again, and forgets the drawn rows, because another program had the
+    /// terminal meanwhile.
     pub(super) fn resume(&mut self) {
         self.measure();
         self.last_frame = None;
@@ -177,9 +179,9 @@ impl Board {
         Vec::new()
     }
 
-    /// Handles a key while a search is under way. Whether that is all it does: like in readline, an
-    /// editing key takes the line that was found, and edits it. Enter only takes the line, since a
-    /// line that was sent cannot be taken back.
+    /// Handles a key while a search is under way. Returns false if the key must also have its usual
+    /// effect: as in readline, an editing key takes the line that was found and then edits it.
+    /// Enter only takes the line, because a sent line cannot be called back.
     fn press_in_search(&mut self, key: &Key) -> bool {
         match key {
             Key::Search => self.editor.search(),
@@ -203,7 +205,7 @@ impl Board {
     fn enter(&mut self, look: &Look) -> Vec<Row> {
         let (line, limit) = (self.editor.take(), self.limit);
         if line.len() > limit {
-            // The line leaves the input: in a small window a long line would hide this fault.
+            // The line is taken out of the input: in a small window it would hide this fault.
             let bytes = line.len();
             let fault = format!(
                 "this line has {bytes} bytes, at most {limit} can be sent; the Up key brings it \
@@ -214,7 +216,7 @@ impl Board {
         let mut above = Vec::new();
         self.is_moving = is_command(&line);
         if self.is_moving {
-            // A message is shown once it is journaled; a command is shown here, or not at all.
+            // The screen shows a message when it is journaled. Nothing else shows a command.
             above = look.aside("> ", &Shown::text(&line), self.columns());
         }
         match self.focus {
@@ -229,7 +231,7 @@ impl Board {
         above
     }
 
-    /// Adds what Tab adds, if the line is still the one for which it was asked.
+    /// Adds `rest` to the line for the Tab key, if the line has not changed since the key.
     pub(super) fn complete(&mut self, line: &str, rest: &str) {
         if self.editor.text() == line && !self.editor.is_searching() {
             self.editor.press(&Key::End);
@@ -243,7 +245,7 @@ impl Board {
         self.press(&Key::Paste(text), look)
     }
 
-    /// Does what a typed command would do, and leaves the line as it is.
+    /// Runs a command for a key, and leaves the line as it is.
     fn command(&mut self, command: String, look: &Look) -> Vec<Row> {
         let above = look.aside("> ", &Shown::text(&command), self.columns());
         self.tell(Typed::Line(command));
@@ -251,7 +253,7 @@ impl Board {
         above
     }
 
-    /// The line as far as it is typed, if it is a message.
+    /// The text that is in the line, if it is a message.
     pub(super) fn message(&self) -> Option<&str> {
         let line = self.editor.text();
         let is_message = !line.trim().is_empty() && !is_command(line);
@@ -280,8 +282,8 @@ impl Board {
             size.filter(|&(columns, rows)| columns > 0 && rows > 0).unwrap_or(SIZE);
     }
 
-    /// The window has another size: the rows that it has pushed into the scrollback are not drawn
-    /// again beside the list.
+    /// Called when the window has a new size. Forgets the rows that the window has pushed into the
+    /// scrollback, so that they are not drawn again beside the list.
     fn fit(&mut self) {
         if let Some(drawn) = &self.last_frame {
             let most = self.rows.saturating_sub(drawn.rows_above(self.columns) + 1);
@@ -310,8 +312,8 @@ impl Board {
         out.into_bytes()
     }
 
-    /// The bytes that remove the line, and leave the cursor where the line began. What stands beside
-    /// the list stays, without the list.
+    /// The bytes that remove the line, and leave the cursor where the line began. If the list is
+    /// shown, they remove the list too, and the rows of the conversation stay.
     pub(super) fn erase(&mut self) -> String {
         if self.beside.is_drawn() {
             return self.beside.erase(self.columns);
@@ -321,7 +323,7 @@ impl Board {
     }
 
     fn draw(&mut self, out: &mut String, look: &Look, above: &[Row]) {
-        // The line takes half of the window at most, and leaves room for the new rows above it.
+        // The line takes at most half of the window, and leaves room for the new rows above it.
         let left = self.rows.checked_sub(above.len()).unwrap_or(self.rows);
         let field = self.field((self.columns, (self.rows / 2).min(left).max(1)), look);
         for (at, row) in field.rows.iter().enumerate() {
@@ -345,7 +347,7 @@ impl Board {
     fn draw_beside(&mut self, out: &mut String, look: &Look, above: &[Row]) {
         let clears = std::mem::take(&mut self.clears);
         if let Some(drawn) = self.last_frame.take() {
-            // The window has become wide: the rows that are there already are drawn anew, too.
+            // The window has become wide: the rows that are on the screen are drawn again, too.
             let up = drawn.rows_above(self.columns) + self.beside.remembered();
             out.push_str(&if up > 0 { format!("\x1b[{up}A\r") } else { "\r".to_owned() });
         } else if clears {
@@ -359,7 +361,7 @@ impl Board {
         out.push_str(&self.beside.frame(above, &field, (self.columns, self.rows), look));
     }
 
-    /// The prompt and the line, in so many columns and rows at most.
+    /// Draws the prompt and the line in at most this many columns and rows.
     fn field(&mut self, (columns, height): (usize, usize), look: &Look) -> Field {
         let search = self.editor.search_prompt().map(|search| Shown::line(&search));
         let (prompt, short) =

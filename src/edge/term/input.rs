@@ -1,7 +1,7 @@
 //! The input thread: it reads stdin as keys for the editor, or as lines for a script.
 //!
-//! The thread waits for stdin and for a waker: so it can be ended, and it learns of a resized
-//! window and of SIGCONT. Its memory is bounded: it drops a line that is too long while reading it,
+//! The thread waits for stdin, for a resized window, for SIGCONT and for a [`Waker`], which ends
+//! it. Its memory is bounded: it drops the rest of a line that is too long while it reads the line,
 //! and reports that.
 
 use std::io;
@@ -21,14 +21,14 @@ use super::{Event, Typed};
 
 /// The most bytes of one read.
 const READ: usize = 8 * 1024;
-/// The time for the rest of an escape sequence to come. Without a rest it is a lone Escape.
+/// How long to wait for the rest of an escape sequence. If no rest comes, the key was Escape.
 const ESCAPE_WAIT: Duration = Duration::from_millis(50);
-/// When this many Ctrl-C keys wait for the screen thread, it counts as stuck in a write.
+/// If this many Ctrl-C keys wait for the screen thread, that thread counts as stuck in a write.
 const STUCK: usize = 2;
 /// The byte order mark of UTF-8, which some programs put before the first line.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// stdin, and the other sources for which its reader waits.
+/// stdin and the other sources for which the input thread waits.
 pub(super) struct Input {
     wake_pipe: UnixStream,
     stop_requests: Receiver<()>,
@@ -43,13 +43,13 @@ pub(super) struct Waker {
     stop: Sender<()>,
 }
 
-/// What a wait has brought.
+/// What the thread was waiting for and got.
 enum Came {
     Bytes(usize),
     Resized,
     Continued,
     Stopped,
-    /// Nothing within the allowed time.
+    /// The time to wait is over.
     Nothing,
 }
 
@@ -75,8 +75,8 @@ impl Input {
     }
 
     /// Reads keys until stopped. The screen thread decides what Ctrl-C does, because it has the
-    /// line; `interrupts` counts the Ctrl-C keys that wait for it. When that thread is stuck in a
-    /// write that nobody reads, Ctrl-C goes straight to the loop.
+    /// line; `interrupts` counts the Ctrl-C keys that wait for it. While the screen thread is stuck
+    /// in a write that nobody reads, Ctrl-C goes straight to the loop.
     pub(super) fn read_keys(
         self,
         keys: &Sender<Key>,
@@ -124,8 +124,8 @@ impl Input {
         }
     }
 
-    /// Reads lines until the end, or until stopped. A person who has pressed Ctrl-D may go on: the
-    /// end is only what two ends behind each other say.
+    /// Reads lines until stdin ends or the thread is stopped. A person may go on after one Ctrl-D:
+    /// for a person, stdin ends only with a second Ctrl-D right after the first one.
     pub(super) fn read_lines(self, limit: usize, typed: &Sender<Typed>, is_person: bool) {
         let mut lines = Lines::new(limit);
         let mut has_ended = !is_person;
@@ -158,7 +158,7 @@ impl Input {
         self.end(typed, &mut lines);
     }
 
-    /// Sends what was typed since the last line, and that it ends there.
+    /// Sends the text after the last line break as a line, and then the end.
     fn end(&self, typed: &Sender<Typed>, lines: &mut Lines) -> bool {
         let last = lines.last().is_none_or(|line| self.send(typed, line));
         last && self.send(typed, Typed::End)

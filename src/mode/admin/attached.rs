@@ -1,4 +1,5 @@
-//! The desk's end of an agent's terminal elsewhere: what is shown there becomes frames.
+//! The desk's end of an agent's terminal elsewhere. It turns what the terminal must show into
+//! frames.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,24 +13,25 @@ use crate::turn::seat::Front;
 use crate::wire::ConversationId;
 use crate::wire::seat::{SeatMessage, SignIn, View};
 
-/// What nobody waits for leaves after this time, if nothing else does before.
+/// How long a frame that nobody waits for may wait for other frames.
 const LATER: Duration = Duration::from_millis(100);
 
-/// The frames for one terminal that wait for the end of the turn, or for others to leave with.
+/// The frames for one terminal, until they are sent.
 ///
-/// A terminal that wakes costs more than what it is told. So what an agent does not wait for, such as
-/// how many lines another one owes, is told at most ten times a second. All frames stay in order.
+/// To wake a terminal costs more than to send it a frame. So a frame that its agent does not wait
+/// for, such as how many lines another agent owes, waits for an urgent frame or for [`LATER`]. All
+/// frames stay in order.
 #[derive(Default)]
 pub(super) struct Outbox {
     frames: RefCell<Vec<Frame>>,
-    /// Since when the first of them has waited, if nobody waits for any.
+    /// Since when the oldest frame has waited that nobody waits for.
     waits_since: Cell<Option<Instant>>,
     is_urgent: Cell<bool>,
 }
 
 enum Frame {
     Message(SeatMessage),
-    /// For a program. It becomes a fact when it leaves: until then it must hold up nobody.
+    /// For a program. It becomes a fact only when it is sent, to keep that work out of the turn.
     Report(Report),
 }
 
@@ -43,7 +45,7 @@ impl Outbox {
     fn push_later(&self, frame: Frame) {
         let mut frames = self.frames.borrow_mut();
         match (frames.last_mut(), &frame) {
-            // Only the latest is of interest.
+            // A new view replaces the view before it.
             (
                 Some(last @ Frame::Message(SeatMessage::View(_))),
                 Frame::Message(SeatMessage::View(_)),
@@ -55,13 +57,13 @@ impl Outbox {
         }
     }
 
-    /// Takes the frames, if one of them is urgent or has waited for long enough by now.
+    /// Takes all frames, if one of them is urgent or has waited for [`LATER`].
     pub(super) fn take_due(&self, now: Instant) -> Vec<SeatMessage> {
         let is_due = self.deadline().is_some_and(|by| now >= by);
         if self.is_urgent.get() || is_due { self.take() } else { Vec::new() }
     }
 
-    /// When frames that nobody waits for leave.
+    /// When the frames must be sent, even if none of them is urgent.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.waits_since.get().map(|since| since + LATER)
     }
@@ -77,22 +79,22 @@ impl Outbox {
     }
 }
 
-/// What stands in front of the agent there.
+/// The screen of an agent's terminal elsewhere, as the desk sees it.
 pub(super) struct Attached {
     outbox: Rc<Outbox>,
     is_person: bool,
     has_prompt: bool,
     is_json: bool,
-    /// The number of the last fact.
+    /// The number of the latest fact that was pushed.
     last_fact: Cell<u64>,
-    /// The number of the last fact that is on the screen there.
+    /// The number of the latest fact that the terminal has shown.
     shown: Rc<Cell<u64>>,
     view: RefCell<View>,
     sent_view: RefCell<Option<View>>,
 }
 
 impl Attached {
-    /// A terminal that signed in like this.
+    /// The screen of a terminal that has signed in with these properties.
     pub(super) fn new(sign_in: &SignIn, outbox: Rc<Outbox>, shown: Rc<Cell<u64>>) -> Attached {
         Attached {
             outbox,
@@ -191,7 +193,7 @@ impl Front for Attached {
             return;
         }
         let message = SeatMessage::View(view.clone());
-        // Whose the next line is must be right at once.
+        // The terminal must know at once which conversation gets the next line.
         if sent.as_ref().is_some_and(|sent| sent.focus == view.focus) {
             self.outbox.push_later(Frame::Message(message));
         } else {
@@ -216,7 +218,7 @@ mod tests {
         Frame::Message(SeatMessage::View(View { prompt: prompt.to_owned(), ..View::default() }))
     }
 
-    /// The prompts among these messages, and how many there are of all.
+    /// The number of all messages, and the prompts among them.
     fn prompts(messages: &[SeatMessage]) -> (usize, Vec<&str>) {
         let prompts = messages.iter().filter_map(|message| match message {
             SeatMessage::View(view) => Some(&*view.prompt),

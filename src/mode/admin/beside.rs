@@ -1,11 +1,11 @@
-//! When the list of conversations is made anew that an agent's wide window shows beside the
-//! conversation. A seat that shows none costs nothing.
+//! When the desk makes a new list of conversations for an agent's wide window, which shows it
+//! beside the conversation. For a window without the list it makes none.
 
 use std::time::{Duration, Instant};
 
 /// The least time between two lists: a burst of events makes one list.
 const EVERY: Duration = Duration::from_millis(500);
-/// The times in a list go on by this much, if nothing else happens.
+/// How often a list is made again when nothing happens, for the times in it.
 const STEP: Duration = Duration::from_secs(10);
 /// The most lines that a window gets.
 const ROWS_MAX: u16 = 200;
@@ -21,7 +21,7 @@ pub(super) struct Beside {
 }
 
 impl Beside {
-    /// The window shows so many lines from now on.
+    /// Sets how many lines the window shows.
     pub(super) fn set_rows(&mut self, rows: u16) {
         *self = Beside { rows: rows.min(ROWS_MAX), ..Beside::default() };
     }
@@ -31,8 +31,8 @@ impl Beside {
         self.due
     }
 
-    /// Something may have happened. Returns the lines, if it is time and they have changed; `make`
-    /// makes so many of them.
+    /// Makes the list again, if [`EVERY`] has passed since the latest one. Returns its lines, if
+    /// they have changed. `make` gets the number of lines to make.
     pub(super) fn refreshed(
         &mut self,
         now: Instant,

@@ -1,4 +1,5 @@
-//! Searches for agents, in a thread of its own: a journal with a million entries holds up nobody.
+//! Searches the journal for agents (`/find`, `/list ended`). It does so in a thread of its own, so
+//! that a search of a large journal does not hold up the desk.
 
 use std::path::PathBuf;
 use std::thread;
@@ -12,18 +13,18 @@ use crate::core::report::excerpt;
 use crate::core::text::Line;
 use crate::edge::journal::{Found, Search};
 
-/// At most this many are shown.
+/// The most results of one search.
 const FOUND_MAX: usize = 20;
-/// Searches that wait, at most.
+/// The most searches that may wait.
 const WAITING_MAX: usize = 64;
-/// The letters of a line that are shown.
+/// The most letters of a line in a result.
 const EXCERPT_LETTERS: usize = 80;
 
-/// What comes from threads besides the terminal and the network.
+/// What the desk's other threads report, besides the terminal's and the network's.
 pub(super) enum Answer {
-    /// A call of an agent failed: a sentence.
+    /// A call of an agent failed, for this reason.
     Fault(String),
-    /// A search for this seat is over: the lines to show, or what went wrong.
+    /// The search for this seat has ended: the lines to show, or what went wrong.
     Found(SeatId, Result<Vec<String>, String>),
 }
 
@@ -33,7 +34,7 @@ impl From<String> for Answer {
     }
 }
 
-/// What is searched for.
+/// What to search for.
 pub(super) enum Question {
     /// These words, or a customer's name.
     Words(String),
@@ -45,7 +46,7 @@ pub(super) enum Question {
 pub(super) struct Finder(Sender<(SeatId, Question)>);
 
 impl Finder {
-    /// Starts the thread for this journal.
+    /// Starts the thread, which searches this journal.
     pub(super) fn start(file: PathBuf, answers: Sender<Answer>) -> Finder {
         let (questions, asked): (_, Receiver<(SeatId, Question)>) = bounded(WAITING_MAX);
         let search = Search::new(file);
@@ -68,7 +69,7 @@ impl Finder {
         Finder(questions)
     }
 
-    /// Searches. False if too many searches wait.
+    /// Begins a search. False if too many searches wait.
     pub(super) fn ask(&self, at: SeatId, question: Question) -> bool {
         self.0.try_send((at, question)).is_ok()
     }

@@ -1,4 +1,5 @@
-//! Agents at terminals elsewhere: they sign in, what they type is done once, and they go.
+//! Agents' terminals elsewhere: how they sign in, how each typed line is done once, and how they
+//! leave.
 //!
 //! Rules: docs/PROTOCOL.md, "Agents' terminals"; docs/SECURITY.md, "Agents".
 
@@ -20,12 +21,12 @@ use super::seat::AgentSeat;
 use super::terminals::Line;
 use super::{AGENTS_LOOK, Admin};
 
-/// What somebody is told who has no code of this desk.
+/// The desk's answer to a code that it does not know.
 const UNKNOWN: &str =
     "this desk does not know the code; ask for a new one (handoff agent add NAME)";
 
 impl Admin {
-    /// Bytes of an agent's terminal came.
+    /// Handles bytes from an agent's terminal.
     pub(super) fn terminal_says(
         &mut self,
         conn: Conn,
@@ -48,14 +49,14 @@ impl Admin {
         Ok(())
     }
 
-    /// The connection of an agent's terminal is gone.
+    /// Removes the seat of a terminal whose connection is gone.
     pub(super) fn terminal_gone(&mut self, conn: Conn, now: Now) {
         if let Some(seat) = self.edges.terminals.gone(conn) {
             self.stand_up(seat, now);
         }
     }
 
-    /// Looks whether the file of agents has changed, if it is time.
+    /// Reads the file of agents again every [`AGENTS_LOOK`], if it has changed.
     pub(super) fn look_for_agents(&mut self, now: Now) {
         let Some((_, look)) = &mut self.agents else { return };
         if now.clock < *look {
@@ -65,7 +66,7 @@ impl Admin {
         self.read_agents(now);
     }
 
-    /// Reads the file of agents, if it has changed. Who is not in it any more is dismissed.
+    /// Reads the file of agents, if it has changed, and ends the terminals of revoked agents.
     fn read_agents(&mut self, now: Now) {
         let Some((file, _)) = &mut self.agents else { return };
         match file.refresh() {
@@ -89,7 +90,8 @@ impl Admin {
         }
     }
 
-    /// A terminal signs in. A code works once: the first time it makes the secret known.
+    /// Signs a terminal in. Its code works once: with the first use the desk learns the terminal's
+    /// secret, and from then on only that secret fits the code.
     fn sign_in(&mut self, conn: Conn, sign_in: SignIn, now: Now) -> Result<(), Stop> {
         self.read_agents(now);
         let (code, secret) = (hash(&sign_in.code), hash(&sign_in.secret));
@@ -121,7 +123,7 @@ impl Admin {
         self.sit_down(conn, seat, name, sign_in)
     }
 
-    /// The agent has a new seat, and is told what goes on.
+    /// Makes the agent's new seat, and shows the conversations there.
     fn sit_down(
         &mut self,
         conn: Conn,
@@ -150,7 +152,8 @@ impl Admin {
         for (conversation, report) in self.desk.states() {
             if sign_in.is_json && self.desk.is_shown_at(id, conversation) {
                 let lines = journal.lines(conversation, seat.drawn(conversation))?;
-                // What a program has missed, while its connection was lost, is news.
+                // A program that lost its connection gets the lines that it missed as new ones. Any
+                // other program gets them as history.
                 let is_history = !sign_in.shown.contains_key(&conversation);
                 for line in lines.iter().filter(|line| line.said().is_some()) {
                     seat.show_line(&self.desk, conversation, None, line, is_history);
@@ -168,7 +171,7 @@ impl Admin {
         Ok(())
     }
 
-    /// A message of a terminal that is signed in.
+    /// Handles a message from a terminal that is signed in.
     fn hear(
         &mut self,
         conn: Conn,
@@ -179,7 +182,8 @@ impl Admin {
         let at = line.seat;
         match message {
             SeatMessage::Line { number, .. } if number <= line.received.get() => {
-                // It is done, or a script's line that is under way.
+                // The desk has this line already. If a script's line is still under way, the
+                // terminal hears `Taken` once it is done.
                 if self.edges.seats[at].input.pace.pending().is_none() {
                     line.outbox.push(SeatMessage::Taken { number: line.received.get() });
                 }
@@ -214,8 +218,8 @@ impl Admin {
         Ok(())
     }
 
-    /// What was typed at a terminal elsewhere is done: the journal gets this with what it did, and
-    /// then the terminal hears it.
+    /// The latest line from this seat is done: journals that together with its effects, and then
+    /// tells the terminal.
     pub(super) fn note_taken(&mut self, at: SeatId) {
         if let Some(line) = self.edges.terminals.line_of(at) {
             let number = line.received.get();
@@ -224,20 +228,20 @@ impl Admin {
         }
     }
 
-    /// The line that was typed last at this seat goes nowhere: the journal gets this.
+    /// Journals that the latest line from this seat reached no customer.
     pub(super) fn note_unsent(&mut self, at: SeatId) {
         if let Some(line) = self.edges.terminals.line_of(at) {
             self.desk.note_unsent(line.key, line.received.get());
         }
     }
 
-    /// Tells terminals whose scripts have nothing more to do that they may leave.
+    /// Tells each terminal whose script is done that it may leave.
     pub(super) fn end_scripts(&self) {
         let others = self.edges.seats.iter().filter(|at| at.id != SeatId::TERMINAL);
         others.filter(|at| self.is_script_over(at.id)).for_each(|at| self.end_script(at.id));
     }
 
-    /// `/quit` at a seat.
+    /// `/quit` at a seat: the desk's own terminal ends the desk, any other one ends only itself.
     pub(super) fn quit(&mut self, at: SeatId, now: Now) {
         if at == SeatId::TERMINAL {
             self.desk.confirm(at, now);
@@ -247,7 +251,8 @@ impl Admin {
         }
     }
 
-    /// The script at a seat ends with this code.
+    /// Ends the script at a seat. At the desk's own terminal this ends the desk, with this exit
+    /// code.
     pub(super) fn leave_seat(&mut self, at: SeatId, code: u8, now: Now) {
         if at == SeatId::TERMINAL {
             self.leave(code, now);

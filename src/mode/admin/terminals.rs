@@ -24,7 +24,8 @@ const STRANGERS_PER_ADDRESS: usize = 8;
 #[derive(Default)]
 pub(super) struct Terminals {
     all: HashMap<Conn, Terminal>,
-    /// Codes that were used since the start, each with the secret. The journal has the former ones.
+    /// The codes that were used since the start, each with its secret. The journal has the earlier
+    /// ones.
     pub(super) enrolled: HashMap<SecretHash, SecretHash>,
 }
 
@@ -34,20 +35,20 @@ struct Terminal {
     line: Option<Line>,
 }
 
-/// The line to a terminal that is signed in.
+/// What the desk keeps of a terminal that is signed in.
 #[derive(Clone)]
 pub(super) struct Line {
     pub(super) seat: SeatId,
     pub(super) key: SeatKey,
-    /// What was typed up to this number has come.
+    /// The number of the latest typed line that has come.
     pub(super) received: Rc<Cell<u64>>,
     pub(super) outbox: Rc<Outbox>,
-    /// The number of the last fact that is on the screen there.
+    /// The number of the latest fact that the terminal has shown.
     pub(super) shown: Rc<Cell<u64>>,
 }
 
 impl Terminals {
-    /// The protocol, as the socket thread knows it.
+    /// What the socket thread must know of the terminals' protocol.
     pub(super) fn dialect(wire: &Dialect) -> Dialect {
         let strangers = Some(StrangersMax { all: STRANGERS, per_address: STRANGERS_PER_ADDRESS });
         Dialect { strangers, ..dialect_of_agents(wire.clone()) }
@@ -58,17 +59,17 @@ impl Terminals {
         self.all.contains_key(&conn)
     }
 
-    /// A terminal connected.
+    /// Adds the connection of a terminal that is not signed in yet.
     pub(super) fn opened(&mut self, conn: Conn) {
         self.all.insert(conn, Terminal::default());
     }
 
-    /// A connection is gone. Answers whose it was, if that was known.
+    /// Removes a connection that is gone. Returns its seat, if its terminal was signed in.
     pub(super) fn gone(&mut self, conn: Conn) -> Option<SeatId> {
         self.all.remove(&conn)?.line.map(|line| line.seat)
     }
 
-    /// The terminal of this connection is signed in.
+    /// Notes that the terminal of this connection is signed in.
     pub(super) fn admit(&mut self, conn: Conn, line: Line, net: &Net) {
         if let Some(terminal) = self.all.get_mut(&conn) {
             terminal.frames.accept();
@@ -78,7 +79,8 @@ impl Terminals {
         }
     }
 
-    /// Bytes came. Returns the messages that are whole, and what is wrong behind them.
+    /// Adds bytes that came. Returns the messages that are complete, and the error after them, if
+    /// there is one.
     pub(super) fn received(
         &mut self,
         conn: Conn,
@@ -99,17 +101,17 @@ impl Terminals {
         (messages, error)
     }
 
-    /// The line of a connection, once its terminal is signed in.
+    /// The [`Line`] of a connection, if its terminal is signed in.
     pub(super) fn line(&self, conn: Conn) -> Option<Line> {
         self.all.get(&conn)?.line.clone()
     }
 
-    /// The line of a seat.
+    /// The [`Line`] of a seat.
     pub(super) fn line_of(&self, seat: SeatId) -> Option<Line> {
         self.find(|line| line.seat == seat).map(|(_, line)| line)
     }
 
-    /// The connection at which this seat is signed in.
+    /// The connection of the terminal with this seat key.
     pub(super) fn conn_of(&self, key: SeatKey) -> Option<Conn> {
         self.find(|line| line.key == key).map(|(conn, _)| conn)
     }
@@ -124,7 +126,7 @@ impl Terminals {
         self.lines().count()
     }
 
-    /// Says why a connection is closed, behind what waits for it, and closes it.
+    /// Closes a connection, after sending it the frames that wait and the reason.
     pub(super) fn dismiss(&mut self, conn: Conn, code: Code, text: &str, peers: &Peers) {
         self.send(conn, peers);
         send(conn, &SeatMessage::Bye { code, text: text.to_owned() }, peers);
@@ -139,7 +141,7 @@ impl Terminals {
         }
     }
 
-    /// Sends what is due to all terminals.
+    /// Sends the frames that are due to all terminals.
     pub(super) fn flush(&self, peers: &Peers, now: Instant) {
         for (conn, line) in self.lines() {
             let due = line.outbox.take_due(now);
@@ -147,7 +149,7 @@ impl Terminals {
         }
     }
 
-    /// When something is due that nobody waits for.
+    /// When frames that nobody waits for are due next.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.lines().filter_map(|(_, line)| line.outbox.deadline()).min()
     }

@@ -1,5 +1,5 @@
-//! The code of an agent's terminal: where it comes from, and what it makes of the lines that were
-//! typed for another one.
+//! The code of an agent's terminal: how the terminal gets it, and what a new code means for the
+//! lines that wait for the desk.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -11,8 +11,8 @@ use crate::wire::{Conn, SeatKey, Secret};
 
 use super::{Attach, Link};
 
-/// What this terminal signs in with: what it has, or a new code. Lines that were typed for another
-/// code are given back.
+/// The credentials of this terminal: those that it keeps, or new ones if it is given another code.
+/// Also returns the lines that were never sent with the former code.
 pub(super) fn sign_in_with(
     args: &args::Attach,
     lines: &mut TypedLines,
@@ -52,10 +52,10 @@ fn ask_for_code() -> Result<Code, String> {
 }
 
 impl Attach {
-    /// The desk does not take the code. A person is asked for another one, here and now.
+    /// The desk refuses the code. Asks a person for another one at the prompt.
     ///
     /// # Errors
-    /// One line for a script, which ends.
+    /// A script cannot be asked: the error is the line that it ends with.
     pub(super) fn refused(&mut self, conn: Conn, why: &str) -> Result<(), String> {
         if !self.screen.is_interactive() {
             return Err(format!(
@@ -72,8 +72,8 @@ impl Attach {
         Ok(())
     }
 
-    /// The person has typed a new code. The lines that wait for the desk stay: it is the same desk
-    /// and the same seat, so each is done once.
+    /// Takes the new code that the person has typed. The lines that wait for the desk stay: desk
+    /// and seat are the same, so the desk still does each line once.
     pub(super) fn take_code(&mut self, text: &str) -> Result<(), String> {
         match text.parse::<Code>() {
             Err(why) => self.error(why),

@@ -1,4 +1,4 @@
-//! The end of an agent's terminal: who asks for it, and what must be done before.
+//! How an agent's terminal ends: on `/quit` or an interrupt, after the desk has the typed lines.
 
 use crate::core::script::LEAVE_WITHIN;
 use crate::edge::clock;
@@ -8,9 +8,9 @@ use crate::wire::seat::SeatMessage;
 use super::{Attach, Link};
 
 impl Attach {
-    /// The person wants to leave. If that leaves customers behind, it takes a second time.
+    /// The person wants to leave. A person with customers must ask twice.
     pub(super) fn ask_to_leave(&mut self) {
-        // An agent who leaves keeps what is about to end; this one has just ended it.
+        // Without this, the desk would cancel a `/close` or `/handback` that can still be undone.
         self.send(&SeatMessage::Enter {});
         match &self.customers {
             Some(customers) if !std::mem::replace(&mut self.has_asked_to_leave, true) => {
@@ -20,7 +20,8 @@ impl Attach {
         }
     }
 
-    /// The first interrupt waits until the desk has what was typed, the second does not.
+    /// Leaves on an interrupt. The first one waits until the desk has the typed lines; the second
+    /// does not.
     pub(super) fn interrupt(&mut self, code: u8) {
         match &mut self.leaving {
             Some((by, _)) => *by = clock::now().clock,
