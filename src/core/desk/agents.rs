@@ -6,7 +6,7 @@
 use crate::core::agent::Agents;
 use crate::core::clock::Now;
 use crate::core::record::Record;
-use crate::core::report::{Colleague, DeskNews, Listed, Lost, News, Presence, Report};
+use crate::core::report::{Colleague, DeskNews, Listed, Lost, Presence, Report};
 use crate::wire::{ConversationId, SeatKey, SecretHash, State};
 
 use super::{AgentId, Desk, SeatId};
@@ -62,8 +62,7 @@ impl Desk {
             self.tell_presence(agent, Presence::Here, None);
             for (id, who) in self.team.member(agent).had.clone() {
                 if let Some(how) = self.lost(agent, id) {
-                    let news = DeskNews::LostMeanwhile { who, how };
-                    self.tell_agent(agent, Report::News { text: News::Desk(news) });
+                    self.tell_agent_news(agent, DeskNews::LostMeanwhile { who, how });
                 }
             }
         }

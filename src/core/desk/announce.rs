@@ -297,17 +297,17 @@ impl Desk {
         let is_news = conversation.page.as_deref() != Some(&page);
         let renamed = page.name.as_deref().and_then(|name| conversation.rename(Some(name.into())));
         conversation.page = Some(Box::new(page));
-        // Only now the desk knows who this customer is, who waits already.
         let waits = conversation.is_queued() && conversation.is_up_for_accept();
+        let is_with_desk = conversation.backlog.announced().is_with_desk();
+        if let Some(record) = renamed {
+            self.journal(id, record);
+        }
+        // The page can say that a customer in the queue is a blocked one.
         if is_news && waits && self.turn_away(id, now) {
             return;
         }
-        let conversation = &self.conversations[id];
-        if is_news && conversation.backlog.announced().is_with_desk() {
+        if is_news && is_with_desk {
             self.tell_page(id);
-        }
-        if let Some(record) = renamed {
-            self.journal(id, record);
         }
     }
 
@@ -338,5 +338,9 @@ impl Desk {
 
     pub(super) fn tell_news(&mut self, news: DeskNews) {
         self.tell_all(Report::News { text: News::Desk(news) });
+    }
+
+    pub(super) fn tell_agent_news(&mut self, agent: AgentId, news: DeskNews) {
+        self.tell_agent(agent, Report::News { text: News::Desk(news) });
     }
 }

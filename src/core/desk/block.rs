@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::core::clock::Now;
 use crate::core::command::Criterion;
 use crate::core::record::{Blocked, BlockedBy, Ending, Record};
-use crate::core::report::{AgentRefusal, DeskNews, Listed, News, Report};
+use crate::core::report::{AgentRefusal, DeskNews, Listed};
 use crate::wire::{ConversationId, Millis};
 
 use super::controls::Ask;
@@ -102,8 +102,7 @@ impl Desk {
         if self.is_live(id) {
             self.end(seat, Some(ordinal), Ending::Close, None, now)?;
         } else if let Some(agent) = self.team.agent_at(seat) {
-            let text = News::Desk(DeskNews::Blocked(listed));
-            self.tell_agent(agent, Report::News { text });
+            self.tell_agent_news(agent, DeskNews::Blocked(listed));
         }
         // The same customer may wait in other conversations, too.
         let is_blocked = |known: &Conversation, id| {

@@ -7,7 +7,7 @@ use crate::core::clock::Now;
 use crate::core::outcome::Act;
 use crate::core::record::{Origin, Record};
 use crate::core::report::{
-    AgentRefusal, Choice, DeskNews, EXCERPT_LETTERS, EndingOutcome, Goodbye, News, Report,
+    AgentRefusal, Choice, DeskNews, EXCERPT_LETTERS, EndingOutcome, Goodbye, Report,
     TransferOutcome, excerpt,
 };
 use crate::wire::{Author, Body, ConversationId, Entry, Message, Number, Said};
@@ -33,13 +33,12 @@ impl Desk {
         let id = match ordinal {
             Some(ordinal) => self.find_live(ordinal)?,
             None => {
-                self.first_offer(agent).or_else(|| self.next_for(agent)).ok_or_else(
-                    || match self.waiting_for(agent) {
-                        0 if self.queue.is_empty() => AgentRefusal::NobodyWaits,
-                        0 => AgentRefusal::NobodyWaitsForYou { others: self.queue.len() },
-                        _ => AgentRefusal::NobodyWaitingIsConnected,
-                    },
-                )?
+                let next = self.first_offer(agent).or_else(|| self.next_for(agent));
+                next.ok_or_else(|| match self.waiting_for(agent) {
+                    0 if self.queue.is_empty() => AgentRefusal::NobodyWaits,
+                    0 => AgentRefusal::NobodyWaitsForYou { others: self.queue.len() },
+                    _ => AgentRefusal::NobodyWaitingIsConnected,
+                })?
             }
         };
         let conversation = &self.conversations[id];
@@ -155,8 +154,7 @@ impl Desk {
             && !self.is_own(seat, id)
             && !self.is_watched_at(seat, id)
         {
-            let news = News::Desk(DeskNews::Noted(self.who(id)));
-            self.tell_agent(agent, Report::News { text: news });
+            self.tell_agent_news(agent, DeskNews::Noted(self.who(id)));
         }
         Ok(())
     }
@@ -215,12 +213,12 @@ impl Desk {
         if self.options.private_drafts {
             return;
         }
-        if let Some(conversation) = self.in_focus(seat)
+        if let Some(id) = self.focus(seat)
+            && let Some(conversation) = self.conversations.get_mut(id)
             && conversation.is_active()
         {
             conversation.typing.note_draft(excerpt(draft, EXCERPT_LETTERS), now);
-            let id = self.focus(seat);
-            id.into_iter().for_each(|id| self.watch_typing(id));
+            self.watch_typing(id);
         }
     }
 

@@ -359,8 +359,8 @@ impl Conversation {
         self.controls.phase() == Phase::Queued && !self.is_asleep
     }
 
-    /// Whether the conversation may leave memory: the customer's side is not connected and not waited for,
-    /// and has every line that an agent typed.
+    /// Whether the conversation may leave memory: the customer's side is not connected and not waited
+    /// for, and has every line that an agent typed.
     pub(super) fn has_left(&self) -> bool {
         let is_over = !self.is_live() && self.delivery.acked() >= self.own.latest_line();
         !self.has_connection() && (self.is_asleep || is_over)

@@ -21,7 +21,7 @@ use crate::core::clock::Now;
 use crate::core::department::Department;
 use crate::core::record::Owner;
 use crate::core::report::Presence;
-use crate::core::text::is_same;
+use crate::core::text::{begins, is_same};
 use crate::wire::ConversationId;
 
 use super::Options;
@@ -284,10 +284,7 @@ impl Team {
 
     /// The agent with this name, or the only one whose name begins like this, in any letter case.
     pub(super) fn find_named(&self, name: &str) -> Option<AgentId> {
-        let begins = |member: &Member| {
-            member.name.get(..name.len()).is_some_and(|beginning| is_same(beginning, name))
-        };
-        let mut fitting = self.members().filter(|(_, member)| begins(member));
+        let mut fitting = self.members().filter(|(_, member)| begins(&member.name, name));
         let only = fitting.next().filter(|_| fitting.next().is_none()).map(|(agent, _)| agent);
         self.find(name).or(only)
     }

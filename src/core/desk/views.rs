@@ -74,7 +74,7 @@ impl Desk {
         let last = owed.last().map(str::to_owned);
         let is_connected = conversation.is_connected();
         let need = conversation.need().cloned().unwrap_or_default();
-        let sees_draft = self.lead_at(seat).is_ok() && !self.is_own(seat, id);
+        let sees_draft = || self.lead_at(seat).is_ok() && !self.is_own(seat, id);
         match position {
             Some(position) => Listed::Waiting {
                 who: self.who(id),
@@ -96,7 +96,7 @@ impl Desk {
                 has_focus: self.focus(seat) == Some(id),
                 is_connected,
                 is_typing: conversation.typing.is_there(),
-                draft: conversation.typing.draft().filter(|_| sees_draft).map(str::to_owned),
+                draft: conversation.typing.draft().filter(|_| sees_draft()).map(str::to_owned),
                 is_on_hold: conversation.is_on_hold,
                 readers: self.readers(seat, id),
                 need,
