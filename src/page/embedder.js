@@ -58,10 +58,17 @@ class Embedder {
   /** Tells the page around, if it does not know it yet. */
   tell(handoff, more = {}) {
     const text = JSON.stringify(more);
-    if (this.#origin && (handoff === 'close' || this.#told.get(handoff) !== text)) {
+    if (this.#origin && this.#told.get(handoff) !== text) {
       this.#told.set(handoff, text);
       window.parent.postMessage({ handoff, ...more }, this.#origin);
     }
+  }
+
+  /** Has the page around hide the chat. Nobody sees what arrives from now on. */
+  close() {
+    this.isShown = false;
+    this.#told.delete('close');
+    this.tell('close');
   }
 
   /** Has the page around follow a link to itself. Answers whether it is one. */

@@ -8,12 +8,11 @@ const byId = (id) => document.getElementById(id);
 
 /** The chat in a frame can be closed, and opened in a tab of its own. */
 export function startInFrame({ links }) {
-  const close = () => embedder.tell('close');
   byId('close').hidden = byId('apart').hidden = false;
-  byId('close').addEventListener('click', close);
+  byId('close').addEventListener('click', () => embedder.close());
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape' && !event.defaultPrevented && !event.isComposing) {
-      close();
+      embedder.close();
     }
   });
   document.addEventListener('click', (event) => {

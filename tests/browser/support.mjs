@@ -194,7 +194,7 @@ export class Stage {
     const said = (name, part) => `== ${name}\n${part.events.map((it) => JSON.stringify(it)).join('\n')}\n${part.errors}`;
     const parts = [...this.gateways.map((part) => said('gateway', part)), said('desk', this.desk)];
     for (const frame of (await this.browser.pages()).flatMap((page) => page.frames())) {
-      const text = await frame.evaluate(() => document.body.innerText).catch(String);
+      const text = await frame.evaluate(() => `${document.title}\n${document.body.innerText}`).catch(String);
       parts.push(`== ${frame.url()}\n${text}`);
     }
     return parts.join('\n');

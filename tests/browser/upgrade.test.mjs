@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 
 import { sameEverywhere } from './lines.mjs';
 import { enter, handOver, press, say, scene, untilCount, untilShown, untilStatus, untilTrue } from './support.mjs';
-import { BUTTON, openPanel, untilClosed, untilPanel, untilUnread } from './widget.mjs';
+import { BUTTON, openPanel, untilClosed, untilPanel, untilUnfocused, untilUnread } from './widget.mjs';
 
 const ASK = 'I want to talk to a human';
 const EARLIER = JSON.parse(readFileSync(new URL('../fixtures/widget/earlier.json', import.meta.url), 'utf8'));
@@ -67,6 +67,7 @@ for (const [what, begins] of Object.entries(MIXES)) {
     await untilCount(chat, 'Hello');
     await press(chat, 'Close');
     await untilClosed(page);
+    await untilUnfocused(chat);
     stage.desk.say('are you there?');
     await untilUnread(page, 1);
     if (!begins.includes('/frame')) {

@@ -20,6 +20,9 @@ export async function openPanel(page) {
 export const untilClosed = (page) => untilTrue(page, 'the panel to close', () =>
   !document.querySelector('handoff-chat').shadowRoot.querySelector('.panel.open'));
 
+/** Waits until a frame no longer has the focus, which a browser tells it a moment after the page. */
+export const untilUnfocused = (frame) => untilTrue(frame, 'the focus to leave the chat', () => !document.hasFocus());
+
 /** Waits until a frame has left its page. */
 export async function untilGone(frame) {
   while (!frame.detached) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 
 import { enter, handOver, inTime, press, say, scene, untilCount, untilShown, untilTrue } from './support.mjs';
-import { BUTTON, openPanel, untilButton, untilClosed, untilGone, untilPanel, untilUnread } from './widget.mjs';
+import { BUTTON, openPanel, untilButton, untilClosed, untilGone, untilPanel, untilUnfocused, untilUnread } from './widget.mjs';
 
 const SHOP = { shop: 'localhost' };
 
@@ -41,6 +41,32 @@ scene('a customer is handed over in the panel, and the shop\'s next pages go on 
   }
 }, SHOP);
 
+/** A frame that never hears that the page around has hidden it. A busy browser tells it late. */
+function neverHearHidden() {
+  Document.prototype.hasFocus = () => true;
+  addEventListener('message', (message) => {
+    if (message.data.handoff === 'shown' && !message.data.isShown) {
+      message.stopImmediatePropagation();
+    }
+  }, true);
+}
+
+scene('a message is unread when it arrives in the moment that the customer closes the chat', async (stage, page) => {
+  await page.goto(stage.shop.origin);
+  const chat = await openPanel(page);
+  await handOver(stage, chat);
+  for (const [count, close] of [() => page.keyboard.press('Escape'), () => press(chat, 'Close')].entries()) {
+    if (count > 0) {
+      await openPanel(page);
+      await untilUnread(page, 0);
+    }
+    await close();
+    await untilClosed(page);
+    stage.desk.say('one more thing');
+    await untilUnread(page, 1);
+  }
+}, { ...SHOP, prepare: neverHearHidden });
+
 scene('the focus goes into the chat when the customer opens it, and back when they close it', async (stage, page) => {
   await page.goto(stage.shop.origin);
   const chat = await openPanel(page);
@@ -72,6 +98,7 @@ scene('the page is not scrolled, not covered and not focused away', async (stage
   await handOver(stage, chat);
   await page.evaluate(() => window.handoff.close());
   await page.evaluate(() => document.getElementById('search').focus({ preventScroll: true }));
+  await untilUnfocused(chat);
   stage.desk.say('are you there?');
   await untilUnread(page, 1);
   assert.deepEqual(await place(page), before);
