@@ -1,5 +1,5 @@
-//! Makes the files that browsers get from `src/page`: joins the modules that belong together, takes
-//! comments and blanks out, compresses the result, and names it by its content.
+//! Makes the files that browsers get from `src/page`: joins the modules that belong together,
+//! minifies and compresses the result, and names it by its content.
 //!
 //! A file that no other imports stands for itself and all that it imports: `chat.js` is the whole
 //! chat but for the language, `page.css` every style sheet. So a browser asks for few files, and
@@ -15,6 +15,11 @@ use brotli::enc::BrotliEncoderParams;
 use brotli::enc::backward_references::BrotliEncoderMode;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use oxc::allocator::Allocator;
+use oxc::codegen::{Codegen, CodegenOptions};
+use oxc::minifier::{Minifier, MinifierOptions};
+use oxc::parser::Parser;
+use oxc::span::SourceType;
 
 /// The texts of the page's files, by name.
 type Sources = BTreeMap<String, String>;
@@ -74,12 +79,10 @@ fn read_sources() -> Sources {
 /// A file and what it imports, without what only people need.
 fn made(sources: &Sources, name: &str) -> String {
     let minified = match name.rsplit_once('.') {
-        Some((_, "js")) => {
-            minifier::js::minify(&joined_modules(sources, name)).map(|it| it.to_string())
-        }
-        Some((_, "css")) => {
-            minifier::css::minify(&joined_styles(sources, name)).map(|it| it.to_string())
-        }
+        Some((_, "js")) => minified_module(&joined_modules(sources, name)),
+        Some((_, "css")) => minifier::css::minify(&joined_styles(sources, name))
+            .map(|it| it.to_string())
+            .map_err(str::to_owned),
         Some((_, "html")) => Ok(bare_html(&sources[name])),
         _ => Ok(sources[name].clone()),
     };
@@ -187,6 +190,22 @@ fn with_names(statement: &str) -> String {
 
 fn module(name: &str) -> String {
     format!("${}", name.trim_end_matches(".js").replace('.', "_"))
+}
+
+/// A module with short names, and without what only people need.
+fn minified_module(text: &str) -> Result<String, String> {
+    let allocator = Allocator::default();
+    let parsed = Parser::new(&allocator, text, SourceType::mjs()).parse();
+    if let Some(why) = parsed.diagnostics.first() {
+        return Err(why.to_string());
+    }
+    let mut program = parsed.program;
+    let minified = Minifier::new(MinifierOptions::default()).minify(&allocator, &mut program);
+    let generator = Codegen::new()
+        .with_options(CodegenOptions::minify())
+        .with_scoping(minified.scoping)
+        .with_private_member_mappings(minified.class_private_mappings);
+    Ok(generator.build(&program).code)
 }
 
 /// A page without comments and without the blanks at the edges of its lines.

@@ -73,6 +73,14 @@ pub(super) enum Input {
     Ended(Closed),
 }
 
+/// What has to be done about a connection at its time.
+pub(super) enum Due {
+    /// Nothing was sent for long: the peer needs a sign of life.
+    Keepalive,
+    /// A deadline has passed.
+    End(Closed),
+}
+
 impl Connection {
     /// Takes over a connected socket. With TLS the handshake comes first.
     pub(super) fn new(
@@ -364,32 +372,30 @@ impl Connection {
         }
     }
 
-    /// The reason to close the connection, if one of its deadlines has passed.
-    pub(super) fn overdue(&self, now: Instant, limits: &Limits) -> Option<Closed> {
+    /// What is due now, if anything is.
+    pub(super) fn due(&self, now: Instant, limits: &Limits) -> Option<Due> {
         if let Phase::Lingering { until } = self.phase {
-            return (now >= until).then_some(Closed::ByUs);
+            return (now >= until).then_some(Due::End(Closed::ByUs));
         }
         let is_paused = self.read_pause.is_some();
         match self.deadline {
             Some((at, what)) if now >= at && !(is_paused && self.is_admitted) => {
-                return Some(Closed::Deadline(what));
+                return Some(Due::End(Closed::Deadline(what)));
             }
             _ => {}
         }
-        if self.writer.lock().is_stalled(now, limits.stalled_after) {
-            return Some(Closed::Stalled);
+        let keepalive = &self.dialect().keepalive;
+        let writer = self.writer.lock();
+        if writer.is_stalled(now, limits.stalled_after) {
+            return Some(Due::End(Closed::Stalled));
         }
-        (!self.has_peer_ended
-            && !is_paused
-            && now >= self.last_heard + self.dialect().keepalive.dead)
-            .then_some(Closed::Silent)
-    }
-
-    /// Whether it is time for a keepalive. None is sent before the loop has sent something, because
-    /// the loop may still have to check the peer's key.
-    pub(super) fn is_quiet(&self, now: Instant) -> bool {
-        self.phase == Phase::Open
-            && self.writer.lock().is_quiet(now, self.dialect().keepalive.after)
+        if !self.has_peer_ended && !is_paused && now >= self.last_heard + keepalive.dead {
+            return Some(Due::End(Closed::Silent));
+        }
+        // None is sent before the loop has sent something, because the loop may still have to check
+        // the peer's key.
+        let is_quiet = self.phase == Phase::Open && writer.is_quiet(now, keepalive.after);
+        is_quiet.then_some(Due::Keepalive)
     }
 
     fn register(&self, writer: &Writer) -> io::Result<()> {

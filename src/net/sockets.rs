@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, select};
 
-use super::connection::Connection;
+use super::connection::{Connection, Due};
 use super::dial::Dialers;
 use super::poller::Ready;
 use super::strangers::Strangers;
@@ -188,14 +188,17 @@ impl Sockets {
             return;
         }
         self.next_sweep = Some(now + self.limits.tick);
-        self.has_deaf = self.connections.values().any(Connection::is_deaf);
+        self.has_deaf = false;
         let mut overdue = Vec::new();
-        for (conn, connection) in &mut self.connections {
-            if let Some(why) = connection.overdue(now, &self.limits) {
-                overdue.push((*conn, why));
-            } else if connection.is_quiet(now) {
-                connection.queue(connection.dialect().keepalive.bytes.clone(), now);
-                self.unwritten.push(*conn);
+        for (conn, connection) in &self.connections {
+            self.has_deaf |= connection.is_deaf();
+            match connection.due(now, &self.limits) {
+                Some(Due::Keepalive) => {
+                    connection.queue(connection.dialect().keepalive.bytes.clone(), now);
+                    self.unwritten.push(*conn);
+                }
+                Some(Due::End(why)) => overdue.push((*conn, why)),
+                None => {}
             }
         }
         for (conn, why) in overdue {
