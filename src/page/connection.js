@@ -67,7 +67,8 @@ export class Connection {
     });
     this.#tabs = new Tabs({
       lead: () => {
-        if (this.phase !== 'fresh') {
+        // Who has not begun has no token to read with yet.
+        if (this.phase !== 'fresh' && !this.#isBeginning) {
           this.#stream.start();
         }
       },

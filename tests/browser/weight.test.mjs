@@ -40,6 +40,8 @@ const loaded = (frame) => frame.evaluate(() =>
     .map(([path, ...bytes]) => [path.split('/').at(-1), ...bytes]));
 
 scene('the first press loads five small files, and the next page one of them', async (stage, page, context) => {
+  const refused = [];
+  page.on('response', (answer) => answer.status() < 400 || refused.push(answer.url()));
   await page.goto(stage.shop.origin);
   let chat = await openPanel(page);
   await handOver(stage, chat);
@@ -56,6 +58,7 @@ scene('the first press loads five small files, and the next page one of them', a
   chat = await untilPanel(page);
   const again = (await loaded(chat)).filter(([, , sent]) => sent > 0);
   assert.deepEqual(again.map(([name]) => name), ['frame']);
+  assert.deepEqual(refused, [], 'the customer\'s browser has no error to show');
 }, SHOP);
 
 /** The page runs four times slower from now on. */
