@@ -77,6 +77,7 @@ mod transfer;
 mod undo;
 mod views;
 
+pub use controls::end_by;
 pub use conversation::Former;
 pub use groups::UNATTENDED_FOR;
 pub use options::{AGENT_GRACE, Assign, NOTIFY_EVERY, Options};

@@ -143,7 +143,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 tags => format!("tags of {who}: {}", Line(&tags.join(", "))),
             }
         }
-        Report::Notice { text } => text.clone(),
+        Report::Notice { text } | Report::Found { text, .. } => text.clone(),
         Report::News { text } => text.to_string(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
         Report::Fault { text } => return Some((Tone::Fault, Shown::text(&text.to_string()))),
