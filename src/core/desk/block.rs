@@ -6,9 +6,9 @@
 //! - an identity that a trusted gateway has checked;
 //! - a customer's address, but never the address of a gateway.
 //!
-//! To turn a customer away, the desk accepts the conversation in no agent's name and then closes
-//! it, because a customer's side lets only an agent end a conversation. No agent is called, and
-//! agents see one line about it.
+//! To turn a customer away, the desk closes the conversation. If the customer's side lets only an
+//! agent end it (`undo`), the desk first accepts the conversation in no agent's name. No agent is
+//! called, and agents see one line about it.
 
 use std::time::Duration;
 
@@ -156,8 +156,9 @@ impl Desk {
             self.add_block(Blocked { by: BlockedBy::Conversation { latest }, ..block }, now);
         }
         if self.conversations[id].controls.pending().is_none() {
+            let may_end = self.conversations[id].may_end_queued;
             self.own(id, None);
-            self.ask(id, Ask::Accept { by: None }, now);
+            self.ask(id, if may_end { Ask::Close } else { Ask::Accept { by: None } }, now);
         }
         true
     }

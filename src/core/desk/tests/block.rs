@@ -12,8 +12,8 @@ use crate::core::record::Record;
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{
-    Asked, Author, Body, Conn, DeskId, EndReason, Entry, Gateway, Hello, Identity, Message, Number,
-    PAGE, Page, Request, Said, State, Token,
+    Asked, Author, Body, Conn, DeskId, END_QUEUED, EndReason, Entry, Gateway, Hello, Identity,
+    Message, Number, PAGE, Page, Request, Said, State, Token,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -38,6 +38,35 @@ fn team_of_a_gateway() -> (Desk, [SeatId; 3]) {
     let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
     let seats = names.map(|name| desk.sign_in(name).expect("an agent"));
     (desk, seats)
+}
+
+/// The bodies of the controls that the desk has made since the last call.
+fn controls(desk: &mut Desk) -> Vec<Body> {
+    let records = desk.outcome().records.into_iter().filter_map(|(_, record)| match record {
+        Record::Own(entry) => Some(entry.body),
+        _ => None,
+    });
+    records.collect()
+}
+
+#[test]
+fn a_side_that_lets_the_desk_end_a_wait_is_asked_to_close_and_nothing_else() {
+    let (mut desk, [robin, ..]) = team();
+    let features = vec![END_QUEUED.to_owned()];
+    greets(&mut desk, Hello { features: features.clone(), ..hello(1) }, 1, 1, now());
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
+    desk.outcome();
+    assert_eq!(desk.block(robin, Some(1), None, DAY, now()), Ok(()));
+    assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
+    let of = Some(ours(1));
+    says(&mut desk, 1, 2, Body::Closed { of, reason: EndReason::AdminClosed });
+    assert!(reports(&desk.outcome().acts).any(is_closed), "agents have seen the customer wait");
+    greets(&mut desk, Hello { features, ..hello(2) }, 2, 2, now());
+    desk.has_returned(id(2), Former { ordinal: 1, ..Former::default() });
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
+    assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
+    says(&mut desk, 2, 2, Body::Closed { of, reason: EndReason::AdminClosed });
+    assert_eq!(reports(&desk.outcome().acts).count(), 0, "nobody is told of it");
 }
 
 /// Customer `n` of the gateway connects.

@@ -71,6 +71,27 @@ fn a_handback_and_a_close_of_a_conversation_that_moved_on_are_refused_and_say_wh
 }
 
 #[test]
+fn a_desk_can_end_the_conversation_of_a_customer_who_waits_and_no_agent_joins() {
+    for (closes, state) in [(true, State::Closed), (false, State::Bot)] {
+        let body = |request| match closes {
+            true => Body::Close { request },
+            false => Body::HandBack { request },
+        };
+        let (mut session, request) = queued();
+        session.outcome();
+        let outputs = from_desk(&mut session, 1, body(request + 1));
+        assert!(matches!(own(&outputs)[..], [Body::Refused { .. }]), "{outputs:?}");
+        let outputs = from_desk(&mut session, 2, body(request));
+        let is_answer = |body: &Body| body.answers().is_some_and(|of| of.number == 2);
+        assert!(own(&outputs).iter().all(|body| is_answer(body)), "{outputs:?}");
+        assert_eq!(session.state(), state);
+        let is_active =
+            |report: &&Report| matches!(report, Report::State { state: State::Active, .. });
+        assert_eq!(reports(&outputs).find(is_active), None);
+    }
+}
+
+#[test]
 fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_not_count() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
