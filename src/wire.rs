@@ -123,6 +123,9 @@ pub enum Message {
     Position {
         /// The position in the queue, from 1.
         position: u32,
+        /// All agents are away or gone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unattended: bool,
     },
     /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
     /// before.

@@ -71,6 +71,9 @@ pub enum Report {
         /// The place in the queue, from 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
+        /// False: all agents are away or gone. True: one is here again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attended: Option<bool>,
         /// The name of the agent, as customers see it, where one was given.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,

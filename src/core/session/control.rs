@@ -46,7 +46,7 @@ impl Session {
         let request = self.output.record(Body::Requested(request), now);
         self.end_stretch(request);
         self.ownership.queue(request);
-        self.position.forget();
+        self.position.begin();
         self.tell_state(None);
         self.offer();
         self.seek_desk();

@@ -54,6 +54,7 @@ fn reports() -> Vec<(Report, Report)> {
         former: n.map(|ordinal| Earlier { ordinal, ago: None, note: None }),
         state: State::Bot,
         position: n,
+        attended: n.map(|_| true),
         admin: name.clone(),
         agent: name.clone(),
         on_hold: n.map(|_| true),
