@@ -81,3 +81,34 @@ fn a_line_that_is_found_says_who_wrote_it() {
     assert_eq!(parts(&found, &names), json!(["user", null]));
     assert!(found["text"].as_str().is_some_and(|text| text.ends_with("  customer: parcel 1")));
 }
+
+#[test]
+fn help_fits_a_window_of_24_rows_and_says_more_about_one_command() {
+    let setup = Setup::new();
+    let mut desk = setup.desk_in_a_window(80, &[]);
+    desk.resize(80, 24);
+    desk.press("/help\r");
+    desk.until_rows(
+        |rows| {
+            let has = |text: &str| rows.iter().any(|row| row.contains(text));
+            has("-- /accept [N]") && has("-- N is a customer's number or name")
+        },
+        "all of /help",
+    );
+    desk.press("/help block\r");
+    desk.sees("/block [#N] [identity|address|conversation] [TIME]");
+    desk.press("/help blok\r");
+    desk.sees("there is no command /blok; /help shows them");
+}
+
+#[test]
+fn a_program_sends_a_message_of_several_lines() {
+    let setup = Setup::new();
+    let (_desk, [mut robin, _], mut cleo) = robin_has_cleo(&setup, &[]);
+    robin.say(r#"/json #1 "/first\nsecond""#);
+    cleo.until_text("/first\nsecond");
+    cleo.say(r#"/json "third\nfourth""#);
+    robin.until_text("third\nfourth");
+    robin.say("/json third");
+    robin.until_told("error", "/json takes a text as a JSON string");
+}
