@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::team::{takes, team};
 use super::{dials, greets, hello, id, joins, now, reports, says, sent, settle};
 use crate::core::clock::Now;
@@ -67,6 +69,19 @@ fn a_side_that_lets_the_desk_end_a_wait_is_asked_to_close_and_nothing_else() {
     assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
     says(&mut desk, 2, 2, Body::Closed { of, reason: EndReason::AdminClosed });
     assert_eq!(reports(&desk.outcome().acts).count(), 0, "nobody is told of it");
+}
+
+#[test]
+fn agents_read_in_their_own_time_zone_until_when_a_customer_is_blocked() {
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    let options = Options { zone, ..super::team::options(&["robin"]) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let robin = desk.sign_in("robin").expect("an agent");
+    takes(&mut desk, robin, 1);
+    assert_eq!(desk.block(robin, None, None, DAY, now()), Ok(()));
+    let listed = desk.blocked(now())[0].to_string();
+    let until = "#1 Customer 0101  blocked until 1970-01-02 02:00: ";
+    assert!(listed.starts_with(until), "{listed}");
 }
 
 /// Customer `n` of the gateway connects.
