@@ -70,6 +70,9 @@ pub const GATEWAY: &str = "gateway";
 pub const AGENT: &str = "agent";
 /// The feature of a customer's side that understands the body `requeue`.
 pub const REQUEUE: &str = "requeue";
+/// The feature of a customer's side that also answers a `hand_back` or a `close` while the customer
+/// waits.
+pub const END_QUEUED: &str = "end_queued";
 /// The feature of a gateway's customers: their side sends `page`.
 pub const PAGE: &str = "page";
 /// The most features that a hello or a welcome may name.
@@ -120,6 +123,9 @@ pub enum Message {
     Position {
         /// The position in the queue, from 1.
         position: u32,
+        /// All agents are away or gone.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unattended: bool,
     },
     /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
     /// before.

@@ -7,6 +7,10 @@ use std::time::Duration;
 
 use super::record::Ending;
 
+pub use help::{ADMIN_HELP, USER_HELP, admin_detail};
+
+mod help;
+
 /// A customer is blocked for so long, unless the agent says otherwise.
 const BLOCKED_FOR: Duration = Duration::from_secs(86_400);
 /// The longest time for which a customer can be blocked.
@@ -88,8 +92,8 @@ pub enum Admin {
     History(Option<Who>),
     /// In a script: wait until the customer has answered, or until this time is over.
     Wait(Option<Duration>),
-    /// Show the commands.
-    Help,
+    /// Show the commands, or this text about one of them.
+    Help(Option<&'static str>),
     /// Leave the program.
     Quit,
 }
@@ -138,47 +142,6 @@ pub enum Criterion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Who(pub String);
 
-/// The text of `/help` at the customer's side.
-pub const USER_HELP: &str = "\
-/human           ask for a person
-/bot             stop waiting for a person, go back to the bot
-/end             end the conversation
-/new             end it and start another
-/again           send the bot your line again, if it may not have received it
-/history         show the conversation again
-/wait [SECONDS]  (scripts) wait until the person has answered
-/quit            leave the program
-//text           say a line that begins with a slash";
-
-/// The text of `/help` at the desk.
-pub const ADMIN_HELP: &str = "\
-/accept [N]       take the next customer, or customer N
-/list             who is owed an answer, who is waiting, who else is talking
-/switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
-/handback [NOTE]  give the customer back to the bot; the note stays here
-/close [NOTE]     close the conversation; the note stays here
-/undo             for 5 s: neither hand back nor close
-/say #N TEXT      say it to customer N; your lines go where they went
-/note TEXT        keep a note that only this desk sees
-/tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
-/hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
-/block [identity|address] [TIME]  close it, and turn the customer away: 30m, 12h, 7d
-/unblock N, /list blocked  let the customer of conversation N in again; who is blocked
-/transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
-/decline N        do not take customer N, whom another agent offers you
-/away [TEXT], /here  whether you can be given customers
-/agents           who works at this desk
-/take N REASON, /watch N  (leads) take customer N over; read along, or no more
-/r [NAME]         put a canned reply into your line; without a name, list them
-/history [N]      show a conversation again
-/find WORDS, /list ended  search all conversations; those that ended last
-/wait [SECONDS]   (scripts) wait until the customer has answered
-/quit             leave the program
-//text            say a line that begins with a slash
-N is a customer's number, their name, or the beginning of a name that fits only one.
-/handback, /close, /say, /note, /tag, /untag, /hold, /resume, /block and /transfer are for who gets your
-lines; with #3 first for customer 3";
-
 impl User {
     /// Reads a line that the customer typed.
     ///
@@ -191,6 +154,7 @@ impl User {
         };
         let command = match name {
             "wait" => return seconds(rest).map(User::Wait),
+            "json" => return json(rest).map(User::Say),
             "new" => User::New,
             "human" => User::Human,
             "bot" => User::Bot,
@@ -225,6 +189,14 @@ impl Admin {
                 return Who::read(rest).map(Admin::Switch).ok_or_else(missing);
             }
             "wait" => return seconds(rest).map(Admin::Wait),
+            "json" => {
+                let (on, rest) = number_first(rest);
+                let text = json(rest)?;
+                return Ok(match on {
+                    None => Admin::Say(text),
+                    on => Admin::In(on, Action::Say(text)),
+                });
+            }
             "handback" | "close" | "say" | "note" | "tag" | "untag" | "hold" | "resume"
             | "transfer" | "block" => {
                 let (on, rest) = number_first(rest);
@@ -259,7 +231,11 @@ impl Admin {
                 return note().map(Admin::Find).ok_or_else(missing);
             }
             "next" => Admin::Next,
-            "help" => Admin::Help,
+            "help" if rest.is_empty() => Admin::Help(None),
+            "help" => {
+                let missing = || format!("there is no command /{rest}; /help shows them");
+                return admin_detail(rest).map(|text| Admin::Help(Some(text))).ok_or_else(missing);
+            }
             "quit" => Admin::Quit,
             _ => return Err(unknown(name)),
         };
@@ -399,6 +375,13 @@ fn alone<T>(name: &str, rest: &str, command: T) -> Result<T, String> {
     }
 }
 
+/// A text that is written as a JSON string.
+fn json(rest: &str) -> Result<String, String> {
+    let text: Option<String> = serde_json::from_str(rest).ok();
+    let is_text = |text: &String| !text.trim().is_empty();
+    text.filter(is_text).ok_or_else(|| "/json takes a text as a JSON string".to_owned())
+}
+
 fn seconds(rest: &str) -> Result<Option<Duration>, String> {
     match rest {
         "" => Ok(None),
@@ -449,6 +432,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_a_json_string_has_its_line_breaks_and_slashes() {
+        let say = |text: &str| Admin::Say(text.to_owned());
+        assert_eq!(Admin::parse(r#"/json "one\ntwo""#), Ok(say("one\ntwo")));
+        assert_eq!(Admin::parse(r#"/json "/close""#), Ok(say("/close")));
+        let third = Admin::In(Some(3), Action::Say("\"hi\"\n\u{e9}".to_owned()));
+        assert_eq!(Admin::parse(r#"/json #3 "\"hi\"\n\u00e9""#), Ok(third));
+        assert_eq!(User::parse(r#"/json "one\ntwo""#), Ok(User::Say("one\ntwo".to_owned())));
+        for wrong in
+            ["/json", "/json one", r#"/json "one"#, r#"/json " \n""#, "/json 1", "/json #3"]
+        {
+            assert!(Admin::parse(wrong).is_err() && User::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_block_takes_what_to_know_the_customer_by_and_a_time_in_any_order() {
         let block = |by, hours: u64| {
             Ok(Admin::In(None, Action::Block(by, Duration::from_secs(hours * 3_600))))
@@ -469,7 +467,9 @@ mod tests {
             User::parse("/hunan"),
             Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())
         );
-        let wrong = ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all"];
+        assert!(matches!(Admin::parse("/help block"), Ok(Admin::Help(Some(_)))));
+        let wrong =
+            ["/switch", "/accpet Ann", "/next 3", "/wait soon", "/", "/list all", "/help blok"];
         for wrong in wrong.into_iter().chain(["/note", "/note #3", "/transfer #3"]) {
             assert!(Admin::parse(wrong).is_err(), "{wrong}");
         }

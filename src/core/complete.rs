@@ -18,20 +18,21 @@ pub enum Takes {
 }
 
 /// The commands of the customer's side.
-pub const USER: [(&str, Takes); 9] = [
+pub const USER: [(&str, Takes); 10] = [
     ("again", Takes::Nothing),
     ("bot", Takes::Nothing),
     ("end", Takes::Nothing),
     ("help", Takes::Nothing),
     ("history", Takes::Nothing),
     ("human", Takes::Nothing),
+    ("json", Takes::Nothing),
     ("new", Takes::Nothing),
     ("quit", Takes::Nothing),
     ("wait", Takes::Nothing),
 ];
 
 /// The commands of the desk.
-pub const ADMIN: [(&str, Takes); 28] = [
+pub const ADMIN: [(&str, Takes); 29] = [
     ("accept", Takes::Customer),
     ("agents", Takes::Nothing),
     ("away", Takes::Nothing),
@@ -44,6 +45,7 @@ pub const ADMIN: [(&str, Takes); 28] = [
     ("here", Takes::Nothing),
     ("history", Takes::Customer),
     ("hold", Takes::Nothing),
+    ("json", Takes::Nothing),
     ("list", Takes::Nothing),
     ("next", Takes::Nothing),
     ("note", Takes::Nothing),

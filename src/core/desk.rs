@@ -45,6 +45,7 @@ use room::Room;
 use roster::Roster;
 use team::Team;
 
+mod absence;
 mod agents;
 mod alerts;
 mod announce;
@@ -77,6 +78,7 @@ mod transfer;
 mod undo;
 mod views;
 
+pub use controls::end_by;
 pub use conversation::Former;
 pub use groups::UNATTENDED_FOR;
 pub use options::{AGENT_GRACE, Assign, NOTIFY_EVERY, Options};
@@ -185,6 +187,8 @@ pub struct Desk {
     groups: Groups,
     /// Everybody was told that no agent is here.
     is_nobody_here: bool,
+    /// The customers who wait have heard, or are hearing, that all agents are away or gone.
+    is_unattended: bool,
     /// When the desk calls whoever does not look at a terminal.
     alerts: Alerts,
     /// Customers who are back, for whom only the agent who had them is called.
@@ -225,6 +229,7 @@ impl Desk {
             groups: Groups::of(&team, options.has_terminal),
             team,
             is_nobody_here: !options.has_terminal,
+            is_unattended: false,
             alerts: Alerts::new(options.notify_every),
             called_alone: Vec::new(),
             blocks: Blocks::default(),

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::department::Need;
@@ -18,6 +19,7 @@ use crate::wire::{
 
 pub use brief::in_brief;
 pub use desk_link::{DeskTrouble, LEAVING, LinkFault, why_refused};
+pub use found::Found;
 pub use goodbye::Goodbye;
 pub use listed::{Colleague, EXCERPT_LETTERS, Fitting, Listed, excerpt, listed};
 pub use news::{CustomerNews, DeskNews, Lost, News, held_by_customer};
@@ -26,6 +28,7 @@ pub use refusal::{AgentRefusal, Choice, CustomerRefusal};
 
 mod brief;
 mod desk_link;
+mod found;
 mod goodbye;
 mod listed;
 mod news;
@@ -68,6 +71,9 @@ pub enum Report {
         /// The place in the queue, from 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
+        /// False: all agents are away or gone. True: one is here again.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        attended: Option<bool>,
         /// The name of the agent, as customers see it, where one was given.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,
@@ -228,6 +234,15 @@ pub enum Report {
     Notice {
         /// One line for a person.
         text: String,
+    },
+    /// Something that a search found.
+    #[serde(rename = "notice")]
+    Found {
+        /// One line for a person.
+        text: String,
+        /// The same as data.
+        #[serde(flatten)]
+        found: Box<Found>,
     },
     /// Information of a core.
     #[serde(rename = "notice")]
@@ -459,6 +474,12 @@ fn from_rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> 
     let text = String::deserialize(from)?;
     let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
     Ok(u64::try_from(at.as_millisecond()).unwrap_or(0))
+}
+
+/// A moment as people read it: date and time in this zone, to the minute.
+pub fn local(at: Millis, zone: &TimeZone) -> impl fmt::Display {
+    let at = jiff::Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX));
+    at.unwrap_or(jiff::Timestamp::MAX).to_zoned(zone.clone()).strftime("%F %H:%M").to_string()
 }
 
 /// A moment, which is written as RFC 3339 has it.

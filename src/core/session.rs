@@ -424,7 +424,7 @@ impl Session {
     /// Tells the customer where the conversation is now.
     fn tell_state(&mut self, reason: Option<Reason>) {
         let state = self.ownership.state();
-        let position = self.shown_position();
+        let position = (self.shown_position(), None);
         let on_hold = self.ownership.is_on_hold().then_some(true);
         self.output.tell_state(state, (self.ownership.agent(), on_hold), position, reason);
     }

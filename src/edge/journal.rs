@@ -19,7 +19,7 @@ mod place;
 mod tests;
 mod typed;
 
-pub use disk::{Found, Search};
+pub use disk::Search;
 pub use place::{Place, Profile};
 pub use typed::{Credentials, TypedLine, TypedLines};
 

@@ -8,6 +8,7 @@
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{bounded, unbounded};
+use jiff::tz::TimeZone;
 
 use crate::core::clock::Now;
 use crate::core::desk::hello::is_secret_of;
@@ -152,6 +153,7 @@ pub fn run(args: args::Admin) -> Result<u8, String> {
         private_drafts: args.private_drafts,
         assign: args.assign,
         answer_within: args.answer_within,
+        zone: TimeZone::system(),
     };
     let (tell_fault, faults) = unbounded();
     let notifier = Notifier::start(args.notify, &tell_fault);

@@ -57,7 +57,7 @@ export class Controls {
     const isHere = now?.on_hold ? words.onHold : words.isHere;
     const text = {
       bot: words.withBot,
-      queued: words.waiting(now?.position),
+      queued: now?.unattended ? words.nobodyHere(now.position) : words.waiting(now?.position),
       active: now?.left ? words.waiting() : isHere(agent),
       closed: words.closed(reason, agent),
     }[state];

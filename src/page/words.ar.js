@@ -40,6 +40,8 @@ export const words = {
 
   withBot: 'يجيب الروبوت هنا',
   waiting: (position) => (position ? `في انتظار موظف، الترتيب ${position}` : 'في انتظار موظف'),
+  nobodyHere: (position) =>
+    position ? `لا يوجد أحد الآن، وترتيبك ${position} محفوظ` : 'لا يوجد أحد الآن',
   isHere: (name) => `${agent(name)} هنا`,
   onHold: (name) => `${agent(name)} يطلب منك الانتظار لحظة`,
   closed: (reason, name) => `انتهت. ${words.ended(reason, name)}`,

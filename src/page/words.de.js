@@ -40,6 +40,8 @@ export const words = {
   withBot: 'Hier antwortet der Bot',
   waiting: (position) =>
     position ? `Sie warten auf einen Menschen, Platz ${position}` : 'Sie warten auf einen Menschen',
+  nobodyHere: (position) =>
+    position ? `Zurzeit ist niemand da; Sie behalten Platz ${position}` : 'Zurzeit ist niemand da',
   isHere: (name) => `${capital(agent(name))} ist da`,
   onHold: (name) => `${capital(agent(name))} bittet Sie um einen Moment Geduld`,
   closed: (reason, name) => `Beendet. ${words.ended(reason, name)}`,

@@ -40,6 +40,8 @@ export const words = {
   withBot: 'Aquí responde el bot',
   waiting: (position) =>
     position ? `Esperando a una persona, puesto ${position}` : 'Esperando a una persona',
+  nobodyHere: (position) =>
+    position ? `Ahora no hay nadie; conserva el puesto ${position}` : 'Ahora no hay nadie',
   isHere: (name) => `${capital(agent(name))} está aquí`,
   onHold: (name) => `${capital(agent(name))} le pide que espere un momento`,
   closed: (reason, name) => `Terminada. ${words.ended(reason, name)}`,

@@ -56,6 +56,7 @@ mod desk {
     mod customers;
     mod departments;
     mod killed;
+    mod looked_up;
     mod names;
     mod owed;
     mod service;

@@ -121,7 +121,7 @@ impl Edges {
                 assert!(!forged, "welcomed with another secret");
                 (wire.welcomed, wire.sent) = (true, mark);
             }
-            Message::Position { position } if wire.welcomed => {
+            Message::Position { position, .. } if wire.welcomed => {
                 assert!(
                     (1..=others + 1).contains(position),
                     "position {position} with {others} other customers"

@@ -8,8 +8,8 @@ use handoff::core::desk::{Desk, SeatId};
 use handoff::core::record::{Ending, Story};
 use handoff::core::report::Listed;
 use handoff::wire::{
-    AGENT, AddressKey, Asked, Author, Body, Code, Conn, ConversationId, EndReason, Entry, Gateway,
-    Hello, Message, Number, REQUEUE, Request, Said, Secret, State, Welcome,
+    AGENT, AddressKey, Asked, Author, Body, Code, Conn, ConversationId, END_QUEUED, EndReason,
+    Entry, Gateway, Hello, Message, Number, REQUEUE, Request, Said, Secret, State, Welcome,
 };
 use serde_json::json;
 
@@ -107,7 +107,7 @@ impl World {
             received: [(DESK, mark), (OTHER_DESK, choices.byte().into())].into(),
             newest: self.number(theirs, choices),
             features: choices
-                .of(&[&[][..], &[AGENT], &[AGENT, REQUEUE]])
+                .of(&[&[][..], &[AGENT], &[AGENT, REQUEUE], &[AGENT, REQUEUE, END_QUEUED]])
                 .iter()
                 .map(|name| (*name).to_owned())
                 .collect(),

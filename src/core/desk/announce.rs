@@ -253,6 +253,7 @@ impl Desk {
             former: conversation.earlier().filter(|_| !self.is_requeued(id)),
             state: conversation.state(),
             position,
+            attended: None,
             admin: owner.and_then(|owner| owner.shown_as.clone()),
             agent: owner.filter(|_| self.team.is_shared()).map(|owner| owner.name.to_string()),
             on_hold: conversation.is_on_hold.then_some(true),

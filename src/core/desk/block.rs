@@ -6,16 +6,16 @@
 //! - an identity that a trusted gateway has checked;
 //! - a customer's address, but never the address of a gateway.
 //!
-//! To turn a customer away, the desk accepts the conversation in no agent's name and then closes
-//! it, because a customer's side lets only an agent end a conversation. No agent is called, and
-//! agents see one line about it.
+//! To turn a customer away, the desk closes the conversation. If the customer's side lets only an
+//! agent end it (`undo`), the desk first accepts the conversation in no agent's name. No agent is
+//! called, and agents see one line about it.
 
 use std::time::Duration;
 
 use crate::core::clock::Now;
 use crate::core::command::Criterion;
 use crate::core::record::{Blocked, BlockedBy, Ending, Record};
-use crate::core::report::{AgentRefusal, DeskNews, Listed};
+use crate::core::report::{AgentRefusal, DeskNews, Listed, local};
 use crate::wire::{ConversationId, Millis};
 
 use super::controls::Ask;
@@ -96,7 +96,7 @@ impl Desk {
         let until = now.wall.saturating_add(time.as_millis() as Millis);
         let (ordinal, called) = (known.ordinal, known.called(id));
         let block = Blocked { conversation: id, ordinal, called, by, until };
-        let listed = Listed::Blocked(block.clone()).to_string();
+        let listed = self.listed_block(&block).to_string();
         self.keep_note(seat, id, &listed);
         self.add_block(block, now);
         if self.is_live(id) {
@@ -130,8 +130,13 @@ impl Desk {
     /// `/list blocked`: the customers whom the desk turns away.
     pub fn blocked(&self, now: Now) -> Vec<Listed> {
         let in_force = self.blocks.0.iter().filter(|block| block.until > now.wall);
-        let listed: Vec<_> = in_force.cloned().map(Listed::Blocked).collect();
+        let listed: Vec<_> = in_force.map(|block| self.listed_block(block)).collect();
         if listed.is_empty() { vec![Listed::NobodyBlocked] } else { listed }
+    }
+
+    fn listed_block(&self, block: &Blocked) -> Listed {
+        let until = local(block.until, &self.options.zone).to_string();
+        Listed::Blocked { block: block.clone(), until }
     }
 
     /// Turns a customer away who asks for an agent, if a block applies. Returns whether one does.
@@ -156,8 +161,9 @@ impl Desk {
             self.add_block(Blocked { by: BlockedBy::Conversation { latest }, ..block }, now);
         }
         if self.conversations[id].controls.pending().is_none() {
+            let may_end = self.conversations[id].may_end_queued;
             self.own(id, None);
-            self.ask(id, Ask::Accept { by: None }, now);
+            self.ask(id, if may_end { Ask::Close } else { Ask::Accept { by: None } }, now);
         }
         true
     }

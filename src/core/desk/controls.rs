@@ -4,7 +4,7 @@
 //! Rules: docs/PROTOCOL.md, "Bodies" and "States, and who decides".
 
 use crate::core::department::Need;
-use crate::core::report::{Elsewhere, Returned};
+use crate::core::report::{Elsewhere, Reason, Returned};
 use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
 
 use super::BEHIND_CLOSED_MAX;
@@ -253,6 +253,21 @@ impl Controls {
     fn is_pending(&self, number: Number) -> bool {
         self.pending_control.is_some_and(|pending| pending.number == number)
     }
+}
+
+/// Where a conversation is after this control of the customer's side, and why, as this desk sees it.
+/// `None` if the customer waits or talks at this desk then, or if the control says nothing of that.
+pub fn end_by(desk: DeskId, entry: &Entry) -> Option<(State, Reason)> {
+    let mut controls = Controls::new();
+    controls.phase = Phase::Queued;
+    controls.learn(desk, entry);
+    let reason = match controls.phase {
+        Phase::Queued | Phase::Active => return None,
+        Phase::Bot(how) => Reason::Returned(how),
+        Phase::Elsewhere(what) => Reason::Elsewhere(what),
+        Phase::Closed(why) => Reason::Ended(why),
+    };
+    Some((controls.phase.state(), reason))
 }
 
 /// How a conversation ended, as this desk sees it (docs/PROTOCOL.md, "States, and who decides").

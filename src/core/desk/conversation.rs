@@ -86,6 +86,8 @@ pub(super) struct Conversation {
     pub(super) knows_agents: bool,
     /// Whether the customer's side understands that the customer is to wait again.
     pub(super) knows_requeue: bool,
+    /// Whether the customer's side lets the desk end the conversation while the customer waits.
+    pub(super) may_end_queued: bool,
     /// The slot that the conversation takes, if it takes one.
     pub(super) slot: Option<Slot>,
     /// What the customer is owed.
@@ -130,6 +132,7 @@ impl Conversation {
             planned: None,
             knows_agents: false,
             knows_requeue: false,
+            may_end_queued: false,
             slot: None,
             owed: Owed::default(),
             taken_lines: 0,

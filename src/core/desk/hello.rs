@@ -8,8 +8,8 @@ use crate::core::outcome::Act;
 use crate::core::record::{Record, Story};
 use crate::core::report::{DeskNews, Goodbye, held_by_customer};
 use crate::wire::{
-    AGENT, Address, Conn, ConversationId, GATEWAY, Hello, Message, Number, PAGE, REQUEUE, Secret,
-    Token, VERSION, Welcome,
+    AGENT, Address, Conn, ConversationId, END_QUEUED, GATEWAY, Hello, Message, Number, PAGE,
+    REQUEUE, Secret, Token, VERSION, Welcome,
 };
 
 use super::conversation::{Conversation, Former};
@@ -45,6 +45,7 @@ impl Desk {
             hello.received.iter().filter(|(desk, _)| **desk != self.id).map(|(_, number)| *number);
         conversation.backlog.begin(&hello, elsewhere.fold(0, Number::saturating_add));
         (conversation.knows_agents, conversation.knows_requeue) = (knows(AGENT), knows(REQUEUE));
+        conversation.may_end_queued = knows(END_QUEUED);
         let renamed = conversation.rename(hello.name);
         (conversation.address, conversation.is_trusted) =
             (slot.filter(|_| is_customers_own), is_trusted);

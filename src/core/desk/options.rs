@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use crate::core::agent::Agents;
 use crate::wire::Token;
 
@@ -45,6 +47,8 @@ pub struct Options {
     pub answer_within: Option<Duration>,
     /// Whether leads do not see what other agents are typing.
     pub private_drafts: bool,
+    /// The time zone in which agents read times.
+    pub zone: TimeZone,
 }
 
 /// Whether agents pick customers from the queue, or the desk assigns them.
@@ -86,6 +90,7 @@ impl Default for Options {
             assign: Assign::Pull,
             answer_within: None,
             private_drafts: false,
+            zone: TimeZone::UTC,
         }
     }
 }

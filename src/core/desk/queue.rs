@@ -208,6 +208,12 @@ impl Queue {
         positions.into_iter().chain(next_end).min()
     }
 
+    /// All customers are to get their positions again.
+    pub(super) fn send_all_again(&mut self) {
+        self.customers.iter_mut().for_each(|waiting| waiting.told = 0);
+        self.note_moved(0);
+    }
+
     /// A queued customer is not connected: they count for [`COUNTED_WITHOUT_LINK`] longer.
     fn begin_absence(&mut self, id: ConversationId, now: Now) {
         if let Entry::Vacant(free) = self.count_ends.entry(id) {
@@ -293,7 +299,8 @@ impl Desk {
         // A customer who was given back to the queue has the state `active`.
         let conversation = &self.conversations[id];
         if let Some(conn) = conversation.connection.filter(|_| !conversation.is_unowned()) {
-            self.act(Act::Send(conn, Message::Position { position }));
+            let unattended = self.is_unattended;
+            self.act(Act::Send(conn, Message::Position { position, unattended }));
         }
     }
 }

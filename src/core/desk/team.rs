@@ -193,6 +193,11 @@ impl Team {
         self.members().any(|(_, member)| member.is_here())
     }
 
+    /// Whether an agent who is not away has lost their terminal, and may be back within the grace.
+    pub(super) fn is_anybody_expected(&self) -> bool {
+        self.members().any(|(_, member)| member.missed_since.is_some() && member.away.is_none())
+    }
+
     /// Whether an agent serves the customers of this department, or (`None`) those without one.
     pub(super) fn serves(&self, agent: AgentId, department: Option<&Department>) -> bool {
         let served = &self.member(agent).departments;

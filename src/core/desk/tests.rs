@@ -105,7 +105,7 @@ fn says(desk: &mut Desk, n: u8, number: Number, body: Body) {
 /// The positions that the desk sent since the last call, each with its connection.
 fn positions(desk: &mut Desk) -> Vec<(u64, u32)> {
     let position = |(conn, message): (Conn, &Message)| match message {
-        Message::Position { position } => Some((conn.0, *position)),
+        Message::Position { position, .. } => Some((conn.0, *position)),
         _ => None,
     };
     sent(&desk.outcome().acts).filter_map(position).collect()

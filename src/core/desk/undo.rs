@@ -12,9 +12,10 @@
 //! While a conversation is ending, no entry is written and no number used. The journal has only the
 //! intention, so that a desk that restarts meanwhile can note that the conversation did not end.
 //!
-//! A customer's side lets only an agent who has accepted the customer end the conversation. So the
-//! desk first accepts a waiting customer, in no agent's name, and asks for the end when the
-//! customer's side has answered.
+//! The side of a waiting customer lets the desk end the conversation if its hello names the feature
+//! `end_queued`. Any other side lets only an agent who has accepted the customer end it. So the desk
+//! first accepts such a customer, in no agent's name, and asks for the end when the customer's side
+//! has answered.
 
 use std::time::{Duration, Instant};
 
@@ -180,9 +181,13 @@ impl Desk {
 
     /// Ends a conversation in a way that cannot be undone.
     fn end_now(&mut self, id: ConversationId, ending: Ending, by: AgentId, now: Now) {
-        if self.conversations[id].is_queued() {
-            self.plan(id, Planned { ending, by, at: None });
+        let conversation = &self.conversations[id];
+        let (is_queued, may_end) = (conversation.is_queued(), conversation.may_end_queued);
+        if is_queued {
             self.own(id, None);
+        }
+        if is_queued && !may_end {
+            self.plan(id, Planned { ending, by, at: None });
             self.ask(id, Ask::Accept { by: None }, now);
         } else {
             self.forget_plan(id);

@@ -20,6 +20,11 @@ impl Desk {
         self.id
     }
 
+    /// Whether the desk has agents besides its own terminal.
+    pub fn is_shared(&self) -> bool {
+        self.team.is_shared()
+    }
+
     /// `/list`: a line for each customer. Who is offered to the agent comes first; then the agent's
     /// own who are owed an answer, longest first; then the queue, then the agent's other customers,
     /// and those of others.

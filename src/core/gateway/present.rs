@@ -17,6 +17,9 @@ pub struct Present<'a> {
     admin: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     position: Option<u32>,
+    /// Whether the customer waits while all agents are away or gone.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unattended: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     link: Option<Link>,
     delivered: Number,
@@ -42,6 +45,7 @@ impl Present<'_> {
             state: session.state(),
             admin: session.agent(),
             position: session.shown_position(),
+            unattended: session.is_unattended(),
             link: session.shown_link(),
             delivered,
             seen,

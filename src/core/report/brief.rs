@@ -20,7 +20,7 @@ fn brief(listed: &Listed) -> String {
         Elapsed(PROMPT_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).to_string()
     };
     let (mark, parts) = match listed {
-        Listed::Nobody | Listed::NobodyBlocked | Listed::Blocked(_) | Listed::Agent(_) => {
+        Listed::Nobody | Listed::NobodyBlocked | Listed::Blocked { .. } | Listed::Agent(_) => {
             return listed.to_string();
         }
         Listed::Talking {

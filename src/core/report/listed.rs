@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::{Presence, moment};
+use super::Presence;
 use crate::core::department::{Department, Need};
 use crate::core::record::{Blocked, BlockedBy};
 use crate::core::text::Line;
@@ -81,7 +81,12 @@ pub enum Listed {
     /// The desk turns nobody away.
     NobodyBlocked,
     /// The desk turns this customer away.
-    Blocked(Blocked),
+    Blocked {
+        /// The block.
+        block: Blocked,
+        /// When it ends, as people read it.
+        until: String,
+    },
 }
 
 /// An agent, as the others see them.
@@ -139,14 +144,13 @@ impl fmt::Display for Listed {
             Listed::Nobody => return f.write_str("nobody is talking, nobody is waiting"),
             Listed::Agent(colleague) => return colleague.fmt(f),
             Listed::NobodyBlocked => return f.write_str("nobody is blocked"),
-            Listed::Blocked(block) => {
+            Listed::Blocked { block, until } => {
                 let by = match block.by {
                     BlockedBy::Conversation { .. } => "this conversation and those behind it",
                     BlockedBy::Identity(_) => "the verified identity",
                     BlockedBy::Address(_) => "the address",
                 };
                 let (ordinal, called) = (block.ordinal, Line(&block.called));
-                let until = moment(block.until / 1000 * 1000);
                 return write!(f, "#{ordinal} {called}  blocked until {until}: {by}");
             }
             Listed::Talking {

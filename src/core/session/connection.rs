@@ -11,7 +11,8 @@ use crate::core::dialling::Verdict;
 use crate::core::outcome::Fact;
 use crate::core::report::{self, CustomerNews, LEAVING, LinkFault, Report};
 use crate::wire::{
-    AGENT, Code, Conn, Former, Gateway, Hello, Message, PAGE, REQUEUE, State, Token, VERSION,
+    AGENT, Code, Conn, END_QUEUED, Former, Gateway, Hello, Message, PAGE, REQUEUE, State, Token,
+    VERSION,
 };
 
 /// How long the desk may take to answer the hello. The loop arms it on the connection.
@@ -41,7 +42,7 @@ impl Session {
         if self.link.opening() != Some(conn) {
             return;
         }
-        let mut features = vec![AGENT.to_owned(), REQUEUE.to_owned()];
+        let mut features = [AGENT, REQUEUE, END_QUEUED].map(str::to_owned).to_vec();
         features.extend(self.visit.is_some().then(|| PAGE.to_owned()));
         let hello = Hello {
             version: VERSION,

@@ -46,7 +46,7 @@ impl Session {
         let request = self.output.record(Body::Requested(request), now);
         self.end_stretch(request);
         self.ownership.queue(request);
-        self.position.forget();
+        self.position.begin();
         self.tell_state(None);
         self.offer();
         self.seek_desk();
@@ -78,11 +78,11 @@ impl Session {
                 self.ownership.accept(desk, name);
                 self.tell_state(None);
             }
-            Body::HandBack { request } if self.ownership.is_active_at(desk, request) => {
+            Body::HandBack { request } if self.ownership.may_end(desk, request) => {
                 self.output.record(Body::HandedBack { of }, now);
                 self.return_to_bot(Returned::HandedBack);
             }
-            Body::Close { request } if self.ownership.is_active_at(desk, request) => {
+            Body::Close { request } if self.ownership.may_end(desk, request) => {
                 self.close(Some(of), EndReason::AdminClosed, now)
             }
             Body::Requeue { request } if self.ownership.is_active_at(desk, request) => {

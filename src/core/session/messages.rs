@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::position::Shown;
 use super::{Act, Session};
 use crate::core::clock::Now;
 use crate::core::delivery::{Arrival, Delivery};
@@ -31,7 +32,9 @@ impl Session {
                 Message::Entry(entry) => return self.take(conn, entry, now),
                 Message::Ack { number } => return self.acked(number),
                 Message::Seen { number } => return self.seen(number),
-                Message::Position { position } => return self.positioned(position, now),
+                Message::Position { position, unattended } => {
+                    return self.positioned(position, unattended, now);
+                }
                 Message::Typing {} => self.agent_types(now),
                 Message::Agent { name, is_there, on_hold } => {
                     self.agent_changed(is_there.then_some((name, on_hold)));
@@ -99,7 +102,7 @@ impl Session {
             let is_same = former.as_deref() == self.agent();
             let on_hold = (self.is_on_hold() || was_on_hold && is_same).then(|| self.is_on_hold());
             let agent = self.ownership.agent();
-            self.output.tell_state(State::Active, (agent, on_hold), None, None);
+            self.output.tell_state(State::Active, (agent, on_hold), (None, None), None);
         } else {
             self.output.tell_news(CustomerNews::AgentLeft);
         }
@@ -208,10 +211,10 @@ impl Session {
 
     /// The desk says the customer's position. In another state it has no meaning (docs/PROTOCOL.md,
     /// "ack, seen, position, ping").
-    fn positioned(&mut self, position: u32, now: Now) -> bool {
+    fn positioned(&mut self, position: u32, is_unattended: bool, now: Now) -> bool {
         let Some(position) = NonZeroU32::new(position) else { return false };
         if self.state() == State::Queued {
-            self.position.set(position);
+            self.position.set(position, is_unattended);
             self.tell_position(now);
         }
         true
@@ -226,10 +229,14 @@ impl Session {
         }
     }
 
-    /// Shows the position, if the customer does not know it and it is time.
+    /// Shows the position, and whether an agent is there, if the customer does not know it and it is
+    /// time.
     pub(super) fn tell_position(&mut self, now: Now) {
-        if self.state() == State::Queued && self.position.show_if_due(now) {
-            self.tell_state(None);
+        if self.state() == State::Queued
+            && let Some(Shown { attended }) = self.position.show_if_due(now)
+        {
+            let position = (self.position.shown(), attended);
+            self.output.tell_state(State::Queued, (None, None), position, None);
         }
     }
 

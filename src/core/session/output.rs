@@ -104,12 +104,13 @@ impl Output {
     }
 
     /// Tells where the conversation is now. `agent` is the name of the agent, and whether they have
-    /// asked the customer to be patient, or no more.
+    /// asked the customer to be patient, or no more. `position` also has whether an agent is there,
+    /// if that is news to a customer who waits.
     pub(super) fn tell_state(
         &mut self,
         state: State,
         (agent, on_hold): (Option<&str>, Option<bool>),
-        position: Option<u32>,
+        (position, attended): (Option<u32>, Option<bool>),
         reason: Option<Reason>,
     ) {
         self.tell(Report::State {
@@ -119,6 +120,7 @@ impl Output {
             former: None,
             state,
             position,
+            attended,
             admin: agent.map(str::to_owned),
             agent: None,
             on_hold,

@@ -99,6 +99,13 @@ impl Ownership {
         self.desk() == Some(desk) && request == self.request
     }
 
+    /// Whether a desk may end the stretch that began with this request: one of its agents owns the
+    /// conversation, or nobody does yet.
+    pub(super) fn may_end(&self, desk: DeskId, request: Number) -> bool {
+        let is_queued = matches!(self.owner, Owner::Queued) && request == self.request;
+        is_queued || self.is_active_at(desk, request)
+    }
+
     /// Our latest `requested`.
     pub(super) fn request(&self) -> Number {
         self.request

@@ -9,48 +9,73 @@ use crate::core::clock::Now;
 /// position, ping").
 const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
-/// The position of a customer who waits.
+/// What a customer who waits knows of the queue.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Place {
+    /// The position, if it is known.
+    position: Option<NonZeroU32>,
+    /// Whether all agents are away or gone.
+    is_unattended: bool,
+}
+
+/// The position of a customer who waits, and whether an agent is there.
 pub(super) struct Position {
-    /// The position that the desk said last.
-    latest: Option<NonZeroU32>,
-    /// The position that the customer knows.
-    shown: Option<NonZeroU32>,
+    /// What the desk said last.
+    latest: Place,
+    /// What the customer knows.
+    shown: Place,
     /// The customer is shown another position no earlier than this.
     next: Instant,
 }
 
+/// What the customer is shown besides the position.
+pub(super) struct Shown {
+    /// Whether an agent is there, if that is news.
+    pub(super) attended: Option<bool>,
+}
+
 impl Position {
     pub(super) fn new(now: Now) -> Position {
-        Position { latest: None, shown: None, next: now.clock }
+        Position { latest: Place::default(), shown: Place::default(), next: now.clock }
     }
 
-    /// The customer begins to wait, or the desk is out of reach: nobody knows the position.
+    /// The customer begins to wait: nobody knows the position, nor whether an agent is there.
+    pub(super) fn begin(&mut self) {
+        (self.latest, self.shown) = (Place::default(), Place::default());
+    }
+
+    /// The desk is out of reach: nobody knows the position.
     pub(super) fn forget(&mut self) {
-        (self.latest, self.shown) = (None, None);
+        (self.latest.position, self.shown.position) = (None, None);
+        self.latest.is_unattended = self.shown.is_unattended;
     }
 
-    /// The desk says the position.
-    pub(super) fn set(&mut self, position: NonZeroU32) {
-        self.latest = Some(position);
+    /// The desk says the position, and whether all agents are away or gone.
+    pub(super) fn set(&mut self, position: NonZeroU32, is_unattended: bool) {
+        self.latest = Place { position: Some(position), is_unattended };
     }
 
-    /// When the customer is to be shown a position that they do not know, if there is one.
+    /// When the customer is to be shown what they do not know, if there is anything.
     pub(super) fn deadline(&self) -> Option<Instant> {
         (self.latest != self.shown).then_some(self.next)
     }
 
-    /// Whether the customer is to be shown the position now. After that they know it.
-    pub(super) fn show_if_due(&mut self, now: Now) -> bool {
-        let is_due = self.deadline().is_some_and(|at| at <= now.clock);
-        if is_due {
-            self.shown = self.latest;
-            self.next = now.clock + SHOWN_EVERY;
-        }
-        is_due
+    /// If the customer is to be shown the position now: what else is news. After that they know it.
+    pub(super) fn show_if_due(&mut self, now: Now) -> Option<Shown> {
+        self.deadline().filter(|at| *at <= now.clock)?;
+        let is_news = self.latest.is_unattended != self.shown.is_unattended;
+        self.shown = self.latest;
+        self.next = now.clock + SHOWN_EVERY;
+        Some(Shown { attended: is_news.then_some(!self.shown.is_unattended) })
     }
 
     /// The position that the customer knows.
     pub(super) fn shown(&self) -> Option<u32> {
-        self.shown.map(NonZeroU32::get)
+        self.shown.position.map(NonZeroU32::get)
+    }
+
+    /// Whether the customer knows that all agents are away or gone.
+    pub(super) fn is_unattended(&self) -> bool {
+        self.shown.is_unattended
     }
 }

@@ -53,6 +53,11 @@ impl Session {
         if self.state() == State::Queued { self.position.shown() } else { None }
     }
 
+    /// Whether the customer waits, and knows that all agents are away or gone.
+    pub fn is_unattended(&self) -> bool {
+        self.state() == State::Queued && self.position.is_unattended()
+    }
+
     /// The link to the desk as it was shown last, while a desk is needed.
     pub fn shown_link(&self) -> Option<Link> {
         self.link.last_shown().filter(|_| self.ownership.needs_desk())

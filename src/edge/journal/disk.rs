@@ -26,7 +26,7 @@ mod schema;
 mod search;
 mod write;
 
-pub use search::{Found, Search};
+pub use search::Search;
 
 /// Statements there are, about.
 const STATEMENTS: usize = 32;

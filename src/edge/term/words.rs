@@ -76,6 +76,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
         Report::State {
             state,
             position,
+            attended,
             admin,
             agent,
             on_hold,
@@ -101,7 +102,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                     None => sentence,
                 }
             } else {
-                user_state(*state, position, (admin, *on_hold), reason)?
+                user_state(*state, (position, *attended), (admin, *on_hold), reason)?
             }
         }
         Report::Page { ordinal, customer, page, .. } => {
@@ -143,7 +144,7 @@ pub(super) fn words(report: &Report, me: Author) -> Option<(Tone, Shown)> {
                 tags => format!("tags of {who}: {}", Line(&tags.join(", "))),
             }
         }
-        Report::Notice { text } => text.clone(),
+        Report::Notice { text } | Report::Found { text, .. } => text.clone(),
         Report::News { text } => text.to_string(),
         Report::Call { text } => return Some((Tone::Call, Shown::text(&text.to_string()))),
         Report::Fault { text } => return Some((Tone::Fault, Shown::text(&text.to_string()))),
@@ -180,14 +181,20 @@ fn signs(need: &Need) -> String {
 
 fn user_state(
     state: State,
-    position: Option<u32>,
+    (position, attended): (Option<u32>, Option<bool>),
     (admin, on_hold): (Option<&str>, Option<bool>),
     reason: Option<&Reason>,
 ) -> Option<String> {
     let text = match (state, reason) {
-        (State::Queued, _) => match position {
-            Some(position) => format!("you are number {position} in the queue"),
-            None => "you asked for a person; one moment, please".into(),
+        (State::Queued, _) => match (position, attended) {
+            (Some(position), Some(false)) => {
+                format!("nobody is here at the moment; you stay number {position} in the queue")
+            }
+            (Some(position), Some(true)) => {
+                format!("somebody is here again; you are number {position} in the queue")
+            }
+            (Some(position), None) => format!("you are number {position} in the queue"),
+            (None, _) => "you asked for a person; one moment, please".into(),
         },
         // The role stands before the name: an agent's name may be any text.
         (State::Active, _) => {

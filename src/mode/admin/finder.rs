@@ -5,27 +5,22 @@ use std::path::PathBuf;
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use crate::core::desk::SeatId;
-use crate::core::report::excerpt;
-use crate::core::text::Line;
-use crate::edge::journal::{Found, Search};
+use crate::core::report::Found;
+use crate::edge::journal::Search;
 
 /// The most results of one search.
 const FOUND_MAX: usize = 20;
 /// The most searches that may wait.
 const WAITING_MAX: usize = 64;
-/// The most letters of a line in a result.
-const EXCERPT_LETTERS: usize = 80;
 
 /// What the desk's other threads report, besides the terminal's and the network's.
 pub(super) enum Answer {
     /// A call of an agent failed, for this reason.
     Fault(String),
-    /// The search for this seat has ended: the lines to show, or what went wrong.
-    Found(SeatId, Result<Vec<String>, String>),
+    /// The search for this seat has ended: what was found, or what went wrong.
+    Found(SeatId, Result<Vec<Found>, String>),
 }
 
 impl From<String> for Answer {
@@ -56,8 +51,7 @@ impl Finder {
                     Question::Words(words) => search.find(&words, FOUND_MAX),
                     Question::Ended => search.ended(FOUND_MAX),
                 };
-                let lines = found.map(|found| lines(&found));
-                if answers.send(Answer::Found(at, lines)).is_err() {
+                if answers.send(Answer::Found(at, found)).is_err() {
                     return;
                 }
             }
@@ -72,19 +66,5 @@ impl Finder {
     /// Begins a search. False if too many searches wait.
     pub(super) fn ask(&self, at: SeatId, question: Question) -> bool {
         self.0.try_send((at, question)).is_ok()
-    }
-}
-
-fn lines(found: &[Found]) -> Vec<String> {
-    let zone = TimeZone::system();
-    let line = |Found { ordinal, customer, at, text }: &Found| {
-        let at = Timestamp::from_millisecond(*at as i64).unwrap_or_default();
-        let at = at.to_zoned(zone.clone()).strftime("%F %H:%M");
-        let gap = if text.is_empty() { "" } else { "  " };
-        format!("#{ordinal} {customer}  {at}{gap}{}", Line(&excerpt(text, EXCERPT_LETTERS)))
-    };
-    match found {
-        [] => vec!["nothing was found".to_owned()],
-        found => found.iter().map(line).collect(),
     }
 }

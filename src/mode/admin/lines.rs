@@ -267,8 +267,9 @@ impl Admin {
             command::Admin::ListEnded => self.search(at, Question::Ended),
             command::Admin::Canned(name) => self.pick(at, name.as_deref()),
             command::Admin::History(who) => return self.tell_history(at, who.as_ref()),
-            command::Admin::Help => {
-                command::ADMIN_HELP.lines().for_each(|line| self.say(at, line));
+            command::Admin::Help(one) => {
+                let text = one.unwrap_or(command::ADMIN_HELP);
+                text.lines().for_each(|line| self.say(at, line));
                 Ok(())
             }
             command::Admin::Quit => {

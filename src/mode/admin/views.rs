@@ -1,10 +1,12 @@
 //! What an agent looks at: lists, searches, conversations read along, and histories.
 
+use jiff::tz::TimeZone;
+
 use crate::core::command::Who;
 use crate::core::desk::names::{self, Missing};
 use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
-use crate::core::report::{AgentRefusal, Listed, Report};
+use crate::core::report::{AgentRefusal, Found, Listed, Report};
 use crate::turn::keeper::Stop;
 
 use super::Admin;
@@ -26,12 +28,20 @@ impl Admin {
     }
 
     /// A search is over.
-    pub(super) fn found(&mut self, at: SeatId, found: Result<Vec<String>, String>) {
+    pub(super) fn found(&mut self, at: SeatId, found: Result<Vec<Found>, String>) {
         if !self.edges.seats.has(at) {
             return;
         }
         match found {
-            Ok(lines) => lines.iter().for_each(|line| self.say(at, line)),
+            Ok(found) if found.is_empty() => self.say(at, "nothing was found"),
+            Ok(found) => {
+                let zone = TimeZone::system();
+                for mut found in found {
+                    found.agent = found.agent.filter(|_| self.desk.is_shared());
+                    let text = found.sentence(&zone);
+                    self.tell(at, Report::Found { text, found: Box::new(found) });
+                }
+            }
             Err(text) => self.tell(at, Report::Error { text }),
         }
     }

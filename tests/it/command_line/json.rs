@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use handoff::core::department::{Department, Language, Need};
 use handoff::core::record::Ending;
 use handoff::core::report::{
-    CustomerNews, DeskNews, Earlier, Elsewhere, EndingOutcome, Link, News, Presence, Reason,
+    CustomerNews, DeskNews, Earlier, Elsewhere, EndingOutcome, Found, Link, News, Presence, Reason,
     Report, Returned, Told, TransferOutcome,
 };
 use handoff::wire::{
@@ -34,7 +34,10 @@ fn name(report: &Report) -> &'static str {
         Report::Ending { .. } => "ending",
         Report::Tags { .. } => "tags",
         Report::Note { .. } => "note",
-        Report::Notice { .. } | Report::News { .. } | Report::Call { .. } => "notice",
+        Report::Notice { .. }
+        | Report::Found { .. }
+        | Report::News { .. }
+        | Report::Call { .. } => "notice",
         Report::Error { .. } | Report::Fault { .. } => "error",
         // The event of another process.
         Report::Event(_) => "event",
@@ -51,6 +54,7 @@ fn reports() -> Vec<(Report, Report)> {
         former: n.map(|ordinal| Earlier { ordinal, ago: None, note: None }),
         state: State::Bot,
         position: n,
+        attended: n.map(|_| true),
         admin: name.clone(),
         agent: name.clone(),
         on_hold: n.map(|_| true),
@@ -121,6 +125,19 @@ fn reports() -> Vec<(Report, Report)> {
         ..Told::new(ID, 1, 0, &said)
     };
     let bare = Told::new(ID, 1, 0, &Said::text(Author::Bot, ""));
+    let found = || Report::Found {
+        text: text(),
+        found: Box::new(Found {
+            author: Some(Author::Admin),
+            agent: Some(text()),
+            state: Some(State::Closed),
+            reason: Some(Reason::Ended(EndReason::AdminClosed)),
+            is_blocked: true,
+            note: Some(text()),
+            tags: vec![text()],
+            ..Found::new(ID, 1, text(), 0)
+        }),
+    };
     let same = |report: Report| (report.clone(), report);
     vec![
         (
@@ -153,9 +170,10 @@ fn reports() -> Vec<(Report, Report)> {
         same(Report::Typing { conversation: ID }),
         same(Report::Delivered { conversation: ID, number: 1 }),
         same(Report::Seen { conversation: ID, number: 1 }),
-        same(Report::Notice { text: text() }),
-        same(Report::News { text: News::Customer(CustomerNews::BotSlow) }),
-        same(Report::Call { text: News::Desk(DeskNews::Called(text())) }),
+        // What a search finds is a notice with more fields.
+        (found(), Report::Notice { text: text() }),
+        (found(), Report::News { text: News::Customer(CustomerNews::BotSlow) }),
+        (found(), Report::Call { text: News::Desk(DeskNews::Called(text())) }),
         same(Report::Error { text: text() }),
         same(Report::Fault { text: News::Customer(CustomerNews::BotFailed(text())) }),
     ]

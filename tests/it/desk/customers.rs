@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::raw::{Raw, entry, frame, hello, said};
 use crate::support::run::Handoff;
+use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
 
 /// A customer who asked for a person and has this position.
 fn queued(admin: &str, bot: &FakeBot, name: &str, position: u32) -> Handoff {
@@ -279,4 +281,28 @@ fn a_customer_who_comes_back_has_the_same_number_and_history() {
         first.say(&entry(4, &json!({"requested": {}})));
         assert_eq!(first.until("entry")["body"]["accept"]["request"], 4);
     }
+}
+
+#[test]
+fn a_customer_who_waits_reads_that_nobody_is_here_and_that_somebody_is_again() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let mut robin = setup.agent("robin", &[]);
+    let mut cleo = setup.queued("Cleo");
+    desk.say("/away");
+    robin.until(|event| event["agent"] == "desk" && event["presence"] == "away");
+    robin.say("/away SECRET");
+    let hears = |attended: bool| move |event: &Value| event["attended"] == attended;
+    assert_eq!(cleo.until(hears(false))["position"], 1);
+    let mut arguments = setup.user_arguments(&["--profile", "Dan", "--name", "Dan"]);
+    arguments.retain(|argument| *argument != "--json");
+    let mut dan = Terminal::start(&arguments);
+    dan.press("a human, please\r");
+    dan.sees("nobody is here at the moment; you stay number 2 in the queue");
+    robin.say("/here");
+    cleo.until(hears(true));
+    dan.sees("somebody is here again; you are number 2 in the queue");
+    assert!(!cleo.events().iter().any(|event| event.to_string().contains("SECRET")));
+    let heard = cleo.events().iter().filter(|event| hears(false)(event)).count();
+    assert_eq!(heard, 1);
 }

@@ -230,6 +230,8 @@ fn a_customer_on_hold_knows_it_and_tags_are_found_after_the_end() {
     desk.sees("tags of #2 Bob: spam");
     desk.press("/close #2\r/close #2\r");
     bob.until_state("closed");
+    let had_agent = bob.events_of("state").into_iter().find(|event| event["state"] == "active");
+    assert_eq!(had_agent, None, "no agent joined");
     desk.press("/find SPAM\r");
     desk.sees("[spam]");
     assert!(!bob.events().iter().any(|event| event.to_string().contains("spam")));
@@ -246,6 +248,8 @@ fn a_blocked_customer_is_turned_away_until_they_are_unblocked() {
     let mut again = setup.user(&["--name", "Ann", "--profile", "again"]);
     again.say("a human, please");
     again.until_state("closed");
+    let had_agent = again.events_of("state").into_iter().find(|event| event["state"] == "active");
+    assert_eq!(had_agent, None, "no agent joined");
     desk.sees("#2 Ann is blocked (#1), and was turned away");
     desk.press("/list blocked\r");
     desk.sees("#1 Ann  blocked until ");

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::team::{takes, team};
 use super::{dials, greets, hello, id, joins, now, reports, says, sent, settle};
 use crate::core::clock::Now;
@@ -12,8 +14,8 @@ use crate::core::record::Record;
 use crate::core::report::{AgentRefusal, Report};
 use crate::edge::journal::Journal;
 use crate::wire::{
-    Asked, Author, Body, Conn, DeskId, EndReason, Entry, Gateway, Hello, Identity, Message, Number,
-    PAGE, Page, Request, Said, State, Token,
+    Asked, Author, Body, Conn, DeskId, END_QUEUED, EndReason, Entry, Gateway, Hello, Identity,
+    Message, Number, PAGE, Page, Request, Said, State, Token,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -38,6 +40,48 @@ fn team_of_a_gateway() -> (Desk, [SeatId; 3]) {
     let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
     let seats = names.map(|name| desk.sign_in(name).expect("an agent"));
     (desk, seats)
+}
+
+/// The bodies of the controls that the desk has made since the last call.
+fn controls(desk: &mut Desk) -> Vec<Body> {
+    let records = desk.outcome().records.into_iter().filter_map(|(_, record)| match record {
+        Record::Own(entry) => Some(entry.body),
+        _ => None,
+    });
+    records.collect()
+}
+
+#[test]
+fn a_side_that_lets_the_desk_end_a_wait_is_asked_to_close_and_nothing_else() {
+    let (mut desk, [robin, ..]) = team();
+    let features = vec![END_QUEUED.to_owned()];
+    greets(&mut desk, Hello { features: features.clone(), ..hello(1) }, 1, 1, now());
+    says(&mut desk, 1, 1, Body::Requested(Request::default()));
+    desk.outcome();
+    assert_eq!(desk.block(robin, Some(1), None, DAY, now()), Ok(()));
+    assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
+    let of = Some(ours(1));
+    says(&mut desk, 1, 2, Body::Closed { of, reason: EndReason::AdminClosed });
+    assert!(reports(&desk.outcome().acts).any(is_closed), "agents have seen the customer wait");
+    greets(&mut desk, Hello { features, ..hello(2) }, 2, 2, now());
+    desk.has_returned(id(2), Former { ordinal: 1, ..Former::default() });
+    says(&mut desk, 2, 1, Body::Requested(Request::default()));
+    assert_eq!(controls(&mut desk), [Body::Close { request: 1 }]);
+    says(&mut desk, 2, 2, Body::Closed { of, reason: EndReason::AdminClosed });
+    assert_eq!(reports(&desk.outcome().acts).count(), 0, "nobody is told of it");
+}
+
+#[test]
+fn agents_read_in_their_own_time_zone_until_when_a_customer_is_blocked() {
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    let options = Options { zone, ..super::team::options(&["robin"]) };
+    let mut desk = Desk::new(DeskId::new([1; 16]), options, now());
+    let robin = desk.sign_in("robin").expect("an agent");
+    takes(&mut desk, robin, 1);
+    assert_eq!(desk.block(robin, None, None, DAY, now()), Ok(()));
+    let listed = desk.blocked(now())[0].to_string();
+    let until = "#1 Customer 0101  blocked until 1970-01-02 02:00: ";
+    assert!(listed.starts_with(until), "{listed}");
 }
 
 /// Customer `n` of the gateway connects.

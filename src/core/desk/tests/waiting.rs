@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use super::team::{outcomes, takes, team};
 use super::undo::news;
-use super::{after, id, joins, now, reports, says};
-use crate::core::desk::{Act, Desk, Errand, OFFERED_FOR, UNDO_WITHIN};
+use super::{after, id, joins, now, reports, says, sent};
+use crate::core::desk::{AGENT_GRACE, Act, Desk, Errand, OFFERED_FOR, SeatId, UNDO_WITHIN};
 use crate::core::outcome::Side;
 use crate::core::record::Ending;
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
-use crate::wire::{Asked, Author, Body, DeskId, EndReason, Number, Said};
+use crate::wire::{Asked, Author, Body, Conn, DeskId, EndReason, Message, Number, Said};
 
 /// A call is due after this time.
 const GATHERED: Duration = Duration::from_secs(1);
@@ -133,4 +133,44 @@ fn a_note_is_kept_in_any_conversation_and_only_its_agent_passes_it_on_or_ends_it
     assert_eq!(desk.end(al, Some(1), Ending::Close, None, now()), Err(taken.clone()));
     assert_eq!(desk.transfer(al, Some(1), "kim", None, now()), Err(taken));
     assert_eq!(desk.note(al, Some(7), "x"), Err(AgentRefusal::NoSuch(7)));
+}
+
+/// What customer `n` was sent of the queue since the last call: the position, and whether all
+/// agents are away or gone.
+fn places(desk: &mut Desk, n: u8) -> Vec<(u32, bool)> {
+    let acts = desk.outcome().acts;
+    let place = |(conn, message): (Conn, &Message)| match message {
+        Message::Position { position, unattended } if conn == Conn(n.into()) => {
+            Some((*position, *unattended))
+        }
+        _ => None,
+    };
+    sent(&acts).filter_map(place).collect()
+}
+
+#[test]
+fn customers_hear_once_that_all_agents_are_away_and_once_that_one_is_here_again() {
+    let (mut desk, [robin, al, kim]) = team();
+    joins(&mut desk, 1);
+    assert_eq!(places(&mut desk, 1), [(1, false)]);
+    let passes = |desk: &mut Desk, seconds| {
+        desk.tick(after(Duration::from_secs(seconds)));
+        places(desk, 1)
+    };
+    for seat in [robin, al, SeatId::TERMINAL] {
+        desk.set_away(seat, Some("at lunch"), after(Duration::from_secs(2)));
+    }
+    assert_eq!(passes(&mut desk, 2), [], "kim is here");
+    // Kim's terminal may be back at once.
+    desk.sign_out(kim, after(Duration::from_secs(3)));
+    assert_eq!(passes(&mut desk, 3), []);
+    let gone = 3 + AGENT_GRACE.as_secs();
+    assert_eq!(passes(&mut desk, gone), [(1, true)]);
+    desk.set_away(robin, Some("at lunch, still"), after(Duration::from_secs(gone + 2)));
+    assert_eq!(passes(&mut desk, gone + 2), []);
+    joins(&mut desk, 2);
+    assert_eq!(places(&mut desk, 2), [(2, true)], "also who comes now");
+    desk.set_away(al, None, after(Duration::from_secs(gone + 4)));
+    desk.tick(after(Duration::from_secs(gone + 4)));
+    assert_eq!(places(&mut desk, 2), [(2, false)]);
 }

@@ -44,7 +44,7 @@ impl Turns {
         self.turn = Turn::Idle;
         self.note_return(&outcome, since, output);
         if let Some(how) = how {
-            output.tell_state(State::Bot, (None, None), None, Some(Reason::Returned(how)));
+            output.tell_state(State::Bot, (None, None), (None, None), Some(Reason::Returned(how)));
         }
         self.tell_return(outcome, output);
         self.ask_waiting(output, now);

@@ -71,6 +71,27 @@ fn a_handback_and_a_close_of_a_conversation_that_moved_on_are_refused_and_say_wh
 }
 
 #[test]
+fn a_desk_can_end_the_conversation_of_a_customer_who_waits_and_no_agent_joins() {
+    for (closes, state) in [(true, State::Closed), (false, State::Bot)] {
+        let body = |request| match closes {
+            true => Body::Close { request },
+            false => Body::HandBack { request },
+        };
+        let (mut session, request) = queued();
+        session.outcome();
+        let outputs = from_desk(&mut session, 1, body(request + 1));
+        assert!(matches!(own(&outputs)[..], [Body::Refused { .. }]), "{outputs:?}");
+        let outputs = from_desk(&mut session, 2, body(request));
+        let is_answer = |body: &Body| body.answers().is_some_and(|of| of.number == 2);
+        assert!(own(&outputs).iter().all(|body| is_answer(body)), "{outputs:?}");
+        assert_eq!(session.state(), state);
+        let is_active =
+            |report: &&Report| matches!(report, Report::State { state: State::Active, .. });
+        assert_eq!(reports(&outputs).find(is_active), None);
+    }
+}
+
+#[test]
 fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_not_count() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
@@ -152,7 +173,7 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
         reports(&session.outcome()).filter_map(position).collect::<Vec<_>>()
     };
     let says = |session: &mut Session, position, at| {
-        assert!(session.received(CONN, Message::Position { position }, now(at)))
+        assert!(session.received(CONN, Message::Position { position, unattended: false }, now(at)))
     };
     says(&mut session, 3, 1);
     assert_eq!(told(&mut session), [3], "the first one at once");
@@ -166,7 +187,39 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
     assert_eq!(session.deadline(), None, "it is as the customer knows it");
     says(&mut session, 1, 9);
     assert_eq!(told(&mut session), [1]);
-    assert!(!session.received(CONN, Message::Position { position: 0 }, now(9)));
+    assert!(!session.received(CONN, Message::Position { position: 0, unattended: false }, now(9)));
+}
+
+#[test]
+fn a_customer_who_waits_hears_once_that_nobody_is_there_also_if_the_connection_was_lost() {
+    let (mut session, _) = queued();
+    let told = |session: &mut Session| {
+        let told = |report: &Report| match report {
+            Report::State { position, attended, .. } => Some((*position, *attended)),
+            _ => None,
+        };
+        reports(&session.outcome()).filter_map(told).collect::<Vec<_>>()
+    };
+    let says = |session: &mut Session, conn, position, unattended, at| {
+        assert!(session.received(conn, Message::Position { position, unattended }, now(at)))
+    };
+    says(&mut session, CONN, 3, false, 1);
+    assert_eq!(told(&mut session), [(Some(3), None)]);
+    says(&mut session, CONN, 3, true, 3);
+    assert_eq!(told(&mut session), [(Some(3), Some(false))]);
+    assert!(session.is_unattended());
+    says(&mut session, CONN, 3, true, 5);
+    assert_eq!(told(&mut session), []);
+    session.disconnected(CONN, "closed", now(6));
+    session.tick(now(7));
+    session.dialled(Conn(2));
+    session.connected(Conn(2), None, None);
+    let welcome = Welcome { desk: DESK, received: 1, state: State::Queued, features: Vec::new() };
+    assert!(session.received(Conn(2), Message::Welcome(welcome), now(8)));
+    says(&mut session, Conn(2), 2, true, 8);
+    assert_eq!(told(&mut session), [(Some(2), None)]);
+    says(&mut session, Conn(2), 2, false, 10);
+    assert_eq!(told(&mut session), [(Some(2), Some(true))]);
 }
 
 #[test]

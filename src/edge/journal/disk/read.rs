@@ -367,7 +367,8 @@ fn owed_sql(chosen: &str) -> String {
     )
 }
 
-fn owner(stored: Option<String>) -> Owner {
+/// Who has a conversation, as the table has it.
+pub(super) fn owner(stored: Option<String>) -> Owner {
     match stored {
         None => Owner::Terminal,
         Some(name) if name == NOBODY => Owner::Nobody,

@@ -1,28 +1,19 @@
 //! Looks through a desk's journal for words and for conversations that have ended: in a connection of
 //! its own, so that a long search holds up nobody. A reader takes no lock.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::read::tags;
+use super::read::{owner, tags};
 use super::write::NOTE;
-use crate::core::desk::names::called;
+use crate::core::agent::TERMINAL;
+use crate::core::desk::{self, names::called};
+use crate::core::record::Owner;
+use crate::core::report::{Found, Reason};
 use crate::core::text::Line;
-use crate::wire::{Body, ConversationId, Millis};
-
-/// Something that was found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The conversation's number at the desk.
-    pub ordinal: u32,
-    /// What the customer is called there.
-    pub customer: String,
-    /// When it was said, or when the last thing was.
-    pub at: Millis,
-    /// What was said or noted; if the conversation itself was found, its tags.
-    pub text: String,
-}
+use crate::wire::{Body, ConversationId, DeskId, EndReason, Entry, Millis, Number, Said, State};
 
 /// A reader of a journal that is written meanwhile.
 pub struct Search(PathBuf);
@@ -51,35 +42,74 @@ impl Search {
                                            WHERE entry.conversation = conversation.key)
                        WHERE name IS NOT NULL OR tags IS NOT NULL ORDER BY conversation.key DESC";
             let mut found = collect(connection, sql, most, |row| {
-                let found = conversation_itself(row)?;
-                Ok(Some(found).filter(|it| fits(&format!("{} {}", it.customer, it.text))))
+                let found = Found { tags: tags_of(row, 4)?, ..conversation(row)? };
+                let words = format!("{} {}", found.customer, found.tags.join(" "));
+                Ok(Some(found).filter(|_| fits(&words)))
             })?;
-            let sql = "SELECT conversation.key, id, name, at, origin, body FROM entry
+            let sql = "SELECT conversation.key, id, name, at, origin, body, agent FROM entry
                            JOIN conversation ON conversation.key = entry.conversation
                        WHERE control = 0 ORDER BY entry.key DESC";
             let room = most.saturating_sub(found.len());
             found.extend(collect(connection, sql, room, |row| {
                 let (origin, body): (i64, String) = (row.get(4)?, row.get(5)?);
-                let text = if origin == NOTE { Some(body) } else { text_of(&body) };
-                let Some(text) = text.filter(|text| fits(text)) else { return Ok(None) };
-                let text = if origin == NOTE { format!("note: {text}") } else { text };
-                Ok(Some(Found { text, ..conversation(row)? }))
+                let found = if origin == NOTE {
+                    Some(body).filter(|note| fits(note)).map(|note| (None, Some(note)))
+                } else {
+                    said_in(&body).filter(|said| fits(&said.text)).map(|said| (Some(said), None))
+                };
+                let Some((said, note)) = found else { return Ok(None) };
+                let (author, agent) = (said.as_ref().map(|said| said.author), row.get(6)?);
+                let line = said.map(|said| said.text.to_string()).unwrap_or_default();
+                Ok(Some(Found { line, author, agent, note, ..conversation(row)? }))
             })?);
             Ok(found)
         })
     }
 
-    /// The conversations that ended last, latest first.
+    /// The conversations whose customers left the desk last, latest first.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
     pub fn ended(&self, most: usize) -> Result<Vec<Found>, String> {
         self.read(|connection| {
-            let sql = "SELECT conversation.key, id, name, at, tags FROM conversation JOIN entry
-                           ON entry.conversation = conversation.key AND control = 1
-                           AND json_extract(body, '$.closed') IS NOT NULL
-                       WHERE open = 0 ORDER BY entry.key DESC";
-            collect(connection, sql, most, |row| conversation_itself(row).map(Some))
+            let desk = "SELECT value FROM meta WHERE name = 'desk'";
+            let desk = DeskId::new(connection.query_row(desk, [], |row| row.get(0))?);
+            // With '+' the rows come in the order of their keys, and few of them are read.
+            let sql = "SELECT conversation.key, id, name, at, tags, owner, number, body,
+                           EXISTS (SELECT 1 FROM entry AS own
+                                   WHERE own.conversation = conversation.key AND control = 1
+                                       AND json_extract(body, '$.accepted') IS NOT NULL),
+                           (SELECT body FROM entry AS note
+                            WHERE note.conversation = conversation.key AND origin = -1
+                            ORDER BY key DESC LIMIT 1),
+                           EXISTS (SELECT 1 FROM block WHERE block.conversation = id
+                                   AND until > unixepoch() * 1000)
+                       FROM entry CROSS JOIN conversation ON conversation.key = entry.conversation
+                       WHERE +control = 1 AND origin > 0 AND open = 0 ORDER BY entry.key DESC";
+            let mut seen = HashSet::new();
+            collect(connection, sql, most, |row| {
+                let Some(end) = end_in(desk, row)? else { return Ok(None) };
+                let found = conversation(row)?;
+                if !seen.insert(found.ordinal) {
+                    return Ok(None);
+                }
+                let (state, reason) = end;
+                let agent = match owner(row.get(5)?) {
+                    _ if !row.get::<_, bool>(8)? => None,
+                    Owner::Terminal => Some(TERMINAL.to_owned()),
+                    Owner::Agent(name) => Some(name.to_string()),
+                    Owner::Nobody => None,
+                };
+                Ok(Some(Found {
+                    state: Some(state),
+                    reason: Some(reason),
+                    agent,
+                    note: row.get(9)?,
+                    is_blocked: row.get(10)?,
+                    tags: tags_of(row, 4)?,
+                    ..found
+                }))
+            })
         })
     }
 
@@ -90,12 +120,28 @@ impl Search {
     }
 }
 
-/// The text of a message's body.
-fn text_of(body: &str) -> Option<String> {
+/// The message in a body.
+fn said_in(body: &str) -> Option<Said> {
     match serde_json::from_str(body).ok()? {
-        Body::Message(said) => Some(said.text.to_string()),
+        Body::Message(said) => Some(said),
         _ => None,
     }
+}
+
+/// Where the customer of a conversation that has ended at this desk was after this control; `None`
+/// if the control does not say it. From columns 3, 6 and 7: at, number, body.
+fn end_in(desk: DeskId, row: &Row<'_>) -> rusqlite::Result<Option<(State, Reason)>> {
+    let (at, number): (i64, i64) = (row.get(3)?, row.get(6)?);
+    let Ok(body) = serde_json::from_str(&row.get::<_, String>(7)?) else { return Ok(None) };
+    let entry = Entry { number: number as Number, at: at as Millis, body };
+    Ok(match entry.body {
+        // The desk has given up a customer who was away for too long.
+        Body::Requested(_) => Some((State::Closed, Reason::Ended(EndReason::Inactivity))),
+        Body::Accepted { of } if of.desk == desk => {
+            Some((State::Closed, Reason::Ended(EndReason::Inactivity)))
+        }
+        _ => desk::end_by(desk, &entry),
+    })
 }
 
 /// The first rows of which something is found.
@@ -103,7 +149,7 @@ fn collect(
     connection: &Connection,
     sql: &str,
     most: usize,
-    found: impl Fn(&Row<'_>) -> rusqlite::Result<Option<Found>>,
+    mut found: impl FnMut(&Row<'_>) -> rusqlite::Result<Option<Found>>,
 ) -> rusqlite::Result<Vec<Found>> {
     let mut select = connection.prepare(sql)?;
     let mut rows = select.query(params![])?;
@@ -114,20 +160,16 @@ fn collect(
     Ok(all)
 }
 
-/// A conversation with its tags from five columns: key, id, name, at, tags.
-fn conversation_itself(row: &Row<'_>) -> rusqlite::Result<Found> {
-    let tags = tags(row.get::<_, Option<String>>(4)?.as_deref());
-    let text = if tags.is_empty() { String::new() } else { format!("[{}]", tags.join(", ")) };
-    Ok(Found { text, ..conversation(row)? })
+/// The tags of a conversation, from this column.
+fn tags_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<String>> {
+    let tags = tags(row.get::<_, Option<String>>(column)?.as_deref());
+    Ok(tags.into_iter().map(String::from).collect())
 }
 
 /// A conversation from four columns: key, id, name, at.
 fn conversation(row: &Row<'_>) -> rusqlite::Result<Found> {
     let (id, name): (_, Option<String>) = (ConversationId::new(row.get(1)?), row.get(2)?);
-    Ok(Found {
-        ordinal: row.get(0)?,
-        customer: Line(&called(name.as_deref(), id)).to_string(),
-        at: row.get::<_, Option<i64>>(3)?.unwrap_or(0) as Millis,
-        text: String::new(),
-    })
+    let customer = Line(&called(name.as_deref(), id)).to_string();
+    let at = row.get::<_, Option<i64>>(3)?.unwrap_or(0) as Millis;
+    Ok(Found::new(id, row.get(0)?, customer, at))
 }

@@ -5,6 +5,15 @@ use crate::wire::ConversationId;
 const CONVERSATION: ConversationId = ConversationId::new([7; 16]);
 
 fn state(me: Author, state: State, position: Option<u32>, reason: Option<Reason>) -> String {
+    state_of(me, state, (position, None), reason)
+}
+
+fn state_of(
+    me: Author,
+    state: State,
+    (position, attended): (Option<u32>, Option<bool>),
+    reason: Option<Reason>,
+) -> String {
     let desk = me == Author::Admin;
     let (ordinal, customer) = (desk.then_some(2), desk.then(|| "Ann".to_owned()));
     let is_live = matches!(state, State::Queued | State::Active);
@@ -17,6 +26,7 @@ fn state(me: Author, state: State, position: Option<u32>, reason: Option<Reason>
         former: None,
         state,
         position,
+        attended,
         admin: None,
         agent: None,
         on_hold: None,
@@ -51,6 +61,14 @@ fn the_customer_reads_where_the_conversation_is() {
         "you asked for a person; one moment, please"
     );
     assert_eq!(state(User, State::Queued, Some(3), None), "you are number 3 in the queue");
+    assert_eq!(
+        state_of(User, State::Queued, (Some(3), Some(false)), None),
+        "nobody is here at the moment; you stay number 3 in the queue"
+    );
+    assert_eq!(
+        state_of(User, State::Queued, (Some(2), Some(true)), None),
+        "somebody is here again; you are number 2 in the queue"
+    );
     assert_eq!(state(User, State::Active, None, None), "an agent joined");
     assert_eq!(state(User, State::Bot, None, handed_back), "the agent handed you back to the bot");
     assert_eq!(state(User, State::Bot, None, None), "");

@@ -311,8 +311,11 @@ impl World<Sessions> for Customer {
     fn tell(&mut self, _: &Sessions, fact: Fact, written: &Written) -> Result<(), Died> {
         self.trace(&fact);
         match fact {
-            Fact::Report(_, Report::State { state, position, .. }) => {
+            Fact::Report(_, Report::State { state, position, attended, .. }) => {
                 self.state = state;
+                if attended.is_some() {
+                    self.position = None;
+                }
                 self.told_position(position);
             }
             // After a lost connection the position may be reported again.
