@@ -1,7 +1,7 @@
-//! Commits a program's batches, and waits for room when the disk is full.
+//! Commits a program's batches, and waits for space when the disk is full.
 //!
-//! While it waits nothing is acknowledged, sent or shown that is not journaled: the socket thread
-//! keeps the connections alive, a person's lines are refused, a script is not read.
+//! While it waits, nothing is acknowledged, sent or shown. The socket thread keeps the connections
+//! alive; a person's lines are refused, and a script is not read.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::turn::seat::Front;
 /// How often a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// The journal, with what is needed to wait for it.
+/// The journal, with what is needed to wait for space.
 pub struct Keeper {
     /// The journal, for reading.
     pub journal: Journal,
@@ -26,7 +26,7 @@ pub struct Keeper {
     signals: Receiver<i32>,
 }
 
-/// Why the program ends: it cannot go on with its journal.
+/// Why the program ends, if it cannot go on with its journal.
 #[derive(Debug)]
 pub enum Stop {
     /// The journal failed: one line for the person.
@@ -66,10 +66,10 @@ impl Keeper {
         Keeper { journal, typed, shown, signals }
     }
 
-    /// Commits a batch. Returns when it is durable, with its entries and notes.
+    /// Commits a batch. Returns its lines when they are durable.
     ///
     /// # Errors
-    /// When it never will be.
+    /// When it will never be durable.
     pub fn commit(&mut self, mut batch: Batch, screen: &dyn Front) -> Result<Vec<Committed>, Stop> {
         let mut told = false;
         let committed = loop {
@@ -110,7 +110,8 @@ impl Keeper {
                         screen.show(Report::Notice { text: text.to_owned() });
                         screen.flush();
                     }
-                    // A ticket covers all those before it, so the next one is enough.
+                    // A ticket covers all earlier ones, so this one may be dropped: the next one is
+                    // enough.
                     Ok(term::Event::Shown(_) | term::Event::Typing(_) | term::Event::ListRows(_)) => {}
                     Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
                     Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),

@@ -36,8 +36,8 @@ pub(super) struct Offer {
 }
 
 impl Desk {
-    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer back
-    /// to the queue. The beginning of a name is enough if it fits only one agent.
+    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer
+    /// back to the queue. The beginning of a name is enough if it fits only one agent.
     ///
     /// # Errors
     /// When there is no such conversation or agent, or that agent is not here or has no room.

@@ -148,8 +148,8 @@ impl AgentSeat {
         self.seat.screen().flush();
     }
 
-    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn for
-    /// every seat, so what has not changed costs little.
+    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn
+    /// for every seat, so what has not changed costs little.
     pub(super) fn show_prompt(
         &mut self,
         prompt: (Prompt, Mark, Option<ConversationId>),
@@ -312,9 +312,9 @@ impl AgentSeat {
         }
     }
 
-    /// Shows lines of a conversation. To a person the notes of history come behind the messages: they
-    /// are remarks about all of it. The ordinal is for a conversation that the desk does not know
-    /// any more.
+    /// Shows lines of a conversation. To a person the notes of history come behind the messages:
+    /// they are remarks about all of it. The ordinal is for a conversation that the desk does not
+    /// know any more.
     pub(super) fn show_lines(
         &mut self,
         desk: &Desk,

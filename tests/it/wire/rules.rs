@@ -87,7 +87,7 @@ fn entry_of(length: usize, number: u64, author: &str) -> String {
     entry
 }
 
-/// Frames that both ends accept: entries of this author, numbered from `first`, and other messages.
+/// Frames that both ends accept: entries by this author, numbered from `first`, and other messages.
 fn taken(first: u64, author: &str) -> Vec<String> {
     // Levels 1 to 4 are the frame, the entry, its body and the message.
     let deep_message = message(author, "deep", &format!(r#","later":{}"#, lists(NESTING_MAX - 4)));

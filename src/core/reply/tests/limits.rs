@@ -38,14 +38,14 @@ fn buttons_over_their_limits_are_cut_or_dropped_visibly() {
 }
 
 #[test]
-fn a_custom_payload_over_its_limit_is_named_instead() {
+fn a_custom_payload_over_its_limit_becomes_a_sentence() {
     let said = &read(&json!([{"custom": {"big": "x".repeat(CUSTOM_MAX)}}]).to_string()).said[0];
     assert_eq!(said.custom, None);
     assert_eq!(&*said.text, "[a custom payload of 8202 bytes] … [cut]");
 }
 
 #[test]
-fn buttons_give_way_first_then_custom_then_text() {
+fn buttons_are_dropped_first_then_the_payload_then_text() {
     // A control character is six bytes in JSON.
     let six = |letters: usize| "\u{1}".repeat(letters);
     let buttons = vec![json!({"title": six(TITLE_MAX), "payload": six(PAYLOAD_MAX)}); 9];
@@ -94,7 +94,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn a_custom_payload_too_deep_for_a_peer_is_cut_visibly_and_the_rest_can_be_read_back() {
+fn a_payload_that_is_too_deep_is_cut_visibly_and_all_others_are_readable() {
     for (levels, kept) in [(DEPTH_MAX, true), (DEPTH_MAX + 1, false), (120, false)] {
         let body = format!(r#"[{{"custom":{}{}}}]"#, "[".repeat(levels), "]".repeat(levels));
         let reply = Triggers::default().read(parse(body.as_bytes()).unwrap());

@@ -1,5 +1,5 @@
-//! Looks through a desk's journal for words and for conversations that have ended: in a connection of
-//! its own, so that a long search holds up nobody. A reader takes no lock.
+//! Searches a desk's journal for words, and for conversations that have ended. It has a connection
+//! to the file of its own and takes no lock, so a long search delays nothing else.
 
 use std::path::PathBuf;
 
@@ -11,20 +11,20 @@ use crate::core::desk::names::called;
 use crate::core::text::Line;
 use crate::wire::{Body, ConversationId, Millis};
 
-/// Something that was found.
+/// A result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The conversation's number at the desk.
     pub ordinal: u32,
-    /// What the customer is called there.
+    /// The customer's name at the desk.
     pub customer: String,
-    /// When it was said, or when the last thing was.
+    /// When the line was said; if the conversation itself was found, the time of its last entry.
     pub at: Millis,
-    /// What was said or noted; if the conversation itself was found, its tags.
+    /// The line or the note; if the conversation itself was found, its tags.
     pub text: String,
 }
 
-/// A reader of a journal that is written meanwhile.
+/// A reader of a journal that another connection may write at the same time.
 pub struct Search(PathBuf);
 
 impl Search {
@@ -33,8 +33,8 @@ impl Search {
         Search(file)
     }
 
-    /// What has all of these words in it, latest first: lines, notes, and conversations by their
-    /// customer's name or a tag. Letter case makes no difference.
+    /// The lines and notes that have all of these words, and the conversations whose customer's
+    /// name or tags have them, the latest first. Letter case does not matter.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -69,7 +69,7 @@ impl Search {
         })
     }
 
-    /// The conversations that ended last, latest first.
+    /// The conversations that ended last, the latest first.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -98,7 +98,7 @@ fn text_of(body: &str) -> Option<String> {
     }
 }
 
-/// The first rows of which something is found.
+/// Collects results from the first rows, until there are enough.
 fn collect(
     connection: &Connection,
     sql: &str,

@@ -104,7 +104,7 @@ impl World {
     }
 
     /// Whether the desk has accepted an entry that followed the end of the conversation.
-    pub(super) fn has_entries_behind_the_end(&self) -> bool {
+    pub(super) fn has_entries_after_the_end(&self) -> bool {
         let came = self.care.disk.theirs(self.customer.id);
         let end = came.iter().position(|entry| matches!(entry.body, Body::Closed { .. }));
         end.is_some_and(|end| end + 1 < came.len())
