@@ -179,7 +179,8 @@ fn an_answer_that_is_not_a_rasa_reply_is_called_that() {
         (
             "200 OK",
             b"",
-            "not a Rasa reply: text that is not JSON (EOF while parsing a value at line 1 column 0)",
+            "not a Rasa reply: text that is not JSON \
+             (EOF while parsing a value at line 1 column 0)",
         ),
         ("200 OK", &[b' '; BODY_MAX + 1], "answered with more than 1 MiB"),
     ];

@@ -103,8 +103,8 @@ impl Agents {
         if let Some(known) = self.agents.iter_mut().find(|it| is_same(&it.name, &agent.name)) {
             if known.codes.len() + agent.codes.len() > CODES_MAX {
                 return Err(format!(
-                    "'{0}' has {CODES_MAX} codes, and no agent has more; 'handoff agent revoke {0}' \
-                     removes them all",
+                    "'{0}' has {CODES_MAX} codes, and no agent has more; \
+                     'handoff agent revoke {0}' removes them all",
                     known.name
                 ));
             }
@@ -156,7 +156,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     if [QUEUE, TERMINAL].iter().any(|taken| is_same(name, taken)) {
-        return Err(format!("'{name}' cannot be an agent's name: commands call something else so"));
+        return Err(format!(
+            "'{name}' cannot be an agent's name: in commands it means something else"
+        ));
     }
     Ok(())
 }

@@ -163,8 +163,8 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
 mod tests {
     use super::Replies;
 
-    const FILE: &str = "\n[greet]\nHello {customer}, this is {agent}.\n\n[Refund]\nOrder {order}:\n  \
-                        refund of {order} {}{ x}.\n[grin]\n:)\n";
+    const FILE: &str = "\n[greet]\nHello {customer}, this is {agent}.\n\n\
+                        [Refund]\nOrder {order}:\n  refund of {order} {}{ x}.\n[grin]\n:)\n";
 
     #[test]
     fn a_reply_is_found_by_its_name_or_the_beginning_of_it() {

@@ -148,36 +148,36 @@ pub const USER_HELP: &str = "\
 /history         show the conversation again
 /wait [SECONDS]  (scripts) wait until the person has answered
 /quit            leave the program
-//text           say a line that begins with a slash";
+//text           send a line that begins with a slash";
 
 /// The text of `/help` at the desk.
 pub const ADMIN_HELP: &str = "\
-/accept [N]       take the next customer, or customer N
-/list             who is owed an answer, who is waiting, who else is talking
-/switch N, /next  choose who gets your lines; /next goes to who is owed an answer longest
-/handback [NOTE]  give the customer back to the bot; the note stays here
-/close [NOTE]     close the conversation; the note stays here
-/undo             for 5 s: neither hand back nor close
-/say #N TEXT      say it to customer N; your lines go where they went
+/accept [N]       accept the next customer, or customer N
+/list             list customers: those with unanswered lines, those who wait, all others
+/switch N, /next  go to customer N, or to the one who has waited longest for an answer
+/handback [NOTE]  give the customer back to the bot; the note stays at this desk
+/close [NOTE]     close the conversation; the note stays at this desk
+/undo             within 5 s: take a /handback or /close back
+/say #N TEXT      send customer N one line; your other lines go where they went before
 /note TEXT        keep a note that only this desk sees
-/tag WORD, /untag WORD  mark the conversation for /list and /find, or take the mark away
-/hold [TEXT], /resume [TEXT]  ask the customer to be patient, go on; they are told the text
-/block [identity|address] [TIME]  close it, and turn the customer away: 30m, 12h, 7d
-/unblock N, /list blocked  let the customer of conversation N in again; who is blocked
+/tag WORD, /untag WORD  add a tag, for /list and /find; remove it
+/hold [TEXT], /resume [TEXT]  ask the customer to be patient; go on. They read the text
+/block [identity|address] [TIME]  close the conversation and block the customer: 30m, 12h, 7d
+/unblock N, /list blocked  unblock the customer of conversation N; list blocked customers
 /transfer NAME|queue [NOTE]  offer the customer to another agent, or back to the queue
-/decline N        do not take customer N, whom another agent offers you
-/away [TEXT], /here  whether you can be given customers
-/agents           who works at this desk
-/take N REASON, /watch N  (leads) take customer N over; read along, or no more
+/decline N        decline customer N, whom another agent offers you
+/away [TEXT], /here  take no new customers; take them again
+/agents           list the agents of this desk
+/take N REASON, /watch N  (leads) take customer N over; watch their conversation, or stop
 /r [NAME]         put a canned reply into your line; without a name, list them
 /history [N]      show a conversation again
-/find WORDS, /list ended  search all conversations; those that ended last
+/find WORDS, /list ended  search all conversations; list those that ended last
 /wait [SECONDS]   (scripts) wait until the customer has answered
 /quit             leave the program
-//text            say a line that begins with a slash
+//text            send a line that begins with a slash
 N is a customer's number, their name, or the beginning of a name that fits only one.
-/handback, /close, /say, /note, /tag, /untag, /hold, /resume, /block and /transfer are for who gets your
-lines; with #3 first for customer 3";
+/handback, /close, /say, /note, /tag, /untag, /hold, /resume, /block and /transfer act on the
+customer who gets your lines; with #3 first, on customer 3";
 
 impl User {
     /// Reads a line that the customer typed.

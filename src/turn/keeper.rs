@@ -11,7 +11,7 @@ use crate::core::record::{Batch, Committed};
 use crate::core::report::Report;
 use crate::edge::journal::{Fault, Journal};
 use crate::edge::signals;
-use crate::edge::term::{self, Typed};
+use crate::edge::term::{Event, Typed};
 use crate::turn::seat::Front;
 
 /// How often a full disk is tried again.
@@ -22,7 +22,7 @@ pub struct Keeper {
     /// The journal, for reading.
     pub journal: Journal,
     typed: Receiver<Typed>,
-    shown: Receiver<term::Event>,
+    shown: Receiver<Event>,
     signals: Receiver<i32>,
 }
 
@@ -60,7 +60,7 @@ impl Keeper {
     pub fn new(
         journal: Journal,
         typed: Receiver<Typed>,
-        shown: Receiver<term::Event>,
+        shown: Receiver<Event>,
         signals: Receiver<i32>,
     ) -> Keeper {
         Keeper { journal, typed, shown, signals }
@@ -104,17 +104,17 @@ impl Keeper {
                     return Err(Stop::Signal(signal.map_or(1, signals::exit_code)));
                 }
                 recv(self.shown) -> event => match event {
-                    Ok(term::Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
-                    Ok(term::Event::Interrupt { again: false }) => {
+                    Ok(Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
+                    Ok(Event::Interrupt { again: false }) => {
                         let text = "the disk is full; Ctrl-C again leaves the program";
                         screen.show(Report::Notice { text: text.to_owned() });
                         screen.flush();
                     }
                     // A ticket covers all earlier ones, so this one may be dropped: the next one is
                     // enough.
-                    Ok(term::Event::Shown(_) | term::Event::Typing(_) | term::Event::ListRows(_)) => {}
-                    Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
-                    Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
+                    Ok(Event::Shown(_) | Event::Typing(_) | Event::ListRows(_)) => {}
+                    Ok(Event::Gone(_)) if !screen.reads_lines() => {}
+                    Ok(Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
                 recv(typed) -> typed => match typed {
                     Ok(Typed::Line(line) | Typed::LineTo(_, line)) => {

@@ -72,7 +72,7 @@ impl World {
             }
             3 => _ = desk.decline(seat, choices.below(4).into()),
             4 => _ = desk.take_over(seat, choices.below(4).into(), "a reason", now),
-            5 => _ = desk.watch_along(seat, choices.below(4).into()),
+            5 => _ = desk.toggle_watch(seat, choices.below(4).into()),
             6 => desk.set_away(seat, choices.of(&[None, Some(""), Some("lunch")]), now),
             7 if seat != SeatId::TERMINAL => {
                 desk.sign_out(seat, now);

@@ -174,7 +174,8 @@ fn a_form_that_stays_interrupted_is_not_reported_as_refused_lines() {
 #[test]
 fn a_jwt_goes_into_a_header_and_any_other_token_into_the_url() {
     // RFC 7519, 3.1.
-    let jwt = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let jwt = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.\
+               dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     let asked = |token: &str| {
         let fake = Fake::answering("200 OK", r#"{"paused":false}"#);
         give_back(config(&format!("http://{}", fake.address), Some(token)), vec![]).unwrap();

@@ -21,7 +21,7 @@ pub(super) struct Seat {
     pub(super) agent: AgentId,
     /// The conversation that gets the next line of this seat.
     focus: Option<ConversationId>,
-    /// Conversations of others that are read along here.
+    /// Conversations of other agents that are watched at this seat.
     pub(super) watched: Vec<ConversationId>,
     /// When a person typed something last; `None` for a script.
     acted_at: Option<Instant>,

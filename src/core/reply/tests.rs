@@ -101,7 +101,8 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
         rest(r#"{"text":"y","elements":[{"n":1.0}],"metadata":{}}"#),
         r#"{"elements":[{"n":1.0}]}"#
     );
-    let odd = r#"{"text":"y","buttons":[{"title":"a","payload":"/a"},3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#;
+    let odd = r#"{"text":"y","buttons":[{"title":"a","payload":"/a"},3,
+        {"title":"Call","type":"phone_number","payload":"+1"}]}"#;
     assert_eq!(
         rest(odd),
         r#"{"buttons":[3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#
@@ -118,7 +119,8 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
     // `custom` stays in its message, where programs expect it; the rest becomes a message of its
     // own.
     let both = read(
-        r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},{"text":"Next"}]"#,
+        r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},
+            {"text":"Next"}]"#,
     );
     assert_eq!(texts(&both), ["Look", "", "Next"]);
     assert_eq!(payload(&both.said[0]), Some(r#"{"kind":"card"}"#));
@@ -141,7 +143,8 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
 #[test]
 fn a_reply_with_pythons_nan_and_half_surrogates_is_repaired() {
     let reply = read(
-        "\u{feff}[{\"text\":\"a\\ud83d!\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]",
+        "\u{feff}[{\"text\":\"a\\ud83d!\"},
+            {\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]",
     );
     assert_eq!(&*reply.said[0].text, "a\u{fffd}!");
     assert_eq!(reply.said[1].text, format!("score\n{NULLED}").into());
@@ -156,7 +159,8 @@ fn a_reply_with_pythons_nan_and_half_surrogates_is_repaired() {
 #[test]
 fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
     let reply = read(
-        r#"[{"text":"Which?","buttons":[{"title":"Open","type":"web_url","url":"https://a/b"},{"url":"https://c"},
+        r#"[{"text":"Which?","buttons":[
+              {"title":"Open","type":"web_url","url":"https://a/b"},{"url":"https://c"},
               {"title":"Both","type":"postback","payload":"/both","url":"https://d"}],
              "quick_replies":[{"content_type":"text","title":"Red","payload":"/red"}]}]"#,
     );
@@ -191,8 +195,10 @@ fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
 #[test]
 fn the_buttons_of_a_whole_reply_are_numbered_from_1() {
     let reply = read(
-        r#"[{"text":"Sure?","buttons":[{"title":"Yes","payload":"/sure"},{"title":"No","payload":"/unsure"}]},
-            {"text":"Meanwhile"},{"buttons":[{"title":"YES","payload":"/news"},{"title":"5","payload":"/five"}]}]"#,
+        r#"[{"text":"Sure?","buttons":[{"title":"Yes","payload":"/sure"},
+                {"title":"No","payload":"/unsure"}]},
+            {"text":"Meanwhile"},{"buttons":[{"title":"YES","payload":"/news"},
+                {"title":"5","payload":"/five"}]}]"#,
     );
     let menu: Vec<Button> = reply.said.iter().flat_map(Said::choices).collect();
     let numbers: Vec<_> = menu.iter().map(|button| button.choice.map(NonZeroU32::get)).collect();
@@ -321,8 +327,8 @@ fn a_trigger_names_department_and_language_and_invalid_names_are_dropped() {
 #[test]
 fn messages_beside_the_trigger_are_shown() {
     let reply = read(
-        r#"[{"text":"before"},{"text":"Human Handoff"},{"text":"A colleague comes","custom":{"handoff":true}},
-            {"text":"after"}]"#,
+        r#"[{"text":"before"},{"text":"Human Handoff"},
+            {"text":"A colleague comes","custom":{"handoff":true}},{"text":"after"}]"#,
     );
     assert_eq!(texts(&reply), ["before", "A colleague comes", "after"]);
     assert_eq!(reply.said[1].custom, None);

@@ -315,7 +315,8 @@ mod tests {
         );
         assert_eq!(
             waiting(None, false, None, None),
-            "#2 Ann (not connected)  waits 0:40, counts in the queue again once they are connected  [refund]"
+            "#2 Ann (not connected)  waits 0:40, \
+             counts in the queue again once they are connected  [refund]"
         );
         let talking = |has_focus, is_connected, lines: Option<u32>, last: &str| {
             let unanswered = lines.map(|lines| (lines, Duration::from_secs(130)));
@@ -349,9 +350,8 @@ mod tests {
         assert_eq!(
             talking(true, false, None, &"x".repeat(70)),
             format!(
-                "#2 Ann (returns, de, gets your lines, is typing, not connected)  talks to you, has every \
-                 answer  \
-                 \"{}…\"",
+                "#2 Ann (returns, de, gets your lines, is typing, not connected)  \
+                 talks to you, has every answer  \"{}…\"",
                 "x".repeat(60)
             )
         );

@@ -305,8 +305,8 @@ mod tests {
         let departments = vec![department("returns"), department("billing")];
         let unattended = Some(department("returns"));
         let alert = Alert { departments, unattended, ..text(2, 0) };
-        let all = "nobody of returns is here, 2 customers are waiting (the first 1:10) for returns, \
-                   billing";
+        let all = "nobody of returns is here, \
+                   2 customers are waiting (the first 1:10) for returns, billing";
         assert_eq!(alert.to_string(), all);
     }
 }

@@ -148,7 +148,7 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NotWaiting(who) => write!(f, "{who} is not waiting"),
             AgentRefusal::NotYours(who) => {
-                write!(f, "{who} is not talking to you; /accept takes who is waiting")
+                write!(f, "{who} is not talking to you; /accept takes a waiting customer")
             }
             AgentRefusal::Taken { who, agent } => write!(f, "{agent} has {who}"),
             AgentRefusal::Full { agent, most } => {
@@ -158,7 +158,9 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NoSuchAgent(name) => {
                 write!(f, "there is no agent '{}'; /agents lists them", Line(name))
             }
-            AgentRefusal::ToYourself => f.write_str("that is you; /accept takes who is waiting"),
+            AgentRefusal::ToYourself => {
+                f.write_str("that is you; /accept takes a waiting customer")
+            }
             AgentRefusal::NotHere { agent, here } => {
                 write!(f, "{agent} is not here; here are: {}", here.join(", "))
             }
@@ -167,7 +169,7 @@ impl fmt::Display for AgentRefusal {
                 write!(f, "only a lead may do that: {}", leads.join(", "))
             }
             AgentRefusal::TooManyTags { who, most } => {
-                write!(f, "{who} has {most} tags already; /untag takes one away")
+                write!(f, "{who} has {most} tags already; /untag removes one")
             }
             AgentRefusal::NoSuchTag { who, tag } => write!(f, "{who} has no tag {}", Line(tag)),
             AgentRefusal::NotOnHold(who) => write!(f, "{who} is not on hold"),
@@ -187,14 +189,14 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NoFocus(choice) => {
                 let hint = match choice {
-                    Choice::Next => "/next goes on to who is open",
-                    Choice::Accept => "/accept takes who is waiting",
+                    Choice::Next => "/next goes to your next customer",
+                    Choice::Accept => "/accept takes a waiting customer",
                     Choice::Nobody => "nobody is waiting",
                 };
                 write!(f, "you are talking to nobody; {hint}")
             }
             AgentRefusal::OnTheWayOut(who) => {
-                write!(f, "{who} is on the way out; waiting for the customer's side")
+                write!(f, "{who} is being handed back or closed; waiting for the customer's side")
             }
             AgentRefusal::HasEnded(ordinal) => {
                 write!(f, "conversation {ordinal} has ended; /history {ordinal} shows it")

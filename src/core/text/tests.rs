@@ -28,10 +28,10 @@ fn token(letter: char) -> String {
 /// drawn as nothing.
 fn is_unseen(letter: char) -> bool {
     matches!(letter as u32,
-        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e
-        | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfff8 | 0x1bca0..=0x1bca3
-        | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff | 0x2800 | 0xfffc | 0x1d159 | 0x2028..=0x2029 | 0xfff9..=0xfffb
-        | 0x13430..=0x13440)
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+        | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
+        | 0xffa0 | 0xfff0..=0xfff8 | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff
+        | 0x2800 | 0xfffc | 0x1d159 | 0x2028..=0x2029 | 0xfff9..=0xfffb | 0x13430..=0x13440)
 }
 
 /// Noncharacters and the private use areas.
@@ -291,14 +291,21 @@ proptest! {
 
     #[test]
     fn no_shown_text_has_invisible_characters(text in odd()) {
-        for (shown, lines) in [(safe(&text), true), (line(&text), false), (name(&text).unwrap_or_default(), false)] {
-            let allowed = |letter| matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe02}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}');
+        let name = name(&text).unwrap_or_default();
+        for (shown, lines) in [(safe(&text), true), (line(&text), false), (name, false)] {
+            let allowed = |letter| matches!(letter,
+                '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe02}' | '\u{fe0e}' | '\u{fe0f}'
+                | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}');
             let flags = shown.replace("\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "");
             for letter in flags.chars() {
-                prop_assert!(letter == '\n' && lines || !letter.is_control() && (allowed(letter) || !is_unseen(letter)), "{letter:?} in {shown:?}");
+                let is_seen = !letter.is_control() && (allowed(letter) || !is_unseen(letter));
+                prop_assert!(letter == '\n' && lines || is_seen, "{letter:?} in {shown:?}");
             }
             // No mark stands first in a row or after a blank.
-            let joins = |piece: &str| piece.chars().next().is_some_and(|first| format!(" {first}").graphemes(true).count() == 1);
+            let joins = |piece: &str| {
+                let first = piece.chars().next();
+                first.is_some_and(|first| format!(" {first}").graphemes(true).count() == 1)
+            };
             prop_assert!(!shown.split([' ', '\n']).any(joins), "{shown:?}");
         }
     }
@@ -308,7 +315,8 @@ proptest! {
         let mut marks = 0;
         for letter in safe(&text).chars() {
             // This uses the tables of the segmentation crate, not ours.
-            marks = if letter.is_ascii() || format!("a{letter}").graphemes(true).count() == 2 { 0 } else { marks + 1 };
+            let is_base = letter.is_ascii() || format!("a{letter}").graphemes(true).count() == 2;
+            marks = if is_base { 0 } else { marks + 1 };
             prop_assert!(marks <= MARKS_MAX);
         }
     }
@@ -318,7 +326,10 @@ proptest! {
         let shown = safe(&text);
         prop_assert!(shown.len() <= GROWTH * text.len());
         // All letters outside of tokens are those of the original text.
-        let letters = |text: &str| text.chars().filter(|letter| letter.is_alphabetic() && !letter.is_ascii() && stands_alone(*letter)).collect::<String>();
+        let counts = |letter: &char| {
+            letter.is_alphabetic() && !letter.is_ascii() && stands_alone(*letter)
+        };
+        let letters = |text: &str| text.chars().filter(counts).collect::<String>();
         prop_assert_eq!(letters(&shown), letters(&text));
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct AgentSeat {
     others: HashSet<ConversationId>,
     /// Conversations that were shown before the terminal was lost, until they are told again.
     resumed: HashSet<ConversationId>,
-    /// Conversations of others that are read along here.
+    /// Conversations of other agents that are watched at this seat.
     watched: HashSet<ConversationId>,
     /// With `--json`: up to which offset conversations are told with this turn.
     told: HashMap<ConversationId, Offset>,
@@ -166,7 +166,7 @@ impl AgentSeat {
         self.prompt = Some(prompt);
     }
 
-    /// This conversation of another agent is read along here, or no more.
+    /// Begins or stops to watch this conversation of another agent at this seat.
     pub(super) fn watch(&mut self, id: ConversationId, is_watched: bool) {
         if is_watched {
             self.watched.insert(id);

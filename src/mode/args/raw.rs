@@ -362,7 +362,7 @@ mode! {
         /// the name that customers see (a new agent's default: the same)
         #[argh(option)]
         pub shown_as: Option<String>,
-        /// a lead may take over conversations of others and read them along
+        /// a lead may take over conversations of others and watch them
         #[argh(switch)]
         pub lead: bool,
         /// the agent is no lead any more

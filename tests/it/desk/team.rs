@@ -171,7 +171,7 @@ fn a_lead_takes_a_customer_over_and_others_may_not() {
     al.say("/take 1 I know her");
     al.until_told("error", "only a lead may do that: desk, kim");
     kim.say("/watch 1");
-    kim.until_told("notice", "you read #1 Cleo along");
+    kim.until_told("notice", "you watch #1 Cleo");
     cleo.say("is this slow?");
     kim.until_text("is this slow?");
     kim.say("/take 1 she waits too long");

@@ -19,7 +19,7 @@ fn agents_see_who_wrote_each_line_even_under_a_shared_name_and_customers_do_not(
     robin.until(has("robin"));
     desk.sees("robin has #1 Cleo");
     desk.press("/watch 1\r");
-    desk.sees("you read #1 Cleo along");
+    desk.sees("you watch #1 Cleo");
     robin.say("one moment");
     let by = |agent: &Handoff, text: &str| {
         let event = agent.events().into_iter().find(|event| event["text"] == text);

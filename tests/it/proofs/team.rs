@@ -208,7 +208,8 @@ impl World {
                 };
                 if !is_right {
                     return Err(format!(
-                        "'{line}' arrived {times} times (accepted: {is_accepted}, refused: {is_refused})"
+                        "'{line}' arrived {times} times \
+                         (accepted: {is_accepted}, refused: {is_refused})"
                     ));
                 }
             }
@@ -257,9 +258,10 @@ fn team(within: Duration, seed: u64) {
     let is_rich = turns.iter().all(|turns| *turns > 0);
     assert!(!is_long || is_rich, "seed {seed}: too little happened: {turns:?}");
     eprintln!(
-        "3 agents and 5 customers for {} s: {} acts, {} quiet moments, {} rows at each seat, nobody \
-         missing; {} lines accepted, 0 lost, 0 doubled, no note at a customer or the bot; customers \
-         were accepted, passed on, queued again, handed back and closed {turns:?} times (seed {seed})",
+        "3 agents and 5 customers for {} s: {} acts, {} quiet moments, {} rows at each seat, \
+         nobody missing; {} lines accepted, 0 lost, 0 doubled, no note at a customer or the bot; \
+         customers were accepted, passed on, queued again, handed back and closed {turns:?} times \
+         (seed {seed})",
         within.as_secs(),
         world.acts,
         world.quiet_moments,
@@ -307,8 +309,9 @@ fn kill(goal: u64, seed: u64) {
     let kills = world.kills.as_ref().expect("it kills");
     let of_terminals = kills.done - kills.of_desk - kills.of_customers;
     eprintln!(
-        "{} kills of a desk ({}), its agents' terminals ({of_terminals}) and customers ({}), {} of them \
-         at failpoints; {} lines accepted, 0 lost, 0 doubled, one owner at a time (seed {seed})",
+        "{} kills of a desk ({}), its agents' terminals ({of_terminals}) and customers ({}), \
+         {} of them at failpoints; {} lines accepted, 0 lost, 0 doubled, one owner at a time \
+         (seed {seed})",
         kills.done,
         kills.of_desk,
         kills.of_customers,

@@ -162,7 +162,8 @@ fn a_journal_from_before_identities_is_migrated_and_loses_nobody() {
     let former = "DROP INDEX customer_identity; ALTER TABLE customer DROP COLUMN identity;
                   ALTER TABLE customer DROP COLUMN joins;
                   ALTER TABLE customer DROP COLUMN name; ALTER TABLE customer DROP COLUMN email;
-                  ALTER TABLE customer DROP COLUMN agreed; ALTER TABLE conversation DROP COLUMN place;
+                  ALTER TABLE customer DROP COLUMN agreed;
+                  ALTER TABLE conversation DROP COLUMN place;
                   ALTER TABLE conversation DROP COLUMN owner;
                   ALTER TABLE conversation DROP COLUMN former;
                   ALTER TABLE conversation DROP COLUMN ending;

@@ -54,7 +54,8 @@ fn buttons_are_dropped_first_then_the_payload_then_text() {
     assert_fits(said);
 
     let custom = json!({"c": six(1300)});
-    let item = json!([{"text": six(TEXT_MAX), "custom": custom, "image": six(IMAGE_MAX), "buttons": buttons}]);
+    let (text, image) = (six(TEXT_MAX), six(IMAGE_MAX));
+    let item = json!([{"text": text, "custom": custom, "image": image, "buttons": buttons}]);
     let said = &read(&item.to_string()).said[0];
     assert!(said.buttons.is_empty() && said.custom.is_none() && said.image.is_some());
     assert!(said.text.ends_with(CUT) && said.text.len() > TEXT_MAX / 2, "{}", said.text.len());
@@ -113,20 +114,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_json_breaks_the_reader_or_the_limits(values in prop::collection::vec(json_value(), 0..8)) {
+    fn no_json_breaks_the_reader_or_the_limits(
+        values in prop::collection::vec(json_value(), 0..8)
+    ) {
         let items = values.into_iter().filter(|value| value.is_object()).collect::<Vec<_>>();
-        let reply = Triggers::default().read(parse(Value::from(items).to_string().as_bytes()).unwrap());
+        let items = parse(Value::from(items).to_string().as_bytes()).unwrap();
+        let reply = Triggers::default().read(items);
         reply.said.iter().for_each(assert_fits);
     }
 
     #[test]
     fn no_large_item_breaks_the_limits(
-        letter in any::<char>(), text in 0..9000usize, title in 0..400usize, payload in 0..1100usize,
-        buttons in 0..40usize, custom in 0..9000usize, image in 0..3000usize,
+        letter in any::<char>(), text in 0..9000usize, title in 0..400usize,
+        payload in 0..1100usize, buttons in 0..40usize, custom in 0..9000usize,
+        image in 0..3000usize,
     ) {
         let of = |times: usize| letter.to_string().repeat(times);
         let buttons = vec![json!({"title": of(title), "payload": of(payload)}); buttons];
-        let item = json!([{"text": of(text), "buttons": buttons, "custom": {"c": of(custom)}, "image": of(image)}]);
+        let custom = json!({"c": of(custom)});
+        let item = json!([
+            {"text": of(text), "buttons": buttons, "custom": custom, "image": of(image)}
+        ]);
         read(&item.to_string()).said.iter().for_each(assert_fits);
     }
 
