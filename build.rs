@@ -1,9 +1,9 @@
 //! Makes the files that browsers get from `src/page`: joins the modules that belong together,
 //! minifies and compresses the result, and names it by its content.
 //!
-//! A file that no other imports stands for itself and all that it imports: `chat.js` is the whole
-//! chat but for the language, `page.css` every style sheet. So a browser asks for few files, and
-//! what they have in common is compressed once. The sources are modules that run as they are; the
+//! A file that no other file imports is made together with all that it imports: `chat.js` is the
+//! whole chat except the language, `page.css` has every style sheet. So a browser asks for few
+//! files, and repeated text compresses well. The sources are modules that run as they are; the
 //! tests in `tests/page` import them.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,7 +76,7 @@ fn read_sources() -> Sources {
     paths.filter(|path| path.is_file()).map(read).collect()
 }
 
-/// A file and what it imports, without what only people need.
+/// A file together with its imports, without comments and blanks.
 fn made(sources: &Sources, name: &str) -> String {
     let minified = match name.rsplit_once('.') {
         Some((_, "js")) => minified_module(&joined_modules(sources, name)),
@@ -121,15 +121,16 @@ fn joined_styles(sources: &Sources, name: &str) -> String {
     statements(&sources[name]).map(own).collect()
 }
 
-/// A module and, before it, all that it imports. Each of these becomes a function that returns what
-/// it exports, so that its other names stay its own, and an import takes names from such a result:
+/// A module and, before it, all that it imports. Each imported module becomes a function that
+/// returns its exports, so that its other names stay private. An import takes names from that
+/// result:
 ///
 ///     const $dom = (() => { function make() { … } return { make }; })();
 ///     const { make } = $dom;
 fn joined_modules(sources: &Sources, name: &str) -> String {
     let mut order = Vec::new();
     collect(sources, name, &mut Vec::new(), &mut order);
-    let entry = order.pop().expect("a module comes behind its imports");
+    let entry = order.pop().expect("a module comes after its imports");
     let mut joined: String = order.iter().map(|name| as_function(name, &sources[name])).collect();
     joined.extend(statements(&sources[&entry]).map(with_names));
     joined
@@ -159,7 +160,7 @@ fn as_function(name: &str, text: &str) -> String {
         if own != statement {
             exported.push(declared(own));
         }
-        // Only what stands at the left edge is the module's own statement.
+        // Only a line that begins at the left edge is a statement of the module itself.
         if !own.starts_with([' ', '/']) && own.contains("await ") {
             waits = "await ";
         }
@@ -180,7 +181,8 @@ fn declared(statement: &str) -> &str {
     name.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or(name)
 }
 
-/// An import as names from the imported module's result; anything else as it is.
+/// An import, changed so that it takes names from the imported module's result. Other statements
+/// stay as they are.
 fn with_names(statement: &str) -> String {
     let Some(rest) = statement.strip_prefix("import ") else { return statement.to_owned() };
     let (names, _) = rest.split_once(" from ").expect("an import names what it imports");

@@ -2,9 +2,10 @@
 //!
 //! `send` never waits for the bot. Each request has a ticket, and exactly one answer with that
 //! ticket comes on the loop's channel. `session` keeps one request under way at a time, discards
-//! late answers and decides what is asked again. Here, `pool` has the threads and fails requests at
-//! once while the bot is down, `queue` chooses the conversation whose turn it is, `call` does one
-//! HTTP exchange, and `fault` says why one failed. `docs/RASA.md` records how Rasa behaves.
+//! late answers and decides what is asked again. Here, `pool` has the threads, and fails requests
+//! at once while the bot is down. `queue` chooses the conversation whose turn it is, `call` does
+//! one HTTP exchange, and `fault` says why an exchange failed. `docs/RASA.md` records how Rasa
+//! behaves.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -31,20 +32,20 @@ mod fault;
 mod pool;
 mod queue;
 
-/// A question is answered within this time, or never.
+/// How long the bot may take to answer a message. After that the request has failed.
 pub const ASK_WITHIN: Duration = Duration::from_secs(30);
-/// Each request of a handback is answered within this time, or never. There is a second one only
-/// when Rasa refused the first list or a form was interrupted.
+/// How long the bot may take for each request of a handback. A handback has a second request only
+/// if Rasa refused the lines in the first one, or if the handoff interrupted a form.
 pub const RETURN_WITHIN: Duration = Duration::from_secs(10);
-/// For so long a refused connection is tried again: a bot that is starting refuses.
+/// How long a refused connection is tried again: a bot that is starting refuses connections.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// Bytes of an answer's body, at most.
+/// The most bytes of an answer's body.
 pub const BODY_MAX: usize = 1024 * 1024;
-/// Lines a handback tells the bot, at most; the latest ones.
+/// The most lines that a handback tells the bot. If there are more, it tells the latest ones.
 pub const LINES_MAX: usize = 200;
-/// Bytes of the lines a handback tells the bot, at most, as JSON.
+/// The most bytes of these lines, as JSON.
 pub const LINES_BYTES_MAX: usize = 256 * 1024;
-/// Handbacks at the bot at the same time, at most.
+/// The most handbacks that run at the same time.
 const RETURNERS: usize = 4;
 
 /// Where the bot is, and how long to wait for it.
@@ -52,30 +53,31 @@ const RETURNERS: usize = 4;
 pub struct Config {
     /// The URL as it was given, for people.
     peer: String,
-    /// Where a message goes.
+    /// The URL to which messages go.
     webhook: String,
-    /// A path was given that is not Rasa's `/webhooks/…`: probably a part of one.
+    /// The given URL has a path, but not Rasa's `/webhooks/…`: probably only a part of that path.
     is_path_odd: bool,
-    /// What stands before `/conversations/…`.
+    /// The URL of Rasa's API, up to `/conversations/…`.
     api: String,
-    /// What the API lets in: never shown.
+    /// The token for the API. It is never shown.
     token: Option<Token>,
-    /// Who may vouch for an https bot; `None`: the authorities that browsers know.
+    /// The authorities that may vouch for an https bot; `None`: those that browsers know.
     authorities: Option<RootCerts>,
     askers: Askers,
     times: Times,
 }
 
-/// What the API lets in, by the way it is sent.
+/// The token for the API, by the way in which it is sent.
 #[derive(Clone)]
 enum Token {
-    /// Rasa's `--auth-token`, in the URL: Rasa takes it nowhere else.
+    /// Rasa's `--auth-token`. It is in the URL, because Rasa takes it nowhere else.
     Shared(String),
     /// A JSON Web Token (RFC 7519) for Rasa's `--jwt-secret`, as `Authorization: Bearer`.
     Jwt(String),
 }
 
-/// Questions at the bot at the same time, at most: each takes a thread here and a connection there.
+/// The most messages that the bot answers at the same time. Each takes a thread here and a
+/// connection there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Askers(usize);
 
@@ -85,7 +87,7 @@ impl Askers {
 }
 
 impl Default for Askers {
-    /// 32: a bot that takes 100 ms for an answer gives 320 a second then.
+    /// 32: then a bot that takes 100 ms for an answer gives 320 answers a second.
     fn default() -> Askers {
         Askers(32)
     }
@@ -100,87 +102,88 @@ impl FromStr for Askers {
     }
 }
 
-/// The waits, apart so that tests need not wait.
+/// How long to wait for what. Tests set shorter times.
 #[derive(Clone, Copy, Debug)]
 struct Times {
     ask: Duration,
     give_back: Duration,
     patience: Duration,
-    /// Between two attempts to connect.
+    /// The pause between two attempts to connect.
     pause: Duration,
 }
 
-/// What the bot is asked to do.
+/// A request to the bot.
 #[derive(Clone, Debug)]
 pub enum Request {
     /// Answer a message.
     Ask {
-        /// Rasa's id of the conversation: `[A-Za-z0-9_.:@-]` only, it is not percent-decoded
-        /// there.
+        /// Rasa's id of the conversation. It has only `[A-Za-z0-9_.:@-]`, because Rasa does not
+        /// decode percents.
         sender: String,
         /// What the customer said.
         text: String,
         /// A JSON object that goes with the message as its `metadata`.
         metadata: Option<Value>,
     },
-    /// Take the conversation back, knowing what was said meanwhile. With nothing said it is
+    /// Take the conversation back, and learn what was said meanwhile. If nothing was said, this is
     /// idempotent and may be sent again.
     Return {
         /// Rasa's id of the conversation.
         sender: String,
-        /// What user and admin said, oldest first.
+        /// What the customer and the agent said, the oldest first.
         said: Vec<Line>,
     },
 }
 
-/// Something said while the bot was away.
+/// A line that was said while an agent had the conversation.
 #[derive(Clone, Debug)]
 pub struct Line {
-    /// By whom; what the bot itself said it knows.
+    /// Who said it: the customer or the agent. The bot knows its own lines.
     pub author: Author,
-    /// The admin's name, where one was given.
+    /// The agent's name, if there is one.
     pub name: Option<String>,
     /// The text.
     pub text: String,
 }
 
-/// What became of a request.
+/// The end of a request.
 #[derive(Debug)]
 pub struct Answer {
-    /// The ticket it was sent with.
+    /// The ticket that the request was sent with.
     pub ticket: u64,
-    /// What became of it.
+    /// How it ended.
     pub outcome: Outcome,
 }
 
-/// What became of a request, by its kind.
+/// How a request ended, by its kind.
 #[derive(Debug)]
 pub enum Outcome {
-    /// Of an `Ask`: what the bot said.
+    /// An `Ask`: what the bot said.
     Said(Result<Vec<Item>, Fault>),
-    /// Of a `Return`.
+    /// A `Return`.
     Returned(Result<Taken, Fault>),
 }
 
-/// A handback the bot took.
+/// A handback that the bot took.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Taken {
-    /// How it took it.
+    /// Whether the bot took all of it.
     pub how: Resumed,
-    /// What is wrong with the way there, for the person to hear once.
+    /// A danger on the way to the bot, in a sentence that the program shows once.
     pub warning: Option<String>,
 }
 
 /// How the bot took a handback.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Resumed {
-    /// It answers again, and knows what was said.
+    /// The bot answers again, and knows what was said.
     Yes,
-    /// It answers again, but did not take what was said.
+    /// The bot answers again, but did not take what was said.
     WithoutLines,
-    /// It answers again and knows what was said, but the form that was under way stays interrupted.
+    /// The bot answers again and knows what was said, but the form that was under way stays
+    /// interrupted.
     WithoutForm(Fault),
-    /// It says that it is still paused.
+    /// The bot says that it is still paused.
     StillPaused,
 }
 
@@ -191,13 +194,13 @@ pub struct Bot {
 }
 
 impl Config {
-    /// Checks the URL: `http://localhost:5005`, or with a path the webhook itself.
+    /// Checks the URL: that of a bot (`http://localhost:5005`), or with a path that of the webhook.
     ///
     /// # Errors
-    /// One line: what is wrong, and what to give.
+    /// One line: what is wrong with the URL, and an example of a right one.
     pub fn new(url: &str, token: Option<String>) -> Result<Config, String> {
         const GIVE: &str = "give one like http://localhost:5005";
-        // Never repeated in an error: what stands before the @ or behind the ? may be a secret.
+        // No error repeats the URL: the part before an @ or after a ? may be a secret.
         if url.contains('@') {
             return Err(
                 "the bot's URL must not hold a user name or a password; leave out what stands \
@@ -225,7 +228,7 @@ impl Config {
         let port =
             authority.as_str().strip_prefix(authority.host()).filter(|port| !port.is_empty());
         if port.is_some() && authority.port_u16().is_none_or(|port| port == 0) {
-            return Err(format!("the bot's URL '{url}' has a port that is none; {GIVE}"));
+            return Err(format!("the bot's URL '{url}' has an invalid port; {GIVE}"));
         }
         let origin = format!("{scheme}://{authority}");
         let path = if uri.path() == "/" { "/webhooks/rest/webhook" } else { uri.path() };
@@ -247,7 +250,7 @@ impl Config {
         })
     }
 
-    /// Believes these authorities, and no others, about an https bot.
+    /// Trusts these authorities, and no others, to vouch for an https bot.
     #[must_use]
     pub fn trusting(mut self, authorities: &[CertificateDer<'_>]) -> Config {
         let certificate = |der: &CertificateDer<'_>| Certificate::from_der(der).to_owned();
@@ -255,7 +258,7 @@ impl Config {
         self
     }
 
-    /// Sets how many questions the bot gets at the same time, at most.
+    /// Sets the most messages that the bot answers at the same time.
     #[must_use]
     pub fn with_askers(mut self, askers: Askers) -> Config {
         self.askers = askers;
@@ -272,8 +275,8 @@ impl Config {
         &self.peer
     }
 
-    /// What is wrong with the way there that can be told before anything is sent: a token that
-    /// others can read.
+    /// A danger on the way to the bot that shows before anything is sent: others can read the
+    /// token.
     pub fn warning(&self) -> Option<String> {
         let uri: Uri = self.api.parse().ok()?;
         let is_clear =
@@ -289,7 +292,7 @@ impl Config {
 }
 
 impl Token {
-    /// A JWT by its form, anything else as Rasa's shared token.
+    /// A token with the form of a JWT is one. Any other is Rasa's shared token.
     fn new(given: &str) -> Option<Token> {
         match given {
             "" => None,
@@ -300,8 +303,8 @@ impl Token {
 }
 
 /// Whether this is a JWS in its compact form (RFC 7515, 3.1): three parts of base64url, the first
-/// of which is the header, a JSON object that names its algorithm. A shared token that merely has
-/// two dots in it is none.
+/// of which is the header, a JSON object that names its algorithm. So a shared token that happens
+/// to have two dots in it is not taken for a JWT.
 fn is_jwt(token: &str) -> bool {
     let parts: Vec<_> = token.split('.').map(|part| BASE64_URL_SAFE_NO_PAD.decode(part)).collect();
     let [Ok(header), Ok(_), Ok(_)] = &parts[..] else { return false };
@@ -309,7 +312,7 @@ fn is_jwt(token: &str) -> bool {
         .is_ok_and(|header| header.contains_key("alg"))
 }
 
-/// Whether a URL's host is this machine by its name alone.
+/// Whether the name of a URL's host says that it is this machine.
 fn is_here(host: &str) -> bool {
     let host = host.trim_matches(['[', ']']).to_ascii_lowercase();
     let named = host == "localhost" || host.ends_with(".localhost");
@@ -334,7 +337,7 @@ impl Request {
         }
     }
 
-    /// What becomes of it when it fails.
+    /// The outcome of the request if it failed.
     fn failed(&self, fault: Fault) -> Outcome {
         match self {
             Request::Ask { .. } => Outcome::Said(Err(fault)),
@@ -344,7 +347,7 @@ impl Request {
 }
 
 impl Outcome {
-    /// What this says of the bot's health.
+    /// What this outcome says about the bot's health.
     fn end(&self) -> End<Fault> {
         match self {
             Outcome::Said(Ok(_)) | Outcome::Returned(Ok(_)) => End::Answered,
@@ -354,16 +357,16 @@ impl Outcome {
 }
 
 impl Bot {
-    /// Opens the way. Nothing is dialled and no thread started before there is a request.
-    /// `answers` is unbounded: `send` itself answers a request while the bot is down.
+    /// Makes the way to the bot. It dials nothing and starts no thread before the first request.
+    /// `answers` must be unbounded, because `send` itself answers requests while the bot is down.
     pub fn start(config: Config, answers: Sender<Answer>) -> Bot {
         Bot { pool: Pool::new(config, answers) }
     }
 
     /// Sends a request; its answer comes on the channel. Never waits for the bot.
     ///
-    /// Requests wait for a free thread in a queue without a bound: one in flight a conversation,
-    /// which is the caller's rule, is the bound.
+    /// Requests wait for a free thread in a queue. The queue has no bound of its own: callers keep
+    /// one request under way for each conversation.
     pub fn send(&self, ticket: u64, request: Request) {
         self.pool.send(ticket, request);
     }

@@ -1,6 +1,6 @@
 //! The edges: each room has one family of system calls.
 //!
-//! A room of this floor imports the pure rooms, and no other edge but the clocks.
+//! A room of this floor imports the pure rooms. It imports no other edge except the clocks.
 
 pub mod agents;
 pub mod clock;

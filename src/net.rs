@@ -16,8 +16,8 @@
 //! * The socket thread blocks when the event channel is full. Then it does not read, and no
 //!   deadline runs.
 //! * After one [`Event::Received`] a connection is not read until the loop calls [`Net::read_on`].
-//!   So the number of connections bounds the events that wait, and a peer that sends much waits
-//!   behind peers that send little.
+//!   So the number of connections bounds the events that wait, and peers that send little do not
+//!   wait for a peer that sends much.
 //! * Dialers report to the socket thread's inbox, never to the loop.
 //!
 //! An accepted connection is a stranger until the loop admits it ([`Net::admit`]). The number of
@@ -154,8 +154,8 @@ impl Net {
         Ok(local)
     }
 
-    /// Gives the listener at `local` other settings, such as a renewed certificate. Connections that
-    /// it has accepted keep theirs.
+    /// Gives the listener at `local` other settings, such as a renewed certificate. Connections
+    /// that it has accepted keep theirs.
     pub fn renew(&self, local: SocketAddr, settings: Settings) {
         self.queue(Command::Renew(local, settings));
     }

@@ -1,4 +1,5 @@
-//! What browsers get: the files in `src/page`, joined, without comments, and compressed (`build.rs`).
+//! What browsers get: the files in `src/page`, joined, without comments, and compressed
+//! (`build.rs`).
 
 use std::io::{Read, Write};
 use std::sync::OnceLock;

@@ -6,10 +6,10 @@
 //!                                                  and acks) committed)
 //! ```
 //!
-//! A mode drains its inputs and has its core handle them; [`turn`] does the rest. It runs
-//! `handoff user`, `handoff admin`, the fuzz targets and the model, each with a [`World`] of its
-//! own. The order is the promise of docs/RELIABILITY.md: what is sent, acknowledged, asked or shown
-//! is in the journal. The feature `acts-first` breaks that order on purpose, to see that the proofs
+//! A mode drains its inputs and has its core handle them; [`turn`] does the rest. The modes, the
+//! fuzz targets and the model run the same `turn`, each with a [`World`] of its own. The order
+//! keeps the promise of docs/RELIABILITY.md: whatever is sent, acknowledged, asked or shown is in
+//! the journal. The feature `acts-first` breaks that order on purpose, to see whether the proofs
 //! notice.
 
 use std::borrow::Cow;
@@ -27,18 +27,18 @@ pub mod keeper;
 pub mod peers;
 pub mod seat;
 
-/// Everything around a core: its journal, its connections, and those in front of it.
+/// Everything around a core: its journal, its connections, and its seats.
 pub trait World<S: Side> {
     /// Why the program ends.
     type Stop: From<Fault>;
 
-    /// What was committed.
+    /// The journal, which has what was committed.
     fn journal(&self) -> &Journal;
 
     /// Commits records, all or nothing. Returns their lines once they are durable.
     ///
     /// # Errors
-    /// When they never will be.
+    /// When they will never be durable.
     fn commit(&mut self, records: Batch) -> Result<Vec<Committed>, Self::Stop>;
 
     /// Sends a message. Returns the bytes of its frame.
@@ -47,32 +47,32 @@ pub trait World<S: Side> {
     /// The peer on this connection has introduced itself.
     fn admit(&mut self, conn: Conn);
 
-    /// Closes a connection once everything that was sent has left.
+    /// Closes a connection after everything that was sent on it has left.
     fn close(&mut self, conn: Conn);
 
-    /// What was sent leaves now.
+    /// Lets the sent messages leave now.
     fn flush(&mut self);
 
-    /// Does what only this side does.
+    /// Carries out an errand, which only this kind of side has.
     ///
     /// # Errors
     /// When the program cannot go on.
     fn run(&mut self, side: &mut S, errand: S::Errand) -> Result<(), Self::Stop>;
 
-    /// Tells those in front of something that happened. `written` is what this turn committed.
+    /// Passes a fact to the seats. `written` has the lines that this turn committed.
     ///
     /// # Errors
     /// When the journal cannot be read.
     fn tell(&mut self, side: &S, fact: Fact, written: &Written) -> Result<(), Self::Stop>;
 
-    /// The turn is over: what was told is shown.
+    /// Shows the facts that were passed on: the turn is over.
     fn show(&mut self, side: &S);
 }
 
-/// Does what a core wants done by `now`, until it wants nothing more.
+/// Does everything that a core wants done by `now`, until it wants nothing more.
 ///
 /// # Errors
-/// When the journal failed or the program must end: nothing is done that is not committed.
+/// When the journal fails or the program must end. Then nothing is done that is not committed.
 pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Result<(), W::Stop> {
     side.tick(now);
     let (mut written, mut facts) = (Written::default(), Vec::new());
@@ -81,7 +81,7 @@ pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Resu
         if records.is_empty() && acts.is_empty() {
             break;
         }
-        // The peers may read what was sent before, while this is committed.
+        // While this commit runs, peers may read what was sent before.
         world.flush();
         if cfg!(feature = "acts-first") {
             act(side, world, acts, &mut facts)?;
@@ -94,7 +94,7 @@ pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Resu
     }
     settle(side, world, &written)?;
     world.flush();
-    // No peer waits for the screen.
+    // Facts come last, so that no peer waits for the screen.
     for fact in facts {
         world.tell(side, fact, &written)?;
     }
@@ -105,7 +105,7 @@ pub fn turn<S: Side, W: World<S>>(side: &mut S, world: &mut W, now: Now) -> Resu
     Ok(())
 }
 
-/// Does these acts. Facts are told when everything is sent.
+/// Does these acts, but for the facts, which come when everything is sent.
 fn act<S: Side, W: World<S>>(
     side: &mut S,
     world: &mut W,
@@ -157,12 +157,12 @@ fn settle<S: Side, W: World<S>>(
 #[derive(Debug, Default)]
 pub struct Written {
     lines: Vec<Committed>,
-    /// Where the last line was found. Lines are asked for in about their order.
+    /// The index of the line that was found last. Callers ask for lines in about their order.
     found: Cell<usize>,
 }
 
 impl Written {
-    /// The messages of a passage: those of this turn, and from the journal those of former ones.
+    /// The messages of a passage: those of this turn, and from the journal those of earlier turns.
     ///
     /// # Errors
     /// When the journal cannot be read.

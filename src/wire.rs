@@ -6,7 +6,8 @@
 //! `core::delivery`, meaning to `core::session` and `core::desk`, and moving bytes to `net`. The
 //! rules are in `docs/PROTOCOL.md`, for a client in any language.
 //!
-//! In code as on the wire, `user` is the customer (and the customer's side), `admin` the agent.
+//! In names in code, as on the wire, `user` is the customer (and the customer's side), `admin` the
+//! agent.
 
 use std::collections::BTreeMap;
 
@@ -64,9 +65,9 @@ pub const PAGE_TEXT_MAX: usize = 256;
 pub const USER_MAX: usize = 128;
 /// The most attributes of a customer.
 pub const ATTRIBUTES_MAX: usize = 16;
-/// The feature of a desk that trusts the gateway whose token the hello has.
+/// The feature of a desk that trusts the gateway whose token is in the hello.
 pub const GATEWAY: &str = "gateway";
-/// The feature of a customer's side that understands who of a desk's agents is there.
+/// The feature of a customer's side that understands [`Message::Agent`].
 pub const AGENT: &str = "agent";
 /// The feature of a customer's side that understands the body `requeue`.
 pub const REQUEUE: &str = "requeue";
@@ -347,7 +348,7 @@ impl Body {
     }
 }
 
-/// A wish for an agent, as a `requested` has it. Its texts are as the customer's side sent them.
+/// The content of a `requested`. Its texts are as the customer's side sent them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Why, if the bot said so.

@@ -1,5 +1,5 @@
-//! The start of a desk and of a gateway with many conversations in the journal that are of no
-//! concern now, divided by the start without them.
+//! The start of a desk and of a gateway whose journal has many conversations that they need not
+//! read, divided by the start without these conversations.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -31,7 +31,7 @@ pub(crate) fn desk(extent: &Extent) -> Result<Vec<Row>, Broken> {
     compare(extent, measure, with, |folder| Server::start_in(What::Plain, Some(folder)))
 }
 
-/// A gateway with conversations that rest: their customers have no browser open.
+/// A gateway with conversations at rest: their customers have no browser open.
 pub(crate) fn gateway(extent: &Extent, bot: &str) -> Result<Vec<Row>, Broken> {
     let measure = format!("gateway: start with {MANY} conversations that rest over none");
     let with = |count| {
@@ -54,7 +54,8 @@ fn compare(
         let server = start(folder.path())?;
         Ok([server.took.as_secs_f64() * 1e3, server.status()?.rss as f64 / f64::from(1 << 20)])
     };
-    // Of the time and of the memory: without, with, and with divided by without.
+    // For the time and for the memory: the figure without conversations, the figure with them, and
+    // their ratio.
     let mut samples: [[Sample; 3]; 2] = Default::default();
     for _ in 0..extent.starts {
         // One after the other, so that other work of the machine disturbs both.
@@ -106,7 +107,7 @@ fn asked(number: u32, is_closed: bool) -> Batch {
     records_of(number, [], records)
 }
 
-/// A gateway's records of a conversation: ten messages, and nobody looks.
+/// A gateway's records of a conversation at rest with ten messages.
 fn resting(number: u32) -> Batch {
     let id = id(number);
     let whose = [Record::Customer(CustomerId::new(id)), Record::Token(Token::new(id).hash())];

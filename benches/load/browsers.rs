@@ -1,8 +1,8 @@
 //! The gateway: what customers in their browsers cost, beside a bare server of events (`sse`) and,
 //! if they are there, node and nginx. All customers are in this process.
 //!
-//! The bot takes questions and never answers, so that a line costs what the line costs; where
-//! answers count, it is the built-in one.
+//! Most measures have a bot that takes questions and never answers, so that only the line itself
+//! costs something. Measures of answers have the built-in bot.
 
 use std::collections::VecDeque;
 use std::env;
@@ -26,7 +26,7 @@ use crate::nginx;
 use crate::server::{Server, What};
 use crate::table::{Row, Sample};
 
-/// The customers of the flood: each has one line in flight.
+/// The number of customers in the flood. Each has one line in flight.
 const IN_FLIGHT: usize = 100;
 
 /// A bot that takes every question and answers none.
@@ -37,7 +37,7 @@ fn silent_bot() -> Result<String, Broken> {
     Ok(url)
 }
 
-/// A server under load, as a row names it.
+/// A server under load, and its name in the table.
 type Kind = (&'static str, Server);
 
 /// The bare server, nginx and node if they are there, and the gateway: without a journal, and with
@@ -70,7 +70,7 @@ pub(crate) fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
         let mut ratios: Vec<_> = kinds.iter().map(|_| Sample::default()).collect();
         for round in 0..extent.rounds {
             let mut trips: Vec<_> = kinds.iter().map(|_| Sample::default()).collect();
-            // In each round others talk: nobody says thousands of lines.
+            // Each round has other customers, because nobody says thousands of lines.
             let mut ends = Vec::new();
             for (_, server) in &kinds {
                 let customer = Customer::begin(server)?;
@@ -106,7 +106,8 @@ pub(crate) fn trips(extent: &Extent) -> Result<Vec<Row>, Broken> {
     })
 }
 
-/// A hundred customers with a line in flight each: the server's CPU time for a million deliveries.
+/// A hundred customers with one line in flight each: the server's CPU time for a million
+/// deliveries.
 pub(crate) fn flood(extent: &Extent) -> Result<Row, Broken> {
     let (bot, folder) = (silent_bot()?, Folder::new()?);
     let mut names = Vec::new();
@@ -255,7 +256,7 @@ pub(crate) fn files(extent: &Extent) -> Result<Vec<Row>, Broken> {
     }])
 }
 
-/// The files that are fetched in a round.
+/// The number of files that are fetched in a round.
 const FILES: usize = 20_000;
 
 /// Gets a file whole.

@@ -1,5 +1,5 @@
-//! The gateway with many customers: what one more costs in memory, what they cost while they are
-//! idle, and how long they take to come back.
+//! The gateway with many customers: the memory of one more, the work while they are idle, and the
+//! time in which they come back.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,12 +18,12 @@ use crate::extent::Extent;
 use crate::server::{Server, What};
 use crate::table::{Row, Sample};
 
-/// The fewest and the most customers of the slope.
+/// The lower and the higher number of customers that are compared.
 const FEW: usize = 1_000;
 const MANY: usize = 9_000;
 
-/// The memory of one more customer with an open stream, a live session and ten entries, and the work
-/// for many idle streams.
+/// The memory of one more customer with an open stream, a live session and ten entries, and the
+/// work for many idle streams.
 pub(crate) fn slopes(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let bot = Server::start(What::Bot)?;
     let url = format!("http://{}", bot.address);
@@ -102,7 +102,8 @@ fn come_back(server: &Server, streams: Vec<(Browser, String)>) -> Result<f64, Br
     Ok(since.elapsed().as_secs_f64())
 }
 
-/// What HTTPS adds to a customer, and what one costs who waits at a desk, both with a journal.
+/// The memory that HTTPS adds to a customer, and the memory of a customer who waits at a desk, both
+/// with a journal.
 pub(crate) fn slopes_with_tls(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let bot = Server::start(What::Bot)?;
     let url = format!("http://{}", bot.address);
@@ -155,7 +156,7 @@ fn grow(server: &Server, streams: &mut Vec<(Browser, String)>, count: usize) -> 
     grow_to(server, streams, count, false)
 }
 
-/// Like `grow`; with `is_queued` all of them wait at the desk then.
+/// Like `grow`. With `is_queued` all of them wait at the desk.
 fn grow_to(
     server: &Server,
     streams: &mut Vec<(Browser, String)>,
@@ -182,8 +183,8 @@ fn grow_to(
 /// How long streams are watched while nothing is said: two heartbeats.
 const IDLE_FOR: Duration = Duration::from_secs(30);
 
-/// Reads all streams and answers every second heartbeat, as pages do. Returns the share of a CPU, in
-/// per cent, that the server takes.
+/// Reads all streams and answers every second heartbeat, as pages do. Returns the share of a CPU,
+/// in per cent, that the server takes.
 fn idled(server: &Server, streams: &mut [(Browser, String)]) -> Result<f64, Broken> {
     let poller = epoll::create(CreateFlags::CLOEXEC)?;
     for (at, (stream, _)) in streams.iter().enumerate() {

@@ -37,7 +37,7 @@ pub(crate) struct Customer {
     last_sent: Number,
     last_acked: Number,
     is_welcomed: bool,
-    /// The desk that said welcome.
+    /// The desk that sent its welcome.
     desk: Option<DeskId>,
     /// How many of its entries are lines of an agent.
     lines_received: u64,
@@ -171,7 +171,7 @@ impl Customer {
     }
 }
 
-/// What a customer does who gets an agent.
+/// A customer who gets an agent.
 impl Customer {
     /// Says a line.
     pub(crate) fn say_now(&mut self, text: &str) -> Result<(), Broken> {
@@ -213,7 +213,7 @@ impl Customer {
         self.flush()
     }
 
-    /// Takes an entry of the desk's: an agent accepts this customer, or says something.
+    /// Takes an entry of the desk: an agent accepts this customer, or says something.
     fn receive(&mut self, entry: &Entry) {
         let number = entry.number;
         wire::encode(&Message::Ack { number }, &mut self.out);

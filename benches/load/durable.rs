@@ -233,7 +233,7 @@ pub(crate) fn flood(extent: &Extent) -> Result<Vec<Row>, Broken> {
 /// The rows of a flood, as a desk journaled them.
 struct Copy {
     schema: Vec<String>,
-    /// Rows from before the flood to which its rows refer: conversations and peers.
+    /// Earlier rows to which the rows of the flood refer: conversations and peers.
     conversations: Vec<(i64, Vec<u8>, Vec<u8>)>,
     peers: Vec<(i64, i64)>,
     rows: Vec<Entry>,

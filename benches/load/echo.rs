@@ -38,7 +38,7 @@ pub(crate) fn run() -> io::Result<()> {
     }
 }
 
-/// Listens, says where, and has an epoll that reports new connections with the key 0.
+/// Listens, prints the address, and returns an epoll that reports new connections with the key 0.
 pub(crate) fn listen() -> io::Result<(TcpListener, OwnedFd)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     listener.set_nonblocking(true)?;

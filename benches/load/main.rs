@@ -1,5 +1,6 @@
-//! The benchmark: the cost of a desk, beside a bare epoll echo on the same machine in the same run;
-//! that of a gateway, beside a bare server of events; and how long many customers wait for one bot.
+//! The benchmark: the cost of a desk, compared with a bare epoll echo on the same machine in the
+//! same run; the cost of a gateway, compared with a bare server of events; and how long many
+//! customers wait for one bot.
 //!
 //! This process plays the customers and speaks the real wire, in plaintext or over TLS. A real
 //! `handoff admin` and the echo are processes of their own. Each round measures the two sides of a

@@ -247,13 +247,13 @@ fn connects(extent: &Extent) -> Result<Row, Broken> {
     })
 }
 
-/// The same over TLS, each with a full handshake: the CPU time that cannot be saved, divided by the
-/// desk's CPU time.
+/// The same over TLS, with a full handshake for each: the CPU time that cannot be saved, divided by
+/// the desk's CPU time.
 ///
-/// The time that cannot be saved is that of rustls for the server's half of a handshake (measured
-/// in memory, with the real configurations of both sides), and that of an echo for a connection
-/// (the work on sockets). Rates are not compared, but stand beside the ratio: the desk does only
-/// the server's half, and this process does the client's half on another CPU and is the slower.
+/// The time that cannot be saved is the time of rustls for the server's half of a handshake
+/// (measured in memory, with the real configurations of both sides) and the time of an echo for a
+/// connection (the work on sockets). The table shows the rates, but does not compare them: the
+/// client's half, which this process does on another CPU, is slower than the desk.
 fn handshakes(extent: &Extent) -> Result<Row, Broken> {
     let (echo, desk) = (Server::start(What::Echo)?, Server::start(What::Tls)?);
     let [mut ratios, mut rates, mut spent, mut echoed, mut halves, mut wholes] =

@@ -160,7 +160,7 @@ impl Server {
         Server::launch(What::Web, command, security)
     }
 
-    /// A process that listens at this address, once it does.
+    /// Waits until a process listens at this address.
     pub(crate) fn listening_at(
         what: What,
         mut command: Command,
@@ -199,8 +199,8 @@ impl Server {
     /// The user and system time so far, in seconds.
     pub(crate) fn cpu(&self) -> Result<f64, Broken> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in parentheses may hold anything. Behind it utime is the 12th field and stime
-        // the 13th.
+        // The name in parentheses may hold anything. After it utime is the 12th field and stime the
+        // 13th.
         let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
         let ticks = |at: usize| fields.get(at).and_then(|it| it.parse::<u64>().ok());
         let (user, system) =

@@ -1,5 +1,5 @@
-//! The bare server of events, which no gateway can beat: one thread, bare level-triggered epoll, and
-//! a list of entries in memory for each customer. It answers the requests that the measures of
+//! The bare server of events, which no gateway can beat: one thread, bare level-triggered epoll,
+//! and a list of entries in memory for each customer. It answers the requests that the measures of
 //! `browsers` send, and no others.
 
 use std::collections::HashMap;

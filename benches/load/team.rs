@@ -1,5 +1,5 @@
-//! A desk with twenty agents at their terminals, 500 customers who talk and 2,500 who wait, beside a
-//! desk with one agent and as many customers.
+//! A desk with twenty agents at their terminals, 500 customers who talk and 2,500 who wait, beside
+//! a desk with one agent and as many customers.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,22 +16,22 @@ use seat::{Kind, Seat, add_agent};
 mod life;
 mod seat;
 
-/// The agents of the larger desk. Each has as many customers.
+/// The number of agents of the larger desk. All have the same number of customers.
 const AGENTS: usize = 20;
-/// The customers of each desk who talk, and those who wait.
+/// At each desk, the number of customers who talk, and of those who wait.
 const TALKING: usize = 500;
 const WAITING: usize = 2_500;
 /// The pause before a line, after which all threads sleep.
 const PAUSE: Duration = Duration::from_millis(4);
-/// The lines that the other customers say in a second, and get, while a busy desk is measured: each
-/// of them one in 20 s.
+/// How many lines a second the other customers say, and get, while a busy desk is measured. Each of
+/// them says one line in 20 s.
 const BUSY: usize = 25;
-/// Nobody does anything for this long.
+/// How long an idle desk is measured.
 const IDLE_FOR: Duration = Duration::from_secs(10);
-/// A key or a line is to be answered in this time, in milliseconds: in a frame of a screen.
+/// The goal for the time of a key or a line, in milliseconds: one frame of a screen.
 const FRAME: f64 = 16.0;
 
-/// Measures, with persons and with programs at the terminals.
+/// Measures with persons and with programs at the terminals.
 pub(crate) fn measure(extent: &Extent) -> Result<Vec<Row>, Broken> {
     let mut rows = Measured::new(extent, Kind::Person)?.rows();
     rows.extend(Measured::new(extent, Kind::Program)?.rows());
@@ -45,22 +45,23 @@ struct Times {
     lines: Sample,
     answers: Sample,
     shown: Sample,
-    /// From a key to what it changes on the screen.
+    /// From a key to its effect on the screen.
     keys: Sample,
 }
 
-/// What all rounds have brought.
+/// The results of all rounds.
 struct Measured {
     kind: Kind,
-    /// The medians of the desk with one agent, and of that with twenty; and the second over the first.
+    /// The medians of the desk with one agent, and of the desk with twenty; and the ratio of the
+    /// second to the first.
     medians: [Times; 2],
     ratios: Times,
-    /// All times of the desk with twenty agents while others talk, too.
+    /// All times of the desk with twenty agents while the other customers talk, too.
     busy: Times,
-    /// The share of a CPU that this desk and each terminal take while nobody does anything.
+    /// The share of a CPU that this desk, and each terminal, takes while nobody does anything.
     idle: Sample,
     terminals: Sample,
-    /// The memory for twenty seats more, in MiB.
+    /// The memory for twenty more seats, in MiB.
     seats: f64,
 }
 
@@ -80,8 +81,8 @@ impl Measured {
 
     fn round(&mut self, teams: &mut [Team; 2], round: usize, count: usize) -> Result<(), Broken> {
         let mut times = [Times::default(), Times::default()];
-        // Ten short turns each, in another order in each round: other work of the machine disturbs
-        // both.
+        // Each desk has ten short turns, in another order in each round, so that other work of the
+        // machine disturbs both.
         for turn in 0..20 {
             let at = (turn + round) % 2;
             teams[at].talk(count / 10, &mut times[at])?;
@@ -197,7 +198,7 @@ impl Team {
         Ok(Team { kind, customer, life, seats, desk, folder, lines: 0 })
     }
 
-    /// The other customers come, to all desks at the same time, and some of them get an agent.
+    /// Adds the other customers to all desks at the same time. Some of them get an agent.
     fn fill(teams: &mut [Team]) -> Result<(), Broken> {
         for number in 1..TALKING + WAITING {
             for team in teams.iter_mut() {
@@ -217,9 +218,10 @@ impl Team {
                 team.customer.ping()?;
             }
             team.life.until_active(TALKING - 1)?;
-            // Nobody reads the screens of the others.
+            // The screens of the other agents are read and dropped.
             team.seats[1..].iter().try_for_each(Seat::drain)?;
-            // Each of them got the focus.
+            // Each new customer had the focus, so the first agent's screen has text that no measure
+            // wants.
             team.seats[0].forget()?;
             team.seats[0].press_line("/switch 1")?;
             team.seats[0].until("#1 Customer")?;
@@ -228,7 +230,7 @@ impl Team {
         Ok(())
     }
 
-    /// The customer and the agent talk, a line and an answer each time.
+    /// The customer and the agent talk: `count` times a line and an answer.
     fn talk(&mut self, count: usize, times: &mut Times) -> Result<(), Broken> {
         self.life.check()?;
         self.customer.ping()?;
@@ -264,7 +266,8 @@ impl Team {
         Ok(())
     }
 
-    /// Nobody does anything. Returns the share of a CPU that the desk takes, and all terminals.
+    /// Waits while nobody does anything. Returns the share of a CPU that the desk takes, and the
+    /// share of all terminals.
     fn idle(&self) -> Result<(f64, f64), Broken> {
         let seats = || self.seats.iter().map(Seat::cpu).sum::<Result<f64, Broken>>();
         let (desk, terminals) = (cpu_of(self.desk.pid())?, seats()?);
@@ -274,9 +277,10 @@ impl Team {
         Ok(((cpu_of(self.desk.pid())? - desk) / took, (seats()? - terminals) / took))
     }
 
-    /// The memory that the desk takes for one seat more of each agent, in MiB.
+    /// The memory that the desk takes for one more seat of each agent, in MiB.
     fn cost_of_seats(&mut self) -> Result<f64, Broken> {
-        // The first seats that are told of all customers leave room for those that follow.
+        // When the first seats learn of all customers, the desk takes memory that later seats use
+        // again. So they are not measured.
         self.grow(1)?;
         self.customer.ping()?;
         let before = self.desk.status()?.rss;
@@ -287,7 +291,7 @@ impl Team {
         Ok(cost / f64::from(1 << 20))
     }
 
-    /// Each agent gets one seat more.
+    /// Adds one more seat for each agent.
     fn grow(&mut self, round: usize) -> Result<(), Broken> {
         for name in names(AGENTS) {
             let code = add_agent(&self.folder, &name)?;

@@ -44,7 +44,7 @@ impl Nobody {
     }
 }
 
-/// What the two sides do differently in this world.
+/// The part of a turn that differs between the two sides.
 trait Runs: Side {
     fn run(&mut self, nobody: &mut Nobody, errand: Self::Errand);
 }

@@ -1,6 +1,7 @@
-//! Customers' browsers and a gateway: streams open, break off at any moment and come back, customers
-//! leave memory, and the gateway starts again. Each page shows every event of its customer once and
-//! in order, and an open stream has the newest one. No customer with an open stream has gone.
+//! Customers' browsers and a gateway: streams open, break off at any moment and come back,
+//! customers leave memory, and the gateway starts again. Each page shows every event of its
+//! customer once and in order, and an open stream has the newest one. No customer with an open
+//! stream has gone.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -39,7 +40,7 @@ struct World {
     browsers: [Browser; BROWSERS as usize],
     /// Streams so far.
     streams: u64,
-    /// The conversations whose sessions were told that the customer has gone.
+    /// The conversations whose sessions know that the customer has gone.
     gone: BTreeSet<ConversationId>,
 }
 
@@ -130,7 +131,7 @@ impl World {
         self.write(true);
     }
 
-    /// A browser opens a stream behind the last event that it knows.
+    /// A browser opens a stream that goes on after the last event that it knows.
     fn open(&mut self, at: usize, reader: Reader, choices: &mut Choices<'_>) {
         if self.browsers[at].stream.is_some() {
             return;
@@ -191,8 +192,8 @@ impl World {
         assert!(!known, "streams have ids from 1");
     }
 
-    /// The gateway starts again, with its journal or (a third of the times) with an empty one's
-    /// epoch.
+    /// The gateway starts again with the epoch of its journal or, in a third of the cases, of a new
+    /// one.
     fn start_again(&mut self, choices: &mut Choices<'_>) {
         self.gateway.leave(5);
         self.write(choices.below(2) > 0);
@@ -201,7 +202,7 @@ impl World {
         self.gateway = Gateway::new(self.epoch, LIMITS);
     }
 
-    /// Takes a customer into memory as the journal has them.
+    /// Takes a customer from the journal into memory.
     fn take_up(&mut self, of: u8) {
         if !self.gateway.knows(id(of)) {
             let talks = &self.journal[usize::from(of)];
@@ -217,7 +218,7 @@ impl World {
         for Output { conn, bytes, ends, .. } in self.gateway.take_output(self.now) {
             let at =
                 self.browsers.iter().position(|it| it.stream.is_some_and(|(of, _)| of == conn));
-            let at = at.expect("what is written is for an open stream");
+            let at = at.expect("output is only for open streams");
             let epoch = self.epoch;
             let browser = &mut self.browsers[at];
             if arrives {
@@ -256,7 +257,7 @@ impl World {
 }
 
 impl Browser {
-    /// Takes events as the page does.
+    /// Reads events as the page does.
     fn hear(&mut self, bytes: &[u8], epoch: u32) {
         let text = std::str::from_utf8(bytes).expect("events are text");
         if let Some((_, Reader::Held)) = self.stream {
@@ -305,7 +306,7 @@ fn id(of: u8) -> CustomerId {
     CustomerId::new([of; 16])
 }
 
-/// An entry: a message, or what a desk asked for, which is no event.
+/// An entry: a message, or a desk's control, which is no event.
 fn line(number: Number, is_event: bool) -> Line {
     let (from, body) = match is_event {
         true => (None, Body::Message(Said::text(Author::User, "hello"))),

@@ -1,5 +1,5 @@
-//! A browser's bytes: requests come out the same in whatever pieces the bytes come, nothing panics,
-//! and no more is kept than the caps allow.
+//! For any bytes of a browser: the requests do not depend on the pieces in which the bytes come,
+//! nothing panics, and the memory is bounded.
 
 use handoff::core::gateway::{Call, EventId};
 use handoff::core::http::{BODY_MAX, Connection, HEAD_MAX, Refusal, cookies};

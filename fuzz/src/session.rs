@@ -236,7 +236,8 @@ impl turn::World<Sessions> for Edges {
         match fact {
             Fact::Report(_, report) => {
                 serde_json::to_string(&report).expect("a report is JSON");
-                // The former conversation's last position is told when this one has begun already.
+                // The last position of the former conversation may be reported after this one has
+                // begun.
                 if let Report::State { conversation, position: Some(position), .. } = report
                     && conversation == self.id
                 {

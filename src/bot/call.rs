@@ -1,8 +1,8 @@
 //! One exchange with Rasa: a POST and its answer, over ureq.
 //!
 //! A POST has no idempotency key. A refused connection is tried again for a while; that happens
-//! inside connecting, where nothing can have been sent yet. What fails later is never sent again,
-//! but for `resume`, which is idempotent.
+//! while it connects, when nothing can have been sent yet. A request that fails later is never sent
+//! again, except `resume`, which is idempotent.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -28,7 +28,7 @@ use super::{
 use crate::core::reply::{self, Item};
 use crate::wire::Author;
 
-/// Does what is asked. Blocks up to the request's deadline.
+/// Carries out a request. Blocks up to its deadline.
 pub(super) fn perform(config: &Config, request: &Request) -> Outcome {
     match request {
         Request::Ask { sender, text, metadata } => {
@@ -61,10 +61,11 @@ fn ask(
 
 fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
-    // Rasa's own words for a list that it cannot take; a proxy has others.
+    // With these statuses Rasa itself refuses a list of events. A proxy answers with others.
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500, .. });
     match resume(config, sender, lines.clone()) {
-        // Rasa drops a list as a whole; without the lines the bot is at least not left paused.
+        // Rasa has dropped the whole list, with the `resume` in it. So the bot gets `resume` alone:
+        // it does not know the lines then, but it is not left paused.
         Err(fault) if !lines.is_empty() && rejected(&fault) => {
             match resume(config, sender, Vec::new())? {
                 Taken { how: Resumed::Yes, warning } => {
@@ -77,7 +78,7 @@ fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Faul
     }
 }
 
-/// What was said as Rasa's events: the latest, within the limits.
+/// The lines as Rasa's events: as many of the latest as the limits allow.
 fn told(said: &[Line]) -> Vec<Value> {
     let mut bytes = 0;
     let events = said.iter().rev().filter_map(event).take(LINES_MAX).take_while(|event| {
@@ -89,8 +90,8 @@ fn told(said: &[Line]) -> Vec<Value> {
     events
 }
 
-/// Without a `timestamp`: an old one could make Rasa's session look expired. A `user` event without
-/// `parse_data` would cost the whole list.
+/// A line as Rasa's event. It has no `timestamp`: an old one could make Rasa's session look
+/// expired. Without `parse_data` in a `user` event Rasa would refuse the whole list.
 fn event(line: &Line) -> Option<Value> {
     match (line.author, &line.name) {
         (Author::User, _) => Some(json!({ "event": "user", "text": line.text, "parse_data": {} })),
@@ -102,26 +103,27 @@ fn event(line: &Line) -> Option<Value> {
     }
 }
 
-/// Rasa's own "I wait for the customer". It ends the turn that handed over: a bare `resume` would
-/// make the next message run the handoff action again. `hide_rule_turn` keeps this turn, and what
-/// people said in it, out of what a story policy remembers: a story goes on where it was.
+/// The event by which Rasa itself notes that it waits for the customer. It ends the turn that
+/// handed over: after a bare `resume`, the next message would run the handoff action again.
+/// `hide_rule_turn` hides this turn, and what people said in it, from story policies: so a story
+/// goes on where it was.
 fn listen() -> Value {
     json!({ "event": "action", "name": "action_listen", "hide_rule_turn": true })
 }
 
-/// A line that no rule fits makes Rasa run `action_default_fallback`, which rewinds past the last
-/// `action_listen` and predicts what follows the event before it. This event, put there, is the
-/// answer: listen again. Without it Rasa would run the turn that handed over once more. An
-/// action that a followup asks for is as hidden as the one before it: so a hidden one comes first.
+/// If no rule fits a message, Rasa runs `action_default_fallback`, which rewinds past the last
+/// `action_listen` and predicts what follows the event before it. This event stands there and says:
+/// listen again. Without it Rasa would run the turn that handed over once more. A followup action
+/// is hidden if the action before it is: so a hidden action comes first.
 fn listen_after_rewind() -> Value {
     json!({ "event": "followup", "name": "action_listen" })
 }
 
-/// Tells the lines and ends the pause, in one request; one more sets a form going again that the
-/// handoff interrupted.
+/// Tells the bot the lines and ends its pause, in one request. If the handoff interrupted a form, a
+/// second request sets the form going again.
 ///
-/// An API that takes it without a token takes anything from anybody: that is told from this answer,
-/// so that no request is made for it.
+/// An API that takes this request without a token takes any request from anybody. This answer shows
+/// that, so no further request is needed to find it out.
 fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fault> {
     let peer = config.peer.clone();
     let mut events = lines;
@@ -150,11 +152,11 @@ fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fau
     Ok(Taken { how, warning })
 }
 
-/// Appends events to the tracker, all or none. Gives back what the tracker says then, and whether
+/// Appends events to Rasa's tracker, all or none. Returns the new state of the tracker, and whether
 /// it is on another machine.
 fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, bool), Fault> {
     let peer = config.peer.clone();
-    // Rasa does not decode percents: such an id would be another one, or another path.
+    // Rasa does not decode percents: such an id would name another conversation, or another path.
     if !sender.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)) {
         return Err(Fault::Broken {
             peer,
@@ -172,10 +174,10 @@ fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, boo
     }
 }
 
-/// What came back.
+/// The answer to a POST.
 struct Exchange {
     status: StatusCode,
-    /// Empty but for status 200.
+    /// The body; empty unless the status is 200.
     body: Vec<u8>,
     /// The bot's address is not of this machine's loopback.
     far: bool,
@@ -215,8 +217,8 @@ fn post(
     Ok(Exchange { status, body, far })
 }
 
-/// An agent for one exchange: no proxy (not the environment's either), no redirects, nothing kept.
-/// It says in `far` whether it left this machine.
+/// A ureq agent for one exchange. It uses no proxy (not that of the environment either), follows no
+/// redirects and keeps no connection. It sets `far` if the connection leaves this machine.
 fn agent(config: &Config, within: Duration, far: Arc<AtomicBool>) -> Agent {
     let times = config.times;
     let tls = TlsConfig::builder();
@@ -238,7 +240,7 @@ fn agent(config: &Config, within: Duration, far: Arc<AtomicBool>) -> Agent {
     Agent::with_parts(config, dialer, NamedResolver(DefaultResolver::default()))
 }
 
-/// What failed before a byte of the request was out.
+/// A failure before a byte of the request was sent.
 #[derive(Debug)]
 enum Before {
     Lookup(Error),
@@ -254,7 +256,7 @@ impl fmt::Display for Before {
 
 impl std::error::Error for Before {}
 
-/// The resolver, whose errors say that they are its own.
+/// A resolver that marks its errors as its own.
 #[derive(Debug)]
 struct NamedResolver(DefaultResolver);
 
@@ -271,7 +273,8 @@ impl Resolver for NamedResolver {
     }
 }
 
-/// Connects, again while it is refused, then TLS; its errors say that nothing was sent.
+/// Connects, and tries again while the connection is refused; then does the TLS handshake. Its
+/// errors say that nothing was sent.
 struct Dialer {
     tcp: TcpConnector,
     tls: RustlsConnector,
@@ -320,8 +323,7 @@ fn is_refusal(error: &io::Error) -> bool {
     error.kind() == ErrorKind::ConnectionRefused
 }
 
-/// An error as a fault: its phase, the peer, what to do. Never with ureq's own text of a URL, which
-/// may hold the token.
+/// An error as a fault. It never contains ureq's own text of a URL, which may hold the token.
 fn explain(config: &Config, error: Error, within: Duration) -> Fault {
     let peer = config.peer.clone();
     let error = match error {
@@ -359,22 +361,23 @@ fn explain_before(config: &Config, before: Before) -> Fault {
     }
 }
 
-/// Whether the certificate is by an authority that nobody here named.
+/// Whether the certificate is signed by an authority that this side does not trust.
 fn is_of_unknown_authority(error: &Error) -> bool {
     let tls = match error {
         Error::Rustls(error) => Some(error),
         Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
         _ => None,
     };
-    // A bad signature is another authority of the same name.
+    // A bad signature means another authority of the same name.
     let of_authority = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
     matches!(tls, Some(rustls::Error::InvalidCertificate(error)) if of_authority.contains(error))
 }
 
-/// What an error says to a person.
+/// An error in words for a person.
 fn why(error: &Error) -> String {
     match error {
-        // The kind is a plain sentence; where there is none, the system's own text is.
+        // The kind of an error reads as a plain sentence. An error without a kind keeps the
+        // system's text.
         Error::Io(error) if error.raw_os_error().is_some() && error.kind() != ErrorKind::Other => {
             match error.kind().to_string() {
                 kind if kind == "uncategorized error" => error.to_string(),

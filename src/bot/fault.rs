@@ -1,4 +1,4 @@
-//! Why a bot did not do what it was asked: one sentence a fault.
+//! Why a bot did not do what it was asked, with one sentence for each fault.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::core::health::End;
 use crate::core::reply::NotAReply;
 
-/// Why a request to the bot came to nothing. `peer` is the bot's URL as it was given.
+/// Why a request to the bot failed. `peer` is the bot's URL as it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The bot is down, and another request probes it. Nothing was sent.
     Down {
-        /// What the request got that showed it: this reads the same.
+        /// The fault of the request that found the bot down. `Down` reads the same.
         cause: Box<Fault>,
     },
     /// Its host's name has no address.
@@ -21,7 +21,7 @@ pub enum Fault {
         /// What the resolver said.
         why: String,
     },
-    /// Nobody answers there. Nothing was sent.
+    /// Nothing answers at the bot's address. Nothing was sent.
     Unreachable {
         /// Whom we tried.
         peer: String,
@@ -88,22 +88,23 @@ pub enum Fault {
     Token {
         /// Whom we asked.
         peer: String,
-        /// Whether one was given.
+        /// Whether the program was given a token.
         given: bool,
     },
 }
 
 impl Fault {
-    /// Whether the bot took nothing of the request, as far as anybody can know.
+    /// Whether it is certain that the bot did not act on the request.
     pub fn is_refusal(&self) -> bool {
         match self {
             Fault::Down { .. } | Fault::NotFound { .. } | Fault::Unreachable { .. } => true,
             Fault::Insecure { .. } => true,
             Fault::NoWebhook { .. } | Fault::NoApi { .. } | Fault::Token { .. } => true,
-            // A proxy says 502 or 503 when there is no Rasa behind it. If it meant anything else,
-            // the bot gets the lines twice, which is better than never.
+            // A proxy answers 502 or 503 when there is no Rasa behind it. If it means something
+            // else, the bot gets the lines twice, which is better than never.
             Fault::Status { status: 502 | 503, .. } => true,
-            // By HTTP's rules (RFC 9110, 15.4 and 15.5); 408 says nothing about what came before.
+            // By HTTP's rules (RFC 9110, 15.4 and 15.5) the server did not act. 408 does not say
+            // whether it did.
             Fault::Status { status, .. } => (300..500).contains(status) && *status != 408,
             Fault::Slow { .. }
             | Fault::Broken { .. }
@@ -112,16 +113,17 @@ impl Fault {
         }
     }
 
-    /// What this says of the bot's health.
+    /// What this fault says about the bot's health.
     pub(super) fn end(&self) -> End<Fault> {
         match self {
-            // It fails before a conversation is named, so it is the same for all of them.
+            // This fails before the request names a conversation, so it is the same for all of
+            // them.
             Fault::NotFound { .. } | Fault::Unreachable { .. } | Fault::Insecure { .. } => {
                 End::Unreached(self.clone())
             }
-            // By 504 a proxy says that Rasa gave it no answer in time.
+            // A proxy answers 504 when Rasa gave it no answer in time.
             Fault::Slow { .. } | Fault::Status { status: 504, .. } => End::TimedOut(self.clone()),
-            // By 502 and 503 a proxy says that it has no Rasa, or none for this request.
+            // A proxy answers 502 or 503 when it has no Rasa, or none for this request.
             Fault::Broken { .. } | Fault::Status { status: 502 | 503, .. } => End::Unclear,
             Fault::Down { .. } => End::Unclear,
             Fault::Status { .. } | Fault::NoWebhook { .. } | Fault::NotAReply { .. } => {

@@ -1,10 +1,10 @@
 //! Threads that send the requests, and the bot's health, which all of them share.
 //!
-//! Asking and giving back have lanes of their own: questions that hang never hold up a handback. A
-//! lane starts a thread when a request is ready and no thread of it is free. A free thread waits
-//! for its next request until the program ends: a thread that could end by itself might do so just
-//! when a request is left to it. It costs memory alone; 32 of them took 8 MiB, most of it the
-//! allocator's.
+//! Messages and handbacks have lanes of their own: messages that hang never hold up a handback. A
+//! lane starts a thread when a request is ready and none of its threads is free. A free thread
+//! waits for the next request until the program ends: if threads ended by themselves, one could end
+//! at the very moment at which a request is left to it. A waiting thread costs only memory; 32 of
+//! them took 8 MiB, most of it the allocator's.
 
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -87,7 +87,8 @@ impl Pool {
         }))
     }
 
-    /// Queues a request, or answers it when the bot is down and another request probes it.
+    /// Queues a request. While the bot is down and another request probes it, the request fails at
+    /// once.
     pub(super) fn send(&self, ticket: u64, request: Request) {
         let shared = &self.0;
         let kind = Kind::of(&request);
@@ -113,7 +114,7 @@ impl Pool {
 
 #[cfg(test)]
 impl Pool {
-    /// Threads that ask.
+    /// The number of threads for messages.
     pub(super) fn askers(&self) -> usize {
         self.0.lock().asks.threads
     }
@@ -141,7 +142,7 @@ impl State {
         }
     }
 
-    /// Takes all requests that wait. None of them is a probe when the bot was up until now.
+    /// Takes all waiting requests out. None of them is a probe, because the bot was up until now.
     fn drain(&mut self) -> Vec<Job> {
         let mut waiting = self.asks.queue.drain();
         waiting.extend(self.returns.queue.drain());
@@ -151,7 +152,7 @@ impl State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic while it is held would be a defect here, and breaks none of its rules.
+        // No code of ours panics under this lock. If it did, the state would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,7 +169,7 @@ impl Shared {
         let builder = thread::Builder::new().name(lane.name.into());
         match builder.spawn(move || shared.work(kind)) {
             Ok(_) => lane.threads += 1,
-            // With another thread at work the request only waits.
+            // The lane has other threads: one of them takes the request later.
             Err(_) if lane.threads > 0 => {}
             Err(error) => {
                 let peer = self.config.peer.clone();
@@ -183,7 +184,7 @@ impl Shared {
         }
     }
 
-    /// A thread's whole life.
+    /// What each thread does until the program ends.
     fn work(&self, kind: Kind) {
         while let Some(Job { ticket, request, pass }) = self.next(kind) {
             let sent = Instant::now();
@@ -204,7 +205,7 @@ impl Shared {
     }
 
     fn perform(&self, request: &Request) -> Outcome {
-        // A library's panic must not cost the answer, nor the thread.
+        // A panic in a library must not lose the answer or end the thread.
         panic::catch_unwind(AssertUnwindSafe(|| call::perform(&self.config, request)))
             .unwrap_or_else(|_| {
                 let why = "a defect of this program".to_owned();
@@ -212,7 +213,7 @@ impl Shared {
             })
     }
 
-    /// Waits for a request. `None` when there will be none.
+    /// Waits for a request. `None` when no more will come.
     fn next(&self, kind: Kind) -> Option<Job> {
         let mut state = self.lock();
         loop {
@@ -233,7 +234,7 @@ impl Shared {
     }
 
     fn answer(&self, ticket: u64, outcome: Outcome) {
-        // Whoever asked may be gone.
+        // This fails only when the loop has ended.
         let _ = self.answers.send(Answer { ticket, outcome });
     }
 }

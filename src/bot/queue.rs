@@ -1,12 +1,12 @@
-//! Requests that wait for a thread: senders take turns, and each has one request under way at most.
+//! Requests that wait for a thread. Senders take turns, and each has at most one request under way.
 
 use std::collections::{HashMap, VecDeque};
 
 /// Waiting requests, by sender.
 ///
-/// Senders whose next request may go stand in a ring. One request of the first is taken, and when
-/// that is done the sender goes to the end of the ring: a sender with 100 requests delays another
-/// by one answer at most, and two requests of a sender never overtake each other.
+/// Senders whose next request may go stand in a ring. The first sender's next request is taken;
+/// when it is done, that sender goes to the end of the ring. So a sender with 100 requests delays
+/// another by at most one answer, and requests of one sender never overtake each other.
 #[derive(Debug)]
 pub(super) struct Queue<Job> {
     senders: HashMap<String, Sender<Job>>,
@@ -14,7 +14,7 @@ pub(super) struct Queue<Job> {
     ring: VecDeque<String>,
 }
 
-/// Stays as long as one of its requests waits or is under way.
+/// A sender, as long as one of its requests waits or is under way.
 #[derive(Debug)]
 struct Sender<Job> {
     waiting: VecDeque<Job>,
@@ -26,7 +26,7 @@ impl<Job> Queue<Job> {
         Queue { senders: HashMap::new(), ring: VecDeque::new() }
     }
 
-    /// How many threads would find a request now.
+    /// How many requests threads could take now.
     pub(super) fn ready(&self) -> usize {
         self.ring.len()
     }
@@ -40,7 +40,7 @@ impl<Job> Queue<Job> {
         sender.waiting.push_back(job);
     }
 
-    /// Takes the next request, which is under way until its sender is `done`.
+    /// Takes the next request. It is under way until `done` is called for its sender.
     pub(super) fn take(&mut self) -> Option<Job> {
         let id = self.ring.pop_front()?;
         let sender = self.senders.get_mut(&id)?;
@@ -59,7 +59,7 @@ impl<Job> Queue<Job> {
         }
     }
 
-    /// Takes all requests that wait; what is under way stays so.
+    /// Takes all waiting requests out; those under way stay.
     pub(super) fn drain(&mut self) -> Vec<Job> {
         self.ring.clear();
         let drained = self.senders.values_mut().flat_map(|it| it.waiting.drain(..)).collect();
@@ -87,11 +87,14 @@ mod tests {
         ["a", "b", "c"].into_iter().for_each(|id| queue.done(id));
         assert_eq!(queue.take(), Some(3));
         queue.done("a");
-        assert!(queue.senders.is_empty() && queue.ready() == 0, "who is gone costs nothing");
+        assert!(
+            queue.senders.is_empty() && queue.ready() == 0,
+            "a sender without requests takes no memory"
+        );
     }
 
     #[test]
-    fn what_is_under_way_is_not_drained() {
+    fn a_drain_leaves_requests_under_way_alone() {
         let mut queue = Queue::new();
         [("a", 1), ("a", 2), ("b", 3)].into_iter().for_each(|(id, job)| queue.push(id, job));
         assert_eq!(queue.take(), Some(1));

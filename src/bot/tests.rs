@@ -14,7 +14,7 @@ use super::*;
 mod crowd;
 mod handback;
 
-/// A bot of raw bytes: every connection is counted, every whole request kept.
+/// A bot that answers raw bytes. It counts its connections and keeps every whole request.
 struct Fake {
     address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -22,7 +22,7 @@ struct Fake {
 }
 
 impl Fake {
-    /// `serve` gets each connection with its whole request.
+    /// Calls `serve` for each connection, with the whole request.
     fn new(serve: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> Fake {
         Fake::raw(move |requests, stream| {
             let request = whole_request(stream);
@@ -71,7 +71,7 @@ impl Fake {
     }
 }
 
-/// Waits short enough for a test.
+/// A configuration with times that are short enough for a test.
 fn config(url: &str, token: Option<&str>) -> Config {
     let mut config = Config::new(url, token.map(str::to_owned)).unwrap();
     let long = Duration::from_secs(5);
@@ -127,7 +127,7 @@ fn ask(config: Config) -> Result<Vec<Item>, String> {
     }
 }
 
-/// An address where nothing listens. On Linux one that no other test's port 0 can get.
+/// An address where nothing listens. On Linux no other test that asks for port 0 can get it.
 fn silent_address(last: u8) -> SocketAddr {
     let host = if cfg!(target_os = "linux") { [127, 83, 12, last] } else { [127, 0, 0, 1] };
     TcpListener::bind((std::net::IpAddr::from(host), 0)).unwrap().local_addr().unwrap()
@@ -155,7 +155,7 @@ fn a_body_of_exactly_the_limit_is_read() {
 }
 
 #[test]
-fn what_is_not_a_rasa_reply_is_named() {
+fn an_answer_that_is_not_a_rasa_reply_is_called_that() {
     let cases: [(&str, &[u8], &str); 9] = [
         ("500 Internal Server Error", b"oops", "answered 500; its log says why"),
         (
@@ -179,7 +179,8 @@ fn what_is_not_a_rasa_reply_is_named() {
         (
             "200 OK",
             b"",
-            "not a Rasa reply: text that is not JSON (EOF while parsing a value at line 1 column 0)",
+            "not a Rasa reply: text that is not JSON \
+             (EOF while parsing a value at line 1 column 0)",
         ),
         ("200 OK", &[b' '; BODY_MAX + 1], "answered with more than 1 MiB"),
     ];
@@ -196,7 +197,7 @@ fn what_is_not_a_rasa_reply_is_named() {
 }
 
 #[test]
-fn a_path_that_is_not_the_whole_webhooks_is_named() {
+fn a_url_with_a_part_of_the_webhooks_path_names_the_whole_path() {
     for (path, whole) in
         [("/rasa/", "/rasa/webhooks/rest/webhook"), ("/bot", "/bot/webhooks/rest/webhook")]
     {
@@ -219,7 +220,7 @@ fn a_path_that_is_not_the_whole_webhooks_is_named() {
 }
 
 #[test]
-fn an_endless_body_is_left() {
+fn the_bot_is_left_when_its_answer_has_no_end() {
     let fake = Fake::new(|_, stream| {
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
         while stream.write_all(&[b' '; 4096]).is_ok() {}
@@ -228,7 +229,7 @@ fn an_endless_body_is_left() {
 }
 
 #[test]
-fn an_answer_of_a_gibibyte_is_left_at_the_limit() {
+fn an_answer_of_a_gibibyte_is_read_only_up_to_the_limit() {
     let written = Arc::new(AtomicUsize::new(0));
     let count = written.clone();
     let fake = Fake::new(move |_, stream| {
@@ -238,13 +239,13 @@ fn an_answer_of_a_gibibyte_is_left_at_the_limit() {
         }
     });
     assert!(ask(fake.config()).unwrap_err().ends_with("answered with more than 1 MiB"));
-    // What the system keeps for a socket is little beside it.
+    // The system's socket buffers hold little compared to this.
     assert!(written.load(Ordering::SeqCst) < 64 * BODY_MAX, "{written:?}");
 }
 
 #[test]
-fn nothing_is_unpacked() {
-    // gzip of a mebibyte of blanks would be a kibibyte; these ten bytes are how any gzip begins.
+fn a_compressed_answer_is_not_unpacked() {
+    // These ten bytes begin every gzip stream. One KiB of gzip could unpack to one MiB.
     let gzip = b"\x1f\x8b\x08\0\0\0\0\0\0\xff";
     for coding in ["gzip", "deflate", "br"] {
         let head = format!(
@@ -259,7 +260,7 @@ fn nothing_is_unpacked() {
 }
 
 #[test]
-fn headers_without_end_are_left() {
+fn the_bot_is_left_when_its_headers_have_no_end() {
     let floods: [(&[u8], &[u8]); 3] = [
         (b"HTTP/1.1 200 OK\r\n", b"x: y\r\n"),
         (b"HTTP/1.1 200 OK\r\nx: ", &[b'y'; 4096]),
@@ -345,7 +346,7 @@ fn a_connection_that_breaks_after_the_request_is_not_tried_again() {
 }
 
 #[test]
-fn where_nothing_listens_it_is_tried_for_a_while() {
+fn a_bot_where_nothing_listens_is_tried_for_a_while() {
     let url = format!("http://{}", silent_address(7));
     let since = Instant::now();
     let error = ask(config(&url, None)).unwrap_err();
@@ -356,8 +357,8 @@ fn where_nothing_listens_it_is_tried_for_a_while() {
 }
 
 #[test]
-fn a_host_without_an_address_is_named() {
-    // A label of 64 letters is refused by the resolver itself: nobody is asked.
+fn an_unknown_host_is_named() {
+    // The resolver itself refuses a label of 64 letters, so no name server is asked.
     let host = "a".repeat(64);
     let error = ask(config(&format!("http://{host}:5005"), None)).unwrap_err();
     assert!(error.starts_with(&format!("cannot find the bot's host '{host}': ")), "{error}");
@@ -379,7 +380,7 @@ fn a_bot_that_starts_meanwhile_is_reached() {
 }
 
 #[test]
-fn tls_with_one_who_speaks_none_is_named() {
+fn a_bot_that_speaks_no_tls_is_said_to_fail_at_tls() {
     let fake = Fake::raw(|_, stream| drop(stream.write_all(&http("200 OK", b"[]"))));
     let error = ask(config(&format!("https://{}", fake.address), None)).unwrap_err();
     assert!(error.starts_with("cannot talk TLS with the bot at https://"), "{error}");
@@ -450,7 +451,7 @@ fn the_url_is_checked_and_completed() {
 }
 
 #[test]
-fn a_token_that_goes_unencrypted_to_another_machine_is_warned_of_and_not_repeated() {
+fn an_unencrypted_token_to_another_machine_causes_a_warning_that_does_not_show_it() {
     let warning =
         |url: &str, token: &str| Config::new(url, Some(token.to_owned())).unwrap().warning();
     for here in [

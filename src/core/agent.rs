@@ -1,4 +1,4 @@
-//! Agents: who answers customers at a desk besides the terminal that started it.
+//! Agents, who answer customers at a desk besides the person at the terminal that started it.
 //!
 //! An agent has a name and a secret. `handoff agent add` puts the name into the desk's file of
 //! agents and prints a [`Code`]. The code works once: with it an agent's terminal makes its secret
@@ -24,14 +24,14 @@ pub const AGENTS_MAX: usize = 1_000;
 pub const CODES_MAX: usize = 64;
 /// The most departments that an agent may name.
 pub const DEPARTMENTS_MAX: usize = 32;
-/// So many of those who were revoked last the file names.
+/// How many of the agents who were revoked last the file names.
 const REVOKED_MAX: usize = 16;
-/// What the terminal that started the desk is called among agents.
+/// The name among agents of the terminal that started the desk.
 pub const TERMINAL: &str = "desk";
-/// What commands call the queue.
+/// The name of the queue in commands.
 pub const QUEUE: &str = "queue";
 
-/// An agent as the desk's file has them.
+/// An agent, as in the desk's file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agent {
     /// The agent's own name: one word, which only agents see.
@@ -44,8 +44,8 @@ pub struct Agent {
     /// The departments that the agent serves; none: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departments: Vec<Department>,
-    /// The hashes of the codes that the agent was given, one for each terminal. A secret counts as
-    /// long as the code that it was made known with is among them.
+    /// The hashes of the agent's codes, one for each terminal. A secret is valid as long as the
+    /// code with which the desk learned it is among them.
     pub codes: Vec<SecretHash>,
 }
 
@@ -53,7 +53,8 @@ pub struct Agent {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Agents {
     agents: Vec<Agent>,
-    /// Who was revoked last, and by whom, for the desk that reads this next.
+    /// The agents who were revoked last, and who revoked each, for the desk that reads the file
+    /// next.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     revoked: Vec<(String, String)>,
 }
@@ -62,7 +63,7 @@ impl Agents {
     /// Reads the text of the file.
     ///
     /// # Errors
-    /// One sentence: what is wrong with it.
+    /// One sentence: what is wrong with the file.
     pub fn parse(text: &str) -> Result<Agents, String> {
         let read: Agents = serde_json::from_str(text).map_err(|error| error.to_string())?;
         read.agents.iter().try_for_each(|agent| check_name(&agent.name))?;
@@ -89,8 +90,8 @@ impl Agents {
         self.agents.iter().find(|agent| agent.codes.contains(&code))
     }
 
-    /// Adds an agent. If the agent is known, the new codes join the old ones, and what else is said
-    /// of the agent takes the place of what was known.
+    /// Adds an agent. If there is one with this name already, the new codes are added to the old
+    /// ones, and everything else is replaced.
     ///
     /// # Errors
     /// One sentence, when the name cannot be used or there are too many agents or codes.
@@ -102,8 +103,8 @@ impl Agents {
         if let Some(known) = self.agents.iter_mut().find(|it| is_same(&it.name, &agent.name)) {
             if known.codes.len() + agent.codes.len() > CODES_MAX {
                 return Err(format!(
-                    "'{0}' has {CODES_MAX} codes, and no agent has more; 'handoff agent revoke {0}' \
-                     removes them all",
+                    "'{0}' has {CODES_MAX} codes, and no agent has more; \
+                     'handoff agent revoke {0}' removes them all",
                     known.name
                 ));
             }
@@ -120,7 +121,7 @@ impl Agents {
         Ok(())
     }
 
-    /// Removes the agent with this name. `by` says who does that. False if there is none.
+    /// Removes the agent with this name. `by` names who does that. False if there is no such agent.
     pub fn remove(&mut self, name: &str, by: &str) -> bool {
         let before = self.agents.len();
         self.agents.retain(|agent| !is_same(&agent.name, name));
@@ -132,7 +133,7 @@ impl Agents {
         is_removed
     }
 
-    /// Who revoked the agent with this name.
+    /// The one who revoked the agent with this name.
     pub fn revoked_by(&self, name: &str) -> Option<&str> {
         let found = self.revoked.iter().find(|(revoked, _)| is_same(revoked, name));
         found.map(|(_, by)| by.as_str())
@@ -155,18 +156,20 @@ pub fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     if [QUEUE, TERMINAL].iter().any(|taken| is_same(name, taken)) {
-        return Err(format!("'{name}' cannot be an agent's name: commands call something else so"));
+        return Err(format!(
+            "'{name}' cannot be an agent's name: in commands it means something else"
+        ));
     }
     Ok(())
 }
 
-/// What `handoff agent add` prints for a new agent: it works once, and names the key of the desk, so
-/// that an impostor gets nothing. It is one long word.
+/// The code that `handoff agent add` prints for a new agent: one long word. It works once. It names
+/// the desk's key, so that another program cannot pose as the desk and learn the secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code {
     /// SHA-256 of the desk's public key.
     pub desk_key: [u8; 32],
-    /// What proves that the agent may sign in.
+    /// The proof that the agent may sign in.
     pub secret: Secret,
 }
 
@@ -198,7 +201,7 @@ impl FromStr for Code {
     }
 }
 
-/// SHA-256 of a secret: what files and journals hold of it.
+/// SHA-256 of a secret. Files and journals hold only this hash.
 pub fn hash(secret: &Secret) -> SecretHash {
     SecretHash::new(sha256(secret.bytes()))
 }

@@ -22,13 +22,13 @@ pub struct Replies(Vec<Reply>);
 /// One reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// One word.
+    /// The name: one word.
     pub name: String,
-    /// As the file has it.
+    /// The text, as in the file.
     pub text: String,
 }
 
-/// Why a file cannot be taken: the line, from 1, and the reason.
+/// Why a file cannot be used: the line, from 1, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wrong {
     line: usize,
@@ -44,9 +44,9 @@ impl fmt::Display for Wrong {
 /// A reply with names in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filled {
-    /// What is put into the agent's line.
+    /// The text for the agent's line.
     pub text: String,
-    /// What the agent has to fill in, with its braces, each once.
+    /// The words that the agent has to fill in, with their braces, each once.
     pub open: Vec<String>,
 }
 
@@ -54,7 +54,7 @@ impl Replies {
     /// Reads a file.
     ///
     /// # Errors
-    /// At the first line that cannot be taken.
+    /// At the first line that is wrong.
     pub fn parse(file: &str) -> Result<Replies, Wrong> {
         let mut replies: Vec<(usize, Reply)> = Vec::new();
         for (line, text) in (1..).zip(file.lines()) {
@@ -115,7 +115,7 @@ impl Replies {
 }
 
 impl Reply {
-    /// Puts the names in. What stands in a name is a text, also a brace.
+    /// Puts the names in. A brace within a name is only a letter.
     pub fn fill(&self, customer: Option<&str>, agent: Option<&str>) -> Filled {
         let mut filled = Filled { text: String::new(), open: Vec::new() };
         let mut rest = self.text.as_str();
@@ -143,7 +143,7 @@ impl Reply {
     }
 }
 
-/// The next `{word}`: what is before it, the word, and what is behind it.
+/// The next `{word}`: the text before it, the word, and the text after it.
 fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let mut from = 0;
     loop {
@@ -163,8 +163,8 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
 mod tests {
     use super::Replies;
 
-    const FILE: &str = "\n[greet]\nHello {customer}, this is {agent}.\n\n[Refund]\nOrder {order}:\n  \
-                        refund of {order} {}{ x}.\n[grin]\n:)\n";
+    const FILE: &str = "\n[greet]\nHello {customer}, this is {agent}.\n\n\
+                        [Refund]\nOrder {order}:\n  refund of {order} {}{ x}.\n[grin]\n:)\n";
 
     #[test]
     fn a_reply_is_found_by_its_name_or_the_beginning_of_it() {
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_put_in_once_and_what_has_no_value_stays_open() {
+    fn names_are_put_in_once_and_a_word_without_a_value_stays_for_the_agent() {
         let replies = Replies::parse(FILE).unwrap();
         let fill = |name: &str, customer, agent| {
             let filled = replies.find(name).unwrap().fill(customer, agent);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_cannot_be_taken_says_in_which_line_and_why() {
+    fn a_wrong_file_is_refused_with_the_line_and_the_reason() {
         let wrong = |file: &str| Replies::parse(file).unwrap_err().to_string();
         assert_eq!(
             wrong("\nhello\n"),

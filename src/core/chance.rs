@@ -1,6 +1,6 @@
 //! Random numbers from a seed: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom
-//! number generators", 2014). It is short, well spread, and not for secrets: those come from the
-//! system.
+//! number generators", 2014). They are fast and evenly spread, but not for secrets: random bytes
+//! for secrets come from the system.
 
 /// A sequence of numbers. The same seed always gives the same sequence.
 ///

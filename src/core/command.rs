@@ -11,11 +11,11 @@ pub use help::{ADMIN_HELP, USER_HELP, admin_detail};
 
 mod help;
 
-/// A customer is blocked for so long, unless the agent says otherwise.
+/// How long a customer is blocked if the agent gives no time.
 const BLOCKED_FOR: Duration = Duration::from_secs(86_400);
 /// The longest time for which a customer can be blocked.
 const BLOCKED_AT_MOST: Duration = Duration::from_secs(365 * 86_400);
-/// The letters of a tag, at most.
+/// The most letters of a tag.
 const TAG_MAX: usize = 32;
 
 /// A line that the customer typed.
@@ -57,7 +57,7 @@ pub enum Admin {
     Switch(Who),
     /// Put the next customer in focus.
     Next,
-    /// Do this in the conversation with this number; without one, in the one in focus.
+    /// Do this in the conversation with this number; without a number, in the one in focus.
     In(Option<u32>, Action),
     /// Go on with a conversation that is about to end.
     Undo,
@@ -70,7 +70,7 @@ pub enum Admin {
         /// Why: both agents see it.
         reason: String,
     },
-    /// A lead reads this customer's conversation along, or no more.
+    /// A lead begins to watch this customer's conversation, or stops watching it.
     Watch(Who),
     /// Take no new customers, and say why.
     Away(Option<String>),
@@ -78,13 +78,13 @@ pub enum Admin {
     Here,
     /// List the agents.
     Agents,
-    /// Find what has these words in it, in all conversations.
+    /// Search all conversations for these words.
     Find(String),
     /// List the conversations that ended last.
     ListEnded,
-    /// List whom the desk turns away.
+    /// List the customers whom the desk turns away.
     ListBlocked,
-    /// Turn the customer of the conversation with this number away no more.
+    /// Unblock the customer of the conversation with this number.
     Unblock(u32),
     /// Put the canned reply with this name into the line; without a name, list them.
     Canned(Option<String>),
@@ -107,13 +107,13 @@ pub enum Action {
     Say(String),
     /// Keep a private note.
     Note(String),
-    /// Mark the conversation with this word.
+    /// Add this tag to the conversation.
     Tag(String),
-    /// Take this mark away.
+    /// Remove this tag.
     Untag(String),
     /// Ask the customer to be patient, with a text for them.
     Hold(Option<String>),
-    /// Go on with a customer who was asked to be patient, with a text for them.
+    /// Take the customer off hold, with a text for them.
     Resume(Option<String>),
     /// Turn the customer away for this time.
     Block(Option<Criterion>, Duration),
@@ -126,10 +126,10 @@ pub enum Action {
     },
 }
 
-/// By what a customer is blocked, as an agent names it.
+/// What a block goes by, as an agent names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Criterion {
-    /// The conversation and those behind it.
+    /// The conversation and those that follow it.
     Conversation,
     /// The customer's id at the shop.
     Identity,
@@ -244,7 +244,7 @@ impl Admin {
 }
 
 impl Action {
-    /// Reads what stands behind the name of one of these commands, and behind the number.
+    /// Reads the rest of one of these commands, after its name and the customer's number.
     fn parse(name: &str, rest: &str) -> Result<Action, String> {
         let text = (!rest.is_empty()).then(|| rest.to_owned());
         match name {
@@ -303,7 +303,7 @@ fn split(line: &str) -> Split<'_> {
     }
 }
 
-/// The first word, and the text behind it.
+/// The first word, and the text after it.
 fn first_word(rest: &str) -> (&str, Option<String>) {
     let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     (word, Some(more.trim().to_owned()).filter(|more| !more.is_empty()))
@@ -318,7 +318,7 @@ fn tag(name: &str, rest: &str) -> Result<String, String> {
     Ok(rest.to_owned())
 }
 
-/// Behind `/block`: by what, and for how long, in any order.
+/// Reads the rest of `/block`: what the block goes by, and for how long, in any order.
 fn block(rest: &str) -> Result<Action, String> {
     let (mut criterion, mut time) = (None, None);
     for word in rest.split_whitespace() {
@@ -354,7 +354,7 @@ fn duration(word: &str) -> Option<Duration> {
     (!time.is_zero() && time <= BLOCKED_AT_MOST).then_some(time)
 }
 
-/// The number of a conversation, if `#` and a number stand first, and the text behind it.
+/// The number of a conversation, if the text begins with `#` and a number; and the text after it.
 fn number_first(rest: &str) -> (Option<u32>, &str) {
     let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
     match word.strip_prefix('#').and_then(|number| number.parse().ok()) {
@@ -400,7 +400,7 @@ mod tests {
     use super::{Action, Admin, Criterion, Ending, User, Who};
 
     #[test]
-    fn a_slash_is_a_command_and_two_say_one() {
+    fn a_slash_begins_a_command_and_two_slashes_a_text() {
         assert_eq!(User::parse(" hi there "), Ok(User::Say("hi there".to_owned())));
         assert_eq!(User::parse("//human"), Ok(User::Say("/human".to_owned())));
         assert_eq!(User::parse("/human"), Ok(User::Human));
@@ -447,7 +447,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_takes_what_to_know_the_customer_by_and_a_time_in_any_order() {
+    fn a_block_takes_a_criterion_and_a_time_in_any_order() {
         let block = |by, hours: u64| {
             Ok(Admin::In(None, Action::Block(by, Duration::from_secs(hours * 3_600))))
         };
@@ -462,7 +462,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_command_is_never_said_to_anyone() {
+    fn a_mistyped_command_is_never_sent() {
         assert_eq!(
             User::parse("/hunan"),
             Err("there is no command /hunan; /help shows them, //hunan says it".to_owned())

@@ -1,4 +1,4 @@
-//! What the Tab key adds to a command: the rest of its name, or of the name that it takes.
+//! What the Tab key adds to a command: the rest of the command's name, or of a name after it.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -64,16 +64,16 @@ pub const ADMIN: [(&str, Takes); 29] = [
     ("watch", Takes::Customer),
 ];
 
-/// What Tab does.
+/// The result of the Tab key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Completion {
     /// The text for the line, at its end.
     pub insert: String,
-    /// What the line may go on to, if that is more than one.
+    /// The ways in which the line can go on, if there are several.
     pub choices: Vec<String>,
 }
 
-/// Completes a command that was typed as far as `line`. `names` are the names that commands take.
+/// Completes a command of which `line` has been typed. `names` gives the names that commands take.
 ///
 /// ```
 /// use handoff::core::complete::{ADMIN, Takes, complete};
@@ -113,7 +113,7 @@ pub fn complete(
     }
 }
 
-/// The names that begin like this, in any letter case.
+/// Completes a name that begins with `begun`, in any letter case.
 fn among(begun: &str, names: Vec<String>) -> Completion {
     let fitting = names.into_iter().filter_map(|name| Some((rest(&name, begun)?.to_owned(), name)));
     let (rests, names): (Vec<_>, Vec<_>) = fitting.unzip();
@@ -122,7 +122,7 @@ fn among(begun: &str, names: Vec<String>) -> Completion {
     Completion { insert, choices: if names.len() > 1 { names } else { Vec::new() } }
 }
 
-/// What follows the beginning of a name.
+/// The rest of a name after this beginning.
 fn rest<'a>(name: &'a str, begun: &str) -> Option<&'a str> {
     if begun.is_empty() {
         return Some(name);
@@ -131,7 +131,7 @@ fn rest<'a>(name: &'a str, begun: &str) -> Option<&'a str> {
     ends.into_iter().find(|end| is_same(&name[..*end], begun)).map(|end| &name[end..])
 }
 
-/// The beginning that two texts share, in whole letters.
+/// The longest common beginning of two texts, in whole letters.
 fn common(one: &str, other: &str) -> String {
     let shared = one.graphemes(true).zip(other.graphemes(true));
     shared.take_while(|(one, other)| one == other).map(|(letter, _)| letter).collect()
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn every_command_that_tab_knows_is_one() {
+    fn every_command_that_tab_knows_exists() {
         let is_unknown = |error: String| error.contains("there is no command");
         for (name, _) in ADMIN {
             assert!(!Admin::parse(&format!("/{name}")).is_err_and(is_unknown), "{name}");

@@ -27,21 +27,21 @@ impl CustomerId {
     }
 }
 
-/// What a customer has.
+/// A customer's conversations, and what else the journal keeps of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Belongings {
     /// The conversations, each with the number of its entries. The last one is the present one.
     pub conversations: Vec<(ConversationId, u64)>,
-    /// How often another customer turned out to be this one. Each time the entries of both are
-    /// numbered anew.
+    /// How often another customer was joined with this one, because both are the same person. Each
+    /// time the entries of both are numbered anew.
     pub joins: u32,
     /// When the customer accepted the notice.
     pub agreed: Option<Millis>,
-    /// What they said of themselves.
+    /// What the customer said about themselves.
     pub about: About,
 }
 
-/// What a customer said of themselves when a page asked. Nobody has checked it.
+/// What a customer said about themselves when a page asked. Nobody has checked it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct About {
     /// Their name.
@@ -51,14 +51,15 @@ pub struct About {
 }
 
 impl About {
-    /// Takes what is new, and keeps the rest.
+    /// Takes the parts that `newer` has, and keeps the rest.
     pub fn update(&mut self, newer: About) {
         self.name = newer.name.or(self.name.take());
         self.email = newer.email.or(self.email.take());
     }
 }
 
-/// A token: 128 random bits, written as 32 hexadecimal digits. Who knows them is the customer.
+/// A token: 128 random bits, written as 32 hexadecimal digits. Whoever knows the token counts as
+/// the customer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Token([u8; 16]);
 
@@ -91,7 +92,7 @@ impl Token {
         self.0.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The hash under which a journal keeps it.
+    /// The hash under which a journal keeps the token.
     pub fn hash(&self) -> TokenHash {
         TokenHash(sha256(&self.0))
     }
@@ -160,14 +161,15 @@ impl Digest {
     }
 }
 
-/// What a request did that a journal knows: its answer is made from this again.
+/// The effect of a request that was done before. If the request comes again, its answer is made
+/// from this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Posted {
-    /// Which request it was.
+    /// The digest of the request.
     pub digest: Digest,
-    /// In which conversation it was done.
+    /// The conversation in which the request was done.
     pub conversation: ConversationId,
-    /// Our own entry that it made; 0 if it made none.
+    /// The number of our own entry that the request made; 0 if it made none.
     pub number: Number,
 }
 
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_tells_path_from_body() {
+    fn a_digest_depends_on_where_the_path_ends() {
         assert_ne!(Digest::of("/a", b"bc"), Digest::of("/ab", b"c"));
         assert_eq!(Digest::of("/a", b"bc"), Digest::of("/a", b"bc"));
     }

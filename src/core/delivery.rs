@@ -1,5 +1,5 @@
-//! The numbers of entries between two journals: why no entry is lost and none is doubled. Also how
-//! long a conversation may be idle, and when to dial again.
+//! The numbers of entries between two journals, by which no entry is lost or doubled. Also how long
+//! a conversation may be idle, and when to dial again.
 //!
 //! Each side numbers its own entries from 1 without gaps. The sender keeps entries that are not
 //! acknowledged and sends them again on the next connection. The receiver takes exactly the next
@@ -15,9 +15,9 @@ use crate::core::chance::Chance;
 use crate::core::clock::Now;
 use crate::wire::Number;
 
-/// Entries in flight, at most.
+/// The most entries in flight: sent and not acknowledged.
 pub const WINDOW_ENTRIES: usize = 256;
-/// Encoded bytes in flight, at most (one entry may exceed it alone).
+/// The most encoded bytes in flight. (A single entry may be larger.)
 pub const WINDOW_BYTES: usize = 1024 * 1024;
 
 /// A conversation is given up when nothing was recorded in it for this long. Time in which the
@@ -26,8 +26,8 @@ pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often that time is journaled, so that it goes on where it was after a restart.
 pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
-/// The numbers of one conversation with one peer, in both directions. The default is a peer that
-/// has got nothing and sent nothing.
+/// The numbers of one conversation with one peer, in both directions. The default is for a peer
+/// that has received nothing and sent nothing.
 ///
 /// ```
 /// use handoff::core::delivery::{Arrival, Delivery, Fork};
@@ -69,8 +69,9 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// After a restart, as the journal has it: the peer acknowledged our entries up to `acked`, and
-    /// we have the peer's up to `received`. Our entries up to `offered` may have been sent.
+    /// The numbers after a restart, from the journal: the peer acknowledged our entries up to
+    /// `acked`, and we have the peer's up to `received`. Our entries up to `offered` may have been
+    /// sent.
     pub fn restore(acked: Number, received: Number, offered: Number) -> Delivery {
         Delivery {
             sending: Sending::restore(acked),
@@ -81,12 +82,12 @@ impl Delivery {
         }
     }
 
-    /// A new connection: the peer says that it has our entries up to `received`, of those up to
-    /// `last` that we made. That counts, also when the peer had acknowledged more before
-    /// (docs/PROTOCOL.md, "Delivery", Resume). True when it is more than before.
+    /// Begins a new connection. The peer says that it has our entries up to `received`; we have
+    /// made entries up to `last`. This counts even if the peer has acknowledged more before
+    /// (docs/PROTOCOL.md, "Delivery", Resume). True when the peer has more than before.
     ///
     /// # Errors
-    /// `Fork` when the peer has more than it can have got from us.
+    /// `Fork` when the peer has more entries than we can have sent.
     pub fn resume(&mut self, received: Number, last: Number) -> Result<bool, Fork> {
         let acked = self.sending.acked;
         self.sending.resume(received, self.highest_offered(last))?;
@@ -233,12 +234,12 @@ struct Sending {
 pub struct Fork;
 
 impl Sending {
-    /// After a restart: the journal says that the peer has acknowledged up to this number.
+    /// The numbers after a restart: by the journal, the peer has acknowledged up to this number.
     fn restore(acked: Number) -> Sending {
         Sending { acked, sent: acked, ..Sending::default() }
     }
 
-    /// A new connection: the peer says up to which number it has our entries.
+    /// Begins a new connection: the peer has our entries up to `received`.
     ///
     /// # Errors
     /// `Fork` when that number is above our `last`.
@@ -313,7 +314,7 @@ impl Idle {
         Idle { before: Duration::ZERO, since: now.clock, noted: Duration::ZERO }
     }
 
-    /// What to do now.
+    /// Returns what to do now.
     pub fn tick(&mut self, now: Now) -> Waited {
         let idle = self.before + now.clock.saturating_duration_since(self.since);
         if idle >= LIFETIME {
@@ -344,7 +345,7 @@ pub enum Mark {
 }
 
 impl fmt::Display for Mark {
-    /// As a prompt shows it behind a name.
+    /// Writes the mark as a prompt shows it after a name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Mark::None => Ok(()),

@@ -1,8 +1,7 @@
-//! The department that a customer is for, and the language that they speak: what a request says of
-//! who is to answer it.
+//! The department that a customer needs and the language that they speak, as a request names them.
 //!
-//! Both come from a bot and through the customer's side, and reach screens, hooks and commands. So
-//! they are checked here, once, and a text that is no such name counts as none.
+//! Both come from a bot through the customer's side, and reach screens, hooks and commands. So they
+//! are checked here, once. A text that is no valid name is dropped.
 
 use std::fmt;
 
@@ -20,13 +19,13 @@ pub struct Need {
     /// The department whose agents are to answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub department: Option<Department>,
-    /// What the customer speaks.
+    /// The customer's language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
 }
 
 impl Need {
-    /// What a request says.
+    /// The needs that a request names.
     pub fn of(request: &Request) -> Need {
         Need {
             department: request.department.as_deref().and_then(Department::new),
@@ -39,7 +38,7 @@ impl Need {
         self.department.is_none() && self.language.is_none()
     }
 
-    /// Department and language, as they stand behind a customer's name.
+    /// Department and language, as they are shown after a customer's name.
     pub fn signs(&self) -> impl Iterator<Item = &str> {
         let department = self.department.as_ref().map(Department::as_str);
         department.into_iter().chain(self.language.as_ref().map(Language::as_str))
@@ -103,7 +102,8 @@ impl TryFrom<String> for Department {
 pub struct Language(Box<str>);
 
 impl Language {
-    /// A language; `None` if the text is none. Rasa's trackers write `de_AT`, too.
+    /// A language; `None` if the text is none. It accepts `de_AT`, too, which Rasa's trackers
+    /// write.
     pub fn new(text: &str) -> Option<Language> {
         let text = text.trim().replace('_', "-");
         let is_part = |part: &str| {

@@ -103,14 +103,15 @@ pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 /// A customer's side may make this many entries behind its `closed` (docs/PROTOCOL.md, "States, and
 /// who decides"). For a customer who returns the journal
 /// reads back a limited number of the latest controls, and `closed` must be among them.
-pub const BEHIND_CLOSED_MAX: Number = 100;
+pub const AFTER_CLOSED_MAX: Number = 100;
 
 /// What only a desk does: it calls agents.
 #[derive(Debug, PartialEq)]
 pub enum Errand {
     /// Calls this agent at their seats.
     Ring(AgentId, Alert),
-    /// Calls whoever does not look at a terminal. The alert counts what all agents have not gone to.
+    /// Calls whoever does not look at a terminal. The alert counts what all agents have not gone
+    /// to.
     Notify(Alert),
 }
 
@@ -307,7 +308,7 @@ impl Desk {
         }
         // docs/PROTOCOL.md, "States, and who decides": `closed` is the end.
         if !conversation.may_follow(&entry) {
-            return self.dismiss(conn, &Goodbye::BehindEnd);
+            return self.dismiss(conn, &Goodbye::AfterEnd);
         }
         match conversation.delivery.receive(entry.number) {
             Arrival::Gap => return self.dismiss(conn, &Goodbye::Gap),

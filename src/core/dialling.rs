@@ -37,7 +37,7 @@ use std::time::Instant;
 use crate::core::delivery::Backoff;
 use crate::wire::ConversationId;
 
-/// Sessions that may be between their dial and the desk's answer at the same time.
+/// How many sessions may be between their dial and the desk's answer at the same time.
 pub const TOGETHER: usize = 32;
 
 /// The way to one desk, shared by all sessions that dial it.
@@ -46,7 +46,7 @@ pub struct Dialling {
     desk: Desk,
     /// Sessions that want a connection; the first one dials first.
     wanting: VecDeque<ConversationId>,
-    /// The same sessions, to see whether one is among them.
+    /// The same sessions, for a quick look-up.
     is_wanting: HashSet<ConversationId>,
     /// Sessions whose dial has no answer yet.
     opening: HashSet<ConversationId>,
@@ -71,7 +71,7 @@ pub enum Verdict {
     Answered,
     /// The dial failed, or the connection was lost.
     Failed,
-    /// The session hung up before anything was known.
+    /// The session closed its connection before anything was known.
     Unknown,
 }
 
@@ -94,7 +94,7 @@ impl Dialling {
         }
     }
 
-    /// The session that dials now. Ask again until there is none.
+    /// The next session that may dial now. Call this until it returns `None`.
     pub fn next(&mut self, now: Instant) -> Option<ConversationId> {
         let may_dial = match self.desk {
             Desk::Up { .. } => self.opening.len() < TOGETHER,
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_hangs_up_before_an_answer_lets_another_one_try() {
+    fn a_session_that_closes_before_an_answer_lets_another_one_try() {
         let (mut dialling, now) = (Dialling::new(1), Instant::now());
         dialling.want(id(1));
         dialling.want(id(2));

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! The events are those of docs/WEB.md, "The stream". A numbered event is made from a line that the
-//! journal has committed, by the same function whether the line is new or read again, so a stream
-//! that comes back is told what it missed and nothing twice.
+//! journal has committed. The same function makes it, whether the line is new or read again. So a
+//! stream that comes back gets the events that it missed, and no event twice.
 //!
 //! Pure: inputs are methods, time is an argument, and the bytes for connections come out of
 //! [`Gateway::take_output`]. HTTP is `core/http`'s affair.
@@ -49,30 +49,31 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
-/// Requests that do something may come at once, as many as in this many seconds on average.
+/// A customer may send at once as many requests that do something as the rate allows in this many
+/// seconds.
 pub const BURST_SECONDS: u32 = 10;
 /// A stream that must begin anew gets this many of the latest events.
 pub const LATEST: u64 = 100;
 /// A stream that missed more events than this begins anew.
 pub const BEHIND_MAX: u64 = 500;
 
-/// Customers at the same time, unless whoever runs the gateway says otherwise.
+/// The most customers in memory, unless an option sets another number.
 pub const CUSTOMERS: usize = 8_000;
-/// New customers from one address at once, unless whoever runs the gateway says otherwise.
+/// The most new customers that one address may bring at once, unless an option sets another number.
 pub const CUSTOMERS_PER_ADDRESS: u32 = 64;
-/// Requests a second of one customer, unless whoever runs the gateway says otherwise.
+/// Requests a second from one customer, unless an option sets another number.
 pub const RATE: u32 = 5;
 
 /// How much of a gateway customers may use.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most customers in memory: whoever has a stream, waits, or has something on its way. A
-    /// new one more is asked to come back later; who is a customer already is always let in.
+    /// The most customers in memory: those who have a stream, wait, or have an entry on its way.
+    /// Beyond that, a new customer is asked to come back later; a known customer is always let in.
     pub customers: usize,
     /// The most new customers that one address may bring at once. A third as many may follow each
     /// minute.
     pub per_address: u32,
-    /// Requests a second of one customer that do something, on average.
+    /// How many requests a second from one customer may do something, on average.
     pub rate: u32,
     /// Whether a customer must accept the notice before anything else.
     pub asks_to_agree: bool,
@@ -81,7 +82,7 @@ pub struct Limits {
 /// The customers whose sessions are in memory or who have a stream.
 pub struct Gateway {
     limits: Limits,
-    /// Tells this journal's events from any other's.
+    /// The epoch of the journal, which tells its events from those of any other journal.
     epoch: u32,
     customers: HashMap<CustomerId, Customer>,
     having: HashMap<ConversationId, CustomerId>,
@@ -91,7 +92,7 @@ pub struct Gateway {
     deadlines: BTreeSet<(Instant, Conn)>,
     /// Streams with output.
     written: Vec<Conn>,
-    /// How many streams there have been: their ids.
+    /// How many streams were opened so far. This gives each stream its id.
     opened: u64,
     newcomers: Newcomers,
     passes: Passes,
@@ -100,22 +101,22 @@ pub struct Gateway {
 
 /// One customer in memory.
 struct Customer {
-    /// The conversations, oldest first, each with the number of its entries. The last one is the
-    /// present one.
+    /// The conversations, the oldest first, each with the number of its entries. The last one is
+    /// the present one.
     conversations: Vec<(ConversationId, u64)>,
-    /// That of the ids of the events.
+    /// The epoch in the ids of the customer's events.
     epoch: u32,
     has_agreed: bool,
     tokens: Vec<TokenHash>,
     streams: Vec<Conn>,
     presence: Presence,
-    /// The tag of the latest [`Present`] that the streams were told; 0 for none.
+    /// The tag of the latest [`Present`] that the streams have; 0 if they have none.
     told: u64,
     /// When all requests that came are paid for: each costs a part of a second.
     paid: Option<Instant>,
 }
 
-/// Entries that a stream is told when it opens.
+/// The entries that a stream gets when it opens.
 #[derive(Debug, PartialEq)]
 pub struct Replay {
     /// Whether the page must forget what it shows.
@@ -127,7 +128,7 @@ pub struct Replay {
 }
 
 impl Gateway {
-    /// No customer is in memory. `epoch` is the journal's.
+    /// A gateway without customers in memory. `epoch` is the journal's.
     pub fn new(epoch: u32, limits: Limits) -> Gateway {
         Gateway {
             limits,
@@ -145,13 +146,13 @@ impl Gateway {
         }
     }
 
-    /// A new customer comes from this address. Answers whether that is within the limits.
+    /// Counts a new customer from this address. Returns whether that is within the limits.
     pub fn admits(&mut self, address: Address, now: Now) -> bool {
         self.customers.len() < self.limits.customers && self.newcomers.admit(address, now)
     }
 
-    /// Takes a customer into memory, with their conversations as the journal has them. They count as
-    /// there for a while.
+    /// Takes a customer into memory, with their conversations as the journal has them. They count
+    /// as there for a while.
     pub fn insert(&mut self, id: CustomerId, belongings: Belongings, now: Now) {
         let Belongings { conversations, joins, agreed, about: _ } = belongings;
         for (conversation, _) in &conversations {
@@ -159,13 +160,13 @@ impl Gateway {
         }
         let customer = Customer {
             conversations,
-            // Each customer has a great range of epochs, so none has that of another journal but by
-            // chance.
+            // A customer's epochs grow from the journal's, which is random. So two journals have
+            // the same epoch only by chance.
             epoch: self.epoch.wrapping_add(joins),
             has_agreed: agreed.is_some(),
             tokens: Vec::new(),
             streams: Vec::new(),
-            // Their session may believe that.
+            // The session may know the customer as gone.
             presence: Presence::Gone,
             told: 0,
             paid: None,
@@ -174,7 +175,7 @@ impl Gateway {
         self.note_request(id, now);
     }
 
-    /// A token names a customer in memory.
+    /// Notes that the token with this hash belongs to a customer in memory.
     pub fn name(&mut self, hash: TokenHash, id: CustomerId) {
         if let Some(customer) = self.customers.get_mut(&id) {
             // Nearly all customers have one token: a vector would make room for four.
@@ -184,7 +185,7 @@ impl Gateway {
         }
     }
 
-    /// The customer in memory whom a token names.
+    /// The customer in memory to whom the token with this hash belongs.
     pub fn named(&self, hash: TokenHash) -> Option<CustomerId> {
         self.named.get(&hash).copied()
     }
@@ -194,7 +195,7 @@ impl Gateway {
         self.customers.contains_key(&id)
     }
 
-    /// A customer in memory begins another conversation.
+    /// Begins another conversation of a customer in memory.
     pub fn begin(&mut self, id: CustomerId, conversation: ConversationId) {
         if let Some(customer) = self.customers.get_mut(&id) {
             customer.conversations.push((conversation, 0));
@@ -207,8 +208,8 @@ impl Gateway {
         self.customers.get(&id)?.conversations.last().map(|(conversation, _)| *conversation)
     }
 
-    /// The conversation that a customer in memory began behind this one.
-    pub fn begun_behind(&self, id: CustomerId, former: ConversationId) -> Option<ConversationId> {
+    /// The conversation that a customer in memory began after this one.
+    pub fn begun_after(&self, id: CustomerId, former: ConversationId) -> Option<ConversationId> {
         let conversations = &self.customers.get(&id)?.conversations;
         let at = conversations.iter().position(|(conversation, _)| *conversation == former)?;
         conversations.get(at + 1).map(|(conversation, _)| *conversation)
@@ -219,8 +220,8 @@ impl Gateway {
         self.having.get(&conversation).copied()
     }
 
-    /// A request of a customer in memory wants to do something. Answers whether it is within the
-    /// rate.
+    /// Counts a request of a customer in memory that wants to do something. Returns whether it is
+    /// within the rate.
     pub fn pay(&mut self, id: CustomerId, now: Now) -> bool {
         let (rate, burst) = (self.limits.rate, self.limits.rate.saturating_mul(BURST_SECONDS));
         let Some(customer) = self.customers.get_mut(&id) else { return false };
@@ -243,11 +244,11 @@ impl Gateway {
         self.customers.get(&id).is_some_and(|customer| customer.has_agreed)
     }
 
-    /// The customer accepts the notice.
+    /// Notes that the customer accepts the notice.
     pub fn agree(&mut self, id: CustomerId) {
         if let Some(customer) = self.customers.get_mut(&id) {
             customer.has_agreed = true;
-            // The streams are told anew.
+            // So the streams get a new `now`.
             customer.told = 0;
         }
     }
@@ -264,7 +265,7 @@ impl Gateway {
         }
     }
 
-    /// A customer at this address may be carried over to another page by this code.
+    /// Makes a code valid that carries a customer at this address over to another page.
     pub fn issue_pass(
         &mut self,
         code: TokenHash,
@@ -275,7 +276,7 @@ impl Gateway {
         self.passes.issue(code, customer, address, now);
     }
 
-    /// Uses a code up. Answers whom it carries over.
+    /// Uses a code up. Returns the customer whom it carries over.
     pub fn redeem_pass(
         &mut self,
         code: TokenHash,
@@ -285,7 +286,7 @@ impl Gateway {
         self.passes.redeem(code, address, now)
     }
 
-    /// A token names nobody any more: the streams that were opened with it end.
+    /// Forgets a token that names nobody any more. The streams that were opened with it end.
     pub fn withdraw(&mut self, hash: TokenHash) {
         let Some(id) = self.named.remove(&hash) else { return };
         let Some(customer) = self.customers.get_mut(&id) else { return };
@@ -294,8 +295,8 @@ impl Gateway {
         self.end(streams, |stream| stream.token == hash);
     }
 
-    /// Takes a customer out of memory. Open streams end, and come back to what the journal has
-    /// then.
+    /// Takes a customer out of memory. Open streams end; when their pages come back, the customer
+    /// is read from the journal again.
     pub fn renew(&mut self, id: CustomerId) {
         let streams = self.customers.get(&id).map(|customer| customer.streams.clone());
         self.end(streams.unwrap_or_default(), |_| true);
@@ -309,7 +310,7 @@ impl Gateway {
         }
     }
 
-    /// Ends those of these streams that are meant. Their pages come back at once.
+    /// Ends those of these streams for which `is_meant` holds. Their pages come back at once.
     fn end(&mut self, streams: Vec<Conn>, is_meant: impl Fn(&Stream) -> bool) {
         for conn in streams {
             let Some(stream) = self.streams.get_mut(&conn).filter(|stream| is_meant(stream)) else {
@@ -321,7 +322,7 @@ impl Gateway {
         }
     }
 
-    /// What a stream that last saw `after` is told first.
+    /// The first events of a stream whose page has those up to `after`.
     pub fn replay(&self, id: CustomerId, after: Option<EventId>) -> Replay {
         let customer = self.customers.get(&id);
         let conversations = customer.map_or(&[][..], |customer| &customer.conversations);
@@ -366,7 +367,7 @@ impl Customer {
     }
 }
 
-/// Where the entries behind the first `passed` ones of these conversations are.
+/// Finds the entries of these conversations after the first `passed` ones.
 fn parts(conversations: &[(ConversationId, u64)], mut passed: u64) -> Vec<(ConversationId, u64)> {
     let mut parts = Vec::new();
     for (conversation, entries) in conversations {

@@ -15,8 +15,8 @@
 //!
 //! A time-out says little about the address. Rasa answers the requests of one conversation one
 //! after the other: a conversation that hangs in Rasa times out while others are answered. So three
-//! conversations must time out, and nothing may be answered between. A time-out does not count
-//! either when a request that was sent later was answered: that conversation hangs alone.
+//! conversations must time out, and nothing may be answered between. Nor does a time-out count when
+//! a request that was sent later was answered: then that conversation hangs alone.
 //!
 //! # Examples
 //!
@@ -50,7 +50,8 @@ use std::time::Instant;
 /// How many conversations must time out before the address counts as down.
 pub const TIMED_OUT_CONVERSATIONS: usize = 3;
 
-/// Health of one address. `Cause` is why it is down, for those whose requests fail at once.
+/// Health of one address. `Cause` is the reason why it is down, which each request that fails at
+/// once gets.
 #[derive(Debug)]
 pub struct Health<Cause> {
     state: State<Cause>,
@@ -58,7 +59,7 @@ pub struct Health<Cause> {
     timed_out: Vec<String>,
     /// The latest moment at which a request was sent that was answered.
     latest_answered: Option<Instant>,
-    /// Passes given so far.
+    /// How many passes were given so far.
     passes: u64,
 }
 
@@ -66,9 +67,9 @@ pub struct Health<Cause> {
 enum State<Cause> {
     Up,
     Down {
-        /// The end that marked the address down, or the latest probe's.
+        /// Why the address was marked down, or why the latest probe failed.
         cause: Cause,
-        /// Number of the pass that probes it.
+        /// The number of the probe's pass.
         probe: Option<u64>,
     },
 }
@@ -85,7 +86,7 @@ pub enum End<Cause> {
     Answered,
     /// No connection could be made: nothing was sent.
     Unreached(Cause),
-    /// It was sent, and no answer came in time.
+    /// The request was sent, and no answer came in time.
     TimedOut(Cause),
     /// This end shows nothing about the address.
     Unclear,
@@ -119,10 +120,10 @@ impl<Cause: Clone> Health<Cause> {
         Ok(Pass(number))
     }
 
-    /// The request with this pass, sent at this moment for this conversation, ended.
+    /// The request with this pass has ended. It was sent at `sent` for this conversation.
     ///
-    /// Returns the cause when this end marks the address down: requests with a pass that were not
-    /// sent yet shall fail with it.
+    /// Returns the cause when this end marks the address down. Then requests that have a pass but
+    /// were not sent yet must fail with it.
     pub fn ended(
         &mut self,
         pass: Pass,
@@ -146,7 +147,7 @@ impl<Cause: Clone> Health<Cause> {
         }
     }
 
-    /// Counts a time-out. Whether this one marks the address down.
+    /// Counts a time-out. Returns whether it marks the address down.
     fn completes_three(&mut self, conversation: &str, sent: Instant) -> bool {
         let hangs_alone = self.latest_answered.is_some_and(|latest| latest > sent);
         if hangs_alone || self.is_down() {
@@ -158,7 +159,7 @@ impl<Cause: Clone> Health<Cause> {
         self.timed_out.len() >= TIMED_OUT_CONVERSATIONS
     }
 
-    /// Ends the probe, if this pass is the probe's. Whether it was.
+    /// Ends the probe, if this pass is the probe's. Returns whether it is.
     fn end_probe(&mut self, pass: &Pass) -> bool {
         match &mut self.state {
             State::Down { probe, .. } => probe.take_if(|number| *number == pass.0).is_some(),
@@ -166,7 +167,7 @@ impl<Cause: Clone> Health<Cause> {
         }
     }
 
-    /// Marks the address down. If it is down already, only the probe's cause is a newer one.
+    /// Marks the address down. If it is down already, only the end of a probe replaces the cause.
     fn fail(&mut self, cause: Cause, is_probe: bool) -> Option<Cause> {
         match &mut self.state {
             State::Up => {
@@ -236,7 +237,7 @@ mod tests {
     const REFUSED: End<&str> = End::Unreached("refused");
 
     #[test]
-    fn one_refused_connection_marks_it_down_at_once() {
+    fn one_refused_connection_marks_the_address_down_at_once() {
         let mut address = Address::new();
         let (first, second) = (address.admit(), address.admit());
         assert_eq!(address.end(first, "a", 0, REFUSED), Some("refused"));
@@ -245,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn three_conversations_that_time_out_mark_it_down() {
+    fn three_conversations_that_time_out_mark_the_address_down() {
         let mut address = Address::new();
         let [a, b, c] = [0; 3].map(|_| address.admit());
         assert_eq!(address.end(a, "a", 0, SLOW), None);
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn one_conversation_that_times_out_again_and_again_hangs_alone() {
+    fn one_conversation_that_times_out_again_and_again_does_not_mark_the_address_down() {
         let mut address = Address::new();
         (0..9).for_each(|second| address.request("a", second, SLOW));
         address.request("b", 9, SLOW);
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn conversations_hang_alone_when_a_later_request_was_answered() {
+    fn time_outs_do_not_count_when_a_later_request_was_answered() {
         let mut address = Address::new();
         let hung = [0; 3].map(|_| address.admit());
         address.request("d", 1, End::Answered);
@@ -293,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn one_request_at_a_time_probes_it_and_the_others_get_its_cause() {
+    fn one_request_at_a_time_probes_the_address_and_the_others_get_its_cause() {
         let mut address = Address::new();
         address.request("a", 0, REFUSED);
         for end in [SLOW, REFUSED] {
@@ -309,14 +310,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_marks_it_up_whoever_got_it() {
+    fn any_answer_marks_the_address_up() {
         let mut address = Address::new();
         let sent_before = address.admit();
         address.request("a", 0, REFUSED);
         let probe = address.admit();
         address.end(sent_before, "b", 0, End::Answered);
         assert!(!address.is_down());
-        // It is down once more, and the former probe blocks nobody.
+        // The address is down once more, and the former probe blocks no other.
         address.request("c", 1, REFUSED);
         let second = address.admit();
         address.end(probe, "d", 0, End::Unclear);
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_that_says_nothing_changes_nothing() {
+    fn an_unclear_end_changes_nothing() {
         let mut address = Address::new();
         address.request("a", 0, End::Unclear);
         assert!(!address.is_down());

@@ -1,5 +1,5 @@
 //! HTTP/1.1 on one connection, the server's half, without I/O: bytes in, requests out; answers in,
-//! bytes out. Rules: RFC 9112, and RFC 9110 for what its fields mean.
+//! bytes out. Rules: RFC 9112, and RFC 9110 for the meaning of fields.
 //!
 //! ```text
 //!           a request is whole             respond
@@ -9,8 +9,8 @@
 //! ```
 //!
 //! Requests may be pipelined (RFC 9112, 9.3.2): the next one comes out once the former one is
-//! answered. What cannot be understood is a [`Refusal`]: the caller answers with its status and
-//! closes, because nobody knows where the next request begins. Deadlines are the caller's;
+//! answered. Bytes that cannot be understood are a [`Refusal`]: the caller answers with its status
+//! and closes, because nobody knows where the next request begins. The caller keeps the deadlines;
 //! [`Connection::waiting`] says for what.
 //!
 //! ```
@@ -90,12 +90,12 @@ pub enum Waiting {
 /// One connection.
 #[derive(Debug, Default)]
 pub struct Connection {
-    /// Bytes that came and are not part of a request that came out.
+    /// Bytes that came and are not part of a returned request.
     buffer: Vec<u8>,
-    /// The bytes of the buffer in which no head ends.
+    /// How many bytes of the buffer were searched for the end of a head in vain.
     searched: usize,
     state: State,
-    /// What the caller must write before its next answer: `100 Continue`.
+    /// Whether the caller must write `100 Continue` before its next answer.
     interim: bool,
 }
 
@@ -105,7 +105,8 @@ enum State {
     Head,
     Body(Box<(Head, Body)>),
     Answering(Answering),
-    /// `is_chunked` says how the end of the stream is told (RFC 9112, 7.1).
+    /// `is_chunked` says whether a last chunk ends the stream (RFC 9112, 7.1), or the connection's
+    /// end.
     Streaming {
         is_chunked: bool,
         is_last: bool,
@@ -113,7 +114,7 @@ enum State {
     Over,
 }
 
-/// What the answer must know of its request.
+/// What an answer depends on in its request.
 #[derive(Clone, Copy, Debug)]
 struct Answering {
     is_http_11: bool,
@@ -122,8 +123,8 @@ struct Answering {
 }
 
 impl Connection {
-    /// Bytes came. Returns whether they are kept: not if they are more than a client can have to
-    /// say before it has its answer. Then the connection must be closed.
+    /// Takes bytes that came. Returns false if they are more than a client may send before it has
+    /// its answer. Then the connection must be closed.
     pub fn receive(&mut self, bytes: &[u8]) -> bool {
         if matches!(self.state, State::Over) {
             return true;
@@ -133,7 +134,7 @@ impl Connection {
         !waits || self.buffer.len() <= HEAD_MAX + BODY_MAX
     }
 
-    /// The next request, once it is whole and the former one is answered.
+    /// The next request, when it is whole and the former one is answered.
     ///
     /// # Errors
     /// When the bytes are no request that can be taken.
@@ -151,7 +152,7 @@ impl Connection {
         if let State::Head = self.state {
             let Some(head) = self.take_head()? else { return Ok(None) };
             let body = Body::of(&head)?;
-            // RFC 9110, 10.1.1: the client waits before it sends a body that will be taken.
+            // RFC 9110, 10.1.1: the client waits until the server wants the body.
             self.interim = head.expects_continue()? && !body.is_empty() && self.buffer.is_empty();
             self.state = State::Body(Box::new((head, body)));
         }
@@ -175,7 +176,7 @@ impl Connection {
 
     /// Takes the next head out of the buffer, if it is whole.
     fn take_head(&mut self) -> Result<Option<Head>, Refusal> {
-        // RFC 9112, 2.2: an empty line before a request is passed over.
+        // RFC 9112, 2.2: an empty line before a request is skipped.
         let empty = self.buffer.chunks_exact(2).take_while(|pair| *pair == b"\r\n").count() * 2;
         self.buffer.drain(..empty);
         self.searched = self.searched.saturating_sub(empty);
@@ -214,8 +215,8 @@ impl Connection {
         }
     }
 
-    /// Answers the request that came out last. `headers` are this program's own: a value with a
-    /// line break would be a defect, and is left out.
+    /// Answers the request that was returned last. `headers` are this program's own: a value with a
+    /// line break would be a bug, and is left out.
     pub fn respond(
         &mut self,
         status: u16,
@@ -225,7 +226,7 @@ impl Connection {
     ) {
         let State::Answering(answering) = self.state else { return };
         write_head(status, headers, answering, out);
-        // RFC 9110, 8.6: these have no body, and no length.
+        // RFC 9110, 8.6: answers with these statuses have no body and no length.
         if !matches!(status, 204 | 304) {
             // A write to a Vec cannot fail.
             let _ = write!(out, "Content-Length: {}\r\n", body.len());
@@ -301,7 +302,7 @@ fn write_head(status: u16, headers: &[(&str, &str)], answering: Answering, out: 
     }
 }
 
-/// The value of the header `Date`, which an answer has (RFC 9110, 6.6.1).
+/// The value of an answer's header `Date` (RFC 9110, 6.6.1).
 pub fn date(at: Millis) -> String {
     let at = i64::try_from(at).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
     let printer = DateTimePrinter::new();

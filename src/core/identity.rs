@@ -14,9 +14,9 @@ use serde::Deserialize;
 
 use crate::wire::{Identity, Millis};
 
-/// A signed identity may be used for this many seconds from now on, at most.
+/// A signed identity may be valid for at most this many seconds from now on.
 const VALID_SECONDS_MAX: u64 = 24 * 3600;
-/// The clocks of the backend and of the gateway may differ by this many seconds.
+/// By how many seconds the clocks of the backend and of the gateway may differ.
 const SKEW_SECONDS: u64 = 60;
 /// The fewest bytes of a key.
 pub const KEY_MIN: usize = 32;
@@ -24,10 +24,10 @@ pub const KEY_MIN: usize = 32;
 /// The keys with which the backend may have signed. Two of them, while one replaces the other.
 pub struct Keys(Vec<hmac::Key>);
 
-/// Why an identity is not believed.
+/// Why an identity is not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Untrue {
-    /// It has not the right form, or says too much.
+    /// It has the wrong form, or too many or too long parts.
     Form,
     /// None of the keys has signed it.
     Signature,
@@ -47,7 +47,7 @@ struct Said {
 }
 
 impl Keys {
-    /// Takes these keys, as their files have them.
+    /// The keys that were read from these files.
     pub fn new(keys: &[String]) -> Keys {
         Keys(keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.as_bytes())).collect())
     }
@@ -57,10 +57,10 @@ impl Keys {
         !self.0.is_empty()
     }
 
-    /// The identity in a signed text, if it is true at this time.
+    /// The identity in a signed text, if it is valid at this time.
     ///
     /// # Errors
-    /// Why it is not believed.
+    /// Why it is not accepted.
     pub fn verify(&self, signed: &str, now: Millis) -> Result<Identity, Untrue> {
         let (text, signature) = signed.split_once('.').ok_or(Untrue::Form)?;
         let decode = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part.trim_end_matches('='));
@@ -85,7 +85,7 @@ impl Keys {
 }
 
 impl Untrue {
-    /// One sentence for whoever builds the shop's page.
+    /// One sentence for the developer of the shop's page.
     pub fn why(self) -> &'static str {
         match self {
             Untrue::Form => "it is no signed identity",
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_either_key_has_signed_is_believed_until_it_expires() {
+    fn an_identity_signed_with_either_key_is_accepted_until_it_expires() {
         let said = json!({ "user": "ann", "expires": NOW + 60, "attributes": { "plan": "gold" } });
         for key in ["the newer one of two keys", "the older one"] {
             let identity = keys().verify(&signed(key, &said), NOW * 1000).unwrap();
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_forged_changed_too_long_or_malformed_is_not_believed() {
+    fn a_forged_changed_long_or_malformed_identity_is_refused() {
         let said = json!({ "user": "ann", "expires": NOW + 60 });
         let good = signed("the older one", &said);
         let (text, signature) = good.split_once('.').unwrap();

@@ -14,37 +14,40 @@ use crate::wire::{Conn, ConversationId, DeskId, Entry, Message, Number};
 /// One side of the handoff, as the turn drives it: the customers' (`Sessions`) or the desk's
 /// (`Desk`).
 pub trait Side {
-    /// What only this side does.
+    /// An act that only this side has.
     type Errand;
 
-    /// Time has passed: whatever is due by `now` happens.
+    /// Does what is due by `now`.
     fn tick(&mut self, now: Now);
 
-    /// What to do since the last call.
+    /// The outcome of all inputs since the last call.
     fn outcome(&mut self) -> Outcome<Self::Errand>;
 
-    /// Whether an errand is still to be run: an act before it may have ended its conversation.
+    /// Whether an errand must still be run. An earlier act may have ended its conversation.
     fn wants(&self, errand: &Self::Errand) -> bool;
 
-    /// An entry came again on this connection, and the journal has another one under its number.
+    /// An entry came again on this connection, but the journal has a different entry under its
+    /// number.
     fn contradicted(&mut self, conn: Conn);
 
-    /// The next entry or ack that is due. Ask again until there is none, once all is committed.
+    /// The next entry or ack that is due. Call this when all records are committed, until it
+    /// returns `None`.
     fn due(&mut self) -> Option<Due>;
 
-    /// The entry of this conversation that was due was sent; its frame has `bytes` bytes.
+    /// The due entry of this conversation was sent. Its frame has `bytes` bytes.
     fn sent(&mut self, conversation: ConversationId, bytes: usize);
 
-    /// Everything is committed, sent and shown: what nobody needs leaves memory.
+    /// Everything is committed, sent and shown. Lets conversations leave memory that nobody needs
+    /// there.
     fn rest(&mut self);
 }
 
 /// What a core wants done. `E` are the acts that only one of the two sides has.
 #[derive(Debug, PartialEq)]
 pub struct Outcome<E> {
-    /// To journal in one transaction, in this order.
+    /// The records to journal in one transaction, in this order.
     pub records: Batch,
-    /// To do afterwards, in this order.
+    /// The acts to do afterwards, in this order.
     pub acts: Vec<Act<E>>,
 }
 
@@ -68,7 +71,7 @@ impl<E> Outcome<E> {
         }
     }
 
-    /// Adds the records and acts of another outcome, behind those that are here.
+    /// Adds the records and acts of another outcome, after those of this one.
     pub fn append(&mut self, mut other: Outcome<E>) {
         self.records.append(&mut other.records);
         self.acts.append(&mut other.acts);
@@ -80,30 +83,30 @@ impl<E> Outcome<E> {
 pub enum Act<E> {
     /// Send a message that has no number.
     Send(Conn, Message),
-    /// Both sides have introduced themselves on this connection: its frames may be longer now, and
-    /// it is no stranger's any more.
+    /// The hello on this connection was accepted: its frames may be longer now, and it is no
+    /// stranger any more.
     Admit(Conn),
-    /// Close a connection once everything is sent.
+    /// Close a connection after everything is sent.
     Close(Conn),
-    /// The peer sent an entry again that the journal has. If the journal says something else under
-    /// its number, call [`Side::contradicted`].
+    /// The peer sent an entry again that the journal has. If the journal has a different entry
+    /// under its number, call [`Side::contradicted`].
     Verify {
         /// The connection on which it came.
         conn: Conn,
         /// The conversation.
         conversation: ConversationId,
-        /// Whose entry it is: a desk's, or (`None`) the customer's.
+        /// Who made the entry: a desk, or (`None`) the customer's side.
         desk: Option<DeskId>,
-        /// As it came.
+        /// The entry, as it came.
         entry: Entry,
     },
-    /// Tell a fact to those who watch.
+    /// Show a fact to the seats.
     Tell(Fact),
-    /// What only this side does.
+    /// An act that only this side has.
     Errand(E),
 }
 
-/// Something that happened, for those who watch.
+/// Something that happened, for the seats.
 #[derive(Debug, PartialEq)]
 pub enum Fact {
     /// A report.
@@ -114,14 +117,14 @@ pub enum Fact {
     Undelivered(ConversationId, RangeInclusive<Number>),
 }
 
-/// Who hears of a report.
+/// The seats that get a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Whoever watches this conversation.
+    /// The seats that watch this conversation.
     Conversation(ConversationId),
-    /// An agent of a desk, at all their seats.
+    /// All seats of an agent of a desk.
     Agent(AgentId),
-    /// Everybody who watches this program.
+    /// All seats of this program.
     Everyone,
 }
 
@@ -130,7 +133,7 @@ pub enum Audience {
 pub struct Passage {
     /// The conversation.
     pub conversation: ConversationId,
-    /// Who numbered them.
+    /// The side that numbered them.
     pub origin: Origin,
     /// Their numbers.
     pub numbers: RangeInclusive<Number>,
@@ -138,21 +141,22 @@ pub struct Passage {
     pub history: bool,
 }
 
-/// An entry or an ack that is due on a connection: the records it stands for are committed.
+/// An entry or an ack that is due on a connection. Its records are committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Due {
-    /// Our own entry with this number. [`Side::sent`] is to say how many bytes its frame took.
+    /// Our own entry with this number. After it is sent, call [`Side::sent`] with the size of its
+    /// frame.
     Entry {
         /// The conversation.
         conversation: ConversationId,
-        /// Where to send it.
+        /// The connection to send it on.
         conn: Conn,
         /// The entry's number.
         number: Number,
     },
     /// The peer's entries up to this number are in our journal.
     Ack {
-        /// Where to send it.
+        /// The connection to send it on.
         conn: Conn,
         /// The highest of them.
         number: Number,

@@ -1,6 +1,6 @@
 //! What a customer is owed: an agent, and an answer to each line that the customer typed after the
-//! agent's latest line. Lines to the bot need no answer. An agent who only opens the conversation
-//! has answered nothing.
+//! agent's latest line. Lines to the bot need no answer. By only opening the conversation an agent
+//! answers nothing.
 //!
 //! All times are from the desk's clock, so that a customer cannot get ahead with a wrong clock.
 
@@ -20,7 +20,7 @@ pub struct Owed {
 }
 
 impl Owed {
-    /// Takes an entry of the customer's side into account. `at` is when it came.
+    /// Learns from an entry of the customer's side, which came at the time `at`.
     pub fn learn(&mut self, body: &Body, at: Millis) {
         match body {
             Body::Message(Said { author: Author::User, text, .. }) => self.add(text, at),
@@ -86,7 +86,7 @@ mod tests {
     use super::Owed;
 
     #[test]
-    fn the_first_line_without_an_answer_says_since_when_and_an_answer_settles_all() {
+    fn a_customer_waits_since_the_first_line_without_an_answer_and_an_answer_settles_all_lines() {
         let mut owed = Owed::default();
         owed.add("for the bot", 2);
         owed.ask(3);

@@ -61,29 +61,29 @@ pub enum Record {
     Idle(Duration),
     /// At a desk: the agent's next line goes to this conversation.
     Focus,
-    /// At a desk: who has this conversation, or is accepting it.
+    /// At a desk: the agent who has this conversation, or is accepting it.
     Owner(Owner),
     /// At a desk: the customer had the conversation with this number at the desk before.
     Former(u32),
-    /// At a desk: the conversation ends soon like this, or (`None`) it goes on after all.
+    /// At a desk: how the conversation ends soon; `None`: it goes on after all.
     Ending(Option<Ending>),
-    /// At a desk: the conversation is offered to another agent, or (`None`) not any more.
+    /// At a desk: the offer of the conversation to another agent; `None`: the offer is over.
     Offered(Option<Box<Offered>>),
     /// At a desk: these are the conversation's tags from now on.
     Tags(Vec<Box<str>>),
     /// At a desk: whether the agent has asked the customer to be patient.
     Hold(bool),
-    /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in with
-    /// this secret from now on. The two are hashes.
+    /// At a desk, and in no conversation: the agent's terminal has shown its code, and signs in
+    /// with this secret from now on. The two are hashes.
     Enrolled {
         /// The agent's name.
         agent: Box<str>,
-        /// The code, which has been used with this.
+        /// The code, which is used up now.
         code: SecretHash,
         /// The secret.
         secret: SecretHash,
     },
-    /// At a desk, and in no conversation: what was typed at this seat up to this number is done.
+    /// At a desk, and in no conversation: the lines of this seat up to this number are done.
     Taken(SeatKey, u64),
     /// At a desk, and in no conversation: the line with this number at this seat was not sent.
     Unsent(SeatKey, u64),
@@ -102,17 +102,17 @@ pub enum Record {
     Identified(Box<str>),
     /// At a gateway: the customer of this conversation accepted the notice at this time.
     Agreed(Millis),
-    /// At a gateway: the customer of this conversation said this of themselves.
+    /// At a gateway: the customer of this conversation said this about themselves.
     About(About),
-    /// At a gateway: a customer turned out to be another one, who now has all that the former had.
-    /// The present conversation is this one.
+    /// At a gateway: two customers are the same person. One of them now has all that both had, and
+    /// this conversation is the present one.
     Joined {
-        /// Who is no more.
+        /// The customer who does not exist any more.
         former: CustomerId,
-        /// Who has it now.
+        /// The customer who has everything now.
         customer: CustomerId,
     },
-    /// At a gateway: what the customer's request with this id did.
+    /// At a gateway: the effect of the customer's request with this id.
     Posted(PostId, Posted),
     /// At a gateway: the session has left memory. A restart need not read it, until the
     /// conversation has another entry.
@@ -125,7 +125,7 @@ pub enum Record {
 /// Records that are committed together, each with its conversation.
 pub type Batch = Vec<(ConversationId, Record)>;
 
-/// Who of the agents at a desk has a conversation.
+/// Which agent of a desk has a conversation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Owner {
     /// The terminal that started the desk.
@@ -140,9 +140,9 @@ pub enum Owner {
 /// A conversation that one agent has offered to another one, by their own names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offered {
-    /// Who offers it.
+    /// The agent who offers it.
     pub from: Box<str>,
-    /// Whom it is offered to.
+    /// The agent who may take it.
     pub to: Box<str>,
 }
 
@@ -151,20 +151,20 @@ pub struct Offered {
 pub struct Blocked {
     /// The conversation in which an agent blocked them. A later block in it replaces this one.
     pub conversation: ConversationId,
-    /// Its number.
+    /// The number of that conversation.
     pub ordinal: u32,
-    /// What the customer was called then.
+    /// The customer's name at that time.
     pub called: String,
-    /// By what the desk knows them again.
+    /// What the block goes by.
     pub by: BlockedBy,
-    /// When it ends, by the desk's clock.
+    /// When the block ends, by the desk's clock.
     pub until: Millis,
 }
 
-/// By what a blocked customer is known again.
+/// What a block goes by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BlockedBy {
-    /// It is that conversation, or one that follows it.
+    /// The conversation, and those that follow it.
     Conversation {
         /// The number of the latest of these that the desk has seen.
         latest: u32,
@@ -245,10 +245,10 @@ impl Offset {
     pub const START: Offset = Offset(0);
 }
 
-/// What a reader of a conversation sees.
+/// An entry or a note of a conversation, as its readers see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
-    /// Its place in the order in which the journal was written.
+    /// The place of the line in the order in which the journal was written.
     pub offset: Offset,
     /// Whether this side made it.
     pub own: bool,
@@ -268,7 +268,7 @@ pub enum What {
     Note(String),
 }
 
-/// Who numbered an entry.
+/// The side that numbered an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// This side.
@@ -308,7 +308,7 @@ impl Line {
         }
     }
 
-    /// Who numbered the entry, if the line is one.
+    /// The side that numbered the entry, if the line is one.
     pub fn origin(&self) -> Option<Origin> {
         match &self.what {
             What::Entry(..) if self.own => Some(Origin::Own),

@@ -79,7 +79,7 @@ impl Handoff {
         Handoff { reason: request.reason.clone(), need: Need::of(request) }
     }
 
-    /// Learns from a trigger what an earlier one of the same reply left open.
+    /// Takes from a trigger what earlier triggers of the same reply did not say.
     fn learn(&mut self, control: &str) {
         let named = |name| named(control, name);
         let Need { department, language } = &mut self.need;
@@ -110,7 +110,7 @@ pub enum NotAReply {
     NotAnArray(&'static str),
     /// The array holds something that is not an object.
     NotAnItem {
-        /// The index of that element, from 1.
+        /// The number of that element, from 1.
         place: usize,
         /// What the element is.
         what: &'static str,
@@ -463,7 +463,7 @@ fn without(bytes: usize) -> String {
     format!("[a custom payload of {bytes} bytes] {CUT}")
 }
 
-/// Adds a mark at the end of the text; the mark [`CUT`] only once.
+/// Adds a mark at the end of the text. The mark [`CUT`] is added only once.
 fn mark(said: &mut Said, note: &str) {
     if note == CUT && said.text.ends_with(CUT) {
         return;

@@ -1,8 +1,8 @@
-//! What a program tells the person or script in front of it: the one vocabulary of both modes.
+//! Reports: what a program shows to the person or script in front of it. Both modes share them.
 //!
-//! `session` and `desk` make reports, `term` shows them: as lines for a person, or with `--json`
-//! as one object a line, `{"event":NAME, …}`. Fields and names are a stable interface; they are
-//! written out in `docs/JSON.md`.
+//! `session` and `desk` make reports. `term` shows them as lines for a person, or with `--json` as
+//! one object a line, `{"event":NAME, …}`. The names of events and fields are a stable interface,
+//! which `docs/JSON.md` describes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -35,7 +35,7 @@ mod news;
 mod overview;
 mod refusal;
 
-/// One thing told.
+/// One report.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Report {
@@ -43,24 +43,24 @@ pub enum Report {
     Ready {
         /// `user`, `admin` or `bot`.
         mode: &'static str,
-        /// The real address of a listener, port 0 resolved.
+        /// The address at which a listener listens, with the real port.
         #[serde(skip_serializing_if = "Option::is_none")]
         listen: Option<SocketAddr>,
-        /// The key of a listener that speaks TLS, as people compare it.
+        /// The fingerprint of a listener's key, if it speaks TLS.
         #[serde(skip_serializing_if = "Option::is_none")]
         fingerprint: Option<String>,
-        /// How customers reach a gateway.
+        /// The URL at which customers reach a gateway.
         #[serde(skip_serializing_if = "Option::is_none")]
         url: Option<String>,
     },
-    /// Where a conversation is now.
+    /// The state of a conversation.
     State {
-        /// Which one.
+        /// The conversation.
         conversation: ConversationId,
-        /// At a desk: its number there, by which commands name it.
+        /// At a desk: the conversation's number, by which commands name it.
         #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
         ordinal: Option<u32>,
-        /// At a desk: what the customer is called there.
+        /// At a desk: the customer's name.
         #[serde(skip_serializing_if = "Option::is_none")]
         customer: Option<String>,
         /// At a desk: the conversation that the customer had before.
@@ -68,19 +68,19 @@ pub enum Report {
         former: Option<Earlier>,
         /// The state, as both sides know it.
         state: State,
-        /// The place in the queue, from 1.
+        /// The position in the queue, from 1.
         #[serde(skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
         /// False: all agents are away or gone. True: one is here again.
         #[serde(skip_serializing_if = "Option::is_none")]
         attended: Option<bool>,
-        /// The name of the agent, as customers see it, where one was given.
+        /// The agent's name, as customers see it, if there is one.
         #[serde(skip_serializing_if = "Option::is_none")]
         admin: Option<String>,
         /// At a desk with several agents: the agent's own name.
         #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<String>,
-        /// True: the agent has asked the customer to be patient. False: and goes on now.
+        /// True: the agent has asked the customer to be patient. False: the agent goes on now.
         #[serde(skip_serializing_if = "Option::is_none")]
         on_hold: Option<bool>,
         /// Whether another agent than the one at this seat has the conversation; for people only.
@@ -89,76 +89,77 @@ pub enum Report {
         /// At a desk: the department and the language of a customer who waits or talks.
         #[serde(flatten)]
         need: Need,
-        /// Why it got here, where there is more than one way.
+        /// Why the conversation has this state, if there can be several reasons.
         #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
-    /// Something was said.
+    /// A message.
     Message(Told),
-    /// How the connection to the other side is.
+    /// The link to the other side.
     Link {
-        /// Of which conversation.
+        /// The conversation.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
+        /// The conversation's number at this desk; for people only.
         #[serde(skip)]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
+        /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
-        /// How it is now.
+        /// The state of the link.
         link: Link,
         /// The desk's address as the user gave it; at the desk the customer's address.
         desk: String,
-        /// Why it was lost.
+        /// Why the connection was lost.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
-        /// Whether it was lost for good: nobody dials again. For people only.
+        /// Whether it was lost for ever: nobody dials again. For people only.
         #[serde(skip)]
         parted: bool,
-        /// Whether `why` says all, because there was no connection. For people only.
+        /// Whether there was no connection that could be lost, so that `why` is the whole sentence.
+        /// For people only.
         #[serde(skip)]
         unreached: bool,
     },
     /// From where a customer uses a gateway.
     Page {
-        /// Of which conversation.
+        /// The conversation.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
+        /// The conversation's number at this desk; for people only.
         #[serde(skip)]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
+        /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
-        /// What is known.
+        /// What is known of the page.
         #[serde(flatten)]
         page: Page,
     },
-    /// Own entries up to `number` are durable at the other side.
+    /// Our entries up to `number` are durable at the other side.
     Delivered {
-        /// Of which conversation.
+        /// The conversation.
         conversation: ConversationId,
         /// The highest such number.
         number: Number,
     },
-    /// Own entries up to `number` were shown at the other side.
+    /// Our entries up to `number` were shown at the other side.
     Seen {
-        /// Of which conversation.
+        /// The conversation.
         conversation: ConversationId,
         /// The highest such number.
         number: Number,
     },
-    /// A person at the other side types: a sign, which counts for 6 s.
+    /// A person at the other side types. This report counts for 6 s.
     Typing {
-        /// In which conversation.
+        /// The conversation.
         conversation: ConversationId,
     },
-    /// How many lines of a customer have no answer, whenever that changes.
+    /// The number of a customer's lines without an answer has changed.
     Unanswered {
-        /// In which conversation.
+        /// The conversation.
         conversation: ConversationId,
-        /// How many lines there are.
+        /// The number of lines.
         lines: u32,
-        /// When the first of them came; RFC 3339.
+        /// When the first of them came (RFC 3339).
         #[serde(skip_serializing_if = "Option::is_none")]
         since: Option<String>,
     },
@@ -172,23 +173,23 @@ pub enum Report {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// A conversation goes, or may go, from one agent to another.
+    /// One agent gives, or offers, a conversation to another.
     Transfer {
-        /// Which one.
+        /// The conversation.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
+        /// The conversation's number at this desk; for people only.
         #[serde(skip)]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
+        /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
-        /// The agent who has it.
+        /// The agent who has the conversation.
         from: String,
-        /// The agent who may get it.
+        /// The agent who may get the conversation.
         agent: String,
-        /// What became of it.
+        /// What became of the transfer.
         outcome: TransferOutcome,
-        /// What the first of the two wrote.
+        /// The note of the agent who has it.
         #[serde(skip_serializing_if = "Option::is_none")]
         note: Option<String>,
         /// Whether the agent at this seat is the one who may get it; for people only.
@@ -197,45 +198,45 @@ pub enum Report {
     },
     /// A conversation ends soon, or goes on after all.
     Ending {
-        /// Which one.
+        /// The conversation.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
+        /// The conversation's number at this desk; for people only.
         #[serde(skip)]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
+        /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
-        /// How it ends, or was about to end.
+        /// How the conversation ends, or was about to end.
         ending: Ending,
         /// What became of that.
         outcome: EndingOutcome,
     },
-    /// How agents have marked a conversation.
+    /// The tags of a conversation.
     Tags {
-        /// Which one.
+        /// The conversation.
         conversation: ConversationId,
-        /// Its number at this desk; for people only.
+        /// The conversation's number at this desk; for people only.
         #[serde(skip)]
         ordinal: Option<u32>,
-        /// What the customer is called at this desk; for people only.
+        /// The customer's name at this desk; for people only.
         #[serde(skip)]
         customer: Option<String>,
         /// The tags, in the order in which they came.
         tags: Vec<String>,
     },
-    /// A private note. A person is shown it among the lines.
+    /// A private note. For a person it stands among the lines.
     Note {
-        /// In which conversation.
+        /// The conversation.
         conversation: ConversationId,
-        /// The note, at a desk with several agents behind the name of its author.
+        /// The note. At a desk with several agents its author's name stands before it.
         text: String,
     },
-    /// Information of a program.
+    /// Information from a program.
     Notice {
         /// One line for a person.
         text: String,
     },
-    /// Something that a search found.
+    /// A result of a search.
     #[serde(rename = "notice")]
     Found {
         /// One line for a person.
@@ -244,13 +245,13 @@ pub enum Report {
         #[serde(flatten)]
         found: Box<Found>,
     },
-    /// Information of a core.
+    /// Information from a core.
     #[serde(rename = "notice")]
     News {
         /// What happened; in JSON one line for a person.
         text: News,
     },
-    /// A customer wants to talk: information of a core that a person must not miss.
+    /// A customer wants to talk. This is information from a core that a person must not miss.
     #[serde(rename = "notice")]
     Call {
         /// What happened; in JSON one line for a person.
@@ -262,7 +263,7 @@ pub enum Report {
         /// What happened; in JSON one line for a person.
         text: News,
     },
-    /// A fault: something did not work, nothing was lost silently.
+    /// A fault of a program.
     Error {
         /// One line for a person: what failed, where, what to do.
         text: String,
@@ -272,14 +273,14 @@ pub enum Report {
     Event(Custom),
 }
 
-/// The conversation that a customer had before, as a desk knows it. In JSON its number alone.
+/// The conversation that a customer had before, as a desk knows it. JSON has only its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Earlier {
-    /// Its number.
+    /// The number of that conversation.
     pub ordinal: u32,
     /// How long ago it ended, when the customer asked for an agent again.
     pub ago: Option<Duration>,
-    /// The last note in it.
+    /// The last note in that conversation.
     pub note: Option<String>,
 }
 
@@ -289,53 +290,52 @@ impl Serialize for Earlier {
     }
 }
 
-/// A message as it is told.
+/// A message, with all that is shown of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
-    /// Of which conversation.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// Its number at this desk; for people only.
+    /// The conversation's number at this desk; for people only.
     #[serde(skip)]
     pub ordinal: Option<u32>,
-    /// Whether this end's next line goes elsewhere, so that a person must see whose it is; for
-    /// people only.
+    /// Whether the next line from here goes to another conversation, so that a person must see
+    /// whose message this is. For people only.
     #[serde(skip)]
     pub elsewhere: bool,
-    /// Whether it was said at this end; for people only.
+    /// Whether it was said on this side; for people only.
     #[serde(skip)]
     pub own: bool,
-    /// By whom.
+    /// Who said it.
     pub author: Author,
-    /// The author's name, where one was given.
+    /// The author's name, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// At a desk with several agents: the own name of the agent who wrote it.
+    /// At a desk with several agents: the name, among agents, of the one who wrote it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
-    /// The text; an image's URL for an image, empty for a custom payload alone.
+    /// The text. For an image it is the URL; for a custom payload alone it is empty.
     pub text: String,
-    /// Its number among its origin's entries.
+    /// The entry's number among those of its origin.
     pub number: Number,
-    /// When it was journaled by its origin; RFC 3339 in JSON.
+    /// When the origin journaled it; in JSON as RFC 3339.
     #[serde(serialize_with = "rfc3339", deserialize_with = "from_rfc3339")]
     pub at: Millis,
-    /// Choices the bot offers, each with its number.
+    /// The choices that the bot offers, each with its number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub buttons: Vec<Button>,
     /// The URL of an image.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// A payload of the bot's own making.
+    /// A payload with a format of the bot's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub custom: Option<Custom>,
-    /// Said before this process, or before this desk had the conversation.
+    /// Whether it was said before this process began, or before this desk had the conversation.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub history: bool,
 }
 
 impl Told {
-    /// An entry's message as it is told, of no particular place: the caller adds what only it
-    /// knows.
+    /// A message with what its entry says. The caller adds what only the caller knows.
     pub fn new(conversation: ConversationId, number: Number, at: Millis, said: &Said) -> Told {
         let image = said.image.as_deref().map(str::to_owned);
         let text = if said.text.is_empty() {
@@ -370,11 +370,11 @@ pub enum Presence {
     Here,
     /// The agent takes no new customers.
     Away,
-    /// The agent has no terminal, for less than the grace.
+    /// The agent has no terminal, but the grace is not over yet.
     Missed,
-    /// The agent has had no terminal for the grace: their customers are in the queue again.
+    /// The agent had no terminal when the grace was over. Their customers are in the queue again.
     Gone,
-    /// The agent is none any more: their customers are in the queue again.
+    /// The agent was revoked. Their customers are in the queue again.
     Revoked,
 }
 
@@ -384,15 +384,15 @@ pub enum Presence {
 pub enum TransferOutcome {
     /// The other agent is asked.
     Offered,
-    /// The other agent has it.
+    /// The other agent has the conversation.
     Accepted,
-    /// The other agent does not take it.
+    /// The other agent declined.
     Declined,
-    /// The other agent did not take it in time.
+    /// The other agent did not answer in time.
     Late,
-    /// It is over, because the conversation has changed meanwhile or the desk ended.
+    /// The offer is over, because the conversation has changed or the desk ended.
     Void,
-    /// A lead took it.
+    /// A lead took the conversation.
     TakenOver,
 }
 
@@ -400,7 +400,7 @@ pub enum TransferOutcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndingOutcome {
-    /// It ends soon, if nobody undoes that.
+    /// The conversation ends soon, if nobody undoes that.
     Begun,
     /// It goes on: the agent said so.
     Undone,
@@ -416,23 +416,23 @@ pub enum EndingOutcome {
     CustomerLeft,
 }
 
-/// How a connection is.
+/// The state of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Link {
     /// Dialling, or waiting to dial again.
     Connecting,
-    /// The other side has said welcome.
+    /// The desk has accepted the hello.
     Connected,
-    /// Gone.
+    /// The connection is lost.
     Lost,
 }
 
-/// Why a conversation got into its state.
+/// Why a conversation has its state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Reason {
-    /// A person was asked for; why, in the bot's words.
+    /// An agent was asked for: why, in the bot's words.
     Requested(String),
     /// It ended.
     Ended(EndReason),
@@ -442,7 +442,7 @@ pub enum Reason {
     Elsewhere(Elsewhere),
 }
 
-/// What became of a conversation at another desk, as this desk's agent is told.
+/// What became of a conversation at another desk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Elsewhere {
@@ -458,18 +458,18 @@ pub enum Elsewhere {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Returned {
-    /// The admin handed it back.
+    /// The agent handed it back.
     HandedBack,
-    /// The user gave up waiting.
+    /// The customer stopped waiting.
     Withdrawn,
 }
 
-/// Writes a moment as JSON has it.
+/// Writes a moment for JSON.
 pub(crate) fn rfc3339<S: Serializer>(at: &Millis, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&moment(*at))
 }
 
-/// Reads a moment as JSON has it.
+/// Reads a moment from JSON.
 fn from_rfc3339<'de, D: Deserializer<'de>>(from: D) -> Result<Millis, D::Error> {
     let text = String::deserialize(from)?;
     let at: jiff::Timestamp = text.parse().map_err(de::Error::custom)?;
@@ -482,7 +482,7 @@ pub fn local(at: Millis, zone: &TimeZone) -> impl fmt::Display {
     at.unwrap_or(jiff::Timestamp::MAX).to_zoned(zone.clone()).strftime("%F %H:%M").to_string()
 }
 
-/// A moment, which is written as RFC 3339 has it.
+/// A moment, written in the format of RFC 3339.
 pub fn moment(at: Millis) -> impl fmt::Display {
     jiff::Timestamp::from_millisecond(i64::try_from(at).unwrap_or(i64::MAX))
         .unwrap_or(jiff::Timestamp::MAX)

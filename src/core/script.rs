@@ -1,5 +1,5 @@
-//! The pace of input: the loop takes a person's lines at once, and a script's lines one at a time,
-//! the next when the one before is done.
+//! The pace of input. The loop takes a person's lines at once. It takes a script's lines one at a
+//! time: the next line when the one before is done.
 
 use std::time::{Duration, Instant};
 

@@ -14,10 +14,11 @@
 //!
 //! A line goes to whoever owns the conversation when the line is recorded: in `bot` the bot is
 //! asked, in `queued` and `active` the desk gets the line. After the trigger the bot gets nothing:
-//! a reply that is under way is discarded, and the lines behind it are never asked.
+//! a reply that is under way is discarded, and the lines after it never go to the bot.
 //!
-//! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
-//! is committed, of `due`. `sessions` holds many sessions, and `reply` reads the texts of the bot.
+//! Pure: inputs are methods, time is an argument. `outcome` returns what to do and, after that is
+//! committed, `due` what to send. `sessions` holds many sessions, and `reply` reads the texts of
+//! the bot.
 //!
 //! A session has parts with state of their own: `ownership` (who has the customer), `bot` (the
 //! requests to the bot), `link` (the connection to the desk), `desks` (the numbers of each desk),
@@ -41,7 +42,7 @@
 //! let fresh = Fresh { id, secret: Secret::new([9; 32]), seed: 1 };
 //! let mut session = Session::new(fresh, None, "desk.example:5000".to_owned(), now);
 //!
-//! // The customer's line is asked of the bot, which answers with the trigger.
+//! // The customer's line goes to the bot, which answers with the trigger.
 //! session.say("a human, please", now).unwrap();
 //! let asked = session.outcome().acts.into_iter().find_map(|act| match act {
 //!     Act::Errand(Errand::Ask { ticket, .. }) => Some(ticket),
@@ -141,19 +142,19 @@ pub struct Session {
     desks: Desks,
     position: Position,
     outbox: Outbox,
-    /// Lines that the agent typed since the customer's last line, without those that a `/wait` of
-    /// a script has taken.
+    /// How many lines the agent typed since the customer's last line, without those for which a
+    /// script's `/wait` has waited.
     unheard: u32,
     /// The conversation goes on in another program: nothing more is recorded here.
     is_replaced: bool,
-    /// It was begun in this process because a desk contradicted the former one.
+    /// This process began the conversation because a desk contradicted the former one.
     is_second: bool,
     /// From where the customer uses a gateway.
     visit: Option<Box<Visit>>,
-    /// Whether the customer is there, and what the desk knows of that on this connection.
+    /// Whether the customer is there.
     is_here: bool,
     is_known_here: bool,
-    /// Whether the agent types, and when the agent was told last that the customer does.
+    /// Whether the agent types, and when the desk was last told that the customer does.
     typing: Typing,
     output: Output,
 }
@@ -168,7 +169,7 @@ impl Session {
         session
     }
 
-    /// A conversation that the bot owns, with this output.
+    /// A conversation of the bot, with this output.
     fn with(
         output: Output,
         Fresh { secret, seed, .. }: Fresh,
@@ -198,7 +199,7 @@ impl Session {
         }
     }
 
-    /// What to do since the last call.
+    /// The outcome of all inputs since the last call.
     pub fn outcome(&mut self) -> Outcome<Errand> {
         let mut outcome = self.output.take();
         outcome.acts.extend(self.bot.take_errand().map(Act::Errand));
@@ -209,7 +210,7 @@ impl Session {
     /// "States, and who decides").
     ///
     /// # Errors
-    /// When the line cannot be taken. The caller keeps it.
+    /// When the line cannot be taken. The caller keeps the line.
     pub fn say(&mut self, typed: &str, now: Now) -> Result<(), CustomerRefusal> {
         match self.state() {
             _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
@@ -283,8 +284,8 @@ impl Session {
         }
     }
 
-    /// The chat was opened: before anything else was said, the bot is asked for its greeting with
-    /// this payload. The question is no entry.
+    /// The customer opened the chat. If nothing was said yet, this asks the bot for its greeting
+    /// with this payload. The payload becomes no entry.
     pub fn greet(&mut self, payload: String, now: Now) {
         if self.state() == State::Bot && self.output.last() == 0 {
             self.bot.ask(1, payload, &mut self.output, now);
@@ -294,7 +295,8 @@ impl Session {
     /// The customer chose the button with number `choice` of the bot's message `message`.
     ///
     /// # Errors
-    /// When it cannot be chosen any more: a person has the customer, or something was said since.
+    /// When the button cannot be chosen any more, because a person has the customer or something
+    /// was said since.
     pub fn choose(
         &mut self,
         message: Number,
@@ -325,7 +327,7 @@ impl Session {
         match self.state() {
             _ if self.is_replaced => return Err(CustomerRefusal::Replaced),
             State::Bot => self.request_human(Handoff::default(), now),
-            // The customer has looked into why this side does not dial any more.
+            // This side has given up dialling. The customer's command makes it try again.
             State::Queued | State::Active if self.is_parted() => self.seek_desk(),
             State::Queued => return Err(CustomerRefusal::AlreadyQueued),
             State::Active => return Err(CustomerRefusal::AlreadyActive),
@@ -355,7 +357,7 @@ impl Session {
     /// `/end`, `/new`: the customer ends the conversation.
     ///
     /// # Errors
-    /// When it has ended.
+    /// When the conversation has ended already.
     pub fn end(&mut self, now: Now) -> Result<(), CustomerRefusal> {
         match self.state() {
             _ if self.is_replaced => Err(CustomerRefusal::Replaced),
@@ -367,7 +369,7 @@ impl Session {
         }
     }
 
-    /// `/again`: asks the bot once more what it may not have got.
+    /// `/again`: sends the bot again the line that it may not have received.
     ///
     /// # Errors
     /// When there is no such line.
@@ -375,7 +377,7 @@ impl Session {
         self.bot.ask_again(&mut self.output, now)
     }
 
-    /// The bot answered the question with this ticket, or failed to: why.
+    /// The bot answered the question with this ticket, or did not: why.
     pub fn answered(&mut self, ticket: u64, answer: Result<Reply, String>, now: Now) {
         if let Some(handoff) = self.bot.answered(ticket, answer, &mut self.output, now) {
             self.request_human(handoff, now);
@@ -388,7 +390,7 @@ impl Session {
         self.bot.returned(ticket, outcome, &mut self.output, now);
     }
 
-    /// Time has passed: whatever is due by `now` happens.
+    /// Does what is due by `now`.
     pub fn tick(&mut self, now: Now) {
         self.bot.tick(&mut self.output, now);
         if self.waits_for_desk() {
@@ -421,7 +423,7 @@ impl Session {
         self.ownership.needs_desk() && self.link.up().is_none()
     }
 
-    /// Tells the customer where the conversation is now.
+    /// Shows the conversation's state to the customer.
     fn tell_state(&mut self, reason: Option<Reason>) {
         let state = self.ownership.state();
         let position = (self.shown_position(), None);

@@ -19,7 +19,7 @@ pub struct Sessions {
     /// When the last turn began.
     now: Instant,
     dialling: Dialling,
-    /// Each has a box of its own, so that the free places of the map are small.
+    /// The sessions, each in a box of its own, so that the free slots of the map are small.
     sessions: HashMap<ConversationId, Box<Kept>>,
     /// The conversation that dialled each connection.
     connections: HashMap<Conn, ConversationId>,
@@ -62,8 +62,8 @@ impl Sessions {
         }
     }
 
-    /// Takes a session in: a new one, or one that was read again from the journal. Somebody watches
-    /// it until `unwatch`.
+    /// Adds a session: a new one, or one that was read again from the journal. It counts as watched
+    /// until `unwatch`.
     pub fn insert(&mut self, session: Session) {
         let id = session.id();
         let kept = Box::new(Kept { session, deadline: None, is_watched: true });
@@ -83,7 +83,7 @@ impl Sessions {
         &self.left
     }
 
-    /// The program ends: every connected desk gets a goodbye.
+    /// The program is ending: every connected desk gets a goodbye.
     pub fn leave(&mut self) {
         let ids: Vec<_> = self.connections.values().copied().collect();
         for id in ids {
@@ -127,7 +127,8 @@ impl Sessions {
         self.sessions.get(&id).map(|kept| &kept.session)
     }
 
-    /// The session of a conversation, for an input. The next outcome has what follows from it.
+    /// The session of a conversation, for an input. The next outcome includes what it then wants
+    /// done.
     pub fn input(&mut self, id: ConversationId) -> Option<&mut Session> {
         self.touch(id);
         self.sessions.get_mut(&id).map(|kept| &mut kept.session)
@@ -147,12 +148,12 @@ impl Sessions {
         self.input(id)
     }
 
-    /// A message came. Answers false when it breaks the rules of the wire.
+    /// A message came. Returns false when it breaks the rules of the wire.
     pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
         self.on(conn).is_none_or(|session| session.received(conn, message, now))
     }
 
-    /// A connection is gone, or never came to be.
+    /// A connection is gone, or the dial failed.
     pub fn disconnected(&mut self, conn: Conn, why: impl Into<LinkFault>, now: Now) {
         if let Some(session) = self.on(conn) {
             session.disconnected(conn, why, now);
@@ -166,9 +167,9 @@ impl Sessions {
         own.into_iter().chain(self.dialling.deadline()).min()
     }
 
-    /// A desk contradicted this conversation: another may take its place (see
+    /// A desk contradicted this conversation: another one may replace it (see
     /// [`Session::start_over`]). `entry` reads our own entries of the former one from the journal.
-    /// Whether another did.
+    /// Returns whether another one replaced it.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -214,7 +215,7 @@ impl Sessions {
     }
 
     fn touch(&mut self, id: ConversationId) {
-        // A batch often has several inputs for one session, one behind the other.
+        // A batch often has several inputs for one session in a row.
         if self.changed_sessions.last() != Some(&id) {
             self.changed_sessions.push(id);
         }

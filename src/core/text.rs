@@ -23,8 +23,8 @@ mod tests;
 
 /// The most combining marks on one letter. Further ones are shown as one token.
 pub const MARKS_MAX: usize = 8;
-/// The most columns of blanks in a run. With more, the text behind them could look like a row of
-/// its own.
+/// The most columns of blanks in a run. With more, the text after them could look like a row of its
+/// own.
 pub const BLANKS_MAX: usize = 32;
 /// The most letters of a name that are shown.
 pub const NAME_LETTERS_MAX: usize = 32;

@@ -21,7 +21,7 @@ struct Times {
     there_until: Option<Instant>,
     /// The earliest time of the next sign that this side sends.
     next_sign: Option<Instant>,
-    /// The line that the person here is typing, and the time when it stops to count.
+    /// The line that the person here is typing, and the time until which it counts.
     draft: Option<(String, Instant)>,
 }
 
@@ -95,7 +95,7 @@ impl Typing {
         is_due
     }
 
-    /// The person here has sent the line: the next key they press is due for a sign at once.
+    /// The person here has sent the line: for the next key they press, a sign is due at once.
     pub fn note_line(&mut self) {
         if let Some(times) = &mut self.0 {
             (times.next_sign, times.draft) = (None, None);

@@ -8,16 +8,16 @@ use std::path::{Path, PathBuf};
 
 use crate::core::agent::Agents;
 
-/// The file, and what it said when it was read last.
+/// The file, and the agents that were in it when it was read last.
 pub struct AgentsFile {
     path: PathBuf,
-    /// What changes with every new file.
+    /// The file's inode and time of change, which are others for every new file.
     seen: Option<(u64, i64, i64)>,
     agents: Agents,
 }
 
 impl AgentsFile {
-    /// Where the agents of the desk with this profile are.
+    /// The path of the file for the desk with this profile.
     pub fn path(state: &Path, profile: &str) -> PathBuf {
         state.join("keys").join(format!("{profile}.agents.json"))
     }
@@ -31,15 +31,15 @@ impl AgentsFile {
         Ok(AgentsFile { path, seen, agents })
     }
 
-    /// The agents, as they were read last.
+    /// The agents, as they were when the file was read last.
     pub fn agents(&self) -> &Agents {
         &self.agents
     }
 
-    /// Reads the file again if it is another one. Returns whether it is.
+    /// Reads the file again if it has been replaced. Returns whether it has.
     ///
     /// # Errors
-    /// One line, when the file cannot be read now: the former agents stay.
+    /// One line, when the file cannot be read now. Then the agents stay as they are.
     pub fn refresh(&mut self) -> Result<bool, String> {
         let now = seen(&self.path);
         if now == self.seen {
@@ -50,7 +50,7 @@ impl AgentsFile {
         Ok(true)
     }
 
-    /// Changes the agents in the file, as one step that nobody sees half done.
+    /// Changes the agents in the file in one step: no reader finds half a change.
     ///
     /// # Errors
     /// One line, when the change is refused, or the file cannot be read or written.
@@ -75,10 +75,10 @@ impl AgentsFile {
     }
 }
 
-/// Keeps which key the desk with this profile shows, for the codes of its agents.
+/// Keeps the fingerprint of the key of the desk with this profile, for the codes of its agents.
 ///
 /// # Errors
-/// One line, when it cannot be kept.
+/// One line, when the fingerprint cannot be kept.
 pub fn keep_desk_key(state: &Path, profile: &str, fingerprint: &str) -> Result<(), String> {
     let path = desk_key(state, profile);
     let failed = |error| format!("cannot write {}: {error}", path.display());
@@ -90,10 +90,10 @@ pub fn keep_desk_key(state: &Path, profile: &str, fingerprint: &str) -> Result<(
     fs::rename(&part, &path).map_err(failed)
 }
 
-/// Which key the desk with this profile showed last, if it has ever run.
+/// The fingerprint of the key that the desk with this profile used last, if it has ever run.
 ///
 /// # Errors
-/// One line, when it cannot be read.
+/// One line, when the fingerprint cannot be read.
 pub fn kept_desk_key(state: &Path, profile: &str) -> Result<Option<String>, String> {
     let path = desk_key(state, profile);
     match fs::read_to_string(&path) {
@@ -107,7 +107,7 @@ fn desk_key(state: &Path, profile: &str) -> PathBuf {
     state.join("keys").join(format!("{profile}.shown"))
 }
 
-/// Makes the folder of a file, for its owner alone.
+/// Makes the folder of a file. Only its owner can open the folder.
 fn make_folder(path: &Path) -> io::Result<&Path> {
     let folder = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;

@@ -28,8 +28,8 @@ pub fn hit(name: &str) {
 #[inline(always)]
 pub fn hit(_: &str) {}
 
-/// SQLite's `synchronous` setting: `FULL`, so that a commit survives a power cut. For the fault
-/// tests `HANDOFF_SYNCHRONOUS=NORMAL` weakens it: the fault tests must find that.
+/// SQLite's `synchronous` setting: `FULL`, so that a commit survives a power cut.
+/// `HANDOFF_SYNCHRONOUS=NORMAL` weakens it on purpose, to see whether the fault tests notice.
 pub fn synchronous() -> String {
     #[cfg(feature = "failpoints")]
     if let Ok(chosen) = std::env::var("HANDOFF_SYNCHRONOUS") {

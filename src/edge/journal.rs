@@ -1,9 +1,9 @@
-//! The journal: every entry of every conversation, in the order it was committed.
+//! The journal: every entry of every conversation, in the order in which it was committed.
 //!
-//! The loop of a mode is its one writer: it commits a batch of records, all or nothing, before it
-//! acts on any of them. On disk it is one SQLite file a profile (`disk`), safe against a power cut
-//! once `commit` returns; `--ephemeral` keeps it in memory (`memory`) for as long as the process
-//! lives.
+//! Only the loop of a mode writes it: the loop commits a batch of records, all or nothing, before
+//! it acts on any of them. On disk, the journal of a profile is one SQLite file (`disk`); after
+//! `commit` returns, a power cut does not undo the commit. With `--ephemeral` the journal is in
+//! memory (`memory`) and ends with the process.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,13 @@ pub use typed::{Credentials, TypedLine, TypedLines};
 /// What to do about a journal that cannot be read.
 const RESTORE: &str = "restore it from a backup, or begin another with --profile NAME";
 
-/// Why something was not journaled, or cannot be read.
+/// Why records were not journaled, or cannot be read.
 #[derive(Debug)]
 pub enum Fault {
-    /// The disk is full: it may be tried again.
+    /// The disk is full. The caller may try again.
     Full,
-    /// Nothing may be trusted any more: the program ends.
+    /// The journal cannot be trusted any more: the program must end. The text is one line for a
+    /// person.
     Broken(String),
 }
 
@@ -49,7 +50,7 @@ impl std::error::Error for Fault {}
 /// All records of all conversations of one profile.
 pub struct Journal {
     store: Store,
-    /// Records that may wait for the next batch.
+    /// Records that wait for the next batch.
     waiting: Batch,
 }
 
@@ -59,7 +60,7 @@ enum Store {
 }
 
 impl Journal {
-    /// A journal that lives as long as the process.
+    /// A journal that ends with the process.
     pub fn in_memory() -> Journal {
         Journal { store: Store::Memory(memory::Memory::default()), waiting: Vec::new() }
     }
@@ -67,12 +68,12 @@ impl Journal {
     /// Opens or makes the journal in a file.
     ///
     /// # Errors
-    /// One line: what is wrong with the file and what to do.
+    /// One line: what is wrong with the file, and what to do.
     pub fn open(file: &Path) -> Result<Journal, String> {
         Ok(Journal { store: Store::Disk(disk::Disk::open(file)?), waiting: Vec::new() })
     }
 
-    /// Its file, if it has one.
+    /// The journal's file, if it has one.
     pub fn file(&self) -> Option<PathBuf> {
         match &self.store {
             Store::Memory(_) => None,
@@ -80,17 +81,17 @@ impl Journal {
         }
     }
 
-    /// Whether it ends with the process.
+    /// Whether the journal ends with the process.
     pub fn is_ephemeral(&self) -> bool {
         matches!(self.store, Store::Memory(_))
     }
 
-    /// Commits a batch, all of it or nothing, and gives back its entries and notes as they are in
-    /// the journal. Once it returns, a power cut does not undo it; but records that may wait
-    /// (`Record::may_wait`) wait for the next batch.
+    /// Commits a batch, all of it or nothing. Returns its entries and notes as they are in the
+    /// journal. After this returns, a power cut does not undo the commit. Records that may wait
+    /// (`Record::may_wait`) are left for the next batch.
     ///
     /// # Errors
-    /// The batch is given back, to be tried again when the disk was full.
+    /// The fault and the batch, so that the caller can try again if the disk was full.
     pub fn commit(&mut self, batch: Batch) -> Result<Vec<Committed>, (Fault, Batch)> {
         let disk = match &mut self.store {
             Store::Memory(memory) => return Ok(memory.commit(batch)),
@@ -114,10 +115,10 @@ impl Journal {
         }
     }
 
-    /// The desk's id in this journal, made at its first use.
+    /// The desk's id in this journal. The first call keeps `fresh` as the id.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the id cannot be kept.
     pub fn desk_id(&mut self, fresh: DeskId) -> Result<DeskId, Fault> {
         match &mut self.store {
             Store::Memory(_) => Ok(fresh),
@@ -125,7 +126,7 @@ impl Journal {
         }
     }
 
-    /// One of our own entries. Only numbers that were committed are asked for.
+    /// Our own entry with this number, which must have been committed.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -141,7 +142,8 @@ impl Journal {
         })
     }
 
-    /// One entry of a peer's (a desk's, or with `None` the user's), if it was committed.
+    /// The entry of a peer with this number, if it was committed. The peer is a desk, or with
+    /// `None` the customer's side.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -157,7 +159,7 @@ impl Journal {
         }
     }
 
-    /// What was journaled in a conversation behind an offset, oldest first.
+    /// The lines of a conversation after an offset, the oldest first.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -168,7 +170,7 @@ impl Journal {
         }
     }
 
-    /// What was journaled in a conversation from our own entry with this number on, oldest first.
+    /// The lines of a conversation from our own entry with this number on, the oldest first.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -203,7 +205,7 @@ impl Journal {
         }
     }
 
-    /// All conversations, oldest first: number, id, and what the customer wants to be called.
+    /// All conversations, the oldest first: number, id, and the customer's name.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -214,7 +216,7 @@ impl Journal {
         }
     }
 
-    /// One conversation as a restart would find it, if it was begun.
+    /// The story of a conversation, if the journal has one.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -225,7 +227,7 @@ impl Journal {
         }
     }
 
-    /// What a restart finds.
+    /// All that a program needs when it starts again.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -236,8 +238,8 @@ impl Journal {
         }
     }
 
-    /// The conversations that a gateway takes into memory when it starts: they are not over, and
-    /// their sessions were in memory when it ended.
+    /// The conversations that a gateway takes into memory when it starts: those that are not over,
+    /// and whose sessions were in memory when the gateway ended.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -248,7 +250,7 @@ impl Journal {
         }
     }
 
-    /// The customer whom a token names.
+    /// The customer to whom the token with this hash belongs.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -270,7 +272,7 @@ impl Journal {
         }
     }
 
-    /// What a customer has.
+    /// A customer's conversations, and what else the journal keeps of them.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -303,7 +305,7 @@ impl Journal {
         }
     }
 
-    /// What the request of a customer with this id did, if it was committed.
+    /// The effect of the customer's request with this id, if it was committed.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -314,7 +316,7 @@ impl Journal {
         }
     }
 
-    /// Whether a request of this customer did something.
+    /// Whether any request of this customer had an effect.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -325,7 +327,7 @@ impl Journal {
         }
     }
 
-    /// At a desk: the secret with which an agent's code was used, if it was. The two are hashes.
+    /// At a desk: the secret with which an agent's code was used, if it was used. Both are hashes.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -336,7 +338,7 @@ impl Journal {
         }
     }
 
-    /// At a desk: what was typed at an agent's terminal up to this number is done.
+    /// At a desk: the number up to which the lines of an agent's terminal are done.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -347,7 +349,8 @@ impl Journal {
         }
     }
 
-    /// At a desk: which of the latest lines that were typed at an agent's terminal were not sent.
+    /// At a desk: the numbers of those lines, among the latest of an agent's terminal, that were
+    /// not sent.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -358,7 +361,8 @@ impl Journal {
         }
     }
 
-    /// At most `most` entries of a conversation, oldest first, behind the first `skipped` ones.
+    /// At most `most` entries of a conversation, the oldest first. The first `skipped` entries are
+    /// left out.
     ///
     /// # Errors
     /// When the journal cannot be read.
@@ -374,10 +378,11 @@ impl Journal {
         }
     }
 
-    /// A secret that makes keys of customers' addresses; `fresh` at its first use.
+    /// The secret with which a gateway makes keys of customers' addresses. The first call keeps
+    /// `fresh` as the secret.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the secret cannot be kept.
     pub fn address_secret(&mut self, fresh: [u8; 32]) -> Result<[u8; 32], Fault> {
         match &mut self.store {
             Store::Memory(_) => Ok(fresh),
@@ -385,10 +390,11 @@ impl Journal {
         }
     }
 
-    /// A random number that tells this journal from any other; `fresh` at its first use.
+    /// A random number that tells this journal from any other. The first call keeps `fresh` as the
+    /// number.
     ///
     /// # Errors
-    /// When it cannot be kept.
+    /// When the number cannot be kept.
     pub fn epoch(&mut self, fresh: u32) -> Result<u32, Fault> {
         match &mut self.store {
             Store::Memory(_) => Ok(fresh),
@@ -398,8 +404,8 @@ impl Journal {
 }
 
 impl Drop for Journal {
-    /// What may wait waits no longer than the process: what was acknowledged is not offered again
-    /// at the next start.
+    /// Commits the records that still wait, so that the next start does not send again what the
+    /// other side has acknowledged.
     fn drop(&mut self) {
         if let Store::Disk(disk) = &mut self.store
             && !self.waiting.is_empty()

@@ -1,5 +1,5 @@
-//! Calls agents who are not in front of the desk: by a command of the operator's, and by a POST to a
-//! URL. Both run in threads of their own, so that neither holds up the desk or the other.
+//! Calls agents who are not in front of the desk: by a command of the operator's, and by a POST to
+//! a URL. Each has a thread of its own, so that it delays neither the desk nor the other.
 
 use std::process::{Command, Stdio};
 use std::thread;
@@ -10,27 +10,27 @@ use serde_json::json;
 
 use crate::core::report::{Alert, listed};
 
-/// A command or a request has this time.
+/// How long a command or a request may take.
 const WITHIN: Duration = Duration::from_secs(10);
-/// Waits before a request is sent again.
+/// The pauses before a request is sent again.
 const RETRIES: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(20)];
 
-/// Where calls go besides the terminal.
+/// The targets of calls besides the terminal.
 #[derive(Clone, Debug, Default)]
 pub struct Targets {
-    /// A command for the shell. It finds what happened in its environment.
+    /// A command for the shell. Its environment says what happened.
     pub command: Option<String>,
     /// A URL that takes a POST of JSON with a `text`, as the hooks of Slack and Mattermost do.
     pub url: Option<String>,
 }
 
-/// The threads that call.
+/// The threads that make the calls.
 pub struct Notifier(Vec<Sender<Alert>>);
 
 impl Notifier {
-    /// Starts a thread for each target. What goes wrong is sent to `faults` as a sentence, once
-    /// until it works again.
+    /// Starts a thread for each target. A failure is sent to `faults` as a sentence; further
+    /// failures are not, until a call works again.
     pub fn start<F: From<String> + Send + 'static>(
         targets: Targets,
         faults: &Sender<F>,
@@ -43,7 +43,7 @@ impl Notifier {
         Notifier(command.into_iter().chain(url).collect())
     }
 
-    /// Calls. A call that is still under way stands for this one, too.
+    /// Queues a call, unless another one waits already: that one counts for this one, too.
     pub fn call(&self, alert: &Alert) {
         self.0.iter().for_each(|calls| _ = calls.try_send(alert.clone()));
     }
@@ -63,8 +63,8 @@ fn start<F: From<String> + Send + 'static>(
             if let Err(why) = &result
                 && works
             {
-                let _ =
-                    faults.send(format!("--{name}: {why} (told once until it works again)").into());
+                let _ = faults
+                    .send(format!("--{name}: {why} (shown once until it works again)").into());
             }
             works = result.is_ok();
         }
@@ -75,8 +75,8 @@ fn start<F: From<String> + Send + 'static>(
     calls
 }
 
-/// Runs the command. It gets numbers, checked names of departments and languages, and our own
-/// sentence, never a text of a customer's.
+/// Runs the command. Its environment has numbers, checked names of departments and languages, and a
+/// sentence of ours, but never a customer's text.
 fn run(command: &str, alert: &Alert) -> Result<(), String> {
     let mut child = Command::new("/bin/sh")
         .args(["-c", command])
@@ -107,7 +107,7 @@ fn run(command: &str, alert: &Alert) -> Result<(), String> {
     }
 }
 
-/// Sends the call, again if it fails.
+/// Sends the call by a POST. Tries again if that fails.
 fn post(url: &str, alert: &Alert) -> Result<(), String> {
     let body = json!({
         "text": alert.to_string(),

@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of this test's own; gone when dropped.
+    /// A file for one test. It is removed when this value is dropped.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_line_is_refused_with_one_that_does_not_repeat_it() {
+    fn a_file_with_more_than_one_line_is_refused_and_its_content_not_shown() {
         let wrong: [(&str, &[u8], &str); 6] = [
             ("empty", b"", "is empty"),
             ("blank", b" \n\n", "is empty"),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_is_named() {
+    fn a_missing_file_and_a_folder_are_named() {
         let line = read("the token", Path::new("/no/such/file")).unwrap_err();
         assert_eq!(
             line,

@@ -68,8 +68,8 @@ pub struct Options {
     pub me: Author,
     /// Whether stdin is read.
     pub reads_stdin: bool,
-    /// Whether a person may suspend the program. Nobody may suspend a desk: its customers would lose
-    /// it.
+    /// Whether a person may suspend the program. Nobody may suspend a desk: its customers would
+    /// lose it.
     pub may_suspend: bool,
 }
 
@@ -82,7 +82,7 @@ pub enum Typed {
     LineTo(ConversationId, String),
     /// Enter in an empty line of the editor.
     Enter,
-    /// Tab, behind a command that was typed so far.
+    /// The Tab key after a command that is not finished.
     Complete(String),
     /// A line cannot be taken; this sentence says why. Reading goes on after it.
     Refused(String),
@@ -99,9 +99,9 @@ pub enum Event {
         /// The key before was Ctrl-C on an empty line, too.
         again: bool,
     },
-    /// A person changed the line in the editor, and it is no command. It begins like this.
+    /// A person changed the line in the editor, and it is no command. This is its beginning.
     Typing(String),
-    /// The window shows so many lines of the list of conversations ([`Screen::list`]).
+    /// How many lines of the list of conversations ([`Screen::list`]) the window shows.
     ListRows(u16),
     /// Reports up to this ticket (see [`Screen::show`]) are written. Tickets grow; some are
     /// skipped.
@@ -286,10 +286,10 @@ impl Screen {
     /// Sets the prompt, which says who gets the next line: `Ann (2)` is shown as `Ann (2)> `. It
     /// changes at once, also while a line is edited. Only the editor has a prompt.
     ///
-    /// `short` is shown where there is no room for all of it. The next line goes to the conversation
-    /// `focus`. What is typed already stays with the conversation that had the focus, and is there
-    /// again when the focus is. Both change together: what is typed behind a prompt is for the
-    /// conversation that it names.
+    /// `short` is shown where there is no room for all of it. The next line goes to the
+    /// conversation `focus`. What is typed already stays with the conversation that had the focus,
+    /// and is there again when the focus is. Both change together: a line is always for the
+    /// conversation that the prompt before it names.
     pub fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>) {
         // A loop calls this every turn. The screen thread is woken only for a new prompt.
         if self.mode.is_none() {
@@ -309,12 +309,12 @@ impl Screen {
         }
     }
 
-    /// Puts a text into the line that is typed, at the cursor.
+    /// Puts a text into the line that is being typed, at the cursor.
     pub fn insert(&self, text: &str) {
         self.send(Command::Insert(text.to_owned()));
     }
 
-    /// Adds to a command what Tab adds, if the line is still this one.
+    /// Adds `rest` to the command that is being typed, for the Tab key, if it is still `line`.
     pub fn complete(&self, line: &str, rest: &str) {
         self.send(Command::Complete { line: line.to_owned(), rest: rest.to_owned() });
     }
@@ -326,7 +326,7 @@ impl Screen {
         }
     }
 
-    /// Says in the terminal's title how many need an answer.
+    /// Shows in the terminal's title how many customers need an answer.
     pub fn title(&self, count: u32) {
         if self.mode.is_some() && self.last_title.replace(count) != count {
             self.send(Command::Title(count));
@@ -357,7 +357,7 @@ impl Screen {
         self.send(Command::Finish);
     }
 
-    /// Sends a command to the screen thread, behind all earlier reports.
+    /// Sends a command to the screen thread, after all earlier reports.
     fn send(&self, command: Command) {
         self.flush();
         self.post(command);

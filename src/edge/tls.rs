@@ -161,8 +161,8 @@ impl FromStr for Plaintext {
     }
 }
 
-/// The cryptography of ring, with AES-128 before AES-256: a handshake hashes a lot, and processors
-/// have instructions for SHA-256, but none for SHA-384.
+/// The cryptography of ring, with AES-128 before AES-256. The latter hashes with SHA-384, and
+/// processors have instructions for SHA-256 but none for SHA-384.
 fn provider() -> Arc<CryptoProvider> {
     let cipher_suites = vec![
         cipher_suite::TLS13_AES_128_GCM_SHA256,

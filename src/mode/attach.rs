@@ -1,7 +1,7 @@
 //! `handoff attach`: an agent's terminal, for a desk that runs elsewhere.
 //!
-//! The desk does what is typed here and says what is to be seen; this side keeps each line until the
-//! desk has done it, and signs in again when the connection is lost. Rules: docs/PROTOCOL.md,
+//! The desk does what is typed here and says what is to be seen; this side keeps each line until
+//! the desk has done it, and signs in again when the connection is lost. Rules: docs/PROTOCOL.md,
 //! "Agents' terminals".
 //!
 //! ```text

@@ -21,7 +21,8 @@ use super::writer::{Shared, Writer};
 use super::{Closed, Conn, Dialect, Limits};
 use crate::edge::tls::Fingerprint;
 
-/// One connection. An idle one has no buffer, and takes under 300 bytes besides the memory of TLS.
+/// One connection. An idle connection has no buffer, and takes under 300 bytes besides the memory
+/// of TLS.
 pub(super) struct Connection {
     writer: Shared,
     phase: Phase,
@@ -39,7 +40,7 @@ pub(super) struct Connection {
     is_deaf: bool,
     /// When the last byte came.
     last_heard: Instant,
-    /// When a sign of life came last that was kept from the loop.
+    /// When the last sign of life came that was not passed on to the loop.
     last_keepalive: Option<Instant>,
     deadline: Option<(Instant, &'static str)>,
 }
@@ -63,7 +64,7 @@ struct ReadPause {
 
 /// The result of one read.
 pub(super) enum Input {
-    /// The end of the handshake, and the plain bytes that came behind it.
+    /// The end of the handshake, and the plain bytes that came after it.
     Opened(Vec<u8>),
     /// Plain bytes, at least one.
     Bytes(Vec<u8>),
@@ -346,8 +347,8 @@ impl Connection {
     }
 
     /// Whether these bytes are a sign of life and nothing else. The loop is not woken for one: many
-    /// idle connections would wake it all the time. A peer that sends them too often is heard by the
-    /// loop, which keeps to its rate.
+    /// idle connections would wake it all the time. A peer that sends them too often is heard by
+    /// the loop, which keeps to its rate.
     ///
     /// A frame begins with a byte that is in no other place of it, so these bytes are a frame.
     fn is_sign_of_life(&self, bytes: &[u8]) -> bool {

@@ -15,7 +15,7 @@ use super::{Conn, Settings};
 /// What the loop asks for, or what a dialer reports.
 pub(super) enum Command {
     Listen(TcpListener, SocketAddr, Settings),
-    /// Whoever comes to this listener from now on is served with these settings.
+    /// Gives the connections that this listener accepts from now on these settings.
     Renew(SocketAddr, Settings),
     Dial(Conn, Target),
     Resolved(Conn),
@@ -51,8 +51,8 @@ impl Command {
     /// Whether the thread must be woken for this command. Others can wait until it wakes for
     /// another reason: a [`Command::ReadOn`] without a rest until bytes come, and a deadline until
     /// the next look at all of them, once a tick. An admission must take effect before the peer
-    /// gets an answer: a peer who then comes again is not to meet its own former connection among
-    /// the strangers.
+    /// gets an answer. Otherwise a peer that connects again after the answer could find its earlier
+    /// connection still among the strangers.
     pub(super) fn is_urgent(&self) -> bool {
         !matches!(self, Command::ReadOn(_, Duration::ZERO) | Command::Expect(..))
     }

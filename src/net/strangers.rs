@@ -127,8 +127,8 @@ fn take(sets: &mut HashMap<(Door, Address), BTreeSet<Conn>>, at: (Door, Address)
     }
 }
 
-/// Orders ready sockets by key, beginning behind the key that was served last. So each has its
-/// turn, however much the others send.
+/// Orders ready sockets by key, beginning after the key that was served last. So each has its turn,
+/// however much the others send.
 pub(super) fn in_turns<T>(ready: &mut [T], key: impl Fn(&T) -> usize, last_served: usize) {
     ready.sort_unstable_by_key(&key);
     let next = ready.partition_point(|one| key(one) <= last_served);

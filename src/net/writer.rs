@@ -10,7 +10,7 @@
 //!
 //! * **Byte order.** The loop's handle writes only when the thread has carried out all urgent
 //!   commands: then no earlier send waits in the inbox. And it writes only when no bytes wait here.
-//!   Otherwise its bytes go through the inbox, behind the earlier ones.
+//!   Otherwise its bytes go through the inbox, after the earlier ones.
 //! * **Before the connection is open** the loop's handle does not find the writer: the socket
 //!   thread shares it when the handshake is done, and before the loop hears of the connection.
 //! * **Close.** A close is an urgent command, so nothing is written past one in the inbox. When the
@@ -146,8 +146,9 @@ impl Writer {
 
     /// Whether bytes wait and the peer has taken none for this long.
     pub(super) fn is_stalled(&self, now: Instant, stalled_after: Duration) -> bool {
-        // What TLS itself has to write waits only behind a write that the socket did not take. To ask
-        // TLS would cost more than all else of a look at thousands of idle connections.
+        // TLS has bytes of its own that wait only if the socket did not take a write. So TLS need
+        // not be asked, which would cost more than the rest of a look at thousands of idle
+        // connections.
         (self.is_blocked || self.backlog() > 0) && now >= self.last_taken + stalled_after
     }
 

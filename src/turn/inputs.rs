@@ -7,13 +7,13 @@ use crossbeam_channel::{Receiver, at, never, select};
 use crate::edge::term::{self, Typed};
 use crate::net;
 
-/// One input. `A` are the answers of a bot; a desk has none.
+/// One input. `A` is the type of a bot's answers; a desk has no bot.
 pub enum Event<A> {
     /// A line, or the end of the input.
     Typed(Typed),
-    /// From the screen.
+    /// A report of the screen.
     Screen(term::Event),
-    /// From the socket thread.
+    /// A report of the socket thread.
     Net(net::Event),
     /// The bot answered.
     Answer(A),
@@ -25,7 +25,7 @@ pub enum Event<A> {
 
 /// The channels that inputs come from.
 pub struct Inputs<A> {
-    /// What is typed.
+    /// Typed lines.
     pub typed: Receiver<Typed>,
     /// What the screen reports.
     pub screen: Receiver<term::Event>,
@@ -42,7 +42,7 @@ pub struct Inputs<A> {
 pub struct Takes {
     /// Typed lines.
     pub lines: bool,
-    /// The network: not while the screen is far behind.
+    /// The network; false while the screen is far behind.
     pub net: bool,
 }
 

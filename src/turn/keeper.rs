@@ -1,7 +1,7 @@
-//! Commits a program's batches, and waits for room when the disk is full.
+//! Commits a program's batches, and waits for space when the disk is full.
 //!
-//! While it waits nothing is acknowledged, sent or shown that is not journaled: the socket thread
-//! keeps the connections alive, a person's lines are refused, a script is not read.
+//! While it waits, nothing is acknowledged, sent or shown. The socket thread keeps the connections
+//! alive; a person's lines are refused, and a script is not read.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use crate::core::record::{Batch, Committed};
 use crate::core::report::Report;
 use crate::edge::journal::{Fault, Journal};
 use crate::edge::signals;
-use crate::edge::term::{self, Typed};
+use crate::edge::term::{Event, Typed};
 use crate::turn::seat::Front;
 
 /// How often a full disk is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
-/// The journal, with what is needed to wait for it.
+/// The journal, with what is needed to wait for space.
 pub struct Keeper {
     /// The journal, for reading.
     pub journal: Journal,
     typed: Receiver<Typed>,
-    shown: Receiver<term::Event>,
+    shown: Receiver<Event>,
     signals: Receiver<i32>,
 }
 
-/// Why the program ends: it cannot go on with its journal.
+/// Why the program ends, if it cannot go on with its journal.
 #[derive(Debug)]
 pub enum Stop {
     /// The journal failed: one line for the person.
@@ -60,16 +60,16 @@ impl Keeper {
     pub fn new(
         journal: Journal,
         typed: Receiver<Typed>,
-        shown: Receiver<term::Event>,
+        shown: Receiver<Event>,
         signals: Receiver<i32>,
     ) -> Keeper {
         Keeper { journal, typed, shown, signals }
     }
 
-    /// Commits a batch. Returns when it is durable, with its entries and notes.
+    /// Commits a batch. Returns its lines when they are durable.
     ///
     /// # Errors
-    /// When it never will be.
+    /// When it will never be durable.
     pub fn commit(&mut self, mut batch: Batch, screen: &dyn Front) -> Result<Vec<Committed>, Stop> {
         let mut told = false;
         let committed = loop {
@@ -104,16 +104,17 @@ impl Keeper {
                     return Err(Stop::Signal(signal.map_or(1, signals::exit_code)));
                 }
                 recv(self.shown) -> event => match event {
-                    Ok(term::Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
-                    Ok(term::Event::Interrupt { again: false }) => {
+                    Ok(Event::Interrupt { again: true }) => return Err(Stop::Signal(130)),
+                    Ok(Event::Interrupt { again: false }) => {
                         let text = "the disk is full; Ctrl-C again leaves the program";
                         screen.show(Report::Notice { text: text.to_owned() });
                         screen.flush();
                     }
-                    // A ticket covers all those before it, so the next one is enough.
-                    Ok(term::Event::Shown(_) | term::Event::Typing(_) | term::Event::ListRows(_)) => {}
-                    Ok(term::Event::Gone(_)) if !screen.reads_lines() => {}
-                    Ok(term::Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
+                    // A ticket covers all earlier ones, so this one may be dropped: the next one is
+                    // enough.
+                    Ok(Event::Shown(_) | Event::Typing(_) | Event::ListRows(_)) => {}
+                    Ok(Event::Gone(_)) if !screen.reads_lines() => {}
+                    Ok(Event::Gone(_)) | Err(_) => return Err(Stop::Signal(1)),
                 },
                 recv(typed) -> typed => match typed {
                     Ok(Typed::Line(line) | Typed::LineTo(_, line)) => {

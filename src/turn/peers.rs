@@ -1,4 +1,5 @@
-//! Connections that speak the wire: `net`'s bytes through `wire`'s decoder, and messages back.
+//! Connections that speak the wire: turns `net`'s bytes into `wire`'s messages, and messages into
+//! bytes.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,15 +13,15 @@ use rate::{Bulk, Rate};
 
 pub mod rate;
 
-/// The time in which a frame that has begun must be whole.
+/// How long a peer may take for one frame, from its first byte on.
 pub const FRAME_WITHIN: Duration = Duration::from_secs(10);
 
-/// A ping is sent after this long without anything else.
+/// A ping is sent when nothing else was sent for this long.
 const PING_AFTER: Duration = Duration::from_secs(10);
-/// A peer that sends nothing for this long is dead.
+/// A peer that sends nothing for this long counts as dead.
 const DEAD_AFTER: Duration = Duration::from_secs(25);
 
-/// The connections of one process and the socket thread behind them.
+/// The connections of one process, and its socket thread.
 pub struct Peers {
     net: Net,
     streams: HashMap<Conn, Stream>,
@@ -49,13 +50,13 @@ impl Peers {
         }
     }
 
-    /// Connections that speak the wire, secured like this.
+    /// The settings of connections that speak the wire with this security.
     pub fn settings(security: Security) -> Settings {
         let dialect = Peers::dialect(Peers::refusal(&security));
         Settings::new(security, [dialect])
     }
 
-    /// What a peer is told that has another idea of the security.
+    /// The text for a peer that speaks TLS where this desk does not, or the other way round.
     pub fn refusal(security: &Security) -> &'static str {
         match security {
             Security::Plaintext => {
@@ -90,7 +91,7 @@ impl Peers {
         &self.net
     }
 
-    /// A connection stands.
+    /// A connection is open.
     pub fn opened(&mut self, conn: Conn, now: Instant) {
         let rate = self.rate.as_ref().map(|(rate, _)| Rate::new(*rate, now));
         self.streams.insert(
@@ -121,7 +122,7 @@ impl Peers {
         loop {
             match stream.decoder.message() {
                 Ok(Some(message)) => {
-                    // Frames behind the desk's welcome may be long, and may be here already.
+                    // Frames after the desk's welcome may be long, and may have come already.
                     if matches!(message, Message::Welcome(_)) {
                         stream.decoder.accept();
                     }
@@ -141,17 +142,18 @@ impl Peers {
         let rest = own.max(
             self.rate.as_mut().map_or(Duration::ZERO, |(_, bulk)| bulk.queue(length, frames, now)),
         );
-        // This comes before the deadline of a frame is set: the time until now is not part of it.
+        // This comes before the frame's deadline is set, so that the time until now does not count.
         self.net.read_on(conn, rest);
         let partial = stream.decoder.is_partial();
-        // Each frame has its own time, also a frame that begins right behind another.
+        // Each frame has its own time, also a frame that begins right after another.
         if stream.welcomed && (partial != stream.partial || partial && whole) {
             stream.partial = partial;
             self.net.expect(conn, partial.then_some(FRAME_WITHIN), "whole frame");
         }
     }
 
-    /// The hello was accepted: the connection is no stranger's any more, and frames may be longer.
+    /// The hello was accepted: the connection is no stranger any more, and its frames may be
+    /// longer.
     pub fn welcomed(&mut self, conn: Conn) {
         if let Some(stream) = self.streams.get_mut(&conn) {
             stream.welcomed = true;
@@ -179,13 +181,14 @@ impl Peers {
         self.net.flush();
     }
 
-    /// Closes a connection once everything that was sent has left. What still comes is dropped.
+    /// Closes a connection after everything that was sent has left. Bytes that still come are
+    /// dropped.
     pub fn close(&mut self, conn: Conn) {
         self.streams.remove(&conn);
         self.net.close(conn);
     }
 
-    /// Drops a connection at once, whatever is on its way.
+    /// Drops a connection at once. Bytes on their way are lost.
     pub fn abort(&mut self, conn: Conn) {
         self.streams.remove(&conn);
         self.net.abort(conn);

@@ -1,8 +1,8 @@
-//! Who sits in front of a program: a person at a terminal, or a script.
+//! A seat in front of a program: a person at a terminal, or a script.
 //!
-//! A seat is the way out to them. It knows which lines of the peer are on their way to the screen,
-//! so that the peer hears "seen" only of what was shown. The screen is this program's own, or that
-//! of a terminal elsewhere ([`Front`]).
+//! All that a program shows goes through its seat. The seat knows which lines of the peer are on
+//! their way to the screen, so that the peer gets a `seen` only for lines that were shown. The
+//! screen is this program's own, or that of a terminal elsewhere ([`Front`]).
 
 use std::collections::VecDeque;
 
@@ -12,10 +12,10 @@ use crate::core::report::{Report, Told};
 use crate::edge::term::{BACKLOG_MAX, Screen};
 use crate::wire::{ConversationId, DeskId, Number};
 
-/// A line of the peer's: of a desk's, or (`None`) of the customer's.
+/// A line that the peer wrote: a desk, or (`None`) the customer's side.
 pub type Seen = (ConversationId, Option<DeskId>, Number);
 
-/// What shows reports to a person or a script.
+/// A screen, which shows reports to a person or a script.
 pub trait Front {
     /// Whether a person types; otherwise a script does.
     fn is_interactive(&self) -> bool;
@@ -32,48 +32,49 @@ pub trait Front {
     /// Shows a report, and returns its ticket. Tickets grow.
     fn show(&self, report: Report) -> u64;
 
-    /// Shows a report that nobody waits for: it may come a little later, in its place among others.
+    /// Shows a report that is not urgent: it may come a little later, but in its order among
+    /// others.
     fn show_later(&self, report: Report) -> u64 {
         self.show(report)
     }
 
     /// Everything of this conversation up to this offset has been shown, and need not be shown
-    /// again when the front is back after a loss.
+    /// again after a lost connection.
     fn note_shown(&self, _: ConversationId, _: Offset) {}
 
-    /// Sets the prompt, its form for where there is no room for all of it, and the conversation that
-    /// gets the next line.
+    /// Sets the prompt, its form for where there is no room for all of it, and the conversation
+    /// that gets the next line.
     fn prompt(&self, prompt: String, short: String, focus: Option<ConversationId>);
 
-    /// Says what a terminal elsewhere shows while the desk is away: the customer who gets its next
-    /// line.
+    /// Tells a terminal elsewhere what to show while the desk is away: the customer who gets its
+    /// next line.
     fn note_standing(&self, _: Option<String>) {}
 
-    /// Says what a terminal elsewhere tells a person who is about to leave it.
+    /// Tells a terminal elsewhere what to say to a person who is about to leave it.
     fn note_leaving(&self, _: Option<String>) {}
 
     /// Shows these lines beside the conversation.
     fn list(&self, lines: Vec<String>);
 
-    /// Puts a text into the line that is typed, at the cursor.
+    /// Puts a text into the line that is being typed, at the cursor.
     fn insert(&self, text: &str);
 
-    /// Adds to a command what Tab adds, if the line is still this one.
+    /// Adds `rest` to the command that is being typed, for the Tab key, if it is still `line`.
     fn complete(&self, line: &str, rest: &str);
 
     /// Calls the person.
     fn ring(&self, text: &str);
 
-    /// Says in the title how many need an answer.
+    /// Shows in the window's title how many customers need an answer.
     fn title(&self, count: u32);
 
     /// Shows why a person's line was not sent, and gives it back.
     fn refuse(&self, why: &str, line: &str);
 
-    /// What was shown since the last flush leaves now.
+    /// Lets everything that was shown since the last flush leave now.
     fn flush(&self);
 
-    /// Shows what is left, and ends.
+    /// Shows all that is left, and ends.
     fn finish(self: Box<Self>);
 }
 
@@ -138,11 +139,11 @@ impl Front for Screen {
 /// One person or script, and the screen in front of them.
 pub struct Seat {
     screen: Box<dyn Front>,
-    /// Lines of the peer's on their way to the screen, each with the screen's ticket.
+    /// The peer's lines that are on their way to the screen, each with the screen's ticket.
     unseen: VecDeque<(u64, Seen)>,
-    /// What stands in place of a prompt was said like this last.
+    /// The text that was shown last in place of a prompt.
     spoken: String,
-    /// Something was not delivered, or went wrong in a script.
+    /// A line was not delivered, or a script failed.
     failed: bool,
 }
 
@@ -172,37 +173,37 @@ impl Seat {
         self.screen.backlog() < BACKLOG_MAX
     }
 
-    /// Tells a report. For a script an error is a failure.
+    /// Shows a report. For a script an error is a failure.
     pub fn tell(&mut self, report: Report) {
         let is_fault = matches!(report, Report::Error { .. } | Report::Fault { .. });
         self.failed |= is_fault && !self.is_person();
         self.screen.show(report);
     }
 
-    /// Tells a report that nobody waits for, in its place among others.
+    /// Shows a report that is not urgent, in its order among others.
     pub fn tell_later(&mut self, report: Report) {
         self.screen.show_later(report);
     }
 
-    /// Tells a message. `seen` names it if it is the peer's and somebody will read it.
+    /// Shows a message. `seen` names it if the peer wrote it and somebody will read it.
     pub fn say(&mut self, told: Told, seen: Option<Seen>) {
         let ticket = self.screen.show(Report::Message(told));
         self.unseen.extend(seen.map(|seen| (ticket, seen)));
     }
 
-    /// Tells what went wrong; the program will not end with 0.
+    /// Shows what went wrong. The program's exit code will not be 0.
     pub fn fail(&mut self, text: String) {
         self.failed = true;
         self.screen.show(Report::Error { text });
     }
 
-    /// Tells one line for a person.
+    /// Shows one line for a person.
     pub fn notice(&self, text: &str) {
         self.screen.show(Report::Notice { text: text.to_owned() });
     }
 
-    /// Says what a prompt would show, in a line of its own whenever it changes, to a person without
-    /// a prompt (`--plain`). An empty text is not said.
+    /// Shows a person without a prompt (`--plain`) what the prompt would say, as a line whenever it
+    /// changes. An empty text is not shown.
     pub fn speak(&mut self, text: String) {
         if self.is_person() && !self.screen.has_prompt() && text != self.spoken {
             if !text.is_empty() {
@@ -212,7 +213,7 @@ impl Seat {
         }
     }
 
-    /// Adds to a command what Tab adds, and lists what it may go on to.
+    /// Adds to a command what Tab adds, and lists the ways in which it can go on.
     pub fn complete(&self, line: &str, completion: &Completion) {
         if !completion.choices.is_empty() {
             self.notice(&completion.choices.join("  "));
@@ -227,8 +228,8 @@ impl Seat {
         self.failed
     }
 
-    /// Everything up to this ticket is on the screen: the latest line of each conversation and desk
-    /// that is seen with it.
+    /// Everything up to this ticket is on the screen. Returns the latest line of each conversation
+    /// and desk that was seen with it.
     pub fn shown(&mut self, ticket: u64) -> Vec<Seen> {
         let mut latest: Vec<Seen> = Vec::new();
         while let Some((_, seen)) = self.unseen.pop_front_if(|(waiting, _)| *waiting <= ticket) {
@@ -240,12 +241,13 @@ impl Seat {
         latest
     }
 
-    /// Forgets what is on its way to the screen: nobody will be told that it was seen.
+    /// Forgets the lines that are on their way to the screen: no peer will be told that they were
+    /// seen.
     pub fn forget_unseen(&mut self) {
         self.unseen.clear();
     }
 
-    /// Ends the screen once everything is shown.
+    /// Ends the screen when everything is shown.
     pub fn finish(self) {
         self.screen.finish();
     }

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_is_kept_as_it_was_written_but_for_blanks() {
+    fn a_payload_is_kept_as_it_was_written_except_for_blanks() {
         for json in [
             r#"{"b":18446744073709551617,"a":[1.0,1,1e2,-0,0.1000,1E+2],"b":"\/\u00e9é"}"#,
             r#""a \" b \\""#,
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_peer_could_not_read_is_no_payload() {
+    fn a_text_that_a_peer_could_not_read_is_no_payload() {
         let deep = "[".repeat(128) + &"]".repeat(128);
         for json in ["", "{", "NaN", r#""\ud800""#, "1e999", &deep] {
             assert!(Custom::new(json).is_err(), "{json}");

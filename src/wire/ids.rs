@@ -69,7 +69,7 @@ pub struct SeatKey([u8; 16]);
 pub struct SecretHash([u8; 32]);
 
 /// The secret of a conversation, or of an agent: 256 random bits, which are never shown or logged.
-/// Who knows them may continue the conversation, or sign in.
+/// Whoever knows it may continue the conversation, or sign in.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Secret([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! The frames between a desk and an agent's terminal elsewhere: [`SeatMessage`].
+//! The frames between a desk and an agent's terminal on another machine: [`SeatMessage`].
 //!
 //! They are frames as on the wire (docs/PROTOCOL.md, "Frames"), in a protocol of their own within
 //! TLS ([`AGENTS`]). The desk does what is typed and makes the sentences; the terminal shows them.
@@ -20,7 +20,7 @@ pub const AGENTS: &str = "handoff-agent/1";
 /// The most conversations that a terminal names when it signs in.
 pub const SHOWN_MAX: usize = 64;
 
-/// Of so many of the latest lines of a seat the desk remembers whether they were sent.
+/// For how many of a seat's latest lines the desk remembers whether they were sent.
 pub const UNSENT_MAX: u64 = 200;
 
 /// The content of a frame. Each variant says which side sends it.
@@ -31,13 +31,14 @@ pub enum SeatMessage {
     SignIn(SignIn),
     /// The desk's answer: the agent is signed in.
     SignedIn {
-        /// The desk's id. What was typed for another desk, which lost its journal, is not sent.
+        /// The desk's id. Lines that were typed for a desk with another id, which lost its journal,
+        /// are not sent.
         desk: DeskId,
         /// The agent's own name.
         agent: String,
-        /// The desk has done what was typed up to this number.
+        /// The desk has done the typed lines up to this number.
         taken: u64,
-        /// Of the latest of these lines, those that were not sent.
+        /// The numbers of those lines, among the latest, that were not sent.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         unsent: Vec<u64>,
     },
@@ -66,15 +67,15 @@ pub enum SeatMessage {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         draft: Option<String>,
     },
-    /// The window shows so many lines of the list of conversations, from the terminal. Before the
-    /// first of these it shows none.
+    /// How many lines of the list of conversations the window shows, from the terminal. Until the
+    /// first such frame it shows none.
     ListRows {
         /// The number of lines.
         rows: u16,
     },
     /// Enter in an empty line, from the terminal.
     Enter {},
-    /// Tab, behind a command that was typed so far, from the terminal.
+    /// The Tab key after a command that is not finished, from the terminal.
     Complete {
         /// The command so far.
         line: String,
@@ -96,30 +97,30 @@ pub enum SeatMessage {
         /// The line.
         line: String,
     },
-    /// Something to show, from the desk. The facts of a connection count from 1.
+    /// Something to show, from the desk. The facts of a connection are numbered from 1.
     Fact(SeatFact),
-    /// What was told of this conversation goes up to this offset of the desk's journal.
+    /// The facts so far tell this conversation up to this offset of the desk's journal.
     Upto {
         /// The conversation.
         conversation: ConversationId,
         /// The offset.
         offset: u64,
     },
-    /// What stands in the prompt and the title, from the desk.
+    /// The content of the prompt and the title, from the desk.
     View(View),
     /// The first lines of the list of conversations, from the desk.
     List {
         /// The lines.
         lines: Vec<String>,
     },
-    /// What Tab adds to a command, from the desk: if the line is still this one.
+    /// What Tab adds to a command, from the desk. It is added if the line has not changed since.
     Completed {
-        /// The command for which it was asked.
+        /// The command, as it was when Tab was pressed.
         line: String,
         /// What follows.
         rest: String,
     },
-    /// A text for the line that is typed, from the desk.
+    /// A text to put into the line that is being typed, from the desk.
     Insert {
         /// The text.
         text: String,
@@ -149,11 +150,11 @@ pub struct SignIn {
     pub code: Secret,
     /// Whether a person types; otherwise a script does.
     pub is_person: bool,
-    /// Whether lines are edited behind a prompt.
+    /// Whether the terminal has a line editor with a prompt.
     pub has_prompt: bool,
-    /// Whether facts are told as the events of docs/JSON.md.
+    /// Whether the terminal wants facts as the events of docs/JSON.md.
     pub is_json: bool,
-    /// What this terminal has shown of conversations, up to which offset of the desk's journal.
+    /// For each conversation: up to which offset of the desk's journal this terminal has shown it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub shown: BTreeMap<ConversationId, u64>,
     /// The conversation that had the focus.
@@ -161,7 +162,7 @@ pub struct SignIn {
     pub focus: Option<ConversationId>,
 }
 
-/// What stands in a terminal's prompt and title.
+/// The content of a terminal's prompt and title.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct View {
     /// The prompt.
@@ -171,7 +172,7 @@ pub struct View {
     /// The conversation that gets the next line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub focus: Option<ConversationId>,
-    /// How many need an answer.
+    /// How many customers need an answer.
     pub count: u32,
     /// The customer who gets the next line, for the prompt while the desk is away.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +188,7 @@ pub struct View {
 pub enum SeatFact {
     /// An event, as docs/JSON.md has it.
     Event(Custom),
-    /// A message, with what a person is shown of it.
+    /// A message, with all that a person is shown of it.
     Message(Custom),
     /// A sentence of the desk's.
     Notice(String),

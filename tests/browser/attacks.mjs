@@ -1,4 +1,4 @@
-// What hostile people write, and what in a page shows that it worked.
+// Texts of attackers, and checks that show whether one worked in a page.
 
 /** Texts that become more than texts in a page that trusts them. */
 export const TEXTS = [

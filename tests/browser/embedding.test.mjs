@@ -1,4 +1,5 @@
-// Who may show the chat, what a browser keeps for it in a frame, and hostile pages and frames.
+// Which pages may show the chat, what a browser keeps for it in a frame, and hostile pages and
+// frames.
 
 import assert from 'node:assert/strict';
 

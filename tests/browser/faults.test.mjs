@@ -1,4 +1,4 @@
-// What fails between page and gateway, and that each line is there once and in order after it.
+// Failures between page and gateway. After each of them every line is there once and in order.
 
 import assert from 'node:assert/strict';
 

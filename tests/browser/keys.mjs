@@ -1,4 +1,5 @@
-// The keys by which a shop signs who a customer is, and a desk trusts a gateway, for one test file.
+// For one test file: the key by which a shop signs identities, and the token by which a desk trusts
+// the gateway.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Whether each line is there exactly once and in order: in the page, in what the gateway prints,
-// and in what the desk prints.
+// Checks that each line is there exactly once and in order: in the page, in the gateway's output,
+// and in the desk's output.
 
 import assert from 'node:assert/strict';
 

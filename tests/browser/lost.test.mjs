@@ -1,5 +1,5 @@
-// What the page says when it cannot reach the gateway, or when the gateway does not take something:
-// nothing fails in silence, and nothing is called lost that is back in a moment.
+// What the page says when it cannot reach the gateway, or when the gateway refuses a request: no
+// failure is silent, and a short break is not called a loss.
 
 import assert from 'node:assert/strict';
 

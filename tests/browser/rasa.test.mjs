@@ -1,4 +1,4 @@
-// A customer on the page, a real Rasa and an agent. `scripts/test` starts the Rasa.
+// A customer on the page, a real Rasa and an agent. `scripts/test` starts Rasa.
 
 import assert from 'node:assert/strict';
 

@@ -1,5 +1,5 @@
-// What a customer reads: where the view stands, what a screen reader hears, what is there again
-// after a reload, and how the end of a conversation looks.
+// What a customer reads: the position of the view, the words for a screen reader, the transcript
+// after a reload, and the end of a conversation.
 
 import assert from 'node:assert/strict';
 

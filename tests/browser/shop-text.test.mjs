@@ -1,5 +1,5 @@
-// What a shop's page, its script line and its customers bring along stays text: titles, addresses,
-// languages, names and identities do nothing in the page, and reach a desk's program as they are.
+// Text from a shop's page, its script line and its customers stays text: titles, addresses,
+// languages, names and identities do nothing in the page, and reach an agent's program unchanged.
 
 import assert from 'node:assert/strict';
 

@@ -1,4 +1,4 @@
-// Every state of the page: axe finds nothing to mend in it, and nothing is wider than the window.
+// Every state of the page: axe finds no fault in it, and nothing is wider than the window.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

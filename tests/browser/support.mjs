@@ -1,5 +1,5 @@
 // A bot, a desk and a gateway as real processes, and a real browser. Every wait ends at an event or
-// at its deadline; a test that fails prints what every process said.
+// at its deadline. A failing test prints the output of every process.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';

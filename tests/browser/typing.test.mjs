@@ -1,4 +1,4 @@
-// What a customer's hands do: keys, presses, compositions and scrolling.
+// A customer's input: keys, presses, compositions and scrolling.
 
 import assert from 'node:assert/strict';
 

@@ -1,4 +1,4 @@
-// What the widget costs a shop's page: what is kept, the bytes, the tasks, and the time of `load`.
+// What the widget costs a shop's page: storage, bytes, tasks, and the time of `load`.
 
 import assert from 'node:assert/strict';
 
@@ -116,13 +116,13 @@ async function loadTimes(page, urls) {
   return times.map(summary);
 }
 
-// The line costs what any script costs that the browser has to ask for, and what the script then does. Where it
-// finds a widget, it does nothing.
+// Like any script, the widget's costs the time to fetch it and the time to run it. On the page
+// /twice the script finds a widget already and does nothing, so only the fetching counts there.
 scene('the event `load` of a page is not delayed by what the script does', async (stage, page, context) => {
   stage.shop.pages = { '/bare': { line: '' }, '/twice': { head: '<script>window.handoff = {}</script>' } };
   const urls = ['/bare', '/twice', '/'].map((path) => stage.shop.origin + path);
   await page.setCacheEnabled(false);
-  // Where other programs work, too, no single load and no single round tells anything.
+  // Other programs may be running, so no single load and no single round is enough.
   let isLate = true;
   for (let round = 0; round < 3 && isLate; round += 1) {
     const [bare, twice, whole] = await loadTimes(page, urls);

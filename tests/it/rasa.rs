@@ -102,7 +102,7 @@ fn an_action_that_pauses_the_bot_hands_over_and_back_and_over_again() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn slash_human_hands_over_though_the_bot_did_not_ask() {
+fn slash_human_hands_over_although_the_bot_did_not() {
     let mut stage = Stage::new(Rasa::with_api());
     stage.ask("hello", GREETING);
     stage.hand_off("/human");
@@ -118,7 +118,7 @@ fn slash_human_hands_over_though_the_bot_did_not_ask() {
 
 #[test]
 #[ignore = "needs a real Rasa: scripts/test starts one"]
-fn a_handback_works_with_a_bot_that_had_no_question_before() {
+fn a_handback_works_with_a_bot_that_had_no_line_before() {
     let mut stage = Stage::new(Rasa::with_api());
     stage.hand_off("/human");
     stage.talk("What is it?", "Can I have the bot?");

@@ -11,7 +11,7 @@ const message = (n, conversation, text, second, author = 'user') =>
 const shown = (talk) =>
   talk.events.filter(({ isMoved }) => !isMoved).map(({ conversation, text }) => conversation[0] + text);
 
-/** A conversation of three lines, and one that took its place with two of them. */
+/** A conversation of three lines, and another one that replaced it with two of them. */
 const FORKED = [
   message(1, FORMER, 'hi', 1),
   message(2, FORMER, 'yes', 2),

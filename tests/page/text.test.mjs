@@ -1,9 +1,9 @@
-// What src/page/text.js makes of a message: which parts are links, which are Markdown, and what
-// stays as it was typed. Run it by `node --test tests/page`.
+// How src/page/text.js shows a message: which parts are links, which are Markdown, and which stay
+// as they were typed. Run it by `node --test tests/page`.
 //
-// A case is a text and what is shown of it: a link as <address>, with its label or its host behind
-// it where they differ; strong as [b …], emphasis as [i …], code as [c …], a list item as [- …] or
-// [1 …], a code block as [pre …].
+// A case is a text and its form on the page: a link is <address>, followed by its label or its host
+// if they differ; strong is [b …], emphasis [i …], code [c …], a list item [- …] or [1 …], a code
+// block [pre …].
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

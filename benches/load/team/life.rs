@@ -1,5 +1,5 @@
-//! The customers of a desk who are not measured, in a thread of their own: they answer what the desk
-//! sends, give signs of life, and say lines when they are told to.
+//! The customers of a desk who are not measured, in a thread of their own. They answer the desk,
+//! send signs of life, and say lines at a given rate.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 use crate::broken::{Broken, broken};
 use crate::customers::{Crowd, Customer};
 
-/// A customer's side that has sent nothing for this time gives a sign of life.
+/// A customer's side that has sent nothing for this time sends a sign of life.
 const PING_EVERY: Duration = Duration::from_secs(10);
-/// The thread looks this often at what is due.
+/// How often the thread looks for work that is due.
 const TICK: Duration = Duration::from_millis(20);
-/// So many of them are given to agents within this time.
+/// The time in which the agents must have their customers.
 const ACCEPTED_WITHIN: Duration = Duration::from_secs(60);
 
-/// What the thread does, and what it has seen.
+/// The thread's orders, and its results so far.
 #[derive(Default)]
 struct Shared {
     is_over: AtomicBool,
@@ -37,7 +37,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// A crowd without customers. Agents answer at these keyboards, each line of a customer with one
+    /// A crowd without customers. At these keyboards agents answer each line of a customer with one
     /// line.
     pub(crate) fn begin(keyboards: Vec<(File, &'static str)>) -> Life {
         let shared = Arc::new(Shared::default());
@@ -51,13 +51,13 @@ impl Life {
         Life { shared, customers, thread: Some(thread) }
     }
 
-    /// This customer goes on by themselves.
+    /// Hands this customer to the thread.
     pub(crate) fn add(&self, customer: Customer) -> Result<(), Broken> {
         let gone = |_| broken("the customers of a desk have gone");
         Ok(self.customers.send(customer).map_err(gone)?)
     }
 
-    /// Waits until so many have an agent.
+    /// Waits until this many customers have an agent.
     pub(crate) fn until_active(&self, count: usize) -> Result<(), Broken> {
         let end = Instant::now() + ACCEPTED_WITHIN;
         while self.shared.active.load(Ordering::SeqCst) < count {
@@ -70,12 +70,12 @@ impl Life {
         Ok(())
     }
 
-    /// From now on they say so many lines a second, and get as many.
+    /// Sets how many lines a second customers say. They get as many answers.
     pub(crate) fn talk(&self, rate: usize) {
         self.shared.rate.store(rate, Ordering::SeqCst);
     }
 
-    /// Whether all are still there.
+    /// Fails if a customer has gone.
     pub(crate) fn check(&self) -> Result<(), Broken> {
         match self.shared.failure.get() {
             Some(why) => Err(broken(format!("the customers of a desk have gone: {why}")).into()),

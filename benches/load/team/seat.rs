@@ -21,7 +21,7 @@ use crate::broken::{Broken, broken};
 use crate::durable::Folder;
 use crate::server::{Server, cpu_of, program};
 
-/// What is waited for comes within this time.
+/// The longest wait for a text at a terminal.
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// Who sits at a terminal.
@@ -39,15 +39,15 @@ pub(crate) struct Seat {
     child: Child,
     keys: File,
     shown: File,
-    /// What was shown last, and not looked at yet.
+    /// The output that `until` has not looked at yet.
     unread: Vec<u8>,
-    /// Somebody else reads what is shown, and drops it.
+    /// Whether a thread reads the output and drops it.
     is_drained: Arc<AtomicBool>,
 }
 
 impl Seat {
-    /// A terminal of an agent, attached. `name` is the agent's, `code` the file with the code, and
-    /// `profile` this terminal's own.
+    /// Attaches a terminal. `name` is the agent's, `code` the file with the code, `profile` the
+    /// terminal's.
     pub(crate) fn attach(
         kind: Kind,
         desk: &Server,
@@ -70,7 +70,7 @@ impl Seat {
         Ok(seat)
     }
 
-    /// A thread reads what is shown from now on, and drops it.
+    /// Starts a thread that reads the output and drops it.
     pub(crate) fn drain(&self) -> Result<(), Broken> {
         self.is_drained.store(true, Ordering::SeqCst);
         let (is_drained, mut shown) = (self.is_drained.clone(), self.shown.try_clone()?);
@@ -92,20 +92,20 @@ impl Seat {
         Ok(self.keys.write_all(keys.as_bytes())?)
     }
 
-    /// The keyboard, for somebody else, and what Enter is there.
+    /// The keyboard, for another thread, and the bytes of its Enter key.
     pub(crate) fn keyboard(&self) -> Result<(File, &'static str), Broken> {
         let enter = if self.kind == Kind::Person { "\r" } else { "\n" };
         Ok((self.keys.try_clone()?, enter))
     }
 
-    /// Types a line and Enter, and does not look.
+    /// Types a line and Enter, and does not look at the screen.
     pub(crate) fn press_line(&mut self, line: &str) -> Result<(), Broken> {
         let (_, enter) = self.keyboard()?;
         self.press(&format!("{line}{enter}"))
     }
 
-    /// A person waits until a customer is theirs: a line that was typed before would be for another
-    /// one.
+    /// Waits until a person's terminal shows that they have the customer. A line typed before that
+    /// would go to another one.
     pub(crate) fn until_accepted(&mut self) -> Result<(), Broken> {
         match self.kind {
             Kind::Person => self.until("you have the conversation"),
@@ -113,8 +113,8 @@ impl Seat {
         }
     }
 
-    /// Types a line and Enter. In the editor it is there before Enter is pressed, so that it does
-    /// not look like a pasted block.
+    /// Types a line and Enter. In the editor the line must be on the screen before Enter is
+    /// pressed, so that it does not look like a pasted block.
     pub(crate) fn type_line(&mut self, line: &str) -> Result<(), Broken> {
         if self.kind == Kind::Person {
             self.press(line)?;
@@ -123,7 +123,7 @@ impl Seat {
         self.enter(line)
     }
 
-    /// Presses Enter behind a line that a person has typed; a program says the whole line.
+    /// Presses Enter after a line that a person has typed. A program writes the whole line.
     pub(crate) fn enter(&mut self, line: &str) -> Result<(), Broken> {
         match self.kind {
             Kind::Person => self.press("\r"),
@@ -131,14 +131,14 @@ impl Seat {
         }
     }
 
-    /// Forgets what was shown so far.
+    /// Forgets the output so far.
     pub(crate) fn forget(&mut self) -> Result<(), Broken> {
         while self.read()? {}
         self.unread.clear();
         Ok(())
     }
 
-    /// Waits until this is shown, behind what was waited for before.
+    /// Waits until this text is shown, after the text of the wait before.
     pub(crate) fn until(&mut self, text: &str) -> Result<(), Broken> {
         let end = Instant::now() + WITHIN;
         loop {
@@ -224,7 +224,7 @@ fn at_terminal(mut command: Command) -> Result<(Child, File, File), Broken> {
     Ok((child, File::from(person.try_clone()?), File::from(person)))
 }
 
-/// Waits until there is something to read. True when there may be.
+/// Waits until there is something to read or the time is over. False if that fails.
 fn wait(file: &File, within: Duration) -> bool {
     let mut ready = [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::IN)];
     let within = Timespec::try_from(within).ok();

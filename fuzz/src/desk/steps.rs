@@ -45,7 +45,7 @@ impl World {
         }
     }
 
-    /// An agent types what is about a customer of theirs, or of the queue.
+    /// An agent types a command or a line about one of their customers, or about the queue.
     fn types(&mut self, step: u8, seat: SeatId, choices: &mut Choices) {
         let (desk, now) = (&mut self.desk, self.edges.now);
         let note = choices.of(&[None, Some("a note")]);
@@ -60,7 +60,8 @@ impl World {
         }
     }
 
-    /// An agent offers a customer, takes one over, goes or comes; or the file of agents changes.
+    /// An agent offers a customer, takes a customer over, leaves or comes; or the file of agents
+    /// changes.
     fn changes_hands(&mut self, choices: &mut Choices) {
         let (kind, seat) = (choices.below(12), choices.of(&self.seats));
         let (desk, now) = (&mut self.desk, self.edges.now);
@@ -71,7 +72,7 @@ impl World {
             }
             3 => _ = desk.decline(seat, choices.below(4).into()),
             4 => _ = desk.take_over(seat, choices.below(4).into(), "a reason", now),
-            5 => _ = desk.watch_along(seat, choices.below(4).into()),
+            5 => _ = desk.toggle_watch(seat, choices.below(4).into()),
             6 => desk.set_away(seat, choices.of(&[None, Some(""), Some("lunch")]), now),
             7 if seat != SeatId::TERMINAL => {
                 desk.sign_out(seat, now);
@@ -305,7 +306,7 @@ impl World {
         assert!(rows.iter().all(|row| !row.to_string().is_empty()));
         assert!(!self.desk.prompt(seat, now).to_string().is_empty());
         for story in self.stories() {
-            // Who is owed an answer stands in the list as the journal has it.
+            // The list shows the lines without an answer, as the journal has them.
             let number = format!("#{} ", story.ordinal);
             let unanswered = rows.iter().find_map(|row| match row {
                 Listed::Talking { who, unanswered, .. } if who.starts_with(&number) => {

@@ -1,4 +1,4 @@
-//! Many conversations at one bot: whose turn it is, and who hears that the bot is down.
+//! Many conversations at one bot: whose turn it is, and which of them fail when the bot is down.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::*;
 
-/// A bot, and what it answered.
+/// The way to a bot, and the answers that came.
 struct Crowd {
     bot: Bot,
     answers: Receiver<Answer>,
@@ -18,7 +18,7 @@ impl Crowd {
         Crowd { bot: Bot::start(config, sender), answers }
     }
 
-    /// The text is the ticket and these words.
+    /// Sends a message whose text is the ticket and these words.
     fn ask(&self, ticket: u64, sender: &str, words: &str) {
         let (sender, text) = (sender.to_owned(), format!("{ticket} {words}"));
         self.bot.send(ticket, Request::Ask { sender, text, metadata: None });
@@ -37,7 +37,7 @@ impl Crowd {
         (answer.ticket, result)
     }
 
-    /// The next answers, by ticket: each ticket is answered once.
+    /// The next answers, by ticket. Fails if a ticket is answered twice.
     fn take(&self, count: usize) -> BTreeMap<u64, Result<(), Fault>> {
         let answers: BTreeMap<_, _> = (0..count).map(|_| self.next()).collect();
         assert_eq!(answers.len(), count);
@@ -45,14 +45,14 @@ impl Crowd {
     }
 }
 
-/// Answers everything but what says "hang" or is of a sender that is called so.
+/// A bot that answers every request, except those that contain "hang" or whose sender's name does.
 fn fake() -> Fake {
     Fake::new(serve)
 }
 
 fn serve(request: &str, stream: &mut TcpStream) {
     if request.contains("hang") {
-        // Until who asked goes away.
+        // Hangs until the asking side goes away.
         let _ = stream.read(&mut [0]);
         return;
     }
@@ -102,7 +102,7 @@ fn hung_questions_and_handbacks_do_not_stop_a_handback() {
 }
 
 #[test]
-fn a_conversation_that_asks_100_times_delays_another_by_one_answer() {
+fn a_conversation_with_100_messages_delays_another_by_one_answer() {
     let (open, gate) = unbounded::<()>();
     let fake = Fake::new(move |request, stream| {
         if request.contains("first") {
@@ -118,10 +118,13 @@ fn a_conversation_that_asks_100_times_delays_another_by_one_answer() {
     crowd.take(101);
     let asked: Vec<u64> = fake.requests.lock().unwrap().iter().map(|it| ticket_of(it)).collect();
     let expected: Vec<u64> = [1, 101].into_iter().chain(2..=100).collect();
-    assert_eq!(asked, expected, "one answer before it, and nobody overtakes himself");
+    assert_eq!(
+        asked, expected,
+        "one answer comes before it, and messages of one sender stay in order"
+    );
 }
 
-/// The ticket that a question's text begins with.
+/// The ticket with which a message's text begins.
 fn ticket_of(request: &str) -> u64 {
     let body = body_of(request);
     body["message"].as_str().unwrap().split_once(' ').unwrap().0.parse().unwrap()
@@ -130,7 +133,7 @@ fn ticket_of(request: &str) -> u64 {
 #[test]
 fn when_the_bot_refuses_500_customers_hear_within_5_s() {
     let url = format!("http://{}", silent_address(9));
-    // With the waits of the program.
+    // With the times of the program, not those of tests.
     let crowd = Crowd::new(Config::new(&url, None).unwrap());
     let since = Instant::now();
     (1..=500).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hello"));
@@ -138,7 +141,7 @@ fn when_the_bot_refuses_500_customers_hear_within_5_s() {
     let took = since.elapsed();
     assert!(took >= PATIENCE && took < Duration::from_secs(5), "{took:?}");
     let unsent = answers.values().filter(|result| is_down(result)).count();
-    assert_eq!(unsent, 500 - Askers::default().0, "what waited was not tried");
+    assert_eq!(unsent, 500 - Askers::default().0, "waiting messages were not sent");
     let sentences: Vec<String> = answers.into_values().map(sentence).collect();
     assert!(sentences[0].contains("connection refused"), "{}", sentences[0]);
     assert!(sentences.iter().all(|it| *it == sentences[0]), "all read the same");
@@ -164,15 +167,15 @@ fn three_conversations_that_time_out_mark_the_bot_down() {
     let crowd = Crowd::new(patient(fake.config().with_askers(Askers(3)), within));
     (1..=50).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hang"));
     let answers = crowd.take(50);
-    // Two threads may be quicker with their next question than the third is with its time-out.
+    // Two threads may send their next messages before the third one's time is over.
     let unsent = answers.values().filter(|result| is_down(result)).count();
     assert!((45..=47).contains(&unsent), "{unsent}");
-    assert_eq!(fake.connections(), 50 - unsent, "what waited was not sent");
+    assert_eq!(fake.connections(), 50 - unsent, "waiting messages were not sent");
     let sentences: Vec<String> = answers.into_values().map(sentence).collect();
     assert!(sentences[0].ends_with("gave no answer within 0.5 s"), "{}", sentences[0]);
     assert!(sentences.iter().all(|it| *it == sentences[0]), "all read the same");
 
-    // One question at a time goes out.
+    // While the bot is down, one message at a time goes out.
     crowd.ask(51, "c51", "hang");
     (52..=60).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hello"));
     crowd.give_back(61, "c61");
@@ -239,7 +242,7 @@ fn no_question_is_sent_twice_whatever_the_bot_does() {
     let sent = asked.len();
     asked.sort();
     asked.dedup();
-    assert_eq!((asked.len(), sent), (sent, 300 - unsent), "each is sent once, or never");
+    assert_eq!((asked.len(), sent), (sent, 300 - unsent), "each message is sent once, or never");
     assert_eq!(fake.connections(), sent, "no connection is used again, also one that is kept open");
 }
 

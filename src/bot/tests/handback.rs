@@ -1,4 +1,4 @@
-//! Handbacks: what Rasa's API is told.
+//! Handbacks: what Rasa's API gets.
 
 use super::*;
 
@@ -95,7 +95,7 @@ fn a_bot_that_does_not_take_the_lines_is_still_resumed() {
 }
 
 #[test]
-fn an_api_that_is_not_there_or_refuses_is_named_without_the_token() {
+fn a_missing_or_refusing_api_is_named_without_the_token() {
     let returned = |status: &str, body: &str, token: Option<&str>| {
         let fake = Fake::answering(status, body);
         let said = vec![line(Author::User, None, "x")];
@@ -133,7 +133,7 @@ fn an_id_that_would_change_the_path_is_refused() {
 }
 
 #[test]
-fn a_form_that_the_handoff_interrupted_is_set_going_by_a_second_request_and_no_other_is() {
+fn only_an_interrupted_form_gets_a_second_request_which_sets_it_going_again() {
     let form = |rejected: bool| {
         let tracker =
             json!({"paused": false, "active_loop": {"name": "order_form", "rejected": rejected}});
@@ -158,7 +158,7 @@ fn a_form_that_the_handoff_interrupted_is_set_going_by_a_second_request_and_no_o
 }
 
 #[test]
-fn a_form_that_cannot_be_set_going_is_told_apart_from_lines_that_were_refused() {
+fn a_form_that_stays_interrupted_is_not_reported_as_refused_lines() {
     let tracker = r#"{"paused":false,"active_loop":{"name":"order_form","rejected":true}}"#;
     let fake = Fake::new(move |request, stream| {
         let form = request.contains("\"active_loop\"");
@@ -172,9 +172,10 @@ fn a_form_that_cannot_be_set_going_is_told_apart_from_lines_that_were_refused() 
 }
 
 #[test]
-fn a_jwt_is_a_bearer_and_any_other_token_stands_in_the_url() {
+fn a_jwt_goes_into_a_header_and_any_other_token_into_the_url() {
     // RFC 7519, 3.1.
-    let jwt = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+    let jwt = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UifQ.\
+               dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
     let asked = |token: &str| {
         let fake = Fake::answering("200 OK", r#"{"paused":false}"#);
         give_back(config(&format!("http://{}", fake.address), Some(token)), vec![]).unwrap();
@@ -194,7 +195,7 @@ fn a_jwt_is_a_bearer_and_any_other_token_stands_in_the_url() {
         );
         assert!(!request.to_lowercase().contains("authorization"), "{shared}: {request}");
     }
-    // The webhook is open, and is asked without it.
+    // The webhook needs no token, and gets none.
     let fake = Fake::answering("200 OK", "[]");
     ask(config(&format!("http://{}", fake.address), Some(jwt))).unwrap();
     assert!(!fake.request(0).contains(jwt));

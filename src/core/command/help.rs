@@ -10,32 +10,32 @@ pub const USER_HELP: &str = "\
 /again           send the bot your line again, if it may not have received it
 /history         show the conversation again
 /wait [SECONDS]  (scripts) wait until the person has answered
-/json \"TEXT\"     (scripts) say a text that is a JSON string
+/json \"TEXT\"     (scripts) send a text that is a JSON string
 /quit            leave the program
-//text           say a line that begins with a slash";
+//text           send a line that begins with a slash";
 
 /// The text of `/help` at the desk.
 pub const ADMIN_HELP: &str = "\
-/accept [N]               take the next customer, or customer N
-/list                     who is owed an answer, who waits, who else talks
-/switch N, /next          choose who gets your lines
+/accept [N]               accept the next customer, or customer N
+/list                     list customers: first those with unanswered lines
+/switch N, /next          go to customer N, or to who has waited longest
 /close, /handback [NOTE]  close the conversation; give it back to the bot
-/undo                     for 5 s: neither close nor hand back
-/say #N TEXT              say it to customer N; your lines go where they went
+/undo                     within 5 s: take a /close or /handback back
+/say #N TEXT              send customer N one line, without going there
 /hold, /resume [TEXT]     ask the customer to be patient; go on
 /note TEXT                keep a note that only this desk sees
-/tag WORD, /untag WORD    mark the conversation, or take the mark away
-/block, /unblock N        turn the customer away for a time; or no longer
+/tag WORD, /untag WORD    add a tag to the conversation; remove it
+/block, /unblock N        block the customer for a time; unblock them
 /transfer NAME [NOTE]     offer the customer to another agent
-/decline N                do not take customer N, whom another agent offers
-/away [TEXT], /here       whether you can be given customers
-/agents                   who works at this desk
-/take N REASON, /watch N  (leads) take a customer over; read along
+/decline N                decline customer N, whom another agent offers
+/away [TEXT], /here       take no new customers; take them again
+/agents                   list the agents of this desk
+/take N REASON, /watch N  (leads) take a customer over; watch
 /r [NAME]                 put a canned reply into your line
 /history [N]              show a conversation again
 /find WORDS, /list ended  search all conversations; those that ended last
-/wait, /json              (scripts) wait for the customer; say a JSON string
-//text, /quit             say a line that begins with a slash; leave
+/wait, /json              (scripts) wait for the customer; send a JSON string
+//text, /quit             send a line that begins with a slash; leave
 /help COMMAND             says more, as /help block does
 N is a customer's number or name; /close #3 and others are for customer 3";
 
@@ -43,7 +43,7 @@ N is a customer's number or name; /close #3 and others are for customer 3";
 const ADMIN_DETAILS: [(&str, &str); 29] = [
     (
         "accept",
-        "/accept [N]: take customer N. Without N: the one whom another agent offers you, or the \
+        "/accept [N]: accept customer N. Without N: the one whom another agent offers you, or the \
          one who has waited longest of those who wait for you. N is a number, a name, or the \
          beginning of a name that fits only one customer.",
     ),
@@ -65,7 +65,7 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
         "/close [#N] [NOTE]: close the conversation. The note stays at this desk. For 5 s /undo \
          or a line keeps it; Enter in an empty line or the command again closes it at once.",
     ),
-    ("decline", "/decline N: do not take customer N, whom another agent offers you."),
+    ("decline", "/decline N: decline customer N, whom another agent offers you."),
     (
         "find",
         "/find WORDS: look through all conversations, also those that have ended, for lines, \
@@ -78,7 +78,7 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
          does it at once.",
     ),
     ("help", "/help [COMMAND]: list the commands, or say more about one."),
-    ("here", "/here: you can be given customers again."),
+    ("here", "/here: take new customers again."),
     (
         "history",
         "/history [N]: show a conversation again, with what the same customer said before. N may \
@@ -87,20 +87,23 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
     (
         "hold",
         "/hold [#N] [TEXT]: send the customer TEXT, and ask them to be patient until /resume or \
-         your next line. You still owe them an answer.",
+         your next line. Their lines stay unanswered.",
     ),
     (
         "json",
-        "/json [#N] \"TEXT\": say a text that is written as a JSON string, with \\n for a line \
+        "/json [#N] \"TEXT\": send a text that is written as a JSON string, with \\n for a line \
          break. For programs.",
     ),
     (
         "list",
-        "/list: your customers who are owed an answer, longest first, then the queue, then the \
-         others. /list ended: the conversations that ended last. /list blocked: whom the desk \
-         turns away.",
+        "/list: your customers with unanswered lines, the longest wait first, then the queue, \
+         then all others. /list ended: the conversations that ended last. /list blocked: the \
+         customers whom the desk turns away.",
     ),
-    ("next", "/next: go to the customer whom you have owed an answer longest, or to the next one."),
+    (
+        "next",
+        "/next: go to the customer who has waited longest for your answer, or to the next one.",
+    ),
     (
         "note",
         "/note [#N] TEXT: keep a note that only this desk sees, also in a conversation that has \
@@ -113,12 +116,12 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
          line. Without NAME: list them.",
     ),
     ("resume", "/resume [#N] [TEXT]: go on with a customer on hold; TEXT is sent to them."),
-    ("say", "/say #N TEXT: say TEXT to customer N. Your other lines go where they went."),
+    ("say", "/say #N TEXT: send customer N TEXT. Your other lines go where they went before."),
     ("switch", "/switch N: your lines go to customer N from now on. Alt-1 to Alt-9 do the same."),
     (
         "tag",
-        "/tag [#N] WORD: mark the conversation. /list shows the mark, and /find finds it. /untag \
-         takes it away.",
+        "/tag [#N] WORD: add a tag to the conversation. /list shows it, and /find finds it. \
+         /untag removes it.",
     ),
     ("take", "/take N REASON: for leads: take customer N over. Both agents read the reason."),
     (
@@ -127,13 +130,13 @@ const ADMIN_DETAILS: [(&str, &str); 29] = [
          /decline within 30 s. The customer is yours until then. With the name queue the customer \
          waits again, before all others.",
     ),
-    ("unblock", "/unblock N: the customer of conversation N is not turned away any more."),
+    ("unblock", "/unblock N: unblock the customer of conversation N."),
     (
         "undo",
         "/undo: for 5 s after /close or /handback: the conversation goes on. The customer has not \
          heard of it.",
     ),
-    ("untag", "/untag [#N] WORD: take a mark away."),
+    ("untag", "/untag [#N] WORD: remove a tag."),
     ("wait", "/wait [SECONDS]: in a script: wait until the customer has answered."),
     (
         "watch",

@@ -14,7 +14,7 @@ fn an_entry_is_taken_once_and_in_order() {
 }
 
 #[test]
-fn what_is_not_acked_is_sent_again_on_the_next_connection() {
+fn an_entry_without_an_ack_is_sent_again_on_the_next_connection() {
     let mut sending = Sending::default();
     for number in 1..=3 {
         assert_eq!(sending.due(3), Some(number));
@@ -28,7 +28,7 @@ fn what_is_not_acked_is_sent_again_on_the_next_connection() {
 }
 
 #[test]
-fn a_peer_that_forgot_gets_everything_again_and_one_that_invents_is_refused() {
+fn a_peer_that_lost_entries_gets_them_again_and_one_that_claims_too_many_is_refused() {
     let mut sending = Sending::default();
     sending.resume(5, 5).unwrap();
     assert_eq!(sending.resume(2, 5), Ok(()));
@@ -55,7 +55,7 @@ fn the_window_bounds_entries_and_bytes_but_never_blocks_one_large_entry() {
 }
 
 #[test]
-fn customers_cut_off_together_come_back_spread_and_ever_slower() {
+fn customers_cut_off_together_dial_again_at_different_times_and_ever_later() {
     let mut waits: Vec<_> = (0..1000).map(|seed| Backoff::new(seed).wait()).collect();
     waits.sort();
     assert!(waits[500] > Duration::from_millis(90) && waits[500] < Duration::from_millis(160));

@@ -93,8 +93,8 @@ impl Desk {
         Ok(())
     }
 
-    /// `/next`: moves the focus to the customer whose lines have waited longest for an answer. If no
-    /// other customer waits for one, it moves to the agent's next customer, in turn.
+    /// `/next`: moves the focus to the customer whose lines have waited longest for an answer. If
+    /// no other customer waits for one, it moves to the agent's next customer, in turn.
     ///
     /// # Errors
     /// When the agent has no other customer.
@@ -140,8 +140,8 @@ impl Desk {
         Ok(())
     }
 
-    /// `/note [#N] TEXT`: keeps a private note in a conversation, whoever has it. It never leaves the
-    /// desk.
+    /// `/note [#N] TEXT`: keeps a private note in a conversation, whoever has it. It never leaves
+    /// the desk.
     ///
     /// # Errors
     /// When there is no such conversation.

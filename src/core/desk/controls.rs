@@ -7,7 +7,7 @@ use crate::core::department::Need;
 use crate::core::report::{Elsewhere, Reason, Returned};
 use crate::wire::{Asked, Body, DeskId, EndReason, Entry, Number, State};
 
-use super::BEHIND_CLOSED_MAX;
+use super::AFTER_CLOSED_MAX;
 use super::team::SeatId;
 
 /// Who owns a conversation, and how the former owner lost it.
@@ -194,7 +194,7 @@ impl Controls {
     /// no state may follow (docs/PROTOCOL.md, "States, and who decides").
     pub(super) fn may_follow(&self, entry: &Entry) -> bool {
         let changes_nothing = matches!(entry.body, Body::Refused { .. } | Body::Unknown(_));
-        self.end == 0 || changes_nothing && entry.number <= self.end + BEHIND_CLOSED_MAX
+        self.end == 0 || changes_nothing && entry.number <= self.end + AFTER_CLOSED_MAX
     }
 
     /// Learns from an entry of the customer's what the state is now, and whether it answers or

@@ -314,7 +314,8 @@ impl Conversation {
         self.owner
     }
 
-    /// Another agent has the conversation, or nobody. Returns who had it. Only the roster calls this.
+    /// Another agent has the conversation, or nobody. Returns who had it. Only the roster calls
+    /// this.
     pub(super) fn set_owner(&mut self, owner: Option<AgentId>) -> Option<AgentId> {
         std::mem::replace(&mut self.owner, owner)
     }
@@ -362,8 +363,8 @@ impl Conversation {
         self.controls.phase() == Phase::Queued && !self.is_asleep
     }
 
-    /// Whether the conversation may leave memory: the customer's side is not connected and not waited
-    /// for, and has every line that an agent typed.
+    /// Whether the conversation may leave memory: the customer's side is not connected and not
+    /// waited for, and has every line that an agent typed.
     pub(super) fn has_left(&self) -> bool {
         let is_over = !self.is_live() && self.delivery.acked() >= self.own.latest_line();
         !self.has_connection() && (self.is_asleep || is_over)

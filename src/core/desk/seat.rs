@@ -1,9 +1,9 @@
-//! One seat in front of the desk: a terminal or a script, and which customer gets its next line: the
-//! focus. An agent may have several.
+//! One seat in front of the desk: a terminal or a script, and which customer gets its next line:
+//! the focus. An agent may have several.
 //!
-//! The focus moves to a customer when the agent goes there, when a customer whom this seat asked for
-//! becomes the agent's, and when any customer becomes theirs while the focus is on nobody. It goes
-//! away with the customer.
+//! The focus moves to a customer when the agent goes there, when a customer whom this seat asked
+//! for becomes the agent's, and when any customer becomes theirs while the focus is on nobody. It
+//! goes away with the customer.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ pub(super) struct Seat {
     pub(super) agent: AgentId,
     /// The conversation that gets the next line of this seat.
     focus: Option<ConversationId>,
-    /// Conversations of others that are read along here.
+    /// Conversations of other agents that are watched at this seat.
     pub(super) watched: Vec<ConversationId>,
     /// When a person typed something last; `None` for a script.
     acted_at: Option<Instant>,

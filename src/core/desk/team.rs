@@ -377,8 +377,8 @@ impl Team {
         self.seats.values_mut().for_each(|seat| seat.watched.retain(|watched| *watched != id));
     }
 
-    /// There are new lines for an agent. They are unread if no seat of the agent has the customer in
-    /// focus and somebody in front of it. Returns whether they are.
+    /// There are new lines for an agent. They are unread if no seat of the agent has the customer
+    /// in focus and somebody in front of it. Returns whether they are.
     pub(super) fn note_unread(
         &mut self,
         agent: AgentId,

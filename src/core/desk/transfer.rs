@@ -1,5 +1,5 @@
 //! How a conversation goes from one agent to another: offers, and leads who take over. Also leads
-//! who read along.
+//! who watch.
 //!
 //! ```text
 //!   one agent, or the queue ──transfer──▶ offered ──accept──▶ the other agent
@@ -36,8 +36,8 @@ pub(super) struct Offer {
 }
 
 impl Desk {
-    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer back
-    /// to the queue. The beginning of a name is enough if it fits only one agent.
+    /// `/transfer [#N] NAME NOTE`: offers a conversation to another agent, or gives its customer
+    /// back to the queue. The beginning of a name is enough if it fits only one agent.
     ///
     /// # Errors
     /// When there is no such conversation or agent, or that agent is not here or has no room.
@@ -128,11 +128,11 @@ impl Desk {
         Ok(())
     }
 
-    /// `/watch N`: a lead begins to read a conversation along, or stops if they do so already.
+    /// `/watch N`: a lead begins to watch a conversation, or stops if they watch it already.
     ///
     /// # Errors
     /// When the agent is no lead, or the conversation's customer neither waits nor talks.
-    pub fn watch_along(
+    pub fn toggle_watch(
         &mut self,
         seat: SeatId,
         ordinal: u32,
@@ -154,7 +154,7 @@ impl Desk {
         offer.is_some_and(|offer| self.team.agent_at(seat) == Some(offer.to))
     }
 
-    /// Whether a lead reads this conversation along at this seat.
+    /// Whether a lead watches this conversation at this seat.
     pub fn is_watched_at(&self, seat: SeatId, id: ConversationId) -> bool {
         self.team.seat(seat).is_some_and(|seat| seat.watched.contains(&id))
     }

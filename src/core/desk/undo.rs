@@ -4,8 +4,8 @@
 //! customer's side until then.
 //!
 //! ```text
-//!   active, queued ──/close, /handback──▶ ending ──time, Enter, the command again─▶ control pending
-//!      ▲                                    │
+//!   active, queued ──/close, /handback──▶ ending ──time, Enter, the command─▶ control pending
+//!      ▲                                    │                     again
 //!      └─ /undo, a line of the agent's or the customer's, another agent, no seat left
 //! ```
 //!

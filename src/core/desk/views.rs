@@ -141,8 +141,8 @@ impl Desk {
         Customers { talking, waiting: self.waiting_for(agent) }
     }
 
-    /// Which customers lose their agent if this seat is left; `None` if there are none, or the agent
-    /// has another seat. A conversation that is about to end does not count.
+    /// Which customers lose their agent if this seat is left; `None` if there are none, or the
+    /// agent has another seat. A conversation that is about to end does not count.
     pub fn left_behind(&self, seat: SeatId) -> Option<LeftBehind> {
         let agent = self.team.agent_at(seat)?;
         let stay = self.conversations_of(agent).filter(|id| self.planned(*id).is_none());

@@ -1,4 +1,4 @@
-//! What is kept and shown of customers' addresses.
+//! Which part of customers' addresses is kept and shown.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use ring::hmac::{HMAC_SHA256, Key, sign};
 
 use crate::wire::AddressKey;
 
-/// What of a customer's address is shown to the agent.
+/// Which part of a customer's address the agent sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Addresses {
     /// The network: the first 24 bits of an IPv4 address, the first 48 of an IPv6 address.
@@ -33,7 +33,7 @@ impl FromStr for Addresses {
 }
 
 impl Addresses {
-    /// What the agent is shown of an address.
+    /// The part of an address that the agent sees.
     pub fn shown(self, address: IpAddr) -> Option<String> {
         match (self, address.to_canonical()) {
             (Addresses::None, _) => None,
@@ -50,8 +50,8 @@ impl Addresses {
     }
 }
 
-/// Makes the keys that stand for addresses at a desk. Who does not have the secret cannot find out
-/// the address of a key.
+/// Makes the keys that stand for addresses at a desk. Without the secret nobody can find out the
+/// address of a key.
 pub struct AddressKeys(Key);
 
 impl AddressKeys {

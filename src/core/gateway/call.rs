@@ -15,7 +15,7 @@ use crate::wire::{ConversationId, NAME_MAX, Number, PAGE_TEXT_MAX, TEXT_MAX};
 /// What a page asks for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Call {
-    /// To be a customer.
+    /// The page wants to be a customer's.
     Begin {
         /// The page that the customer is on.
         page: GivenPage,
@@ -28,11 +28,11 @@ pub enum Call {
     Pass,
     /// The customer accepts the notice.
     Agree,
-    /// The customer says this of themselves.
+    /// The customer says this about themselves.
     About(About),
     /// The customer is on this page now.
     Page(GivenPage),
-    /// Something to do, once.
+    /// The customer wants something done, once.
     Post(Post),
     /// The agent's lines of this conversation were seen up to this number.
     Seen(ConversationId, Number),
@@ -42,7 +42,7 @@ pub enum Call {
     Here(String),
     /// The shop says who the customer is.
     Identify {
-        /// As the shop signed it.
+        /// The identity that the shop has signed.
         identity: String,
         /// How the browser keeps the token, if the customer gets another one.
         keep: Keep,
@@ -68,11 +68,11 @@ pub enum Keep {
 /// Something that a page asks to do once.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Post {
-    /// The id that the page gave it.
+    /// The id that the page gave to the request.
     pub id: PostId,
-    /// What else the request with this id may be compared by.
+    /// The digest, to tell whether another request with this id is the same.
     pub digest: Digest,
-    /// The conversation in which it was drafted.
+    /// The conversation for which the page drafted the request.
     pub conversation: ConversationId,
     /// What to do.
     pub act: Act,
@@ -89,7 +89,7 @@ pub enum Act {
     Human,
     /// To stop waiting for a person.
     Bot,
-    /// To send the bot again what it did not get.
+    /// To send the bot again the line that it may not have received.
     Again,
     /// To end the conversation.
     End,
@@ -104,11 +104,11 @@ pub enum Problem {
     Json,
     /// This field of the body cannot be taken.
     Field(&'static str),
-    /// There is no token, or it names nobody.
+    /// There is no token, or it belongs to nobody.
     Token,
     /// The request comes from a page of another origin.
     Origin,
-    /// Nothing is here.
+    /// There is no such path.
     NotFound,
     /// The line is for a conversation that is over.
     Closed,
@@ -116,7 +116,7 @@ pub enum Problem {
     Id,
     /// The buttons cannot be chosen from any more.
     Chosen,
-    /// What is asked for is so already, or makes no sense now.
+    /// The request has no effect in the present state.
     State,
     /// The conversation is not this customer's.
     Conversation,
@@ -128,9 +128,9 @@ pub enum Problem {
     Customers,
     /// The customer has not accepted the notice.
     Notice,
-    /// What the shop says of the customer is not true.
+    /// The identity is not valid.
     Identity(Untrue),
-    /// The gateway ends.
+    /// The gateway is ending.
     Ending,
 }
 
@@ -253,7 +253,7 @@ struct GivenAbout {
 }
 
 impl GivenAbout {
-    /// Keeps what is given. Whether an email address reaches anybody cannot be known here.
+    /// Checks what the customer gave. It cannot check whether an email address exists.
     fn read(self) -> Result<About, Problem> {
         let is_name =
             |name: &str| name.len() <= NAME_MAX && Name::new(name).is_some_and(|name| name.fits());
@@ -353,7 +353,7 @@ mod tests {
     use crate::core::customer::About;
 
     #[test]
-    fn what_a_customer_says_of_themselves_is_kept_if_it_can_be() {
+    fn name_and_email_of_a_customer_are_kept_if_they_are_valid() {
         let read = |body: &str| Call::read("/api/about", body.as_bytes());
         let about = |name: Option<&str>, email: Option<&str>| {
             Ok(Call::About(About { name: name.map(Into::into), email: email.map(Into::into) }))

@@ -1,7 +1,8 @@
-//! What a browser is told: events, as docs/WEB.md has them under "The stream".
+//! The events that a browser gets (docs/WEB.md, "The stream").
 //!
 //! Each entry of a customer's conversations has a number in the customer's events, in the order in
-//! which the journal has the entries. Some entries are no event: then the number is passed over.
+//! which the journal has the entries. An entry that makes no event has a number, too, which is then
+//! skipped.
 
 use serde::Serialize;
 
@@ -13,9 +14,9 @@ use crate::wire::{Asked, Body, ConversationId, Entry, Millis, State};
 /// from 1. Written as `0badcafe-17`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventId {
-    /// The journal's.
+    /// The epoch of the journal.
     pub epoch: u32,
-    /// The customer's counter.
+    /// The event's number among the customer's.
     pub number: u64,
 }
 
@@ -32,23 +33,22 @@ impl EventId {
 /// One event, ready to be written.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Its name.
+    /// The event's name.
     name: &'static str,
-    /// Its number, if it has one.
+    /// The event's id, if it has one.
     id: Option<EventId>,
-    /// One JSON object.
+    /// The data: one JSON object.
     data: String,
 }
 
 impl Event {
-    /// An event without a number. `data` must have string keys; it gets a field `event` from its
-    /// type.
+    /// An event without a number. `data` must have string keys; its type adds the field `event`.
     pub fn unnumbered(name: &'static str, data: &impl Serialize) -> Event {
         Event { name, id: None, data: json(data) }
     }
 
-    /// The event of an entry, if it is one. `post` is the id of the request that made it; `admin`
-    /// finds the name of the agent whose `accept` is asked for.
+    /// The event of an entry, if the entry makes one. `post` is the id of the request that made the
+    /// entry. `admin` finds the name of the agent behind an `accept`.
     pub fn of_entry(
         id: EventId,
         conversation: ConversationId,
@@ -63,7 +63,7 @@ impl Event {
                 ("message", json(&Message { report: Report::Message(told), post }))
             }
             (_, true) => ("state", json(&state(conversation, entry, admin)?)),
-            // What a desk asks for takes effect with our own answer.
+            // A desk's control takes effect only with our own answer, which makes the event.
             (_, false) => return None,
         };
         Some(Event { name, id: Some(id), data })
@@ -115,7 +115,7 @@ struct Change {
     at: Millis,
 }
 
-/// The state behind one of our own controls.
+/// The state after one of our own controls.
 fn state(
     conversation: ConversationId,
     entry: &Entry,

@@ -6,24 +6,24 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::wire::Address;
 
-/// As many new customers as one address may bring at once may come in this time on average.
+/// The time in which an address earns as many new customers as it may bring at once.
 const BURST_WITHIN: Duration = Duration::from_secs(180);
-/// Addresses that are remembered, at most. If there are more, those that have paid are forgotten.
+/// The most addresses in memory. If there are more, those without a debt are forgotten.
 const ADDRESSES: usize = 10_000;
 
-/// When each address has paid for the customers that it brought.
+/// When each address will have paid for the customers that it brought.
 pub(super) struct Newcomers {
     at_once: u32,
     paid: HashMap<Address, Instant>,
 }
 
 impl Newcomers {
-    /// An address may bring so many new customers at once.
+    /// Limits each address to `at_once` new customers at once.
     pub(super) fn new(at_once: u32) -> Newcomers {
         Newcomers { at_once, paid: HashMap::new() }
     }
 
-    /// A new customer comes from this address. Answers whether that is within the limit.
+    /// Counts a new customer from this address. Returns whether that is within the limit.
     pub(super) fn admit(&mut self, address: Address, now: Now) -> bool {
         if self.paid.len() >= ADDRESSES {
             self.paid.retain(|_, paid| *paid > now.clock);

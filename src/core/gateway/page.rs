@@ -1,16 +1,16 @@
-//! The page that a customer is on, as their browser tells.
+//! The page that a customer is on, as their browser describes it.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::wire::{PAGE_TEXT_MAX, Page, URL_MAX};
 
-/// What a page tells of itself.
+/// What a page says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 pub struct GivenPage {
     #[serde(default)]
     url: Option<String>,
-    /// The parts of the query that the shop wants to be known.
+    /// The parts of the query that the shop has chosen to be kept.
     #[serde(default)]
     query: Option<String>,
     #[serde(default)]
@@ -20,8 +20,9 @@ pub struct GivenPage {
 }
 
 impl GivenPage {
-    /// Keeps what can be used, and cuts longer texts. A query and a fragment may hold secrets, so
-    /// the URL loses them, but for what the shop itself has chosen. `user_agent` and `address` are those of the request.
+    /// Keeps valid parts, and cuts texts that are too long. A query and a fragment may hold
+    /// secrets, so the URL loses them, except for what the shop has chosen. `user_agent` and
+    /// `address` are those of the request.
     pub fn read(self, user_agent: Option<&str>, address: Option<String>) -> Page {
         let is_web = |url: &String| url.starts_with("http://") || url.starts_with("https://");
         let url = self.url.filter(is_web).map(|url| {
@@ -49,7 +50,7 @@ impl GivenPage {
     }
 }
 
-/// What a bot gets as the metadata of each message (docs/WEB.md, "Requests").
+/// The metadata that a bot gets with each message (docs/WEB.md, "Requests").
 pub fn metadata(page: &Page) -> Value {
     let parts = [
         ("page_url", &page.url),

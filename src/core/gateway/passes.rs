@@ -1,6 +1,6 @@
 //! One-time codes that carry a customer from a frame to a page of its own, which does not share the
-//! frame's cookie. A code counts for a minute, once, and for the address that asked for it: nobody
-//! else can be lured into the conversation with a link.
+//! frame's cookie. A code is valid for a minute, once, and only for the address that asked for it.
+//! So nobody can lure another person into a conversation with a link.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,12 +9,12 @@ use crate::core::clock::Now;
 use crate::core::customer::{CustomerId, TokenHash};
 use crate::wire::Address;
 
-/// A code counts for this long.
+/// How long a code is valid.
 const VALID_FOR: Duration = Duration::from_secs(60);
 /// The most codes at the same time: the oldest one goes.
 const CODES_MAX: usize = 10_000;
 
-/// The codes that count now, oldest first.
+/// The valid codes, the oldest first.
 #[derive(Default)]
 pub(super) struct Passes(VecDeque<Pass>);
 
@@ -26,7 +26,7 @@ struct Pass {
 }
 
 impl Passes {
-    /// A customer at this address may be carried over by this code.
+    /// Makes a code valid that carries a customer at this address over.
     pub(super) fn issue(
         &mut self,
         code: TokenHash,
@@ -40,7 +40,7 @@ impl Passes {
         self.0.push_back(Pass { code, customer, address, until: now.clock + VALID_FOR });
     }
 
-    /// Uses a code up. Answers whom it carries over.
+    /// Uses a code up. Returns the customer whom it carries over.
     pub(super) fn redeem(
         &mut self,
         code: TokenHash,
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_counts_once_for_a_minute_and_for_one_address() {
+    fn a_code_is_valid_once_for_a_minute_and_for_one_address() {
         let now = Now { clock: Instant::now(), wall: 0 };
         let later = |time| Now { clock: now.clock + time, ..now };
         let here = Some(Address::from(IpAddr::from(Ipv4Addr::new(192, 0, 2, 1))));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_codes_take_no_more_memory_than_they_may() {
+    fn the_memory_of_codes_is_bounded() {
         let now = Now { clock: Instant::now(), wall: 0 };
         let mut passes = Passes::default();
         for n in 0..CODES_MAX as u16 + 5 {

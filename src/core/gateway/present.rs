@@ -1,4 +1,4 @@
-//! What is so at present in a conversation, as its customer's browsers see it.
+//! The present state of a conversation, as its customer's browsers see it.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,7 +8,7 @@ use crate::core::report::{Link, rfc3339};
 use crate::core::session::{BotWork, Session};
 use crate::wire::{ConversationId, Millis, Number, State};
 
-/// The facts without a number: each new set of them replaces the former one.
+/// The facts that have no number. Each new set of them replaces the former one.
 #[derive(Debug, Hash, Serialize)]
 pub struct Present<'a> {
     conversation: ConversationId,
@@ -37,7 +37,7 @@ pub struct Present<'a> {
 }
 
 impl Present<'_> {
-    /// What a session knows.
+    /// The present state that a session knows.
     pub fn of(session: &Session) -> Present<'_> {
         let (delivered, seen) = session.delivered_and_seen();
         Present {
@@ -56,7 +56,7 @@ impl Present<'_> {
         }
     }
 
-    /// A number that changes when something of it does. It is never 0.
+    /// A number that changes when any of these facts does. It is never 0.
     pub fn tag(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         self.hash(&mut hasher);

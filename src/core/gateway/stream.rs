@@ -1,4 +1,4 @@
-//! One stream: how it is read, what waits to be written to it, and the events without a number.
+//! One stream: how its page reads it, which bytes wait for it, and its events without a number.
 
 use std::time::Instant;
 
@@ -11,28 +11,28 @@ use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::report::rfc3339;
 use crate::wire::{Conn, Millis};
 
-/// How a stream is read.
+/// How a page reads a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// As server-sent events, for as long as the connection lasts.
     Events,
-    /// As one JSON answer, once there is something to say.
+    /// As one JSON answer, which comes when there is an event.
     Held,
 }
 
 /// One stream.
 pub(super) struct Stream {
     pub(super) customer: CustomerId,
-    /// With which it was opened.
+    /// The token with which the stream was opened.
     pub(super) token: TokenHash,
     pub(super) reader: Reader,
     /// The id by which the page answers pings.
     pub(super) id: String,
-    /// What waits to be written.
+    /// The bytes that wait to be written.
     pub(super) out: Vec<u8>,
     pub(super) has_ended: bool,
     pub(super) deadline: Instant,
-    /// When the page answered a ping last.
+    /// When the page last answered a ping.
     pub(super) answered: Option<Instant>,
 }
 
@@ -41,11 +41,11 @@ pub(super) struct Stream {
 pub struct Output {
     /// The stream's connection.
     pub conn: Conn,
-    /// Whose stream it is.
+    /// The customer whose stream it is.
     pub customer: CustomerId,
-    /// What to write: events, or the whole body of a held request's answer.
+    /// The bytes to write: events, or the whole body of the answer to a held request.
     pub bytes: Vec<u8>,
-    /// Whether the stream ends with it.
+    /// Whether the stream ends after these bytes.
     pub ends: bool,
 }
 
@@ -84,7 +84,7 @@ impl Stream {
         }
     }
 
-    /// Adds what is so at present. `last` is the number of the customer's latest event.
+    /// Adds the event `now`. `last` is the number of the customer's latest event.
     pub(super) fn tell(&mut self, present: &Present, (last, must_agree): (u64, bool), now: Now) {
         let tag = format!("{:016x}", present.tag());
         let event = NowEvent { stream: &self.id, tag, last, must_agree, at: now.wall, present };

@@ -1,4 +1,4 @@
-//! All streams: how they open, what they are told, and when they end.
+//! All streams: how they open, which events they get, and when they end.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use crate::core::customer::{CustomerId, TokenHash};
 use crate::core::record::Line;
 use crate::wire::{Asked, Conn, ConversationId};
 
-/// The most streams of one customer, held requests counted: more would use up the connections that
-/// a browser has for a host.
+/// The most streams of one customer, including held requests. More would use up the connections
+/// that a browser has for a host.
 pub const STREAMS_MAX: usize = 4;
-/// A ping follows this long after the one before.
+/// The time between two pings of a stream.
 pub const PING_EVERY: Duration = Duration::from_secs(15);
-/// What is due within this time is done together: one wake serves many streams.
+/// Pings that are due within this time are sent together: so one wake serves many streams.
 const TOGETHER: Duration = Duration::from_millis(250);
-/// A stream whose pings were answered once, and then not for this long, is ended.
+/// A stream ends when its page has answered a ping before, and then none for this long.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(45);
-/// A held request is answered after this long at the latest.
+/// How long a request is held at most.
 pub const HELD_FOR: Duration = Duration::from_secs(25);
 
 impl Gateway {
@@ -70,7 +70,7 @@ impl Gateway {
         self.set_presence(id, Presence::Watching);
     }
 
-    /// A connection is gone. Answers whose stream it carried.
+    /// A connection is gone. Returns the customer whose stream it carried.
     pub fn closed(&mut self, conn: Conn, now: Now) -> Option<CustomerId> {
         let stream = self.streams.remove(&conn)?;
         self.deadlines.remove(&(stream.deadline, conn));
@@ -81,7 +81,7 @@ impl Gateway {
         Some(stream.customer)
     }
 
-    /// The journal has committed an entry: the customer's streams are told.
+    /// The journal has committed an entry: the customer's streams get its event.
     pub fn committed(
         &mut self,
         conversation: ConversationId,
@@ -109,7 +109,7 @@ impl Gateway {
         }
     }
 
-    /// What is so at present may have changed: the customer's streams are told if it has.
+    /// The present state may have changed. If it has, the customer's streams get it.
     pub fn changed(&mut self, present: &Present, conversation: ConversationId, now: Now) {
         let Some(id) = self.customer(conversation) else { return };
         let must_agree = self.must_agree(id);
@@ -127,7 +127,8 @@ impl Gateway {
         }
     }
 
-    /// The page answers the pings of this stream. Answers whether it is one of the customer's.
+    /// The page has answered a ping of this stream. Returns whether the stream is one of the
+    /// customer's.
     pub fn here(&mut self, id: CustomerId, stream: &str, now: Now) -> bool {
         let Some(customer) = self.customers.get(&id) else { return false };
         let is_it = |conn: &&Conn| self.streams.get(conn).is_some_and(|it| it.id == stream);
@@ -138,8 +139,8 @@ impl Gateway {
         true
     }
 
-    /// Time has passed: pings are sent, held requests answered, deserted streams ended, and customers
-    /// have gone.
+    /// Does what is due: sends pings, answers held requests, ends deserted streams, and marks
+    /// customers as gone.
     pub fn tick(&mut self, now: Now) {
         if self.deadline().is_none_or(|at| at > now.clock) {
             return;
@@ -171,7 +172,7 @@ impl Gateway {
         streams.into_iter().chain(self.presence_deadline()).min()
     }
 
-    /// The gateway ends: every stream is told to come back after up to `retry` seconds.
+    /// The gateway is ending: tells every stream to come back after up to `retry` seconds.
     pub fn leave(&mut self, retry: u32) {
         let bye = Event::unnumbered("bye", &Bye { retry });
         for (conn, stream) in &mut self.streams {
@@ -181,7 +182,7 @@ impl Gateway {
         }
     }
 
-    /// What is to be written now. A held request that got something ends.
+    /// The bytes to write now. A held request that has events ends with them.
     pub fn take_output(&mut self, now: Now) -> Vec<Output> {
         let mut outputs = Vec::new();
         for conn in std::mem::take(&mut self.written) {

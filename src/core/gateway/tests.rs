@@ -26,7 +26,8 @@ fn after(time: Duration) -> Now {
     Now { clock: now().clock + time, ..now() }
 }
 
-/// A gateway with one customer: so many entries in a former conversation and in the present one.
+/// A gateway with one customer, who has `former` entries in a former conversation and `present`
+/// entries in the present one.
 fn gateway(former: u64, present: u64) -> Gateway {
     let mut gateway = Gateway::new(7, LIMITS);
     let conversations = vec![(FORMER, former), (PRESENT, present)];
@@ -43,7 +44,8 @@ fn session() -> Session {
     Session::new(fresh, None, "desk:1".to_owned(), now())
 }
 
-/// Opens a stream behind all events; a held request knows what is so at present.
+/// Opens a stream of a page that has all events. The page of a held request also has the present
+/// state.
 fn open(gateway: &mut Gateway, conn: u64, reader: Reader) {
     let (session, count) = (session(), gateway.replay(ANN, None));
     let last = count.first - 1 + count.parts.len() as u64;
@@ -63,7 +65,7 @@ fn line(number: u64) -> Line {
     }
 }
 
-/// What was written to each connection, and whether its stream ended.
+/// The bytes that were written to each connection, and whether its stream ended.
 fn written(gateway: &mut Gateway) -> Vec<(u64, String, bool)> {
     let text = |Output { conn, bytes, ends, .. }| {
         (conn.0, String::from_utf8(bytes).expect("a text"), ends)
@@ -72,7 +74,7 @@ fn written(gateway: &mut Gateway) -> Vec<(u64, String, bool)> {
 }
 
 #[test]
-fn a_stream_goes_on_behind_a_known_id_and_begins_anew_behind_any_other() {
+fn a_stream_goes_on_after_a_known_id_and_begins_anew_after_any_other() {
     let gateway = gateway(10, 700);
     let behind = |number| gateway.replay(ANN, Some(EventId { epoch: 7, number }));
     assert_eq!((behind(710).is_reset, behind(710).parts), (false, vec![]));
@@ -100,7 +102,7 @@ fn events_of_former_conversations_come_before_those_of_the_present_one() {
 }
 
 #[test]
-fn an_entry_is_told_to_every_stream_with_its_number() {
+fn every_stream_gets_an_entry_with_its_number() {
     let mut gateway = gateway(10, 0);
     open(&mut gateway, 1, Reader::Events);
     open(&mut gateway, 2, Reader::Held);
@@ -116,7 +118,7 @@ fn an_entry_is_told_to_every_stream_with_its_number() {
 }
 
 #[test]
-fn what_is_so_at_present_is_told_once() {
+fn a_stream_gets_each_present_state_once() {
     let mut gateway = gateway(0, 0);
     let mut session = session();
     gateway.open(
@@ -139,7 +141,7 @@ fn what_is_so_at_present_is_told_once() {
 }
 
 #[test]
-fn one_stream_too_many_is_told_so_and_ends() {
+fn one_stream_too_many_gets_the_reason_and_ends() {
     let mut gateway = gateway(0, 0);
     let most = STREAMS_MAX as u64;
     (1..=most).for_each(|conn| open(&mut gateway, conn, Reader::Events));
@@ -155,7 +157,7 @@ fn one_stream_too_many_is_told_so_and_ends() {
 }
 
 #[test]
-fn a_stream_whose_page_stopped_answering_pings_is_ended_and_one_that_never_did_is_not() {
+fn a_stream_ends_if_its_page_stops_answering_pings_but_not_if_it_never_answered() {
     let mut gateway = gateway(0, 0);
     open(&mut gateway, 1, Reader::Events);
     open(&mut gateway, 2, Reader::Events);
@@ -226,7 +228,7 @@ fn a_full_gateway_takes_a_new_customer_once_another_has_left() {
 }
 
 #[test]
-fn an_id_is_read_as_it_was_written() {
+fn an_event_id_is_read_as_it_was_written() {
     assert_eq!(EventId::parse("0badcafe-17"), Some(EventId { epoch: 0x0bad_cafe, number: 17 }));
     for wrong in ["", "-", "0badcafe", "0badcafe-", "badcafe-1", "0badcafe-+1", "0badcafe--1"] {
         assert_eq!(EventId::parse(wrong), None, "{wrong}");
@@ -234,7 +236,7 @@ fn an_id_is_read_as_it_was_written() {
 }
 
 #[test]
-fn a_withdrawn_token_ends_its_own_streams_and_names_nobody() {
+fn a_withdrawn_token_ends_only_its_own_streams_and_names_nobody() {
     let mut gateway = gateway(1, 1);
     let other = Token::new([5; 16]).hash();
     for (conn, token) in [(1, token()), (2, other)] {
@@ -251,7 +253,7 @@ fn a_withdrawn_token_ends_its_own_streams_and_names_nobody() {
 }
 
 #[test]
-fn who_was_joined_with_another_begins_every_stream_anew() {
+fn the_streams_of_joined_customers_begin_anew() {
     let mut gateway = gateway(1, 1);
     let known = EventId { epoch: 7, number: 2 };
     assert!(!gateway.replay(ANN, Some(known)).is_reset);
@@ -297,7 +299,7 @@ fn a_customer_has_gone_when_no_tab_had_a_stream_for_fifteen_seconds_and_is_back_
 }
 
 #[test]
-fn a_change_of_the_page_and_the_time_between_held_requests_are_no_absence() {
+fn a_customer_is_not_away_between_two_pages_or_two_held_requests() {
     for reader in [Reader::Events, Reader::Held] {
         let mut gateway = watched(1);
         for conn in 1..10 {
@@ -329,7 +331,7 @@ fn a_customer_without_a_stream_is_there_for_fifteen_seconds_after_each_request()
 }
 
 #[test]
-fn the_present_one_of_several_conversations_is_told_that_the_customer_has_gone() {
+fn only_the_present_conversation_learns_that_the_customer_has_gone() {
     let mut gateway = watched(1);
     let another = ConversationId::new([5; 16]);
     gateway.begin(ANN, another);
@@ -339,7 +341,7 @@ fn the_present_one_of_several_conversations_is_told_that_the_customer_has_gone()
 }
 
 #[test]
-fn a_session_is_told_that_its_customer_is_there_when_they_come_into_memory_again() {
+fn a_session_learns_that_its_customer_is_there_when_they_come_into_memory_again() {
     let mut gateway = watched(0);
     gateway.tick(seconds(15));
     assert_eq!(gateway.take_presences(), [(PRESENT, false)]);

@@ -6,7 +6,7 @@ use super::{BODY_MAX, Refusal};
 /// The most bytes of a line between chunks, and of all trailers.
 const LINE_MAX: usize = 1 << 10;
 
-/// A body that comes in.
+/// A body that is coming in.
 #[derive(Debug)]
 pub(super) struct Body {
     bytes: Vec<u8>,
@@ -15,24 +15,24 @@ pub(super) struct Body {
 
 #[derive(Debug)]
 enum Framing {
-    /// So many bytes are missing.
+    /// This many bytes are missing.
     Length(usize),
     /// The line with the size of the next chunk is missing.
     ChunkSize,
-    /// So many bytes of this chunk are missing, and the line end behind it.
+    /// This many bytes of the chunk are missing, and the line end after it.
     Chunk(usize),
-    /// The trailers are missing. So many bytes of them came.
+    /// The rest of the trailers is missing. This many bytes of them came.
     Trailers(usize),
     Whole,
 }
 
 impl Body {
-    /// How the body of this head comes (RFC 9112, 6).
+    /// The body that follows this head (RFC 9112, 6).
     pub(super) fn of(head: &Head) -> Result<Body, Refusal> {
         let mut codings = head.values("transfer-encoding");
         let mut lengths = head.values("content-length");
         let framing = match (codings.next(), lengths.next()) {
-            // RFC 9112, 6.1: both, or a coding in HTTP/1.0, is how requests are smuggled.
+            // RFC 9112, 6.1: attackers smuggle requests by giving both, or a coding in HTTP/1.0.
             (Some(_), Some(_)) => return Err(Refusal(400)),
             (Some(_), None) if !head.is_http_11() => return Err(Refusal(400)),
             (Some(coding), None) => {
@@ -63,7 +63,7 @@ impl Body {
         matches!(self.framing, Framing::Whole)
     }
 
-    /// Takes what is in the buffer. True once the body is whole.
+    /// Takes the body's bytes out of the buffer. True when the body is whole.
     pub(super) fn take(&mut self, buffer: &mut Vec<u8>) -> Result<bool, Refusal> {
         let mut at = 0;
         let whole = loop {
@@ -126,7 +126,7 @@ impl Body {
     }
 }
 
-/// The first line, without its end, once it is whole.
+/// The first line, without its end, if it is whole.
 fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
     match bytes.iter().position(|byte| matches!(byte, b'\r' | b'\n')) {
         Some(at) if at > LINE_MAX => Err(Refusal(400)),
@@ -140,7 +140,8 @@ fn line(bytes: &[u8]) -> Result<Option<&[u8]>, Refusal> {
     }
 }
 
-/// RFC 9112, 7.1: hexadecimal digits, and extensions that are passed over.
+/// The size in a chunk's first line: hexadecimal digits, and extensions, which are skipped (RFC
+/// 9112, 7.1).
 fn chunk_size(line: &[u8]) -> Result<usize, Refusal> {
     let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
     let is_number = (1..=8).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);

@@ -1,10 +1,10 @@
-//! Whose request it is behind proxies.
+//! The customer's address, if a request came through proxies.
 
 use std::net::IpAddr;
 
-/// The address of a customer: `peer`, or behind trusted proxies the last address of
-/// `X-Forwarded-For` that is no trusted proxy. Nobody's header is believed unless they are trusted,
-/// and what is no address ends the search.
+/// The address of a customer: `peer`, or if `peer` is a trusted proxy, the last address in
+/// `X-Forwarded-For` that is no trusted proxy. An untrusted peer's header does not count, and the
+/// search ends at a text that is no address.
 pub fn customer_address<'a>(
     peer: IpAddr,
     trusted: &[IpAddr],

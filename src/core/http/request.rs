@@ -26,14 +26,14 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// The head of a request. The parts are places in its bytes.
+/// The head of a request. Its parts are ranges of its bytes.
 #[derive(Debug, PartialEq)]
 pub(super) struct Head {
     bytes: Vec<u8>,
     method: Method,
     path: Range<usize>,
     query: Range<usize>,
-    /// The host of the target's own, if it is an absolute one (RFC 9112, 3.2.2).
+    /// The host in the target, if the target is absolute (RFC 9112, 3.2.2).
     target_host: Option<Range<usize>>,
     is_http_11: bool,
     headers: Vec<(Range<usize>, Range<usize>)>,
@@ -49,8 +49,8 @@ impl Request {
         self.head.method
     }
 
-    /// The path of the target, as it was sent; `*` of `OPTIONS *`. An absolute target without a path
-    /// means `/` (RFC 9110, 4.2.3).
+    /// The path of the target, as it was sent; `*` in `OPTIONS *`. An absolute target without a
+    /// path means `/` (RFC 9110, 4.2.3).
     pub fn path(&self) -> &str {
         match self.head.text(&self.head.path) {
             "" => "/",
@@ -69,7 +69,7 @@ impl Request {
         pairs.filter(|(of, _)| *of == name).map(|(_, value)| value).next()
     }
 
-    /// The host that the request is for: that of an absolute target, else that of `Host`.
+    /// The host that the request is for: that of an absolute target, otherwise that of `Host`.
     pub fn host(&self) -> Option<&str> {
         match &self.head.target_host {
             Some(host) => Some(self.head.text(host)),
@@ -149,7 +149,8 @@ impl Head {
             // The absolute form. The authority form is for CONNECT, which is for proxies.
             let scheme = ["http://", "https://"].into_iter().find(|it| text.starts_with(it));
             let host_at = scheme.ok_or(Refusal(400))?.len();
-            // RFC 3986, 3.2: the authority ends where path, query or target do.
+            // RFC 3986, 3.2: the authority ends where the path, the query or the target's end
+            // begins.
             let host = text[host_at..].find(['/', '?']).map_or(text.len(), |at| host_at + at);
             if host == host_at || text[host_at..host].contains('@') {
                 return Err(Refusal(400));
@@ -206,7 +207,7 @@ impl Head {
         }
     }
 
-    /// The values of a header. One that is no UTF-8 is passed over.
+    /// The values of a header. A value that is not UTF-8 is skipped.
     pub(super) fn values(&self, name: &str) -> impl Iterator<Item = &str> {
         let is_it = move |(of, _): &&(Range<usize>, Range<usize>)| {
             self.bytes[of.clone()].eq_ignore_ascii_case(name.as_bytes())
@@ -220,14 +221,14 @@ impl Head {
     }
 }
 
-/// Whether a request line ends with an HTTP version where one must be.
+/// Whether a request line has an HTTP version at its end.
 fn names_version(line: &[u8]) -> bool {
     let mut words = line.split(|byte| *byte == b' ').skip(2);
     words.next().is_some_and(|version| version.starts_with(b"HTTP/")) && words.next().is_none()
 }
 
-/// Checks the bytes of a head as they come, from `from` on: a line ends with CR and LF together, and
-/// not with one of them (RFC 9112, 2.2), and no byte is a control.
+/// Checks the bytes of a head as they come, from `from` on: a line ends with CR and LF together,
+/// and not with one of them (RFC 9112, 2.2), and no byte is a control.
 pub(super) fn check_bytes(bytes: &[u8], from: usize) -> Result<(), Refusal> {
     let end =
         bytes.windows(4).position(|four| four == b"\r\n\r\n").map_or(bytes.len(), |at| at + 4);

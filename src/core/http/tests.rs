@@ -9,7 +9,7 @@ use super::{
 
 mod table;
 
-/// The requests and the refusal that come out of these bytes; each request is answered at once.
+/// The requests and the refusal that these bytes make. Each request is answered at once.
 fn read(pieces: &[&[u8]]) -> (Vec<Request>, Option<Refusal>) {
     let (mut connection, mut requests) = (Connection::default(), Vec::new());
     for piece in pieces {
@@ -88,7 +88,7 @@ fn the_host_of_an_absolute_target_counts() {
 }
 
 #[test]
-fn a_chunked_body_is_its_chunks() {
+fn a_chunked_body_is_joined_from_its_chunks() {
     let request = one(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: Chunked\r\n\r\n\
           3\r\nabc\r\nA;name=\"value\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n");
     assert_eq!(request.body(), b"abc0123456789");
@@ -108,7 +108,7 @@ fn pipelined_requests_come_out_one_after_each_answer() {
 }
 
 #[test]
-fn a_client_that_talks_on_without_its_answer_is_stopped() {
+fn a_client_that_sends_too_much_before_its_answer_is_stopped() {
     let mut connection = Connection::default();
     connection.receive(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     connection.next_request().unwrap().unwrap();
@@ -117,7 +117,7 @@ fn a_client_that_talks_on_without_its_answer_is_stopped() {
 }
 
 #[test]
-fn a_client_that_waits_to_send_its_body_is_told_to() {
+fn a_client_that_waits_to_send_its_body_is_told_to_send_it() {
     let head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
     let (mut connection, mut out) = (Connection::default(), Vec::new());
     connection.receive(head);
@@ -127,7 +127,7 @@ fn a_client_that_waits_to_send_its_body_is_told_to() {
     assert_eq!(out, b"HTTP/1.1 100 Continue\r\n\r\n", "once");
     connection.receive(b"x");
     assert_eq!(connection.next_request().unwrap().unwrap().body(), b"x");
-    // One that sends the body all the same waits for nothing.
+    // A client that sends the body at once is not told to.
     connection.respond(200, &[], b"", &mut Vec::new());
     connection.receive(&[&head[..], b"x"].concat());
     assert!(connection.next_request().unwrap().is_some());
@@ -219,25 +219,29 @@ fn every_value_of_a_cookie_is_found_and_no_other() {
 }
 
 #[test]
-fn a_customer_behind_trusted_proxies_is_the_last_address_that_is_none_of_them() {
+fn behind_trusted_proxies_the_customer_is_the_last_other_address() {
     let ip = |text: &str| text.parse::<IpAddr>().unwrap();
     let trusted = [ip("10.0.0.1"), ip("10.0.0.2")];
     let find = |peer: &str, headers: &[&str]| {
         customer_address(ip(peer), &trusted, headers.iter().copied()).to_string()
     };
-    assert_eq!(find("192.0.2.1", &["198.51.100.1"]), "192.0.2.1", "nobody is believed untrusted");
+    assert_eq!(
+        find("192.0.2.1", &["198.51.100.1"]),
+        "192.0.2.1",
+        "the header of an untrusted peer does not count"
+    );
     assert_eq!(find("10.0.0.1", &[]), "10.0.0.1");
     assert_eq!(find("10.0.0.1", &["1.1.1.1, 198.51.100.1"]), "198.51.100.1");
     assert_eq!(find("10.0.0.1", &["198.51.100.1", "10.0.0.2"]), "198.51.100.1");
     assert_eq!(find("10.0.0.1", &["198.51.100.1:8080"]), "198.51.100.1");
     assert_eq!(find("10.0.0.1", &["[2001:db8::1]:80"]), "2001:db8::1");
     assert_eq!(find("::ffff:10.0.0.1", &["2001:db8::1"]), "2001:db8::1");
-    assert_eq!(find("10.0.0.1", &["198.51.100.1, unknown"]), "10.0.0.1", "garbage ends it");
+    assert_eq!(find("10.0.0.1", &["198.51.100.1, unknown"]), "10.0.0.1", "garbage ends the search");
     assert_eq!(find("10.0.0.1", &["10.0.0.2, 10.0.0.1"]), "10.0.0.2");
 }
 
 #[test]
-fn the_caps_are_as_high_as_they_say() {
+fn each_limit_is_exact() {
     let line = |length: usize| {
         let path = "x".repeat(length - "GET / HTTP/1.1".len());
         format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n").into_bytes()

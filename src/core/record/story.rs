@@ -8,21 +8,21 @@ use crate::core::delivery::LIFETIME;
 use crate::core::owed::Owed;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
-/// What a restart finds in a journal.
+/// All that a program reads from its journal when it starts again.
 #[derive(Clone, Debug, Default)]
 pub struct Restart {
     /// The conversations that are not over ([`Story::is_over`]), oldest first.
     pub stories: Vec<Story>,
-    /// At a desk: the conversation that the agent's lines went to.
+    /// At a desk: the conversation in focus.
     pub focus: Option<ConversationId>,
-    /// At a desk: whom it turns away.
+    /// At a desk: the customers whom it turns away.
     pub blocks: Vec<Blocked>,
     /// The number of the conversation that was begun last; 0: none was begun.
     pub begun: u32,
 }
 
-/// A conversation as a restart finds it: what its records, applied one after the other, have come
-/// to. A desk also reads the story of a customer who left its memory and is back.
+/// A conversation, as its records make it when they are applied one after the other. A desk also
+/// reads the story of a customer who left its memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The conversation's id.
@@ -31,7 +31,7 @@ pub struct Story {
     pub ordinal: u32,
     /// The secret, or its SHA-256.
     pub secret: [u8; 32],
-    /// The customer's name, where one was given.
+    /// The customer's name, if there is one.
     pub name: Option<String>,
     /// The highest number of our entries, in this journal or at the peer.
     pub own: Number,
@@ -53,9 +53,9 @@ pub struct Story {
     /// request that the desk may have (0: none), and our highest number that the desk acknowledged.
     /// The desk that was met last is the last one.
     pub desks: Vec<(DeskId, Number, Number)>,
-    /// Its control entries, in the order of their offsets.
+    /// The conversation's controls, in the order of their offsets.
     pub controls: Vec<Line>,
-    /// At a desk: who has it.
+    /// At a desk: the agent who has the conversation.
     pub owner: Owner,
     /// At a desk: the number of the conversation that the customer had before.
     pub former: Option<u32>,
@@ -63,7 +63,7 @@ pub struct Story {
     pub ending: Option<Ending>,
     /// At a desk: the offer of the conversation to another agent.
     pub offered: Option<Box<Offered>>,
-    /// At a desk: how agents have marked the conversation.
+    /// At a desk: the conversation's tags.
     pub tags: Vec<Box<str>>,
     /// At a desk: whether the agent has asked the customer to be patient.
     pub is_on_hold: bool,
@@ -180,7 +180,7 @@ impl Story {
     pub fn is_over(&self) -> bool {
         if !self.is_of_a_desk() {
             let acked = self.desks.last().map_or(0, |(.., acked)| *acked);
-            return self.owed_behind_the_end().is_some_and(|owed| acked >= owed);
+            return self.owed_after_the_end().is_some_and(|owed| acked >= owed);
         }
         let is_delivered = self.delivered.max(self.held) >= self.typed;
         self.idle >= LIFETIME || !self.is_with_desk() && is_delivered
@@ -192,8 +192,8 @@ impl Story {
         let has_ended = if self.is_of_a_desk() {
             !self.is_with_desk()
         } else {
-            // Without an entry nobody knows whose journal it is.
-            self.own == 0 || self.owed_behind_the_end().is_some()
+            // Without an entry it is not known whether this is a desk's journal.
+            self.own == 0 || self.owed_after_the_end().is_some()
         };
         !has_ended && !self.is_over()
     }
@@ -210,7 +210,7 @@ impl Story {
 
     /// At the customer's side, if the conversation is closed: the desk is owed our entries up to
     /// this number. 0: no desk is owed any.
-    fn owed_behind_the_end(&self) -> Option<Number> {
+    fn owed_after_the_end(&self) -> Option<Number> {
         let (mut owed, mut request, mut with_desk, mut has_ended) = (0, 0, false, false);
         for entry in self.controls.iter().filter(|line| line.own).filter_map(Line::entry) {
             let was_with_desk = with_desk;

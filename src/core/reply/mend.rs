@@ -64,7 +64,7 @@ fn escape(text: &str) -> (usize, Option<&'static str>) {
     match (unit(0), unit(6)) {
         (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => (12, None),
         (Some(0xd800..=0xdfff), _) => (6, Some("\\ufffd")),
-        // The letter behind a backslash is never the end of the string.
+        // The letter after a backslash never ends the string.
         _ => (1 + text[1..].chars().next().map_or(0, char::len_utf8), None),
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     use super::mend;
 
     #[test]
-    fn what_python_writes_becomes_json() {
+    fn the_output_of_python_becomes_json() {
         for (written, read) in [
             ("\u{feff}[1]", "[1]"),
             (r#"["\ud83d"]"#, r#"["\ufffd"]"#),
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_known_which_element_had_a_number_that_became_null() {
+    fn elements_in_which_a_number_became_null_are_marked() {
         let nulled =
             mend(r#"[{"a":[1,NaN]}, {"text":"NaN, Infinity"}, {"a":{"b":[-Infinity],"c":NaN}}]"#)
                 .nulled;

@@ -36,7 +36,8 @@ fn texts(reply: &Reply) -> Vec<&str> {
     reply.said.iter().map(|said| &*said.text).collect()
 }
 
-/// Encodes as an entry of the largest numbers and reads it back: every limit is kept.
+/// Encodes a message as an entry with the largest numbers and reads it back. Fails if a limit is
+/// broken.
 fn assert_fits(said: &Said) {
     let entry = Entry { number: u64::MAX, at: u64::MAX, body: Body::Message(said.clone()) };
     let mut frame = Vec::new();
@@ -66,7 +67,7 @@ fn every_shape_of_rasa_is_read() {
 }
 
 #[test]
-fn odd_fields_are_taken_as_well_as_they_go() {
+fn odd_fields_are_kept_as_text_or_payload() {
     let reply = read(
         r#"[{"text":7},{"text":true},{"text":null,"buttons":null,"image":null,"custom":null},{},
             {"text":"x","buttons":[{"title":"only"},{"payload":"/p"},{},null]},{"text":1e2},
@@ -100,7 +101,8 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
         rest(r#"{"text":"y","elements":[{"n":1.0}],"metadata":{}}"#),
         r#"{"elements":[{"n":1.0}]}"#
     );
-    let odd = r#"{"text":"y","buttons":[{"title":"a","payload":"/a"},3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#;
+    let odd = r#"{"text":"y","buttons":[{"title":"a","payload":"/a"},3,
+        {"title":"Call","type":"phone_number","payload":"+1"}]}"#;
     assert_eq!(
         rest(odd),
         r#"{"buttons":[3,{"title":"Call","type":"phone_number","payload":"+1"}]}"#
@@ -114,15 +116,17 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
         r#"{"quick_replies":[{"content_type":"location"}]}"#
     );
 
-    // A program finds `custom` where it has always been; the rest is a message of its own.
+    // `custom` stays in its message, where programs expect it; the rest becomes a message of its
+    // own.
     let both = read(
-        r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},{"text":"Next"}]"#,
+        r#"[{"text":"Look","custom":{"kind":"card"},"attachment":{"type":"file"},"b":1},
+            {"text":"Next"}]"#,
     );
     assert_eq!(texts(&both), ["Look", "", "Next"]);
     assert_eq!(payload(&both.said[0]), Some(r#"{"kind":"card"}"#));
     assert_eq!(payload(&both.said[1]), Some(r#"{"attachment":{"type":"file"},"b":1}"#));
 
-    // What stands beside a trigger is said, too.
+    // Text beside a trigger is shown, too.
     let trigger =
         read(r#"[{"text":"Human Handoff","image":"http://a/b","custom":{"kind":"card"}}]"#);
     assert_eq!(
@@ -137,9 +141,10 @@ fn no_part_of_an_item_is_dropped_without_a_trace() {
 }
 
 #[test]
-fn what_python_writes_and_json_has_not_costs_no_reply() {
+fn a_reply_with_pythons_nan_and_half_surrogates_is_repaired() {
     let reply = read(
-        "\u{feff}[{\"text\":\"a\\ud83d!\"},{\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]",
+        "\u{feff}[{\"text\":\"a\\ud83d!\"},
+            {\"text\":\"score\",\"custom\":{\"of\":NaN,\"n\":[-Infinity,7]}}]",
     );
     assert_eq!(&*reply.said[0].text, "a\u{fffd}!");
     assert_eq!(reply.said[1].text, format!("score\n{NULLED}").into());
@@ -154,7 +159,8 @@ fn what_python_writes_and_json_has_not_costs_no_reply() {
 #[test]
 fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
     let reply = read(
-        r#"[{"text":"Which?","buttons":[{"title":"Open","type":"web_url","url":"https://a/b"},{"url":"https://c"},
+        r#"[{"text":"Which?","buttons":[
+              {"title":"Open","type":"web_url","url":"https://a/b"},{"url":"https://c"},
               {"title":"Both","type":"postback","payload":"/both","url":"https://d"}],
              "quick_replies":[{"content_type":"text","title":"Red","payload":"/red"}]}]"#,
     );
@@ -187,22 +193,27 @@ fn quick_replies_are_buttons_and_a_web_url_is_a_link() {
 }
 
 #[test]
-fn the_buttons_of_a_reply_are_numbered_through() {
+fn the_buttons_of_a_whole_reply_are_numbered_from_1() {
     let reply = read(
-        r#"[{"text":"Sure?","buttons":[{"title":"Yes","payload":"/sure"},{"title":"No","payload":"/unsure"}]},
-            {"text":"Meanwhile"},{"buttons":[{"title":"YES","payload":"/news"},{"title":"5","payload":"/five"}]}]"#,
+        r#"[{"text":"Sure?","buttons":[{"title":"Yes","payload":"/sure"},
+                {"title":"No","payload":"/unsure"}]},
+            {"text":"Meanwhile"},{"buttons":[{"title":"YES","payload":"/news"},
+                {"title":"5","payload":"/five"}]}]"#,
     );
     let menu: Vec<Button> = reply.said.iter().flat_map(Said::choices).collect();
     let numbers: Vec<_> = menu.iter().map(|button| button.choice.map(NonZeroU32::get)).collect();
     assert_eq!(numbers, [Some(1), Some(2), Some(3), Some(4)]);
-    assert_eq!(reply.said[0].buttons[1].choice, None, "its place says it, as it did in 0.1.0");
+    assert_eq!(
+        reply.said[0].buttons[1].choice, None,
+        "its place in the list is its number, as in 0.1.0"
+    );
     let chosen =
         |typed: &str| choice(&menu, typed).map(|button| (&*button.payload, echo(&menu, button)));
     assert_eq!(chosen("no"), Some(("/unsure", "No".into())));
     assert_eq!(
         chosen("3"),
         Some(("/news", "3) YES".into())),
-        "of two equal titles the number says which"
+        "the number tells two equal titles apart"
     );
     assert_eq!(chosen("yes"), Some(("/sure", "1) Yes".into())));
     assert_eq!(chosen("3) YES"), Some(("/news", "3) YES".into())), "as a restart reads it");
@@ -224,7 +235,7 @@ fn titles_and_triggers_are_compared_as_a_reader_does() {
 }
 
 #[test]
-fn what_is_not_a_reply_is_named() {
+fn an_answer_that_is_no_reply_is_called_that() {
     let error = |body: &[u8]| parse(body).unwrap_err().to_string();
     assert_eq!(error(b"null"), "null where an array of messages is due");
     assert_eq!(error(b"{}"), "an object where an array of messages is due");
@@ -237,11 +248,11 @@ fn what_is_not_a_reply_is_named() {
 }
 
 #[test]
-fn json_made_to_hurt_is_a_value_or_named() {
+fn hostile_json_is_read_or_refused() {
     let deep = format!(r#"[{{"custom":{}{}}}]"#, "[".repeat(500_000), "]".repeat(500_000));
     assert!(read(&deep).said[0].text.starts_with("[a custom payload of 1000000 bytes]"));
     for number in ["1e999".to_owned(), "9".repeat(1_000_000)] {
-        // Many a reader of JSON, 0.1.0 too, refuses all that stands around it.
+        // Many JSON readers, that of 0.1.0 too, refuse the whole text around such a number.
         let reply = read(&format!(r#"[{{"custom":[{number}]}}]"#));
         assert_eq!((payload(&reply.said[0]), &*reply.said[0].text), (Some("[null]"), NULLED));
     }
@@ -249,7 +260,8 @@ fn json_made_to_hurt_is_a_value_or_named() {
     let grows = format!("[{}1]", "1e15,".repeat(1_600));
     assert!(grows.len() < CUSTOM_MAX);
     assert_eq!(custom(&format!(r#"[{{"custom":{grows}}}]"#)), None);
-    // Of a key that comes twice the last one counts, for the trigger as for what is shown.
+    // If a key comes twice, the last one counts, both for the trigger and for the text that is
+    // shown.
     let twice = self::read(
         r#"[{"text":"Human Handoff","text":"hi","custom":{"handoff":true,"handoff":false}}]"#,
     );
@@ -282,7 +294,7 @@ fn the_trigger_is_found_in_all_three_variants() {
 }
 
 #[test]
-fn a_trigger_names_a_department_and_a_language_or_texts_that_count_as_none() {
+fn a_trigger_names_department_and_language_and_invalid_names_are_dropped() {
     let named = |payloads: &str| {
         let Need { department, language } = read(payloads).handoff.expect("a handoff").need;
         (department.map(|it| it.to_string()), language.map(|it| it.to_string()))
@@ -293,7 +305,7 @@ fn a_trigger_names_a_department_and_a_language_or_texts_that_count_as_none() {
         named(r#"[{"custom":{"handoff":true,"department":" returns ","language":"de_AT"}}]"#),
         all("returns", "de-AT")
     );
-    // The first trigger of a reply that says it counts.
+    // The first trigger of a reply that names a department counts.
     assert_eq!(
         named(
             r#"[{"text":"Human Handoff"},{"custom":{"handoff":true,"language":"de"}},
@@ -313,10 +325,10 @@ fn a_trigger_names_a_department_and_a_language_or_texts_that_count_as_none() {
 }
 
 #[test]
-fn companions_of_the_trigger_are_messages() {
+fn messages_beside_the_trigger_are_shown() {
     let reply = read(
-        r#"[{"text":"before"},{"text":"Human Handoff"},{"text":"A colleague comes","custom":{"handoff":true}},
-            {"text":"after"}]"#,
+        r#"[{"text":"before"},{"text":"Human Handoff"},
+            {"text":"A colleague comes","custom":{"handoff":true}},{"text":"after"}]"#,
     );
     assert_eq!(texts(&reply), ["before", "A colleague comes", "after"]);
     assert_eq!(reply.said[1].custom, None);
@@ -324,7 +336,7 @@ fn companions_of_the_trigger_are_messages() {
 }
 
 #[test]
-fn only_the_whole_text_and_a_true_truth_are_triggers() {
+fn only_the_whole_text_or_a_json_true_is_a_trigger() {
     let reply = read(
         r#"[{"text":"Human Handoff?"},{"custom":{"handoff":"true"}},{"custom":{"handoff":false}}]"#,
     );
@@ -348,7 +360,7 @@ fn other_triggers_replace_the_default() {
 }
 
 #[test]
-fn the_trigger_counts_behind_a_flood_of_messages() {
+fn the_trigger_counts_after_a_flood_of_messages() {
     let mut items = vec![Item { text: Some("x".into()), ..Item::default() }; 200];
     items.push(Item { text: Some(TRIGGER.into()), ..Item::default() });
     let reply = Triggers::default().read(items);
@@ -359,7 +371,7 @@ fn the_trigger_counts_behind_a_flood_of_messages() {
 }
 
 #[test]
-fn a_typed_slash_never_reaches_rasa_as_one() {
+fn a_typed_slash_never_reaches_rasa_as_a_slash() {
     assert_eq!(for_bot("  hello\n"), "hello");
     assert_eq!(for_bot("/restart"), "\u{2215}restart");
     assert_eq!(for_bot("\u{1c}\u{1f} \u{a0}\u{3000}\u{85}/restart\u{1d}"), "\u{2215}restart");

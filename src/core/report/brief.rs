@@ -1,10 +1,10 @@
-//! The agent's list of customers in few words, for the column that a wide terminal has of it.
+//! The agent's list of customers in few words, for the list in a wide terminal.
 
 use super::Listed;
 use super::listed::{EXCERPT_LETTERS, Elapsed, excerpt};
 use super::overview::PROMPT_STEP;
 
-/// The lines for these customers. `more`: how many there are beside them.
+/// The lines for these customers. `more` says how many others there are.
 pub fn in_brief(listed: &[Listed], more: usize) -> Vec<String> {
     let mut lines: Vec<String> = listed.iter().map(brief).collect();
     if more > 0 {
@@ -14,7 +14,7 @@ pub fn in_brief(listed: &[Listed], more: usize) -> Vec<String> {
 }
 
 fn brief(listed: &Listed) -> String {
-    // The time goes on in steps: each of them makes the lines anew.
+    // Times are rounded to steps, because each new text draws the list again.
     let time = |time: std::time::Duration| {
         let steps = time.as_secs() / PROMPT_STEP.as_secs();
         Elapsed(PROMPT_STEP * u32::try_from(steps).unwrap_or(u32::MAX)).to_string()
@@ -88,7 +88,7 @@ mod tests {
     use crate::core::department::{Department, Need};
 
     #[test]
-    fn a_brief_line_has_the_mark_of_the_focus_the_time_in_steps_and_the_last_words() {
+    fn a_brief_line_shows_the_focus_a_rounded_time_and_the_last_words() {
         let talking = |has_focus, agent: Option<&str>| Listed::Talking {
             who: "#3 Cleo".to_owned(),
             agent: agent.map(str::to_owned),

@@ -20,18 +20,19 @@ pub enum LinkFault {
     DeskSaid(String),
     /// The desk said, with this text, that the conversation has a newer connection.
     Replaced(String),
-    /// The peer is not the desk that it must be: its sentence.
+    /// The peer is not the trusted desk: a sentence says why.
     Distrusted(String),
     /// The two journals have different entries under the same number.
     Contradiction,
-    /// There was no connection, only a dial that failed: its sentence.
+    /// There was no connection, because the dial failed: a sentence says why.
     Unreached(String),
-    /// Another fault: its sentence.
+    /// Another fault, as a sentence.
     Other(String),
 }
 
 impl LinkFault {
-    /// Whether the fault's own sentence says all: there was no connection that could be lost.
+    /// Whether the fault's sentence is complete in itself, because there was no connection that
+    /// could be lost.
     pub fn is_whole(&self) -> bool {
         matches!(self, LinkFault::DeskFull { .. } | LinkFault::Unreached(_))
     }
@@ -49,7 +50,7 @@ impl fmt::Display for LinkFault {
             LinkFault::DeskFull { address } => {
                 write!(f, "cannot join the queue at {address}: the desk is full")
             }
-            // A desk's words never stand alone, as if this program had said them.
+            // A desk's words never stand alone, so that they cannot pose as this program's.
             LinkFault::DeskSaid(text) | LinkFault::Replaced(text) => {
                 write!(f, "the desk says: {text}")
             }
@@ -81,7 +82,7 @@ impl fmt::Display for DeskTrouble {
     }
 }
 
-/// For the agent: why a control of their desk does not fit, when the conversation is in this state.
+/// The sentence for an agent whose control does not fit, because the conversation has this state.
 pub fn why_refused(state: State) -> &'static str {
     match state {
         State::Bot => "the customer went back to the bot",

@@ -27,7 +27,7 @@ pub enum Goodbye<'a> {
     /// A customer's side may not make this entry.
     NotTheirEntry,
     /// This entry may not follow the end of the conversation.
-    BehindEnd,
+    AfterEnd,
     /// An entry with a lower number is missing.
     Gap,
     /// The ack names an entry that the desk has not sent.
@@ -51,7 +51,7 @@ impl Goodbye<'_> {
             Goodbye::Malformed(_)
             | Goodbye::Misplaced
             | Goodbye::NotTheirEntry
-            | Goodbye::BehindEnd
+            | Goodbye::AfterEnd
             | Goodbye::AckUnsent
             | Goodbye::SeenUnsent => Code::Protocol,
         }
@@ -75,7 +75,7 @@ impl fmt::Display for Goodbye<'_> {
             Goodbye::Replaced => "this conversation goes on in another program",
             Goodbye::Misplaced => "this message has no place here",
             Goodbye::NotTheirEntry => "this entry is not a customer's to make",
-            Goodbye::BehindEnd => "this conversation has ended: nothing like this follows its end",
+            Goodbye::AfterEnd => "this conversation has ended: nothing like this follows its end",
             Goodbye::Gap => "an entry is missing before this one",
             Goodbye::AckUnsent => "this acknowledges what was never sent",
             Goodbye::SeenUnsent => "this has seen what was never sent",

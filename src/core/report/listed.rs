@@ -1,5 +1,5 @@
-//! What a desk lists for its agent when asked: the customers who talk and wait, the agents, whom the
-//! desk turns away, and the customers whom a name fits. Typed facts, and the words of each. A
+//! The lists that an agent can ask a desk for: the customers who talk and wait, the agents, the
+//! blocked customers, and the customers whom a name fits. Typed facts, and the words of each. A
 //! customer is named as the agent knows them.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use crate::core::department::{Department, Need};
 use crate::core::record::{Blocked, BlockedBy};
 use crate::core::text::Line;
 
-/// The letters of a line that a list shows.
+/// The most letters of a customer's line in a list.
 pub const EXCERPT_LETTERS: usize = 60;
 
 /// One line of `/list`.
@@ -24,7 +24,7 @@ pub enum Listed {
     Talking {
         /// The customer.
         who: String,
-        /// The agent who has the customer, if that is another one.
+        /// The agent who has the customer, if that is not the one who looks.
         agent: Option<String>,
         /// Whether that agent offers the customer to the one who looks.
         is_offered: bool,
@@ -34,11 +34,11 @@ pub enum Listed {
         is_connected: bool,
         /// Whether the customer types.
         is_typing: bool,
-        /// What another agent types to the customer; leads see it.
+        /// What the customer's agent is typing. Only leads see it.
         draft: Option<String>,
         /// Whether the agent has asked the customer to be patient.
         is_on_hold: bool,
-        /// Other agents at whose seats the conversation is open.
+        /// The other agents who have the conversation open.
         readers: Vec<String>,
         /// The customer's department and language.
         need: Need,
@@ -48,7 +48,7 @@ pub enum Listed {
         is_answered: bool,
         /// The customer's latest line.
         last: Option<String>,
-        /// How agents have marked the conversation.
+        /// The conversation's tags.
         tags: Vec<String>,
     },
     /// This customer waits.
@@ -73,7 +73,7 @@ pub enum Listed {
         reason: Option<String>,
         /// What the customer typed last while they waited.
         last: Option<String>,
-        /// How agents have marked the conversation.
+        /// The conversation's tags.
         tags: Vec<String>,
     },
     /// An agent of the desk.
@@ -146,7 +146,7 @@ impl fmt::Display for Listed {
             Listed::NobodyBlocked => return f.write_str("nobody is blocked"),
             Listed::Blocked { block, until } => {
                 let by = match block.by {
-                    BlockedBy::Conversation { .. } => "this conversation and those behind it",
+                    BlockedBy::Conversation { .. } => "this conversation and those that follow it",
                     BlockedBy::Identity(_) => "the verified identity",
                     BlockedBy::Address(_) => "the address",
                 };
@@ -239,7 +239,7 @@ impl fmt::Display for Listed {
     }
 }
 
-/// The beginning of a line, as it is shown in a list: at most this many letters, in one row.
+/// The beginning of a line for a list: at most this many letters, in one row.
 pub fn excerpt(line: &str, most: usize) -> String {
     let letters = line.graphemes(true);
     let mut letters = letters.map(|letter| if letter.ends_with('\n') { " " } else { letter });
@@ -291,7 +291,7 @@ mod tests {
     use crate::core::department::{Department, Language, Need};
 
     #[test]
-    fn a_list_says_of_each_customer_how_they_are() {
+    fn a_list_shows_each_customers_state() {
         let waiting = |position, is_connected, reason: Option<&str>, last: Option<&str>| {
             let (reason, last) = (reason.map(str::to_owned), last.map(str::to_owned));
             let waited = Duration::from_secs(40);
@@ -319,7 +319,8 @@ mod tests {
         );
         assert_eq!(
             waiting(None, false, None, None),
-            "#2 Ann (not connected)  waits 0:40, counts in the queue again once they are connected  [refund]"
+            "#2 Ann (not connected)  waits 0:40, \
+             counts in the queue again once they are connected  [refund]"
         );
         let talking = |has_focus, is_connected, lines: Option<u32>, last: &str| {
             let unanswered = lines.map(|lines| (lines, Duration::from_secs(130)));
@@ -353,9 +354,8 @@ mod tests {
         assert_eq!(
             talking(true, false, None, &"x".repeat(70)),
             format!(
-                "#2 Ann (returns, de, gets your lines, is typing, not connected)  talks to you, has every \
-                 answer  \
-                 \"{}…\"",
+                "#2 Ann (returns, de, gets your lines, is typing, not connected)  \
+                 talks to you, has every answer  \"{}…\"",
                 "x".repeat(60)
             )
         );

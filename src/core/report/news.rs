@@ -1,4 +1,4 @@
-//! What a core has to say to a person besides states, messages and links: typed facts, and the
+//! News: what a core tells a person besides states, messages and links. Typed facts, and the
 //! sentence of each.
 
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::core::department::Department;
 use crate::core::text::Line;
 use crate::wire::Number;
 
-/// What the customer's side has to say to the customer.
+/// News of the customer's side for the customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CustomerNews {
     /// A button that is a link was chosen: the URL.
@@ -24,17 +24,17 @@ pub enum CustomerNews {
         /// Whether it may be paused since the handoff.
         may_be_paused: bool,
     },
-    /// The program ended while the bot was asked these lines: nobody knows whether it got them.
+    /// The program ended while it asked the bot these lines. Nobody knows whether the bot got them.
     BotMayNotHave(Vec<Box<str>>),
-    /// The bot was told that it owns the conversation again, and not what people said.
+    /// The bot knows that it owns the conversation again, but not what people said.
     BotNotTold,
-    /// The bot was told, and does not answer yet.
+    /// The bot knows that it owns the conversation again, but does not answer yet.
     BotStillPaused,
-    /// The bot has no API: why it cannot be told.
+    /// The bot cannot be told anything, because it has no API: a sentence says more.
     BotHasNoApi(String),
-    /// The bot was told nothing: why.
+    /// The bot does not know yet what people said: a sentence says why.
     BotUntold(String),
-    /// The bot may have been told nothing: why.
+    /// The bot may not know yet what people said: a sentence says why.
     BotMaybeUntold(String),
     /// The agent is not there any more, and the customer waits for another one.
     AgentLeft,
@@ -44,9 +44,9 @@ pub enum CustomerNews {
     SeekingDesk,
     /// The desk sent an entry of a later version.
     UnknownEntry,
-    /// A desk contradicted the former conversation, and this one takes its place.
+    /// A desk contradicted the former conversation. This one replaces it.
     StartedOver,
-    /// This side does not try to reach the desk any more.
+    /// This side gives up reaching the desk.
     Parted {
         /// The desk's address.
         address: String,
@@ -120,31 +120,30 @@ impl fmt::Display for CustomerNews {
     }
 }
 
-/// What a desk has to say to its agent. A customer is named as the agent knows them.
+/// News of a desk for its agent. A customer is named as the agent knows them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeskNews {
     /// This customer begins to wait: their name.
     Called(String),
-    /// This customer begins to wait for everybody, or waits since some time: no agent of the
-    /// department is here.
+    /// This customer waits, and no agent of the department is here.
     Unattended {
         /// The customer's name.
         name: String,
-        /// How many others wait like that since the same time.
+        /// How many others began to wait like that at the same moment.
         others: usize,
         /// The department.
         department: Department,
         /// Whether any agent serves it.
         is_served: bool,
     },
-    /// Only this customer has so many entries of another desk.
+    /// Only this customer has these entries of another desk.
     HeldElsewhere {
-        /// How many.
+        /// The number of entries.
         entries: Number,
         /// The customer's name.
         name: String,
     },
-    /// Only the customer has our entries with these numbers: our journal was an old copy.
+    /// Only the customer has our entries with these numbers, because our journal was an old copy.
     HeldByCustomer {
         /// The customer.
         who: String,
@@ -153,7 +152,7 @@ pub enum DeskNews {
         /// The last of the numbers.
         last: Number,
     },
-    /// What the agent said since the restart has these numbers now.
+    /// The agent's lines since the restart have these numbers now.
     Moved {
         /// The customer.
         who: String,
@@ -169,35 +168,35 @@ pub enum DeskNews {
         /// The reason.
         why: String,
     },
-    /// This customer is accepted and not connected.
+    /// This customer is accepted, but not connected.
     AcceptedAway(String),
     /// A control for this customer, who is not connected, takes effect later.
     EndsLater(String),
-    /// A blocked customer came back in another conversation, and was turned away.
+    /// A blocked customer began another conversation and was turned away.
     TurnedAway {
         /// The customer.
         who: String,
         /// The number of the conversation in which they were blocked.
         blocked: u32,
     },
-    /// A customer whose conversation has ended is blocked: how, as `/list blocked` says it.
+    /// A customer whose conversation has ended is blocked. The text is that of `/list blocked`.
     Blocked(String),
     /// This customer is not blocked any more.
     Unblocked(String),
-    /// The agent's note about this customer, whom they do not talk to, is kept.
+    /// The agent's note about this customer, to whom they do not talk, is kept.
     Noted(String),
-    /// An agent is back, and another has had this customer since, or nobody.
+    /// An agent is back and has lost this customer meanwhile.
     LostMeanwhile {
         /// The customer.
         who: String,
-        /// What has become of them.
+        /// What became of the customer.
         how: Lost,
     },
     /// No agent is here any more who can be given customers.
     NobodyIsHere,
 }
 
-/// What has become of a customer whose agent was away.
+/// What became of a customer whose agent was not connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// This agent has them.

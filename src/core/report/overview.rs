@@ -1,5 +1,5 @@
-//! What a desk shows its agent without being asked: the prompt, and the call for an agent who is
-//! needed. Typed facts, and the words of each. A customer is named as the agent knows them.
+//! What a desk shows its agent unasked: the prompt, and calls when an agent is needed. Typed facts,
+//! and the words of each. A customer is named as the agent knows them.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,19 +9,21 @@ use crate::core::delivery::Mark;
 use crate::core::department::{Department, Language};
 use crate::core::record::Ending;
 
-/// The prompt says in such steps how long somebody has waited: each step draws it anew.
+/// The time in a prompt grows in steps of this length, because each new text draws the prompt
+/// again.
 pub(super) const PROMPT_STEP: Duration = Duration::from_secs(10);
 
-/// What a prompt shows: who gets the agent's next line, and who else is there.
+/// The content of a prompt: the customer who gets the agent's next line, and how many others there
+/// are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
-    /// Who gets the next line.
+    /// The customer who gets the next line.
     pub focus: Option<Focus>,
-    /// Who is there.
+    /// How many customers there are.
     pub customers: Customers,
     /// How long the first customer in the queue has waited.
     pub waited: Duration,
-    /// How many lines of customers without the focus the agent has not gone to.
+    /// How many lines are unread: the agent has not gone to their customers since.
     pub unread: u32,
 }
 
@@ -50,8 +52,8 @@ impl Prompt {
         format!("{}{gap}{}", self.head(), counts.join(" "))
     }
 
-    /// The same for somebody who has no prompt: said in a line of its own whenever it changes, and so
-    /// without times.
+    /// The same for a person without a prompt. It is shown as a line whenever it changes, so it has
+    /// no times.
     pub fn spoken(&self, mark: Mark) -> String {
         let focus = self.focus.as_ref().map(|focus| {
             let signs = match focus {
@@ -89,13 +91,13 @@ impl Prompt {
         }
     }
 
-    /// The time that a prompt shows for somebody who has waited for this time.
+    /// The time that a prompt shows for a customer who has waited for `waited`.
     pub fn shown_wait(waited: Duration) -> Duration {
         let step = PROMPT_STEP.as_secs();
         Duration::from_secs(waited.as_secs() / step * step)
     }
 
-    /// The time that it shows next.
+    /// The next time that the prompt shows.
     pub fn next_step(waited: Duration) -> Duration {
         Prompt::shown_wait(waited) + PROMPT_STEP
     }
@@ -122,20 +124,21 @@ impl fmt::Display for Prompt {
     }
 }
 
-/// Who needs an agent: what an agent is called for.
+/// Why an agent is called: how many customers need one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Alert {
     /// How many customers wait.
     pub waiting: usize,
     /// How long the first of them has waited.
     pub waited: Duration,
-    /// How many lines the agent has not gone to.
+    /// How many lines are unread.
     pub unread: u32,
     /// Whether no agent is here who can be given customers.
     pub is_nobody_here: bool,
-    /// The departments of those who wait, in their order; of many only the first ones.
+    /// The departments of the waiting customers, in the queue's order. If there are many, only the
+    /// first ones.
     pub departments: Vec<Department>,
-    /// The languages of those who wait, likewise.
+    /// The languages of the waiting customers, in the same way.
     pub languages: Vec<Language>,
     /// A department none of whose agents is here, so that its customers wait for everybody.
     pub unattended: Option<Department>,
@@ -170,7 +173,7 @@ impl fmt::Display for Alert {
     }
 }
 
-/// How many customers talk to the agent, and how many wait. They lose the desk when it ends.
+/// How many customers talk to the agent, and how many wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Customers {
     /// How many talk to the agent.
@@ -187,7 +190,7 @@ impl Customers {
 }
 
 impl fmt::Display for Customers {
-    /// Those who are there. Nothing if there are none.
+    /// Writes how many there are, or nothing if there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let customers = |count: usize, verb: &str| match count {
             0 => None,
@@ -202,9 +205,9 @@ impl fmt::Display for Customers {
 /// The customers of an agent who leaves their last terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftBehind {
-    /// How many they are.
+    /// How many customers there are.
     pub customers: usize,
-    /// After this time without the agent they wait again.
+    /// The time after which they wait again, if the agent does not come back.
     pub grace: Duration,
 }
 
@@ -233,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prompt_names_the_customer_in_focus_and_counts_who_else_is_there() {
+    fn the_prompt_names_the_customer_in_focus_and_counts_the_others() {
         let prompt = |is_connected, is_typing, (talking, waiting), waited, unread| {
             let focus = Some(Focus {
                 who: ann(),
@@ -288,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_says_who_needs_an_agent() {
+    fn an_alert_counts_the_customers_who_need_an_agent() {
         let text = |waiting, unread| {
             let waited = Duration::from_secs(70);
             Alert { waiting, waited, unread, ..Alert::default() }
@@ -302,8 +305,8 @@ mod tests {
         let departments = vec![department("returns"), department("billing")];
         let unattended = Some(department("returns"));
         let alert = Alert { departments, unattended, ..text(2, 0) };
-        let all = "nobody of returns is here, 2 customers are waiting (the first 1:10) for returns, \
-                   billing";
+        let all = "nobody of returns is here, \
+                   2 customers are waiting (the first 1:10) for returns, billing";
         assert_eq!(alert.to_string(), all);
     }
 }

@@ -11,7 +11,7 @@ use crate::core::text::Line;
 pub enum AgentRefusal {
     /// `/accept` without a customer: the queue is empty.
     NobodyWaits,
-    /// `/accept` without a customer: these who wait are for agents of other departments.
+    /// `/accept` without a customer: all who wait are for agents of other departments.
     NobodyWaitsForYou {
         /// How many they are.
         others: usize,
@@ -33,11 +33,11 @@ pub enum AgentRefusal {
         /// The agent.
         agent: String,
     },
-    /// The agent has as many customers as one may have.
+    /// The agent has the most customers that an agent may have.
     Full {
         /// The agent.
         agent: String,
-        /// How many that is.
+        /// The limit.
         most: usize,
     },
     /// `/transfer` to an agent who is not known.
@@ -48,18 +48,18 @@ pub enum AgentRefusal {
     NotHere {
         /// The agent.
         agent: String,
-        /// Who is there.
+        /// The agents who are there.
         here: Vec<String>,
     },
     /// `/decline` of a customer who is not offered.
     NotOffered(String),
-    /// What only leads may do, with those who are leads.
+    /// Only leads may do this; their names.
     NeedsLead(Vec<String>),
-    /// The conversation has as many tags as one may have.
+    /// The conversation has the most tags that it may have.
     TooManyTags {
         /// The customer.
         who: String,
-        /// How many that is.
+        /// The limit.
         most: usize,
     },
     /// `/untag` of a tag that the conversation does not have.
@@ -75,7 +75,7 @@ pub enum AgentRefusal {
     CannotBlockBy {
         /// The customer.
         who: String,
-        /// What is not known.
+        /// What the desk does not know.
         what: &'static str,
     },
     /// `/unblock` of a conversation whose customer is not blocked.
@@ -84,11 +84,11 @@ pub enum AgentRefusal {
     NothingToUndo,
     /// `/next` when the agent has no other customer.
     NoOther,
-    /// No customer has the focus, and these customers are there.
+    /// No customer has the focus; and what the agent can do about it.
     NoFocus(Choice),
-    /// A control for the customer in focus has no answer yet.
+    /// A handback or close of this customer has no answer yet.
     OnTheWayOut(String),
-    /// The conversation with this number has left the desk.
+    /// The conversation with this number has ended.
     HasEnded(u32),
     /// No conversation has this number.
     NoSuch(u32),
@@ -108,9 +108,9 @@ pub enum AgentRefusal {
     NoReplies,
     /// No canned reply has this name, or several begin like this.
     NoSuchReply(String),
-    /// A canned reply where no line is edited.
+    /// `/r` where there is no line editor.
     NoLine,
-    /// The agent typed the line for this customer, and the focus moved to another before Enter.
+    /// The agent began the line for this customer, and the focus moved to another before Enter.
     FocusHasMoved(String),
     /// The line has these placeholders of a canned reply, which nobody has filled in.
     Open(String),
@@ -119,7 +119,7 @@ pub enum AgentRefusal {
 /// What an agent without a focus can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Choice {
-    /// Go on to a customer whom they have.
+    /// Go to a customer whom the agent has.
     Next,
     /// Accept a customer who waits.
     Accept,
@@ -148,7 +148,7 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NotWaiting(who) => write!(f, "{who} is not waiting"),
             AgentRefusal::NotYours(who) => {
-                write!(f, "{who} is not talking to you; /accept takes who is waiting")
+                write!(f, "{who} is not talking to you; /accept takes a waiting customer")
             }
             AgentRefusal::Taken { who, agent } => write!(f, "{agent} has {who}"),
             AgentRefusal::Full { agent, most } => {
@@ -158,7 +158,9 @@ impl fmt::Display for AgentRefusal {
             AgentRefusal::NoSuchAgent(name) => {
                 write!(f, "there is no agent '{}'; /agents lists them", Line(name))
             }
-            AgentRefusal::ToYourself => f.write_str("that is you; /accept takes who is waiting"),
+            AgentRefusal::ToYourself => {
+                f.write_str("that is you; /accept takes a waiting customer")
+            }
             AgentRefusal::NotHere { agent, here } => {
                 write!(f, "{agent} is not here; here are: {}", here.join(", "))
             }
@@ -167,7 +169,7 @@ impl fmt::Display for AgentRefusal {
                 write!(f, "only a lead may do that: {}", leads.join(", "))
             }
             AgentRefusal::TooManyTags { who, most } => {
-                write!(f, "{who} has {most} tags already; /untag takes one away")
+                write!(f, "{who} has {most} tags already; /untag removes one")
             }
             AgentRefusal::NoSuchTag { who, tag } => write!(f, "{who} has no tag {}", Line(tag)),
             AgentRefusal::NotOnHold(who) => write!(f, "{who} is not on hold"),
@@ -187,14 +189,14 @@ impl fmt::Display for AgentRefusal {
             }
             AgentRefusal::NoFocus(choice) => {
                 let hint = match choice {
-                    Choice::Next => "/next goes on to who is open",
-                    Choice::Accept => "/accept takes who is waiting",
+                    Choice::Next => "/next goes to your next customer",
+                    Choice::Accept => "/accept takes a waiting customer",
                     Choice::Nobody => "nobody is waiting",
                 };
                 write!(f, "you are talking to nobody; {hint}")
             }
             AgentRefusal::OnTheWayOut(who) => {
-                write!(f, "{who} is on the way out; waiting for the customer's side")
+                write!(f, "{who} is being handed back or closed; waiting for the customer's side")
             }
             AgentRefusal::HasEnded(ordinal) => {
                 write!(f, "conversation {ordinal} has ended; /history {ordinal} shows it")
@@ -252,7 +254,7 @@ pub enum CustomerRefusal {
     AlreadyWithBot,
     /// An agent has the customer: only the agent can hand back.
     WithAgent,
-    /// The buttons cannot be chosen from any more.
+    /// The time to choose one of these buttons is over.
     MenuIsPast,
     /// No line of the customer's waits to be sent to the bot again.
     NothingToRepeat,

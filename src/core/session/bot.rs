@@ -27,37 +27,37 @@ use returns::latest_return;
 
 mod returns;
 
-/// A bot that has not answered for this long is slow: the customer is told that they can ask for a
+/// A bot that has not answered for this long is slow: the customer reads that they can ask for a
 /// person.
 const SLOW_AFTER: Duration = Duration::from_secs(10);
 
-/// What the bot is asked, and what it is to be asked. While the bot does not own the conversation,
-/// there is nothing to ask: [`Turns::discard`] empties this.
+/// The request that is under way to the bot, and those that wait. While the bot does not own the
+/// conversation there are none: [`Turns::discard`] drops them.
 #[derive(Default)]
 pub(super) struct Turns {
     turn: Turn,
-    /// Lines behind the one that the bot is being asked, as the bot will get them.
+    /// The lines after the one that the bot is being asked, as the bot will get them.
     waiting: VecDeque<(Number, String)>,
-    /// Lines that the bot may have got or not, because the program or the bot failed. Only the
-    /// customer can tell whether to ask them again.
+    /// Lines that the bot may or may not have received, because the program or the bot failed. Only
+    /// the customer can decide whether to send them again.
     unsure: Vec<(Number, String)>,
     menu: Menu,
     last_ticket: u64,
-    /// The ticket of the question that is under way, whether its answer is still wanted or not.
+    /// The ticket of the question that is under way, even if its answer is not wanted any more.
     in_flight: Option<u64>,
-    /// The question or the return that leaves once everything is committed. At most one request is
+    /// The question or the return to send when everything is committed. At most one request is
     /// under way at a time.
     errand: Option<Errand>,
-    /// A return that is under way though the conversation went to a person meanwhile: its ticket,
-    /// and the first of our entries that it tells.
+    /// A return that is under way although the conversation has gone to a person meanwhile: its
+    /// ticket, and the first of our entries in it.
     late_return: Option<(u64, Number)>,
-    /// The customer was told that the bot has no API.
+    /// The customer has read that the bot has no API.
     has_told_no_api: bool,
     /// The bot does not know that it owns the conversation, nor what people said from this entry
     /// of ours on. It is told before it is asked anything, and at the next handback.
     untold_since: Option<Number>,
-    /// Why the bot could not be told. The customer hears of each cause once, until the bot is
-    /// told.
+    /// The causes why the bot could not be told. The customer reads each of them once, until the
+    /// bot is told.
     told_causes: Vec<CustomerNews>,
     /// The bot may still be paused since a handoff, and stay silent.
     may_be_paused: bool,
@@ -69,16 +69,16 @@ enum Turn {
     Idle,
     Asking {
         ticket: u64,
-        /// The line, as the bot was to get it.
+        /// The line, as it goes to the bot.
         line: (Number, String),
-        /// When to tell the customer that the bot is slow; `None` once they were told.
+        /// When to tell the customer that the bot is slow; `None` after that.
         slow_at: Option<Instant>,
     },
     Returning {
         ticket: u64,
-        /// How the conversation came back; `None` when the customer was told so already.
+        /// How the conversation came back; `None` if the customer has read that already.
         how: Option<Returned>,
-        /// The return tells what people said from this entry of ours on.
+        /// The return has what people said from this entry of ours on.
         since: Number,
     },
 }
@@ -87,21 +87,21 @@ enum Turn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BotWork {
-    /// Nothing: it has answered everything.
+    /// Nothing: the bot has answered everything.
     Idle,
-    /// It is being asked or told something.
+    /// A question or a return is under way.
     Working,
-    /// It has been asked for so long that it counts as slow.
+    /// A question has been under way for so long that the bot counts as slow.
     Slow,
-    /// It could not be asked. The line can be sent again.
+    /// A question has failed. The line can be sent again.
     Failed,
 }
 
-/// What a line of the customer's is to the bot.
+/// What a customer's line means to the bot.
 pub(super) enum Choice {
-    /// A button that is a link: its URL. It is for the customer alone, and the bot gets nothing.
+    /// The customer chose a button that is a link. The bot gets nothing.
     Link(String),
-    /// A line that the bot is asked.
+    /// The line goes to the bot.
     Question {
         /// The line, as the conversation shows it.
         text: String,
@@ -126,18 +126,17 @@ impl Turns {
         }
     }
 
-    /// Whether the bot is asked nothing, and knows that it owns the conversation, or that it could
-    /// not be told.
+    /// Whether no request is under way or due.
     pub(super) fn is_idle(&self) -> bool {
         matches!(self.turn, Turn::Idle)
     }
 
-    /// Whether nothing is under way, and nothing is known that the journal does not have.
+    /// Whether nothing is under way, and the journal has all that this value knows.
     pub(super) fn is_at_rest(&self) -> bool {
         self.is_idle() && self.is_free() && self.unsure.is_empty() && !self.may_be_paused
     }
 
-    /// What is to be asked of the bot now.
+    /// The request to send to the bot now.
     pub(super) fn take_errand(&mut self) -> Option<Errand> {
         self.errand.take()
     }
@@ -150,7 +149,7 @@ impl Turns {
         }
     }
 
-    /// Time has passed.
+    /// Does what is due by `now`.
     pub(super) fn tick(&mut self, output: &mut Output, now: Now) {
         if let Turn::Asking { slow_at, .. } = &mut self.turn
             && slow_at.is_some_and(|at| at <= now.clock)
@@ -160,7 +159,7 @@ impl Turns {
         }
     }
 
-    /// Reads a line for the bot: it chooses one of the bot's buttons, or stands for itself.
+    /// Reads a line for the bot: it chooses one of the bot's buttons, or is a text.
     pub(super) fn read(&self, typed: &str) -> Choice {
         match reply::choice(self.menu.buttons(), typed) {
             Some(button) => self.chosen(button),
@@ -190,15 +189,15 @@ impl Turns {
         }
     }
 
-    /// The customer said our entry with this number. The bot is asked this question, behind those
-    /// that wait.
+    /// The customer said our entry with this number. The question for the bot joins the end of
+    /// those that wait.
     pub(super) fn ask(&mut self, number: Number, question: String, output: &mut Output, now: Now) {
         self.forget_unsure(output);
         self.waiting.push_back((number, question));
         self.ask_next(output, now);
     }
 
-    /// `/again`: asks the bot once more what it may not have got.
+    /// `/again`: sends the bot again the line that it may not have received.
     ///
     /// # Errors
     /// When there is no such line.
@@ -215,8 +214,8 @@ impl Turns {
         Ok(())
     }
 
-    /// The bot answered the question with this ticket, or failed to. Returns the handoff, if the
-    /// bot hands over.
+    /// The bot answered the question with this ticket, or did not. Returns the handoff, if the bot
+    /// hands over.
     pub(super) fn answered(
         &mut self,
         ticket: u64,
@@ -260,7 +259,7 @@ impl Turns {
         None
     }
 
-    /// Shows the messages of a reply. Their buttons take the place of the former ones.
+    /// Shows the messages of a reply. Their buttons replace the former ones.
     fn show(&mut self, said: Vec<Said>, output: &mut Output, now: Now) {
         if !said.is_empty() {
             self.menu = Menu::default();
@@ -271,16 +270,16 @@ impl Turns {
         }
     }
 
-    /// A person gets the conversation, or nobody: an answer that is under way is not wanted any
-    /// more, and lines that wait are not asked.
+    /// The bot does not own the conversation any more: an answer that is under way is not wanted,
+    /// and waiting lines are not sent.
     pub(super) fn discard(&mut self, output: &mut Output) {
         let turn = std::mem::take(&mut self.turn);
-        // A return that still waits for the request under way has told the bot nothing.
+        // A return that was not sent yet has told the bot nothing.
         let mut unsent = match turn {
             Turn::Returning { since, .. } if !self.is_free() => Some(since),
             _ => None,
         };
-        // A request that has not left yet never leaves.
+        // A request that was not sent yet is dropped.
         match self.errand.take() {
             Some(Errand::Ask { .. }) => self.in_flight = None,
             Some(Errand::Return { since, .. }) => unsent = Some(since),
@@ -305,8 +304,9 @@ impl Turns {
         self.forget_unsure(output);
     }
 
-    /// After a restart: what was under way with the bot. No question is asked twice by itself. A
-    /// return is sent again, which is harmless. `is_with_bot`: the bot owns the conversation.
+    /// After a restart, goes on with what was under way. No question is sent twice unasked. A
+    /// return is sent again, which is harmless. `is_with_bot` says whether the bot owns the
+    /// conversation.
     pub(super) fn recover<E>(
         &mut self,
         story: &Story,
@@ -349,17 +349,17 @@ impl Turns {
         Ok(())
     }
 
-    /// Lines that the bot may not have got are not asked again.
+    /// Forgets the lines that the bot may not have received: they are not sent again.
     fn forget_unsure(&mut self, output: &mut Output) {
         let had_some = !std::mem::take(&mut self.unsure).is_empty();
-        // While something is under way, the journal names the line that a restart goes on from.
+        // If a request is under way, the journal names the line from which a restart goes on.
         if had_some && self.is_idle() {
             output.journal(Record::Asking(None));
         }
     }
 
-    /// Asks the line that waits next, if nothing is under way. A bot that has to be told what
-    /// people said is told first.
+    /// Sends the next waiting line, if nothing is under way. If the bot must be told what people
+    /// said, that goes first.
     fn ask_next(&mut self, output: &mut Output, now: Now) {
         if !self.is_idle() || self.waiting.is_empty() {
             return;

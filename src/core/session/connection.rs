@@ -1,5 +1,5 @@
-//! The connection comes and goes: this side dials while it needs the desk, says hello, hangs up
-//! when all is delivered, and dials again after a loss.
+//! How the connection comes and goes: this side dials while it needs the desk, sends its hello,
+//! hangs up when everything is delivered, and dials again after a loss.
 //!
 //! Rules: docs/PROTOCOL.md, "When the user's side dials and hangs up", "hello" and "bye".
 
@@ -36,7 +36,7 @@ impl Session {
         self.rest_if_delivered();
     }
 
-    /// The connection stands: this side says hello. A gateway has a token. `former` is the
+    /// The connection is open: this side sends its hello. `token` is a gateway's. `former` is the
     /// customer's conversation before this one.
     pub fn connected(&mut self, conn: Conn, token: Option<&Token>, former: Option<Former>) {
         if self.link.opening() != Some(conn) {
@@ -64,7 +64,7 @@ impl Session {
         self.output.act(Act::Send(conn, Message::Hello(hello)));
     }
 
-    /// The connection is gone, or never came to be.
+    /// The connection is gone, or the dial failed.
     pub fn disconnected(&mut self, conn: Conn, why: impl Into<LinkFault>, now: Now) {
         if self.link.opening().or(self.link.up()) == Some(conn) {
             self.retry(&why.into(), now);
@@ -73,7 +73,7 @@ impl Session {
         }
     }
 
-    /// The peer is not the desk that it must be. It gets nothing, and nothing dials it again by
+    /// The peer is not the trusted desk. It gets nothing, and this side does not dial it again by
     /// itself (docs/PROTOCOL.md, "Transport").
     pub fn distrust(&mut self, conn: Conn, why: &str) {
         if self.link.opening() == Some(conn) {
@@ -90,7 +90,7 @@ impl Session {
         self.output.act(Act::Errand(Errand::StartOver(self.id())));
     }
 
-    /// The program ends: the desk gets a goodbye. The conversation goes on at the next start.
+    /// The program is ending: the desk gets a goodbye. The conversation goes on at the next start.
     pub fn leave(&mut self) {
         if let Some(conn) = self.link.leave() {
             let text = LEAVING.to_owned();
@@ -115,12 +115,12 @@ impl Session {
         }
     }
 
-    /// What the latest connection showed of the desk's address, since the last call.
+    /// What connections have shown about the desk's address since the last call.
     pub fn take_verdict(&mut self) -> Option<Verdict> {
         self.link.take_verdict()
     }
 
-    /// Wants a connection at once, if the desk is needed and there is none.
+    /// Wants a connection at once, if this side needs the desk and has no connection.
     pub(super) fn seek_desk(&mut self) {
         if self.ownership.needs_desk() && self.link.is_disconnected() {
             self.tell_link(report::Link::Connecting, None);
@@ -144,7 +144,7 @@ impl Session {
         }
     }
 
-    /// The desk is given up for this conversation: what is not delivered stays undelivered
+    /// Gives up the desk for this conversation: undelivered entries stay undelivered
     /// (docs/PROTOCOL.md, "bye").
     pub(super) fn part(&mut self, conn: Conn, why: &LinkFault) {
         self.output.act(Act::Close(conn));
@@ -153,8 +153,8 @@ impl Session {
         self.tell_link(report::Link::Lost, Some(why));
         let address = self.address.to_string();
         self.output.tell_fault(CustomerNews::Parted { address, why: why.clone() });
-        // With the bot, or in a closed conversation, the customer does not need what the desk is
-        // still owed.
+        // With the bot, or in a closed conversation, the customer need not know that the desk
+        // misses entries.
         if !self.ownership.is_with_desk()
             && self.ownership.end_parting()
             && self.state() == State::Bot
@@ -174,7 +174,7 @@ impl Session {
         self.tell_loss(why);
     }
 
-    /// Shows that the desk is not connected, and what a waiting customer can do.
+    /// Tells the customer that the desk is not connected, and what they can do while they wait.
     pub(super) fn tell_loss(&mut self, why: &LinkFault) {
         let is_news = !self.link.is_shown_lost();
         self.tell_link(report::Link::Lost, Some(why));
@@ -186,7 +186,7 @@ impl Session {
         }
     }
 
-    /// Shows the link, if it is another one than was shown last.
+    /// Shows the state of the link, if it differs from the state that was shown last.
     pub(super) fn tell_link(&mut self, link: report::Link, why: Option<&LinkFault>) {
         if self.link.show(link) {
             self.output.tell(Report::Link {

@@ -1,5 +1,5 @@
-//! The changes of state: a person is asked for, a desk's control takes effect or is refused, the
-//! bot has the customer again, the conversation ends.
+//! The changes of state: a request for a person, a desk's control that takes effect or is refused,
+//! the way back to the bot, and the end of the conversation.
 //!
 //! Rules: docs/PROTOCOL.md, "States, and who decides". This side decides: each change is an entry
 //! of its own.
@@ -26,13 +26,13 @@ impl Session {
         self.request(reason, None, now);
     }
 
-    /// Our latest request says this of department and language.
+    /// Keeps what our latest request says of department and language.
     pub(super) fn keep_need(&mut self, need: Need) {
         self.need = (!need.is_empty()).then(|| Box::new(need));
     }
 
-    /// The desk has nobody for the customer any more: they wait again. `of` is the desk's `requeue`
-    /// that this answers, if it answers one.
+    /// No agent of the desk has the customer any more, so they wait again. `of` is the desk's
+    /// `requeue` that this answers, if it answers one.
     pub(super) fn request_again(&mut self, of: Option<Asked>, now: Now) {
         self.request(None, of, now);
     }
@@ -52,8 +52,8 @@ impl Session {
         self.seek_desk();
     }
 
-    /// If a desk is connected, it is about to get the request in force. This is journaled before
-    /// the request leaves: after a restart this side knows that the desk may have it.
+    /// If a desk is connected, it is about to get our latest request. This is journaled before the
+    /// request leaves, so that after a restart this side knows that the desk may have it.
     pub(super) fn offer(&mut self) {
         let request = self.ownership.request();
         if let Some((_, desk, _)) = self.connected_desk() {
@@ -62,7 +62,7 @@ impl Session {
         }
     }
 
-    /// A new entry of the present desk takes effect. It is recorded already.
+    /// A new entry of the present desk takes effect. The entry is recorded already.
     pub(super) fn obey(&mut self, desk: DeskId, entry: Entry, now: Now) {
         let of = Asked { desk, number: entry.number };
         match entry.body {
@@ -97,7 +97,7 @@ impl Session {
         }
     }
 
-    /// A desk's control does not fit the state: the answer says why.
+    /// Answers a desk's control that does not fit the state, and says why.
     fn refuse(&mut self, of: Asked, now: Now) {
         let why = why_refused(self.state()).to_owned();
         let number = self.output.record(Body::Refused { of, why }, now);
@@ -114,8 +114,8 @@ impl Session {
         self.rest_if_delivered();
     }
 
-    /// The bot owns the conversation from the entry on that was just recorded. It is told so
-    /// before it is asked anything (docs/RASA.md, "Handing back").
+    /// The bot owns the conversation from the latest entry on. It is told so before it gets another
+    /// question (docs/RASA.md, "Handing back").
     pub(super) fn return_to_bot(&mut self, how: Returned) {
         let number = self.output.last();
         self.end_stretch(number);
@@ -137,7 +137,7 @@ impl Session {
         self.desks.is_offered(self.ownership.request())
     }
 
-    /// If the desk has been out of reach for too long, this side gives it up.
+    /// Gives the desk up if it has been out of reach for too long.
     pub(super) fn tick_idle(&mut self, now: Now) {
         if !self.output.is_idle_for_too_long(now) {
             return;

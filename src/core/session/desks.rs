@@ -1,8 +1,8 @@
 //! The desks that had this conversation, and the numbers that each of them and this side have of
 //! each other's entries.
 //!
-//! Rules: docs/PROTOCOL.md, "hello" and "Delivery". A conversation may meet several desks: one that
-//! lost its journal is another desk.
+//! Rules: docs/PROTOCOL.md, "hello" and "Delivery". A conversation may meet several desks: a desk
+//! that lost its journal counts as another one.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::wire::{DESKS_MAX, DeskId, Number};
 /// The desks that had this conversation.
 #[derive(Default)]
 pub(super) struct Desks {
-    /// In the order in which they were met. The present desk is the last.
+    /// The desks, in the order in which they were met. The present desk is the last.
     met: Vec<(DeskId, Marks)>,
 }
 
@@ -27,7 +27,8 @@ struct Marks {
 }
 
 impl Desks {
-    /// After a restart: this desk was met next. It may have our `requested` with this number.
+    /// After a restart, adds the next desk, in the order in which they were met. It may have our
+    /// `requested` with this number.
     pub(super) fn restore(&mut self, desk: DeskId, offered_request: Number, delivery: Delivery) {
         self.met.push((desk, Marks { offered_request, stretch_end: 0, delivery }));
     }
@@ -47,25 +48,25 @@ impl Desks {
         self.marks_mut(desk).map(|marks| &mut marks.delivery)
     }
 
-    /// This desk is the present one from now on.
+    /// Makes this desk the present one.
     pub(super) fn meet(&mut self, desk: DeskId) -> &mut Delivery {
         let at = self.met.iter().position(|(met, _)| *met == desk);
         let known = at.map_or((desk, Marks::default()), |at| self.met.remove(at));
         &mut self.met.push_mut(known).1.delivery
     }
 
-    /// The present desk acknowledged our entries up to this number.
+    /// The number up to which the present desk has acknowledged our entries.
     pub(super) fn acked(&self) -> Number {
         self.present().map_or(0, |(_, delivery)| delivery.acked())
     }
 
-    /// For the hello: up to which number this side has the entries of the desks that were met last.
+    /// For the hello: up to which number this side has the entries of each of the latest desks.
     pub(super) fn received(&self) -> BTreeMap<DeskId, Number> {
         let latest = self.met.iter().rev().take(DESKS_MAX);
         latest.map(|(desk, marks)| (*desk, marks.delivery.received())).collect()
     }
 
-    /// The present desk may have our `requested` with this number from now on.
+    /// Notes that the present desk may have our `requested` with this number.
     pub(super) fn offer(&mut self, request: Number) {
         if let Some((_, marks)) = self.met.last_mut() {
             marks.offered_request = request;
@@ -77,7 +78,7 @@ impl Desks {
         request > 0 && self.met.iter().any(|(_, marks)| marks.offered_request == request)
     }
 
-    /// The agent of this desk had the customer, until our entry with this number.
+    /// Notes that the agent of this desk had the customer until our entry with this number.
     pub(super) fn end_stretch(&mut self, desk: DeskId, number: Number) {
         if let Some(marks) = self.marks_mut(desk) {
             marks.stretch_end = number;

@@ -1,36 +1,37 @@
-//! What a session has others do, and what it gets from outside: errands, what became of a return to
-//! the bot, and what a new conversation is made of.
+//! What passes between a session and its surroundings: errands, the end of a return to the bot, and
+//! the random values of a new conversation.
 
 use crate::wire::{ConversationId, Number, Secret};
 
 /// An act that only the customer's side has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Errand {
-    /// Dial the desk; answer with `dialled`. Only [`Session::dial`](super::Session::dial) makes
-    /// this errand.
+    /// Dial the desk, and call `dialled`. Only [`Session::dial`](super::Session::dial) makes this
+    /// errand.
     Dial(ConversationId),
-    /// Ask the bot; answer with `answered`.
+    /// Send the bot a question, and call `answered` with its answer.
     Ask {
-        /// Whose question it is.
+        /// The conversation that the question is for.
         conversation: ConversationId,
         /// The number that the answer names.
         ticket: u64,
-        /// What the bot gets.
+        /// The text that the bot gets.
         text: String,
     },
     /// Tell the bot that it owns the conversation again, and what people said to each other
-    /// ([`said_without_bot`](super::said_without_bot)) from our own entry `since` on; answer with
-    /// `returned`.
+    /// ([`said_without_bot`](super::said_without_bot)) from our own entry `since` on; call
+    /// `returned` when it ends.
     Return {
         /// The conversation that came back.
         conversation: ConversationId,
         /// The number that the answer names.
         ticket: u64,
-        /// The `requested` that began the first stretch the bot was not told of, or a later entry.
+        /// The `requested` that began the first stretch that the bot does not know, or a later
+        /// entry.
         since: Number,
     },
     /// The desk has other entries than this side under the same numbers, so this conversation
-    /// cannot go on. Call `start_over`: a new conversation may take its place.
+    /// cannot go on. Call `start_over`: a new conversation may replace it.
     StartOver(ConversationId),
 }
 
@@ -44,30 +45,30 @@ impl Errand {
     }
 }
 
-/// What became of a return to the bot (docs/RASA.md, "Handing back").
+/// How a return to the bot ended (docs/RASA.md, "Handing back").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resumed {
     /// The bot answers again.
     Yes,
     /// The bot answers again, but could not be told what people said without it.
     WithoutLines,
-    /// The bot was told, and is still paused.
+    /// The bot knows that it has the conversation again, but it is still paused.
     StillPaused,
-    /// The bot has no API to tell it: why.
+    /// The bot cannot be told, because it has no API: a sentence says more.
     NoApi(String),
-    /// The bot could not be reached, or it refused. It was told nothing.
+    /// The bot could not be reached, or it refused. It got nothing.
     Unreached(String),
-    /// The request failed. The bot may have got some of it.
+    /// The request failed. The bot may have received some of it.
     Failed(String),
 }
 
-/// What a new conversation is made of. All three are random.
+/// The random values of a new conversation.
 #[derive(Clone, Copy, Debug)]
 pub struct Fresh {
     /// The conversation's id.
     pub id: ConversationId,
     /// Its secret.
     pub secret: Secret,
-    /// The first of the numbers that its requests to the bot have.
+    /// The first of the tickets for requests to the bot.
     pub seed: u64,
 }

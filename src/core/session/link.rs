@@ -20,9 +20,9 @@ use crate::wire::{Conn, Number};
 /// The connection to the desk.
 pub(super) struct Link {
     stage: Stage,
-    /// What the last connection showed of the desk's address, for all sessions that dial it.
+    /// What the last connection showed about the desk's address, for all sessions that dial it.
     verdict: Option<Verdict>,
-    /// The link as it was shown last. Failing attempts in a row are shown once.
+    /// The link as it was shown last. Several failed attempts in a row are shown once.
     last_shown: Option<report::Link>,
     /// The desk's last answer was that it is full.
     is_desk_full: bool,
@@ -41,7 +41,7 @@ enum Stage {
     Wanted,
     /// A dial is under way, or the hello has no answer yet.
     Opening(Option<Conn>),
-    /// The present desk said welcome.
+    /// The present desk has sent its welcome.
     Up(Conn),
     /// This side has hung up, and the connection is not gone yet.
     Closing(Conn),
@@ -64,7 +64,7 @@ impl Link {
         self.last_shown
     }
 
-    /// The connection, if the desk has said welcome on it.
+    /// The connection, if the desk has sent its welcome on it.
     pub(super) fn up(&self) -> Option<Conn> {
         match self.stage {
             Stage::Up(conn) => Some(conn),
@@ -95,7 +95,7 @@ impl Link {
         matches!(self.stage, Stage::Wanted)
     }
 
-    /// When a full desk is to be dialled again.
+    /// When to dial a full desk again.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self.stage {
             Stage::Waiting(at) => Some(at),
@@ -103,7 +103,7 @@ impl Link {
         }
     }
 
-    /// Time has passed.
+    /// Does what is due by `now`.
     pub(super) fn tick(&mut self, now: Now) {
         if self.deadline().is_some_and(|at| at <= now.clock) {
             self.want();
@@ -115,7 +115,7 @@ impl Link {
         self.stage = Stage::Wanted;
     }
 
-    /// A dial is asked for.
+    /// A dial was asked for.
     pub(super) fn dial(&mut self) {
         self.stage = Stage::Opening(None);
     }
@@ -125,38 +125,38 @@ impl Link {
         self.stage = Stage::Opening(Some(conn));
     }
 
-    /// This side says hello with this `newest`.
+    /// This side sends its hello, with this `newest`.
     pub(super) fn introduce(&mut self, newest: Number) {
         (self.newest, self.acked) = (newest, 0);
     }
 
-    /// The desk said welcome.
+    /// The desk has sent its welcome.
     pub(super) fn welcome(&mut self, conn: Conn) {
         self.stage = Stage::Up(conn);
         self.verdict = Some(Verdict::Answered);
     }
 
-    /// The desk is full: it is dialled again at this time.
+    /// The desk is full: this side dials it again at this time.
     pub(super) fn wait(&mut self, until: Instant) {
         self.stage = Stage::Waiting(until);
         self.verdict = Some(Verdict::Answered);
         self.is_desk_full = true;
     }
 
-    /// The dial failed, or the connection was lost. `is_needed`: the desk is dialled again.
+    /// The dial failed, or the connection was lost. With `is_needed`, this side dials again.
     pub(super) fn lose(&mut self, is_needed: bool) {
         self.stage = if is_needed { Stage::Wanted } else { Stage::Down };
         self.verdict = Some(Verdict::Failed);
         self.is_desk_full = false;
     }
 
-    /// The desk is given up.
+    /// This side gives the desk up.
     pub(super) fn give_up(&mut self) {
         self.stage = Stage::Down;
         self.verdict = Some(Verdict::Unknown);
     }
 
-    /// No connection is wanted any more. Returns the connection that is to be closed.
+    /// No connection is wanted any more. Returns the connection to close.
     pub(super) fn hang_up(&mut self) -> Option<Conn> {
         let open = self.up().or(self.opening());
         match open {
@@ -172,7 +172,7 @@ impl Link {
         open
     }
 
-    /// The program ends. Returns the connection that is to be closed.
+    /// The program is ending. Returns the connection to close.
     pub(super) fn leave(&mut self) -> Option<Conn> {
         let open = self.up().or(self.opening());
         self.stage = Stage::Down;
@@ -180,7 +180,7 @@ impl Link {
         open
     }
 
-    /// A connection is gone. Whether it is the one that this side has hung up on.
+    /// A connection is gone. Returns whether this side had hung up on it.
     pub(super) fn end(&mut self, conn: Conn) -> bool {
         let is_ours = matches!(self.stage, Stage::Closing(closing) if closing == conn);
         if is_ours {
@@ -200,12 +200,12 @@ impl Link {
         self.acked < end.max(self.newest)
     }
 
-    /// What the latest connection showed of the desk's address, since the last call.
+    /// What connections have shown about the desk's address since the last call.
     pub(super) fn take_verdict(&mut self) -> Option<Verdict> {
         self.verdict.take()
     }
 
-    /// The link is shown. Whether it was another one before.
+    /// Notes that the link is shown like this. Returns whether that is a change.
     pub(super) fn show(&mut self, link: report::Link) -> bool {
         self.last_shown.replace(link) != Some(link)
     }

@@ -39,7 +39,7 @@ impl Menu {
         self.buttons.iter().find(|button| is_latest && button.choice == Some(choice))
     }
 
-    /// The bot said something with this number, journaled at this moment, with these buttons.
+    /// The bot's message with this number was journaled at this moment. It has these buttons.
     pub(super) fn offer(&mut self, number: Number, at: Millis, buttons: Vec<Button>) {
         let is_first = buttons.first().is_some_and(|button| button.choice == Some(NonZeroU32::MIN));
         // Another entry came between, or another reply begins.
@@ -50,8 +50,8 @@ impl Menu {
         (self.last, self.at) = (number, at);
     }
 
-    /// The menu that there was when the entry with this number was made. `entry` reads an entry of
-    /// our own.
+    /// The menu at the time when the entry with this number was made. `entry` reads an entry of our
+    /// own.
     pub(super) fn before<E>(
         number: Number,
         entry: impl Fn(Number) -> Result<Entry, E>,
@@ -77,7 +77,7 @@ impl Menu {
     }
 }
 
-/// What the bot gets for a line: the payload of the button that was chosen with it, or the text.
+/// The text that the bot gets for a line: the payload of the chosen button, or the line itself.
 pub(super) fn as_asked(chosen: Option<&Button>, text: &str) -> String {
     match chosen {
         Some(button) if !button.payload.is_empty() => button.payload.clone(),

@@ -1,5 +1,5 @@
-//! What passes on the connection: the messages that a desk may send, and the entries and acks that
-//! are due to it.
+//! The traffic on the connection: the messages that a desk may send, and the entries and acks for
+//! the desk.
 //!
 //! Rules: docs/PROTOCOL.md, "Messages" and "Delivery".
 
@@ -16,8 +16,8 @@ use crate::core::report::{self, CustomerNews, LinkFault, Report};
 use crate::wire::{Author, Body, Code, Conn, DeskId, Entry, Message, Number, State, Welcome};
 
 impl Session {
-    /// A message came. Answers false when it breaks the rules of the wire: a message that the desk
-    /// may not send, or not at this time (docs/PROTOCOL.md, "Messages").
+    /// A message came. Returns false when it breaks the rules of the wire: the desk may not send
+    /// it, or not at this time (docs/PROTOCOL.md, "Messages").
     pub fn received(&mut self, conn: Conn, message: Message, now: Now) -> bool {
         if self.link.opening() == Some(conn) {
             match message {
@@ -51,7 +51,7 @@ impl Session {
         true
     }
 
-    /// The next ack or entry that is due, once everything is committed.
+    /// The next ack or entry that is due, when everything is committed.
     pub fn due(&mut self) -> Option<Due> {
         let (conversation, owed) = (self.id(), self.owed());
         let (conn, _, delivery) = self.connected_desk()?;
@@ -62,7 +62,7 @@ impl Session {
         Some(Due::Entry { conversation, conn, number })
     }
 
-    /// The entry that was due was handed to the connection; its frame has `bytes` bytes.
+    /// The due entry was sent; its frame has `bytes` bytes.
     pub fn sent(&mut self, bytes: usize) {
         if let Some((.., delivery)) = self.connected_desk() {
             delivery.sent(bytes);
@@ -77,8 +77,8 @@ impl Session {
         }
     }
 
-    /// The screen shows the desk's lines up to this number. The desk is sent `seen` now, or after
-    /// its next welcome (docs/PROTOCOL.md, "ack, seen, position, ping").
+    /// The screen shows the desk's lines up to this number. This side sends `seen` now, or after
+    /// the desk's next welcome (docs/PROTOCOL.md, "ack, seen, position, ping").
     pub fn shown(&mut self, desk: DeskId, number: Number) {
         let is_news = self.desks.get_mut(desk).is_some_and(|delivery| delivery.show(number));
         if let Some((conn, present, _)) = self.connected_desk()
@@ -89,8 +89,8 @@ impl Session {
         }
     }
 
-    /// Another agent has the conversation, or (`None`) nobody has for now, or the customer is on hold
-    /// or no more (docs/PROTOCOL.md, "agent").
+    /// The desk says which agent has the conversation now and whether the customer is on hold, or
+    /// (`None`) that no agent has it for the moment (docs/PROTOCOL.md, "agent").
     fn agent_changed(&mut self, there: Option<(Option<String>, bool)>) {
         let (former, was_on_hold) = (self.agent().map(str::to_owned), self.is_on_hold());
         let is_there = there.is_some();
@@ -131,9 +131,9 @@ impl Session {
             self.output.act(Act::Send(conn, Message::Seen { number }));
         }
         self.tell_link(report::Link::Connected, None);
-        // That connection may have lost the desk's latest `ack`, too. The mark of the welcome is
-        // shown as one, but not journaled: a welcome does not promise, as an `ack` does, that
-        // nothing of the desk's is under way. After a restart this side still has to wait for it.
+        // That connection may have lost the desk's latest `ack`, too. The welcome's mark is shown
+        // like an `ack`, but not journaled: other than an `ack`, a welcome does not promise that no
+        // entry of the desk is under way. After a restart this side must still wait for an `ack`.
         if is_news {
             let number = welcome.received;
             self.output.tell(Report::Delivered { conversation: self.id(), number });
@@ -170,10 +170,10 @@ impl Session {
         true
     }
 
-    /// Whether the present desk may say something: its agent has the customer, or had the customer
+    /// Whether the present desk may send a message: its agent has the customer, or had the customer
     /// and typed the message before the desk knew of the end (docs/PROTOCOL.md, "States, and who
-    /// decides"). A desk sends what it has before it acknowledges ours. So a message behind the ack
-    /// of the end was made later.
+    /// decides"). A desk sends its entries before it acknowledges ours. So a message that comes
+    /// after the ack of the end was made later.
     fn may_speak(&self, desk: DeskId) -> bool {
         let end = self.desks.stretch_end();
         self.ownership.is_active_at(desk, self.ownership.request())

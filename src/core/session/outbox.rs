@@ -1,13 +1,12 @@
-//! The customer's lines to a person: which one was the latest, and how much of them may wait for
-//! the desk.
+//! The customer's lines to a person: the number of the latest, and how many may wait for the desk.
 
 use std::collections::VecDeque;
 
 use crate::wire::Number;
 
-/// Entries that may wait for a desk before further lines are refused.
+/// The most entries that may wait for a desk. Further lines are refused.
 pub const OUTBOX_MAX: usize = 1_000;
-/// Bytes of text that may wait for a desk before further lines are refused.
+/// The most bytes of text that may wait for a desk. Further lines are refused.
 pub const OUTBOX_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The customer's lines to a person.
@@ -20,13 +19,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    /// Our entry with this number is a line to a person, of so many bytes.
+    /// Notes our entry with this number as a line of this many bytes to a person.
     pub(super) fn push(&mut self, number: Number, bytes: usize) {
         self.latest = number;
         self.waiting.push_back((number, bytes));
     }
 
-    /// Whether as much waits as may. The desk acknowledged our entries up to `acked`.
+    /// Whether no more lines may wait. The desk has acknowledged our entries up to `acked`.
     pub(super) fn is_full(&mut self, acked: Number) -> bool {
         while self.waiting.pop_front_if(|(number, _)| *number <= acked).is_some() {}
         self.waiting.len() >= OUTBOX_MAX

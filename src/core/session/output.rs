@@ -1,4 +1,4 @@
-//! What a session wants done: the records and acts since the last outcome. Its entries get their
+//! The output of a session: the records and acts since the last outcome. Its entries get their
 //! numbers here.
 
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::core::record::{Origin, Record, Story};
 use crate::core::report::{CustomerNews, News, Reason, Report};
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number, Said, State};
 
-/// What one conversation wants done, and the numbers of this side's entries in it.
+/// The output of one session, and the numbers of our entries in the conversation.
 pub(super) struct Output {
     conversation: ConversationId,
     /// The highest number of our entries; 0 before the first one.
@@ -28,7 +28,7 @@ impl Output {
         Output { conversation, last: 0, idle: Idle::new(now), outcome: Outcome::default() }
     }
 
-    /// A conversation as a restart finds it.
+    /// A conversation after a restart.
     pub(super) fn restore(story: &Story, now: Now) -> Output {
         let idle = Idle { before: story.idle, since: now.clock, noted: story.idle };
         Output { last: story.own, idle, ..Output::new(story.id, now) }
@@ -44,7 +44,7 @@ impl Output {
         self.last
     }
 
-    /// What to do since the last call.
+    /// The outcome of all inputs since the last call.
     pub(super) fn take(&mut self) -> Outcome<Errand> {
         std::mem::take(&mut self.outcome)
     }
@@ -88,24 +88,24 @@ impl Output {
         self.outcome.acts.push(act);
     }
 
-    /// Tells a report to whoever watches this conversation.
+    /// Shows a report to the seats that watch this conversation.
     pub(super) fn tell(&mut self, report: Report) {
         self.act(Act::Tell(Fact::Report(Audience::Conversation(self.conversation), report)));
     }
 
-    /// Tells news that nobody has to worry about.
+    /// Shows news that are no fault.
     pub(super) fn tell_news(&mut self, news: CustomerNews) {
         self.tell(Report::News { text: News::Customer(news) });
     }
 
-    /// Tells what went wrong.
+    /// Shows news of a fault.
     pub(super) fn tell_fault(&mut self, news: CustomerNews) {
         self.tell(Report::Fault { text: News::Customer(news) });
     }
 
-    /// Tells where the conversation is now. `agent` is the name of the agent, and whether they have
-    /// asked the customer to be patient, or no more. `position` also has whether an agent is there,
-    /// if that is news to a customer who waits.
+    /// Shows the conversation's state. `agent` is the agent's name, and whether the agent has just
+    /// put the customer on hold, or taken them off hold. `position` also says whether an agent is
+    /// here, if that is news to a customer who waits.
     pub(super) fn tell_state(
         &mut self,
         state: State,
@@ -130,7 +130,8 @@ impl Output {
         });
     }
 
-    /// Shows the message with this number. `is_history`: it was said in a former conversation.
+    /// Shows the message with this number. `is_history` says whether it is from a former
+    /// conversation.
     pub(super) fn show_said(&mut self, origin: Origin, number: Number, is_history: bool) {
         self.act(Act::Tell(Fact::Said(Passage {
             conversation: self.conversation,
@@ -145,8 +146,8 @@ impl Output {
         self.idle = Idle::new(now);
     }
 
-    /// Counts the time in which the desk cannot be reached, and journals it now and then. Whether
-    /// that has lasted too long.
+    /// Counts the time in which the desk cannot be reached, and journals it now and then. Returns
+    /// whether it has lasted too long.
     pub(super) fn is_idle_for_too_long(&mut self, now: Now) -> bool {
         match self.idle.tick(now) {
             Waited::TooLong => true,

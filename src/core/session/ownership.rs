@@ -10,13 +10,13 @@ pub(super) struct Ownership {
     owner: Owner,
     /// Our latest `requested`.
     request: Number,
-    /// Our `requested` with which the bot lost the conversation last.
+    /// Our `requested` by which the bot last lost the conversation.
     handoff: Number,
-    /// While no desk owns the conversation, the desk is owed our entries up to this one. The
-    /// entries behind it were said to the bot, and wait for the next handoff.
+    /// While no desk owns the conversation, the desk is owed our entries up to this one. Later
+    /// entries were said to the bot, and wait for the next handoff.
     owed_up_to: Number,
-    /// No desk owns the conversation, but one may have had the request that is over. This side
-    /// dials that desk until the desk has acknowledged our part and sent its own.
+    /// No desk owns the conversation, but a desk may have had the request that is over. This side
+    /// dials that desk until it has acknowledged our entries and sent its own.
     is_parting: bool,
 }
 
@@ -33,14 +33,14 @@ enum Owner {
     Closed,
 }
 
-/// Who of a desk has the customer.
+/// Which agent of a desk has the customer.
 #[derive(PartialEq)]
 enum Agent {
     /// An agent.
     There {
-        /// Their name, if they gave one.
+        /// The agent's name, if there is one.
         name: Option<Box<str>>,
-        /// They have asked the customer to be patient.
+        /// The agent has asked the customer to be patient.
         is_on_hold: bool,
     },
     /// Nobody for the moment: the customer waits for another one.
@@ -117,7 +117,7 @@ impl Ownership {
         self.handoff
     }
 
-    /// The desk is owed our entries up to this number, of those up to `last` that there are.
+    /// The number up to which the desk is owed our entries. `last` is our highest number.
     pub(super) fn owed(&self, last: Number) -> Number {
         if self.is_with_desk() { last } else { self.owed_up_to }
     }
@@ -133,7 +133,7 @@ impl Ownership {
         self.is_with_desk() || self.is_parting
     }
 
-    /// Our `requested` with this number: the customer waits for an agent.
+    /// Applies our `requested` with this number: the customer waits for an agent.
     pub(super) fn queue(&mut self, number: Number) {
         if !self.is_with_desk() {
             self.handoff = number;
@@ -142,13 +142,14 @@ impl Ownership {
         self.owner = Owner::Queued;
     }
 
-    /// Our `accepted`: an agent of this desk has the customer.
+    /// Applies our `accepted`: an agent of this desk has the customer.
     pub(super) fn accept(&mut self, desk: DeskId, name: Option<String>) {
         let name = name.map(Into::into);
         self.owner = Owner::Active { desk, agent: Agent::There { name, is_on_hold: false } };
     }
 
-    /// This agent of the desk has the customer now, or (`None`) nobody has. Whether that is news.
+    /// This agent of the desk has the customer now, or (`None`) no agent has. Returns whether that
+    /// is a change.
     pub(super) fn change_agent(&mut self, there: Option<(Option<String>, bool)>) -> bool {
         let Owner::Active { agent, .. } = &mut self.owner else { return false };
         let changed = there.map_or(Agent::Left, |(name, is_on_hold)| Agent::There {
@@ -159,17 +160,19 @@ impl Ownership {
         former != *agent
     }
 
-    /// Our `handed_back` or `withdrawn` with this number: the bot has the customer. `is_offered`:
-    /// a desk may have the request that this ends.
+    /// Applies our `handed_back` or `withdrawn` with this number: the bot has the customer.
+    /// `is_offered` says whether a desk may have the request that this ends.
     pub(super) fn return_to_bot(&mut self, number: Number, is_offered: bool) {
         self.owed_up_to = number;
         self.is_parting |= is_offered;
         self.owner = Owner::Bot;
     }
 
-    /// Our `closed` with this number. `is_offered`: a desk may have the latest request.
+    /// Applies our `closed` with this number. `is_offered` says whether a desk may have the latest
+    /// request.
     pub(super) fn close(&mut self, number: Number, is_offered: bool) {
-        // What was said to the bot since the last handback is not sent, and neither is its end.
+        // The entries since the last handback, which were said to the bot, are not sent, and
+        // neither is the `closed`.
         if !matches!(self.owner, Owner::Bot) {
             self.owed_up_to = number;
             self.is_parting |= is_offered;
@@ -177,7 +180,7 @@ impl Ownership {
         self.owner = Owner::Closed;
     }
 
-    /// Our `refused` with this number. The desk is owed it, with all entries before it.
+    /// Applies our `refused` with this number. The desk is owed it, with all entries before it.
     pub(super) fn refuse(&mut self, number: Number) {
         if !self.is_with_desk() {
             self.owed_up_to = number;
@@ -185,8 +188,8 @@ impl Ownership {
         }
     }
 
-    /// Nothing more passes between this side and the desk: all is delivered, or the desk is given
-    /// up. Whether something still did.
+    /// Ends the parting: everything is delivered, or this side has given the desk up. Returns
+    /// whether there was a parting to end.
     pub(super) fn end_parting(&mut self) -> bool {
         std::mem::take(&mut self.is_parting)
     }

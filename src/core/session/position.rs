@@ -1,12 +1,13 @@
-//! The customer's position in the queue: what the desk says, and what the customer is shown.
+//! The customer's position in the queue: the one that the desk has sent, and the one that the
+//! customer knows.
 
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use crate::core::clock::Now;
 
-/// The customer is shown another position once in this time at most (docs/PROTOCOL.md, "ack, seen,
-/// position, ping").
+/// The least time between two positions that are shown (docs/PROTOCOL.md, "ack, seen, position,
+/// ping").
 const SHOWN_EVERY: Duration = Duration::from_secs(1);
 
 /// What a customer who waits knows of the queue.
@@ -20,11 +21,11 @@ struct Place {
 
 /// The position of a customer who waits, and whether an agent is there.
 pub(super) struct Position {
-    /// What the desk said last.
+    /// What the desk sent last.
     latest: Place,
     /// What the customer knows.
     shown: Place,
-    /// The customer is shown another position no earlier than this.
+    /// The earliest time at which something else is shown.
     next: Instant,
 }
 
@@ -39,28 +40,28 @@ impl Position {
         Position { latest: Place::default(), shown: Place::default(), next: now.clock }
     }
 
-    /// The customer begins to wait: nobody knows the position, nor whether an agent is there.
+    /// Forgets everything, because the customer begins to wait.
     pub(super) fn begin(&mut self) {
         (self.latest, self.shown) = (Place::default(), Place::default());
     }
 
-    /// The desk is out of reach: nobody knows the position.
+    /// Forgets the position, because the desk is out of reach.
     pub(super) fn forget(&mut self) {
         (self.latest.position, self.shown.position) = (None, None);
         self.latest.is_unattended = self.shown.is_unattended;
     }
 
-    /// The desk says the position, and whether all agents are away or gone.
+    /// Notes what the desk has sent: the position, and whether all agents are away or gone.
     pub(super) fn set(&mut self, position: NonZeroU32, is_unattended: bool) {
         self.latest = Place { position: Some(position), is_unattended };
     }
 
-    /// When the customer is to be shown what they do not know, if there is anything.
+    /// When to show the customer what they do not know yet, if there is anything.
     pub(super) fn deadline(&self) -> Option<Instant> {
         (self.latest != self.shown).then_some(self.next)
     }
 
-    /// If the customer is to be shown the position now: what else is news. After that they know it.
+    /// What to show with the position, if it is to be shown now. It counts as shown then.
     pub(super) fn show_if_due(&mut self, now: Now) -> Option<Shown> {
         self.deadline().filter(|at| *at <= now.clock)?;
         let is_news = self.latest.is_unattended != self.shown.is_unattended;

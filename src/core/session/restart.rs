@@ -1,4 +1,4 @@
-//! What a restart finds in the journal.
+//! Restores a session from the journal, after a restart of the program.
 
 use super::output::Output;
 use super::{Fresh, Session};
@@ -9,8 +9,7 @@ use crate::core::record::{Story, What};
 use crate::wire::{Body, DeskId, Entry, Number, Secret, State};
 
 impl Session {
-    /// A conversation as a restart finds it in the journal; `entry` reads our own entries from
-    /// there.
+    /// The session of a story. `entry` reads our own entries from the journal.
     ///
     /// # Errors
     /// When an entry cannot be read.
@@ -33,8 +32,8 @@ impl Session {
         Ok(session)
     }
 
-    /// The desks that the journal names. Nobody knows which of our entries were sent to them, so
-    /// all may have been.
+    /// Restores the desks that the journal names. The journal does not say which of our entries
+    /// were sent to them, so all count as sent.
     fn recall_desks(&mut self, story: &Story) {
         for (desk, request, acked) in &story.desks {
             let received =
@@ -43,10 +42,10 @@ impl Session {
         }
     }
 
-    /// Makes the changes of state again that the journal has.
+    /// Repeats the changes of state that the journal has.
     fn recall_controls(&mut self, story: &Story) {
         let mut accepts = Vec::new();
-        // Our entry up to which the present desk was owed all when its stretch ended.
+        // Our entry up to which the present desk was owed entries when its stretch ended.
         let mut end = 0;
         for line in &story.controls {
             match &line.what {
@@ -64,7 +63,7 @@ impl Session {
         self.ownership.restore_parting(self.desks.acked() < end);
     }
 
-    /// Makes the change of state again that one of our own control entries stands for.
+    /// Repeats the change of state of one of our own controls.
     fn recall(&mut self, entry: &Entry, accepts: &[(DeskId, &Entry)]) {
         let number = entry.number;
         match &entry.body {

@@ -1,5 +1,5 @@
-//! A desk contradicts this side's journal: a new conversation takes the place of this one, with all
-//! messages that the desk has not acknowledged.
+//! Starting over, because a desk contradicts this side's journal: a new conversation replaces this
+//! one, with all messages that the desk has not acknowledged.
 //!
 //! Rule: docs/PROTOCOL.md, "Delivery", After a fork.
 
@@ -10,13 +10,13 @@ use crate::core::report::CustomerNews;
 use crate::wire::{Body, Entry, Number};
 
 impl Session {
-    /// The new conversation that takes the place of this one, after
+    /// The new conversation that replaces this one, after
     /// [`Errand::StartOver`](super::Errand::StartOver). `entry` reads our own entries of this one
     /// from the journal.
     ///
-    /// `None` when the customer neither waits for a person nor talks to one, and when this
-    /// conversation itself began in this way: with a desk that contradicts every conversation there
-    /// would be no end of new ones.
+    /// `None` when the customer neither waits for a person nor talks to one. Also `None` when this
+    /// conversation itself began in this way: otherwise a desk that contradicts every conversation
+    /// would cause new ones without end.
     ///
     /// The first `outcome` of the new conversation has all its records: commit them as one batch. A
     /// process that dies before that commit has the old conversation in its journal, a process that
@@ -56,8 +56,8 @@ impl Session {
         Ok(Some(session))
     }
 
-    /// Takes over a message of the former conversation, as it was said there. A control is not
-    /// taken over: it is about what desks did there.
+    /// Takes over a message of the former conversation, as it was said there. Controls stay behind,
+    /// because they belong to what desks did there.
     fn carry(&mut self, former: Entry) {
         let Body::Message(said) = &former.body else { return };
         let bytes = said.text.len();

@@ -1,4 +1,4 @@
-//! The session by itself, with helpers for its tests. What needs both sides is in `tests/it`.
+//! Tests of the session alone, and their helpers. Tests of both sides are in `tests/it`.
 
 use std::convert::Infallible;
 use std::ops::RangeInclusive;
@@ -24,7 +24,7 @@ const CONN: Conn = Conn(1);
 type Outcome = outcome::Outcome<Errand>;
 
 fn now(seconds: u64) -> Now {
-    // One start for all of a test's moments.
+    // All moments of a test count from one start.
     thread_local!(static START: Instant = Instant::now());
     Now { clock: START.with(|start| *start) + Duration::from_secs(seconds), wall: seconds * 1000 }
 }
@@ -38,7 +38,8 @@ fn seeded(seed: u64) -> Session {
     Session::new(Fresh { id, secret, seed }, None, "desk:1".to_owned(), now(0))
 }
 
-/// A session whose `requested` has this number, connected to a desk that has everything.
+/// A queued session, connected to a desk that has all its entries; and the number of its
+/// `requested`.
 fn queued() -> (Session, Number) {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
@@ -62,7 +63,7 @@ fn settle(session: &mut Session) {
     }
 }
 
-/// A journal in which our entries say this.
+/// A journal in which our entries have these bodies.
 fn journaled(body: impl Fn(Number) -> Body) -> impl Fn(Number) -> Result<Entry, Infallible> {
     move |number| Ok(Entry { number, at: 0, body: body(number) })
 }
@@ -115,7 +116,7 @@ fn errands(outcome: &Outcome) -> impl Iterator<Item = &Errand> {
     })
 }
 
-/// The ticket of the question that is to be asked, and what the bot gets.
+/// The ticket of the question to send, and the text for the bot.
 fn question(outcome: &Outcome) -> Option<(u64, String)> {
     errands(outcome).find_map(|errand| match errand {
         Errand::Ask { ticket, text, .. } => Some((*ticket, text.clone())),
@@ -127,7 +128,7 @@ fn asking(outcome: &Outcome) -> Option<u64> {
     question(outcome).map(|(ticket, _)| ticket)
 }
 
-/// The ticket and the start of the return that is to be sent.
+/// The ticket of the return to send, and its first entry.
 fn returning(outcome: &Outcome) -> Option<(u64, Number)> {
     errands(outcome).find_map(|errand| match errand {
         Errand::Return { ticket, since, .. } => Some((*ticket, *since)),
@@ -135,7 +136,7 @@ fn returning(outcome: &Outcome) -> Option<(u64, Number)> {
     })
 }
 
-/// What the journal of a customer's side has of these entries of its own.
+/// The story of a customer's side with these entries of its own.
 fn kept(
     own: Number,
     controls: &[(Number, Body)],
@@ -152,6 +153,6 @@ fn kept(
 
 #[test]
 fn a_session_takes_no_more_memory_than_before() {
-    // Thousands of them may be in memory: whoever makes this larger shall mean it.
+    // Thousands of sessions may be in memory: nobody should make them larger by accident.
     assert!(size_of::<Session>() <= 728, "{}", size_of::<Session>());
 }

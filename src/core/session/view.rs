@@ -1,4 +1,4 @@
-//! What the program asks a session, to show it and to know when it may end.
+//! Questions that the program asks a session: for the screen, and whether the program may end.
 
 use std::ops::RangeInclusive;
 
@@ -95,7 +95,7 @@ impl Session {
         self.desks.acked() + 1..=owed
     }
 
-    /// What the customer said to a person in our own entries with these numbers, oldest first.
+    /// The customer's lines to a person among our own entries with these numbers, the oldest first.
     /// `entry` reads an entry of our own.
     ///
     /// # Errors
@@ -143,8 +143,8 @@ impl Session {
         !self.bot.is_idle()
     }
 
-    /// Whether nothing is owed to a desk and nothing is asked of the bot: the program may end
-    /// without losing anything.
+    /// Whether nothing is owed to a desk and no request to the bot is under way, so that the
+    /// program may end without losing anything.
     pub fn is_settled(&self) -> bool {
         self.bot.is_idle() && !self.ownership.needs_desk()
     }
@@ -159,7 +159,7 @@ impl Session {
         self.is_settled() && self.is_disconnected() && self.bot.is_at_rest()
     }
 
-    /// The desk is owed our entries up to this number.
+    /// The number up to which the desk is owed our entries.
     pub(super) fn owed(&self) -> Number {
         self.ownership.owed(self.output.last())
     }

@@ -86,7 +86,7 @@ pub(super) fn is_selector(letter: char) -> bool {
     mongolian || matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
-/// Whether a selector has a meaning right behind this letter: emoji or text style, a keycap, a
+/// Whether a selector has a meaning right after this letter: emoji or text style, a keycap, a
 /// variant of a Han or Mongolian letter. `next` is the character after the selector.
 pub(super) fn may_select(letter: char, selector: char, next: Option<char>) -> bool {
     match selector {
@@ -113,7 +113,7 @@ pub(super) fn is_joiner(letter: char) -> bool {
 /// Whether a joiner has a meaning between a letter and `next`. `base` is the letter, and `before`
 /// the last of its marks, or the letter itself.
 ///
-/// A joiner has a meaning in an emoji, between letters of a script that joins them, and behind a
+/// A joiner has a meaning in an emoji, between letters of a script that joins them, and after a
 /// virama also at the end of a word (RFC 5892, appendix A; old Malayalam chillus are written so).
 pub(super) fn may_join(joiner: char, base: char, before: char, next: Option<char>) -> bool {
     let next = next.unwrap_or('\0');

@@ -1,4 +1,5 @@
-//! Safe text against every code point, against texts people write, and against texts made to fool.
+//! Safe text with every code point, with texts that people write, and with texts that are made to
+//! deceive.
 
 use std::time::{Duration, Instant};
 
@@ -18,19 +19,19 @@ fn name(text: &str) -> Option<String> {
     Name::new(text).map(|name| name.to_string())
 }
 
-/// As a hidden character is shown, written down anew.
+/// The token for a hidden character, by a second implementation.
 fn token(letter: char) -> String {
     format!("\\u{{{:x}}}", letter as u32)
 }
 
-/// `Default_Ignorable_Code_Point`, as DerivedCoreProperties.txt lists it, and what else is drawn as
-/// nothing.
+/// `Default_Ignorable_Code_Point`, as DerivedCoreProperties.txt lists it, and all others that are
+/// drawn as nothing.
 fn is_unseen(letter: char) -> bool {
     matches!(letter as u32,
-        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f | 0x202a..=0x202e
-        | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0 | 0xfff0..=0xfff8 | 0x1bca0..=0x1bca3
-        | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff | 0x2800 | 0xfffc | 0x1d159 | 0x2028..=0x2029 | 0xfff9..=0xfffb
-        | 0x13430..=0x13440)
+        0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+        | 0x200b..=0x200f | 0x202a..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
+        | 0xffa0 | 0xfff0..=0xfff8 | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff
+        | 0x2800 | 0xfffc | 0x1d159 | 0x2028..=0x2029 | 0xfff9..=0xfffb | 0x13430..=0x13440)
 }
 
 /// Noncharacters and the private use areas.
@@ -40,7 +41,7 @@ fn is_nobodys(letter: char) -> bool {
 }
 
 #[test]
-fn every_code_point_lives_or_is_shown_as_what_it_is() {
+fn every_code_point_is_kept_or_shown_as_its_token() {
     let (mut lived, mut hidden) = (0, 0);
     for letter in '\0'..=char::MAX {
         let alone = safe(&letter.to_string());
@@ -50,8 +51,8 @@ fn every_code_point_lives_or_is_shown_as_what_it_is() {
             _ => {
                 hidden += 1;
                 assert_eq!(alone, token(letter));
-                // Letters and numbers as the standard library knows them, and ASCII, are never
-                // hidden alone, but for fillers and what needs a letter before it.
+                // Letters and numbers, by the standard library, and ASCII are never hidden. The
+                // exceptions are fillers, and characters that need a letter before them.
                 let needs_letter = safe(&format!("a{letter}")).ends_with(letter);
                 let lives = letter.is_alphanumeric() || letter.is_ascii_graphic();
                 assert!(
@@ -66,8 +67,8 @@ fn every_code_point_lives_or_is_shown_as_what_it_is() {
             "{letter:?} lives"
         );
         assert_ne!(letter.width().unwrap_or(0), 0, "{letter:?} takes no room");
-        // It does not become part of what stands before it: our colon, our prefix, a row's
-        // beginning.
+        // It does not become part of the text before it: our colon, our prefix, the beginning of a
+        // row.
         for before in [':', ' ', '│'] {
             let letters = format!("{before}{letter}");
             assert_eq!(
@@ -85,13 +86,14 @@ fn every_code_point_lives_or_is_shown_as_what_it_is() {
     assert!(lived > 150_000, "{lived} live, {hidden} are hidden");
 }
 
-/// Letters that take no columns where terminals follow `unicode-width`, and so would not be seen.
+/// Letters that take no columns in terminals that follow `unicode-width`, and so would be
+/// invisible.
 fn is_without_room(letter: char) -> bool {
     letter.width() == Some(0) || matches!(letter, '\u{13441}' | '\u{13442}')
 }
 
 #[test]
-fn behind_a_letter_no_code_point_is_unseen() {
+fn no_code_point_after_a_letter_is_invisible() {
     for letter in '\0'..=char::MAX {
         for (before, after) in [("a", "b"), ("Robin", ""), ("", "Robin")] {
             let shown = safe(&format!("{before}{letter}{after}"));
@@ -106,7 +108,7 @@ fn behind_a_letter_no_code_point_is_unseen() {
 }
 
 #[test]
-fn what_people_write_stays_as_it_is() {
+fn texts_that_people_write_stay_as_they_are() {
     for text in [
         "two\nlines, don't \"quote\" it – 1½ €, 20 °C, x² ≤ y…",
         "日本語の長い文章、そして한국어、中文",
@@ -130,14 +132,14 @@ fn what_people_write_stays_as_it_is() {
 }
 
 #[test]
-fn what_could_act_on_a_terminal_is_shown_instead() {
+fn characters_that_act_on_a_terminal_are_shown_as_tokens() {
     assert_eq!(safe("a\u{1b}]52;c;x\u{7}b\r\u{9b}"), "a\\u{1b}]52;c;x\\u{7}b\\u{d}\\u{9b}");
     assert_eq!(safe("\u{202e}evil\u{2066}"), "\\u{202e}evil\\u{2066}");
     assert_eq!(line("a\nbot: b\tc"), "a\\u{a}bot: b    c");
 }
 
 #[test]
-fn what_joins_letters_lives_only_where_it_does() {
+fn joiners_and_selectors_are_kept_only_where_they_have_a_meaning() {
     for (text, shown) in [
         ("Ann\u{200d}", "Ann\\u{200d}"),
         ("An\u{200c}n", "An\\u{200c}n"),
@@ -162,7 +164,7 @@ fn what_joins_letters_lives_only_where_it_does() {
 }
 
 #[test]
-fn marks_need_a_letter_and_are_eight_at_most() {
+fn a_letter_has_at_most_eight_marks() {
     let marks = |count| "\u{301}".repeat(count);
     assert_eq!(safe(&format!("a{}", marks(8))), format!("a{}", marks(8)));
     assert_eq!(safe(&format!("a{}b", marks(9))), format!("a{}\\u{{301}}b", marks(8)));
@@ -187,7 +189,7 @@ fn a_run_of_blanks_is_one_token() {
 }
 
 #[test]
-fn a_name_is_one_short_line_that_is_seen() {
+fn a_name_is_one_short_visible_line() {
     for (given, shown) in [
         ("Ann", Some("Ann")),
         ("Robin (admin)", Some("Robin (admin)")),
@@ -223,11 +225,11 @@ fn a_long_name_is_cut_between_letters() {
     assert!(Name::new("Ann\u{1b}\u{1b}\u{1b}\u{1b}\u{1b}").is_some_and(|name| !name.fits()));
 }
 
-/// What an 8 KiB text grows to, at most: a control of one byte is shown as six.
+/// The greatest growth of a text: a control of one byte is shown as six bytes.
 const GROWTH: usize = 6;
 
 #[test]
-fn eight_kib_of_anything_stay_bounded_and_quick() {
+fn eight_kib_of_any_text_stay_bounded_and_quick() {
     const BYTES: usize = 8 * 1024;
     for unit in [
         "\u{1b}",
@@ -261,7 +263,7 @@ fn eight_kib_of_anything_stay_bounded_and_quick() {
     }
 }
 
-/// Texts full of what is odd.
+/// Texts full of odd characters.
 fn odd() -> impl Strategy<Value = String> {
     let unit = prop_oneof![
         "[a-c \n\t]{1,3}",
@@ -277,7 +279,7 @@ fn odd() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_shown_is_shown_again_as_it_is(text in odd()) {
+    fn a_shown_text_does_not_change_when_it_is_shown_again(text in odd()) {
         for show in [safe, line] {
             let shown = show(&text);
             prop_assert_eq!(show(&shown), shown.clone());
@@ -288,25 +290,33 @@ proptest! {
     }
 
     #[test]
-    fn no_odd_text_holds_what_is_unseen(text in odd()) {
-        for (shown, lines) in [(safe(&text), true), (line(&text), false), (name(&text).unwrap_or_default(), false)] {
-            let allowed = |letter| matches!(letter, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe02}' | '\u{fe0e}' | '\u{fe0f}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}');
+    fn no_shown_text_has_invisible_characters(text in odd()) {
+        let name = name(&text).unwrap_or_default();
+        for (shown, lines) in [(safe(&text), true), (line(&text), false), (name, false)] {
+            let allowed = |letter| matches!(letter,
+                '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe02}' | '\u{fe0e}' | '\u{fe0f}'
+                | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}');
             let flags = shown.replace("\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "");
             for letter in flags.chars() {
-                prop_assert!(letter == '\n' && lines || !letter.is_control() && (allowed(letter) || !is_unseen(letter)), "{letter:?} in {shown:?}");
+                let is_seen = !letter.is_control() && (allowed(letter) || !is_unseen(letter));
+                prop_assert!(letter == '\n' && lines || is_seen, "{letter:?} in {shown:?}");
             }
-            // A mark is no first letter, neither of a row nor behind a blank.
-            let joins = |piece: &str| piece.chars().next().is_some_and(|first| format!(" {first}").graphemes(true).count() == 1);
+            // No mark stands first in a row or after a blank.
+            let joins = |piece: &str| {
+                let first = piece.chars().next();
+                first.is_some_and(|first| format!(" {first}").graphemes(true).count() == 1)
+            };
             prop_assert!(!shown.split([' ', '\n']).any(joins), "{shown:?}");
         }
     }
 
     #[test]
-    fn a_base_has_eight_marks_at_most(text in odd()) {
+    fn a_letter_of_odd_text_has_at_most_eight_marks(text in odd()) {
         let mut marks = 0;
         for letter in safe(&text).chars() {
-            // Told apart by the segmentation's tables, not by ours.
-            marks = if letter.is_ascii() || format!("a{letter}").graphemes(true).count() == 2 { 0 } else { marks + 1 };
+            // This uses the tables of the segmentation crate, not ours.
+            let is_base = letter.is_ascii() || format!("a{letter}").graphemes(true).count() == 2;
+            marks = if is_base { 0 } else { marks + 1 };
             prop_assert!(marks <= MARKS_MAX);
         }
     }
@@ -315,8 +325,11 @@ proptest! {
     fn letters_keep_their_order_and_growth_has_a_bound(text in odd()) {
         let shown = safe(&text);
         prop_assert!(shown.len() <= GROWTH * text.len());
-        // Read aloud: what is not in a token, is what was there.
-        let letters = |text: &str| text.chars().filter(|letter| letter.is_alphabetic() && !letter.is_ascii() && stands_alone(*letter)).collect::<String>();
+        // All letters outside of tokens are those of the original text.
+        let counts = |letter: &char| {
+            letter.is_alphabetic() && !letter.is_ascii() && stands_alone(*letter)
+        };
+        let letters = |text: &str| text.chars().filter(counts).collect::<String>();
         prop_assert_eq!(letters(&shown), letters(&text));
     }
 }

@@ -1,11 +1,11 @@
 //! The journal in a SQLite file: write-ahead log, synchronous commits, one writer.
 //!
-//! Other processes may read the file while it is written, without a lock. A reader holds no
-//! transaction open between two reads: while it does, SQLite cannot use the log from its start
-//! again, and the log grows.
+//! Other processes may read the file while it is written, without a lock. A reader must not keep a
+//! transaction open between two reads: as long as one is open, SQLite cannot use the log from its
+//! start again, and the log grows.
 //!
-//! A restart reads the open conversations only (`Story::is_over`), however many there were. Each
-//! commit notes which conversations it ended or woke.
+//! A restart reads only the open conversations (`Story::is_over`), however many others there are.
+//! Each commit notes which conversations it ended or opened again.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,23 +28,25 @@ mod write;
 
 pub use search::Search;
 
-/// Statements there are, about.
+/// About the number of different SQL statements, all of which stay prepared.
 const STATEMENTS: usize = 32;
-/// Bytes that the write-ahead log keeps in its file when SQLite uses it from its start again.
+/// The size in bytes to which the log's file is cut when SQLite uses it from its start again.
 const LOG_KEPT: i64 = 8 << 20;
-/// Where the log is longer, its readers are waited for. SQLite by itself goes back to its start
-/// only at a moment without any reader, and readers that take turns leave none.
+/// If the log is longer than this, a commit waits for its readers. By itself, SQLite uses the log
+/// from its start again only at a moment without any reader. If readers take turns, there is no
+/// such moment.
 const LOG_MAX: u64 = 16 << 20;
-/// How long they are waited for at a time, and how much longer the log is the next time.
+/// How long a commit waits for readers.
 const LOG_WAIT: Duration = Duration::from_millis(100);
+/// How much longer the log must be before a commit waits for readers again.
 const LOG_STEP: u64 = 4 << 20;
-/// How long another writer is waited for: somebody who repairs the file by hand.
+/// How long to wait for another writer, such as a person who repairs the file by hand.
 const WRITER_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Disk {
     connection: Connection,
     keys: Keys,
-    /// The file of the write-ahead log, and the length at which its readers are waited for.
+    /// The file of the write-ahead log, and the length from which on commits wait for its readers.
     log: PathBuf,
     log_max: u64,
 }
@@ -76,7 +78,7 @@ impl Disk {
         self.connection.path().map(PathBuf::from)
     }
 
-    /// Writes a batch, all of it or nothing. The offsets are those of its entries and notes, in
+    /// Writes a batch, all of it or nothing. Returns the offsets of its entries and notes, in their
     /// order.
     pub(super) fn commit<'a>(
         &mut self,
@@ -86,8 +88,8 @@ impl Disk {
         let written = self.write(batch);
         crate::edge::failpoint::hit("after-commit");
         if written.is_err() {
-            // What failed may have ended the transaction already. Keys of what was undone are
-            // forgotten.
+            // The failure may have ended the transaction already. The keys in memory are forgotten,
+            // because their rows may be gone.
             let _ = self.connection.execute_batch("ROLLBACK");
             self.keys = Keys::default();
         }
@@ -120,13 +122,13 @@ impl Disk {
         Ok(offsets)
     }
 
-    /// Keeps the write-ahead log short in spite of those who read the file meanwhile.
+    /// Keeps the write-ahead log short although others read the file.
     fn bound_log(&mut self) {
         let length = self.log.metadata().map_or(0, |metadata| metadata.len());
         if length < LOG_MAX {
             self.log_max = LOG_MAX;
         } else if length >= self.log_max {
-            // Whether it comes off is seen by the length.
+            // The length of the log shows afterwards whether this worked.
             let _ = self.connection.busy_timeout(LOG_WAIT);
             let _ = self.connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
             let _ = self.connection.busy_timeout(WRITER_WAIT);
@@ -138,7 +140,8 @@ impl Disk {
     fn review(&mut self, id: ConversationId) -> rusqlite::Result<()> {
         let Some(known) = self.keys.find(&self.connection, id)? else { return Ok(()) };
         let (mut open, mut goes_on) = (true, true);
-        // What an entry of this batch made go on is open; else the story says what it is.
+        // If an entry of this batch lets the conversation go on, it is open. Otherwise its story
+        // tells.
         if !known.goes_on {
             let story = self.read_story(known.key)?;
             open = story.as_ref().is_some_and(|story| !story.is_over());
@@ -179,19 +182,21 @@ fn log_of(file: &Path) -> PathBuf {
     name.into()
 }
 
-/// How the file is used.
+/// Sets how SQLite uses the file.
 pub(super) fn set(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(WRITER_WAIT)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", crate::edge::failpoint::synchronous())?;
     connection.pragma_update(None, "journal_size_limit", LOG_KEPT)?;
-    // Each conversation and peer that an entry names was looked up or made in its transaction.
+    // SQLite need not check foreign keys: each transaction looks up, or inserts, the conversation
+    // and the peer of each entry.
     connection.pragma_update(None, "foreign_keys", false)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
 
-/// A full disk may be waited for; after any other failure nothing is certain.
+/// An error of SQLite as a fault. A program may wait when the disk is full; after any other error
+/// the state of the file is uncertain.
 pub(super) fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => Fault::Full,

@@ -34,7 +34,8 @@ pub(super) struct Memory {
 struct Kept {
     ordinal: u32,
     log: Log,
-    /// Places in the log: of all entries and notes (`lines`), and of our own entries (`own`).
+    /// Indices in the log: those of all entries and notes (`lines`), and of our own entries
+    /// (`own`).
     lines: Vec<usize>,
     own: Vec<usize>,
 }
@@ -204,7 +205,7 @@ impl Kept {
         Line::of(offset, record)
     }
 
-    /// The place in the log of our own entry with this number.
+    /// The index in the log of our own entry with this number.
     fn own_at(&self, number: Number) -> Option<usize> {
         let number_at = |at: &usize| self.log.read(*at).number_of(None);
         let found = self.own.binary_search_by_key(&Some(number), number_at).ok()?;
@@ -212,7 +213,7 @@ impl Kept {
     }
 }
 
-/// Adds a place. The list grows by an eighth at a time, to save memory.
+/// Adds an index. The list grows by an eighth at a time, to save memory.
 fn push(places: &mut Vec<usize>, at: usize) {
     if places.len() == places.capacity() {
         places.reserve_exact(1 + places.len() / 8);

@@ -1,4 +1,5 @@
-//! Where a journal is: one folder a profile, for its owner alone, and one process at a time.
+//! The folder of a journal. Each profile has one, which only its owner can open and only one
+//! process at a time can use.
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -9,29 +10,29 @@ use super::Journal;
 /// Which journal to use.
 #[derive(Clone, Debug)]
 pub struct Place {
-    /// The state folder; the platform's own when `None`.
+    /// The state folder; `None`: that of the platform.
     pub state: Option<PathBuf>,
     /// `user` or `admin`.
     pub mode: &'static str,
-    /// Which of that mode's journals.
+    /// The profile: the name of the journal among those of the mode.
     pub profile: String,
-    /// None at all: in memory.
+    /// Whether the journal is only in memory.
     pub ephemeral: bool,
 }
 
-/// A profile in use. Its lock lasts as long as this value.
+/// A profile in use. It is locked as long as this value lives.
 pub struct Profile {
-    /// The journal in it.
+    /// The profile's journal.
     pub journal: Journal,
     #[expect(dead_code, reason = "the lock is held by holding the file")]
     lock: Option<File>,
 }
 
 impl Place {
-    /// Opens the journal for this process alone.
+    /// Opens the journal, and locks it for this process.
     ///
     /// # Errors
-    /// One line: what is in the way and what to do.
+    /// One line: what prevents it, and what to do.
     pub fn open(&self) -> Result<Profile, String> {
         let Some(base) = self.folder()? else {
             return Ok(Profile { journal: Journal::in_memory(), lock: None });
@@ -56,7 +57,8 @@ impl Place {
             Err(TryLockError::Error(e)) => return Err(failed("lock", &file, e)),
         }
         let file = folder.join("journal.sqlite");
-        // SQLite would make it readable to all; what lies beside it has its mode.
+        // SQLite would make the file readable to everybody. The files that SQLite adds beside it
+        // get the same mode.
         OpenOptions::new()
             .create(true)
             .append(true)
@@ -67,10 +69,10 @@ impl Place {
         Ok(Profile { journal, lock: Some(lock) })
     }
 
-    /// The state folder, for what outlives a journal; none if nothing is kept.
+    /// The state folder, for files besides the journal; `None` if nothing is kept.
     ///
     /// # Errors
-    /// When the platform does not say where it is.
+    /// When the environment does not say where the folder is.
     pub fn folder(&self) -> Result<Option<PathBuf>, String> {
         match &self.state {
             _ if self.ephemeral => Ok(None),
@@ -89,7 +91,7 @@ impl Place {
     }
 }
 
-/// What customers say is nobody else's to read.
+/// Refuses a folder that other users can open: they could read what customers say.
 fn refuse_open_to_others(folder: &Path) -> Result<(), String> {
     let metadata =
         folder.metadata().map_err(|e| format!("cannot look at {}: {e}", folder.display()))?;
@@ -99,7 +101,7 @@ fn refuse_open_to_others(folder: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The XDG state folder; on macOS the folder it has for this.
+/// The XDG state folder; on macOS the platform's folder for this purpose.
 fn platform_state() -> Result<PathBuf, String> {
     let set =
         |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());

@@ -1,4 +1,4 @@
-//! What both stores must do alike, and what the file must stand.
+//! What both stores must do in the same way, and what the file must withstand.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ mod customers;
 const ONE: ConversationId = ConversationId::new([1; 16]);
 const OTHER: ConversationId = ConversationId::new([2; 16]);
 
-/// A folder for one test, removed with all that is in it.
+/// A folder for one test. It is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -29,7 +29,7 @@ impl Folder {
         folder
     }
 
-    /// Another process would open it like this.
+    /// Opens the file as another process would.
     fn connect(&self) -> Connection {
         Connection::open(self.0.join("journal.sqlite")).unwrap()
     }
@@ -57,7 +57,7 @@ fn begun(name: &str) -> Record {
     Record::Begun { secret: [3; 32], name: Some(name.to_owned()) }
 }
 
-/// What a desk may record in a conversation, of every kind.
+/// A record of every kind that a desk may write.
 fn of_a_desk() -> Vec<Record> {
     let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
     vec![
@@ -93,7 +93,7 @@ fn block() -> Blocked {
     Blocked { conversation: OTHER, ordinal, called, by: BlockedBy::Address(address), until: 7 }
 }
 
-/// What a customer's side may record, of every kind.
+/// A record of every kind that a customer's side may write.
 fn of_a_customer() -> Vec<Record> {
     let [former, silent, present] = [5, 6, 7].map(|n| DeskId::new([n; 16]));
     let of = Asked { desk: present, number: 1 };
@@ -121,7 +121,7 @@ fn of_a_customer() -> Vec<Record> {
     ]
 }
 
-/// The story of these records when their first entry has the offset after `before`.
+/// The story of these records, if their first entry has the offset after `before`.
 fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64) -> Story {
     let mut story = Story::new(id, ordinal);
     for record in records {
@@ -131,7 +131,7 @@ fn folded(id: ConversationId, ordinal: u32, records: &[Record], mut before: u64)
     story
 }
 
-/// Gives a story the times of another one. Only the disk knows when entries came.
+/// Gives a story the times of another one. Only the store on the disk knows when entries came.
 fn set_times(story: &mut Story, other: &Story) {
     let owed = |story: &Story| (story.owed.lines(), story.owed.last().map(str::to_owned));
     assert_eq!(owed(story), owed(other));
@@ -139,14 +139,14 @@ fn set_times(story: &mut Story, other: &Story) {
 }
 
 #[test]
-fn both_stores_tell_the_story_that_the_records_come_to() {
+fn both_stores_return_the_story_of_their_records() {
     let folder = Folder::new("story");
     for mut journal in [Journal::in_memory(), folder.open()] {
         let (mut count, mut told) = (0, Vec::new());
         for (ordinal, records) in [(1, of_a_customer()), (2, of_a_desk())] {
             let id = ConversationId::new([ordinal as u8; 16]);
             let whole = folded(id, ordinal, &records, count);
-            // A batch each, and the story is right behind each of them.
+            // Each record is a batch of its own, and the story must be right after each batch.
             for end in 1..=records.len() {
                 let wanted = folded(id, ordinal, &records[..end], count);
                 journal.commit(vec![(id, records[end - 1].clone())]).unwrap();
@@ -209,15 +209,15 @@ fn a_story_of_a_customers_conversation_has_what_a_restart_needs() {
     assert_eq!(story.idle, Duration::ZERO);
 }
 
-/// Commits these records one by one; a restart reads the conversation behind each that says so.
+/// Commits these records one by one. Checks after each whether a restart reads the conversation.
 fn check_open(id: ConversationId, records: &[(Record, bool)]) {
     let is_open = |journal: &Journal| {
         let Restart { stories, begun, .. } = journal.restart().unwrap();
         assert_eq!(begun, 1);
         stories.iter().any(|story| story.id == id)
     };
-    // What is noted does not depend on what this process knew before: one reads it afresh after
-    // each commit, the other does not.
+    // The mark must not depend on what the process has in memory: one round opens the journal again
+    // after each commit, the other does not.
     for afresh in [true, false] {
         let folder = Folder::new(&format!("open-{id:?}"));
         let (mut memory, mut file) = (Journal::in_memory(), folder.open());
@@ -236,7 +236,7 @@ fn check_open(id: ConversationId, records: &[(Record, bool)]) {
 }
 
 #[test]
-fn a_desks_restart_reads_who_waits_or_talks_or_is_owed_a_line() {
+fn a_desks_restart_reads_conversations_that_are_open_or_have_an_undelivered_line() {
     let theirs = |number, body| Record::Theirs(None, entry(number, body));
     let of = Asked { desk: DeskId::new([7; 16]), number: 1 };
     check_open(
@@ -265,7 +265,7 @@ fn a_desks_restart_reads_who_waits_or_talks_or_is_owed_a_line() {
 }
 
 #[test]
-fn a_customers_restart_reads_what_is_not_closed_or_owed_to_the_desk() {
+fn a_customers_restart_reads_conversations_that_are_open_or_have_an_undelivered_entry() {
     let desk = DeskId::new([7; 16]);
     let of = Asked { desk, number: 1 };
     let closed = Body::Closed { of: None, reason: EndReason::UserEnded };
@@ -293,7 +293,7 @@ fn a_customers_restart_reads_what_is_not_closed_or_owed_to_the_desk() {
 }
 
 #[test]
-fn a_commit_gives_back_its_lines_as_they_are_read_later() {
+fn a_commit_returns_its_lines_as_they_are_read_later() {
     let folder = Folder::new("committed");
     for mut journal in [Journal::in_memory(), folder.open()] {
         let first = journal.commit(vec![(ONE, begun("Ann"))]).unwrap();
@@ -319,7 +319,7 @@ fn a_commit_gives_back_its_lines_as_they_are_read_later() {
     }
 }
 
-/// The own names of the agents who wrote the messages of a conversation.
+/// The agents' own names for the messages of a conversation.
 fn writers(journal: &Journal) -> Vec<Option<Box<str>>> {
     let lines = journal.lines(ONE, Offset::START).unwrap().into_iter();
     lines.filter(|line| line.said().is_some()).map(|line| line.agent).collect()
@@ -344,7 +344,7 @@ fn each_message_of_a_desk_says_which_agent_wrote_it_also_under_another_number() 
 }
 
 #[test]
-fn a_file_of_version_7_keeps_its_lines_and_says_of_new_ones_who_wrote_them() {
+fn a_file_of_version_7_keeps_its_lines_and_names_the_agents_of_new_ones() {
     let folder = Folder::new("version-7");
     let own = |number| entry(number, said(Author::Admin, "hi"));
     folder.open().commit(vec![(ONE, begun("Ann")), (ONE, Record::Own(own(1)))]).unwrap();
@@ -359,7 +359,7 @@ fn a_file_of_version_7_keeps_its_lines_and_says_of_new_ones_who_wrote_them() {
 }
 
 #[test]
-fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
+fn a_customer_who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
     let folder = Folder::new("many");
     let mut journal = folder.open();
     let body = |number| {
@@ -379,7 +379,7 @@ fn who_asked_and_gave_up_ten_thousand_times_comes_back_as_quickly_as_others() {
 }
 
 #[test]
-fn the_number_of_a_deleted_conversation_is_not_given_again() {
+fn the_number_of_a_deleted_conversation_is_never_used_again() {
     let folder = Folder::new("deleted");
     let mut journal = folder.open();
     journal.commit(vec![(ONE, begun("Ann")), (OTHER, begun("Bob"))]).unwrap();
@@ -405,7 +405,7 @@ fn the_log_stays_short_while_others_read_without_a_pause() {
     let is_over = AtomicBool::new(false);
     let (mut longest, mut written) = (0, 0);
     thread::scope(|scope| {
-        // Two that take turns: at no moment nobody reads.
+        // Two readers take turns: at each moment one of them reads.
         scope.spawn(|| {
             let readers = [folder.connect(), folder.connect()];
             let read = "BEGIN; SELECT max(key) FROM entry";
@@ -418,7 +418,7 @@ fn the_log_stays_short_while_others_read_without_a_pause() {
                 }
             }
         });
-        // One that stays open, and reads now and then.
+        // A third reader keeps its connection open, and reads now and then.
         let reader = folder.connect();
         let text = "x".repeat(1 << 20);
         while written < 2 * MAX {

@@ -141,8 +141,8 @@ impl Editor {
         self.cursor = from;
     }
 
-    /// An edit may join the letters around the cursor into one grapheme: then the cursor moves
-    /// behind it.
+    /// An edit may join the letters around the cursor into one grapheme. Then the cursor moves to
+    /// the end of it.
     fn settle(&mut self) {
         let mut grapheme = GraphemeCursor::new(self.cursor, self.text.len(), true);
         if !grapheme.is_boundary(&self.text, 0).unwrap_or(true) {
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_being_typed_is_not_lost_when_an_older_line_is_sent_or_cleared() {
+    fn a_draft_is_not_lost_when_an_older_line_is_sent_or_cleared() {
         for leave in [Key::KillAll, Key::Enter] {
             let mut editor = Editor::default();
             editor.insert("refused");
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_room_is_not_taken() {
+    fn a_text_without_room_is_not_inserted() {
         let mut editor = Editor::default();
         assert!(editor.insert(&"a".repeat(EDITOR_MAX)));
         assert!(!editor.insert("b"));

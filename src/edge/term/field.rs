@@ -1,16 +1,16 @@
-//! The prompt and the line that is typed, as rows. Pure.
+//! The prompt and the line that is being typed, as rows. Pure.
 
 use super::layout::{Edited, Shown, clip_before, edited, width};
 use super::render::{Look, Row};
 use crate::core::delivery::Mark;
 
-/// The counts of a prompt begin like this.
+/// The separator before the counts of a prompt.
 const COUNTS: &str = " · ";
-/// The least columns for the name in a prompt, and for the line that is typed behind the prompt.
+/// The least columns for the name in a prompt, and for the line after the prompt.
 const NAME_MIN: usize = 4;
 const LINE_MIN: usize = 10;
 
-/// The rows, and where the cursor stands in them.
+/// The rows, and the cursor's place in them.
 pub(super) struct Field {
     pub(super) rows: Vec<Row>,
     /// The columns of each row.
@@ -22,9 +22,9 @@ pub(super) struct Field {
     pub(super) column: usize,
 }
 
-/// Lays out a text behind a prompt. It takes at most `height` rows: of a longer text those around
-/// the cursor are shown, from row `top` on, which moves only when the cursor leaves them. The
-/// prompt stands before the first row that is shown.
+/// Lays out a text after a prompt, in at most `height` rows. Of a longer text it shows the rows
+/// around the cursor, from row `top` on; `top` moves only when the cursor leaves them. The prompt
+/// stands before the first row that is shown.
 pub(super) fn field(
     prompt: &Shown,
     (text, cursor): (&str, usize),
@@ -64,9 +64,10 @@ pub(super) fn field(
     }
 }
 
-/// The prompt in half of a row: the short one if the whole one does not fit, and of that the name
-/// is cut. The counts, and the mark at the end (✓ or ✓✓, for the last line sent), stay: for them
-/// and the beginning of the name a prompt takes more than half of a narrow row.
+/// The prompt, fitted into half of a row: the short prompt if the whole one does not fit, with its
+/// name cut if needed. The counts and the mark at the end (✓ or ✓✓, for the last line sent) are
+/// never cut. In a narrow row, the prompt takes more than half for them and the beginning of the
+/// name.
 pub(super) fn fitted_prompt(prompt: &Shown, short: &Shown, columns: usize) -> Shown {
     let half = columns / 2;
     if width(prompt.as_str()) <= half {

@@ -47,9 +47,9 @@ pub(super) enum Key {
     Cancel,
     /// Ctrl-L: clears the screen.
     Redraw,
-    /// Alt-1 to Alt-9: to the customer with this number.
+    /// Alt-1 to Alt-9: moves the focus to the customer with this number.
     Go(u8),
-    /// Alt-a: to the customer who is owed an answer longest.
+    /// Alt-a: moves the focus to the customer who has waited longest for an answer.
     GoOn,
     Interrupt,
     /// Ctrl-Z.
@@ -137,7 +137,7 @@ impl Decoder {
 }
 
 impl Paste {
-    /// Adds a byte; whether it was the last one of the paste.
+    /// Adds a byte. Returns whether it was the last one of the paste.
     fn push(&mut self, byte: u8) -> bool {
         self.bytes.push(byte);
         if self.bytes.len() > PASTE_MAX + PASTE_END.len() {
@@ -163,7 +163,7 @@ impl Paste {
     }
 }
 
-/// Whether the sequence behind an Escape is complete.
+/// Whether the sequence after an Escape is complete.
 fn is_whole(rest: &[u8]) -> bool {
     match rest {
         [] | [b'[' | b'O'] => false,
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_leaves_nothing_behind() {
+    fn an_unknown_sequence_leaves_no_text() {
         assert_eq!(keys(&[b"\x1b[99;99z\x1b[?1;2c\x1bz\x00\xffok"]), [text("ok")]);
         let mut decoder = Decoder::default();
         decoder.push(b"\x1b", |_| panic!("not a key yet"));

@@ -51,7 +51,7 @@ impl Shown {
         Shown(self.0[..bytes].to_owned())
     }
 
-    /// This text, and `more` behind it.
+    /// This text, followed by `more`.
     pub(super) fn and(mut self, more: &Shown) -> Shown {
         self.0.push_str(&more.0);
         self

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use rustix::stdio::stdin;
 use rustix::termios::{LocalModes, OptionalActions, OutputModes, Termios, tcgetattr, tcsetattr};
 
-/// Switches bracketed paste on: the terminal marks the beginning and end of a pasted block. It keeps
-/// its title for later.
+/// Switches bracketed paste on: the terminal marks the beginning and end of a pasted block. It
+/// keeps its title for later.
 pub(super) const ENTER: &[u8] = b"\x1b[?2004h\x1b[22;2t";
 /// Switches bracketed paste off, line wrapping on and colours off, and puts the title back.
 pub(super) const LEAVE: &[u8] = b"\x1b[?2004l\x1b[?7h\x1b[0m\x1b[23;2t";

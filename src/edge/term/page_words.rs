@@ -1,11 +1,11 @@
-//! The sentence for the page from which a customer uses a gateway. Pure.
+//! The sentence about the page from which a customer uses a gateway. Pure.
 
 use crate::core::text::Line;
 use crate::wire::{Identity, Page};
 
 /// The sentence, safe to show. `who` is the customer. `None` if nothing is known.
 pub(super) fn page_words(who: &str, page: &Page) -> Option<String> {
-    // A page's title is the customer's to choose: what is verified stands before it.
+    // The customer can choose any page's title. So the verified part stands before it.
     let identity = page.identity.as_deref().map(verified);
     let who = identity.as_ref().map_or(who.to_owned(), |identity| format!("{who} ({identity})"));
     let part = |part: &Option<Box<str>>| part.as_deref().map(|part| Line(part).to_string());
@@ -55,7 +55,7 @@ mod tests {
     use crate::wire::{Identity, Page};
 
     #[test]
-    fn an_agent_reads_where_a_customer_is_and_with_what() {
+    fn an_agent_reads_on_which_page_and_with_which_browser_a_customer_is() {
         let text = |text: &str| Some(text.into());
         let chrome = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
                       Chrome/130.0.0.0 Safari/537.36";

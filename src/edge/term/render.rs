@@ -20,7 +20,7 @@ const PLAIN_MORE: &str = "  | ";
 const MORE: &str = "  │ ";
 /// The prefix of a button. No line of a message begins with it.
 const CHOICE: &str = "  ";
-/// The least columns for a message's text behind its speaker. With fewer, the text starts on the
+/// The least columns for a message's text after its speaker. With fewer, the text starts on the
 /// next row.
 const FIRST_MIN: usize = 12;
 
@@ -52,7 +52,7 @@ pub(super) fn plain(report: &Report, reader: Reader, columns: usize) -> Option<V
     Some(plain_note("handoff: ", &text, columns))
 }
 
-/// A text of the program's own as plain lines, the first of them behind `mark`.
+/// A text of the program's own as plain lines. `mark` stands before the first.
 pub(super) fn plain_note(mark: &'static str, text: &Shown, columns: usize) -> Vec<Shown> {
     let rows = wrap(text, room(columns, width(mark)), room(columns, PLAIN_MORE.len()));
     prefixed(mark, PLAIN_MORE, &rows)
@@ -79,7 +79,7 @@ fn plain_message(told: &Told, columns: usize) -> Vec<Shown> {
     lines
 }
 
-/// Rows behind prefixes: `first` before the first row, `rest` before the others.
+/// Rows with prefixes: `first` before the first row, `rest` before the others.
 fn prefixed(first: &'static str, rest: &'static str, rows: &[Shown]) -> Vec<Shown> {
     let prefixes = once(first).chain(repeat(rest));
     prefixes.zip(rows).map(|(prefix, row)| Shown::own(prefix).and(row)).collect()
@@ -146,7 +146,7 @@ impl Row {
 
     /// The most columns that it takes in any terminal.
     pub(super) fn columns(&self) -> usize {
-        // Behind each Escape there is a colour, up to its 'm'.
+        // After each Escape there is a colour, up to its 'm'.
         let mut parts = self.0.split('\x1b');
         let first = parts.next().map_or(0, width);
         first
@@ -165,9 +165,9 @@ impl Row {
 /// Whether a human has answered a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// They came, or said something.
+    /// An agent joined, or said something.
     Given,
-    /// The customer waits for it.
+    /// The customer waits for an answer.
     Due,
 }
 
@@ -186,12 +186,12 @@ impl Look {
         Look { reader, colour, zone: TimeZone::system(), history: None }
     }
 
-    /// Whether an agent looks at it.
+    /// Whether an agent reads the reports.
     pub(super) fn is_agent(&self) -> bool {
         self.reader == Reader::Agent
     }
 
-    /// Keeps how the connection to the desk is, for the next report about it.
+    /// Remembers the state of the connection to the desk, for the next report about it.
     pub(super) fn note_link(&mut self, report: &Report) {
         if let (Report::Link { link, .. }, Reader::Customer { was_lost }) =
             (report, &mut self.reader)
@@ -204,7 +204,7 @@ impl Look {
         }
     }
 
-    /// For a customer: what a report says of the human's answer, if it says anything of it.
+    /// What a report says to a customer about a human's answer, if it says anything.
     pub(super) fn answer(&self, report: &Report) -> Option<Answer> {
         match report {
             _ if self.is_agent() => None,
@@ -239,7 +239,7 @@ impl Look {
         Some(rows)
     }
 
-    /// A text of the program's own as rows, the first of them behind `mark`.
+    /// A text of the program's own as rows. `mark` stands before the first.
     pub(super) fn note(
         &self,
         mark: &'static str,
@@ -355,7 +355,7 @@ impl Look {
     }
 }
 
-/// The columns that are left behind a prefix of `prefix` columns.
+/// The columns that are left after a prefix of `prefix` columns.
 fn room(columns: usize, prefix: usize) -> usize {
     columns.saturating_sub(prefix).max(1)
 }

@@ -1,5 +1,5 @@
-//! How a terminal calls the person in front of it: by its bell, its title, and a notification where
-//! it has such.
+//! How a terminal calls the person in front of it: by its bell, its title and, if it can, a
+//! notification.
 
 use std::env;
 
@@ -8,7 +8,7 @@ use super::layout::Shown;
 /// The bell.
 const BELL: &str = "\x07";
 
-/// How this terminal takes a notification.
+/// The sequence by which a terminal takes a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Notification {
     /// OSC 9: iTerm2, WezTerm, Ghostty.
@@ -27,7 +27,7 @@ pub(super) fn ring(text: &Shown) -> String {
     format!("{BELL}{}", notification.map(|it| written(it, text.as_str())).unwrap_or_default())
 }
 
-/// The bytes that set the title: how many need an answer, if any do.
+/// The bytes that set the title. It counts the customers who need an answer, if any do.
 pub(super) fn title(count: u32) -> String {
     let count = if count > 0 { format!("({count}) ") } else { String::new() };
     format!("\x1b]2;{count}handoff\x1b\\")
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_title_counts_who_needs_an_answer() {
+    fn the_title_counts_the_customers_who_need_an_answer() {
         assert_eq!([title(0), title(2)], ["\x1b]2;handoff\x1b\\", "\x1b]2;(2) handoff\x1b\\"]);
     }
 }

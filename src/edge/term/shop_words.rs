@@ -1,12 +1,13 @@
 //! What a customer at a terminal reads in place of a technical sentence: the words of a shop. Pure.
 //!
-//! Who set the program up finds the technical sentence in the log (`RUST_LOG=info`), in `--json`,
-//! and on stderr where a script types.
+//! The person who set up the program finds the technical sentence in the log (`RUST_LOG=info`), in
+//! `--json`, and on stderr if a script types.
 
 use crate::core::report::{CustomerNews, Link, LinkFault, News, Report};
 
-/// The words for a report. `None`: its own sentence has no technical word. An empty text: the
-/// customer need not read it. `was_lost`: the connection was lost before.
+/// The words for a report. `None` if the report's own sentence has no technical word. An empty text
+/// if the customer need not read the report. `was_lost` says whether the connection was lost
+/// before.
 pub(super) fn shop_words(report: &Report, was_lost: bool) -> Option<&'static str> {
     match report {
         Report::Link { parted: true, .. } => None,

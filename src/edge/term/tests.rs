@@ -31,7 +31,8 @@ fn program() {
     let Ok(control) = env::var(CONTROL) else { return };
     let mut control = TcpStream::connect(control).expect("the test listens");
     if io::stdin().is_terminal() {
-        // The terminal is ours: it tells of a resize, and of its end.
+        // The program owns its terminal, so that it gets the signals of a resize and of the
+        // terminal's end.
         rustix::process::setsid().expect("a child is no leader");
         rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())
             .expect("a fresh session takes a terminal");
@@ -78,7 +79,7 @@ fn program() {
             },
             recv(events) -> event => match event {
                 Ok(Event::Gone(_)) => writeln!(control, "Gone").expect("a reader"),
-                // A sign comes with each key: the tests of `board` say for which lines.
+                // This event comes with each key. The tests of `board` check for which lines.
                 Ok(Event::Typing(_)) => {}
                 Ok(event) => writeln!(control, "{event:?}").expect("a reader"),
                 Err(_) => std::process::exit(2),
@@ -244,10 +245,10 @@ fn the_terminal_is_as_it_was_after_finish_and_after_a_panic() {
 }
 
 #[test]
-fn a_terminal_that_hangs_up_is_told() {
+fn the_end_of_the_terminal_is_reported() {
     let Terminal { program, master, output, .. } = Terminal::start(&[]);
-    // Closing both descriptors of the master needs its reader out of its read: a last word makes it
-    // look.
+    // The reader of the master must leave its read, so that both descriptors of the master close: a
+    // last output wakes it.
     drop(output);
     let mut program = program;
     program.tell("say bye");
@@ -316,17 +317,20 @@ fn a_pipe_is_not_read_ahead() {
 }
 
 #[test]
-fn a_closed_pipe_is_told_quietly() {
+fn a_closed_pipe_is_reported_without_a_message() {
     let (mut program, stdout) = piped(&[]);
     drop(stdout);
-    // A process that another test starts may hold the pipe until it is one of its own.
+    // A process that another test has forked may hold the pipe until it has started its program.
     let since = Instant::now();
     while !program
         .answers
         .recv_timeout(Duration::from_millis(200))
         .is_ok_and(|answer| answer.starts_with("Gone"))
     {
-        assert!(since.elapsed() < DEADLINE, "nobody reads, and it is not told");
+        assert!(
+            since.elapsed() < DEADLINE,
+            "nobody reads the output, and the loop has no report of it"
+        );
         program.tell("say nobody hears it");
     }
     let mut stderr = program.child.stderr.take().expect("a pipe");
@@ -337,7 +341,7 @@ fn a_closed_pipe_is_told_quietly() {
 }
 
 #[test]
-fn an_output_nobody_reads_holds_up_the_screen_alone() {
+fn an_output_that_nobody_reads_blocks_only_the_screen() {
     let (mut program, mut stdout) = piped(&[]);
     program
         .child

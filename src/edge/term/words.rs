@@ -14,7 +14,7 @@ use crate::core::report::{
 use crate::core::text::{Line, Name};
 use crate::wire::{Author, EndReason, State};
 
-/// The letters of a note that a sentence has.
+/// The most letters of a note that a sentence quotes.
 const NOTE_LETTERS: usize = 60;
 
 /// How much attention a sentence needs.
@@ -31,14 +31,14 @@ pub enum Tone {
 /// Who reads a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reader {
-    /// An agent, or who runs a desk.
+    /// An agent, or the person who runs a desk.
     Agent,
-    /// A customer at a terminal: the words are those of a shop.
+    /// A customer at a terminal, who reads the words of a shop.
     Customer {
         /// The connection to the desk was lost.
         was_lost: bool,
     },
-    /// Who set up the customers' side, or a script.
+    /// The person who set up the customer's side, or a script.
     Operator,
 }
 
@@ -228,7 +228,7 @@ fn user_state(
     Some(text)
 }
 
-/// That a customer is back: `back after 12 min; had #2, note: a refund`.
+/// The words for a customer who is back: `back after 12 min; had #2, note: a refund`.
 fn back(former: &Earlier) -> String {
     let ago =
         former.ago.map_or_else(|| "back".to_owned(), |ago| format!("back after {}", time(ago)));
@@ -249,7 +249,7 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// `other` is another agent who has the conversation.
+/// `other` is another agent, who has the conversation.
 fn hold_words(who: &str, on_hold: bool, other: Option<&str>) -> Option<String> {
     match (other, on_hold) {
         (None, true) => Some(format!("{who} is on hold, until your next line to them or /resume")),
@@ -259,7 +259,7 @@ fn hold_words(who: &str, on_hold: bool, other: Option<&str>) -> Option<String> {
     }
 }
 
-/// `other` is another agent who has the conversation.
+/// `other` is another agent, who has the conversation.
 fn desk_state(
     who: &str,
     state: State,

@@ -10,7 +10,7 @@ const ADDRESS: &str = "Desk.example:5000";
 const PEER: std::net::SocketAddr =
     std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 1);
 
-/// A folder of this test's own, gone at its end.
+/// A folder for one test. It is removed at the end of the test.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -89,7 +89,7 @@ fn the_first_key_at_an_address_is_remembered_and_another_one_refused() {
     let judge = |address, key| first_contact(Some(file.clone())).judge(address, PEER, Some(key));
     assert!(
         judge(ADDRESS, keys[0]).unwrap().unwrap().contains(&keys[0].to_string()),
-        "it is said once"
+        "the notice comes once"
     );
     assert_eq!(judge(ADDRESS, keys[0]), Ok(None));
     assert_eq!(judge("DESK.EXAMPLE:5000", keys[0]), Ok(None), "names have no case");
@@ -115,17 +115,17 @@ fn the_first_key_at_an_address_is_remembered_and_another_one_refused() {
     assert_eq!(
         judge(ADDRESS, keys[0]),
         Ok(None),
-        "who can read it learns nothing, and to read it is enough"
+        "a file that others can read is accepted: its content is no secret"
     );
     set_mode(&file, 0o664);
     assert!(
         judge(ADDRESS, keys[0]).unwrap_err().contains("chmod 600"),
-        "anybody could have written it"
+        "a file that others can write is refused"
     );
 }
 
 #[test]
-fn a_line_of_known_desks_that_was_cut_short_or_damaged_lets_nobody_in() {
+fn a_damaged_line_of_known_desks_accepts_no_key() {
     let folder = Folder::new("damaged");
     let (file, key) = (folder.file("known_desks"), key());
     let judge = |text: String| {
@@ -164,7 +164,7 @@ fn a_line_of_known_desks_that_a_person_wrote_counts() {
 }
 
 #[test]
-fn who_keeps_nothing_still_notices_that_the_key_changes_under_way() {
+fn a_customer_who_keeps_nothing_still_notices_a_changed_key_within_one_run() {
     let (mut trust, keys) = (first_contact(None), [key(), key()]);
     assert!(trust.judge(ADDRESS, PEER, Some(keys[0])).unwrap().is_some());
     assert_eq!(trust.judge(ADDRESS, PEER, Some(keys[0])), Ok(None));
@@ -172,14 +172,14 @@ fn who_keeps_nothing_still_notices_that_the_key_changes_under_way() {
 }
 
 #[test]
-fn no_key_is_no_desk_and_plaintext_stays_where_it_was_allowed() {
+fn a_desk_without_a_key_is_refused_and_plaintext_works_only_where_allowed() {
     let key = key();
     assert!(first_contact(None).judge(ADDRESS, PEER, None).is_err());
     assert!(Trust::Keys(vec![key]).judge(ADDRESS, PEER, None).is_err());
     assert_eq!(
         Trust::Keys(vec![self::key(), key]).judge(ADDRESS, PEER, Some(key)),
         Ok(None),
-        "any of them will do"
+        "each of the keys is accepted"
     );
     let far = "192.0.2.1:5000".parse().unwrap();
     let mut loopback = Trust::Plaintext(Plaintext::Loopback);

@@ -26,7 +26,7 @@ use super::{Fingerprint, PROTOCOL, Plaintext, Security, provider};
 
 /// The condition under which a desk is trusted.
 pub enum Trust {
-    /// None, because there is no TLS: `--plaintext`.
+    /// No condition, because there is no TLS: `--plaintext`.
     Plaintext(Plaintext),
     /// The desk has one of these keys: `--fingerprint`.
     Keys(Vec<Fingerprint>),

@@ -1,4 +1,5 @@
-//! What is typed at a seat of the desk: an agent's line is done at once, a script's when it is due.
+//! The lines that are typed at the seats of a desk. An agent's line is done at once, a script's
+//! line when it is due.
 
 use crate::core::clock::Now;
 use crate::core::command::{self, Action, Who};
@@ -14,10 +15,10 @@ use crate::wire::ConversationId;
 use super::Admin;
 use super::finder::Question;
 
-/// The lines that a person sees of a conversation to which they go.
+/// How many of a conversation's last lines a person sees when they go to it.
 const LAST_LINES: usize = 6;
 impl Admin {
-    /// Takes a line that was typed while a conversation had the focus, if one had.
+    /// Takes a line, and the conversation that had the focus while it was typed, if one had it.
     pub(super) fn typed_to(
         &mut self,
         at: SeatId,
@@ -43,14 +44,14 @@ impl Admin {
         }
     }
 
-    /// Says why a line goes nowhere. It is the draft again.
+    /// Shows why a line was not sent, and makes it the draft again.
     fn refuse(&mut self, at: SeatId, why: &AgentRefusal, line: &str) {
         self.note_unsent(at);
         self.edges.seats[at].seat().screen().refuse(&why.to_string(), line);
     }
 
-    /// Takes a line. An agent's line is done or refused at once, a script's waits until it can be
-    /// done.
+    /// Takes a line. An agent's line is done or refused at once; a script's line waits until it can
+    /// be done.
     fn typed(&mut self, at: SeatId, line: &str, now: Now) -> Result<(), Stop> {
         let is_person = self.edges.seats[at].input.pace.is_person();
         match command::Admin::parse(line) {
@@ -74,7 +75,7 @@ impl Admin {
         Ok(())
     }
 
-    /// A person at this seat types a line for the customer in focus, which begins like this.
+    /// A person at this seat is typing a line for the customer in focus. `draft` is its beginning.
     pub(super) fn typing(&mut self, at: SeatId, draft: Option<&str>, now: Now) {
         self.desk.agent_is_here(at, now);
         if let Some(draft) = draft {
@@ -85,7 +86,7 @@ impl Admin {
         }
     }
 
-    /// Tab behind a command that was typed so far.
+    /// The Tab key was pressed at this seat, after the unfinished command `line`.
     pub(super) fn complete(&mut self, at: SeatId, line: &str) {
         let names = |takes| match takes {
             Takes::Nothing => Vec::new(),
@@ -100,7 +101,7 @@ impl Admin {
         self.edges.seats[at].seat().complete(line, &completion);
     }
 
-    /// A script's line is done.
+    /// Marks a script's line as done.
     fn done(&mut self, at: SeatId) {
         self.edges.seats[at].input.pace.done();
         self.note_taken(at);
@@ -110,7 +111,7 @@ impl Admin {
         self.edges.seats[at].seat_mut().fail(why);
     }
 
-    /// Does a script's line when it is due. A line that needs a conversation waits until there is
+    /// Does a script's line if it is due. A line that needs a conversation waits until there is
     /// one.
     pub(super) fn step(&mut self, at: SeatId, now: Now) -> Result<(), Stop> {
         let Some(command) = self.edges.seats[at].input.pace.pending() else { return Ok(()) };
@@ -160,7 +161,7 @@ impl Admin {
 
     /// Whether a line that needs a conversation would wait in vain.
     fn is_forsaken(&self, at: SeatId) -> bool {
-        // A script that is attached gets no customer but by a line of its own. It may have had one
+        // An attached script gets customers only by a line of its own. It may have had a customer
         // before the desk was started again.
         let must_accept = at != SeatId::TERMINAL;
         (self.edges.seats[at].had_one() || must_accept)
@@ -181,8 +182,8 @@ impl Admin {
             self.edges.seats[at].input.accepting = None;
             return self.done(at);
         }
-        // In a script a number means the customer with that number, also one who has not come yet,
-        // and never a name.
+        // In a script a number is never a name. It means the customer with that number, even if
+        // they have not come yet.
         let find = |who: &Who| who.number().map_or_else(|| self.desk.find_waiting(who), Ok);
         let accepted = match who.map(find).transpose() {
             Ok(ordinal) => {
@@ -210,13 +211,14 @@ impl Admin {
         if accepted.is_ok()
             && let Some(line) = self.edges.terminals.line_of(at)
         {
-            // A desk that dies now does not take a second customer for this line.
+            // Noted before the customer is accepted: a desk that dies now does not accept a second
+            // customer for this line.
             self.desk.note_taken(line.key, line.received.get());
         }
         self.edges.seats[at].input.accepting = accepted.ok();
     }
 
-    /// Does what was typed. Returns why it cannot be done, if it cannot.
+    /// Carries out a line. Returns the reason if it cannot be done.
     fn obey(
         &mut self,
         at: SeatId,
@@ -280,7 +282,7 @@ impl Admin {
         })
     }
 
-    /// Does something in the conversation with this number, or in the one in focus.
+    /// Carries out an action in the conversation with this number, or in the one in focus.
     fn act_in(
         &mut self,
         at: SeatId,
@@ -291,7 +293,7 @@ impl Admin {
         let is_person = self.edges.seats[at].input.pace.is_person();
         let desk = &mut self.desk;
         let done = match action {
-            // What a person ends can be undone for a while, what a script ends cannot.
+            // A person can undo the end of a conversation for a while, a script cannot.
             Action::End(ending, note) if is_person => {
                 desk.end_soon(at, on, *ending, note.as_deref(), now)
             }
@@ -332,12 +334,12 @@ impl Admin {
         find(&self.desk, who).map_err(|missing| self.explain(at, who, missing))
     }
 
-    /// Tells one line at a seat.
+    /// Shows one line at a seat.
     pub(super) fn say(&self, at: SeatId, text: &str) {
         self.edges.seats[at].seat().notice(text);
     }
 
-    /// Puts a canned reply into the line that is typed, or lists the replies.
+    /// Puts a canned reply into the line that is being typed, or lists the replies.
     fn pick(&mut self, at: SeatId, name: Option<&str>) -> Result<(), AgentRefusal> {
         let Some(canned) = &mut self.canned else { return Err(AgentRefusal::NoReplies) };
         if let Err(text) = canned.refresh() {
@@ -363,15 +365,15 @@ impl Admin {
         Ok(())
     }
 
-    /// Why a line is not sent at once: it has what the latest canned reply left open. The second
-    /// time it is sent.
+    /// The refusal of a line that still has open placeholders of the latest canned reply. If the
+    /// agent sends the line again, it is not refused.
     fn take_open(&mut self, at: SeatId, line: &str) -> Option<AgentRefusal> {
         let open = std::mem::take(&mut self.edges.seats[at].input.open);
         let left: Vec<_> = open.into_iter().filter(|open| line.contains(open)).collect();
         (!left.is_empty()).then(|| AgentRefusal::Open(left.join(" and ")))
     }
 
-    /// Why a name leads to no customer. If several customers fit, they are listed first.
+    /// The reason why a name fits no single customer. If several fit, lists them first.
     pub(super) fn explain(&self, at: SeatId, who: &Who, missing: Missing) -> AgentRefusal {
         match missing {
             Missing::Nobody => AgentRefusal::NoSuchName(who.0.clone()),
@@ -384,7 +386,7 @@ impl Admin {
         AgentRefusal::SeveralFit
     }
 
-    /// The agent has gone to another conversation: a person sees its last lines.
+    /// The agent has gone to another conversation: shows a person its last lines.
     fn arrive(
         &mut self,
         at: SeatId,
@@ -405,7 +407,7 @@ impl Admin {
         Ok(Ok(()))
     }
 
-    /// Says who gets the next line, if no prompt shows it.
+    /// Shows who gets the next line, if there is no prompt that does.
     pub(super) fn tell_focus(&self, at: SeatId) {
         if let Some(id) = self.desk.focus(at)
             && !self.edges.seats[at].seat().screen().has_prompt()

@@ -42,7 +42,7 @@ pub(super) struct AgentSeat {
     others: HashSet<ConversationId>,
     /// Conversations that were shown before the terminal was lost, until they are told again.
     resumed: HashSet<ConversationId>,
-    /// Conversations of others that are read along here.
+    /// Conversations of other agents that are watched at this seat.
     watched: HashSet<ConversationId>,
     /// With `--json`: up to which offset conversations are told with this turn.
     told: HashMap<ConversationId, Offset>,
@@ -148,8 +148,8 @@ impl AgentSeat {
         self.seat.screen().flush();
     }
 
-    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn for
-    /// every seat, so what has not changed costs little.
+    /// Shows this prompt, and in the title how many need an answer. A desk calls this every turn
+    /// for every seat, so what has not changed costs little.
     pub(super) fn show_prompt(
         &mut self,
         prompt: (Prompt, Mark, Option<ConversationId>),
@@ -166,7 +166,7 @@ impl AgentSeat {
         self.prompt = Some(prompt);
     }
 
-    /// This conversation of another agent is read along here, or no more.
+    /// Begins or stops to watch this conversation of another agent at this seat.
     pub(super) fn watch(&mut self, id: ConversationId, is_watched: bool) {
         if is_watched {
             self.watched.insert(id);
@@ -312,9 +312,9 @@ impl AgentSeat {
         }
     }
 
-    /// Shows lines of a conversation. To a person the notes of history come behind the messages: they
-    /// are remarks about all of it. The ordinal is for a conversation that the desk does not know
-    /// any more.
+    /// Shows lines of a conversation. To a person the notes of history come behind the messages:
+    /// they are remarks about all of it. The ordinal is for a conversation that the desk does not
+    /// know any more.
     pub(super) fn show_lines(
         &mut self,
         desk: &Desk,

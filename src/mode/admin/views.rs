@@ -1,4 +1,4 @@
-//! What an agent looks at: lists, searches, conversations read along, and histories.
+//! What an agent looks at: lists, searches, watched conversations, and histories.
 
 use jiff::tz::TimeZone;
 
@@ -46,14 +46,14 @@ impl Admin {
         }
     }
 
-    /// A lead reads a conversation along, or no more.
+    /// A lead begins to watch a conversation, or stops.
     pub(super) fn watch(
         &mut self,
         at: SeatId,
         who: &Who,
     ) -> Result<Result<(), AgentRefusal>, Stop> {
         let ordinal = self.find(at, who, Desk::find_active);
-        let id = match ordinal.and_then(|ordinal| self.desk.watch_along(at, ordinal)) {
+        let id = match ordinal.and_then(|ordinal| self.desk.toggle_watch(at, ordinal)) {
             Ok(id) => id,
             Err(why) => return Ok(Err(why)),
         };
@@ -61,10 +61,10 @@ impl Admin {
         let seat = &mut self.edges.seats[at];
         seat.watch(id, is_watched);
         if !is_watched {
-            seat.seat().notice(&format!("you do not read {who} along any more"));
+            seat.seat().notice(&format!("you do not watch {who} any more"));
             return Ok(Ok(()));
         }
-        seat.seat().notice(&format!("you read {who} along; /watch again ends that"));
+        seat.seat().notice(&format!("you watch {who}; /watch again ends that"));
         if !seat.is_json() {
             seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
         }

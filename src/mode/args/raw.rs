@@ -14,10 +14,10 @@ use crate::net::CONNECTIONS;
 use crate::turn::peers::rate::RATE;
 
 /// Declares the struct of a mode: its own options, and groups of options that several modes share.
-/// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot, for
-/// the customers' sides), `+ place` (journals and keys), `+ desk` (which desk's agents), `+ person`
-/// (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one struct into
-/// another.
+/// The groups are `+ listen` (whoever listens), `+ around` (the ways to the desk and to the bot,
+/// for the customers' sides), `+ place` (journals and keys), `+ desk` (which desk's agents), `+
+/// person` (who sits at a terminal) and `+ json`. `argh` itself cannot put the options of one
+/// struct into another.
 macro_rules! mode {
     ($(#[$about:meta])* $vis:vis struct $mode:ident { $($own:tt)* } + listen $($more:tt)*) => {
         mode! { $(#[$about])* $vis struct $mode {
@@ -248,27 +248,27 @@ mode! {
         /// accept every customer at once
         #[argh(switch)]
         pub auto_accept: bool,
-        /// read no stdin and end only by a signal, for a service manager; agents answer at terminals
-        /// of their own (handoff attach)
+        /// read no stdin and end only by a signal, for a service manager; agents answer at
+        /// terminals of their own (handoff attach)
         #[argh(switch)]
         pub no_terminal: bool,
-        /// a file with canned replies for /r: [NAME] in a line, and below it a text, in which {customer}
-        /// and {agent} become names
+        /// a file with canned replies for /r: [NAME] in a line, and below it a text, in which
+        /// {customer} and {agent} become names
         #[argh(option)]
         pub replies: Option<PathBuf>,
         /// a command for the shell that calls you while somebody needs an answer; HANDOFF_TEXT,
         /// HANDOFF_WAITING, HANDOFF_WAITED and HANDOFF_UNREAD in its environment say more
         #[argh(option)]
         pub notify_command: Option<String>,
-        /// a URL that gets a POST of JSON with a text while somebody needs an answer, such as a hook
-        /// of Slack or Mattermost
+        /// a URL that gets a POST of JSON with a text while somebody needs an answer, such as a
+        /// hook of Slack or Mattermost
         #[argh(option)]
         pub notify_url: Option<String>,
         /// seconds until you are called again while nobody has answered (default 60)
         #[argh(option, default = "NOTIFY_EVERY.as_secs() as u32")]
         pub notify_every: u32,
-        /// seconds without a terminal after which an agent's customers go back to the queue (default
-        /// 60)
+        /// seconds without a terminal after which an agent's customers go back to the queue
+        /// (default 60)
         #[argh(option, default = "AGENT_GRACE.as_secs() as u32")]
         pub agent_grace: u32,
         /// the most customers of one agent (default: no limit)
@@ -277,12 +277,12 @@ mode! {
         /// do not show leads what other agents are typing
         #[argh(switch)]
         pub private_drafts: bool,
-        /// who takes a customer who waits: 'pull' (the agent who accepts first) or 'longest-idle' (the
-        /// agent who got one the longest ago; default pull)
+        /// who takes a customer who waits: 'pull' (the agent who accepts first) or 'longest-idle'
+        /// (the agent who got one the longest ago; default pull)
         #[argh(option, default = "Assign::default()")]
         pub assign: Assign,
-        /// with --assign longest-idle: seconds for the agent to answer; then the customer goes to the
-        /// next one, and the agent is away (default: no limit)
+        /// with --assign longest-idle: seconds for the agent to answer; then the customer goes to
+        /// the next one, and the agent is away (default: no limit)
         #[argh(option)]
         pub answer_within: Option<u32>,
         /// the most customers, connected or waiting; further ones are told to come back later
@@ -362,7 +362,7 @@ mode! {
         /// the name that customers see (a new agent's default: the same)
         #[argh(option)]
         pub shown_as: Option<String>,
-        /// a lead may take over conversations of others and read them along
+        /// a lead may take over conversations of others and watch them
         #[argh(switch)]
         pub lead: bool,
         /// the agent is no lead any more

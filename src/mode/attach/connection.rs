@@ -150,8 +150,8 @@ impl Attach {
         Ok(())
     }
 
-    /// The desk knows this agent. It has done the lines up to `taken`, but for those that it did not
-    /// send, and gets the others.
+    /// The desk knows this agent. It has done the lines up to `taken`, but for those that it did
+    /// not send, and gets the others.
     fn signed_in(
         &mut self,
         conn: Conn,
@@ -176,8 +176,8 @@ impl Attach {
         let former = self.lines.agent().map_err(fault)?;
         let is_anothers = former.is_some_and(|it| it != agent) && !waiting.is_empty();
         if next != taken + 1 || is_anothers {
-            // One of the two journals is an old copy, so nobody knows which of the lines are done; or
-            // another agent typed them here.
+            // One of the two journals is an old copy, so nobody knows which of the lines are done;
+            // or another agent typed them here.
             self.credentials.seat = SeatKey::new(random()?);
             let unsent = self.lines.begin(&self.credentials).map_err(fault)?;
             for line in unsent {

@@ -1,5 +1,5 @@
-//! The part of HTTP/1.1 that the demo's servers need: one request per connection, with a body of known
-//! length.
+//! The part of HTTP/1.1 that the demo's servers need: one request per connection, with a body of
+//! known length.
 //!
 //! `httparse` reads the head; limits and deadlines are here. Each limit is checked before memory is
 //! taken, and a slow peer keeps its worker no longer than the deadline.

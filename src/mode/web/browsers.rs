@@ -67,8 +67,8 @@ pub(super) enum Carries {
     Held,
 }
 
-/// Connections of browsers, secured like this. They may all come from a proxy: when it loses them at
-/// once, they come back at once.
+/// Connections of browsers, secured like this. They may all come from a proxy: when it loses them
+/// at once, they come back at once.
 pub(super) fn settings(security: Security, are_proxied: bool) -> Settings {
     let refusal = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let settings = Settings::new(

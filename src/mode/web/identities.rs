@@ -120,8 +120,8 @@ impl Web {
         Ok(Some((token, *present)))
     }
 
-    /// Commits all that was done so far: the next request, which may come in the same turn, finds it
-    /// in the journal.
+    /// Commits all that was done so far: the next request, which may come in the same turn, finds
+    /// it in the journal.
     pub(super) fn commit_all(&mut self, now: Now) -> Result<(), Stop> {
         self.turn(now)?;
         let records = std::mem::take(&mut self.edges.records);

@@ -230,7 +230,7 @@ impl Web {
             return Ok(Err(Problem::Conversation));
         }
         if self.edges.gateway.present(customer) != Some(conversation) {
-            let begun = self.edges.gateway.begun_behind(customer, conversation);
+            let begun = self.edges.gateway.begun_after(customer, conversation);
             return Ok(match (act, begun) {
                 (Act::New, Some(begun)) => Ok(done(202, begun, None)),
                 _ => Err(Problem::Closed),

@@ -98,7 +98,8 @@ impl Sockets {
         let (door, address) = (Door { listener: *key, dialect: None }, peer.ip().into());
         let is_full = self.connections.len() >= self.limits.connections;
         let first = if self.strangers.count_at(door, address) >= settings.strangers_per_address {
-            // Who has sent nothing waits for nothing: somebody in earnest speaks at once.
+            // A peer that has sent nothing loses nothing: an honest one sends its first bytes at
+            // once.
             self.strangers.oldest_silent(door, address)
         } else if is_full || self.strangers.count(door) >= settings.strangers {
             self.strangers.first_to_go(door)
@@ -108,8 +109,8 @@ impl Sockets {
         first.inspect(|conn| self.end(*conn, Closed::Crowded)).is_some()
     }
 
-    /// A stranger speaks a dialect that counts its strangers apart, as TLS says. One of them may have
-    /// to make room.
+    /// TLS has named the stranger's dialect, and this dialect counts its strangers apart. One of
+    /// them may have to make room.
     pub(super) fn count_apart(&mut self, conn: Conn, dialect: &'static str, most: StrangersMax) {
         let Some(peer) = self.strangers.peer(conn) else { return };
         let Some(door) = self.strangers.move_to(conn, dialect) else { return };

@@ -63,8 +63,9 @@ impl Sockets {
         let over = if !connection.is_paused() {
             self.read_or_end(conn, now).err()
         } else if event.is_over() {
-            // epoll reports this even for a socket that may not be read. The last bytes of the peer
-            // stay unread and without an ack, so the peer sends them again on its next connection.
+            // epoll reports a broken connection even if its socket may not be read. The last bytes
+            // of the peer stay unread and without an ack, so the peer sends them again on its next
+            // connection.
             Some(Closed::Broken(ErrorKind::ConnectionReset.into()))
         } else {
             self.has_deaf = true;

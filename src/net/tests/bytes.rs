@@ -1,4 +1,4 @@
-//! What is sent arrives whole, in order, also under backpressure.
+//! All that is sent arrives, in order, also under backpressure.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn a_batch_leaves_in_one_write() {
 }
 
 #[test]
-fn a_lone_answer_leaves_though_the_socket_thread_waits_for_the_loop() {
+fn a_lone_answer_leaves_while_the_socket_thread_waits_for_the_loop() {
     let desk = End::with_room(patient(), 1);
     let address = desk.listen();
     let (conn, mut peer) = raw(&desk, address);
@@ -47,8 +47,9 @@ fn fifty_megabytes_both_ways_under_backpressure_are_intact() {
 }
 
 #[test]
-fn the_last_words_of_a_peer_are_read_though_writing_to_it_fails() {
-    // One place in the channel, and it is taken: the thread waits with other bytes in hand.
+fn the_last_bytes_of_a_peer_are_read_although_writing_to_it_fails() {
+    // The channel has room for one event, and is full: the thread waits with the next event in
+    // hand.
     let desk = End::with_room(patient(), 1);
     let address = desk.listen();
     let (conn, mut peer) = raw(&desk, address);
@@ -72,6 +73,6 @@ fn the_last_words_of_a_peer_are_read_though_writing_to_it_fails() {
             unexpected => panic!("{unexpected:?}"),
         }
     };
-    assert_eq!(words, b"bye", "after {stopped} bytes of the other: {why}");
+    assert_eq!(words, b"bye", "after {stopped} bytes in the other direction: {why}");
     assert!(matches!(why, Closed::Broken(_)), "{why:?}");
 }

@@ -1,14 +1,14 @@
-//! How a connection ends, and how the thread does.
+//! How connections and the socket thread end.
 
 use super::*;
 
 #[test]
-fn close_flushes_what_is_queued_though_the_peer_has_sent_unread_bytes() {
+fn a_close_sends_what_is_queued_although_the_peer_has_sent_unread_bytes() {
     let (desk, conn, mut peer) = raw_peer(patient());
     let data = pattern(PLENTY);
     desk.net.send(conn, data.clone());
     desk.close(conn);
-    // Once it flushes, the close is under way.
+    // The first byte shows that the close is under way and flushes.
     let mut all = vec![0; 1];
     peer.read_exact(&mut all).unwrap();
     peer.write_all(&pattern(300_000)).unwrap();
@@ -41,7 +41,7 @@ fn a_peer_that_has_ended_still_gets_what_a_close_flushes() {
     let data = pattern(PLENTY);
     desk.net.send(conn, data.clone());
     desk.close(conn);
-    // Only now, so that it is read while flushing and not before the close.
+    // Reading begins here, so that it happens while the close flushes and not before the close.
     let mut all = vec![0; 1];
     peer.read_exact(&mut all).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
@@ -51,7 +51,7 @@ fn a_peer_that_has_ended_still_gets_what_a_close_flushes() {
 }
 
 #[test]
-fn close_hands_over_all_and_the_peer_sees_a_clean_end() {
+fn a_close_delivers_everything_and_the_peer_sees_a_clean_end() {
     hands_over_all(pair(patient()));
 }
 
@@ -70,11 +70,11 @@ fn a_close_waits_for_the_peers_end_no_longer_than_the_linger() {
 }
 
 #[test]
-fn a_peer_that_vanishes_is_told_once() {
+fn a_peer_that_vanishes_is_reported_once() {
     let (desk, here, user, _) = pair(patient());
     drop(user);
     assert!(!matches!(desk.closed(here), Closed::ByUs));
-    // To say something to it now is nothing: the next event is another's.
+    // A send to the closed connection does nothing: the next event belongs to another connection.
     desk.send(here, "anyone?");
     desk.close(here);
     let nobody = desk.dial("nowhere");
@@ -97,7 +97,7 @@ fn finish_delivers_what_is_queued_and_ends_the_thread() {
 }
 
 #[test]
-fn finish_delivers_though_nobody_reads_the_full_channel() {
+fn finish_delivers_although_nobody_reads_the_full_channel() {
     let desk = End::with_room(patient(), 1);
     let (conn, mut peer) = raw(&desk, desk.listen());
     peer.write_all(&pattern(200_000)).unwrap();
@@ -114,20 +114,20 @@ fn finish_delivers_though_nobody_reads_the_full_channel() {
 }
 
 #[test]
-fn finish_waits_no_longer_than_told_for_a_peer_that_does_not_read() {
+fn finish_waits_no_longer_than_its_limit_for_a_peer_that_does_not_read() {
     let desk = End::new(patient());
     let (conn, _unread) = raw(&desk, desk.listen());
     desk.send(conn, pattern(PLENTY));
     let since = Instant::now();
     desk.net.finish(Duration::from_millis(300));
-    // The thread too: its handle alone would not have waited longer anyway.
+    // The thread must have ended, too. The handle alone would not have waited longer anyway.
     while desk.events.recv_timeout(PATIENCE).is_ok() {}
     let took = since.elapsed();
     assert!(took < Duration::from_secs(2), "{took:?}");
 }
 
 #[test]
-fn without_a_loop_the_thread_ends() {
+fn the_thread_ends_when_the_loop_is_gone() {
     let End { net, events, settings } = End::new(patient());
     let address = net.listen("127.0.0.1:0", settings).unwrap();
     net.flush();

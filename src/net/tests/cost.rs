@@ -16,12 +16,12 @@ fn nothing_spins_when_peers_vanish_or_idle() {
     let (half, mut peer) = raw(&desk, address);
     drop(vanished);
     desk.closed(ended);
-    // Flushing to a peer that has ended and does not read: its end stays readable.
+    // A close that flushes to a peer that has ended and does not read: the socket stays readable.
     desk.net.send(half, pattern(PLENTY));
     desk.close(half);
     peer.read_exact(&mut [0]).unwrap();
     peer.shutdown(Shutdown::Write).unwrap();
-    // One that was blocked and is not any more: it is writable all the time.
+    // A connection that was blocked and is not any more: its socket is writable all the time.
     let (drained, mut reader) = raw(&desk, address);
     desk.send(drained, pattern(PLENTY));
     reader.read_exact(&mut vec![0; PLENTY]).unwrap();
@@ -34,8 +34,11 @@ fn nothing_spins_when_peers_vanish_or_idle() {
 }
 
 #[test]
-fn without_descriptors_it_rests_says_so_once_and_goes_on() {
-    if !alone("cost::without_descriptors_it_rests_says_so_once_and_goes_on", "ulimit -n 64;") {
+fn a_listener_without_descriptors_pauses_says_so_once_and_goes_on() {
+    if !alone(
+        "cost::a_listener_without_descriptors_pauses_says_so_once_and_goes_on",
+        "ulimit -n 64;",
+    ) {
         return;
     }
     let mut setup = patient();
@@ -43,7 +46,8 @@ fn without_descriptors_it_rests_says_so_once_and_goes_on() {
     let desk = End::new(setup);
     let address = desk.listen();
     let (live, mut peer) = raw(&desk, address);
-    // std and /proc/self need one of their own now and then, so they are opened before.
+    // std and /proc/self need a descriptor now and then, so they are used before descriptors run
+    // out.
     let before = busy("net");
     let mut hoard = Vec::new();
     let error = loop {
@@ -71,8 +75,8 @@ fn without_descriptors_it_rests_says_so_once_and_goes_on() {
 }
 
 #[test]
-fn a_thousand_connections_leave_no_descriptor() {
-    if !alone("cost::a_thousand_connections_leave_no_descriptor", "") {
+fn a_thousand_connections_leave_no_open_descriptor() {
+    if !alone("cost::a_thousand_connections_leave_no_open_descriptor", "") {
         return;
     }
     let before = descriptors();
@@ -92,7 +96,7 @@ fn a_thousand_connections_leave_no_descriptor() {
         user.net.flush();
         let here: Vec<Conn> = there.iter().map(|_| desk.met()).collect();
         here.iter().for_each(|conn| desk.net.admit(*conn));
-        // In turn from either side; a few are left to `finish`.
+        // The two sides close in turn; `finish` closes the last few.
         let (closing, conns) = [(&user, &there), (&desk, &here)][round % 2];
         conns[..56].iter().for_each(|conn| closing.net.close(*conn));
         closing.net.flush();

@@ -15,7 +15,7 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
     desk.net.flush();
     let why = desk.closed(late);
     assert_eq!(why.to_string(), "the other side sent no hello in time");
-    // It said nothing at all, so nothing is told of it.
+    // This peer sent nothing at all, so the loop has no event about it.
     silent.set_read_timeout(Some(PATIENCE)).unwrap();
     assert!(!matches!(silent.read(&mut [0]), Ok(1..)));
     peer.write_all(b"x").unwrap();
@@ -26,7 +26,7 @@ fn a_connection_without_a_hello_is_closed_and_one_with_it_stays() {
 }
 
 #[test]
-fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it_and_no_loop_is_woken() {
+fn signs_of_life_keep_an_idle_connection_open_and_wake_no_loop() {
     let mut setup = patient();
     setup.dialect.keepalive.after = Duration::from_millis(100);
     setup.dialect.keepalive.dead = Duration::from_millis(600);
@@ -41,7 +41,7 @@ fn a_quiet_end_is_heard_and_the_other_stays_alive_by_it_and_no_loop_is_woken() {
 }
 
 #[test]
-fn signs_of_life_that_come_too_often_or_with_more_reach_the_loop() {
+fn signs_of_life_reach_the_loop_if_they_come_too_often_or_with_other_bytes() {
     let mut setup = patient();
     setup.dialect.keepalive.after = Duration::from_secs(60);
     let (desk, conn, mut peer) = raw_peer(setup);
@@ -57,7 +57,7 @@ fn signs_of_life_that_come_too_often_or_with_more_reach_the_loop() {
 }
 
 #[test]
-fn no_sign_of_life_leaves_before_the_loop_has_said_something() {
+fn no_sign_of_life_is_sent_before_the_loop_has_sent_something() {
     let mut setup = patient();
     setup.dialect.keepalive.after = Duration::ZERO;
     let (desk, user) = (End::new(patient()), End::new(setup));
@@ -84,7 +84,7 @@ fn a_silent_peer_is_closed() {
 }
 
 #[test]
-fn nobody_is_late_for_what_a_full_channel_left_unread() {
+fn a_peer_is_not_late_while_a_full_channel_leaves_its_bytes_unread() {
     let mut setup = patient();
     setup.dialect.keepalive.dead = Duration::from_millis(500);
     setup.dialect.hello_within = Duration::from_millis(500);
@@ -96,7 +96,7 @@ fn nobody_is_late_for_what_a_full_channel_left_unread() {
     desk.net.flush();
     flood.write_all(&pattern(400_000)).unwrap();
     peer.write_all(b"hello").unwrap();
-    // The loop looks away for longer than both; the thread stands at the full channel.
+    // The loop takes no event for longer than both deadlines; the thread waits at the full channel.
     let (_never, nothing) = bounded::<()>(0);
     assert!(nothing.recv_timeout(Duration::from_secs(1)).is_err());
     let (mut flooded, mut heard) = (0, 0);
@@ -115,7 +115,7 @@ fn nobody_is_late_for_what_a_full_channel_left_unread() {
 }
 
 #[test]
-fn a_stalled_reader_is_closed_and_another_does_not_notice() {
+fn a_stalled_reader_is_closed_and_another_peer_does_not_notice() {
     let mut setup = patient();
     setup.limits.stalled_after = Duration::from_millis(700);
     let desk = End::new(setup);
@@ -139,7 +139,7 @@ fn a_stalled_reader_is_closed_and_another_does_not_notice() {
         assert!(start.elapsed() < PATIENCE, "nobody was closed");
         let since = Instant::now();
         peer.write_all(b"x").unwrap();
-        // The echo ends with the stalled one; then nobody answers.
+        // The echo ends when the stalled peer is closed; then nobody answers.
         peer.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
         match peer.read(&mut [0]) {
             Ok(_) => trips.push(since.elapsed()),
@@ -155,14 +155,14 @@ fn a_stalled_reader_is_closed_and_another_does_not_notice() {
 }
 
 #[test]
-fn too_much_for_one_closes_that_one_only() {
+fn too_many_waiting_bytes_for_one_peer_close_only_its_connection() {
     let mut setup = patient();
     setup.dialect.outbound_max = OUTBOUND_MAX;
     let desk = End::new(setup);
     let address = desk.listen();
     let (full, _unread) = raw(&desk, address);
     let (live, mut peer) = raw(&desk, address);
-    // The kernel takes some; that one of these is too much is certain.
+    // The kernel takes some of them. It is certain that one of these is too much.
     for _ in 0..20 {
         desk.net.send(full, pattern(1 << 20));
     }

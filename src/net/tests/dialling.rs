@@ -86,7 +86,7 @@ fn localhost_is_reached_whichever_of_its_addresses_listens() {
 static HANGING: AtomicBool = AtomicBool::new(true);
 
 #[test]
-fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
+fn dials_go_on_after_resolvers_that_hang_are_abandoned() {
     let mut setup = patient();
     setup.limits.resolve_within = Duration::from_millis(300);
     setup.limits.resolve = |address| {
@@ -101,7 +101,7 @@ fn resolvers_that_hang_are_abandoned_and_give_their_places_back() {
     let address = desk.listen();
     let hanging: Vec<Conn> =
         (0..dial::DIALERS).map(|_| user.net.dial("hangs:1", user.settings.clone())).collect();
-    // All places are taken: this one waits for the first to be abandoned.
+    // All dialer threads are taken: this dial waits until the first resolver is abandoned.
     let conn = user.dial(address);
     for _ in &hanging {
         match user.next() {
@@ -124,7 +124,7 @@ fn resolve_plainly(address: &str) -> io::Result<Vec<SocketAddr>> {
 }
 
 #[test]
-fn a_dial_closed_before_it_connects_is_told_as_closed_by_us() {
+fn a_dial_that_is_closed_before_it_connects_ends_as_closed_by_us() {
     let (desk, user) = (End::new(patient()), End::new(patient()));
     let address = desk.listen();
     let conn = user.net.dial(&address.to_string(), user.settings.clone());

@@ -1,4 +1,4 @@
-//! Listeners and dials of one net that are secured and speak differently.
+//! Listeners and dials of one process with different security and different protocols.
 
 use super::*;
 use crate::edge::tls::Security;
@@ -12,7 +12,7 @@ fn user_tls() -> Security {
     Trust::FirstContact(KnownDesks::new(None)).security().unwrap()
 }
 
-/// The dialect of the next connection, and its name.
+/// The next accepted connection, and the name of its dialect.
 #[track_caller]
 fn accepted_as(end: &End) -> (Conn, &'static str) {
     match end.next() {
@@ -21,7 +21,7 @@ fn accepted_as(end: &End) -> (Conn, &'static str) {
     }
 }
 
-/// What a plain socket is answered until the other side ends.
+/// What a plain socket that sends `bytes` gets, until the other side ends.
 fn answer(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut peer = TcpStream::connect(address).unwrap();
     peer.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -32,7 +32,7 @@ fn answer(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn two_listeners_of_one_net_are_secured_and_refuse_each_in_its_own_way() {
+fn two_listeners_of_one_process_have_their_own_security_and_refusal() {
     let setup = patient();
     let end = End::new(setup.clone());
     let encrypted = Settings::new(desk_tls(), [setup.dialect("handoff/1")]);
@@ -61,7 +61,7 @@ fn two_listeners_of_one_net_are_secured_and_refuse_each_in_its_own_way() {
 }
 
 #[test]
-fn a_tls_listener_offers_two_dialects_and_each_connection_is_kept_alive_in_its_own() {
+fn a_tls_listener_offers_two_dialects_and_keeps_each_connection_alive_in_its_own() {
     let often = |bytes: &[u8]| {
         let hour = Duration::from_secs(3600);
         Keepalive { bytes: bytes.to_vec(), after: Duration::from_millis(50), dead: hour }
@@ -80,7 +80,7 @@ fn a_tls_listener_offers_two_dialects_and_each_connection_is_kept_alive_in_its_o
         user.send(there, FIRST);
         let (here, spoken) = accepted_as(&desk);
         assert_eq!((spoken, desk.received(here, 1)), (name, FIRST.to_vec()));
-        // The loop begins; what follows is kept alive.
+        // The loop sends something, so that signs of life begin.
         desk.send(here, FIRST);
         let heard = user.received(there, 6);
         assert!(heard.starts_with(&[FIRST, ping].concat()), "{heard:?}");
@@ -107,7 +107,8 @@ fn strangers_at_one_listener_take_no_room_at_another() {
     assert_ne!(end.met(), waits, "the stranger at the other listener is still there");
 }
 
-/// One more stranger at a listener that has room for one: `first` makes room for it.
+/// Connects one more stranger to a listener that has room for one, and waits until `first` is
+/// closed for it.
 #[track_caller]
 fn raw_behind(end: &End, address: SocketAddr, first: Conn) -> (Conn, TcpStream) {
     let mut peer = TcpStream::connect(address).unwrap();

@@ -1,9 +1,10 @@
-//! Connections that are not read for a while: the loop has not answered, or told them to rest.
+//! Connections that are not read for a while, because the loop has not answered yet or lets them
+//! rest.
 
 use super::*;
 
 #[test]
-fn what_came_is_with_the_loop_before_more_is_read() {
+fn a_connection_is_read_again_only_when_the_loop_is_done_with_its_last_bytes() {
     let (desk, conn, mut peer) = raw_peer(patient());
     desk.let_in(conn, &mut peer);
     peer.write_all(b"one").unwrap();
@@ -15,7 +16,7 @@ fn what_came_is_with_the_loop_before_more_is_read() {
 }
 
 #[test]
-fn who_is_not_read_is_neither_silent_nor_late_and_then_has_the_time_it_had() {
+fn a_peer_that_is_not_read_is_neither_silent_nor_late_and_keeps_its_remaining_time() {
     for is_frame in [false, true] {
         let mut setup = patient();
         if !is_frame {
@@ -41,7 +42,7 @@ fn who_is_not_read_is_neither_silent_nor_late_and_then_has_the_time_it_had() {
 }
 
 #[test]
-fn who_rests_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
+fn a_connection_at_rest_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
     let mut setup = patient();
     setup.dialect.keepalive.dead = Duration::from_millis(300);
     let (desk, conn, mut peer) = raw_peer(setup);
@@ -53,7 +54,7 @@ fn who_rests_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
     desk.net.expect(conn, Some(Duration::from_millis(300)), "whole frame");
     desk.net.flush();
     peer.write_all(b"two").unwrap();
-    // It still gets what is for it.
+    // A connection at rest is still written to.
     desk.send(conn, "for you");
     peer.read_exact(&mut [0; 7]).unwrap();
     assert_eq!(desk.received(conn, 3), b"two");
@@ -62,7 +63,7 @@ fn who_rests_is_read_later_and_is_neither_silent_nor_late_meanwhile() {
 }
 
 #[test]
-fn a_rest_ends_when_it_is_over_and_not_when_deadlines_are_looked_at() {
+fn a_rest_ends_at_its_time_and_not_at_the_next_check_of_deadlines() {
     let mut setup = patient();
     setup.limits.tick = PATIENCE;
     let (desk, conn, mut peer) = raw_peer(setup);
@@ -77,7 +78,7 @@ fn a_rest_ends_when_it_is_over_and_not_when_deadlines_are_looked_at() {
 }
 
 #[test]
-fn a_stranger_who_is_not_read_is_late_all_the_same() {
+fn a_stranger_that_is_not_read_is_late_all_the_same() {
     let mut setup = patient();
     setup.dialect.hello_within = Duration::from_millis(500);
     let desk = End::new(setup);
@@ -93,7 +94,7 @@ fn a_stranger_who_is_not_read_is_late_all_the_same() {
 }
 
 #[test]
-fn a_close_during_a_rest_delivers_takes_what_comes_and_ends_like_any() {
+fn a_close_during_a_rest_delivers_and_ends_as_usual() {
     let (desk, conn, mut peer) = raw_peer(patient());
     desk.let_in(conn, &mut peer);
     peer.write_all(b"one").unwrap();
@@ -110,12 +111,12 @@ fn a_close_during_a_rest_delivers_takes_what_comes_and_ends_like_any() {
     let since = Instant::now();
     desk.close(conn);
     assert!(matches!(desk.closed(conn), Closed::ByUs));
-    assert!(since.elapsed() < LINGER, "its end was heard: {:?}", since.elapsed());
+    assert!(since.elapsed() < LINGER, "the peer's end was noticed: {:?}", since.elapsed());
     assert_eq!(flood.join().unwrap(), b"goodbye");
 }
 
 #[test]
-fn finish_ends_who_rests() {
+fn finish_ends_connections_at_rest() {
     let (desk, conn, mut peer) = raw_peer(patient());
     desk.let_in(conn, &mut peer);
     peer.write_all(b"one").unwrap();
@@ -133,11 +134,8 @@ fn finish_ends_who_rests() {
 }
 
 #[test]
-fn nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone() {
-    if !alone(
-        "pauses::nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_gone",
-        "",
-    ) {
+fn nothing_spins_while_loud_connections_rest_and_a_broken_one_is_closed() {
+    if !alone("pauses::nothing_spins_while_loud_connections_rest_and_a_broken_one_is_closed", "") {
         return;
     }
     let mut setup = patient();
@@ -150,12 +148,12 @@ fn nothing_spins_while_somebody_rests_however_loud_and_a_peer_that_broke_off_is_
         peer.write_all(&pattern(100_000)).unwrap();
         assert!(matches!(desk.next_unanswered(), Event::Received { .. }));
     }
-    // One of the others rests; the last one waits for the loop to answer.
+    // One of the other connections rests; the last one waits until the loop answers.
     let (broken, breaks) = peers.remove(0);
     for conn in [broken, peers[0].0] {
         desk.read_on(conn, Duration::from_secs(3600));
     }
-    // Bytes it never read make its end a reset.
+    // Bytes that the peer never read make its end a reset.
     desk.send(broken, "unread");
     breaks.peek(&mut [0]).unwrap();
     let before = busy("net");

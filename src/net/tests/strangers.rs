@@ -1,4 +1,4 @@
-//! Peers that the loop has not let in: how many there may be, and which of them makes room.
+//! Strangers, which the loop has not admitted: how many there may be, and which of them makes room.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
@@ -7,7 +7,7 @@ use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use super::super::strangers;
 use super::*;
 
-/// A connection from 127.0.0.`host` that says nothing.
+/// A connection from 127.0.0.`host` that sends nothing.
 fn silent(host: u8, to: SocketAddr) -> TcpStream {
     let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     bind(&socket, &SocketAddrV4::new(Ipv4Addr::new(127, 0, 0, host), 0)).unwrap();
@@ -17,25 +17,25 @@ fn silent(host: u8, to: SocketAddr) -> TcpStream {
     stream
 }
 
-/// One that says its first byte.
+/// A connection from 127.0.0.`host` that sends its first byte.
 fn speaks(host: u8, to: SocketAddr) -> TcpStream {
     let mut stream = silent(host, to);
     stream.write_all(FIRST).unwrap();
     stream
 }
 
-/// Waits until the other end hung up.
+/// Waits until the other side closes the connection.
 #[track_caller]
 fn hung_up(stream: &mut TcpStream) {
     match stream.read(&mut [0]) {
         Ok(0) => {}
         Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
-        other => panic!("not hung up: {other:?}"),
+        other => panic!("not closed: {other:?}"),
     }
 }
 
 #[test]
-fn one_more_stranger_of_an_address_is_closed_at_once_if_all_have_spoken_and_others_get_in() {
+fn a_full_address_whose_strangers_have_all_spoken_gets_no_more_and_others_do() {
     let desk = End::new(Setup { strangers_per_address: 2, ..patient() });
     let address = desk.listen();
     let (first, mut live) = raw(&desk, address);
@@ -51,7 +51,7 @@ fn one_more_stranger_of_an_address_is_closed_at_once_if_all_have_spoken_and_othe
 }
 
 #[test]
-fn of_an_address_with_too_many_strangers_who_has_said_nothing_makes_room_for_the_next() {
+fn a_silent_stranger_of_a_full_address_makes_room_for_the_next() {
     let desk = End::new(Setup { strangers_per_address: 8, ..patient() });
     let address = desk.listen();
     let mut crowd: Vec<TcpStream> = (0..600).map(|_| silent(1, address)).collect();
@@ -61,7 +61,7 @@ fn of_an_address_with_too_many_strangers_who_has_said_nothing_makes_room_for_the
 }
 
 #[test]
-fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
+fn the_oldest_stranger_makes_room_and_an_admitted_connection_stays() {
     let desk = End::new(Setup { strangers: 2, ..patient() });
     let address = desk.listen();
     let (live, mut peer) = raw(&desk, address);
@@ -72,7 +72,7 @@ fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
     assert!(matches!(desk.closed(oldest), Closed::Crowded));
     desk.met();
     hung_up(&mut known);
-    // Nothing is told of its end, as nothing was of its beginning.
+    // The loop has no event of its end, as it had none of its beginning.
     let _fourth = speaks(1, address);
     desk.met();
     hung_up(&mut unknown);
@@ -81,7 +81,7 @@ fn the_oldest_stranger_makes_room_and_who_was_let_in_stays() {
 }
 
 #[test]
-fn a_crowd_of_one_address_drives_out_its_own_and_not_who_came_before_it() {
+fn a_crowd_from_one_address_closes_its_own_connections_and_no_earlier_ones() {
     let desk = End::new(Setup { strangers: 3, ..patient() });
     let address = desk.listen();
     let (conn, mut slow) = raw(&desk, address);
@@ -91,7 +91,7 @@ fn a_crowd_of_one_address_drives_out_its_own_and_not_who_came_before_it() {
 }
 
 #[test]
-fn where_there_is_no_room_at_all_a_stranger_goes_and_nobody_who_was_let_in() {
+fn without_room_for_connections_a_stranger_goes_and_no_admitted_connection() {
     let desk = End::new(patient());
     assert_eq!(desk.net.at_most(2), 2);
     let address = desk.listen();
@@ -123,7 +123,7 @@ fn each_stranger_has_a_turn_however_many_are_ready() {
 }
 
 #[test]
-fn who_comes_in_numbers_from_several_addresses_drives_out_their_own_alone() {
+fn crowds_from_several_addresses_close_only_their_own_connections() {
     let desk = End::new(Setup { strangers: 6, strangers_per_address: 4, ..patient() });
     let address = desk.listen();
     let mut slow = silent(9, address);

@@ -1,4 +1,4 @@
-//! What tests of net are made with: two ends, plain sockets, and a process of its own for a test.
+//! Helpers of the tests of `net`: two ends, plain sockets, and a test in a process of its own.
 
 #![allow(unreachable_pub, reason = "nothing is reachable from outside a test")]
 
@@ -13,14 +13,14 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PING: &[u8] = b"ping";
 pub const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
 
-/// Nothing is told of a stranger who says nothing.
+/// The first byte of a stranger. Before it the loop has no event of the stranger.
 pub const FIRST: &[u8] = b"!";
 
 /// More than the kernel takes of one connection (4 MiB to send and what the peer's side
 /// holds), so that some of it waits in net.
 pub const PLENTY: usize = 24 << 20;
 
-/// A net, its events, and how it listens and dials.
+/// A socket thread, its events, and how it listens and dials.
 pub struct End {
     pub net: Net,
     pub events: Receiver<Event>,
@@ -60,7 +60,7 @@ impl End {
         self.net.flush();
     }
 
-    /// The next event; what it brought is dealt with.
+    /// The next event. If it brought bytes, the connection is read on.
     #[track_caller]
     pub fn next(&self) -> Event {
         let event = self.next_unanswered();
@@ -80,7 +80,7 @@ impl End {
         self.net.flush();
     }
 
-    /// Nothing is told for this long.
+    /// Waits for this long. Fails if an event comes.
     #[track_caller]
     pub fn silent_for(&self, time: Duration) {
         let told = self.events.recv_timeout(time);
@@ -103,7 +103,7 @@ impl End {
         }
     }
 
-    /// The next event is a stranger's first byte.
+    /// Expects a stranger's first byte as the next event.
     #[track_caller]
     pub fn met(&self) -> Conn {
         let conn = self.accepted();
@@ -111,14 +111,14 @@ impl End {
         conn
     }
 
-    /// Lets it in, and waits until that is done.
+    /// Admits a connection, and waits until that is done.
     pub fn let_in(&self, conn: Conn, peer: &mut TcpStream) {
         self.net.admit(conn);
         self.send(conn, "in");
         peer.read_exact(&mut [0; 2]).unwrap();
     }
 
-    /// The next event is this connection's end.
+    /// Expects this connection's end as the next event.
     #[track_caller]
     pub fn closed(&self, expected: Conn) -> Closed {
         match self.next() {
@@ -135,7 +135,7 @@ impl End {
         }
     }
 
-    /// What this connection brings, until there are `count` bytes.
+    /// The first `count` bytes that this connection brings.
     #[track_caller]
     pub fn received(&self, from: Conn, count: usize) -> Vec<u8> {
         let mut all = Vec::new();
@@ -148,7 +148,7 @@ impl End {
         all
     }
 
-    /// What this connection brings before it ends, and why it did.
+    /// All that this connection brings before it ends, and why it ends.
     #[track_caller]
     pub fn rest(&self, from: Conn) -> (Vec<u8>, Closed) {
         let mut all = Vec::new();
@@ -162,7 +162,7 @@ impl End {
     }
 }
 
-/// How a net is started, listens and dials.
+/// How a socket thread is started, listens and dials.
 #[derive(Clone)]
 pub struct Setup {
     pub limits: Limits,
@@ -173,7 +173,7 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// The dialect under another name.
+    /// The dialect with this name.
     pub fn dialect(&self, name: &'static str) -> Dialect {
         Dialect { name, ..self.dialect.clone() }
     }
@@ -207,7 +207,7 @@ pub fn patient() -> Setup {
     }
 }
 
-/// Two ends and the connection between them, by its name at each.
+/// Two ends, and the number at each end of the connection between them.
 pub fn pair(setup: Setup) -> (End, Conn, End, Conn) {
     join(End::new(setup.clone()), End::new(setup))
 }
@@ -220,7 +220,7 @@ pub fn join(desk: End, user: End) -> (End, Conn, End, Conn) {
     (desk, here, user, there)
 }
 
-/// A net with one accepted connection to a plain blocking socket.
+/// An end with one accepted connection, whose other side is a plain blocking socket.
 pub fn raw_peer(setup: Setup) -> (End, Conn, TcpStream) {
     let desk = End::new(setup);
     let (conn, peer) = raw(&desk, desk.listen());
@@ -234,7 +234,7 @@ pub fn raw(desk: &End, address: SocketAddr) -> (Conn, TcpStream) {
     (desk.met(), peer)
 }
 
-/// Bytes that differ wherever they are cut or swapped.
+/// Bytes in which each cut and each swap shows.
 pub fn pattern(count: usize) -> Vec<u8> {
     let mut chance = Chance::new(1);
     let mut bytes: Vec<u8> =
@@ -282,7 +282,8 @@ pub fn hands_over_all((desk, here, user, there): (End, Conn, End, Conn)) {
     assert!(matches!(desk.closed(here), Closed::ByUs));
 }
 
-/// Runs the test of that name in a process of its own, after `shell`; true in there.
+/// Runs the test with this name in a process of its own, after the shell command `shell`. True in
+/// that process.
 pub fn alone(name: &str, shell: &str) -> bool {
     const MARK: &str = "HANDOFF_TEST_ALONE";
     if std::env::var_os(MARK).is_some() {
@@ -302,7 +303,7 @@ pub fn alone(name: &str, shell: &str) -> bool {
     false
 }
 
-/// Processor time of the thread of that name.
+/// The processor time of the thread with this name.
 pub fn busy(name: &str) -> Duration {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     let mut paths = tasks.map(|task| task.unwrap().path());

@@ -1,4 +1,4 @@
-//! The same over TLS; and what is no TLS, which the loop never hears of.
+//! Connections over TLS, and peers that speak no TLS, of which the loop has no event.
 
 use super::*;
 use crate::edge::tls::{Identity, KnownDesks, Trust};
@@ -15,7 +15,7 @@ fn user() -> Setup {
     setup
 }
 
-/// What a customer's side says first.
+/// The first bytes of a customer's side.
 fn client_hello() -> Vec<u8> {
     let mut tls = user().security.connection("desk:1").unwrap().unwrap();
     let mut bytes = Vec::new();
@@ -29,12 +29,12 @@ fn ten_megabytes_both_ways_over_tls_under_backpressure_are_intact() {
 }
 
 #[test]
-fn close_hands_over_all_over_tls_and_the_peer_sees_a_clean_end() {
+fn a_close_over_tls_delivers_everything_and_the_peer_sees_a_clean_end() {
     hands_over_all(join(End::new(desk()), End::new(user())));
 }
 
 #[test]
-fn a_handshake_that_is_not_done_in_time_is_closed_and_the_loop_never_hears_of_it() {
+fn a_late_handshake_is_closed_and_the_loop_has_no_event_of_it() {
     let mut setup = desk();
     setup.limits.handshake_within = Duration::from_millis(200);
     let desk = End::new(setup);
@@ -61,7 +61,8 @@ fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
     let address = desk.listen();
     let garbage = pattern(64);
     for length in 1..=64 {
-        // A first byte of TLS, so that it is looked at as TLS.
+        // In one of the two rounds the garbage begins with TLS's first byte, so that rustls reads
+        // it.
         for first in [22, garbage[0] | 1] {
             let mut peer = TcpStream::connect(address).unwrap();
             peer.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -78,7 +79,7 @@ fn garbage_of_every_length_up_to_sixty_four_ends_its_connection_alone() {
 }
 
 #[test]
-fn who_has_tls_for_something_else_is_hung_up_on_unheard() {
+fn a_peer_with_tls_for_another_protocol_is_closed_before_it_is_heard() {
     let (user, mut other_desk) = (End::new(user()), End::new(desk()));
     other_desk.settings.security = desk().security.speaking(Vec::new());
     let there = user.dial(other_desk.listen());
@@ -99,7 +100,7 @@ fn who_has_tls_for_something_else_is_hung_up_on_unheard() {
 }
 
 #[test]
-fn a_peer_that_speaks_plaintext_is_told_so_and_the_loop_once() {
+fn a_peer_in_plaintext_is_told_so_and_the_loop_has_one_event_of_it() {
     let desk = End::new(desk());
     let address = desk.listen();
     for _ in 0..3 {

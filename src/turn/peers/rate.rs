@@ -1,37 +1,37 @@
-//! How much a customer's connection may bring: a number of frames a second, and a burst at once.
+//! How much a customer's connection may send: a number of frames a second, and a burst at once.
 //!
-//! All connections that bring much at a time share a second budget ([`BULK`]), which counts a free
-//! backlog as well.
+//! All connections that send much at a time share a second budget ([`BULK`]), which also counts
+//! free backlogs.
 //!
 //! Nothing is dropped: a connection over its rate is not read for a while. Everything that was read
 //! counts, so a connection may go into debt by the size of one read. The backlog that a hello
-//! announced is free, within bounds. Pure: time is an argument. Rules: `docs/PROTOCOL.md`, "How
+//! announces is free, within bounds. Pure: time is an argument. Rules: `docs/PROTOCOL.md`, "How
 //! much a desk takes".
 
 use std::time::{Duration, Instant};
 
 use crate::wire::{Message, Number};
 
-/// Entries a second from one customer, unless the admin says otherwise.
+/// Entries a second from one customer, unless an option of the desk sets another number.
 pub const RATE: u32 = 20;
 /// A burst is as many frames as the rate allows in this time.
 pub const BURST: Duration = Duration::from_secs(10);
-/// Entries of a connection's backlog that are free, at most.
+/// The most entries of a connection's backlog that are free.
 pub const BACKLOG_ENTRIES: usize = 10_000;
-/// The backlog is free within the first bytes of a connection, this many.
+/// The backlog is free only within this many first bytes of a connection.
 pub const BACKLOG_BYTES: usize = 16 << 20;
 
 /// Shared budget for bulk senders, in bytes a second at the usual rate, so that interactive
 /// customers never wait behind them. A higher rate raises it in proportion.
 pub const BULK: usize = 8 << 20;
-/// What a frame costs beyond its bytes, in bytes.
+/// The cost of a frame besides its bytes, in bytes.
 const FRAME_WORTH: usize = 256;
-/// Up to this size a read counts as a line or two, and not as bulk. In bytes.
+/// A read of at most this many bytes counts as a line or two, and not as bulk.
 const LITTLE: usize = 4 << 10;
 /// How far bulk senders may be ahead of their budget.
 const BULK_AHEAD: Duration = Duration::from_millis(5);
 
-/// What one connection has brought.
+/// What one connection has sent.
 pub(super) struct Rate {
     /// The time that one frame costs.
     each: Duration,
@@ -39,16 +39,16 @@ pub(super) struct Rate {
     paid: Instant,
     /// The hello's `newest`.
     newest: Number,
-    /// Entries that were free so far.
+    /// How many entries were free so far.
     free: usize,
-    /// Bytes so far.
+    /// How many bytes came so far.
     bytes: usize,
-    /// Free entries among the frames that are not paid for yet.
+    /// How many of the frames that are not paid for yet are free entries.
     exempt: usize,
 }
 
 impl Rate {
-    /// A connection that has brought nothing yet.
+    /// A connection that has sent nothing yet.
     pub(super) fn new(a_second: u32, now: Instant) -> Rate {
         Rate {
             each: Duration::from_secs(1) / a_second,
@@ -65,7 +65,7 @@ impl Rate {
         self.bytes = self.bytes.saturating_add(bytes);
     }
 
-    /// Looks at one of the messages in them: some entries are free.
+    /// Notes a message that was among these bytes: some entries are free.
     pub(super) fn note(&mut self, message: &Message) {
         match message {
             Message::Hello(hello) => self.newest = hello.newest,
@@ -139,19 +139,19 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_passes_and_what_is_over_it_is_paid_for_by_resting() {
+    fn a_connection_rests_for_all_that_it_sends_beyond_a_burst() {
         let start = Instant::now();
         let mut rate = Rate::new(20, start);
         assert_eq!(rate.pay(200, start), Duration::ZERO);
         assert_eq!(rate.pay(1, start), Duration::from_millis(50));
-        // One read's worth of debt, however much that is.
+        // The debt is as large as one read, however large that is.
         assert_eq!(rate.pay(1_000, start), Duration::from_millis(50_050));
         let rested = start + Duration::from_millis(50_050);
         assert_eq!(rate.pay(1, rested), Duration::from_millis(50));
     }
 
     #[test]
-    fn over_a_long_time_it_is_the_rate_and_a_pause_brings_one_burst_back_and_no_more() {
+    fn the_rate_holds_over_a_long_time_and_a_pause_earns_at_most_one_burst() {
         let start = Instant::now();
         let (mut rate, mut now, mut count) = (Rate::new(20, start), start, 0);
         while now < start + Duration::from_secs(100) {
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backlog_of_a_hello_is_free_and_what_is_said_behind_it_is_not() {
+    fn the_backlog_of_a_hello_is_free_and_later_entries_are_not() {
         let start = Instant::now();
         let mut rate = Rate::new(20, start);
         rate.note(&hello(5_000));
@@ -176,21 +176,21 @@ mod tests {
     }
 
     #[test]
-    fn who_brings_much_waits_for_all_who_do_and_who_says_a_line_for_nobody() {
+    fn bulk_senders_wait_for_each_other_and_a_single_line_waits_for_nobody() {
         let start = Instant::now();
         let mut bulk = Bulk::new(RATE, start);
         let rests: Vec<Duration> = (0..512).map(|_| bulk.queue(15 << 10, 4, start)).collect();
         assert_eq!(rests[0], Duration::ZERO);
         assert_eq!(rests[511], Duration::from_secs(1) - BULK_AHEAD, "512 of 16 KiB are 8 MiB");
         assert_eq!(bulk.queue(1 << 10, 1, start), Duration::ZERO);
-        // Frames that are small cost what they are worth: 4,096 of these are 3 MiB.
+        // Small frames cost their bytes and `FRAME_WORTH` each: 4,096 of these cost 3 MiB.
         let later = start + Duration::from_secs(10);
         let rest = bulk.queue(4_096 << 9, 4_096, later);
         assert_eq!(rest, Duration::from_millis(375) - BULK_AHEAD);
     }
 
     #[test]
-    fn a_backlog_without_end_is_free_up_to_its_bounds() {
+    fn an_endless_backlog_is_free_only_up_to_its_bounds() {
         let start = Instant::now();
         let mut rate = Rate::new(20, start);
         rate.note(&hello(Number::MAX));

@@ -15,7 +15,7 @@ use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::run::Handoff;
 
-/// Starts an https proxy in front of a bot. Returns its port.
+/// Starts an https proxy in front of a bot. Returns the proxy's port.
 fn front(bot: &FakeBot, [certificate, key]: &[String; 2]) -> u16 {
     let certificate = CertificateDer::from_pem_file(Path::new(certificate)).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(Path::new(key)).expect("a key");

@@ -1,5 +1,5 @@
-//! A bot that could not be reached at a handback: it gets the whole talk later, once, and nothing
-//! else.
+//! A bot that could not be reached at a handback gets all lines of the talk later, once, and
+//! nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -74,8 +74,8 @@ fn compat_two_ends_upgraded_in_mid_conversation_go_on() {
     talk(upgraded(), upgraded());
 }
 
-/// The bot of this customer names a department and a language, which 0.1.0 does not know. Upgraded
-/// in mid-conversation, the desk goes on with what its journal has.
+/// The customer's bot names a department and a language, which 0.1.0 does not know. The desk is
+/// upgraded in mid-conversation, and goes on from its journal.
 #[test]
 #[ignore = "needs a 0.1.0 binary: scripts/compat"]
 fn compat_a_0_1_0_desk_takes_a_customer_of_a_department_as_any_other() {

@@ -1,4 +1,4 @@
-//! `handoff agent`: what it changes, and what it says.
+//! `handoff agent`: its effects and its output.
 
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
@@ -13,7 +13,7 @@ fn agent(setup: &Setup, arguments: &[&str]) -> (String, String) {
 }
 
 #[test]
-fn what_is_said_of_an_agent_who_is_there_changes_and_the_running_desk_takes_it_up() {
+fn a_changed_agent_has_the_new_options_at_the_running_desk() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let mut lea = setup.agent("lea", &["--department", "returns"]);
@@ -22,7 +22,7 @@ fn what_is_said_of_an_agent_who_is_there_changes_and_the_running_desk_takes_it_u
     cleo.until(|event| event["admin"] == "lea");
     let (said, _) = agent(&setup, &["add", "LEA", "--shown-as", "Lea L.", "--lead"]);
     assert!(said.contains("customers see lea as Lea L. now\nlea is a lead now\n"), "{said}");
-    // Without options it is one terminal more, and nothing else changes.
+    // Without options this adds one more terminal, and nothing else changes.
     let code = setup.add_agent("lea", &[]);
     assert_eq!(agent(&setup, &["list"]).0, "lea as Lea L., lead, for returns");
     let mut more = setup.attach("more", Some(&code), &[]);
@@ -37,13 +37,12 @@ fn what_is_said_of_an_agent_who_is_there_changes_and_the_running_desk_takes_it_u
 }
 
 #[test]
-fn a_code_for_a_desk_that_has_never_run_comes_with_a_warning_and_the_code_of_another_with_a_reason()
-{
+fn a_code_for_a_desk_that_has_never_run_has_a_warning_and_fails_with_a_reason_at_another_desk() {
     let setup = Setup::new();
     let (said, warning) = agent(&setup, &["add", "robin", "--profile", "shop"]);
     assert!(said.contains("robin is an agent now"), "{said}");
     assert!(warning.contains("no desk with the profile 'shop' has run here yet"), "{warning}");
-    // It may be set up before its first start.
+    // Agents may be added before the desk's first start.
     let code = said.split_whitespace().max_by_key(|word| word.len()).expect("a code");
     let file = setup.keep_code("robin", code);
     let desk = setup.admin(&["--profile", "shop"]);

@@ -1,4 +1,4 @@
-//! How an agent is called who does not look: by a command, by a URL, by the terminal.
+//! How agents are called who do not look at the desk: by a command, by a URL, by the terminal.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -15,7 +15,7 @@ fn queued(setup: &Setup, name: &str) -> Handoff {
     user
 }
 
-/// The next request that comes here: its body. It gets this status.
+/// The body of the next request to this listener, which answers with this status.
 fn request(listener: &TcpListener, status: &str) -> Value {
     let (stream, _) = listener.accept().expect("a request");
     let mut reader = BufReader::new(stream);
@@ -38,7 +38,7 @@ fn request(listener: &TcpListener, status: &str) -> Value {
 }
 
 #[test]
-fn a_url_is_told_again_until_somebody_takes_the_customer_also_after_a_failure() {
+fn a_url_is_called_until_an_agent_takes_the_customer_also_after_a_failure() {
     let setup = Setup::new();
     let hook = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let url = format!("http://{}/hook", hook.local_addr().expect("an address"));
@@ -55,7 +55,7 @@ fn a_url_is_told_again_until_somebody_takes_the_customer_also_after_a_failure() 
     admin.say("/accept");
     bob.until_state("active");
     ann.say("my secret is 4711");
-    // What was on its way before may come first.
+    // A call from before may come first.
     let unread = loop {
         let told = request(&hook, "200 OK");
         if told["unread"] == 1 {
@@ -66,7 +66,7 @@ fn a_url_is_told_again_until_somebody_takes_the_customer_also_after_a_failure() 
 }
 
 #[test]
-fn a_command_gets_facts_and_no_text_of_a_customers() {
+fn a_command_gets_facts_and_no_text_from_customers() {
     let setup = Setup::new();
     let file = setup.profile("admin").join("called");
     let command = format!("env | grep ^HANDOFF_ > '{}.new' && mv '{0}.new' '{0}'", file.display());
@@ -95,12 +95,12 @@ fn a_command_gets_facts_and_no_text_of_a_customers() {
 }
 
 #[test]
-fn a_command_that_fails_is_told_once_and_the_chat_goes_on() {
+fn a_failing_command_causes_one_notice_and_the_chat_goes_on() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--notify-command", "exit 3", "--notify-every", "1"]);
     let mut ann = queued(&setup, "Ann");
     let fault =
-        "--notify-command: 'exit 3' failed: exit status: 3 (told once until it works again)";
+        "--notify-command: 'exit 3' failed: exit status: 3 (shown once until it works again)";
     admin.until_told("error", fault);
     admin.say("/accept");
     ann.until_state("active");

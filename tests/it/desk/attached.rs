@@ -1,4 +1,4 @@
-//! An agent's terminal while its desk is away, and when the agent leaves it.
+//! An agent's terminal: while its desk is away, and when the agent leaves the terminal.
 
 use rustix::process::Signal;
 
@@ -39,7 +39,7 @@ fn a_line_typed_while_the_desk_is_away_is_seen_and_enter_tries_to_reach_the_desk
 }
 
 #[test]
-fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and_comes_back() {
+fn a_line_begun_for_a_customer_who_is_lost_is_reported_as_not_sent_and_comes_back() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let mut robin = setup.agent_at_a_terminal("robin", 120);
@@ -51,7 +51,7 @@ fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and
     robin.prompts("not attached, #1 Bob> ");
     robin.press("Bob, one th");
     robin.prompts("> Bob, one th");
-    // robin is back only when Bob is another agent's.
+    // robin's terminal comes back only after Bob has another agent.
     robin.program.signal(Signal::STOP);
     robin.stops();
     let _desk = setup.admin(&[]);
@@ -62,7 +62,7 @@ fn a_line_begun_for_a_customer_who_was_lost_meanwhile_is_said_to_be_not_sent_and
     robin.sees("!! not sent: Bob, one th (your lines go elsewhere now; the Up key brings it back)");
     robin.press("\x1b[A");
     robin.prompts("nobody> Bob, one th");
-    // Whoever goes to another customer knows where the line is.
+    // An agent who moves the focus themselves needs no such notice.
     robin.press("\x15");
     let _ann = setup.queued("Ann");
     let _dan = setup.queued("Dan");
@@ -87,7 +87,7 @@ const CTRL_C: &str = "\x03";
 const CTRL_D: &str = "\x04";
 
 #[test]
-fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_them() {
+fn an_agent_with_customers_reads_what_becomes_of_them_and_leaves_at_the_second_try() {
     let setup = Setup::new();
     let _desk = setup.admin(&["--agent-grace", "90"]);
     let _bob = setup.queued("Bob");
@@ -104,7 +104,7 @@ fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_t
         ));
         robin.press(leave);
         assert_eq!(robin.program.exit_code(), code, "{leave:?}");
-        // The next terminal has nobody, and is left at once.
+        // An agent without customers leaves at once.
         let mut robin = setup.agent_at_a_terminal("al", 120);
         robin.press(leave);
         assert_eq!(robin.program.exit_code(), code, "{leave:?}");
@@ -112,7 +112,7 @@ fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_t
         robin.until_told("notice", "as robin");
         robin.say("/transfer #1 queue");
         robin.until_state("queued");
-        // A script is not asked.
+        // A script leaves without a question.
         robin.say("/accept 1");
         robin.until_state("active");
         robin.say("/transfer #1 queue");
@@ -122,7 +122,7 @@ fn an_agent_with_customers_leaves_at_the_second_time_and_reads_what_becomes_of_t
 }
 
 #[test]
-fn a_person_at_a_plain_terminal_may_go_on_after_ctrl_d_or_leave_by_another() {
+fn at_a_plain_terminal_one_ctrl_d_asks_and_a_second_one_leaves() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let code = setup.add_agent("robin", &[]);

@@ -1,5 +1,5 @@
-//! An agent's code and secret: forged, guessed, used again, or looked for by another account of the
-//! machine.
+//! An agent's code and secret: forged, guessed, used again, or searched for by another account of
+//! the machine.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +15,7 @@ use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
-/// What an agent's terminal keeps of itself, in hexadecimal digits.
+/// The credentials that an agent's terminal keeps, in hexadecimal digits.
 struct Kept {
     folder: PathBuf,
     code: String,
@@ -23,7 +23,7 @@ struct Kept {
     seat: String,
 }
 
-/// What the terminal of this agent keeps.
+/// The credentials that the terminal of this agent keeps.
 fn kept(setup: &Setup, agent: &str) -> Kept {
     let folder = Path::new(setup.state()).join("attach").join(agent);
     let folder = folder.join(setup.desk.replace(':', "_"));
@@ -42,12 +42,12 @@ fn sign_in(code: &str, secret: &str, seat: &str) -> Value {
     json!({ "sign_in": sign_in })
 }
 
-/// What the desk answers to somebody who signs in like this, before it closes the connection.
+/// The desk's answer to this sign-in, before it closes the connection.
 #[track_caller]
 fn refused(setup: &Setup, sign_in: &Value) -> String {
     let mut thief = Raw::terminal(&setup.desk);
     thief.say(sign_in);
-    // One attempt is all: what follows is not read.
+    // A connection has one attempt: the desk does not read a second sign-in.
     thief.say(sign_in);
     let (code, text) = thief.bye();
     assert_eq!(code, "secret", "{text}");
@@ -76,17 +76,17 @@ fn a_forged_or_guessed_secret_is_refused_and_the_right_agent_notices_nothing() {
 }
 
 #[test]
-fn who_guesses_many_codes_at_once_makes_room_for_the_next_and_keeps_no_agent_out() {
+fn many_guesses_of_codes_at_once_keep_no_agent_out() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let code = setup.add_agent("robin", &[]);
     let mut first: Vec<Raw> = (0..8).map(|_| Raw::terminal(&setup.desk)).collect();
-    // Each handshake is over, so each is there.
+    // A ping after each handshake makes sure that the desk counts the connection.
     first.iter_mut().for_each(|guess| guess.say(&json!({"ping": {}})));
     let mut ninth = Raw::terminal(&setup.desk);
     ninth.say(&sign_in(&"1b".repeat(32), &"2c".repeat(32), &"3d".repeat(16)));
     assert_eq!(ninth.bye().0, "secret");
-    // An address has 8 at most, and the oldest goes.
+    // An address may have 8 such connections, and the oldest makes room.
     let mut robin = setup.attach("robin", Some(&code), &[]);
     robin.until_told("notice", "as robin");
     let since = Instant::now();
@@ -96,7 +96,7 @@ fn who_guesses_many_codes_at_once_makes_room_for_the_next_and_keeps_no_agent_out
 }
 
 #[test]
-fn a_code_that_was_never_used_counts_no_more_when_its_agent_is_revoked() {
+fn an_unused_code_is_void_after_its_agent_is_revoked() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let unused = setup.add_agent("robin", &[]);
@@ -110,7 +110,7 @@ fn a_code_that_was_never_used_counts_no_more_when_its_agent_is_revoked() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_code_and_a_secret_are_in_no_process_list_and_in_files_of_their_owner_alone() {
+fn codes_and_secrets_are_in_no_process_list_and_only_in_files_that_their_owner_can_read() {
     let setup = Setup::new();
     let desk = setup.admin(&[]);
     let file = setup.add_agent("robin", &[]);
@@ -132,7 +132,7 @@ fn a_code_and_a_secret_are_in_no_process_list_and_in_files_of_their_owner_alone(
     let files = files_in(&folder);
     assert!(files.len() > 1, "{files:?}");
     files.iter().for_each(|file| assert_eq!(mode(file), 0o600, "{}", file.display()));
-    // The desk keeps hashes.
+    // The desk keeps only hashes.
     for kept in [Path::new(setup.state()).join("keys"), setup.profile("admin")] {
         for file in files_in(&kept) {
             assert_eq!(mode(&file), 0o600, "{}", file.display());
@@ -164,7 +164,7 @@ fn a_file_with_a_code_that_others_can_read_is_refused() {
     assert!(why.contains("is open to other users; run: chmod 600"), "{why}");
 }
 
-/// What a new code of an agent is.
+/// A new code for an agent.
 fn new_code(setup: &Setup, agent: &str) -> String {
     fs::read_to_string(setup.add_agent(agent, &[])).expect("the code")
 }
@@ -175,7 +175,7 @@ fn revoke(setup: &Setup, agent: &str) {
 }
 
 #[test]
-fn an_agent_who_is_added_again_is_asked_for_the_new_code_and_keeps_what_was_not_sent() {
+fn an_agent_who_is_added_again_enters_the_new_code_and_keeps_unsent_lines() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let mut robin = setup.agent_at_a_terminal("robin", 120);
@@ -189,7 +189,7 @@ fn an_agent_who_is_added_again_is_asked_for_the_new_code_and_keeps_what_was_not_
     revoke(&setup, "robin");
     let code = new_code(&setup, "robin");
     let _desk = setup.admin(&[]);
-    // A script cannot be asked.
+    // A script is not asked for another code: it ends.
     let mut script = setup.attach("robin", None, &[]);
     let why = script.until_told("error", "does not know the code");
     assert!(why["text"].as_str().is_some_and(|text| text.contains("--code-file FILE")), "{why}");
@@ -212,7 +212,7 @@ fn an_agent_who_is_added_again_is_asked_for_the_new_code_and_keeps_what_was_not_
 }
 
 #[test]
-fn what_an_agent_typed_is_not_sent_in_the_name_of_another_one_at_the_same_terminal() {
+fn an_agents_unsent_line_is_not_sent_by_the_next_agent_at_the_same_terminal() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let mut robin = setup.agent_at_a_terminal("robin", 120);

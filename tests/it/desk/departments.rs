@@ -11,7 +11,7 @@ use crate::support::fake_bot::FakeBot;
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 
-/// A bot that hands over to the department that the customer's line is.
+/// A bot that hands over to the department that the customer's line names.
 fn setup() -> Setup {
     Setup::with(FakeBot::saying(|department| {
         let custom = json!({
@@ -28,7 +28,7 @@ fn asks(setup: &Setup, name: &str, department: &str) -> Handoff {
     user
 }
 
-/// What a command of `handoff agent` prints, and its exit code.
+/// The exit code and the output of `handoff agent` with these words.
 fn agent(setup: &Setup, words: &[&str]) -> (i32, String) {
     let mut agent = Handoff::start(&[&["agent"], words, &["--state", setup.state()]].concat());
     let code = agent.exit_code();
@@ -65,7 +65,7 @@ fn a_customer_calls_the_agents_of_the_department_that_the_bot_names() {
     assert!(!al.events_of("notice").iter().any(|event| event["text"] == called("Cleo")));
     let position = dan.events_of("state").pop().map(|event| event["position"].clone());
     assert_eq!(position, Some(json!(1)), "Cleo waits for another agent");
-    // The queue has both of them for all, and a number takes anybody.
+    // All agents see both customers in the queue, and can accept each of them by number.
     al.say("/list");
     al.until_told("notice", "#1 Cleo (returns, de-AT)  waits ");
     al.say("/accept");
@@ -74,7 +74,7 @@ fn a_customer_calls_the_agents_of_the_department_that_the_bot_names() {
     cleo.until_state("active");
 }
 
-/// The next request to a hook: its body.
+/// The body of the next request to this hook.
 fn posted(hook: &TcpListener) -> Value {
     let (stream, _) = hook.accept().expect("a request");
     let mut reader = BufReader::new(stream);
@@ -104,7 +104,7 @@ fn the_departments_of_an_agent_are_listed_and_changed_while_the_desk_runs() {
     assert_eq!(agent(&setup, &["list"]).1, "robin, for returns\nal");
     let mut cleo = asks(&setup, "Cleo", "billing");
     al.until_told("notice", "Hey! Cleo wants to talk to you");
-    // A script's command waits until somebody waits for its agent.
+    // A script's `/accept` waits until a customer waits for its agent.
     robin.say("/accept");
     assert_eq!(agent(&setup, &["add", "robin", "--department", "billing"]).0, 0);
     assert_eq!(agent(&setup, &["list"]).1, "robin, for billing\nal");
@@ -116,7 +116,7 @@ fn the_departments_of_an_agent_are_listed_and_changed_while_the_desk_runs() {
 }
 
 #[test]
-fn a_file_of_agents_without_departments_is_read_on() {
+fn a_file_of_agents_from_before_departments_can_be_read() {
     let setup = setup();
     setup.add_agent("robin", &["--department", "returns"]);
     let file = Path::new(setup.state()).join("keys").join("default.agents.json");

@@ -16,7 +16,7 @@ use crate::support::terminal::at_keyboard;
 use super::team::{has, robin_has_cleo};
 
 #[test]
-fn a_desk_that_is_killed_keeps_who_has_whom_and_does_each_line_once() {
+fn a_killed_desk_keeps_which_agent_has_which_customer_and_does_each_line_once() {
     let setup = Setup::new();
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     let mut said = Vec::new();
@@ -35,13 +35,13 @@ fn a_desk_that_is_killed_keeps_who_has_whom_and_does_each_line_once() {
 }
 
 #[test]
-fn a_script_goes_on_behind_an_accept_of_a_customer_whom_its_agent_has_already() {
+fn a_script_goes_on_after_it_accepts_a_customer_whom_its_agent_has_already() {
     let setup = Setup::new();
     let (_desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     let mut dan = setup.queued("Dan");
     robin.say("/accept 2");
     dan.until_state("active");
-    // As a desk gets the line that died before it noted that the line was done.
+    // Sends the line again, as if the desk had died before it noted the line as done.
     robin.say("/accept 1");
     robin.say("for Cleo");
     cleo.until_text("for Cleo");
@@ -49,13 +49,13 @@ fn a_script_goes_on_behind_an_accept_of_a_customer_whom_its_agent_has_already() 
 }
 
 #[test]
-fn an_accept_that_was_asked_before_the_desk_died_takes_no_second_customer() {
+fn an_accept_from_before_the_desks_death_takes_no_second_customer() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let mut robin = setup.agent("robin", &[]);
     let mut al = setup.agent("al", &[]);
     let mut cleo = setup.queued("Cleo");
-    // Cleo's side does not answer the desk before it is killed.
+    // Cleo's side is stopped, so that the desk is killed before it has an answer.
     cleo.signal(Signal::STOP);
     robin.say("/accept");
     until_listed(&mut al, "#1 Cleo (robin accepts)");
@@ -92,7 +92,7 @@ fn until_listed(seat: &mut Handoff, line: &str) {
 }
 
 #[test]
-fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
+fn a_killed_terminal_sends_its_unsent_lines_once_at_its_next_start() {
     let setup = Setup::new();
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("first");
@@ -113,7 +113,7 @@ fn a_terminal_that_is_killed_sends_what_was_typed_at_its_next_start_once() {
 }
 
 #[test]
-fn a_line_of_a_program_for_nobody_does_not_hold_up_those_behind_it_also_after_a_restart() {
+fn a_scripts_line_for_nobody_does_not_block_its_later_lines_also_after_a_restart() {
     let setup = Setup::new();
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     cleo.say("/end");
@@ -133,7 +133,7 @@ fn a_line_of_a_program_for_nobody_does_not_hold_up_those_behind_it_also_after_a_
 }
 
 #[test]
-fn what_came_while_a_program_was_not_attached_is_no_history() {
+fn lines_that_came_while_a_program_was_not_attached_are_not_marked_as_history() {
     let setup = Setup::new();
     let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
     cleo.say("before");
@@ -151,7 +151,7 @@ fn what_came_while_a_program_was_not_attached_is_no_history() {
 }
 
 #[test]
-fn a_terminal_that_died_before_it_heard_that_a_line_was_not_sent_says_so_at_its_next_start() {
+fn a_terminal_that_died_before_it_learned_of_an_unsent_line_reports_it_at_its_next_start() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let code = setup.add_agent("robin", &[]);
@@ -176,7 +176,7 @@ fn a_terminal_that_died_before_it_heard_that_a_line_was_not_sent_says_so_at_its_
     let (mut robin, _keys) = at_keyboard(&attach, |_| {});
     robin.until_err(|line| line.ends_with("not sent: typed without a desk"));
     robin.kill();
-    // As if it had died before the answer came.
+    // The terminal's old files come back, as if it had died before the answer came.
     copy(&kept, &terminal(&setup, "robin"));
     let (mut robin, _keys) = at_keyboard(&attach, |_| {});
     robin.until_err(|line| line.ends_with("not sent: typed without a desk"));

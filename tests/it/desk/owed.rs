@@ -1,4 +1,4 @@
-//! Who is owed an answer: the list, `/next`, and a restart.
+//! Customers who wait for an answer: the list, `/next`, and a restart.
 
 use crate::support::run::Handoff;
 use crate::support::setup::{Setup, conversation};
@@ -24,7 +24,7 @@ fn says(admin: &mut Handoff, user: &mut Handoff, line: &str) {
     admin.until_text(line);
 }
 
-/// What `/list` says now: each customer's line without the times.
+/// The rows of `/list`, without the times.
 fn list(admin: &mut Handoff) -> Vec<String> {
     let before = admin.events_of("notice").len();
     admin.say("/list");
@@ -39,7 +39,7 @@ fn list(admin: &mut Handoff) -> Vec<String> {
 }
 
 #[test]
-fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
+fn the_customer_who_has_waited_longest_for_an_answer_is_first_in_the_list_and_for_next() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut ann = accepted(&setup, &mut admin, "Ann");
@@ -67,7 +67,7 @@ fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
     admin.say("/next");
     admin.say("for Ann");
     ann.until_text("for Ann");
-    // Nobody is owed an answer: round and round.
+    // When no customer waits for an answer, `/next` goes round all of them.
     for (name, user) in [("Bob", &mut bob), ("Cy", &mut cy)] {
         admin.say("/next");
         admin.say(&format!("again, {name}"));
@@ -77,7 +77,7 @@ fn the_list_has_first_who_is_owed_an_answer_longest_and_next_goes_there() {
 }
 
 #[test]
-fn a_restart_forgets_nobody_who_is_owed_an_answer() {
+fn a_restart_forgets_no_customer_who_waits_for_an_answer() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--greeting", "Welcome!"]);
     let mut ann = accepted(&setup, &mut admin, "Ann");

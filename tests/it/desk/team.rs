@@ -1,4 +1,5 @@
-//! Several agents at one desk, each at a terminal of their own: who has whom, and who comes and goes.
+//! Several agents at one desk, each at a terminal of their own: which agent has which customer, and
+//! how agents come and go.
 
 use std::fs::{self, Permissions};
 use std::net::TcpStream;
@@ -13,17 +14,17 @@ use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
-/// The state of the customer is told with this agent's own name.
+/// Fits an event of a state in which this agent has the customer.
 pub(super) fn has(agent: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "state" && event["agent"] == agent
 }
 
-/// The outcome of a transfer.
+/// Fits an event of a transfer with this outcome.
 pub(super) fn transfer(outcome: &str) -> impl Fn(&Value) -> bool {
     move |event| event["event"] == "transfer" && event["outcome"] == outcome
 }
 
-/// An agent comes or goes.
+/// Fits an event of an agent's presence.
 fn is(agent: &str, presence: &str) -> impl Fn(&Value) -> bool {
     move |event| event["agent"] == agent && event["presence"] == presence
 }
@@ -42,7 +43,7 @@ pub(super) fn robin_has_cleo(setup: &Setup, more: &[&str]) -> (Handoff, [Handoff
 }
 
 #[test]
-fn of_two_agents_who_accept_a_customer_one_has_them_and_the_other_hears_who() {
+fn when_two_agents_accept_a_customer_one_gets_them_and_the_other_reads_who_has_them() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let mut robin = setup.agent("robin", &[]);
@@ -64,13 +65,13 @@ fn of_two_agents_who_accept_a_customer_one_has_them_and_the_other_hears_who() {
     cleo.until_text("yours truly");
     cleo.say("thanks");
     winner.until_text("thanks");
-    // The other agent's script waits for a customer to say it to.
+    // The other agent's line waits until that agent has a customer.
     assert!(!cleo.messages().iter().any(|(_, text)| text == "whose is this?"));
     assert!(!other.messages().iter().any(|(_, text)| text == "thanks"));
 }
 
 #[test]
-fn a_customer_is_offered_to_another_agent_who_takes_them_with_all_that_was_said() {
+fn an_agent_who_accepts_an_offered_customer_sees_all_that_was_said() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("let me ask");
@@ -97,7 +98,7 @@ fn a_customer_is_offered_to_another_agent_who_takes_them_with_all_that_was_said(
 }
 
 #[test]
-fn an_offer_that_is_declined_stays_with_the_giver_and_nobody_gets_one_who_is_away() {
+fn a_declined_customer_stays_with_their_agent_and_an_away_agent_gets_no_offer() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("/transfer al yours?");
@@ -115,7 +116,7 @@ fn an_offer_that_is_declined_stays_with_the_giver_and_nobody_gets_one_who_is_awa
 }
 
 #[test]
-fn a_customer_who_is_given_back_to_the_queue_is_the_first_there() {
+fn a_customer_who_is_given_back_to_the_queue_is_first_in_it() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     let mut dan = setup.queued("Dan");
@@ -134,7 +135,7 @@ fn a_customer_who_is_given_back_to_the_queue_is_the_first_there() {
 }
 
 #[test]
-fn another_agent_hears_how_much_a_colleague_owes_in_its_place_and_nothing_else_of_the_talk() {
+fn other_agents_see_how_many_lines_a_colleague_has_not_answered_but_not_the_lines() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     for (line, answer) in [("one?", "one"), ("two?", "two")] {
@@ -154,7 +155,7 @@ fn another_agent_hears_how_much_a_colleague_owes_in_its_place_and_nothing_else_o
     let counts = while_robin_has_her().filter(|event| event["event"] == "unanswered");
     let counts: Vec<_> = counts.map(|event| event["lines"].as_u64()).collect();
     assert_eq!(counts, [1, 0, 1, 0].map(Some), "each is told before the end");
-    // The close has the number 4. It may be delivered when nobody has her any more.
+    // The close has the number 4. It may be delivered when no agent has the customer any more.
     let is_talk = |event: &&Value| {
         let names = ["message", "delivered", "seen", "typing"];
         names.iter().any(|name| event["event"] == *name) && event["number"] != 4
@@ -170,7 +171,7 @@ fn a_lead_takes_a_customer_over_and_others_may_not() {
     al.say("/take 1 I know her");
     al.until_told("error", "only a lead may do that: desk, kim");
     kim.say("/watch 1");
-    kim.until_told("notice", "you read #1 Cleo along");
+    kim.until_told("notice", "you watch #1 Cleo");
     cleo.say("is this slow?");
     kim.until_text("is this slow?");
     kim.say("/take 1 she waits too long");
@@ -181,7 +182,7 @@ fn a_lead_takes_a_customer_over_and_others_may_not() {
 }
 
 #[test]
-fn who_is_revoked_is_out_within_a_second_and_their_customer_is_in_the_queue() {
+fn a_revoked_agent_is_out_within_a_second_and_their_customer_is_in_the_queue() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     let mut revoke = Handoff::start(&["agent", "revoke", "Robin", "--state", setup.state()]);
@@ -209,7 +210,7 @@ fn an_agent_without_a_terminal_for_the_grace_loses_their_customers_to_the_queue(
 }
 
 #[test]
-fn a_program_with_two_customers_says_each_line_to_the_one_it_names() {
+fn a_program_with_two_customers_sends_each_line_to_the_customer_it_names() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let (mut ann, mut bob) = (setup.queued("Ann"), setup.queued("Bob"));
@@ -222,7 +223,7 @@ fn a_program_with_two_customers_says_each_line_to_the_one_it_names() {
     bob.say("/end");
     bob.until_state("closed");
     desk.until(|event| event["n"] == 2 && event["state"] == "closed");
-    // Nobody has the focus, and only a line behind this one could change that.
+    // No customer has the focus, and only a later line of this script could change that.
     desk.say("for Bob");
     desk.until_told("error", "not delivered, no customer gets your lines: for Bob");
     desk.say("/say #2 for Bob, too");
@@ -243,7 +244,7 @@ fn a_code_works_once_and_only_at_the_desk_that_it_is_for() {
     let mut thief = setup.attach("thief", Some(&code), &[]);
     thief.until_told("error", "this code has been used");
     assert_eq!(thief.exit_code(), 1);
-    // Another terminal of the same agent has a code of its own.
+    // Another terminal of the same agent needs a code of its own.
     let second = setup.add_agent("robin", &[]);
     let mut laptop = setup.attach("laptop", Some(&second), &[]);
     laptop.until_told("notice", "as robin");
@@ -253,7 +254,7 @@ fn a_code_works_once_and_only_at_the_desk_that_it_is_for() {
     let mut al = other.attach("al", Some(&third), &[]);
     al.until_told("error", "is not the desk that the code is for");
     assert_eq!(al.exit_code(), 1);
-    // The desk has the code still.
+    // The attempt at the wrong desk has not used the code up.
     let mut al = setup.attach("al", Some(&third), &[]);
     al.until_told("notice", "as al");
     robin.say("/agents");
@@ -261,7 +262,7 @@ fn a_code_works_once_and_only_at_the_desk_that_it_is_for() {
 }
 
 #[test]
-fn a_script_at_a_terminal_ends_with_its_last_customer_and_the_desk_waits_for_it() {
+fn an_attached_script_ends_with_its_last_customer_and_the_desk_waits_for_it() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let mut robin = setup.agent("robin", &[]);
@@ -289,12 +290,12 @@ fn no_agent_has_more_customers_than_the_desk_allows() {
 }
 
 #[test]
-fn somebody_without_a_code_gets_nothing_and_keeps_nobody_out() {
+fn a_stranger_without_a_code_gets_nothing_and_keeps_nobody_out() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let code = setup.add_agent("robin", &[]);
     let real = fs::read_to_string(&code).expect("the code");
-    // The key of the desk, and a guess.
+    // A code with the desk's real key and a guessed secret.
     let guess = Path::new(&code).with_extension("guess");
     fs::write(&guess, [&real[..43], &"A".repeat(43)].concat()).expect("it can be written");
     fs::set_permissions(&guess, Permissions::from_mode(0o600)).expect("it is ours");
@@ -308,7 +309,7 @@ fn somebody_without_a_code_gets_nothing_and_keeps_nobody_out() {
 }
 
 #[test]
-fn a_note_and_what_agents_say_to_each_other_leave_the_desk_on_no_way() {
+fn notes_and_transfer_texts_never_leave_the_desk() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("/note SECRET-1");
@@ -334,7 +335,7 @@ fn a_note_and_what_agents_say_to_each_other_leave_the_desk_on_no_way() {
 }
 
 #[test]
-fn what_was_said_and_noted_in_any_conversation_is_found_also_when_it_has_ended() {
+fn lines_and_notes_of_any_conversation_are_found_also_after_its_end() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     cleo.say("where is Parcel 4711?");
@@ -355,7 +356,7 @@ fn what_was_said_and_noted_in_any_conversation_is_found_also_when_it_has_ended()
 }
 
 #[test]
-fn tab_completes_commands_customers_and_agents_also_at_a_terminal_elsewhere() {
+fn tab_completes_commands_customers_and_agents_also_at_an_attached_terminal() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let _al = setup.agent("al", &[]);
@@ -375,14 +376,14 @@ fn tab_completes_commands_customers_and_agents_also_at_a_terminal_elsewhere() {
     robin.prompts("> /transfer ");
     robin.press("a\t");
     robin.prompts("> /transfer al");
-    // What is not certain is listed.
+    // If several commands fit, they are listed.
     robin.press("\x15/h\t");
     robin.sees("handback  help  here  history");
     robin.prompts("> /h");
 }
 
 #[test]
-fn a_plain_terminal_says_in_lines_what_a_prompt_would_show() {
+fn a_plain_terminal_prints_the_content_of_the_prompt_as_lines() {
     let setup = Setup::new();
     let _desk = setup.admin(&[]);
     let code = setup.add_agent("robin", &[]);
@@ -404,14 +405,14 @@ fn a_plain_terminal_says_in_lines_what_a_prompt_would_show() {
     robin.sees("handoff: your lines go to #1 Cleo");
     robin.press("hello\n");
     cleo.until_text("hello");
-    // Delivered, or already seen.
+    // The rest is 'is delivered' or 'was seen'.
     robin.sees("handoff: your lines go to #1 Cleo; the last one ");
     let _dan = setup.queued("Dan");
     robin.sees("; 1 waiting");
 }
 
 #[test]
-fn a_customer_who_is_back_is_known_by_their_former_conversation_and_nobody_else_is() {
+fn only_the_same_customer_is_recognized_by_their_former_conversation() {
     let setup = Setup::new();
     let (_desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     cleo.say("the first time");
@@ -419,7 +420,7 @@ fn a_customer_who_is_back_is_known_by_their_former_conversation_and_nobody_else_
     robin.say("/close knows the number");
     cleo.until_state("closed");
     drop(cleo);
-    // The next start of the same customer, and another customer of the same name.
+    // The same customer comes back, and then another customer with the same name.
     let mut cleo = setup.user(&["--profile", "Cleo", "--name", "Cleo"]);
     cleo.say("a human");
     assert_eq!(al.until(|event| event["n"] == 2)["former"], 1);
@@ -435,7 +436,7 @@ fn a_customer_who_is_back_is_known_by_their_former_conversation_and_nobody_else_
 }
 
 #[test]
-fn an_agent_reads_when_a_customer_who_is_back_left_and_the_note_that_was_kept() {
+fn an_agent_reads_when_a_returning_customer_left_and_the_last_note() {
     let setup = Setup::new();
     let mut desk = setup.desk_in_a_window(150, &[]);
     let mut cleo = setup.queued("Cleo");

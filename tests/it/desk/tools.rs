@@ -69,7 +69,7 @@ fn a_note_is_shown_to_the_next_agent_and_never_leaves_the_desk() {
 }
 
 #[test]
-fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() {
+fn a_canned_reply_is_put_into_the_line_and_its_open_placeholders_are_pointed_out() {
     let setup = Setup::new();
     let file = setup.profile("replies.txt");
     fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
@@ -80,7 +80,7 @@ fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() 
     .expect("it is written");
     let path = file.to_str().expect("a text");
     let mut desk = setup.desk_at_a_terminal(&["--replies", path, "--name", "Robin"]);
-    // The file's path is part of a sentence that is looked for: it is to stand in one row.
+    // The test waits for a sentence with the file's path, which must fit into one row.
     desk.resize(150, 24);
     let mut ann = accepted(&setup, &mut desk);
     desk.press("/r gr\r");
@@ -104,7 +104,7 @@ fn a_canned_reply_is_put_into_the_line_and_what_it_leaves_open_is_asked_about() 
 }
 
 #[test]
-fn a_file_of_replies_that_cannot_be_taken_is_refused_at_the_start() {
+fn a_wrong_file_of_replies_is_refused_at_the_start() {
     let setup = Setup::new();
     let file = setup.profile("replies.txt");
     fs::create_dir_all(file.parent().expect("a folder")).expect("it is made");
@@ -134,7 +134,7 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
     users[1].until_text("for Bob");
     desk.press("\x1b1");
     desk.prompts("> half for Ann");
-    // Ann goes, and the next customer gets the agent's lines: not this one.
+    // Ann leaves, and the next customer gets the agent's lines, but not this one.
     users[0].say("/end");
     desk.sees("#1 Ann: closed");
     desk.prompts("nobody · 1 open> ");
@@ -148,7 +148,7 @@ fn a_half_written_line_stays_with_its_customer_and_never_goes_to_another() {
 }
 
 #[test]
-fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
+fn an_option_hides_typing_and_seen_marks_from_the_other_side() {
     let setup = Setup::new();
     for (more, shown) in [(&[] as &[&str], true), (&["--no-typing", "--no-seen"], false)] {
         let mut desk = setup.desk_at_a_terminal(more);
@@ -178,7 +178,7 @@ fn who_wants_it_shows_neither_that_they_type_nor_what_they_have_seen() {
 }
 
 #[test]
-fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so() {
+fn a_close_can_be_undone_for_a_while_and_enter_confirms_it() {
     let setup = Setup::new();
     let mut first = setup.desk_at_a_terminal(&[]);
     let mut ann = accepted(&setup, &mut first);
@@ -209,7 +209,7 @@ fn a_close_can_be_undone_before_the_customer_hears_of_it_and_enter_makes_it_so()
 }
 
 #[test]
-fn a_customer_on_hold_knows_it_and_tags_are_found_after_the_end() {
+fn a_customer_on_hold_is_told_so_and_tags_are_found_after_the_end() {
     let setup = Setup::new();
     let mut desk = setup.desk_at_a_terminal(&["--name", "Robin"]);
     let mut ann = accepted(&setup, &mut desk);

@@ -1,4 +1,4 @@
-//! From one agent to another: who wrote each line, and what becomes of an offer when the desk dies.
+//! From one agent to another: the author of each line, and the fate of an offer when the desk dies.
 
 use rusqlite::Connection;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::support::setup::Setup;
 use super::team::{has, robin_has_cleo, transfer};
 
 #[test]
-fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customers_do_not() {
+fn agents_see_who_wrote_each_line_even_under_a_shared_name_and_customers_do_not() {
     let setup = Setup::new();
     let mut desk = setup.desk_in_a_window(150, &[]);
     let mut robin = setup.agent("robin", &["--shown-as", "Support"]);
@@ -19,7 +19,7 @@ fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customer
     robin.until(has("robin"));
     desk.sees("robin has #1 Cleo");
     desk.press("/watch 1\r");
-    desk.sees("you read #1 Cleo along");
+    desk.sees("you watch #1 Cleo");
     robin.say("one moment");
     let by = |agent: &Handoff, text: &str| {
         let event = agent.events().into_iter().find(|event| event["text"] == text);
@@ -51,7 +51,7 @@ fn agents_read_who_wrote_each_line_also_of_two_who_are_shown_as_one_and_customer
 }
 
 #[test]
-fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_and_the_history_say_so() {
+fn an_offer_ends_when_the_desk_dies_and_both_agents_and_the_history_say_so() {
     let setup = Setup::new();
     let (mut desk, [mut robin, mut al], mut cleo) = robin_has_cleo(&setup, &[]);
     robin.say("/transfer al a refund, please");
@@ -80,7 +80,7 @@ fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_and_the_histor
 }
 
 #[test]
-fn a_desk_that_died_within_an_offer_says_so_at_its_own_terminal() {
+fn a_desk_that_died_during_an_offer_says_so_at_its_own_terminal() {
     let setup = Setup::new();
     let mut desk = setup.desk_in_a_window(150, &[]);
     let mut al = setup.agent("al", &[]);

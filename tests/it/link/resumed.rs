@@ -80,7 +80,7 @@ fn a_desk_whose_ack_was_lost_prints_delivered_at_the_next_hello() {
 }
 
 #[test]
-fn a_customers_side_repeats_after_each_welcome_up_to_where_the_agents_lines_were_seen() {
+fn a_customers_side_repeats_its_seen_mark_after_each_welcome() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let (mut user, _bot) = asking(&listener);
     let mut desk = welcome(&listener, 0);
@@ -95,7 +95,7 @@ fn a_customers_side_repeats_after_each_welcome_up_to_where_the_agents_lines_were
 }
 
 #[test]
-fn a_desk_repeats_after_each_welcome_up_to_where_the_customers_lines_were_seen() {
+fn a_desk_repeats_its_seen_mark_after_each_welcome() {
     let mut admin = Handoff::admin(&[]);
     let address = admin.address();
     let mut user = Raw::connect(&address);
@@ -112,7 +112,7 @@ fn a_desk_repeats_after_each_welcome_up_to_where_the_customers_lines_were_seen()
 }
 
 #[test]
-fn a_line_typed_before_the_desk_was_reached_is_printed_behind_the_state_queued() {
+fn a_line_typed_before_the_desk_was_reached_is_printed_after_the_state_queued() {
     let setup = Setup::new();
     let mut user = setup.user(&[]);
     user.say("a human");

@@ -48,7 +48,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The names behind each `crate::` of a file, without its unit tests.
+/// The names after each `crate::` of a file, without its unit tests.
 fn imports(source: &str) -> Vec<Vec<&str>> {
     let paths = code(source).flat_map(|line| line.split("crate::").skip(1));
     let word = |name: &'_ str| name.find(|letter| !is_of_a_name(letter)).unwrap_or(name.len());
@@ -131,7 +131,8 @@ fn globs_of_ancestors(source: &str, place: &str) -> Vec<String> {
             || module.split("::").all(is_above)
             || module.strip_prefix("crate::").is_some_and(is_ancestor)
     };
-    // A text in quotes may have the word 'use', too. Characters that no path has give it away.
+    // A text in quotes may have the word 'use', too. It is recognized by characters that no path
+    // has.
     let is_tree = |tree: &String| tree.chars().all(|it| is_of_a_name(it) || ":{},*".contains(it));
     let trees = statements.map(|(_, tree)| tree.split_whitespace().collect::<String>());
     let trees = trees.filter(is_tree);

@@ -23,7 +23,7 @@ fn every_proof_is_a_test() {
     }
 }
 
-/// Whether this file has a function of this name, and calls it a test.
+/// Whether this file has a test with this name.
 fn has_test(file: &str, name: &str) -> bool {
     let source =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap_or_default();

@@ -113,7 +113,7 @@ impl World {
         self.ends.get_mut(&who).expect("both ends are there")
     }
 
-    /// Plays conversations until there were enough kills.
+    /// Plays conversations until enough processes were killed.
     fn run(&mut self) {
         while self.kills < self.goal {
             self.converse();
@@ -209,7 +209,7 @@ fn a_kill_of_either_side_loses_nothing_doubles_nothing_and_brings_no_bot_back() 
 
 /// `scripts/faults kill N`.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "takes as long as its argument says"]
 fn faults_kill() {
     kill(
         number("FAULTS_CYCLES").unwrap_or(200),

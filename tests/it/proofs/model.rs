@@ -3,7 +3,8 @@
 //!
 //! After every history the line heals, and then both journals must hold the same entries: every
 //! line once, in order, the same state at both ends, and never a request to the bot while it did
-//! not own the conversation. Who waits has called the agents whom they are for (`called`). The test prints a seed that fails, and `MODEL_SEED=n` replays it.
+//! not own the conversation. For each waiting customer the right agents were called (`called`). The
+//! test prints a seed that fails, and `MODEL_SEED=n` replays it.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -43,9 +44,9 @@ struct World {
     sessions: Sessions,
     customer: Customer,
     desk: Desk,
-    /// The seats in front of it.
+    /// The seats of the desk.
     seats: Vec<SeatId>,
-    /// Agents who are away.
+    /// The agents who are away.
     away: BTreeSet<AgentId>,
     desk_id: DeskId,
     care: Care,
@@ -55,6 +56,8 @@ struct World {
     /// Whether the faults are over.
     heals: bool,
     said: u64,
+    /// How often the desk blocked the customer.
+    blocked: u32,
     /// How often the desk read a customer who had left its memory from its journal.
     recalled: u32,
     /// How often a session that had left memory was read from the journal.
@@ -100,6 +103,7 @@ impl World {
             line,
             heals: false,
             said: 0,
+            blocked: 0,
             recalled: 0,
             read_again: 0,
             lost: Vec::new(),
@@ -108,12 +112,13 @@ impl World {
         }
     }
 
-    /// All agents are there again.
+    /// Brings all agents back.
     fn sit_down(&mut self) {
         self.seats = vec![SeatId::TERMINAL];
         self.away.clear();
         self.seats.extend(["robin", "al"].iter().filter_map(|name| self.desk.sign_in(name)));
-        // The terminal serves all departments: only without it a department can have nobody here.
+        // The desk's own terminal serves all departments. A department can be without an agent only
+        // if the terminal is away.
         if self.chance.below(8) == 0 {
             self.goes_away(SeatId::TERMINAL, true);
         }
@@ -230,13 +235,15 @@ pub struct Seen {
     /// Histories in which a new conversation took the place of the first.
     started_over: u32,
     /// Histories in which an entry followed the end of a conversation.
-    behind_the_end: u32,
-    /// How often the customer went from one agent to another, or back to the queue.
+    after_the_end: u32,
+    /// How often another agent got the customer, or they went back to the queue.
     changed_hands: u32,
     /// Histories in which the customer's side let the customer wait again.
     requeued: u32,
-    /// How often everybody was called, because nobody of a department was here.
+    /// How often all agents were called, because no agent of a department was here.
     unattended: u32,
+    /// How often the desk blocked the customer.
+    blocked: u32,
 }
 
 pub fn play(seed: u64, seen: &mut Seen) {
@@ -254,10 +261,11 @@ pub fn play(seed: u64, seen: &mut Seen) {
     seen.recalled += world.recalled;
     seen.read_again += world.read_again;
     seen.started_over += u32::from(world.customer.id == SECOND);
-    seen.behind_the_end += u32::from(world.has_entries_behind_the_end());
+    seen.after_the_end += u32::from(world.has_entries_after_the_end());
     seen.changed_hands += world.care.changed_hands;
     seen.requeued += u32::from(world.was_requeued());
     seen.unattended += world.care.unattended;
+    seen.blocked += world.blocked;
 }
 
 #[test]
@@ -277,9 +285,10 @@ fn no_history_loses_or_doubles_a_line_or_interrupts() {
         assert!(seen.recalled > 0, "no desk ever forgot a customer who came back");
         assert!(seen.read_again > 0, "no session ever left memory and was read again");
         assert!(seen.started_over > 0, "no conversation ever took the place of another");
-        assert!(seen.behind_the_end > 0, "no entry ever followed the end of a conversation");
+        assert!(seen.after_the_end > 0, "no entry ever followed the end of a conversation");
         assert!(seen.changed_hands > 0, "the customer never went to another agent");
         assert!(seen.requeued > 0, "the customer never went back to the queue");
+        assert!(seen.blocked > 0, "the customer was never blocked");
         assert!(seen.unattended > 0, "there was always somebody of a department");
     }
 }

@@ -43,8 +43,8 @@ fn traced(arguments: &[&str], trace: &Path, prepare: &dyn Fn(&mut Command)) -> H
     })
 }
 
-/// The calls that matter. strace splits a call during which another thread makes one: then its end
-/// counts, and for a sync its beginning, too.
+/// The calls that matter. strace splits a call in two if another thread makes a call meanwhile.
+/// Then the end of the call counts, and for a sync its beginning, too.
 fn read(trace: &Path) -> Vec<Did> {
     let mut did = Vec::new();
     let mut begun = BTreeMap::<String, String>::new();
@@ -263,7 +263,7 @@ fn session(prepare: &dyn Fn(&mut Command)) -> Result<(usize, usize), String> {
 }
 
 #[test]
-fn no_acknowledgement_leaves_before_what_it_promises_is_on_the_disk() {
+fn no_acknowledgement_leaves_before_its_entries_are_on_the_disk() {
     let mut stderr = std::io::stderr();
     let probe = Command::new("strace")
         .args(["-f", "-o", "/dev/null", "true"])

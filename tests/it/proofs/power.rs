@@ -2,10 +2,10 @@
 //! everything that it acknowledged, accepted, showed or did for an agent is on the disk.
 //!
 //! The journal lies on an ext4 in a file in memory. At a random moment the process is stopped and
-//! the file copied: what was never synced is not in the copy. The copy is mounted as a machine that
-//! starts again would, and its journal must hold every line that was acknowledged, accepted or shown
-//! before. The control, with commits that do not wait for the disk, must lose some lines: otherwise
-//! the test proves nothing.
+//! the file is copied: bytes that were never synced are not in the copy. The copy is mounted, as a
+//! machine does that starts again, and its journal must hold every line that was acknowledged,
+//! accepted or shown before. The control, with commits that do not wait for the disk, must lose
+//! some lines: otherwise the test proves nothing.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Read, Write};
@@ -33,11 +33,11 @@ use crate::support::web::{Customer, Stream};
 
 mod team;
 
-/// Entries under way that are not acknowledged, at most: few, so that there are many commits.
+/// The most entries under way without an ack. They are few, so that there are many commits.
 const UNDER_WAY: u64 = 8;
-/// The power is cut in turn at so many sides.
+/// The number of sides at which the power is cut in turn.
 const SIDES: u64 = 4;
-/// Customers of a gateway. Each says one line at a time.
+/// The number of a gateway's customers. Each says one line at a time.
 const CUSTOMERS: usize = 4;
 
 /// A disk in memory, and a place for its copy after the cut.
@@ -80,7 +80,7 @@ impl Rig {
         Ok(())
     }
 
-    /// Copies the disk. A machine without power would find it like this at its next start.
+    /// Copies the disk, as a machine finds it when it starts after a power cut.
     fn cut(&self) {
         let (from, to) = (self.path("memory/a.img"), self.path("memory/b.img"));
         run("cp", &["--sparse=always", &from.display().to_string(), &to.display().to_string()])
@@ -110,14 +110,14 @@ fn run(program: &str, arguments: &[&str]) -> Result<(), String> {
     }
 }
 
-/// A customer's side that only counts: it sends entries as fast as they are acknowledged, until the
-/// connection ends. It sets `began` at the first acknowledgement. Returns the last one.
+/// A customer's side of bare frames: sends entries as fast as they are acknowledged, until the
+/// connection ends. Sets `began` at the first acknowledgement. Returns the last one.
 fn feed(desk: &str, began: &Flag) -> u64 {
     let Ok(mut stream) = TcpStream::connect(desk) else { return 0 };
     let _ = stream.set_read_timeout(Some(WITHIN));
     let (mut sent, mut acked) = (0, 0);
     let mut goes_on = stream.write_all(&frame(&hello("5a", 1_000_000_000))).is_ok();
-    // If a write fails, acknowledgements that came before are still to be read.
+    // A write may fail while acknowledgements that came before are still unread.
     loop {
         let mut length = [0; 4];
         if stream.read_exact(&mut length).is_err() {
@@ -157,8 +157,8 @@ fn start(rig: &Rig, synchronous: &str, arguments: &[&str]) -> Handoff {
     Handoff::start_with(&arguments, |command| _ = command.env("HANDOFF_SYNCHRONOUS", synchronous))
 }
 
-/// Cuts the power of the process. Then the process is killed: all that it sent and printed before
-/// the cut is on its way, and ends where its connection and its outputs end.
+/// Cuts the power of the process, and kills it. All that it sent and printed before the cut is read
+/// until its connection and its outputs end.
 fn stop_and_cut(rig: &Rig, process: &mut Handoff) {
     process.signal(Signal::STOP);
     process.until_stopped();
@@ -193,7 +193,7 @@ struct Promised {
     accepted: u64,
     /// Number of the desk's last entry that the customers' side has acknowledged.
     delivered: u64,
-    /// Number of connections whose end the desk has reported, behind all acknowledgements.
+    /// Number of connections whose end the desk has reported, after all acknowledgements.
     lost: usize,
 }
 
@@ -211,7 +211,7 @@ impl Promised {
         }
     }
 
-    /// Reads the events until so many connections have ended.
+    /// Reads the events until this many connections have ended.
     fn hear_all(&mut self, user: &mut Handoff, admin: &mut Handoff, connections: usize) {
         let deadline = Instant::now() + WITHIN;
         self.hear(user, admin);
@@ -415,7 +415,7 @@ fn a_power_cut_takes_nothing_that_was_acknowledged() {
 
 /// `scripts/faults power N`.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "takes as long as its argument says"]
 fn faults_power() {
     power(number("FAULTS_CYCLES").unwrap_or(8), number("FAULTS_SEED").unwrap_or(1));
 }

@@ -1,13 +1,15 @@
-//! A desk with three agents and five customers, who act by chance: nobody who is owed an answer is
-//! missing from any view, no note leaves the desk, and every line is there once and in order.
+//! A desk with three agents and five customers, who act by chance. No customer who waits for an
+//! answer is missing from any view, no note leaves the desk, and every line is there once and in
+//! order.
 //!
-//! What customers are owed is known from what they typed and were told themselves, never from the
-//! desk. It is compared at quiet moments: when everybody has done what was typed, and both journals
-//! of each conversation are equal. A control hides one customer from one list, one count from a
-//! program, or tells a note to a customer: each must be noticed.
+//! The test counts unanswered lines from what customers typed and read themselves, never from the
+//! desk. It compares at quiet moments: when every process has done all its input, and both journals
+//! of each conversation are equal. Controls hide one customer from one list, hide one count from a
+//! program, or show a note to a customer: the test must notice each.
 //!
-//! With kills, terminals and the desk die by `kill -9` meanwhile, or with the feature `failpoints` by
-//! themselves at named points. `FAULTS_SEED=n` replays; chance also comes from the clock.
+//! In the tests with kills, terminals and the desk die by `kill -9`, or with the feature
+//! `failpoints` at named points. `FAULTS_SEED=n` replays a run, but chance also comes from the
+//! clock.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,23 +32,23 @@ mod quiet;
 mod seat;
 mod views;
 
-/// Every note that agents keep or write to each other has this in it.
+/// Every note of an agent contains this text.
 const SECRET: &str = "SECRET-";
 const CUSTOMERS: [&str; 5] = ["ann", "bea", "cleo", "dan", "eve"];
 
-/// What the checker does not see, or a customer does: a control.
+/// A control: something that a view gets wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hidden {
     Nothing,
-    /// A customer who is owed an answer is missing from the lists of persons.
+    /// A customer who waits for an answer is missing from the lists of persons.
     Row,
-    /// A program is not told how many lines of one customer have no answer.
+    /// A program does not learn how many lines of one customer have no answer.
     Count,
-    /// An agent's note is told to a customer.
+    /// An agent's note reaches a customer.
     Note,
 }
 
-/// How many processes are to be killed, and how many were.
+/// How many processes to kill, and how many were killed.
 #[derive(Default)]
 struct Kills {
     goal: u64,
@@ -60,11 +62,11 @@ struct World {
     seed: u64,
     chance: Chance,
     setup: Setup,
-    /// For copies of what dead processes left.
+    /// The folder for copies of dead processes' files.
     home: Home,
     journal: PathBuf,
     customers: Vec<Customer>,
-    /// The desk is the first.
+    /// The seats. The first is the desk itself.
     seats: Vec<Seat>,
     hidden: Hidden,
     kills: Option<Kills>,
@@ -73,9 +75,9 @@ struct World {
     acts: u64,
     quiet_moments: u64,
     rows_compared: usize,
-    /// A process died since the last quiet moment.
+    /// Whether a process has died since the last quiet moment.
     is_disturbed: bool,
-    /// Who has whom, as of the last quiet moment.
+    /// Which agent had which customer at the last quiet moment.
     owners: BTreeMap<String, String>,
     /// Agents' lines that were shown at any seat.
     said: HashSet<String>,
@@ -143,7 +145,8 @@ impl World {
         let seat = &mut self.seats[at];
         seat.start(code, armed);
         if let (Kind::Desk, Some(process)) = (seat.kind, &mut seat.process) {
-            // A desk notes at its start what the former one did not end: it may die of that.
+            // At its start, a desk journals what the former process did not end. A failpoint may
+            // kill it there.
             let is_ready = process.is_ready();
             assert!(
                 is_ready || seat.armed.is_some(),
@@ -153,7 +156,7 @@ impl World {
         }
     }
 
-    /// Acts until it is told to stop; `Err` says what is wrong.
+    /// Acts until `is_over` holds. `Err` says what went wrong.
     fn run(&mut self, is_over: impl Fn(&World) -> bool) -> Result<(), String> {
         self.rest()?;
         while !is_over(self) {
@@ -170,8 +173,8 @@ impl World {
         self.check_all()
     }
 
-    /// Everybody is there, and nothing is on its way: every line was refused, or is in both
-    /// journals once and in order.
+    /// Checks, when everybody is there and nothing is on its way, that every line was refused, or
+    /// is in both journals once and in order.
     fn check_all(&self) -> Result<(), String> {
         let desk = kept::read(&self.journal);
         let users = self.customers.iter().flat_map(|customer| kept::read(&customer.journal));
@@ -205,7 +208,8 @@ impl World {
                 };
                 if !is_right {
                     return Err(format!(
-                        "'{line}' arrived {times} times (accepted: {is_accepted}, refused: {is_refused})"
+                        "'{line}' arrived {times} times \
+                         (accepted: {is_accepted}, refused: {is_refused})"
                     ));
                 }
             }
@@ -231,17 +235,17 @@ impl Drop for World {
     }
 }
 
-/// A command that nobody knows: the answer shows that everything before it is done.
+/// An unknown command. The answer to it shows that everything before it is done.
 fn mark(number: u64) -> String {
     format!("/mark-{number}")
 }
 
-/// The mark that this is the answer to.
+/// The number of the mark, if this is the answer to one.
 fn mark_in(text: &str) -> Option<u64> {
     text.split_once("there is no command /mark-")?.1.split(';').next()?.parse().ok()
 }
 
-/// Acts for this time.
+/// Runs the test for this time.
 fn team(within: Duration, seed: u64) {
     let mut world = World::new(seed, Hidden::Nothing, None);
     let until = Instant::now() + within;
@@ -254,9 +258,10 @@ fn team(within: Duration, seed: u64) {
     let is_rich = turns.iter().all(|turns| *turns > 0);
     assert!(!is_long || is_rich, "seed {seed}: too little happened: {turns:?}");
     eprintln!(
-        "3 agents and 5 customers for {} s: {} acts, {} quiet moments, {} rows at each seat, nobody \
-         missing; {} lines accepted, 0 lost, 0 doubled, no note at a customer or the bot; customers \
-         were accepted, passed on, queued again, handed back and closed {turns:?} times (seed {seed})",
+        "3 agents and 5 customers for {} s: {} acts, {} quiet moments, {} rows at each seat, \
+         nobody missing; {} lines accepted, 0 lost, 0 doubled, no note at a customer or the bot; \
+         customers were accepted, passed on, queued again, handed back and closed {turns:?} times \
+         (seed {seed})",
         within.as_secs(),
         world.acts,
         world.quiet_moments,
@@ -266,12 +271,12 @@ fn team(within: Duration, seed: u64) {
 }
 
 #[test]
-fn nobody_who_is_owed_an_answer_is_missing_from_any_view_of_a_team() {
+fn no_customer_who_waits_for_an_answer_is_missing_from_any_view_of_a_team() {
     team(Duration::from_secs(10), number("FAULTS_SEED").unwrap_or(1));
 }
 
 #[test]
-fn a_customer_a_count_or_a_note_that_a_view_gets_wrong_is_noticed() {
+fn a_wrong_row_a_wrong_count_and_a_leaked_note_are_noticed() {
     let expected = [
         (Hidden::Row, "missing from the list"),
         (Hidden::Count, "have no answer"),
@@ -288,13 +293,13 @@ fn a_customer_a_count_or_a_note_that_a_view_gets_wrong_is_noticed() {
 
 /// `scripts/faults team MINUTES`.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "takes as long as its argument says"]
 fn faults_team() {
     let minutes = number("FAULTS_CYCLES").unwrap_or(10);
     team(Duration::from_secs(60 * minutes), number("FAULTS_SEED").unwrap_or(1));
 }
 
-/// Kills so many processes.
+/// Kills this many processes.
 fn kill(goal: u64, seed: u64) {
     let mut world = World::new(seed, Hidden::Nothing, Some(goal));
     let is_over = |world: &World| world.kills.as_ref().is_none_or(|kills| kills.done >= kills.goal);
@@ -304,8 +309,9 @@ fn kill(goal: u64, seed: u64) {
     let kills = world.kills.as_ref().expect("it kills");
     let of_terminals = kills.done - kills.of_desk - kills.of_customers;
     eprintln!(
-        "{} kills of a desk ({}), its agents' terminals ({of_terminals}) and customers ({}), {} of them \
-         at failpoints; {} lines accepted, 0 lost, 0 doubled, one owner at a time (seed {seed})",
+        "{} kills of a desk ({}), its agents' terminals ({of_terminals}) and customers ({}), \
+         {} of them at failpoints; {} lines accepted, 0 lost, 0 doubled, one owner at a time \
+         (seed {seed})",
         kills.done,
         kills.of_desk,
         kills.of_customers,
@@ -321,7 +327,7 @@ fn a_kill_of_agents_terminals_or_their_desk_loses_nothing_and_does_nothing_twice
 
 /// `scripts/faults kill N`.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "takes as long as its argument says"]
 fn faults_kill_seats() {
     kill(number("FAULTS_CYCLES").unwrap_or(100), number("FAULTS_SEED").unwrap_or(1));
 }

@@ -112,7 +112,7 @@ fn lines_typed_while_the_desk_is_down_arrive_once_and_in_order() {
 
 /// The desk is killed while its command has no answer, because the customer's side is stopped.
 #[track_caller]
-fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
+fn pending_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
     let setup = Setup::new();
     let (mut admin, user) = setup.talking();
     user.signal(Signal::STOP);
@@ -127,8 +127,8 @@ fn open_at_the_kill(command: &str) -> (Setup, Handoff, Handoff) {
 }
 
 #[test]
-fn a_handback_that_was_open_at_the_kill_takes_effect_after_the_restart() {
-    let (_setup, mut admin, mut user) = open_at_the_kill("/handback all is well");
+fn a_handback_that_was_pending_at_the_kill_takes_effect_after_the_restart() {
+    let (_setup, mut admin, mut user) = pending_at_the_kill("/handback all is well");
     assert_eq!(user.until_state("bot")["reason"], "handed_back");
     assert_eq!(admin.until_state("bot")["reason"], "handed_back");
     user.say("hi");
@@ -136,8 +136,8 @@ fn a_handback_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 }
 
 #[test]
-fn a_close_that_was_open_at_the_kill_takes_effect_after_the_restart() {
-    let (_setup, mut admin, mut user) = open_at_the_kill("/close");
+fn a_close_that_was_pending_at_the_kill_takes_effect_after_the_restart() {
+    let (_setup, mut admin, mut user) = pending_at_the_kill("/close");
     assert_eq!(user.until_state("closed")["reason"], "admin_closed");
     assert_eq!(admin.until_state("closed")["reason"], "admin_closed");
     user.close_stdin();
@@ -145,7 +145,7 @@ fn a_close_that_was_open_at_the_kill_takes_effect_after_the_restart() {
 }
 
 #[test]
-fn an_accept_that_was_open_at_the_kill_takes_effect_after_the_restart() {
+fn an_accept_that_was_pending_at_the_kill_takes_effect_after_the_restart() {
     let setup = Setup::new();
     let mut admin = setup.admin(&[]);
     let mut user = queued(&setup, "Ann", 1);

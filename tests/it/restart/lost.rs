@@ -191,7 +191,7 @@ fn a_fork_of_a_journal_from_before_the_handoff_is_found_at_the_next_handoff() {
 }
 
 #[test]
-fn a_desk_with_an_older_journal_loses_no_line_that_it_says_first() {
+fn a_desk_with_an_older_journal_loses_no_line_that_its_agent_types_before_the_reconnect() {
     let setup = Setup::new();
     let (mut admin, mut user) = talking(&setup);
     leave(&mut admin);

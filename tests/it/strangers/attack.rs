@@ -280,15 +280,15 @@ fn attack_desk(during: Duration, allowed: Duration) -> String {
 #[test]
 fn no_attack_stops_a_running_chat_or_keeps_new_customers_out() {
     let _alone = one_at_a_time();
-    // The long form measures the speed. This form runs beside other tests and without optimisation,
-    // so it allows more time.
+    // The long form of this test measures the speed. This form runs beside other tests and without
+    // optimisation, so it allows more time.
     attack_desk(Duration::from_millis(300), Duration::from_secs(2));
 }
 
 /// The agent types much to a customer who reads nothing. Returns the time until the desk ends that
 /// connection, and the 99th percentile of the other chats.
 #[track_caller]
-fn one_who_stops_reading() -> (Duration, Duration) {
+fn a_customer_who_stops_reading() -> (Duration, Duration) {
     let mut target = Desk::new(&["--auto-accept"]);
     let mut deaf = Raw::connect_narrow(60, &target.address);
     deaf.say(&hello("0d", 1));
@@ -331,7 +331,7 @@ fn faults_crowd() {
     let _alone = one_at_a_time();
     let seconds = number("FAULTS_CYCLES").unwrap_or(10);
     let line = attack_desk(Duration::from_secs(seconds), Duration::from_millis(50));
-    let (took, p99) = one_who_stops_reading();
+    let (took, p99) = a_customer_who_stops_reading();
     assert!(
         took < Duration::from_secs(13) && p99 < Duration::from_millis(50),
         "cut off after {took:?}, p99 {p99:?}"

@@ -15,7 +15,7 @@ fn bot() -> FakeBot {
 }
 
 #[test]
-fn one_address_gets_few_connections_without_a_hello_and_others_and_later_ones_get_in() {
+fn one_address_gets_few_connections_without_a_hello_and_other_addresses_get_in() {
     let bot = bot();
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let desk = admin.address();

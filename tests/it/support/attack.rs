@@ -1,5 +1,5 @@
-//! Attacks on a program while honest customers talk: their lines stay fast, and the program does not
-//! grow.
+//! Attacks on a program while honest customers talk: their lines stay fast, and the program does
+//! not grow.
 //!
 //! The attackers are one thread of low priority, because real attackers would use the processors of
 //! other machines.
@@ -24,7 +24,7 @@ pub trait Target {
 
     fn address(&self) -> &str;
 
-    /// One of the honest customers says a line. Returns the time until it has arrived.
+    /// One of the honest customers says a line. Returns the time until the line has arrived.
     fn trip(&mut self) -> Duration;
 
     /// A new customer comes, and gets in.
@@ -45,7 +45,7 @@ pub struct Outcome {
     pub threads: (u64, u64),
 }
 
-/// Repeats something until it is enough. Returns how often.
+/// Repeats an act until `enough` is set. Returns how often it ran.
 pub fn go(enough: &AtomicBool, mut each: impl FnMut(usize)) -> usize {
     let mut rounds = 0;
     while !enough.load(Ordering::Relaxed) {

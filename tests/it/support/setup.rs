@@ -83,7 +83,7 @@ impl Setup {
         .concat()
     }
 
-    /// The folder behind `--state`.
+    /// The folder for `--state`.
     pub fn state(&self) -> &str {
         self.folder.0.to_str().expect("cargo's folders have UTF-8 names")
     }
@@ -200,7 +200,7 @@ impl Setup {
         file.to_str().expect("a path of a test").to_owned()
     }
 
-    /// An agent's terminal, which signs in with this code the first time.
+    /// Starts an agent's terminal, which signs in with this code the first time.
     #[track_caller]
     pub fn attach(&self, name: &str, code: Option<&str>, more: &[&str]) -> Handoff {
         let terminal = ["attach", "--desk", &self.desk, "--state", self.state()];
@@ -209,7 +209,7 @@ impl Setup {
         Handoff::start(&[&terminal[..], &profile, &code, more].concat())
     }
 
-    /// An agent who is new at the desk, attached.
+    /// Adds an agent to the desk, and attaches their terminal.
     #[track_caller]
     pub fn agent(&self, name: &str, more: &[&str]) -> Handoff {
         let code = self.add_agent(name, more);
@@ -218,7 +218,7 @@ impl Setup {
         agent
     }
 
-    /// A customer of this name who is queued.
+    /// A queued customer with this name.
     #[track_caller]
     pub fn queued(&self, name: &str) -> Handoff {
         let mut user = self.user(&["--profile", name, "--name", name]);
@@ -227,13 +227,13 @@ impl Setup {
         user
     }
 
-    /// The desk at a terminal, listening.
+    /// A desk at a terminal, which listens.
     #[track_caller]
     pub fn desk_at_a_terminal(&self, more: &[&str]) -> Terminal {
         self.desk_in_a_window(COLUMNS, more)
     }
 
-    /// The desk at a terminal with this many columns, listening.
+    /// A desk at a terminal with this many columns, which listens.
     #[track_caller]
     pub fn desk_in_a_window(&self, columns: u16, more: &[&str]) -> Terminal {
         let mut arguments = self.admin_arguments(more);
@@ -243,7 +243,7 @@ impl Setup {
         desk
     }
 
-    /// A new agent at a terminal of their own with this many columns, attached.
+    /// A new agent at an attached terminal with this many columns.
     #[track_caller]
     pub fn agent_at_a_terminal(&self, name: &str, columns: u16) -> Terminal {
         let code = self.add_agent(name, &[]);

@@ -20,7 +20,7 @@ use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr
 
 use crate::support::run::{Handoff, WITHIN};
 
-/// The columns of a window, if a test says nothing else.
+/// The columns of a window, unless a test sets another number.
 pub const COLUMNS: u16 = 100;
 const ROWS: u16 = 40;
 
@@ -148,7 +148,7 @@ impl Terminal {
         self.until(|seen| seen.contains(text), text)
     }
 
-    /// Waits until the program writes these bytes, behind those that were found before.
+    /// Waits until the program writes these bytes, after those that were found before.
     #[track_caller]
     pub fn writes(&mut self, bytes: &str) {
         let end = Instant::now() + WITHIN;
@@ -229,8 +229,8 @@ impl Terminal {
         }
     }
 
-    /// Whether the emulator has a part of a frame: of a window that is drawn anew, the rows below
-    /// are still those of the frame before. Autowrap is off while a frame is drawn.
+    /// Whether the emulator is in the middle of a frame. Then the lower rows of a window that is
+    /// drawn anew still have the text of the frame before. Autowrap is off while a frame is drawn.
     fn is_within_a_frame(&self) -> bool {
         let autowrap = b"\x1b[?7";
         let latest = self.seen.windows(autowrap.len()).rposition(|bytes| bytes == autowrap);
@@ -242,7 +242,7 @@ impl Terminal {
         self.screen.screen().rows(0, u16::MAX).collect()
     }
 
-    /// Waits until the rows of the window are like this.
+    /// Waits until the rows of the window meet this condition.
     #[track_caller]
     pub fn until_rows(&mut self, so: impl Fn(&[String]) -> bool, what: &str) {
         let rows = |screen: &vt100::Screen| screen.rows(0, u16::MAX).collect::<Vec<_>>();

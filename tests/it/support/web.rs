@@ -1,4 +1,4 @@
-//! A gateway under test, and customers who use its API as docs/WEB.md has it.
+//! A gateway under test, and customers who use its API (docs/WEB.md).
 
 use std::io::{BufRead, BufReader};
 use std::sync::mpsc::{Receiver, channel};
@@ -12,7 +12,7 @@ use ureq::http::{Request, Response};
 use crate::support::run::{Handoff, WITHIN};
 use crate::support::setup::Setup;
 
-/// Starts a gateway in this setup, at a free port or at the one it had.
+/// Starts a gateway in this setup, at a free port or at the port that it had before.
 #[track_caller]
 pub fn gateway(setup: &Setup, listen: &str, more: &[&str]) -> (Handoff, String) {
     let mut gateway = gateway_armed(setup, listen, more, "");
@@ -49,12 +49,12 @@ pub struct Answer {
 }
 
 impl Customer {
-    /// Begins to be a customer.
+    /// Begins a new customer.
     pub fn begin(address: &str) -> Customer {
         Customer::begin_with(address, "{}")
     }
 
-    /// The same, with this body.
+    /// Begins a new customer with this body of the request.
     pub fn begin_with(address: &str, body: &str) -> Customer {
         let base = format!("http://{address}");
         let agent = agent();
@@ -64,7 +64,7 @@ impl Customer {
         Customer { agent, base, token, conversation }
     }
 
-    /// This customer's conversation, spoken to with another token.
+    /// The same conversation, used with another token.
     pub fn with_token(&self, token: &str) -> Customer {
         Customer { token: token.to_owned(), ..self.clone() }
     }
@@ -74,7 +74,7 @@ impl Customer {
         self.try_post(act, id, more).expect("the gateway answers")
     }
 
-    /// The same, if the gateway answers.
+    /// Like the function before; `None` if the gateway does not answer.
     pub fn try_post(&self, act: &str, id: &str, more: Value) -> Option<Answer> {
         let mut body = json!({ "id": id, "conversation": self.conversation });
         if let (Some(fields), Value::Object(more)) = (body.as_object_mut(), more) {
@@ -92,7 +92,7 @@ impl Customer {
         try_send(&self.agent, "POST", &url, &[("authorization", &self.bearer())], body)
     }
 
-    /// Says a line, which is taken.
+    /// Says a line, and checks that the gateway takes it.
     #[track_caller]
     pub fn say(&self, id: &str, text: &str) -> Value {
         let answer = self.post("say", id, json!({ "text": text }));
@@ -107,12 +107,12 @@ impl Customer {
         send(&self.agent, "GET", &format!("{}{path}", self.base), &headers, "")
     }
 
-    /// Opens a stream behind this event.
+    /// Opens a stream that goes on after this event.
     pub fn stream(&self, after: Option<&str>) -> Stream {
         self.try_stream(after).expect("the gateway answers")
     }
 
-    /// The same, if the gateway answers.
+    /// Like the function before; `None` if the gateway does not answer.
     pub fn try_stream(&self, after: Option<&str>) -> Option<Stream> {
         let after = after.map(|id| format!("?after={id}")).unwrap_or_default();
         let request = Request::get(format!("{}/api/stream{after}", self.base))
@@ -133,12 +133,12 @@ fn agent() -> Agent {
     Agent::config_builder().http_status_as_error(false).proxy(None).build().into()
 }
 
-/// Sends a request. Headers of a browser are the caller's.
+/// Sends a request. The caller adds the headers that a browser would add.
 fn send(agent: &Agent, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
     try_send(agent, method, url, headers, body).expect("the gateway answers")
 }
 
-/// The same, if the gateway answers.
+/// Like the function before; `None` if the gateway does not answer.
 fn try_send(
     agent: &Agent,
     method: &str,
@@ -162,7 +162,7 @@ pub fn send_alone(method: &str, url: &str, headers: &[(&str, &str)], body: &str)
     send(&agent(), method, url, headers, body)
 }
 
-/// A stream that is read by a thread.
+/// A stream, which a thread reads.
 pub struct Stream {
     events: Receiver<(Option<String>, Value)>,
     /// The id of the last numbered event.
@@ -228,7 +228,7 @@ impl Stream {
         }
     }
 
-    /// The next change to this state.
+    /// Waits for the next change to this state.
     #[track_caller]
     pub fn until_state(&mut self, state: &str) -> Value {
         self.until(|event| event["event"] == "state" && event["state"] == state)

@@ -3,7 +3,7 @@
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
-/// Waits until a row of the window begins with `left`, and `right` stands behind the column.
+/// Waits until the list has a row that begins with `left`, and `right` stands beside the list.
 #[track_caller]
 fn beside(end: &mut Terminal, left: &str, right: &str) {
     end.until_rows(
@@ -23,7 +23,7 @@ fn has_list(rows: &[String]) -> bool {
 }
 
 #[test]
-fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere() {
+fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_at_attached_terminals() {
     let setup = Setup::new();
     let mut desk = setup.desk_in_a_window(200, &[]);
     let mut robin = setup.agent_at_a_terminal("robin", 200);
@@ -50,7 +50,7 @@ fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere(
     beside(&mut robin, "▸ #1 Cleo", "admin robin: hello");
     robin.press("/close\r");
     beside(&mut robin, "nobody is talking, nobody is waiting", "closed (by the desk)");
-    // Who leaves gets the conversation back without the list.
+    // After the program ends, the window has the conversation without the list.
     robin.press("/quit\r");
     assert_eq!(robin.program.exit_code(), 0);
     robin.until_rows(
@@ -60,7 +60,7 @@ fn a_wide_window_has_the_list_beside_the_conversation_at_the_desk_and_elsewhere(
 }
 
 #[test]
-fn the_scrollback_has_each_line_once_and_the_list_never() {
+fn the_scrollback_has_each_line_once_and_never_the_list() {
     let setup = Setup::new();
     let mut desk = setup.desk_in_a_window(200, &[]);
     let mut cleo = setup.queued("Cleo");
@@ -70,7 +70,7 @@ fn the_scrollback_has_each_line_once_and_the_list_never() {
     for number in 1..=90 {
         cleo.say(&format!("line {number} of many"));
     }
-    // The list shows the last words, too, and may do so before.
+    // The list shows the last line, too, maybe before the conversation does.
     desk.sees("user Cleo: line 90 of many");
     let past = desk.scrollback();
     let all = [past.clone(), desk.rows()].concat();
@@ -117,7 +117,7 @@ fn customers_who_do_not_fit_into_the_list_are_counted() {
 }
 
 #[test]
-fn no_list_stands_beside_a_customer_or_with_plain() {
+fn customers_and_plain_terminals_have_no_list() {
     let setup = Setup::new();
     let mut desk = setup.admin(&[]);
     let arguments = ["user", "--admin", &setup.desk, "--bot", setup.bot.url()];

@@ -62,7 +62,7 @@ fn a_whole_handoff_between_two_people_at_terminals() {
 }
 
 #[test]
-fn each_of_two_people_sees_in_the_prompt_that_the_other_types() {
+fn each_of_two_people_sees_in_the_prompt_that_the_other_is_typing() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Terminal::start(&["admin", "--listen", "127.0.0.1:0", "--name", "Robin"]);
     let screen = admin.sees("listening on 127.0.0.1:");

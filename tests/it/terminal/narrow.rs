@@ -1,4 +1,4 @@
-//! A window of 30 columns: what the prompt keeps there.
+//! The prompt in a window of 30 columns.
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;

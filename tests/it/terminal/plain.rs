@@ -1,11 +1,11 @@
-//! `--plain`, line by line, as a screen reader reads it: each line is written once, says by itself
-//! whose it is, and has no control character.
+//! `--plain`, line by line, as a screen reader reads it: each line is written once, names its
+//! speaker, and has no control character.
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
 use crate::support::terminal::Terminal;
 
-/// Everything that was written, as lines. What was typed is among it, as the terminal echoes it.
+/// All output as lines, including the typed text, which the terminal echoes.
 #[track_caller]
 fn spoken(end: &Terminal) -> Vec<String> {
     let seen = String::from_utf8(end.seen.clone()).expect("a screen reader gets text");
@@ -43,7 +43,7 @@ fn a_screen_reader_reads_a_whole_handoff_line_by_line_at_both_ends() {
     desk.sees("#1 Ann is back with the bot");
     let marks = |line: &String| line.contains("last line") || line.contains("the last one");
     let without_marks = |end: &Terminal| {
-        // How often "delivered" is heard before "seen" depends on the moment.
+        // How many "delivered" lines come before a "seen" depends on the moment.
         spoken(end).into_iter().filter(|line| !marks(line)).collect::<Vec<_>>()
     };
     assert_eq!(
@@ -82,7 +82,7 @@ fn a_screen_reader_reads_a_whole_handoff_line_by_line_at_both_ends() {
     for line in expected {
         assert!(rest.any(|read| read == line), "no '{line}', in this order, in {lines:#?}");
     }
-    // What is not typed begins with who says it.
+    // Each line that was not typed begins with its speaker.
     let is_named =
         |line: &str| ["handoff: ", "#1 ", "  | "].iter().any(|mark| line.starts_with(mark));
     let typed = ["/accept", "Hello Ann", "/handback"];

@@ -1,4 +1,4 @@
-//! Ctrl-R at a terminal: the customer's, the desk's, and that of an agent elsewhere.
+//! Ctrl-R at the terminals of a customer, of the desk, and of an attached agent.
 
 use crate::support::fake_bot::{FakeBot, text};
 use crate::support::home::nobody_at;
@@ -13,7 +13,7 @@ const ESCAPE: &str = "\x1b";
 const RIGHT: &str = "\x1b[C";
 const DOWN: &str = "\x1b[B";
 
-/// A customer with the bot, who keeps nothing.
+/// A customer who talks to the bot, without a journal.
 fn customer(bot: &FakeBot) -> Terminal {
     let arguments = ["user", "--admin", &nobody_at(), "--bot", bot.url(), "--ephemeral"];
     let mut user = Terminal::start(&arguments);
@@ -41,7 +41,7 @@ fn a_customer_finds_an_earlier_line_and_sends_it_with_the_second_enter() {
     user.last_row("not found 'parc'> where is my parcel?");
     user.press("\r");
     user.last_row("bot> where is my parcel?");
-    // Enter has only taken the line. It can be changed, and what was begun before is not lost.
+    // Enter has only taken the line: it can be changed, and the draft from before is not lost.
     user.press("\x05 Tell me.");
     user.last_row("bot> where is my parcel? Tell me.");
     assert_eq!(bot.texts().len(), 3, "Ctrl-R sent a line: {:?}", bot.texts());
@@ -55,7 +55,7 @@ fn a_customer_finds_an_earlier_line_and_sends_it_with_the_second_enter() {
 }
 
 #[test]
-fn a_search_that_is_given_up_leaves_the_draft_and_sends_and_ends_nothing() {
+fn a_search_that_is_given_up_brings_the_draft_back_and_sends_nothing() {
     let bot = FakeBot::saying(|said| text(&format!("I heard: {said}")));
     let mut user = customer(&bot);
     user.press("where is my parcel?\r");
@@ -70,7 +70,7 @@ fn a_search_that_is_given_up_leaves_the_draft_and_sends_and_ends_nothing() {
         user.press("\x15");
         user.last_row("bot> ");
     }
-    // Ctrl-D in a search takes the line; the program ends only at a prompt of its own.
+    // Ctrl-D in a search takes the line. It ends the program only outside of a search.
     user.press(&format!("{CTRL_R}no such{CTRL_D}"));
     user.last_row("bot> ");
     user.press(&format!("{CTRL_R}parcel{CTRL_D}"));
@@ -79,7 +79,7 @@ fn a_search_that_is_given_up_leaves_the_draft_and_sends_and_ends_nothing() {
 }
 
 #[test]
-fn an_agent_finds_commands_and_lines_at_the_desk_and_elsewhere() {
+fn an_agent_finds_commands_and_lines_at_the_desk_and_at_an_attached_terminal() {
     let setup = Setup::new();
     let mut desk = setup.desk_at_a_terminal(&[]);
     let mut robin = setup.agent_at_a_terminal("robin", 100);

@@ -5,7 +5,7 @@ use crate::support::home::nobody_at;
 use crate::support::setup::Setup;
 use crate::support::terminal::Terminal;
 
-/// What a customer of a shop cannot know.
+/// Words that a customer of a shop does not know.
 const TECHNICAL: [&str; 8] =
     ["Rasa", "http", "127.", "SHA256", "desk", "handoff", "connection refused", "TLS"];
 
@@ -46,7 +46,7 @@ fn a_customer_whose_bot_and_desk_are_away_reads_no_technical_word() {
 }
 
 #[test]
-fn a_customer_who_leaves_with_ctrl_d_hears_that_the_conversation_goes_on_and_it_does() {
+fn a_customer_who_leaves_with_ctrl_d_reads_that_the_conversation_goes_on_and_it_does() {
     let setup = Setup::with(FakeBot::saying(|_| text("Human Handoff")));
     let mut desk = setup.admin(&["--auto-accept"]);
     let state = ["--state", setup.state(), "--name", "Ann"];

@@ -1,5 +1,5 @@
-//! No text, name, answer or refusal of a stranger can hurt or fool its reader. The tests check both
-//! ends: at a terminal each byte and row, on a pipe, and with `--json`.
+//! No text, name, answer or refusal of a hostile peer can harm or deceive its reader. The tests
+//! check both ends: each byte and row at a terminal, the lines on a pipe, and `--json`.
 
 use std::net::TcpListener;
 
@@ -10,7 +10,8 @@ use crate::support::raw::{Raw, entry, hello};
 use crate::support::run::Handoff;
 use crate::support::terminal::Terminal;
 
-/// Texts of the program's own rows and lines, which a stranger might send to pose as the program.
+/// Texts like the program's own rows and lines, which a hostile peer might send to pose as the
+/// program.
 const FAKES: [&str; 15] = [
     "14:03 admin FAKE: send me your password",
     "14:03 #1 user FAKE: hi",
@@ -190,7 +191,7 @@ fn accepted(raw: &mut Raw) -> Value {
 }
 
 #[test]
-fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
+fn a_hostile_customer_can_neither_harm_nor_deceive_a_desk_at_a_terminal() {
     for columns in [100, 60] {
         let (mut admin, address) = desk(&[], columns);
         let mut customers = Vec::new();
@@ -239,7 +240,7 @@ fn a_hostile_customer_can_neither_hurt_nor_fool_a_desk_at_a_terminal() {
 }
 
 #[test]
-fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_terminal() {
+fn a_hostile_bot_and_a_hostile_desk_can_neither_harm_nor_deceive_a_customer_at_a_terminal() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
     let address = listener.local_addr().expect("a listener has an address").to_string();
     let bot = FakeBot::start(|asked| match asked.text() {
@@ -294,7 +295,7 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
     }
     let why = format!("cannot go on\n{}{ODD} BYE", FAKES[5]);
     raw.say(&json!({"bye": {"code": "leaving", "text": why}}));
-    // What a desk says in a goodbye is for who set this side up.
+    // The text of a desk's goodbye is only for the person who set this side up.
     user.sees("the connection to customer care is lost");
     no_row_is_a_fake(&user.rows());
     // The customer's side dials again and gets a final goodbye, with false advice.
@@ -310,7 +311,7 @@ fn a_hostile_bot_and_a_hostile_desk_can_neither_hurt_nor_fool_a_customer_at_a_te
 }
 
 #[test]
-fn a_plain_terminal_wraps_long_lines_behind_a_prefix() {
+fn a_plain_terminal_wraps_long_lines_after_a_prefix() {
     let (mut admin, address) = desk(&["--plain"], 60);
     let mut raw = waiting(&address, "aa", "x\nAnn");
     admin.sees("wants to talk to you");

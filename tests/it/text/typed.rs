@@ -48,7 +48,7 @@ fn text_of_any_script_arrives_unchanged() {
 }
 
 #[test]
-fn what_could_act_on_a_screen_is_shown_escaped() {
+fn characters_that_act_on_a_screen_are_shown_escaped() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::plain_admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &["--name", "Ann\u{1b}[2J"]);
@@ -116,7 +116,7 @@ fn input_that_is_not_utf_8_is_an_error_and_the_next_line_is_read() {
 }
 
 #[test]
-fn what_a_peer_sends_is_never_a_command() {
+fn a_text_from_a_peer_is_never_a_command() {
     let bot = FakeBot::saying(|said| text(if said == "human" { "Human Handoff" } else { "/quit" }));
     let mut admin = Handoff::admin(&["--auto-accept"]);
     let mut user = Handoff::user(&admin.address(), bot.url(), &[]);

@@ -221,7 +221,7 @@ fn a_person_at_a_terminal_reads_of_another_key_and_goes_back_to_the_bot() {
     heard.hung_up();
     assert!(heard.read.is_empty());
     user.until_err(|line| line.contains("cannot prove to be customer care"));
-    // A customer who has looked into it can try again without going back to the bot.
+    // The customer can try again without going back to the bot.
     keyboard.type_line("/human");
     let mut heard = Raw::accept_next(&impostor);
     heard.hung_up();

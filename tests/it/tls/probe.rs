@@ -47,7 +47,7 @@ fn a_wrong_fingerprint_causes_a_notice_at_the_start_and_changes_no_exit_code() {
 }
 
 #[test]
-fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_does_not_say_it_again() {
+fn a_first_contact_pins_the_key_at_the_start_and_the_handoff_repeats_no_notice() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let mut user = setup.user(&[]);
@@ -172,7 +172,7 @@ fn a_script_that_ends_at_once_does_not_wait_for_a_desk_that_never_answers() {
 }
 
 #[test]
-fn a_handoff_ends_a_probe_that_hangs_and_says_what_is_wrong_once() {
+fn a_handoff_ends_a_hanging_probe_and_reports_the_fault_once() {
     let bot = bot();
     let (listener, address) = listen();
     let wrong = format!("SHA256:{}", "A".repeat(43));

@@ -27,7 +27,7 @@ const ATTACKS: [(&str, Attack); 13] = [
     ("garbage", garbage),
     ("new customers of one address", |at, enough| newcomers(at, enough, 1)),
     ("new customers of 50 addresses", |at, enough| newcomers(at, enough, 50)),
-    ("requests with tokens that name nobody", unknown_tokens),
+    ("requests with unknown tokens", unknown_tokens),
     ("lines of one customer", lines),
     ("signs of one customer", signs),
     ("streams of one customer", streams),
@@ -58,7 +58,7 @@ fn head(name: &str, token: &str, length: usize) -> Vec<u8> {
         .into_bytes()
 }
 
-/// Sends a POST and reads what comes back first.
+/// Sends a POST and reads the first bytes of the answer.
 fn post(socket: &mut TcpStream, name: &str, token: &str, body: &Value) -> String {
     let body = body.to_string();
     let _ = socket.write_all(&[head(name, token, body.len()), body.into_bytes()].concat());
@@ -93,7 +93,7 @@ fn customer(host: usize, gateway: &str) -> (String, Value) {
     }
 }
 
-/// Connections that send this and then nothing.
+/// Connections that send these bytes and then nothing.
 fn held(gateway: &str, enough: &AtomicBool, bytes: &[u8]) -> usize {
     let mut all = VecDeque::new();
     go(enough, |n| {
@@ -276,7 +276,7 @@ fn attack_gateway(during: Duration, allowed: Duration) -> String {
     let mut gateway = Gateway::new(&setup);
     let Outcome { alone, worst, newest, grown, threads } =
         attack_all(&mut gateway, &ATTACKS, during, allowed);
-    // The bot is asked by as many threads as questions were under way at once.
+    // The gateway keeps the threads that ask the bot: as many as there were questions at once.
     assert!(threads.1 <= threads.0 + 32, "threads: {threads:?}");
     format!(
         "{} attacks on a gateway, p99 of a line {alone:.1?} before and {:.1?} at worst ({}), \

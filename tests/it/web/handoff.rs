@@ -79,7 +79,7 @@ fn customer_and_agent_see_that_the_other_types() {
 }
 
 #[test]
-fn a_gateway_killed_in_a_talk_goes_on_and_loses_and_doubles_nothing() {
+fn a_gateway_killed_during_a_talk_goes_on_and_loses_and_doubles_nothing() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let (mut gateway_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
@@ -94,7 +94,7 @@ fn a_gateway_killed_in_a_talk_goes_on_and_loses_and_doubles_nothing() {
     stream.until_end();
     admin.say("meanwhile");
     let (_gateway, _) = gateway(&setup, &address, &[]);
-    // A page that got no answer sends again what it sent: it is said once.
+    // A page that got no answer sends its request again: the line is said once.
     customer.say("2", "before");
     customer.say("3", "after");
     admin.until_text("after");
@@ -140,7 +140,7 @@ fn many_customers_of_one_gateway_reach_the_desk_each_with_their_own_words() {
 }
 
 #[test]
-fn the_bot_greets_and_knows_the_page_and_no_typed_slash_is_an_intent() {
+fn the_bot_greets_and_knows_the_page_and_a_typed_slash_is_no_intent() {
     let bot = FakeBot::saying(|text| json!([{ "text": format!("heard {text}") }]));
     let setup = Setup::with(bot);
     let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &["--greet", "/get_started"]);
@@ -170,7 +170,7 @@ fn the_bot_greets_and_knows_the_page_and_no_typed_slash_is_an_intent() {
 }
 
 #[test]
-fn a_greeted_customer_who_said_nothing_is_there_after_a_restart() {
+fn a_greeted_customer_who_said_nothing_is_known_after_a_restart() {
     let setup = Setup::new();
     let greet = ["--greet", "/get_started"];
     let (mut process, address) = gateway(&setup, "127.0.0.1:0", &greet);

@@ -1,5 +1,5 @@
-//! Customers whom the shop's backend has signed: at the API, after a restart, and with the samples
-//! of the documents.
+//! Customers whose identity the shop's backend has signed: at the API, after a restart, and with
+//! the samples in the documents.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -30,7 +30,7 @@ fn key_file(setup: &Setup, name: &str) -> PathBuf {
     file
 }
 
-/// What a sample signs; `None` if its interpreter is missing.
+/// The identity that a sample signs; `None` if its interpreter is missing.
 fn sign((program, sample): (&str, &str), key: &Path, user: &str) -> Option<String> {
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/identity").join(sample);
     let output = Command::new(program).arg(sample).arg(key).arg(user).output().ok()?;
@@ -42,13 +42,13 @@ fn identify(customer: &Customer, identity: &str) -> Answer {
     customer.post_body("identify", &json!({ "identity": identity }).to_string())
 }
 
-/// Who the next customer at the desk is.
+/// The identity of the next customer at the desk.
 fn identity_at(desk: &mut Handoff) -> Value {
     desk.until(|event| event["event"] == "page")["identity"].clone()
 }
 
 #[test]
-fn what_each_sample_of_the_documents_signs_is_believed() {
+fn each_sample_of_the_documents_signs_a_valid_identity() {
     let setup = Setup::new();
     let key = key_file(&setup, "k");
     let token = token_file(&setup, "token", &"t".repeat(32));
@@ -97,7 +97,7 @@ fn a_key_may_be_changed_and_an_identity_lasts_over_a_restart() {
 }
 
 #[test]
-fn customers_with_one_identity_are_one_customer_and_another_identity_is_another() {
+fn customers_with_the_same_identity_are_one_customer() {
     let setup = Setup::new();
     let key = key_file(&setup, "k");
     let keys = ["--identity-keys", key.to_str().expect("a text")];
@@ -150,7 +150,7 @@ fn a_key_that_cannot_be_used_is_refused_in_one_line() {
 }
 
 #[test]
-fn a_journal_without_identities_gets_them_and_loses_nobody() {
+fn a_journal_from_before_identities_is_migrated_and_loses_nobody() {
     let setup = Setup::new();
     let key = key_file(&setup, "k");
     let keys = ["--identity-keys", key.to_str().expect("a text")];
@@ -162,7 +162,8 @@ fn a_journal_without_identities_gets_them_and_loses_nobody() {
     let former = "DROP INDEX customer_identity; ALTER TABLE customer DROP COLUMN identity;
                   ALTER TABLE customer DROP COLUMN joins;
                   ALTER TABLE customer DROP COLUMN name; ALTER TABLE customer DROP COLUMN email;
-                  ALTER TABLE customer DROP COLUMN agreed; ALTER TABLE conversation DROP COLUMN place;
+                  ALTER TABLE customer DROP COLUMN agreed;
+                  ALTER TABLE conversation DROP COLUMN place;
                   ALTER TABLE conversation DROP COLUMN owner;
                   ALTER TABLE conversation DROP COLUMN former;
                   ALTER TABLE conversation DROP COLUMN ending;

@@ -19,14 +19,14 @@ use crate::support::machine::{failpoint, number};
 use crate::support::setup::Setup;
 use crate::support::web::{Answer, Customer, gateway, gateway_armed};
 
-/// Lines of each customer that meet each kill, and those that meet a gateway that is down.
+/// How many lines each customer says around each kill, and how many while the gateway is down.
 const LINES_BEFORE: usize = 2;
 const LINES_AFTER: usize = 1;
 
-/// More than a test says in any time.
+/// Limits that no test reaches.
 const LIMITS: [&str; 4] = ["--rate", "100000", "--per-address", "1000"];
 
-/// How many requests of all customers had an answer, and how many had none.
+/// How many requests of all customers had an answer, and how many did not.
 #[derive(Default)]
 struct Counts {
     answered: AtomicUsize,
@@ -60,7 +60,7 @@ fn talker(
     (next, talker)
 }
 
-/// Reads a customer's stream through all deaths of the gateway, as a page does: each time behind the
+/// Reads a customer's stream through all deaths of the gateway, as a page does: each time after the
 /// latest event. Returns author and text of each message, up to this last one.
 fn follower(customer: Customer, last_text: String) -> JoinHandle<Vec<(String, String)>> {
     thread::spawn(move || {
@@ -87,7 +87,8 @@ fn follower(customer: Customer, last_text: String) -> JoinHandle<Vec<(String, St
     })
 }
 
-/// Kills a gateway with so many customers so often. Returns how many gateways died by themselves.
+/// Kills a gateway with this many customers, this many times. Returns how many gateways died at a
+/// failpoint.
 #[track_caller]
 fn kill(customers: usize, kills: usize, seed: u64) -> usize {
     let setup = Setup::new();
@@ -210,7 +211,7 @@ fn a_gateway_killed_again_and_again_loses_and_doubles_no_line() {
 
 /// `scripts/faults kill N` kills a gateway, too: in worlds of 50 customers and at most 50 kills.
 #[test]
-#[ignore = "takes as long as it is told to"]
+#[ignore = "takes as long as its argument says"]
 fn faults_kill_gateway() {
     const CUSTOMERS: usize = 50;
     let kills = number("FAULTS_CYCLES").unwrap_or(200) as usize;

@@ -1,4 +1,4 @@
-//! Who may ask for what: hosts, origins, cookies and tokens.
+//! Which requests the gateway accepts, by host, origin, cookie and token.
 
 use std::io::Read;
 
@@ -83,7 +83,7 @@ fn a_frame_knows_whether_it_is_on_a_page_of_another_site() {
 }
 
 #[test]
-fn the_widgets_scripts_are_for_every_page_and_are_asked_for_anew_each_time() {
+fn the_widgets_scripts_are_for_every_page_and_never_cached_unchecked() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     for name in ["widget.js", "panel.js"] {
@@ -99,7 +99,7 @@ fn the_widgets_scripts_are_for_every_page_and_are_asked_for_anew_each_time() {
 }
 
 #[test]
-fn a_file_and_a_page_are_the_same_in_every_coding_and_have_a_head() {
+fn files_and_pages_are_the_same_in_every_coding_and_answer_head_requests() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     for name in ["chat", "widget.js"] {
@@ -178,8 +178,8 @@ fn a_request_with_the_cookie_must_come_from_a_page_of_the_gateway() {
     assert_eq!(begun.status, 403, "another site begins nothing");
 }
 
-/// Sends a request as a browser does for a page of this origin: status, body, and what the answer
-/// shares with the page.
+/// Sends a request as a browser does for a page of this origin. Returns the status, the body, and
+/// the origin with which the answer may be shared.
 fn from_page(
     method: &str,
     url: &str,
@@ -224,7 +224,7 @@ fn a_page_of_an_api_origin_uses_the_api_with_a_token_and_no_other_page_does() {
     let (status, body, shared, _) = from_page("GET", &url("stream"), app, &held, "");
     assert_eq!((status, shared.as_deref()), (200, Some(app)));
     assert!(body.contains("\"hi\""), "{body}");
-    // The cookie belongs to the gateway's own page, and other origins get nothing.
+    // The cookie is only for the gateway's own page: other origins get nothing with it.
     let (cookie, _) = begin(&address);
     let cookie = [("cookie", cookie.split(';').next().expect("a pair"))];
     assert_eq!(from_page("POST", &url("say"), app, &cookie, &line).0, 401);
@@ -237,7 +237,7 @@ fn a_page_of_an_api_origin_uses_the_api_with_a_token_and_no_other_page_does() {
 }
 
 #[test]
-fn the_gateway_answers_for_its_own_hosts_alone() {
+fn the_gateway_answers_only_for_its_own_hosts() {
     let setup = Setup::new();
     let more = ["--url", "https://chat.shop.example"];
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &more);
@@ -258,7 +258,7 @@ fn the_gateway_answers_for_its_own_hosts_alone() {
 }
 
 #[test]
-fn a_proxy_that_nobody_declared_is_noticed_once_and_not_believed() {
+fn an_undeclared_proxy_causes_one_notice_and_its_header_does_not_count() {
     let setup = Setup::new();
     let (mut process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let url = format!("http://{address}/chat");
@@ -280,7 +280,7 @@ fn a_proxy_that_nobody_declared_is_noticed_once_and_not_believed() {
 }
 
 #[test]
-fn the_page_may_load_images_of_the_hosts_that_were_given_and_of_no_other() {
+fn the_page_may_load_images_only_from_the_given_hosts() {
     let setup = Setup::new();
     let chat = |address: &str| {
         let mut answer = ureq::get(format!("http://{address}/chat")).call().expect("an answer");
@@ -321,12 +321,12 @@ fn over_https_the_cookie_is_for_https_and_this_host_only() {
     let cookie = response.headers()["set-cookie"].to_str().expect("a text");
     assert!(cookie.starts_with("__Host-handoff="), "{cookie}");
     assert!(cookie.ends_with("; HttpOnly; Secure; SameSite=Lax"), "{cookie}");
-    // Who speaks HTTP to the HTTPS port gets an answer that a browser shows.
+    // HTTP at the HTTPS port gets an answer that a browser can show.
     assert_eq!(send_alone("GET", &format!("http://{address}/chat"), &[], "").status, 400);
 }
 
 #[test]
-fn a_renewed_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
+fn a_renewed_certificate_is_used_without_a_restart_and_a_broken_one_is_not() {
     let setup = Setup::new();
     let (former, renewed) = (Authority::new(), Authority::new());
     let [certificate, key] = former.vouch_for("localhost");
@@ -348,7 +348,7 @@ fn a_renewed_certificate_is_taken_without_a_restart_and_a_broken_one_is_not() {
     assert!(is_shown(&renewed));
 }
 
-/// A client that trusts this authority alone. Each request has a connection of its own.
+/// A client that trusts only this authority. Each request has a connection of its own.
 fn trusting(authority: &Authority) -> ureq::Agent {
     let pem = std::fs::read(authority.file("ca.pem")).expect("it is there");
     let root = ureq::tls::Certificate::from_pem(&pem).expect("a certificate");
@@ -359,7 +359,7 @@ fn trusting(authority: &Authority) -> ureq::Agent {
 }
 
 #[test]
-fn options_that_cannot_be_are_refused_in_one_line() {
+fn impossible_options_are_refused_in_one_line() {
     let refused = |more: &[&str]| {
         let fixed = ["web", "--admin", "127.0.0.1:1"];
         let mut process = Handoff::start(&[&fixed[..], more].concat());

@@ -62,7 +62,7 @@ fn a_line_for_a_closed_conversation_is_refused_and_new_begins_one_other() {
 }
 
 #[test]
-fn nobody_speaks_in_the_conversation_of_another() {
+fn no_customer_can_speak_in_the_conversation_of_another() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let (ann, bob) = (Customer::begin(&address), Customer::begin(&address));
@@ -78,7 +78,7 @@ fn nobody_speaks_in_the_conversation_of_another() {
 }
 
 #[test]
-fn a_body_that_cannot_be_taken_is_refused_with_the_reason() {
+fn an_invalid_body_is_refused_with_the_reason() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let customer = Customer::begin(&address);
@@ -105,7 +105,7 @@ fn a_body_that_cannot_be_taken_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_button_is_chosen_once_and_not_when_it_is_past() {
+fn a_button_can_be_chosen_once_and_not_after_a_later_reply() {
     let bot = FakeBot::saying(|said| match said {
         "menu" => json!([{ "text": "Pick", "buttons": [
             { "title": "Red", "payload": "/red" },
@@ -162,7 +162,7 @@ fn a_customer_who_says_nothing_leaves_nothing_in_the_journal() {
     silent.say("1", "hello");
     stream.until_text("heard hello");
     assert_eq!((count("conversation"), count("token"), count("customer")), (1, 1, 1));
-    // Another one, whom a restart forgets: their page begins again.
+    // Another customer, whom a restart forgets. Their page begins again.
     let other = Customer::begin(&address);
     process.kill();
     let (_process, _) = gateway(&setup, &address, &[]);
@@ -171,7 +171,7 @@ fn a_customer_who_says_nothing_leaves_nothing_in_the_journal() {
 }
 
 #[test]
-fn a_full_gateway_refuses_new_customers_and_serves_those_it_has() {
+fn a_full_gateway_refuses_new_customers_and_serves_known_ones() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--customers", "1", "--rate", "1"]);
     let customer = Customer::begin(&address);
@@ -188,7 +188,7 @@ fn a_full_gateway_refuses_new_customers_and_serves_those_it_has() {
 }
 
 #[test]
-fn before_the_notice_is_accepted_every_request_is_refused_and_the_bot_hears_nothing() {
+fn until_the_notice_is_accepted_every_request_is_refused_and_the_bot_gets_nothing() {
     let setup = Setup::new();
     let options = ["--notice", "We keep what you write.", "--greet", "/start"];
     let (mut process, address) = gateway(&setup, "127.0.0.1:0", &options);

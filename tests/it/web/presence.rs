@@ -1,4 +1,4 @@
-//! A customer closes the browser, or comes back: what the agent is told.
+//! The agent learns that a customer has closed the browser, or is back.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -9,7 +9,7 @@ use crate::support::run::Handoff;
 use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway};
 
-/// A tab with an open stream. Dropped, the tab is closed.
+/// A tab with an open stream. Dropping the value closes the tab.
 fn tab(customer: &Customer) -> TcpStream {
     let host = customer.base.strip_prefix("http://").expect("it is HTTP");
     let mut tab = TcpStream::connect(host).expect("the gateway listens");
@@ -30,7 +30,7 @@ fn links(admin: &Handoff) -> Vec<(Value, Value)> {
 }
 
 #[test]
-fn the_agent_is_told_that_a_customer_closed_the_browser_and_not_that_they_changed_the_page() {
+fn the_agent_learns_that_a_customer_closed_the_browser_but_not_of_a_change_of_the_page() {
     let setup = Setup::new();
     let mut admin = setup.admin(&["--auto-accept"]);
     let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &[]);

@@ -1,4 +1,5 @@
-//! The gateway behind nginx, as docs/WEB.md has it and with what nginx can make of a stream.
+//! The gateway behind nginx, with the configuration in docs/WEB.md and with options of nginx that
+//! affect streams.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -14,7 +15,7 @@ use crate::support::run::WITHIN;
 use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway};
 
-/// An nginx in front of the gateway at this address. Killed when dropped.
+/// An nginx in front of a gateway. It is killed when this value is dropped.
 pub(super) struct Nginx {
     child: Child,
     pub(super) address: String,

@@ -1,5 +1,5 @@
-//! The same requests, sent to the gateway and to nginx: the gateway takes nothing that nginx
-//! refuses, and what it refuses beside is in a list.
+//! The same requests, sent to the gateway and to nginx. The gateway takes nothing that nginx
+//! refuses, except for a short list.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -44,24 +44,24 @@ fn status(address: &str, request: &[u8]) -> u16 {
     }
 }
 
-/// Whether a status says that the request itself was wrong, and not what it asked for.
+/// Whether a status says that the request itself is malformed.
 fn is_refusal(status: u16) -> bool {
     matches!(status, 0 | 400 | 408 | 413 | 414 | 417 | 431 | 501 | 505)
 }
 
 #[test]
-fn what_nginx_refuses_the_gateway_refuses_too() {
+fn the_gateway_refuses_what_nginx_refuses() {
     if !can(&["nginx", "-v"]) {
         return;
     }
     let setup = Setup::new();
     let (_gateway, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let behind = Nginx::before("127.0.0.1:1", "return 204;");
-    // It reads whole bodies before it passes a request on.
+    // nginx reads whole bodies before it passes a request on.
     let nginx = Nginx::before(&behind.address, "client_max_body_size 64k;");
     let mut both = 0;
     for (request, wanted) in table::requests(HEAD_MAX, BODY_MAX) {
-        // More bytes would have to come: nobody answers.
+        // The request is not complete, so neither server answers.
         if wanted == 0 {
             continue;
         }

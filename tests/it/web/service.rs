@@ -33,7 +33,7 @@ fn the_unit_for_systemd_starts_a_gateway_and_takes_its_exit_code_for_success() {
 }
 
 #[test]
-fn the_two_units_allow_their_programs_the_same() {
+fn the_units_of_desk_and_gateway_give_the_same_rights() {
     let allowed = |unit: &'static str| unit.split_once("DynamicUser=yes").expect("a user").1;
     assert_eq!(allowed(UNIT), allowed(DESKS_UNIT));
 }

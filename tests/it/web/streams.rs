@@ -1,4 +1,5 @@
-//! Streams: what they begin with, how they go on after a break, and held requests instead.
+//! Streams: their first events, how they go on after a break, and held requests in place of
+//! streams.
 
 use std::time::Instant;
 
@@ -9,7 +10,7 @@ use crate::support::setup::Setup;
 use crate::support::web::{Customer, gateway, send_alone};
 
 #[test]
-fn a_stream_that_comes_back_is_told_what_it_missed_and_nothing_twice() {
+fn a_stream_that_comes_back_gets_the_events_that_it_missed_and_none_twice() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let customer = Customer::begin(&address);
@@ -25,7 +26,7 @@ fn a_stream_that_comes_back_is_told_what_it_missed_and_nothing_twice() {
 }
 
 #[test]
-fn an_id_that_is_not_known_begins_the_stream_anew() {
+fn an_unknown_id_begins_the_stream_anew() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let customer = Customer::begin(&address);
@@ -76,7 +77,7 @@ fn a_long_conversation_begins_with_the_latest_hundred_and_the_rest_is_read_in_pa
 }
 
 #[test]
-fn a_fifth_stream_is_told_that_it_is_one_too_many() {
+fn a_fifth_stream_is_refused_with_the_reason() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &[]);
     let customer = Customer::begin(&address);
@@ -108,7 +109,7 @@ fn a_held_request_waits_for_news_and_misses_none() {
             customer.get(&format!("/api/stream?after=garbage&now={tag}"), &json)
         })
     };
-    // What is not known begins anew, and so is answered at once.
+    // An unknown id begins anew, so this request is answered at once.
     assert_eq!(waiting.join().expect("it is answered").body["events"][1]["event"], "reset");
     customer.say("1", "hello");
     let mut stream = customer.stream(None);
@@ -142,7 +143,7 @@ fn a_gateway_that_ends_says_goodbye_to_every_stream() {
 }
 
 #[test]
-fn a_customer_whose_held_request_was_answered_takes_up_no_room() {
+fn a_customer_leaves_memory_after_their_held_request_was_answered() {
     let setup = Setup::new();
     let (_process, address) = gateway(&setup, "127.0.0.1:0", &["--customers", "1"]);
     let first = Customer::begin(&address);
@@ -158,5 +159,5 @@ fn a_customer_whose_held_request_was_answered_takes_up_no_room() {
     while send_alone("POST", &format!("http://{address}/api/begin"), &[], "{}").status == 429 {
         assert!(Instant::now() < deadline, "the first customer is in memory for ever");
     }
-    assert!(is_answered(&first), "who was a customer is let in");
+    assert!(is_answered(&first), "a known customer is let in");
 }

@@ -1,5 +1,5 @@
-//! A desk that trusts a gateway: its customers are counted one by one, and the agent sees from
-//! where they come.
+//! A desk that trusts a gateway counts the gateway's customers one by one, and shows the agent
+//! which page each is on.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -53,7 +53,7 @@ fn a_desk_with_its_defaults_takes_a_thousand_customers_of_a_gateway_that_it_trus
 }
 
 #[test]
-fn an_agent_sees_from_where_a_customer_comes() {
+fn an_agent_sees_which_page_a_customer_is_on() {
     let setup = Setup::new();
     let token = token_file(&setup, "token", &"t".repeat(32));
     let mut admin = setup.admin(&["--trust-gateway", &token]);
@@ -76,7 +76,7 @@ fn an_agent_sees_from_where_a_customer_comes() {
         (&shown["url"], &shown["language"]),
         (&json!("https://shop.example/paid"), &json!("de"))
     );
-    // The same again is no news: the next thing that the agent reads is a line.
+    // An unchanged page is not shown again: next the agent reads a line.
     assert_eq!(customer.post_body("page", &moved.to_string()).status, 204);
     customer.say("2", "hello");
     admin.until_text("hello");
@@ -84,7 +84,7 @@ fn an_agent_sees_from_where_a_customer_comes() {
 }
 
 #[test]
-fn a_desk_that_does_not_know_the_token_is_noticed_once_and_serves_as_before() {
+fn a_desk_that_does_not_know_the_token_causes_one_notice_and_serves_as_before() {
     let setup = Setup::new();
     let (one, other) = ("one".repeat(16), "other".repeat(16));
     let [one, other] =
@@ -100,7 +100,7 @@ fn a_desk_that_does_not_know_the_token_is_noticed_once_and_serves_as_before() {
 }
 
 #[test]
-fn a_token_that_cannot_be_used_is_refused_in_one_line() {
+fn an_invalid_token_is_refused_in_one_line() {
     let setup = Setup::new();
     let short = token_file(&setup, "short", "guess me");
     let open = token_file(&setup, "open", &"t".repeat(32));

@@ -165,7 +165,7 @@ fn the_limits_in_the_document_are_those_in_the_code() {
         ("desks in a hello", wire::DESKS_MAX as u64),
         ("features in a hello or a welcome", wire::FEATURES_MAX as u64),
         ("name of a feature", wire::FEATURE_MAX as u64),
-        ("entries behind `closed`", desk::BEHIND_CLOSED_MAX),
+        ("entries after `closed`", desk::AFTER_CLOSED_MAX),
         ("entries in flight", WINDOW_ENTRIES as u64),
         ("bytes in flight", WINDOW_BYTES as u64),
         ("bytes waiting for a peer", net::OUTBOUND_MAX as u64),
@@ -191,7 +191,7 @@ fn the_limits_in_the_document_are_those_in_the_code() {
         ("frames at once", u64::from(rate::RATE) * rate::BURST.as_secs()),
         ("free entries", rate::BACKLOG_ENTRIES as u64),
         ("bytes for entries to be free", rate::BACKLOG_BYTES as u64),
-        ("bytes a second of all who bring much", rate::BULK as u64),
+        ("bytes a second of all bulk senders", rate::BULK as u64),
         ("busy, at least", u64::from(room::RETRY_FIRST) * 1_000),
         ("busy, at most", u64::from(room::RETRY_FIRST + room::RETRY_SPREAD - 1) * 1_000),
     ];

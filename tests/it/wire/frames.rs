@@ -1,4 +1,4 @@
-//! A desk refuses bad frames of strangers with a reason, and other customers do not notice.
+//! A desk refuses bad frames with a reason, and other customers do not notice.
 
 use std::fs;
 
@@ -323,7 +323,7 @@ fn the_desk_closes_a_connection_without_a_hello() {
 }
 
 #[test]
-fn a_customer_cannot_accept_itself() {
+fn a_customer_cannot_accept_themselves() {
     let bot = FakeBot::saying(|_| text("Human Handoff"));
     let mut admin = Handoff::admin(&[]);
     let mut raw = Raw::welcomed(&admin.address(), "ee", 2);

@@ -87,7 +87,7 @@ fn entry_of(length: usize, number: u64, author: &str) -> String {
     entry
 }
 
-/// Frames that both ends accept: entries of this author, numbered from `first`, and other messages.
+/// Frames that both ends accept: entries by this author, numbered from `first`, and other messages.
 fn taken(first: u64, author: &str) -> Vec<String> {
     // Levels 1 to 4 are the frame, the entry, its body and the message.
     let deep_message = message(author, "deep", &format!(r#","later":{}"#, lists(NESTING_MAX - 4)));
@@ -251,10 +251,12 @@ fn both_ends_take_unknown_features_and_refuse_too_many_or_too_long_ones() {
 
 #[test]
 fn a_repeated_entry_is_compared_by_its_known_values_only() {
-    let first = r#"{"entry":{"number":2,"at":7,"body":{"message":{"author":"AUTHOR","text":"caf\u00e9"}}}}"#;
+    let first = r#"{"entry":{"number":2,"at":7,
+        "body":{"message":{"author":"AUTHOR","text":"caf\u00e9"}}}}"#;
     let unknown = r#"{"entry":{"number":3,"at":7,"body":{"later":{"a":1,"b":[2]}}}}"#;
     let same = [
-        r#"{ "entry": {"body":{"message":{"text":"café","author":"AUTHOR","image":null,"mood":"good"}},"at":7,"number":2} }"#,
+        r#"{ "entry": {"body":{"message":
+            {"text":"café","author":"AUTHOR","image":null,"mood":"good"}},"at":7,"number":2} }"#,
         r#"{"entry":{"number":3,"at":7,"body":{"later":{"b":[2],"a":1}},"more":1}}"#,
     ];
     let others = [

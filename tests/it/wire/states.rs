@@ -186,7 +186,7 @@ fn the_customer_sees_late_lines_of_an_agent_until_the_desk_knows_of_the_new_requ
 }
 
 #[test]
-fn of_twenty_thousand_positions_the_customer_sees_a_few_and_the_last() {
+fn the_customer_sees_only_a_few_of_twenty_thousand_positions_and_always_the_last() {
     let (_listener, mut user, _bot, mut desk) = asking();
     let since = Instant::now();
     let positions = (1..=20_001)

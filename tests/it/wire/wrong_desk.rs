@@ -61,7 +61,7 @@ fn a_desk_that_breaks_the_rules_is_disconnected_and_its_entry_is_not_shown() {
     let cases = [
         ("an entry before the welcome", None, entry(1, &message)),
         ("a gap", Some(0), entry(2, &message)),
-        ("words of the customer's", Some(0), entry(1, &said("user", "I never said that"))),
+        ("a message by the customer", Some(0), entry(1, &said("user", "I never said that"))),
         ("an ack of what was never sent", Some(0), json!({"ack": {"number": 99}})),
         ("a hello", Some(0), crate::support::raw::hello("aa", 0)),
         ("the customer's own control", Some(0), entry(1, &json!({"requested": {}}))),

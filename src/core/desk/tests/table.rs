@@ -71,7 +71,7 @@ fn tries(desk: &mut Desk, seat: SeatId, command: &str) -> Result<(), AgentRefusa
         "requeue" => desk.transfer(seat, on, "queue", None, now),
         "decline" => desk.decline(seat, 1),
         "take" => desk.take_over(seat, 1, "a reason", now),
-        "watch" => desk.watch_along(seat, 1).map(drop),
+        "watch" => desk.toggle_watch(seat, 1).map(drop),
         command => panic!("{command} is tried nowhere"),
     }
 }

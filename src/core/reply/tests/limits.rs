@@ -38,14 +38,14 @@ fn buttons_over_their_limits_are_cut_or_dropped_visibly() {
 }
 
 #[test]
-fn a_custom_payload_over_its_limit_is_named_instead() {
+fn a_custom_payload_over_its_limit_becomes_a_sentence() {
     let said = &read(&json!([{"custom": {"big": "x".repeat(CUSTOM_MAX)}}]).to_string()).said[0];
     assert_eq!(said.custom, None);
     assert_eq!(&*said.text, "[a custom payload of 8202 bytes] … [cut]");
 }
 
 #[test]
-fn buttons_give_way_first_then_custom_then_text() {
+fn buttons_are_dropped_first_then_the_payload_then_text() {
     // A control character is six bytes in JSON.
     let six = |letters: usize| "\u{1}".repeat(letters);
     let buttons = vec![json!({"title": six(TITLE_MAX), "payload": six(PAYLOAD_MAX)}); 9];
@@ -54,7 +54,8 @@ fn buttons_give_way_first_then_custom_then_text() {
     assert_fits(said);
 
     let custom = json!({"c": six(1300)});
-    let item = json!([{"text": six(TEXT_MAX), "custom": custom, "image": six(IMAGE_MAX), "buttons": buttons}]);
+    let (text, image) = (six(TEXT_MAX), six(IMAGE_MAX));
+    let item = json!([{"text": text, "custom": custom, "image": image, "buttons": buttons}]);
     let said = &read(&item.to_string()).said[0];
     assert!(said.buttons.is_empty() && said.custom.is_none() && said.image.is_some());
     assert!(said.text.ends_with(CUT) && said.text.len() > TEXT_MAX / 2, "{}", said.text.len());
@@ -94,7 +95,7 @@ fn json_value() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn a_custom_payload_too_deep_for_a_peer_is_cut_visibly_and_the_rest_can_be_read_back() {
+fn a_payload_that_is_too_deep_is_cut_visibly_and_all_others_are_readable() {
     for (levels, kept) in [(DEPTH_MAX, true), (DEPTH_MAX + 1, false), (120, false)] {
         let body = format!(r#"[{{"custom":{}{}}}]"#, "[".repeat(levels), "]".repeat(levels));
         let reply = Triggers::default().read(parse(body.as_bytes()).unwrap());
@@ -113,20 +114,27 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_json_breaks_the_reader_or_the_limits(values in prop::collection::vec(json_value(), 0..8)) {
+    fn no_json_breaks_the_reader_or_the_limits(
+        values in prop::collection::vec(json_value(), 0..8)
+    ) {
         let items = values.into_iter().filter(|value| value.is_object()).collect::<Vec<_>>();
-        let reply = Triggers::default().read(parse(Value::from(items).to_string().as_bytes()).unwrap());
+        let items = parse(Value::from(items).to_string().as_bytes()).unwrap();
+        let reply = Triggers::default().read(items);
         reply.said.iter().for_each(assert_fits);
     }
 
     #[test]
     fn no_large_item_breaks_the_limits(
-        letter in any::<char>(), text in 0..9000usize, title in 0..400usize, payload in 0..1100usize,
-        buttons in 0..40usize, custom in 0..9000usize, image in 0..3000usize,
+        letter in any::<char>(), text in 0..9000usize, title in 0..400usize,
+        payload in 0..1100usize, buttons in 0..40usize, custom in 0..9000usize,
+        image in 0..3000usize,
     ) {
         let of = |times: usize| letter.to_string().repeat(times);
         let buttons = vec![json!({"title": of(title), "payload": of(payload)}); buttons];
-        let item = json!([{"text": of(text), "buttons": buttons, "custom": {"c": of(custom)}, "image": of(image)}]);
+        let custom = json!({"c": of(custom)});
+        let item = json!([
+            {"text": of(text), "buttons": buttons, "custom": custom, "image": of(image)}
+        ]);
         read(&item.to_string()).said.iter().for_each(assert_fits);
     }
 

@@ -9,8 +9,8 @@ use crate::core::session::{Errand, Resumed};
 use crate::wire::{Author, Body, Number, Said, State};
 
 impl Turns {
-    /// The bot has the conversation again, and is told so before it is asked anything: what people
-    /// said from our entry `since` on, or from an earlier entry that it could not be told of.
+    /// The bot has the conversation again. Before the next question it gets a return: what people
+    /// said from our entry `since` on, or from an earlier entry if an earlier return failed.
     pub(in crate::core::session) fn resume(
         &mut self,
         how: Option<Returned>,
@@ -20,7 +20,7 @@ impl Turns {
         let since = self.untold_since.take().unwrap_or(since);
         let ticket = self.ticket();
         self.turn = Turn::Returning { ticket, how, since };
-        // After a restart the lines that wait are asked, and none before them.
+        // After a restart, the waiting lines are sent, and no lines before them.
         let first = self.waiting.front().map_or(output.last() + 1, |(number, _)| *number);
         output.journal(Record::Asking(Some(first)));
         self.send_return(output);
@@ -50,12 +50,12 @@ impl Turns {
         self.ask_waiting(output, now);
     }
 
-    /// Journals what became of a return that was to tell the bot our entries from `since` on.
+    /// Journals how a return ended that had our entries from `since` on.
     fn note_return(&mut self, outcome: &Resumed, since: Number, output: &mut Output) {
         self.untold_since = match outcome {
             Resumed::Unreached(_) => Some(since),
-            // The bot may have the lines already. The next return tells it that it is its turn,
-            // and no lines.
+            // The bot may have the lines already. The next return says that the bot has the
+            // conversation, and has no lines.
             Resumed::Failed(_) => Some(output.last()),
             _ => None,
         };
@@ -93,21 +93,21 @@ impl Turns {
         }
     }
 
-    /// A return ended after the conversation went to a person. What it could not tell from our
-    /// entry `from` on, the next return tells.
+    /// A return ended after the conversation had gone to a person. If it failed, the next return
+    /// has what people said from our entry `from` on.
     pub(super) fn returned_late(&mut self, from: Number, outcome: &Resumed, output: &mut Output) {
         let untold = matches!(outcome, Resumed::Unreached(_)).then_some(from);
         if let Turn::Returning { since, .. } = &mut self.turn {
             *since = untold.map_or(*since, |from| from.min(*since));
             return self.send_return(output);
         }
-        // The bot may not know of an earlier stretch either.
+        // The bot may not know an earlier stretch either.
         self.untold_since = self.untold_since.into_iter().chain(untold).min();
         let returning = self.untold_since.map_or(Returning::Done, Returning::Due);
         output.journal(Record::Returning(returning));
     }
 
-    /// Sends the return that is due, once nothing else is under way. An earlier request may reach
+    /// Sends the return that is due, when nothing else is under way. An earlier request may reach
     /// the bot late: if the return went first, the bot would take that request for a new line.
     pub(super) fn send_return(&mut self, output: &mut Output) {
         let Turn::Returning { ticket, since, .. } = self.turn else { return };
@@ -129,8 +129,8 @@ pub(super) fn latest_return(story: &Story) -> Number {
 }
 
 /// What people said to each other from our own entry `since` on, in the stretches without the bot.
-/// Lines that were said to the bot are left out, also those that still wait for it. `lines` are
-/// the conversation's from that entry on, or from an earlier one.
+/// Lines to the bot are left out, also those that still wait for it. `lines` are the lines of the
+/// conversation from that entry or an earlier one on.
 pub fn said_without_bot(lines: &[Line], since: Number) -> Vec<Said> {
     let is_since =
         |line: &Line| line.own && line.entry().is_some_and(|entry| entry.number == since);

@@ -1,4 +1,4 @@
-//! The requests to the bot: when they leave, what comes of them, and what a restart asks again.
+//! The requests to the bot: when they leave, how they end, and which of them a restart sends again.
 
 use super::{
     Outcome, asking, journaled, journals, kept, notices, now, own, question, returning, seeded,
@@ -10,7 +10,7 @@ use crate::core::session::{Resumed, Session};
 use crate::wire::{Author, Body, Button, ConversationId, Number, Request, Said};
 
 #[test]
-fn a_slow_bot_is_told_of_once_after_ten_seconds() {
+fn the_customer_reads_once_after_ten_seconds_that_the_bot_is_slow() {
     let mut session = session();
     session.say("hello", now(0)).unwrap();
     session.outcome();
@@ -35,13 +35,13 @@ fn a_line_and_a_request_in_one_batch_leave_nothing_for_the_bot() {
     session.ask_for_human(now(1)).unwrap();
     let outputs = session.outcome();
     assert!(!for_bot(&outputs), "{outputs:?}");
-    // Nothing is under way that the next return would have to wait for.
+    // No request is under way for which the next return would have to wait.
     session.withdraw(now(2)).unwrap();
     assert!(for_bot(&session.outcome()));
 }
 
 #[test]
-fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
+fn a_return_waits_until_an_older_request_has_ended() {
     let mut session = session();
     session.say("where is my order", now(0)).unwrap();
     let asked = session.outcome();
@@ -59,7 +59,7 @@ fn the_bot_is_not_told_of_its_turn_while_an_older_request_is_under_way() {
 }
 
 #[test]
-fn an_answer_to_a_former_conversation_is_not_taken_for_one_in_this() {
+fn an_answer_to_a_former_conversation_is_not_shown_in_this_one() {
     let asked = |seed| {
         let mut session = seeded(seed);
         session.say("where is my order", now(0)).unwrap();
@@ -73,7 +73,7 @@ fn an_answer_to_a_former_conversation_is_not_taken_for_one_in_this() {
 }
 
 #[test]
-fn a_line_the_bot_did_not_answer_can_be_sent_again() {
+fn a_line_that_the_bot_did_not_answer_can_be_sent_again() {
     let mut session = session();
     session.say("hello", now(0)).unwrap();
     let ask = |outcome: Outcome| question(&outcome).expect("a question");
@@ -86,7 +86,7 @@ fn a_line_the_bot_did_not_answer_can_be_sent_again() {
 }
 
 #[test]
-fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
+fn a_bot_that_was_away_at_the_handback_gets_the_return_before_the_next_question() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     let request = session.ownership.request();
@@ -99,13 +99,14 @@ fn a_bot_that_was_away_at_the_handback_is_told_before_it_is_asked() {
     let outputs = session.outcome();
     let (ticket, since) = returned(&outputs);
     assert!(since == request && asking(&outputs).is_none(), "{outputs:?}");
-    // Away again: it is asked all the same, and told before the next question.
+    // The bot is away again: it gets the question all the same, and the return before the next
+    // question.
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(4));
     assert!(asking(&session.outcome()).is_some());
 }
 
 #[test]
-fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
+fn lines_that_the_bot_refused_are_told_again_at_the_next_handback() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     let first = session.ownership.request();
@@ -123,7 +124,7 @@ fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
     session.returned(ticket, Resumed::Yes, now(5));
     let outputs = session.outcome();
     assert!(journals(&outputs, &Record::Returning(Returning::Done)), "{outputs:?}");
-    // It knows all of it now.
+    // Now the bot knows everything.
     session.ask_for_human(now(6)).unwrap();
     let second = session.ownership.request();
     session.withdraw(now(7)).unwrap();
@@ -131,11 +132,11 @@ fn a_talk_that_the_bot_refused_to_hear_is_told_at_the_next_handback_too() {
 }
 
 #[test]
-fn a_talk_whose_return_never_left_is_told_at_the_next_handback_too() {
+fn lines_whose_return_never_left_are_told_at_the_next_handback() {
     let mut session = session();
     session.say("where is my order", now(0)).unwrap();
     let asked = asking(&session.outcome()).unwrap();
-    // The bot hangs: nothing is sent to it before it has answered.
+    // The bot hangs: this side sends it nothing until it has answered.
     session.ask_for_human(now(1)).unwrap();
     let first = session.ownership.request();
     session.withdraw(now(2)).unwrap();
@@ -149,7 +150,7 @@ fn a_talk_whose_return_never_left_is_told_at_the_next_handback_too() {
 }
 
 #[test]
-fn each_cause_of_a_failed_return_is_told_once_until_the_bot_is_told() {
+fn the_customer_reads_each_cause_of_failed_returns_once_until_one_succeeds() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.withdraw(now(1)).unwrap();
@@ -181,14 +182,13 @@ fn each_cause_of_a_failed_return_is_told_once_until_the_bot_is_told() {
 }
 
 #[test]
-fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_with_the_next_one()
-{
+fn lines_of_a_return_that_was_refused_during_the_next_talk_are_told_after_it() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     let first = session.ownership.request();
     session.withdraw(now(1)).unwrap();
     let (ticket, _) = returning(&session.outcome()).unwrap();
-    // The bot's API hangs: the outcome is not known yet.
+    // The bot's API hangs: the end of the return is not known yet.
     session.ask_for_human(now(2)).unwrap();
     session.withdraw(now(3)).unwrap();
     assert_eq!(returning(&session.outcome()), None, "one request at a time");
@@ -196,7 +196,7 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
     assert_eq!(
         returning(&session.outcome()).unwrap().1,
         first,
-        "nothing of the first stretch was told"
+        "the bot knows nothing of the first stretch"
     );
 
     let (mut session, asked_again) = (self::session(), |session: &mut Session| {
@@ -210,7 +210,7 @@ fn a_return_that_is_refused_after_the_customer_asked_for_a_person_again_is_told_
     let ticket = asked_again(&mut session);
     session.returned(ticket, Resumed::Unreached("refused".to_owned()), now(3));
     let due = Record::Returning(Returning::Due(1));
-    assert!(journals(&session.outcome(), &due), "a restart tells it, too");
+    assert!(journals(&session.outcome(), &due), "a restart tells the bot, too");
     session.withdraw(now(4)).unwrap();
     assert_eq!(returning(&session.outcome()).unwrap().1, 1);
 }

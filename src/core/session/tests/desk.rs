@@ -1,4 +1,4 @@
-//! The desk: when it is dialled and given up, and what its controls and positions do.
+//! The desk: when this side dials it and gives it up, and what its controls and positions do.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn a_desk_that_is_not_trusted_is_never_dialled_again_by_itself() {
     session.disconnected(CONN, "closed", now(0));
     session.tick(now(3600));
     assert!(!session.is_dial_wanted());
-    // A person who has looked into it asks again.
+    // The customer gives up waiting and asks again, which makes this side dial.
     session.withdraw(now(3601)).unwrap();
     session.ask_for_human(now(3602)).unwrap();
     assert!(session.is_dial_wanted());
@@ -57,7 +57,7 @@ fn an_accept_that_names_an_older_request_is_refused() {
 }
 
 #[test]
-fn a_handback_and_a_close_of_a_conversation_that_moved_on_are_refused_and_say_why() {
+fn a_handback_or_close_that_comes_too_late_is_refused_with_the_reason() {
     let (mut session, request) = queued();
     session.end(now(1)).unwrap();
     session.outcome();
@@ -92,7 +92,7 @@ fn a_desk_can_end_the_conversation_of_a_customer_who_waits_and_no_agent_joins() 
 }
 
 #[test]
-fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_not_count() {
+fn a_desk_that_is_out_of_reach_for_a_day_of_running_time_is_given_up() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.say("is anybody there?", now(1)).unwrap();
@@ -102,7 +102,7 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
     session.tick(now(1 + 600));
     let idle = Duration::from_secs(600);
     assert!(journals(&session.outcome(), &Record::Idle(idle)));
-    // Killed, and started again much later: the day goes on where it was.
+    // The program was killed and started again much later: the idle time goes on where it was.
     let idle = Duration::from_secs(86_000);
     let story = Story {
         idle,
@@ -123,13 +123,13 @@ fn a_desk_that_cannot_be_had_for_a_day_is_given_up_and_time_switched_off_does_no
         "{outputs:?}"
     );
     assert_eq!(gives_up(&outputs), Some(1..=2), "{outputs:?}");
-    // A dial that was under way is not used any more.
+    // The connection of a dial that was under way is not used.
     session.dialled(Conn(2));
     assert_eq!(session.outcome().acts, [Act::Close(Conn(2))]);
 }
 
 #[test]
-fn a_full_desk_is_dialled_again_not_before_it_said() {
+fn a_full_desk_is_not_dialled_again_before_the_time_it_gave() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.dialled(CONN);
@@ -143,7 +143,7 @@ fn a_full_desk_is_dialled_again_not_before_it_said() {
 }
 
 #[test]
-fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it_is_delivered() {
+fn lines_that_wait_for_the_desk_are_bounded_until_some_are_delivered() {
     let full = |session: &mut Session| {
         session.say("one too many", now(1)) == Err(CustomerRefusal::TooManyWait)
     };
@@ -163,7 +163,7 @@ fn what_waits_for_the_desk_has_a_bound_in_lines_and_in_bytes_and_goes_on_when_it
 }
 
 #[test]
-fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
+fn a_changed_position_is_shown_at_most_once_a_second_and_the_last_one_always() {
     let (mut session, _) = queued();
     let told = |session: &mut Session| {
         let position = |report: &Report| match report {
@@ -184,7 +184,7 @@ fn a_position_is_told_when_it_changes_once_a_second_and_the_last_one_always() {
     assert_eq!(told(&mut session), [20_000]);
     says(&mut session, 7, 2);
     says(&mut session, 20_000, 2);
-    assert_eq!(session.deadline(), None, "it is as the customer knows it");
+    assert_eq!(session.deadline(), None, "the customer knows the position");
     says(&mut session, 1, 9);
     assert_eq!(told(&mut session), [1]);
     assert!(!session.received(CONN, Message::Position { position: 0, unattended: false }, now(9)));
@@ -223,7 +223,7 @@ fn a_customer_who_waits_hears_once_that_nobody_is_there_also_if_the_connection_w
 }
 
 #[test]
-fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothing() {
+fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_does_not_disturb_them() {
     let (mut session, request) = queued();
     from_desk(&mut session, 1, Body::Accept { request, name: None });
     from_desk(&mut session, 2, Body::HandBack { request });
@@ -241,8 +241,7 @@ fn a_desk_that_refuses_a_customer_who_is_back_with_the_bot_keeps_them_from_nothi
 }
 
 #[test]
-fn a_request_names_department_and_language_also_when_the_customer_waits_again_and_after_a_restart()
-{
+fn a_repeated_request_names_the_same_department_and_language_also_after_a_restart() {
     let (department, language) = (Department::new("returns"), Language::new("de"));
     let need = Need { department, language };
     let handoff = Handoff { reason: Some("lost parcel".to_owned()), need };

@@ -1,11 +1,11 @@
-//! Presence: what the desk hears of a gateway's customer who leaves the pages and comes back.
+//! Presence: what the desk learns of a gateway's customer who leaves the pages and comes back.
 
 use super::{CONN, DESK, Outcome, now, queued, session};
 use crate::core::outcome::Act;
 use crate::core::session::Session;
 use crate::wire::{Conn, Message, State, Welcome};
 
-/// What the desk is told of the customer's presence.
+/// The presences that are sent to the desk.
 fn told(outcome: &Outcome) -> Vec<bool> {
     let presence = |act: &_| match act {
         Act::Send(_, Message::Presence { is_here }) => Some(*is_here),
@@ -32,7 +32,7 @@ fn welcomed(session: &mut Session, conn: Conn) -> Vec<bool> {
 }
 
 #[test]
-fn a_connected_desk_hears_once_that_the_customer_has_gone_and_once_that_they_are_back() {
+fn a_connected_desk_learns_once_that_the_customer_has_gone_and_once_that_they_are_back() {
     let (mut session, _) = queued();
     for (is_here, news) in [(true, None), (false, Some(false)), (false, None), (true, Some(true))] {
         session.set_here(is_here);
@@ -41,7 +41,7 @@ fn a_connected_desk_hears_once_that_the_customer_has_gone_and_once_that_they_are
 }
 
 #[test]
-fn every_hello_says_that_the_customer_has_gone_and_a_welcome_is_followed_by_what_changed() {
+fn every_hello_has_the_customers_presence_and_a_change_follows_the_welcome() {
     let mut session = session();
     session.ask_for_human(now(0)).unwrap();
     session.set_here(false);
@@ -61,7 +61,7 @@ fn every_hello_says_that_the_customer_has_gone_and_a_welcome_is_followed_by_what
 }
 
 #[test]
-fn a_desk_may_not_tell_of_presence() {
+fn a_desk_may_not_send_a_presence() {
     let (mut session, _) = queued();
     assert!(!session.received(CONN, Message::Presence { is_here: false }, now(0)));
 }

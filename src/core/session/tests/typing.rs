@@ -1,11 +1,12 @@
-//! Typing: what the customer is shown of the agent, and when the agent is told of the customer.
+//! Typing: when the customer sees that the agent types, and when the agent learns that the customer
+//! does.
 
 use super::{CONN, Outcome, from_desk, now, queued};
 use crate::core::outcome::Act;
 use crate::core::session::Session;
 use crate::wire::{Author, Body, Message, Number, Said};
 
-/// A session whose customer an agent has. Returns the number of its `requested`, too.
+/// A session whose customer talks to an agent; and the number of its `requested`.
 fn active() -> (Session, Number) {
     let (mut session, request) = queued();
     from_desk(&mut session, 1, Body::Accept { request, name: None });
@@ -21,7 +22,7 @@ fn is_told(outcome: &Outcome) -> bool {
 }
 
 #[test]
-fn an_agent_counts_as_typing_until_the_line_comes_or_no_sign_came_for_six_seconds() {
+fn an_agent_counts_as_typing_until_the_line_comes_or_for_six_seconds_after_a_sign() {
     let (mut session, _) = active();
     agent_types(&mut session, 1);
     assert!(session.is_agent_typing());
@@ -35,7 +36,7 @@ fn an_agent_counts_as_typing_until_the_line_comes_or_no_sign_came_for_six_second
 }
 
 #[test]
-fn an_agent_does_not_type_any_more_when_the_connection_is_lost_or_the_customer_handed_back() {
+fn an_agent_stops_typing_when_the_connection_is_lost_or_the_customer_is_handed_back() {
     let (mut session, _) = active();
     agent_types(&mut session, 1);
     session.disconnected(CONN, "cut", now(2));
@@ -48,7 +49,7 @@ fn an_agent_does_not_type_any_more_when_the_connection_is_lost_or_the_customer_h
 }
 
 #[test]
-fn an_agent_is_told_once_in_three_seconds_that_their_customer_types() {
+fn an_agent_learns_at_most_once_in_three_seconds_that_their_customer_types() {
     let (mut session, request) = queued();
     session.customer_types(now(1));
     assert!(!is_told(&session.outcome()), "nobody has the customer");

@@ -1,4 +1,4 @@
-//! Reading what a desk keeps of its agents, and whom they have blocked.
+//! Reads what a desk keeps of its agents, and the customers whom they have blocked.
 
 use rusqlite::OptionalExtension;
 

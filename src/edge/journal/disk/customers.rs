@@ -46,8 +46,8 @@ impl Writer<'_> {
         self.run(sql, params![about.name, about.email, key])
     }
 
-    /// Gives all that one customer has to another. The conversation with this key comes last from
-    /// now on: behind those that there are, and before those that will be.
+    /// Gives all that one customer has to another. The conversation with this key becomes the last
+    /// of that customer's conversations.
     pub(super) fn join(
         &self,
         key: i64,
@@ -58,7 +58,7 @@ impl Writer<'_> {
         const CUSTOMER: &str = "(SELECT key FROM customer WHERE id = ?2)";
         let both = params![former.bytes(), customer.bytes()];
         for table in ["conversation", "token", "post"] {
-            // Pages make the ids of requests: two of them may be the same.
+            // Pages make the ids of requests, so two customers may have used the same id.
             let sql = format!(
                 "UPDATE OR IGNORE {table} SET customer = {CUSTOMER} WHERE customer = {FORMER}"
             );
@@ -237,7 +237,7 @@ impl Disk {
         read().map_err(|error| self.unreadable(&error))
     }
 
-    /// The value that is kept under this name; `fresh` if there is none yet.
+    /// The value that is kept under this name. If there is none yet, keeps `fresh` and returns it.
     pub(in crate::edge::journal) fn kept<const N: usize>(
         &mut self,
         name: &str,

@@ -1,5 +1,5 @@
-//! Which rows are a conversation's and a peer's: those that were used lately are in memory, so that
-//! a commit need not look them up.
+//! The keys of the rows of conversations and peers. Those that were used lately are in memory, so
+//! that a commit need not look them up.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::wire::{ConversationId, DeskId};
 
-/// Conversations that are remembered, at most; and as many desks.
+/// The most conversations in memory, and the most peers.
 const KNOWN_MAX: usize = 16_384;
 
 #[derive(Default)]
@@ -16,17 +16,18 @@ pub(super) struct Keys {
     desks: HashMap<(i64, DeskId), i64>,
 }
 
-/// What is in memory of a conversation.
+/// What is in memory about a conversation.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) struct Known {
     pub(super) key: i64,
-    /// The user's key among the peers, once it has one.
+    /// The key of the customer's side among the peers, once it has one.
     pub(super) user: Option<i64>,
-    /// What the file says.
+    /// Whether the file marks the conversation as open.
     pub(super) open: bool,
-    /// It is open, and stays so until an entry ends it or nothing is heard of it for too long.
+    /// The conversation is open, and stays open until an entry ends it or it is silent for too
+    /// long.
     pub(super) goes_on: bool,
-    /// Its session has left memory.
+    /// The conversation's session has left memory.
     pub(super) resting: bool,
 }
 
@@ -55,13 +56,13 @@ impl Keys {
         connection.prepare_cached(sql)?.query_row([id.bytes()], known).optional()
     }
 
-    /// Remembers what is so now.
+    /// Remembers the present state of a conversation.
     pub(super) fn remember(&mut self, id: ConversationId, known: Known) {
         make_room(&mut self.conversations);
         self.conversations.insert(id, known);
     }
 
-    /// The conversation is deleted.
+    /// Forgets a conversation, which was deleted.
     pub(super) fn forget(&mut self, id: ConversationId) {
         self.conversations.remove(&id);
     }
@@ -82,7 +83,7 @@ impl Keys {
         select.query_row(params![conversation.key, desk.bytes()], |row| row.get(0)).optional()
     }
 
-    /// A peer's key, made at its first entry. It is the caller's to remember the conversation.
+    /// A peer's key, which is made at the peer's first entry. The caller must then call `remember`.
     pub(super) fn peer(
         &mut self,
         connection: &Connection,
@@ -106,7 +107,7 @@ impl Keys {
     }
 }
 
-/// When there are too many, those in use are looked up again.
+/// Empties a full table. What is still in use is then looked up again.
 fn make_room<K, V>(known: &mut HashMap<K, V>) {
     if known.len() >= KNOWN_MAX {
         known.clear();

@@ -1,4 +1,4 @@
-//! Reading the journal's file: entries, lines, and the stories of a restart.
+//! Reads the journal's file: entries, lines, and the stories for a restart.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::core::record::{Ending, Line, Offered, Offset, Owner, Restart, Returni
 use crate::edge::journal::{Fault, RESTORE};
 use crate::wire::{ConversationId, DeskId, Entry, Former, Millis, Number, Secret};
 
-/// Controls of a conversation that comes back, at most. Between one `requested` and the next there
-/// are a handful.
+/// The most controls that are read of a conversation that comes back into memory. There are only a
+/// handful between one `requested` and the next.
 const CONTROLS_MAX: usize = 256;
 
-/// Which conversations are read, by their keys: a table of one column.
+/// The keys of the conversations that a restart reads, as a table of one column.
 const OPEN: &str =
     "(SELECT key AS chosen FROM conversation INDEXED BY conversation_open WHERE open = 1)";
 const AWAKE: &str = "(SELECT key AS chosen FROM conversation INDEXED BY conversation_awake
@@ -41,7 +41,7 @@ impl Disk {
         self.read_entry(id, Some(desk), number).map_err(|error| self.unreadable(&error))
     }
 
-    /// An entry of a peer's, or (`None`) of our own.
+    /// Reads an entry of a peer, or (`None`) one of our own.
     fn read_entry(
         &self,
         id: ConversationId,
@@ -142,7 +142,8 @@ impl Disk {
         self.keys.find(&self.connection, id)
     }
 
-    /// The disk is dying, or somebody damaged the file: what it says is not to be acted on.
+    /// The fault for a file that cannot be read. The disk is failing, or the file was damaged, so
+    /// the program must not act on what it reads.
     pub(super) fn unreadable(&self, error: &rusqlite::Error) -> Fault {
         let file = self.connection.path().unwrap_or_default();
         Fault::Broken(format!("cannot read the journal {file}: {error}; {RESTORE}"))
@@ -186,7 +187,8 @@ impl Disk {
         Ok(self.read_with_owed(ONE, Some(key))?.pop())
     }
 
-    /// Reads the stories, with what customers are owed: that takes longer.
+    /// Reads the stories and what their customers are owed. This takes longer than the stories
+    /// alone.
     fn read_with_owed(&self, chosen: &str, only: Option<i64>) -> rusqlite::Result<Vec<Story>> {
         let mut stories = self.read_chosen(chosen, only)?;
         self.read_owed(chosen, only, &mut stories)?;
@@ -299,7 +301,7 @@ impl Disk {
     }
 }
 
-/// The tags of a conversation, as the table has them.
+/// The tags of a conversation, from its row.
 pub(super) fn tags(written: Option<&str>) -> Vec<Box<str>> {
     written.and_then(|tags| serde_json::from_str(tags).ok()).unwrap_or_default()
 }
@@ -330,7 +332,8 @@ fn peers_sql(chosen: &str) -> String {
 }
 
 fn controls_sql(chosen: &str) -> String {
-    // One that comes back is read while others wait: the latest controls say where it is.
+    // While one conversation is read, others wait. So only the latest controls are read: they give
+    // the state.
     let latest = if chosen == ONE {
         format!("ORDER BY offset DESC LIMIT {CONTROLS_MAX}")
     } else {
@@ -346,8 +349,8 @@ fn controls_sql(chosen: &str) -> String {
     )
 }
 
-/// The latest request at a desk, and the lines of the customer and of agents behind it. A
-/// customer's side has no request of a peer's.
+/// Selects the latest request at a desk, and the lines of the customer and of agents after it. At
+/// the customer's side it finds nothing, because no peer makes requests there.
 fn owed_sql(chosen: &str) -> String {
     format!(
         "SELECT chosen, origin, stored, json_extract(body, '$.message.text'),
@@ -427,7 +430,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_restart_searches_for_open_conversations_and_looks_through_no_table() {
+    fn a_restart_finds_open_conversations_by_an_index_and_scans_no_table() {
         let folder = std::env::temp_dir().join(format!("handoff-plan-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
         let file = folder.join("journal.sqlite");

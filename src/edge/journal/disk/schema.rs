@@ -1,10 +1,11 @@
-//! The schema, and how an older file gets it.
+//! The schema, and the migration of an older file to it.
 //!
-//! Version 1 is that of handoff 0.1.0. Version 2 numbers conversations so that a number once given
-//! stays given, and marks those that a restart has to read. Version 3 has the customers of a
-//! gateway, and version 4 who they are at the shop and what they agreed to. Version 5 has the agents
-//! of a desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not sent.
-//! Version 8 has which agent wrote a line, and what is offered to another agent.
+//! Version 1 is that of handoff 0.1.0. Version 2 gives no number to a second conversation, and
+//! marks the conversations that a restart has to read. Version 3 has the customers of a gateway,
+//! and version 4 who they are at the shop and what they agreed to. Version 5 has the agents of a
+//! desk, version 6 what is about to end, and version 7 tags, holds, blocks and lines that were not
+//! sent. Version 8 has the agent who wrote a line, and conversations that one agent has offered to
+//! another.
 
 use super::Disk;
 use crate::core::record::Story;
@@ -13,7 +14,7 @@ use crate::core::record::Story;
 pub(super) const VERSION: i64 = 8;
 
 /// The table of conversations. Its key is the conversation's number, from 1, in the order in which
-/// they were begun; with AUTOINCREMENT the number of a deleted conversation is not given again.
+/// they were begun; with AUTOINCREMENT the number of a deleted conversation is never used again.
 const CONVERSATION: &str = "
     (
         key INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -57,7 +58,7 @@ const CUSTOMERS: &str = "
     CREATE INDEX token_customer ON token (customer);
 ";
 
-/// What a gateway keeps of customers who are known to a shop.
+/// What a gateway keeps of customers whom the shop knows.
 const IDENTITIES: &str = "
     -- The customer's id at the shop.
     ALTER TABLE customer ADD COLUMN identity TEXT;
@@ -178,7 +179,7 @@ impl Disk {
         self.connection.execute_batch(&format!("PRAGMA user_version = {VERSION}; COMMIT;"))
     }
 
-    /// From version 1 to version 2: the numbers of deleted conversations are not given again.
+    /// From version 1 to version 2: the numbers of deleted conversations are never used again.
     fn number_conversations(&self) -> rusqlite::Result<()> {
         // The copy replaces the table that others refer to: see "Making Other Kinds Of Table Schema
         // Changes" in SQLite's documentation of ALTER TABLE.
@@ -193,7 +194,7 @@ impl Disk {
         ))
     }
 
-    /// From version 1 to version 2: which conversations are over.
+    /// From version 1 to version 2: marks the conversations that are over.
     fn note_what_is_over(&self) -> rusqlite::Result<()> {
         let keys: Vec<i64> = {
             let mut select = self.connection.prepare("SELECT key FROM conversation")?;

@@ -1,5 +1,5 @@
-//! Looks through a desk's journal for words and for conversations that have ended: in a connection of
-//! its own, so that a long search holds up nobody. A reader takes no lock.
+//! Searches a desk's journal for words, and for conversations that have ended. It has a connection
+//! to the file of its own and takes no lock, so a long search delays nothing else.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::core::report::{Found, Reason};
 use crate::core::text::Line;
 use crate::wire::{Body, ConversationId, DeskId, EndReason, Entry, Millis, Number, Said, State};
 
-/// A reader of a journal that is written meanwhile.
+/// A reader of a journal that another connection may write at the same time.
 pub struct Search(PathBuf);
 
 impl Search {
@@ -24,8 +24,8 @@ impl Search {
         Search(file)
     }
 
-    /// What has all of these words in it, latest first: lines, notes, and conversations by their
-    /// customer's name or a tag. Letter case makes no difference.
+    /// The lines and notes that have all of these words, and the conversations whose customer's
+    /// name or tags have them, the latest first. Letter case does not matter.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -66,7 +66,7 @@ impl Search {
         })
     }
 
-    /// The conversations whose customers left the desk last, latest first.
+    /// The conversations that ended last, the latest first.
     ///
     /// # Errors
     /// One sentence, when the journal cannot be read.
@@ -144,7 +144,7 @@ fn end_in(desk: DeskId, row: &Row<'_>) -> rusqlite::Result<Option<(State, Reason
     })
 }
 
-/// The first rows of which something is found.
+/// Collects results from the first rows, until there are enough.
 fn collect(
     connection: &Connection,
     sql: &str,

@@ -1,4 +1,4 @@
-//! Writing records into the journal's file, within a transaction.
+//! Writes records into the journal's file, within a transaction.
 
 use rusqlite::{CachedStatement, Connection, params};
 
@@ -8,11 +8,12 @@ use crate::edge::clock;
 use crate::wire::seat::UNSENT_MAX;
 use crate::wire::{Body, ConversationId, DeskId, Entry, Number};
 
-/// Origins of entries: our own numbering, private notes; a peer has its key in `peer`.
+/// The origins of entries: our own, and private notes. Any other origin is a peer's key in the
+/// table `peer`.
 pub(super) const OWN: i64 = 0;
 pub(super) const NOTE: i64 = -1;
 
-/// How a blocked customer is known again.
+/// The values of the column `kind`: what a block goes by.
 pub(super) const BY_CONVERSATION: &str = "conversation";
 pub(super) const BY_IDENTITY: &str = "identity";
 pub(super) const BY_ADDRESS: &str = "address";
@@ -31,7 +32,7 @@ pub(super) struct Writer<'a> {
     connection: &'a Connection,
     pub(super) keys: &'a mut Keys,
     insert: CachedStatement<'a>,
-    /// When this batch is committed, in milliseconds since 1970.
+    /// The time of this commit, in milliseconds since 1970.
     stored: i64,
 }
 
@@ -53,7 +54,7 @@ impl Writer<'_> {
     ) -> rusqlite::Result<(Option<Offset>, Known)> {
         if record.is_of_no_conversation() {
             self.agent(record)?;
-            // There is no conversation to be reviewed.
+            // The record belongs to no conversation, so there is none to review.
             let none = Known { key: 0, user: None, open: true, goes_on: true, resting: false };
             return Ok((None, none));
         }
@@ -68,7 +69,7 @@ impl Writer<'_> {
         };
         if matches!(record, Record::Forgotten) {
             self.forget(id, known.key)?;
-            // A conversation that is gone is not reviewed.
+            // The conversation is deleted, so there is none to review.
             return Ok((None, Known { goes_on: true, open: true, ..known }));
         }
         if known.resting && record.is_line() {
@@ -119,7 +120,7 @@ impl Writer<'_> {
                 let (none, at) = (None::<i64>, self.stored);
                 self.insert.execute(params![key, NOTE, none, at, at, false, note, none])?;
                 let note = self.offset();
-                // The idle time goes on.
+                // An idle time that has begun already goes on.
                 let sql = "UPDATE conversation SET idle_at = ?1 WHERE key = ?2 AND idle_at IS
                                (SELECT max(key) FROM entry WHERE conversation = ?2 AND key < ?1)";
                 self.run(sql, params![note.0 as i64, key])?;
@@ -134,7 +135,7 @@ impl Writer<'_> {
                 self.run(sql, params![*number as i64, key])?;
             }
             Record::Moved { from, by } => {
-                // In two steps: on the way no number may be there twice.
+                // In two steps, because no number may be in the table twice at any moment.
                 let sql = "UPDATE entry SET number = -(number + ?)
                            WHERE conversation = ? AND origin = ? AND number >= ?";
                 self.run(sql, params![*by as i64, key, OWN, *from as i64])?;
@@ -260,7 +261,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A peer acknowledged our entries up to this number.
+    /// Notes that a peer has acknowledged our entries up to this number.
     fn acked(
         &mut self,
         known: &mut Known,
@@ -271,7 +272,7 @@ impl Writer<'_> {
         self.run("UPDATE peer SET acked = ? WHERE key = ?", params![number as i64, peer])
     }
 
-    /// Writes an entry. `agent` is the one who wrote it, if the entry is a message of a desk's.
+    /// Writes an entry. `agent` is the agent who wrote it, if it is a message from a desk.
     fn insert(
         &mut self,
         key: i64,
@@ -296,11 +297,11 @@ impl Writer<'_> {
     }
 }
 
-/// What a record does to a conversation that a restart reads, or need not read.
+/// How a record changes whether a restart has to read its conversation.
 enum Change {
-    /// Somebody waits or talks from now on.
+    /// The customer waits or talks from now on, so a restart has to read the conversation.
     GoesOn,
-    /// The story has to be looked at.
+    /// The conversation may have ended: its story tells.
     MayEnd,
     No,
 }
@@ -316,7 +317,8 @@ fn change(record: &Record) -> Change {
     }
 }
 
-/// The column `resuming`. Handoff 0.1.0 knew 0 and 1 only, and reads any other number as 1.
+/// The value of the column `resuming`. Handoff 0.1.0 knows only 0 and 1, and reads any other number
+/// as 1.
 fn resuming(returning: Returning) -> i64 {
     match returning {
         Returning::Done => 0,

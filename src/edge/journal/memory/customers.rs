@@ -13,10 +13,11 @@ pub(in crate::edge::journal) struct Customers {
     identified: HashMap<Box<str>, CustomerId>,
 }
 
-/// One customer. Most have one conversation and a few requests: a list is smaller than a table.
+/// One customer. Most customers have one conversation and a few requests, so lists take less memory
+/// than tables.
 #[derive(Default)]
 struct Customer {
-    /// The present one is the last.
+    /// The conversations. The present one is the last.
     conversations: Vec<ConversationId>,
     posts: Vec<(PostId, Posted)>,
     joins: u32,
@@ -63,7 +64,8 @@ impl Customers {
         self.customers.get_mut(self.having.get(&id)?)
     }
 
-    /// Gives all that one customer has to another, whose last conversation is `present` then.
+    /// Gives all that one customer has to another. Then `present` is that customer's last
+    /// conversation.
     pub(super) fn join(
         &mut self,
         former: CustomerId,
@@ -79,7 +81,8 @@ impl Customers {
         into.conversations.extend(from.conversations);
         into.conversations.retain(|id| *id != present);
         into.conversations.push(present);
-        // Of two requests with one id, the one of who stays counts: it is found first.
+        // If both have a request with the same id, that of `into` counts, because it is found
+        // first.
         into.posts.splice(0..0, from.posts);
         into.joins += 1 + from.joins;
         into.agreed = into.agreed.or(from.agreed);

@@ -1,8 +1,9 @@
-//! The records of one conversation as bytes, one behind the other.
+//! The records of one conversation as bytes, one after the other.
 //!
-//! A record is a byte that says its kind, and its fields: numbers seven bits a byte, texts with
-//! their length before them. A body is JSON, but for a message that is nothing but an author and a
-//! text. This is read by the process that wrote it alone, so its form may change at any time.
+//! A record is a byte for its kind, followed by its fields: a number has seven bits in each byte, a
+//! text comes after its length. A body is JSON; but a message that has only an author and a text is
+//! written as these two. Only the process that wrote the bytes reads them, so the format may change
+//! at any time.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::wire::{Author, Body, DeskId, Entry, Number, Said};
 #[derive(Default)]
 pub(super) struct Log(Vec<u8>);
 
-// The kinds. Those of lines come first.
+// The kinds of records. Those of lines come first.
 const OWN: u8 = 0;
 const SAID: u8 = 1;
 const USERS: u8 = 2;
@@ -42,15 +43,15 @@ const HOLD: u8 = 25;
 const OFFERED: u8 = 26;
 const NOT_OFFERED: u8 = 27;
 
-/// How a body is written: as JSON, or as the text of an author.
+/// The forms of a body: JSON, or the text of one of these authors.
 const JSON: u8 = 0;
 const USER: u8 = 1;
 const BOT: u8 = 2;
 const ADMIN: u8 = 3;
 
 impl Log {
-    /// Adds a record, and says where it is. What a conversation is folded from is added; `Moved`
-    /// and `Focus` are not.
+    /// Adds a record, and returns its index. The caller adds only records of which a story is made,
+    /// so no `Moved` and no `Focus`.
     pub(super) fn add(&mut self, offset: Offset, record: &Record) -> usize {
         let at = self.0.len();
         match record {
@@ -109,7 +110,7 @@ impl Log {
         at
     }
 
-    /// What is written from this place on.
+    /// A reader that begins at this index.
     pub(super) fn read(&self, at: usize) -> Reader<'_> {
         Reader(&self.0[at..])
     }
@@ -142,7 +143,8 @@ impl Log {
         self.bytes(&[JSON]).text(&body)
     }
 
-    /// Room is made for an eighth more at a time: most conversations rest most of the time.
+    /// Adds bytes. The buffer grows by an eighth at a time, to save memory: most conversations are
+    /// at rest most of the time.
     fn bytes(&mut self, bytes: &[u8]) -> &mut Log {
         if self.0.capacity() - self.0.len() < bytes.len() {
             self.0.reserve_exact(bytes.len().max(self.0.len() / 8));
@@ -152,7 +154,7 @@ impl Log {
     }
 }
 
-/// Reads a log. What is not as it was written is a defect of this file.
+/// Reads a log. Bytes that are not as they were written are a bug in this file.
 #[derive(Clone)]
 pub(super) struct Reader<'a>(&'a [u8]);
 
@@ -163,7 +165,7 @@ impl Reader<'_> {
         Offset(self.number())
     }
 
-    /// The number of the entry that begins here, if it is this peer's; or, with `None`, ours.
+    /// The number of the entry that begins here, if it is this peer's or, with `None`, our own.
     pub(super) fn number_of(mut self, peer: Option<Option<DeskId>>) -> Option<Number> {
         let [kind] = self.bytes();
         self.number();
@@ -176,7 +178,7 @@ impl Reader<'_> {
         (of == peer).then(|| self.number())
     }
 
-    /// The next record. The offset is that of a line, else the start.
+    /// The next record. Its offset is that of the line; for other records it is the start.
     pub(super) fn record(&mut self) -> Option<(Offset, Record)> {
         if self.0.is_empty() {
             return None;
@@ -265,7 +267,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The author and the text of a message that is nothing else.
+/// The author and the text of a message that has nothing else.
 fn plain(body: &Body) -> Option<(u8, &str)> {
     let Body::Message(said) = body else { return None };
     let Said { author, name, text, buttons, image, custom, greeting } = said;

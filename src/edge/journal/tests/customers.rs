@@ -66,7 +66,7 @@ fn a_token_names_its_customer_with_all_conversations_and_requests() {
 }
 
 #[test]
-fn a_forgotten_conversation_leaves_nothing_and_takes_a_customer_without_another_along() {
+fn a_forgotten_conversation_leaves_nothing_and_no_customer_without_another_conversation() {
     let folder = Folder::new("forgotten");
     for mut journal in [Journal::in_memory(), folder.open()] {
         journal.commit(of_ann()).unwrap();
@@ -78,7 +78,7 @@ fn a_forgotten_conversation_leaves_nothing_and_takes_a_customer_without_another_
         journal.commit(vec![(ONE, Record::Forgotten)]).unwrap();
         assert_eq!(journal.named_by(TOKEN.hash()).unwrap(), None);
         assert_eq!(journal.belongings(ANN).unwrap().conversations, []);
-        // The next conversation has a number that none had before.
+        // The next conversation gets a number that no other had before.
         let third = ConversationId::new([3; 16]);
         journal.commit(vec![(third, begun("Cora"))]).unwrap();
         assert_eq!(journal.story(third).unwrap().unwrap().ordinal, 3);
@@ -100,7 +100,7 @@ fn a_gateway_that_starts_reads_only_the_sessions_that_were_in_memory() {
     assert_eq!(awake(&journal), [ONE, OTHER]);
     journal.commit(vec![(ONE, Record::Resting), (OTHER, begun("Anna"))]).unwrap();
     assert_eq!(awake(&journal), [OTHER]);
-    // The next entry wakes it, also after a restart.
+    // The next entry marks the session as in memory again, also after a restart.
     drop(journal);
     let mut journal = folder.open();
     journal.commit(vec![(ONE, own(3))]).unwrap();
@@ -111,7 +111,7 @@ fn a_gateway_that_starts_reads_only_the_sessions_that_were_in_memory() {
 }
 
 #[test]
-fn an_epoch_stays_that_of_its_journal() {
+fn a_journal_keeps_its_epoch() {
     let folder = Folder::new("epoch");
     assert_eq!(folder.open().epoch(7).unwrap(), 7);
     assert_eq!(folder.open().epoch(8).unwrap(), 7);
@@ -134,7 +134,7 @@ fn of_bob() -> Vec<(ConversationId, Record)> {
 }
 
 #[test]
-fn a_customer_who_turns_out_to_be_another_brings_them_all_that_they_have() {
+fn customers_who_are_one_person_share_all_conversations_and_requests() {
     let folder = Folder::new("joined");
     for mut journal in [Journal::in_memory(), folder.open()] {
         journal.commit([of_ann(), of_bob()].concat()).unwrap();
@@ -180,7 +180,7 @@ fn an_identity_names_one_customer_an_agreement_lasts_and_a_withdrawn_token_names
         assert_eq!(journal.identity_of(ANN).unwrap().as_deref(), Some("ann@shop"));
         assert_eq!(journal.identity_of(BOB).unwrap(), None);
         for at in [7, 8] {
-            // The first time counts.
+            // The time of the first agreement counts.
             journal.commit(vec![(OTHER, Record::Agreed(at))]).unwrap();
             assert_eq!(journal.belongings(ANN).unwrap().agreed, Some(7));
         }

@@ -154,7 +154,7 @@ fn a_line_over_the_limit_leaves_the_input_and_comes_back_with_the_up_key() {
 }
 
 #[test]
-fn a_refusal_is_to_be_seen_at_any_size_of_the_window() {
+fn a_refusal_is_visible_at_any_size_of_the_window() {
     for (columns, rows) in [(80, 24), (40, 10), (20, 8)] {
         let mut desk = desk(columns, rows);
         desk.press(Key::Paste("0123456789".repeat(1024)));
@@ -168,7 +168,7 @@ fn a_refusal_is_to_be_seen_at_any_size_of_the_window() {
 }
 
 #[test]
-fn a_long_prompt_keeps_its_counts_its_mark_and_half_of_the_row() {
+fn a_long_prompt_keeps_its_counts_and_its_mark_in_half_of_the_row() {
     let mut desk = desk(40, 10);
     for (prompt, short, shown) in [
         ("agent Robin ✓✓", "agent Robin ✓✓", "agent Robin ✓✓> "),

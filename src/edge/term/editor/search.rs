@@ -1,14 +1,14 @@
 //! Ctrl-R: searches what was typed before, as readline does. Pure.
 //!
 //! While a search is on, the editor's text is the line that was found, with the cursor at the
-//! match. The draft comes back when the search is given up; when the line is taken, the draft is
-//! behind the Down key.
+//! match. If the person gives up the search, the draft comes back. If the person takes the found
+//! line, the Down key brings the draft back.
 
 use super::Editor;
 
 /// A search under way.
 pub(super) struct Search {
-    /// What is searched for.
+    /// The text that is searched for.
     query: String,
     /// The line of the history that was found.
     found: Option<usize>,
@@ -16,7 +16,7 @@ pub(super) struct Search {
     is_missing: bool,
     /// The text and its cursor before the search.
     draft: (String, usize),
-    /// How the history was browsed before.
+    /// The place in the history before the search, as in [`Editor`](super::Editor).
     browsing: Option<(usize, String)>,
 }
 
@@ -26,7 +26,7 @@ impl Editor {
         self.search.is_some()
     }
 
-    /// What stands in the prompt while a search is under way.
+    /// The prompt while a search is under way.
     pub(in crate::edge::term) fn search_prompt(&self) -> Option<String> {
         let Search { query, is_missing, .. } = self.search.as_ref()?;
         let words = if *is_missing { "not found" } else { "search" };
@@ -49,7 +49,7 @@ impl Editor {
         }
     }
 
-    /// Searches for more.
+    /// Adds letters to the query.
     pub(in crate::edge::term) fn search_for(&mut self, more: &str) {
         let Some(search) = &mut self.search else { return };
         search.query.push_str(more);
@@ -57,7 +57,7 @@ impl Editor {
         self.find(before, false);
     }
 
-    /// Takes the last letter out of what is searched for.
+    /// Removes the last letter of the query.
     pub(in crate::edge::term) fn shorten_search(&mut self) {
         let Some(search) = &mut self.search else { return };
         search.query.pop();
@@ -75,7 +75,7 @@ impl Editor {
         };
     }
 
-    /// Ends the search: the text is the draft again. Whether there was a search.
+    /// Ends the search: the text is the draft again. Returns whether there was a search.
     pub(in crate::edge::term) fn give_up_search(&mut self) -> bool {
         let Some(Search { draft, browsing, .. }) = self.search.take() else { return false };
         (self.text, self.cursor) = draft;
@@ -83,8 +83,8 @@ impl Editor {
         true
     }
 
-    /// Finds the newest line before this one that has the query; `other`: not one that reads the
-    /// same as the present text.
+    /// Finds the newest line that is older than `before` and has the query. With `other`, it must
+    /// differ from the present text.
     fn find(&mut self, before: usize, other: bool) {
         let Some(search) = &mut self.search else { return };
         search.is_missing = false;
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_draft_comes_back_or_is_behind_the_down_key() {
+    fn the_draft_comes_back_after_a_search_or_with_the_down_key() {
         let mut editor = editor();
         editor.press(&Key::Left);
         editor.search();

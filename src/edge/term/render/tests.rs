@@ -42,7 +42,7 @@ fn rows(look: &mut Look, report: &Report, columns: usize) -> Vec<String> {
     look.draw(report, columns).unwrap_or_default().into_iter().map(|row| row.0).collect()
 }
 
-/// As a pipe gets it.
+/// A message as a pipe gets it.
 fn plain_message(told: &Told) -> String {
     lines(&super::plain_message(told, usize::MAX))
 }
@@ -81,7 +81,7 @@ fn plain_shows_what_a_bot_can_say() {
 }
 
 #[test]
-fn what_is_not_a_message_goes_to_stderr() {
+fn reports_that_are_not_messages_go_to_stderr() {
     let notice = Report::Notice { text: "one\ntwo".into() };
     let plain = |report, reader| plain(report, reader, usize::MAX).map(|told| lines(&told));
     assert_eq!(plain(&notice, Reader::Operator).as_deref(), Some("handoff: one\n  | two"));
@@ -126,7 +126,7 @@ fn no_row_is_wider_than_the_window() {
 }
 
 #[test]
-fn a_button_is_not_what_a_text_can_look_like() {
+fn a_text_cannot_look_like_a_button() {
     let mut bot = told(Author::Bot, "Sure?\n1) Yes\n  1) Yes");
     bot.buttons = offered(&["Yes, and a title too long for it"]);
     let rows = drawn(&mut look(false), bot.clone(), 24);
@@ -141,7 +141,7 @@ fn a_button_is_not_what_a_text_can_look_like() {
 }
 
 #[test]
-fn the_url_of_a_button_stands_behind_its_title() {
+fn the_url_of_a_button_follows_its_title() {
     let mut bot = told(Author::Bot, "Ready?");
     bot.buttons = offered(&["Open the form", "https://example.invalid/a"]);
     bot.buttons[0].url = Some("https://example.invalid/form?of=a\u{1b}[2J".into());
@@ -154,7 +154,7 @@ fn the_url_of_a_button_stands_behind_its_title() {
 }
 
 #[test]
-fn a_name_of_which_nothing_is_seen_is_none_and_a_long_one_is_cut() {
+fn an_invisible_name_is_left_out_and_a_long_one_is_cut() {
     let named =
         |name: &str| plain_message(&Told { name: Some(name.into()), ..told(Author::User, "hi") });
     assert_eq!(named(" \u{3164}\u{2800}"), "user: hi");
@@ -171,7 +171,7 @@ fn a_plain_line_is_wrapped_where_its_terminal_is_known() {
 }
 
 #[test]
-fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
+fn eight_kib_of_any_text_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
     for unit in [
         "\u{1b}",
         "\u{301}",
@@ -200,7 +200,7 @@ fn eight_kib_of_anything_are_drawn_quickly_and_in_a_bounded_number_of_rows() {
 }
 
 #[test]
-fn an_agents_own_name_stands_behind_the_one_that_customers_see_if_it_is_another() {
+fn an_agents_own_name_follows_the_name_that_customers_see() {
     let by = |name: Option<&str>, agent: &str| {
         let (name, agent) = (name.map(str::to_owned), Some(agent.to_owned()));
         plain_message(&Told { name, agent, ..told(Author::Admin, "hi") })

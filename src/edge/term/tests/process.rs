@@ -128,12 +128,12 @@ impl Terminal {
         self.master.write_all(keys.as_bytes()).expect("the terminal lives");
     }
 
-    /// Waits until the screen fits a condition.
+    /// Waits until the screen's text meets a condition.
     pub(super) fn until(&mut self, so: impl Fn(&str) -> bool) {
         let end = Instant::now() + DEADLINE;
         while !so(&self.screen.screen().contents()) {
             let Ok(bytes) = self.output.recv_deadline(end) else {
-                panic!("not what was waited for:\n{}", self.screen.screen().contents());
+                panic!("the screen never met the condition:\n{}", self.screen.screen().contents());
             };
             self.screen.process(&bytes);
         }

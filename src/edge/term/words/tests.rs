@@ -38,7 +38,7 @@ fn state_of(
 }
 
 #[test]
-fn an_agent_reads_after_how_long_a_customer_is_back_and_what_was_noted() {
+fn an_agent_reads_after_how_long_a_customer_is_back_and_the_last_note() {
     let back = |minutes: u64, note: Option<&str>| {
         let ago = Some(Duration::from_secs(minutes * 60));
         back(&Earlier { ordinal: 2, ago, note: note.map(str::to_owned) })
@@ -53,7 +53,7 @@ fn an_agent_reads_after_how_long_a_customer_is_back_and_what_was_noted() {
 }
 
 #[test]
-fn the_customer_reads_where_the_conversation_is() {
+fn the_customer_reads_the_state_of_the_conversation() {
     use Author::User;
     let handed_back = Some(Reason::Returned(Returned::HandedBack));
     assert_eq!(
@@ -77,7 +77,7 @@ fn the_customer_reads_where_the_conversation_is() {
 }
 
 #[test]
-fn the_desk_reads_whose_it_is() {
+fn the_agent_reads_who_has_the_conversation() {
     use Author::Admin;
     let ended = Some(Reason::Ended(EndReason::UserEnded));
     assert_eq!(
@@ -92,7 +92,7 @@ fn the_desk_reads_whose_it_is() {
     assert_eq!(state(Admin, State::Closed, None, ended), "#2 Ann: closed (by the customer)");
 }
 
-/// What a customer reads of a link that is lost.
+/// The sentence that a customer's side shows for a lost link.
 fn lost(why: &str, unreached: bool) -> String {
     let report = Report::Link {
         conversation: CONVERSATION,
@@ -104,7 +104,7 @@ fn lost(why: &str, unreached: bool) -> String {
         parted: false,
         unreached,
     };
-    let (_, text) = words(&report, Author::User).expect("a lost link is told");
+    let (_, text) = words(&report, Author::User).expect("a lost link has a sentence");
     text.as_str().to_owned()
 }
 
@@ -115,7 +115,7 @@ fn a_peer_cannot_write_a_second_line() {
 }
 
 #[test]
-fn what_was_never_connected_is_not_called_lost() {
+fn a_link_that_was_never_connected_is_not_called_lost() {
     let refused = "cannot reach desk:5000: connection refused";
     assert_eq!(lost(refused, true), format!("{refused}; trying again"));
 }

@@ -1,7 +1,7 @@
-//! Nobody is forgotten: a customer who waits or talks stands in every list, and an agent who is here
-//! is called for a customer of their department at once, and for any other after 60 s in which
-//! nobody of that department was here. What must hold comes from what the customer's side sent and
-//! from which agents came and went, never from the desk.
+//! No customer is forgotten. A customer who waits or talks stands in every list. An agent who is
+//! here is called for a customer of their department at once, and for any other after 60 s in which
+//! no agent of that department was here. These checks rest on what the customer's side sent and on
+//! which agents came and went, never on the desk's own knowledge.
 
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use handoff::wire::{Body, State};
 use super::World;
 use super::entries::state_after;
 
-/// While somebody waits, an agent is called again after this time at the latest.
+/// While a customer waits, an agent is called again after at most this time.
 const AGAIN: Duration = Duration::from_secs(61);
-/// Departments that the bot names. Nobody but the desk's own terminal serves the last one.
+/// The departments that the bot names. Only the desk's own terminal serves the last one.
 pub(super) const DEPARTMENTS: [&str; 4] = ["", "returns", "Billing", "gardening"];
 
-/// Whether the agent who is shown by this name serves a department. The desk's own terminal, which
-/// has no name here, serves all.
+/// Whether the agent with this name for customers serves a department. The desk's own terminal has
+/// no name here, and serves all.
 fn serves(agent: Option<&str>, department: Option<&Department>) -> bool {
     let Some(department) = department else { return true };
     match agent {
@@ -30,7 +30,7 @@ fn serves(agent: Option<&str>, department: Option<&Department>) -> bool {
 }
 
 impl World {
-    /// An agent goes away, or is here again.
+    /// An agent goes away or comes back.
     pub(super) fn goes_away(&mut self, seat: SeatId, is_away: bool) {
         let Some(agent) = self.desk.agent_at(seat) else { return };
         self.desk.set_away(seat, is_away.then_some("private"), self.now);
@@ -46,8 +46,9 @@ impl World {
         self.desk.agent_at(seat).is_some_and(|agent| !self.away.contains(&agent))
     }
 
-    /// A customer who waits or talks stands in every list once. So it is if the agents were told
-    /// what the customer's latest control says: while a backlog arrives, controls are history.
+    /// Checks that a customer who waits or talks stands in every list once. This needs that the
+    /// desk has applied the customer's latest control: while a backlog arrives, controls are
+    /// history.
     pub(super) fn check_lists(&self) {
         let told = self.care.state.filter(|_| !self.care.is_unlisted);
         let Some(state @ (State::Queued | State::Active)) = told else { return };
@@ -68,8 +69,8 @@ impl World {
         }
     }
 
-    /// Nobody has acted for minutes: who is to be called for a customer who waits has been, again
-    /// and again, and nobody else.
+    /// When nobody has acted for minutes, checks that exactly the right agents were called again
+    /// and again for a waiting customer.
     pub(super) fn check_called(&self) {
         self.check_lists();
         let came = self.care.disk.theirs(self.customer.id);
@@ -95,7 +96,8 @@ impl World {
                 "{:?} was rung at {latest:?} for {department:?}, attended: {is_attended}",
                 self.desk.shown_at(seat)
             );
-            // What an agent reads who is away is what they would be called for.
+            // The prompt of an agent who is away counts the customers for whom they would be
+            // called.
             let waiting = self.desk.prompt(seat, self.now).customers.waiting;
             let is_anybody_here = self.seats.iter().any(|seat| self.is_here(*seat));
             let counts = for_whom(seat) || !is_attended && is_anybody_here;

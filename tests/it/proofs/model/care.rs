@@ -24,11 +24,11 @@ pub struct Care {
     pub state: Option<State>,
     /// The restarted desk did not report the conversation, by which the agent sees that it is over.
     pub is_unlisted: bool,
-    /// How often another agent got the customer, or nobody.
+    /// How often the customer's agent changed, or they lost their agent.
     pub changed_hands: u32,
-    /// When each agent was called last for somebody who waits.
+    /// When each agent was last called for a waiting customer.
     pub rung: BTreeMap<AgentId, Instant>,
-    /// How often everybody was called, because nobody of a department was here.
+    /// How often all agents were called, because no agent of a department was here.
     pub unattended: u32,
     /// Whether a seed is replayed, and so all steps are printed.
     pub traced: bool,

@@ -43,7 +43,12 @@ impl World {
 
     fn rarely(&mut self) {
         let (now, seat) = (self.now, self.seat());
-        match self.chance.below(16) {
+        match self.chance.below(18) {
+            16 => {
+                let time = Duration::from_secs(self.chance.below(4));
+                self.blocked += u32::from(self.desk.block(seat, Some(1), None, time, now).is_ok());
+            }
+            17 => _ = self.desk.unblock(1),
             12..16 => self.changes_hands(),
             10 => self.contradict(),
             11 => self.sessions.unwatch(self.customer.id),
@@ -74,9 +79,10 @@ impl World {
         let owners: BTreeSet<_> =
             self.seats.iter().filter(is_own).map(|seat| self.desk.agent_at(*seat)).collect();
         assert!(owners.len() <= 1, "{owners:?} have the customer");
-        // All try; whoever does not have the customer is refused.
+        // All seats try. The desk refuses those who do not have the customer.
         for seat in &self.seats {
-            // While a backlog arrives, nobody may have the customer, and the last agent still speaks.
+            // While a backlog arrives, nobody may have the customer, and the last agent still
+            // speaks.
             let may = owners.is_empty() || owners.contains(&self.desk.agent_at(*seat));
             if self.desk.say(*seat, &text, self.now).is_ok() {
                 assert!(may, "{seat:?} spoke to another agent's customer");
@@ -85,13 +91,13 @@ impl World {
         }
     }
 
-    /// A seat, by chance.
+    /// A random seat.
     fn seat(&mut self) -> SeatId {
         let at = self.chance.below(self.seats.len() as u64) as usize;
         self.seats[at]
     }
 
-    /// The customer goes to another agent or back to the queue, or agents come and go.
+    /// Another agent gets the customer, the customer goes back to the queue, or agents come and go.
     fn changes_hands(&mut self) {
         let (now, seat, to) = (self.now, self.seat(), self.chance.below(3) as usize);
         // The conversation in focus, or the one with the number, whoever has it.
@@ -140,7 +146,7 @@ impl World {
         }
     }
 
-    /// A handoff to a department, or to any.
+    /// A handoff to a department, or to any agent.
     fn handoff(&mut self) -> Handoff {
         let department = DEPARTMENTS[self.chance.below(4) as usize];
         let department = Department::new(department);
@@ -187,8 +193,9 @@ impl World {
         match message {
             Some(mut message) => {
                 if let Message::Welcome(welcome) = &mut message {
-                    // A hello alone shows the customer's side nothing, and neither does a welcome
-                    // behind which it has hung up: it needs no desk that never had its request.
+                    // The customer's side learns nothing from a hello alone. It learns nothing from
+                    // a welcome either if it then hangs up, because it needs no desk that never had
+                    // its request.
                     self.set_back &= has_hung_up;
                     if self.chance.below(4) == 0 {
                         welcome.features.push("later".to_owned());

@@ -1,5 +1,5 @@
-//! A power cut at a desk with three agents, each at a terminal on another machine: what a terminal
-//! was told that is done, or was shown, is on the desk's disk.
+//! A power cut at a desk with three agents, each at a terminal on another machine. Every line that
+//! a terminal counts as done, or has shown, is on the desk's disk.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -16,7 +16,7 @@ use crate::support::run::Handoff;
 
 use super::{Rig, UNDER_WAY, look, stop_and_cut};
 
-/// An agent's terminal, and what it has promised.
+/// An agent's terminal, and the lines that must survive the cut.
 struct Agent {
     terminal: Handoff,
     file: PathBuf,
@@ -26,7 +26,7 @@ struct Agent {
 }
 
 impl Agent {
-    /// A terminal of a new agent, who takes the customer of this name.
+    /// A terminal of a new agent, who accepts the customer with this name.
     fn new(rig: &Rig, desk: &str, name: &str, customer: &str) -> Result<Agent, String> {
         let (state, own) = (rig.path("a/state").display().to_string(), rig.folder("agents")?);
         fs::set_permissions(&own, Permissions::from_mode(0o700)).map_err(|e| e.to_string())?;
@@ -49,7 +49,7 @@ impl Agent {
         Ok(Agent { terminal, file, typed, shown, is_lost: false })
     }
 
-    /// Reads the events that are there, and says the next line if few are under way.
+    /// Reads the events that are there, and sends the next line if few are under way.
     fn go_on(&mut self, name: usize) {
         self.hear();
         if self.typed.len() as u64 <= self.shown.len() as u64 + UNDER_WAY {
@@ -74,8 +74,8 @@ impl Agent {
         self.is_lost |= event["event"] == "notice" && text.starts_with("not attached");
     }
 
-    /// The desk is gone. Ends the terminal, and returns the key of its seat, the number up to which
-    /// it was told that all is done, and the lines that are promised.
+    /// The desk is gone. Ends the terminal. Returns the key of its seat, the number up to which the
+    /// desk has told it that lines are done, and the lines that must survive.
     fn end(mut self) -> (Vec<u8>, u64, HashSet<String>) {
         while !self.is_lost {
             let event = self.terminal.until(|_| true);
@@ -130,13 +130,14 @@ pub(super) fn cut_team(after: Duration, synchronous: &str) -> Result<(u64, u64),
     for (seat, told, lines) in ended {
         promised += lines.len() as u64;
         lost += lines.iter().filter(|line| !held.contains(line.as_str())).count() as u64;
-        // A desk that knows less than the terminal was told cannot tell which lines it has done.
+        // If the desk's number is lower than the one that it told the terminal, it has forgotten
+        // lines that it did.
         lost += told.saturating_sub(taken(&file, &seat));
     }
     Ok((promised, lost))
 }
 
-/// Up to which number a desk's journal has the lines of this seat as done.
+/// The number up to which a desk's journal marks the lines of this seat as done.
 fn taken(file: &Path, seat: &[u8]) -> u64 {
     let read = || {
         let sql = "SELECT taken FROM seat WHERE key = ?";

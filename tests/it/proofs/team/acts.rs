@@ -1,4 +1,4 @@
-//! What customers and agents do, by chance.
+//! The acts of customers and agents, by chance.
 
 use rustix::process::Signal;
 
@@ -7,7 +7,7 @@ use super::seat::Kind;
 use super::{SECRET, World};
 
 impl World {
-    /// A few acts at once, of anybody.
+    /// A few acts at once, each by anybody.
     pub(super) fn act(&mut self) {
         for _ in 0..=self.chance.below(8) {
             match self.chance.below(2) {
@@ -69,11 +69,11 @@ impl World {
             (Kind::Person, 58..64) => format!("/switch {customer}"),
             (_, 30..36) => format!("/take {customer} {note}"),
             (Kind::Person, 64..66) => format!("/take {customer} {note}"),
-            // A script's line waits until it can be done, and holds up the next.
+            // A script's line waits until it can be done, and the next line waits for it.
             (Kind::Script, _) if !self.may_wait(at) => return,
             (_, 66..69) => format!("/close {note}"),
             (_, 69..72) => format!("/handback {note}"),
-            // A person's command is done by the same again, or after 5 s.
+            // A person's `/close` takes effect when it is typed again, or after 5 s.
             (Kind::Person, 72..75) => "/close".to_owned(),
             (Kind::Person, 75..77) => "/handback".to_owned(),
             (Kind::Person, 77) => "/undo".to_owned(),
@@ -87,8 +87,8 @@ impl World {
         self.seats[at].type_line(&command);
     }
 
-    /// Whether a script's line for a customer will be done or refused soon: it has had a customer,
-    /// and has none who is away.
+    /// Whether a script's line for a customer will be done or refused soon: the script has had a
+    /// customer, and none of its customers is away.
     fn may_wait(&self, at: usize) -> bool {
         let seat = &self.seats[at];
         let is_away =
@@ -126,7 +126,7 @@ impl World {
         }
     }
 
-    /// Everybody is back.
+    /// Brings everybody back.
     pub(super) fn come_all(&mut self) {
         self.customers.iter_mut().filter(|it| it.process.is_none()).for_each(Customer::start);
         for at in 0..self.seats.len() {

@@ -1,4 +1,4 @@
-//! One customer: their process, and what they are owed by what they typed and were told themselves.
+//! One customer: their process, and their unanswered lines by what they typed and read themselves.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
@@ -20,35 +20,35 @@ pub struct Customer {
     pub owed: Owed,
     /// The latest mark that the process has passed.
     pub mark: u64,
-    /// Since when the desk has been lost, if it is.
+    /// When the connection to the desk was lost, if it is lost.
     pub lost: Option<Instant>,
-    /// The conversation that `/new` ends.
+    /// The conversation that a typed `/new` ends.
     pub renews: Option<String>,
-    /// Lines that were typed so far, and those that were accepted or refused.
+    /// The number of lines that were typed so far, and the lines that were accepted or refused.
     pub typed: u64,
     pub accepted: Vec<String>,
     heard: HashSet<String>,
     pub refused: HashSet<String>,
-    /// What was told to the customer that only agents may see.
+    /// A text for agents that reached the customer.
     pub leaked: Option<String>,
-    /// How often the customer was given to an agent, went from one to another, waited again, was
-    /// handed back, and had the conversation closed.
+    /// How often an agent accepted the customer, another agent got them, they waited again, they
+    /// were handed back, and the conversation was closed.
     pub turns: [u32; 5],
 }
 
 /// How many lines have no answer, as far as a customer can know.
 ///
-/// A line and an answer may pass each other. A line that was typed after the customer saw the
-/// agent's latest one has no answer. A line that was there at the last quiet moment has one if the
-/// agent said something since. Of the lines in between nobody but the desk knows.
+/// A line and an answer may cross on their way. A line that was typed after the customer saw the
+/// agent's latest line has no answer. A line from before the last quiet moment has one if the agent
+/// has said something since. For the lines in between, only the desk knows.
 #[derive(Default)]
 pub struct Owed {
-    /// Lines behind the agent's latest one.
+    /// The number of lines after the agent's latest line.
     behind: u32,
     /// The bounds at the last quiet moment, and the lines since.
     before: (u32, u32),
     recent: u32,
-    /// The agent said something since the last quiet moment.
+    /// Whether the agent has said something since the last quiet moment.
     is_answered: bool,
 }
 
@@ -62,7 +62,7 @@ impl Owed {
         }
     }
 
-    /// Nothing is on its way.
+    /// A quiet moment: nothing is on its way.
     pub fn rest(&mut self) {
         self.before = self.bounds();
         (self.recent, self.is_answered) = (0, false);
@@ -73,7 +73,7 @@ impl Owed {
         (self.behind, self.is_answered) = (0, true);
     }
 
-    /// An agent has said something to a customer who is away, and so types nothing.
+    /// An agent has said something to a customer who is away. So no line of theirs crosses it.
     pub fn settle_all(&mut self) {
         *self = Owed::default();
     }
@@ -116,7 +116,7 @@ impl Customer {
         matches!(self.state.as_str(), "queued" | "active")
     }
 
-    /// The next line of this customer.
+    /// A new line for this customer to type.
     pub fn line(&mut self, word: &str) -> String {
         self.typed += 1;
         format!("{word}{}-{}", self.name, self.typed)
@@ -126,7 +126,7 @@ impl Customer {
         self.process.as_mut().expect("the customer is there").say(line);
     }
 
-    /// Reads what the process has told so far.
+    /// Reads the events that the process has printed.
     pub fn hear(&mut self) {
         while let Some(event) = self.process.as_mut().and_then(Handoff::next_event) {
             self.told(&event);
@@ -158,7 +158,7 @@ impl Customer {
                     self.owed = Owed::default();
                 }
             }
-            // What a former process has told already is told again as history.
+            // The process prints messages of a former process again, as history.
             "message" if event["history"] == true && self.knows(field("text")) => {}
             "message" if field("author") == "user" => {
                 self.accepted.push(field("text").to_owned());

@@ -13,8 +13,8 @@ use super::World;
 use super::customer::Customer;
 use super::seat::{Kind, Seat};
 
-/// While processes are killed, a program that has not found its desk for this time is killed, too,
-/// and started again: by itself it would wait longer and longer.
+/// In a test with kills, a program that has not reached its desk for this time is killed and
+/// started again, because by itself it would wait longer and longer.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl World {
@@ -38,7 +38,7 @@ impl World {
         }
     }
 
-    /// Waits until everybody has done what was typed. False if a process died meanwhile.
+    /// Waits until every process has done its input. False if a process died meanwhile.
     fn pass_mark(&mut self) -> bool {
         self.marks += 1;
         let (mark, command) = (self.marks, super::mark(self.marks));
@@ -60,8 +60,8 @@ impl World {
         })
     }
 
-    /// Whether the desk and every customer who is there have the same entries, and the customer was
-    /// told the state: a handback only when the bot has answered.
+    /// Whether the desk and every customer who is there have the same entries, and the customer has
+    /// read the state. A handback counts only when the bot has answered.
     fn is_delivered(&mut self) -> bool {
         self.customers.iter_mut().for_each(|customer| customer.renews = None);
         self.customers.iter().filter(|it| it.process.is_some()).all(|customer| {
@@ -97,8 +97,8 @@ impl World {
         }
     }
 
-    /// Waits until a process has printed something or ended, for a short time: the journals tell
-    /// nobody that they changed.
+    /// Waits until a process has printed something or ended, but only for a short time, because a
+    /// changed journal wakes nobody.
     fn wait(&self) {
         let seats = self.seats.iter().filter_map(|it| it.process.as_ref());
         let customers = self.customers.iter().filter_map(|it| it.process.as_ref());
@@ -113,7 +113,7 @@ impl World {
         }
     }
 
-    /// Reads what all have told, and starts those again that died.
+    /// Reads the events of all processes, and starts dead ones again.
     fn live(&mut self) {
         self.customers.iter_mut().for_each(Customer::hear);
         for at in 0..self.seats.len() {
@@ -136,8 +136,8 @@ impl World {
         }
     }
 
-    /// Kills a terminal or a customer's program that has not found the desk for some time. The
-    /// customer has done what was typed, so that nothing is unknown but what comes from the desk.
+    /// Kills a terminal or a customer's program that has not reached the desk for some time. A
+    /// customer's program has done its input first, so that the fate of every line is known.
     fn kill_who_waits(&mut self) {
         let is_stuck = |seat: &Seat| {
             seat.process.is_some() && !seat.is_attached && seat.since.elapsed() > PATIENCE
@@ -172,7 +172,7 @@ impl World {
         }
     }
 
-    /// Starts a process again that was killed.
+    /// Starts a killed process again.
     fn revive(&mut self, at: usize) {
         self.is_disturbed = true;
         self.seats[at].died(&self.home);

@@ -1,5 +1,5 @@
-//! A seat in front of the desk: the desk's own script, or an agent's terminal elsewhere, which is a
-//! person's with plain lines or a script's with `--json`.
+//! A seat of the desk: the desk's own script, or an agent's attached terminal, where a person has
+//! plain lines or a script has `--json`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::support::terminal::{Keyboard, at_keyboard};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The process of the desk itself. It takes nobody, and looks.
+    /// The process of the desk itself. It accepts nobody, and only looks.
     Desk,
     /// A person at a terminal.
     Person,
@@ -27,7 +27,7 @@ pub struct Seat {
     pub name: &'static str,
     pub kind: Kind,
     pub arguments: Vec<String>,
-    /// What the terminal keeps.
+    /// The file of the terminal.
     pub file: PathBuf,
     /// `None` while the agent is away.
     pub process: Option<Handoff>,
@@ -35,32 +35,33 @@ pub struct Seat {
     /// The failpoint of this process.
     pub armed: Option<String>,
     pub is_ended_by_us: bool,
-    /// Since when the terminal has been attached, or not.
+    /// When the terminal was attached or lost its desk, and which of the two.
     pub is_attached: bool,
     pub since: Instant,
     /// The latest mark that the process has passed.
     pub mark: u64,
     /// The lines of the latest list.
     pub list: Vec<String>,
-    /// With `--json`: what was told of each conversation.
+    /// With `--json`: the facts of each conversation.
     pub facts: BTreeMap<String, Fact>,
     /// Whether this seat has had a customer since it was attached.
     pub had_one: bool,
     lines: u64,
-    /// Lines that were typed, and those of this process of which nobody knows whether it has read
-    /// them, each with the mark in front of it.
+    /// The typed lines; and those of this process that it may not have read yet, each with the mark
+    /// before it.
     pub typed: Vec<String>,
     unsure: Vec<(u64, String)>,
-    /// Lines that the terminal kept or the desk did, and those that it said are not sent.
+    /// The lines that the terminal kept or the desk did, and those that the terminal reported as
+    /// not sent.
     pub accepted: HashSet<String>,
     pub refused: HashSet<String>,
-    /// Agents' lines that were shown here lately, each behind the number or id of its conversation.
+    /// Agents' lines that were shown here lately, each with the number or id of its conversation.
     pub said: Vec<(String, String)>,
-    /// How many lines customers have that wait for an answer, is not told here of this customer.
+    /// In a control: the customer whose unanswered lines are hidden at this seat.
     pub hides: Option<String>,
 }
 
-/// What a program was told of a conversation.
+/// The facts of a conversation that a program has.
 #[derive(Clone, Default)]
 pub struct Fact {
     /// The number that the desk gives the conversation.
@@ -125,8 +126,8 @@ impl Seat {
         }
     }
 
-    /// Says a new line to the customer in focus, if the agent is here. `mark` is the latest one that
-    /// was typed.
+    /// Sends a new line to the customer in focus, if the agent is here. `mark` is the latest typed
+    /// mark.
     pub fn say(&mut self, mark: u64) {
         if self.process.is_none() {
             return;
@@ -138,7 +139,7 @@ impl Seat {
         self.unsure.push((mark, line));
     }
 
-    /// Reads what the process has told so far.
+    /// Reads the output of the process so far.
     pub fn hear(&mut self) {
         while self.kind != Kind::Person
             && let Some(event) = self.process.as_mut().and_then(Handoff::next_event)
@@ -168,7 +169,7 @@ impl Seat {
         match field("event") {
             "state" => {
                 let fact = self.facts.entry(conversation).or_default();
-                // docs/JSON.md: a `queued` begins with none.
+                // docs/JSON.md: with `queued` the count begins at 0.
                 if field("state") == "queued" {
                     fact.unanswered = 0;
                 }
@@ -191,7 +192,7 @@ impl Seat {
         }
     }
 
-    /// A person was told this.
+    /// Learns from a notice that a person has read.
     fn noticed(&mut self, text: &str) {
         if let Some(mark) = super::mark_in(text) {
             self.mark = mark;
@@ -199,7 +200,7 @@ impl Seat {
             self.accepted.extend(known.map(|(_, line)| line));
         } else if text.starts_with("attached to") {
             (self.is_attached, self.since) = (true, Instant::now());
-            // For the desk it is a new seat.
+            // The desk counts this as a new seat.
             self.had_one = false;
         } else if text.starts_with("not attached") {
             (self.is_attached, self.since) = (false, Instant::now());
@@ -220,8 +221,8 @@ impl Seat {
         self.said.push((to, line));
     }
 
-    /// The process is dead. What it kept will be done; what it had not read is lost, as the person
-    /// sees.
+    /// The process is dead. Lines that it kept will be done; lines that it had not read are lost,
+    /// and the person sees that.
     pub fn died(&mut self, home: &Home) {
         self.unsure.clear();
         let copy = home.0.join("terminal-copy");

@@ -1,4 +1,4 @@
-//! What the desk shows of its customers, against what the customers themselves know.
+//! Compares what the desk shows about its customers with what the customers themselves know.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,9 +10,9 @@ use super::{Hidden, World};
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Row {
     customer: String,
-    /// Who has the customer: an agent, or nobody.
+    /// The agent who has the customer, if one does.
     owner: Option<String>,
-    /// How many lines have no answer. A row of somebody who waits does not say it.
+    /// How many lines have no answer. The row of a waiting customer does not say it.
     unanswered: Option<u32>,
 }
 
@@ -48,7 +48,8 @@ impl World {
         Ok(())
     }
 
-    /// What agents said to customers who are away answers them, and these cannot see it yet.
+    /// Lines that agents said to absent customers count as answers, although these customers cannot
+    /// see them yet.
     fn settle_the_absent(&mut self) {
         let numbers: BTreeMap<String, String> = self.seats[0]
             .facts
@@ -81,8 +82,8 @@ fn rows(seat: &Seat) -> Result<BTreeMap<String, Row>, String> {
     Ok(rows)
 }
 
-/// `#3 Cleo (is typing)  4 new, oldest 2:10  "bo@example.com"`. Other notices begin with a customer,
-/// too, and have no two blanks behind them.
+/// `#3 Cleo (is typing) 4 new, oldest 2:10 "bo@example.com"`. Other notices begin with a customer,
+/// too, but have no two blanks after the name.
 fn row(line: &str, me: &str) -> Option<Row> {
     let (who, mut rest) = line.split_at(line.find("  ").or(None)?);
     let mut words = who.splitn(3, ' ');
@@ -110,7 +111,7 @@ fn row(line: &str, me: &str) -> Option<Row> {
 }
 
 /// Checks the row of one customer: it is there if the customer waits or talks, it is the same at
-/// every seat, and it counts what has no answer.
+/// every seat, and it counts the unanswered lines.
 fn check_row(
     seat: &Seat,
     customer: &Customer,
@@ -136,7 +137,7 @@ fn check_row(
     let is_counted = row.unanswered.is_none_or(|lines| (least..=most).contains(&lines));
     if !is_right || !is_counted {
         return Err(format!(
-            "{name} is {state} and owed answers to {least} to {most} lines; the list of {} has {row:?}",
+            "{name} is {state} with {least} to {most} unanswered lines; {} lists {row:?}",
             seat.name
         ));
     }
@@ -147,7 +148,7 @@ fn check_row(
     Ok(())
 }
 
-/// Checks what `--json` has told of one customer.
+/// Checks the facts about one customer that `--json` has printed.
 fn check_facts(
     seat: &Seat,
     customer: &Customer,
@@ -178,7 +179,7 @@ fn check_facts(
     Ok(())
 }
 
-/// All that agents wrote to each other, in whatever a bot was asked.
+/// The notes of agents that are in any request to a bot.
 pub fn leaks(asked: &[crate::support::fake_bot::Asked]) -> BTreeSet<String> {
     let bodies = asked.iter().map(|asked| asked.body.to_string());
     bodies.filter(|body| body.contains(super::SECRET)).collect()

@@ -7,15 +7,15 @@ use super::*;
 /// What happens at a terminal.
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many lines arrive at once.
+    /// This many lines arrive at once.
     Arrive(usize),
-    /// The list has so many lines.
+    /// The list has this many lines.
     List(usize),
     Type(&'static str),
     Newline,
     DropLine,
     Redraw,
-    /// The window gets so many columns and rows.
+    /// The window gets this many columns and rows.
     Resize(usize, usize),
 }
 
@@ -102,7 +102,7 @@ fn a_window_that_becomes_narrower_and_taller_keeps_what_comes_back_from_the_scro
 }
 
 #[test]
-fn a_window_that_becomes_shorter_and_wide_at_once_has_no_line_twice() {
+fn a_window_that_becomes_shorter_and_wide_at_once_shows_no_line_twice() {
     let mut desk = desk(100, 30);
     desk.take(&Step::Arrive(30), &mut 0);
     desk.take(&Step::Resize(200, 15), &mut 30);
@@ -111,7 +111,7 @@ fn a_window_that_becomes_shorter_and_wide_at_once_has_no_line_twice() {
 }
 
 #[test]
-fn a_window_that_becomes_narrow_has_nothing_of_the_list_behind_a_row_that_it_breaks() {
+fn a_window_that_becomes_narrow_keeps_nothing_of_the_list_after_a_broken_row() {
     let mut desk = desk(200, 20);
     desk.take(&Step::List(15), &mut 0);
     desk.above(&[&"long ".repeat(15), "short"]);
@@ -140,7 +140,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn each_line_is_once_in_window_and_scrollback_and_the_list_never_in_the_scrollback(
+    fn each_line_is_shown_once_and_the_list_is_never_in_the_scrollback(
         steps in prop::collection::vec(step(), 1..40),
         columns in prop::sample::select(vec![110, 160, 200]),
     ) {
