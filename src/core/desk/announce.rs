@@ -81,6 +81,7 @@ impl Desk {
             if self.queue.has(id) && self.conversations[id].is_up_for_accept() {
                 self.note_waiting(self.group(id), now);
             }
+            self.wait_again(id, now);
             // The agent left while a control of theirs had no answer.
             let owner = self.conversations[id].owner();
             if owner.is_some_and(|owner| !self.team.is_expected(owner)) {
@@ -94,15 +95,15 @@ impl Desk {
     pub(super) fn announce(&mut self, id: ConversationId, now: Now) {
         let Some(conversation) = self.conversations.get_mut(id) else { return };
         let received = conversation.delivery.received();
-        if !conversation.backlog.announce(&conversation.controls, received) {
-            return;
-        }
+        let before = conversation.backlog.announce(&conversation.controls, received);
+        let Some(before) = before else { return };
+        let is_shown = before.is_with_desk() && !conversation.is_turned_away;
         let phase = conversation.controls.phase();
         if !(phase == Phase::Queued && self.is_requeued(id)) {
             self.queue.remove(id);
         }
         match phase {
-            Phase::Queued => self.announce_queued(id, now),
+            Phase::Queued => self.announce_queued(id, is_shown, now),
             Phase::Active => self.announce_active(id, now),
             Phase::Bot(how) => self.announce_end(id, Reason::Returned(how)),
             Phase::Elsewhere(what) => self.announce_end(id, Reason::Elsewhere(what)),
@@ -116,9 +117,10 @@ impl Desk {
         answered.is_some_and(|answered| answered.ask == Ask::Requeue)
     }
 
-    fn announce_queued(&mut self, id: ConversationId, now: Now) {
+    /// `is_shown`: agents see the customer already, who waits or talks.
+    fn announce_queued(&mut self, id: ConversationId, is_shown: bool, now: Now) {
         self.forget_hold(id, false);
-        if self.turn_away(id, now) {
+        if self.turn_away(id, is_shown, now) {
             return;
         }
         let group = self.group(id);
@@ -144,6 +146,25 @@ impl Desk {
         self.review_link(id);
         if !is_pending {
             self.accept_by_itself(id, now);
+        }
+    }
+
+    /// A customer who was turned away is still here, because their side refused the end or the
+    /// block is over: turns them away again, or lets them wait in the queue.
+    pub(super) fn wait_again(&mut self, id: ConversationId, now: Now) {
+        let conversation = &self.conversations[id];
+        let phase = conversation.backlog.announced();
+        let is_settled = conversation.controls.pending().is_some()
+            || conversation.controls.phase() != phase
+            || self.queue.has(id);
+        match phase {
+            Phase::Queued if !is_settled => {
+                self.announce_queued(id, !self.is_turned_away(id), now);
+            }
+            Phase::Active if !is_settled && conversation.is_unowned() => {
+                self.announce_active(id, now);
+            }
+            _ => {}
         }
     }
 
@@ -304,7 +325,7 @@ impl Desk {
             self.journal(id, record);
         }
         // The page can say that a customer in the queue is a blocked one.
-        if is_news && waits && self.turn_away(id, now) {
+        if is_news && waits && self.turn_away(id, self.queue.has(id), now) {
             return;
         }
         if is_news && is_with_desk {

@@ -63,15 +63,14 @@ impl Backlog {
         self.entries_elsewhere
     }
 
-    /// The customer's entries up to `received` are here. Whether the present state is to be
-    /// announced now; then it counts as announced.
-    pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> bool {
+    /// The customer's entries up to `received` are here. If the present state is to be announced
+    /// now, it counts as announced, and this returns the phase that was announced before.
+    pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> Option<Phase> {
         let present = (controls.phase(), controls.request());
         if received < self.newest_at_hello || self.announced_state == present {
-            return false;
+            return None;
         }
-        self.announced_state = present;
-        true
+        Some(std::mem::replace(&mut self.announced_state, present).0)
     }
 
     /// The customer's message `number`, of `size` bytes, arrived. Answers which messages to show

@@ -140,17 +140,17 @@ impl Desk {
     }
 
     /// Turns a customer away who asks for an agent, if a block applies. Returns whether one does.
-    pub(super) fn turn_away(&mut self, id: ConversationId, now: Now) -> bool {
+    /// If agents see the customer already (`is_shown`), they must also see the conversation end.
+    pub(super) fn turn_away(&mut self, id: ConversationId, is_shown: bool, now: Now) -> bool {
         let Some(block) = self.blocks.find(id, &self.conversations[id], now.wall).cloned() else {
+            self.show_again(id);
             return false;
         };
-        let is_shown = self.queue.has(id);
         self.queue.remove(id);
         self.void_offer(id);
         let Some(conversation) = self.conversations.get_mut(id) else { return false };
         let is_new = block.conversation != id;
         let latest = conversation.ordinal;
-        // If agents have seen this customer in the queue, they must also see the conversation end.
         let is_hidden = std::mem::replace(&mut conversation.is_turned_away, !is_shown);
         if !is_hidden && is_new {
             self.tell_news(DeskNews::TurnedAway { who: self.who(id), blocked: block.ordinal });

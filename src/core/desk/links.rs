@@ -142,7 +142,12 @@ impl Desk {
         let conversation = &self.conversations[id];
         let is_waiting = conversation.backlog.announced() == Phase::Queued
             && conversation.controls.pending().is_none();
-        if is_waiting && !self.turn_away(id, now) {
+        if !is_waiting {
+            return;
+        }
+        if !self.queue.has(id) {
+            self.wait_again(id, now);
+        } else if !self.turn_away(id, true, now) {
             self.accept_by_itself(id, now);
         }
     }
