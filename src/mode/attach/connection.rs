@@ -220,7 +220,7 @@ impl Attach {
         }
         self.link = Link::Waiting(now + self.backoff.wait());
         if !std::mem::replace(&mut self.is_told_lost, true) {
-            let now = if self.screen.has_prompt() { "; Enter tries at once" } else { "" };
+            let now = if self.screen.is_interactive() { "; Enter tries at once" } else { "" };
             self.notice(&format!("not attached to {}: {why}; trying again{now}", self.desk));
         }
         let who = self.who.as_ref().map(|who| format!(", {who}")).unwrap_or_default();
