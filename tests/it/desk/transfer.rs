@@ -96,3 +96,41 @@ fn a_desk_that_died_within_an_offer_says_so_at_its_own_terminal() {
     desk.sees("the offer of #1 Cleo to al is over");
     al.until(transfer("void"));
 }
+
+#[test]
+fn an_agent_who_was_away_when_the_desk_died_twice_reads_once_that_an_offer_is_over() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, mut al], _cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("/transfer al a refund, please");
+    al.until(transfer("offered"));
+    al.kill();
+    for _ in 0..2 {
+        desk.kill();
+        desk = setup.admin(&[]);
+        robin.until_told("notice", "attached to");
+        robin.say("/agents");
+        robin.until_told("notice", "desk, lead  here, ");
+    }
+    let mut al = setup.attach("al", None, &[]);
+    al.until(transfer("void"));
+    al.say("/agents");
+    al.until_told("notice", "desk, lead  here, ");
+    desk.kill();
+    let _desk = setup.admin(&[]);
+    for agent in [&mut robin, &mut al] {
+        agent.until_told("notice", "attached to");
+        agent.say("/agents");
+        agent.until_told("notice", "desk, lead  here, ");
+        let void = agent.events().into_iter().filter(|event| transfer("void")(event));
+        assert_eq!(void.count(), 1, "{:?}", agent.events());
+    }
+    robin.say("/history 1");
+    robin.until_told("note", "not transferred to al");
+    robin.say("/agents");
+    robin.until_told("notice", "desk, lead  here, ");
+    let is_note = |event: &Value| {
+        event["text"].as_str().is_some_and(|text| text.starts_with("not transferred"))
+    };
+    let notes = robin.events().into_iter().filter(is_note).count();
+    assert_eq!(notes, 1);
+}
