@@ -49,6 +49,9 @@ pub trait Front {
     /// line.
     fn note_standing(&self, _: Option<String>) {}
 
+    /// Says which conversations of others are read along at a terminal elsewhere.
+    fn note_watched(&self, _: &[ConversationId]) {}
+
     /// Says what a terminal elsewhere tells a person who is about to leave it.
     fn note_leaving(&self, _: Option<String>) {}
 

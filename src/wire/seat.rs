@@ -20,6 +20,9 @@ pub const AGENTS: &str = "handoff-agent/1";
 /// The most conversations that a terminal names when it signs in.
 pub const SHOWN_MAX: usize = 64;
 
+/// The most conversations of others that a terminal says it reads along when it signs in.
+pub const WATCHED_MAX: usize = 8;
+
 /// Of so many of the latest lines of a seat the desk remembers whether they were sent.
 pub const UNSENT_MAX: u64 = 200;
 
@@ -159,6 +162,9 @@ pub struct SignIn {
     /// The conversation that had the focus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub focus: Option<ConversationId>,
+    /// Conversations of others that were read along, as the latest view had them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<ConversationId>,
 }
 
 /// What stands in a terminal's prompt and title.
@@ -179,6 +185,9 @@ pub struct View {
     /// What becomes of the agent's customers if this terminal leaves, for a person who is about to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<String>,
+    /// Conversations of others that are read along here, the latest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<ConversationId>,
 }
 
 /// Something that a terminal shows.
@@ -205,7 +214,9 @@ impl Frame for SeatMessage {
         let message: SeatMessage = serde_json::from_slice(body)
             .map_err(|error| WireError::Json(error.to_string().chars().take(200).collect()))?;
         let fits = match &message {
-            SeatMessage::SignIn(sign_in) => sign_in.shown.len() <= SHOWN_MAX,
+            SeatMessage::SignIn(sign_in) => {
+                sign_in.shown.len() <= SHOWN_MAX && sign_in.watched.len() <= WATCHED_MAX
+            }
             SeatMessage::SignedIn { agent, unsent, .. } => {
                 agent.len() <= NAME_MAX && unsent.len() as u64 <= UNSENT_MAX
             }

@@ -160,6 +160,22 @@ impl Desk {
         Ok(id)
     }
 
+    /// A terminal is back at which this conversation was read along. Returns whether it is again:
+    /// its agent is still a lead, and another agent's customer waits or talks there.
+    pub fn watch_again(&mut self, seat: SeatId, id: ConversationId) -> bool {
+        let may = self.lead_at(seat).is_ok() && self.is_live(id) && !self.is_own(seat, id);
+        let Some(at) = self.team.seat_mut(seat).filter(|_| may) else { return false };
+        if !at.watched.contains(&id) {
+            at.watched.push(id);
+        }
+        true
+    }
+
+    /// The conversations that are read along at this seat.
+    pub fn watched_at(&self, seat: SeatId) -> &[ConversationId] {
+        self.team.seat(seat).map_or(&[], |seat| &seat.watched)
+    }
+
     /// Whether this conversation is offered to the agent at this seat.
     pub(super) fn is_offered(&self, seat: SeatId, id: ConversationId) -> bool {
         let offer = self.conversations[id].offer.as_ref();
