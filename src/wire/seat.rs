@@ -226,3 +226,27 @@ impl Frame for SeatMessage {
         if fits { Ok(Some(message)) } else { Err(WireError::OverLimit("a part of a message")) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{FRAME_MAX_BEFORE_HELLO, frame};
+
+    #[test]
+    fn a_terminal_that_has_shown_and_watched_the_most_can_still_sign_in() {
+        let id = |n: usize| ConversationId::new([n as u8; 16]);
+        let sign_in = SeatMessage::SignIn(SignIn {
+            seat: SeatKey::new([7; 16]),
+            secret: Secret::new([7; 32]),
+            code: Secret::new([7; 32]),
+            is_person: false,
+            has_prompt: false,
+            is_json: false,
+            shown: (0..SHOWN_MAX).map(|n| (id(n), 9_999_999_999)).collect(),
+            focus: Some(id(1)),
+            watched: (0..WATCHED_MAX).map(id).collect(),
+        });
+        let length = frame(&sign_in).len() - 4;
+        assert!(length <= FRAME_MAX_BEFORE_HELLO, "{length}");
+    }
+}

@@ -216,7 +216,7 @@ impl Reader<'_> {
             NOT_OFFERED => Record::Offered(None),
             OFFERED => {
                 let (from, to) = (self.text(), self.text());
-                Record::Offered(Some(Box::new(Offered::read(&from, &to))))
+                Record::Offered(Some(Box::new(Offered::read(from, to))))
             }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
