@@ -44,6 +44,7 @@ use returning::CalledAlone;
 use room::Room;
 use roster::Roster;
 use team::Team;
+use transfer::VoidOffer;
 
 mod absence;
 mod agents;
@@ -198,8 +199,8 @@ pub struct Desk {
     blocks: Blocks,
     /// Conversations that are offered to another agent.
     offered: Vec<ConversationId>,
-    /// Offers that the end of the desk made void, for agents who have not been here since.
-    void_offers: Vec<(AgentId, Report)>,
+    /// Offers that the end of the desk made void, for agents who have not read that yet.
+    void_offers: Vec<VoidOffer>,
     /// Conversations that end soon, if nobody undoes that.
     ending: Vec<ConversationId>,
     /// Assigned conversations whose agent has not answered yet.

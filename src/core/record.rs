@@ -144,6 +144,43 @@ pub struct Offered {
     pub from: Box<str>,
     /// The agent who may take it.
     pub to: Box<str>,
+    /// The desk was started again, so the offer is over: who has not read that yet. `None`: the
+    /// offer stands.
+    pub void: Option<Untold>,
+}
+
+/// Who of the two has not read that an offer is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Untold {
+    /// The agent who offered the conversation.
+    Giver,
+    /// The agent who was to get it.
+    Receiver,
+    /// Both of them.
+    Both,
+}
+
+impl Offered {
+    /// The first name as a journal has it. A sign before it says who has not read that the offer is
+    /// over; no name begins with such a sign. A build that does not know the signs finds no agent
+    /// with the name, and tells the other agent again.
+    pub fn written_from(&self) -> String {
+        let sign = match self.void {
+            None => "",
+            Some(Untold::Giver) => "<",
+            Some(Untold::Receiver) => ">",
+            Some(Untold::Both) => "=",
+        };
+        format!("{sign}{}", self.from)
+    }
+
+    /// An offer from its two names as a journal has them.
+    pub fn read(from: &str, to: &str) -> Offered {
+        let signs = [("<", Untold::Giver), (">", Untold::Receiver), ("=", Untold::Both)];
+        let read = signs.iter().find_map(|(sign, who)| Some((*who, from.strip_prefix(sign)?)));
+        let (void, from) = read.map_or((None, from), |(who, from)| (Some(who), from));
+        Offered { from: from.into(), to: to.into(), void }
+    }
 }
 
 /// A customer whom a desk turns away.

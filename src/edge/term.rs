@@ -80,7 +80,7 @@ pub enum Typed {
     Line(String),
     /// A line that was typed while this conversation had the focus ([`Screen::prompt`]).
     LineTo(ConversationId, String),
-    /// Enter in an empty line of the editor.
+    /// Enter in an empty line, which a person typed.
     Enter,
     /// The Tab key after a command that is not finished.
     Complete(String),

@@ -307,7 +307,10 @@ impl Admin {
                 log::error!("stdout takes no more ({error}); the desk goes on without it");
             }
             Event::Screen(term::Event::Gone(_)) => self.leave(0, now),
-            Event::Screen(term::Event::Shown(ticket)) => self.shown(at, ticket),
+            Event::Screen(term::Event::Shown(ticket)) => {
+                self.desk.arrival_shown(at);
+                self.shown(at, ticket);
+            }
             Event::Answer(Answer::Fault(text)) => self.tell(at, Report::Error { text }),
             Event::Answer(Answer::Found(at, found)) => self.found(at, found),
             Event::Due => {}

@@ -77,6 +77,8 @@ struct Attach {
     /// Up to which offset of the desk's journal conversations were shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
+    /// Conversations of others that are read along here.
+    watched: Vec<ConversationId>,
     /// The customer in focus, as the desk calls them.
     who: Option<String>,
     /// What becomes of the agent's customers if this terminal leaves.
@@ -142,6 +144,7 @@ pub fn run(args: &args::Attach) -> Result<u8, String> {
         unshown: VecDeque::new(),
         shown: BTreeMap::new(),
         focus: None,
+        watched: Vec::new(),
         who: None,
         customers: None,
         has_asked_to_leave: false,

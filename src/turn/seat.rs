@@ -50,6 +50,9 @@ pub trait Front {
     /// next line.
     fn note_standing(&self, _: Option<String>) {}
 
+    /// Tells a terminal elsewhere which conversations of others it watches.
+    fn note_watched(&self, _: &[ConversationId]) {}
+
     /// Tells a terminal elsewhere what to say to a person who is about to leave it.
     fn note_leaving(&self, _: Option<String>) {}
 

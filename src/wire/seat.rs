@@ -20,6 +20,9 @@ pub const AGENTS: &str = "handoff-agent/1";
 /// The most conversations that a terminal names when it signs in.
 pub const SHOWN_MAX: usize = 64;
 
+/// The most watched conversations that a terminal names when it signs in.
+pub const WATCHED_MAX: usize = 8;
+
 /// For how many of a seat's latest lines the desk remembers whether they were sent.
 pub const UNSENT_MAX: u64 = 200;
 
@@ -160,6 +163,9 @@ pub struct SignIn {
     /// The conversation that had the focus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub focus: Option<ConversationId>,
+    /// The watched conversations of the latest view.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<ConversationId>,
 }
 
 /// The content of a terminal's prompt and title.
@@ -180,6 +186,9 @@ pub struct View {
     /// What becomes of the agent's customers if this terminal leaves, for a person who is about to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leaving: Option<String>,
+    /// Conversations of others that are read along here, the latest ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watched: Vec<ConversationId>,
 }
 
 /// Something that a terminal shows.
@@ -206,7 +215,9 @@ impl Frame for SeatMessage {
         let message: SeatMessage = serde_json::from_slice(body)
             .map_err(|error| WireError::Json(error.to_string().chars().take(200).collect()))?;
         let fits = match &message {
-            SeatMessage::SignIn(sign_in) => sign_in.shown.len() <= SHOWN_MAX,
+            SeatMessage::SignIn(sign_in) => {
+                sign_in.shown.len() <= SHOWN_MAX && sign_in.watched.len() <= WATCHED_MAX
+            }
             SeatMessage::SignedIn { agent, unsent, .. } => {
                 agent.len() <= NAME_MAX && unsent.len() as u64 <= UNSENT_MAX
             }
@@ -214,5 +225,29 @@ impl Frame for SeatMessage {
             _ => true,
         };
         if fits { Ok(Some(message)) } else { Err(WireError::OverLimit("a part of a message")) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{FRAME_MAX_BEFORE_HELLO, frame};
+
+    #[test]
+    fn a_terminal_that_has_shown_and_watched_the_most_can_still_sign_in() {
+        let id = |n: usize| ConversationId::new([n as u8; 16]);
+        let sign_in = SeatMessage::SignIn(SignIn {
+            seat: SeatKey::new([7; 16]),
+            secret: Secret::new([7; 32]),
+            code: Secret::new([7; 32]),
+            is_person: false,
+            has_prompt: false,
+            is_json: false,
+            shown: (0..SHOWN_MAX).map(|n| (id(n), 9_999_999_999)).collect(),
+            focus: Some(id(1)),
+            watched: (0..WATCHED_MAX).map(id).collect(),
+        });
+        let length = frame(&sign_in).len() - 4;
+        assert!(length <= FRAME_MAX_BEFORE_HELLO, "{length}");
     }
 }

@@ -29,6 +29,15 @@ scene('a customer talks to the bot, to an agent, and to the bot again', async (s
   await untilCount(page, 'What can I do? 👋');
 });
 
+scene('a customer who waits reads that nobody is here, and that they wait on when somebody is', async (stage, page) => {
+  await say(page, 'human');
+  await untilStatus(page, 'position 1');
+  stage.desk.say('/away');
+  await untilStatus(page, 'Nobody is here right now; you keep position 1');
+  stage.desk.say('/here');
+  await untilStatus(page, 'Waiting for a human, position 1');
+});
+
 scene('a page that is only looked at keeps nothing and asks nothing', async (stage, page) => {
   assert.deepEqual(await stage.browser.cookies(), []);
   assert.deepEqual(await page.$$eval('button', (buttons) => buttons.filter((it) => it.hidden && it.checkVisibility()).map(({ id }) => id)), [],

@@ -69,8 +69,10 @@ impl Desk {
         self.tell_void_offers(seat);
     }
 
-    /// The screen at this seat has shown which customers the agent lost: they are not told again.
+    /// The screen at this seat has shown which customers the agent lost and which offers are over:
+    /// they are not told again.
     pub fn arrival_shown(&mut self, seat: SeatId) {
+        self.void_offers_shown(seat);
         if let Some(agent) = self.team.agent_at(seat) {
             self.team.member_mut(agent).had.clear();
         }

@@ -9,13 +9,13 @@
 //!
 //! An offer ends after [`OFFERED_FOR`], when the conversation changes its state or owner, or when
 //! the desk restarts. The journal has the offer, so that the restarted desk can tell both agents
-//! that it is void.
+//! that it is void. It says who of them has not read that yet, until both have.
 
 use std::time::{Duration, Instant};
 
 use crate::core::agent::QUEUE;
 use crate::core::clock::Now;
-use crate::core::record::{Offered, Record};
+use crate::core::record::{Offered, Record, Untold};
 use crate::core::report::{AgentRefusal, EndingOutcome, Report, TransferOutcome};
 use crate::core::text::is_same;
 use crate::wire::ConversationId;
@@ -33,6 +33,18 @@ pub(super) struct Offer {
     pub(super) to: AgentId,
     /// When the offer ends.
     pub(super) until: Instant,
+}
+
+/// An offer that became void when the desk stopped, for one of the two agents, who has not read
+/// that yet.
+pub(super) struct VoidOffer {
+    agent: AgentId,
+    conversation: ConversationId,
+    /// Whether this agent is the one who was to get the conversation.
+    is_to_me: bool,
+    report: Report,
+    /// The report was sent to a screen of the agent's.
+    is_told: bool,
 }
 
 impl Desk {
@@ -77,7 +89,7 @@ impl Desk {
         }
         self.offered.push(id);
         let name = |agent| self.team.member(agent).name.clone();
-        let offered = Offered { from: name(from), to: name(to) };
+        let offered = Offered { from: name(from), to: name(to), void: None };
         self.journal(id, Record::Offered(Some(Box::new(offered))));
         self.tell_transfer(id, (from, to), TransferOutcome::Offered, note);
         // Only the receiver is called: no other agent can accept the offer.
@@ -148,6 +160,22 @@ impl Desk {
         Ok(id)
     }
 
+    /// A terminal is back at which this conversation was read along. Returns whether it is again:
+    /// its agent is still a lead, and another agent's customer waits or talks there.
+    pub fn watch_again(&mut self, seat: SeatId, id: ConversationId) -> bool {
+        let may = self.lead_at(seat).is_ok() && self.is_live(id) && !self.is_own(seat, id);
+        let Some(at) = self.team.seat_mut(seat).filter(|_| may) else { return false };
+        if !at.watched.contains(&id) {
+            at.watched.push(id);
+        }
+        true
+    }
+
+    /// The conversations that are read along at this seat.
+    pub fn watched_at(&self, seat: SeatId) -> &[ConversationId] {
+        self.team.seat(seat).map_or(&[], |seat| &seat.watched)
+    }
+
     /// Whether this conversation is offered to the agent at this seat.
     pub(super) fn is_offered(&self, seat: SeatId, id: ConversationId) -> bool {
         let offer = self.conversations[id].offer.as_ref();
@@ -184,31 +212,75 @@ impl Desk {
     }
 
     /// Ends an offer that was open when the desk stopped, and keeps a note about that. The desk
-    /// tells each of the two agents as soon as that agent signs in.
+    /// tells each of the two agents as soon as that agent signs in. If it was started again before
+    /// that, it tells those who have not read it.
     pub(super) fn void_after_restart(&mut self, id: ConversationId, offered: Option<&Offered>) {
-        let Some(Offered { from, to }) = offered else { return };
-        self.journal(id, Record::Offered(None));
-        let rest = match self.owner_name(id) {
-            Some(owner) => format!("{owner} has the customer still"),
-            None => "the customer still waits".to_owned(),
-        };
-        let note = format!("not transferred to {to}: the desk ended before that; {rest}");
-        self.journal(id, Record::Note(note));
-        if self.is_turned_away(id) {
+        let Some(Offered { from, to, void }) = offered else { return };
+        if void.is_none() {
+            let rest = match self.owner_name(id) {
+                Some(owner) => format!("{owner} has the customer still"),
+                None => "the customer still waits".to_owned(),
+            };
+            let note = format!("not transferred to {to}: the desk ended before that; {rest}");
+            self.journal(id, Record::Note(note));
+        }
+        let is_hidden = self.is_turned_away(id);
+        let untold = void.unwrap_or(Untold::Both);
+        let both = [(from, false, Untold::Receiver), (to, true, Untold::Giver)];
+        for (name, is_to_me, other) in both {
+            let agent = self.team.find(name).filter(|_| !is_hidden && untold != other);
+            if let Some(agent) = agent {
+                let names = (from.to_string(), to.to_string());
+                let report = self.transfer_report(id, names, TransferOutcome::Void, None, is_to_me);
+                let conversation = id;
+                let void = VoidOffer { agent, conversation, is_to_me, report, is_told: false };
+                self.void_offers.push(void);
+            }
+        }
+        self.note_untold(id, (from, to));
+    }
+
+    /// Journals who has not read yet that the offer between these two agents became void when the
+    /// desk stopped. A later offer of the conversation is kept in its place.
+    fn note_untold(&mut self, id: ConversationId, (from, to): (&str, &str)) {
+        if self.conversations.get(id).is_some_and(|known| known.offer.is_some()) {
             return;
         }
-        for (name, is_to_me) in [(from, false), (to, true)] {
-            let names = (from.to_string(), to.to_string());
-            let report = self.transfer_report(id, names, TransferOutcome::Void, None, is_to_me);
-            self.void_offers.extend(self.team.find(name).map(|agent| (agent, report)));
-        }
+        let mut of_it = self.void_offers.iter().filter(|void| void.conversation == id);
+        let void = match (of_it.next(), of_it.next()) {
+            (None, _) => None,
+            (Some(void), None) if void.is_to_me => Some(Untold::Receiver),
+            (Some(_), None) => Some(Untold::Giver),
+            (Some(_), Some(_)) => Some(Untold::Both),
+        };
+        let offered = |void| Offered { from: from.into(), to: to.into(), void: Some(void) };
+        self.journal(id, Record::Offered(void.map(|void| Box::new(offered(void)))));
     }
 
     /// Tells the agent at this seat which of their offers became void when the desk stopped.
     pub(super) fn tell_void_offers(&mut self, seat: SeatId) {
         let Some(agent) = self.team.agent_at(seat) else { return };
-        let theirs: Vec<_> = self.void_offers.extract_if(.., |(to, _)| *to == agent).collect();
-        theirs.into_iter().for_each(|(agent, report)| self.tell_agent(agent, report));
+        let theirs = self.void_offers.iter_mut().filter(|void| void.agent == agent);
+        let reports: Vec<_> = theirs
+            .map(|void| {
+                void.is_told = true;
+                void.report.clone()
+            })
+            .collect();
+        reports.into_iter().for_each(|report| self.tell_agent(agent, report));
+    }
+
+    /// The screen at this seat has shown what was told there: the void offers among it are not told
+    /// again.
+    pub(super) fn void_offers_shown(&mut self, seat: SeatId) {
+        let Some(agent) = self.team.agent_at(seat) else { return };
+        let is_shown = |void: &mut VoidOffer| void.agent == agent && void.is_told;
+        let shown: Vec<_> = self.void_offers.extract_if(.., is_shown).collect();
+        for VoidOffer { conversation, report, .. } in shown {
+            if let Report::Transfer { from, agent, .. } = report {
+                self.note_untold(conversation, (&from, &agent));
+            }
+        }
     }
 
     /// Tells both agents of a transfer, the giver and the receiver, its outcome.

@@ -10,7 +10,9 @@ use rusqlite::Connection;
 
 use super::*;
 use crate::core::delivery::LIFETIME;
-use crate::core::record::{Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, What};
+use crate::core::record::{
+    Blocked, BlockedBy, Ending, Offered, Owner, Record, Returning, Untold, What,
+};
 use crate::wire::{Asked, Author, Body, EndReason, Request, Said};
 
 mod customers;
@@ -57,6 +59,10 @@ fn begun(name: &str) -> Record {
     Record::Begun { secret: [3; 32], name: Some(name.to_owned()) }
 }
 
+fn offered(void: Option<Untold>) -> Offered {
+    Offered { from: "robin".into(), to: "al".into(), void }
+}
+
 /// A record of every kind that a desk may write.
 fn of_a_desk() -> Vec<Record> {
     let greeting = Said { greeting: true, ..Said::text(Author::Admin, "welcome") };
@@ -77,7 +83,9 @@ fn of_a_desk() -> Vec<Record> {
         Record::Owner(Owner::Agent("robin".into())),
         Record::Former(1),
         Record::Ending(Some(Ending::HandBack)),
-        Record::Offered(Some(Box::new(Offered { from: "robin".into(), to: "al".into() }))),
+        Record::Offered(Some(Box::new(offered(None)))),
+        Record::Offered(Some(Box::new(offered(Some(Untold::Both))))),
+        Record::Offered(Some(Box::new(offered(Some(Untold::Receiver))))),
         Record::Tags(vec!["refund".into(), "vip".into()]),
         Record::Hold(true),
         Record::Delivered(8),

@@ -127,7 +127,7 @@ impl Input {
     /// Reads lines until stdin ends or the thread is stopped. A person may go on after one Ctrl-D:
     /// for a person, stdin ends only with a second Ctrl-D right after the first one.
     pub(super) fn read_lines(self, limit: usize, typed: &Sender<Typed>, is_person: bool) {
-        let mut lines = Lines::new(limit);
+        let mut lines = Lines::new(limit, is_person);
         let mut has_ended = !is_person;
         let mut bytes = [0; READ];
         loop {
@@ -224,11 +224,13 @@ struct Lines {
     is_too_long: bool,
     /// This is the first line: a byte order mark may stand before it.
     is_first: bool,
+    /// A person types: an empty line is reported, too.
+    is_person: bool,
 }
 
 impl Lines {
-    fn new(limit: usize) -> Lines {
-        Lines { limit, line: Vec::new(), is_too_long: false, is_first: true }
+    fn new(limit: usize, is_person: bool) -> Lines {
+        Lines { limit, line: Vec::new(), is_too_long: false, is_first: true, is_person }
     }
 
     /// The next whole line in `bytes`. Removes the bytes that it has used from `bytes`.
@@ -243,10 +245,11 @@ impl Lines {
                 self.line.extend_from_slice(part);
             }
             *bytes = rest.get(1..).unwrap_or_default();
-            if end.is_some()
-                && let Some(line) = self.last()
-            {
-                return Some(line);
+            if end.is_some() {
+                let enter = self.is_person.then_some(Typed::Enter);
+                if let Some(line) = self.last().or(enter) {
+                    return Some(line);
+                }
             }
         }
         None
@@ -283,7 +286,7 @@ mod tests {
     use super::*;
 
     fn lines(limit: usize, pieces: &[&[u8]]) -> Vec<Typed> {
-        let mut lines = Lines::new(limit);
+        let mut lines = Lines::new(limit, false);
         let mut all = Vec::new();
         for mut piece in pieces.iter().copied() {
             all.extend(std::iter::from_fn(|| lines.next(&mut piece)));
@@ -303,6 +306,15 @@ mod tests {
             [line("one"), line("two"), line("three")]
         );
         assert_eq!(lines(9, &[b"one\r", b"\ntwo\r"]), [line("one"), line("two")]);
+    }
+
+    #[test]
+    fn an_empty_line_that_a_person_types_is_an_enter() {
+        let mut lines = Lines::new(9, true);
+        let mut typed = &b"one\n\n \r\ntwo\n"[..];
+        let all: Vec<_> = std::iter::from_fn(|| lines.next(&mut typed)).collect();
+        assert_eq!(all, [line("one"), Typed::Enter, Typed::Enter, line("two")]);
+        assert_eq!(lines.last(), None, "the end is none");
     }
 
     #[test]
@@ -351,7 +363,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_takes_no_memory() {
-        let mut endless = Lines::new(100);
+        let mut endless = Lines::new(100, false);
         for _ in 0..10_000 {
             assert_eq!(endless.next(&mut &[b'a'; READ][..]), None);
         }

@@ -11,7 +11,7 @@ use crate::edge::clock;
 use crate::mode::attached::fact_of;
 use crate::turn::seat::Front;
 use crate::wire::ConversationId;
-use crate::wire::seat::{SeatMessage, SignIn, View};
+use crate::wire::seat::{SeatMessage, SignIn, View, WATCHED_MAX};
 
 /// How long a frame that nobody waits for may wait for other frames.
 const LATER: Duration = Duration::from_millis(100);
@@ -157,6 +157,14 @@ impl Front for Attached {
         self.view.borrow_mut().who = who;
     }
 
+    fn note_watched(&self, watched: &[ConversationId]) {
+        let latest = &watched[watched.len().saturating_sub(WATCHED_MAX)..];
+        let mut view = self.view.borrow_mut();
+        if view.watched != latest {
+            view.watched = latest.to_vec();
+        }
+    }
+
     fn note_leaving(&self, leaving: Option<String>) {
         self.view.borrow_mut().leaving = leaving;
     }
@@ -193,8 +201,10 @@ impl Front for Attached {
             return;
         }
         let message = SeatMessage::View(view.clone());
-        // The terminal must know at once which conversation gets the next line.
-        if sent.as_ref().is_some_and(|sent| sent.focus == view.focus) {
+        // The terminal must know at once which conversation gets the next line, and which are read
+        // along: the desk may die.
+        let is_same = |sent: &View| (sent.focus, &sent.watched) == (view.focus, &view.watched);
+        if sent.as_ref().is_some_and(is_same) {
             self.outbox.push_later(Frame::Message(message));
         } else {
             self.outbox.push(message);

@@ -14,7 +14,7 @@ use crate::core::report::Report;
 use crate::turn::keeper::Stop;
 use crate::turn::seat::Seat;
 use crate::wire::seat::{SeatMessage, SignIn};
-use crate::wire::{Code, Conn};
+use crate::wire::{Code, Conn, ConversationId};
 
 use super::attached::{Attached, Outbox};
 use super::seat::AgentSeat;
@@ -149,6 +149,8 @@ impl Admin {
         if let Some(focus) = sign_in.focus {
             self.desk.return_to(id, focus);
         }
+        let watch_again = |of: &ConversationId| (*of, self.desk.watch_again(id, *of));
+        let watched: Vec<_> = sign_in.watched.iter().map(watch_again).collect();
         for (conversation, report) in self.desk.states() {
             if sign_in.is_json && self.desk.is_shown_at(id, conversation) {
                 let lines = journal.lines(conversation, seat.drawn(conversation))?;
@@ -167,6 +169,7 @@ impl Admin {
         self.edges.seats.add(seat);
         let (terminals, net) = (&mut self.edges.terminals, self.edges.peers.net());
         terminals.admit(conn, line, net);
+        self.go_on_watching(id, watched)?;
         self.desk.tell_arrival(id);
         Ok(())
     }

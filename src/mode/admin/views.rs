@@ -8,6 +8,7 @@ use crate::core::desk::{Desk, SeatId};
 use crate::core::record::Offset;
 use crate::core::report::{AgentRefusal, Found, Listed, Report};
 use crate::turn::keeper::Stop;
+use crate::wire::ConversationId;
 
 use super::Admin;
 use super::finder::Question;
@@ -69,6 +70,32 @@ impl Admin {
             seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
         }
         Ok(Ok(()))
+    }
+
+    /// Shows at a terminal that is back what it missed of the conversations that are read along
+    /// there, and says which of them are not any more.
+    pub(super) fn go_on_watching(
+        &mut self,
+        at: SeatId,
+        watched: Vec<(ConversationId, bool)>,
+    ) -> Result<(), Stop> {
+        for (id, is_watched) in watched {
+            let seat = &mut self.edges.seats[at];
+            seat.watch(id, is_watched);
+            match self.desk.called(id) {
+                Some(who) if is_watched => {
+                    if !seat.is_json() {
+                        seat.draw_whole(&self.desk, id, &self.edges.keeper.journal)?;
+                    }
+                    self.say(at, &format!("you still read {who} along; /watch again ends that"));
+                }
+                // Who is the agent's own now was told with the state.
+                Some(_) if self.desk.is_own(at, id) => {}
+                Some(who) => self.say(at, &format!("you do not read {who} along any more")),
+                None => self.say(at, "a conversation that you read along has ended meanwhile"),
+            }
+        }
+        Ok(())
     }
 
     /// Shows the conversation with this number or name, also one that has left the desk's memory.

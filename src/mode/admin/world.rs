@@ -144,6 +144,9 @@ impl World<Desk> for Edges {
                 let leaving = desk.left_behind(id).map(|customers| customers.to_string());
                 seat.seat().screen().note_leaving(leaving);
             }
+            if id != SeatId::TERMINAL {
+                seat.seat().screen().note_watched(desk.watched_at(id));
+            }
             seat.show_list(desk, now);
             seat.flush();
         }

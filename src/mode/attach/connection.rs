@@ -9,7 +9,7 @@ use crate::edge::tls::Fingerprint;
 use crate::mode::attached::report_of;
 use crate::mode::random;
 use crate::net;
-use crate::wire::seat::{SHOWN_MAX, SeatMessage, SignIn, View};
+use crate::wire::seat::{SHOWN_MAX, SeatMessage, SignIn, View, WATCHED_MAX};
 use crate::wire::{self, Code, Conn, Frames, SeatKey};
 
 use super::{Attach, End, Link};
@@ -79,6 +79,7 @@ impl Attach {
             is_json: self.is_json,
             shown: self.shown.clone(),
             focus: self.focus,
+            watched: self.watched.iter().copied().take(WATCHED_MAX).collect(),
         });
         self.send_on(conn, &sign_in);
         Ok(())
@@ -134,7 +135,8 @@ impl Attach {
                     oldest.map(|id| self.shown.remove(&id));
                 }
             }
-            SeatMessage::View(View { prompt, short, focus, count, who, leaving }) => {
+            SeatMessage::View(View { prompt, short, focus, count, who, leaving, watched }) => {
+                self.watched = watched;
                 (self.focus, self.who, self.customers) = (focus, who, leaving);
                 self.screen.prompt(prompt, short, focus);
                 self.screen.title(count);
@@ -220,7 +222,7 @@ impl Attach {
         }
         self.link = Link::Waiting(now + self.backoff.wait());
         if !std::mem::replace(&mut self.is_told_lost, true) {
-            let now = if self.screen.has_prompt() { "; Enter tries at once" } else { "" };
+            let now = if self.screen.is_interactive() { "; Enter tries at once" } else { "" };
             self.notice(&format!("not attached to {}: {why}; trying again{now}", self.desk));
         }
         let who = self.who.as_ref().map(|who| format!(", {who}")).unwrap_or_default();

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use super::team::has;
 use crate::support::setup::Setup;
-use crate::support::terminal::at_keyboard;
+use crate::support::terminal::{Terminal, at_keyboard};
 
 /// How many rows of the window begin like this.
 fn count(rows: &[String], text: &str) -> usize {
@@ -140,4 +140,33 @@ fn at_a_plain_terminal_one_ctrl_d_asks_and_a_second_one_leaves() {
     robin.until_err(|line| line.ends_with("after 60 s without you; /quit again leaves"));
     keys.press(CTRL_D);
     assert_eq!(robin.exit_code(), 0);
+}
+
+#[test]
+fn enter_in_an_empty_line_also_does_with_plain_what_it_does_behind_a_prompt() {
+    let setup = Setup::new();
+    let mut desk = setup.admin(&[]);
+    let code = setup.add_agent("robin", &[]);
+    let profile = ["--state", setup.state(), "--profile", "robin", "--code-file", &code, "--plain"];
+    let mut robin =
+        Terminal::sized(&[&["attach", "--desk", &setup.desk], &profile[..]].concat(), 160);
+    robin.sees("attached to");
+    let mut bob = setup.queued("Bob");
+    robin.press("/accept\r");
+    robin.sees("your lines go to #1 Bob");
+    desk.kill();
+    robin.sees("trying again; Enter tries at once");
+    // Each attempt that fails is told, and makes the wait for the next one longer.
+    for attempt in 2..=5 {
+        robin.press("\r");
+        robin
+            .until_rows(|rows| count(rows, "handoff: not attached to") == attempt, "it fails, too");
+    }
+    let _desk = setup.admin(&[]);
+    robin.press("\r");
+    robin.until_rows(|rows| count(rows, "handoff: attached to") == 2, "attached again");
+    robin.press("/close\r");
+    robin.sees("the conversation is closed in 5 s");
+    robin.press("\r");
+    bob.until_state("closed");
 }

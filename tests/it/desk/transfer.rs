@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::support::run::Handoff;
 use crate::support::setup::Setup;
+use crate::support::terminal::Terminal;
 
 use super::team::{has, robin_has_cleo, transfer};
 
@@ -95,4 +96,92 @@ fn a_desk_that_died_during_an_offer_says_so_at_its_own_terminal() {
     desk.sees("note: not transferred to al: the desk ended before that; desk has the customer");
     desk.sees("the offer of #1 Cleo to al is over");
     al.until(transfer("void"));
+}
+
+#[test]
+fn an_agent_who_was_away_when_the_desk_died_twice_reads_once_that_an_offer_is_over() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, mut al], _cleo) = robin_has_cleo(&setup, &[]);
+    robin.say("/transfer al a refund, please");
+    al.until(transfer("offered"));
+    al.kill();
+    for _ in 0..2 {
+        desk.kill();
+        desk = setup.admin(&[]);
+        robin.until_told("notice", "attached to");
+        robin.say("/agents");
+        robin.until_told("notice", "desk, lead  here, ");
+    }
+    let mut al = setup.attach("al", None, &[]);
+    al.until(transfer("void"));
+    al.say("/agents");
+    al.until_told("notice", "desk, lead  here, ");
+    desk.kill();
+    let _desk = setup.admin(&[]);
+    for agent in [&mut robin, &mut al] {
+        agent.until_told("notice", "attached to");
+        agent.say("/agents");
+        agent.until_told("notice", "desk, lead  here, ");
+        let void = agent.events().into_iter().filter(|event| transfer("void")(event));
+        assert_eq!(void.count(), 1, "{:?}", agent.events());
+    }
+    robin.say("/history 1");
+    robin.until_told("note", "not transferred to al");
+    robin.say("/agents");
+    robin.until_told("notice", "desk, lead  here, ");
+    let is_note = |event: &Value| {
+        event["text"].as_str().is_some_and(|text| text.starts_with("not transferred"))
+    };
+    let notes = robin.events().into_iter().filter(is_note).count();
+    assert_eq!(notes, 1);
+}
+
+#[test]
+fn a_lead_goes_on_watching_when_the_desk_is_back() {
+    let setup = Setup::new();
+    let (mut desk, [mut robin, _al], mut cleo) = robin_has_cleo(&setup, &[]);
+    let mut bo = setup.queued("Bo");
+    robin.say("/accept 2");
+    bo.until_state("active");
+    let code = setup.add_agent("kim", &["--lead"]);
+    let mut kim = setup.attach("kim", Some(&code), &[]);
+    let arguments = ["attach", "--desk", &setup.desk, "--state", setup.state(), "--profile", "pat"];
+    let code = setup.add_agent("pat", &["--lead"]);
+    let mut pat = Terminal::sized(&[&arguments[..], &["--code-file", &code]].concat(), 120);
+    pat.sees("attached to");
+    for number in [1, 2] {
+        kim.say(&format!("/watch {number}"));
+        pat.press(&format!("/watch {number}\r"));
+    }
+    kim.until_told("notice", "you read #2 Bo along");
+    pat.sees("you read #2 Bo along");
+    desk.kill();
+    bo.say("/end");
+    bo.until_state("closed");
+    desk = setup.admin(&[]);
+    kim.until_told("notice", "you still read #1 Cleo along");
+    pat.sees("you still read #1 Cleo along");
+    robin.until_told("notice", "attached to");
+    robin.say("/say #1 are you still there?");
+    cleo.until_text("are you still there?");
+    kim.until_text("are you still there?");
+    pat.sees("are you still there?");
+    cleo.say("yes");
+    kim.until_text("yes");
+    pat.sees("user Cleo: yes");
+    kim.say("/watch 1");
+    kim.until_told("notice", "you do not read #1 Cleo along any more");
+    // What is not watched any more is not watched after the next restart either.
+    desk.kill();
+    let _desk = setup.admin(&[]);
+    pat.until_rows(
+        |rows| rows.iter().filter(|row| row.contains("you still read #1 Cleo along")).count() == 2,
+        "it is watched on",
+    );
+    kim.say("/agents");
+    kim.until_told("notice", "pat, lead  here");
+    let is_on = |event: &Value| {
+        event["text"].as_str().is_some_and(|text| text.starts_with("you still read #1"))
+    };
+    assert_eq!(kim.events().into_iter().filter(is_on).count(), 1);
 }

@@ -25,6 +25,11 @@ fn a_customer_talks_to_the_bot_to_an_agent_and_to_the_bot_again() {
     stream.until_state("queued");
     stream.until(|event| event["event"] == "now" && event["position"] == 1);
     admin.until_state("queued");
+    // While no agent is there the page can say so.
+    admin.say("/away");
+    stream.until(|event| event["event"] == "now" && event["unattended"] == true);
+    admin.say("/here");
+    stream.until(|event| event["position"] == 1 && event["unattended"].is_null());
     admin.say("/accept");
     assert_eq!(stream.until_state("active")["admin"], "Robin");
     admin.say("What can I do?");

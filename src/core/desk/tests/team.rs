@@ -6,7 +6,7 @@ use super::{after, id, joins, now, reports, says, sent, settle, story};
 use crate::core::agent::{Agent, Agents};
 use crate::core::desk::{Act, Assign, Desk, Errand, Former, OFFERED_FOR, Options, SeatId};
 use crate::core::outcome::Side;
-use crate::core::record::{Ending, Owner, Record, Restart};
+use crate::core::record::{Ending, Owner, Record, Restart, Untold};
 use crate::core::report::{AgentRefusal, Report, Told, TransferOutcome};
 use crate::edge::journal::Journal;
 use crate::wire::{
@@ -309,7 +309,7 @@ fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_read_so_once()
     settle(&mut desk, &mut journal);
     let restart = journal.restart().expect("it is in memory");
     let options = options(&["robin", "al", "kim"]);
-    let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
+    let mut desk = Desk::restore(DeskId::new([1; 16]), options.clone(), &restart, now());
     let outcome = desk.outcome();
     let note = |(of, record): &(_, Record)| match record {
         Record::Note(note) => Some((*of, note.clone())),
@@ -320,20 +320,39 @@ fn an_offer_that_the_desk_did_not_outlive_is_void_and_both_agents_read_so_once()
     let expected = [(1, "robin has the customer still"), (2, "the customer still waits")];
     assert_eq!(notes, expected.map(|(n, rest)| (id(n), format!("{ended}{rest}"))));
     journal.commit(outcome.records).expect("it is in memory");
-    assert_eq!([1, 2, 3].map(|n| offered(&journal, n)), [None, None, None]);
-    let mut arrives = |name, is_giver| {
+    let untold = |journal: &Journal| {
+        [1, 2, 3].map(|n| story(journal, n).offered.and_then(|offered| offered.void))
+    };
+    assert_eq!(untold(&journal), [Some(Untold::Both), Some(Untold::Both), None]);
+    let arrives = |desk: &mut Desk, journal: &mut Journal, name, is_giver, shows| {
         let seat = desk.sign_in(name).expect("an agent");
         desk.tell_arrival(seat);
         let acts = desk.outcome().acts;
+        if shows {
+            desk.arrival_shown(seat);
+        }
         desk.sign_out(seat, now());
+        journal.commit(desk.outcome().records).expect("it is in memory");
         let is_void = |report: &&Report| {
             matches!(report, Report::Transfer { outcome: TransferOutcome::Void, is_to_me, .. }
                 if *is_to_me != is_giver)
         };
         reports(&acts).filter(is_void).count()
     };
-    assert_eq!([arrives("robin", true), arrives("al", false)], [2, 2]);
-    assert_eq!([arrives("robin", true), arrives("al", false)], [0, 0]);
+    // What the terminal has not shown is told again.
+    assert_eq!(arrives(&mut desk, &mut journal, "robin", true, false), 2);
+    assert_eq!(arrives(&mut desk, &mut journal, "robin", true, true), 2);
+    assert_eq!(arrives(&mut desk, &mut journal, "robin", true, true), 0);
+    assert_eq!(untold(&journal), [Some(Untold::Receiver), Some(Untold::Receiver), None]);
+    // The desk dies again before al has come.
+    let restart = journal.restart().expect("it is in memory");
+    let mut desk = Desk::restore(DeskId::new([1; 16]), options, &restart, now());
+    let outcome = desk.outcome();
+    assert_eq!(outcome.records.iter().filter_map(note).count(), 0, "the note is kept once");
+    journal.commit(outcome.records).expect("it is in memory");
+    assert_eq!(arrives(&mut desk, &mut journal, "robin", true, true), 0);
+    assert_eq!(arrives(&mut desk, &mut journal, "al", false, true), 2);
+    assert_eq!(untold(&journal), [None, None, None]);
 }
 
 #[test]

@@ -221,8 +221,8 @@ impl Disk {
             story.former = row.get(11)?;
             story.tags = tags(row.get::<_, Option<String>>(13)?.as_deref());
             story.is_on_hold = row.get(14)?;
-            let names = row.get::<_, Option<_>>(15)?.zip(row.get::<_, Option<_>>(16)?);
-            story.offered = names.map(|(from, to)| Box::new(Offered { from, to }));
+            let names: Option<(String, String)> = row.get::<_, Option<_>>(15)?.zip(row.get(16)?);
+            story.offered = names.map(|(from, to)| Box::new(Offered::read(&from, &to)));
             story.ending = row.get::<_, Option<String>>(12)?.map(|ending| match &*ending {
                 CLOSE => Ending::Close,
                 _ => Ending::HandBack,

@@ -190,9 +190,12 @@ impl Writer<'_> {
                 self.run(sql, params![ending, key])?;
             }
             Record::Offered(offered) => {
-                let names = offered.as_ref().map(|offered| (&*offered.from, &*offered.to));
+                let names = offered.as_ref().map(|offered| (offered.written_from(), &*offered.to));
                 let sql = "UPDATE conversation SET offered_by = ?, offered_to = ? WHERE key = ?";
-                self.run(sql, params![names.map(|it| it.0), names.map(|it| it.1), key])?;
+                self.run(
+                    sql,
+                    params![names.as_ref().map(|it| &it.0), names.as_ref().map(|it| it.1), key],
+                )?;
             }
             Record::Tags(tags) => {
                 let tags = serde_json::to_string(tags).ok();

@@ -85,7 +85,7 @@ impl Log {
             Record::Ending(Some(Ending::HandBack)) => self.kind(HANDS_BACK),
             Record::Offered(None) => self.kind(NOT_OFFERED),
             Record::Offered(Some(offered)) => {
-                self.kind(OFFERED).text(&offered.from).text(&offered.to)
+                self.kind(OFFERED).text(&offered.written_from()).text(&offered.to)
             }
             Record::Tags(tags) => self.kind(TAGS).text(&tags.join("\n")),
             Record::Hold(is_on_hold) => self.kind(HOLD).number(u64::from(*is_on_hold)),
@@ -217,8 +217,8 @@ impl Reader<'_> {
             HANDS_BACK => Record::Ending(Some(Ending::HandBack)),
             NOT_OFFERED => Record::Offered(None),
             OFFERED => {
-                let (from, to) = (self.text().into(), self.text().into());
-                Record::Offered(Some(Box::new(Offered { from, to })))
+                let (from, to) = (self.text(), self.text());
+                Record::Offered(Some(Box::new(Offered::read(from, to))))
             }
             TAGS => Record::Tags(self.text().lines().map(Into::into).collect()),
             HOLD => Record::Hold(self.number() == 1),
