@@ -13,18 +13,18 @@ use crate::turn::seat::Front;
 use crate::wire::ConversationId;
 use crate::wire::seat::{SeatMessage, SignIn, View};
 
-/// How long a frame that nobody waits for may wait for other frames.
+/// How long a frame that is not urgent may wait for other frames.
 const LATER: Duration = Duration::from_millis(100);
 
 /// The frames for one terminal, until they are sent.
 ///
-/// To wake a terminal costs more than to send it a frame. So a frame that its agent does not wait
-/// for, such as how many lines another agent owes, waits for an urgent frame or for [`LATER`]. All
-/// frames stay in order.
+/// To wake a terminal costs more than to send it a frame. So a frame that is not urgent, such as
+/// the number of lines that another agent has not answered, waits for an urgent frame or for
+/// [`LATER`]. All frames stay in order.
 #[derive(Default)]
 pub(super) struct Outbox {
     frames: RefCell<Vec<Frame>>,
-    /// Since when the oldest frame has waited that nobody waits for.
+    /// When the oldest waiting frame that is not urgent was added.
     waits_since: Cell<Option<Instant>>,
     is_urgent: Cell<bool>,
 }
@@ -41,7 +41,7 @@ impl Outbox {
         self.is_urgent.set(true);
     }
 
-    /// Adds a frame that nobody waits for.
+    /// Adds a frame that is not urgent.
     fn push_later(&self, frame: Frame) {
         let mut frames = self.frames.borrow_mut();
         match (frames.last_mut(), &frame) {
@@ -228,8 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_waits_for_leaves_in_its_place_with_what_is_urgent_or_after_a_tenth_of_a_second()
-    {
+    fn frames_that_are_not_urgent_leave_in_order_with_an_urgent_one_or_after_a_tenth_of_a_second() {
         let outbox = Outbox::default();
         let now = clock::now().clock;
         outbox.push_later(owed(1));

@@ -20,7 +20,7 @@ const WAITING_MAX: usize = 64;
 /// The most letters of a line in a result.
 const EXCERPT_LETTERS: usize = 80;
 
-/// What the desk's other threads report, besides the terminal's and the network's.
+/// A report of the desk's other threads, besides those of the terminal and the network.
 pub(super) enum Answer {
     /// A call of an agent failed, for this reason.
     Fault(String),
