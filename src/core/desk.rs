@@ -17,13 +17,13 @@
 //! What another desk's agent did with the customer is
 //! [`Elsewhere`](crate::core::report::Elsewhere).
 //!
-//! Pure: inputs are methods, time is an argument. What to do comes out of `outcome` and, once that
-//! is committed, of `due`. Each part keeps its own state: `roster` has the conversations, `queue`
-//! the customers who wait, `room` the slots, `team` the agents and their seats, `ownership` who of
-//! them has whom, with `transfer`, `assign` and `undo`, `groups` for whom of them a customer waits,
-//! `connections` whose a connection is.
-//! Of one conversation `controls` has the state, `backlog` what the agent knows of it, and
-//! `delivery` the numbers.
+//! Pure: inputs are methods, time is an argument. `outcome` returns what to do, and `due` what to
+//! send once that is committed. Each part keeps its own state: `roster` the conversations, `queue`
+//! the customers who wait, `room` the slots, `team` the agents and their seats, `groups` which
+//! agents may serve a waiting customer, `connections` the conversation of each connection.
+//! `ownership`, `transfer`, `assign` and `undo` decide which agent has a conversation. Within one
+//! conversation, `controls` keeps its state, `backlog` what the agent knows of it, and `delivery`
+//! the numbers.
 
 use std::time::Instant;
 
@@ -98,18 +98,18 @@ pub const WITHHELD_MAX: Number = 1_000;
 /// one turn.
 pub const WITHHELD_BYTES_MAX: u32 = 64 * 1024;
 
-/// A customer's side may make this many entries behind its `closed` (docs/PROTOCOL.md, "States, and
-/// who decides"). For a customer who returns the journal
-/// reads back a limited number of the latest controls, and `closed` must be among them.
+/// A customer's side may make this many entries after its `closed` (docs/PROTOCOL.md, "States, and
+/// who decides"). For a customer who returns the journal reads back a limited number of the latest
+/// controls, and `closed` must be among them.
 pub const AFTER_CLOSED_MAX: Number = 100;
 
-/// What only a desk does: it calls agents.
+/// A call for agents: only a desk does this.
 #[derive(Debug, PartialEq)]
 pub enum Errand {
     /// Calls this agent at their seats.
     Ring(AgentId, Alert),
-    /// Calls whoever does not look at a terminal. The alert counts what all agents have not gone
-    /// to.
+    /// Runs the notify command and calls the notify URL, for people who do not look at a terminal.
+    /// The alert counts the waiting customers and the unread lines of all agents.
     Notify(Alert),
 }
 
@@ -184,11 +184,11 @@ pub struct Desk {
     changed_links: ChangedLinks,
     team: Team,
     groups: Groups,
-    /// Everybody was told that no agent is here.
+    /// All agents were told that no agent is here.
     is_nobody_here: bool,
-    /// When the desk calls whoever does not look at a terminal.
+    /// When the desk calls the notify command and URL.
     alerts: Alerts,
-    /// Customers who are back, for whom only the agent who had them is called.
+    /// Customers who are back, and for whom the desk still calls only their former agent.
     called_alone: Vec<CalledAlone>,
     /// The customers whom the desk turns away.
     blocks: Blocks,

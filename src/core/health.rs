@@ -306,7 +306,11 @@ mod tests {
         assert_eq!(address.health.admit().unwrap_err(), "refused");
         address.end(probe, "c", 2, SLOW);
         let _probe = address.admit();
-        assert_eq!(address.health.admit().unwrap_err(), "slow", "what the latest probe got");
+        assert_eq!(
+            address.health.admit().unwrap_err(),
+            "slow",
+            "the cause is what the latest probe got"
+        );
     }
 
     #[test]

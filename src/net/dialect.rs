@@ -9,8 +9,8 @@ use crate::edge::tls::Security;
 /// How an idle connection is kept alive, and when a silent one counts as dead.
 #[derive(Clone, Debug)]
 pub struct Keepalive {
-    /// The bytes to send (a ping frame). The peer's are the same. The loop does not get the peer's
-    /// if they come alone, from an admitted peer, and at most twice as often as needed.
+    /// The bytes to send (a ping frame). The peer sends the same bytes. The socket thread swallows
+    /// the ping of an admitted peer, if it comes alone and at most twice as often as needed.
     pub bytes: Vec<u8>,
     /// The bytes are sent when this side has sent nothing for this long.
     pub after: Duration,

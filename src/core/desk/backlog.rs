@@ -63,8 +63,8 @@ impl Backlog {
         self.entries_elsewhere
     }
 
-    /// The customer's entries up to `received` are here. Whether the present state is to be
-    /// announced now; then it counts as announced.
+    /// Called when the customer's entries up to `received` have arrived. Returns whether to
+    /// announce the present state now, and counts it as announced if so.
     pub(super) fn announce(&mut self, controls: &Controls, received: Number) -> bool {
         let present = (controls.phase(), controls.request());
         if received < self.newest_at_hello || self.announced_state == present {
@@ -74,8 +74,9 @@ impl Backlog {
         true
     }
 
-    /// The customer's message `number`, of `size` bytes, arrived. Answers which messages to show
-    /// now: a message of a state that is not announced yet waits for the announcement.
+    /// Called when the customer's message `number`, of `size` bytes, has arrived. Returns the
+    /// messages to show now: a message that belongs to a state that is not announced yet waits for
+    /// the announcement.
     pub(super) fn arrive(
         &mut self,
         controls: &Controls,
@@ -100,7 +101,7 @@ impl Backlog {
         Some(first..=number)
     }
 
-    /// The messages that wait, up to number `last`, wait no more.
+    /// Returns the waiting messages up to number `last`, which wait no more.
     pub(super) fn release(&mut self, last: Number) -> Option<RangeInclusive<Number>> {
         let first = std::mem::take(&mut self.first_withheld);
         self.withheld_bytes = 0;
