@@ -92,7 +92,7 @@ impl World {
         World { sessions, edges: Edges::new(ID, now) }
     }
 
-    /// The session, to which an input is given.
+    /// The session, to give it an input.
     fn session(&mut self) -> &mut Session {
         self.sessions.input(self.edges.id).expect("the customer has a session")
     }

@@ -61,7 +61,8 @@ fn ask(
 
 fn give_back(config: &Config, sender: &str, said: &[Line]) -> Result<Taken, Fault> {
     let lines = told(said);
-    // With these statuses Rasa itself refuses a list of events. A proxy answers with others.
+    // The statuses with which Rasa itself refuses a list of events. A proxy answers with other
+    // statuses.
     let rejected = |fault: &Fault| matches!(fault, Fault::Status { status: 400 | 413 | 500, .. });
     match resume(config, sender, lines.clone()) {
         // Rasa has dropped the whole list, with the `resume` in it. So the bot gets `resume` alone:
@@ -152,8 +153,8 @@ fn resume(config: &Config, sender: &str, lines: Vec<Value>) -> Result<Taken, Fau
     Ok(Taken { how, warning })
 }
 
-/// Appends events to Rasa's tracker, all or none. Returns the new state of the tracker, and whether
-/// it is on another machine.
+/// Appends events to Rasa's tracker: all of them, or none. Returns the tracker's new state, and
+/// whether Rasa is on another machine.
 fn tell(config: &Config, sender: &str, events: Vec<Value>) -> Result<(Value, bool), Fault> {
     let peer = config.peer.clone();
     // Rasa does not decode percents: such an id would name another conversation, or another path.

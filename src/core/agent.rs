@@ -44,8 +44,8 @@ pub struct Agent {
     /// The departments that the agent serves; none: all.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub departments: Vec<Department>,
-    /// The hashes of the agent's codes, one for each terminal. A secret is valid as long as the
-    /// code with which the desk learned it is among them.
+    /// The hashes of the agent's codes, one for each terminal. A terminal's secret is valid while
+    /// its code is in this list.
     pub codes: Vec<SecretHash>,
 }
 

@@ -82,7 +82,7 @@ pub struct Limits {
 /// The customers whose sessions are in memory or who have a stream.
 pub struct Gateway {
     limits: Limits,
-    /// The epoch of the journal, which tells its events from those of any other journal.
+    /// The epoch of the journal: events of different journals have different epochs.
     epoch: u32,
     customers: HashMap<CustomerId, Customer>,
     having: HashMap<ConversationId, CustomerId>,
@@ -276,7 +276,7 @@ impl Gateway {
         self.passes.issue(code, customer, address, now);
     }
 
-    /// Uses a code up. Returns the customer whom it carries over.
+    /// Uses up a code. Returns the customer whom it carries over.
     pub fn redeem_pass(
         &mut self,
         code: TokenHash,
@@ -310,7 +310,7 @@ impl Gateway {
         }
     }
 
-    /// Ends those of these streams for which `is_meant` holds. Their pages come back at once.
+    /// Ends the streams for which `is_meant` holds. Their pages come back at once.
     fn end(&mut self, streams: Vec<Conn>, is_meant: impl Fn(&Stream) -> bool) {
         for conn in streams {
             let Some(stream) = self.streams.get_mut(&conn).filter(|stream| is_meant(stream)) else {

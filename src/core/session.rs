@@ -134,16 +134,16 @@ pub struct Session {
     /// The desk's address, for reports.
     address: Box<str>,
     ownership: Ownership,
-    /// What our latest request said of department and language, if anything. The next one says it
-    /// again, if a desk lets the customer wait again.
+    /// The department and the language in our latest request, if it named any. If a desk lets the
+    /// customer wait again, the next request repeats them.
     need: Option<Box<Need>>,
     bot: Turns,
     link: Link,
     desks: Desks,
     position: Position,
     outbox: Outbox,
-    /// How many lines the agent typed since the customer's last line, without those for which a
-    /// script's `/wait` has waited.
+    /// How many lines the agent typed since the customer's last line, without the lines that a
+    /// script's `/wait` has taken.
     unheard: u32,
     /// The conversation goes on in another program: nothing more is recorded here.
     is_replaced: bool,
@@ -384,8 +384,8 @@ impl Session {
         }
     }
 
-    /// The return with this ticket ended: the bot was told that it owns the conversation again, or
-    /// could not be told.
+    /// The return with this ticket ended: the bot has learned that it owns the conversation again,
+    /// or could not be reached.
     pub fn returned(&mut self, ticket: u64, outcome: Resumed, now: Now) {
         self.bot.returned(ticket, outcome, &mut self.output, now);
     }
@@ -411,7 +411,7 @@ impl Session {
             .min()
     }
 
-    /// Records and shows a line of the customer's.
+    /// Records and shows a line of the customer.
     fn record_line(&mut self, text: &str, now: Now) -> Number {
         self.unheard = 0;
         let said = Said { name: self.name.clone(), ..Said::text(Author::User, text) };

@@ -53,7 +53,7 @@ enum Link {
     Opening(Conn),
     /// The agent is signed in.
     Attached(Conn),
-    /// The desk does not take the code: the person is asked for another one.
+    /// The desk refuses the code, and the person must type another one.
     Refused,
 }
 
@@ -75,12 +75,12 @@ struct Attach {
     /// its tickets.
     facts: u64,
     unshown: VecDeque<(u64, u64)>,
-    /// Up to which offset of the desk's journal each conversation was shown here.
+    /// The offset in the desk's journal up to which each conversation was shown here.
     shown: BTreeMap<ConversationId, u64>,
     focus: Option<ConversationId>,
     /// The customer in focus, in the desk's words.
     who: Option<String>,
-    /// What becomes of the agent's customers if this terminal leaves.
+    /// What happens to the agent's customers if this terminal leaves.
     customers: Option<String>,
     /// Whether the person has read that, and was asked whether to leave.
     has_asked_to_leave: bool,

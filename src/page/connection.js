@@ -23,7 +23,7 @@ const KEPT = 'customer';
 /** The storage name for: a customer has left, and the gateway does not know it yet. */
 const LEAVING = 'leaving';
 
-/** A leading tab that the gateway does not let read tries again after one to two times this long. */
+/** A leading tab that the gateway refuses tries again after one to two times this. */
 const CROWDED = 20_000;
 
 export class Connection {
@@ -46,15 +46,15 @@ export class Connection {
   #wake = null;
   #waiters = [];
   #identity = new Identity((begun) => this.#replaceEverywhere(begun));
-  /** A promise that is done when the gateway knows that a customer has left. */
+  /** A promise that resolves when the gateway knows that a customer has left. */
   #leaving = null;
-  /** Events up to this counter were there already when events came again; null if that is not known. */
+  /** The counter of the latest event at the time of reconnecting; null if that is not known. */
   #restoresTo = null;
 
   /**
-   * `hooks`: `after()` answers the id of the latest known event and `snapshot()` all that is known;
+   * `hooks`: `after()` returns the id of the latest known event and `snapshot()` all that is known;
    * `hear(events, isRestored)` takes events; `forget()` says that the customer is unknown, and
-   * `left()` that somebody else is here now; `told(message)` takes what another tab told;
+   * `left()` that another customer is here now; `told(message)` takes what another tab told;
    * `changed()` says that a field above changed.
    */
   constructor(hooks) {
@@ -202,7 +202,7 @@ export class Connection {
     this.#wake?.();
   }
 
-  /** A promise of the customer's conversation. */
+  /** A promise that resolves to the customer's conversation. */
   begun() {
     this.want();
     return new Promise((resolve) => {

@@ -125,7 +125,7 @@
   let panel = null;
   let tries = 0;
 
-  /** Says that the chat cannot be reached, as long as the panel should be open. */
+  /** Shows or hides the note that the chat cannot be reached. A closed panel shows none. */
   const fail = (isDown) => {
     note.remove();
     if (isDown && isOpen) {

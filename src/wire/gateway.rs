@@ -1,4 +1,4 @@
-//! What a gateway tells a desk of itself and of its customers.
+//! What a gateway tells a desk about itself and its customers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,7 +56,7 @@ pub struct Identity {
     /// The shop's own id for the customer; `None` if the shop has not said who they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<Box<str>>,
-    /// What else the shop says of the customer.
+    /// What else the shop says about the customer.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<Box<str>, Box<str>>,
 }

@@ -133,7 +133,7 @@ fn ticket_of(request: &str) -> u64 {
 #[test]
 fn when_the_bot_refuses_500_customers_hear_within_5_s() {
     let url = format!("http://{}", silent_address(9));
-    // With the times of the program, not those of tests.
+    // With the program's time limits, not the shorter ones of tests.
     let crowd = Crowd::new(Config::new(&url, None).unwrap());
     let since = Instant::now();
     (1..=500).for_each(|ticket| crowd.ask(ticket, &format!("c{ticket}"), "hello"));

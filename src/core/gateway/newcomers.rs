@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use crate::core::clock::Now;
 use crate::wire::Address;
 
-/// The time in which an address earns as many new customers as it may bring at once.
+/// An address that has brought as many new customers as it may at once may bring as many again
+/// after this time.
 const BURST_WITHIN: Duration = Duration::from_secs(180);
 /// The most addresses in memory. If there are more, those without a debt are forgotten.
 const ADDRESSES: usize = 10_000;

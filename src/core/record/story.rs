@@ -51,7 +51,7 @@ pub struct Story {
     pub returning: Returning,
     /// At the customer's side: the desks that had this conversation. Each has its id, the latest
     /// request that the desk may have (0: none), and our highest number that the desk acknowledged.
-    /// The desk that was met last is the last one.
+    /// The latest desk comes last.
     pub desks: Vec<(DeskId, Number, Number)>,
     /// The conversation's controls, in the order of their offsets.
     pub controls: Vec<Line>,
@@ -243,7 +243,7 @@ impl Story {
         }
     }
 
-    /// What is known of a desk. A desk that may have no request yet stands before all others.
+    /// What is known about a desk. A desk that may have no request yet comes before all others.
     fn desk(&mut self, desk: DeskId) -> &mut (DeskId, Number, Number) {
         let at = self.desks.iter().position(|(known, ..)| *known == desk).unwrap_or_else(|| {
             let unmet = self.desks.iter().take_while(|(_, request, _)| *request == 0).count();

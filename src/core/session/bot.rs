@@ -1,7 +1,7 @@
 //! The requests to the bot: one at a time, in the order of the lines, and none after the trigger.
 //!
-//! Two kinds of request leave: a question, which is a line of the customer's, and a return, which
-//! tells the bot that it owns the conversation again and what people said meanwhile.
+//! There are two kinds of request to the bot: a question, which is a line of the customer, and a
+//! return, which tells the bot that it owns the conversation again and what people said meanwhile.
 //!
 //! Rules: docs/RASA.md, "Handing over", "Handing back" and "What the bot gets, and what is shown of
 //! its answers".
@@ -53,11 +53,11 @@ pub(super) struct Turns {
     late_return: Option<(u64, Number)>,
     /// The customer has read that the bot has no API.
     has_told_no_api: bool,
-    /// The bot does not know that it owns the conversation, nor what people said from this entry
-    /// of ours on. It is told before it is asked anything, and at the next handback.
+    /// The bot does not know that it owns the conversation, nor what people said from this entry of
+    /// ours on. It gets that before the next question, and at the next handback.
     untold_since: Option<Number>,
-    /// The causes why the bot could not be told. The customer reads each of them once, until the
-    /// bot is told.
+    /// The causes for which returns failed. The customer reads each cause once, until a return
+    /// succeeds.
     told_causes: Vec<CustomerNews>,
     /// The bot may still be paused since a handoff, and stay silent.
     may_be_paused: bool,
@@ -274,7 +274,7 @@ impl Turns {
     /// and waiting lines are not sent.
     pub(super) fn discard(&mut self, output: &mut Output) {
         let turn = std::mem::take(&mut self.turn);
-        // A return that was not sent yet has told the bot nothing.
+        // A return that was not sent yet has not reached the bot.
         let mut unsent = match turn {
             Turn::Returning { since, .. } if !self.is_free() => Some(since),
             _ => None,
@@ -293,7 +293,7 @@ impl Turns {
                 self.untold_since = Some(since);
                 output.journal(Record::Returning(Returning::Due(since)));
             }
-            // When the return ends, this side knows what it told (`returned_late`).
+            // When the return ends, this side learns whether it reached the bot (`returned_late`).
             (Turn::Returning { ticket, since, .. }, None) => {
                 self.late_return = Some((ticket, since))
             }

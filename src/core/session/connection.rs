@@ -128,7 +128,8 @@ impl Session {
     }
 
     /// Hangs up when this side does not need the desk any more. A desk sends its entries before it
-    /// acknowledges ours. So when it has acknowledged all of ours, nothing of its own is under way.
+    /// acknowledges ours. So when it has acknowledged all of ours, none of its entries is under
+    /// way.
     pub(super) fn rest_if_delivered(&mut self) {
         if self.ownership.needs_desk() {
             return;

@@ -21,7 +21,7 @@ pub(super) struct Desks {
 struct Marks {
     /// The latest `requested` that this desk may have.
     offered_request: Number,
-    /// Our entry that ended the last stretch in which this desk's agent had the customer.
+    /// Our entry that ended this desk's last talk with the customer.
     stretch_end: Number,
     delivery: Delivery,
 }
@@ -60,7 +60,7 @@ impl Desks {
         self.present().map_or(0, |(_, delivery)| delivery.acked())
     }
 
-    /// For the hello: up to which number this side has the entries of each of the latest desks.
+    /// For the hello: the latest desks, each with the number up to which this side has its entries.
     pub(super) fn received(&self) -> BTreeMap<DeskId, Number> {
         let latest = self.met.iter().rev().take(DESKS_MAX);
         latest.map(|(desk, marks)| (*desk, marks.delivery.received())).collect()
@@ -85,8 +85,7 @@ impl Desks {
         }
     }
 
-    /// Our entry that ended the last stretch in which the present desk's agent had the customer; 0
-    /// before the first end.
+    /// Our entry that ended the present desk's last talk with the customer; 0 before the first one.
     pub(super) fn stretch_end(&self) -> Number {
         self.met.last().map_or(0, |(_, marks)| marks.stretch_end)
     }

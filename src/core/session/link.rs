@@ -1,4 +1,4 @@
-//! The state of the connection to the desk, and what is known of it.
+//! The state of the connection to the desk, and what is known about the desk's address.
 //!
 //! ```text
 //!                     dial            dialled, hello          welcome

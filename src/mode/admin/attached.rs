@@ -1,5 +1,5 @@
-//! The desk's end of an agent's terminal elsewhere. It turns what the terminal must show into
-//! frames.
+//! The desk's end of the connection to an agent's terminal. It turns what the terminal must show
+//! into frames.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -20,7 +20,7 @@ const WAITING_MAX: usize = 64;
 /// The most letters of a line in a result.
 const EXCERPT_LETTERS: usize = 80;
 
-/// A report of the desk's other threads, besides those of the terminal and the network.
+/// A report from a thread of the desk that belongs neither to the terminal nor to the network.
 pub(super) enum Answer {
     /// A call of an agent failed, for this reason.
     Fault(String),

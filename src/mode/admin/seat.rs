@@ -44,13 +44,14 @@ pub(super) struct AgentSeat {
     resumed: HashSet<ConversationId>,
     /// Conversations of other agents that are watched at this seat.
     watched: HashSet<ConversationId>,
-    /// With `--json`: up to which offset this turn prints each conversation.
+    /// With `--json`: the offset up to which this turn prints each conversation.
     told: HashMap<ConversationId, Offset>,
     /// Whether this seat has had a conversation.
     had_one: bool,
-    /// What the prompt shows, how far the latest line has come, and who gets the next one.
+    /// What the prompt shows, how far the latest line has come, and which conversation gets the
+    /// next line.
     prompt: Option<(Prompt, Mark, Option<ConversationId>)>,
-    /// Up to which offset each conversation was shown to a person.
+    /// The offset up to which each conversation was shown to a person.
     drawn: HashMap<ConversationId, Offset>,
     /// Lines of active conversations that are committed and that the person has not seen yet.
     undrawn: HashMap<ConversationId, Vec<Line>>,
@@ -110,7 +111,7 @@ impl AgentSeat {
         self.resumed.insert(id);
     }
 
-    /// Up to which offset this seat has shown a conversation.
+    /// The offset up to which this seat has shown a conversation.
     pub(super) fn drawn(&self, id: ConversationId) -> Offset {
         self.drawn.get(&id).copied().unwrap_or(Offset::START)
     }
@@ -140,7 +141,7 @@ impl AgentSeat {
         }
     }
 
-    /// The turn is over: lets everything that was told appear.
+    /// Called at the end of a turn: everything that was reported appears now.
     pub(super) fn flush(&mut self) {
         for (id, offset) in self.told.drain() {
             self.seat.screen().note_shown(id, offset);

@@ -123,7 +123,7 @@ impl Admin {
         self.sit_down(conn, seat, name, sign_in)
     }
 
-    /// Makes the agent's new seat, and shows the conversations there.
+    /// Makes a seat for the agent, and shows the conversations at it.
     fn sit_down(
         &mut self,
         conn: Conn,

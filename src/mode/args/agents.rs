@@ -129,8 +129,8 @@ impl Agent {
         Ok(AgentsFile::path(&self.folder()?, &self.place.profile))
     }
 
-    /// The fingerprint of the desk's key: that of the certificate with which it was started last,
-    /// otherwise that of its own key.
+    /// The fingerprint of the desk's key: the key of the certificate with which the desk was last
+    /// started, or else its own key.
     ///
     /// # Errors
     /// One line, when the key cannot be read or made.

@@ -17,10 +17,10 @@ use crate::wire::{ConversationId, Number, Said};
 pub(in crate::mode) struct Asker {
     bot: Bot,
     triggers: Triggers,
-    /// Requests under way: the number that each has at the bot, its conversation, and its ticket
-    /// there.
+    /// Requests under way. The key is the request's ticket at the bot; the value is its
+    /// conversation and its ticket in that conversation's session.
     under_way: HashMap<u64, (ConversationId, u64)>,
-    /// How many requests there were so far. This gives each request its number at the bot.
+    /// How many requests there were so far, which is also the latest ticket at the bot.
     count: u64,
     /// Whether the bot's warning was shown; it is the same each time.
     has_warned: bool,

@@ -28,7 +28,7 @@ enum Silent {
     Greeted(CustomerId),
 }
 
-/// A customer of whom the journal has nothing yet.
+/// A customer about whom the journal has nothing yet.
 pub(super) struct Newcomer {
     pub(super) customer: CustomerId,
     pub(super) token: TokenHash,
@@ -65,7 +65,7 @@ impl Unspoken {
         self.silent.insert(id, silent);
     }
 
-    /// The session of a customer of whom the journal has nothing.
+    /// The session of a customer about whom the journal has nothing.
     pub(super) fn session(&self, id: ConversationId) -> Option<&Session> {
         match self.silent.get(&id)? {
             Silent::New(newcomer) => Some(&newcomer.session),

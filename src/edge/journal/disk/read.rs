@@ -274,7 +274,7 @@ impl Disk {
         Ok(())
     }
 
-    /// Reads what the customers of a desk are owed.
+    /// Reads which lines of a desk's customers have no answer.
     fn read_owed(
         &self,
         chosen: &str,
