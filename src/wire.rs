@@ -122,8 +122,8 @@ pub enum Message {
         /// The position in the queue, from 1.
         position: u32,
     },
-    /// From where the customer uses a gateway, from the customer's side. Each one replaces the one
-    /// before.
+    /// The page on which a gateway's customer is, from the customer's side. Each `page` replaces
+    /// the one before.
     Page(Page),
     /// Who has an active conversation now, from the desk.
     Agent {

@@ -1,8 +1,8 @@
 //! One exchange with Rasa: a POST and its answer, over ureq.
 //!
-//! A POST has no idempotency key. A refused connection is tried again for a while; that happens
-//! while it connects, when nothing can have been sent yet. A request that fails later is never sent
-//! again, except `resume`, which is idempotent.
+//! A POST has no idempotency key, so it must not be sent twice. While the connection is refused,
+//! nothing can have been sent, so this connects again for a while. A request that fails later is
+//! never sent again, except `resume`, which is idempotent.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -113,9 +113,9 @@ fn listen() -> Value {
 }
 
 /// If no rule fits a message, Rasa runs `action_default_fallback`, which rewinds past the last
-/// `action_listen` and predicts what follows the event before it. This event stands there and says:
-/// listen again. Without it Rasa would run the turn that handed over once more. A followup action
-/// is hidden if the action before it is: so a hidden action comes first.
+/// `action_listen` and goes on after the event before it. That is this event: it makes Rasa listen
+/// again. Without it Rasa would run again the turn that handed over. Rasa hides a followup action
+/// only if the action before it is hidden, so a hidden action comes first.
 fn listen_after_rewind() -> Value {
     json!({ "event": "followup", "name": "action_listen" })
 }

@@ -27,7 +27,7 @@ impl CustomerId {
     }
 }
 
-/// A customer's conversations, and what else the journal keeps of them.
+/// A customer's conversations, and what else the journal keeps about the customer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Belongings {
     /// The conversations, each with the number of its entries. The last conversation is the present
@@ -135,8 +135,8 @@ impl PostId {
     }
 }
 
-/// The first bytes of the SHA-256 of a request's path and body: whether a request with a known id
-/// is the same request.
+/// The first bytes of the SHA-256 of a request's path and body. They show whether a request with a
+/// known id is the same request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Digest([u8; 16]);
 

@@ -23,7 +23,7 @@ pub const WINDOW_BYTES: usize = 1024 * 1024;
 /// A conversation is given up when nothing was recorded in it for this long. Time in which the
 /// program does not run does not count.
 pub const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-/// How often that time is journaled, so that it goes on where it was after a restart.
+/// How often the idle time is journaled, so that it continues after a restart.
 pub const IDLE_NOTED: Duration = Duration::from_secs(10 * 60);
 
 /// The numbers of one conversation with one peer, in both directions. The default is for a peer

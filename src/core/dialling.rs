@@ -108,7 +108,8 @@ impl Dialling {
         Some(id)
     }
 
-    /// The dial of this session, or the connection that it led to, showed this of the desk.
+    /// Called when this session's dial, or the connection that it led to, has shown something about
+    /// the desk.
     pub fn ended(&mut self, id: ConversationId, verdict: Verdict, now: Instant) {
         self.opening.remove(&id);
         match (verdict, &self.desk) {
@@ -128,7 +129,7 @@ impl Dialling {
         }
     }
 
-    /// When `next` may return a session, if one waits until then.
+    /// When to call `next` again, if a session waits for a time.
     pub fn deadline(&self) -> Option<Instant> {
         match self.desk {
             Desk::Down { again } if !self.wanting.is_empty() && self.opening.is_empty() => again,

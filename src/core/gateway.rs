@@ -92,7 +92,7 @@ pub struct Gateway {
     deadlines: BTreeSet<(Instant, Conn)>,
     /// Streams with output.
     written: Vec<Conn>,
-    /// How many streams were opened so far. This gives each stream its id.
+    /// How many streams were opened so far, which is also the id of the latest one.
     opened: u64,
     newcomers: Newcomers,
     passes: Passes,
@@ -112,7 +112,8 @@ struct Customer {
     presence: Presence,
     /// The tag of the latest [`Present`] that the streams have; 0 if they have none.
     told: u64,
-    /// When all requests that came are paid for: each costs a part of a second.
+    /// The rate limit of the customer's requests: each request moves this moment on by a part of a
+    /// second.
     paid: Option<Instant>,
 }
 
@@ -166,7 +167,7 @@ impl Gateway {
             has_agreed: agreed.is_some(),
             tokens: Vec::new(),
             streams: Vec::new(),
-            // The session may know the customer as gone.
+            // The session may believe that the customer is gone.
             presence: Presence::Gone,
             told: 0,
             paid: None,

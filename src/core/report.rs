@@ -114,7 +114,7 @@ pub enum Report {
         #[serde(skip)]
         unreached: bool,
     },
-    /// From where a customer uses a gateway.
+    /// The page on which a gateway's customer is.
     Page {
         /// The conversation.
         conversation: ConversationId,
@@ -387,7 +387,7 @@ pub enum TransferOutcome {
 pub enum EndingOutcome {
     /// The conversation ends soon, if nobody undoes that.
     Begun,
-    /// It goes on: the agent said so.
+    /// It goes on: the agent undid the end.
     Undone,
     /// It goes on: the agent wrote to the customer.
     AgentWrote,

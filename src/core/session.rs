@@ -149,7 +149,7 @@ pub struct Session {
     is_replaced: bool,
     /// This process began the conversation because a desk contradicted the former one.
     is_second: bool,
-    /// From where the customer uses a gateway.
+    /// The visit of a gateway's customer.
     visit: Option<Box<Visit>>,
     /// Whether the customer is there.
     is_here: bool,
@@ -228,8 +228,8 @@ impl Session {
         Ok(())
     }
 
-    /// Notes from where the customer uses a gateway. This side tells the desk now, or when the desk
-    /// is connected (docs/PROTOCOL.md, "page").
+    /// Notes the visit of a gateway's customer. This side tells the desk now, or when the desk is
+    /// connected (docs/PROTOCOL.md, "page").
     pub fn set_visit(&mut self, visit: Visit) {
         let is_news = self.visit.as_ref().is_none_or(|former| former.page != visit.page);
         self.visit = Some(Box::new(visit));
@@ -259,7 +259,7 @@ impl Session {
         self.output.journal(Record::Begun { secret: *self.secret.bytes(), name });
     }
 
-    /// From where the customer uses a gateway, if that is known.
+    /// The visit of a gateway's customer, if it is known.
     pub fn visit(&self) -> Option<&Visit> {
         self.visit.as_deref()
     }

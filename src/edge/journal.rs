@@ -272,7 +272,7 @@ impl Journal {
         }
     }
 
-    /// A customer's conversations, and what else the journal keeps of them.
+    /// A customer's conversations, and what else the journal keeps about the customer.
     ///
     /// # Errors
     /// When the journal cannot be read.

@@ -71,8 +71,8 @@ struct Attach {
     frames: Frames<SeatMessage>,
     /// Whether the person has read that the connection is lost.
     is_told_lost: bool,
-    /// The number of facts on this connection so far; and those on their way to the screen, with
-    /// its tickets.
+    /// How many facts came on this connection; and those that the screen has not shown yet, each
+    /// with its ticket at the screen.
     facts: u64,
     unshown: VecDeque<(u64, u64)>,
     /// The offset in the desk's journal up to which each conversation was shown here.

@@ -15,7 +15,7 @@ const FIRST_EVENT_IN_TRIAL = 4_000;
 const SILENCE = 37_500;
 /** The gateway holds a request for 25 s. */
 const HOLD = 40_000;
-/** A stream that lived less long counts as cut. */
+/** A stream that lived for less than this counts as cut. */
 const SHORT_LIFE = 10_000;
 const CUTS = 3;
 /** The first wait before a stream is tried again while requests are held; it doubles. */

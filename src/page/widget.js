@@ -137,7 +137,7 @@
   const load = async () => {
     isLoading = true;
     try {
-      // A browser may remember that an address failed.
+      // A browser may remember that an address failed, so each attempt has another address.
       const { Panel } = await import(`${base}panel.js${tries ? `?${tries}` : ''}`);
       panel = new Panel({ base, given, language, color, ink, all, emit, fail, close: () => setOpen(false) });
       panel.identify(identity);

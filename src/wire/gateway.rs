@@ -18,7 +18,8 @@ pub struct Gateway {
     pub address_key: Option<AddressKey>,
 }
 
-/// From where a customer uses a gateway, as their browser tells. Each part may be missing.
+/// The page on which a gateway's customer is, as their browser describes it. Each part may be
+/// missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page {
     /// The page's URL, without query and fragment.

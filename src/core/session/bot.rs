@@ -111,7 +111,8 @@ pub(super) enum Choice {
 }
 
 impl Turns {
-    /// `seed` is random: an answer to another conversation's request fits no ticket of this one.
+    /// `seed` is random, so that no answer to another conversation's request has a ticket of this
+    /// conversation.
     pub(super) fn new(seed: u64) -> Turns {
         Turns { last_ticket: seed, ..Turns::default() }
     }
@@ -131,7 +132,8 @@ impl Turns {
         matches!(self.turn, Turn::Idle)
     }
 
-    /// Whether nothing is under way, and the journal has all that this value knows.
+    /// Whether the session may leave memory: no request is under way, and the journal has
+    /// everything in this value.
     pub(super) fn is_at_rest(&self) -> bool {
         self.is_idle() && self.is_free() && self.unsure.is_empty() && !self.may_be_paused
     }
@@ -224,7 +226,7 @@ impl Turns {
         now: Now,
     ) -> Option<Handoff> {
         if self.in_flight.take_if(|asked| *asked == ticket).is_none() {
-            log::info!("an answer of the bot to nothing that was asked is discarded");
+            log::info!("the bot answered a request that was never made; the answer is discarded");
             return None;
         }
         let line = match std::mem::take(&mut self.turn) {
@@ -352,14 +354,13 @@ impl Turns {
     /// Forgets the lines that the bot may not have received: they are not sent again.
     fn forget_unsure(&mut self, output: &mut Output) {
         let had_some = !std::mem::take(&mut self.unsure).is_empty();
-        // If a request is under way, the journal names the line from which a restart goes on.
+        // While a request is under way, the journal keeps the line at which a restart continues.
         if had_some && self.is_idle() {
             output.journal(Record::Asking(None));
         }
     }
 
-    /// Sends the next waiting line, if nothing is under way. If the bot must be told what people
-    /// said, that goes first.
+    /// Sends the next waiting line, if nothing is under way. A return that is due goes first.
     fn ask_next(&mut self, output: &mut Output, now: Now) {
         if !self.is_idle() || self.waiting.is_empty() {
             return;
@@ -380,7 +381,7 @@ impl Turns {
         self.errand = Some(Errand::Ask { conversation: output.conversation(), ticket, text });
     }
 
-    /// Whether no question is under way, and no former return.
+    /// Whether no question and no late return is under way.
     fn is_free(&self) -> bool {
         self.in_flight.is_none() && self.late_return.is_none()
     }

@@ -98,7 +98,7 @@ impl Session {
         }
     }
 
-    /// Tells the desk from where the customer uses a gateway.
+    /// Tells the desk on which page the gateway's customer is.
     pub(super) fn tell_page(&mut self, conn: Conn) {
         if let Some(visit) = &self.visit {
             self.output.act(Act::Send(conn, Message::Page(visit.page.clone())));

@@ -1,5 +1,5 @@
-//! The desks that had this conversation, and the numbers that each of them and this side have of
-//! each other's entries.
+//! The desks that had this conversation. For each of them: the numbers of our entries that the desk
+//! has, and of its entries that this side has.
 //!
 //! Rules: docs/PROTOCOL.md, "hello" and "Delivery". A conversation may meet several desks: a desk
 //! that lost its journal counts as another one.

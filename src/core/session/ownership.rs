@@ -187,7 +187,7 @@ impl Ownership {
         std::mem::take(&mut self.is_parting)
     }
 
-    /// After a restart: whether the desk is still owed the end of its stretch.
+    /// After a restart: whether the desk must still learn that its talk with the customer ended.
     pub(super) fn restore_parting(&mut self, is_parting: bool) {
         self.is_parting = is_parting;
     }

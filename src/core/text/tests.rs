@@ -257,7 +257,8 @@ fn eight_kib_of_any_text_stay_bounded_and_quick() {
         let text = unit.repeat(BYTES / unit.len());
         let begun = Instant::now();
         let shown = safe(&text);
-        // Linear work takes a millisecond or so unoptimized; a square of it would take minutes.
+        // Linear work takes about a millisecond without optimisation; quadratic work would take
+        // minutes.
         assert!(begun.elapsed() < Duration::from_secs(2), "{unit:?} took {:?}", begun.elapsed());
         assert!(shown.len() <= GROWTH * text.len(), "{unit:?} grew to {}", shown.len());
     }

@@ -20,7 +20,7 @@ const PLAIN_MORE: &str = "  | ";
 const MORE: &str = "  │ ";
 /// The prefix of a button. No line of a message begins with it.
 const CHOICE: &str = "  ";
-/// The least columns for a message's text after its speaker. With fewer, the text starts on the
+/// The fewest columns for a message's text after its speaker. With fewer, the text starts on the
 /// next row.
 const FIRST_MIN: usize = 12;
 
@@ -105,8 +105,8 @@ fn role(author: Author) -> &'static str {
     }
 }
 
-/// The content of a message: its text, the URL of its image and the JSON of its custom payload, as
-/// far as it has them.
+/// The content of a message: the text, the URL of the image and the JSON of the custom payload, if
+/// there are any.
 fn text_of(told: &Told) -> Shown {
     let text = Some(Shown::text(&told.text)).filter(|text| !text.is_empty());
     let image = told.image.as_deref().filter(|image| *image != told.text).map(Shown::line);

@@ -31,7 +31,8 @@ pub(super) struct Outbox {
 
 enum Frame {
     Message(SeatMessage),
-    /// For a program. It becomes a fact only when it is sent, to keep that work out of the turn.
+    /// A report for a program. It is turned into a fact only when it is sent, to keep that work out
+    /// of the turn.
     Report(Report),
 }
 
@@ -218,7 +219,7 @@ mod tests {
         Frame::Message(SeatMessage::View(View { prompt: prompt.to_owned(), ..View::default() }))
     }
 
-    /// The number of all messages, and the prompts among them.
+    /// How many messages there are, and the prompts in them.
     fn prompts(messages: &[SeatMessage]) -> (usize, Vec<&str>) {
         let prompts = messages.iter().filter_map(|message| match message {
             SeatMessage::View(view) => Some(&*view.prompt),

@@ -36,9 +36,9 @@ pub(super) struct AgentSeat {
     json: bool,
     /// Nobody reads here (`--no-terminal`): printed lines are never reported as seen.
     nobody: bool,
-    /// Conversations that the agent has, by the facts that were shown.
+    /// Conversations that the agent has, according to what this seat has shown.
     active: HashSet<ConversationId>,
-    /// Conversations that other agents have, by the facts that were shown.
+    /// Conversations that other agents have, according to what this seat has shown.
     others: HashSet<ConversationId>,
     /// Conversations that the terminal had shown before it was lost, until they are shown again.
     resumed: HashSet<ConversationId>,

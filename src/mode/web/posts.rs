@@ -179,7 +179,7 @@ impl Web {
         Ok(Answer::empty(204))
     }
 
-    /// Notes from where the customer of a conversation uses the gateway.
+    /// Notes the page on which the customer of a conversation is.
     fn visit(
         &mut self,
         conversation: Option<ConversationId>,
