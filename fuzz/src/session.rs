@@ -32,7 +32,7 @@ pub fn session(data: &[u8]) {
     while !choices.is_over() {
         let step = choices.byte();
         world.step(step % 32, &mut choices);
-        // Otherwise the next input belongs to the same batch.
+        // Usually the batch ends here. Else the next input belongs to it, too.
         if step < 224 {
             world.act();
         }

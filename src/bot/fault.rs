@@ -14,7 +14,7 @@ pub enum Fault {
         /// The fault of the request that found the bot down. `Down` reads the same.
         cause: Box<Fault>,
     },
-    /// Its host's name has no address.
+    /// The name of the bot's host has no address.
     NotFound {
         /// The host.
         host: String,

@@ -14,8 +14,8 @@
 //! "States, and who decides"). `/accept`, `/handback` and `/close` record a control of the desk
 //! that asks for the change, and the change takes effect when the answer comes. While the backlog
 //! of a hello arrives, its controls are history: the desk shows the agent the state at its end.
-//! What another desk's agent did with the customer is
-//! [`Elsewhere`](crate::core::report::Elsewhere).
+//! [`Elsewhere`](crate::core::report::Elsewhere) stands for what another desk's agent did with the
+//! customer.
 //!
 //! Pure: inputs are methods, time is an argument. `outcome` returns what to do, and `due` what to
 //! send once that is committed. Each part keeps its own state: `roster` the conversations, `queue`
@@ -87,7 +87,8 @@ pub use transfer::OFFERED_FOR;
 pub use undo::UNDO_WITHIN;
 
 /// A mark may exceed the entries of this desk by this much at most (docs/PROTOCOL.md, "hello", 3).
-/// An old copy of the journal explains no more, so a higher mark is made up.
+/// If the journal is an old copy, the mark may be higher by that much; a still higher mark is
+/// false.
 pub const LOST_MAX: Number = 1 << 20;
 
 /// The desk shows the agent a conversation's new state before the messages that belong to it. At

@@ -1,7 +1,7 @@
 //! Health of one address: whether a request may go there, or fails at once.
 //!
-//! Many conversations send requests to one address. Each request asks [`Health::admit`] before it
-//! is sent and reports its end to [`Health::ended`]; sending is the caller's.
+//! Many conversations send requests to one address. The caller asks [`Health::admit`] before it
+//! sends a request, and reports the request's end to [`Health::ended`].
 //!
 //! ```text
 //!          no connection could be made, or three conversations timed out

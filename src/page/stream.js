@@ -8,7 +8,7 @@
 
 import { Backoff, open, post, waitOf } from './api.js';
 
-/** The first event has to come within this time. In a trial from held requests it is shorter. */
+/** The first event must come within this time, or a shorter one if requests were held before. */
 const FIRST_EVENT = 5_000;
 const FIRST_EVENT_IN_TRIAL = 4_000;
 /** A stream is dead if nothing comes for two and a half times the time between pings. */
@@ -69,8 +69,8 @@ export class Stream {
   #pings = 0;
 
   /**
-   * `hooks`: `after()` answers the id of the latest known event, `hear(events)` takes events, and
-   * `up()`, `down()`, `unknown()` (no token, or an unknown one) and `full()` say how it goes.
+   * `hooks`: `after()` returns the id of the latest known event; `hear(events)` takes events;
+   * `up()`, `down()`, `unknown()` (no token, or an unknown one) and `full()` report the connection.
    */
   constructor(hooks) {
     this.#hooks = hooks;

@@ -45,7 +45,8 @@ impl Address {
 pub struct AddressKey([u8; 16]);
 
 impl From<AddressKey> for Address {
-    /// The lower half of an address of IPv6 is 0 (above), so it equals no key.
+    /// A key is equal to no address, because the lower half of each IPv6 address is 0 here (see
+    /// above).
     fn from(key: AddressKey) -> Address {
         Address(IpAddr::V6(u128::from_be_bytes(key.0).into()))
     }

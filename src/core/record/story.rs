@@ -1,5 +1,5 @@
-//! The story of a conversation: what its records, applied one after the other, have come to
-//! ([`Story::apply`]). A restart continues from the story.
+//! The story of a conversation: its state after all its records ([`Story::apply`]). A restart
+//! continues from the story.
 
 use std::time::Duration;
 
@@ -21,8 +21,8 @@ pub struct Restart {
     pub begun: u32,
 }
 
-/// A conversation, as its records make it when they are applied one after the other. A desk also
-/// reads the story of a customer who left its memory and is back.
+/// The state of a conversation after all its records. A desk also reads the story of a customer who
+/// left its memory and is back.
 #[derive(Clone, Debug)]
 pub struct Story {
     /// The conversation's id.

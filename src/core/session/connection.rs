@@ -14,7 +14,7 @@ use crate::wire::{
     AGENT, Code, Conn, Former, Gateway, Hello, Message, PAGE, REQUEUE, State, Token, VERSION,
 };
 
-/// How long the desk may take to answer the hello. The loop arms it on the connection.
+/// How long the desk may take to answer the hello. The loop sets this deadline on the connection.
 pub const WELCOME_WITHIN: Duration = Duration::from_secs(5);
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
         self.link.is_wanted()
     }
 
-    /// Dials the desk, as this session wants.
+    /// Asks for a dial of the desk.
     pub fn dial(&mut self) {
         self.link.dial();
         self.output.act(Act::Errand(Errand::Dial(self.id())));

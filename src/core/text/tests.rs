@@ -67,8 +67,8 @@ fn every_code_point_is_kept_or_shown_as_its_token() {
             "{letter:?} lives"
         );
         assert_ne!(letter.width().unwrap_or(0), 0, "{letter:?} takes no room");
-        // It does not become part of the text before it: our colon, our prefix, the beginning of a
-        // row.
+        // A kept character does not join the program's own text before it: a colon, a blank or a
+        // prefix.
         for before in [':', ' ', '│'] {
             let letters = format!("{before}{letter}");
             assert_eq!(

@@ -42,7 +42,7 @@ pub struct Admin {
     pub rate: u32,
     /// The file with canned replies.
     pub replies: Option<PathBuf>,
-    /// How agents are called who do not look at a terminal.
+    /// How to call agents who do not look at a terminal.
     pub notify: Targets,
     /// The time after which agents are called again.
     pub notify_every: Duration,

@@ -58,7 +58,7 @@ impl Web {
             self.edges.take_in(customer, now)?;
         }
         let Some(token) = token else { return Ok(Some(done(200, conversation, None))) };
-        // Created: another token, and another customer.
+        // 201, because the browser gets another token and is another customer from now on.
         Ok(Some(Answer { status: 201, ..self.welcome((token, conversation), keep) }))
     }
 
@@ -137,7 +137,7 @@ impl Web {
         if self.unspoken.session(present).is_none() {
             self.edges.records.push((present, Record::Withdrawn(caller.token)));
         } else if !self.edges.gateway.is_watched(caller.customer) {
-            // They exist nowhere else.
+            // A customer who has said nothing exists only here, so this forgets them.
             self.unspoken.take(present);
             self.edges.gateway.forget(caller.customer);
         }

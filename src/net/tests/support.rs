@@ -13,7 +13,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub const PING: &[u8] = b"ping";
 pub const REFUSAL: &[u8] = b"\0\0\0\x04 no ";
 
-/// The first byte of a stranger. Before it the loop has no event of the stranger.
+/// The first byte of a stranger. Until it comes, the loop has no event about the stranger.
 pub const FIRST: &[u8] = b"!";
 
 /// More than the kernel holds for one connection (4 MiB to send, and the peer's receive buffer), so

@@ -110,7 +110,7 @@ fn a_customer_calls_the_agents_of_their_department_and_one_without_a_department_
     let called: Vec<_> = rung(&mut desk, seconds(21)).into_iter().map(|(agent, _)| agent).collect();
     assert_eq!(called, [of(robin, &desk), of(al, &desk)]);
     assert_eq!((desk.attention_at(robin), desk.attention_at(al)), (2, 1));
-    // Both lists have both of them.
+    // Each agent's list has both customers.
     for seat in [robin, al] {
         let rows: Vec<String> = desk.list(seat, now()).iter().map(ToString::to_string).collect();
         assert_eq!(rows[0], "#1 Customer 0101 (RETURNS)  waits 0:00, number 1 in the queue");

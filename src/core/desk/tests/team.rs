@@ -221,7 +221,7 @@ fn the_customers_side_learns_which_agent_is_there_if_it_understands_that() {
 }
 
 #[test]
-fn a_customer_whose_side_understands_it_is_queued_at_both_ends_with_what_they_are_owed() {
+fn a_customer_who_lost_their_agent_is_queued_at_both_ends_and_still_owed_an_answer() {
     let (mut desk, [robin, al, _]) = team();
     let mut journal = Journal::in_memory();
     takes(&mut desk, robin, 1);

@@ -56,8 +56,8 @@ impl Turns {
     fn note_return(&mut self, outcome: &Resumed, since: Number, output: &mut Output) {
         self.untold_since = match outcome {
             Resumed::Unreached(_) => Some(since),
-            // The bot may have the lines already. The next return says that the bot has the
-            // conversation, and has no lines.
+            // The bot may have the lines already. So the next return has no lines, and only tells
+            // the bot that it owns the conversation.
             Resumed::Failed(_) => Some(output.last()),
             _ => None,
         };
