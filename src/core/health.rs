@@ -57,7 +57,7 @@ pub struct Health<Cause> {
     state: State<Cause>,
     /// Conversations that timed out since the last answer.
     timed_out: Vec<String>,
-    /// The latest moment at which a request was sent that was answered.
+    /// When the latest of the answered requests was sent.
     latest_answered: Option<Instant>,
     /// How many passes were given so far.
     passes: u64,

@@ -54,7 +54,7 @@ impl Edges {
         }
     }
 
-    /// Reports those of these entries that were said to a person, because nobody has them.
+    /// Reports the lines to a person among these entries as undelivered, because no desk has them.
     pub(super) fn tell_undelivered(
         &mut self,
         session: &Session,
